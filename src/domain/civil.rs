@@ -1,0 +1,162 @@
+//! Local civil days, weeks and months.
+//!
+//! A day begins where the zone says it does: it may last 23, 24, 24.5 or 25 hours, begin at one in
+//! the morning where a clock change swallows midnight, or not exist at all.
+
+use chrono::{Datelike, Duration, Months, NaiveDate, NaiveTime, TimeZone, Weekday};
+
+use super::{Instant, Zone};
+
+/// A local calendar day.
+pub type Day = NaiveDate;
+
+/// A local ISO week, known by its year and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Week {
+    /// The ISO year, which differs from the calendar year around New Year.
+    pub year: i32,
+    /// 1 to 53.
+    pub number: u32,
+}
+
+/// A stretch of time: from its first moment up to, and without, its last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The first moment inside.
+    pub from: Instant,
+    /// The first moment after.
+    pub until: Instant,
+}
+
+impl Span {
+    /// True when the moment lies inside.
+    pub fn contains(&self, at: Instant) -> bool {
+        self.from <= at && at < self.until
+    }
+
+    /// The calendar day that holds `now`.
+    pub fn day(now: Instant, zone: Zone) -> Self {
+        let day = day_of(now, zone);
+        Self { from: day_start(day, zone), until: day_start(after(day), zone) }
+    }
+
+    /// The clock hour that holds `now`: whole hours of the zone's own clock.
+    pub fn hour(now: Instant, zone: Zone) -> Self {
+        let local = now.with_timezone(&zone);
+        let into =
+            Duration::seconds(i64::from(chrono::Timelike::minute(&local) * 60 + chrono::Timelike::second(&local)))
+                + Duration::nanoseconds(i64::from(chrono::Timelike::nanosecond(&local) % 1_000_000_000));
+        let from = now - into;
+        Self { from, until: from + Duration::hours(1) }
+    }
+
+    /// The week that holds `now`, beginning on `first`.
+    pub fn week(now: Instant, zone: Zone, first: Weekday) -> Self {
+        let day = day_of(now, zone);
+        let back = i64::from((7 + day.weekday().num_days_from_monday() - first.num_days_from_monday()) % 7);
+        let start = day.checked_sub_signed(Duration::days(back)).unwrap_or(day);
+        let end = start.checked_add_signed(Duration::days(7)).unwrap_or(day);
+        Self { from: day_start(start, zone), until: day_start(end, zone) }
+    }
+
+    /// The calendar month that holds `now`.
+    pub fn month(now: Instant, zone: Zone) -> Self {
+        let first = month_of(day_of(now, zone));
+        let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
+        Self { from: day_start(first, zone), until: day_start(next, zone) }
+    }
+}
+
+/// The local day on which this moment falls.
+pub fn day_of(at: Instant, zone: Zone) -> Day {
+    at.with_timezone(&zone).date_naive()
+}
+
+/// The ISO week of a day.
+pub fn week_of(day: Day) -> Week {
+    let week = day.iso_week();
+    Week { year: week.year(), number: week.week() }
+}
+
+/// The first day of a day's month.
+pub fn month_of(day: Day) -> Day {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// The number of the quarter hour, counted from 1970 in UTC, that holds this moment.
+///
+/// Every zone's days begin on one of these, so sums kept by quarter hour serve every zone.
+pub fn quarter_of(at: Instant) -> i64 {
+    at.timestamp().div_euclid(900)
+}
+
+/// The first moment of a local day: midnight, or the first moment the clock shows after it.
+pub fn day_start(day: Day, zone: Zone) -> Instant {
+    let midnight = day.and_time(NaiveTime::MIN);
+    if let Some(start) = zone.from_local_datetime(&midnight).earliest() {
+        return start.to_utc();
+    }
+    // A clock change swallowed midnight (or, once, a whole day): the day begins at the first local
+    // time that exists, found by quarter hours.
+    (1..=8 * 24)
+        .filter_map(|quarter| midnight.checked_add_signed(Duration::minutes(15 * quarter)))
+        .find_map(|time| zone.from_local_datetime(&time).earliest())
+        .map_or_else(|| midnight.and_utc(), |start| start.to_utc())
+}
+
+fn after(day: Day) -> Day {
+    day.succ_opt().unwrap_or(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hours(day: (i32, u32, u32), zone: Zone) -> f64 {
+        let day = NaiveDate::from_ymd_opt(day.0, day.1, day.2).unwrap();
+        (day_start(after(day), zone) - day_start(day, zone)).num_minutes() as f64 / 60.0
+    }
+
+    #[test]
+    fn e2_days_have_the_hours_their_zone_gives_them() {
+        use chrono_tz::{Africa, America, Australia, Europe, Pacific};
+        let cases: [((i32, u32, u32), Zone, f64); 7] = [
+            ((2026, 3, 29), Europe::Rome, 23.0),
+            ((2026, 10, 25), Europe::Rome, 25.0),
+            ((2026, 11, 22), Europe::Rome, 24.0),
+            ((2026, 10, 4), Australia::Lord_Howe, 23.5),
+            ((2026, 4, 5), Australia::Lord_Howe, 24.5),
+            ((2023, 4, 28), Africa::Cairo, 23.0),
+            ((2011, 12, 30), Pacific::Apia, 0.0),
+        ];
+        for (day, zone, expected) in cases {
+            assert!((hours(day, zone) - expected).abs() < 0.01, "{day:?} {zone}: {}", hours(day, zone));
+        }
+        // Midnight does not exist in Havana on the day summer time begins.
+        let day = NaiveDate::from_ymd_opt(2026, 3, 8).unwrap();
+        assert_eq!(day_of(day_start(day, America::Havana), America::Havana), day);
+    }
+
+    #[test]
+    fn e11_a_month_from_the_31st_is_that_month() {
+        let now = NaiveDate::from_ymd_opt(2026, 1, 31).unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc();
+        let month = Span::month(now, chrono_tz::UTC);
+        assert_eq!(
+            (month.from.to_rfc3339(), month.until.to_rfc3339()),
+            ("2026-01-01T00:00:00+00:00".into(), "2026-02-01T00:00:00+00:00".into())
+        );
+        let week = Span::week(now, chrono_tz::UTC, Weekday::Sun);
+        assert_eq!(week.from.to_rfc3339(), "2026-01-25T00:00:00+00:00");
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_lies_in_exactly_one_day(seconds in 0_i64..4_000_000_000, zone in prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec())) {
+            let at = Instant::from_timestamp(seconds, 0).unwrap();
+            let day = day_of(at, zone);
+            prop_assert!(day_start(day, zone) <= at);
+            prop_assert!(at < day_start(after(day), zone));
+        }
+    }
+}

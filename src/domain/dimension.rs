@@ -1,0 +1,177 @@
+//! What a report can be split by and filtered with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Call, Instant, Label};
+
+/// A property of a call by which totals are split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// The model's name.
+    Model,
+    /// The log format.
+    Source,
+    /// Who.
+    User,
+    /// Where.
+    Project,
+    /// The user's team.
+    Team,
+    /// The sub-agent.
+    Agent,
+    /// The part of a program.
+    Feature,
+    /// The organisation.
+    Org,
+    /// The conversation.
+    Session,
+}
+
+impl Dimension {
+    /// Every dimension, in the order in which help lists them.
+    pub const ALL: [Self; 9] = [
+        Self::Model,
+        Self::Source,
+        Self::User,
+        Self::Project,
+        Self::Team,
+        Self::Agent,
+        Self::Feature,
+        Self::Org,
+        Self::Session,
+    ];
+
+    /// The name on the command line, in JSON and in a column head.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Source => "source",
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Team => "team",
+            Self::Agent => "agent",
+            Self::Feature => "feature",
+            Self::Org => "org",
+            Self::Session => "session",
+        }
+    }
+
+    /// This property of a call.
+    pub fn of(self, call: &Call) -> Option<&Label> {
+        let from = &call.from;
+        match self {
+            Self::Model => call.model.as_ref(),
+            Self::Source => Some(&from.source),
+            Self::User => from.user.as_ref(),
+            Self::Project => from.project.as_ref(),
+            Self::Team => from.team.as_ref(),
+            Self::Agent => from.agent.as_ref(),
+            Self::Feature => from.feature.as_ref(),
+            Self::Org => from.org.as_ref(),
+            Self::Session => from.session.as_ref(),
+        }
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.name())
+    }
+}
+
+impl FromStr for Dimension {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|dimension| dimension.name() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|dimension| dimension.name()).collect();
+            format!("'{text}' is not a dimension; there are: {}", known.join(", "))
+        })
+    }
+}
+
+/// A pattern for a name: exact, or with `*` for any run of characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Matcher(String);
+
+impl Matcher {
+    /// A pattern; `*` stands for any run of characters, everything else for itself.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self(pattern.into())
+    }
+
+    /// True when the pattern holds a `*`.
+    pub fn is_glob(&self) -> bool {
+        self.0.contains('*')
+    }
+
+    /// True when the whole name fits.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = name.strip_prefix(first) else { return false };
+        let mut parts: Vec<&str> = parts.collect();
+        let Some(last) = parts.pop() else { return rest.is_empty() };
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last)
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Which calls count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Every pair must hold; several patterns for one dimension are alternatives.
+    pub only: Vec<(Dimension, Matcher)>,
+    /// No earlier than this.
+    pub since: Option<Instant>,
+    /// Before this.
+    pub until: Option<Instant>,
+}
+
+impl Filter {
+    /// True when the call counts.
+    pub fn admits(&self, call: &Call) -> bool {
+        let at = call.at();
+        self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+            && Dimension::ALL
+                .iter()
+                .all(|dimension| self.admits_value(*dimension, dimension.of(call).map(Label::as_str)))
+    }
+
+    /// True when this value of a dimension is not filtered out.
+    pub fn admits_value(&self, dimension: Dimension, value: Option<&str>) -> bool {
+        let mut patterns = self.only.iter().filter(|(of, _)| *of == dimension).peekable();
+        patterns.peek().is_none() || patterns.any(|(_, pattern)| value.is_some_and(|value| pattern.matches(value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_run() {
+        let cases = [
+            ("claude-opus-*", "claude-opus-5", true),
+            ("claude-opus-*", "claude-haiku-5", false),
+            ("*", "", true),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "acb", false),
+            ("abc", "abc", true),
+            ("abc", "abcd", false),
+            ("a*a", "a", false),
+        ];
+        for (pattern, name, fits) in cases {
+            assert_eq!(Matcher::new(pattern).matches(name), fits, "{pattern} on {name}");
+        }
+    }
+}

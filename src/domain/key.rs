@@ -1,0 +1,76 @@
+//! What names one answer.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of one answer, chosen by the format that read it: two sightings with one key are one call.
+///
+/// It is a 128-bit hash of the parts that name the answer, so a key fits a register and a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallKey([u8; 16]);
+
+impl CallKey {
+    /// The key of an answer that these parts name, in this order.
+    ///
+    /// Each part's length goes into the hash, so `["ab", "c"]` and `["a", "bc"]` differ.
+    pub fn of<P: AsRef<[u8]>>(parts: &[P]) -> Self {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        for part in parts {
+            let part = part.as_ref();
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.digest128().to_be_bytes())
+    }
+
+    /// The same answer within a lineage: what a fork replays from its parent keeps its parent's key.
+    ///
+    /// Applying it with the same root twice gives the key back, so a row can move to another root.
+    #[must_use]
+    pub fn under(self, root: &str) -> Self {
+        let Self(root) = Self::of(&["lineage", root]);
+        Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
+    }
+
+    /// The key as bytes, for a store.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// A key read back from a store.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for CallKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl FromStr for CallKey {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u128::from_str_radix(text, 16).map(|number| Self(number.to_be_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cut_between_parts_matters() {
+        assert_ne!(CallKey::of(&["ab", "c"]), CallKey::of(&["a", "bc"]));
+        assert_eq!(CallKey::of(&["ab", "c"]), CallKey::of(&["ab", "c"]));
+    }
+
+    #[test]
+    fn a_key_moves_between_roots_and_back() {
+        let key = CallKey::of(&["codex", "1,2,3"]);
+        assert_ne!(key.under("a"), key.under("b"));
+        assert_eq!(key.under("a").under("a").under("b"), key.under("b"));
+        assert_eq!(key.to_string().parse(), Ok(key));
+    }
+}

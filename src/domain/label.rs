@@ -1,0 +1,257 @@
+//! Names that came from outside, printable by construction.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+/// The longest name that is kept, in bytes; a longer one is cut and marked.
+const LONGEST: usize = 1024;
+/// Combining marks that may follow one another; a longer pile is cut and marked.
+const MARKS: usize = 4;
+
+/// A name from outside (a model, a project, a path, an error text) that is safe to print.
+///
+/// Nothing else may carry foreign text to a terminal. A label holds no control characters, no
+/// bidirectional overrides, nothing invisible: each is shown as `⎋` (escape) or `�`. A name that had
+/// to be changed ends in `~` and four hex digits of its own hash, so that two different names never
+/// become one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label(Arc<str>);
+
+impl Label {
+    /// The cleaned name.
+    pub fn new(raw: &str) -> Self {
+        Self(Arc::from(clean(raw).as_ref()))
+    }
+
+    /// The cleaned name of bytes that may not be UTF-8.
+    pub fn from_bytes(raw: &[u8]) -> Self {
+        match std::str::from_utf8(raw) {
+            Ok(text) => Self::new(text),
+            Err(_) => {
+                let lossy = String::from_utf8_lossy(raw);
+                Self(Arc::from(marked(&scrub(&lossy), raw)))
+            }
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name as it may be shown; borrowed when nothing had to change.
+fn clean(raw: &str) -> Cow<'_, str> {
+    let plain = raw.len() <= LONGEST && raw.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if plain {
+        return Cow::Borrowed(raw);
+    }
+    let scrubbed = scrub(raw);
+    if scrubbed == raw { Cow::Borrowed(raw) } else { Cow::Owned(marked(&scrubbed, raw.as_bytes())) }
+}
+
+fn scrub(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len().min(LONGEST));
+    let mut marks = 0;
+    for (at, letter) in raw.char_indices() {
+        marks = if is_mark(letter) { marks + 1 } else { 0 };
+        // A mark with nothing to stand on would join whatever the screen shows before it.
+        let shown = if marks > MARKS || (marks > 0 && at == 0) { '\u{fffd}' } else { shown(letter) };
+        if out.len() + shown.len_utf8() > LONGEST {
+            break;
+        }
+        if !(shown == '\u{fffd}' && marks > MARKS && out.ends_with('\u{fffd}')) {
+            out.push(shown);
+        }
+    }
+    out
+}
+
+/// `~` and four hex digits that keep a changed name apart from every other.
+fn marked(scrubbed: &str, raw: &[u8]) -> String {
+    let mut cut = scrubbed.len().min(LONGEST - 5);
+    while !scrubbed.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}~{:04x}", &scrubbed[..cut], xxhash_rust::xxh3::xxh3_64(raw) & 0xffff)
+}
+
+fn is_mark(letter: char) -> bool {
+    !letter.is_ascii() && unicode_width::UnicodeWidthChar::width(letter) == Some(0)
+}
+
+fn shown(letter: char) -> char {
+    match letter {
+        '\u{1b}' | '\u{9b}' => '⎋',
+        letter if letter.is_control() => '\u{fffd}',
+        // Soft hyphen, combining grapheme joiner, Arabic letter mark, fillers, Mongolian selectors, zero
+        // widths, bidirectional marks and overrides, separators, invisible operators, variation selectors,
+        // byte order mark, interlinear and object marks, tags: all invisible, or able to reorder a line.
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{600}'..='\u{605}'
+        | '\u{61c}'
+        | '\u{6dd}'
+        | '\u{70f}'
+        | '\u{8e2}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{110bd}'
+        | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => '\u{fffd}',
+        letter => letter,
+    }
+}
+
+impl Deref for Label {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+impl Borrow<str> for Label {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+impl AsRef<str> for Label {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+impl fmt::Display for Label {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.0)
+    }
+}
+impl fmt::Debug for Label {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, out)
+    }
+}
+impl From<&str> for Label {
+    fn from(raw: &str) -> Self {
+        Self::new(raw)
+    }
+}
+impl serde::Serialize for Label {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&self.0)
+    }
+}
+
+/// Labels met before, so that a name that stands in every line of a log is kept once.
+#[derive(Debug, Default)]
+pub struct Labels(FxHashSet<Label>);
+
+impl Labels {
+    /// The label of this name, shared with every earlier use of it.
+    pub fn get(&mut self, raw: &str) -> Label {
+        if let Some(label) = self.0.get(raw) {
+            return label.clone();
+        }
+        let label = Label::new(raw);
+        // A name that cleaning changes is found again only by its cleaned form; clean names are the rule.
+        if let Some(known) = self.0.get(label.as_str()) {
+            return known.clone();
+        }
+        self.0.insert(label.clone());
+        label
+    }
+
+    /// The label of an optional name; an empty name is no name.
+    pub fn find(&mut self, raw: Option<&str>) -> Option<Label> {
+        raw.filter(|name| !name.is_empty()).map(|name| self.get(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn i1_no_escape_sequence_survives() {
+        let label = Label::new("a\u{1b}]52;c;aGk=\u{7}b\rc\u{9b}1m");
+        assert!(label.starts_with("a⎋]52;c;aGk=\u{fffd}b\u{fffd}c⎋1m~"), "{label}");
+    }
+
+    #[test]
+    fn i2_invisible_and_reordering_characters_are_shown() {
+        for bad in [
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200b}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{e0041}',
+            '\u{2028}',
+            '\u{115f}',
+            '\u{3164}',
+            '\u{61c}',
+        ] {
+            let label = Label::new(&format!("a{bad}b"));
+            assert!(label.starts_with("a\u{fffd}b~"), "{bad:?} became {label}");
+        }
+    }
+
+    #[test]
+    fn i3_names_that_clean_alike_stay_apart() {
+        let names = ["a", "a\u{200b}", "a\u{200c}"].map(Label::new);
+        assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+    }
+
+    #[test]
+    fn i4_piles_of_marks_and_endless_names_are_cut() {
+        let pile = format!("a{}", "\u{301}".repeat(1000));
+        assert!(Label::new(&pile).chars().count() < 16);
+        assert!(Label::new(&"x".repeat(5000)).len() <= LONGEST);
+    }
+
+    #[test]
+    fn clean_names_are_kept_as_they_are() {
+        for name in ["claude-opus-5", "café", "日志解析", "/home/alice/api", "naïve 😀"] {
+            assert_eq!(Label::new(name).as_str(), name);
+        }
+    }
+
+    #[test]
+    fn a17_bytes_that_are_no_text_are_shown_escaped() {
+        assert!(Label::from_bytes(b"\xff\x1b]0;x").starts_with("\u{fffd}⎋]0;x~"));
+    }
+
+    #[test]
+    fn a_name_met_before_is_the_same_allocation() {
+        let mut labels = Labels::default();
+        let (one, two) = (labels.get("main"), labels.get("main"));
+        assert!(Arc::ptr_eq(&one.0, &two.0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_is_printable_bounded_and_stable(raw in any::<String>()) {
+            let label = Label::new(&raw);
+            prop_assert!(label.len() <= LONGEST);
+            prop_assert!(!label.chars().any(|letter| letter.is_control() || shown(letter) != letter));
+            prop_assert_eq!(Label::new(&label), label);
+        }
+    }
+}

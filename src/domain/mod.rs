@@ -1,0 +1,22 @@
+//! The nouns of the trade and their exact arithmetic. This room knows nothing of files, clocks or screens.
+
+mod call;
+mod civil;
+mod dimension;
+mod key;
+mod label;
+mod tokens;
+mod usd;
+
+pub use call::{Attribution, Call, Fidelity, Geo, Place, Record, Service, Speed, Tier};
+pub use civil::{Day, Span, Week, day_of, day_start, month_of, quarter_of, week_of};
+pub use dimension::{Dimension, Filter, Matcher};
+pub use key::CallKey;
+pub use label::{Label, Labels};
+pub use tokens::Tokens;
+pub use usd::{ParseUsdError, Ratio, Usd};
+
+/// The named time zone that decides where a day begins.
+pub type Zone = chrono_tz::Tz;
+/// A point in time.
+pub type Instant = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,88 @@
+//! Log formats: one file each, from the bytes of a line to calls. Nothing here opens a file or knows a price.
+//!
+//! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
+
+use crate::domain::{Instant, Label, Record};
+
+/// A log format.
+pub trait Format: Sync {
+    /// Its name on the command line, in reports and under `samples/`.
+    fn name(&self) -> &'static str;
+
+    /// Byte strings of which at least one stands in every line this format needs to see.
+    ///
+    /// They make reading fast: a line with no marker of any format is passed over unparsed. Choose
+    /// strings with their quotes, so that text quoted inside a JSON string (`\"usage\"`) does not match.
+    fn markers(&self) -> &'static [&'static str];
+
+    /// A reader for one file, or one connection.
+    fn reader(&self) -> Box<dyn Reader>;
+}
+
+/// Reads the lines of one file in one format, remembering what later lines need.
+pub trait Reader: Send {
+    /// Reads one line and appends what it says to `out`.
+    ///
+    /// # Errors
+    /// [`BadLine`] when the line belongs to this format but cannot be counted. A line that is simply
+    /// something else is [`Reading::NotMine`], never an error.
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
+
+    /// What must be remembered to go on after a restart, as text; empty when nothing must.
+    fn state(&self) -> String {
+        String::new()
+    }
+
+    /// Goes on from what [`Reader::state`] gave.
+    fn restore(&mut self, _state: &str) {}
+}
+
+/// Whose line it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// This format's. Whatever it held has been appended, which may be nothing.
+    Mine,
+    /// Another's.
+    NotMine,
+}
+
+/// Where a line comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file, or the name of a feed.
+    pub path: Label,
+    /// The byte offset of the line.
+    pub offset: u64,
+    /// When the file was last written, for lines without a time of their own.
+    pub modified: Instant,
+}
+
+/// Why a line cannot be counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// Not JSON, or cut off.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// A field has the wrong type.
+    #[error("{field}: expected {expected}")]
+    WrongType {
+        /// The field's name.
+        field: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A field that is needed is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A count that cannot be true: negative, not whole, or above a billion. The line is put aside, not counted.
+    #[error("{field} is {value}: put aside, not counted")]
+    Absurd {
+        /// The field's name.
+        field: &'static str,
+        /// What it says.
+        value: Label,
+    },
+    /// Longer than any line that is read.
+    #[error("longer than {0} bytes")]
+    TooLong(u64),
+}

@@ -1,0 +1,356 @@
+//! What goes into the books and what comes out of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::domain::Call;
+use crate::domain::{CallKey, Day, Dimension, Fidelity, Filter, Instant, Label, Record, Span, Tokens, Usd, Week, Zone};
+use crate::pricing::Cost;
+
+/// A call with its booked cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The call as all its sightings join.
+    pub call: Call,
+    /// What it was booked at.
+    pub cost: Cost,
+}
+
+/// What posting one sighting did to the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// A call not seen before.
+    New(Change),
+    /// A call seen before, of which more is known now.
+    Grown(Change),
+    /// Nothing new.
+    Repeat,
+}
+
+/// A row before and after a posting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The row as it stood; `None` when it is new.
+    pub before: Option<Arc<Row>>,
+    /// The row as it stands.
+    pub after: Arc<Row>,
+}
+
+/// Sums over calls. Everything is exact, so a call can be taken back out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// How many calls.
+    pub calls: u64,
+    /// Their tokens.
+    pub tokens: Tokens,
+    /// The cost of those that have one.
+    pub cost: Usd,
+    /// What caching saved.
+    pub saved: Usd,
+    /// Tokens of calls without a price.
+    pub unpriced_tokens: u64,
+    /// Calls whose log is known to hold less than was used.
+    pub lower_bound_calls: u64,
+    /// Calls whose model or split is a guess.
+    pub guessed_calls: u64,
+}
+
+impl Sums {
+    /// The sums of one row.
+    pub fn of(row: &Row) -> Self {
+        let tokens = row.call.tokens;
+        Self {
+            calls: 1,
+            tokens,
+            cost: row.cost.usd().unwrap_or_default(),
+            saved: row.cost.saved(),
+            unpriced_tokens: if row.cost == Cost::Unpriced { tokens.total() } else { 0 },
+            lower_bound_calls: u64::from(row.call.fidelity == Fidelity::LowerBound),
+            guessed_calls: u64::from(row.call.fidelity == Fidelity::Guessed),
+        }
+    }
+
+    /// Adds other sums.
+    pub fn add(&mut self, other: &Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost += other.cost;
+        self.saved += other.saved;
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.lower_bound_calls = self.lower_bound_calls.saturating_add(other.lower_bound_calls);
+        self.guessed_calls = self.guessed_calls.saturating_add(other.guessed_calls);
+    }
+
+    /// Takes other sums back out.
+    pub fn sub(&mut self, other: &Self) {
+        self.calls = self.calls.saturating_sub(other.calls);
+        self.tokens = self.tokens.saturating_sub(other.tokens);
+        self.cost -= other.cost;
+        self.saved -= other.saved;
+        self.unpriced_tokens = self.unpriced_tokens.saturating_sub(other.unpriced_tokens);
+        self.lower_bound_calls = self.lower_bound_calls.saturating_sub(other.lower_bound_calls);
+        self.guessed_calls = self.guessed_calls.saturating_sub(other.guessed_calls);
+    }
+
+    /// True when the real cost is at least `cost`, but may be more (`≥`).
+    pub fn is_lower_bound(&self) -> bool {
+        self.unpriced_tokens > 0 || self.lower_bound_calls > 0
+    }
+}
+
+/// Lines read and how far, to be booked in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Posting {
+    /// What the lines said, in the order in which they stand.
+    pub records: Vec<Record>,
+    /// How far each file has been read once these records are booked.
+    pub files: Vec<FileState>,
+}
+
+/// How far a log file has been read, and how to know it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// The path under which it was found.
+    pub path: PathBuf,
+    /// The device that holds it.
+    pub device: u64,
+    /// Its inode there.
+    pub inode: u64,
+    /// Bytes read and booked.
+    pub offset: u64,
+    /// Size at the last look.
+    pub size: u64,
+    /// Change time at the last look, in nanoseconds since 1970.
+    pub modified_ns: i64,
+    /// Hash of the first KiB read (of fewer bytes while the file is shorter).
+    pub head_hash: u64,
+    /// How many bytes `head_hash` covers.
+    pub head_len: u32,
+    /// Hash of up to 256 bytes before `offset`.
+    pub tail_hash: u64,
+    /// What the reader has to remember between lines (empty for most formats).
+    pub reader: String,
+    /// Lines read so far, for naming a line in a message.
+    pub lines: u64,
+    /// Lines that could not be read.
+    pub bad_lines: u64,
+}
+
+/// What a report sums over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grain {
+    /// Local calendar days.
+    Day,
+    /// ISO weeks.
+    Week,
+    /// Calendar months.
+    Month,
+    /// Conversations.
+    Session,
+    /// Single calls.
+    Call,
+    /// Everything.
+    Total,
+}
+
+/// The order of a report's rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Oldest, or first in the alphabet, first.
+    #[default]
+    Ascending,
+    /// The other way round.
+    Descending,
+}
+
+/// A question to the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// What to sum over.
+    pub grain: Grain,
+    /// What to split by.
+    pub by: Vec<Dimension>,
+    /// Which calls count.
+    pub filter: Filter,
+    /// Where days begin.
+    pub zone: Zone,
+    /// In which order.
+    pub order: Order,
+    /// No more rows than this, after ordering; the total is of all rows.
+    pub limit: Option<usize>,
+}
+
+/// Which period a row stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeriodKey {
+    /// A local day.
+    Day(Day),
+    /// An ISO week.
+    Week(Week),
+    /// A month, by its first day.
+    Month(Day),
+    /// A conversation: when it began, and its name.
+    Session(Instant, Option<Label>),
+    /// A call: when it was made, and its key.
+    Call(Instant, CallKey),
+    /// Everything.
+    Total,
+}
+
+/// The answer to a [`Query`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What was asked.
+    pub query: Query,
+    /// One row for each period and combination of the `by` values, in order.
+    pub rows: Vec<ReportRow>,
+    /// The sum of all rows, those beyond the limit included.
+    pub total: Sums,
+}
+
+/// One row of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportRow {
+    /// The period.
+    pub period: PeriodKey,
+    /// One value for each dimension asked for; `None` where the log does not say.
+    pub by: Vec<Option<Label>>,
+    /// The sums.
+    pub sums: Sums,
+    /// More about the session, in session reports.
+    pub session: Option<SessionRow>,
+    /// The row itself, in call reports.
+    pub call: Option<Arc<Row>>,
+}
+
+/// What is known of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its name; `None` collects the calls whose log names no session.
+    pub session: Option<Label>,
+    /// The log format.
+    pub source: Label,
+    /// Its first call.
+    pub started: Instant,
+    /// Its last call.
+    pub ended: Instant,
+    /// Where, by its first call that says so.
+    pub project: Option<Label>,
+    /// Who, by its first call that says so.
+    pub user: Option<Label>,
+    /// Its models, dearest first, with what each cost.
+    pub models: Vec<(Option<Label>, Sums)>,
+    /// Its sub-agents' share.
+    pub in_agents: Sums,
+    /// All of it.
+    pub sums: Sums,
+}
+
+/// Why the books did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BooksError {
+    /// Another process holds them longer than can be waited for.
+    #[error("the ledger {path} is busy; another tokmeter is writing to it")]
+    Busy {
+        /// The database.
+        path: PathBuf,
+    },
+    /// There is no room left.
+    #[error("the ledger {path} was not saved: the disk is full")]
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file system does not let us write.
+    #[error("the ledger {path} is read-only; give this user write access to it, or name another place with --data-dir")]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A newer version made them.
+    #[error(
+        "the ledger {path} was made by a newer version of tokmeter (schema {found}, this one knows {known}); it is only read"
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
+    },
+    /// The file is damaged, or is no ledger.
+    #[error("the ledger {path} is damaged: {what}")]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        what: String,
+    },
+    /// Anything else.
+    #[error("the ledger {path}: {what}")]
+    Other {
+        /// The database.
+        path: PathBuf,
+        /// What happened.
+        what: String,
+    },
+}
+
+/// The books, wherever they are kept.
+///
+/// Implementations join sightings by key, follow descents (`Record::Descends`) so that a fork's
+/// replay keeps its root's keys, and join calls that two logs report under different names
+/// ([`Call::alias`]). None of it depends on the order of postings.
+pub trait Ledger {
+    /// Books what was read, and how far, together or not at all.
+    ///
+    /// # Errors
+    /// When nothing of it could be booked.
+    fn post(&mut self, posting: Posting) -> Result<Vec<Posted>, BooksError>;
+
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn report(&self, query: &Query) -> Result<Report, BooksError>;
+
+    /// The sums over the calls a filter admits.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError>;
+
+    /// The calls a filter admits, newest first, no more than `limit`.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
+
+    /// The sums of each stretch of time, oldest first: the bars of a history.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+        spans
+            .iter()
+            .map(|span| {
+                let since = filter.since.map_or(span.from, |since| since.max(span.from));
+                let until = filter.until.map_or(span.until, |until| until.min(span.until));
+                self.sums(&Filter { since: Some(since), until: Some(until), ..filter.clone() })
+            })
+            .collect()
+    }
+
+    /// The call of this key.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError>;
+
+    /// How far each file has been read.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn files(&self) -> Result<Vec<FileState>, BooksError>;
+}

@@ -1,0 +1,36 @@
+//! A taxi meter for coding agents: it shows, live, what an agent session spends, says so before a
+//! limit is reached, and keeps the books after the agent has thrown its logs away.
+//!
+//! One meter, many faces. Bytes flow downhill and nothing flows back:
+//!
+//! ```text
+//! file · socket · stdin
+//!   │ bytes
+//! ingest    cuts lines, remembers offsets, survives rotation and truncation
+//!   │ line
+//! formats   one file per log format: line → calls | nothing | bad line     (pure)
+//!   │ call
+//! pricing   dated price book: call → cost                                  (pure)
+//!   │ priced call
+//! ledger    the books: join by key, durable, offsets in the same transaction
+//!   │ change
+//! meter     totals, trend, sessions, limits, forecast → Summary            (pure)
+//!   │ summary
+//! faces     tui · output — they compute nothing
+//! ```
+//!
+//! `ARCHITECTURE.md` draws the house and says who may import whom; `tests/house.rs` holds it to that.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod domain;
+pub mod formats;
+pub mod ingest;
+pub mod ledger;
+pub mod meter;
+pub mod output;
+pub mod pricing;
+pub mod text;
+pub mod theme;
+pub mod tui;

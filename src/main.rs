@@ -1,0 +1,3 @@
+//! The `tokmeter` program: collects arguments, runs, returns the exit code.
+
+fn main() {}

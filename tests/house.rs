@@ -1,0 +1,132 @@
+//! The walls of the house: which room may import which, and which outside crate lives where.
+//! `ARCHITECTURE.md` shows the same table in prose; change both, and the reason, in one commit.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each room may import of ours.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("formats", &["domain"]),
+    ("pricing", &["domain"]),
+    ("text", &["domain"]),
+    ("theme", &[]),
+    ("ledger", &["domain", "pricing"]),
+    ("meter", &["domain", "pricing", "ledger"]),
+    ("ingest", &["domain", "formats", "ledger"]),
+    ("config", &["domain", "pricing", "meter", "theme"]),
+    ("output", &["domain", "pricing", "meter", "ledger", "text"]),
+    ("tui", &["domain", "pricing", "meter", "ledger", "text", "theme"]),
+    ("cli", &["domain"]),
+    (
+        "commands",
+        &[
+            "domain", "formats", "pricing", "text", "theme", "ledger", "meter", "ingest", "config", "output", "tui",
+            "cli",
+        ],
+    ),
+];
+
+/// Outside crates that may be used in their home rooms only.
+const HOMES: &[(&str, &[&str])] = &[
+    ("rusqlite", &["ledger"]),
+    ("ratatui", &["tui", "theme"]),
+    ("crossterm", &["tui"]),
+    ("notify", &["ingest"]),
+    ("tokio", &["ingest", "tui", "commands"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli", "commands"]),
+    ("clap_mangen", &["cli", "commands"]),
+    ("toml", &["config", "theme", "pricing"]),
+    ("toml_edit", &["config"]),
+    ("directories", &["config"]),
+    ("iana_time_zone", &["config"]),
+    ("memchr", &["formats", "ingest"]),
+    ("aho_corasick", &["formats"]),
+    ("ureq", &["commands"]),
+    ("unicode_width", &["domain", "text"]),
+    ("unicode_segmentation", &["text"]),
+    ("signal_hook", &["tui", "commands"]),
+];
+
+#[test]
+fn rooms_import_downhill_only() {
+    let mut broken = Vec::new();
+    for (path, code) in sources() {
+        let room = room_of(&path);
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            assert!(["lib", "main"].contains(&room.as_str()), "{} is in no room of the plan", path.display());
+            continue;
+        };
+        for (number, line) in code.lines().enumerate() {
+            for import in line.split("crate::").skip(1) {
+                let other: String =
+                    import.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+                let is_room = ROOMS.iter().any(|(name, _)| *name == other);
+                if is_room && other != room && !allowed.contains(&other.as_str()) {
+                    broken.push(format!("{}:{}: {room} may not import {other}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn outside_crates_stay_in_their_rooms() {
+    let mut broken = Vec::new();
+    for (path, code) in sources() {
+        let room = room_of(&path);
+        for (name, homes) in HOMES {
+            let used = code.lines().any(|line| {
+                let line = line.trim_start();
+                !line.starts_with("//")
+                    && line.match_indices(&format!("{name}::")).any(|(at, _)| {
+                        !line[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':')
+                    })
+            });
+            if used && !homes.contains(&room.as_str()) && room != "lib" && room != "main" {
+                broken.push(format!("{}: {name} lives in {}", path.display(), homes.join(", ")));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (path, code) in sources() {
+        let first = code.lines().find(|line| !line.starts_with("#!")).unwrap_or_default();
+        assert!(first.starts_with("//! "), "{} must open with a sentence that says what it is for", path.display());
+    }
+}
+
+fn room_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root()).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn walk(folder: &Path, into: &mut BTreeMap<PathBuf, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, into);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                into.insert(path.clone(), fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    walk(&root(), &mut all);
+    assert!(all.len() > 10, "the sources were not found");
+    all
+}
