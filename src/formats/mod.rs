@@ -2,6 +2,8 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
+pub(crate) mod keys;
+
 use crate::domain::{Instant, Label, Record};
 
 /// A log format.
