@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("formats", &["domain"]),
     ("pricing", &["domain"]),
-    ("text", &["domain"]),
+    ("text", &["domain", "pricing", "ledger", "meter"]),
     ("theme", &[]),
     ("ledger", &["domain", "pricing"]),
     ("meter", &["domain", "pricing", "ledger"]),

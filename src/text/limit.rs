@@ -1,0 +1,203 @@
+//! A limit in words: the banner's phrases and the bars' labels.
+
+use super::{count, moment, usd};
+use crate::domain::{Instant, Usd, Zone};
+use crate::meter::{LimitState, Verdict, Window};
+
+/// The banner's first words, with the real percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
+pub fn banner_title(limit: &LimitState) -> String {
+    match limit.verdict {
+        Verdict::Under | Verdict::Near => format!("⚠ {}% of {} limit used", limit.percent, limit.name),
+        Verdict::Over => {
+            let mut letters = limit.name.chars();
+            let name: String =
+                letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+            format!("■ {name} limit reached")
+        }
+    }
+}
+
+/// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; whichever amount is nearest first.
+pub fn banner_amounts(limit: &LimitState) -> String {
+    let words: Vec<String> = amounts(limit)
+        .into_iter()
+        .map(|amount| format!("{}: {} / {}", amount.noun, amount.used, amount.allowed))
+        .collect();
+    words.join(" · ")
+}
+
+/// Used and allowed in a bar's label: `400,000 of 500,000`, `$2.18 of $10.00`; the nearest amount only.
+pub fn used_of(limit: &LimitState) -> String {
+    amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
+}
+
+struct Words {
+    noun: &'static str,
+    used: String,
+    allowed: String,
+}
+
+/// The amounts a limit has, nearest to their end first.
+fn amounts(limit: &LimitState) -> Vec<Words> {
+    let (allowed, used) = (limit.limit.amount, limit.used);
+    let mut all: Vec<(u128, Words)> = Vec::new();
+    let bound = if limit.lower_bound { "≥ " } else { "" };
+    if let Some(most) = allowed.usd {
+        let spent = used.usd.unwrap_or_default();
+        let words = Words { noun: "Cost", used: format!("{bound}{}", usd(spent)), allowed: usd(most) };
+        all.push((nearness(positive(spent), positive(most)), words));
+    }
+    let counts = [("Tokens", allowed.tokens, used.tokens), ("Output", allowed.output_tokens, used.output_tokens)];
+    for (noun, most, spent) in counts {
+        let Some(most) = most else { continue };
+        let spent = spent.unwrap_or_default();
+        all.push((nearness(spent.into(), most.into()), Words { noun, used: count(spent), allowed: count(most) }));
+    }
+    all.sort_by_key(|(near, _)| std::cmp::Reverse(*near));
+    all.into_iter().map(|(_, words)| words).collect()
+}
+
+fn positive(amount: Usd) -> u128 {
+    u128::try_from(amount.pico()).unwrap_or(0)
+}
+
+/// Used in millionths of the allowed; a limit of nothing is always reached.
+fn nearness(used: u128, allowed: u128) -> u128 {
+    used.saturating_mul(1_000_000).checked_div(allowed).unwrap_or(u128::MAX)
+}
+
+/// When the limit starts anew: `resets 00:00`; nothing for a session, a call or all time.
+pub fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    match limit.limit.window {
+        Window::Hour | Window::Day | Window::Week | Window::Month => {
+            limit.span.map(|span| format!("resets {}", moment(span.until, now, zone)))
+        }
+        Window::Call | Window::Session | Window::Run | Window::Total | Window::Rolling(_) => None,
+    }
+}
+
+/// When it will be reached: `at this pace 16:40, between 15:55 and 18:10`.
+pub fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    let (likely, band) = limit.hit?;
+    let at = |moment_of: Instant| moment(moment_of, now, zone);
+    Some(format!("at this pace {}, between {} and {}", at(likely), at(band.from), at(band.until)))
+}
+
+/// The same in fewer columns: `at this pace 16:40 (15:55–18:10)`.
+pub fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    let (likely, band) = limit.hit?;
+    let at = |moment_of: Instant| moment(moment_of, now, zone);
+    Some(format!("at this pace {} ({}–{})", at(likely), at(band.from), at(band.until)))
+}
+
+/// Everything the banner says, most important first; a narrow face drops from the end.
+pub fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
+    let mut parts = vec![banner_title(limit), banner_amounts(limit)];
+    parts.extend(resets(limit, now, zone));
+    if limit.verdict != Verdict::Over {
+        parts.extend(forecast_short(limit, now, zone));
+    }
+    if more > 0 {
+        parts.push(format!("+{more} more"));
+    }
+    parts
+}
+
+/// What the limit covers, briefly: `day`, `session`, `alice/day`, `claude-opus-*/month`, `5h`.
+pub fn scope(limit: &LimitState) -> String {
+    let mut parts: Vec<String> = match &limit.subject {
+        Some(subject) if limit.limit.scope.each => vec![subject.clone()],
+        _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
+    };
+    parts.push(window(limit.limit.window));
+    parts.join("/")
+}
+
+fn window(window: Window) -> String {
+    match window {
+        Window::Call => "call".to_owned(),
+        Window::Session => "session".to_owned(),
+        Window::Run => "run".to_owned(),
+        Window::Hour => "hour".to_owned(),
+        Window::Day => "day".to_owned(),
+        Window::Week => "week".to_owned(),
+        Window::Month => "month".to_owned(),
+        Window::Total => "total".to_owned(),
+        Window::Rolling(length) => {
+            let minutes = length.num_minutes();
+            match minutes {
+                minutes if minutes > 0 && minutes % 1440 == 0 => format!("{}d", minutes / 1440),
+                minutes if minutes > 0 && minutes % 60 == 0 => format!("{}h", minutes / 60),
+                minutes => format!("{minutes}m"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Dimension, Matcher, Span};
+    use crate::meter::{Amount, Limit, Scope};
+
+    fn daily(used: u64) -> LimitState {
+        let now: Instant = "2026-11-22T13:02:00Z".parse().unwrap();
+        let amount = Amount { tokens: Some(500_000), ..Amount::default() };
+        let percent = used / 5_000;
+        LimitState {
+            limit: Limit { scope: Scope::default(), window: Window::Day, amount, warn_at: vec![80] },
+            name: "daily".to_owned(),
+            subject: None,
+            used: Amount { tokens: Some(used), ..Amount::default() },
+            span: Some(Span::day(now, chrono_tz::Europe::Rome)),
+            percent,
+            verdict: if used >= 500_000 { Verdict::Over } else { Verdict::Near },
+            hit: None,
+            lower_bound: false,
+        }
+    }
+
+    #[test]
+    fn the_banner_says_what_the_contract_says() {
+        let now: Instant = "2026-11-22T13:02:00Z".parse().unwrap();
+        let zone = chrono_tz::Europe::Rome;
+        let mut near = daily(400_000);
+        near.hit = Some((
+            "2026-11-22T15:40:00Z".parse().unwrap(),
+            Span { from: "2026-11-22T14:55:00Z".parse().unwrap(), until: "2026-11-22T17:10:00Z".parse().unwrap() },
+        ));
+        assert_eq!(
+            banner(&near, 2, now, zone),
+            [
+                "⚠ 80% of daily limit used",
+                "Tokens: 400,000 / 500,000",
+                "resets 00:00",
+                "at this pace 16:40 (15:55–18:10)",
+                "+2 more"
+            ]
+        );
+        assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");
+        assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
+        assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
+        assert_eq!(used_of(&near), "400,000 of 500,000");
+    }
+
+    #[test]
+    fn the_nearest_of_two_amounts_leads_and_a_lower_bound_says_so() {
+        let mut both = daily(400_000);
+        both.limit.amount.usd = Usd::parse("25").ok().map(|(usd, _)| usd);
+        both.used.usd = Usd::parse("22.5").ok().map(|(usd, _)| usd);
+        both.lower_bound = true;
+        assert_eq!(banner_amounts(&both), "Cost: ≥ $22.50 / $25.00 · Tokens: 400,000 / 500,000");
+    }
+
+    #[test]
+    fn a_scope_is_named_briefly() {
+        let mut limit = daily(1);
+        assert_eq!(scope(&limit), "day");
+        limit.limit.scope.only = vec![(Dimension::User, Matcher::new("alice"))];
+        assert_eq!(scope(&limit), "alice/day");
+        limit.limit.window = Window::Rolling(chrono::Duration::hours(5));
+        assert_eq!(scope(&limit), "alice/5h");
+    }
+}

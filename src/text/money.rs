@@ -1,0 +1,188 @@
+//! Dollars as a person reads them, and the marks that say how far to trust them.
+
+use super::number::grouped;
+use crate::domain::Usd;
+use crate::ledger::Sums;
+
+/// How far a total can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Exact.
+    Exact,
+    /// Some tokens have no price, or were logged only in part: the real number is at least this (`≥`).
+    AtLeast,
+    /// The model, or the split into classes, is a guess (`~`).
+    About,
+    /// Nothing in it has a price (`?`).
+    Unknown,
+}
+
+/// How far these sums' cost can be trusted.
+pub fn mark(sums: &Sums) -> Mark {
+    if sums.unpriced_tokens > 0 && sums.unpriced_tokens >= sums.tokens.total() && sums.cost == Usd::ZERO {
+        Mark::Unknown
+    } else if sums.is_lower_bound() {
+        Mark::AtLeast
+    } else if sums.guessed_calls > 0 {
+        Mark::About
+    } else {
+        Mark::Exact
+    }
+}
+
+/// A total with its mark: `$2.18`, `≥ $1.23`, `~ $0.40`, `?`.
+pub fn cost(sums: &Sums) -> String {
+    marked(mark(sums), usd(sums.cost))
+}
+
+/// The cost of one call, or of few, with its mark and more digits: `$0.0721`.
+pub fn cost_fine(sums: &Sums) -> String {
+    marked(mark(sums), usd_fine(sums.cost))
+}
+
+fn marked(mark: Mark, amount: String) -> String {
+    match mark {
+        Mark::Exact => amount,
+        Mark::AtLeast => format!("≥ {amount}"),
+        Mark::About => format!("~ {amount}"),
+        Mark::Unknown => "?".to_owned(),
+    }
+}
+
+/// A total: cents, and below ten cents two significant digits: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
+///
+/// Never `$0.00` for an amount that is not zero.
+pub fn usd(amount: Usd) -> String {
+    dollars(amount, 2)
+}
+
+/// What one call cost: below a dollar three significant digits: `$0.145`, `$0.0721`, `$0.0009`.
+pub fn usd_fine(amount: Usd) -> String {
+    dollars(amount, 3)
+}
+
+/// The finest amount that is written out, in decimals of a dollar.
+const FINEST: usize = 6;
+
+/// Cents, or more decimals where `digits` significant ones need them.
+fn dollars(amount: Usd, digits: usize) -> String {
+    let sign = if amount.is_negative() { "-" } else { "" };
+    let amount = if amount.is_negative() { -amount } else { amount };
+    if amount != Usd::ZERO && amount < Usd::from_micro(1) {
+        return format!("<{sign}$0.000001");
+    }
+    // Zeros between the point and the first digit, then the digits themselves.
+    let mut decimals = 2;
+    let mut unit = 1_000_000_000_000_i128;
+    let mut leading = 0;
+    if amount != Usd::ZERO && amount < Usd::ONE {
+        while amount.pico() * 10 < unit {
+            unit /= 10;
+            leading += 1;
+        }
+        decimals = (leading + digits).clamp(2, FINEST);
+    }
+    let (whole, mut fraction) = split(amount.rounded(decimals), decimals);
+    while fraction.len() > 2 && fraction.ends_with('0') {
+        fraction.pop();
+    }
+    format!("{sign}${}.{fraction}", grouped(&whole))
+}
+
+fn split(units: i128, decimals: usize) -> (String, String) {
+    let digits = format!("{units:0width$}", width = decimals + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals);
+    (whole.to_owned(), fraction.to_owned())
+}
+
+/// Dollars in few columns, for an axis: `$0.38`, `$12`, `$1.2k`.
+pub fn usd_short(amount: Usd) -> String {
+    if amount.is_negative() || amount < Usd::from_micro(9_995_000) {
+        return usd(amount);
+    }
+    let whole = u64::try_from(amount.rounded(0)).unwrap_or(u64::MAX);
+    format!("${}", super::compact(whole))
+}
+
+/// Dollars per million tokens, from dollars for one: `$5`, `$0.50`, `$0.075`.
+pub fn rate_per_million(one: Usd) -> String {
+    let text = usd_fine(one.times(1_000_000));
+    text.strip_suffix(".00").map(str::to_owned).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Tokens;
+
+    fn amount(text: &str) -> Usd {
+        Usd::parse(text).unwrap().0
+    }
+
+    #[test]
+    fn e9_totals_show_cents_and_small_amounts_two_digits() {
+        let cases = [
+            ("0", "$0.00"),
+            ("2.18", "$2.18"),
+            ("0.2312", "$0.23"),
+            ("0.034", "$0.034"),
+            ("0.0009", "$0.0009"),
+            ("0.0999", "$0.10"),
+            ("0.007", "$0.007"),
+            ("0.125", "$0.12"),
+            ("0.135", "$0.14"),
+            ("1234.5", "$1,234.50"),
+            ("1000000", "$1,000,000.00"),
+            ("0.000002", "$0.000002"),
+            ("0.0000001", "<$0.000001"),
+            ("-1.2", "-$1.20"),
+            ("0.999", "$1.00"),
+        ];
+        for (exact, text) in cases {
+            assert_eq!(usd(amount(exact)), text, "{exact}");
+        }
+    }
+
+    #[test]
+    fn one_call_shows_three_digits() {
+        let cases = [
+            ("0.14533", "$0.145"),
+            ("0.07211", "$0.0721"),
+            ("0.0009", "$0.0009"),
+            ("0.38", "$0.38"),
+            ("2.185", "$2.18"),
+        ];
+        for (exact, text) in cases {
+            assert_eq!(usd_fine(amount(exact)), text, "{exact}");
+        }
+    }
+
+    #[test]
+    fn an_amount_above_zero_never_reads_as_nothing() {
+        for power in 0..13 {
+            for text in [usd(Usd::from_pico(10_i128.pow(power))), usd_fine(Usd::from_pico(3 * 10_i128.pow(power)))] {
+                assert!(text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn b14_unpriced_tokens_never_read_as_free() {
+        let tokens = Tokens { input: 10, ..Tokens::ZERO };
+        let none = Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() };
+        assert_eq!(cost(&none), "?");
+        let some = Sums { cost: amount("1.23"), unpriced_tokens: 4, ..none };
+        assert_eq!(cost(&some), "≥ $1.23");
+        let guessed = Sums { cost: amount("0.4"), unpriced_tokens: 0, guessed_calls: 1, ..none };
+        assert_eq!(cost(&guessed), "~ $0.40");
+        assert_eq!(cost(&Sums::default()), "$0.00");
+    }
+
+    #[test]
+    fn rates_are_per_million() {
+        assert_eq!(rate_per_million(amount("0.000005")), "$5");
+        assert_eq!(rate_per_million(amount("0.000000075")), "$0.075");
+        assert_eq!(usd_short(amount("1234")), "$1.2k");
+        assert_eq!(usd_short(amount("12.4")), "$12");
+    }
+}

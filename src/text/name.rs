@@ -1,0 +1,200 @@
+//! Names in the columns they are given: cut, padded and shortened by display width.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Columns a terminal needs for this text.
+pub fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// The text in at most `room` columns; what does not fit ends in `…`.
+pub fn fit(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    if room == 0 {
+        return String::new();
+    }
+    let mut used = 0;
+    let mut out = String::new();
+    for part in text.graphemes(true) {
+        let part_width = part.width();
+        if used + part_width + 1 > room {
+            break;
+        }
+        used += part_width;
+        out.push_str(part);
+    }
+    out.push('…');
+    out
+}
+
+/// The end of the text in at most `room` columns, for paths: `…/alice/api`.
+pub fn fit_end(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    if room == 0 {
+        return String::new();
+    }
+    let mut used = 0;
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.graphemes(true).rev() {
+        let part_width = part.width();
+        if used + part_width + 1 > room {
+            break;
+        }
+        used += part_width;
+        parts.push(part);
+    }
+    parts.push("…");
+    parts.reverse();
+    parts.concat()
+}
+
+/// The text in exactly `room` columns, filled with spaces on the right.
+pub fn pad(text: &str, room: usize) -> String {
+    let mut out = fit(text, room);
+    let gap = room.saturating_sub(width(&out));
+    out.extend(std::iter::repeat_n(' ', gap));
+    out
+}
+
+/// The text in exactly `room` columns, filled with spaces on the left.
+pub fn pad_left(text: &str, room: usize) -> String {
+    let out = fit(text, room);
+    let gap = room.saturating_sub(width(&out));
+    " ".repeat(gap) + &out
+}
+
+/// A model's name without its maker's prefix and date: `claude-haiku-4-5-20251001` is `haiku-4-5`.
+pub fn model_short(model: &str) -> &str {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);
+    let name = name.strip_prefix("claude-").unwrap_or(name);
+    let undated = name.rsplit_once(['-', '@']).filter(|(_, date)| {
+        date.len() == 8 && date.starts_with("20") && date.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let short = undated.map_or(name, |(rest, _)| rest);
+    if short.is_empty() { model } else { short }
+}
+
+/// The last part of a project's path: `/home/alice/api-server` is `api-server`.
+pub fn project_short(project: &str) -> &str {
+    let trimmed = project.trim_end_matches(['/', '\\']);
+    let last = trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed);
+    if last.is_empty() { project } else { last }
+}
+
+/// The first part of a session's name: `3f2a91c0-…` is `3f2a91c0`; other names are left whole.
+pub fn session_short(session: &str) -> &str {
+    match session.split_once('-') {
+        Some((first, _))
+            if session.len() == 36 && first.len() == 8 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            first
+        }
+        _ => session,
+    }
+}
+
+/// The letter that stands for `letter` where only ASCII can be shown, in the same number of columns.
+pub fn ascii(letter: char) -> char {
+    match letter {
+        letter if letter.is_ascii() => letter,
+        '─' | '━' | '–' | '—' | '╌' => '-',
+        '│' | '┃' => '|',
+        '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' => '+',
+        '█' | '▇' | '▆' | '■' | '◼' => '#',
+        '▅' | '▄' | '▓' => '=',
+        '▃' | '▂' | '▒' => '-',
+        '▁' | '░' | '·' | '…' => '.',
+        '↑' | '▲' => '^',
+        '↓' | '▼' => 'v',
+        '→' | '▶' => '>',
+        '←' | '◀' => '<',
+        '⚠' => '!',
+        '≥' => '>',
+        '●' => '*',
+        '◐' | '○' => 'o',
+        '×' => 'x',
+        '✓' => '+',
+        '⎋' => '^',
+        _ => '?',
+    }
+}
+
+/// Our own text where only ASCII can be shown; a wide letter becomes two marks, so that columns hold.
+pub fn ascii_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for part in text.graphemes(true) {
+        let mut letters = part.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) if part.width() == 1 => out.push(ascii(letter)),
+            _ => out.extend(std::iter::repeat_n('?', part.width())),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f14_names_are_cut_by_columns_not_letters() {
+        let cases = [
+            ("claude-opus-5", 13, "claude-opus-5"),
+            ("claude-opus-5", 8, "claude-…"),
+            ("日志解析服务", 7, "日志解…"),
+            ("日志解析服务", 6, "日志…"),
+            ("cafe\u{301} au lait", 5, "cafe\u{301}…"),
+            ("abc", 0, ""),
+            ("abc", 1, "…"),
+            ("👩\u{200d}👩\u{200d}👧 team", 4, "👩\u{200d}👩\u{200d}👧 …"),
+        ];
+        for (name, room, expected) in cases {
+            let cut = fit(name, room);
+            assert_eq!(cut, expected, "{name} in {room}");
+            assert!(width(&cut) <= room);
+        }
+        assert_eq!(fit_end("/home/alice/api", 6), "…e/api");
+        for room in 0..20 {
+            assert_eq!(width(&pad("日志 ab", room)), room);
+            assert_eq!(width(&pad_left("日志 ab", room)), room);
+        }
+    }
+
+    #[test]
+    fn i4_three_hundred_letters_are_cut_to_their_column() {
+        assert_eq!(width(&fit(&"漢".repeat(300), 20)), 19);
+    }
+
+    #[test]
+    fn models_have_short_names() {
+        let cases = [
+            ("claude-opus-5", "opus-5"),
+            ("claude-haiku-4-5-20251001", "haiku-4-5"),
+            ("us.anthropic.claude-sonnet-5", "sonnet-5"),
+            ("openrouter/openai/gpt-5", "gpt-5"),
+            ("gpt-4o", "gpt-4o"),
+            ("claude-", "claude-"),
+        ];
+        for (model, short) in cases {
+            assert_eq!(model_short(model), short);
+        }
+        assert_eq!(project_short("/home/alice/api-server/"), "api-server");
+        assert_eq!(project_short("/"), "/");
+        assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "3f2a91c0");
+        assert_eq!(session_short("my-session"), "my-session");
+    }
+
+    #[test]
+    fn f20_everything_can_be_said_in_ascii_without_moving_a_column() {
+        let text = "╭ ≥ $1 ▁▂█ ⚠ 日 … é";
+        let plain = ascii_text(text);
+        assert!(plain.is_ascii());
+        assert_eq!(width(&plain), width(text));
+    }
+}

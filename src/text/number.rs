@@ -1,0 +1,112 @@
+//! Counts: exact with thousands marks, or short where there is little room.
+
+/// An exact count with thousands marks: `145,230`.
+pub fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// Digits with a comma before every third from the right.
+pub(super) fn grouped(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A count in at most five columns: `950`, `1.2k`, `98k`, `1.2M`, `3.4G`.
+///
+/// Rounded once, half to even; one decimal below ten of a unit.
+pub fn compact(number: u64) -> String {
+    const UNITS: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    if number < 1000 {
+        return number.to_string();
+    }
+    let mut power = 1;
+    let mut scale: u128 = 1000;
+    loop {
+        let number = u128::from(number);
+        let tenths = half_even(number * 10, scale);
+        if tenths < 100 {
+            return if tenths % 10 == 0 {
+                format!("{}{}", tenths / 10, UNITS[power])
+            } else {
+                format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[power])
+            };
+        }
+        let whole = half_even(number, scale);
+        if whole < 1000 || power + 1 == UNITS.len() {
+            return format!("{whole}{}", UNITS[power]);
+        }
+        power += 1;
+        scale *= 1000;
+    }
+}
+
+fn half_even(number: u128, divisor: u128) -> u128 {
+    let (quotient, rest) = (number / divisor, number % divisor);
+    let up = match (rest * 2).cmp(&divisor) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Equal => quotient & 1,
+        std::cmp::Ordering::Greater => 1,
+    };
+    quotient + up
+}
+
+/// `part` of `whole` in whole per cent, rounded down; nothing when there is no whole.
+pub fn per_cent(part: u64, whole: u64) -> Option<u64> {
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
+}
+
+/// `1 call`, `12 calls`, `1,204 calls`.
+pub fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_thousands_marks() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (145_230, "145,230"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(count(number), text);
+        }
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn compact_counts_are_rounded_once_and_never_wider_than_five() {
+        let cases = [
+            (950, "950"),
+            (1000, "1k"),
+            (1240, "1.2k"),
+            (1250, "1.2k"),
+            (1350, "1.4k"),
+            (9_949, "9.9k"),
+            (9_951, "10k"),
+            (98_220, "98k"),
+            (999_499, "999k"),
+            (999_501, "1M"),
+            (1_200_000, "1.2M"),
+            (u64::MAX, "18E"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(compact(number), text);
+            assert!(text.len() <= 5);
+        }
+    }
+
+    #[test]
+    fn per_cent_rounds_down_so_that_99_9_is_not_100() {
+        assert_eq!(per_cent(399_999, 500_000), Some(79));
+        assert_eq!(per_cent(400_000, 500_000), Some(80));
+        assert_eq!(per_cent(1, 0), None);
+        assert_eq!(per_cent(u64::MAX, u64::MAX), Some(100));
+    }
+}
