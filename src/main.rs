@@ -1,3 +1,3 @@
-//! The `tokmeter` program: collects arguments, runs, returns the exit code.
+//! The `tokmeter` program: collects arguments and the world, runs, returns the exit code.
 
 fn main() {}

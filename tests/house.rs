@@ -48,6 +48,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aho_corasick", &["formats"]),
     ("ureq", &["commands"]),
     ("unicode_width", &["domain", "text"]),
+    ("comfy_table", &["output"]),
+    ("csv", &["output", "commands"]),
     ("unicode_segmentation", &["text"]),
     ("signal_hook", &["tui", "commands"]),
 ];

@@ -1,1 +1,38 @@
-//! (room cli)
+//! What can be typed on the command line.
+
+mod args;
+mod filters;
+mod when;
+
+pub use args::{
+    Cli, Color, Command, ConfigCommand, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
+    ReconcileArgs, RecordArgs, ReportArgs, SetupCommand, Shape, Style,
+};
+pub use filters::Filters;
+pub use when::When;
+
+/// Reads the command line; the error is clap's own, ready to be shown.
+///
+/// # Errors
+/// When the words do not fit, or when help or the version was asked for.
+pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
+    <Cli as clap::Parser>::try_parse_from(args)
+}
+
+/// True when the person asked for something that is printed and ends well: help, the version.
+pub fn is_display(error: &clap::Error) -> bool {
+    !error.use_stderr()
+}
+
+/// The shell completions.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) {
+    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", out);
+}
+
+/// The manual page.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    clap_mangen::Man::new(<Cli as clap::CommandFactory>::command()).render(out)
+}

@@ -1,1 +1,5 @@
-//! (room commands)
+//! One file per command: each wires settings, ingest, ledger and meter to a face.
+
+mod exit;
+
+pub use exit::{Exit, Failure};

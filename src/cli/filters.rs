@@ -1,0 +1,70 @@
+//! The filters that every command about calls takes.
+
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+
+use super::When;
+
+/// Which calls count.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Which calls count")]
+pub struct Filters {
+    /// Only this user; `*` stands for any characters, and several may be given
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub user: Vec<String>,
+    /// Only this project
+    #[arg(long, value_name = "PATH")]
+    pub project: Vec<String>,
+    /// Only this model
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub model: Vec<String>,
+    /// Only this sub-agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Vec<String>,
+    /// Only this team
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub team: Vec<String>,
+    /// Only this feature
+    #[arg(long, value_name = "NAME")]
+    pub feature: Vec<String>,
+    /// Only this organisation
+    #[arg(long, value_name = "NAME")]
+    pub org: Vec<String>,
+    /// Only this log format
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub source: Vec<String>,
+    /// From this time on: 2026-11-22, 2026-11, today, yesterday, 7d, 12h
+    #[arg(long, value_name = "WHEN", value_parser = super::args::parse_when)]
+    pub since: Option<When>,
+    /// Up to this time; a day or a month is meant whole
+    #[arg(long, value_name = "WHEN", value_parser = super::args::parse_when)]
+    pub until: Option<When>,
+}
+
+impl Filters {
+    /// The filter these words mean.
+    ///
+    /// Names are cleaned as names in logs are, so that what a report shows can be pasted back.
+    pub fn filter(&self, now: Instant, zone: Zone) -> Filter {
+        let groups = [
+            (Dimension::User, &self.user),
+            (Dimension::Project, &self.project),
+            (Dimension::Model, &self.model),
+            (Dimension::Agent, &self.agent),
+            (Dimension::Team, &self.team),
+            (Dimension::Feature, &self.feature),
+            (Dimension::Org, &self.org),
+            (Dimension::Source, &self.source),
+        ];
+        let only = groups
+            .into_iter()
+            .flat_map(|(dimension, names)| {
+                names.iter().map(move |name| (dimension, Matcher::new(Label::new(name).as_str())))
+            })
+            .collect();
+        Filter {
+            only,
+            since: self.since.map(|when| when.start(now, zone)),
+            until: self.until.map(|when| when.end(now, zone)),
+        }
+    }
+}

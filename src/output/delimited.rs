@@ -1,0 +1,95 @@
+//! CSV and Markdown, safe to open in a spreadsheet or to paste.
+
+use std::io::{self, Write};
+
+use super::{Cell, Grid};
+
+/// The grid as CSV with a header line.
+///
+/// A name that a spreadsheet would run as a formula is preceded by an apostrophe.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(&grid.columns)?;
+    for row in &grid.rows {
+        writer.write_record(row.iter().map(|cell| match cell {
+            Cell::Name(_) | Cell::Names(_) | Cell::Text(_) => inert(plain(cell)),
+            Cell::Unknown | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
+        }))?;
+    }
+    writer.flush()
+}
+
+/// The grid as a Markdown table.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn markdown(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "| {} |", grid.columns.join(" | "))?;
+    let rule = |at: usize| match grid.rows.first().map(|row| &row[at]) {
+        Some(Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_)) => "---:",
+        Some(Cell::Unknown | Cell::Text(_) | Cell::Name(_) | Cell::Names(_)) | None => "---",
+    };
+    writeln!(out, "| {} |", (0..grid.columns.len()).map(rule).collect::<Vec<_>>().join(" | "))?;
+    for row in &grid.rows {
+        let cells: Vec<String> = row.iter().map(|cell| escaped(&plain(cell))).collect();
+        writeln!(out, "| {} |", cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn plain(cell: &Cell) -> String {
+    match cell {
+        Cell::Unknown => String::new(),
+        Cell::Text(text) => text.clone(),
+        Cell::Name(name) => name.to_string(),
+        Cell::Count(count) => count.to_string(),
+        Cell::Seconds(seconds) => seconds.to_string(),
+        Cell::Usd(usd) => usd.to_string(),
+        Cell::Names(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(";"),
+    }
+}
+
+fn inert(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}
+
+/// Characters with a meaning in Markdown, taken by their letter.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '|' | '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']') {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Label, Usd};
+
+    #[test]
+    fn i5_names_cannot_become_formulas_rows_or_columns() {
+        let name = Label::new("=cmd()|x\n,\"y\"");
+        let grid = Grid {
+            columns: vec!["model", "cost_usd"],
+            rows: vec![vec![Cell::Name(name), Cell::Usd(Usd::from_micro(-5))]],
+        };
+        let mut out = Vec::new();
+        csv(&grid, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().nth(1).unwrap().starts_with("\"'=cmd()|x"), "{text}");
+        assert!(text.ends_with(",-0.000005\n"), "{text}");
+        let mut out = Vec::new();
+        markdown(&grid, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.contains("=cmd()\\|x"), "{text}");
+    }
+}

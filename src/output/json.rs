@@ -1,0 +1,126 @@
+//! Reports and other answers as JSON. Keys and their order are stable; amounts are exact decimals.
+
+use std::io::{self, Write};
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::cells::{Cell, Column, measures, report_grid};
+use crate::domain::Usd;
+use crate::ledger::{Grain, Report, Sums};
+
+/// Dollars as a JSON number in plain decimals, exact to the last digit.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal(pub Usd);
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?.serialize(out)
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Unknown => out.serialize_none(),
+            Self::Text(text) => out.serialize_str(text),
+            Self::Name(name) => name.serialize(out),
+            Self::Count(count) => out.serialize_u64(*count),
+            Self::Seconds(seconds) => out.serialize_i64(*seconds),
+            Self::Usd(usd) => Decimal(*usd).serialize(out),
+            Self::Names(names) => names.serialize(out),
+        }
+    }
+}
+
+/// Named cells as one object.
+struct Object<'a, I>(I, std::marker::PhantomData<&'a ()>);
+
+impl<'a, I: Iterator<Item = (Column, &'a Cell)> + Clone> Serialize for Object<'a, I> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        for (name, cell) in self.0.clone() {
+            map.serialize_entry(name, cell)?;
+        }
+        map.end()
+    }
+}
+
+struct Rows<'a>(&'a super::Grid);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut rows = out.serialize_seq(Some(self.0.rows.len()))?;
+        for row in &self.0.rows {
+            rows.serialize_element(&Object(self.0.columns.iter().copied().zip(row), std::marker::PhantomData))?;
+        }
+        rows.end()
+    }
+}
+
+struct Measures<'a>(&'a Sums);
+
+impl Serialize for Measures<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let cells = measures(self.0);
+        Object(cells.iter().map(|(name, cell)| (*name, cell)), std::marker::PhantomData).serialize(out)
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    period: &'static str,
+    by: Vec<&'static str>,
+    timezone: &'static str,
+    rows: Rows<'a>,
+    total: Measures<'a>,
+}
+
+/// A report, as INTERFACE schema 1: flat rows and a total.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let grid = report_grid(report);
+    let document = Document {
+        schema: 1,
+        period: grain_name(report.query.grain),
+        by: report.query.by.iter().map(|dimension| dimension.name()).collect(),
+        timezone: report.query.zone.name(),
+        rows: Rows(&grid),
+        total: Measures(&report.total),
+    };
+    to_line(&document, out)
+}
+
+/// The word for a grain in JSON and on the command line.
+pub(super) const fn grain_name(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Day => "day",
+        Grain::Week => "week",
+        Grain::Month => "month",
+        Grain::Session => "session",
+        Grain::Call => "call",
+        Grain::Total => "total",
+    }
+}
+
+/// Any answer as one line of JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}
+
+/// Any answer as indented JSON.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn to_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
