@@ -1,5 +1,7 @@
 //! From files, variables and flags to settings.
 
+mod settings;
 mod world;
 
-pub use world::World;
+pub use settings::{Alerts, ColorChoice, Gate, KeyBinding, Notify, OnError, Overrides, Quiet, Settings, Symbols};
+pub use world::{Folders, World};
