@@ -1,0 +1,159 @@
+//! Where logs are looked for.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The folders and files that hold logs, whether they exist yet or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roots {
+    /// Folders in which Claude Code keeps its transcripts.
+    pub claude: Vec<PathBuf>,
+    /// Folders in which Codex keeps its rollouts.
+    pub codex: Vec<PathBuf>,
+    /// Logs in the native format: the default usage log and the spool.
+    pub native: Vec<PathBuf>,
+    /// Files and folders that the user named.
+    pub extra: Vec<PathBuf>,
+}
+
+/// Whose place it is, which decides the names of the files that count in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// An agent's own folder, or our own log.
+    Known,
+    /// Named by the user.
+    Named,
+}
+
+impl Roots {
+    /// Every place where agents keep logs on this machine.
+    ///
+    /// `var` looks up environment variables. A variable that names an agent's folder
+    /// (`CLAUDE_CONFIG_DIR`, several separated by commas; `CODEX_HOME`) stands instead of that
+    /// agent's usual folders, as it does for the agent itself.
+    pub fn found(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
+        let claude: Vec<PathBuf> = match var("CLAUDE_CONFIG_DIR") {
+            Some(list) => split(&list),
+            None => {
+                let config = var("XDG_CONFIG_HOME")
+                    .map(PathBuf::from)
+                    .filter(|path| path.is_absolute())
+                    .or_else(|| home.map(|home| home.join(".config")));
+                let usual = home.map(|home| home.join(".claude"));
+                usual.into_iter().chain(config.map(|config| config.join("claude"))).collect()
+            }
+        };
+        let codex = var("CODEX_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".codex")));
+        Self {
+            claude: distinct(claude.into_iter().map(|folder| folder.join("projects"))),
+            codex: codex
+                .into_iter()
+                .flat_map(|folder| ["sessions", "archived_sessions"].map(|name| folder.join(name)))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// These paths and no others.
+    pub fn only(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { extra: distinct(paths), ..Self::default() }
+    }
+
+    /// One session: its transcript and the folder of its sub-agents.
+    ///
+    /// What a status line or a hook catches up with before it answers.
+    pub fn session(transcript: &Path) -> Self {
+        Self { claude: vec![transcript.to_owned(), transcript.with_extension("").join("subagents")], ..Self::default() }
+    }
+
+    /// Every place once, and whose it is.
+    pub fn all(&self) -> Vec<(PathBuf, Naming)> {
+        let known = self.claude.iter().chain(&self.codex).chain(&self.native).map(|path| (path, Naming::Known));
+        let named = self.extra.iter().map(|path| (path, Naming::Named));
+        let mut all: Vec<(PathBuf, Naming)> = Vec::new();
+        for (path, naming) in known.chain(named) {
+            match all.iter_mut().find(|(earlier, _)| earlier == path) {
+                // Naming a place admits more names of files in it.
+                Some((_, earlier)) if naming == Naming::Named => *earlier = naming,
+                Some(_) => {}
+                None => all.push((path.clone(), naming)),
+            }
+        }
+        all
+    }
+}
+
+/// A comma list of folders. Text that is not UTF-8 is one folder.
+fn split(list: &OsString) -> Vec<PathBuf> {
+    match list.to_str() {
+        Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
+        None => vec![PathBuf::from(list)],
+    }
+}
+
+fn distinct(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in paths {
+        if !all.contains(&path) {
+            all.push(path);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(vars: &[(&str, &str)]) -> Roots {
+        Roots::found(Some(Path::new("/home/alice")), |name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    fn paths(list: &[&str]) -> Vec<PathBuf> {
+        list.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn without_variables_the_usual_folders_are_looked_at() {
+        let roots = found(&[]);
+        assert_eq!(roots.claude, paths(&["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"]));
+        assert_eq!(roots.codex, paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"]));
+    }
+
+    #[test]
+    fn a_variable_stands_instead_of_the_usual_folder() {
+        let roots = found(&[("CLAUDE_CONFIG_DIR", "/a, /b,,/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")]);
+        assert_eq!(roots.claude, paths(&["/a/projects", "/b/projects"]));
+        assert_eq!(roots.codex, paths(&["/c/sessions", "/c/archived_sessions"]));
+    }
+
+    #[test]
+    fn the_config_folder_is_the_one_the_desktop_names_if_it_is_absolute() {
+        let claude = |config: &str| found(&[("XDG_CONFIG_HOME", config)]).claude[1].clone();
+        assert_eq!(claude("/x"), Path::new("/x/claude/projects"));
+        assert_eq!(claude("x"), Path::new("/home/alice/.config/claude/projects"));
+        assert_eq!(claude(""), Path::new("/home/alice/.config/claude/projects"));
+    }
+
+    #[test]
+    fn without_a_home_only_variables_name_places() {
+        let roots = Roots::found(None, |name| (name == "CODEX_HOME").then(|| OsString::from("/c")));
+        assert_eq!((roots.claude.len(), roots.codex.len()), (0, 2));
+    }
+
+    #[test]
+    fn a_session_is_its_transcript_and_its_sub_agents() {
+        let roots = Roots::session(Path::new("/p/76a2.jsonl"));
+        assert_eq!(roots.claude, paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
+    }
+
+    #[test]
+    fn a_place_named_twice_is_looked_at_once() {
+        let roots = Roots { native: paths(&["/u"]), extra: paths(&["/u", "/v"]), ..Roots::default() };
+        let all = roots.all();
+        assert_eq!(all, [(PathBuf::from("/u"), Naming::Named), (PathBuf::from("/v"), Naming::Named)]);
+    }
+}
