@@ -31,7 +31,7 @@ pub fn compact(number: u64) -> String {
         let number = u128::from(number);
         let tenths = half_even(number * 10, scale);
         if tenths < 100 {
-            return if tenths % 10 == 0 {
+            return if tenths.is_multiple_of(10) {
                 format!("{}{}", tenths / 10, UNITS[power])
             } else {
                 format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[power])

@@ -1,1 +1,334 @@
-//! (room theme)
+//! Colour by role: themes from TOML, and how many colours this terminal may be sent.
+
+mod color;
+mod depth;
+mod file;
+
+use std::collections::BTreeMap;
+
+use ratatui::style::{Color, Modifier, Style};
+
+pub use color::{Rgb, contrast};
+pub use depth::{ColorWhen, Depth, Facts, utf8};
+pub use file::ThemeError;
+
+/// What a widget means by a colour. It never asks for one by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What is read.
+    Text,
+    /// What may be overlooked.
+    Dim,
+    /// Frames.
+    Border,
+    /// The row the cursor is on.
+    Selection,
+    /// What stands out: titles, the counter.
+    Accent,
+    /// All is well.
+    Good,
+    /// A limit is near; something needs attention.
+    Warning,
+    /// A limit is reached; something is wrong.
+    Danger,
+    /// The nth of several things told apart by colour; counted from 0, repeating after eight.
+    Series(usize),
+}
+
+/// Whether the terminal is dark or light behind the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Background {
+    /// Dark; also what is assumed where the terminal does not say.
+    #[default]
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// The styles of every role, at one colour depth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Its name.
+    pub name: String,
+    /// The colour behind everything; the terminal's own where the theme has none.
+    pub background: Color,
+    /// The background that contrast is reckoned against.
+    pub assumes: Rgb,
+    text: Style,
+    dim: Style,
+    border: Style,
+    selection: Style,
+    accent: Style,
+    good: Style,
+    warning: Style,
+    danger: Style,
+    series: [Color; 8],
+}
+
+impl Theme {
+    /// The style of a role.
+    pub fn style(&self, role: Role) -> Style {
+        match role {
+            Role::Text => self.text,
+            Role::Dim => self.dim,
+            Role::Border => self.border,
+            Role::Selection => self.selection,
+            Role::Accent => self.accent,
+            Role::Good => self.good,
+            Role::Warning => self.warning,
+            Role::Danger => self.danger,
+            Role::Series(nth) => Style::new().fg(self.series[nth % self.series.len()]),
+        }
+    }
+
+    /// What every cell has before anything is drawn on it.
+    pub fn base(&self) -> Style {
+        let text = self.text.fg.unwrap_or(Color::Reset);
+        Style::new().fg(text).bg(self.background)
+    }
+
+    /// This theme with no more colours than the terminal has.
+    #[must_use]
+    pub fn at(mut self, depth: Depth) -> Self {
+        if depth == Depth::Sixteen {
+            // The terminal's sixteen colours are the user's own choice, and so is what they stand on.
+            self.background = Color::Reset;
+            if self.selection.bg.is_some() {
+                self.selection = Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
+            }
+            self.text.fg = Some(Color::Reset);
+        }
+        if depth == Depth::None {
+            // What colour said, weight and reversal say.
+            self.accent = self.accent.add_modifier(Modifier::BOLD);
+            self.warning = self.warning.add_modifier(Modifier::BOLD);
+            self.danger = self.danger.add_modifier(Modifier::BOLD | Modifier::REVERSED);
+            self.selection = self.selection.add_modifier(Modifier::REVERSED | Modifier::BOLD);
+        }
+        let light = self.assumes.luminance() > 0.18;
+        let map = |color: Color| depth.nearest(color, light);
+        self.background = map(self.background);
+        for style in [
+            &mut self.text,
+            &mut self.dim,
+            &mut self.border,
+            &mut self.selection,
+            &mut self.accent,
+            &mut self.good,
+            &mut self.warning,
+            &mut self.danger,
+        ] {
+            style.fg = style.fg.map(map);
+            style.bg = style.bg.map(map);
+        }
+        self.series = self.series.map(map);
+        self
+    }
+}
+
+/// Themes that come with the program, by name.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("dark", include_str!("../../themes/dark.toml")),
+    ("light", include_str!("../../themes/light.toml")),
+    ("ansi", include_str!("../../themes/ansi.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+    ("catppuccin-latte", include_str!("../../themes/catppuccin-latte.toml")),
+    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
+    ("clear-dark", include_str!("../../themes/clear-dark.toml")),
+    ("clear-light", include_str!("../../themes/clear-light.toml")),
+    ("dracula", include_str!("../../themes/dracula.toml")),
+    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
+    ("gruvbox-light", include_str!("../../themes/gruvbox-light.toml")),
+    ("nord", include_str!("../../themes/nord.toml")),
+    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
+    ("tokyo-day", include_str!("../../themes/tokyo-day.toml")),
+    ("tokyo-night", include_str!("../../themes/tokyo-night.toml")),
+];
+
+/// The theme that follows the terminal's background.
+pub const AUTO: &str = "auto";
+
+/// A theme of the user's, as found in the themes folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserTheme {
+    /// Its name: the file's, without `.toml`.
+    pub name: String,
+    /// The file, for error messages.
+    pub path: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// Every theme that can be chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Themes {
+    user: BTreeMap<String, UserTheme>,
+}
+
+impl Themes {
+    /// The built-in themes and the user's own; one of the same name takes a built-in one's place.
+    pub fn new(user: impl IntoIterator<Item = UserTheme>) -> Self {
+        Self { user: user.into_iter().map(|theme| (theme.name.clone(), theme)).collect() }
+    }
+
+    /// The names, in the order in which the theme key walks through them.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = vec![AUTO];
+        names.extend(BUILT_IN.iter().map(|(name, _)| *name));
+        for name in self.user.keys() {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// A theme by its name, at full colour depth.
+    ///
+    /// # Errors
+    /// When no theme has this name (the error lists those there are), or when its file is broken (the
+    /// error says where).
+    pub fn get(&self, name: &str, background: Background) -> Result<Theme, ThemeError> {
+        let name = match (name, background) {
+            (AUTO, Background::Dark) if !self.user.contains_key(AUTO) => "dark",
+            (AUTO, Background::Light) if !self.user.contains_key(AUTO) => "light",
+            (name, _) => name,
+        };
+        file::load(name, &|name| self.source(name)).map_err(|error| match error {
+            ThemeError::Unknown { name, .. } => {
+                ThemeError::Unknown { name, known: self.names().iter().map(|&name| name.to_owned()).collect() }
+            }
+            other @ (ThemeError::Broken { .. } | ThemeError::Circle { .. }) => other,
+        })
+    }
+
+    /// The path and the text of a theme's file.
+    fn source(&self, name: &str) -> Option<(String, &str)> {
+        if let Some(theme) = self.user.get(name) {
+            return Some((theme.path.clone(), &theme.text));
+        }
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Some((format!("themes/{name}.toml"), text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn every() -> Vec<Theme> {
+        let themes = Themes::default();
+        let mut all: Vec<Theme> =
+            themes.names().iter().map(|name| themes.get(name, Background::Dark).unwrap()).collect();
+        all.push(themes.get(AUTO, Background::Light).unwrap());
+        all
+    }
+
+    #[test]
+    fn f12_text_reaches_wcag_4_5_on_its_background() {
+        for theme in every().iter().filter(|theme| !["ansi", "mono"].contains(&theme.name.as_str())) {
+            let behind = Rgb::of(theme.background).unwrap_or(theme.assumes);
+            for role in [Role::Text, Role::Dim, Role::Accent, Role::Good, Role::Warning, Role::Danger, Role::Selection]
+            {
+                let style = theme.style(role);
+                let (front, behind) =
+                    (style.fg.and_then(Rgb::of).unwrap(), style.bg.and_then(Rgb::of).unwrap_or(behind));
+                let ratio = contrast(front, behind);
+                assert!(ratio >= 4.5, "{}: {role:?} has a contrast of {ratio:.2}", theme.name);
+            }
+            for nth in 0..8 {
+                let front = theme.style(Role::Series(nth)).fg.and_then(Rgb::of).unwrap();
+                let ratio = contrast(front, behind);
+                assert!(ratio >= 3.0, "{}: series {} has a contrast of {ratio:.2}", theme.name, nth + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn f11_a_terminal_is_never_sent_more_colours_than_it_has() {
+        let styles = |theme: &Theme| {
+            let mut roles = vec![
+                Role::Text,
+                Role::Dim,
+                Role::Border,
+                Role::Selection,
+                Role::Accent,
+                Role::Good,
+                Role::Warning,
+                Role::Danger,
+            ];
+            roles.extend((0..8).map(Role::Series));
+            let mut colors: Vec<Color> =
+                roles.iter().map(|role| theme.style(*role)).flat_map(|style| [style.fg, style.bg]).flatten().collect();
+            colors.push(theme.background);
+            colors
+        };
+        for theme in every() {
+            for color in styles(&theme.clone().at(Depth::Sixteen)) {
+                assert!(!matches!(color, Color::Rgb(..) | Color::Indexed(_)), "{}: {color}", theme.name);
+            }
+            for color in styles(&theme.clone().at(Depth::TwoFiftySix)) {
+                assert!(!matches!(color, Color::Rgb(..)), "{}: {color}", theme.name);
+            }
+            for color in styles(&theme.clone().at(Depth::None)) {
+                assert_eq!(color, Color::Reset, "{}", theme.name);
+            }
+        }
+    }
+
+    #[test]
+    fn f10_without_colour_the_roles_that_matter_keep_their_weight() {
+        for theme in every() {
+            let theme = theme.at(Depth::None);
+            assert!(theme.style(Role::Selection).add_modifier.contains(Modifier::REVERSED));
+            assert!(theme.style(Role::Danger).add_modifier.contains(Modifier::REVERSED | Modifier::BOLD));
+            assert!(theme.style(Role::Warning).add_modifier.contains(Modifier::BOLD));
+        }
+    }
+
+    #[test]
+    fn g9_an_unknown_theme_is_told_which_there_are() {
+        let said = Themes::default().get("gruvbx", Background::Dark).unwrap_err().to_string();
+        assert!(said.starts_with("theme 'gruvbx' is not known; there are: auto, dark, light, ansi, mono,"), "{said}");
+    }
+
+    #[test]
+    fn g9_a_broken_theme_says_where_and_what() {
+        let cases = [
+            ("[roles]\ntext = \"#12\"\n", "t.toml:2:8: '#12' is not a colour"),
+            ("[roles]\ntxet = \"red\"\n", "t.toml:2:1: unknown field `txet`"),
+            ("[roles\n", "t.toml:1:7: "),
+            ("inherits = \"nothing\"\n", "t.toml:1:12: theme 'nothing' is not known"),
+            ("[roles]\nseries = [\"red\"]\n", "t.toml:2:10: 'series' has 1 colour; give 8"),
+        ];
+        for (text, expected) in cases {
+            let themes = Themes::new([UserTheme { name: "t".into(), path: "t.toml".into(), text: text.into() }]);
+            let said = themes.get("t", Background::Dark).unwrap_err().to_string();
+            assert!(said.starts_with(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_theme_takes_from_another_what_it_does_not_say() {
+        let text = "inherits = \"nord\"\n[palette]\nrose = \"#ff88aa\"\n[roles]\naccent = \"rose\"\n";
+        let themes = Themes::new([UserTheme { name: "mine".into(), path: "mine.toml".into(), text: text.into() }]);
+        let (mine, nord) =
+            (themes.get("mine", Background::Dark).unwrap(), themes.get("nord", Background::Dark).unwrap());
+        assert_eq!(mine.style(Role::Accent).fg, Some(Color::Rgb(255, 136, 170)));
+        assert_eq!(mine.style(Role::Text), nord.style(Role::Text));
+        assert!(themes.names().contains(&"mine"));
+    }
+
+    #[test]
+    fn themes_that_inherit_in_a_circle_are_refused() {
+        let user = |name: &str, from: &str| UserTheme {
+            name: name.into(),
+            path: format!("{name}.toml"),
+            text: format!("inherits = \"{from}\"\n"),
+        };
+        let themes = Themes::new([user("a", "b"), user("b", "a")]);
+        let said = themes.get("a", Background::Dark).unwrap_err().to_string();
+        assert!(said.contains("inherits from itself"), "{said}");
+    }
+}

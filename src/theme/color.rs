@@ -1,0 +1,123 @@
+//! Colours as numbers: reading them, their contrast, and the nearest one a terminal has.
+
+use ratatui::style::Color;
+
+/// Red, green and blue, each from 0 to 255.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rgb(pub u8, pub u8, pub u8);
+
+impl Rgb {
+    /// The parts of an exact colour; nothing for a colour that is the terminal's choice.
+    pub fn of(color: Color) -> Option<Self> {
+        if let Color::Rgb(red, green, blue) = color { Some(Self(red, green, blue)) } else { None }
+    }
+
+    /// Relative luminance as WCAG 2 defines it, from 0 to 1.
+    pub fn luminance(self) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
+    }
+
+    /// How unlike two colours look; weighs the parts as the eye does (the "redmean" formula).
+    fn distance(self, other: Self) -> u32 {
+        let part = |mine: u8, theirs: u8| i32::from(mine) - i32::from(theirs);
+        let mean = i32::midpoint(i32::from(self.0), i32::from(other.0));
+        let (red, green, blue) = (part(self.0, other.0), part(self.1, other.1), part(self.2, other.2));
+        let sum = (((512 + mean) * red * red) >> 8) + 4 * green * green + (((767 - mean) * blue * blue) >> 8);
+        sum.unsigned_abs()
+    }
+}
+
+/// The contrast of two colours as WCAG 2 defines it, from 1 to 21.
+pub fn contrast(one: Rgb, other: Rgb) -> f64 {
+    let (one, other) = (one.luminance(), other.luminance());
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+/// The sixteen colours of a terminal, and what they usually look like.
+const ANSI: [(&str, Color, Rgb); 16] = [
+    ("black", Color::Black, Rgb(0, 0, 0)),
+    ("red", Color::Red, Rgb(205, 0, 0)),
+    ("green", Color::Green, Rgb(0, 205, 0)),
+    ("yellow", Color::Yellow, Rgb(205, 205, 0)),
+    ("blue", Color::Blue, Rgb(0, 0, 238)),
+    ("magenta", Color::Magenta, Rgb(205, 0, 205)),
+    ("cyan", Color::Cyan, Rgb(0, 205, 205)),
+    ("white", Color::Gray, Rgb(229, 229, 229)),
+    ("bright-black", Color::DarkGray, Rgb(127, 127, 127)),
+    ("bright-red", Color::LightRed, Rgb(255, 92, 92)),
+    ("bright-green", Color::LightGreen, Rgb(92, 255, 92)),
+    ("bright-yellow", Color::LightYellow, Rgb(255, 255, 92)),
+    ("bright-blue", Color::LightBlue, Rgb(110, 110, 255)),
+    ("bright-magenta", Color::LightMagenta, Rgb(255, 92, 255)),
+    ("bright-cyan", Color::LightCyan, Rgb(92, 255, 255)),
+    ("bright-white", Color::White, Rgb(255, 255, 255)),
+];
+
+/// Reads `default`, one of the sixteen names, or `#rrggbb`.
+pub(super) fn parse(text: &str) -> Option<Color> {
+    if text == "default" {
+        return Some(Color::Reset);
+    }
+    if let Some((_, color, _)) = ANSI.iter().find(|(name, ..)| *name == text) {
+        return Some(*color);
+    }
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+    let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    Some(Color::Rgb(part(0)?, part(2)?, part(4)?))
+}
+
+/// The nearest of the 240 fixed colours of a 256-colour terminal.
+pub(super) fn nearest_256(rgb: Rgb) -> Color {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let cube = (0..216_u8).map(|nth| {
+        let at = |part: u8| STEPS[usize::from(part % 6)];
+        (16 + nth, Rgb(at(nth / 36), at(nth / 6), at(nth)))
+    });
+    let greys = (0..24_u8).map(|nth| (232 + nth, Rgb(8 + nth * 10, 8 + nth * 10, 8 + nth * 10)));
+    let best = cube.chain(greys).min_by_key(|(_, known)| known.distance(rgb));
+    best.map_or(Color::Reset, |(index, _)| Color::Indexed(index))
+}
+
+/// The nearest of the sixteen; on a dark background never black, on a light one never white.
+pub(super) fn nearest_16(rgb: Rgb, light: bool) -> Color {
+    ANSI.iter()
+        .filter(|(name, ..)| !["black", "white", "bright-white"].contains(name))
+        // Bright colours vanish on a light background.
+        .filter(|(name, ..)| !light || *name == "bright-black" || !name.starts_with("bright-"))
+        .min_by_key(|(_, _, known)| known.distance(rgb))
+        .map_or(Color::Reset, |(_, color, _)| *color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn black_on_white_has_the_greatest_contrast() {
+        assert!((contrast(Rgb(0, 0, 0), Rgb(255, 255, 255)) - 21.0).abs() < 0.01);
+        assert!((contrast(Rgb(118, 118, 118), Rgb(255, 255, 255)) - 4.54).abs() < 0.01);
+    }
+
+    #[test]
+    fn f11_the_nearest_colour_is_near() {
+        assert_eq!(nearest_256(Rgb(255, 0, 0)), Color::Indexed(196));
+        assert_eq!(nearest_256(Rgb(128, 128, 128)), Color::Indexed(244));
+        assert_eq!(nearest_16(Rgb(250, 80, 90), false), Color::LightRed);
+        assert_eq!(nearest_16(Rgb(179, 38, 30), true), Color::Red);
+        assert_eq!(nearest_16(Rgb(160, 160, 160), false), Color::DarkGray);
+    }
+
+    #[test]
+    fn colours_are_read_from_names_and_digits() {
+        assert_eq!(parse("#0a1B2c"), Some(Color::Rgb(10, 27, 44)));
+        assert_eq!(parse("bright-red"), Some(Color::LightRed));
+        assert_eq!(parse("default"), Some(Color::Reset));
+        for bad in ["", "#12345", "#gggggg", "#é1234", "rot"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How many colours may be sent, decided from what the environment and the user say.
+
+use ratatui::style::Color;
+
+use super::color::{Rgb, nearest_16, nearest_256};
+
+/// How many colours a terminal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Depth {
+    /// None: weight and reversal only.
+    None,
+    /// The terminal's own sixteen.
+    Sixteen,
+    /// The fixed palette of 256.
+    TwoFiftySix,
+    /// Every colour.
+    True,
+}
+
+/// What `--color` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorWhen {
+    /// Whatever suits the terminal.
+    #[default]
+    Auto,
+    /// Even where the output is no terminal.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What is known of the terminal's colours: variables as they are set, empty ones included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// The `--color` flag.
+    pub when: ColorWhen,
+    /// True when the output is a terminal.
+    pub is_terminal: bool,
+    /// `NO_COLOR`: anything but empty means none.
+    pub no_color: Option<&'a str>,
+    /// `CLICOLOR_FORCE`: anything but empty and `0` means colours even without a terminal.
+    pub clicolor_force: Option<&'a str>,
+    /// `CLICOLOR`: `0` means none.
+    pub clicolor: Option<&'a str>,
+    /// `COLORTERM`.
+    pub colorterm: Option<&'a str>,
+    /// `TERM`.
+    pub term: Option<&'a str>,
+}
+
+impl Depth {
+    /// The depth these facts allow. The flag decides before `NO_COLOR`, that before `CLICOLOR_FORCE`.
+    pub fn of(facts: &Facts<'_>) -> Self {
+        let set = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        match facts.when {
+            ColorWhen::Never => return Self::None,
+            ColorWhen::Always => return Self::of_terminal(facts).max(Self::Sixteen),
+            ColorWhen::Auto => {}
+        }
+        if set(facts.no_color) {
+            return Self::None;
+        }
+        if set(facts.clicolor_force) && facts.clicolor_force != Some("0") {
+            return Self::of_terminal(facts).max(Self::Sixteen);
+        }
+        if !facts.is_terminal || facts.clicolor == Some("0") {
+            return Self::None;
+        }
+        Self::of_terminal(facts)
+    }
+
+    fn of_terminal(facts: &Facts<'_>) -> Self {
+        let term = facts.term.unwrap_or_default();
+        if term.is_empty() || term == "dumb" {
+            return Self::None;
+        }
+        let colorterm = facts.colorterm.unwrap_or_default();
+        let known = ["kitty", "alacritty", "foot", "ghostty", "wezterm", "-direct"];
+        if ["truecolor", "24bit"].contains(&colorterm) || known.iter().any(|name| term.contains(name)) {
+            Self::True
+        } else if term.contains("256") {
+            Self::TwoFiftySix
+        } else if term.starts_with("vt1") || term.starts_with("vt2") {
+            Self::None
+        } else {
+            Self::Sixteen
+        }
+    }
+
+    /// The nearest colour of this depth.
+    pub(super) fn nearest(self, color: Color, light: bool) -> Color {
+        match (self, Rgb::of(color)) {
+            (Self::None, _) => Color::Reset,
+            (Self::Sixteen, Some(rgb)) => nearest_16(rgb, light),
+            (Self::TwoFiftySix, Some(rgb)) => nearest_256(rgb),
+            (Self::True, _) | (Self::Sixteen | Self::TwoFiftySix, None) => color,
+        }
+    }
+}
+
+/// False when the locale says that the terminal cannot show more than ASCII; each variable as it is set.
+pub fn utf8(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
+    let locale = [lc_all, lc_ctype, lang].into_iter().flatten().find(|value| !value.is_empty());
+    let Some(locale) = locale else { return true };
+    let name = locale.to_ascii_lowercase();
+    let charset = name.split('@').next().and_then(|name| name.split_once('.')).map(|(_, charset)| charset);
+    match charset {
+        Some(charset) => ["utf-8", "utf8"].contains(&charset),
+        None => !["c", "posix"].contains(&name.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f10_who_may_forbid_and_force_colour() {
+        let terminal = Facts { is_terminal: true, term: Some("xterm-256color"), ..Facts::default() };
+        let pipe = Facts { is_terminal: false, ..terminal };
+        let cases = [
+            (terminal, Depth::TwoFiftySix),
+            (pipe, Depth::None),
+            (Facts { no_color: Some("1"), ..terminal }, Depth::None),
+            (Facts { no_color: Some(""), ..terminal }, Depth::TwoFiftySix),
+            (Facts { clicolor_force: Some("1"), ..pipe }, Depth::TwoFiftySix),
+            (Facts { clicolor_force: Some("0"), ..pipe }, Depth::None),
+            (Facts { clicolor_force: Some("1"), no_color: Some("1"), ..pipe }, Depth::None),
+            (Facts { clicolor: Some("0"), ..terminal }, Depth::None),
+            (Facts { when: ColorWhen::Always, no_color: Some("1"), ..pipe }, Depth::TwoFiftySix),
+            (Facts { when: ColorWhen::Always, term: None, ..pipe }, Depth::Sixteen),
+            (Facts { when: ColorWhen::Never, clicolor_force: Some("1"), ..terminal }, Depth::None),
+        ];
+        for (facts, depth) in cases {
+            assert_eq!(Depth::of(&facts), depth, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn f11_the_terminal_says_how_many_colours_it_has() {
+        let cases = [
+            (Some("xterm"), None, Depth::Sixteen),
+            (Some("xterm-256color"), Some("truecolor"), Depth::True),
+            (Some("screen-256color"), None, Depth::TwoFiftySix),
+            (Some("xterm-kitty"), None, Depth::True),
+            (Some("linux"), None, Depth::Sixteen),
+            (Some("vt100"), None, Depth::None),
+            (Some("dumb"), Some("truecolor"), Depth::None),
+            (None, None, Depth::None),
+        ];
+        for (term, colorterm, depth) in cases {
+            let facts = Facts { is_terminal: true, term, colorterm, ..Facts::default() };
+            assert_eq!(Depth::of(&facts), depth, "{term:?}");
+        }
+    }
+
+    #[test]
+    fn f20_the_c_locale_gets_ascii() {
+        assert!(!utf8(Some("C"), None, Some("en_GB.UTF-8")));
+        assert!(!utf8(None, None, Some("POSIX")));
+        assert!(!utf8(None, Some("de_DE.ISO-8859-1"), None));
+        assert!(utf8(Some("C.UTF-8"), None, None));
+        assert!(utf8(Some(""), None, Some("en_GB.utf8")));
+        assert!(utf8(None, None, Some("it_IT.UTF-8@euro")));
+        assert!(utf8(None, None, None));
+    }
+}

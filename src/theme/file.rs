@@ -1,0 +1,249 @@
+//! A theme's file: a palette, roles, and what it inherits; with errors that say where.
+
+use std::collections::BTreeMap;
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::color::{Rgb, parse};
+use super::{BUILT_IN, Theme};
+
+/// Why a theme cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ThemeError {
+    /// No theme has this name.
+    #[error("theme '{name}' is not known; there are: {}", known.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// Every name there is.
+        known: Vec<String>,
+    },
+    /// The file says something that cannot be understood.
+    #[error("{path}:{line}:{column}: {what}")]
+    Broken {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong, and what is expected.
+        what: String,
+    },
+    /// It inherits from itself.
+    #[error("{path}: theme '{name}' inherits from itself")]
+    Circle {
+        /// The file.
+        path: String,
+        /// The theme.
+        name: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    inherits: Option<Spanned<String>>,
+    assumes: Option<Spanned<String>>,
+    #[serde(default)]
+    palette: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    roles: Roles,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Roles {
+    background: Option<Spanned<String>>,
+    text: Option<Spanned<Paint>>,
+    dim: Option<Spanned<Paint>>,
+    border: Option<Spanned<Paint>>,
+    selection: Option<Spanned<Paint>>,
+    accent: Option<Spanned<Paint>>,
+    good: Option<Spanned<Paint>>,
+    warning: Option<Spanned<Paint>>,
+    danger: Option<Spanned<Paint>>,
+    series: Option<Spanned<Vec<String>>>,
+}
+
+/// A colour, or a colour and weight.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a colour, or a table of fg, bg, bold, dim, underline and reverse")]
+enum Paint {
+    Color(String),
+    Full(Full),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Full {
+    fg: Option<String>,
+    bg: Option<String>,
+    #[serde(default)]
+    bold: bool,
+    #[serde(default)]
+    dim: bool,
+    #[serde(default)]
+    underline: bool,
+    #[serde(default)]
+    reverse: bool,
+}
+
+/// How deep themes may inherit.
+const DEEPEST: usize = 8;
+
+/// The theme of this name, with everything it inherits.
+pub(super) fn load<'a>(name: &str, source: &dyn Fn(&str) -> Option<(String, &'a str)>) -> Result<Theme, ThemeError> {
+    load_at(name, source, 0)
+}
+
+fn load_at<'a>(
+    name: &str,
+    source: &dyn Fn(&str) -> Option<(String, &'a str)>,
+    depth: usize,
+) -> Result<Theme, ThemeError> {
+    let unknown = || ThemeError::Unknown {
+        name: name.to_owned(),
+        known: BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect(),
+    };
+    let (path, text) = source(name).ok_or_else(unknown)?;
+    if depth > DEEPEST {
+        return Err(ThemeError::Circle { path, name: name.to_owned() });
+    }
+    let place = Place { path: &path, text };
+    let file: File = toml::from_str(text).map_err(|error| {
+        let first = error.message().lines().next().unwrap_or_default().to_owned();
+        place.error(error.span().map_or(0, |span| span.start), first)
+    })?;
+    let mut theme = match &file.inherits {
+        None => Theme::plain(name),
+        Some(parent) => {
+            let known = source(parent.get_ref()).is_some();
+            if !known {
+                return Err(place.error(parent.span().start, format!("theme '{}' is not known", parent.get_ref())));
+            }
+            load_at(parent.get_ref(), source, depth + 1)?
+        }
+    };
+    name.clone_into(&mut theme.name);
+    file.apply(&mut theme, &place)?;
+    Ok(theme)
+}
+
+impl Theme {
+    /// A theme without colours, to build on.
+    fn plain(name: &str) -> Self {
+        let plain = Style::new().fg(Color::Reset);
+        Self {
+            name: name.to_owned(),
+            background: Color::Reset,
+            assumes: Rgb(0, 0, 0),
+            text: plain,
+            dim: plain,
+            border: plain,
+            selection: plain.add_modifier(Modifier::REVERSED),
+            accent: plain.add_modifier(Modifier::BOLD),
+            good: plain,
+            warning: plain.add_modifier(Modifier::BOLD),
+            danger: plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            series: [Color::Reset; 8],
+        }
+    }
+}
+
+impl File {
+    fn apply(&self, theme: &mut Theme, place: &Place<'_>) -> Result<(), ThemeError> {
+        let roles = &self.roles;
+        if let Some(background) = &roles.background {
+            theme.background = self.color(background.get_ref(), background.span().start, place)?;
+            if let Some(rgb) = Rgb::of(theme.background) {
+                theme.assumes = rgb;
+            }
+        }
+        if let Some(assumed) = &self.assumes {
+            let color = self.color(assumed.get_ref(), assumed.span().start, place)?;
+            theme.assumes = Rgb::of(color).ok_or_else(|| {
+                place.error(assumed.span().start, "'assumes' must be a colour such as \"#1e1e1e\"".to_owned())
+            })?;
+        }
+        let pairs = [
+            (&roles.text, &mut theme.text),
+            (&roles.dim, &mut theme.dim),
+            (&roles.border, &mut theme.border),
+            (&roles.selection, &mut theme.selection),
+            (&roles.accent, &mut theme.accent),
+            (&roles.good, &mut theme.good),
+            (&roles.warning, &mut theme.warning),
+            (&roles.danger, &mut theme.danger),
+        ];
+        for (said, style) in pairs {
+            if let Some(paint) = said {
+                *style = self.style(paint, place)?;
+            }
+        }
+        if let Some(series) = &roles.series {
+            let names = series.get_ref();
+            let at = series.span().start;
+            if names.len() != theme.series.len() {
+                let plural = if names.len() == 1 { "" } else { "s" };
+                return Err(place.error(at, format!("'series' has {} colour{plural}; give 8", names.len())));
+            }
+            for (color, name) in theme.series.iter_mut().zip(names) {
+                *color = self.color(name, at, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn style(&self, paint: &Spanned<Paint>, place: &Place<'_>) -> Result<Style, ThemeError> {
+        let at = paint.span().start;
+        let full = match paint.get_ref() {
+            Paint::Color(name) => return Ok(Style::new().fg(self.color(name, at, place)?)),
+            Paint::Full(full) => full,
+        };
+        let mut style = Style::new();
+        if let Some(name) = &full.fg {
+            style = style.fg(self.color(name, at, place)?);
+        }
+        if let Some(name) = &full.bg {
+            style = style.bg(self.color(name, at, place)?);
+        }
+        let weights = [
+            (full.bold, Modifier::BOLD),
+            (full.dim, Modifier::DIM),
+            (full.underline, Modifier::UNDERLINED),
+            (full.reverse, Modifier::REVERSED),
+        ];
+        Ok(weights.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, weight)| style.add_modifier(weight)))
+    }
+
+    /// A colour by its name in the palette, its terminal name, or its digits.
+    fn color(&self, name: &str, at: usize, place: &Place<'_>) -> Result<Color, ThemeError> {
+        let (text, at) = match self.palette.get(name) {
+            Some(entry) => (entry.get_ref().as_str(), entry.span().start),
+            None => (name, at),
+        };
+        parse(text).ok_or_else(|| {
+            let wanted = "give \"#rrggbb\", a name of the palette, \"default\" or one of the terminal's sixteen \
+                          such as \"bright-blue\"";
+            place.error(at, format!("'{}' is not a colour; {wanted}", text.escape_debug()))
+        })
+    }
+}
+
+/// A file, for saying where in it something is.
+struct Place<'a> {
+    path: &'a str,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn error(&self, at: usize, what: String) -> ThemeError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        ThemeError::Broken { path: self.path.to_owned(), line, column, what }
+    }
+}
