@@ -1,8 +1,31 @@
 //! Limits: what they cover, how much they allow, and how they are judged.
 
-use chrono::Duration;
+use chrono::{Duration, Weekday};
 
-use crate::domain::{Call, Dimension, Instant, Matcher, Span, Usd};
+use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone};
+use crate::pricing::Rates;
+
+/// What the meter counts by and judges with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Where days begin.
+    pub zone: Zone,
+    /// The day on which a week begins.
+    pub week_start: Weekday,
+    /// The limits, in the order of the config.
+    pub limits: Vec<Limit>,
+    /// Rates for tokens without a price, used to judge limits and never shown as a cost.
+    pub fallback: Option<Rates>,
+    /// Which calls are in view. Limits are judged on all calls, in view or not.
+    pub view: Filter,
+}
+
+impl Rules {
+    /// No limits, everything in view, weeks from Monday.
+    pub fn new(zone: Zone) -> Self {
+        Self { zone, week_start: Weekday::Mon, limits: Vec::new(), fallback: None, view: Filter::default() }
+    }
+}
 
 /// A limit as the config states it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +59,7 @@ impl Scope {
 /// The stretch of time a limit is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
-    /// One call.
+    /// One call: judged on the largest call of the local day.
     Call,
     /// One conversation.
     Session,
@@ -56,6 +79,45 @@ pub enum Window {
     Rolling(Duration),
 }
 
+impl Window {
+    /// The stretch of time that counts now; `None` where time does not bound it (a session, a run,
+    /// all time). A rolling window reaches from its length ago up to now.
+    pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
+        match self {
+            Self::Call | Self::Day => Some(Span::day(now, zone)),
+            Self::Hour => Some(Span::hour(now, zone)),
+            Self::Week => Some(Span::week(now, zone, week_start)),
+            Self::Month => Some(Span::month(now, zone)),
+            Self::Rolling(length) => {
+                Some(Span { from: now.checked_sub_signed(length).unwrap_or(Instant::MIN_UTC), until: now })
+            }
+            Self::Session | Self::Run | Self::Total => None,
+        }
+    }
+
+    /// The word for it in a limit's name: `daily`, `session`, `5-hour`.
+    pub fn adjective(self) -> String {
+        match self {
+            Self::Call => "call".to_owned(),
+            Self::Session => "session".to_owned(),
+            Self::Run => "run".to_owned(),
+            Self::Hour => "hourly".to_owned(),
+            Self::Day => "daily".to_owned(),
+            Self::Week => "weekly".to_owned(),
+            Self::Month => "monthly".to_owned(),
+            Self::Total => "total".to_owned(),
+            Self::Rolling(length) => {
+                let minutes = length.num_minutes();
+                match (minutes % 1440, minutes % 60) {
+                    (0, _) => format!("{}-day", minutes / 1440),
+                    (_, 0) => format!("{}-hour", minutes / 60),
+                    _ => format!("{minutes}-minute"),
+                }
+            }
+        }
+    }
+}
+
 /// How much is allowed. Either or both; the first one reached decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amount {
@@ -65,6 +127,31 @@ pub struct Amount {
     pub tokens: Option<u64>,
     /// Output tokens alone.
     pub output_tokens: Option<u64>,
+}
+
+/// One kind of amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Dollars.
+    Usd,
+    /// Tokens of every class.
+    Tokens,
+    /// Output tokens alone.
+    OutputTokens,
+}
+
+impl Measure {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];
+
+    /// This kind of an amount in its smallest unit (pico-dollars, tokens), when it is stated.
+    pub fn of(self, amount: &Amount) -> Option<i128> {
+        match self {
+            Self::Usd => amount.usd.map(Usd::pico),
+            Self::Tokens => amount.tokens.map(i128::from),
+            Self::OutputTokens => amount.output_tokens.map(i128::from),
+        }
+    }
 }
 
 /// How a limit stands.
@@ -99,4 +186,53 @@ pub struct LimitState {
     pub hit: Option<(Instant, Span)>,
     /// True when some of the tokens in it have no price, so that dollars used are a lower bound.
     pub lower_bound: bool,
+}
+
+impl LimitState {
+    /// True when this many per cent are used of any of its amounts: `used × 100 ≥ limit × per_cent`, exactly.
+    pub fn reached(&self, per_cent: u8) -> bool {
+        super::judge::reached(&self.limit.amount, &self.used, per_cent)
+    }
+
+    /// The highest threshold reached: one of `warn_at`, or 100.
+    pub fn threshold(&self) -> Option<u8> {
+        let thresholds = self.limit.warn_at.iter().copied().chain([100]);
+        thresholds.filter(|per_cent| self.reached(*per_cent)).max()
+    }
+
+    /// The kind of amount that is nearest to its limit.
+    pub fn leading(&self) -> Option<Measure> {
+        super::judge::leading(&self.limit.amount, &self.used)
+    }
+
+    /// True when work should stop for it.
+    ///
+    /// A call that was too dear is over, and is warned of, but the next one may be small: only a call
+    /// limit of nothing stops it.
+    pub fn stops_work(&self) -> bool {
+        let nothing_allowed = Measure::ALL.iter().any(|measure| measure.of(&self.limit.amount) == Some(0));
+        self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
+    }
+}
+
+/// Who asks whether a limit is reached: what is known of the call to come.
+///
+/// A limit about a name the asker does not have (another user, a model that is not known yet) does
+/// not concern it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// What is known, at most one name for each dimension.
+    pub names: Vec<(Dimension, Label)>,
+}
+
+impl Asker {
+    /// The name it has in a dimension.
+    pub fn name(&self, dimension: Dimension) -> Option<&Label> {
+        self.names.iter().find(|(of, _)| *of == dimension).map(|(_, name)| name)
+    }
+
+    /// True when the limit is about this asker's calls.
+    pub fn is_covered_by(&self, scope: &Scope) -> bool {
+        scope.only.iter().all(|(dimension, names)| self.name(*dimension).is_some_and(|name| names.matches(name)))
+    }
 }

@@ -5,8 +5,36 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::LimitState;
-use crate::domain::{Instant, Label, Tokens, Usd};
+use crate::domain::{Call, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
+
+/// Which conversation is followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// Whichever was active last.
+    #[default]
+    Latest,
+    /// This one.
+    Session(SessionId),
+    /// None: all calls in view together.
+    Everything,
+}
+
+/// What names a conversation: two log formats may use the same name for different ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The log format.
+    pub source: Label,
+    /// Its name there; `None` collects the calls whose log names no session.
+    pub session: Option<Label>,
+}
+
+impl SessionId {
+    /// The conversation of a call.
+    pub fn of(call: &Call) -> Self {
+        Self { source: call.from.source.clone(), session: call.from.session.clone() }
+    }
+}
 
 /// Bars in a trend: one a minute.
 pub const TREND: usize = 30;
@@ -16,7 +44,9 @@ pub const TREND: usize = 30;
 pub struct Summary {
     /// The moment.
     pub now: Instant,
-    /// The session that is followed (chosen, or the most recently active), or nothing yet.
+    /// What is followed.
+    pub follow: Follow,
+    /// The session that is followed (chosen, or the most recently active); nothing yet, or everything.
     pub session: Option<SessionLine>,
     /// Every session known to the meter, most recently active first.
     pub sessions: Vec<SessionLine>,
@@ -26,9 +56,11 @@ pub struct Summary {
     pub today: Sums,
     /// This month's.
     pub month: Sums,
-    /// Each model of the session that is followed, dearest first.
+    /// The sums of what is followed: the session's, or all in view.
+    pub followed: Sums,
+    /// Each model of what is followed, dearest first.
     pub models: Vec<ModelLine>,
-    /// The latest calls, newest first.
+    /// The latest calls of what is followed, newest first.
     pub calls: Vec<CallLine>,
     /// Every limit, worst first.
     pub limits: Vec<LimitState>,
@@ -38,11 +70,38 @@ pub struct Summary {
     pub cost_per_hour: Usd,
     /// True while the counter has grown within the last few seconds (the arrow).
     pub growing: bool,
+    /// Today's dollars by midnight at the pace of the day; nothing while it cannot be told.
+    pub by_day_end: Option<Usd>,
+    /// This month's dollars by its end at the pace of the month; nothing while it cannot be told.
+    pub by_month_end: Option<Usd>,
     /// The next moment this picture changes by itself.
     pub changes_at: Option<Instant>,
 }
 
 impl Summary {
+    /// Nothing counted yet.
+    pub fn empty(now: Instant) -> Self {
+        Self {
+            now,
+            follow: Follow::Latest,
+            session: None,
+            sessions: Vec::new(),
+            all: Sums::default(),
+            today: Sums::default(),
+            month: Sums::default(),
+            followed: Sums::default(),
+            models: Vec::new(),
+            calls: Vec::new(),
+            limits: Vec::new(),
+            tokens_per_min: 0,
+            cost_per_hour: Usd::ZERO,
+            growing: false,
+            by_day_end: None,
+            by_month_end: None,
+            changes_at: None,
+        }
+    }
+
     /// The limit to warn of: the worst one that is near or over.
     pub fn worst_limit(&self) -> Option<&LimitState> {
         self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under)
@@ -60,14 +119,26 @@ pub struct SessionLine {
     pub active: bool,
 }
 
+impl SessionLine {
+    /// What names it.
+    pub fn id(&self) -> SessionId {
+        SessionId { source: self.row.source.clone(), session: self.row.session.clone() }
+    }
+
+    /// The sub-agents' share of the session's cost, in whole per cent (of tokens where no cost is known).
+    pub fn agent_share(&self) -> u8 {
+        super::judge::share(&self.row.in_agents, &self.row.sums)
+    }
+}
+
 /// A model's row in the Models pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelLine {
     /// Its name; `None` where the log names none.
     pub model: Option<Label>,
-    /// Its sums in the session that is followed.
+    /// Its sums in what is followed.
     pub sums: Sums,
-    /// Its share of the session's cost, in whole per cent (of tokens where no cost is known).
+    /// Its share of the cost of what is followed, in whole per cent (of tokens where no cost is known).
     pub share: u8,
     /// Tokens in each of the last [`TREND`] minutes, oldest first.
     pub trend: [u64; TREND],
