@@ -2,9 +2,25 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
+pub(crate) mod count;
+pub(crate) mod json;
 pub(crate) mod keys;
+mod lines;
+mod mend;
+mod sieve;
+pub(crate) mod time;
+
+pub use lines::{Lines, Outcome};
 
 use crate::domain::{Instant, Label, Record};
+
+/// Every log format. Where a line could be two formats' own, the earlier one has it.
+pub static ALL: &[&dyn Format] = &[];
+
+/// The names of all formats, in the order of [`ALL`].
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|format| format.name()).collect()
+}
 
 /// A log format.
 pub trait Format: Sync {
@@ -57,6 +73,14 @@ pub struct Origin {
     pub offset: u64,
     /// When the file was last written, for lines without a time of their own.
     pub modified: Instant,
+}
+
+impl Origin {
+    /// The file's name without folders and without its last ending.
+    pub fn stem(&self) -> &str {
+        let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();
+        name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
+    }
 }
 
 /// Why a line cannot be counted.

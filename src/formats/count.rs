@@ -1,0 +1,173 @@
+//! A count of tokens as logs write it, and what is wrong with one that cannot be true.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::BadLine;
+use crate::domain::Label;
+
+/// A count as a log writes it.
+///
+/// Reading one never fails, so a wrong count in a line of no interest does no harm; asking for its
+/// value does. Whole numbers are taken in any spelling: `12`, `12.0`, `1.2e1`, `"12"`. Nothing, and
+/// `null`, is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// Not there, or `null`.
+    #[default]
+    Absent,
+    /// A whole number.
+    Whole(u64),
+    /// A number that counts nothing: negative, with a fraction, or beyond `u64`.
+    Absurd(Label),
+    /// No number at all.
+    Wrong,
+}
+
+impl Count {
+    /// More tokens than one answer can consume.
+    pub(crate) const MOST: u64 = 1_000_000_000;
+    /// More than any running total of a session.
+    pub(crate) const MOST_TOTAL: u64 = 1_000_000_000_000_000;
+
+    /// The tokens of one answer.
+    ///
+    /// # Errors
+    /// When the field holds no count, or one that cannot be true.
+    pub(crate) fn tokens(&self, field: &'static str) -> Result<u64, BadLine> {
+        self.up_to(Self::MOST, field)
+    }
+
+    /// A running total.
+    ///
+    /// # Errors
+    /// As [`Count::tokens`], with a higher bound.
+    pub(crate) fn total(&self, field: &'static str) -> Result<u64, BadLine> {
+        self.up_to(Self::MOST_TOTAL, field)
+    }
+
+    /// True when the field says something, be it zero.
+    pub(crate) fn is_given(&self) -> bool {
+        *self != Self::Absent
+    }
+
+    fn up_to(&self, most: u64, field: &'static str) -> Result<u64, BadLine> {
+        match self {
+            Self::Absent => Ok(0),
+            Self::Whole(count) if *count <= most => Ok(*count),
+            Self::Whole(count) => Err(BadLine::Absurd { field, value: Label::new(&count.to_string()) }),
+            Self::Absurd(value) => Err(BadLine::Absurd { field, value: value.clone() }),
+            Self::Wrong => Err(BadLine::WrongType { field, expected: "a count of tokens" }),
+        }
+    }
+
+    fn from_float(value: f64) -> Self {
+        // Every whole number up to here is exact in a float.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.fract().abs() > 0.0 || !(0.0..=EXACT).contains(&value) {
+            return Self::Absurd(Label::new(&value.to_string()));
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..=2^53")]
+        let whole = value as u64;
+        Self::Whole(whole)
+    }
+
+    fn from_text(text: &str) -> Self {
+        let text = text.trim();
+        if let Ok(whole) = text.parse() {
+            return Self::Whole(whole);
+        }
+        text.parse().map_or(Self::Wrong, Self::from_float)
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(AnyCount)
+    }
+}
+
+struct AnyCount;
+
+impl<'de> Visitor<'de> for AnyCount {
+    type Value = Count;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a count")
+    }
+    fn visit_u64<E>(self, count: u64) -> Result<Count, E> {
+        Ok(Count::Whole(count))
+    }
+    fn visit_i64<E>(self, count: i64) -> Result<Count, E> {
+        Ok(u64::try_from(count).map_or_else(|_| Count::Absurd(Label::new(&count.to_string())), Count::Whole))
+    }
+    fn visit_f64<E>(self, count: f64) -> Result<Count, E> {
+        Ok(Count::from_float(count))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Count, E> {
+        Ok(Count::from_text(text))
+    }
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count::Absent)
+    }
+    fn visit_none<E>(self) -> Result<Count, E> {
+        Ok(Count::Absent)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
+        Ok(Count::Wrong)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Count, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Count::Wrong)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Count, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Count::Wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<u64, BadLine> {
+        serde_json::from_str::<Count>(json).unwrap().tokens("n")
+    }
+
+    #[test]
+    fn b11_whole_numbers_are_taken_in_any_spelling() {
+        for (json, count) in [
+            ("12", 12),
+            ("12.0", 12),
+            ("1e3", 1000),
+            ("\"12\"", 12),
+            ("\" 12 \"", 12),
+            ("\"12.0\"", 12),
+            ("null", 0),
+            ("0", 0),
+            ("-0.0", 0),
+            ("1000000000", 1_000_000_000),
+        ] {
+            assert_eq!(read(json), Ok(count), "{json}");
+        }
+        assert_eq!(Count::default().tokens("n"), Ok(0));
+    }
+
+    #[test]
+    fn b11_what_is_no_number_names_the_field() {
+        for json in ["true", "{}", "{\"a\":[1]}", "[1,[2]]", "\"many\"", "\"\""] {
+            assert!(matches!(read(json), Err(BadLine::WrongType { field: "n", .. })), "{json}");
+        }
+    }
+
+    #[test]
+    fn b12_numbers_that_count_nothing_are_put_aside() {
+        for json in
+            ["-1", "1.5", "1000000001", "18446744073709551616", "1e300", "\"-3\"", "\"NaN\"", "\"inf\"", "\"0.5\""]
+        {
+            assert!(matches!(read(json), Err(BadLine::Absurd { field: "n", .. })), "{json}");
+        }
+        assert_eq!(serde_json::from_str::<Count>("5000000000").unwrap().total("n"), Ok(5_000_000_000));
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads one file, or one feed, whatever formats its lines are in.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::sieve::{Set, Sieve};
+use super::{ALL, BadLine, Format, Origin, Reader, Reading, json, mend};
+use crate::domain::Record;
+
+/// The reader of one file in whatever formats.
+///
+/// Each line is offered to the formats whose markers stand in it, the one that read this file's last
+/// line first. What can be mended in a broken line is mended: padding and control bytes are taken
+/// out, two objects on one line are both read, and so is a whole object behind a torn one.
+pub struct Lines {
+    slots: Vec<Slot>,
+    /// The formats that may be tried.
+    allowed: Set,
+    /// The format that read the last line that any has read.
+    current: Option<usize>,
+    nul_bytes: u64,
+}
+
+struct Slot {
+    format: &'static dyn Format,
+    reader: Option<Box<dyn Reader>>,
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Blank, or without the marker of any format: not even parsed.
+    Passed,
+    /// Parsed for nothing: it is sound, but no format knows it.
+    Other,
+    /// A format's own. What it says has been appended, which may be nothing.
+    Read,
+    /// At least a part of it cannot be counted; the records of the sound part have been appended.
+    Bad(BadLine),
+}
+
+static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
+
+impl Lines {
+    /// A reader that knows these formats only, by name; with no names, all of them.
+    pub fn new(only: &[&str]) -> Self {
+        let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
+        let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
+        let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
+        Self { allowed: bits.fold(0, |all, bit: Set| all | bit), slots, current: None, nul_bytes: 0 }
+    }
+
+    /// Reads one line, with or without its line end, and appends what it says to `out`.
+    pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let line = self.trimmed(line);
+        if line.is_empty() {
+            return Outcome::Passed;
+        }
+        match self.offer(line, origin, out) {
+            Ok(Offer::Unmarked) if mend::looks_whole(line) => Outcome::Passed,
+            Ok(Offer::Taken) => Outcome::Read,
+            Ok(Offer::Refused) if json::parse::<serde::de::IgnoredAny>(line).is_ok() => Outcome::Other,
+            Ok(Offer::Refused | Offer::Unmarked) => self.mended(line, origin, out),
+            Err(BadLine::NotJson(_)) => self.mended(line, origin, out),
+            Err(bad) => Outcome::Bad(bad),
+        }
+    }
+
+    /// NUL bytes taken out of lines so far: holes that a truncated file's writer left.
+    pub fn nul_bytes(&self) -> u64 {
+        self.nul_bytes
+    }
+
+    /// What must be remembered to go on after a restart, as text; empty when nothing must.
+    pub fn state(&self) -> String {
+        let formats: BTreeMap<_, _> = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
+            .filter(|(_, state)| !state.is_empty())
+            .collect();
+        if formats.is_empty() && self.current.is_none() {
+            return String::new();
+        }
+        let on = self.current.map(|at| self.slots[at].format.name().to_owned());
+        serde_json::to_string(&Saved { version: VERSION, on, formats }).unwrap_or_default()
+    }
+
+    /// Goes on from what [`Lines::state`] gave; from the beginning when it is not understood.
+    pub fn restore(&mut self, state: &str) {
+        let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
+        if saved.version != VERSION {
+            return;
+        }
+        self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
+        for slot in &mut self.slots {
+            if let Some(state) = saved.formats.get(slot.format.name()) {
+                slot.reader().restore(state);
+            }
+        }
+    }
+
+    /// Without line end, surrounding blanks, byte order mark, and NUL padding.
+    fn trimmed<'line>(&mut self, line: &'line [u8]) -> &'line [u8] {
+        if let [b'{', .., b'}'] = line {
+            return line;
+        }
+        let edge = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+        let Some(first) = line.iter().position(|byte| !edge(byte)) else {
+            self.count_nuls(line);
+            return &[];
+        };
+        let last = line.iter().rposition(|byte| !edge(byte)).unwrap_or(first);
+        self.count_nuls(&line[..first]);
+        self.count_nuls(&line[last + 1..]);
+        let inner = &line[first..=last];
+        inner.strip_prefix(b"\xef\xbb\xbf").map_or(inner, <[u8]>::trim_ascii_start)
+    }
+
+    fn count_nuls(&mut self, bytes: &[u8]) {
+        self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
+    }
+
+    /// Offers a line to the formats whose markers stand in it.
+    fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
+        let Some(first) = SIEVE.first(line) else { return Ok(Offer::Unmarked) };
+        let tried = match self.current {
+            Some(at) if first & self.allowed & (1 << at) != 0 => {
+                if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                    return Ok(Offer::Taken);
+                }
+                1 << at
+            }
+            _ => 0,
+        };
+        let wanted = SIEVE.all(line) & self.allowed & !tried;
+        let order = self.current.into_iter().chain(0..self.slots.len());
+        let mut done: Set = 0;
+        for at in order {
+            let bit = 1 << at;
+            if wanted & bit == 0 || done & bit != 0 {
+                continue;
+            }
+            done |= bit;
+            if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                self.current = Some(at);
+                return Ok(Offer::Taken);
+            }
+        }
+        Ok(if wanted | tried == 0 { Offer::Unmarked } else { Offer::Refused })
+    }
+
+    /// Saves what can be saved of a line that is not one JSON value.
+    fn mended(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let cleaned = mend::cleaned(line);
+        let line = cleaned.as_deref().map_or(line, |cleaned| {
+            self.nul_bytes += mend::nuls(line);
+            cleaned
+        });
+        let (objects, rest) = mend::cut(line);
+        let mut outcome = Outcome::Passed;
+        for object in objects {
+            match self.offer(object, origin, out) {
+                Ok(Offer::Unmarked) => {}
+                Ok(Offer::Refused) if outcome == Outcome::Passed => outcome = Outcome::Other,
+                Ok(Offer::Refused) => {}
+                Ok(Offer::Taken) if !matches!(outcome, Outcome::Bad(_)) => outcome = Outcome::Read,
+                Ok(Offer::Taken) => {}
+                Err(bad) => outcome = Outcome::Bad(bad),
+            }
+        }
+        let Some((torn, why)) = rest else { return outcome };
+        if let (Some(at), Some(whole)) = (self.current, mend::behind(torn)) {
+            // Only the format this file is in may read it: a fragment could look like another's line.
+            if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {
+                // What stands behind a torn line is a bonus: the line is bad either way.
+                let _ = self.slots[at].reader().line(whole, origin, out);
+            }
+        }
+        Outcome::Bad(why)
+    }
+}
+
+impl Slot {
+    fn reader(&mut self) -> &mut Box<dyn Reader> {
+        self.reader.get_or_insert_with(|| self.format.reader())
+    }
+}
+
+/// What the formats said to a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// No format was asked.
+    Unmarked,
+    /// None knew it.
+    Refused,
+    /// One has read it.
+    Taken,
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    #[serde(rename = "v")]
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    formats: BTreeMap<String, String>,
+}

@@ -1,0 +1,150 @@
+//! What can be saved of a line that is not one JSON value.
+
+use memchr::memmem;
+use serde::de::IgnoredAny;
+use serde_json::error::Category;
+
+use super::{BadLine, json};
+
+/// True when a line begins and ends as a JSON object or list does. It costs nothing to ask.
+pub(super) fn looks_whole(line: &[u8]) -> bool {
+    matches!(line, [b'{', .., b'}'] | [b'[', .., b']'])
+}
+
+/// How many NUL bytes are in it.
+pub(super) fn nuls(line: &[u8]) -> u64 {
+    memchr::memchr_iter(0, line).map(|_| 1).sum()
+}
+
+/// The line without what makes a sound object unreadable: NUL bytes are taken out, raw control
+/// characters become blanks, bytes and escapes that are no characters become U+FFFD. `None` when
+/// there is nothing of the kind.
+pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(line);
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\0' => {}
+            letter if letter < ' ' => out.push(' '),
+            '\\' => {
+                let escape = &text[at..];
+                match surrogate(escape) {
+                    None => {
+                        // The escaped character goes along, so that `\\ud800` is not taken for an escape.
+                        out.push(letter);
+                        if let Some((_, next)) = letters.next() {
+                            out.push(if next < ' ' { ' ' } else { next });
+                        }
+                    }
+                    Some(high) if high < 0xdc00 && surrogate(&escape[6..]).is_some_and(|low| low >= 0xdc00) => {
+                        out.push_str(&escape[..12]);
+                        letters.nth(10);
+                    }
+                    Some(_) => {
+                        out.push_str("\\ufffd");
+                        letters.nth(4);
+                    }
+                }
+            }
+            letter => out.push(letter),
+        }
+    }
+    (out.as_bytes() != line).then(|| out.into_bytes())
+}
+
+/// The half of a surrogate pair that this text begins with, as an escape.
+fn surrogate(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
+}
+
+/// The objects with which a line begins, and the torn rest with the reason why it is no object.
+pub(super) fn cut(line: &[u8]) -> (Vec<&[u8]>, Option<(&[u8], BadLine)>) {
+    let mut objects = Vec::new();
+    let mut rest = line.trim_ascii();
+    while !rest.is_empty() {
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+        let why = match values.next() {
+            // A bare number or word is no log line, but the beginning of binary rubbish may well be one.
+            Some(Ok(_)) if matches!(rest[0], b'{' | b'[') => {
+                let (object, behind) = rest.split_at(values.byte_offset());
+                objects.push(object);
+                rest = behind.trim_ascii();
+                continue;
+            }
+            Some(Err(error)) => json::not_json(&error),
+            Some(Ok(_)) | None => BadLine::NotJson("not an object".to_owned()),
+        };
+        return (objects, Some((rest, why)));
+    }
+    (objects, None)
+}
+
+/// A whole object that ends a torn line: a writer died in the middle of a line, and the next one
+/// began its own right behind.
+pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
+    // Most guesses fail after a few bytes. Looking again and again at the same bytes has an end all
+    // the same, lest a hostile line take minutes.
+    let mut patience = torn.len().saturating_mul(8).max(4096);
+    for at in memmem::find_iter(torn, b"{\"").filter(|at| *at > 0) {
+        let guess = &torn[at..];
+        let seen = match serde_json::from_slice::<IgnoredAny>(guess) {
+            Ok(_) => return Some(guess),
+            Err(error) if error.classify() == Category::Eof => guess.len(),
+            Err(error) => error.column(),
+        };
+        patience = patience.checked_sub(seen.max(16))?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn b5_b8_what_makes_a_sound_object_unreadable_is_taken_out() {
+        let cases: [(&[u8], &[u8]); 6] = [
+            (b"{\"a\0\0\":1}", b"{\"a\":1}"),
+            (b"{\"a\":\"x\x1b[1m\ty\"}", b"{\"a\":\"x [1m y\"}"),
+            (b"{\"a\":\"\xff\"}", b"{\"a\":\"\xef\xbf\xbd\"}"),
+            (br#"{"a":"\ud800"}"#, br#"{"a":"\ufffd"}"#),
+            (br#"{"a":"\udc00\ud800\ud800\udc00"}"#, br#"{"a":"\ufffd\ufffd\ud800\udc00"}"#),
+            (br#"{"a":"\\ud800","b":"\ud8"}"#, br#"{"a":"\\ud800","b":"\ud8"}"#),
+        ];
+        for (line, clean) in cases {
+            let cleaned = cleaned(line).unwrap_or_else(|| line.to_vec());
+            assert_eq!(String::from_utf8_lossy(&cleaned), String::from_utf8_lossy(clean));
+        }
+    }
+
+    #[test]
+    fn b7_a_line_is_cut_into_its_objects() {
+        let (objects, rest) = cut(br#"{"a":1}{"b":{"c":2}} [3] {"d":"#);
+        assert_eq!(objects, [br#"{"a":1}"#.as_slice(), br#"{"b":{"c":2}}"#, b"[3]"]);
+        assert_eq!(rest.unwrap().0, br#"{"d":"#);
+    }
+
+    #[test]
+    fn b4_the_object_behind_a_torn_one_is_found() {
+        for torn in [r#"{"a":{"b":"never en"#, r#"{"a":"#, r#"{"a":12"#, r#"{"a":1,"#, r#"{"a":"x\"#, "{\"a"] {
+            let line = format!("{torn}{}", r#"{"whole":{"x":"{y"}}"#);
+            assert_eq!(behind(line.as_bytes()), Some(br#"{"whole":{"x":"{y"}}"#.as_slice()), "{line}");
+        }
+        assert_eq!(behind(br#""c":{"d":1},"e":{"f":2}}"#), None, "a line without its head has no whole object");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(line in prop::collection::vec(prop::sample::select(b"{}[]\"\\:,u dcD80aefn1\0\x1b\xff\xc3".to_vec()), 0..60)) {
+            let clean = cleaned(&line).unwrap_or(line.clone());
+            prop_assert!(cleaned(&clean).is_none(), "cleaning twice is cleaning once");
+            let (_, rest) = cut(&line);
+            if let Some((torn, _)) = rest {
+                behind(torn);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Finds the few lines that can be about usage, at the speed of memory.
+
+use aho_corasick::packed::Searcher;
+use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
+
+use super::Format;
+
+/// A set of formats, one bit each, by their place in the table.
+pub(super) type Set = u64;
+
+/// Looks for the markers of many formats at once.
+///
+/// A marker that contains another one is found by the shorter: it tells a little less and costs a
+/// needle less.
+pub(super) struct Sieve {
+    fast: Option<Searcher>,
+    sure: AhoCorasick,
+    /// The formats that need a line with this needle.
+    sets: Vec<Set>,
+}
+
+impl Sieve {
+    pub(super) fn new(formats: &[&dyn Format]) -> Self {
+        let markers = || {
+            let sets = (0..Set::BITS).map(|bit| 1 << bit);
+            formats.iter().zip(sets).flat_map(|(format, set)| format.markers().iter().map(move |marker| (*marker, set)))
+        };
+        let mut needles: Vec<&str> = markers().map(|(marker, _)| marker).collect();
+        needles.sort_by_key(|needle| (needle.len(), *needle));
+        needles.dedup();
+        let needles: Vec<&str> = needles
+            .iter()
+            .enumerate()
+            .filter(|(at, needle)| !needles[..*at].iter().any(|shorter| needle.contains(shorter)))
+            .map(|(_, needle)| *needle)
+            .collect();
+        let sets = needles
+            .iter()
+            .map(|needle| markers().filter(|(marker, _)| marker.contains(needle)).fold(0, |all, (_, set)| all | set))
+            .collect();
+        let sure = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
+            .build(&needles)
+            .expect("a few short markers fit any automaton");
+        Self { fast: Searcher::new(&needles), sure, sets }
+    }
+
+    /// The formats that need this line because of the first marker in it; none when it has no marker.
+    pub(super) fn first(&self, line: &[u8]) -> Option<Set> {
+        self.at(line, 0).map(|(set, _)| set)
+    }
+
+    /// All formats that need this line.
+    pub(super) fn all(&self, line: &[u8]) -> Set {
+        let (mut all, mut from) = (0, 0);
+        // Needles may overlap, so the search goes on one byte after the beginning of the last find.
+        while let Some((set, at)) = self.at(line, from) {
+            all |= set;
+            from = at + 1;
+        }
+        all
+    }
+
+    fn at(&self, line: &[u8], from: usize) -> Option<(Set, usize)> {
+        let found = match &self.fast {
+            Some(fast) => fast.find_in(line, (from..line.len()).into()),
+            None => self.sure.find(Input::new(line).span(from..line.len()).anchored(Anchored::No)),
+        }?;
+        Some((self.sets[found.pattern().as_usize()], found.start()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Reader, Reading};
+    use super::*;
+
+    struct Marked(&'static [&'static str]);
+    impl Format for Marked {
+        fn name(&self) -> &'static str {
+            "marked"
+        }
+        fn markers(&self) -> &'static [&'static str] {
+            self.0
+        }
+        fn reader(&self) -> Box<dyn Reader> {
+            Box::new(Never)
+        }
+    }
+    struct Never;
+    impl Reader for Never {
+        fn line(
+            &mut self,
+            _: &[u8],
+            _: &super::super::Origin,
+            _: &mut Vec<crate::domain::Record>,
+        ) -> Result<Reading, super::super::BadLine> {
+            Ok(Reading::NotMine)
+        }
+    }
+
+    #[test]
+    fn every_format_with_a_marker_in_the_line_is_named() {
+        let (one, two, three) =
+            (Marked(&["\"usage\"", "\"b\""]), Marked(&["_tokens\""]), Marked(&["input_tokens\"", "ns\":1"]));
+        let sieve = Sieve::new(&[&one, &two, &three]);
+        assert_eq!(sieve.all(br#"{"usage":{"output_tokens":1}}"#), 0b111);
+        assert_eq!(sieve.all(br#"{"usage":{}}"#), 0b001);
+        assert_eq!(sieve.first(br#"{"x_tokens":2,"usage":1}"#), Some(0b110));
+        assert_eq!(sieve.first(br#"{"text":"\"usage\": 7"}"#), None);
+        assert_eq!(sieve.all(br#"{"b":1,"x":{"tokens":1}}"#), 0b101, "needles that overlap are all found");
+    }
+}
