@@ -16,7 +16,12 @@ pub struct Row {
     pub cost: Cost,
 }
 
-/// What posting one sighting did to the books.
+/// What a posting did to the books.
+///
+/// Each call of the posting gives exactly one `New`, `Grown` or `Repeat`, in the order of the records.
+/// `Moved` and `Gone` stand between them where a posting changed other rows too: a descent gave a
+/// fork's rows their root's keys, or two rows turned out to be one call. Whoever keeps totals takes
+/// every `before` and every `Gone` out and adds every `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
     /// A call not seen before.
@@ -25,6 +30,23 @@ pub enum Posted {
     Grown(Change),
     /// Nothing new.
     Repeat,
+    /// Another row that changed with it.
+    Moved(Change),
+    /// Another row that is no more, because it is part of the one before it.
+    Gone(Arc<Row>),
+}
+
+impl Posted {
+    /// The rows to take out of a total and to add to it, in this order.
+    pub fn rows(&self) -> (Option<&Arc<Row>>, Option<&Arc<Row>>) {
+        match self {
+            Self::New(change) | Self::Grown(change) | Self::Moved(change) => {
+                (change.before.as_ref(), Some(&change.after))
+            }
+            Self::Repeat => (None, None),
+            Self::Gone(row) => (Some(row), None),
+        }
+    }
 }
 
 /// A row before and after a posting.
@@ -139,6 +161,8 @@ pub struct FileState {
 /// What a report sums over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
+    /// Local clock hours.
+    Hour,
     /// Local calendar days.
     Day,
     /// ISO weeks.
@@ -183,6 +207,8 @@ pub struct Query {
 /// Which period a row stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodKey {
+    /// A local clock hour, by its first moment.
+    Hour(Instant),
     /// A local day.
     Day(Day),
     /// An ISO week.
@@ -287,6 +313,12 @@ pub enum BooksError {
         /// What SQLite says.
         what: String,
     },
+    /// Someone removed the file, or put another in its place, while it was open.
+    #[error("the ledger {path} was removed or replaced while it was open; it must be opened again")]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// Anything else.
     #[error("the ledger {path}: {what}")]
     Other {
@@ -306,8 +338,23 @@ pub trait Ledger {
     /// Books what was read, and how far, together or not at all.
     ///
     /// # Errors
-    /// When nothing of it could be booked.
-    fn post(&mut self, posting: Posting) -> Result<Vec<Posted>, BooksError>;
+    /// When nothing of it could be booked; the posting may then be posted again.
+    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError>;
+
+    /// Takes in what was read without saying what it changed: the way for a cold start.
+    ///
+    /// It may be kept back, unseen by questions, until [`Ledger::flush`] or the next
+    /// [`Ledger::post`], so that any number of postings is one transaction.
+    ///
+    /// # Errors
+    /// When nothing of it could be taken in.
+    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError>;
+
+    /// Books what was absorbed.
+    ///
+    /// # Errors
+    /// When nothing of it could be booked; it is kept, and may be flushed again.
+    fn flush(&mut self) -> Result<(), BooksError>;
 
     /// Answers a question.
     ///
@@ -348,9 +395,21 @@ pub trait Ledger {
     /// When the books cannot be read.
     fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError>;
 
-    /// How far each file has been read.
+    /// How far each file has been read, by path.
     ///
     /// # Errors
     /// When the books cannot be read.
     fn files(&self) -> Result<Vec<FileState>, BooksError>;
+
+    /// Remembers that an alert fired: true for exactly one of all who ask, whatever process they are.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError>;
+
+    /// Forgets an alert, so that it may fire again.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError>;
 }
