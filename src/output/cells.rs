@@ -92,6 +92,7 @@ fn empty_columns(report: &Report) -> Vec<Column> {
 
 const fn period_column(grain: Grain) -> Option<Column> {
     match grain {
+        Grain::Hour => Some("hour"),
         Grain::Day => Some("day"),
         Grain::Week => Some("week"),
         Grain::Month => Some("month"),
@@ -102,6 +103,10 @@ const fn period_column(grain: Grain) -> Option<Column> {
 fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
     match &row.period {
+        PeriodKey::Hour(hour) => {
+            let local = hour.with_timezone(&report.query.zone);
+            cells.push(("hour", Cell::Text(local.format("%Y-%m-%dT%H:%M%:z").to_string())));
+        }
         PeriodKey::Day(day) => cells.push(("day", Cell::Text(day.format("%Y-%m-%d").to_string()))),
         PeriodKey::Week(week) => cells.push(("week", Cell::Text(format!("{:04}-W{:02}", week.year, week.number)))),
         PeriodKey::Month(month) => cells.push(("month", Cell::Text(month.format("%Y-%m").to_string()))),

@@ -98,6 +98,7 @@ pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 /// The word for a grain in JSON and on the command line.
 pub(super) const fn grain_name(grain: Grain) -> &'static str {
     match grain {
+        Grain::Hour => "hour",
         Grain::Day => "day",
         Grain::Week => "week",
         Grain::Month => "month",
