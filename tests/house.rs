@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["domain", "pricing"]),
     ("meter", &["domain", "pricing", "ledger"]),
     ("ingest", &["domain", "formats", "ledger"]),
-    ("config", &["domain", "pricing", "meter", "theme"]),
+    ("config", &["domain", "pricing", "meter", "text", "theme"]),
     ("output", &["domain", "pricing", "meter", "ledger", "text"]),
     ("tui", &["domain", "pricing", "meter", "ledger", "text", "theme"]),
     ("cli", &["domain"]),

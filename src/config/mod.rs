@@ -1,7 +1,20 @@
 //! From files, variables and flags to settings.
 
+mod amount;
+mod limits;
+mod load;
+mod paths;
+mod prices;
+mod problem;
+mod scope;
 mod settings;
+mod walk;
 mod world;
 
+pub use amount::{amount_text, parse_amount};
+pub use load::{ConfigText, Loaded, Origin};
+pub use paths::Paths;
+pub use problem::{Place, Problem, Severity, Where};
+pub use scope::LimitKey;
 pub use settings::{Alerts, ColorChoice, Gate, KeyBinding, Notify, OnError, Overrides, Quiet, Settings, Symbols};
 pub use world::{Folders, World};

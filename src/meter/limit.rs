@@ -45,14 +45,26 @@ pub struct Limit {
 pub struct Scope {
     /// A dimension and the names it covers.
     pub only: Vec<(Dimension, Matcher)>,
-    /// True for a default such as `users."*"`: every name a `*` matches has a limit of its own.
+    /// True for a default such as `users."*"`: every name that a lone `*` matches has a limit of its own.
+    /// Other patterns (`claude-*`) are one limit for all the names they match, here as elsewhere.
     pub each: bool,
 }
 
 impl Scope {
+    /// The whole organisation: every call in the books, whether or not it names one.
+    pub fn organisation() -> Self {
+        Self { only: vec![(Dimension::Org, Matcher::new("*"))], each: false }
+    }
+
+    /// True for [`Scope::organisation`].
+    pub fn is_organisation(&self) -> bool {
+        !self.each && matches!(self.only.as_slice(), [(Dimension::Org, names)] if names.as_str() == "*")
+    }
+
     /// True when the limit covers this call.
     pub fn covers(&self, call: &Call) -> bool {
-        self.only.iter().all(|(dimension, names)| dimension.of(call).is_some_and(|name| names.matches(name)))
+        self.is_organisation()
+            || self.only.iter().all(|(dimension, names)| dimension.of(call).is_some_and(|name| names.matches(name)))
     }
 }
 

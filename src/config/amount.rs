@@ -1,0 +1,196 @@
+//! Amounts as people write them: `25usd`, `$25`, `500k`, `1.5M tokens`, `25usd + 200k output`.
+
+use crate::domain::Usd;
+use crate::meter::Amount;
+
+/// What an amount looks like, for messages.
+pub(crate) const AMOUNT: &str =
+    r#"give { usd = 25 }, { tokens = 500_000 }, { output_tokens = 50_000 }, "25usd" or "500k""#;
+
+/// Reads an amount from its text.
+///
+/// # Errors
+/// A sentence that says what was found and what is expected.
+pub fn parse_amount(text: &str) -> Result<Amount, String> {
+    let mut amount = Amount::default();
+    for part in text.split('+') {
+        let one = part_of(part.trim())?;
+        let twice = (amount.usd.is_some() && one.usd.is_some())
+            || (amount.tokens.is_some() && one.tokens.is_some())
+            || (amount.output_tokens.is_some() && one.output_tokens.is_some());
+        if twice {
+            return Err("names the same kind of amount twice".to_owned());
+        }
+        amount = Amount {
+            usd: amount.usd.or(one.usd),
+            tokens: amount.tokens.or(one.tokens),
+            output_tokens: amount.output_tokens.or(one.output_tokens),
+        };
+    }
+    Ok(amount)
+}
+
+fn part_of(text: &str) -> Result<Amount, String> {
+    if text.is_empty() {
+        return Err(format!("is empty; {AMOUNT}"));
+    }
+    let lower = text.to_lowercase();
+    let dollars = lower
+        .strip_prefix('$')
+        .or_else(|| lower.strip_prefix("usd"))
+        .or_else(|| ["usd", "dollars", "dollar", "$"].iter().find_map(|unit| lower.strip_suffix(unit)));
+    if let Some(number) = dollars {
+        return Ok(Amount { usd: Some(parse_usd(number)?.0), ..Amount::default() });
+    }
+    let output = ["output tokens", "output_tokens", "output"].iter().find_map(|unit| lower.strip_suffix(unit));
+    if let Some(number) = output {
+        return Ok(Amount { output_tokens: Some(parse_count(number)?), ..Amount::default() });
+    }
+    let named = ["tokens", "token", "tok"].iter().find_map(|unit| lower.strip_suffix(unit));
+    if let Some(number) = named {
+        return Ok(Amount { tokens: Some(parse_count(number)?), ..Amount::default() });
+    }
+    let count = parse_count(&lower)?;
+    if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
+        return Err(format!("does not say of what: dollars or tokens? {AMOUNT}"));
+    }
+    Ok(Amount { tokens: Some(count), ..Amount::default() })
+}
+
+/// Reads a number of dollars, zero or more; the flag is false when it had more digits than can be kept.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
+    let plain = text.trim().strip_prefix('$').unwrap_or(text).trim().replace('_', "");
+    let (usd, exact) = Usd::parse(&plain).map_err(|error| format!("is {error}; {AMOUNT}"))?;
+    if usd.is_negative() {
+        return Err("is negative; give zero or more dollars".to_owned());
+    }
+    Ok((usd, exact))
+}
+
+/// Reads a count: `500000`, `500_000`, `500k`, `1.5M`, `2B`.
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
+    const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
+    let text = text.trim().replace('_', "").to_lowercase();
+    let (number, thousands) = match text.as_bytes().last() {
+        Some(b'k') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 2),
+        Some(b'b' | b'g') => (&text[..text.len() - 1], 3),
+        _ => (text.as_str(), 0),
+    };
+    if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-') {
+        return Err(format!("is no amount; {WANTED}"));
+    }
+    // The exact decimals of dollars serve here, too: a count is a decimal that comes out whole.
+    let (value, exact) = Usd::parse(number).map_err(|_| format!("is no amount; {WANTED}"))?;
+    let (scaled, one) = (value.pico().checked_mul(1000_i128.pow(thousands)), Usd::ONE.pico());
+    match scaled {
+        Some(scaled) if scaled < 0 => Err(format!("is negative; {WANTED}")),
+        Some(scaled) if exact && scaled % one == 0 => u64::try_from(scaled / one)
+            .ok()
+            .filter(|count| *count <= MOST)
+            .ok_or_else(|| format!("is too large; {WANTED}")),
+        Some(_) => Err(format!("is not whole; {WANTED}")),
+        None => Err(format!("is too large; {WANTED}")),
+    }
+}
+
+/// The greatest count a config can hold, which is TOML's own greatest whole number.
+const MOST: u64 = i64::MAX.unsigned_abs();
+
+/// The amount as `parse_amount` reads it: `25usd`, `500k`, `25usd + 200k output`.
+pub fn amount_text(amount: &Amount) -> String {
+    let parts = [
+        amount.usd.map(|usd| format!("{usd}usd")),
+        amount.tokens.map(|tokens| format!("{} tokens", short_count(tokens))),
+        amount.output_tokens.map(|tokens| format!("{} output", short_count(tokens))),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" + ")
+}
+
+fn short_count(count: u64) -> String {
+    match count {
+        0 => "0".to_owned(),
+        count if count % 1_000_000 == 0 => format!("{}M", count / 1_000_000),
+        count if count % 1_000 == 0 => format!("{}k", count / 1_000),
+        count => count.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn amount(usd: Option<&str>, tokens: Option<u64>, output_tokens: Option<u64>) -> Amount {
+        Amount { usd: usd.map(|text| Usd::parse(text).unwrap().0), tokens, output_tokens }
+    }
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        let cases = [
+            ("25usd", amount(Some("25"), None, None)),
+            ("$25", amount(Some("25"), None, None)),
+            ("25 USD", amount(Some("25"), None, None)),
+            ("usd 0.50", amount(Some("0.5"), None, None)),
+            ("12.5 dollars", amount(Some("12.5"), None, None)),
+            ("1_000usd", amount(Some("1000"), None, None)),
+            ("0usd", amount(Some("0"), None, None)),
+            ("500k", amount(None, Some(500_000), None)),
+            ("500K", amount(None, Some(500_000), None)),
+            ("1.5M tokens", amount(None, Some(1_500_000), None)),
+            ("500_000 tokens", amount(None, Some(500_000), None)),
+            ("2b", amount(None, Some(2_000_000_000), None)),
+            ("50k output", amount(None, None, Some(50_000))),
+            ("50 output tokens", amount(None, None, Some(50))),
+            ("25usd + 500k", amount(Some("25"), Some(500_000), None)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_amount(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn g3_what_is_no_amount_is_refused_with_the_expected_form() {
+        let cases = [
+            ("", "is empty"),
+            ("25", "dollars or tokens?"),
+            ("500_000", "dollars or tokens?"),
+            ("-1usd", "is negative"),
+            ("-5k", "is negative"),
+            ("1e99usd", "larger than any amount"),
+            ("5eur", "is no amount"),
+            ("1.2345k", "is not whole"),
+            ("99999999999999999999k", "is too large"),
+            ("NaNusd", "not a decimal number"),
+            ("k", "is no amount"),
+            ("5usd + 6usd", "the same kind of amount twice"),
+        ];
+        for (text, expected) in cases {
+            let why = parse_amount(text).unwrap_err();
+            assert!(why.contains(expected), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(usd in prop::option::of(0_i128..1_000_000_000_000_000_000),
+            tokens in prop::option::of(0..=MOST), output_tokens in prop::option::of(0_u64..1_000_000_000)) {
+            let amount = Amount { usd: usd.map(Usd::from_pico), tokens, output_tokens };
+            prop_assume!(amount != Amount::default());
+            prop_assert_eq!(parse_amount(&amount_text(&amount)), Ok(amount));
+        }
+
+        #[test]
+        fn any_text_is_an_amount_or_a_sentence(text in any::<String>()) {
+            if let Err(why) = parse_amount(&text) {
+                prop_assert!(!why.is_empty());
+            }
+        }
+    }
+}

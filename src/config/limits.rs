@@ -1,0 +1,240 @@
+//! The `[limits]` table: scopes nested in any order, each ending in a window and an amount.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::World;
+use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
+use super::paths::expanded;
+use super::problem::{quoted, suggestion};
+use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
+use super::walk::{Node, Walk};
+use crate::domain::{Dimension, Matcher};
+use crate::meter::{Amount, Limit, Scope, Window};
+
+/// Reads the table; the limits come back in the order of their names.
+///
+/// A key that is not understood here is an error, not a warning: a limit must not be passed over because of a typing
+/// mistake.
+pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, world: &World, warn_at: &[u8]) -> Vec<Limit> {
+    let mut reader = Reader { world, warn_at, found: BTreeMap::new() };
+    match node.table() {
+        Some(table) => reader.table(walk, table, &mut Vec::new(), "limits"),
+        None => walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.found(node))),
+    }
+    reader.found.into_values().map(|(limit, _)| limit).collect()
+}
+
+/// Reads the percentages at which to warn: one number or several.
+pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
+    let one = |node: &Node<'_, '_>| {
+        node.whole().and_then(|number| u8::try_from(number).ok()).filter(|of| (1..=100).contains(of))
+    };
+    let mut all: Vec<u8> = match node.list() {
+        Some(list) => list.iter().map(one).collect::<Option<_>>()?,
+        None => vec![one(node)?],
+    };
+    all.sort_unstable();
+    all.dedup();
+    Some(all)
+}
+
+/// What percentages look like, for messages.
+pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [50, 80, 95]";
+
+struct Reader<'w> {
+    world: &'w World,
+    warn_at: &'w [u8],
+    found: BTreeMap<LimitKey, (Limit, usize)>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, only: &mut Vec<(Dimension, Matcher)>, path: &str) {
+        for (key, value) in table {
+            let (name, node) = (key.get_ref().as_ref(), Node::new(value));
+            let path = format!("{path}.{name}");
+            if let Some(window) = window(name) {
+                self.limit(walk, &node, scope(only.clone()), window, &path);
+            } else if let Some((dimension, _)) = TABLES.iter().find(|(_, table)| *table == name) {
+                self.names(walk, &node, *dimension, only, &path);
+            } else if name == "org" && only.is_empty() {
+                self.organisation(walk, &node, &path);
+            } else {
+                let tables = TABLES.iter().map(|(_, table)| *table);
+                let known = WINDOWS.iter().map(|(name, _)| *name).chain(tables.clone()).chain(["org"]);
+                let close = suggestion(name, known);
+                let tables: Vec<&str> = tables.collect();
+                let there = if close.is_empty() {
+                    format!("; there are the windows {}, and the tables {}, org", windows(), tables.join(", "))
+                } else {
+                    close
+                };
+                walk.error(key.span(), format!("limits: unknown key {}{there}", quoted(name)));
+            }
+        }
+    }
+
+    /// A table such as `users`, in which each key is a name.
+    fn names(
+        &mut self,
+        walk: &mut Walk<'_>,
+        node: &Node<'_, '_>,
+        dimension: Dimension,
+        only: &mut Vec<(Dimension, Matcher)>,
+        path: &str,
+    ) {
+        if only.iter().any(|(known, _)| *known == dimension) {
+            return walk
+                .error(node.span.clone(), format!("{}: names a {dimension} within a {dimension}", quoted(path)));
+        }
+        let Some(table) = node.table() else {
+            let found = walk.found(node);
+            return walk.error(node.span.clone(), format!("{} is {found}; give a table of names", quoted(path)));
+        };
+        for (key, value) in table {
+            let (name, node) = (key.get_ref().as_ref(), Node::new(value));
+            let path = format!("{path}.{name}");
+            if name.is_empty() {
+                walk.error(key.span(), format!("{}: the name is empty", quoted(&path)));
+                continue;
+            }
+            let Some(inner) = node.table() else {
+                let found = walk.found(&node);
+                let expected = format!(
+                    "{} is {found}; give a table with a window, such as {{ day = {{ usd = 5 }} }}",
+                    quoted(&path)
+                );
+                walk.error(node.span.clone(), expected);
+                continue;
+            };
+            let home = if dimension == Dimension::Project { expanded(self.world, name.as_ref()) } else { None };
+            only.push((dimension, home.map_or_else(|| matcher(name), |path| matcher(&path.to_string_lossy()))));
+            self.table(walk, inner, only, &path);
+            only.pop();
+        }
+    }
+
+    fn organisation(&mut self, walk: &mut Walk<'_>, node: &Node<'_, '_>, path: &str) {
+        let Some(table) = node.table() else {
+            let found = walk.found(node);
+            return walk.error(
+                node.span.clone(),
+                format!(
+                    "{} is {found}; give a table with a window, such as {{ day = {{ usd = 1000 }} }}",
+                    quoted(path)
+                ),
+            );
+        };
+        for (key, value) in table {
+            let (name, path) = (key.get_ref().as_ref(), format!("{path}.{}", key.get_ref()));
+            match window(name) {
+                Some(window) => self.limit(walk, &Node::new(value), Scope::organisation(), window, &path),
+                None => {
+                    let close = suggestion(name, WINDOWS.iter().map(|(name, _)| *name));
+                    let hint = if close.is_empty() {
+                        format!("; 'org' takes windows: {}; one organisation of several is limits.orgs.NAME", windows())
+                    } else {
+                        close
+                    };
+                    walk.error(key.span(), format!("limits.org: unknown key {}{hint}", quoted(name)));
+                }
+            }
+        }
+    }
+
+    fn limit(&mut self, walk: &mut Walk<'_>, node: &Node<'_, '_>, scope: Scope, window: Window, path: &str) {
+        let label = format!("limit {}", quoted(path.strip_prefix("limits.").unwrap_or(path)));
+        let mut warn_at = self.warn_at.to_vec();
+        let amount = match node.value {
+            DeValue::String(text) => parse_amount(text)
+                .map_err(|why| walk.error(node.span.clone(), format!("{label}: {} {why}", walk.found(node))))
+                .ok(),
+            DeValue::Table(table) => amount(walk, table, &label, &mut warn_at)
+                .map_err(|missing| {
+                    if missing {
+                        walk.error(node.span.clone(), format!("{label}: states no amount; {AMOUNT}"));
+                    }
+                })
+                .ok(),
+            DeValue::Integer(_) | DeValue::Float(_) => {
+                let found = walk.found(node);
+                walk.error(
+                    node.span.clone(),
+                    format!("{label}: {found} does not say of what: dollars or tokens? {AMOUNT}"),
+                );
+                None
+            }
+            DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) => {
+                walk.error(node.span.clone(), format!("{label}: is {}; {AMOUNT}", walk.found(node)));
+                None
+            }
+        };
+        let Some(amount) = amount else { return };
+        let key = LimitKey { scope: scope.clone(), window };
+        if let Some((_, earlier)) = self.found.get(&key) {
+            let line = walk.source.place(*earlier..*earlier).line;
+            return walk.error(node.span.clone(), format!("{label}: the limit of {key} stands already in line {line}"));
+        }
+        walk.came_from(&key.path().join("."), node.span.clone());
+        self.found.insert(key, (Limit { scope, window, amount, warn_at }, node.span.start));
+    }
+}
+
+/// The amounts of `{ usd = 25, tokens = 500_000, output_tokens = 50_000, warn_at = [80] }`.
+///
+/// # Errors
+/// True when there is none; false when one is wrong, which has been reported.
+fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut Vec<u8>) -> Result<Amount, bool> {
+    let mut amount = Amount::default();
+    let mut wrong = false;
+    for (key, value) in table {
+        let (name, node) = (key.get_ref().as_ref(), Node::new(value));
+        let found = walk.found(&node);
+        let result: Result<(), String> = match name {
+            "usd" => match node.decimal().map(|text| parse_usd(&text)) {
+                Some(Ok((usd, exact))) => {
+                    if !exact {
+                        let message = format!("{label}: 'usd' is {found}, more digits than are kept; taken as {usd}");
+                        walk.warning(node.span.clone(), message);
+                    }
+                    amount.usd = Some(usd);
+                    Ok(())
+                }
+                Some(Err(why)) => Err(format!("{why}; give dollars such as 25 or 0.50")),
+                None => Err("; give dollars such as 25 or 0.50".to_owned()),
+            },
+            "tokens" | "output_tokens" => match node.decimal().map(|text| parse_count(&text)) {
+                Some(Ok(count)) => {
+                    *if name == "tokens" { &mut amount.tokens } else { &mut amount.output_tokens } = Some(count);
+                    Ok(())
+                }
+                Some(Err(why)) => Err(why),
+                None => Err("; give a whole number of tokens such as 500_000".to_owned()),
+            },
+            "warn_at" => match percentages(&node) {
+                Some(percentages) => {
+                    *warn_at = percentages;
+                    Ok(())
+                }
+                None => Err(format!("; give {PERCENTAGES}")),
+            },
+            _ => {
+                let close = suggestion(name, ["usd", "tokens", "output_tokens", "warn_at"]);
+                let close = if close.is_empty() { "; there are: usd, tokens, output_tokens, warn_at" } else { &close };
+                walk.error(key.span(), format!("{label}: unknown key {}{close}", quoted(name)));
+                wrong = true;
+                continue;
+            }
+        };
+        if let Err(why) = result {
+            wrong = true;
+            // A sentence that begins with what is expected follows what was found; any other tells about it.
+            let message =
+                if why.starts_with(';') { format!("is {found}{why}") } else { format!("is {found}, which {why}") };
+            walk.error(node.span.clone(), format!("{label}: '{name}' {message}"));
+        }
+    }
+    let none = amount == Amount::default();
+    if wrong || none { Err(none && !wrong) } else { Ok(amount) }
+}

@@ -1,0 +1,431 @@
+//! From a file's text, variables and flags to [`Settings`], with every mistake on the way.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use chrono::{NaiveTime, Weekday};
+use toml::de::DeTable;
+
+use super::problem::{Source, meant, quoted};
+use super::walk::{Node, Section, Walk, choice, one_of};
+use super::{
+    ColorChoice, KeyBinding, Notify, OnError, Overrides, Place, Problem, Quiet, Settings, Severity, Symbols, Where,
+    World, limits, paths, prices,
+};
+use crate::domain::{Label, Zone};
+use crate::pricing::CostMode;
+
+const COLORS: [(&str, ColorChoice); 3] =
+    [("auto", ColorChoice::Auto), ("always", ColorChoice::Always), ("never", ColorChoice::Never)];
+const SYMBOLS: [(&str, Symbols); 3] =
+    [("auto", Symbols::Auto), ("unicode", Symbols::Unicode), ("ascii", Symbols::Ascii)];
+const COSTS: [(&str, CostMode); 3] =
+    [("auto", CostMode::Auto), ("calculate", CostMode::Calculate), ("quoted", CostMode::Quoted)];
+const NOTIFY: [(&str, Notify); 5] = [
+    ("auto", Notify::Auto),
+    ("off", Notify::Off),
+    ("osc9", Notify::Osc9),
+    ("osc777", Notify::Osc777),
+    ("desktop", Notify::Desktop),
+];
+const ON_ERROR: [(&str, OnError); 2] = [("allow", OnError::Allow), ("deny", OnError::Deny)];
+const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Mon),
+    ("tuesday", Weekday::Tue),
+    ("wednesday", Weekday::Wed),
+    ("thursday", Weekday::Thu),
+    ("friday", Weekday::Fri),
+    ("saturday", Weekday::Sat),
+    ("sunday", Weekday::Sun),
+];
+
+/// The word a config has for a value of a closed set.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    /// The words and what they mean.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word.
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
+    }
+}
+impl Word for ColorChoice {
+    const WORDS: &'static [(&'static str, Self)] = &COLORS;
+}
+impl Word for Symbols {
+    const WORDS: &'static [(&'static str, Self)] = &SYMBOLS;
+}
+impl Word for CostMode {
+    const WORDS: &'static [(&'static str, Self)] = &COSTS;
+}
+impl Word for Notify {
+    const WORDS: &'static [(&'static str, Self)] = &NOTIFY;
+}
+impl Word for OnError {
+    const WORDS: &'static [(&'static str, Self)] = &ON_ERROR;
+}
+impl Word for Weekday {
+    const WORDS: &'static [(&'static str, Self)] = &WEEKDAYS;
+}
+
+/// A config file's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigText {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// What it says, without a byte order mark.
+    pub text: String,
+}
+
+impl ConfigText {
+    /// The file as messages name it.
+    pub fn name(&self) -> Label {
+        Label::new(&self.path.to_string_lossy())
+    }
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The config file.
+    File(Place),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// Settings, and all that was wrong on the way to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The settings. Where something was wrong, they hold the default, so that a hook can go on with what is right.
+    pub settings: Settings,
+    /// Everything wrong, in the order in which it stands.
+    pub problems: Vec<Problem>,
+    /// Where each setting comes from, by its dotted name (`alerts.bell`, `limits.users.alice.day`); what is not
+    /// here is a default.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// True when the settings can be used: nothing is wrong, or nothing but warnings unless `strict`.
+    pub fn is_usable(&self, strict: bool) -> bool {
+        self.problems.iter().all(|problem| !strict && problem.severity == Severity::Warning)
+    }
+
+    /// A problem with a setting that another room found (a key, a placeholder), placed where the setting stands.
+    pub fn problem(&self, key: &str, message: &str) -> Problem {
+        let at = match self.origins.get(key) {
+            Some(Origin::File(place)) => Where::File(place.clone()),
+            Some(Origin::Variable(name)) => Where::Variable(name),
+            Some(Origin::Flag(name)) => Where::Flag(name),
+            None => Where::Path(Label::new(key)),
+        };
+        Problem::error(at, message)
+    }
+
+    /// Writes every problem with its line and caret.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn report(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.problems.iter().try_for_each(|problem| problem.explain(out))
+    }
+}
+
+impl Settings {
+    /// The settings of a file's text, the environment and the flags. `themes` are the names of the themes there
+    /// are; empty when they do not matter.
+    ///
+    /// This reads nothing: live reload is reading the text again and calling this, and keeping the old settings
+    /// when the new ones are not usable.
+    pub fn load(file: Option<&ConfigText>, world: &World, overrides: &Overrides, themes: &[&str]) -> Loaded {
+        let mut settings = Self::defaults(world);
+        let text = file.map_or("", |file| file.text.as_str());
+        let mut walk = Walk::new(Source::new(file.map_or_else(|| Label::new(""), ConfigText::name), text));
+        let (table, broken) = DeTable::parse_recoverable(text);
+        for error in &broken {
+            let span = error.span().unwrap_or(0..0);
+            walk.error(span, error.message());
+        }
+        let syntax = std::mem::take(&mut walk.problems);
+        settings.read_file(&mut walk, table.get_ref(), world, themes);
+        let Walk { mut problems, mut origins, .. } = walk;
+        // A line whose syntax is wrong may read as something nobody wrote.
+        problems.retain(|problem| syntax.iter().all(|broken| broken.line() != problem.line()));
+        problems.extend(syntax);
+        settings.read_variables(world, themes, &mut problems, &mut origins);
+        settings.read_flags(overrides, &mut problems, &mut origins);
+        if !origins.contains_key("timezone") {
+            let (_, warning) = world.zone();
+            problems.extend(warning.map(|text| Problem::warning(Where::Variable("TZ"), text)));
+        }
+        problems.sort_by_key(|problem| match &problem.at {
+            Where::File(place) => (0, place.span.start),
+            Where::Path(_) | Where::Variable(_) | Where::Flag(_) => (1, 0),
+        });
+        Loaded { settings, problems, origins }
+    }
+
+    fn read_file(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, world: &World, themes: &[&str]) {
+        let mut top = Section::new(table, "", "");
+        let name = "a name in quotes";
+        let label =
+            |node: &Node<'_, '_>| node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new));
+        match top.read(walk, "user", name, label) {
+            Some(Some(user)) => self.user = user,
+            Some(None) => drop(walk.origins.remove("user")),
+            None => {}
+        }
+        top.set(walk, &mut self.team, "team", name, label);
+        top.set(walk, &mut self.org, "org", name, label);
+        self.read_zone(walk, &mut top);
+        top.choose(walk, &mut self.week_start, "week_start", &WEEKDAYS);
+        self.read_logs(walk, &mut top, world);
+        self.read_theme(walk, &mut top, themes);
+        top.choose(walk, &mut self.symbols, "symbols", &SYMBOLS);
+        top.choose(walk, &mut self.color, "color", &COLORS);
+        top.set(walk, &mut self.mouse, "mouse", "true or false", Node::truth);
+        top.set(walk, &mut self.statusline, "statusline", "a text in quotes", |node| node.text().map(str::to_owned));
+        top.choose(walk, &mut self.cost, "cost", &COSTS);
+        top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);
+        if let Some(node) = top.get("limits") {
+            self.limits = limits::read(walk, &node, world, &self.warn_at);
+        }
+        if let Some(table) = section(walk, &mut top, "alerts") {
+            self.read_alerts(walk, Section::new(table, "alerts", "alerts"));
+        }
+        if let Some(table) = section(walk, &mut top, "gate") {
+            let mut gate = Section::new(table, "gate", "gate");
+            gate.choose(walk, &mut self.gate.on_error, "on_error", &ON_ERROR);
+            if let Some(node) = gate.get("unpriced") {
+                self.gate.unpriced = prices::unpriced(walk, &node);
+            }
+            gate.finish(walk);
+        }
+        if let Some(node) = top.get("prices") {
+            self.prices = prices::read(walk, &node);
+        }
+        if let Some(table) = section(walk, &mut top, "aliases") {
+            self.aliases = named(walk, table, "aliases", "the name of a model in quotes", |node| {
+                node.text().filter(|text| !text.is_empty()).map(str::to_owned)
+            });
+        }
+        if let Some(table) = section(walk, &mut top, "keys") {
+            let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
+            self.keys = keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect();
+        }
+        top.finish(walk);
+    }
+
+    fn read_zone(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>) {
+        let Some(node) = top.get("timezone") else { return };
+        match node.text().map(zone) {
+            Some(_) if node.text() == Some("") => {}
+            Some(Ok(zone)) => {
+                self.zone = zone;
+                walk.came_from("timezone", node.span);
+            }
+            Some(Err(why)) => walk.error(node.span.clone(), format!("'timezone' is {}, {why}", walk.found(&node))),
+            None => walk.error(
+                node.span.clone(),
+                format!("'timezone' is {}; give a name such as \"Europe/Rome\"", walk.found(&node)),
+            ),
+        }
+    }
+
+    fn read_theme(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, themes: &[&str]) {
+        let Some(node) = top.get("theme") else { return };
+        match node.text() {
+            None => walk.error(node.span.clone(), format!("'theme' is {}; give a name in quotes", walk.found(&node))),
+            Some(text) => match theme(text, themes) {
+                Ok(theme) => {
+                    self.theme = theme;
+                    walk.came_from("theme", node.span);
+                }
+                Err(why) => walk.error(node.span.clone(), why),
+            },
+        }
+    }
+
+    fn read_logs(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, world: &World) {
+        const EXPECTED: &str = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
+        let Some(items) =
+            top.read(walk, "logs", EXPECTED, |node| node.texts().and(node.list().or_else(|| Some(vec![node.clone()]))))
+        else {
+            return;
+        };
+        for item in items {
+            let text = item.text().unwrap_or_default();
+            let path = PathBuf::from(text);
+            match paths::expanded(world, &path) {
+                Some(path) => self.logs.push(path),
+                None if path.is_absolute() => self.logs.push(path),
+                None => {
+                    let why = if path.starts_with("~") {
+                        "there is no home folder to begin at"
+                    } else {
+                        "relative to nothing"
+                    };
+                    let message = format!("logs: {} is {why}; give a path that begins with / or ~/", walk.found(&item));
+                    walk.error(item.span.clone(), message);
+                }
+            }
+        }
+    }
+
+    fn read_alerts(&mut self, walk: &mut Walk<'_>, mut section: Section<'_, '_>) {
+        let alerts = &mut self.alerts;
+        section.set(walk, &mut alerts.bell, "bell", "true or false", Node::truth);
+        section.choose(walk, &mut alerts.notify, "notify", &NOTIFY);
+        let command = "a program and its arguments, such as [\"notify-send\", \"{title}\", \"{body}\"]";
+        section.set(walk, &mut alerts.command, "command", command, |node| {
+            node.list()?;
+            node.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
+        });
+        let address = "an address that begins with https:// or http://, or \"\"";
+        section.set(walk, &mut alerts.webhook, "webhook", address, |node| match node.text()? {
+            "" => Some(None),
+            text => ["https://", "http://"]
+                .iter()
+                .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+                .then(|| Some(text.to_owned())),
+        });
+        let hours = "hours such as \"22:00-07:00\", or \"\"";
+        section.set(walk, &mut alerts.quiet, "quiet", hours, |node| match node.text()? {
+            "" => Some(None),
+            text => quiet(text).map(Some),
+        });
+        section.set(walk, &mut alerts.hysteresis, "hysteresis", "percentage points from 0 to 100", |node| {
+            node.whole().and_then(|number| u8::try_from(number).ok()).filter(|points| *points <= 100)
+        });
+        section.finish(walk);
+    }
+
+    fn read_variables(
+        &mut self,
+        world: &World,
+        themes: &[&str],
+        problems: &mut Vec<Problem>,
+        origins: &mut BTreeMap<String, Origin>,
+    ) {
+        let mut variable = |name: &'static str, key: &str, take: &mut dyn FnMut(&str) -> Result<(), String>| {
+            let Some(text) = world.var(name) else { return };
+            match take(text) {
+                Ok(()) => {
+                    origins.insert(key.to_owned(), Origin::Variable(name));
+                }
+                Err(why) => problems.push(Problem::error(Where::Variable(name), why)),
+            }
+        };
+        variable("TOKMETER_USER", "user", &mut |text| {
+            self.user = Label::new(text);
+            Ok(())
+        });
+        variable("TOKMETER_TEAM", "team", &mut |text| {
+            self.team = Some(Label::new(text));
+            Ok(())
+        });
+        variable("TOKMETER_ORG", "org", &mut |text| {
+            self.org = Some(Label::new(text));
+            Ok(())
+        });
+        variable("TOKMETER_TZ", "timezone", &mut |text| {
+            self.zone = zone(text).map_err(|why| format!("is {}, {why}", quoted(text)))?;
+            Ok(())
+        });
+        variable("TOKMETER_THEME", "theme", &mut |text| {
+            self.theme = theme(text, themes)?;
+            Ok(())
+        });
+        variable("TOKMETER_SYMBOLS", "symbols", &mut |text| word(text).map(|symbols| self.symbols = symbols));
+        variable("TOKMETER_COLOR", "color", &mut |text| word(text).map(|color| self.color = color));
+        variable("TOKMETER_COST", "cost", &mut |text| word(text).map(|cost| self.cost = cost));
+    }
+
+    fn read_flags(
+        &mut self,
+        overrides: &Overrides,
+        problems: &mut Vec<Problem>,
+        origins: &mut BTreeMap<String, Origin>,
+    ) {
+        if let Some(text) = &overrides.tz {
+            match zone(text) {
+                Ok(zone) => {
+                    self.zone = zone;
+                    origins.insert("timezone".to_owned(), Origin::Flag("--tz"));
+                }
+                Err(why) => {
+                    problems.push(Problem::error(Where::Flag("--tz"), format!("is {}, {why}", quoted(text))));
+                }
+            }
+        }
+        if let Some(color) = overrides.color {
+            self.color = color;
+            origins.insert("color".to_owned(), Origin::Flag("--color"));
+        }
+    }
+}
+
+/// A table within a table.
+fn section<'n, 't>(walk: &mut Walk<'_>, top: &mut Section<'n, 't>, key: &'static str) -> Option<&'n DeTable<'t>> {
+    let node = top.get(key)?;
+    if node.table().is_none() {
+        walk.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", walk.found(&node)));
+    }
+    node.table()
+}
+
+/// A table whose keys are names of the user's own.
+fn named<'n, 't, T>(
+    walk: &mut Walk<'_>,
+    table: &'n DeTable<'t>,
+    path: &str,
+    expected: &str,
+    read: impl Fn(&Node<'n, 't>) -> Option<T>,
+) -> Vec<(String, T)> {
+    let mut all = Vec::new();
+    for (key, value) in table {
+        let (name, node) = (key.get_ref(), Node::new(value));
+        if let Some(value) = read(&node) {
+            walk.came_from(&format!("{path}.{name}"), node.span);
+            all.push((name.to_string(), value));
+        } else {
+            walk.error(
+                node.span.clone(),
+                format!("{path}: {} is {}; give {expected}", quoted(name), walk.found(&node)),
+            );
+        }
+    }
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all
+}
+
+fn word<T: Word>(text: &str) -> Result<T, String> {
+    choice(text, T::WORDS).ok_or_else(|| format!("is {}; {}", quoted(text), one_of(Some(text), T::WORDS)))
+}
+
+/// The zone of this name.
+fn zone(text: &str) -> Result<Zone, String> {
+    text.parse().map_err(|_| {
+        let close = meant(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+        let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        format!("which is no time zone; give a name such as \"Europe/Rome\"{close}")
+    })
+}
+
+/// The theme of this name, if there is one.
+fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
+    if themes.is_empty() || text == "auto" || themes.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("theme {} is not known; there are: {}", quoted(text), themes.join(", ")))
+}
+
+/// Silent hours: `22:00-07:00`.
+fn quiet(text: &str) -> Option<Quiet> {
+    let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
+    let (from, until) = text.split_once(['-', '–'])?;
+    Some(Quiet { from: time(from)?, until: time(until)? }).filter(|quiet| quiet.from != quiet.until)
+}

@@ -1,0 +1,228 @@
+//! Where the config, the books and the socket are.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Overrides, Problem, Where, World};
+use crate::domain::Label;
+
+/// The name of our folder inside the system's.
+const NAME: &str = "tokmeter";
+
+/// Where things are: flags over environment over the system's folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// The user's config file, whether it exists or not; `None` without a home.
+    pub config: Option<PathBuf>,
+    /// True when a flag or a variable named it, so that it must exist.
+    pub config_given: bool,
+    /// The folder of the books and the usage log; `None` without a home.
+    pub data: Option<PathBuf>,
+    /// The folder for what may be lost.
+    pub cache: Option<PathBuf>,
+    /// What must be said about them.
+    pub problems: Vec<Problem>,
+}
+
+impl Paths {
+    /// Finds out where things are. Nothing is opened or made.
+    pub fn of(world: &World, overrides: &Overrides) -> Self {
+        let mut problems = Vec::new();
+        let config_home = world.path_var("XDG_CONFIG_HOME").or_else(|| world.folders.config.clone());
+        let data_home = world.path_var("XDG_DATA_HOME").or_else(|| world.folders.data.clone());
+        let cache_home = world.path_var("XDG_CACHE_HOME").or_else(|| world.folders.cache.clone());
+        let usual = config_home.map(|folder| folder.join(NAME).join("config.toml"));
+        let given = overrides.config.as_deref().map(|path| absolute(world, path)).or_else(|| {
+            let path = absolute(world, Path::new(world.var("TOKMETER_CONFIG")?));
+            if usual.as_ref() != Some(&path) && in_working_folder(world, &path) {
+                let message = format!(
+                    "names {}, a file in the working folder, which must not change limits; it is passed over (use --config)",
+                    Label::new(&path.to_string_lossy())
+                );
+                problems.push(Problem::warning(Where::Variable("TOKMETER_CONFIG"), message));
+                return None;
+            }
+            Some(path)
+        });
+        let data = overrides
+            .data_dir
+            .as_deref()
+            .map(|path| absolute(world, path))
+            .or_else(|| world.var("TOKMETER_DATA_DIR").map(|path| absolute(world, Path::new(path))))
+            .or_else(|| data_home.map(|folder| folder.join(NAME)));
+        if data.is_none() {
+            problems.push(Problem::warning(
+                Where::Variable("HOME"),
+                "is not set, so there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)",
+            ));
+        }
+        Self {
+            config_given: given.is_some(),
+            config: given.or(usual),
+            data,
+            cache: cache_home.map(|folder| folder.join(NAME)),
+            problems,
+        }
+    }
+
+    /// The books.
+    pub fn ledger(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|folder| folder.join("ledger.db"))
+    }
+
+    /// The default usage log.
+    pub fn usage_log(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|folder| folder.join("usage.jsonl"))
+    }
+
+    /// Where records wait that no meter has taken yet.
+    pub fn spool(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
+    }
+
+    /// The folder of the user's own themes, beside the config.
+    pub fn themes(&self) -> Option<PathBuf> {
+        self.config.as_ref().and_then(|file| file.parent()).map(|folder| folder.join("themes"))
+    }
+
+    /// Makes the data folder, for its owner only, unless it is there.
+    ///
+    /// # Errors
+    /// A sentence that names the folder, why it cannot be made, and what to do.
+    pub fn make_data_folder(&self) -> Result<PathBuf, String> {
+        let folder = self.data.clone().ok_or("no data folder: set HOME or TOKMETER_DATA_DIR")?;
+        make_private_folder(&folder).map_err(|error| {
+            let shown = Label::new(&folder.to_string_lossy());
+            format!("{shown} cannot be made: {error}; name a folder you can write with --data-dir or TOKMETER_DATA_DIR")
+        })?;
+        Ok(folder)
+    }
+}
+
+/// Makes a folder and those above it; what is made is for its owner only.
+pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// The path with `~/` and the working folder filled in, and without `.` and `..`.
+pub(crate) fn absolute(world: &World, path: &Path) -> PathBuf {
+    let path = expanded(world, path).unwrap_or_else(|| path.to_owned());
+    let mut clean = PathBuf::new();
+    for part in world.cwd.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// The path with a leading `~` replaced; `None` when it has none, or there is no home.
+pub(crate) fn expanded(world: &World, path: &Path) -> Option<PathBuf> {
+    Some(world.home.as_ref()?.join(path.strip_prefix("~").ok()?))
+}
+
+/// True for a file that came with what one works on: at or below the working folder, unless one works at home.
+fn in_working_folder(world: &World, path: &Path) -> bool {
+    path.starts_with(&world.cwd) && !world.home.as_ref().is_some_and(|home| home.starts_with(&world.cwd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Folders;
+    use crate::domain::Instant;
+
+    fn world(vars: &[(&str, &str)]) -> World {
+        let home = PathBuf::from("/home/alice");
+        World {
+            vars: vars.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            folders: Folders {
+                config: Some(home.join(".config")),
+                data: Some(home.join(".local/share")),
+                cache: Some(home.join(".cache")),
+            },
+            home: Some(home),
+            cwd: PathBuf::from("/src/repo"),
+            ..World::empty(Instant::UNIX_EPOCH)
+        }
+    }
+
+    fn shown(path: Option<PathBuf>) -> String {
+        path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn flags_go_before_variables_and_variables_before_the_systems_folders() {
+        let paths = Paths::of(&world(&[]), &Overrides::default());
+        assert_eq!(shown(paths.config.clone()), "/home/alice/.config/tokmeter/config.toml");
+        assert_eq!(shown(paths.ledger()), "/home/alice/.local/share/tokmeter/ledger.db");
+        assert_eq!(shown(paths.themes()), "/home/alice/.config/tokmeter/themes");
+        assert!(!paths.config_given);
+
+        let xdg = world(&[("XDG_CONFIG_HOME", "/etc/alice"), ("XDG_DATA_HOME", "relative")]);
+        let paths = Paths::of(&xdg, &Overrides::default());
+        assert_eq!(shown(paths.config), "/etc/alice/tokmeter/config.toml");
+        assert_eq!(shown(paths.data), "/home/alice/.local/share/tokmeter");
+
+        let own = world(&[("TOKMETER_CONFIG", "~/c.toml"), ("TOKMETER_DATA_DIR", "/data")]);
+        let paths = Paths::of(&own, &Overrides::default());
+        assert_eq!((shown(paths.config.clone()), paths.config_given), ("/home/alice/c.toml".to_owned(), true));
+        assert_eq!(shown(paths.usage_log()), "/data/usage.jsonl");
+
+        let flags = Overrides { config: Some("../c.toml".into()), data_dir: Some("d".into()), ..Overrides::default() };
+        let paths = Paths::of(&own, &flags);
+        assert_eq!(
+            (shown(paths.config.clone()), shown(paths.spool())),
+            ("/src/c.toml".into(), "/src/repo/d/spool.jsonl".into())
+        );
+    }
+
+    #[test]
+    fn g6_without_a_home_nothing_is_guessed_and_it_is_said() {
+        let paths = Paths::of(&World::empty(Instant::UNIX_EPOCH), &Overrides::default());
+        assert_eq!((&paths.config, &paths.data), (&None, &None));
+        assert!(paths.problems[0].to_string().starts_with("HOME: warning: is not set"), "{:?}", paths.problems);
+        assert!(paths.make_data_folder().is_err_and(|text| text.contains("TOKMETER_DATA_DIR")));
+    }
+
+    #[test]
+    fn g6_a_home_that_cannot_be_written_names_the_path_that_was_tried() {
+        let base = tempfile::tempdir().unwrap();
+        // A file where a folder is needed stops root, too.
+        let file = base.path().join("home");
+        std::fs::write(&file, "").unwrap();
+        let paths = Paths { data: Some(file.join("tokmeter")), ..Paths::default() };
+        let why = paths.make_data_folder().unwrap_err();
+        assert!(why.starts_with(&*file.join("tokmeter").to_string_lossy()) && why.contains("--data-dir"), "{why}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn i6_the_data_folder_is_made_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let base = tempfile::tempdir().unwrap();
+        let paths = Paths { data: Some(base.path().join("a/b")), ..Paths::default() };
+        let made = paths.make_data_folder().unwrap();
+        assert_eq!(std::fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(paths.make_data_folder(), Ok(made));
+    }
+
+    #[test]
+    fn i11_a_variable_cannot_make_a_file_of_the_working_folder_the_config() {
+        for hostile in ["/src/repo/evil.toml", "evil.toml", "sub/evil.toml", "/src/repo/../repo/evil.toml"] {
+            let paths = Paths::of(&world(&[("TOKMETER_CONFIG", hostile)]), &Overrides::default());
+            assert_eq!(shown(paths.config), "/home/alice/.config/tokmeter/config.toml", "{hostile}");
+            assert!(!paths.config_given && paths.problems.len() == 1);
+        }
+        // Working at home, or above it, is not working in somebody's repository.
+        let at_home = World { cwd: "/home/alice".into(), ..world(&[("TOKMETER_CONFIG", "/home/alice/dot/c.toml")]) };
+        assert_eq!(shown(Paths::of(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
+    }
+}

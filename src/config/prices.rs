@@ -1,0 +1,129 @@
+//! The `[prices]` table and `gate.unpriced`: dollars per million tokens, read from their decimals.
+
+use toml::de::DeTable;
+
+use super::problem::quoted;
+use super::walk::{Node, Section, Walk};
+use crate::domain::Usd;
+use crate::pricing::{CustomPrice, Rates};
+
+/// The most dollars per million tokens that are believed.
+const MOST: Usd = Usd::from_micro(1_000_000_000);
+
+/// Reads the table: each model has one price, or a list of prices with dates.
+pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
+    let Some(models) = node.table() else {
+        walk.error(node.span.clone(), format!("'prices' is {}; give a table: [prices.\"my-model\"]", walk.found(node)));
+        return Vec::new();
+    };
+    let mut prices: Vec<CustomPrice> = Vec::new();
+    for (model, node) in models {
+        let (model, node) = (model.get_ref().as_ref(), Node::new(node));
+        let versions = node.list().unwrap_or_else(|| vec![node.clone()]);
+        for version in versions {
+            let Some(table) = version.table() else {
+                let message =
+                    format!("price {}: is {}; give a table with input and output", quoted(model), walk.found(&version));
+                walk.error(version.span.clone(), message);
+                continue;
+            };
+            let path = format!("prices.{model}");
+            let mut section = Section::new(table, &path, &format!("price {}", quoted(model)));
+            let from = section.read(walk, "from", "a day such as 2026-01-01", Node::day);
+            let rates = rates(walk, &mut section, &version, model);
+            section.finish(walk);
+            let Some(rates) = rates else { continue };
+            if prices.iter().any(|other| other.model == model && other.from == from) {
+                let message = format!(
+                    "price {}: there is one from the same day already; give each its own 'from'",
+                    quoted(model)
+                );
+                walk.error(version.span.clone(), message);
+                continue;
+            }
+            walk.came_from(&path, version.span.clone());
+            prices.push(CustomPrice { model: model.to_owned(), from, rates });
+        }
+    }
+    prices.sort_by(|one, other| (&one.model, one.from).cmp(&(&other.model, other.from)));
+    prices
+}
+
+/// Reads a table of rates alone.
+pub(crate) fn unpriced(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Option<Rates> {
+    let Some(table): Option<&DeTable<'_>> = node.table() else {
+        let message = format!("gate: 'unpriced' is {}; give {{ input = 15.0, output = 75.0 }}", walk.found(node));
+        walk.error(node.span.clone(), message);
+        return None;
+    };
+    let mut section = Section::new(table, "gate.unpriced", "gate.unpriced");
+    let rates = rates(walk, &mut section, node, "");
+    section.finish(walk);
+    rates
+}
+
+/// The rates of a section; both input and output are needed, since a missing one would be free.
+fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>, model: &str) -> Option<Rates> {
+    let before = walk.problems.len();
+    let input = rate(walk, section, "input", false);
+    let output = rate(walk, section, "output", false);
+    let rates = Rates {
+        input: input.unwrap_or_default(),
+        output: output.unwrap_or_default(),
+        cache_read: rate(walk, section, "cache_read", false),
+        cache_write_5m: rate(walk, section, "cache_write_5m", false)
+            .or_else(|| rate(walk, section, "cache_write", false)),
+        cache_write_1h: rate(walk, section, "cache_write_1h", false),
+        web_search: rate(walk, section, "web_search", true),
+    };
+    if walk.problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
+        return None;
+    }
+    let missing = match (input, output) {
+        (Some(_), Some(_)) => return Some(rates),
+        (None, Some(_)) => "input",
+        (Some(_), None) => "output",
+        (None, None) => "input and output",
+    };
+    let of = if model.is_empty() { "gate.unpriced".to_owned() } else { format!("price {}", quoted(model)) };
+    walk.error(
+        node.span.clone(),
+        format!("{of}: no {missing}; give dollars per million tokens such as \"0.50\", or 0"),
+    );
+    None
+}
+
+/// One rate: dollars per million tokens, or dollars each.
+fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, each: bool) -> Option<Usd> {
+    let expected =
+        if each { "dollars for one search such as 0.01" } else { "dollars per million tokens such as \"0.50\"" };
+    let mut exact = true;
+    let usd = section.read(walk, key, expected, |node| {
+        let text = node.decimal()?.replace('_', "");
+        let (whole, _) = Usd::parse(&text).ok()?;
+        if whole.is_negative() || whole > MOST {
+            return None;
+        }
+        let (usd, as_written) = Usd::parse(&if each { text } else { millionth(&text)? }).ok()?;
+        exact = as_written;
+        Some(usd)
+    })?;
+    if !exact && let Some(node) = section.get(key) {
+        walk.warning(node.span.clone(), format!("'{key}' is {}, more digits than are kept", walk.found(&node)));
+    }
+    Some(usd)
+}
+
+/// The decimal text of a millionth of a decimal text, so that it is rounded once at most.
+fn millionth(text: &str) -> Option<String> {
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    Some(format!("{digits}e{}", exponent.checked_sub(6)?))
+}
+
+/// Dollars per million tokens of a rate, as the config writes them.
+pub(crate) fn per_million(rate: Usd) -> String {
+    rate.times(1_000_000).to_string()
+}

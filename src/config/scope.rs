@@ -1,0 +1,235 @@
+//! What a limit is called: `user:alice:day` on the command line, `limits.users.alice.day` in the file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::Duration;
+
+use super::problem::{quoted, suggestion};
+use crate::domain::{Dimension, Label, Matcher};
+use crate::meter::{Limit, Scope, Window};
+
+/// What names a limit: its scope and its window. No two limits share one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LimitKey {
+    /// What it covers.
+    pub scope: Scope,
+    /// Over which stretch of time.
+    pub window: Window,
+}
+
+/// The dimensions a limit can name, in the order in which names are written, with their tables in the file.
+pub(crate) const TABLES: [(Dimension, &str); 8] = [
+    (Dimension::User, "users"),
+    (Dimension::Team, "teams"),
+    (Dimension::Org, "orgs"),
+    (Dimension::Project, "projects"),
+    (Dimension::Agent, "agents"),
+    (Dimension::Feature, "features"),
+    (Dimension::Source, "sources"),
+    (Dimension::Model, "models"),
+];
+
+/// The windows with a name of their own.
+pub(crate) const WINDOWS: [(&str, Window); 8] = [
+    ("call", Window::Call),
+    ("session", Window::Session),
+    ("run", Window::Run),
+    ("hour", Window::Hour),
+    ("day", Window::Day),
+    ("week", Window::Week),
+    ("month", Window::Month),
+    ("total", Window::Total),
+];
+
+/// The longest rolling window, in hours: a leap year.
+const LONGEST: i64 = 366 * 24;
+
+impl LimitKey {
+    /// A limit's own.
+    pub fn of(limit: &Limit) -> Self {
+        Self { scope: limit.scope.clone(), window: limit.window }
+    }
+
+    /// The keys that lead to it in the file: `limits`, `users`, `alice`, `day`.
+    pub fn path(&self) -> Vec<String> {
+        let mut path = vec!["limits".to_owned()];
+        if self.scope.is_organisation() {
+            path.push("org".to_owned());
+        } else {
+            for (dimension, names) in &self.scope.only {
+                path.push(table_name(*dimension).to_owned());
+                path.push(names.as_str().to_owned());
+            }
+        }
+        path.push(window_name(self.window));
+        path
+    }
+}
+
+/// The table of a dimension; a session has none, since its limits are the window `session`.
+fn table_name(dimension: Dimension) -> &'static str {
+    TABLES.iter().find(|(of, _)| *of == dimension).map_or("sessions", |(_, name)| name)
+}
+
+/// A scope from its pairs, in the one order that makes equal scopes equal.
+pub(crate) fn scope(mut only: Vec<(Dimension, Matcher)>) -> Scope {
+    only.sort_by_key(|(dimension, _)| TABLES.iter().position(|(of, _)| of == dimension));
+    let each = only.iter().any(|(_, names)| names.as_str() == "*");
+    Scope { only, each }
+}
+
+/// A name as calls carry it, so that the two can be compared.
+pub(crate) fn matcher(name: &str) -> Matcher {
+    Matcher::new(Label::new(name).as_str())
+}
+
+/// The window of this name: `day`, `5h`, `7d`.
+pub(crate) fn window(name: &str) -> Option<Window> {
+    if let Some((_, window)) = WINDOWS.iter().find(|(known, _)| *known == name) {
+        return Some(*window);
+    }
+    let (number, hours) =
+        name.strip_suffix('h').map(|number| (number, 1)).or_else(|| Some((name.strip_suffix('d')?, 24)))?;
+    let count: u16 = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())??;
+    let hours = i64::from(count) * hours;
+    (1..=LONGEST).contains(&hours).then(|| Window::Rolling(Duration::hours(hours)))
+}
+
+/// The name of a window.
+pub(crate) fn window_name(window: Window) -> String {
+    if let Window::Rolling(length) = window {
+        let hours = length.num_hours();
+        return if hours % 24 == 0 && hours > 24 { format!("{}d", hours / 24) } else { format!("{hours}h") };
+    }
+    WINDOWS.iter().find(|(_, known)| *known == window).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
+}
+
+/// What windows there are, for messages.
+pub(crate) fn windows() -> String {
+    let names: Vec<&str> = WINDOWS.iter().map(|(name, _)| *name).collect();
+    format!("{}, or a rolling one such as 5h or 7d", names.join(", "))
+}
+
+impl fmt::Display for LimitKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scope.is_organisation() {
+            write!(out, "org:")?;
+        } else {
+            for (dimension, names) in &self.scope.only {
+                write!(out, "{dimension}:{}:", names.as_str())?;
+            }
+        }
+        write!(out, "{}", window_name(self.window))
+    }
+}
+
+impl FromStr for LimitKey {
+    type Err = String;
+
+    /// Reads `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
+    ///
+    /// A name may hold colons: it reaches up to the next word that is a dimension and has a name behind it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let pieces: Vec<&str> = text.split(':').collect();
+        let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
+        let window = window(last).ok_or_else(|| {
+            let known = WINDOWS.iter().map(|(name, _)| *name);
+            format!("{} is no window{}; there are: {}", quoted(last), suggestion(last, known), windows())
+        })?;
+        if rest == ["org"] {
+            return Ok(Self { scope: Scope::organisation(), window });
+        }
+        let mut only = Vec::new();
+        while let Some((first, names)) = rest.split_first() {
+            let dimension = dimension(first).ok_or_else(|| {
+                let known: Vec<&str> = TABLES.iter().map(|(dimension, _)| dimension.name()).collect();
+                format!(
+                    "{} cannot have a limit{}; there are: {}",
+                    quoted(first),
+                    suggestion(first, known.iter().copied()),
+                    known.join(", ")
+                )
+            })?;
+            if only.iter().any(|(known, _)| *known == dimension) {
+                return Err(format!("names two {}", table_name(dimension)));
+            }
+            // The name takes one piece at least.
+            let more = names.iter().enumerate().skip(1);
+            let length = more
+                .filter(|(at, piece)| self::dimension(piece).is_some() && names.len() > at + 1)
+                .map(|(at, _)| at)
+                .next()
+                .unwrap_or(names.len());
+            let (name, after) = names.split_at(length);
+            let name = name.join(":");
+            if name.is_empty() {
+                return Err(format!("names no {dimension}; write {dimension}:NAME:{last}"));
+            }
+            only.push((dimension, matcher(&name)));
+            rest = after;
+        }
+        Ok(Self { scope: scope(only), window })
+    }
+}
+
+/// The dimension of a word, singular or plural, that can have a limit.
+fn dimension(word: &str) -> Option<Dimension> {
+    TABLES.iter().find(|(dimension, table)| dimension.name() == word || *table == word).map(|(dimension, _)| *dimension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn scopes_are_read_as_the_command_line_writes_them() {
+        let cases = [
+            ("day", "limits.day"),
+            ("5h", "limits.5h"),
+            ("48h", "limits.2d"),
+            ("org:day", "limits.org.day"),
+            ("org:acme:day", "limits.orgs.acme.day"),
+            ("user:alice:day", "limits.users.alice.day"),
+            ("model:claude-opus-*:user:alice:day", "limits.users.alice.models.claude-opus-*.day"),
+            ("model:us.anthropic.x-v1:0:month", "limits.models.us.anthropic.x-v1:0.month"),
+            ("user:model:day", "limits.users.model.day"),
+            ("users:*:week", "limits.users.*.week"),
+        ];
+        for (text, path) in cases {
+            assert_eq!(text.parse::<LimitKey>().map(|key| key.path().join(".")), Ok(path.to_owned()), "{text}");
+        }
+        assert!("users:*:week".parse::<LimitKey>().unwrap().scope.each);
+        assert!(!"user:a*:week".parse::<LimitKey>().unwrap().scope.each);
+        assert!("org:day".parse::<LimitKey>().unwrap().scope.is_organisation());
+    }
+
+    #[test]
+    fn scopes_that_do_not_exist_are_refused_with_what_there_is() {
+        let cases = [
+            ("dya", "did you mean 'day'?"),
+            ("0h", "is no window"),
+            ("9000h", "is no window"),
+            ("usr:alice:day", "did you mean 'user'?"),
+            ("user:day", "write user:NAME:day"),
+            ("user:a:user:b:day", "names two users"),
+            ("session:x:day", "cannot have a limit"),
+            ("", "is no window"),
+        ];
+        for (text, expected) in cases {
+            let why = text.parse::<LimitKey>().unwrap_err();
+            assert!(why.contains(expected), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(hours in 1_i64..=LONGEST, user in "[a-z*./]{1,8}", model in prop::option::of("[a-z0-9:*-]{1,8}x")) {
+            let mut only = vec![(Dimension::User, matcher(&user))];
+            only.extend(model.map(|model| (Dimension::Model, matcher(&model))));
+            let key = LimitKey { scope: scope(only), window: Window::Rolling(Duration::hours(hours)) };
+            prop_assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+}
