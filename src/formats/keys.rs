@@ -19,6 +19,39 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::of(&["request", id])
 }
 
+/// The key of the answer that this id names wherever it stands; `None` for an id that is not a
+/// vendor's, or that is too short to be the only one of its kind (Ollama has 999 of them).
+pub(crate) fn answer_key(id: &str) -> Option<CallKey> {
+    if id.starts_with("msg_") {
+        return Some(message_key(id));
+    }
+    is_unique_response(id).then(|| response_key(id))
+}
+
+/// True for a response id that no other answer can have.
+pub(crate) fn is_unique_response(id: &str) -> bool {
+    let is_vendors = ["chatcmpl-", "resp_", "cmpl-", "gen-"].iter().any(|prefix| id.starts_with(prefix));
+    is_vendors && id.len() >= 20
+}
+
+/// The key of a line that names no answer: its content, white space between the tokens of JSON left out.
+pub(crate) fn content_key(format: &str, line: &[u8]) -> CallKey {
+    let mut bytes = Vec::with_capacity(line.len());
+    let (mut in_text, mut is_escaped) = (false, false);
+    for byte in line {
+        if in_text {
+            in_text = is_escaped || *byte != b'"';
+            is_escaped = !is_escaped && *byte == b'\\';
+        } else if byte.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_text = *byte == b'"';
+        }
+        bytes.push(*byte);
+    }
+    CallKey::of(&[format.as_bytes(), b"content", &bytes])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +61,21 @@ mod tests {
         let keys = [message_key("msg_1"), response_key("msg_1"), request_key("msg_1")];
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
         assert_eq!(message_key("msg_1"), CallKey::of(&["anthropic", "msg_1"]));
+    }
+
+    #[test]
+    fn only_an_id_that_can_be_unique_names_an_answer_everywhere() {
+        assert_eq!(answer_key("msg_01"), Some(message_key("msg_01")));
+        assert_eq!(answer_key("resp_0123456789abcdef"), Some(response_key("resp_0123456789abcdef")));
+        assert_eq!(answer_key("chatcmpl-417"), None);
+        assert_eq!(answer_key("42"), None);
+    }
+
+    #[test]
+    fn white_space_between_tokens_is_no_content() {
+        let key = |line: &str| content_key("native", line.as_bytes());
+        assert_eq!(key(r#"{"a": 1, "b": "x y"}"#), key("{\"a\":1,\"b\":\"x y\"}\r"));
+        assert_ne!(key(r#"{"b":"x y"}"#), key(r#"{"b":"xy"}"#));
+        assert_ne!(key(r#"{"b":"\" y"}"#), key(r#"{"b":"\"y"}"#));
     }
 }

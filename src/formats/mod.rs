@@ -3,19 +3,22 @@
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
 pub(crate) mod count;
+mod fields;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod lines;
 mod mend;
+mod native;
 mod sieve;
 pub(crate) mod time;
+mod usage;
 
 pub use lines::{Lines, Outcome};
 
 use crate::domain::{Instant, Label, Record};
 
 /// Every log format. Where a line could be two formats' own, the earlier one has it.
-pub static ALL: &[&dyn Format] = &[];
+pub static ALL: &[&dyn Format] = &[&native::Native];
 
 /// The names of all formats, in the order of [`ALL`].
 pub fn names() -> Vec<&'static str> {

@@ -1,0 +1,288 @@
+//! Tolerant JSON: a line's known fields are taken, whatever their shape; all else is passed over unread.
+//!
+//! Derived structs stop at the first surprise: a field given twice, a number where a name belongs. A
+//! log written by someone else is full of them, so the structs made by [`fields!`] never fail on
+//! valid JSON. What is wrong with a value is said when it is asked for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::count::Count;
+use super::json::{List, Money, Object, Text};
+use super::time::Stamp;
+
+/// What stands in a field, or nothing: `null` and an absent field are the same.
+pub(super) trait Slot: Default {
+    /// True when the line does not say.
+    fn is_absent(&self) -> bool;
+
+    /// This value, or the other one where this is absent.
+    fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
+        if self.is_absent() { other } else { self }
+    }
+}
+
+impl Slot for Count {
+    fn is_absent(&self) -> bool {
+        !self.is_given()
+    }
+}
+impl Slot for Stamp {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+impl Slot for Text<'_> {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+impl Slot for Money {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+impl<T> Slot for Object<T> {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+impl<T> Slot for List<T> {
+    fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+impl<T> Slot for Option<T> {
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// That a field is there, whatever it holds.
+pub(super) type Seen = Option<IgnoredAny>;
+
+/// Makes a struct that reads the named fields of an object and passes over the rest.
+///
+/// The first name is the canonical one: it wins over the others wherever they stand. Of two values
+/// under one name the last stands (FAULTS B13), and `null` never takes a value away. Anything but
+/// an object reads as a struct that [`is_absent`](Slot::is_absent).
+macro_rules! fields {
+    ($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $first:literal $(| $other:literal)*,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name<'a> {
+            $($(#[$about])* pub(super) $field: $kind,)+
+            is_object: bool,
+            lifetime: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl $crate::formats::fields::Slot for $name<'_> {
+            fn is_absent(&self) -> bool {
+                !self.is_object
+            }
+        }
+
+        impl<'de: 'a, 'a> serde::Deserialize<'de> for $name<'a> {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                struct Fields<'a>(std::marker::PhantomData<&'a ()>);
+                impl<'de: 'a, 'a> serde::de::Visitor<'de> for Fields<'a> {
+                    type Value = $name<'a>;
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                        use $crate::formats::fields::Slot;
+                        let mut read = $name { is_object: true, ..$name::default() };
+                        while let Some(name) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
+                            match name.as_ref() {
+                                $(name @ ($first $(| $other)*) => {
+                                    let value = map.next_value::<$kind>()?;
+                                    if read.$field.is_absent() || (name == $first && !value.is_absent()) {
+                                        read.$field = value;
+                                    }
+                                })+
+                                _ => {
+                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                }
+                            }
+                        }
+                        Ok(read)
+                    }
+                    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        out.write_str("any value")
+                    }
+                    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                        Ok(Self::Value::default())
+                    }
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                        while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                        Ok(Self::Value::default())
+                    }
+                }
+                from.deserialize_any(Fields(std::marker::PhantomData))
+            }
+        }
+    };
+}
+pub(super) use fields;
+
+/// The name of a field, borrowed from the line unless it is written with escapes.
+pub(super) struct FieldName<'a>(Cow<'a, str>);
+
+impl AsRef<str> for FieldName<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldName<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = FieldName<'de>;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a name")
+            }
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(FieldName(Cow::Borrowed(name)))
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(FieldName(Cow::Owned(name.to_owned())))
+            }
+        }
+        from.deserialize_str(Names)
+    }
+}
+
+/// A name, which may be a number: user 7, run 12.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Named<'a>(Option<Cow<'a, str>>);
+
+impl Slot for Named<'_> {
+    fn is_absent(&self) -> bool {
+        self.get().is_none()
+    }
+}
+
+impl Named<'_> {
+    /// The name, when there is one and it is not empty.
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|name| !name.is_empty())
+    }
+
+    /// The value as a stretch of time in milliseconds; nonsense is none.
+    pub(super) fn milliseconds(&self) -> Option<Duration> {
+        let milliseconds: f64 = self.get()?.trim().parse().ok()?;
+        Duration::try_from_secs_f64(milliseconds / 1000.0).ok().map(to_the_microsecond)
+    }
+}
+
+/// Without the digits that only the division of a float has put there.
+fn to_the_microsecond(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from((time.as_nanos() + 500) / 1000).unwrap_or(u64::MAX))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AnyName;
+        impl<'de> Visitor<'de> for AnyName {
+            type Value = Option<Cow<'de, str>>;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("any value")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Owned(text.to_owned())))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Owned(number.to_string())))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Owned(number.to_string())))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Some(Cow::Owned(number.to_string())))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(None)
+            }
+        }
+        from.deserialize_any(AnyName).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fields! {
+        /// Two fields, one of which has two names.
+        Pair {
+            name: Named<'a> = "name" | "label",
+            count: Count = "count",
+        }
+    }
+
+    fn read(json: &str) -> (Option<String>, u64) {
+        let pair: Pair<'_> = serde_json::from_str(json).unwrap();
+        (pair.name.get().map(str::to_owned), pair.count.tokens("count").unwrap())
+    }
+
+    #[test]
+    fn the_canonical_name_wins_wherever_it_stands() {
+        for json in [r#"{"name":"a","label":"b"}"#, r#"{"label":"b","name":"a"}"#, r#"{"name":null,"label":"a"}"#] {
+            assert_eq!(read(json).0.as_deref(), Some("a"), "{json}");
+        }
+    }
+
+    #[test]
+    fn b13_of_two_values_under_one_name_the_last_stands() {
+        assert_eq!(read(r#"{"count":1,"count":2}"#).1, 2);
+        assert_eq!(read(r#"{"count":1,"count":null}"#).1, 1, "null says nothing");
+    }
+
+    #[test]
+    fn b11_values_of_any_shape_are_read_without_complaint() {
+        for json in ["[1,{}]", "7", "\"text\"", "null", "true", "-1.5", r#"{"name":{"a":[1]},"count":3,"x":[[]]}"#] {
+            read(json);
+        }
+        assert_eq!(read(r#"{"name":7}"#).0.as_deref(), Some("7"));
+        assert_eq!(read(r#"{"na\u006de":"\u0041"}"#).0.as_deref(), Some("A"), "escapes in names and texts");
+    }
+
+    #[test]
+    fn milliseconds_may_have_a_fraction() {
+        let time = |json: &str| serde_json::from_str::<Named<'_>>(json).unwrap().milliseconds();
+        assert_eq!(time("1250"), Some(Duration::from_millis(1250)));
+        assert_eq!(time("\"0.1\""), Some(Duration::from_micros(100)));
+        assert_eq!((time("-1"), time("\"soon\""), time("1e300")), (None, None, None));
+    }
+}

@@ -1,0 +1,226 @@
+//! tokmeter's own usage log, with the names that common tracking middleware writes.
+
+use serde::de::IgnoredAny;
+
+use super::count::Count;
+use super::fields::{Named, Seen, Slot, fields};
+use super::json::{Money, Object, Text};
+use super::keys::{answer_key, content_key, request_key};
+use super::time::Stamp;
+use super::usage::{CacheSplit, Counts, Usage, cache_writes, given};
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
+
+/// The usage log.
+#[derive(Debug)]
+pub(super) struct Native;
+
+impl Format for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["_tokens\"", "Tokens\"", "\"usage\"", "\"llm.tokens."]
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Lines::default())
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    labels: Labels,
+}
+
+fields! {
+    /// A line, or the attributes within it. `samples/native/schema.json` describes the same names.
+    Line {
+        id: Named<'a> = "id",
+        request: Named<'a> = "request_id" | "requestId",
+        at: Stamp = "at" | "timestamp" | "ts" | "time" | "created_at" | "createdAt",
+        model: Named<'a> = "model" | "llm.model" | "llm.model_name",
+        input: Count = "input_tokens" | "inputTokens",
+        span_input: Count = "llm.tokens.input",
+        prompt: Count = "prompt_tokens" | "promptTokens",
+        output: Count = "output_tokens" | "completion_tokens" | "outputTokens" | "completionTokens",
+        span_output: Count = "llm.tokens.output",
+        total: Count = "total_tokens" | "totalTokens",
+        span_total: Count = "llm.tokens.total",
+        cache_read: Count = "cache_read_tokens" | "cached_tokens" | "cache_read_input_tokens" | "cacheReadTokens"
+            | "cachedTokens" | "cacheReadInputTokens" | "llm.tokens.cached" | "llm.tokens.cache_read",
+        cache_write_5m: Count = "cache_write_5m_tokens" | "cache_creation_input_tokens" | "cacheWrite5mTokens"
+            | "cacheCreationInputTokens" | "cache_write_tokens" | "cacheWriteTokens" | "llm.tokens.cache_write",
+        cache_write_1h: Count = "cache_write_1h_tokens" | "cacheWrite1hTokens",
+        cache_split: CacheSplit<'a> = "cache_creation" | "cacheCreation",
+        reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "llm.tokens.reasoning",
+        usage: Usage<'a> = "usage",
+        cost: Money = "cost_usd" | "cost" | "estimated_cost" | "estimatedCost" | "costUsd" | "llm.cost_usd",
+        service_tier: Text<'a> = "service_tier" | "serviceTier",
+        session: Named<'a> = "session" | "session_id" | "sessionId" | "conversation_id" | "conversationId" | "cost.session_id",
+        user: Named<'a> = "user" | "user_id" | "userId" | "cost.user_id" | "cost.user",
+        team: Named<'a> = "team" | "team_id" | "teamId" | "cost.team_id" | "cost.team",
+        org: Named<'a> = "org" | "org_id" | "orgId" | "cost.org_id" | "cost.org",
+        project: Named<'a> = "project" | "project_id" | "projectId" | "cost.project_id" | "cost.project",
+        agent: Named<'a> = "agent" | "agent_id" | "agentId" | "cost.agent" | "cost.agent_id",
+        feature: Named<'a> = "feature" | "endpoint" | "cost.feature" | "cost.endpoint",
+        latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms",
+        attributes: Option<Box<Line<'a>>> = "attributes",
+        // What only other formats write.
+        kind: Text<'a> = "type",
+        object: Text<'a> = "object",
+        message: Object<IgnoredAny> = "message",
+        answer: Object<IgnoredAny> = "response",
+        foreign: Seen = "choices" | "payload" | "result" | "resourceSpans" | "resourceLogs" | "resourceMetrics"
+            | "resource_spans" | "resource_logs" | "resource_metrics" | "event.name" | "gen_ai.usage.input_tokens"
+            | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens" | "gen_ai.operation.name" | "call_type"
+            | "usageMetadata" | "toolUseResult",
+        trace: Seen = "traceId" | "trace_id" | "spanId" | "span_id" | "context" | "startTimeUnixNano",
+    }
+}
+
+impl Reader for Lines {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
+        if !read.is_native() {
+            return Ok(Reading::NotMine);
+        }
+        if let Some(call) = self.call(&read, line, origin)? {
+            out.push(Record::Call(call));
+        }
+        Ok(Reading::Mine)
+    }
+}
+
+impl Line<'_> {
+    /// True when the line speaks of usage in our words and in nobody else's.
+    fn is_native(&self) -> bool {
+        let inner = self.attributes.as_deref();
+        let has_counts = self.has_counts() || inner.is_some_and(Line::has_counts);
+        has_counts && !self.is_foreign() && !inner.is_some_and(Line::is_foreign)
+    }
+
+    fn has_counts(&self) -> bool {
+        self.has_flat_counts() || self.usage.has_counts()
+    }
+
+    fn has_flat_counts(&self) -> bool {
+        [&self.input, &self.prompt, &self.output, &self.total].iter().any(|count| !count.is_absent())
+            || self.has_span_counts()
+    }
+
+    /// True for the counts that a tracing library puts on its spans.
+    fn has_span_counts(&self) -> bool {
+        [&self.span_input, &self.span_output, &self.span_total].iter().any(|count| !count.is_absent())
+    }
+
+    /// True for what another format writes: an API's answer, an agent's transcript, a span.
+    fn is_foreign(&self) -> bool {
+        let is_span = self.trace.is_some()
+            && (self.has_span_counts() || self.attributes.as_ref().is_some_and(|inner| inner.has_span_counts()));
+        let is_api_object = self.object.get().is_some_and(|object| {
+            ["chat.completion", "text_completion", "response", "list", "embedding"]
+                .iter()
+                .any(|known| object.starts_with(known))
+        });
+        let is_event = self.kind.get().is_some_and(|kind| {
+            let is_known = matches!(
+                kind,
+                "assistant"
+                    | "user"
+                    | "system"
+                    | "progress"
+                    | "result"
+                    | "message"
+                    | "completion"
+                    | "stream_event"
+                    | "usage.record"
+                    | "summary"
+            );
+            let is_stream =
+                ["message_", "content_block_", "response.", "turn.", "thread.", "item.", "session.", "span."]
+                    .iter()
+                    .any(|prefix| kind.starts_with(prefix));
+            is_known || is_stream
+        });
+        self.foreign.is_some()
+            || !self.message.is_absent()
+            || !self.answer.is_absent()
+            || is_span
+            || is_api_object
+            || is_event
+    }
+}
+
+/// A field of a line.
+type Field = for<'s, 'a> fn(&'s Line<'a>) -> &'s Named<'a>;
+
+impl Lines {
+    fn call(&mut self, read: &Line<'_>, line: &[u8], origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let empty = Line::default();
+        let inner = read.attributes.as_deref().unwrap_or(&empty);
+        // A field of the line itself stands before the same field of its attributes.
+        let either = |field: Field| field(read).or(field(inner));
+        let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };
+        let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
+        let quoted = read.cost.or(&inner.cost).or(&usage.cost).0;
+        let web_searches = usage.web_searches()?;
+        if tokens.is_zero() && quoted.is_none() && web_searches == 0 {
+            return Ok(None);
+        }
+        let mut label = |field: Field| self.labels.find(either(field).get());
+        let from = Attribution {
+            session: label(|line| &line.session),
+            agent: label(|line| &line.agent),
+            project: label(|line| &line.project),
+            user: label(|line| &line.user),
+            team: label(|line| &line.team),
+            feature: label(|line| &line.feature),
+            org: label(|line| &line.org),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(read.at.or(&inner.at).0.unwrap_or(origin.modified), Label::new("native"))
+        };
+        let model = label(|line| &line.model);
+        let request = either(|line| &line.request).get();
+        let id = either(|line| &line.id).get().or(request);
+        // The vendor's request id, by which an agent's transcript or telemetry knows the answer too.
+        let vendors = [request, id].into_iter().flatten().find(|id| id.starts_with("req_"));
+        let is_guessed = is_split_guessed || model.is_none();
+        Ok(Some(Call {
+            key: id.map_or_else(
+                || content_key("native", line),
+                |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["native", id])),
+            ),
+            from,
+            model,
+            tokens,
+            tier: usage.tier(read.service_tier.or(&inner.service_tier)),
+            web_searches,
+            quoted,
+            latency: either(|line| &line.latency).milliseconds(),
+            fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
+            alias: vendors.map(request_key),
+            lineage: None,
+        }))
+    }
+}
+
+/// The counts of the line, of its attributes, or of its usage object: the first that has any.
+fn counts(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<Counts, BadLine> {
+    let own = if read.has_flat_counts() || !inner.has_flat_counts() { read } else { inner };
+    if !own.has_flat_counts() {
+        return usage.counts();
+    }
+    let (write_5m, write_1h) = cache_writes(&own.cache_write_5m, &own.cache_split)?;
+    Ok(Counts {
+        input: given(own.input.or(&own.span_input), "input_tokens")?,
+        prompt: given(&own.prompt, "prompt_tokens")?,
+        output: given(own.output.or(&own.span_output), "output_tokens")?,
+        total: given(own.total.or(&own.span_total), "total_tokens")?,
+        cache_read: own.cache_read.tokens("cache_read_tokens")?,
+        cache_write_5m: write_5m,
+        cache_write_1h: given(&own.cache_write_1h, "cache_write_1h_tokens")?.unwrap_or(write_1h),
+        reasoning: own.reasoning.tokens("reasoning_tokens")?,
+    })
+}
