@@ -1,6 +1,31 @@
 //! What a call costs: a dated price book and the rules that turn tokens into dollars.
 
+mod book;
+mod card;
+mod explain;
+mod import;
+mod names;
+mod own;
+mod sheet;
+mod table;
+mod tariff;
+mod update;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod laws;
+
 use crate::domain::{Call, Day, Label, Usd};
+
+pub use book::PriceBook;
+pub use explain::{Bucket, Explanation, Factor, Found, Searches};
+pub use import::ImportError;
+pub use own::build;
+pub use sheet::Class;
+pub use table::TableError;
+pub use tariff::Tariff;
+pub use update::{Difference, Update, UpdateError, UpdateProblem};
 
 /// What a call costs.
 ///
@@ -52,8 +77,9 @@ pub trait Pricer: Send + Sync {
 
 /// Dollars for one token of each class, and for one web search.
 ///
-/// `None` where a price list gives no rate of its own; [`Rates`] then falls back on the usual
-/// multiple of the input rate, or on the input rate itself.
+/// `None` where a price list gives no rate of its own; what is usual then applies: input for cache
+/// reads and writes, and for a Claude model the multiples of input that Anthropic charges (a tenth,
+/// five quarters, twice).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Plain input, dollars a token.

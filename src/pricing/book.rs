@@ -1,0 +1,241 @@
+//! The price book: the config's prices, a list the user fetched, and the list that ships with the program.
+
+use std::sync::OnceLock;
+
+use rustc_hash::FxBuildHasher;
+
+use super::card::Card;
+use super::table::{Line, Table};
+use super::tariff::Priced;
+use super::update::UpdateProblem;
+use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
+use crate::domain::{Call, Day, Instant, Label, Usd};
+
+/// The list that ships with the program; `prices/README.md` says where it comes from.
+const BUILT_IN: &str = include_str!("../../prices/book.txt");
+/// How many models are remembered once found. A log names a handful; beyond this they are looked up each time.
+const PLACES: usize = 512;
+/// How many places are tried for a name before it is not remembered.
+const TRIES: usize = 8;
+
+/// Every price known, and whose cost is booked.
+///
+/// Making one parses nothing: a model's line is found by binary search in the text of the list when
+/// the first call of that model comes, and what it says is remembered.
+#[derive(Debug)]
+pub struct PriceBook {
+    custom: Vec<CustomPrice>,
+    aliases: Vec<(String, String)>,
+    mode: CostMode,
+    built_in: Table<&'static str>,
+    update: Option<Table<String>>,
+    /// Each place is written once and read without a lock.
+    known: Box<[OnceLock<Known>]>,
+}
+
+/// A model that was looked up.
+#[derive(Debug)]
+struct Known {
+    model: Label,
+    priced: Option<Priced>,
+}
+
+impl PriceBook {
+    /// The prices of the config (they win), its aliases (name in the logs, name in the list), and the built-in list.
+    pub fn new(custom: Vec<CustomPrice>, aliases: Vec<(String, String)>, mode: CostMode) -> Self {
+        let built_in = Table::new(BUILT_IN).expect("the list in the binary is a table: a test reads it whole");
+        Self { custom, aliases, mode, built_in, update: None, known: places() }
+    }
+
+    /// The same book with a fetched list on top of the built-in one.
+    ///
+    /// A list that cannot be used (damaged, or older than the built-in one) is left out, and why is said.
+    #[must_use]
+    pub fn with_update(mut self, text: String) -> (Self, Option<UpdateProblem>) {
+        self.known = places();
+        let problem = match Table::checked(text) {
+            Err(error) => Some(UpdateProblem::Unreadable(error)),
+            Ok(table) if table.as_of() <= self.built_in.as_of() => {
+                Some(UpdateProblem::Old { update: table.as_of(), built_in: self.built_in.as_of() })
+            }
+            Ok(table) => {
+                self.update = Some(table);
+                None
+            }
+        };
+        (self, problem)
+    }
+
+    /// The day of the newest list in use: its age is what tells whether prices may have changed since.
+    pub fn as_of(&self) -> Day {
+        self.update.as_ref().map_or(self.built_in.as_of(), Table::as_of)
+    }
+
+    /// The day of the list that ships with the program.
+    pub fn built_in_as_of(&self) -> Day {
+        self.built_in.as_of()
+    }
+
+    /// Whose cost is booked.
+    pub fn mode(&self) -> CostMode {
+        self.mode
+    }
+
+    /// The rates in force for a model at a moment.
+    pub fn rates(&self, model: &str, at: Instant) -> Option<Tariff> {
+        self.with(&Label::new(model), |priced| priced?.at(at).map(Card::tariff))
+    }
+
+    /// The whole dated history of a model, oldest first, and the names by which it was found.
+    pub fn history(&self, model: &str) -> Option<(Vec<Label>, Vec<Tariff>)> {
+        self.with(&Label::new(model), |priced| priced.map(|priced| (priced.path.clone(), priced.tariffs())))
+    }
+
+    /// Every name that has a price, in order: those of the config first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let custom = self.custom.iter().map(|price| price.model.as_str());
+        let news = self.update.iter().flat_map(Table::names).filter(|name| self.built_in.find(name).is_none());
+        custom.chain(news).chain(self.built_in.names())
+    }
+
+    /// The names that contain every word of a pattern, whatever the capitals.
+    pub fn find(&self, pattern: &str) -> impl Iterator<Item = &str> {
+        let words: Vec<String> = pattern.split([' ', '*']).map(str::to_ascii_lowercase).collect();
+        self.names().filter(move |name| {
+            let name = name.to_ascii_lowercase();
+            words.iter().all(|word| name.contains(word.as_str()))
+        })
+    }
+
+    /// What the same call would have cost on another model, by the list and never by a quote.
+    pub fn cost_as(&self, call: &Call, model: &str) -> Cost {
+        self.computed(call, &Label::new(model))
+    }
+
+    /// The dollars a limit counts for a call: its cost, or these rates where it has no price.
+    pub fn cost_or(&self, call: &Call, fallback: &Rates) -> Usd {
+        let known = self.cost(call).usd();
+        known.unwrap_or_else(|| {
+            let card = Card::custom(i64::MIN, None, Label::new("gate"), fallback, false);
+            card.cost(call).usd().unwrap_or_default()
+        })
+    }
+
+    /// How the cost of a call comes about.
+    pub fn explain(&self, call: &Call) -> Explanation {
+        let cost = self.cost(call);
+        match &call.model {
+            None => Explanation::unpriced(call, cost),
+            Some(model) => self.with(model, |priced| Explanation::new(call, cost.clone(), priced)),
+        }
+    }
+
+    /// The line of a name in the fetched list, else in the built-in one.
+    pub(crate) fn line(&self, name: &str) -> Option<(&str, Line<'_>)> {
+        self.update.as_ref().and_then(|table| table.find(name)).or_else(|| self.built_in.find(name))
+    }
+
+    pub(crate) fn fetched(&self) -> Option<&Table<String>> {
+        self.update.as_ref()
+    }
+
+    /// The cost by our own prices.
+    fn computed(&self, call: &Call, model: &Label) -> Cost {
+        self.with(model, |priced| match priced.and_then(|priced| priced.at(call.at())) {
+            Some(card) => card.cost(call),
+            None => Cost::Unpriced,
+        })
+    }
+
+    /// Looks a model up, in memory when it was met before.
+    fn with<R>(&self, model: &Label, then: impl FnOnce(Option<&Priced>) -> R) -> R {
+        use std::hash::BuildHasher as _;
+        let hash = FxBuildHasher.hash_one(model.as_str());
+        let first = usize::try_from(hash & 511).unwrap_or(0);
+        for place in (0..TRIES).map(|step| (first + step) % PLACES) {
+            let known = self.known[place].get_or_init(|| Known { model: model.clone(), priced: self.look_up(model) });
+            if known.model == *model {
+                return then(known.priced.as_ref());
+            }
+        }
+        then(self.look_up(model).as_ref())
+    }
+
+    /// The config's word on any form of the name, else the list's.
+    fn look_up(&self, model: &str) -> Option<Priced> {
+        let forms = names::forms(model);
+        for (at, form) in forms.iter().enumerate() {
+            if let Some(priced) = self.custom_of(&form.name, &forms, at, &[]) {
+                return Some(priced);
+            }
+            let alias = self.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&form.name));
+            if let Some((_, target)) = alias {
+                let path = labels(&forms, at);
+                let forms = names::forms(target);
+                let stated =
+                    forms.iter().enumerate().find_map(|(at, form)| self.custom_of(&form.name, &forms, at, &path));
+                return stated.or_else(|| self.listed_of(&forms, &path));
+            }
+        }
+        self.listed_of(&forms, &[])
+    }
+
+    fn custom_of(&self, name: &str, forms: &[names::Form], at: usize, before: &[Label]) -> Option<Priced> {
+        let prices: Vec<&CustomPrice> =
+            self.custom.iter().filter(|price| price.model.eq_ignore_ascii_case(name)).collect();
+        if prices.is_empty() {
+            return None;
+        }
+        Some(Priced::custom(&prices, self.listed_of(forms, &[]), [before, &labels(forms, at)].concat()))
+    }
+
+    fn listed_of(&self, forms: &[names::Form], before: &[Label]) -> Option<Priced> {
+        forms.iter().enumerate().find_map(|(at, form)| {
+            let (name, line) = self.line(&form.name)?;
+            let mut path = [before, &labels(forms, at)].concat();
+            let (name, history) = match line {
+                Line::Prices(history) => (name, history),
+                Line::Alias(target) => {
+                    path.push(Label::new(target));
+                    let (name, Line::Prices(history)) = self.line(target)? else { return None };
+                    (name, history)
+                }
+            };
+            let fetched = self.update.as_ref().is_some_and(|table| table.find(name).is_some());
+            Priced::listed(name, &history, if fetched { Found::Fetched } else { Found::List }, path)
+        })
+    }
+}
+
+impl Pricer for PriceBook {
+    fn cost(&self, call: &Call) -> Cost {
+        // A quote of nothing beside tokens says that the writer did not know, not that it was free.
+        let quoted = call.quoted.filter(|usd| *usd > Usd::ZERO);
+        if let (Some(usd), CostMode::Quoted) = (quoted, self.mode) {
+            return Cost::Quoted(usd);
+        }
+        let ours = match &call.model {
+            Some(model) => self.computed(call, model),
+            None => Cost::Unpriced,
+        };
+        match quoted {
+            Some(usd) if self.mode == CostMode::Auto && (ours == Cost::Unpriced || is_uncounted(call)) => {
+                Cost::Quoted(usd)
+            }
+            _ => ours,
+        }
+    }
+}
+
+/// True when there is nothing a rate could apply to.
+fn is_uncounted(call: &Call) -> bool {
+    call.tokens.is_zero() && call.web_searches == 0
+}
+
+fn labels(forms: &[names::Form], at: usize) -> Vec<Label> {
+    names::path(forms, at).into_iter().map(Label::new).collect()
+}
+
+fn places() -> Box<[OnceLock<Known>]> {
+    (0..PLACES).map(|_| OnceLock::new()).collect()
+}

@@ -1,0 +1,1 @@
+//! Prices worked out by hand.

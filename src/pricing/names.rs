@@ -1,0 +1,276 @@
+//! The other names a price list may know a model by: without its date, its context mark, its provider.
+
+/// Providers and gateways whose name before a slash says where a model ran, not which it is.
+const PREFIXES: &[&str] = &[
+    "anthropic",
+    "azure",
+    "azure_ai",
+    "bedrock",
+    "claude_platform",
+    "converse",
+    "deepseek",
+    "gemini",
+    "global",
+    "google",
+    "invoke",
+    "litellm_proxy",
+    "minimax",
+    "mistral",
+    "mistralai",
+    "models",
+    "moonshot",
+    "moonshot-ai",
+    "moonshotai",
+    "openai",
+    "openrouter",
+    "qwen",
+    "responses",
+    "vertex",
+    "vertex_ai",
+    "x-ai",
+    "xai",
+    "z-ai",
+    "zai",
+];
+
+/// Regions of Amazon's cross-region inference, and makers, as they stand before a dot.
+const DOTTED: &[&str] = &["us", "eu", "apac", "global", "jp", "au", "ca", "us-gov", "sa", "in", "anthropic", "openai"];
+
+/// How a maker's own models begin, and the prefix under which the list keeps them.
+const MAKERS: &[(&str, &str)] = &[
+    ("grok", "xai/"),
+    ("kimi", "moonshot/"),
+    ("moonshot", "moonshot/"),
+    ("glm-", "zai/"),
+    ("minimax", "minimax/"),
+    ("deepseek", "deepseek/"),
+    ("mistral", "mistral/"),
+    ("magistral", "mistral/"),
+    ("ministral", "mistral/"),
+    ("codestral", "mistral/"),
+    ("devstral", "mistral/"),
+    ("pixtral", "mistral/"),
+    ("qwen", "dashscope/"),
+    ("qwq", "dashscope/"),
+    ("sonar", "perplexity/"),
+    ("voyage", "voyage/"),
+    ("gemini", "gemini/"),
+];
+
+/// No name has more forms than this.
+const MOST: usize = 48;
+
+/// A form of a name, and the place in the list of the form it was made from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) name: String,
+    pub(crate) from: usize,
+}
+
+/// A name and its other forms, the fewest changes first. A similar name is never among them.
+pub(crate) fn forms(name: &str) -> Vec<Form> {
+    let mut forms = vec![Form { name: name.to_owned(), from: 0 }];
+    let mut at = 0;
+    while at < forms.len() {
+        let name = forms[at].name.clone();
+        for step in [without_mark, without_date, without_provider, without_region, without_version, with_dashes] {
+            add(&mut forms, at, step(&name));
+        }
+        at += 1;
+    }
+    for at in 0..forms.len() {
+        let maker = maker(&forms[at].name);
+        add(&mut forms, at, maker);
+    }
+    forms
+}
+
+/// The names from the first form to the one at `at`.
+pub(crate) fn path(forms: &[Form], mut at: usize) -> Vec<&str> {
+    let mut path = vec![forms[at].name.as_str()];
+    while at != 0 {
+        at = forms[at].from;
+        path.push(&forms[at].name);
+    }
+    path.reverse();
+    path
+}
+
+fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>) {
+    if let Some(name) = name
+        && !name.is_empty()
+        && forms.len() < MOST
+        && forms.iter().all(|form| form.name != name)
+    {
+        forms.push(Form { name, from });
+    }
+}
+
+/// `claude-opus-5[1m]`, `anthropic/claude-3.7-sonnet:thinking`, stray blanks.
+fn without_mark(name: &str) -> Option<String> {
+    let trimmed = name.trim();
+    let cut = ["[1m]", "[1M]", ":thinking", ":beta"].into_iter().find_map(|mark| trimmed.strip_suffix(mark));
+    cut.or((trimmed != name).then_some(trimmed)).map(str::to_owned)
+}
+
+/// `-20250929`, `@20250929`, `-2025-08-07`, `@default`; `-latest` where the maker writes it so.
+fn without_date(name: &str) -> Option<String> {
+    if let Some(short) = name.strip_suffix("@default").or_else(|| name.strip_suffix("@latest")) {
+        return Some(short.to_owned());
+    }
+    if name.contains("claude")
+        && let Some(short) = name.strip_suffix("-latest")
+    {
+        return Some(short.to_owned());
+    }
+    let bytes = name.as_bytes();
+    let tail = |length: usize| bytes.len().checked_sub(length).filter(|at| name.is_char_boundary(*at));
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    let year = |text: &[u8]| text.starts_with(b"20");
+    if let Some(at) = tail(9)
+        && matches!(bytes[at], b'-' | b'@')
+        && year(&bytes[at + 1..])
+        && digits(&bytes[at + 1..])
+    {
+        return Some(name[..at].to_owned());
+    }
+    if let Some(at) = tail(11)
+        && year(&bytes[at + 1..])
+        && (bytes[at], bytes[at + 5], bytes[at + 8]) == (b'-', b'-', b'-')
+        && [&bytes[at + 1..at + 5], &bytes[at + 6..at + 8], &bytes[at + 9..]].into_iter().all(digits)
+    {
+        return Some(name[..at].to_owned());
+    }
+    None
+}
+
+/// `openrouter/…`, `bedrock/us-east-1/…`, `projects/p/locations/l/publishers/google/models/…`, an ARN.
+fn without_provider(name: &str) -> Option<String> {
+    if name.starts_with("arn:aws") || name.starts_with("projects/") || name.starts_with("publishers/") {
+        return name.rsplit_once('/').map(|(_, rest)| rest.to_owned());
+    }
+    let (first, rest) = name.split_once('/')?;
+    let known = PREFIXES.iter().any(|prefix| first.eq_ignore_ascii_case(prefix)) || is_region(first);
+    known.then(|| rest.to_owned())
+}
+
+/// `us-east-1`, `eu-central-1`, `us-gov-west-1`, `us`, `eu`.
+fn is_region(text: &str) -> bool {
+    let area = text.split('-').next().unwrap_or_default();
+    let number = text.rsplit('-').next().unwrap_or_default();
+    let known = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"].contains(&area);
+    known && (text == area || number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn without_region(name: &str) -> Option<String> {
+    let (first, rest) = name.split_once('.')?;
+    DOTTED.contains(&first).then(|| rest.to_owned())
+}
+
+/// `…-v1:0`, `…:0`, and `…-v1` of a Claude model on Bedrock.
+fn without_version(name: &str) -> Option<String> {
+    if let Some((short, number)) = name.rsplit_once(':')
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Some(short.to_owned());
+    }
+    let (short, number) = name.rsplit_once("-v")?;
+    let is_version = number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_version && name.contains("claude")).then(|| short.to_owned())
+}
+
+/// Claude models are named with dashes by their maker and with dots by gateways: `claude-opus-4.5`.
+fn with_dashes(name: &str) -> Option<String> {
+    (name.starts_with("claude-") && name.contains('.')).then(|| name.replace('.', "-"))
+}
+
+/// A bare name as the list keeps it under its maker: `grok-4` is `xai/grok-4`.
+fn maker(name: &str) -> Option<String> {
+    if name.contains('/') {
+        return None;
+    }
+    let begins = |start: &str| name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+    MAKERS.iter().find(|(start, _)| begins(start)).map(|(_, prefix)| format!("{prefix}{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reaches(name: &str, other: &str) -> bool {
+        forms(name).iter().any(|form| form.name == other)
+    }
+
+    #[test]
+    fn every_way_of_writing_a_model_leads_to_its_own_name() {
+        for name in [
+            "claude-opus-4-5",
+            "claude-opus-4-5-20251101",
+            "claude-opus-4-5[1m]",
+            "claude-opus-4-5-20251101[1m]",
+            "claude-opus-4-5@20251101",
+            "claude-opus-4-5-latest",
+            "anthropic/claude-opus-4-5",
+            "anthropic/claude-opus-4.5",
+            "openrouter/anthropic/claude-opus-4.5",
+            "openrouter/anthropic/claude-opus-4.5:thinking",
+            "us.anthropic.claude-opus-4-5-20251101-v1:0",
+            "eu.anthropic.claude-opus-4-5-20251101-v1:0",
+            "apac.anthropic.claude-opus-4-5-v1",
+            "global.anthropic.claude-opus-4-5-20251101-v1:0",
+            "bedrock/us-east-1/anthropic.claude-opus-4-5-20251101-v1:0",
+            "bedrock/us.anthropic.claude-opus-4-5-20251101-v1:0",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-4-5-20251101-v1:0",
+            "vertex_ai/claude-opus-4-5@20251101",
+            "vertex_ai/claude-opus-4-5@default",
+            "azure_ai/claude-opus-4-5",
+            " claude-opus-4-5 ",
+        ] {
+            assert!(reaches(name, "claude-opus-4-5"), "{name}: {:?}", forms(name));
+        }
+        assert!(reaches("azure/gpt-4o-2024-08-06", "gpt-4o"));
+        assert!(reaches("models/gemini-2.5-pro", "gemini-2.5-pro"));
+        assert!(reaches("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"));
+        assert!(reaches("x-ai/grok-4", "xai/grok-4"));
+    }
+
+    #[test]
+    fn a_similar_name_is_not_the_model() {
+        for (name, other) in [
+            ("claude-opus-45", "claude-opus-4"),
+            ("gpt-4o-mini", "gpt-4o"),
+            ("gpt-5-codex", "gpt-5"),
+            ("claude-opus-4-5", "claude-opus-4"),
+            ("somewhere/claude-opus-5", "claude-opus-5"),
+            ("meta-llama/llama-3:free", "meta-llama/llama-3"),
+            ("gpt-4-0613", "gpt-4"),
+        ] {
+            assert!(!reaches(name, other), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_path_tells_each_step() {
+        let forms = forms("openrouter/anthropic/claude-opus-4.5");
+        let at = forms.iter().position(|form| form.name == "claude-opus-4-5").unwrap();
+        assert_eq!(
+            path(&forms, at),
+            ["openrouter/anthropic/claude-opus-4.5", "anthropic/claude-opus-4.5", "claude-opus-4.5", "claude-opus-4-5"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_has_few_forms_and_none_is_empty(name in any::<String>()) {
+            let forms = forms(&name);
+            prop_assert!(forms.len() <= MOST && forms.iter().skip(1).all(|form| !form.name.is_empty()));
+        }
+
+        #[test]
+        fn any_mix_of_marks_is_undone(name in "(us\\.|bedrock/|arn:aws|/|@2|-20|:0|-v1|\\[1m\\]|é|claude-){0,12}") {
+            prop_assert!(forms(&name).len() <= MOST);
+        }
+    }
+}

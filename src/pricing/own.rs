@@ -1,0 +1,168 @@
+//! Makes the built-in book from a list, its history, and rules of our own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::import::{self, ImportError};
+use super::sheet::{Class, Key, Sheet, ratio};
+use super::table::{self, History, Line};
+use crate::domain::{Day, Matcher, Usd};
+
+/// What we know better than the list; `prices/own.txt` explains each line.
+const OWN: &str = include_str!("../../prices/own.txt");
+
+/// One line of `own.txt`.
+#[derive(Debug)]
+enum Rule {
+    /// These names stand in no log.
+    Drop(Matcher),
+    /// What was listed before a day was a mistake: in one class, or altogether.
+    Correct(Matcher, Option<Class>, Day),
+    /// Long prompts cost no more from a day on.
+    Untier(Matcher, Day),
+    /// The multiplier of the fast mode, which the list forgot.
+    Fast(Matcher, crate::domain::Ratio),
+    /// Another name of a model.
+    Alias(String, String),
+    /// A model the list never had.
+    Price(String, Day, Sheet),
+}
+
+/// The text of the built-in price book, from LiteLLM's list and a history of it, both as JSON.
+///
+/// # Errors
+/// When either is not what it should be.
+pub fn build(list: &str, history: &str) -> Result<String, ImportError> {
+    let rules = rules(OWN)?;
+    let mut books: BTreeMap<String, History> = BTreeMap::new();
+    for (name, fields) in import::entries(history)? {
+        books.insert(name.clone(), import::history(&name, &fields));
+    }
+    let as_of = books.values().flatten().map(|(day, _)| *day).max().ok_or(ImportError::Empty)?;
+    for (name, fields) in import::entries(list)? {
+        let Some(entry) = import::entry(&name, &fields) else { continue };
+        let book = books.entry(name).or_default();
+        match book.last_mut() {
+            Some((_, last)) => {
+                let search = entry.sheet.search.or(last.search);
+                *last = Sheet { search, ..entry.sheet };
+            }
+            None => book.push((as_of, entry.sheet)),
+        }
+    }
+    for rule in &rules {
+        rule.apply(&mut books);
+    }
+    for (name, book) in &mut books {
+        import::settle(book);
+        for rule in &rules {
+            rule.end_tiers(name, book);
+        }
+    }
+    books.retain(|_, book| !book.is_empty());
+    let names: BTreeSet<&str> = books.keys().map(String::as_str).collect();
+    let aliases = rules.iter().filter_map(|rule| match rule {
+        Rule::Alias(name, target) if !names.contains(name.as_str()) => Some((name.as_str(), Line::Alias(target))),
+        Rule::Alias(..) | Rule::Drop(_) | Rule::Correct(..) | Rule::Untier(..) | Rule::Fast(..) | Rule::Price(..) => {
+            None
+        }
+    });
+    let prices = books.iter().map(|(name, book)| (name.as_str(), Line::Prices(book.clone())));
+    Ok(table::write(as_of, prices.chain(aliases).collect()))
+}
+
+impl Rule {
+    fn apply(&self, books: &mut BTreeMap<String, History>) {
+        match self {
+            Self::Drop(names) => books.retain(|name, _| !names.matches(name)),
+            Self::Correct(names, class, day) => {
+                for (_, book) in books.iter_mut().filter(|(name, _)| names.matches(name)) {
+                    correct(book, *class, *day);
+                }
+            }
+            Self::Fast(names, fast) => {
+                for (_, book) in books.iter_mut().filter(|(name, _)| names.matches(name)) {
+                    for (_, sheet) in book {
+                        sheet.fast = Some(*fast);
+                    }
+                }
+            }
+            Self::Price(name, day, sheet) => {
+                books.entry(name.clone()).or_insert_with(|| vec![(*day, sheet.clone())]);
+            }
+            Self::Untier(..) | Self::Alias(..) => {}
+        }
+    }
+
+    fn end_tiers(&self, name: &str, book: &mut History) {
+        let Self::Untier(names, day) = self else { return };
+        if !names.matches(name) {
+            return;
+        }
+        let in_force = book.iter().rposition(|(from, _)| from <= day).unwrap_or(0);
+        if let Some((_, sheet)) = book.get(in_force).cloned() {
+            book.insert(in_force + 1, (*day, sheet));
+        }
+        for (_, sheet) in book.iter_mut().skip(in_force + 1) {
+            sheet.rates.retain(|key, _| key.above == 0);
+        }
+        book.dedup_by(|later, earlier| later.1 == earlier.1);
+    }
+}
+
+/// What holds on a day held before it too.
+fn correct(book: &mut History, class: Option<Class>, day: Day) {
+    let Some(at) = book.iter().rposition(|(from, _)| *from <= day) else { return };
+    let right = book[at].1.clone();
+    match class {
+        None => {
+            let first = book[0].0;
+            book.drain(..at);
+            book[0].0 = first;
+        }
+        Some(class) => {
+            for (_, sheet) in &mut book[..at] {
+                for (key, rate) in right.rates.iter().filter(|(key, _)| key.class == class) {
+                    sheet.rates.entry(*key).and_modify(|wrong| *wrong = *rate);
+                }
+            }
+        }
+    }
+}
+
+fn rules(text: &str) -> Result<Vec<Rule>, ImportError> {
+    let mut rules = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        let bad = |what| ImportError::Rule { line: number + 1, what };
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let day = |at: usize| words.get(at).and_then(|word| word.parse::<Day>().ok()).ok_or(bad("a day is missing"));
+        let names = || words.get(1).map(|word| Matcher::new(*word)).ok_or(bad("a name is missing"));
+        rules.push(match words[0] {
+            "drop" => Rule::Drop(names()?),
+            "correct" => {
+                let class = words.get(2).and_then(|word| word.chars().next()).ok_or(bad("a class is missing"))?;
+                Rule::Correct(names()?, Class::from_letter(class), day(3)?)
+            }
+            "untier" => Rule::Untier(names()?, day(2)?),
+            "fast" => {
+                let times = words.get(2).and_then(|word| Usd::parse(word).ok()).and_then(|(times, _)| ratio(times));
+                Rule::Fast(names()?, times.ok_or(bad("a multiplier is missing"))?)
+            }
+            "alias" => match words[1..] {
+                [name, target] => Rule::Alias(name.to_owned(), target.to_owned()),
+                _ => return Err(bad("an alias has a name and a target")),
+            },
+            "price" => {
+                let sheet = words.get(3..).and_then(|words| Sheet::read(&words.join(" ")));
+                let sheet = sheet.filter(|sheet| sheet.rates.contains_key(&Key::of(Class::Input)));
+                let name = words.get(1).ok_or(bad("a name is missing"))?;
+                Rule::Price((*name).to_owned(), day(2)?, sheet.ok_or(bad("rates are missing"))?)
+            }
+            _ => return Err(bad("not a rule")),
+        });
+    }
+    Ok(rules)
+}

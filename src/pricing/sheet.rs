@@ -1,0 +1,224 @@
+//! One model's rates at one time, as a price list states them, and the text they are kept in.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::domain::{Ratio, Service, Usd};
+
+/// A class of tokens that has a rate of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Plain input.
+    Input,
+    /// Input read from a cache.
+    CacheRead,
+    /// Input written to a five-minute cache.
+    CacheWrite5m,
+    /// Input written to a one-hour cache.
+    CacheWrite1h,
+    /// Output that is not reasoning.
+    Output,
+    /// Output that is reasoning.
+    Reasoning,
+}
+
+impl Class {
+    /// Every class, in the order in which a bill shows them.
+    pub const ALL: [Self; 6] =
+        [Self::Input, Self::CacheRead, Self::CacheWrite5m, Self::CacheWrite1h, Self::Output, Self::Reasoning];
+
+    fn letter(self) -> char {
+        match self {
+            Self::Input => 'i',
+            Self::CacheRead => 'r',
+            Self::CacheWrite5m => 'w',
+            Self::CacheWrite1h => 'h',
+            Self::Output => 'o',
+            Self::Reasoning => 't',
+        }
+    }
+
+    pub(crate) fn from_letter(letter: char) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.letter() == letter)
+    }
+}
+
+/// Where a rate stands in a list: beyond which prompt, for which class, in which service tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    /// The rate applies to prompts of more tokens than this; 0 is every prompt.
+    pub(crate) above: u64,
+    pub(crate) class: Class,
+    pub(crate) service: Service,
+}
+
+impl Key {
+    pub(crate) const fn of(class: Class) -> Self {
+        Self { above: 0, class, service: Service::Standard }
+    }
+}
+
+/// What a list says of one model at one time: only what is stated, nothing derived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sheet {
+    /// Dollars a token.
+    pub(crate) rates: BTreeMap<Key, Usd>,
+    /// Dollars a web search.
+    pub(crate) search: Option<Usd>,
+    /// Multiplier of the vendor's fast mode.
+    pub(crate) fast: Option<Ratio>,
+    /// Multiplier of inference in the United States only.
+    pub(crate) us: Option<Ratio>,
+    /// Multiplier of inference in the European Union only.
+    pub(crate) eu: Option<Ratio>,
+}
+
+impl Sheet {
+    pub(crate) fn get(&self, above: u64, class: Class, service: Service) -> Option<Usd> {
+        self.rates.get(&Key { above, class, service }).copied()
+    }
+
+    /// The rates of the plain case, which tell whether a price has changed.
+    pub(crate) fn base(&self) -> [Option<Usd>; 2] {
+        [self.rates.get(&Key::of(Class::Input)).copied(), self.rates.get(&Key::of(Class::Output)).copied()]
+    }
+
+    /// True when every stated rate is zero.
+    pub(crate) fn is_free(&self) -> bool {
+        self.rates.values().all(|rate| *rate == Usd::ZERO)
+    }
+
+    /// Appends the text form: `i=5 o=25 r=0.5 ip=10 i>200k=10 s=0.01 xf=2`, dollars per million tokens.
+    pub(crate) fn write(&self, out: &mut String) {
+        let mut gap = "";
+        for (key, rate) in &self.rates {
+            let _ = write!(out, "{gap}{}", key.class.letter());
+            match key.service {
+                Service::Standard => {}
+                Service::Priority => out.push('p'),
+                Service::Flex => out.push('f'),
+                Service::Batch => out.push('b'),
+            }
+            match key.above {
+                0 => {}
+                above if above % 1000 == 0 => _ = write!(out, ">{}k", above / 1000),
+                above => _ = write!(out, ">{above}"),
+            }
+            let _ = write!(out, "={}", rate.times(1_000_000));
+            gap = " ";
+        }
+        let search = self.search.map(|search| search.to_string());
+        let ratios = [self.fast, self.us, self.eu].map(|ratio| ratio.map(decimal));
+        for (name, value) in ["s", "xf", "xu", "xe"].into_iter().zip(std::iter::once(search).chain(ratios)) {
+            if let Some(value) = value {
+                let _ = write!(out, "{gap}{name}={value}");
+                gap = " ";
+            }
+        }
+    }
+
+    /// Reads what [`Sheet::write`] wrote. What it does not know is passed over; a number it cannot read spoils it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut sheet = Self::default();
+        for item in text.split_ascii_whitespace() {
+            let (name, value) = item.split_once('=')?;
+            let (value, _) = Usd::parse(value).ok()?;
+            match name {
+                "s" => sheet.search = Some(value),
+                "xf" => sheet.fast = ratio(value),
+                "xu" => sheet.us = ratio(value),
+                "xe" => sheet.eu = ratio(value),
+                _ => {
+                    if let Some(key) = key(name) {
+                        sheet.rates.insert(key, Usd::from_pico(value.pico() / 1_000_000));
+                    }
+                }
+            }
+        }
+        (!sheet.rates.is_empty()).then_some(sheet)
+    }
+}
+
+fn key(name: &str) -> Option<Key> {
+    let (name, above) = match name.split_once('>') {
+        None => (name, 0),
+        Some((name, above)) => match above.strip_suffix('k') {
+            Some(thousands) => (name, thousands.parse::<u64>().ok()?.checked_mul(1000)?),
+            None => (name, above.parse().ok()?),
+        },
+    };
+    let mut letters = name.chars();
+    let class = Class::from_letter(letters.next()?)?;
+    let service = match letters.as_str() {
+        "" => Service::Standard,
+        "p" => Service::Priority,
+        "f" => Service::Flex,
+        "b" => Service::Batch,
+        _ => return None,
+    };
+    Some(Key { above, class, service })
+}
+
+/// A multiplier written as a decimal number, as an exact ratio; `None` when it is not between 0 and 1000.
+pub(crate) fn ratio(decimal: Usd) -> Option<Ratio> {
+    let (num, den) = (decimal.pico(), Usd::ONE.pico());
+    if num <= 0 || num > 1000 * den {
+        return None;
+    }
+    let (mut a, mut b) = (num, den);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    Some(Ratio { num: u32::try_from(num / a).ok()?, den: u32::try_from(den / a).ok()? })
+}
+
+fn decimal(ratio: Ratio) -> String {
+    Usd::ONE.scaled(ratio).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sheets() -> impl Strategy<Value = Sheet> {
+        let services = vec![Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+        let keys = (
+            prop::sample::select(vec![0, 200_000, 262_144]),
+            prop::sample::select(Class::ALL.to_vec()),
+            prop::sample::select(services),
+        )
+            .prop_map(|(above, class, service)| Key { above, class, service });
+        let rates = prop::collection::btree_map(keys, (0_i128..1_000_000_000).prop_map(Usd::from_pico), 1..9);
+        (rates, prop::option::of(0_i64..1_000_000), prop::sample::select(vec![None, Some((2, 1)), Some((11, 10))]))
+            .prop_map(|(rates, search, multiple)| Sheet {
+                rates,
+                search: search.map(Usd::from_micro),
+                fast: multiple.map(|(num, den)| Ratio { num, den }),
+                us: None,
+                eu: multiple.map(|(num, den)| Ratio { num, den }),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(sheet in sheets()) {
+            let mut text = String::new();
+            sheet.write(&mut text);
+            prop_assert_eq!(Sheet::read(&text), Some(sheet));
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic(text in any::<String>()) {
+            let _ = Sheet::read(&text);
+        }
+    }
+
+    #[test]
+    fn the_text_is_short_and_in_dollars_per_million() {
+        let text = "i=5 o=25 ip=10 i>200k=10 s=0.01 xf=2 xu=1.1";
+        let mut again = String::new();
+        Sheet::read(text).unwrap().write(&mut again);
+        assert_eq!(again, "i=5 ip=10 o=25 i>200k=10 s=0.01 xf=2 xu=1.1");
+    }
+}
