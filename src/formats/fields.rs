@@ -94,8 +94,9 @@ macro_rules! fields {
                         use $crate::formats::fields::Slot;
                         let mut read = $name { is_object: true, ..$name::default() };
                         while let Some(name) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
-                            match name.as_ref() {
-                                $(name @ ($first $(| $other)*) => {
+                            let name = name.as_ref();
+                            match name {
+                                $($first $(| $other)* => {
                                     let value = map.next_value::<$kind>()?;
                                     if read.$field.is_absent() || (name == $first && !value.is_absent()) {
                                         read.$field = value;

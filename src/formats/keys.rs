@@ -19,6 +19,13 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::of(&["request", id])
 }
 
+/// The key of an advising model's round within an answer, by its number among such rounds.
+///
+/// Its tokens are not in the answer's own counts.
+pub(crate) fn advisor_key(answer: CallKey, number: usize) -> CallKey {
+    CallKey::of(&[b"advisor".as_slice(), &answer.bytes(), number.to_string().as_bytes()])
+}
+
 /// The key of the answer that this id names wherever it stands; `None` for an id that is not a
 /// vendor's, or that is too short to be the only one of its kind (Ollama has 999 of them).
 pub(crate) fn answer_key(id: &str) -> Option<CallKey> {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::sieve::{Set, Sieve};
-use super::{ALL, BadLine, Format, Origin, Reader, Reading, json, mend};
+use super::{ALL, BadLine, Format, Origin, Reader, Reading, json, mend, sse};
 use crate::domain::Record;
 
 /// The reader of one file in whatever formats.
@@ -55,9 +55,7 @@ impl Lines {
     /// Reads one line, with or without its line end, and appends what it says to `out`.
     pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let line = self.trimmed(line);
-        if line.is_empty() {
-            return Outcome::Passed;
-        }
+        let Some(line) = sse::payload(line).filter(|line| !line.is_empty()) else { return Outcome::Passed };
         match self.offer(line, origin, out) {
             Ok(Offer::Unmarked) if mend::looks_whole(line) => Outcome::Passed,
             Ok(Offer::Taken) => Outcome::Read,

@@ -2,6 +2,7 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
+mod anthropic;
 pub(crate) mod count;
 mod fields;
 pub(crate) mod json;
@@ -9,7 +10,9 @@ pub(crate) mod keys;
 mod lines;
 mod mend;
 mod native;
+mod openai;
 mod sieve;
+mod sse;
 pub(crate) mod time;
 mod usage;
 
@@ -18,7 +21,7 @@ pub use lines::{Lines, Outcome};
 use crate::domain::{Instant, Label, Record};
 
 /// Every log format. Where a line could be two formats' own, the earlier one has it.
-pub static ALL: &[&dyn Format] = &[&native::Native];
+pub static ALL: &[&dyn Format] = &[&anthropic::Anthropic, &openai::OpenAi, &native::Native];
 
 /// The names of all formats, in the order of [`ALL`].
 pub fn names() -> Vec<&'static str> {

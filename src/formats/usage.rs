@@ -135,7 +135,7 @@ impl Usage<'_> {
     /// What the answer was charged as; `outside` is the service tier that stands beside the usage.
     pub(super) fn tier(&self, outside: &Text<'_>) -> Tier {
         let service = self.service_tier.get().or_else(|| outside.get());
-        Tier { speed: speed(self.speed.get()), service: service_tier(service), geo: geo(self.geo.get()) }
+        tier(self.speed.get(), service, self.geo.get())
     }
 }
 
@@ -175,26 +175,21 @@ pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, 
     Ok((five_minutes.max(all.saturating_sub(one_hour)), one_hour))
 }
 
-/// The speed a log names.
-pub(super) fn speed(name: Option<&str>) -> Speed {
-    if name == Some("fast") { Speed::Fast } else { Speed::Standard }
-}
-
-/// The service tier a log names; one that is not known is charged as usual.
-pub(super) fn service_tier(name: Option<&str>) -> Service {
-    match name {
-        Some("priority") => Service::Priority,
-        Some("flex") => Service::Flex,
-        Some("batch") => Service::Batch,
-        _ => Service::Standard,
-    }
-}
-
-fn geo(name: Option<&str>) -> Geo {
-    match name {
-        Some("us") => Geo::Us,
-        Some("eu") => Geo::Eu,
-        _ => Geo::Global,
+/// What an answer was charged as, by the names in a log; a name that is not known is the usual one.
+pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {
+    Tier {
+        speed: if speed == Some("fast") { Speed::Fast } else { Speed::Standard },
+        service: match service {
+            Some("priority") => Service::Priority,
+            Some("flex") => Service::Flex,
+            Some("batch") => Service::Batch,
+            _ => Service::Standard,
+        },
+        geo: match geo {
+            Some("us") => Geo::Us,
+            Some("eu") => Geo::Eu,
+            _ => Geo::Global,
+        },
     }
 }
 

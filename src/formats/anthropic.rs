@@ -1,0 +1,311 @@
+//! Anthropic's Messages: whole, streamed or from a batch.
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::count::Count;
+use super::fields::{Named, Seen, Slot, fields};
+use super::json::{Object, Text};
+use super::keys::{content_key, message_key, request_key};
+use super::time::Stamp;
+use super::usage::{Iteration, Usage, cache_writes};
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{
+    Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Service, Tier, Tokens,
+};
+
+/// Answers of Anthropic's API.
+#[derive(Debug)]
+pub(super) struct Anthropic;
+
+impl Format for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"usage\""]
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Messages::default())
+    }
+}
+
+/// Reads messages; the deltas of a stream belong to the message that began last.
+#[derive(Default)]
+struct Messages {
+    labels: Labels,
+    streaming: Option<Begun>,
+}
+
+/// What a stream's first event says and its later ones do not repeat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Begun {
+    id: String,
+    model: Option<String>,
+    session: Option<String>,
+    at: Option<Instant>,
+    /// The counts in the order of [`Tokens::fields`].
+    tokens: [u64; 6],
+    web_searches: u32,
+    is_fast: bool,
+    service: Option<String>,
+    geo: Option<String>,
+}
+
+fields! {
+    /// A message, an event of a stream, or a line that a batch or a proxy wraps around one.
+    Line {
+        kind: Text<'a> = "type",
+        id: Text<'a> = "id",
+        model: Text<'a> = "model",
+        role: Text<'a> = "role",
+        usage: Usage<'a> = "usage",
+        at: Stamp = "timestamp" | "time" | "ts" | "at",
+        session: Named<'a> = "session_id",
+        request: Text<'a> = "request_id" | "_request_id",
+        custom_id: Seen = "custom_id",
+        message: Option<Box<Line<'a>>> = "message",
+        event: Option<Box<Line<'a>>> = "event",
+        result: Option<Box<Line<'a>>> = "result",
+        response: Option<Box<Line<'a>>> = "response",
+        body: Option<Box<Line<'a>>> = "body",
+        // What only other formats write.
+        transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
+        foreign: Seen = "payload" | "choices" | "object" | "attributes" | "call_type",
+        parent: Object<IgnoredAny> = "data",
+    }
+}
+
+/// What a line holds for us.
+enum Found<'s, 'a> {
+    /// A whole message.
+    Whole(&'s Line<'a>, Service),
+    /// The first event of a stream.
+    Start(&'s Line<'a>),
+    /// A later event, with counts so far.
+    Delta(&'s Line<'a>),
+    /// The last event of a stream.
+    Stop,
+    /// One of ours that counts nothing: a failed request of a batch, a piece of text.
+    Nothing,
+}
+
+impl Reader for Messages {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
+        let Some(found) = read.found() else { return Ok(Reading::NotMine) };
+        let at = read.at.0.unwrap_or(origin.modified);
+        let place = Place { path: origin.path.clone(), offset: origin.offset };
+        match found {
+            Found::Whole(message, service) => {
+                let begun = Begun::of(message, &read)?;
+                let mut tier = message.usage.tier(&Text::default());
+                if service != Service::Standard {
+                    tier.service = service;
+                }
+                let request = message.request.or(&read.request).get().map(request_key);
+                self.push(&begun, tier, request, (at, place), line, out);
+                self.advisors(&begun, message, origin, at, out)?;
+            }
+            Found::Start(message) => {
+                let begun = Begun::of(message, &read)?;
+                self.push(&begun, begun.tier(), None, (at, place), line, out);
+                self.streaming = Some(begun);
+            }
+            Found::Delta(event) => {
+                let mut begun = self.streaming.take().ok_or(BadLine::Missing("the message's first event"))?;
+                let grown = begun.grow(&event.usage);
+                let begun = self.streaming.insert(begun).clone();
+                grown?;
+                self.push(&begun, begun.tier(), None, (begun.at.unwrap_or(at).max(at), place), line, out);
+                self.advisors(&begun, event, origin, at, out)?;
+            }
+            Found::Stop => self.streaming = None,
+            Found::Nothing => {}
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        self.streaming.as_ref().and_then(|begun| serde_json::to_string(begun).ok()).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.streaming = serde_json::from_str(state).ok();
+    }
+}
+
+impl<'a> Line<'a> {
+    fn found(&self) -> Option<Found<'_, 'a>> {
+        if self.transcript.is_some() || self.foreign.is_some() {
+            return None;
+        }
+        if let Some(message) = self.own_message() {
+            return Some(Found::Whole(message, Service::Standard));
+        }
+        match self.kind.get() {
+            Some("message_start") => self.message.as_deref().map(Found::Start),
+            Some("message_delta") => Some(if self.usage.has_counts() { Found::Delta(self) } else { Found::Nothing }),
+            Some("message_stop") => Some(Found::Stop),
+            Some("content_block_start" | "content_block_delta" | "content_block_stop") => Some(Found::Nothing),
+            Some("stream_event") => self.event.as_deref()?.found(),
+            Some(_) => None,
+            None if self.custom_id.is_some() => {
+                let result = self.result.as_deref()?;
+                match result.kind.get()? {
+                    "succeeded" => result.message.as_deref().map(|message| Found::Whole(message, Service::Batch)),
+                    "errored" | "canceled" | "expired" => Some(Found::Nothing),
+                    _ => None,
+                }
+            }
+            None => {
+                let response = self.response.as_deref()?;
+                let body = response.body.as_deref().unwrap_or(response);
+                body.own_message().map(|message| Found::Whole(message, Service::Standard))
+            }
+        }
+    }
+
+    /// The line itself, when it is a message with its usage.
+    fn own_message(&self) -> Option<&Self> {
+        let is_message = self.kind.get() == Some("message") && self.message.is_none();
+        let is_answer = self.role.get() == Some("assistant") || self.id.get().is_some_and(|id| id.starts_with("msg_"));
+        (is_message && is_answer && self.usage.has_counts()).then_some(self)
+    }
+}
+
+impl Begun {
+    fn of(message: &Line<'_>, read: &Line<'_>) -> Result<Self, BadLine> {
+        let usage = &message.usage;
+        let mut begun = Self {
+            id: message.id.get().unwrap_or_default().to_owned(),
+            model: message.model.get().map(str::to_owned),
+            session: read.session.get().map(str::to_owned),
+            at: read.at.0,
+            tokens: [0; 6],
+            web_searches: 0,
+            is_fast: usage.speed.get() == Some("fast"),
+            service: usage.service_tier.get().map(str::to_owned),
+            geo: usage.geo.get().map(str::to_owned),
+        };
+        begun.grow(usage)?;
+        Ok(begun)
+    }
+
+    /// Takes over what later usage says. Its counts are cumulative: they replace, they never add up.
+    fn grow(&mut self, usage: &Usage<'_>) -> Result<(), BadLine> {
+        let mut tokens = Tokens::from_fields(self.tokens);
+        let replace = |old: &mut u64, count: &Count, field: &'static str| {
+            count.tokens(field).map(|new| {
+                if count.is_given() {
+                    *old = new
+                }
+            })
+        };
+        replace(&mut tokens.input, &usage.input, "input_tokens")?;
+        replace(&mut tokens.cache_read, &usage.cache_read, "cache_read_input_tokens")?;
+        replace(&mut tokens.output, &usage.output, "output_tokens")?;
+        replace(&mut tokens.reasoning, &usage.output_details.reasoning, "thinking_tokens")?;
+        if !usage.cache_split.is_absent()
+            || usage.cache_creation.tokens("cache_creation_input_tokens")? > tokens.cache_write()
+        {
+            (tokens.cache_write_5m, tokens.cache_write_1h) = cache_writes(&usage.cache_creation, &usage.cache_split)?;
+        }
+        tokens.reasoning = tokens.reasoning.min(tokens.output);
+        self.tokens = tokens.fields();
+        self.web_searches = self.web_searches.max(usage.web_searches()?);
+        Ok(())
+    }
+
+    fn tier(&self) -> Tier {
+        super::usage::tier(self.is_fast.then_some("fast"), self.service.as_deref(), self.geo.as_deref())
+    }
+
+    /// Gateways repeat or invent ids of their own; then the input must agree as well.
+    fn key(&self, line: &[u8]) -> CallKey {
+        if self.id.is_empty() {
+            return content_key("anthropic", line);
+        }
+        if self.id.starts_with("msg_") {
+            return message_key(&self.id);
+        }
+        let Tokens { input, cache_read, .. } = Tokens::from_fields(self.tokens);
+        let written = Tokens::from_fields(self.tokens).cache_write();
+        CallKey::of(&["anthropic", &self.id, &input.to_string(), &cache_read.to_string(), &written.to_string()])
+    }
+}
+
+impl Messages {
+    fn push(
+        &mut self,
+        begun: &Begun,
+        tier: Tier,
+        alias: Option<CallKey>,
+        (at, place): (Instant, Place),
+        line: &[u8],
+        out: &mut Vec<Record>,
+    ) {
+        let tokens = Tokens::from_fields(begun.tokens);
+        if tokens.is_zero() || begun.model.as_deref() == Some("<synthetic>") {
+            return;
+        }
+        let model = self.labels.find(begun.model.as_deref());
+        out.push(Record::Call(Call {
+            key: begun.key(line),
+            from: Attribution {
+                session: self.labels.find(begun.session.as_deref()),
+                place: Some(place),
+                ..Attribution::new(at, Label::new("anthropic"))
+            },
+            fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+            model,
+            tokens,
+            tier,
+            web_searches: begun.web_searches,
+            quoted: None,
+            latency: None,
+            alias,
+            lineage: None,
+        }));
+    }
+
+    /// Rounds in which another model advised: they are not in the message's own counts.
+    fn advisors(
+        &mut self,
+        begun: &Begun,
+        message: &Line<'_>,
+        origin: &Origin,
+        at: Instant,
+        out: &mut Vec<Record>,
+    ) -> Result<(), BadLine> {
+        let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
+        for (number, round) in message.usage.iterations.0.iter().filter(is_advice).enumerate() {
+            let tokens = round.tokens()?;
+            if tokens.is_zero() || begun.id.is_empty() {
+                continue;
+            }
+            let model = self.labels.find(round.model.get());
+            out.push(Record::Call(Call {
+                key: super::keys::advisor_key(begun.key(&[]), number),
+                from: Attribution {
+                    session: self.labels.find(begun.session.as_deref()),
+                    place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                    ..Attribution::new(at, Label::new("anthropic"))
+                },
+                fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+                model,
+                tokens,
+                tier: Tier::default(),
+                web_searches: 0,
+                quoted: None,
+                latency: None,
+                alias: None,
+                lineage: None,
+            }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! OpenAI's chat completions, Responses and embeddings: whole, streamed or from a batch, and the servers that speak like it.
+
+use serde::de::IgnoredAny;
+
+use super::fields::{Named, Seen, Slot, fields};
+use super::json::{Object, Text};
+use super::keys::{content_key, is_unique_response, response_key};
+use super::time::Stamp;
+use super::usage::Usage;
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Service};
+
+/// Answers of OpenAI's API.
+#[derive(Debug)]
+pub(super) struct OpenAi;
+
+impl Format for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"usage\""]
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Answers::default())
+    }
+}
+
+#[derive(Default)]
+struct Answers {
+    labels: Labels,
+}
+
+fields! {
+    /// An API object, an event that carries one, or a line that a proxy or a batch wraps around it.
+    Line {
+        id: Text<'a> = "id",
+        object: Text<'a> = "object",
+        kind: Text<'a> = "type",
+        created: Stamp = "created" | "created_at",
+        at: Stamp = "timestamp" | "time" | "ts" | "at",
+        model: Text<'a> = "model",
+        choices: Seen = "choices",
+        data: Seen = "data",
+        usage: Usage<'a> = "usage",
+        service_tier: Text<'a> = "service_tier",
+        user: Named<'a> = "user",
+        conversation: Conversation<'a> = "conversation",
+        metadata: Metadata<'a> = "metadata",
+        custom_id: Seen = "custom_id",
+        response: Option<Box<Line<'a>>> = "response",
+        body: Option<Box<Line<'a>>> = "body",
+        // What only other formats write.
+        message: Object<IgnoredAny> = "message",
+        foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
+            | "attributes" | "call_type",
+    }
+}
+
+fields! {
+    /// The conversation a Responses answer belongs to.
+    Conversation {
+        id: Named<'a> = "id",
+    }
+}
+
+fields! {
+    /// What the caller notes on an answer.
+    Metadata {
+        session: Named<'a> = "session_id" | "session" | "conversation_id",
+        user: Named<'a> = "user_id" | "user",
+        project: Named<'a> = "project" | "project_id",
+        feature: Named<'a> = "feature",
+        team: Named<'a> = "team" | "team_id",
+    }
+}
+
+impl Reader for Answers {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
+        let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
+        let Some(answer) = read.answer() else { return Ok(Reading::NotMine) };
+        if let Some(call) = self.call(&read, answer, line, origin)? {
+            out.push(Record::Call(call));
+        }
+        Ok(Reading::Mine)
+    }
+}
+
+impl<'a> Line<'a> {
+    /// The API object that the line is or carries.
+    fn answer(&self) -> Option<&Line<'a>> {
+        if self.foreign.is_some() {
+            return None;
+        }
+        if self.is_answer() {
+            return Some(self);
+        }
+        let within = self.response.as_deref()?;
+        if self.kind.get().is_some_and(|kind| kind.starts_with("response.")) {
+            return Some(within);
+        }
+        within.body.as_deref().into_iter().chain([within]).find(|body| body.is_answer())
+    }
+
+    fn is_answer(&self) -> bool {
+        match self.object.get() {
+            Some("list") => self.data.is_some() && self.usage.has_counts(),
+            Some(object) => {
+                ["chat.completion", "text_completion", "response"].iter().any(|known| object.starts_with(known))
+            }
+            // Servers that imitate the API may leave the object's name out.
+            None => {
+                self.choices.is_some()
+                    && self.model.get().is_some()
+                    && self.message.is_absent()
+                    && self.kind.is_absent()
+            }
+        }
+    }
+
+    /// True for a line of a batch's output file.
+    fn is_of_a_batch(&self) -> bool {
+        self.custom_id.is_some() && self.response.as_ref().is_some_and(|response| response.body.is_some())
+    }
+
+    fn key(&self, line: &[u8]) -> CallKey {
+        match self.id.get() {
+            Some(id) if is_unique_response(id) => response_key(id),
+            Some(id) => {
+                let created = self.created.0.map(|at| at.timestamp().to_string()).unwrap_or_default();
+                CallKey::of(&["openai", id, &created, self.model.get().unwrap_or_default()])
+            }
+            None => content_key("openai", line),
+        }
+    }
+}
+
+impl Answers {
+    fn call(
+        &mut self,
+        read: &Line<'_>,
+        answer: &Line<'_>,
+        line: &[u8],
+        origin: &Origin,
+    ) -> Result<Option<Call>, BadLine> {
+        // Every chunk of a stream but the last says `"usage": null`.
+        let usage = &answer.usage;
+        let (tokens, is_split_guessed) = usage.counts()?.split();
+        if tokens.is_zero() {
+            return Ok(None);
+        }
+        let mut tier = usage.tier(&answer.service_tier);
+        if read.is_of_a_batch() {
+            tier.service = Service::Batch;
+        }
+        let at = answer.created.0.or(read.at.0).unwrap_or(origin.modified);
+        let notes = &answer.metadata;
+        let mut label = |name: &Named<'_>| self.labels.find(name.get());
+        let from = Attribution {
+            session: label(notes.session.or(&answer.conversation.id)),
+            user: label(notes.user.or(&answer.user)),
+            project: label(&notes.project),
+            feature: label(&notes.feature),
+            team: label(&notes.team),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(at, Label::new("openai"))
+        };
+        let model = self.labels.find(answer.model.get().or(read.model.get()));
+        let is_guessed = is_split_guessed || model.is_none();
+        Ok(Some(Call {
+            key: answer.key(line),
+            from,
+            model,
+            tokens,
+            tier,
+            web_searches: 0,
+            quoted: usage.cost.0,
+            latency: None,
+            fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
+            alias: None,
+            lineage: None,
+        }))
+    }
+}
