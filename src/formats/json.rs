@@ -19,6 +19,15 @@ pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
 
+/// The one object that a line is; `None` when it is another JSON value.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn object<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<Option<T>, BadLine> {
+    parse(line).map(|Object(object)| object)
+}
+
+/// Why a line is not JSON, without repeating any of it.
 pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     BadLine::NotJson(match error.classify() {
         // Errors of shape quote the value they stumbled on, and a value may be a prompt.
@@ -46,6 +55,17 @@ pub(crate) struct Object<T>(pub(crate) Option<T>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
+/// A name, or an object that says more; anything else is neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NameOr<'line, T> {
+    /// A text.
+    Name(Cow<'line, str>),
+    /// An object.
+    Object(T),
+    /// Anything else.
+    Neither,
+}
+
 /// An amount of dollars that a log states, when it is above zero: zero beside tokens is not "free".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Money(pub(crate) Option<Usd>);
@@ -62,6 +82,12 @@ impl<T> Default for Object<T> {
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+impl<T> Default for NameOr<'_, T> {
+    fn default() -> Self {
+        Self::Neither
     }
 }
 
@@ -156,6 +182,25 @@ impl<'de, T: Deserialize<'de>> Kind<'de> for ObjectKind<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Any(ObjectKind(PhantomData))).map(Self)
+    }
+}
+
+struct NameOrKind<T>(PhantomData<T>);
+impl<'de, T: Deserialize<'de>> Kind<'de> for NameOrKind<T> {
+    type Value = NameOr<'de, T>;
+    fn borrowed(self, text: &'de str) -> Self::Value {
+        NameOr::Name(Cow::Borrowed(text))
+    }
+    fn text(self, text: &str) -> Self::Value {
+        NameOr::Name(Cow::Owned(text.to_owned()))
+    }
+    fn object<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(entries)).map(NameOr::Object)
+    }
+}
+impl<'de: 'line, 'line, T: Deserialize<'de>> Deserialize<'de> for NameOr<'line, T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Any(NameOrKind(PhantomData)))
     }
 }
 

@@ -3,6 +3,11 @@
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
 mod anthropic;
+mod claude_code;
+mod claude_usage;
+mod codex;
+mod codex_exec;
+mod codex_usage;
 pub(crate) mod count;
 mod fields;
 pub(crate) mod json;
@@ -21,7 +26,14 @@ pub use lines::{Lines, Outcome};
 use crate::domain::{Instant, Label, Record};
 
 /// Every log format. Where a line could be two formats' own, the earlier one has it.
-pub static ALL: &[&dyn Format] = &[&anthropic::Anthropic, &openai::OpenAi, &native::Native];
+pub static ALL: &[&dyn Format] = &[
+    &claude_code::ClaudeCode,
+    &codex::Codex,
+    &codex_exec::CodexExec,
+    &anthropic::Anthropic,
+    &openai::OpenAi,
+    &native::Native,
+];
 
 /// The names of all formats, in the order of [`ALL`].
 pub fn names() -> Vec<&'static str> {

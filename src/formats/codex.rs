@@ -1,0 +1,285 @@
+//! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl` and `archived_sessions/`.
+//!
+//! A rollout tells running totals, sometimes twice, and a fork replays its parent's. An answer is what
+//! a total added to the one before it in the same file; its name is the running total itself, within
+//! the family of sessions that descend from one.
+
+use serde::{Deserialize, Serialize};
+
+use super::codex_usage::{Totals, Usage};
+use super::json::{self, NameOr, Object, Text};
+use super::time::Stamp;
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
+
+/// Codex's rollouts.
+pub(super) struct Codex;
+
+impl Format for Codex {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"token_count\"", "\"turn_context\"", "\"session_meta\""]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
+    }
+}
+
+const NAME: &str = "codex";
+
+struct Rollout {
+    source: Label,
+    labels: Labels,
+    thread: Thread,
+}
+
+/// What a rollout has said so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Thread {
+    /// The session, and behind it those it descends from, as far as this file tells.
+    family: Vec<String>,
+    /// What the sub-agent is called, in a sub-agent's rollout.
+    agent: Option<String>,
+    cwd: Option<String>,
+    model: Option<String>,
+    /// The last running totals.
+    before: Option<Totals>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    timestamp: Stamp,
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    forked_from_id: Text<'a>,
+    #[serde(borrow)]
+    parent_thread_id: Text<'a>,
+    #[serde(borrow)]
+    payload: Object<Payload<'a>>,
+}
+
+/// The payloads of all the kinds of lines that matter.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Payload<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    info: Object<Info>,
+    #[serde(borrow)]
+    model: Text<'a>,
+    #[serde(borrow)]
+    cwd: Text<'a>,
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    session_id: Text<'a>,
+    #[serde(borrow)]
+    forked_from_id: Text<'a>,
+    #[serde(borrow)]
+    parent_thread_id: Text<'a>,
+    #[serde(borrow)]
+    agent_nickname: Text<'a>,
+    #[serde(borrow)]
+    agent_role: Text<'a>,
+    #[serde(borrow)]
+    source: Object<Source<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Info {
+    total_token_usage: Object<Usage>,
+    last_token_usage: Object<Usage>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Source<'a> {
+    #[serde(borrow)]
+    subagent: NameOr<'a, Subagent<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Subagent<'a> {
+    #[serde(borrow)]
+    thread_spawn: Object<Spawn<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Spawn<'a> {
+    #[serde(borrow)]
+    parent_thread_id: Text<'a>,
+    #[serde(borrow)]
+    agent_nickname: Text<'a>,
+    #[serde(borrow)]
+    agent_role: Text<'a>,
+}
+
+impl Line<'_> {
+    /// The session that this one was forked from or spawned by.
+    fn parent<'a>(&'a self, payload: &'a Payload<'_>) -> Option<&'a str> {
+        let forked = payload.forked_from_id.get().or(self.forked_from_id.get());
+        let spawned = payload.parent_thread_id.get().or(self.parent_thread_id.get());
+        forked.or(spawned).or_else(|| payload.spawn()?.parent_thread_id.get())
+    }
+
+    /// What the sub-agent is called; `None` in a thread of the user's own.
+    fn agent<'a>(&'a self, payload: &'a Payload<'_>, id: &'a str) -> Option<&'a str> {
+        let spawn = payload.spawn();
+        let kind = match payload.source.0.as_ref().map(|source| &source.subagent) {
+            Some(NameOr::Name(name)) => Some(name.as_ref()),
+            Some(NameOr::Object(_)) => Some(id),
+            Some(NameOr::Neither) | None => payload.parent_thread_id.get().or(self.parent_thread_id.get()).map(|_| id),
+        };
+        let spawned = |name: fn(&'a Spawn<'a>) -> Option<&'a str>| spawn.and_then(name);
+        let nickname = payload.agent_nickname.get().or_else(|| spawned(|spawn| spawn.agent_nickname.get()));
+        let role = payload.agent_role.get().or_else(|| spawned(|spawn| spawn.agent_role.get()));
+        nickname.or(role).or(kind)
+    }
+}
+
+impl Payload<'_> {
+    fn spawn(&self) -> Option<&Spawn<'_>> {
+        match &self.source.0.as_ref()?.subagent {
+            NameOr::Object(subagent) => subagent.thread_spawn.0.as_ref(),
+            NameOr::Name(_) | NameOr::Neither => None,
+        }
+    }
+}
+
+impl Reader for Rollout {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Some(line) = json::object::<Line<'_>>(line)? else { return Ok(Reading::NotMine) };
+        let Some(payload) = &line.payload.0 else { return Ok(Reading::NotMine) };
+        match (line.kind.get(), payload.kind.get()) {
+            (Some("session_meta"), _) => self.thread.met(&line, payload, out),
+            (Some("turn_context"), _) => self.thread.turned(payload),
+            (Some("event_msg"), Some("token_count")) => self.count(&line, payload, origin, out)?,
+            _ => return Ok(Reading::NotMine),
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        serde_json::to_string(&self.thread).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.thread = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Rollout {
+    fn count(
+        &mut self,
+        line: &Line<'_>,
+        payload: &Payload<'_>,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<(), BadLine> {
+        // The first report of a session tells its rate limits only.
+        let Some(Info { total_token_usage: Object(Some(total)), last_token_usage }) = &payload.info.0 else {
+            return Ok(());
+        };
+        let now = total.totals()?;
+        let last = last_token_usage.0.as_ref().map(Usage::totals).transpose()?.unwrap_or_default();
+        let tokens = self.thread.added(now, last).tokens()?;
+        if tokens.is_zero() {
+            return Ok(());
+        }
+        let thread = &self.thread;
+        let session = self.labels.get(thread.family.first().map_or_else(|| id_in(origin.stem()), String::as_str));
+        let model = self.labels.find(thread.model.as_deref());
+        out.push(Record::Call(Call {
+            key: CallKey::of(&[NAME.as_bytes(), &now.bytes()]),
+            from: Attribution {
+                session: Some(session.clone()),
+                agent: self.labels.find(thread.agent.as_deref()),
+                project: self.labels.find(thread.cwd.as_deref()),
+                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                ..Attribution::new(line.timestamp.0.unwrap_or(origin.modified), self.source.clone())
+            },
+            fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+            model,
+            tokens,
+            tier: Tier::default(),
+            web_searches: 0,
+            quoted: None,
+            latency: None,
+            alias: None,
+            lineage: Some(session),
+        }));
+        Ok(())
+    }
+}
+
+impl Thread {
+    /// A session tells who it is, again who it is, or, copied along with its history, an ancestor does.
+    fn met(&mut self, line: &Line<'_>, payload: &Payload<'_>, out: &mut Vec<Record>) {
+        let Some(id) = payload.id.get().or(payload.session_id.get()) else { return };
+        if self.family.is_empty() {
+            self.family.push(id.to_owned());
+            self.agent = line.agent(payload, id).map(str::to_owned);
+            self.cwd = payload.cwd.get().map(str::to_owned);
+            self.model = payload.model.get().map(str::to_owned);
+        }
+        self.descend(id, out);
+        // Only the eldest known may name its parent: a child has one, and it is told once.
+        if let Some(parent) = line.parent(payload).filter(|_| self.family.last().is_some_and(|eldest| eldest == id)) {
+            self.descend(parent, out);
+        }
+    }
+
+    /// Adds an ancestor behind the eldest known.
+    fn descend(&mut self, ancestor: &str, out: &mut Vec<Record>) {
+        if self.family.iter().any(|known| known == ancestor) {
+            return;
+        }
+        if let Some(eldest) = self.family.last() {
+            out.push(Record::Descends { child: Label::new(eldest), parent: Label::new(ancestor) });
+        }
+        self.family.push(ancestor.to_owned());
+    }
+
+    fn turned(&mut self, payload: &Payload<'_>) {
+        for (now, said) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
+            if let Some(said) = said.filter(|said| now.as_deref() != Some(said)) {
+                *now = Some(said.to_owned());
+            }
+        }
+    }
+
+    /// What these totals add to the last ones of this file.
+    fn added(&mut self, now: Totals, last: Totals) -> Totals {
+        match self.before.replace(now) {
+            Some(before) => now.since(before),
+            // Totals may continue from an ancestor's whose history is not replayed here.
+            None if self.family.len() > 1 && now.sum() > last.sum() && last.sum() > 0 => last,
+            None => now,
+        }
+    }
+}
+
+/// The session's id in the name of a rollout, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.
+fn id_in(stem: &str) -> &str {
+    stem.strip_prefix("rollout-").and_then(|rest| rest.get(20..)).filter(|id| id.len() == 36).unwrap_or(stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollout_without_meta_line_is_named_by_its_file() {
+        let uuid = "0195f0e2-3333-7000-8000-000000000001";
+        assert_eq!(id_in(&format!("rollout-2026-08-03T10-48-56-{uuid}")), uuid);
+        assert_eq!(id_in("notes"), "notes");
+    }
+}

@@ -1,0 +1,101 @@
+//! What `codex exec --json` prints: the running totals of a thread at the end of each turn.
+//!
+//! It tells neither time nor model. The rollout of the same thread tells both, and more exactly:
+//! count the one or the other.
+
+use serde::{Deserialize, Serialize};
+
+use super::codex_usage::{Totals, Usage};
+use super::json::{self, Object, Text};
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
+
+/// The output of `codex exec --json`.
+pub(super) struct CodexExec;
+
+impl Format for CodexExec {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"thread.started\"", "\"turn.completed\""]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Run { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
+    }
+}
+
+const NAME: &str = "codex-exec";
+
+struct Run {
+    source: Label,
+    labels: Labels,
+    thread: Thread,
+}
+
+/// What the run has said so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Thread {
+    id: Option<String>,
+    before: Totals,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Line<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    thread_id: Text<'a>,
+    usage: Object<Usage>,
+}
+
+impl Reader for Run {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Some(line) = json::object::<Line<'_>>(line)? else { return Ok(Reading::NotMine) };
+        match line.kind.get() {
+            Some("thread.started") => {
+                if self.thread.id.as_deref() != line.thread_id.get() {
+                    self.thread = Thread { id: line.thread_id.get().map(str::to_owned), before: Totals::default() };
+                }
+            }
+            Some("turn.completed") => {
+                if let Some(usage) = &line.usage.0 {
+                    let now = usage.totals()?;
+                    let tokens = now.since(std::mem::replace(&mut self.thread.before, now)).tokens()?;
+                    let thread = self.thread.id.as_deref().unwrap_or(origin.stem());
+                    if !tokens.is_zero() {
+                        out.push(Record::Call(Call {
+                            key: CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
+                            from: Attribution {
+                                session: self.labels.find(Some(thread)),
+                                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                                ..Attribution::new(origin.modified, self.source.clone())
+                            },
+                            model: None,
+                            tokens,
+                            tier: Tier::default(),
+                            web_searches: 0,
+                            quoted: None,
+                            latency: None,
+                            fidelity: Fidelity::Guessed,
+                            alias: None,
+                            lineage: None,
+                        }));
+                    }
+                }
+            }
+            _ => return Ok(Reading::NotMine),
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        serde_json::to_string(&self.thread).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.thread = serde_json::from_str(state).unwrap_or_default();
+    }
+}

@@ -1,0 +1,108 @@
+//! The running totals that Codex reports, and what one answer added to them.
+
+use serde::{Deserialize, Serialize};
+
+use super::BadLine;
+use super::count::Count;
+use crate::domain::Tokens;
+
+/// Token counts as Codex writes them: cached and written input are inside the input, reasoning is
+/// inside the output.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Usage {
+    input_tokens: Count,
+    cached_input_tokens: Count,
+    cache_write_input_tokens: Count,
+    output_tokens: Count,
+    reasoning_output_tokens: Count,
+    total_tokens: Count,
+}
+
+impl Usage {
+    /// The counts.
+    ///
+    /// # Errors
+    /// When one is none, or cannot be true.
+    pub(super) fn totals(&self) -> Result<Totals, BadLine> {
+        Ok(Totals([
+            self.input_tokens.total("input_tokens")?,
+            self.cached_input_tokens.total("cached_input_tokens")?,
+            self.cache_write_input_tokens.total("cache_write_input_tokens")?,
+            self.output_tokens.total("output_tokens")?,
+            self.reasoning_output_tokens.total("reasoning_output_tokens")?,
+            self.total_tokens.total("total_tokens")?,
+        ]))
+    }
+}
+
+/// Input, cached input, written input, output, reasoning, total: of a whole thread, or of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Totals([u64; 6]);
+
+impl Totals {
+    /// What was added since `before`. Where any count fell the thread was counted anew, and all of it was added.
+    pub(super) fn since(self, before: Self) -> Self {
+        if self.0.iter().zip(before.0).any(|(now, before)| *now < before) {
+            return self;
+        }
+        Self(std::array::from_fn(|at| self.0[at] - before.0[at]))
+    }
+
+    /// The whole, for telling a first answer from one that continues another thread's totals.
+    pub(super) fn sum(self) -> u64 {
+        let [input, _, _, output, _, total] = self.0;
+        total.max(input + output)
+    }
+
+    /// The counts as bytes that name them.
+    pub(super) fn bytes(self) -> Vec<u8> {
+        self.0.map(u64::to_le_bytes).concat()
+    }
+
+    /// The counts in disjoint classes. Parts larger than their whole are cut to it.
+    ///
+    /// # Errors
+    /// When there are more than one answer can consume.
+    pub(super) fn tokens(self) -> Result<Tokens, BadLine> {
+        let [input, cached, written, output, reasoning, _] = self.0;
+        let input = Count::Whole(input).tokens("input_tokens")?;
+        let output = Count::Whole(output).tokens("output_tokens")?;
+        let cache_read = cached.min(input);
+        let cache_write_5m = written.min(input - cache_read);
+        Ok(Tokens {
+            input: input - cache_read - cache_write_5m,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h: 0,
+            output,
+            reasoning: reasoning.min(output),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_larger_than_their_whole_are_cut_and_never_underflow() {
+        let tokens = Totals([10, 30, 5, 3, 9, 13]).tokens().unwrap();
+        assert_eq!(tokens, Tokens { cache_read: 10, output: 3, reasoning: 3, ..Tokens::ZERO });
+        let tokens = Totals([10, 6, 30, 3, 0, 13]).tokens().unwrap();
+        assert_eq!(tokens, Tokens { cache_read: 6, cache_write_5m: 4, output: 3, ..Tokens::ZERO });
+    }
+
+    #[test]
+    fn a_fall_in_any_count_begins_anew() {
+        let before = Totals([100, 50, 0, 10, 5, 110]);
+        assert_eq!(Totals([120, 60, 0, 15, 5, 135]).since(before), Totals([20, 10, 0, 5, 0, 25]));
+        assert_eq!(Totals([120, 40, 0, 15, 5, 135]).since(before), Totals([120, 40, 0, 15, 5, 135]));
+        assert_eq!(before.since(before), Totals::default());
+    }
+
+    #[test]
+    fn b12_more_than_one_answer_can_consume_is_put_aside() {
+        assert!(matches!(Totals([2_000_000_000, 0, 0, 0, 0, 0]).tokens(), Err(BadLine::Absurd { .. })));
+    }
+}
