@@ -54,6 +54,16 @@ impl Used {
         }
     }
 
+    /// True when the other is at least this much in every kind.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.usd <= other.usd && self.tokens <= other.tokens && self.output <= other.output
+    }
+
+    /// True when the other is this much in any kind.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.usd == other.usd || self.tokens == other.tokens || self.output == other.output
+    }
+
     /// The kinds of amount that a limit states.
     pub(crate) fn amount(&self, stated: &Amount) -> Amount {
         Amount {
@@ -160,13 +170,16 @@ pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Op
     }
 }
 
-/// `daily`, `alice daily`, `claude-opus-* monthly`.
+/// `daily`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used anything.
 fn name(limit: &Limit, subject: Option<&str>) -> String {
     let mut words: Vec<String> = match subject {
         Some(subject) if limit.scope.each => vec![subject.to_owned()],
-        Some(_) | None => {
-            limit.scope.only.iter().map(|(_, names)| Label::new(names.as_str()).as_str().to_owned()).collect()
-        }
+        Some(_) | None => (limit.scope.only.iter())
+            .map(|(dimension, names)| match names.as_str() {
+                "*" if limit.scope.each => format!("each {dimension}"),
+                names => Label::new(names).as_str().to_owned(),
+            })
+            .collect(),
     };
     words.push(limit.window.adjective());
     words.join(" ")

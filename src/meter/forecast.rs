@@ -1,0 +1,271 @@
+//! When a limit will be reached, as a likely moment and a band around it, and where a day or a month will end.
+//!
+//! The near future goes on as the last quarter hours did; further ahead the pace falls back to what was
+//! sustained over the last hours, since the last half hour alone cries wolf. Nobody works for ever: beyond
+//! the hours in which work is usual, or, while those are unknown, beyond as long as it has lasted, nothing
+//! more is expected today.
+
+use chrono::{Duration, Timelike};
+
+use super::limit::{LimitState, Measure, Rules, Window};
+use super::pace::{KEPT, Minutes, Spent, minute_of};
+use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
+use crate::ledger::{BooksError, Ledger};
+
+/// Days from which usual hours are learnt.
+const DAYS: i64 = 7;
+/// Fewer days with any use than these teach nothing.
+const ENOUGH_DAYS: u8 = 3;
+/// Minutes without use after which nothing is foretold.
+const IDLE: i64 = 15;
+/// Steps of the near future, in minutes; beyond a day they are hours.
+const STEP: i64 = 5;
+/// No minute is taken to have spent more than this, so that nothing below overflows: a trillion dollars.
+const MOST: i128 = 1 << 80;
+/// One, in the fixed point of rates and weights.
+const ONE: i128 = 1 << 20;
+/// 2^(-1/15): a minute's weight against the next one's, half as much every quarter hour.
+const FADE_MINUTE: i128 = 1_001_221;
+/// 2^(-5/30): how much of the difference between the near and the sustained pace is left after a step.
+const FADE_STEP: i128 = 934_173;
+
+/// The hours of the local day in which work is usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Habits {
+    /// For each hour, on how many per cent of the days with use it saw some; `None` while too little is known.
+    usual: Option<[u8; 24]>,
+}
+
+impl Habits {
+    /// Learnt from the books' last days.
+    pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
+        let today = day_start(day_of(now, rules.zone), rules.zone);
+        let hours: Vec<Span> = (1..=DAYS * 24)
+            .rev()
+            .filter_map(|back| {
+                let from = today.checked_sub_signed(Duration::hours(back))?;
+                Some(Span { from, until: from.checked_add_signed(Duration::hours(1))? })
+            })
+            .collect();
+        let sums = books.spans(&hours, &Filter::default())?;
+        let used = hours.iter().zip(&sums).filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.from);
+        Ok(Self::of(used, rules.zone))
+    }
+
+    /// Learnt from the hours that saw use.
+    pub(crate) fn of(used: impl Iterator<Item = Instant>, zone: Zone) -> Self {
+        let (mut days, mut counts) = (std::collections::BTreeSet::new(), [0_u8; 24]);
+        for hour in used {
+            days.insert(day_of(hour, zone));
+            if let Some(count) = counts.get_mut(hour_of(hour, zone)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let days = u8::try_from(days.len()).unwrap_or(u8::MAX);
+        let per_cent = |count: u8| u8::try_from(u32::from(count.min(days)) * 100 / u32::from(days)).unwrap_or(100);
+        Self { usual: (days >= ENOUGH_DAYS).then(|| counts.map(per_cent)) }
+    }
+}
+
+fn hour_of(at: Instant, zone: Zone) -> usize {
+    usize::try_from(at.with_timezone(&zone).hour()).unwrap_or(0)
+}
+
+/// What is known when something is foretold.
+pub(crate) struct Outlook<'a> {
+    pub(crate) minutes: &'a Minutes,
+    pub(crate) habits: &'a Habits,
+    pub(crate) zone: Zone,
+    pub(crate) now: Instant,
+}
+
+/// How fast things go, in units a minute and [`ONE`]ths.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    near: i128,
+    sustained: i128,
+    /// For how many minutes it has been going on.
+    lasted: i64,
+    /// How much ten-minute stretches vary: standard deviation over mean, in [`ONE`]ths.
+    variation: i128,
+    /// How many such stretches were seen.
+    seen: i128,
+}
+
+impl Outlook<'_> {
+    /// When this limit will be reached, and between when and when; nothing when idle, or when it will
+    /// start anew before.
+    pub(crate) fn hit(&self, state: &LimitState) -> Option<(Instant, Span)> {
+        let kinds = Measure::ALL.into_iter().filter(|measure| measure.of(&state.limit.amount).is_some());
+        kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
+    }
+
+    fn hit_of(&self, state: &LimitState, measure: Measure) -> Option<(Instant, Span)> {
+        let (allowed, used) = (measure.of(&state.limit.amount)?, measure.of(&state.used)?);
+        let left = allowed.checked_sub(used).filter(|left| *left > 0)?;
+        let pace = self.pace(measure)?;
+        let until = match state.limit.window {
+            Window::Call => return None,
+            // What leaves a rolling window is not foretold: it is looked ahead as far as it is long, at most a day.
+            Window::Rolling(length) => self.now.checked_add_signed(length.min(Duration::days(1)))?,
+            Window::Session | Window::Run => self.now.checked_add_signed(Duration::days(1))?,
+            Window::Total => self.now.checked_add_signed(Duration::days(31))?,
+            Window::Hour | Window::Day | Window::Week | Window::Month => state.span?.until,
+        };
+        let long_run = state.span.and_then(|span| long_run(used, span.from, self.now));
+        let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
+        let likely = when(ONE)?;
+        let spread = spread(pace, likely.signed_duration_since(self.now).num_minutes());
+        let early = when(ONE + spread).unwrap_or(likely).min(likely);
+        let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
+        Some((likely, Span { from: early, until: late }))
+    }
+
+    /// What will have been spent from now until then, at the likely pace.
+    pub(crate) fn expected(&self, until: Instant, long_run: Option<i128>) -> Usd {
+        let Some(pace) = self.pace(Measure::Usd) else {
+            let minutes = i128::from(until.signed_duration_since(self.now).num_minutes().max(0));
+            return Usd::from_pico(long_run.unwrap_or(0).saturating_mul(minutes) / ONE);
+        };
+        let mut spent = 0_i128;
+        self.walk(pace, ONE, long_run, until, |_, _, amount| {
+            spent = spent.saturating_add(amount);
+            true
+        });
+        Usd::from_pico(spent / ONE)
+    }
+
+    /// The pace of the last hours; nothing when idle.
+    fn pace(&self, measure: Measure) -> Option<Pace> {
+        let this = minute_of(self.now);
+        let spent = |spent: &Spent| match measure {
+            Measure::Usd => spent.usd.pico(),
+            Measure::Tokens => i128::from(spent.tokens),
+            Measure::OutputTokens => i128::from(spent.output),
+        };
+        let minutes: Vec<(i64, i128)> = self
+            .minutes
+            .iter()
+            .map(|(minute, amount)| (this - minute, spent(amount).clamp(0, MOST)))
+            .filter(|(age, amount)| (0..KEPT).contains(age) && *amount > 0)
+            .collect();
+        let (oldest, newest) = (minutes.first()?.0, minutes.last()?.0);
+        if newest >= IDLE {
+            return None;
+        }
+        let mut weights = Vec::with_capacity(usize::try_from(KEPT).unwrap_or(0));
+        let mut weight = ONE;
+        for _ in 0..KEPT {
+            weights.push(weight);
+            weight = weight * FADE_MINUTE / ONE;
+        }
+        let lasted = oldest + 1;
+        let weight_of = |age: i64| usize::try_from(age).ok().and_then(|age| weights.get(age)).copied().unwrap_or(0);
+        let over: i128 = (0..lasted.max(30)).map(weight_of).sum();
+        let near: i128 = minutes.iter().map(|(age, amount)| amount.saturating_mul(weight_of(*age))).sum();
+        let total: i128 = minutes.iter().map(|(_, amount)| amount).sum();
+        let blocks = i128::from(lasted.max(30).div_euclid(10));
+        let mut stretches = vec![0_i128; usize::try_from(blocks).unwrap_or(1).max(1)];
+        for (age, amount) in &minutes {
+            let last = stretches.len() - 1;
+            let at = usize::try_from(age.div_euclid(10)).unwrap_or(0).min(last);
+            stretches[at] += amount;
+        }
+        let mean = (total / blocks).max(1);
+        let squares: i128 = stretches
+            .iter()
+            .map(|amount| {
+                let off = ((amount - mean).saturating_mul(1024) / mean).clamp(-1 << 20, 1 << 20);
+                off * off
+            })
+            .sum();
+        let deviation = u128::try_from(squares / blocks).unwrap_or(0).isqrt();
+        Some(Pace {
+            near: near.saturating_mul(ONE) / over.max(1),
+            sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
+            lasted,
+            variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),
+            seen: blocks,
+        })
+    }
+
+    /// When so much more will have been used, if before `until`.
+    fn reaches(&self, left: i128, pace: Pace, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
+        let (mut sum, left, mut found) = (0_i128, left.saturating_mul(ONE), None);
+        self.walk(pace, scale, long_run, until, |at, minutes, amount| {
+            let before = sum;
+            sum = sum.saturating_add(amount);
+            if sum < left {
+                return true;
+            }
+            let seconds = i128::from(minutes * 60).saturating_mul(left - before) / amount.max(1);
+            let seconds = i64::try_from(seconds).unwrap_or(0);
+            found = at.checked_add_signed(Duration::seconds(seconds)).filter(|at| *at < until);
+            false
+        });
+        found
+    }
+
+    /// Goes through the time until `until` step by step, telling when each begins, how many minutes it
+    /// has and how much is expected in it, until told to stop.
+    fn walk(
+        &self,
+        pace: Pace,
+        scale: i128,
+        long_run: Option<i128>,
+        until: Instant,
+        mut each: impl FnMut(Instant, i64, i128) -> bool,
+    ) {
+        let today_ends = self.now.checked_add_signed(Duration::hours(24)).unwrap_or(until);
+        let (mut at, mut apart) = (self.now, pace.near - pace.sustained);
+        while at < until {
+            let near = at < today_ends;
+            let minutes = if near { STEP } else { 60 };
+            let next = at.checked_add_signed(Duration::minutes(minutes)).unwrap_or(until).min(until);
+            let length = i128::from((next - at).num_seconds().max(1));
+            let ahead = (at - self.now).num_minutes();
+            let working = pace.sustained.saturating_add(apart);
+            let a_minute = match self.works(at, ahead, pace.lasted) {
+                Some(per_cent) => working.saturating_mul(per_cent) / 100,
+                None => long_run.unwrap_or(0).min(pace.sustained),
+            };
+            apart = apart.saturating_mul(FADE_STEP) / ONE;
+            let amount = (a_minute.saturating_mul(length) / 60).saturating_mul(scale >> 10) / (ONE >> 10);
+            if !each(at, minutes, amount) {
+                return;
+            }
+            at = next;
+        }
+    }
+
+    /// How likely work goes on at a moment, in per cent; `None` where only the long run is known.
+    fn works(&self, at: Instant, ahead: i64, lasted: i64) -> Option<i128> {
+        let same_day = day_of(at, self.zone) == day_of(self.now, self.zone);
+        match self.habits.usual {
+            Some(usual) if same_day || ahead < 60 => {
+                let usual = i128::from(usual.get(hour_of(at, self.zone)).copied().unwrap_or(0));
+                // Who works now will not stop within minutes because it is late.
+                let going_on = i128::from((100 - ahead * 100 / lasted.clamp(30, 60)).max(0));
+                Some(usual.max(going_on))
+            }
+            None if ahead < lasted.max(60) => Some(100),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// A period's own pace in units a minute and [`ONE`]ths, nights included; unknown within its first day.
+pub(crate) fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> {
+    let minutes = now.signed_duration_since(from).num_minutes();
+    (minutes >= 1440).then(|| used.max(0).saturating_mul(ONE) / i128::from(minutes))
+}
+
+/// How far the pace may be off, in [`ONE`]ths: the more it varied, and the shorter the time over which
+/// it can even out, the further.
+fn spread(pace: Pace, ahead: i64) -> i128 {
+    let blocks = i128::from(ahead / 10).max(1);
+    // The square root of 1/blocks + 1/seen, in ONEths.
+    let inverse = ONE * ONE / blocks + ONE * ONE / pace.seen.max(1);
+    let root = i128::try_from(u128::try_from(inverse).unwrap_or(0).isqrt()).unwrap_or(ONE);
+    (pace.variation.saturating_mul(root) / ONE * 13 / 10).clamp(ONE / 8, ONE * 4)
+}

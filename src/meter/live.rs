@@ -1,0 +1,301 @@
+//! The running meter: follows the books change by change and says, at any moment, what every face shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::forecast::{Habits, Outlook, long_run};
+use super::judge::worst_first;
+use super::limit::{LimitState, Rules};
+use super::opening::{CALLS, Opening};
+use super::pace::{Minutes, next_minute};
+use super::pot::Pot;
+use super::session::{Sessions, model_lines};
+use super::summary::{CallLine, Follow, SessionId, Summary};
+use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
+
+/// The counter's arrow stays so long after it grew.
+const GROWING: Duration = Duration::seconds(3);
+/// Calls that are remembered for the list, of all sessions.
+const REMEMBERED: usize = 10 * CALLS;
+
+/// Counts what is followed, by changes of the books alone.
+///
+/// Every number is what the books would answer. Where changes alone cannot tell (a new day begins, a
+/// session with a past wakes up, the clock was set back), the meter says so: [`Meter::stale`], and
+/// [`Meter::refresh`] asks the books again.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    rules: Rules,
+    follow: Follow,
+    /// The session of which the calls in the list are known.
+    listed: Option<SessionId>,
+    all: Sums,
+    models: BTreeMap<Option<Label>, Sums>,
+    today: (Span, Sums),
+    month: (Span, Sums),
+    sessions: Sessions,
+    calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
+    pots: Vec<Pot>,
+    habits: Habits,
+    grew_at: Option<Instant>,
+    stale: bool,
+}
+
+impl Meter {
+    /// A meter for empty books.
+    pub fn new(rules: Rules, now: Instant) -> Self {
+        let opening = Opening::empty(&rules, now);
+        Self::open(rules, opening)
+    }
+
+    /// A meter that goes on from what the books said. The rules are those the opening was asked with.
+    pub fn open(rules: Rules, opening: Opening) -> Self {
+        let now = opening.at;
+        let mut meter = Self {
+            today: (Span::day(now, rules.zone), opening.today),
+            month: (Span::month(now, rules.zone), opening.month),
+            rules,
+            listed: None,
+            all: opening.all,
+            models: opening.models,
+            sessions: Sessions::open(opening.sessions, opening.every_session),
+            calls: BTreeMap::new(),
+            pots: opening.pots,
+            habits: opening.habits,
+            grew_at: None,
+            stale: false,
+            follow: opening.follow,
+        };
+        for row in opening.recent.iter().filter(|row| meter.rules.view.admits(&row.call)) {
+            meter.sessions.pace(row, now);
+        }
+        meter.calls.extend(opening.latest.into_iter().map(|row| ((row.call.at(), row.call.key), row)));
+        meter.listed = meter.followed(now);
+        meter
+    }
+
+    /// Goes on from what the books say now. The arrow and what is followed stay.
+    pub fn reopen(&mut self, opening: Opening) {
+        let (grew_at, follow) = (self.grew_at, self.follow.clone());
+        let same = opening.follow == follow;
+        *self = Self::open(self.rules.clone(), opening);
+        (self.grew_at, self.follow, self.stale) = (grew_at, follow, !same);
+    }
+
+    /// True when the books must be asked again before the numbers are exact; moves the meter to `now`.
+    pub fn stale(&mut self, now: Instant) -> bool {
+        self.advance(now);
+        self.stale
+    }
+
+    /// Asks the books again if need be. True when it did.
+    ///
+    /// # Errors
+    /// When the books cannot be read: the meter goes on as well as changes alone allow.
+    pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, BooksError> {
+        if !self.stale(now) {
+            return Ok(false);
+        }
+        self.reopen(Opening::ask(books, &self.rules, &self.follow, now)?);
+        Ok(true)
+    }
+
+    /// The books changed otherwise than by the changes told: another process wrote them, rows were
+    /// merged or pruned. They will be asked again.
+    pub fn doubt(&mut self) {
+        self.stale = true;
+    }
+
+    /// What it counts by and judges with.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Counts by other rules from now on; the books will be asked again.
+    pub fn rule(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.stale = true;
+    }
+
+    /// Follows a session, the latest, or everything.
+    pub fn follow(&mut self, follow: Follow) {
+        if self.follow != follow {
+            self.follow = follow;
+            self.stale = true;
+        }
+    }
+
+    /// Follows a change of the books.
+    pub fn apply(&mut self, change: &Change, now: Instant) {
+        self.advance(now);
+        let (before, after) = (change.before.as_deref(), &change.after);
+        let total = self.all.tokens.total();
+        if let Some(before) = before.filter(|before| self.rules.view.admits(&before.call)) {
+            self.take(before, after);
+        }
+        if self.rules.view.admits(&after.call) {
+            self.put(after, now);
+        }
+        if self.all.tokens.total() > total {
+            self.grew_at = Some(now);
+        }
+        for pot in &mut self.pots {
+            self.stale |= !pot.apply(before, after, &self.rules, now);
+        }
+    }
+
+    fn take(&mut self, row: &Row, after: &Row) {
+        let (at, sums) = (row.call.at(), Sums::of(row));
+        self.all.sub(&sums);
+        match self.models.get_mut(&row.call.model) {
+            Some(model) => model.sub(&sums),
+            None => self.stale = true,
+        }
+        self.models.retain(|_, sums| sums.calls > 0);
+        for (span, within) in [&mut self.today, &mut self.month] {
+            if span.contains(at) {
+                within.sub(&sums);
+            }
+        }
+        self.stale |= !self.sessions.sub(row, after);
+        self.calls.remove(&(at, row.call.key));
+    }
+
+    fn put(&mut self, row: &Arc<Row>, now: Instant) {
+        let (at, sums) = (row.call.at(), Sums::of(row));
+        self.all.add(&sums);
+        self.models.entry(row.call.model.clone()).or_default().add(&sums);
+        for (span, within) in [&mut self.today, &mut self.month] {
+            if span.contains(at) {
+                within.add(&sums);
+            }
+        }
+        self.stale |= !self.sessions.add(row, now);
+        self.calls.insert((at, row.call.key), Arc::clone(row));
+        if self.calls.len() > REMEMBERED {
+            self.calls.pop_first();
+        }
+    }
+
+    /// Moves every window to `now`.
+    fn advance(&mut self, now: Instant) {
+        let zone = self.rules.zone;
+        for ((span, sums), current) in
+            [(&mut self.today, Span::day(now, zone)), (&mut self.month, Span::month(now, zone))]
+        {
+            if *span != current {
+                (*span, *sums) = (current, Sums::default());
+                self.stale = true;
+            }
+        }
+        for pot in &mut self.pots {
+            self.stale |= !pot.advance(&self.rules, now);
+        }
+        if self.followed(now) != self.listed {
+            self.listed = self.followed(now);
+            self.stale |= !self.sessions.complete || self.calls.len() >= REMEMBERED;
+        }
+    }
+
+    /// The session that is followed.
+    fn followed(&self, now: Instant) -> Option<SessionId> {
+        match &self.follow {
+            Follow::Latest => self.sessions.latest(now).cloned(),
+            Follow::Session(id) => Some(id.clone()),
+            Follow::Everything => None,
+        }
+    }
+
+    /// Everything a face shows.
+    pub fn summary(&mut self, now: Instant) -> Summary {
+        self.advance(now);
+        let id = self.followed(now);
+        let session = id.as_ref().and_then(|id| self.sessions.get(id));
+        let nothing = BTreeMap::new();
+        let everything = self.sessions.minutes();
+        let (models, minutes, followed) = match (&self.follow, session) {
+            (Follow::Everything, _) => (&self.models, &everything, self.all),
+            (_, Some(session)) => (session.models(), session.minutes(), session.sums),
+            (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
+        };
+        let mut together = Minutes::default();
+        minutes.values().for_each(|of_model| together.merge(of_model));
+        let (tokens_per_min, cost_per_hour) = together.rate(now);
+        let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::of(&row.call) == *id);
+        let mut pace = Minutes::default();
+        everything.values().for_each(|of_model| pace.merge(of_model));
+        let (by_day_end, by_month_end) = self.ends(&pace, now);
+        Summary {
+            now,
+            follow: self.follow.clone(),
+            session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
+            sessions: self.sessions.lines(now),
+            all: self.all,
+            today: self.today.1,
+            month: self.month.1,
+            followed,
+            models: model_lines(models, minutes, &followed, now),
+            calls: self
+                .calls
+                .values()
+                .rev()
+                .filter(of_followed)
+                .take(CALLS)
+                .map(|row| CallLine { row: Arc::clone(row) })
+                .collect(),
+            limits: self.limits(now),
+            tokens_per_min,
+            cost_per_hour,
+            growing: self.growing(now),
+            by_day_end,
+            by_month_end,
+            changes_at: self.changes_at(now),
+        }
+    }
+
+    /// Every limit, worst first.
+    pub fn limits(&self, now: Instant) -> Vec<LimitState> {
+        let mut shown: BTreeSet<SessionId> = self.sessions.active(now).map(|(id, _)| id.clone()).collect();
+        shown.extend(self.followed(now));
+        let states = |pot: &Pot| pot.states(&self.rules, Some(&self.habits), Some(&shown), now);
+        let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        worst_first(&mut all);
+        all
+    }
+
+    fn growing(&self, now: Instant) -> bool {
+        self.grew_at.is_some_and(|grew_at| {
+            let since = now.signed_duration_since(grew_at);
+            Duration::zero() <= since && since < GROWING
+        })
+    }
+
+    /// Where the day's and the month's dollars will end.
+    fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
+        let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
+        let (day, today) = (self.today.0, self.today.1);
+        let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
+        let (month, spent) = (self.month.0, self.month.1.cost);
+        let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
+        let rate = long_run(spent.pico(), month.from.max(begun), now);
+        let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
+        (by_day_end, by_month_end)
+    }
+
+    /// The next moment the picture changes by itself; nothing when it stays until something is booked.
+    pub fn changes_at(&self, now: Instant) -> Option<Instant> {
+        let moving = self.sessions.minutes().values().any(|minutes| minutes.is_moving(now))
+            || self.pots.iter().flat_map(|pot| pot.groups.values()).any(|group| group.minutes.is_moving(now));
+        let minute = if moving { next_minute(now) } else { None };
+        let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
+        let day = (self.today.1.calls > 0).then_some(self.today.0.until);
+        let month = (self.month.1.calls > 0).then_some(self.month.0.until);
+        let idle = self.sessions.active(now).map(|(_, until)| until);
+        let pots = self.pots.iter().filter_map(Pot::changes_at);
+        let all = minute.into_iter().chain(arrow).chain(day).chain(month).chain(idle).chain(pots);
+        all.filter(|at| *at > now).min()
+    }
+}

@@ -1,0 +1,245 @@
+//! What the meter asks the books before it starts to follow their changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::forecast::Habits;
+use super::limit::{Asker, LimitState, Rules, Window};
+use super::pace::KEPT;
+use super::pot::Pot;
+use super::session::{is_active, recency};
+use super::summary::{Follow, SessionId};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, SessionRow, Sums};
+
+/// Calls in the list of a summary.
+pub(crate) const CALLS: usize = 200;
+/// Sessions asked of the books, those begun last.
+const SESSIONS: usize = 200;
+/// No more calls of the last hours than these are read for trend and rate.
+const RECENT: usize = 5_000;
+
+/// Everything a meter starts from: a handful of answers of the books, taken at one moment.
+///
+/// An opening and the changes that follow must come from the books in one order: a change posted
+/// before the opening was asked is in it already.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub(crate) at: Instant,
+    pub(crate) follow: Follow,
+    pub(crate) all: Sums,
+    pub(crate) models: BTreeMap<Option<Label>, Sums>,
+    pub(crate) today: Sums,
+    pub(crate) month: Sums,
+    pub(crate) sessions: Vec<SessionRow>,
+    pub(crate) every_session: bool,
+    pub(crate) recent: Vec<Arc<Row>>,
+    pub(crate) latest: Vec<Arc<Row>>,
+    pub(crate) pots: Vec<Pot>,
+    pub(crate) habits: Habits,
+}
+
+impl Opening {
+    /// The books are empty.
+    pub fn empty(rules: &Rules, now: Instant) -> Self {
+        Self {
+            at: now,
+            follow: Follow::Latest,
+            all: Sums::default(),
+            models: BTreeMap::new(),
+            today: Sums::default(),
+            month: Sums::default(),
+            sessions: Vec::new(),
+            every_session: true,
+            recent: Vec::new(),
+            latest: Vec::new(),
+            pots: rules.limits.iter().map(|limit| Pot::new(limit.clone(), rules, now)).collect(),
+            habits: Habits::default(),
+        }
+    }
+
+    /// What the books say now.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
+        let view = &rules.view;
+        let by_model = Query {
+            grain: Grain::Total,
+            by: vec![Dimension::Model],
+            filter: view.clone(),
+            zone: rules.zone,
+            order: Order::Ascending,
+            limit: None,
+        };
+        let all = books.report(&by_model)?;
+        let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
+        let judged = judged(&sessions, follow, now);
+        let mut pots = Vec::with_capacity(rules.limits.len());
+        for limit in &rules.limits {
+            let mut pot = Pot::ask(books, limit, rules, &judged, &[], now)?;
+            pot.read_ahead(books, rules)?;
+            pots.push(pot);
+        }
+        let since = now.checked_sub_signed(Duration::minutes(KEPT));
+        let recent = books.calls(&Filter { since, ..Filter::default() }, RECENT)?;
+        for pot in pots.iter_mut().filter(|pot| pot.limit.window != Window::Call) {
+            for row in &recent {
+                pot.pace(row, rules, now);
+            }
+        }
+        Ok(Self {
+            at: now,
+            follow: follow.clone(),
+            all: all.total,
+            models: all.rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect(),
+            today: books.sums(&within(view, Span::day(now, rules.zone)))?,
+            month: books.sums(&within(view, Span::month(now, rules.zone)))?,
+            sessions,
+            every_session,
+            recent,
+            latest,
+            pots,
+            habits: Habits::ask(books, rules, now)?,
+        })
+    }
+}
+
+/// A view within a stretch of time.
+pub(crate) fn within(view: &Filter, span: Span) -> Filter {
+    let since = view.since.map_or(span.from, |since| since.max(span.from));
+    let until = view.until.map_or(span.until, |until| until.min(span.until));
+    Filter { only: view.only.clone(), since: Some(since), until: Some(until) }
+}
+
+fn id_of(row: &SessionRow) -> SessionId {
+    SessionId { source: row.source.clone(), session: row.session.clone() }
+}
+
+/// The active sessions, and the one that is followed although nothing happens in it.
+fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
+    let followed = followed(sessions, follow, now);
+    let all = sessions.iter().map(|row| (id_of(row), row.ended));
+    all.filter(|(id, ended)| is_active(*ended, now) || followed.as_ref() == Some(id)).map(|(id, _)| id).collect()
+}
+
+fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<SessionId> {
+    match follow {
+        Follow::Everything => None,
+        Follow::Session(id) => Some(id.clone()),
+        Follow::Latest => sessions.iter().max_by_key(|row| recency(row.ended, now)).map(id_of),
+    }
+}
+
+/// The sessions begun last and those active last; whether that is all; the latest calls.
+type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
+
+fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
+    let session_query = |filter: Filter, limit: usize| Query {
+        grain: Grain::Session,
+        by: Vec::new(),
+        filter,
+        zone: rules.zone,
+        order: Order::Descending,
+        limit: Some(limit),
+    };
+    let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
+    let mut sessions: Vec<SessionRow> = answer.rows.into_iter().filter_map(|row| row.session).collect();
+    let every = sessions.len() < SESSIONS;
+    let mut latest = books.calls(&rules.view, CALLS)?;
+    let mut wanted: Vec<SessionId> = latest.iter().map(|row| SessionId::of(&row.call)).collect();
+    if let Follow::Session(id) = follow {
+        wanted.push(id.clone());
+    }
+    wanted.sort();
+    wanted.dedup();
+    for id in wanted {
+        if every || sessions.iter().any(|row| id_of(row) == id) {
+            continue;
+        }
+        let row = books.report(&session_query(of_session(&rules.view, &id), SESSIONS))?.rows;
+        sessions.extend(row.into_iter().filter_map(|row| row.session).filter(|row| id_of(row) == id));
+    }
+    if let Some(id) = followed(&sessions, follow, now) {
+        let of_it = latest.iter().filter(|row| SessionId::of(&row.call) == id).count();
+        if of_it < latest.len() {
+            latest.extend(books.calls(&of_session(&rules.view, &id), CALLS)?);
+        }
+    }
+    Ok((sessions, every, latest))
+}
+
+/// A view of one session only.
+fn of_session(view: &Filter, id: &SessionId) -> Filter {
+    let mut filter = view.clone();
+    filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
+    filter.only.push((Dimension::Source, Matcher::new(id.source.as_str())));
+    if let Some(session) = &id.session {
+        filter.only.push((Dimension::Session, Matcher::new(session.as_str())));
+    }
+    filter
+}
+
+/// How the limits stand that concern an asker, straight from the books: what a gate or a status line
+/// needs, without a meter. Worst first; without a forecast.
+///
+/// The asker's names are those of the call to come. A session limit is judged when it names its source
+/// and session. `None` asks for every limit and, where limits are about sessions, for every active one.
+///
+/// # Errors
+/// When the books cannot be read.
+pub fn states(
+    books: &dyn Ledger,
+    rules: &Rules,
+    asker: Option<&Asker>,
+    now: Instant,
+) -> Result<Vec<LimitState>, BooksError> {
+    let sessions = match asker {
+        Some(asker) => {
+            let session = asker.name(Dimension::Session).cloned();
+            let id = asker.name(Dimension::Source).map(|source| SessionId { source: source.clone(), session });
+            id.into_iter().filter(|id| id.session.is_some()).collect()
+        }
+        None if rules.limits.iter().any(|limit| matches!(limit.window, Window::Session | Window::Run)) => {
+            let since = now.checked_sub_signed(Duration::minutes(5));
+            let mut ids: Vec<SessionId> = books
+                .calls(&Filter { since, ..Filter::default() }, RECENT)?
+                .iter()
+                .map(|row| SessionId::of(&row.call))
+                .collect();
+            ids.sort();
+            ids.dedup();
+            ids
+        }
+        None => Vec::new(),
+    };
+    let mut all = Vec::new();
+    for limit in &rules.limits {
+        if asker.is_some_and(|asker| !asker.is_covered_by(&limit.scope)) {
+            continue;
+        }
+        let only = asker.map(|asker| own_names(asker, limit)).unwrap_or_default();
+        let pot = Pot::ask(books, limit, rules, &sessions, &only, now)?;
+        if asker.is_some_and(|asker| pot.is_overridden_for(asker, rules)) {
+            continue;
+        }
+        all.extend(pot.states(rules, None, None, now));
+    }
+    super::judge::worst_first(&mut all);
+    Ok(all)
+}
+
+/// Narrows a default to the asker's own name, and a run limit to its own run.
+fn own_names(asker: &Asker, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
+    let mut dimensions: Vec<Dimension> = Vec::new();
+    if limit.scope.each {
+        dimensions.extend(limit.scope.only.iter().map(|(dimension, _)| *dimension));
+    }
+    if limit.window == Window::Run {
+        dimensions.push(Dimension::Agent);
+    }
+    let own = |dimension| asker.name(dimension).map(|name| (dimension, Matcher::new(name.as_str())));
+    dimensions.into_iter().filter_map(own).collect()
+}

@@ -1,0 +1,254 @@
+//! Conversations: when they began and ended, what they used, and how fast.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use super::judge::{Used, share};
+use super::pace::{Minutes, Spent};
+use super::summary::{ModelLine, SessionId, SessionLine};
+use crate::domain::{Instant, Label};
+use crate::ledger::{Row, SessionRow, Sums};
+
+/// A session is active so long after its last call.
+const ACTIVE: Duration = Duration::minutes(5);
+/// Sessions in a summary.
+pub(crate) const SHOWN: usize = 200;
+
+/// True when a session whose last call was then is active now; a clock a little late does not matter.
+pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
+    now.signed_duration_since(last).abs() < ACTIVE
+}
+
+/// Orders sessions by when they were last active. One whose clock runs ahead of ours is not the latest for ever.
+pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
+    (last.signed_duration_since(now) <= ACTIVE, last)
+}
+
+/// Every conversation known, and whether that is all there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sessions {
+    known: BTreeMap<SessionId, Session>,
+    /// True when the books hold no session that is not known here.
+    pub(crate) complete: bool,
+}
+
+/// One conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    started: Instant,
+    ended: Instant,
+    project: Option<Label>,
+    user: Option<Label>,
+    models: BTreeMap<Option<Label>, Sums>,
+    minutes: BTreeMap<Option<Label>, Minutes>,
+    in_agents: Sums,
+    pub(crate) sums: Sums,
+}
+
+impl Sessions {
+    /// Those the books told of.
+    pub(crate) fn open(rows: Vec<SessionRow>, complete: bool) -> Self {
+        let known = rows.into_iter().map(|row| {
+            let id = SessionId { source: row.source.clone(), session: row.session.clone() };
+            (id, Session::open(row))
+        });
+        Self { known: known.collect(), complete }
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<&Session> {
+        self.known.get(id)
+    }
+
+    /// Counts a call's minute for trend and rate only: its sums came with the opening.
+    pub(crate) fn pace(&mut self, row: &Row, now: Instant) {
+        if let Some(session) = self.known.get_mut(&SessionId::of(&row.call)) {
+            session.pace(row, now);
+        }
+    }
+
+    /// Adds a call. False when the books must be asked again: the session may have a past.
+    pub(crate) fn add(&mut self, row: &Row, now: Instant) -> bool {
+        let id = SessionId::of(&row.call);
+        let known = self.known.contains_key(&id);
+        self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, now);
+        known || self.complete
+    }
+
+    /// Takes a call back out. False when the books must be asked again: it was the session's first or
+    /// last, and which is that now is not known here.
+    pub(crate) fn sub(&mut self, row: &Row, after: &Row) -> bool {
+        let id = SessionId::of(&row.call);
+        let Some(session) = self.known.get_mut(&id) else { return self.complete };
+        session.sub(row);
+        if session.sums.calls == 0 {
+            self.known.remove(&id);
+            return true;
+        }
+        let at = row.call.at();
+        let inside = session.started < at && at < session.ended;
+        inside || (after.call.at() == at && SessionId::of(&after.call) == id)
+    }
+
+    /// The most recently active session.
+    pub(crate) fn latest(&self, now: Instant) -> Option<&SessionId> {
+        self.known.iter().max_by_key(|(_, session)| recency(session.ended, now)).map(|(id, _)| id)
+    }
+
+    /// When the first of them began.
+    pub(crate) fn earliest(&self) -> Option<Instant> {
+        self.known.values().map(|session| session.started).min()
+    }
+
+    /// The most recently active sessions, that first.
+    pub(crate) fn lines(&self, now: Instant) -> Vec<SessionLine> {
+        let mut all: Vec<(&SessionId, &Session)> = self.known.iter().collect();
+        if all.len() > SHOWN {
+            all.select_nth_unstable_by_key(SHOWN, |(_, session)| Reverse(session.ended));
+            all.truncate(SHOWN);
+        }
+        all.sort_by_key(|(_, session)| Reverse(session.ended));
+        all.into_iter().map(|(id, session)| session.line(id, now)).collect()
+    }
+
+    /// The minutes of each model, over all sessions.
+    pub(crate) fn minutes(&self) -> BTreeMap<Option<Label>, Minutes> {
+        let mut all: BTreeMap<Option<Label>, Minutes> = BTreeMap::new();
+        for (model, minutes) in self.known.values().flat_map(|session| &session.minutes) {
+            all.entry(model.clone()).or_default().merge(minutes);
+        }
+        all
+    }
+
+    /// The sessions that are active, and when the first of them stops being so.
+    pub(crate) fn active(&self, now: Instant) -> impl Iterator<Item = (&SessionId, Instant)> {
+        self.known
+            .iter()
+            .filter(move |(_, session)| is_active(session.ended, now))
+            .filter_map(|(id, session)| Some((id, session.ended.checked_add_signed(ACTIVE)?)))
+    }
+}
+
+impl Session {
+    fn open(row: SessionRow) -> Self {
+        Self {
+            started: row.started,
+            ended: row.ended,
+            project: row.project,
+            user: row.user,
+            models: row.models.into_iter().collect(),
+            minutes: BTreeMap::new(),
+            in_agents: row.in_agents,
+            sums: row.sums,
+        }
+    }
+
+    fn born(row: &Row) -> Self {
+        let at = row.call.at();
+        Self {
+            started: at,
+            ended: at,
+            project: None,
+            user: None,
+            models: BTreeMap::new(),
+            minutes: BTreeMap::new(),
+            in_agents: Sums::default(),
+            sums: Sums::default(),
+        }
+    }
+
+    fn add(&mut self, row: &Row, now: Instant) {
+        let (from, sums) = (&row.call.from, Sums::of(row));
+        let first = from.at < self.started;
+        for (known, told) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
+            if told.is_some() && (known.is_none() || first) {
+                known.clone_from(told);
+            }
+        }
+        self.started = self.started.min(from.at);
+        self.ended = self.ended.max(from.at);
+        self.sums.add(&sums);
+        self.models.entry(row.call.model.clone()).or_default().add(&sums);
+        if from.agent.is_some() {
+            self.in_agents.add(&sums);
+        }
+        self.pace(row, now);
+    }
+
+    fn sub(&mut self, row: &Row) {
+        let sums = Sums::of(row);
+        self.sums.sub(&sums);
+        if let Some(model) = self.models.get_mut(&row.call.model) {
+            model.sub(&sums);
+            if model.calls == 0 {
+                self.models.remove(&row.call.model);
+            }
+        }
+        if row.call.from.agent.is_some() {
+            self.in_agents.sub(&sums);
+        }
+        if let Some(minutes) = self.minutes.get_mut(&row.call.model) {
+            minutes.sub(row.call.at(), &Spent::from(Used::of(&sums, None)));
+        }
+    }
+
+    fn pace(&mut self, row: &Row, now: Instant) {
+        let spent = Spent::from(Used::of(&Sums::of(row), None));
+        self.minutes.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
+    }
+
+    pub(crate) fn line(&self, id: &SessionId, now: Instant) -> SessionLine {
+        let mut models: Vec<(Option<Label>, Sums)> =
+            self.models.iter().map(|(model, sums)| (model.clone(), *sums)).collect();
+        dearest_first(&mut models);
+        SessionLine {
+            row: SessionRow {
+                session: id.session.clone(),
+                source: id.source.clone(),
+                started: self.started,
+                ended: self.ended,
+                project: self.project.clone(),
+                user: self.user.clone(),
+                models,
+                in_agents: self.in_agents,
+                sums: self.sums,
+            },
+            duration: self.ended.signed_duration_since(self.started),
+            active: is_active(self.ended, now),
+        }
+    }
+
+    pub(crate) fn models(&self) -> &BTreeMap<Option<Label>, Sums> {
+        &self.models
+    }
+
+    pub(crate) fn minutes(&self) -> &BTreeMap<Option<Label>, Minutes> {
+        &self.minutes
+    }
+}
+
+/// The rows of the Models pane, dearest first.
+pub(crate) fn model_lines(
+    models: &BTreeMap<Option<Label>, Sums>,
+    minutes: &BTreeMap<Option<Label>, Minutes>,
+    whole: &Sums,
+    now: Instant,
+) -> Vec<ModelLine> {
+    let mut models: Vec<(Option<Label>, Sums)> = models.iter().map(|(model, sums)| (model.clone(), *sums)).collect();
+    dearest_first(&mut models);
+    let line = |(model, sums): (Option<Label>, Sums)| ModelLine {
+        trend: minutes.get(&model).map(|minutes| minutes.trend(now)).unwrap_or_default(),
+        share: share(&sums, whole),
+        model,
+        sums,
+    };
+    models.into_iter().map(line).collect()
+}
+
+/// By cost, then by tokens, then by name.
+fn dearest_first(models: &mut [(Option<Label>, Sums)]) {
+    models.sort_by(|(one, mine), (other, theirs)| {
+        (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))
+    });
+}
