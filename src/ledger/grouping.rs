@@ -1,0 +1,334 @@
+//! From rows, or from sums of rows, to the rows of a report: the same for every kind of books.
+
+use std::cmp::Ordering;
+
+use rustc_hash::FxHashMap;
+
+use super::names::{NONE, Names, index, place};
+use super::slim::Slim;
+use super::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
+use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone, day_of, month_of, quarter_of, week_of};
+
+/// Sums of calls that share a quarter hour and an attribution.
+pub(super) struct Quarter {
+    /// Counted from 1970, as [`quarter_of`] does.
+    pub(super) number: i64,
+    pub(super) set: u32,
+    pub(super) sums: Sums,
+}
+
+/// Sums of calls that share an attribution, from the first of them to the last.
+pub(super) struct Stretch {
+    pub(super) first: Instant,
+    pub(super) last: Instant,
+    pub(super) set: u32,
+    pub(super) sums: Sums,
+}
+
+/// Which attributions a filter admits, and into which combination of values each falls.
+struct Groups<'a> {
+    names: &'a Names,
+    by: &'a [Dimension],
+    filter: &'a Filter,
+    of_set: Vec<Group>,
+    values: Vec<Vec<u32>>,
+    numbers: FxHashMap<Vec<u32>, usize>,
+}
+
+#[derive(Clone, Copy)]
+enum Group {
+    NotAsked,
+    Out,
+    In(usize),
+}
+
+impl<'a> Groups<'a> {
+    fn new(query: &'a Query, names: &'a Names) -> Self {
+        Self {
+            names,
+            by: &query.by,
+            filter: &query.filter,
+            of_set: vec![Group::NotAsked; names.sets()],
+            values: Vec::new(),
+            numbers: FxHashMap::default(),
+        }
+    }
+
+    /// The number of a set's values, or nothing when the filter leaves it out.
+    fn of(&mut self, set: u32) -> Option<usize> {
+        match self.of_set[index(set)] {
+            Group::In(group) => return Some(group),
+            Group::Out => return None,
+            Group::NotAsked => {}
+        }
+        let group = if admits(self.filter, set, self.names) {
+            let values: Vec<u32> = self.by.iter().map(|by| self.names.set(set)[place(*by)]).collect();
+            let next = self.values.len();
+            let group = *self.numbers.entry(values.clone()).or_insert(next);
+            if group == next {
+                self.values.push(values);
+            }
+            Group::In(group)
+        } else {
+            Group::Out
+        };
+        self.of_set[index(set)] = group;
+        self.of(set)
+    }
+
+    fn labels(&self, group: usize) -> Vec<Option<Label>> {
+        self.values[group].iter().map(|number| self.names.label(*number).cloned()).collect()
+    }
+}
+
+/// True when a filter admits every value of this set; its times are not looked at.
+pub(super) fn admits(filter: &Filter, set: u32, names: &Names) -> bool {
+    filter.only.is_empty()
+        || Dimension::ALL
+            .iter()
+            .all(|dimension| filter.admits_value(*dimension, names.value(set, *dimension).map(Label::as_str)))
+}
+
+/// A report of hours, days, weeks, months, or of everything.
+pub(super) fn periods(query: &Query, names: &Names, quarters: impl Iterator<Item = Quarter>) -> Report {
+    let mut groups = Groups::new(query, names);
+    let mut periods = Periods::default();
+    let mut cells: FxHashMap<(usize, usize), Sums> = FxHashMap::default();
+    let mut last = None;
+    for quarter in quarters {
+        let Some(group) = groups.of(quarter.set) else { continue };
+        let period = match last {
+            Some((number, period)) if number == quarter.number => period,
+            Some(_) | None => periods.number(quarter.number, query.grain, query.zone),
+        };
+        last = Some((quarter.number, period));
+        cells.entry((period, group)).or_default().add(&quarter.sums);
+    }
+    let rows = cells.into_iter().map(|((period, group), sums)| ReportRow {
+        period: periods.keys[period].clone(),
+        by: groups.labels(group),
+        sums,
+        session: None,
+        call: None,
+    });
+    finish(query, rows.collect())
+}
+
+#[derive(Default)]
+struct Periods {
+    of_quarter: FxHashMap<i64, usize>,
+    numbers: FxHashMap<PeriodKey, usize>,
+    keys: Vec<PeriodKey>,
+}
+
+impl Periods {
+    fn number(&mut self, quarter: i64, grain: Grain, zone: Zone) -> usize {
+        if let Some(number) = self.of_quarter.get(&quarter) {
+            return *number;
+        }
+        let key = period(Instant::from_timestamp(quarter.saturating_mul(900), 0).unwrap_or_default(), grain, zone);
+        let next = self.keys.len();
+        let number = *self.numbers.entry(key.clone()).or_insert(next);
+        if number == next {
+            self.keys.push(key);
+        }
+        self.of_quarter.insert(quarter, number);
+        number
+    }
+}
+
+fn period(at: Instant, grain: Grain, zone: Zone) -> PeriodKey {
+    let day = || day_of(at, zone);
+    match grain {
+        Grain::Hour => PeriodKey::Hour(Span::hour(at, zone).from),
+        Grain::Day => PeriodKey::Day(day()),
+        Grain::Week => PeriodKey::Week(week_of(day())),
+        Grain::Month => PeriodKey::Month(month_of(day())),
+        Grain::Total | Grain::Session | Grain::Call => PeriodKey::Total,
+    }
+}
+
+/// A report of conversations.
+pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<Item = Stretch>) -> Report {
+    let mut groups = Groups::new(query, names);
+    let mut all: FxHashMap<u32, Conversation> = FxHashMap::default();
+    for stretch in stretches {
+        let Some(group) = groups.of(stretch.set) else { continue };
+        let session = names.set(stretch.set)[place(Dimension::Session)];
+        all.entry(session).or_insert_with(|| Conversation::new(&stretch)).add(&stretch, group, names);
+    }
+    let mut rows = Vec::new();
+    for (session, conversation) in all {
+        let facts = conversation.row(session, names);
+        let key = PeriodKey::Session(facts.started, facts.session.clone());
+        rows.extend(conversation.groups.iter().map(|(group, sums)| ReportRow {
+            period: key.clone(),
+            by: groups.labels(*group),
+            sums: *sums,
+            session: Some(facts.clone()),
+            call: None,
+        }));
+    }
+    finish(query, rows)
+}
+
+struct Conversation {
+    started: Instant,
+    ended: Instant,
+    source: First,
+    project: First,
+    user: First,
+    models: Vec<(u32, Sums)>,
+    groups: Vec<(usize, Sums)>,
+    in_agents: Sums,
+    sums: Sums,
+}
+
+/// The label of the earliest call that has one.
+#[derive(Default)]
+struct First(Option<(Instant, u32)>);
+
+impl First {
+    fn see(&mut self, at: Instant, number: u32, names: &Names) {
+        let earlier = |(than, label): (Instant, u32)| (at, names.label(number)) < (than, names.label(label));
+        if number != NONE && self.0.is_none_or(earlier) {
+            self.0 = Some((at, number));
+        }
+    }
+
+    fn label(&self, names: &Names) -> Option<Label> {
+        self.0.and_then(|(_, number)| names.label(number).cloned())
+    }
+}
+
+impl Conversation {
+    fn new(stretch: &Stretch) -> Self {
+        Self {
+            started: stretch.first,
+            ended: stretch.last,
+            source: First::default(),
+            project: First::default(),
+            user: First::default(),
+            models: Vec::new(),
+            groups: Vec::new(),
+            in_agents: Sums::default(),
+            sums: Sums::default(),
+        }
+    }
+
+    fn add(&mut self, stretch: &Stretch, group: usize, names: &Names) {
+        let set = names.set(stretch.set);
+        self.started = self.started.min(stretch.first);
+        self.ended = self.ended.max(stretch.last);
+        self.source.see(stretch.first, set[place(Dimension::Source)], names);
+        self.project.see(stretch.first, set[place(Dimension::Project)], names);
+        self.user.see(stretch.first, set[place(Dimension::User)], names);
+        add_to(&mut self.models, set[place(Dimension::Model)], &stretch.sums);
+        add_to(&mut self.groups, group, &stretch.sums);
+        if set[place(Dimension::Agent)] != NONE {
+            self.in_agents.add(&stretch.sums);
+        }
+        self.sums.add(&stretch.sums);
+    }
+
+    fn row(&self, session: u32, names: &Names) -> SessionRow {
+        let mut models: Vec<(Option<Label>, Sums)> =
+            self.models.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
+        models.sort_by(|(one, its), (other, theirs)| {
+            let size = |sums: &Sums| (sums.cost, sums.tokens.total());
+            size(theirs).cmp(&size(its)).then_with(|| none_last(one.as_ref(), other.as_ref()))
+        });
+        SessionRow {
+            session: names.label(session).cloned(),
+            source: self.source.label(names).unwrap_or_else(|| Label::new("")),
+            started: self.started,
+            ended: self.ended,
+            project: self.project.label(names),
+            user: self.user.label(names),
+            models,
+            in_agents: self.in_agents,
+            sums: self.sums,
+        }
+    }
+}
+
+fn add_to<K: PartialEq>(list: &mut Vec<(K, Sums)>, key: K, sums: &Sums) {
+    match list.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, sum)) => sum.add(sums),
+        None => list.push((key, *sums)),
+    }
+}
+
+/// A report of single calls.
+pub(super) fn calls<'a>(query: &Query, names: &Names, rows: impl Iterator<Item = &'a Slim>) -> Report {
+    let mut groups = Groups::new(query, names);
+    let mut total = Sums::default();
+    let mut kept: Vec<(&Slim, usize)> = Vec::new();
+    for row in rows {
+        if let Some(group) = groups.of(row.set) {
+            total.add(&row.sums());
+            kept.push((row, group));
+        }
+    }
+    kept.sort_unstable_by(|(one, _), (other, _)| {
+        let order = (one.at, one.key).cmp(&(other.at, other.key));
+        match query.order {
+            Order::Ascending => order,
+            Order::Descending => order.reverse(),
+        }
+    });
+    kept.truncate(query.limit.unwrap_or(usize::MAX));
+    let rows = kept.into_iter().map(|(row, group)| ReportRow {
+        period: PeriodKey::Call(row.at, row.key),
+        by: groups.labels(group),
+        sums: row.sums(),
+        session: None,
+        call: Some(row.row(names)),
+    });
+    Report { query: query.clone(), rows: rows.collect(), total }
+}
+
+/// Orders rows, sums them, and leaves out those beyond the limit.
+fn finish(query: &Query, mut rows: Vec<ReportRow>) -> Report {
+    let mut total = Sums::default();
+    for row in &rows {
+        total.add(&row.sums);
+    }
+    rows.sort_by(|one, other| {
+        let period = in_order(query.order, &one.period, &other.period);
+        one.by.iter().zip(&other.by).fold(period, |order, (one, other)| {
+            order.then_with(|| match (one, other) {
+                (Some(one), Some(other)) => in_order(query.order, one, other),
+                (one, other) => none_last(one.as_ref(), other.as_ref()),
+            })
+        })
+    });
+    rows.truncate(query.limit.unwrap_or(usize::MAX));
+    Report { query: query.clone(), rows, total }
+}
+
+fn in_order<T: Ord>(order: Order, one: &T, other: &T) -> Ordering {
+    match order {
+        Order::Ascending => one.cmp(other),
+        Order::Descending => other.cmp(one),
+    }
+}
+
+fn none_last(one: Option<&Label>, other: Option<&Label>) -> Ordering {
+    one.is_none().cmp(&other.is_none()).then_with(|| one.cmp(&other))
+}
+
+/// The quarter hour, and the sums, of one row.
+pub(super) fn quarter(row: &Slim) -> Quarter {
+    Quarter { number: quarter_of(row.at), set: row.set, sums: row.sums() }
+}
+
+/// One row as a stretch of its own.
+pub(super) fn stretch(row: &Slim) -> Stretch {
+    Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
+}
+
+/// True when the moment lies within a filter's times.
+pub(super) fn in_time(filter: &Filter, at: Instant) -> bool {
+    filter.since.is_none_or(|since| since <= at) && filter.until.is_none_or(|until| at < until)
+}

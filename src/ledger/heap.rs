@@ -1,0 +1,401 @@
+//! Rows by key, and the rules by which sightings become rows: join by key, and by a second name.
+//!
+//! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
+//! by its request alone: its row's alias is its own key. Where another row carries that alias (of
+//! several, the one with the least key), the two are one call: that row shows the join of both, and
+//! the telemetry's own row is not shown. So what is shown is a function of the plain rows, and the
+//! plain rows do not depend on the order or the repetition of sightings.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::names::{NONE, Names, count, index};
+use super::slim::{Booked, Slim, Till};
+use crate::domain::CallKey;
+use crate::pricing::Pricer;
+
+/// Rows by key.
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    places: HashMap<CallKey, u32, BuildHasherDefault<KeyHasher>>,
+    rows: Vec<Slim>,
+    /// Keys by the session whose family they are kept under; may name rows that have moved on.
+    by_session: FxHashMap<u32, Vec<CallKey>>,
+    /// Kept only once a row's alias is its own key.
+    telemetry: Option<Telemetry>,
+    /// Every shown row that changed, as it stood before; `None` while nobody asks.
+    journal: Option<Vec<Before>>,
+    /// Rows to be priced.
+    open: Vec<CallKey>,
+}
+
+/// A shown row's key, and the row as it stood before a change.
+pub(super) type Before = (CallKey, Option<Slim>);
+
+#[derive(Debug, Default)]
+struct Telemetry {
+    /// The keys that carry an alias.
+    carriers: FxHashMap<CallKey, Vec<CallKey>>,
+    /// Plain rows that are not shown as they are: those that tell of another's call, and those told of.
+    apart: FxHashMap<CallKey, Slim>,
+    /// Keys whose entry in `apart` changed since it was asked last.
+    changed: FxHashSet<CallKey>,
+}
+
+impl Heap {
+    /// Begins to keep what every change replaces, for [`Heap::take_journal`] or [`Heap::changes_since`].
+    pub(super) fn keep_journal(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// Where the journal stands.
+    pub(super) fn mark(&self) -> usize {
+        self.journal.as_ref().map_or(0, Vec::len)
+    }
+
+    /// What changed since a mark: each key once, with the row as it stood at the mark.
+    pub(super) fn changes_since(&self, mark: usize) -> Vec<Before> {
+        let mut met = FxHashSet::default();
+        let journal = self.journal.as_deref().unwrap_or_default();
+        journal[mark.min(journal.len())..].iter().filter(|(key, _)| met.insert(*key)).cloned().collect()
+    }
+
+    /// Everything that changed, each key once, and the journal empty again.
+    pub(super) fn take_journal(&mut self) -> Vec<Before> {
+        let mut journal = self.journal.take().unwrap_or_default();
+        let mut met: std::collections::HashSet<CallKey, BuildHasherDefault<KeyHasher>> =
+            std::collections::HashSet::with_capacity_and_hasher(journal.len(), BuildHasherDefault::default());
+        journal.retain(|(key, _)| met.insert(*key));
+        journal
+    }
+
+    /// The row shown under a key.
+    pub(super) fn get(&self, key: CallKey) -> Option<&Slim> {
+        self.places.get(&key).map(|place| &self.rows[index(*place)])
+    }
+
+    /// The row as which a key is shown: its own, or the one that it is part of.
+    pub(super) fn shown_for(&self, key: CallKey) -> Option<&Slim> {
+        self.get(key).or_else(|| {
+            let telemetry = self.telemetry.as_ref()?;
+            telemetry.carriers.get(&key)?.iter().min().and_then(|host| self.get(*host))
+        })
+    }
+
+    /// Every shown row.
+    pub(super) fn rows(&self) -> &[Slim] {
+        &self.rows
+    }
+
+    /// Every plain row: what was told, key by key.
+    pub(super) fn plain_rows(&self) -> impl Iterator<Item = &Slim> {
+        let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
+        let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
+        shown.chain(apart.into_iter().flat_map(FxHashMap::values))
+    }
+
+    /// True once telemetry is looked for.
+    pub(super) fn has_telemetry(&self) -> bool {
+        self.telemetry.is_some()
+    }
+
+    /// Looks for telemetry from now on.
+    pub(super) fn look_for_telemetry(&mut self) {
+        if self.telemetry.is_none() {
+            let mut telemetry = Telemetry::default();
+            for row in &self.rows {
+                telemetry.carry(row.alias, row.key);
+            }
+            self.telemetry = Some(telemetry);
+        }
+    }
+
+    /// Puts a row in as it stands in a store: shown, or kept apart.
+    pub(super) fn restore(&mut self, slim: Slim, shown: bool) {
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.carry(slim.alias, slim.key);
+        }
+        self.index_session(&slim);
+        if shown {
+            self.insert(slim);
+        } else if let Some(telemetry) = &mut self.telemetry {
+            telemetry.apart.insert(slim.key, slim);
+        }
+    }
+
+    /// The rows kept apart that changed since this was asked last; `None` is one that is no longer kept.
+    pub(super) fn take_apart(&mut self) -> Vec<(CallKey, Option<Slim>)> {
+        let Some(telemetry) = &mut self.telemetry else { return Vec::new() };
+        let changed = std::mem::take(&mut telemetry.changed);
+        changed.into_iter().map(|key| (key, telemetry.apart.get(&key).cloned())).collect()
+    }
+
+    /// Every row kept apart.
+    pub(super) fn apart(&self) -> impl Iterator<Item = &Slim> {
+        self.telemetry.iter().flat_map(|telemetry| telemetry.apart.values())
+    }
+
+    /// Takes in one sighting; true when it told something new.
+    pub(super) fn feed(&mut self, told: Slim, names: &mut Names) -> bool {
+        if self.telemetry.is_none() && told.alias != Some(told.key) {
+            return match self.places.get(&told.key) {
+                Some(place) => {
+                    let place = index(*place);
+                    let Some(joined) = self.rows[place].join(&told, names) else { return false };
+                    if joined.lineage != self.rows[place].lineage {
+                        self.index_session(&joined);
+                    }
+                    self.replace(place, joined);
+                    true
+                }
+                None => {
+                    self.index_session(&told);
+                    self.show(told);
+                    true
+                }
+            };
+        }
+        self.look_for_telemetry();
+        let key = told.key;
+        let old = self.plain(key).cloned();
+        let plain = match &old {
+            Some(old) => match old.join(&told, names) {
+                Some(joined) => joined,
+                None => return false,
+            },
+            None => told,
+        };
+        self.index_session(&plain);
+        let old_alias = old.and_then(|old| old.alias);
+        let alias = plain.alias;
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.drop_carrier(old_alias, key);
+            telemetry.carry(alias, key);
+        }
+        self.put_plain(plain);
+        for alias in [old_alias, alias, Some(key)].into_iter().flatten().collect::<FxHashSet<_>>() {
+            self.regroup(alias, names);
+        }
+        true
+    }
+
+    /// Takes rows from under one root to under another, joining those that meet there.
+    pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Names) {
+        let listed: Vec<CallKey> =
+            sessions.iter().flat_map(|session| self.by_session.remove(session).unwrap_or_default()).collect();
+        let mut taken = Vec::new();
+        for key in listed {
+            if self.plain(key).is_some_and(|plain| plain.lineage != NONE && sessions.contains(&plain.lineage)) {
+                taken.extend(self.take_plain(key, names));
+            }
+        }
+        for plain in taken {
+            let key = plain.key.under(from).under(to);
+            // What was its own second name stays so: a key that moves is never telemetry's.
+            self.feed(Slim { key, ..plain }, names);
+        }
+    }
+
+    /// Prices every row that is new, or grew.
+    pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Names) {
+        let mut till = Till::new(pricer);
+        for key in std::mem::take(&mut self.open) {
+            if let Some(place) = self.places.get(&key) {
+                let row = &mut self.rows[index(*place)];
+                if row.cost == Booked::Open {
+                    row.cost = till.price(row, names);
+                }
+            }
+            if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))
+                && row.cost == Booked::Open
+            {
+                row.cost = till.price(row, names);
+            }
+        }
+    }
+
+    /// Gives every row the cost a price book gives it now.
+    pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Names) {
+        let mut till = Till::new(pricer);
+        for row in &mut self.rows {
+            row.cost = till.price(row, names);
+        }
+    }
+
+    /// Forgets every row.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn plain(&self, key: CallKey) -> Option<&Slim> {
+        self.telemetry.as_ref().and_then(|telemetry| telemetry.apart.get(&key)).or_else(|| self.get(key))
+    }
+
+    /// Shows of one alias what belongs together as one row, and the rest as they are.
+    fn regroup(&mut self, alias: CallKey, names: &mut Names) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let told = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
+        let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
+        let host = told.as_ref().and_then(|_| carriers.iter().min().copied());
+        for carrier in carriers {
+            let Some(plain) = self.plain(carrier).cloned() else { continue };
+            match &told {
+                Some(told) if host == Some(carrier) => {
+                    self.set_apart(plain.clone());
+                    let shown = plain.join(told, names).unwrap_or(plain);
+                    self.show(shown);
+                }
+                Some(_) | None => {
+                    if self.drop_apart(carrier) {
+                        self.show(plain);
+                    }
+                }
+            }
+        }
+        if let Some(told) = told {
+            if host.is_some() {
+                self.set_apart(told);
+                self.hide(alias);
+            } else if self.drop_apart(alias) {
+                self.show(told);
+            }
+        }
+    }
+
+    fn put_plain(&mut self, plain: Slim) {
+        let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
+        if apart {
+            self.set_apart(plain);
+        } else {
+            self.show(plain);
+        }
+    }
+
+    fn take_plain(&mut self, key: CallKey, names: &mut Names) -> Option<Slim> {
+        let plain = self.plain(key).cloned()?;
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.drop_carrier(plain.alias, key);
+        }
+        self.drop_apart(key);
+        self.hide(key);
+        if let Some(alias) = plain.alias.filter(|_| self.telemetry.is_some()) {
+            self.regroup(alias, names);
+        }
+        Some(plain)
+    }
+
+    fn set_apart(&mut self, plain: Slim) {
+        if let Some(telemetry) = &mut self.telemetry
+            && telemetry.apart.get(&plain.key) != Some(&plain)
+        {
+            if plain.cost == Booked::Open {
+                self.open.push(plain.key);
+            }
+            telemetry.changed.insert(plain.key);
+            telemetry.apart.insert(plain.key, plain);
+        }
+    }
+
+    fn drop_apart(&mut self, key: CallKey) -> bool {
+        let Some(telemetry) = &mut self.telemetry else { return false };
+        let dropped = telemetry.apart.remove(&key).is_some();
+        if dropped {
+            telemetry.changed.insert(key);
+        }
+        dropped
+    }
+
+    fn show(&mut self, row: Slim) {
+        match self.places.get(&row.key) {
+            Some(place) => {
+                let place = index(*place);
+                // Shown again with nothing new: what it was booked at stays.
+                if !self.rows[place].says_the_same(&row) {
+                    self.replace(place, row);
+                }
+            }
+            None => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((row.key, None));
+                }
+                if row.cost == Booked::Open {
+                    self.open.push(row.key);
+                }
+                self.insert(row);
+            }
+        }
+    }
+
+    fn replace(&mut self, place: usize, row: Slim) {
+        let was_open = self.rows[place].cost == Booked::Open;
+        if row.cost == Booked::Open && !was_open {
+            self.open.push(row.key);
+        }
+        let before = std::mem::replace(&mut self.rows[place], row);
+        if let Some(journal) = &mut self.journal {
+            journal.push((before.key, Some(before)));
+        }
+    }
+
+    fn insert(&mut self, row: Slim) {
+        self.places.insert(row.key, count(self.rows.len()));
+        self.rows.push(row);
+    }
+
+    fn hide(&mut self, key: CallKey) {
+        let Some(place) = self.places.remove(&key) else { return };
+        let row = self.rows.swap_remove(index(place));
+        if let Some(moved) = self.rows.get(index(place)) {
+            self.places.insert(moved.key, place);
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.push((key, Some(row)));
+        }
+    }
+
+    fn index_session(&mut self, row: &Slim) {
+        if row.lineage != NONE {
+            let keys = self.by_session.entry(row.lineage).or_default();
+            if keys.last() != Some(&row.key) {
+                keys.push(row.key);
+            }
+        }
+    }
+}
+
+impl Telemetry {
+    fn carry(&mut self, alias: Option<CallKey>, key: CallKey) {
+        if let Some(alias) = alias.filter(|alias| *alias != key) {
+            let keys = self.carriers.entry(alias).or_default();
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+
+    fn drop_carrier(&mut self, alias: Option<CallKey>, key: CallKey) {
+        if let Some(keys) = alias.and_then(|alias| self.carriers.get_mut(&alias)) {
+            keys.retain(|carrier| *carrier != key);
+        }
+    }
+}
+
+/// A key is a hash already: eight of its bytes serve as they are.
+#[derive(Default)]
+pub(super) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,136 @@
+//! Books that live as long as the program: for reports over given paths, and where no ledger can be written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::grouping::{self, admits, in_time};
+use super::slim::Slim;
+use super::{BooksError, FileState, Grain, Ledger, Posted, Posting, Query, Report, Row, Sums};
+use crate::domain::{CallKey, Filter, Instant, Span};
+use crate::pricing::Pricer;
+
+/// Books in memory.
+pub struct Memory {
+    core: Core,
+    pricer: Arc<dyn Pricer>,
+    files: BTreeMap<PathBuf, FileState>,
+    alerts: BTreeMap<String, Instant>,
+}
+
+impl Memory {
+    /// Empty books that price calls with this price book.
+    pub fn new(pricer: Arc<dyn Pricer>) -> Self {
+        Self { core: Core::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
+    }
+
+    /// How many calls are booked.
+    pub fn len(&self) -> usize {
+        self.core.heap.rows().len()
+    }
+
+    /// True when nothing is booked.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Slim> {
+        let mut admitted: Vec<Option<bool>> = vec![None; self.core.names.sets()];
+        self.core.heap.rows().iter().filter(move |row| {
+            in_time(filter, row.at)
+                && *admitted[super::names::index(row.set)]
+                    .get_or_insert_with(|| admits(filter, row.set, &self.core.names))
+        })
+    }
+}
+
+impl Ledger for Memory {
+    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        let mut told = Vec::with_capacity(posting.records.len());
+        self.core.heap.keep_journal();
+        for record in &posting.records {
+            self.core.post(record, &*self.pricer, &mut told);
+        }
+        self.core.heap.take_journal();
+        self.keep_files(&posting.files);
+        Ok(told)
+    }
+
+    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
+        for record in &posting.records {
+            self.core.absorb(record);
+        }
+        self.core.heap.settle(&*self.pricer, &mut self.core.names);
+        self.keep_files(&posting.files);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), BooksError> {
+        Ok(())
+    }
+
+    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+        let names = &self.core.names;
+        let rows = self.core.heap.rows().iter().filter(|row| in_time(&query.filter, row.at));
+        Ok(match query.grain {
+            Grain::Call => grouping::calls(query, names, rows),
+            Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
+            Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
+                grouping::periods(query, names, rows.map(grouping::quarter))
+            }
+        })
+    }
+
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+        let mut sums = Sums::default();
+        for row in self.admitted(filter) {
+            sums.add(&row.sums());
+        }
+        Ok(sums)
+    }
+
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+        let mut rows: Vec<&Slim> = self.admitted(filter).collect();
+        let newest = |row: &&Slim| std::cmp::Reverse((row.at, row.key));
+        if limit < rows.len() {
+            rows.select_nth_unstable_by_key(limit, newest);
+            rows.truncate(limit);
+        }
+        rows.sort_unstable_by_key(newest);
+        Ok(rows.into_iter().map(|row| row.row(&self.core.names)).collect())
+    }
+
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+        let mut all = vec![Sums::default(); spans.len()];
+        for row in self.admitted(filter) {
+            for (_, sums) in spans.iter().zip(&mut all).filter(|(span, _)| span.contains(row.at)) {
+                sums.add(&row.sums());
+            }
+        }
+        Ok(all)
+    }
+
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+        Ok(self.core.heap.shown_for(key).map(|row| row.row(&self.core.names)))
+    }
+
+    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+        Ok(self.files.values().cloned().collect())
+    }
+
+    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
+        Ok(self.alerts.insert(id.to_owned(), at).is_none())
+    }
+
+    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
+        self.alerts.remove(id);
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn keep_files(&mut self, files: &[FileState]) {
+        self.files.extend(files.iter().map(|file| (file.path.clone(), file.clone())));
+    }
+}

@@ -1,0 +1,293 @@
+//! A row as the books hold it: numbers instead of labels, less than 200 bytes.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::{NONE, Names, place};
+use super::{Row, Sums};
+use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Instant, Label, Place, Tier, Tokens, Usd};
+use crate::pricing::{Cost, Pricer};
+
+/// A call and its cost, its labels numbered by [`Names`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Slim {
+    pub(super) key: CallKey,
+    pub(super) at: Instant,
+    /// Who, where, which model: a set of [`Names`].
+    pub(super) set: u32,
+    pub(super) path: u32,
+    pub(super) offset: u64,
+    pub(super) lineage: u32,
+    /// The machine whose books reported it first; [`NONE`] is this one.
+    pub(super) machine: u32,
+    pub(super) alias: Option<CallKey>,
+    pub(super) tokens: Tokens,
+    pub(super) tier: Tier,
+    pub(super) fidelity: Fidelity,
+    pub(super) web_searches: u32,
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) cost: Booked,
+}
+
+/// What few logs state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    pub(super) quoted: Option<Usd>,
+    pub(super) latency: Option<Duration>,
+}
+
+/// A cost whose price is numbered; `Open` until it has been looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Booked {
+    Open,
+    Unpriced,
+    Quoted(Usd),
+    Priced { usd: Usd, saved: Usd, price: u32 },
+}
+
+impl Slim {
+    /// A call, not priced yet.
+    pub(super) fn of(call: &Call, names: &mut Names) -> Self {
+        let place = call.from.place.as_ref();
+        Self {
+            key: call.key,
+            at: call.from.at,
+            set: names.set_of(call),
+            path: names.number(place.map(|place| &place.path)),
+            offset: place.map_or(0, |place| place.offset),
+            lineage: names.number(call.lineage.as_ref()),
+            machine: NONE,
+            alias: call.alias,
+            tokens: call.tokens,
+            tier: call.tier,
+            fidelity: call.fidelity,
+            web_searches: call.web_searches,
+            rare: (call.quoted.is_some() || call.latency.is_some())
+                .then(|| Box::new(Rare { quoted: call.quoted, latency: call.latency })),
+            cost: Booked::Open,
+        }
+    }
+
+    /// The call again.
+    pub(super) fn call(&self, names: &Names) -> Call {
+        let value = |dimension| names.value(self.set, dimension).cloned();
+        let rare = self.rare.as_deref();
+        Call {
+            key: self.key,
+            from: Attribution {
+                at: self.at,
+                source: value(Dimension::Source).unwrap_or_else(|| Label::new("")),
+                session: value(Dimension::Session),
+                agent: value(Dimension::Agent),
+                project: value(Dimension::Project),
+                user: value(Dimension::User),
+                team: value(Dimension::Team),
+                feature: value(Dimension::Feature),
+                org: value(Dimension::Org),
+                place: names.label(self.path).map(|path| Place { path: path.clone(), offset: self.offset }),
+            },
+            model: value(Dimension::Model),
+            tokens: self.tokens,
+            tier: self.tier,
+            web_searches: self.web_searches,
+            quoted: rare.and_then(|rare| rare.quoted),
+            latency: rare.and_then(|rare| rare.latency),
+            fidelity: self.fidelity,
+            alias: self.alias,
+            lineage: names.label(self.lineage).cloned(),
+        }
+    }
+
+    /// The row as others see it.
+    pub(super) fn row(&self, names: &Names) -> Arc<Row> {
+        Arc::new(Row { call: self.call(names), cost: self.cost(names) })
+    }
+
+    /// The cost as others see it.
+    pub(super) fn cost(&self, names: &Names) -> Cost {
+        match self.cost {
+            Booked::Open | Booked::Unpriced => Cost::Unpriced,
+            Booked::Quoted(usd) => Cost::Quoted(usd),
+            Booked::Priced { usd, saved, price } => {
+                Cost::Priced { usd, saved, price: names.label(price).cloned().unwrap_or_else(|| Label::new("")) }
+            }
+        }
+    }
+
+    /// The sums of this row alone.
+    pub(super) fn sums(&self) -> Sums {
+        let (cost, saved) = match self.cost {
+            Booked::Open | Booked::Unpriced => (Usd::ZERO, Usd::ZERO),
+            Booked::Quoted(usd) => (usd, Usd::ZERO),
+            Booked::Priced { usd, saved, .. } => (usd, saved),
+        };
+        let unpriced = matches!(self.cost, Booked::Open | Booked::Unpriced);
+        Sums {
+            calls: 1,
+            tokens: self.tokens,
+            cost,
+            saved,
+            unpriced_tokens: if unpriced { self.tokens.total() } else { 0 },
+            lower_bound_calls: u64::from(self.fidelity == Fidelity::LowerBound),
+            guessed_calls: u64::from(self.fidelity == Fidelity::Guessed),
+        }
+    }
+
+    /// True when everything but the cost is the same.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.key == other.key
+            && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
+            && (self.lineage, self.machine, self.alias) == (other.lineage, other.machine, other.alias)
+            && self.charges_the_same(other)
+    }
+
+    fn charges_the_same(&self, other: &Self) -> bool {
+        (self.tokens, self.tier, self.fidelity, self.web_searches)
+            == (other.tokens, other.tier, other.fidelity, other.web_searches)
+            && self.rare == other.rare
+    }
+
+    /// This row with what another sighting tells beside it, or nothing when it tells nothing new.
+    ///
+    /// The same as [`Call::join`], most of the time without looking at a label. The booked cost stays
+    /// as long as what it was computed from stays.
+    pub(super) fn join(&self, told: &Self, names: &mut Names) -> Option<Self> {
+        let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
+        let lineage = match (self.lineage, told.lineage) {
+            (kept, told) if kept == told || told == NONE => kept,
+            (NONE, told) => told,
+            (kept, told) => {
+                if names.label(kept) < names.label(told) {
+                    told
+                } else {
+                    kept
+                }
+            }
+        };
+        let alias = self.alias.max(told.alias);
+        if from == Winner::Kept && charge == Winner::Kept && lineage == self.lineage && alias == self.alias {
+            return None;
+        }
+        let (first, most) = (from.of(self, told), charge.of(self, told));
+        let mut set = *names.set(first.set);
+        set[place(Dimension::Model)] = names.set(most.set)[place(Dimension::Model)];
+        let joined = Self {
+            key: self.key,
+            at: first.at,
+            set: names.set_number(set),
+            path: first.path,
+            offset: first.offset,
+            machine: first.machine,
+            lineage,
+            alias,
+            ..most.clone()
+        };
+        Some(joined.keep_cost(self, told, names))
+    }
+
+    /// Whose attribution and whose numbers stand, when that can be told without comparing labels.
+    fn winners(&self, told: &Self, names: &Names) -> Option<(Winner, Winner)> {
+        let (mine, theirs) = (names.set(self.set), names.set(told.set));
+        let model = place(Dimension::Model);
+        let same_attribution = || {
+            let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
+            same && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
+        };
+        let from = match self.at.cmp(&told.at) {
+            Ordering::Less => Winner::Kept,
+            Ordering::Greater => Winner::Told,
+            Ordering::Equal if same_attribution() => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        let size = |slim: &Self| (slim.tokens.output, slim.tokens.total());
+        let charge = match size(self).cmp(&size(told)) {
+            Ordering::Greater => Winner::Kept,
+            Ordering::Less => Winner::Told,
+            Ordering::Equal if mine[model] == theirs[model] && self.charges_the_same(told) => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        Some((from, charge))
+    }
+
+    fn join_slowly(&self, told: &Self, names: &mut Names) -> Option<Self> {
+        let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
+        let machine = match mine.from.precedence(&theirs.from) {
+            Ordering::Less => self.machine,
+            Ordering::Greater => told.machine,
+            Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
+            Ordering::Equal => told.machine,
+        };
+        let joined = Self { machine, ..Self::of(&mine.join(theirs), names) };
+        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
+    }
+
+    fn keep_cost(mut self, kept: &Self, told: &Self, names: &Names) -> Self {
+        let priced_alike = |other: &Self| {
+            let kind = |slim: &Self| {
+                let set = names.set(slim.set);
+                (slim.at, set[place(Dimension::Model)], set[place(Dimension::Source)])
+            };
+            self.charges_the_same(other) && kind(&self) == kind(other)
+        };
+        self.cost = if priced_alike(kept) {
+            kept.cost
+        } else if priced_alike(told) {
+            told.cost
+        } else {
+            Booked::Open
+        };
+        self
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Winner {
+    Kept,
+    Told,
+}
+
+impl Winner {
+    fn of<'a>(self, kept: &'a Slim, told: &'a Slim) -> &'a Slim {
+        match self {
+            Self::Kept => kept,
+            Self::Told => told,
+        }
+    }
+}
+
+/// Prices rows one after the other; neighbours share their labels, so that most need no new ones.
+pub(super) struct Till<'a> {
+    pricer: &'a dyn Pricer,
+    last: Option<(u32, Call)>,
+}
+
+impl<'a> Till<'a> {
+    pub(super) fn new(pricer: &'a dyn Pricer) -> Self {
+        Self { pricer, last: None }
+    }
+
+    /// What a row costs by the price book.
+    pub(super) fn price(&mut self, slim: &Slim, names: &mut Names) -> Booked {
+        let call = match &mut self.last {
+            Some((set, call)) if *set == slim.set => {
+                call.key = slim.key;
+                call.from.at = slim.at;
+                call.tokens = slim.tokens;
+                call.tier = slim.tier;
+                call.fidelity = slim.fidelity;
+                call.web_searches = slim.web_searches;
+                call.quoted = slim.rare.as_ref().and_then(|rare| rare.quoted);
+                call.latency = slim.rare.as_ref().and_then(|rare| rare.latency);
+                call.alias = slim.alias;
+                call
+            }
+            last => &mut last.insert((slim.set, slim.call(names))).1,
+        };
+        match self.pricer.cost(call) {
+            Cost::Unpriced => Booked::Unpriced,
+            Cost::Quoted(usd) => Booked::Quoted(usd),
+            Cost::Priced { usd, saved, price } => Booked::Priced { usd, saved, price: names.number(Some(&price)) },
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The books from outside: the laws of joining, the same answers from every kind of books, and what must
+//! happen when the disk, another process or the file itself fails.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that fails here has found what it was looking for"
+)]
+
+#[path = "ledger/common.rs"]
+mod common;
+#[path = "ledger/laws.rs"]
+mod laws;

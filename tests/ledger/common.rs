@@ -1,0 +1,223 @@
+//! Calls to book, and a price book to book them with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tokmeter::domain::{
+    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Place, Record, Tier, Tokens, Usd,
+};
+use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
+use tokmeter::pricing::{Cost, Pricer};
+
+/// Prices `opus` and `haiku`, dearer from the second day of 1970 on; takes a stated cost for the rest.
+pub struct Prices {
+    pub factor: u64,
+}
+
+impl Pricer for Prices {
+    fn cost(&self, call: &Call) -> Cost {
+        let rate = match call.model.as_deref() {
+            Some("opus") => 25,
+            Some("haiku") => 5,
+            _ => return call.quoted.map_or(Cost::Unpriced, Cost::Quoted),
+        };
+        let late = u64::from(call.at().timestamp() >= 86_400);
+        let usd = Usd::from_pico(1_000_001).times(rate * self.factor * (1 + late) * call.tokens.total());
+        let price = Label::new(&format!("test:{rate}@{late}"));
+        Cost::Priced { usd, saved: Usd::from_pico(7).times(call.tokens.cache_read), price }
+    }
+}
+
+pub fn prices() -> Arc<dyn Pricer> {
+    Arc::new(Prices { factor: 1 })
+}
+
+pub fn at(seconds: i64) -> Instant {
+    Instant::from_timestamp(seconds, 0).unwrap()
+}
+
+pub fn key(name: &str) -> CallKey {
+    CallKey::of(&["test", name])
+}
+
+/// A call of `opus` by session `s`, at this second, with this much output.
+pub fn call(name: &str, seconds: i64, output: u64) -> Call {
+    Call {
+        key: key(name),
+        from: Attribution { session: Some(Label::new("s")), ..Attribution::new(at(seconds), Label::new("test")) },
+        model: Some(Label::new("opus")),
+        tokens: Tokens { input: 3, output, ..Tokens::ZERO },
+        tier: Tier::default(),
+        web_searches: 0,
+        quoted: None,
+        latency: None,
+        fidelity: Fidelity::Final,
+        alias: None,
+        lineage: None,
+    }
+}
+
+pub fn posting(records: impl IntoIterator<Item = Record>) -> Posting {
+    Posting { records: records.into_iter().collect(), files: Vec::new() }
+}
+
+pub fn calls(calls: impl IntoIterator<Item = Call>) -> Posting {
+    posting(calls.into_iter().map(Record::Call))
+}
+
+pub fn descends(child: &str, parent: &str) -> Record {
+    Record::Descends { child: Label::new(child), parent: Label::new(parent) }
+}
+
+pub fn file(path: &str, offset: u64) -> FileState {
+    FileState {
+        path: path.into(),
+        device: 1,
+        inode: 2,
+        offset,
+        size: offset,
+        modified_ns: -5,
+        head_hash: u64::MAX,
+        head_len: 9,
+        tail_hash: 1 << 63,
+        reader: "{}".into(),
+        lines: 3,
+        bad_lines: 1,
+    }
+}
+
+pub fn query(grain: Grain, by: &[Dimension]) -> Query {
+    Query {
+        grain,
+        by: by.to_vec(),
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    }
+}
+
+/// Every row, oldest first.
+pub fn rows(books: &dyn Ledger) -> Vec<Row> {
+    let report: Report = books.report(&query(Grain::Call, &[])).unwrap();
+    report.rows.into_iter().map(|row| (*row.call.unwrap()).clone()).collect()
+}
+
+pub fn total(books: &dyn Ledger) -> Sums {
+    books.sums(&Filter::default()).unwrap()
+}
+
+/// What a listener who was told everything adds up to.
+pub fn add_up(told: &[Posted], sums: &mut Sums) {
+    for posted in told {
+        let (out, add) = posted.rows();
+        if let Some(add) = add {
+            sums.add(&Sums::of(add));
+        }
+        if let Some(out) = out {
+            sums.sub(&Sums::of(out));
+        }
+    }
+}
+
+fn label(of: &'static [&'static str]) -> impl Strategy<Value = Option<Label>> {
+    prop::option::weighted(0.8, prop::sample::select(of).prop_map(Label::new))
+}
+
+/// Few keys, few names, few moments: so that they meet often.
+pub fn any_call() -> impl Strategy<Value = Call> {
+    let who = (label(&["s", "t", "u"]), label(&["agent-1", "agent-2"]), label(&["/a", "/b"]), label(&["alice", "bob"]));
+    let what = (
+        label(&["opus", "haiku", "unheard-of"]),
+        prop::array::uniform6(0_u64..4),
+        0_u32..2,
+        prop::option::of(0_i64..3),
+        prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Final]),
+    );
+    // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only.
+    let named = (0_u8..4, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
+    let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
+    (who, what, named, when).prop_map(|(who, what, named, when)| {
+        let (session, agent, project, user) = who;
+        let (model, tokens, web_searches, quoted, fidelity) = what;
+        let (kind, own, request, family) = named;
+        let (seconds, nanos, offset) = when;
+        let request = key(&format!("request {request}"));
+        let (key, alias, lineage) = match kind {
+            0 => (key(&format!("call {own}")), None, None),
+            1 => (key(&format!("call {own}")), Some(request), None),
+            2 => (request, Some(request), None),
+            _ => (key(&format!("count {own}")), None, Some(Label::new(family))),
+        };
+        Call {
+            key,
+            from: Attribution {
+                session,
+                agent,
+                project,
+                user,
+                place: Some(Place { path: Label::new("/log"), offset }),
+                ..Attribution::new(Instant::from_timestamp(seconds, nanos * 7).unwrap(), Label::new("test"))
+            },
+            model,
+            tokens: Tokens::from_fields(tokens),
+            tier: Tier::default(),
+            web_searches,
+            quoted: quoted.map(Usd::from_micro),
+            latency: quoted.map(|_| Duration::from_nanos(5)),
+            fidelity,
+            alias,
+            lineage,
+        }
+    })
+}
+
+pub fn any_record() -> impl Strategy<Value = Record> {
+    let family = || prop::sample::select(vec!["r", "s", "t", "u"]);
+    prop_oneof![
+        8 => any_call().prop_map(Record::Call),
+        1 => (family(), family()).prop_map(|(child, parent)| descends(child, parent)),
+    ]
+}
+
+pub fn any_records() -> impl Strategy<Value = Vec<Record>> {
+    prop::collection::vec(any_record(), 0..24)
+}
+
+/// Records, and the same records again: in another order, some twice, cut into postings.
+pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Posting>)> {
+    any_records().prop_flat_map(|told| {
+        let again = prop::collection::vec(any::<prop::sample::Index>(), 0..6);
+        let all = again.prop_map({
+            let told = told.clone();
+            move |again| {
+                let again = again.iter().filter(|_| !told.is_empty()).map(|at| at.get(&told).clone());
+                told.iter().cloned().chain(again.collect::<Vec<_>>()).collect::<Vec<_>>()
+            }
+        });
+        let cuts = prop::collection::vec(1_usize..6, 30);
+        let retold = (all.prop_shuffle(), cuts).prop_map(|(mut all, cuts)| {
+            let mut postings = Vec::new();
+            for cut in cuts {
+                let rest = all.split_off(cut.min(all.len()));
+                postings.push(posting(std::mem::replace(&mut all, rest)));
+            }
+            postings.push(posting(all));
+            postings
+        });
+        (Just(told), retold)
+    })
+}
+
+/// The questions whose answers must agree between books.
+pub fn questions() -> Vec<Query> {
+    use Dimension::{Agent, Model, Org, Project, Session, Source, User};
+    let mut all = Vec::new();
+    for grain in [Grain::Hour, Grain::Day, Grain::Week, Grain::Month, Grain::Session, Grain::Call, Grain::Total] {
+        for by in [&[][..], &[Model], &[Session], &[Source, Project, User], &[Agent, Org]] {
+            all.push(query(grain, by));
+        }
+    }
+    all
+}
