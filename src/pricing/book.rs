@@ -113,10 +113,12 @@ impl PriceBook {
     }
 
     /// The dollars a limit counts for a call: its cost, or these rates where it has no price.
+    ///
+    /// Cache rates the fallback does not state are the usual multiples of its input rate.
     pub fn cost_or(&self, call: &Call, fallback: &Rates) -> Usd {
         let known = self.cost(call).usd();
         known.unwrap_or_else(|| {
-            let card = Card::custom(i64::MIN, None, Label::new("gate"), fallback, false);
+            let card = Card::custom(i64::MIN, None, Label::new("gate"), fallback, true);
             card.cost(call).usd().unwrap_or_default()
         })
     }

@@ -1,7 +1,7 @@
 //! A sheet made ready to compute with: every rate filled in, every rule of a bill applied once.
 
 use super::sheet::{Class, Sheet};
-use super::{Cost, PriceId, Rates};
+use super::{Cost, Found, PriceId, Rates};
 use crate::domain::{Call, Day, Geo, Ratio, Service, Speed, Tokens, Usd};
 
 /// No rate beyond this many half pico-dollars a token (over $500), so that no sum can overflow.
@@ -16,6 +16,7 @@ pub(crate) struct Card {
     /// The day on which the list first showed it.
     pub(crate) since: Option<Day>,
     pub(crate) id: PriceId,
+    pub(crate) found: Found,
     /// By prompt length, shortest first; the first is for every prompt.
     tiers: Vec<Tier>,
     search: Option<Usd>,
@@ -58,7 +59,13 @@ pub(crate) struct Terms<'a> {
 
 impl Card {
     /// A card of a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
-    pub(crate) fn new(from: i64, since: Option<Day>, id: PriceId, sheet: &Sheet, claude: bool) -> Self {
+    pub(crate) fn new(
+        from: i64,
+        since: Option<Day>,
+        (id, found): (PriceId, Found),
+        sheet: &Sheet,
+        claude: bool,
+    ) -> Self {
         let mut above: Vec<u64> = sheet.rates.keys().map(|key| key.above).collect();
         above.push(0);
         above.sort_unstable();
@@ -67,12 +74,12 @@ impl Card {
         let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();
         // Anthropic charges every model's web searches alike; older entries of the list do not say so.
         let search = sheet.search.or(claude.then_some(Usd::from_micro(10_000)));
-        Self { from, since, id, tiers, search, fast: sheet.fast, us: sheet.us, eu: sheet.eu, named }
+        Self { from, since, id, found, tiers, search, fast: sheet.fast, us: sheet.us, eu: sheet.eu, named }
     }
 
     /// A card of rates the user states.
     pub(crate) fn custom(from: i64, since: Option<Day>, id: PriceId, rates: &Rates, claude: bool) -> Self {
-        Self::new(from, since, id, &rates.sheet(), claude)
+        Self::new(from, since, (id, Found::Config), &rates.sheet(), claude)
     }
 
     /// What applies to a call of this tier and so long a prompt.
@@ -207,12 +214,8 @@ impl Tier {
     fn new(above: u64, sheet: &Sheet, claude: bool) -> Self {
         let standard = |class| standard(sheet, above, class, claude);
         let services = SERVICES.map(|service| {
-            let rate = |class| match sheet.get(above, class, service) {
+            let rate = |class| match stated(sheet, above, class, service, claude) {
                 Some(rate) => (rate, Ratio::ONE),
-                // Reasoning without a rate of its own is output.
-                None if class == Class::Reasoning && sheet.get(above, Class::Output, service).is_some() => {
-                    (sheet.get(above, Class::Output, service).unwrap_or_default(), Ratio::ONE)
-                }
                 None if service == Service::Batch => (standard(class), HALF),
                 None => (standard(class), Ratio::ONE),
             };
@@ -226,6 +229,34 @@ impl Tier {
 fn halves(rate: Usd, part: Ratio) -> i64 {
     let times = if part == HALF { 1 } else { 2 };
     i64::try_from(rate.pico().saturating_mul(times)).unwrap_or(MOST).clamp(0, MOST)
+}
+
+/// The rate of a class in a service tier, as far as the list speaks of it there.
+fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, claude: bool) -> Option<Usd> {
+    if let Some(rate) = sheet.get(above, class, service) {
+        return Some(rate);
+    }
+    let silent = [above, 0].into_iter().all(|above| sheet.get(above, class, Service::Standard).is_none());
+    let input = || sheet.get(above, Class::Input, service);
+    match class {
+        Class::Input | Class::Output => None,
+        // Reasoning without a rate of its own is output.
+        Class::Reasoning => sheet.get(above, Class::Output, service),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h if !silent => None,
+        Class::CacheWrite1h if !claude => stated(sheet, above, Class::CacheWrite5m, service, claude),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => Some(usual(class, input()?, claude)),
+    }
+}
+
+/// What a cache class usually costs beside this input: Anthropic's multiples, and input elsewhere.
+fn usual(class: Class, input: Usd, claude: bool) -> Usd {
+    let multiple = match class {
+        Class::CacheRead => Ratio { num: 1, den: 10 },
+        Class::CacheWrite5m => Ratio { num: 5, den: 4 },
+        Class::CacheWrite1h => Ratio { num: 2, den: 1 },
+        Class::Input | Class::Output | Class::Reasoning => Ratio::ONE,
+    };
+    if claude { input.scaled(multiple) } else { input }
 }
 
 /// The standard rate of a class, by the list or by what is usual where the list is silent.
@@ -246,11 +277,8 @@ fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) -> Usd {
         {
             proportion(base(class), here(Class::Input), base(Class::Input))
         }
-        Class::CacheRead if claude => here(Class::Input).scaled(Ratio { num: 1, den: 10 }),
-        Class::CacheWrite5m if claude => here(Class::Input).scaled(Ratio { num: 5, den: 4 }),
-        Class::CacheWrite1h if claude => here(Class::Input).scaled(Ratio { num: 2, den: 1 }),
-        Class::CacheRead | Class::CacheWrite5m => here(Class::Input),
-        Class::CacheWrite1h => here(Class::CacheWrite5m),
+        Class::CacheWrite1h if !claude => here(Class::CacheWrite5m),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => usual(class, here(Class::Input), claude),
     }
 }
 

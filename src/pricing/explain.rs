@@ -113,10 +113,7 @@ impl Explanation {
         explanation.path.clone_from(&priced.path);
         let Some(card) = priced.at(call.at()) else { return explanation };
         let terms = card.terms(explanation.prompt, call.tier);
-        explanation.found = if card.id.starts_with("config:") { Found::Config } else { priced.found };
-        if priced.found == Found::Config && explanation.found != Found::Config {
-            explanation.found = Found::List;
-        }
+        explanation.found = card.found;
         explanation.price = Some(card.id.clone());
         explanation.since = card.since;
         explanation.above = (terms.above > 0).then_some(terms.above);

@@ -117,7 +117,7 @@ impl Entry {
         }
     }
 
-    /// DeepSeek's own name for a cache read.
+    /// A cache read by the name one vendor gives it.
     fn hits(&mut self, fields: &Fields<'_>) {
         let read = Key::of(Class::CacheRead);
         if let Some(raw) = fields.get("input_cost_per_token_cache_hit")
@@ -328,8 +328,8 @@ mod tests {
             told,
             [
                 ("2025-01-01".to_owned(), "i=3 r=0.3 o=15 xu=1.1".to_owned()),
-                ("2025-10-01".to_owned(), "i=3 r=0.3 o=15 i>200k=6 ib>200k=3 o>200k=22.5".to_owned()),
-                ("2026-01-01".to_owned(), "i=2 r=0.2 w=2.5 o=10".to_owned()),
+                ("2025-10-01".to_owned(), "i=3 r=0.3 o=15 i>200k=6 ib>200k=3 o>200k=22.5 xu=1.1".to_owned()),
+                ("2026-01-01".to_owned(), "i=2 r=0.2 w=2.5 o=10 xu=1.1".to_owned()),
             ]
         );
     }

@@ -80,7 +80,8 @@ impl Rule {
                 }
             }
             Self::Fast(names, fast) => {
-                for (_, book) in books.iter_mut().filter(|(name, _)| names.matches(name)) {
+                // `…-fast` is a model whose rates are those of fast mode already.
+                for (_, book) in books.iter_mut().filter(|(name, _)| names.matches(name) && !name.ends_with("-fast")) {
                     for (_, sheet) in book {
                         sheet.fast = Some(*fast);
                     }
@@ -98,11 +99,13 @@ impl Rule {
         if !names.matches(name) {
             return;
         }
-        let in_force = book.iter().rposition(|(from, _)| from <= day).unwrap_or(0);
-        if let Some((_, sheet)) = book.get(in_force).cloned() {
-            book.insert(in_force + 1, (*day, sheet));
+        let after = book.iter().take_while(|(from, _)| from < day).count();
+        let in_force = after.checked_sub(1).and_then(|before| book.get(before)).cloned();
+        let splits = book.get(after).is_none_or(|(from, _)| from != day);
+        if let Some((_, sheet)) = in_force.filter(|_| splits) {
+            book.insert(after, (*day, sheet));
         }
-        for (_, sheet) in book.iter_mut().skip(in_force + 1) {
+        for (_, sheet) in book.iter_mut().skip(after) {
             sheet.rates.retain(|key, _| key.above == 0);
         }
         book.dedup_by(|later, earlier| later.1 == earlier.1);

@@ -4,7 +4,7 @@ use super::card::Card;
 use super::sheet::{Class, Key, Sheet};
 use super::table::History;
 use super::{CustomPrice, Found, PriceId, Rates};
-use crate::domain::{Day, Instant, Label, Ratio, Service, Usd};
+use crate::domain::{Day, Instant, Label, Ratio, Service};
 
 /// The rates in force over one stretch of a model's history, as a person may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,6 @@ pub(crate) struct Priced {
     cards: Vec<Card>,
     /// True when the first card also holds for everything before it.
     always: bool,
-    pub(crate) found: Found,
     /// The names from the one asked for to the one found.
     pub(crate) path: Vec<Label>,
 }
@@ -47,10 +46,10 @@ impl Priced {
             .iter()
             .map(|(day, sheet)| {
                 let id = PriceId::new(&format!("list:{name}@{day}"));
-                Card::new(seconds(*day), Some(*day), id, sheet, claude)
+                Card::new(seconds(*day), Some(*day), (id, found), sheet, claude)
             })
             .collect();
-        (!cards.is_empty()).then_some(Self { cards, always: true, found, path })
+        (!cards.is_empty()).then_some(Self { cards, always: true, path })
     }
 
     /// A model the config prices; what the list says of it still holds before the config's first day.
@@ -91,7 +90,7 @@ impl Priced {
             oldest.from = i64::MIN;
         }
         cards.extend(stated);
-        Self { cards, always, found: Found::Config, path }
+        Self { cards, always, path }
     }
 
     /// The card in force at a moment.
@@ -136,12 +135,6 @@ impl Rates {
         ];
         let rates = stated.into_iter().filter_map(|(class, rate)| Some((Key::of(class), rate?))).collect();
         Sheet { rates, search: self.web_search, ..Sheet::default() }
-    }
-
-    /// Rates from dollars per million tokens, as price lists and configs state them: input and output.
-    pub fn per_million(input: Usd, output: Usd) -> Self {
-        let each = |million: Usd| million.scaled(Ratio { num: 1, den: 1_000_000 });
-        Self { input: each(input), output: each(output), ..Self::default() }
     }
 }
 

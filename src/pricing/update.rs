@@ -138,3 +138,101 @@ impl PriceBook {
 fn newest(name: &str, history: &History) -> Option<Tariff> {
     Priced::listed(name, history, Found::List, Vec::new())?.tariffs().pop()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Tokens, Usd};
+    use crate::pricing::golden::{at, book, call};
+    use crate::pricing::{Cost, CostMode, Pricer};
+
+    const LIST: &str = r#"{
+        "sample_spec": {"mode": "one of chat, embedding", "input_cost_per_token": "much"},
+        "gpt-4o": {"mode":"chat","litellm_provider":"openai","input_cost_per_token":0.000001,"output_cost_per_token":0.000004},
+        "claude-opus-5": {"mode":"chat","litellm_provider":"anthropic","input_cost_per_token":0.000005,
+            "output_cost_per_token":0.000025,"cache_read_input_token_cost":5e-7,"cache_creation_input_token_cost":0.00000625,
+            "cache_creation_input_token_cost_above_1hr":0.00001,"input_cost_per_token_batches":0.0000025,
+            "output_cost_per_token_batches":0.0000125,"cache_read_input_token_cost_batches":2.5e-7,
+            "cache_creation_input_token_cost_batches":0.000003125,"provider_specific_entry":{"us":1.1,"fast":2},
+            "search_context_cost_per_query":{"search_context_size_medium":0.01}},
+        "brand-new": {"mode":"chat","litellm_provider":"x","input_cost_per_token":0.30000000000000004,"output_cost_per_token":1}
+    }"#;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn fresh() -> PriceBook {
+        PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
+    }
+
+    fn million(book: &PriceBook, model: &str, on: &str) -> Option<String> {
+        let tokens = Tokens { input: 1_000_000, ..Tokens::ZERO };
+        book.cost(&call(model, on, tokens)).usd().map(|usd| usd.to_string())
+    }
+
+    #[test]
+    fn a_newer_list_holds_from_its_day_and_what_was_before_stays() {
+        let update = fresh().update(LIST, day("2026-12-01")).unwrap();
+        assert_eq!((update.models, update.rounded, update.refused), (3, 1, 0));
+        let changed: Vec<_> = update.differences.iter().map(|change| change.model.as_str()).collect();
+        assert_eq!(changed, ["brand-new", "gpt-4o"]);
+        assert_eq!(update.differences[1].before.as_ref().unwrap().rates.input, Usd::from_pico(2_500_000));
+        assert_eq!(update.differences[1].after.rates.input, Usd::from_pico(1_000_000));
+
+        let (book, problem) = fresh().with_update(update.text);
+        assert_eq!((problem, book.as_of()), (None, day("2026-12-01")));
+        assert_eq!(million(&book, "gpt-4o", "2026-11-30").as_deref(), Some("2.5"));
+        assert_eq!(million(&book, "gpt-4o", "2026-12-01").as_deref(), Some("1"));
+        assert_eq!(million(&book, "brand-new", "2026-01-01").as_deref(), Some("300000"));
+        assert_eq!(million(&book, "o3", "2026-12-02").as_deref(), Some("2"));
+        assert_eq!(book.changes(), update.differences);
+        assert_eq!(book.names().filter(|name| *name == "brand-new" || *name == "gpt-4o").count(), 2);
+        let told = book.explain(&call("gpt-4o", "2026-12-01", Tokens::ZERO));
+        assert_eq!((told.found, told.price.unwrap().as_str()), (Found::Fetched, "list:gpt-4o@2026-12-01"));
+    }
+
+    #[test]
+    fn a_second_update_keeps_what_the_first_one_learned() {
+        let first = fresh().update(LIST, day("2026-12-01")).unwrap();
+        let (book, _) = fresh().with_update(first.text.clone());
+        assert_eq!(book.update(LIST, day("2026-12-05")).unwrap().differences, []);
+        let dearer = LIST.replace("0.000001,", "0.000003,").replace("brand-new", "newer-still");
+        let (book, _) = fresh().with_update(book.update(&dearer, day("2027-01-01")).unwrap().text);
+        let on = |day| million(&book, "gpt-4o", day).unwrap();
+        assert_eq!([on("2026-11-30"), on("2026-12-31"), on("2027-01-01")], ["2.5", "1", "3"]);
+        assert_eq!(million(&book, "brand-new", "2027-01-01").as_deref(), Some("300000"));
+    }
+
+    #[test]
+    fn b21_a_missing_damaged_or_old_list_leaves_the_built_in_one_in_use() {
+        let text = fresh().update(LIST, day("2026-12-01")).unwrap().text;
+        let flipped = text.replace("i=1 ", "i=9 ");
+        assert_ne!(flipped, text);
+        for damaged in ["", "{}", &text[..text.len() - 1], &text[..40], &flipped, "#tokmeter-prices 2\t2026-12-01\t0\n"]
+        {
+            let (book, problem) = fresh().with_update(damaged.to_owned());
+            assert!(matches!(problem, Some(UpdateProblem::Unreadable(_))), "{damaged}");
+            assert_eq!(million(&book, "gpt-4o", "2026-12-02").as_deref(), Some("2.5"));
+            assert_eq!((book.as_of(), book.changes()), (book.built_in_as_of(), Vec::new()));
+        }
+        let old = table::write(day("2026-11-16"), Vec::new());
+        let (book, problem) = fresh().with_update(old);
+        assert_eq!(
+            problem.unwrap().to_string(),
+            "the fetched price list of 2026-11-16 is not used: the built-in one of 2026-11-16 is not older"
+        );
+        assert_eq!(book.as_of(), day("2026-11-16"));
+    }
+
+    #[test]
+    fn what_is_no_price_list_is_refused_and_said_why() {
+        for json in ["", "[]", "{", "{}", r#"{"a":{"mode":"chat"}}"#, "nonsense"] {
+            assert!(matches!(fresh().update(json, day("2026-12-01")), Err(UpdateError::List(_))), "{json}");
+        }
+        assert!(matches!(fresh().update(LIST, day("2026-11-16")), Err(UpdateError::Old { .. })));
+        let unknown = book().cost(&call("brand-new", "2026-12-01", Tokens { input: 1, ..Tokens::ZERO }));
+        assert_eq!(unknown, Cost::Unpriced);
+        assert_eq!(book().rates("gpt-4o", at("2026-12-01")).unwrap().rates.input, Usd::from_pico(2_500_000));
+    }
+}
