@@ -1,0 +1,25 @@
+# Everything here is also a plain cargo command; a newcomer needs only cargo.
+
+# What CI runs.
+check:
+    bash .ci/run
+
+# Accept changed snapshots after looking at them.
+bless:
+    INSTA_UPDATE=always cargo test --test screens --test config
+
+# The benches, as ratios in one run (see benches/README.md).
+bench:
+    cargo bench
+
+# The live screen on the samples.
+demo:
+    cargo run --release -- samples/
+
+# The pictures of the README, drawn by the program itself.
+pictures:
+    cargo run --release --example pictures
+
+# An optimised binary.
+release:
+    cargo build --release --locked
