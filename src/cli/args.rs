@@ -489,7 +489,7 @@ pub enum PricesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take a newer price list from a file (LiteLLM's model_prices_and_context_window.json)
+    /// Take a newer price list from a file: LiteLLM's public list as JSON
     Update {
         /// The list
         #[arg(value_name = "FILE")]

@@ -68,10 +68,8 @@ impl From<io::Error> for Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self::new(Exit::Fine, "");
         }
-        let what = match error.kind() {
-            io::ErrorKind::StorageFull => "No space left".to_owned(),
-            _ => error.to_string(),
-        };
+        let full = error.kind() == io::ErrorKind::StorageFull;
+        let what = if full { "No space left".to_owned() } else { error.to_string() };
         Self::new(Exit::Io, format!("write failed: {what}"))
     }
 }

@@ -1,4 +1,4 @@
-//! One file per command: each wires settings, ingest, ledger and meter to a face.
+//! One file per command.
 
 mod exit;
 

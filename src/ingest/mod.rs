@@ -3,6 +3,8 @@
 mod batch;
 mod health;
 mod roots;
+#[cfg(unix)]
+pub mod socket;
 
 pub use batch::{BadNote, Batch, Event, Progress, Tallies};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};

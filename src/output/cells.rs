@@ -54,7 +54,7 @@ pub fn measures(sums: &Sums) -> [(Column, Cell); 12] {
         ("output_tokens", Cell::Count(tokens.output)),
         ("reasoning_tokens", Cell::Count(tokens.reasoning)),
         ("total_tokens", Cell::Count(tokens.total())),
-        ("cost_usd", cost(sums)),
+        ("cost_usd", cost_cell(sums)),
         ("unpriced_tokens", Cell::Count(sums.unpriced_tokens)),
         ("lower_bound_calls", Cell::Count(sums.lower_bound_calls)),
         ("cache_saved_usd", Cell::Usd(sums.saved)),
@@ -62,7 +62,7 @@ pub fn measures(sums: &Sums) -> [(Column, Cell); 12] {
 }
 
 /// The cost, which is unknown (and not $0) when nothing in the row has a price.
-fn cost(sums: &Sums) -> Cell {
+pub fn cost_cell(sums: &Sums) -> Cell {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
         Cell::Unknown
     } else {
@@ -124,7 +124,7 @@ fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
 }
 
 /// The columns that say which session a row is.
-pub(super) fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
+pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     vec![
         ("session", Cell::from(session.session.as_ref())),
         ("started", time(session.started)),

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Cell, Grid};
+use crate::domain::Label;
 
 /// The grid as CSV with a header line.
 ///
@@ -48,7 +49,7 @@ fn plain(cell: &Cell) -> String {
         Cell::Count(count) => count.to_string(),
         Cell::Seconds(seconds) => seconds.to_string(),
         Cell::Usd(usd) => usd.to_string(),
-        Cell::Names(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(";"),
+        Cell::Names(names) => names.iter().map(Label::as_str).collect::<Vec<_>>().join(";"),
     }
 }
 
@@ -71,7 +72,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Label, Usd};
+    use crate::domain::Usd;
 
     #[test]
     fn i5_names_cannot_become_formulas_rows_or_columns() {

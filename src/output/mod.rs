@@ -5,7 +5,7 @@ mod delimited;
 mod json;
 mod table;
 
-pub use cells::{Cell, Column, Grid, measures, report_grid};
+pub use cells::{Cell, Column, Grid, cost_cell, measures, report_grid, session_facts};
 pub use delimited::{csv, markdown};
 pub use json::{Decimal, report as report_json, to_line, to_pretty};
 pub use table::{plain, report as report_table};

@@ -1,0 +1,246 @@
+//! Taking a socket's path: over a stale one silently, from a living meter or a foreign file never.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use crate::domain::Label;
+
+/// The longest path a socket can have on this system, in bytes.
+const PATH_CAP: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+
+/// Why the socket cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another meter listens there.
+    #[error("a meter is already running{} and listens on {path}", .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    InUse {
+        /// The socket.
+        path: Label,
+        /// Its process, where the system says so.
+        pid: Option<i32>,
+    },
+    /// Something else stands at the path.
+    #[error("{path} is {what}, not a socket; it is left alone: name another path with --socket")]
+    Foreign {
+        /// The path.
+        path: Label,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The path is longer than the system allows.
+    #[error(
+        "the socket's path is {length} bytes long and may have {PATH_CAP}: name a shorter one with --socket: {path}"
+    )]
+    TooLong {
+        /// The path.
+        path: Label,
+        /// Its length.
+        length: usize,
+    },
+    /// Others could reach into the folder.
+    #[error("{path}: the folder {why}; name a socket in a folder of your own with --socket")]
+    Unsafe {
+        /// The folder.
+        path: Label,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// The path.
+        path: Label,
+        /// The system's words.
+        error: io::Error,
+    },
+}
+
+/// A socket that is ours, and how to know it is still there.
+#[derive(Debug)]
+pub struct Bound {
+    /// The listener, not blocking.
+    pub listener: UnixListener,
+    /// Its path.
+    pub path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Bound {
+    /// True while the path still leads to this socket.
+    pub fn stands(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
+    }
+
+    /// Removes the socket from the file system, if the path still leads to it.
+    pub fn remove(&self) {
+        if self.stands() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Takes the path: makes its folder (0700) if it is missing, replaces a stale socket, sets mode 0600.
+///
+/// # Errors
+/// When another meter listens there, when anything else stands there, or when the system refuses.
+pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
+    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    let length = path.as_os_str().len();
+    if length > PATH_CAP {
+        return Err(SocketError::TooLong { path: shown, length });
+    }
+    let failed = |error| SocketError::Io { path: shown.clone(), error };
+    prepare_folder(path, uid)?;
+    if let Ok(facts) = fs::symlink_metadata(path) {
+        let kind = facts.file_type();
+        if !kind.is_socket() {
+            let what = match kind {
+                kind if kind.is_dir() => "a folder",
+                kind if kind.is_symlink() => "a symbolic link",
+                kind if kind.is_file() => "a file",
+                _ => "something else",
+            };
+            return Err(SocketError::Foreign { path: shown, what });
+        }
+        match UnixStream::connect(path) {
+            Ok(stream) => return Err(SocketError::InUse { path: shown, pid: peer_pid(&stream) }),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let facts = fs::symlink_metadata(path).map_err(failed)?;
+    Ok(Bound { listener, path: path.to_owned(), device: facts.dev(), inode: facts.ino() })
+}
+
+/// The process of a meter that listens on this path, if one does.
+pub fn in_use(path: &Path) -> Option<Option<i32>> {
+    UnixStream::connect(path).ok().map(|stream| peer_pid(&stream))
+}
+
+/// The folder must be ours, or one like /tmp whose sticky bit keeps others from replacing what is ours.
+fn prepare_folder(path: &Path, uid: u32) -> Result<(), SocketError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let shown = Label::from_bytes(folder.as_os_str().as_encoded_bytes());
+    let refuse = |why| Err(SocketError::Unsafe { path: shown.clone(), why });
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut builder = fs::DirBuilder::new();
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.recursive(true).create(folder).map_err(|error| SocketError::Io { path: shown.clone(), error })
+        }
+        Err(error) => Err(SocketError::Io { path: shown, error }),
+        Ok(facts) if !facts.is_dir() => refuse("is no folder"),
+        Ok(facts) => {
+            let (mode, owner) = (facts.mode(), facts.uid());
+            let sticky = mode & 0o1000 != 0;
+            if owner != uid && owner != 0 {
+                refuse("belongs to another user")
+            } else if mode & 0o022 != 0 && !sticky {
+                refuse("can be written by others")
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+fn peer_pid(stream: &UnixStream) -> Option<i32> {
+    #[cfg(target_os = "linux")]
+    return rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.pid.as_raw_nonzero().get());
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = stream;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid() -> u32 {
+        rustix::process::getuid().as_raw()
+    }
+
+    #[test]
+    fn c1_a_stale_socket_is_taken_over_silently() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let bound = bind(&path, uid()).unwrap();
+        assert!(bound.stands());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn c2_a_living_meter_is_named_by_its_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sock");
+        let _first = bind(&path, uid()).unwrap();
+        let error = bind(&path, uid()).unwrap_err().to_string();
+        assert!(error.contains("already running"), "{error}");
+        #[cfg(target_os = "linux")]
+        assert!(error.contains(&std::process::id().to_string()), "{error}");
+        assert!(in_use(&path).is_some());
+    }
+
+    #[test]
+    fn c3_what_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inner, link) = (folder.path().join("f"), folder.path().join("d"), folder.path().join("l"));
+        fs::write(&file, "precious").unwrap();
+        fs::create_dir(&inner).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for (path, what) in [(&file, "a file"), (&inner, "a folder"), (&link, "a symbolic link")] {
+            let error = bind(path, uid()).unwrap_err().to_string();
+            assert!(error.contains(what) && error.contains("left alone"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+        assert!(inner.is_dir() && link.is_symlink());
+    }
+
+    #[test]
+    fn c4_a_folder_that_others_can_write_is_refused_and_a_missing_one_is_made_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = bind(&open.join("t.sock"), uid()).unwrap_err().to_string();
+        assert!(error.contains("can be written by others"), "{error}");
+        let made = folder.path().join("made");
+        let _bound = bind(&made.join("t.sock"), uid()).unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn i8_a_folder_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        // Seen from another user, this folder is somebody else's.
+        let me = uid();
+        let other = if me == 0 { None } else { Some(me + 1) };
+        if let Some(other) = other {
+            assert!(matches!(bind(&folder.path().join("t.sock"), other), Err(SocketError::Unsafe { .. })));
+        } else {
+            let theirs = folder.path().join("theirs");
+            fs::create_dir(&theirs).unwrap();
+            std::os::unix::fs::chown(&theirs, Some(65534), None).unwrap();
+            assert!(matches!(bind(&theirs.join("t.sock"), me), Err(SocketError::Unsafe { .. })));
+        }
+    }
+
+    #[test]
+    fn c5_a_path_that_is_too_long_is_told_with_its_length() {
+        let path = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
+        let error = bind(&path, uid()).unwrap_err().to_string();
+        assert!(error.contains("125 bytes") && error.contains(&PATH_CAP.to_string()), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The other end: sending lines to a meter that listens, without ever hanging on one that does not read.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a writer waits for a meter before it gives up on it.
+pub const WRITE_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Why a meter did not take a line.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens.
+    #[error("no meter listens there")]
+    Nobody,
+    /// A meter listens but does not take the line, or does not answer, in time.
+    #[error("the meter does not answer")]
+    Stalled,
+    /// Anything else.
+    #[error("{0}")]
+    Io(io::Error),
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> Self {
+        let kind = error.kind();
+        if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            Self::Nobody
+        } else if matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            Self::Stalled
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+/// Sends one line and gives back the meter's answer.
+///
+/// # Errors
+/// When nobody listens, or the meter does not take the line and answer within `patience`.
+pub fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, ClientError> {
+    let stream = open(path, patience)?;
+    (&stream).write_all(line.trim_end().as_bytes())?;
+    (&stream).write_all(b"\n")?;
+    let mut answer = String::new();
+    BufReader::new(&stream).read_line(&mut answer)?;
+    if answer.ends_with('\n') { Ok(answer) } else { Err(ClientError::Stalled) }
+}
+
+/// Sends lines and does not wait for answers.
+///
+/// # Errors
+/// When nobody listens, or the meter does not take the lines within `patience`.
+pub fn send(path: &Path, lines: &[u8], patience: Duration) -> Result<(), ClientError> {
+    let stream = open(path, patience)?;
+    (&stream).write_all(lines)?;
+    Ok(())
+}
+
+fn open(path: &Path, patience: Duration) -> Result<UnixStream, ClientError> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_write_timeout(Some(patience))?;
+    stream.set_read_timeout(Some(patience))?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+    use std::time::Instant;
+
+    #[test]
+    fn c11_a_meter_that_never_accepts_does_not_hang_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let start = Instant::now();
+        let error = send(&path, &vec![b'x'; 4 * 1024 * 1024], WRITE_PATIENCE).unwrap_err();
+        assert!(matches!(error, ClientError::Stalled), "{error}");
+        let error = ask(&path, "{}", WRITE_PATIENCE).unwrap_err();
+        assert!(matches!(error, ClientError::Stalled), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn nobody_listening_is_told_apart_from_a_meter_that_stalls() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.sock");
+        assert!(matches!(ask(&path, "{}", WRITE_PATIENCE), Err(ClientError::Nobody)));
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(matches!(ask(&path, "{}", WRITE_PATIENCE), Err(ClientError::Nobody)));
+    }
+}

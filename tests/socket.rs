@@ -1,0 +1,293 @@
+//! The Unix socket under everything that can be done to it: section C of the fault list.
+
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokmeter::domain::{CallKey, Label, Record, Usd};
+use tokmeter::ingest::socket::{CONNECTION_CAP, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, Said, bind};
+
+/// A meter that books in a list: one thread takes deliveries and answers, unless it is held.
+struct Meter {
+    path: PathBuf,
+    listening: Option<Listening>,
+    booked: Arc<Mutex<Vec<CallKey>>>,
+    users: Arc<Mutex<Vec<Option<Label>>>>,
+    hold: Arc<(Mutex<bool>, Condvar)>,
+    _folder: tempfile::TempDir,
+}
+
+fn uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+fn meter() -> Meter {
+    meter_of(uid(), 32)
+}
+
+fn meter_of(owner: u32, queue: usize) -> Meter {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.sock");
+    let (deliver, mut deliveries) = mpsc::channel::<Delivery>(queue);
+    let booked = Arc::new(Mutex::new(Vec::new()));
+    let users = Arc::new(Mutex::new(Vec::new()));
+    let hold = Arc::new((Mutex::new(false), Condvar::new()));
+    let (list, seen, held) = (Arc::clone(&booked), Arc::clone(&users), Arc::clone(&hold));
+    std::thread::spawn(move || {
+        while let Some(delivery) = deliveries.blocking_recv() {
+            drop(held.1.wait_while(held.0.lock().unwrap(), |hold| *hold).unwrap());
+            let reply = match delivery.said {
+                Said::Query(text) => Reply::Json(text),
+                Said::Records(records) => match &records[0] {
+                    Record::Call(call) if list.lock().unwrap().contains(&call.key) => Reply::Repeat,
+                    Record::Call(call) => {
+                        list.lock().unwrap().push(call.key);
+                        seen.lock().unwrap().push(call.from.user.clone());
+                        Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)) }
+                    }
+                    Record::Descends { .. } => Reply::Nothing,
+                },
+            };
+            let _ = delivery.reply.send(reply);
+        }
+    });
+    let rules = Rules {
+        uid: owner,
+        name_of: Arc::new(|_| Some(Label::new("alice"))),
+        clock: Arc::new(|| chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()),
+    };
+    let bound = bind(&path, uid()).unwrap();
+    let listening = Listener::new(bound, rules, deliver).start().unwrap();
+    Meter { path, listening: Some(listening), booked, users, hold, _folder: folder }
+}
+
+impl Meter {
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    fn count(&self) -> usize {
+        self.booked.lock().unwrap().len()
+    }
+
+    fn tally(&self, of: impl Fn(&tokmeter::ingest::socket::Tally) -> u64) -> u64 {
+        of(self.listening.as_ref().unwrap().tally())
+    }
+
+    fn hold(&self, on: bool) {
+        *self.hold.0.lock().unwrap() = on;
+        self.hold.1.notify_all();
+    }
+
+    fn stop(&mut self) {
+        drop(self.listening.take());
+    }
+}
+
+fn line(id: &str) -> String {
+    format!("{{\"id\":\"{id}\",\"model\":\"gpt-4o\",\"input_tokens\":500,\"output_tokens\":300}}\n")
+}
+
+fn answer(stream: &UnixStream) -> String {
+    let mut text = String::new();
+    BufReader::new(stream).read_line(&mut text).unwrap();
+    text
+}
+
+fn told(stream: &UnixStream, text: &str) -> String {
+    (&*stream).write_all(text.as_bytes()).unwrap();
+    answer(stream)
+}
+
+/// Waits for something that another thread is about to do.
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < end, "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_line_is_booked_answered_and_attributed_to_the_local_user() {
+    let meter = meter();
+    let stream = meter.connect();
+    let text = told(&stream, &line("one"));
+    assert!(text.starts_with("{\"ok\":true,\"key\":\"") && text.contains("\"cost_usd\":0.007"), "{text}");
+    assert_eq!(*meter.users.lock().unwrap(), [Some(Label::new("alice"))]);
+    let named = told(&stream, &line("two").replace("\"model\"", "\"user\":\"bob\",\"model\""));
+    assert!(named.contains("\"ok\":true"), "{named}");
+    assert_eq!(meter.users.lock().unwrap()[1], Some(Label::new("bob")));
+    assert_eq!(std::fs::metadata(&meter.path).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn questions_are_answered_from_the_books() {
+    let meter = meter();
+    assert_eq!(told(&meter.connect(), "{\"query\":\"gate\"}\n"), "{\"query\":\"gate\"}\n");
+}
+
+#[test]
+fn c6_another_users_connection_is_refused_and_counted() {
+    let meter = meter_of(uid() + 1, 32);
+    let stream = meter.connect();
+    let text = answer(&stream);
+    assert!(text.contains("another user"), "{text}");
+    assert_eq!((&stream).read(&mut [0; 8]).unwrap(), 0, "the connection stays open");
+    assert_eq!((meter.tally(|tally| tally.foreign.load(Ordering::Relaxed)), meter.count()), (1, 0));
+}
+
+#[test]
+fn c7_a_line_cut_off_by_the_end_is_discarded_and_counted() {
+    let meter = meter();
+    let stream = meter.connect();
+    let (whole, half) = (line("one"), line("two"));
+    (&stream).write_all(whole.as_bytes()).unwrap();
+    (&stream).write_all(&half.as_bytes()[..half.len() - 9]).unwrap();
+    assert!(answer(&stream).contains("\"ok\":true"));
+    drop(stream);
+    eventually("the partial line", || meter.tally(|tally| tally.partial.load(Ordering::Relaxed)) == 1);
+    assert_eq!(meter.count(), 1);
+}
+
+#[test]
+fn c8_an_endless_line_gets_an_error_and_others_are_served_on() {
+    let meter = meter();
+    let (long, other) = (meter.connect(), meter.connect());
+    let text = format!("{{\"x\":\"{}", "y".repeat(LINE_CAP + 1));
+    // The meter may close before everything is written.
+    let _ = (&long).write_all(text.as_bytes());
+    assert!(answer(&long).contains("longer than"), "no error for the long line");
+    assert!(told(&other, &line("one")).contains("\"ok\":true"));
+}
+
+#[test]
+fn c9_connections_beyond_the_cap_are_told_that_it_is_busy() {
+    let meter = meter();
+    let crowd: Vec<UnixStream> = (0..CONNECTION_CAP).map(|_| meter.connect()).collect();
+    for (n, stream) in crowd.iter().enumerate() {
+        assert!(told(stream, &line(&format!("c{n}"))).contains("\"ok\":true"));
+    }
+    assert!(answer(&meter.connect()).contains("busy"));
+    drop(crowd);
+    eventually("room again", || {
+        let stream = meter.connect();
+        let _ = (&stream).write_all(line("later").as_bytes());
+        answer(&stream).contains("\"ok\":true")
+    });
+}
+
+#[test]
+fn c10_a_flood_against_a_blocked_ledger_is_told_busy_and_loses_nothing_it_was_promised() {
+    let meter = meter_of(uid(), 4);
+    meter.hold(true);
+    let streams: Vec<UnixStream> = (0..12).map(|_| meter.connect()).collect();
+    for (n, stream) in streams.iter().enumerate() {
+        (&*stream).write_all(line(&format!("flood-{n}")).as_bytes()).unwrap();
+    }
+    // The queue holds four and the ledger one; the others hear at once that it is busy.
+    let busy = |stream: &UnixStream| {
+        stream.set_nonblocking(true).unwrap();
+        let mut text = [0; 256];
+        let said =
+            (&*stream).read(&mut text).is_ok_and(|count| String::from_utf8_lossy(&text[..count]).contains("busy"));
+        stream.set_nonblocking(false).unwrap();
+        said
+    };
+    let refused = Mutex::new(std::collections::BTreeSet::new());
+    eventually("the busy answers", || {
+        for (n, stream) in streams.iter().enumerate() {
+            if busy(stream) {
+                refused.lock().unwrap().insert(n);
+            }
+        }
+        refused.lock().unwrap().len() >= 7
+    });
+    meter.hold(false);
+    let refused = refused.into_inner().unwrap();
+    for (n, stream) in streams.iter().enumerate() {
+        if !refused.contains(&n) {
+            assert!(answer(stream).contains("\"ok\":true"));
+        }
+    }
+    assert_eq!(meter.count(), 12 - refused.len());
+}
+
+#[test]
+fn a_client_that_never_reads_answers_is_served_all_the_same() {
+    let meter = meter();
+    let mute = meter.connect();
+    let text: String = (0..20_000).map(|n| line(&format!("m{n}"))).collect();
+    (&mute).write_all(text.as_bytes()).unwrap();
+    eventually("every line booked", || meter.count() == 20_000);
+}
+
+#[test]
+fn c12_lines_before_a_writers_sudden_end_are_exact() {
+    let meter = meter();
+    let stream = meter.connect();
+    let text: String = (0..100).map(|n| line(&format!("k{n}"))).collect();
+    (&stream).write_all(text.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Both).unwrap();
+    eventually("a hundred lines", || meter.count() == 100);
+}
+
+#[test]
+fn c13_a_line_sent_again_after_reconnecting_counts_once() {
+    let meter = meter();
+    assert!(told(&meter.connect(), &line("same")).contains("\"key\""));
+    assert_eq!(told(&meter.connect(), &line("same")), "{\"ok\":true,\"repeat\":true}\n");
+    assert_eq!(meter.count(), 1);
+}
+
+#[test]
+fn c14_another_language_gets_one_error_and_the_door() {
+    let meter = meter();
+    for text in ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\n", "hello\nhello\n"] {
+        let mut stream = meter.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut all = String::new();
+        let _ = stream.read_to_string(&mut all);
+        assert_eq!(all.lines().count(), 1, "{all}");
+        assert!(all.contains("\"ok\":false"), "{all}");
+    }
+    // A broken line in the middle of a good conversation is only told.
+    let stream = meter.connect();
+    assert!(told(&stream, &line("one")).contains("\"ok\":true"));
+    assert!(told(&stream, "{\"input_tokens\":-5,\"output_tokens\":1}\n").contains("\"ok\":false"));
+    assert!(told(&stream, &line("two")).contains("\"ok\":true"));
+}
+
+#[test]
+fn c15_a_socket_that_was_unlinked_is_made_again() {
+    let meter = meter();
+    std::fs::remove_file(&meter.path).unwrap();
+    let end = Instant::now() + Duration::from_secs(20);
+    while UnixStream::connect(&meter.path).is_err() {
+        assert!(Instant::now() < end, "the socket did not come back");
+        std::thread::yield_now();
+    }
+    assert!(told(&meter.connect(), &line("again")).contains("\"ok\":true"));
+    assert_eq!(meter.tally(|tally| tally.rebound.load(Ordering::Relaxed)), 1);
+}
+
+#[test]
+fn c16_lines_that_have_arrived_are_booked_before_the_end() {
+    let mut meter = meter();
+    let stream = meter.connect();
+    let text: String = (0..500).map(|n| line(&format!("q{n}"))).collect();
+    (&stream).write_all(text.as_bytes()).unwrap();
+    meter.stop();
+    assert_eq!(meter.count(), 500);
+    assert!(!meter.path.exists(), "the socket is left behind");
+}
