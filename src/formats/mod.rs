@@ -16,6 +16,7 @@ mod lines;
 mod mend;
 mod native;
 mod openai;
+mod otel;
 mod sieve;
 mod sse;
 pub(crate) mod time;
@@ -32,6 +33,8 @@ pub static ALL: &[&dyn Format] = &[
     &codex_exec::CodexExec,
     &anthropic::Anthropic,
     &openai::OpenAi,
+    &otel::Otlp,
+    &otel::Otel,
     &native::Native,
 ];
 

@@ -74,9 +74,9 @@ fields! {
         answer: Object<IgnoredAny> = "response",
         foreign: Seen = "choices" | "payload" | "result" | "resourceSpans" | "resourceLogs" | "resourceMetrics"
             | "resource_spans" | "resource_logs" | "resource_metrics" | "event.name" | "gen_ai.usage.input_tokens"
-            | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens" | "gen_ai.operation.name" | "call_type"
+            | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens" | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system" | "gen_ai.provider.name" | "call_type"
             | "usageMetadata" | "toolUseResult",
-        trace: Seen = "traceId" | "trace_id" | "spanId" | "span_id" | "context" | "startTimeUnixNano",
+        trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
     }
 }
 

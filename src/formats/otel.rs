@@ -1,0 +1,109 @@
+//! OpenTelemetry: spans and log records, as flat JSON lines or as the OTLP/JSON of the file exporter.
+
+mod agents;
+mod attributes;
+mod gen_ai;
+mod signal;
+
+use serde_json::Value;
+
+use self::signal::Signal;
+use super::keys::content_key;
+use super::{BadLine, Format, Origin, Reader, Reading};
+use crate::domain::{Call, CallKey, Labels, Record};
+
+/// Spans and log records, one a line.
+#[derive(Debug)]
+pub(super) struct Otel;
+
+impl Format for Otel {
+    fn name(&self) -> &'static str {
+        "otel"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &[
+            "\"gen_ai.",
+            "\"llm.usage.",
+            "\"llm.tokens.",
+            "\"llm.token_count.",
+            "\"ai.usage.",
+            "\"claude_code.",
+            "\"codex.",
+            "\"gemini_cli.",
+        ]
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Signals { format: Otel.name(), cut: signal::of_flat_line, labels: Labels::default() })
+    }
+}
+
+/// Whole batches of spans and log records, as OTLP's file exporter writes them.
+#[derive(Debug)]
+pub(super) struct Otlp;
+
+impl Format for Otlp {
+    fn name(&self) -> &'static str {
+        "otlp"
+    }
+
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"resourceSpans\"", "\"resourceLogs\"", "\"resourceMetrics\"", "\"resource_"]
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Signals { format: Otlp.name(), cut: signal::of_export, labels: Labels::default() })
+    }
+}
+
+struct Signals {
+    format: &'static str,
+    /// The signals of a line; `None` when the line is something else.
+    cut: for<'v> fn(&'v Value) -> Option<Vec<Signal<'v>>>,
+    labels: Labels,
+}
+
+impl Reader for Signals {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
+        let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(Reading::NotMine) };
+        let Some(signals) = (self.cut)(&value) else { return Ok(Reading::NotMine) };
+        let mut bad = None;
+        for (number, signal) in signals.iter().enumerate() {
+            match self.call(signal, (line, number), origin) {
+                Ok(call) => out.extend(call.map(Record::Call)),
+                // The sound records of a batch count, whatever stands beside them.
+                Err(why) => bad = Some(why),
+            }
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+}
+
+impl Signals {
+    fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
+        match agents::of(signal) {
+            Some(agent) => agent.call(signal, &mut desk),
+            None => gen_ai::call(signal, &mut desk),
+        }
+    }
+}
+
+/// What a signal needs besides itself to become a call.
+struct Desk<'d> {
+    format: &'static str,
+    labels: &'d mut Labels,
+    origin: &'d Origin,
+    /// The line, and the signal's number within it.
+    line: (&'d [u8], usize),
+}
+
+impl Desk<'_> {
+    /// The key of a signal that names nothing.
+    fn content_key(&self) -> CallKey {
+        let (line, number) = self.line;
+        content_key("otel", line).under(&number.to_string())
+    }
+}

@@ -1,0 +1,167 @@
+//! Telemetry of coding agents: events of their own, beside the conventions.
+
+use super::super::BadLine;
+use super::super::keys::request_key;
+use super::super::usage::{Counts, tier};
+use super::Desk;
+use super::gen_ai::attribution;
+use super::signal::Signal;
+use crate::domain::{Call, CallKey, Fidelity, Tier, Tokens, Usd};
+
+/// An agent that sends telemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agent {
+    Claude,
+    Codex,
+    Gemini,
+}
+
+/// The agent that sent a signal, if one did.
+pub(super) fn of(signal: &Signal<'_>) -> Option<Agent> {
+    let service = signal.resource.text(&["service.name"]).unwrap_or_default();
+    let says = |prefix: &str, name: &str| {
+        signal.name.starts_with(prefix)
+            || signal.body.starts_with(prefix)
+            || signal.scope.contains(prefix.trim_end_matches('.'))
+            || service.starts_with(name)
+    };
+    if says("claude_code.", "claude-code") {
+        Some(Agent::Claude)
+    } else if says("codex.", "codex") {
+        Some(Agent::Codex)
+    } else if says("gemini_cli.", "gemini-cli") {
+        Some(Agent::Gemini)
+    } else {
+        None
+    }
+}
+
+impl Agent {
+    /// The call that an agent's event reports; most report none.
+    pub(super) fn call(self, signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
+        let call = match self {
+            Self::Claude if is_event(signal, "claude_code.", &["api_request", "llm_request"]) => claude(signal, desk)?,
+            // Rollouts hold the same answers and share no id with the events, so that both would count
+            // twice. Whoever has the events only says so, in the resource that sends them.
+            Self::Codex
+                if is_event(signal, "codex.", &["sse_event", "websocket_event"])
+                    && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed")
+                    && signal.resource.is_true("tokmeter.count") =>
+            {
+                codex(signal, desk)?
+            }
+            Self::Gemini if is_event(signal, "gemini_cli.", &["api_response"]) => gemini(signal, desk)?,
+            Self::Claude | Self::Codex | Self::Gemini => return Ok(None),
+        };
+        Ok(Some(call).filter(|call| !call.tokens.is_zero()))
+    }
+}
+
+/// True when the signal is one of these events; agents write the prefix in the name, the body, or both.
+fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
+    let event = |text: &str| events.contains(&text.strip_prefix(prefix).unwrap_or(text));
+    event(&signal.name) || event(signal.body)
+}
+
+/// Claude Code: input without cached tokens, and no lifetimes of cache writes.
+fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+    let found = &signal.attributes;
+    let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
+    let tokens = Tokens {
+        input: count("input_tokens")?,
+        cache_read: count("cache_read_tokens")?,
+        cache_write_5m: count("cache_creation_tokens")?,
+        cache_write_1h: 0,
+        output: count("output_tokens")?,
+        reasoning: 0,
+    };
+    let micros = found.text(&["cost_usd_micros"]).and_then(|micros| micros.parse().ok()).map(Usd::from_micro);
+    let speed = found.text(&["speed"]);
+    let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"]);
+    call.tier = tier(speed.as_deref(), None, None);
+    call.quoted = micros.filter(|usd| *usd > Usd::ZERO).or_else(|| found.usd(&["cost_usd"]));
+    // What the main thread asks belongs to no agent; what runs behind it names its errand.
+    let errand = found.text(&["query_source"]).filter(|errand| !matches!(&**errand, "main" | "repl_main_thread"));
+    match errand.as_deref() {
+        Some("subagent") => call.from.agent = call.from.agent.or_else(|| desk.labels.find(Some("subagent"))),
+        errand => call.from.feature = call.from.feature.or_else(|| desk.labels.find(errand)),
+    }
+    if tokens.cache_write_5m > 0 {
+        call.fidelity = Fidelity::Guessed;
+    }
+    // A transcript names the same answer by its message and knows this id too.
+    if let Some(id) = found.text(&["request_id"]) {
+        call.key = request_key(&id);
+        call.alias = Some(call.key);
+    }
+    Ok(call)
+}
+
+/// Codex: cached tokens within the input, reasoning within the output.
+fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+    let found = &signal.attributes;
+    let (tokens, is_guessed) = Counts {
+        prompt: found.count(&["input_token_count"])?,
+        output: found.count(&["output_token_count"])?,
+        cache_read: found.count(&["cached_token_count"])?.unwrap_or(0),
+        cache_write_5m: found.count(&["cache_write_token_count"])?.unwrap_or(0),
+        reasoning: found.count(&["reasoning_token_count"])?.unwrap_or(0),
+        ..Counts::default()
+    }
+    .split();
+    let mut call = call(signal, desk, tokens, &["user.email", "user.account_id", "user.id"]);
+    if is_guessed {
+        call.fidelity = Fidelity::Guessed;
+    }
+    Ok(call)
+}
+
+/// Gemini: cached tokens within the input; thoughts beside the output, tool prompts beside the input.
+fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+    let found = &signal.attributes;
+    let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
+    let thoughts = count("thoughts_token_count")?;
+    let (tokens, is_guessed) = Counts {
+        prompt: Some(count("input_token_count")? + count("tool_token_count")?),
+        output: Some(count("output_token_count")? + thoughts),
+        cache_read: count("cached_content_token_count")?,
+        reasoning: thoughts,
+        ..Counts::default()
+    }
+    .split();
+    let mut call = call(signal, desk, tokens, &["user.email", "user.id"]);
+    if is_guessed {
+        call.fidelity = Fidelity::Guessed;
+    }
+    Ok(call)
+}
+
+/// What the agents' events have in common; the person's own name is the first of `user`.
+fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'static str]) -> Call {
+    let found = &signal.attributes;
+    let mut from = attribution(signal, desk);
+    let person = found.text(user).or_else(|| signal.resource.text(user));
+    from.user = desk.labels.find(person.as_deref()).or(from.user);
+    let model = desk.labels.find(found.text(&["model"]).as_deref());
+    // One event is told from another by its session, its time, its place in the session and its counts.
+    let session = from.session.clone().unwrap_or_else(|| "".into());
+    let number = found.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
+    let counts = format!("{:?}", tokens.fields());
+    let key = match signal.at {
+        Some(at) => CallKey::of(&[&signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
+        None => desk.content_key(),
+    };
+    Call {
+        key,
+        from,
+        fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+        model,
+        tokens,
+        tier: Tier::default(),
+        web_searches: 0,
+        quoted: None,
+        latency: found.milliseconds(&["duration_ms"]).or(signal.latency),
+        alias: None,
+        lineage: None,
+    }
+}

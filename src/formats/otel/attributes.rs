@@ -1,0 +1,128 @@
+//! Attributes of a span, a log record or a resource, whichever way they are written down.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::BadLine;
+use super::super::count::Count;
+use super::super::fields::Named;
+use super::super::json::Money;
+use super::super::usage::given;
+use crate::domain::Usd;
+
+/// Named scalars.
+#[derive(Debug, Default)]
+pub(super) struct Attributes<'v>(FxHashMap<Cow<'v, str>, &'v Value>);
+
+impl<'v> Attributes<'v> {
+    /// From a map, or from OTLP's list of keys and typed values.
+    pub(super) fn of(value: Option<&'v Value>) -> Self {
+        let mut all = Self::default();
+        match value {
+            Some(Value::Object(map)) => all.add_map("", map),
+            Some(Value::Array(list)) => {
+                for entry in list {
+                    if let (Some(Value::String(key)), Some(value)) = (entry.get("key"), entry.get("value")) {
+                        all.add(Cow::Borrowed(key), scalar(value));
+                    }
+                }
+            }
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {}
+        }
+        all
+    }
+
+    /// Adds the fields of a line whose names have a dot in them: attributes without a home of their own.
+    pub(super) fn add_dotted(&mut self, line: &'v serde_json::Map<String, Value>) {
+        for (name, value) in line.iter().filter(|(name, _)| name.contains('.')) {
+            self.add(Cow::Borrowed(name), scalar(value));
+        }
+    }
+
+    /// Maps within maps become dotted names: some exporters nest what the conventions write flat.
+    fn add_map(&mut self, prefix: &str, map: &'v serde_json::Map<String, Value>) {
+        for (name, value) in map {
+            let name = if prefix.is_empty() { Cow::Borrowed(&**name) } else { format!("{prefix}.{name}").into() };
+            match (scalar(value), value) {
+                (Some(scalar), _) => self.add(name, Some(scalar)),
+                (None, Value::Object(inner)) => self.add_map(&name, inner),
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn add(&mut self, name: Cow<'v, str>, value: Option<&'v Value>) {
+        if let Some(value) = value {
+            self.0.entry(name).or_insert(value);
+        }
+    }
+
+    /// True when the name of any attribute begins so.
+    pub(super) fn any_begins(&self, prefixes: &[&str]) -> bool {
+        self.0.keys().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+    }
+
+    fn find(&self, names: &[&'static str]) -> Option<(&'static str, &'v Value)> {
+        names.iter().find_map(|name| self.0.get(*name).map(|value| (*name, *value)))
+    }
+
+    /// The first of these names that says anything, as a count.
+    ///
+    /// # Errors
+    /// [`BadLine`] when it is no believable count.
+    pub(super) fn count(&self, names: &[&'static str]) -> Result<Option<u64>, BadLine> {
+        let Some((name, value)) = self.find(names) else { return Ok(None) };
+        given(&Count::deserialize(value).unwrap_or_default(), name)
+    }
+
+    /// The first of these names that says anything, as a text or a number written out.
+    pub(super) fn text(&self, names: &[&'static str]) -> Option<Cow<'v, str>> {
+        names.iter().find_map(|name| match *self.0.get(*name)? {
+            Value::String(text) if text.is_empty() => None,
+            Value::String(text) => Some(Cow::Borrowed(&**text)),
+            Value::Number(number) => Some(Cow::Owned(number.to_string())),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        })
+    }
+
+    /// The first of these names that says anything, as dollars above zero.
+    pub(super) fn usd(&self, names: &[&'static str]) -> Option<Usd> {
+        let (_, value) = self.find(names)?;
+        Money::deserialize(value).unwrap_or_default().0
+    }
+
+    /// The first of these names that says anything, as a stretch of time in milliseconds.
+    pub(super) fn milliseconds(&self, names: &[&'static str]) -> Option<std::time::Duration> {
+        let (_, value) = self.find(names)?;
+        Named::deserialize(value).unwrap_or_default().milliseconds()
+    }
+
+    /// True when the attribute is there and true.
+    pub(super) fn is_true(&self, name: &'static str) -> bool {
+        self.find(&[name]).is_some_and(|(_, value)| *value == Value::Bool(true) || *value == "true")
+    }
+}
+
+/// The scalar that a value is, or that OTLP's typed value holds.
+pub(super) fn scalar(value: &Value) -> Option<&Value> {
+    const TYPED: [&str; 8] = [
+        "stringValue",
+        "string_value",
+        "intValue",
+        "int_value",
+        "doubleValue",
+        "double_value",
+        "boolValue",
+        "bool_value",
+    ];
+    match value {
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(value),
+        Value::Object(typed) if typed.len() == 1 => {
+            TYPED.iter().find_map(|kind| typed.get(*kind)).filter(|value| !value.is_object() && !value.is_array())
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}

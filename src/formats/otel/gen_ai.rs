@@ -1,0 +1,198 @@
+//! Signals of instrumentation libraries, after the conventions for generative AI and their dialects.
+
+use std::borrow::Cow;
+
+use super::super::BadLine;
+use super::super::keys::{answer_key, request_key};
+use super::super::usage::{Counts, tier};
+use super::Desk;
+use super::signal::Signal;
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Place};
+
+/// Input with cached tokens, by the conventions; those who leave them out are found out by the numbers.
+const INPUT: [&str; 9] = [
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.usage.prompt_tokens",
+    "llm.usage.input_tokens",
+    "llm.token_count.prompt",
+    "ai.usage.inputTokens",
+    "ai.usage.promptTokens",
+    "ai.usage.tokens",
+    "llm.tokens.prompt",
+];
+/// Input without cached tokens.
+const PLAIN_INPUT: [&str; 1] = ["llm.tokens.input"];
+const OUTPUT: [&str; 9] = [
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.usage.completion_tokens",
+    "llm.usage.output_tokens",
+    "llm.token_count.completion",
+    "ai.usage.outputTokens",
+    "ai.usage.completionTokens",
+    "llm.tokens.output",
+    "llm.tokens.completion",
+];
+const TOTAL: [&str; 5] = [
+    "gen_ai.usage.total_tokens",
+    "llm.usage.total_tokens",
+    "llm.token_count.total",
+    "ai.usage.totalTokens",
+    "llm.tokens.total",
+];
+const CACHE_READ: [&str; 8] = [
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "llm.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read",
+    "ai.usage.cachedInputTokens",
+    "llm.tokens.cached",
+    "llm.tokens.cache_read",
+];
+const CACHE_WRITE: [&str; 6] = [
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "llm.usage.cache_creation_input_tokens",
+    "llm.token_count.prompt_details.cache_write",
+    "llm.tokens.cache_write",
+];
+const REASONING: [&str; 7] = [
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "llm.usage.reasoning_tokens",
+    "llm.token_count.completion_details.reasoning",
+    "ai.usage.reasoningTokens",
+    "llm.tokens.reasoning",
+];
+
+/// The call that a signal reports, when it is a model's own and not a sum over others.
+pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
+    if !is_leaf(signal) {
+        return Ok(None);
+    }
+    let found = &signal.attributes;
+    let (tokens, is_split_guessed) = Counts {
+        input: found.count(&PLAIN_INPUT)?,
+        prompt: found.count(&INPUT)?,
+        output: found.count(&OUTPUT)?,
+        total: found.count(&TOTAL)?,
+        cache_read: found.count(&CACHE_READ)?.unwrap_or(0),
+        cache_write_5m: found.count(&CACHE_WRITE)?.unwrap_or(0),
+        cache_write_1h: 0,
+        reasoning: found.count(&REASONING)?.unwrap_or(0),
+    }
+    .split();
+    if tokens.is_zero() {
+        return Ok(None);
+    }
+    let model = desk.labels.find(
+        found
+            .text(&[
+                "gen_ai.response.model",
+                "gen_ai.request.model",
+                "ai.response.model",
+                "ai.model.id",
+                "llm.response.model",
+                "llm.request.model",
+                "llm.model_name",
+                "llm.model",
+            ])
+            .as_deref(),
+    );
+    let service = found.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
+    let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
+    let mut from = attribution(signal, desk);
+    from.project = from.project.or_else(|| desk.labels.find(signal.resource.text(&["service.name"]).as_deref()));
+    Ok(Some(Call {
+        key: key(signal, desk),
+        from,
+        fidelity: if is_split_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final },
+        model,
+        tokens,
+        tier: tier(None, service.as_deref(), None),
+        web_searches: 0,
+        quoted: found.usd(&[
+            "llm.cost_usd",
+            "gen_ai.usage.cost",
+            "gen_ai.usage.cost_usd",
+            "llm.usage.cost",
+            "cost.usd",
+        ]),
+        latency: found
+            .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
+            .or(signal.latency),
+        alias: request.map(|id| request_key(&id)),
+        lineage: None,
+    }))
+}
+
+/// True for one request to a model; spans of agents, workflows and tools repeat the sums of theirs.
+fn is_leaf(signal: &Signal<'_>) -> bool {
+    let says = |name: &'static str| signal.attributes.text(&[name]);
+    let operation = says("gen_ai.operation.name").unwrap_or_else(|| Cow::Borrowed(first_word(&signal.name)));
+    let is_sum = ["invoke_agent", "create_agent", "invoke_workflow", "execute_tool", "agent"].contains(&&*operation)
+        || signal.name.contains("agent.turn");
+    // OpenLLMetry and OpenInference name what is not a request to a model.
+    let is_wrapper = says("traceloop.span.kind").is_some()
+        || says("openinference.span.kind").is_some_and(|kind| !matches!(&*kind, "LLM" | "EMBEDDING"));
+    // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate`.
+    let is_outer = says("ai.operationId").is_some_and(|operation| !operation.contains(".do"));
+    !is_sum && !is_wrapper && !is_outer
+}
+
+fn first_word(name: &str) -> &str {
+    name.split(' ').next().unwrap_or_default()
+}
+
+fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
+    let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
+    // An id too short to be the only one of its kind does not stand alone.
+    let named = id
+        .and_then(|id| answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::of(&["otel", "response", &*id]))));
+    named
+        .or_else(|| Some(CallKey::of(&["otel", "span", bare(signal.trace?), bare(signal.span?)])))
+        .unwrap_or_else(|| desk.content_key())
+}
+
+/// Hexadecimal without the prefix that some exporters write.
+fn bare(id: &str) -> &str {
+    id.strip_prefix("0x").unwrap_or(id)
+}
+
+/// Who and where, by the attributes of the signal or of the program that sent it.
+pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attribution {
+    let mut label = |names: &[&'static str]| {
+        let name = signal.attributes.text(names).or_else(|| signal.resource.text(names));
+        desk.labels.find(name.as_deref())
+    };
+    Attribution {
+        session: label(&[
+            "gen_ai.conversation.id",
+            "session.id",
+            "conversation.id",
+            "cost.session_id",
+            "ai.telemetry.metadata.sessionId",
+            "traceloop.association.properties.session_id",
+        ]),
+        agent: label(&["cost.agent", "gen_ai.agent.name", "agent.name"]),
+        project: label(&["cost.project", "cost.project_id", "project", "project.id"]),
+        user: label(&[
+            "cost.user_id",
+            "enduser.id",
+            "user.id",
+            "user.email",
+            "user.name",
+            "ai.telemetry.metadata.userId",
+            "traceloop.association.properties.user_id",
+        ]),
+        team: label(&["cost.team_id", "cost.team", "team.id", "team", "department"]),
+        feature: label(&["cost.feature", "cost.endpoint", "feature", "ai.telemetry.functionId"]),
+        org: label(&["cost.org_id", "cost.org", "organization.id", "org.id", "tenant.id"]),
+        place: Some(Place { path: desk.origin.path.clone(), offset: desk.origin.offset }),
+        ..Attribution::new(signal.at.unwrap_or(desk.origin.modified), Label::new(desk.format))
+    }
+}

@@ -1,0 +1,153 @@
+//! One span or log record, cut out of whatever line holds it.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::super::time::Stamp;
+use super::attributes::{Attributes, scalar};
+use crate::domain::Instant;
+
+/// A span or a log record.
+#[derive(Debug)]
+pub(super) struct Signal<'v> {
+    pub(super) attributes: Attributes<'v>,
+    /// The attributes of the program that sent it.
+    pub(super) resource: Rc<Attributes<'v>>,
+    /// The span's name, or the event's.
+    pub(super) name: Cow<'v, str>,
+    /// The log record's text.
+    pub(super) body: &'v str,
+    /// The library that made it.
+    pub(super) scope: &'v str,
+    pub(super) trace: Option<&'v str>,
+    pub(super) span: Option<&'v str>,
+    pub(super) at: Option<Instant>,
+    pub(super) latency: Option<Duration>,
+}
+
+/// The names of attributes that tell of a model's work.
+const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.", "llm.tokens."];
+/// The names of agents' own events.
+const AGENTS: [&str; 3] = ["claude_code.", "codex.", "gemini_cli."];
+
+/// The fields that make a line a span; `llm.tokens.…` without them is a line of a usage log.
+const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext"];
+
+/// The signal that a flat line is; `None` for any other line.
+pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
+    let line = line.as_object()?;
+    let mut attributes = Attributes::of(line.get("attributes"));
+    attributes.add_dotted(line);
+    let resource = line.get("resource").map(|resource| resource.get("attributes").unwrap_or(resource));
+    let mut signal = read(line, attributes, Rc::new(Attributes::of(resource)), "");
+    let context = line.get("context").or_else(|| line.get("spanContext")).and_then(Value::as_object);
+    if let Some(context) = context {
+        signal.trace = signal.trace.or_else(|| text(context, &["trace_id", "traceId"]));
+        signal.span = signal.span.or_else(|| text(context, &["span_id", "spanId"]));
+    }
+    let is_traced = TRACED.iter().any(|field| line.get(*field).is_some_and(|value| !value.is_null()));
+    let is_work = signal.attributes.any_begins(&WORK[..4]) || (is_traced && signal.attributes.any_begins(&WORK[4..]));
+    let is_agents = AGENTS.iter().any(|agent| signal.name.starts_with(agent) || signal.body.starts_with(agent));
+    // An API's answer or a usage log may carry such attributes beside what it is.
+    let is_foreign = line.contains_key("choices")
+        || ["usage", "payload", "message"].iter().any(|field| line.get(*field).is_some_and(Value::is_object));
+    ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
+}
+
+/// The signals of a line of OTLP/JSON; metrics give none, for the sums in them repeat the signals'.
+pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
+    let line = line.as_object()?;
+    let groups = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
+    let metrics = ["resourceMetrics", "resource_metrics"];
+    if !groups.iter().chain(&metrics).any(|group| line.contains_key(*group)) {
+        return None;
+    }
+    let mut signals = Vec::new();
+    for group in groups.iter().flat_map(|group| list(line, &[group])).filter_map(Value::as_object) {
+        let resource = group.get("resource").and_then(|resource| resource.get("attributes"));
+        let resource = Rc::new(Attributes::of(resource));
+        let scopes = [
+            "scopeSpans",
+            "scope_spans",
+            "scopeLogs",
+            "scope_logs",
+            "instrumentationLibrarySpans",
+            "instrumentationLibraryLogs",
+        ];
+        for scope in scopes.iter().flat_map(|scopes| list(group, &[scopes])).filter_map(Value::as_object) {
+            let library = scope.get("scope").and_then(|scope| scope.get("name")).and_then(Value::as_str);
+            for record in
+                list(scope, &["spans", "logRecords", "log_records", "logs"]).iter().filter_map(Value::as_object)
+            {
+                let attributes = Attributes::of(record.get("attributes"));
+                signals.push(read(record, attributes, Rc::clone(&resource), library.unwrap_or_default()));
+            }
+        }
+    }
+    Some(signals)
+}
+
+fn read<'v>(
+    record: &'v Map<String, Value>,
+    attributes: Attributes<'v>,
+    resource: Rc<Attributes<'v>>,
+    scope: &'v str,
+) -> Signal<'v> {
+    let start = time(
+        record,
+        &[
+            "startTimeUnixNano",
+            "start_time_unix_nano",
+            "startTime",
+            "start_time",
+            "timeUnixNano",
+            "time_unix_nano",
+            "hrTime",
+            "timestamp",
+            "@timestamp",
+            "time",
+            "observedTimeUnixNano",
+            "observed_time_unix_nano",
+            "hrTimeObserved",
+        ],
+    );
+    let end = time(record, &["endTimeUnixNano", "end_time_unix_nano", "endTime", "end_time"]);
+    let name = attributes.text(&["event.name"]).map_or_else(
+        || Cow::Borrowed(text(record, &["name", "eventName", "event_name"]).unwrap_or_default()),
+        |event| event,
+    );
+    Signal {
+        name,
+        body: record.get("body").and_then(scalar).and_then(Value::as_str).unwrap_or_default(),
+        scope,
+        trace: text(record, &["traceId", "trace_id", "TraceId"]),
+        span: text(record, &["spanId", "span_id", "SpanId"]),
+        at: start.or_else(|| attributes.text(&["event.timestamp"]).and_then(|at| super::super::time::parse(&at))),
+        latency: start.zip(end).and_then(|(start, end)| (end - start).to_std().ok()),
+        attributes,
+        resource,
+    }
+}
+
+fn text<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v str> {
+    names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|text| !text.trim_matches('0').is_empty())
+}
+
+fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Value] {
+    names.iter().find_map(|name| map.get(*name)?.as_array()).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The first of these fields that names a moment: as usual, or as a pair of seconds and nanoseconds.
+fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
+    names.iter().find_map(|name| match map.get(*name)? {
+        Value::Array(pair) => match pair.as_slice() {
+            [seconds, nanos] => Instant::from_timestamp(seconds.as_i64()?, u32::try_from(nanos.as_u64()?).ok()?),
+            _ => None,
+        },
+        value => Stamp::deserialize(value).unwrap_or_default().0,
+    })
+}
