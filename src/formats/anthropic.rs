@@ -281,15 +281,15 @@ impl Messages {
         at: Instant,
         out: &mut Vec<Record>,
     ) -> Result<(), BadLine> {
-        let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
-        for (number, round) in message.usage.iterations.0.iter().filter(is_advice).enumerate() {
+        let is_advice = |round: &Iteration<'_>| round.kind.get() == Some("advisor_message");
+        for (place, round) in (0..).zip(&message.usage.iterations.0).filter(|(_, round)| is_advice(round)) {
             let tokens = round.tokens()?;
             if tokens.is_zero() || begun.id.is_empty() {
                 continue;
             }
             let model = self.labels.find(round.model.get());
             out.push(Record::Call(Call {
-                key: super::keys::advisor_key(begun.key(&[]), number),
+                key: super::keys::advisor_key(begun.key(&[]), place),
                 from: Attribution {
                     session: self.labels.find(begun.session.as_deref()),
                     place: Some(Place { path: origin.path.clone(), offset: origin.offset }),

@@ -19,11 +19,11 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::of(&["request", id])
 }
 
-/// The key of an advising model's round within an answer, by its number among such rounds.
+/// The key of an advising model's round within an answer, by its place in the list of rounds.
 ///
 /// Its tokens are not in the answer's own counts.
-pub(crate) fn advisor_key(answer: CallKey, number: usize) -> CallKey {
-    CallKey::of(&[b"advisor".as_slice(), &answer.bytes(), number.to_string().as_bytes()])
+pub(crate) fn advisor_key(answer: CallKey, place: u64) -> CallKey {
+    CallKey::of(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
 /// The key of the answer that this id names wherever it stands; `None` for an id that is not a
