@@ -10,10 +10,10 @@ use chrono::{Duration, Timelike};
 use super::limit::{LimitState, Measure, Rules, Window};
 use super::pace::{KEPT, Minutes, Spent, minute_of};
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{BooksError, Grain, Ledger, Order, PeriodKey, Query};
 
 /// Days from which usual hours are learnt.
-const DAYS: i64 = 7;
+const DAYS: Duration = Duration::days(7);
 /// Fewer days with any use than these teach nothing.
 const ENOUGH_DAYS: u8 = 3;
 /// Minutes without use after which nothing is foretold.
@@ -40,15 +40,23 @@ impl Habits {
     /// Learnt from the books' last days.
     pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
         let today = day_start(day_of(now, rules.zone), rules.zone);
-        let hours: Vec<Span> = (1..=DAYS * 24)
-            .rev()
-            .filter_map(|back| {
-                let from = today.checked_sub_signed(Duration::hours(back))?;
-                Some(Span { from, until: from.checked_add_signed(Duration::hours(1))? })
-            })
-            .collect();
-        let sums = books.spans(&hours, &Filter::default())?;
-        let used = hours.iter().zip(&sums).filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.from);
+        let query = Query {
+            grain: Grain::Hour,
+            by: Vec::new(),
+            filter: Filter { only: Vec::new(), since: today.checked_sub_signed(DAYS), until: Some(today) },
+            zone: rules.zone,
+            order: Order::Ascending,
+            limit: None,
+        };
+        let used = books.report(&query)?.rows.into_iter().filter_map(|row| match row.period {
+            PeriodKey::Hour(from) => Some(from),
+            PeriodKey::Day(_)
+            | PeriodKey::Week(_)
+            | PeriodKey::Month(_)
+            | PeriodKey::Session(..)
+            | PeriodKey::Call(..)
+            | PeriodKey::Total => None,
+        });
         Ok(Self::of(used, rules.zone))
     }
 

@@ -14,7 +14,7 @@ use super::pot::Pot;
 use super::session::{Sessions, model_lines};
 use super::summary::{CallLine, Follow, SessionId, Summary};
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
-use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
+use crate::ledger::{BooksError, Ledger, Posted, Row, Sums};
 
 /// The counter's arrow stays so long after it grew.
 const GROWING: Duration = Duration::seconds(3);
@@ -128,26 +128,27 @@ impl Meter {
         }
     }
 
-    /// Follows a change of the books.
-    pub fn apply(&mut self, change: &Change, now: Instant) {
+    /// Follows what a posting did to the books: every part of its answer, in order.
+    pub fn apply(&mut self, posted: &Posted, now: Instant) {
         self.advance(now);
-        let (before, after) = (change.before.as_deref(), &change.after);
+        let (before, after) = posted.rows();
         let total = self.all.tokens.total();
         if let Some(before) = before.filter(|before| self.rules.view.admits(&before.call)) {
-            self.take(before, after);
+            self.take(before, after.map(Arc::as_ref));
         }
-        if self.rules.view.admits(&after.call) {
+        if let Some(after) = after.filter(|after| self.rules.view.admits(&after.call)) {
             self.put(after, now);
         }
         if self.all.tokens.total() > total {
             self.grew_at = Some(now);
         }
+        let (before, after) = (before.map(Arc::as_ref), after.map(Arc::as_ref));
         for pot in &mut self.pots {
             self.stale |= !pot.apply(before, after, &self.rules, now);
         }
     }
 
-    fn take(&mut self, row: &Row, after: &Row) {
+    fn take(&mut self, row: &Row, after: Option<&Row>) {
         let (at, sums) = (row.call.at(), Sums::of(row));
         self.all.sub(&sums);
         match self.models.get_mut(&row.call.model) {

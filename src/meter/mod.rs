@@ -9,10 +9,12 @@ mod opening;
 mod pace;
 mod pot;
 mod session;
+mod signal;
 mod summary;
 
 pub use alert::{Alert, AlertId, Alerts, QuietHours};
 pub use limit::{Amount, Asker, Limit, LimitState, Measure, Rules, Scope, Verdict, Window};
 pub use live::Meter;
 pub use opening::{Opening, states};
+pub use signal::{Expired, Signals, Uncached, cache_hit, signals};
 pub use summary::{CallLine, Follow, ModelLine, SessionId, SessionLine, Summary, TREND};

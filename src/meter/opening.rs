@@ -235,7 +235,7 @@ pub fn states(
 fn own_names(asker: &Asker, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
     let mut dimensions: Vec<Dimension> = Vec::new();
     if limit.scope.each {
-        dimensions.extend(limit.scope.only.iter().map(|(dimension, _)| *dimension));
+        dimensions.extend(super::pot::grouped(limit));
     }
     if limit.window == Window::Run {
         dimensions.push(Dimension::Agent);

@@ -57,9 +57,9 @@ impl Subject {
 }
 
 /// The dimensions whose names a default limits one by one.
-fn grouped(limit: &Limit) -> impl Iterator<Item = Dimension> {
+pub(crate) fn grouped(limit: &Limit) -> impl Iterator<Item = Dimension> {
     let each = limit.scope.each;
-    limit.scope.only.iter().filter(move |(_, names)| each && names.is_glob()).map(|(dimension, _)| *dimension)
+    limit.scope.only.iter().filter(move |(_, names)| each && names.as_str() == "*").map(|(dimension, _)| *dimension)
 }
 
 /// True when a limit stated for exactly these names replaces the default.
@@ -240,14 +240,13 @@ impl Pot {
     }
 
     /// Follows a change of the books. False when they must be asked again to be exact.
-    pub(crate) fn apply(&mut self, before: Option<&Row>, after: &Row, rules: &Rules, now: Instant) -> bool {
-        let taken = before.is_none_or(|before| {
-            let grown = Subject::of(&before.call, &self.limit, rules) == Subject::of(&after.call, &self.limit, rules)
-                && self.span.is_none_or(|span| span.contains(after.call.at()))
-                && Used::of(&Sums::of(before), None).is_within(&Used::of(&Sums::of(after), None));
-            self.sub(before, grown, rules)
+    pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
+        let grown = before.zip(after).is_some_and(|(before, after)| {
+            self.counted(before, rules) == self.counted(after, rules)
+                && Used::of(&Sums::of(before), None).is_within(&Used::of(&Sums::of(after), None))
         });
-        self.add(after, rules, now) && taken
+        let taken = before.is_none_or(|before| self.sub(before, grown, rules));
+        after.is_none_or(|after| self.add(after, rules, now)) && taken
     }
 
     /// Adds a call.

@@ -78,7 +78,7 @@ impl Sessions {
 
     /// Takes a call back out. False when the books must be asked again: it was the session's first or
     /// last, and which is that now is not known here.
-    pub(crate) fn sub(&mut self, row: &Row, after: &Row) -> bool {
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>) -> bool {
         let id = SessionId::of(&row.call);
         let Some(session) = self.known.get_mut(&id) else { return self.complete };
         session.sub(row);
@@ -88,7 +88,7 @@ impl Sessions {
         }
         let at = row.call.at();
         let inside = session.started < at && at < session.ended;
-        inside || (after.call.at() == at && SessionId::of(&after.call) == id)
+        inside || after.is_some_and(|after| after.call.at() == at && SessionId::of(&after.call) == id)
     }
 
     /// The most recently active session.
