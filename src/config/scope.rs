@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use chrono::Duration;
 
+use super::World;
+use super::paths::expanded;
 use super::problem::{quoted, suggestion};
 use crate::domain::{Dimension, Label, Matcher};
 use crate::meter::{Limit, Scope, Window};
@@ -49,6 +51,17 @@ impl LimitKey {
     /// A limit's own.
     pub fn of(limit: &Limit) -> Self {
         Self { scope: limit.scope.clone(), window: limit.window }
+    }
+
+    /// The same with `~/` in a project replaced by the home folder, as calls name it.
+    #[must_use]
+    pub fn expanded(&self, world: &World) -> Self {
+        let project = |(dimension, names): &(Dimension, Matcher)| {
+            let home = if *dimension == Dimension::Project { expanded(world, names.as_str().as_ref()) } else { None };
+            (*dimension, home.map_or_else(|| names.clone(), |path| matcher(&path.to_string_lossy())))
+        };
+        let scope = Scope { only: self.scope.only.iter().map(project).collect(), each: self.scope.each };
+        Self { scope, window: self.window }
     }
 
     /// The keys that lead to it in the file: `limits`, `users`, `alice`, `day`.

@@ -1,0 +1,457 @@
+//! Changes a config's text and keeps everything else in it: order, spacing, comments.
+
+use std::ops::Range;
+
+use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::scope::{self, LimitKey, TABLES, matcher, window};
+use super::show::amount_parts;
+use super::{ConfigText, Overrides, Settings, World};
+use crate::domain::{Dimension, Matcher};
+use crate::meter::{Amount, Limit, Scope};
+
+/// The text with this limit set. Its own warnings stay unless `warn_at` gives others.
+///
+/// # Errors
+/// A sentence: the text is no TOML, or the place of the limit is taken by something else.
+pub fn set_limit(
+    text: &str,
+    world: &World,
+    key: &LimitKey,
+    amount: &Amount,
+    warn_at: Option<&[u8]>,
+) -> Result<String, String> {
+    if *amount == Amount::default() {
+        return Err("the limit has no amount".to_owned());
+    }
+    let document = parse(text)?;
+    let warn_at = warn_at.map(|all| format!("{all:?}"));
+    let mut parts: Vec<(&str, String)> = amount_parts(amount);
+    let edited = match find(&document, world, key) {
+        Some(path) if item(&document, &path).is_some_and(Item::is_table) => {
+            parts.extend(warn_at.map(|all| ("warn_at", all)));
+            set_members(text, &path, &parts)?
+        }
+        Some(path) => {
+            let old =
+                item(&document, &path).and_then(Item::as_table_like).and_then(|limit| limit.get("warn_at")?.as_value());
+            let kept = old.map(|old| old.clone().decorated("", "").to_string());
+            parts.extend(warn_at.or(kept).map(|all| ("warn_at", all)));
+            put(text, &path, &inline(&parts))?
+        }
+        None => {
+            parts.extend(warn_at.map(|all| ("warn_at", all)));
+            put(&with_limits_table(text, &document), &key.path(), &inline(&parts))?
+        }
+    };
+    verified(text, edited, world, key, Some(amount))
+}
+
+/// The text without this limit.
+///
+/// # Errors
+/// A sentence: the text is no TOML, or there is no such limit.
+pub fn unset_limit(text: &str, world: &World, key: &LimitKey) -> Result<String, String> {
+    let document = parse(text)?;
+    let path = find(&document, world, key).ok_or_else(|| format!("there is no limit {key}"))?;
+    let edited = remove(text, &document, &path)?;
+    verified(text, edited, world, key, None)
+}
+
+/// The text with a setting at the top (`theme`) or in a section (`alerts.bell`) set to a text, a number or a truth
+/// value.
+///
+/// # Errors
+/// A sentence: the text is no TOML, or the place of the setting is taken by something else.
+pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, String> {
+    let document = parse(text)?;
+    let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    let value = value.into().to_string();
+    if item(&document, &path).is_none()
+        && let [key] = path.as_slice()
+        && let Some(edited) = below_default(text, key, &value)
+    {
+        return Ok(edited);
+    }
+    put(text, &path, &value)
+}
+
+fn parse(text: &str) -> Result<Document<&str>, String> {
+    Document::parse(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        format!("line {line}: {}; mend this first", error.message())
+    })
+}
+
+fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<&'d Item> {
+    path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
+}
+
+fn inline(parts: &[(&str, String)]) -> String {
+    let parts: Vec<String> = parts.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("{{ {} }}", parts.join(", "))
+}
+
+/// Where a limit stands in the text, in whichever order its scope is nested.
+fn find(document: &Document<&str>, world: &World, key: &LimitKey) -> Option<Vec<String>> {
+    let key = key.expanded(world);
+    let mut path = vec!["limits".to_owned()];
+    search(document.get("limits")?.as_table_like()?, world, &mut Vec::new(), &mut path, &key).then_some(path)
+}
+
+fn search(
+    table: &dyn TableLike,
+    world: &World,
+    only: &mut Vec<(Dimension, Matcher)>,
+    path: &mut Vec<String>,
+    key: &LimitKey,
+) -> bool {
+    for (name, item) in table.iter() {
+        path.push(name.to_owned());
+        if let Some(window) = window(name) {
+            if (LimitKey { scope: scope::scope(only.clone()), window }).expanded(world) == *key {
+                return true;
+            }
+        } else if let Some(inner) = item.as_table_like() {
+            if name == "org" {
+                for (name, _) in inner.iter() {
+                    if window(name) == Some(key.window) && key.scope == Scope::organisation() {
+                        path.push(name.to_owned());
+                        return true;
+                    }
+                }
+            } else if let Some((dimension, _)) = TABLES.iter().find(|(_, table)| *table == name) {
+                for (name, item) in inner.iter() {
+                    let Some(inner) = item.as_table_like() else { continue };
+                    only.push((*dimension, matcher(name)));
+                    path.push(name.to_owned());
+                    if search(inner, world, only, path, key) {
+                        return true;
+                    }
+                    path.pop();
+                    only.pop();
+                }
+            }
+        }
+        path.pop();
+    }
+    false
+}
+
+/// Sets the members of a limit that is a table of its own, each in its place, and removes the amounts it no longer has.
+fn set_members(text: &str, path: &[String], parts: &[(&str, String)]) -> Result<String, String> {
+    let member = |name: &str| [path, &[name.to_owned()]].concat();
+    let mut text = text.to_owned();
+    for (name, value) in parts {
+        text = put(&text, &member(name), value)?;
+    }
+    for name in ["usd", "tokens", "output_tokens"] {
+        let document = parse(&text)?;
+        if parts.iter().all(|(kept, _)| *kept != name) && item(&document, &member(name)).is_some() {
+            text = remove(&text, &document, &member(name))?;
+        }
+    }
+    Ok(text)
+}
+
+/// Puts a value at a path: in the place of an old one, or as a new line.
+fn put(text: &str, path: &[String], value: &str) -> Result<String, String> {
+    let document = parse(text)?;
+    match item(&document, path) {
+        Some(Item::Value(old)) => {
+            let span = old.span().ok_or("the place of the old value is not known")?;
+            Ok(format!("{}{value}{}", &text[..span.start], &text[span.end..]))
+        }
+        Some(_) => Err(format!("'{}' is a table", path.join("."))),
+        None => insert(text, document.into_mut(), path, value),
+    }
+}
+
+/// Puts a new value at a path, making the tables on the way.
+fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -> Result<String, String> {
+    let value: Value = value.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+    let (last, above) = path.split_last().ok_or("no name is given")?;
+    let new_table = above.first().filter(|first| !document.contains_key(first));
+    let mut at: &mut Item = document.as_item_mut();
+    for (depth, key) in above.iter().enumerate() {
+        let is_last = depth + 1 == above.len();
+        let new = match &*at {
+            Item::Table(_) if depth == 0 => Item::Table(Table::new()),
+            // Below a header of its own, or a dotted key, a table is written with dots; else with a header, like its
+            // neighbours.
+            Item::Table(table) => {
+                let mut new = Table::new();
+                let dotted = table.is_dotted() || !table.is_implicit();
+                new.set_dotted(dotted);
+                new.set_implicit(!dotted && !is_last);
+                Item::Table(new)
+            }
+            Item::Value(_) | Item::None | Item::ArrayOfTables(_) => Item::Value(InlineTable::new().into()),
+        };
+        let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above[..depth].join(".")))?;
+        at = table.entry(key).or_insert(new);
+    }
+    if let Some((_, before)) = at.as_inline_table_mut().and_then(|table| table.iter_mut().last())
+        && before.decor().suffix().and_then(|space| space.as_str()).is_some_and(|space| space.trim().is_empty())
+    {
+        // The space in front of `}` must not become one in front of a comma.
+        before.decor_mut().set_suffix("");
+    }
+    let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above.join(".")))?;
+    table.insert(last, Item::Value(value));
+    if let Some(first) = new_table {
+        // At the end of the file, behind the comments there: they would otherwise end up below the new header.
+        let before = document.trailing().as_str().unwrap_or_default().to_owned();
+        document.set_trailing("");
+        let gap = if text.trim().is_empty() { "" } else { "\n" };
+        if let Some(Item::Table(new)) = document.get_mut(first) {
+            new.decor_mut().set_prefix(format!("{before}{gap}"));
+            new.set_position(Some(isize::MAX));
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// Takes what stands at a path out of the text, with the lines it stands in, and nothing else.
+fn remove(text: &str, document: &Document<&str>, path: &[String]) -> Result<String, String> {
+    // In `{ … }`, what would be left empty goes, too.
+    let mut path = path;
+    while let Some((_, above)) = path.split_last()
+        && item(document, above).is_some_and(|item| item.as_inline_table().is_some_and(|table| table.len() == 1))
+    {
+        path = above;
+    }
+    let (last, above) = path.split_last().ok_or("no name is given")?;
+    if item(document, above).is_some_and(Item::is_inline_table) {
+        let mut document: DocumentMut = document.clone().into_mut();
+        let inline = above.iter().try_fold(document.as_item_mut(), |at, key| at.as_table_like_mut()?.get_mut(key));
+        inline.and_then(Item::as_inline_table_mut).and_then(|table| table.remove(last));
+        return Ok(document.to_string());
+    }
+    let mut spans = Vec::new();
+    let parent = item(document, above).and_then(Item::as_table);
+    let entry = parent.and_then(|parent| parent.get_key_value(last));
+    let (key, found) = entry.ok_or_else(|| format!("there is no '{}'", path.join(".")))?;
+    spans_of(key.span(), found, &mut spans);
+    // A header with nothing below it any more, but never the first one.
+    if let Some(parent) = parent.filter(|parent| above.len() > 1 && parent.len() == 1 && !parent.is_dotted()) {
+        spans.extend(parent.span());
+    }
+    Ok(without_lines(text, spans))
+}
+
+/// Where an entry is written: its header, or its key and value, and all below it.
+fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>) {
+    match item {
+        Item::Table(table) => {
+            if !table.is_dotted() && !table.is_implicit() {
+                into.extend(table.span());
+            }
+            for (name, item) in table {
+                spans_of(table.key(name).and_then(toml_edit::Key::span), item, into);
+            }
+        }
+        Item::Value(value) => into.extend(key.zip(value.span()).map(|(key, value)| key.start..value.end)),
+        Item::None | Item::ArrayOfTables(_) => {}
+    }
+}
+
+/// The text without the whole lines these spans touch.
+fn without_lines(text: &str, spans: Vec<Range<usize>>) -> String {
+    let mut at = 0;
+    let touched = |line: &Range<usize>| spans.iter().any(|span| span.start < line.end && line.start < span.end);
+    text.split_inclusive('\n')
+        .filter(|line| {
+            let range = at..at + line.len();
+            at = range.end;
+            !touched(&range)
+        })
+        .collect()
+}
+
+/// The text with a setting below the commented line that shows its default, if there is one.
+fn below_default(text: &str, key: &str, value: &str) -> Option<String> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if line.trim_start().starts_with('[') {
+            return None;
+        }
+        if line.strip_prefix('#').is_some_and(|rest| rest.split('=').next().is_some_and(|name| name.trim_end() == key))
+        {
+            let gap = if line.ends_with('\n') { "" } else { "\n" };
+            let edited = format!("{}{gap}{key} = {value}\n{}", &text[..at], &text[at..]);
+            let document = Document::parse(edited.as_str()).ok()?;
+            return document.contains_key(key).then(|| edited.clone());
+        }
+    }
+    None
+}
+
+/// The text with a `[limits]` table below the commented one, where its explanation is; unchanged when there is a
+/// table, or no such comment, or when settings that follow would become part of it.
+fn with_limits_table(text: &str, document: &Document<&str>) -> String {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if line.trim_end() != "#[limits]" || !line.ends_with('\n') || document.contains_key("limits") {
+            continue;
+        }
+        let next = text[at..].lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+        let edited = format!("{}[limits]\n{}", &text[..at], &text[at..]);
+        if next.is_none_or(|line| line.starts_with('[')) && Document::parse(edited.as_str()).is_ok() {
+            return edited;
+        }
+    }
+    text.to_owned()
+}
+
+/// The edited text, once it is sure that it says what was meant and nothing else.
+fn verified(
+    before: &str,
+    after: String,
+    world: &World,
+    key: &LimitKey,
+    amount: Option<&Amount>,
+) -> Result<String, String> {
+    let load = |text: &str| {
+        let text = ConfigText { path: "config.toml".into(), text: text.to_owned() };
+        Settings::load(Some(&text), world, &Overrides::default(), &[])
+    };
+    let (old, new) = (load(before), load(&after));
+    let key = key.expanded(world);
+    let others = |limits: &[Limit]| -> Vec<Limit> {
+        limits.iter().filter(|limit| LimitKey::of(limit) != key).cloned().collect()
+    };
+    let found = new.settings.limits.iter().find(|limit| LimitKey::of(limit) == key).map(|limit| &limit.amount);
+    let same = Settings { limits: others(&old.settings.limits), ..old.settings.clone() }
+        == Settings { limits: others(&new.settings.limits), ..new.settings.clone() };
+    if !same || found != amount || new.problems.len() > old.problems.len() {
+        return Err(format!(
+            "the limit {key} cannot be changed here without changing something else; edit the file by hand"
+        ));
+    }
+    Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SAMPLE, parse_amount};
+    use super::*;
+    use crate::domain::Instant;
+
+    fn world() -> World {
+        World { home: Some("/home/alice".into()), ..World::empty(Instant::UNIX_EPOCH) }
+    }
+
+    fn limit(text: &str, key: &str, amount: &str) -> String {
+        set_limit(text, &world(), &key.parse().unwrap(), &parse_amount(amount).unwrap(), None).unwrap()
+    }
+
+    fn unset(text: &str, key: &str) -> String {
+        unset_limit(text, &world(), &key.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_limit_is_changed_in_its_place_with_its_comment_and_its_warnings() {
+        let text = "# mine\n[limits]\n  day = { usd = 5, warn_at = [50] } # a coffee\nweek='25usd'\n";
+        assert_eq!(
+            limit(text, "day", "25usd"),
+            "# mine\n[limits]\n  day = { usd = 25, warn_at = [50] } # a coffee\nweek='25usd'\n"
+        );
+        assert_eq!(limit(text, "week", "1M"), text.replace("'25usd'", "{ tokens = 1_000_000 }"));
+        let warned =
+            set_limit(text, &world(), &"day".parse().unwrap(), &parse_amount("25usd").unwrap(), Some(&[10, 20]));
+        assert!(warned.unwrap().contains("{ usd = 25, warn_at = [10, 20] } # a coffee"));
+    }
+
+    #[test]
+    fn a_new_limit_joins_its_neighbours() {
+        assert_eq!(limit("", "day", "25usd"), "[limits]\nday = { usd = 25 }\n");
+        assert_eq!(
+            limit("[limits]\nday = { usd = 1 }\n", "user:alice:model:claude-*:5h", "2usd"),
+            "[limits]\nday = { usd = 1 }\nusers.alice.models.\"claude-*\".5h = { usd = 2 }\n"
+        );
+        assert_eq!(
+            limit("[limits.users.alice]\n# hers\nday = { usd = 1 }\n\n[gate]\n", "user:alice:week", "2usd"),
+            "[limits.users.alice]\n# hers\nday = { usd = 1 }\nweek = { usd = 2 }\n\n[gate]\n"
+        );
+        assert_eq!(
+            limit("limits.day = { usd = 1 }\n", "user:bob:day", "2usd"),
+            "limits.day = { usd = 1 }\nlimits.users.bob.day = { usd = 2 }\n"
+        );
+        assert_eq!(
+            limit("[limits]\norg = { day = { usd = 9 } } # all\n", "org:month", "99usd"),
+            "[limits]\norg = { day = { usd = 9 }, month = { usd = 99 } } # all\n"
+        );
+        assert_eq!(
+            limit("[limits.users.bob]\nday = { usd = 1 }\n", "user:alice:day", "2usd"),
+            "[limits.users.bob]\nday = { usd = 1 }\n\n[limits.users.alice]\nday = { usd = 2 }\n"
+        );
+    }
+
+    #[test]
+    fn a_limit_is_found_in_whichever_order_it_is_nested() {
+        let text = "[limits.models.\"claude-*\".users.alice]\nday = { usd = 1 }\n[limits.projects.\"~/api\"]\nday = \"1usd\"\n";
+        let changed = limit(text, "user:alice:model:claude-*:day", "2usd");
+        assert_eq!(changed, text.replace("{ usd = 1 }", "{ usd = 2 }"));
+        assert_eq!(limit(text, "project:/home/alice/api:day", "2usd"), text.replace("\"1usd\"", "{ usd = 2 }"));
+    }
+
+    #[test]
+    fn a_limit_that_is_a_table_is_changed_member_by_member() {
+        let text = "[limits.day] # daily\n# in dollars\nusd = 5 # five\nwarn_at = 50\n";
+        assert_eq!(limit(text, "day", "7usd"), text.replace("5 # five", "7 # five"));
+        assert_eq!(limit(text, "day", "7usd + 5k"), text.replace("5 # five", "7 # five") + "tokens = 5_000\n");
+        assert_eq!(limit(text, "day", "5k"), "[limits.day] # daily\n# in dollars\nwarn_at = 50\ntokens = 5_000\n");
+    }
+
+    #[test]
+    fn a_limit_is_removed_with_its_line_only() {
+        let text = "[limits]\n# first\nday = { usd = 1 } # gone\n# second\nweek = { usd = 2 }\n";
+        assert_eq!(unset(text, "day"), "[limits]\n# first\n# second\nweek = { usd = 2 }\n");
+        let nested = "[limits.users.alice]\n# hers\nday = { usd = 1 }\n";
+        assert_eq!(unset(nested, "user:alice:day"), "# hers\n");
+        let inline =
+            "[limits]\norg = { day = { usd = 9 }, week = { usd = 10 } } # all\nusers = { al = { day = \"1usd\" } }\n";
+        assert_eq!(unset(inline, "org:day"), inline.replace(" day = { usd = 9 },", ""));
+        assert_eq!(unset(inline, "user:al:day"), "[limits]\norg = { day = { usd = 9 }, week = { usd = 10 } } # all\n");
+        assert_eq!(unset("[limits.day]\nusd = 1\n# end\n", "day"), "# end\n");
+        let missing = unset_limit(text, &world(), &"month".parse().unwrap());
+        assert_eq!(missing, Err("there is no limit month".to_owned()));
+    }
+
+    #[test]
+    fn the_commented_default_takes_limits_where_it_explains_them() {
+        let text = limit(SAMPLE, "day", "25usd");
+        assert!(text.contains("#[limits]\n[limits]\nday = { usd = 25 }\n\n# How a warning"), "{text}");
+        let text = set(&limit(&text, "user:alice:day", "50usd"), "theme", "dark").unwrap();
+        assert!(text.contains("day = { usd = 25 }\nusers.alice.day = { usd = 50 }\n\n# How a warning"), "{text}");
+        assert!(text.contains("#theme = \"auto\"\ntheme = \"dark\"\n"), "{text}");
+        let text = set(&text, "alerts.bell", false).unwrap();
+        assert!(text.ends_with("#[keys]\n\n[alerts]\nbell = false\n"), "{text}");
+        for line in SAMPLE.lines() {
+            assert!(text.lines().any(|kept| kept == line), "{line}");
+        }
+    }
+
+    #[test]
+    fn comments_at_the_end_stay_above_a_new_table() {
+        let text = "theme = \"dark\"\n#mouse = false\n";
+        assert_eq!(limit(text, "day", "1usd"), "theme = \"dark\"\n#mouse = false\n\n[limits]\nday = { usd = 1 }\n");
+    }
+
+    #[test]
+    fn a_setting_is_changed_in_its_place() {
+        assert_eq!(set("theme = 'dark' # night\n", "theme", "light").unwrap(), "theme = \"light\" # night\n");
+        assert_eq!(set("[gate]\n", "theme", "light").unwrap(), "theme = \"light\"\n[gate]\n");
+        assert!(set("[theme]\n", "theme", "light").is_err());
+    }
+
+    #[test]
+    fn a_text_that_is_no_toml_is_left_alone() {
+        let why = set_limit("theme =\n", &world(), &"day".parse().unwrap(), &parse_amount("1usd").unwrap(), None);
+        assert!(why.unwrap_err().starts_with("line 1: "));
+        assert!(unset_limit("[limits\n", &world(), &"day".parse().unwrap()).is_err());
+    }
+}

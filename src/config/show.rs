@@ -1,0 +1,191 @@
+//! The settings in force, written as a config that means the same.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::load::{Origin, Word as _};
+use super::prices::per_million;
+use super::scope::LimitKey;
+use super::{Loaded, Settings};
+use crate::domain::Usd;
+use crate::meter::{Amount, Limit};
+use crate::pricing::{CustomPrice, Rates};
+
+impl Loaded {
+    /// Writes the settings in force as a config; with `origins`, each with a word on where it comes from.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn show(&self, origins: bool, out: &mut dyn Write) -> io::Result<()> {
+        write(&self.settings, origins.then_some(&self.origins), out)
+    }
+}
+
+impl Settings {
+    /// The settings as a config that means the same.
+    pub fn to_toml(&self) -> String {
+        let mut out = Vec::new();
+        write(self, None, &mut out).expect("writing to memory cannot fail");
+        String::from_utf8(out).expect("only text was written")
+    }
+}
+
+struct Page<'o> {
+    out: &'o mut dyn Write,
+    origins: Option<&'o BTreeMap<String, Origin>>,
+}
+
+impl Page<'_> {
+    fn table(&mut self, head: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{head}")
+    }
+
+    /// One line: the key, the value, and where it comes from, looked up by its dotted name.
+    fn line(&mut self, name: &str, key: &str, value: &str) -> io::Result<()> {
+        write!(self.out, "{key} = {value}")?;
+        match self.origins.map(|origins| origins.get(name)) {
+            None => writeln!(self.out),
+            Some(None) => writeln!(self.out, "  # default"),
+            Some(Some(Origin::File(place))) => writeln!(self.out, "  # {}:{}", place.file, place.line),
+            Some(Some(Origin::Variable(name) | Origin::Flag(name))) => writeln!(self.out, "  # {name}"),
+        }
+    }
+}
+
+fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page { out, origins };
+    let name = |label: &Option<crate::domain::Label>| text(label.as_deref().unwrap_or_default());
+    let logs = settings.logs.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    page.line("user", "user", &text(&settings.user))?;
+    page.line("team", "team", &name(&settings.team))?;
+    page.line("org", "org", &name(&settings.org))?;
+    page.line("timezone", "timezone", &text(settings.zone.name()))?;
+    page.line("week_start", "week_start", &text(settings.week_start.word()))?;
+    page.line("logs", "logs", &texts(&logs))?;
+    page.line("theme", "theme", &text(&settings.theme))?;
+    page.line("symbols", "symbols", &text(settings.symbols.word()))?;
+    page.line("color", "color", &text(settings.color.word()))?;
+    page.line("mouse", "mouse", &settings.mouse.to_string())?;
+    page.line("statusline", "statusline", &text(&settings.statusline))?;
+    page.line("cost", "cost", &text(settings.cost.word()))?;
+    page.line("warn_at", "warn_at", &percentages(&settings.warn_at))?;
+
+    page.table("[limits]")?;
+    for limit in &settings.limits {
+        let path = LimitKey::of(limit).path();
+        let short: Vec<String> = path.iter().skip(1).map(|part| key(part)).collect();
+        page.line(&path.join("."), &short.join("."), &limit_value(limit, &settings.warn_at))?;
+    }
+
+    let alerts = &settings.alerts;
+    let quiet = alerts.quiet.map(|quiet| format!("{}-{}", quiet.from.format("%H:%M"), quiet.until.format("%H:%M")));
+    page.table("[alerts]")?;
+    page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
+    page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
+    page.line("alerts.command", "command", &texts(&alerts.command))?;
+    page.line("alerts.webhook", "webhook", &text(alerts.webhook.as_deref().unwrap_or_default()))?;
+    page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
+    page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
+
+    page.table("[gate]")?;
+    page.line("gate.on_error", "on_error", &text(settings.gate.on_error.word()))?;
+    if let Some(rates) = &settings.gate.unpriced {
+        let inner: Vec<String> = rate_lines(rates).into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        page.line("gate.unpriced", "unpriced", &format!("{{ {} }}", inner.join(", ")))?;
+    }
+
+    prices(&mut page, &settings.prices)?;
+    page.table("[aliases]")?;
+    for (from, to) in &settings.aliases {
+        page.line(&format!("aliases.{from}"), &key(from), &text(to))?;
+    }
+    page.table("[keys]")?;
+    for binding in &settings.keys {
+        page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
+    }
+    Ok(())
+}
+
+fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
+    for price in prices {
+        let alone = prices.iter().filter(|other| other.model == price.model).count() == 1;
+        let head = format!("prices.{}", key(&price.model));
+        page.table(&if alone { format!("[{head}]") } else { format!("[[{head}]]") })?;
+        let name = format!("prices.{}", price.model);
+        if let Some(from) = price.from {
+            page.line(&name, "from", &from.to_string())?;
+        }
+        for (rate, value) in rate_lines(&price.rates) {
+            page.line(&name, rate, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn rate_lines(rates: &Rates) -> Vec<(&'static str, String)> {
+    let quoted = |rate: Usd| text(&per_million(rate));
+    let others = [
+        ("cache_read", rates.cache_read.map(quoted)),
+        ("cache_write_5m", rates.cache_write_5m.map(quoted)),
+        ("cache_write_1h", rates.cache_write_1h.map(quoted)),
+        ("web_search", rates.web_search.map(|each| text(&each.to_string()))),
+    ];
+    let mut lines = vec![("input", quoted(rates.input)), ("output", quoted(rates.output))];
+    lines.extend(others.into_iter().filter_map(|(key, value)| Some((key, value?))));
+    lines
+}
+
+fn limit_value(limit: &Limit, usual: &[u8]) -> String {
+    let mut parts = amount_parts(&limit.amount);
+    if limit.warn_at != usual {
+        parts.push(("warn_at", percentages(&limit.warn_at)));
+    }
+    let parts: Vec<String> = parts.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{{ {} }}", parts.join(", "))
+}
+
+/// An amount as the members of a table: `usd` is `25`, `tokens` is `500_000`.
+pub(crate) fn amount_parts(amount: &Amount) -> Vec<(&'static str, String)> {
+    // A number of more digits than TOML promises to keep goes in quotes.
+    let usd = |usd: Usd| {
+        let written = usd.to_string();
+        if written.len() > 15 { text(&written) } else { written }
+    };
+    let parts = [
+        amount.usd.map(|amount| ("usd", usd(amount))),
+        amount.tokens.map(|count| ("tokens", grouped(count))),
+        amount.output_tokens.map(|count| ("output_tokens", grouped(count))),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// `500_000`.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push('_');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn percentages(all: &[u8]) -> String {
+    let all: Vec<String> = all.iter().map(u8::to_string).collect();
+    format!("[{}]", all.join(", "))
+}
+
+fn text(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
+}
+
+fn texts(all: &[String]) -> String {
+    let all: Vec<String> = all.iter().map(|one| text(one)).collect();
+    format!("[{}]", all.join(", "))
+}
+
+fn key(name: &str) -> String {
+    toml_edit::Key::new(name).display_repr().into_owned()
+}
