@@ -14,7 +14,7 @@ use crate::domain::{Call, Day, Instant, Label, Usd};
 /// The list that ships with the program; `prices/README.md` says where it comes from.
 const BUILT_IN: &str = include_str!("../../prices/book.txt");
 /// How many models are remembered once found. A log names a handful; beyond this they are looked up each time.
-const PLACES: usize = 512;
+const PLACES: usize = 256;
 /// How many places are tried for a name before it is not remembered.
 const TRIES: usize = 8;
 
@@ -37,7 +37,7 @@ pub struct PriceBook {
 #[derive(Debug)]
 struct Known {
     model: Label,
-    priced: Option<Priced>,
+    priced: Option<Box<Priced>>,
 }
 
 impl PriceBook {
@@ -153,11 +153,12 @@ impl PriceBook {
     fn with<R>(&self, model: &Label, then: impl FnOnce(Option<&Priced>) -> R) -> R {
         use std::hash::BuildHasher as _;
         let hash = FxBuildHasher.hash_one(model.as_str());
-        let first = usize::try_from(hash & 511).unwrap_or(0);
+        let first = usize::try_from(hash & 255).unwrap_or(0);
         for place in (0..TRIES).map(|step| (first + step) % PLACES) {
-            let known = self.known[place].get_or_init(|| Known { model: model.clone(), priced: self.look_up(model) });
+            let known = self.known[place]
+                .get_or_init(|| Known { model: model.clone(), priced: self.look_up(model).map(Box::new) });
             if known.model == *model {
-                return then(known.priced.as_ref());
+                return then(known.priced.as_deref());
             }
         }
         then(self.look_up(model).as_ref())

@@ -5,7 +5,7 @@ use super::{Cost, Found, PriceId, Rates};
 use crate::domain::{Call, Day, Geo, Ratio, Service, Speed, Tokens, Usd};
 
 /// No rate beyond this many half pico-dollars a token (over $500), so that no sum can overflow.
-const MOST: i64 = 1 << 50;
+const MOST: u64 = 1 << 50;
 const HALF: Ratio = Ratio { num: 1, den: 2 };
 
 /// The rates in force from one day on.
@@ -40,7 +40,7 @@ const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::F
 /// One rate for each class, in half pico-dollars a token: half of a whole rate is then a whole number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lot {
-    rates: [i64; 6],
+    rates: [u64; 6],
     /// Which of them are half of a standard rate, because the list has no batch rate of its own.
     halved: [bool; 6],
 }
@@ -159,13 +159,16 @@ impl Terms<'_> {
 
     /// What the tokens cost, and what caching saved of it. Each is rounded once, half to even.
     pub(crate) fn cost(&self, tokens: &Tokens) -> (Usd, Usd) {
-        let rates = self.lot.rates.map(i128::from);
-        let counts = counts(tokens).map(i128::from);
-        let cached = counts[1] * rates[1] + counts[2] * rates[2] + counts[3] * rates[3];
-        let all = counts[0] * rates[0] + cached + counts[4] * rates[4] + counts[5] * rates[5];
-        let plain = (counts[1] + counts[2] + counts[3]) * rates[0];
+        let rates = &self.lot.rates;
+        let counts = counts(tokens);
+        // One machine multiplication each; six products of 64 by 50 bits cannot overflow.
+        let class = |at: usize| u128::from(counts[at]) * u128::from(rates[at]);
+        let cached = class(1) + class(2) + class(3);
+        let all = signed(class(0) + cached + class(4) + class(5));
+        let plain = (u128::from(counts[1]) + u128::from(counts[2]) + u128::from(counts[3])) * u128::from(rates[0]);
+        let saved = signed(plain) - signed(cached);
         let multiplier = self.multiplier();
-        (whole(all, multiplier), whole(plain - cached, multiplier))
+        (whole(all, multiplier), whole(saved, multiplier))
     }
 
     /// What this many web searches cost, when they have a price. No multiplier touches them.
@@ -176,6 +179,11 @@ impl Terms<'_> {
     pub(crate) fn search(&self) -> Option<Usd> {
         self.card.search
     }
+}
+
+/// A sum of products, which is far below what an `i128` holds.
+fn signed(sum: u128) -> i128 {
+    i128::try_from(sum).unwrap_or(i128::MAX)
 }
 
 /// Half pico-dollars as dollars.
@@ -226,9 +234,9 @@ impl Tier {
     }
 }
 
-fn halves(rate: Usd, part: Ratio) -> i64 {
+fn halves(rate: Usd, part: Ratio) -> u64 {
     let times = if part == HALF { 1 } else { 2 };
-    i64::try_from(rate.pico().saturating_mul(times)).unwrap_or(MOST).clamp(0, MOST)
+    u64::try_from(rate.pico().max(0).saturating_mul(times)).unwrap_or(MOST).min(MOST)
 }
 
 /// The rate of a class in a service tier, as far as the list speaks of it there.

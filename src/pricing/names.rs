@@ -110,6 +110,7 @@ fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>) {
 fn without_mark(name: &str) -> Option<String> {
     let trimmed = name.trim();
     let cut = ["[1m]", "[1M]", ":thinking", ":beta"].into_iter().find_map(|mark| trimmed.strip_suffix(mark));
+    let cut = cut.or_else(|| trimmed.strip_suffix("-thinking").filter(|name| name.contains("claude")));
     cut.or((trimmed != name).then_some(trimmed)).map(str::to_owned)
 }
 
@@ -226,6 +227,7 @@ mod tests {
             "vertex_ai/claude-opus-4-5@20251101",
             "vertex_ai/claude-opus-4-5@default",
             "azure_ai/claude-opus-4-5",
+            "claude-opus-4-5-thinking",
             " claude-opus-4-5 ",
         ] {
             assert!(reaches(name, "claude-opus-4-5"), "{name}: {:?}", forms(name));

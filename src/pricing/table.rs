@@ -111,13 +111,8 @@ impl<T: AsRef<str>> Table<T> {
 
 /// Orders names by their letters, whatever the capitals.
 pub(crate) fn order(one: &str, other: &str) -> Ordering {
-    for (a, b) in one.bytes().zip(other.bytes()) {
-        match a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()) {
-            Ordering::Equal => {}
-            unequal => return unequal,
-        }
-    }
-    one.len().cmp(&other.len())
+    let small = |byte: u8| byte.to_ascii_lowercase();
+    one.bytes().map(small).cmp(other.bytes().map(small))
 }
 
 fn split(line: &str) -> (&str, &str) {

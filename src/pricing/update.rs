@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_list_holds_from_its_day_and_what_was_before_stays() {
+    fn d16_a_newer_list_holds_from_its_day_and_what_was_before_stays() {
         let update = fresh().update(LIST, day("2026-12-01")).unwrap();
         assert_eq!((update.models, update.rounded, update.refused), (3, 1, 0));
         let changed: Vec<_> = update.differences.iter().map(|change| change.model.as_str()).collect();
