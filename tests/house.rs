@@ -47,7 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("memchr", &["formats", "ingest"]),
     ("aho_corasick", &["formats"]),
     ("ureq", &["commands"]),
-    ("unicode_width", &["domain", "text"]),
+    ("unicode_width", &["domain", "text", "tui"]),
     ("comfy_table", &["output"]),
     ("csv", &["output", "commands"]),
     ("unicode_segmentation", &["text"]),

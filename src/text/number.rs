@@ -46,6 +46,12 @@ pub fn compact(number: u64) -> String {
     }
 }
 
+/// An exact count where it fits in so many columns, else a compact one.
+pub fn compact_above(number: u64, columns: usize) -> String {
+    let exact = count(number);
+    if exact.len() <= columns { exact } else { compact(number) }
+}
+
 fn half_even(number: u128, divisor: u128) -> u128 {
     let (quotient, rest) = (number / divisor, number % divisor);
     let up = match (rest * 2).cmp(&divisor) {
@@ -60,6 +66,15 @@ fn half_even(number: u128, divisor: u128) -> u128 {
 pub fn per_cent(part: u64, whole: u64) -> Option<u64> {
     let (part, whole) = (u128::from(part), u128::from(whole));
     (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
+}
+
+/// A size: `512 B`, `14 kB`, `1.2 GB`; in powers of a thousand.
+pub fn bytes(number: u64) -> String {
+    let text = compact(number);
+    match text.find(|letter: char| letter.is_ascii_alphabetic()) {
+        Some(at) => format!("{} {}B", &text[..at], &text[at..]),
+        None => format!("{text} B"),
+    }
 }
 
 /// `1 call`, `12 calls`, `1,204 calls`.
@@ -106,6 +121,10 @@ mod tests {
     fn per_cent_rounds_down_so_that_99_9_is_not_100() {
         assert_eq!(per_cent(399_999, 500_000), Some(79));
         assert_eq!(per_cent(400_000, 500_000), Some(80));
+        assert_eq!(
+            (bytes(512), bytes(14_200), bytes(1_230_000_000)),
+            ("512 B".into(), "14 kB".into(), "1.2 GB".into())
+        );
         assert_eq!(per_cent(1, 0), None);
         assert_eq!(per_cent(u64::MAX, u64::MAX), Some(100));
     }

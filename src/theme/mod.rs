@@ -106,8 +106,8 @@ impl Theme {
             self.selection = self.selection.add_modifier(Modifier::REVERSED | Modifier::BOLD);
         }
         let light = self.assumes.luminance() > 0.18;
+        self.background = depth.nearest(self.background, light);
         let map = |color: Color| depth.nearest(color, light);
-        self.background = map(self.background);
         for style in [
             &mut self.text,
             &mut self.dim,

@@ -1,1 +1,19 @@
-//! (room tui)
+//! The screen: a face of the meter. It computes nothing, writes only what changed, and sleeps until something does.
+
+mod app;
+mod draw;
+mod feed;
+mod history;
+mod keys;
+mod mode;
+mod views;
+mod widgets;
+
+pub use app::{App, Effect, Message, Next, Options};
+pub use draw::draw;
+pub use feed::{
+    BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
+    Watching,
+};
+pub use keys::{Action, Chord, Keys, Place};
+pub use mode::{Input, Mode, Pane, View};

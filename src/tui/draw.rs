@@ -1,0 +1,112 @@
+//! One picture of the screen: a pure function of its state and its size.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::app::App;
+use super::views::{Compact, Health, History, Limits, Live, Models, Sessions, Waiting};
+use super::widgets::{Banner, Footer, Header, Overlay, Reading};
+use super::{Mode, View};
+use crate::text;
+use crate::theme::Role;
+
+/// The smallest size at which a view has its header, its panes and its footer.
+const WHOLE: (u16, u16) = (60, 14);
+/// The smallest size at which a view other than Live, or anything laid over it, can be read.
+const SMALL: (u16, u16) = (40, 10);
+
+/// Draws the screen in this size.
+pub fn draw(app: &App, area: Rect) -> Buffer {
+    let mut buffer = Buffer::empty(area);
+    buffer.set_style(area, app.theme.base());
+    if !area.is_empty() {
+        screen(app, area, &mut buffer);
+        Overlay(app).render(area, &mut buffer);
+    }
+    settle(&mut buffer, app.options.ascii);
+    buffer
+}
+
+fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
+    let at_least = |(width, height): (u16, u16)| area.width >= width && area.height >= height;
+    let reads_over = app.view != View::Live || app.mode != Mode::Browse;
+    if reads_over && !at_least(SMALL) {
+        let wordings = ["too small (need 40×10)", "need 40×10", "40×10", "…"];
+        let room = usize::from(area.width);
+        let fitting = wordings.iter().find(|wording| text::width(wording) <= room).unwrap_or(&wordings[3]);
+        buffer.set_stringn(area.x, area.y, fitting, room, app.theme.style(Role::Warning));
+        return;
+    }
+    if app.view == View::Live && (app.options.compact || !at_least(WHOLE)) {
+        let typing = app.mode != Mode::Browse;
+        let [body, foot] =
+            Layout::vertical([Constraint::Min(0), Constraint::Length(u16::from(typing || area.height > 8))])
+                .areas(area);
+        Compact(app).render(body, buffer);
+        if !foot.is_empty() {
+            Footer(app).render(foot, buffer);
+        }
+        return;
+    }
+    let banner = Banner(app);
+    let [head, warning, reading, body, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(banner.height()),
+        Constraint::Length(u16::from(app.progress.is_some())),
+        Constraint::Min(0),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    Header(app).render(head, buffer);
+    banner.render(warning, buffer);
+    if let Some(progress) = &app.progress {
+        Reading { theme: &app.theme, progress }.render(reading, buffer);
+    }
+    match app.view {
+        View::Live if app.is_waiting() => Waiting(app).render(body, buffer),
+        View::Live => Live(app).render(body, buffer),
+        View::Sessions => Sessions(app).render(body, buffer),
+        View::History => History(app).render(body, buffer),
+        View::Models => Models(app).render(body, buffer),
+        View::Limits => Limits(app).render(body, buffer),
+        View::Health => Health(app).render(body, buffer),
+    }
+    Footer(app).render(foot, buffer);
+}
+
+/// Makes every cell one that every terminal shows in the columns it has here.
+///
+/// Terminals disagree on how wide joined letters are; of those only the first is kept. Where only
+/// ASCII can be shown, each symbol has its stand-in, so that every picture is drawn once.
+fn settle(buffer: &mut Buffer, ascii: bool) {
+    let mut wide_before = false;
+    for cell in &mut buffer.content {
+        let symbol = cell.symbol();
+        if wide_before {
+            wide_before = false;
+            continue;
+        }
+        if symbol.len() == 1 {
+            continue;
+        }
+        let columns = symbol.width();
+        let apart: usize = symbol.chars().map(|letter| letter.width().unwrap_or(0)).sum();
+        wide_before = columns > 1;
+        if ascii {
+            let mut letters = symbol.chars();
+            match (letters.next(), columns) {
+                (Some(letter), 1) => cell.set_char(text::ascii(letter)),
+                _ => cell.set_symbol("?"),
+            };
+            // The second column of a wide letter is a cell of its own: blank, as it should be.
+            wide_before = false;
+        } else if columns != apart || columns > 2 {
+            let first = symbol.chars().next().unwrap_or(' ');
+            let kept = if first.width() == Some(columns.min(2)) { first } else { '\u{fffd}' };
+            wide_before = kept.width() == Some(2);
+            cell.set_char(kept);
+        }
+    }
+}

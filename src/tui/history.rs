@@ -1,0 +1,234 @@
+//! Which bars the History view shows, and the questions that fill them.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Duration, Months};
+
+use crate::domain::{Day, Dimension, Filter, Instant, Label, Zone, day_of, day_start, month_of, week_of};
+use crate::ledger::{Grain, Order, PeriodKey, Query, Report, Sums};
+use crate::text;
+
+/// Bars on one page.
+pub(super) const BARS: usize = 30;
+/// Weeks in the calendar.
+pub(super) const WEEKS: usize = 26;
+
+/// The state of the History view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct History {
+    pub(super) step: Step,
+    /// How many bars before the present one the page ends.
+    pub(super) back: usize,
+    /// How many bars before the page's last one the cursor is.
+    pub(super) cursor: usize,
+    bars: Option<Report>,
+    calendar: BTreeMap<Day, Sums>,
+    /// The zone's answer to the questions asked; nothing is asked twice before it is answered.
+    asked: bool,
+    stale: bool,
+}
+
+/// What one bar stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Step {
+    #[default]
+    Day,
+    Week,
+    Month,
+}
+
+/// One bar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bar {
+    pub(super) first: Day,
+    pub(super) sums: Sums,
+    /// Each model's share, in the order of [`Bars::models`].
+    pub(super) models: Vec<Sums>,
+}
+
+/// A page of bars, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bars {
+    /// The models of the page, dearest first.
+    pub(super) models: Vec<Option<Label>>,
+    pub(super) bars: Vec<Bar>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { step: Step::Day, back: 0, cursor: 0, bars: None, calendar: BTreeMap::new(), asked: false, stale: true }
+    }
+}
+
+impl Step {
+    pub(super) const fn next(self) -> Self {
+        match self {
+            Self::Day => Self::Week,
+            Self::Week => Self::Month,
+            Self::Month => Self::Day,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+
+    const fn grain(self) -> Grain {
+        match self {
+            Self::Day => Grain::Day,
+            Self::Week => Grain::Week,
+            Self::Month => Grain::Month,
+        }
+    }
+
+    /// The first day of the stretch that holds `day`.
+    fn first(self, day: Day) -> Day {
+        match self {
+            Self::Day => day,
+            Self::Week => {
+                let into = Duration::days(day.weekday().num_days_from_monday().into());
+                day.checked_sub_signed(into).unwrap_or(day)
+            }
+            Self::Month => month_of(day),
+        }
+    }
+
+    /// The first day so many stretches before one.
+    fn before(self, first: Day, count: usize) -> Day {
+        let earlier = match self {
+            Self::Day => {
+                first.checked_sub_signed(Duration::days(i64::try_from(count).unwrap_or(i64::MAX / 1_000_000_000)))
+            }
+            Self::Week => {
+                first.checked_sub_signed(Duration::weeks(i64::try_from(count).unwrap_or(i64::MAX / 10_000_000_000)))
+            }
+            Self::Month => first.checked_sub_months(Months::new(u32::try_from(count).unwrap_or(u32::MAX))),
+        };
+        earlier.unwrap_or(first)
+    }
+
+    fn after(self, first: Day) -> Day {
+        let later = match self {
+            Self::Day => first.checked_add_signed(Duration::days(1)),
+            Self::Week => first.checked_add_signed(Duration::weeks(1)),
+            Self::Month => first.checked_add_months(Months::new(1)),
+        };
+        later.unwrap_or(first)
+    }
+
+    fn key(self, first: Day) -> PeriodKey {
+        match self {
+            Self::Day => PeriodKey::Day(first),
+            Self::Week => PeriodKey::Week(week_of(first)),
+            Self::Month => PeriodKey::Month(first),
+        }
+    }
+
+    /// What a bar is called: `Sun 22 Nov`, `week 47`, `Nov 2026`.
+    pub(super) fn title(self, first: Day, today: Day) -> String {
+        match self {
+            Self::Day => text::day_name(first, today),
+            Self::Week => format!("week {} from {}", week_of(first).number, text::day_name(first, today)),
+            Self::Month => text::month_name(first),
+        }
+    }
+}
+
+impl History {
+    /// The questions to ask, if there are any to ask now.
+    pub(super) fn questions(&mut self, now: Instant, zone: Zone) -> Vec<Query> {
+        if self.asked || !self.stale {
+            return Vec::new();
+        }
+        (self.asked, self.stale) = (true, false);
+        let today = day_of(now, zone);
+        let last = self.step.before(self.step.first(today), self.back);
+        let first = self.step.before(last, BARS);
+        let weeks = Step::Week.before(Step::Week.first(today), WEEKS);
+        let query = |grain, by: &[Dimension], from: Day, until: Day| Query {
+            grain,
+            by: by.to_vec(),
+            filter: Filter {
+                only: Vec::new(),
+                since: Some(day_start(from, zone)),
+                until: Some(day_start(until, zone)),
+            },
+            zone,
+            order: Order::Ascending,
+            limit: None,
+        };
+        vec![
+            query(Grain::Day, &[], weeks, Step::Day.after(today)),
+            query(self.step.grain(), &[Dimension::Model], first, self.step.after(last)),
+        ]
+    }
+
+    /// Takes an answer in.
+    pub(super) fn answer(&mut self, report: Report) {
+        if report.query.by.is_empty() {
+            self.calendar = report
+                .rows
+                .iter()
+                .filter_map(|row| if let PeriodKey::Day(day) = row.period { Some((day, row.sums)) } else { None })
+                .collect();
+        } else {
+            self.asked = false;
+            if report.query.grain == self.step.grain() {
+                self.bars = Some(report);
+            } else {
+                self.stale = true;
+            }
+        }
+    }
+
+    /// The books have changed, or other bars are wanted.
+    pub(super) fn turn_stale(&mut self) {
+        self.stale = true;
+    }
+
+    /// True until the first answer has come.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.bars.is_none()
+    }
+
+    pub(super) fn day(&self, day: Day) -> Sums {
+        self.calendar.get(&day).copied().unwrap_or_default()
+    }
+
+    /// The first day of the calendar's first week.
+    pub(super) fn calendar_start(now: Instant, zone: Zone) -> Day {
+        Step::Week.before(Step::Week.first(day_of(now, zone)), WEEKS - 1)
+    }
+
+    /// The page of bars, and one more before it to compare the first with.
+    pub(super) fn page(&self, now: Instant, zone: Zone) -> Bars {
+        let Some(report) = &self.bars else { return Bars::default() };
+        let mut totals: BTreeMap<Option<Label>, Sums> = BTreeMap::new();
+        let mut cells: BTreeMap<(&PeriodKey, Option<Label>), Sums> = BTreeMap::new();
+        for row in &report.rows {
+            let model = row.by.first().cloned().flatten();
+            totals.entry(model.clone()).or_default().add(&row.sums);
+            cells.entry((&row.period, model)).or_default().add(&row.sums);
+        }
+        let mut models: Vec<(Option<Label>, Sums)> = totals.into_iter().collect();
+        models.sort_by_key(|(_, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total())));
+        let models: Vec<Option<Label>> = models.into_iter().map(|(model, _)| model).collect();
+        let last = self.step.before(self.step.first(day_of(now, zone)), self.back);
+        let bars = (0..=BARS).rev().map(|back| {
+            let first = self.step.before(last, back);
+            let key = self.step.key(first);
+            let parts: Vec<Sums> =
+                models.iter().map(|model| cells.get(&(&key, model.clone())).copied().unwrap_or_default()).collect();
+            let mut sums = Sums::default();
+            for part in &parts {
+                sums.add(part);
+            }
+            Bar { first, sums, models: parts }
+        });
+        Bars { bars: bars.collect(), models }
+    }
+}

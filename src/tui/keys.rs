@@ -1,0 +1,361 @@
+//! The key table: from it keys are dispatched, help is written, and the config rebinds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where an action makes sense. A key may mean different things in places that never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In every view.
+    Everywhere,
+    /// In the Live view.
+    Live,
+    /// In the views with a table: Sessions, Models, Limits, Health.
+    Tables,
+    /// In the History view.
+    History,
+}
+
+impl Place {
+    fn meets(self, other: Self) -> bool {
+        self == other || self == Self::Everywhere || other == Self::Everywhere
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Live => "in the Live view",
+            Self::Tables => "in tables",
+            Self::History => "in the History view",
+        }
+    }
+}
+
+/// Declares every action once: its name in the config, where it works, its keys, and what help says.
+macro_rules! actions {
+    ($($action:ident $name:literal $places:expr, $keys:expr, $help:literal;)+) => {
+        /// What a key can do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action {
+            $(#[doc = $help] $action,)+
+        }
+
+        impl Action {
+            /// Every action, in the order in which help lists them.
+            pub const ALL: &[Self] = &[$(Self::$action,)+];
+
+            /// Its name in the config.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$action => $name,)+ }
+            }
+
+            /// What it does, as help says it.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$action => $help,)+ }
+            }
+
+            /// Where it works.
+            pub const fn places(self) -> &'static [Place] {
+                match self { $(Self::$action => $places,)+ }
+            }
+
+            const fn default_keys(self) -> &'static [&'static str] {
+                match self { $(Self::$action => $keys,)+ }
+            }
+        }
+    };
+}
+
+use Place::{Everywhere, History, Live, Tables};
+
+actions! {
+    Quit "quit" &[Everywhere], &["q"], "Quit (Ctrl-C always does)";
+    Close "close" &[Everywhere], &["esc"], "Close the innermost thing";
+    Help "help" &[Everywhere], &["?", "f1"], "Show this help";
+    ViewLive "view-live" &[Everywhere], &["1"], "Live view";
+    ViewSessions "view-sessions" &[Everywhere], &["2"], "Sessions view";
+    ViewHistory "view-history" &[Everywhere], &["3"], "History view";
+    ViewModels "view-models" &[Everywhere], &["4"], "Models view";
+    ViewLimits "view-limits" &[Everywhere], &["5"], "Limits view";
+    ViewHealth "view-health" &[Everywhere], &["6"], "Health view";
+    NextPane "next-pane" &[Everywhere], &["tab"], "Next pane, or next view";
+    PreviousPane "previous-pane" &[Everywhere], &["backtab"], "Previous pane, or previous view";
+    Up "up" &[Everywhere], &["up", "k"], "Up";
+    Down "down" &[Everywhere], &["down", "j"], "Down";
+    Left "left" &[History, Tables], &["left", "h"], "Left";
+    Right "right" &[History, Tables], &["right", "l"], "Right";
+    PageUp "page-up" &[Everywhere], &["pgup"], "A page up";
+    PageDown "page-down" &[Everywhere], &["pgdn"], "A page down";
+    First "first" &[Everywhere], &["home", "g"], "To the first row";
+    Last "last" &[Everywhere], &["end", "G"], "To the last row";
+    Enter "enter" &[Everywhere], &["enter"], "Into: follow a session, edit a limit";
+    Back "back" &[Everywhere], &["backspace"], "Back to the Live view";
+    Filter "filter" &[Everywhere], &["/"], "Show only rows that contain a text";
+    NextMatch "next-match" &[Everywhere], &["n"], "Next matching row";
+    PreviousMatch "previous-match" &[Everywhere], &["N"], "Previous matching row";
+    Choose "choose-session" &[Live], &["s"], "Choose the session to follow";
+    Limits "limits" &[Live], &["l"], "To the limits";
+    Demo "demo" &[Live], &["d"], "Play the demo (while waiting for a log)";
+    Sort "sort" &[Tables], &["s"], "Sort by the next column";
+    Reverse "reverse" &[Tables], &["r"], "Reverse the order";
+    AddLimit "add-limit" &[Tables], &["a"], "Add a limit (Limits view)";
+    RemoveLimit "remove-limit" &[Tables], &["delete", "x"], "Remove the limit (Limits view)";
+    Grain "granularity" &[History], &["t"], "Days, weeks or months";
+    Earlier "earlier" &[History], &["["], "Earlier";
+    Later "later" &[History], &["]"], "Later";
+    Snooze "snooze" &[Everywhere], &["z"], "No more warnings of the worst limit until it starts anew";
+    Freeze "freeze" &[Everywhere], &["space"], "Freeze the picture; counting goes on";
+    Theme "theme" &[Everywhere], &["c"], "Next theme";
+    Copy "copy" &[Everywhere], &["y"], "Copy the row, or the summary (OSC 52)";
+    Mouse "mouse" &[Everywhere], &["m"], "Mouse on or off (off lets the terminal select text)";
+    Redraw "redraw" &[Everywhere], &["ctrl-l"], "Draw everything anew";
+    Suspend "suspend" &[Everywhere], &["ctrl-z"], "Suspend";
+}
+
+/// A key with its modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Chord {
+    code: KeyCode,
+    modifiers: KeyModifiers,
+}
+
+impl Chord {
+    /// The chord of a key event. Shift counts only where the letter does not show it already.
+    pub fn of(event: KeyEvent) -> Self {
+        let kept = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let modifiers = match event.code {
+            KeyCode::Char(_) | KeyCode::BackTab => kept,
+            _ => kept | (event.modifiers & KeyModifiers::SHIFT),
+        };
+        // Terminals send Ctrl with either case of a letter.
+        let code = match event.code {
+            KeyCode::Char(letter) if kept.contains(KeyModifiers::CONTROL) => KeyCode::Char(letter.to_ascii_lowercase()),
+            code => code,
+        };
+        Self { code, modifiers }
+    }
+
+    /// The chord that always quits.
+    pub fn interrupt() -> Self {
+        Self { code: KeyCode::Char('c'), modifiers: KeyModifiers::CONTROL }
+    }
+}
+
+const NAMED: &[(&str, KeyCode)] = &[
+    ("enter", KeyCode::Enter),
+    ("esc", KeyCode::Esc),
+    ("tab", KeyCode::Tab),
+    ("backtab", KeyCode::BackTab),
+    ("backspace", KeyCode::Backspace),
+    ("delete", KeyCode::Delete),
+    ("insert", KeyCode::Insert),
+    ("up", KeyCode::Up),
+    ("down", KeyCode::Down),
+    ("left", KeyCode::Left),
+    ("right", KeyCode::Right),
+    ("home", KeyCode::Home),
+    ("end", KeyCode::End),
+    ("pgup", KeyCode::PageUp),
+    ("pgdn", KeyCode::PageDown),
+    ("space", KeyCode::Char(' ')),
+];
+
+impl FromStr for Chord {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut modifiers = KeyModifiers::NONE;
+        let mut rest = text;
+        loop {
+            let prefix =
+                [("ctrl-", KeyModifiers::CONTROL), ("alt-", KeyModifiers::ALT), ("shift-", KeyModifiers::SHIFT)];
+            let Some((name, modifier)) = prefix
+                .into_iter()
+                .find(|(name, _)| rest.len() > name.len() && rest.to_ascii_lowercase().starts_with(name))
+            else {
+                break;
+            };
+            modifiers |= modifier;
+            rest = &rest[name.len()..];
+        }
+        let lower = rest.to_ascii_lowercase();
+        let mut letters = rest.chars();
+        let code = match (letters.next(), letters.next()) {
+            (Some(letter), None) if !letter.is_control() => KeyCode::Char(letter),
+            _ => match NAMED.iter().find(|(name, _)| *name == lower) {
+                Some((_, code)) => *code,
+                None => match lower.strip_prefix('f').and_then(|number| number.parse::<u8>().ok()) {
+                    Some(number @ 1..=24) => KeyCode::F(number),
+                    _ => {
+                        let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
+                        return Err(format!(
+                            "'{}' is not a key; write a letter, f1 to f24, or one of {}, with ctrl-, alt- or shift- before it",
+                            text.escape_debug(),
+                            names.join(", ")
+                        ));
+                    }
+                },
+            },
+        };
+        Ok(Self::of(KeyEvent::new(code, modifiers)))
+    }
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        for (modifier, name) in
+            [(KeyModifiers::CONTROL, "Ctrl-"), (KeyModifiers::ALT, "Alt-"), (KeyModifiers::SHIFT, "Shift-")]
+        {
+            if self.modifiers.contains(modifier) {
+                text.push_str(name);
+            }
+        }
+        match self.code {
+            KeyCode::Char(' ') => text.push_str("Space"),
+            KeyCode::Char(letter) if self.modifiers.is_empty() => text.push(letter),
+            KeyCode::Char(letter) => text.extend(letter.to_uppercase()),
+            KeyCode::F(number) => text.push_str(&format!("F{number}")),
+            code => match NAMED.iter().find(|(_, known)| *known == code) {
+                Some((name, _)) => {
+                    let mut letters = name.chars();
+                    text.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+                    text.push_str(letters.as_str());
+                }
+                None => text.push('?'),
+            },
+        }
+        out.pad(&text)
+    }
+}
+
+/// Which key does what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    bound: Vec<(Chord, Action)>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let bound = Action::ALL.iter().flat_map(|action| {
+            action.default_keys().iter().filter_map(|key| key.parse().ok()).map(|chord| (chord, *action))
+        });
+        Self { bound: bound.collect() }
+    }
+}
+
+impl Keys {
+    /// The default keys with some rebound: for each action named, these keys and no others.
+    ///
+    /// # Errors
+    /// Every mistake at once: an action or a key that is not known, an action on Ctrl-C (which always
+    /// quits), and each key that two actions would share, naming both.
+    pub fn rebound<'a>(changes: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Result<Self, Vec<String>> {
+        let mut keys = Self::default();
+        let mut wrong = Vec::new();
+        for (name, chords) in changes {
+            let Some(action) = Action::ALL.iter().copied().find(|action| action.name() == name) else {
+                let known: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
+                wrong.push(format!("'{}' is not an action; there are: {}", name.escape_debug(), known.join(", ")));
+                continue;
+            };
+            keys.bound.retain(|(_, bound)| *bound != action);
+            for text in chords {
+                match text.parse::<Chord>() {
+                    Ok(chord) if chord == Chord::interrupt() => {
+                        wrong.push(format!("'{name}' cannot be on Ctrl-C, which always quits"));
+                    }
+                    Ok(chord) => keys.bound.push((chord, action)),
+                    Err(why) => wrong.push(format!("{name}: {why}")),
+                }
+            }
+        }
+        wrong.extend(keys.clashes());
+        if wrong.is_empty() { Ok(keys) } else { Err(wrong) }
+    }
+
+    /// Each key that two actions share in places that meet.
+    fn clashes(&self) -> Vec<String> {
+        let mut clashes = Vec::new();
+        for (at, (chord, one)) in self.bound.iter().enumerate() {
+            for (other_chord, other) in &self.bound[at + 1..] {
+                let meet = one.places().iter().find(|place| other.places().iter().any(|there| place.meets(*there)));
+                if let (true, true, Some(place)) = (chord == other_chord, one != other, meet) {
+                    clashes.push(format!(
+                        "key {chord} is bound to both '{}' and '{}' {}",
+                        one.name(),
+                        other.name(),
+                        place.words()
+                    ));
+                }
+            }
+        }
+        clashes
+    }
+
+    /// What a key does in this place.
+    pub fn action(&self, chord: Chord, place: Place) -> Option<Action> {
+        let here = |action: &Action| action.places().iter().any(|there| there.meets(place));
+        self.bound.iter().find(|(bound, action)| *bound == chord && here(action)).map(|(_, action)| *action)
+    }
+
+    /// The keys of an action, as help shows them: `?, F1`.
+    pub fn of(&self, action: Action) -> String {
+        let keys: Vec<String> =
+            self.bound.iter().filter(|(_, bound)| *bound == action).map(|(chord, _)| chord.to_string()).collect();
+        keys.join(", ")
+    }
+
+    /// The first key of an action, for the foot of the screen; empty when it has none.
+    pub fn first(&self, action: Action) -> String {
+        self.bound.iter().find(|(_, bound)| *bound == action).map(|(chord, _)| chord.to_string()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_a_key_that_reads_and_no_two_clash() {
+        let keys = Keys::default();
+        for action in Action::ALL {
+            assert!(!keys.of(*action).is_empty(), "{}", action.name());
+            for key in action.default_keys() {
+                let chord: Chord = key.parse().unwrap();
+                assert_eq!(chord.to_string().parse(), Ok(chord), "{key}");
+            }
+        }
+        assert_eq!(keys.clashes(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn g7_two_actions_on_one_key_are_both_named() {
+        let wrong = Keys::rebound([("theme", vec!["q"])]).unwrap_err();
+        assert_eq!(wrong, ["key q is bound to both 'quit' and 'theme' everywhere"]);
+        let wrong =
+            Keys::rebound([("sort", vec!["z"]), ("nap", vec!["k"]), ("copy", vec!["ctrl-c", "what"])]).unwrap_err();
+        assert_eq!(wrong.len(), 4, "{wrong:?}");
+        assert!(wrong[0].starts_with("'nap' is not an action; there are: quit, "));
+        assert_eq!(wrong[1], "'copy' cannot be on Ctrl-C, which always quits");
+        assert!(wrong[2].starts_with("copy: 'what' is not a key"));
+        assert_eq!(wrong[3], "key z is bound to both 'snooze' and 'sort' in tables");
+    }
+
+    #[test]
+    fn one_key_may_mean_two_things_in_places_that_never_meet() {
+        let keys = Keys::default();
+        let s: Chord = "s".parse().unwrap();
+        assert_eq!(keys.action(s, Place::Live), Some(Action::Choose));
+        assert_eq!(keys.action(s, Place::Tables), Some(Action::Sort));
+        assert_eq!(keys.action(s, Place::History), None);
+    }
+
+    #[test]
+    fn a_rebound_action_leaves_its_old_keys() {
+        let keys = Keys::rebound([("quit", vec!["ctrl-q", "F10"])]).unwrap();
+        assert_eq!(keys.of(Action::Quit), "Ctrl-Q, F10");
+        assert_eq!(keys.action("q".parse().unwrap(), Place::Live), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Which view is open, what lies over it, and a line of typing.
+
+use super::Place;
+
+/// A view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// What is being spent now.
+    #[default]
+    Live,
+    /// Every session.
+    Sessions,
+    /// Days, weeks and months.
+    History,
+    /// Every model and its rates.
+    Models,
+    /// Every limit.
+    Limits,
+    /// What the numbers depend on.
+    Health,
+}
+
+impl View {
+    /// Every view, in the order of their keys.
+    pub const ALL: [Self; 6] = [Self::Live, Self::Sessions, Self::History, Self::Models, Self::Limits, Self::Health];
+
+    /// Its title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Live => "Live",
+            Self::Sessions => "Sessions",
+            Self::History => "History",
+            Self::Models => "Models",
+            Self::Limits => "Limits",
+            Self::Health => "Health",
+        }
+    }
+
+    pub(super) const fn nth(self) -> usize {
+        match self {
+            Self::Live => 0,
+            Self::Sessions => 1,
+            Self::History => 2,
+            Self::Models => 3,
+            Self::Limits => 4,
+            Self::Health => 5,
+        }
+    }
+
+    pub(super) const fn place(self) -> Place {
+        match self {
+            Self::Live => Place::Live,
+            Self::History => Place::History,
+            Self::Sessions | Self::Models | Self::Limits | Self::Health => Place::Tables,
+        }
+    }
+
+    pub(super) fn beside(self, forward: bool) -> Self {
+        let count = Self::ALL.len();
+        Self::ALL[(self.nth() + if forward { 1 } else { count - 1 }) % count]
+    }
+}
+
+/// A pane of the Live view that can be scrolled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pane {
+    /// The latest calls.
+    #[default]
+    Calls,
+    /// The limits.
+    Limits,
+    /// The models.
+    Models,
+}
+
+impl Pane {
+    pub(super) const fn nth(self) -> usize {
+        match self {
+            Self::Calls => 0,
+            Self::Limits => 1,
+            Self::Models => 2,
+        }
+    }
+
+    pub(super) const fn beside(self, forward: bool) -> Self {
+        match (self, forward) {
+            (Self::Calls, true) | (Self::Models, false) => Self::Limits,
+            (Self::Limits, true) | (Self::Calls, false) => Self::Models,
+            (Self::Models, true) | (Self::Limits, false) => Self::Calls,
+        }
+    }
+}
+
+/// What lies over the view and takes the keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: keys act on the view.
+    #[default]
+    Browse,
+    /// Help, from this line on.
+    Help {
+        /// The first line shown.
+        top: usize,
+        /// What is searched for.
+        search: Input,
+    },
+    /// Typing the filter.
+    Filter(Input),
+    /// Choosing the session to follow.
+    Choose {
+        /// The row the cursor is on.
+        cursor: usize,
+        /// What the rows must contain.
+        search: Input,
+    },
+    /// Typing a limit's new amount.
+    EditLimit {
+        /// The limit, as `limits set` names it.
+        scope: String,
+        /// The amount.
+        input: Input,
+    },
+    /// Typing a new limit: scope and amount.
+    AddLimit(Input),
+}
+
+/// The longest line that can be typed.
+const LONGEST: usize = 200;
+
+/// A line of typing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    text: String,
+}
+
+impl Input {
+    /// A line that begins with a text.
+    pub fn new(text: &str) -> Self {
+        let mut input = Self::default();
+        input.paste(text);
+        input
+    }
+
+    /// What was typed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn push(&mut self, letter: char) {
+        if !letter.is_control() && self.text.len() < LONGEST {
+            self.text.push(letter);
+        }
+    }
+
+    /// Only the first line of what is pasted; control characters are dropped.
+    pub(super) fn paste(&mut self, text: &str) {
+        for letter in text.lines().next().unwrap_or_default().chars() {
+            self.push(letter);
+        }
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.text.pop();
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+    }
+
+    /// True when the text stands in `name`, in whatever case; an empty text stands in every name.
+    pub fn fits(&self, name: &str) -> bool {
+        contains(name, &self.text)
+    }
+}
+
+/// True when `name` contains `text`, in whatever case.
+pub(super) fn contains(name: &str, text: &str) -> bool {
+    text.is_empty() || name.to_lowercase().contains(&text.to_lowercase())
+}

@@ -1,0 +1,122 @@
+//! The least that can be said, for a pane of few lines or columns.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::app::App;
+use super::super::widgets::{role_of, spark};
+use crate::meter::Verdict;
+use crate::text;
+use crate::theme::Role;
+
+/// One to four lines: the counter, the worst limit, the pace, the session.
+pub(in super::super) struct Compact<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Compact<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let theme = &self.0.theme;
+        let room = usize::from(area.width);
+        for (row, (wordings, role)) in area.rows().zip(self.lines(room)) {
+            // The longest wording that fits; the shortest is cut where even that does not.
+            let fitting = wordings.iter().find(|wording| text::width(wording) <= room);
+            let shown = match (fitting, wordings.last()) {
+                (Some(wording), _) => wording.clone(),
+                (None, Some(shortest)) => text::fit(shortest, room),
+                (None, None) => continue,
+            };
+            buffer.set_stringn(row.x, row.y, shown, room, theme.style(role));
+        }
+    }
+}
+
+impl Compact<'_> {
+    /// Each line, most important first, in wordings from long to short.
+    fn lines(&self, room: usize) -> Vec<(Vec<String>, Role)> {
+        let app = self.0;
+        let summary = app.summary();
+        let zone = app.options.zone;
+        if app.is_waiting() {
+            let reading = app.progress.map(|progress| {
+                (
+                    vec![
+                        format!("reading {} of {}", text::count(progress.files_done), text::count(progress.files)),
+                        "reading".to_owned(),
+                        "…".to_owned(),
+                    ],
+                    Role::Accent,
+                )
+            });
+            let waiting = ["tokmeter waits for a first call", "waiting for a call", "waiting", "…"];
+            return vec![reading.unwrap_or((waiting.map(str::to_owned).to_vec(), Role::Dim))];
+        }
+        let sums = &summary.followed;
+        let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
+        let short = text::usd_short(sums.cost);
+        let counter = vec![
+            text::counter(sums, summary.growing),
+            format!("{} tok {cost}", text::count(tokens)),
+            format!("{} {cost}", text::compact(tokens)),
+            cost.clone(),
+            cost.replace(' ', ""),
+            if cost == "?" { cost } else { short },
+            text::compact(tokens),
+        ];
+        let mut lines = vec![(counter, Role::Accent)];
+        if let Some(limit) = summary.limits.first() {
+            let mark = match limit.verdict {
+                Verdict::Under => "",
+                Verdict::Near => "⚠ ",
+                Verdict::Over => "■ ",
+            };
+            let title = match limit.verdict {
+                Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
+                Verdict::Near | Verdict::Over => text::banner_title(limit),
+            };
+            let parts = [text::banner_amounts(limit)].into_iter().chain(text::resets(limit, app.now(), zone)).fold(
+                vec![title.clone()],
+                |mut longer, part| {
+                    let last = longer.last().cloned().unwrap_or_default();
+                    longer.push(format!("{last}  {part}"));
+                    longer
+                },
+            );
+            let mut wordings: Vec<String> = parts.into_iter().rev().collect();
+            wordings.push(format!("{mark}{} {}%", text::scope(limit), limit.percent));
+            wordings.push(format!("{mark}{}%", limit.percent));
+            wordings.push(format!("{}%", limit.percent));
+            lines.push((wordings, role_of(limit.verdict)));
+        }
+        let rate = text::usd_short(summary.cost_per_hour);
+        let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
+        let totals = format!("{pace}  today {}", text::cost(&app.summary().today));
+        lines.push((
+            vec![totals, pace, format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")],
+            Role::Text,
+        ));
+        for model in summary.models.iter().take(8) {
+            let name = model.model.as_deref().map_or("unknown", text::model_short);
+            let most = summary.models.iter().flat_map(|line| line.trend).max().unwrap_or(0);
+            let trend = spark(&model.trend, most, room.saturating_sub(24).clamp(6, 30));
+            let cost = text::cost(&model.sums);
+            let name_room = if room > 30 { 14 } else { 10 };
+            lines.push((
+                vec![
+                    format!("{} {trend} {cost}", text::pad(name, name_room)),
+                    format!("{name} {cost}"),
+                    text::model_short(name).to_owned(),
+                ],
+                Role::Text,
+            ));
+        }
+        if let Some(session) = &summary.session {
+            let project = session.row.project.as_deref().map_or("", text::project_short);
+            let length = text::duration_short(session.duration);
+            lines.push((vec![format!("{project} {length}").trim().to_owned(), length], Role::Dim));
+        }
+        if app.options.compact {
+            lines.truncate(4);
+        }
+        lines
+    }
+}

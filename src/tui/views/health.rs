@@ -1,0 +1,89 @@
+//! The Health view: what the numbers depend on, and what is wrong with it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::app::{App, fits};
+use super::super::widgets::{pane, top_for};
+use super::super::{LedgerView, Watching};
+use crate::text;
+use crate::theme::Role;
+
+/// Sources, bad lines, prices and the ledger, as lines that scroll.
+pub(in super::super) struct Health<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Health<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let theme = &app.theme;
+        let block = pane(theme, "Health", true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let room = usize::from(inner.width);
+        let all = health_lines(app);
+        let top = top_for(app.cursor(), inner.height);
+        for (row, (words, role)) in inner.rows().zip(all.iter().skip(top)) {
+            buffer.set_stringn(row.x, row.y, text::fit(words, room), room, theme.style(*role));
+        }
+    }
+}
+
+/// Every line of the Health view that fits the filter.
+pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
+    let health = &app.health;
+    let watched = |watching: Watching| match watching {
+        Watching::Live => "● live",
+        Watching::Polling => "◐ polling",
+        Watching::Off => "○ done",
+    };
+    let mut all = vec![(format!("New data: {}", watched(health.watching)), Role::Text)];
+    all.push(match &health.ledger {
+        LedgerView::Memory => ("Ledger: in memory only".to_owned(), Role::Text),
+        LedgerView::Open(path) => (format!("Ledger: {path}"), Role::Text),
+        LedgerView::ReadOnly(why) => (format!("▲ Ledger read-only: {why}"), Role::Warning),
+        LedgerView::Failed(why) => (format!("▲ Ledger not saved: {why}"), Role::Danger),
+    });
+    all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
+    all.extend(health.notes.iter().map(|note| (format!("▲ {note}"), Role::Warning)));
+    let mut section = |title: String, lines: Vec<(String, Role)>| {
+        if !lines.is_empty() {
+            all.push((String::new(), Role::Text));
+            all.push((title, Role::Accent));
+            all.extend(lines);
+        }
+    };
+    let unpriced = health.unpriced.iter().map(|(model, tokens)| {
+        (
+            format!(
+                "  ? {model}  {} tokens; give it a price in the config: [prices.\"{model}\"]",
+                text::count(*tokens)
+            ),
+            Role::Warning,
+        )
+    });
+    section("Models without a price".to_owned(), unpriced.collect());
+    let bad = health.bad_lines.iter().map(|bad| (format!("  {}:{}: {}", bad.path, bad.line, bad.why), Role::Warning));
+    section(format!("{} that could not be counted", text::plural(health.bad_total, "line")), bad.collect());
+    let mut sources: Vec<_> = health.sources.iter().collect();
+    sources.sort_by_key(|source| (source.trouble.is_none(), std::cmp::Reverse(source.last)));
+    let sources = sources.into_iter().map(|source| match &source.trouble {
+        Some(trouble) => (format!("  ▲ {}: {trouble}", source.path), Role::Danger),
+        None => {
+            let mut parts = vec![format!("  {} {}", watched(source.watching), source.path)];
+            parts.extend(source.format.iter().map(ToString::to_string));
+            parts.push(text::plural(source.lines, "line"));
+            if source.bad > 0 {
+                parts.push(format!("▲ {} bad", text::count(source.bad)));
+            }
+            parts.extend(source.last.map(|at| format!("last {}", text::moment(at, app.now(), app.options.zone))));
+            (parts.join("  "), if source.bad > 0 { Role::Warning } else { Role::Text })
+        }
+    });
+    let count = u64::try_from(health.sources.len()).unwrap_or(u64::MAX);
+    section(text::plural(count, "source"), sources.collect());
+    all.retain(|(words, _)| fits(&app.filter, words));
+    all
+}

@@ -1,0 +1,106 @@
+//! The Limits view: every limit with its bar, its period and its forecast.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::super::Action;
+use super::super::app::App;
+use super::super::widgets::{Cell, Column, Grid, gauge, ink, lines, pane, role_of};
+use crate::meter::{LimitState, Verdict, Window};
+use crate::text;
+use crate::theme::Role;
+
+/// A table of limits.
+pub(in super::super) struct Limits<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Limits<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        const COLUMNS: [Column; 7] = [
+            Column::name("limit", 12, 36, 0),
+            Column::name("used", 18, 44, 2),
+            Column::name("", 10, 20, 3),
+            Column::number("", 5, 1),
+            Column::name("", 7, 7, 5),
+            Column::name("resets", 12, 18, 4),
+            Column::name("at this pace", 12, 40, 6),
+        ];
+        let app = self.0;
+        let theme = &app.theme;
+        let limits = app.limits();
+        let block = pane(theme, &format!("Limits · {}", limits.len()), true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        if limits.is_empty() {
+            let add = app.options.keys.first(Action::AddLimit);
+            let words = [
+                "No limits.".to_owned(),
+                String::new(),
+                format!("{add} adds one: day 25usd, month 100usd, user:alice:day 500k"),
+                "or: tokmeter limits set day 25usd".to_owned(),
+            ];
+            let room = usize::from(inner.width);
+            return lines(buffer, inner, words.map(|line| Line::from(ink(theme, Role::Dim, text::fit(&line, room)))));
+        }
+        let (now, zone) = (app.now(), app.options.zone);
+        let rows: Vec<Vec<Cell>> = limits
+            .iter()
+            .map(|limit| {
+                let role = role_of(limit.verdict);
+                let verdict = match limit.verdict {
+                    Verdict::Under => "",
+                    Verdict::Near => "⚠ near",
+                    Verdict::Over => "■ over",
+                };
+                let resets = text::resets(limit, now, zone).unwrap_or_default();
+                let forecast = text::forecast_short(limit, now, zone).unwrap_or_default();
+                vec![
+                    (limit.name.clone(), Role::Text),
+                    (text::banner_amounts(limit), Role::Text),
+                    (gauge(limit.percent, 20), role),
+                    (format!("{}%", limit.percent), role),
+                    (verdict.to_owned(), role),
+                    (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
+                    (forecast.trim_start_matches("at this pace ").to_owned(), Role::Dim),
+                ]
+            })
+            .collect();
+        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        grid.render(inner, buffer);
+    }
+}
+
+/// A limit as `tokmeter limits set` names it: `day`, `user:alice:day`, `user:alice:model:opus-*:5h`.
+pub(in super::super) fn limit_scope(state: &LimitState) -> String {
+    let scope = &state.limit.scope;
+    let mut parts: Vec<String> = Vec::new();
+    if scope.is_organisation() {
+        parts.push("org".to_owned());
+    } else {
+        parts.extend(scope.only.iter().map(|(dimension, names)| format!("{dimension}:{}", names.as_str())));
+    }
+    parts.push(match state.limit.window {
+        Window::Call => "call".to_owned(),
+        Window::Session => "session".to_owned(),
+        Window::Run => "run".to_owned(),
+        Window::Hour => "hour".to_owned(),
+        Window::Day => "day".to_owned(),
+        Window::Week => "week".to_owned(),
+        Window::Month => "month".to_owned(),
+        Window::Total => "total".to_owned(),
+        Window::Rolling(length) => {
+            let minutes = length.num_minutes();
+            if minutes % 1440 == 0 {
+                format!("{}d", minutes / 1440)
+            } else if minutes % 60 == 0 {
+                format!("{}h", minutes / 60)
+            } else {
+                format!("{minutes}m")
+            }
+        }
+    });
+    parts.join(":")
+}

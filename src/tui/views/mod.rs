@@ -1,0 +1,19 @@
+//! The views, one file each.
+
+mod compact;
+mod health;
+mod history;
+mod limits;
+mod live;
+mod models;
+mod sessions;
+mod waiting;
+
+pub(super) use compact::Compact;
+pub(super) use health::{Health, health_lines};
+pub(super) use history::History;
+pub(super) use limits::{Limits, limit_scope};
+pub(super) use live::Live;
+pub(super) use models::Models;
+pub(super) use sessions::{Sessions, per_hour, session_copied};
+pub(super) use waiting::Waiting;

@@ -1,0 +1,76 @@
+//! The Models view: what each model cost, at which rates, and what another would have cost.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::app::App;
+use super::super::widgets::{Cell, Column, Grid, pane};
+use crate::text;
+use crate::theme::Role;
+
+/// A table of models.
+pub(in super::super) struct Models<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Models<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        const COLUMNS: [Column; 9] = [
+            Column::name("model", 12, 32, 0),
+            Column::number("calls", 8, 8),
+            Column::number("tokens", 15, 3),
+            Column::number("cost", 12, 1),
+            Column::number("in $/M", 7, 4),
+            Column::number("out $/M", 7, 5),
+            Column::number("cached $/M", 10, 6),
+            Column::name("cache", 8, 26, 2),
+            Column::name("the same tokens elsewhere", 14, 40, 7),
+        ];
+        let app = self.0;
+        let theme = &app.theme;
+        let block = pane(theme, "Models · all that was booked, at the rates in force now", true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let models = app.models_shown();
+        let rows: Vec<Vec<Cell>> = models
+            .iter()
+            .map(|view| {
+                let name = view.model.as_deref().unwrap_or("unknown model").to_owned();
+                let no_price = || ("?".to_owned(), Role::Warning);
+                let rate = |rate: Option<crate::domain::Usd>| match (&view.rates, rate) {
+                    (None, _) => no_price(),
+                    (Some(_), Some(rate)) => (text::rate_per_million(rate), Role::Dim),
+                    (Some(_), None) => (String::new(), Role::Dim),
+                };
+                let rates = view.rates.as_ref();
+                let elsewhere = view.elsewhere.as_ref().map(|(other, cost)| {
+                    let difference = if *cost < view.sums.cost {
+                        format!("{} less", text::usd(view.sums.cost - *cost))
+                    } else {
+                        format!("{} more", text::usd(*cost - view.sums.cost))
+                    };
+                    format!("{} {}, {difference}", text::model_short(other), text::usd(*cost))
+                });
+                vec![
+                    (name, Role::Text),
+                    (text::count(view.sums.calls), Role::Dim),
+                    (text::count(view.sums.tokens.total()), Role::Text),
+                    (text::cost(&view.sums), Role::Text),
+                    rate(rates.map(|rates| rates.input)),
+                    rate(rates.map(|rates| rates.output)),
+                    rate(rates.and_then(|rates| rates.cache_read)),
+                    (text::cache_line(&view.sums).unwrap_or_default(), Role::Good),
+                    (elsewhere.unwrap_or_default(), Role::Dim),
+                ]
+            })
+            .collect();
+        if rows.is_empty() {
+            let said = text::fit("nothing booked yet", usize::from(inner.width));
+            buffer.set_stringn(inner.x, inner.y, said, usize::from(inner.width), theme.style(Role::Dim));
+            return;
+        }
+        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        grid.render(inner, buffer);
+    }
+}

@@ -1,0 +1,103 @@
+//! The Sessions view: every session, sortable.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::app::{App, SortBy};
+use super::super::widgets::{Cell, Column, Grid, pane};
+use crate::domain::{Ratio, Usd};
+use crate::meter::SessionLine;
+use crate::text;
+use crate::theme::Role;
+
+/// A table of sessions.
+pub(in super::super) struct Sessions<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Sessions<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        const COLUMNS: [Column; 10] = [
+            Column::name("started", 11, 12, 3),
+            Column::number("lasted", 9, 5),
+            Column::name("project", 10, 28, 1),
+            Column::name("session", 8, 16, 7),
+            Column::name("source", 6, 12, 9),
+            Column::name("models", 10, 40, 4),
+            Column::number("agents", 6, 8),
+            Column::number("tokens", 13, 2),
+            Column::number("cost", 11, 0),
+            Column::number("$/h", 9, 6),
+        ];
+        let app = self.0;
+        let theme = &app.theme;
+        let sessions = app.sessions();
+        let block = pane(theme, &format!("Sessions · {}", sessions.len()), true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let followed = app.summary().session.as_ref().map(SessionLine::id);
+        let rows: Vec<Vec<Cell>> = sessions
+            .iter()
+            .map(|line| {
+                let row = &line.row;
+                let here = if followed.as_ref() == Some(&line.id()) { "▶ " } else { "  " };
+                let models: Vec<&str> =
+                    row.models.iter().map(|(model, _)| model.as_deref().map_or("?", text::model_short)).collect();
+                let agents = match row.in_agents.calls {
+                    0 => String::new(),
+                    _ => format!("{}%", line.agent_share()),
+                };
+                let tone = if line.active { Role::Good } else { Role::Dim };
+                vec![
+                    (format!("{here}{}", text::moment(row.started, app.now(), app.options.zone)), tone),
+                    (text::duration_short(line.duration), Role::Text),
+                    (row.project.as_deref().map_or("", text::project_short).to_owned(), Role::Text),
+                    (row.session.as_deref().map_or("", text::session_short).to_owned(), Role::Dim),
+                    (row.source.to_string(), Role::Dim),
+                    (models.join(", "), Role::Text),
+                    (agents, Role::Dim),
+                    (text::count(row.sums.tokens.total()), Role::Text),
+                    (text::cost(&row.sums), Role::Text),
+                    (text::usd(per_hour(line)), Role::Dim),
+                ]
+            })
+            .collect();
+        let column = match app.sort.0 {
+            SortBy::Started => 0,
+            SortBy::Duration => 1,
+            SortBy::Project => 2,
+            SortBy::Tokens => 7,
+            SortBy::Cost => 8,
+            SortBy::Rate => 9,
+        };
+        let grid = Grid {
+            theme,
+            columns: &COLUMNS,
+            rows,
+            cursor: Some(app.cursor()),
+            sorted: Some((column, app.sort.1)),
+            heads: true,
+        };
+        grid.render(inner, buffer);
+    }
+}
+
+/// Dollars an hour over the whole session; a session shorter than a minute counts as one.
+pub(in super::super) fn per_hour(line: &SessionLine) -> Usd {
+    let seconds = u32::try_from(line.duration.num_seconds().max(60)).unwrap_or(u32::MAX);
+    line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds })
+}
+
+/// A session as the copy key copies it.
+pub(in super::super) fn session_copied(line: &SessionLine) -> String {
+    let row = &line.row;
+    let name = row.session.as_deref().unwrap_or("no name");
+    let project = row.project.as_deref().unwrap_or("no project");
+    format!(
+        "{name} {project}: {} tokens, {}, {}",
+        text::count(row.sums.tokens.total()),
+        text::cost(&row.sums),
+        text::duration(line.duration)
+    )
+}

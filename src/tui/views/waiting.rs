@@ -1,0 +1,56 @@
+//! The first run: no log yet.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::super::Action;
+use super::super::app::App;
+use super::super::widgets::{ink, lines, pane};
+use crate::text;
+use crate::theme::Role;
+
+/// Where it looks, that it is waiting, and how to feed it.
+pub(in super::super) struct Waiting<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Waiting<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let theme = &app.theme;
+        let block = pane(theme, "Waiting", true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let mut all = vec![(Role::Accent, "Waiting for a first call; this screen wakes up by itself.".to_owned())];
+        if app.progress.is_some() {
+            all[0] = (Role::Accent, "Reading the logs; the newest come first.".to_owned());
+        }
+        if !app.options.looks.is_empty() {
+            all.push((Role::Text, String::new()));
+            all.push((Role::Dim, "It looks here:".to_owned()));
+            all.extend(app.options.looks.iter().map(|path| (Role::Text, format!("  waiting for {path}"))));
+        }
+        all.push((Role::Text, String::new()));
+        all.push((Role::Dim, "To feed it:".to_owned()));
+        let demo = app.options.keys.first(Action::Demo);
+        let ways = [
+            "  run Claude Code or Codex beside it",
+            "  tokmeter PATH                                    a log file or a folder of them",
+            "  tokmeter record --model gpt-4o --input 500 --output 300",
+            "  tokmeter --socket                                one JSON line a call, from any program",
+        ];
+        all.extend(ways.map(|way| (Role::Text, way.to_owned())));
+        all.push((Role::Accent, format!("  {demo} plays a demo")));
+        all.extend(app.health.notes.iter().map(|note| (Role::Warning, note.to_string())));
+        let room = usize::from(inner.width);
+        // Where rows are few, the empty ones go first.
+        let spare = usize::from(inner.height) >= all.len();
+        let shown = all
+            .into_iter()
+            .filter(|(_, words)| spare || !words.is_empty())
+            .map(|(role, words)| Line::from(ink(theme, role, text::fit(&words, room))));
+        lines(buffer, inner, shown);
+    }
+}

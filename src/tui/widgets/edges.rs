@@ -1,0 +1,262 @@
+//! The lines around a view: header, warning banner, reading progress, footer.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::super::app::{App, Picture};
+use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
+use super::{cells, ink, width};
+use crate::domain::Label;
+use crate::meter::{Follow, Verdict};
+use crate::text;
+use crate::theme::{Role, Theme};
+
+/// `tokmeter  ● live   claude-code · api-server · 3f2a91c0   23m 12s        alice · Sun 22 Nov 14:02 Europe/Rome`
+pub(in super::super) struct Header<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Header<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let theme = &app.theme;
+        let (chip, role) = state(app);
+        let mut left = vec![ink(theme, Role::Accent, " tokmeter  "), ink(theme, role, chip)];
+        let summary = app.summary();
+        let mut middle: Vec<Span<'static>> = Vec::new();
+        let mut length = Vec::new();
+        if let Some(session) = &summary.session {
+            let mut names = vec![session.row.source.to_string()];
+            names.extend(session.row.project.as_deref().map(|project| text::fit(text::project_short(project), 24)));
+            names.extend(session.row.session.as_deref().map(|name| text::fit(text::session_short(name), 16)));
+            middle.push(ink(theme, Role::Text, format!("   {}", names.join(" · "))));
+            length.push(ink(theme, Role::Dim, format!("   {}", text::duration_short(session.duration))));
+        } else if summary.follow == Follow::Everything {
+            middle.push(ink(theme, Role::Text, "   everything"));
+        }
+        if app.view != View::Live {
+            left.push(ink(theme, Role::Accent, format!("   {}", app.view.title())));
+        }
+        let zone = app.options.zone;
+        let user = format!("{} · ", text::fit(&app.options.user, 20));
+        let time = match (&summary.session, app.ticks()) {
+            (Some(session), false) => format!("last call {} ", text::moment(session.row.ended, app.now(), zone)),
+            (None, _) | (Some(_), true) => {
+                let now = app.now();
+                let whole = text::header_time(now, zone);
+                // A clock that nothing else moves would have to be written every minute.
+                if app.ticks() { format!("{whole} ") } else { format!("{} ", &whole[..whole.len() - 6]) }
+            }
+        };
+        let zone = format!("{} ", zone.name());
+        let rights = [format!("{user}{time}{zone}"), format!("{user}{time}"), time, String::new()];
+        let room = usize::from(area.width);
+        // What does not fit is left out: first the zone, then the user, then the length, then the names.
+        let lefts: [Vec<Span<'static>>; 3] =
+            [[left.clone(), middle.clone(), length].concat(), [left.clone(), middle].concat(), left];
+        let chosen = lefts
+            .iter()
+            .flat_map(|left| rights.iter().map(move |right| (left, right)))
+            .find(|(left, right)| width(left) + 1 + text::width(right) <= room);
+        let (left, right) = chosen.unwrap_or((&lefts[2], &rights[3]));
+        Line::from(left.clone()).render(area, buffer);
+        let x = area.right().saturating_sub(cells(text::width(right)));
+        buffer.set_stringn(x, area.y, right, room, theme.style(Role::Dim));
+    }
+}
+
+/// `● live`, `◐ polling`, `◼ frozen`, `○ done`.
+fn state(app: &App) -> (&'static str, Role) {
+    match (app.picture, app.ended, app.health.watching) {
+        (Picture::Frozen, ..) => ("◼ frozen", Role::Warning),
+        (Picture::Live, true, _) | (Picture::Live, false, Watching::Off) => ("○ done", Role::Dim),
+        (Picture::Live, false, Watching::Live) => ("● live", Role::Good),
+        (Picture::Live, false, Watching::Polling) => ("◐ polling", Role::Good),
+    }
+}
+
+/// The worst limit that is near or over.
+pub(in super::super) struct Banner<'a>(pub(in super::super) &'a App);
+
+impl Banner<'_> {
+    /// Rows it takes: none while no limit is near.
+    pub(in super::super) fn height(&self) -> u16 {
+        u16::from(self.0.summary().worst_limit().is_some())
+    }
+}
+
+impl Widget for &Banner<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let Some(worst) = app.summary().worst_limit() else { return };
+        let role = match worst.verdict {
+            Verdict::Under => return,
+            Verdict::Near => Role::Warning,
+            Verdict::Over => Role::Danger,
+        };
+        let near = app.summary().limits.iter().filter(|limit| limit.verdict != Verdict::Under).count();
+        let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
+        let room = usize::from(area.width).saturating_sub(1);
+        let gap = if room >= 60 { "   " } else { "  " };
+        let mut line = text::fit(&parts[0], room);
+        for part in &parts[1..] {
+            let longer = format!("{line}{gap}{part}");
+            if text::width(&longer) <= room {
+                line = longer;
+            }
+        }
+        buffer.set_style(area, app.theme.style(role));
+        buffer.set_stringn(area.x, area.y, format!(" {line}"), usize::from(area.width), app.theme.style(role));
+    }
+}
+
+/// `Reading 3,210 of 10,000 files · 1.2 GB of 3.4 GB · 12s left`
+pub(in super::super) struct Reading<'a> {
+    pub(in super::super) theme: &'a Theme,
+    pub(in super::super) progress: &'a Progress,
+}
+
+impl Widget for &Reading<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let progress = self.progress;
+        let mut parts =
+            vec![format!(" Reading {} of {} files", text::count(progress.files_done), text::count(progress.files))];
+        if progress.bytes > 0 {
+            parts.push(format!("{} of {}", text::bytes(progress.bytes_done), text::bytes(progress.bytes)));
+        }
+        if let Some(left) = progress.left {
+            parts.push(format!("{} left", text::duration_short(left)));
+        }
+        let room = usize::from(area.width);
+        while parts.len() > 1 && text::width(&parts.join(" · ")) > room {
+            parts.pop();
+        }
+        let line = text::fit(&parts.join(" · "), room);
+        buffer.set_stringn(area.x, area.y, line, room, self.theme.style(Role::Accent));
+    }
+}
+
+/// The keys, or what there is to say; and the honesty chips.
+pub(in super::super) struct Footer<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Footer<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let theme = &app.theme;
+        let room = usize::from(area.width);
+        let typing = match &app.mode {
+            Mode::Filter(input) => Some(format!(" filter: {}_", Label::new(input.text()))),
+            Mode::EditLimit { scope, input } => {
+                Some(format!(" new amount of {} (25usd, 500k): {}_", Label::new(scope), Label::new(input.text())))
+            }
+            Mode::AddLimit(input) => {
+                Some(format!(" new limit (day 25usd, user:alice:day 500k): {}_", Label::new(input.text())))
+            }
+            Mode::Browse | Mode::Help { .. } | Mode::Choose { .. } => None,
+        };
+        if let Some(typing) = typing {
+            let line = text::fit_end(&typing, room);
+            buffer.set_stringn(area.x, area.y, line, room, theme.style(Role::Accent));
+            return;
+        }
+        let mut chips = chips(app);
+        let chips_width = |chips: &[(String, Role)]| {
+            chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)
+        };
+        while chips_width(&chips) > room && chips.len() > 1 {
+            chips.remove(0);
+        }
+        let right = chips_width(&chips);
+        let left_room = room.saturating_sub(right + 2);
+        if let Some((note, _)) = &app.note {
+            let role = match note.tone {
+                Tone::Plain => Role::Accent,
+                Tone::Warning => Role::Warning,
+                Tone::Danger => Role::Danger,
+            };
+            // What is said is worth more than the chips.
+            let said = format!(" {}", note.text);
+            if text::width(&said) > left_room {
+                buffer.set_stringn(area.x, area.y, text::fit(&said, room), room, theme.style(role));
+                return;
+            }
+            buffer.set_stringn(area.x, area.y, said, room, theme.style(role));
+        } else {
+            keys(app, left_room, area, buffer);
+        }
+        let mut x = area.right().saturating_sub(cells(right));
+        for (nth, (chip, role)) in chips.iter().enumerate() {
+            if nth > 0 {
+                x = buffer.set_stringn(x, area.y, " · ", room, theme.style(Role::Dim)).0;
+            }
+            x = buffer.set_stringn(x, area.y, text::fit(chip, room), room, theme.style(*role)).0;
+        }
+    }
+}
+
+/// The keys worth knowing here, as many as fit.
+fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
+    let own: &[(Action, &str)] = match app.view {
+        View::Live => &[
+            (Action::NextPane, "pane"),
+            (Action::Filter, "filter"),
+            (Action::Choose, "sessions"),
+            (Action::Limits, "limits"),
+        ],
+        View::Sessions => &[
+            (Action::Enter, "follow"),
+            (Action::Sort, "sort"),
+            (Action::Reverse, "reverse"),
+            (Action::Filter, "filter"),
+        ],
+        View::History => &[(Action::Grain, "day/week/month"), (Action::Earlier, "earlier"), (Action::Later, "later")],
+        View::Models | View::Health => &[(Action::Filter, "filter")],
+        View::Limits => &[(Action::Enter, "edit"), (Action::AddLimit, "add"), (Action::RemoveLimit, "remove")],
+    };
+    let table = &app.options.keys;
+    let key = |action: Action, words: &str| format!("{} {words}", table.first(action));
+    let mut all = vec![key(Action::Help, "help")];
+    if own.len() < 5 {
+        all.push(format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth)));
+    }
+    all.extend(own.iter().map(|(action, words)| key(*action, words)));
+    all.push(key(Action::Quit, "quit"));
+    // Leaving and help come first where there is little room.
+    while all.len() > 2 && text::width(&all.join("  ")) + 1 > room {
+        all.remove(all.len() - 2);
+    }
+    let line = text::fit(&format!(" {}", all.join("  ")), room);
+    buffer.set_stringn(area.x, area.y, line, room, app.theme.style(Role::Dim));
+}
+
+/// What the reader of the numbers should know: how data arrives, what is missing from them.
+fn chips(app: &App) -> Vec<(String, Role)> {
+    let health = &app.health;
+    let (state, role) = state(app);
+    let mut chips = vec![(state.to_owned(), role)];
+    if !app.filter.text().is_empty() {
+        chips.push((format!("/{}", Label::new(app.filter.text())), Role::Accent));
+    }
+    if !health.sources.is_empty() {
+        chips.push((text::plural(u64::try_from(health.sources.len()).unwrap_or(u64::MAX), "file"), Role::Dim));
+    }
+    if app.options.api_equivalent {
+        chips.push(("API-equivalent".to_owned(), Role::Dim));
+    }
+    match &health.ledger {
+        LedgerView::Memory | LedgerView::Open(_) => {}
+        LedgerView::ReadOnly(_) => chips.push(("▲ ledger read-only".to_owned(), Role::Warning)),
+        LedgerView::Failed(_) => chips.push(("▲ not saved".to_owned(), Role::Danger)),
+    }
+    let troubled = health.sources.iter().filter(|source| source.trouble.is_some()).count();
+    if troubled > 0 {
+        chips.push((format!("▲ {}", text::plural(u64::try_from(troubled).unwrap_or(0), "source")), Role::Warning));
+    }
+    if health.bad_total > 0 {
+        chips.push((format!("▲ {}", text::plural(health.bad_total, "bad line")), Role::Warning));
+    }
+    if !health.unpriced.is_empty() {
+        chips.push((format!("? {} unpriced", health.unpriced.len()), Role::Warning));
+    }
+    chips
+}

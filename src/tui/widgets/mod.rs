@@ -1,0 +1,56 @@
+//! Pieces of the screen that several views share.
+
+mod bars;
+mod edges;
+mod overlay;
+mod table;
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Widget};
+
+use crate::theme::{Role, Theme};
+
+pub(super) use bars::{gauge, limit_line, role_of, spark};
+pub(super) use edges::{Banner, Footer, Header, Reading};
+pub(super) use overlay::{Overlay, help_lines};
+pub(super) use table::{Cell, Column, Grid};
+
+/// A piece of text in a role's style.
+pub(super) fn ink(theme: &Theme, role: Role, text: impl Into<Cow<'static, str>>) -> Span<'static> {
+    Span::styled(text, theme.style(role))
+}
+
+/// A framed pane; the one that has the keys stands out.
+pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static> {
+    let role = if has_keys { Role::Accent } else { Role::Border };
+    Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(theme.style(role))
+        .title(Span::styled(format!(" {title} "), theme.style(if has_keys { Role::Accent } else { Role::Dim })))
+}
+
+/// Lines from the top of an area, as many as fit.
+pub(super) fn lines(buffer: &mut Buffer, area: Rect, all: impl IntoIterator<Item = Line<'static>>) {
+    for (row, line) in area.rows().zip(all) {
+        line.render(row, buffer);
+    }
+}
+
+/// Columns of a line.
+pub(super) fn width(spans: &[Span<'_>]) -> usize {
+    spans.iter().map(|span| crate::text::width(&span.content)).sum()
+}
+
+/// The first row to show, so that the row of the cursor is seen.
+pub(super) fn top_for(cursor: usize, height: u16) -> usize {
+    (cursor + 1).saturating_sub(usize::from(height))
+}
+
+/// A length in columns or rows as the layout counts them.
+pub(super) fn cells(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}

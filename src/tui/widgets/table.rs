@@ -1,0 +1,130 @@
+//! A table that drops its least needed columns where there is little room.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::{cells, top_for};
+use crate::text;
+use crate::theme::{Role, Theme};
+
+/// A column of a [`Grid`].
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Column {
+    title: &'static str,
+    width: usize,
+    /// The widest it may grow.
+    most: usize,
+    right: bool,
+    /// The greater, the sooner it is dropped.
+    drop: u8,
+}
+
+impl Column {
+    /// A column of names: at least so wide, and as wide as there is room up to `most`.
+    pub(in super::super) const fn name(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
+        Self { title, width, most, right: false, drop }
+    }
+
+    /// A column of numbers.
+    pub(in super::super) const fn number(title: &'static str, width: usize, drop: u8) -> Self {
+        Self { title, width, most: width, right: true, drop }
+    }
+}
+
+/// A cell: what it says, and in which role.
+pub(in super::super) type Cell = (String, Role);
+
+/// A table.
+pub(in super::super) struct Grid<'a> {
+    pub(in super::super) theme: &'a Theme,
+    pub(in super::super) columns: &'a [Column],
+    pub(in super::super) rows: Vec<Vec<Cell>>,
+    /// The row the cursor is on.
+    pub(in super::super) cursor: Option<usize>,
+    /// The column it is sorted by, and whether in reverse; tables without it show no heads.
+    pub(in super::super) sorted: Option<(usize, bool)>,
+    /// True to show the columns' titles.
+    pub(in super::super) heads: bool,
+}
+
+impl Grid<'_> {
+    /// The columns that fit, and how wide each is.
+    fn widths(&self, room: usize) -> Vec<(usize, usize)> {
+        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        let taken = |kept: &[usize]| kept.iter().map(|&at| self.columns[at].width + 2).sum::<usize>().saturating_sub(2);
+        while taken(&kept) > room && kept.len() > 1 {
+            let worst = kept.iter().copied().max_by_key(|&at| (self.columns[at].drop, at));
+            kept.retain(|at| Some(*at) != worst);
+        }
+        let mut spare = room.saturating_sub(taken(&kept));
+        let mut widths: Vec<(usize, usize)> = kept.iter().map(|&at| (at, self.columns[at].width)).collect();
+        for (at, width) in &mut widths {
+            let column = &self.columns[*at];
+            let needed = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(*at))
+                .map(|(cell, _)| text::width(cell))
+                .max()
+                .unwrap_or(0)
+                .min(column.most);
+            let more = needed.saturating_sub(*width).min(spare);
+            *width += more;
+            spare -= more;
+        }
+        widths
+    }
+}
+
+impl Widget for &Grid<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let widths = self.widths(usize::from(area.width));
+        let place = |text: &str, width: usize, right: bool| {
+            if right { text::pad_left(text, width) } else { text::pad(text, width) }
+        };
+        let mut body = area;
+        if self.heads {
+            let mut x = area.x;
+            for (at, width) in &widths {
+                let column = &self.columns[*at];
+                let mark = match self.sorted {
+                    Some((by, reversed)) if by == *at => {
+                        if reversed {
+                            " ▲"
+                        } else {
+                            " ▼"
+                        }
+                    }
+                    _ => "",
+                };
+                let title = place(&format!("{}{mark}", column.title), *width, column.right);
+                buffer.set_stringn(x, area.y, title, room(area, x), self.theme.style(Role::Dim));
+                x = x.saturating_add(cells(width + 2));
+            }
+            body.y = body.y.saturating_add(1);
+            body.height = body.height.saturating_sub(1);
+        }
+        let top = top_for(self.cursor.unwrap_or(0), body.height);
+        for (y, (nth, row)) in body.rows().zip(self.rows.iter().enumerate().skip(top)) {
+            let mut x = y.x;
+            for (at, width) in &widths {
+                if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
+                    let cell = place(cell, *width, self.columns[*at].right);
+                    buffer.set_stringn(x, y.y, cell, room(area, x), self.theme.style(*role));
+                }
+                x = x.saturating_add(cells(width + 2));
+            }
+            if self.cursor == Some(nth) {
+                buffer.set_style(y, self.theme.style(Role::Selection));
+            }
+        }
+    }
+}
+
+fn room(area: Rect, x: u16) -> usize {
+    usize::from(area.right().saturating_sub(x))
+}
