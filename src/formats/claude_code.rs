@@ -5,14 +5,13 @@
 //! its parent's `progress` lines. Summaries that repeat usage (`toolUseResult`, the `result` line of a
 //! headless run) are this format's lines and say nothing.
 
-use serde::Deserialize;
-
 use super::claude_usage::{Booked, Usage};
-use super::json::{self, Flag, Money, Object, Text};
-use super::keys::{message_key, request_key};
+use super::fields::{Slot, fields};
+use super::json::{self, Flag, Money, Text};
+use super::keys::{advisor_key, message_key, request_key};
 use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier};
 
 /// Claude Code's transcripts.
 pub(super) struct ClaudeCode;
@@ -39,68 +38,49 @@ struct Transcript {
     labels: Labels,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Line<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    timestamp: Stamp,
-    #[serde(borrow, rename = "sessionId")]
-    session: Text<'a>,
-    /// As a headless run spells it.
-    #[serde(borrow, rename = "session_id")]
-    stream_session: Text<'a>,
-    #[serde(borrow)]
-    uuid: Text<'a>,
-    #[serde(borrow)]
-    version: Text<'a>,
-    #[serde(borrow)]
-    cwd: Text<'a>,
-    #[serde(borrow, rename = "agentId")]
-    agent: Text<'a>,
-    #[serde(rename = "isSidechain")]
-    sidechain: Flag,
-    #[serde(borrow, rename = "attributionSkill")]
-    skill: Text<'a>,
-    #[serde(borrow, rename = "requestId")]
-    request: Text<'a>,
-    #[serde(rename = "costUSD")]
-    cost: Money,
-    #[serde(borrow)]
-    message: Object<Message<'a>>,
-    #[serde(borrow)]
-    data: Object<Progress<'a>>,
+fields! {
+    /// A line of any kind.
+    Line {
+        kind: Text<'a> = "type",
+        at: Stamp = "timestamp",
+        session: Text<'a> = "sessionId" | "session_id",
+        uuid: Text<'a> = "uuid",
+        version: Text<'a> = "version",
+        cwd: Text<'a> = "cwd",
+        agent: Text<'a> = "agentId",
+        sidechain: Flag = "isSidechain",
+        skill: Text<'a> = "attributionSkill",
+        request: Text<'a> = "requestId",
+        cost: Money = "costUSD",
+        message: Message<'a> = "message",
+        data: Progress<'a> = "data",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    model: Text<'a>,
-    #[serde(borrow)]
-    usage: Object<Usage<'a>>,
+fields! {
+    /// What the model answered.
+    Message {
+        id: Text<'a> = "id",
+        model: Text<'a> = "model",
+        usage: Usage<'a> = "usage",
+    }
 }
 
-/// What a sub-agent did, as its parent's file tells it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Progress<'a> {
-    #[serde(borrow, rename = "agentId")]
-    agent: Text<'a>,
-    #[serde(borrow)]
-    message: Object<Told<'a>>,
+fields! {
+    /// What a sub-agent did, as its parent's file tells it.
+    Progress {
+        agent: Text<'a> = "agentId",
+        told: Told<'a> = "message",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Told<'a> {
-    timestamp: Stamp,
-    #[serde(borrow, rename = "requestId")]
-    request: Text<'a>,
-    #[serde(borrow)]
-    message: Object<Message<'a>>,
+fields! {
+    /// The sub-agent's own line.
+    Told {
+        at: Stamp = "timestamp",
+        request: Text<'a> = "requestId",
+        message: Message<'a> = "message",
+    }
 }
 
 /// An answer, wherever in the line it stands.
@@ -115,52 +95,48 @@ impl Line<'_> {
     /// The answer this line is about.
     fn answer(&self) -> Option<Answer<'_>> {
         let sidechain = self.sidechain.0.then_some("sidechain");
-        match self.kind.get() {
-            Some("assistant") | None => Some(Answer {
-                message: self.message.0.as_ref()?,
+        let answer = match self.kind.get() {
+            Some("assistant") | None => Answer {
+                message: &self.message,
                 request: self.request.get(),
-                at: self.timestamp.0,
+                at: self.at.0,
                 agent: self.agent.get().or(sidechain),
-            }),
-            Some("progress") => {
-                let data = self.data.0.as_ref()?;
-                let told = data.message.0.as_ref()?;
-                Some(Answer {
-                    message: told.message.0.as_ref()?,
-                    request: told.request.get(),
-                    at: told.timestamp.0.or(self.timestamp.0),
-                    agent: data.agent.get().or(self.agent.get()).or(Some("sidechain")),
-                })
-            }
-            Some(_) => None,
-        }
+            },
+            Some("progress") => Answer {
+                message: &self.data.told.message,
+                request: self.data.told.request.get(),
+                at: self.data.told.at.or(&self.at).0,
+                agent: self.data.agent.or(&self.agent).get().or(Some("sidechain")),
+            },
+            Some(_) => return None,
+        };
+        (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
     }
 
     /// True when no other program writes such lines.
     fn is_ours(&self) -> bool {
-        let named = self.session.get().or(self.stream_session.get()).or(self.uuid.get()).is_some();
+        let named = !self.session.is_absent() || !self.uuid.is_absent();
         match self.kind.get() {
-            Some("assistant") => named || self.message.0.is_some(),
-            Some("progress") => named || self.data.0.is_some(),
+            Some("assistant") => named || !self.message.is_absent(),
+            Some("progress") => named || !self.data.is_absent(),
+            // Pieces of an answer as the API streams it: they are in the API's own format.
+            Some("stream_event") => false,
             Some(_) => named,
-            None => self.message.0.as_ref().is_some_and(|message| message.usage.0.is_some()),
+            None => !self.message.usage.is_absent(),
         }
     }
 }
 
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let Some(parsed) = json::object::<Line<'_>>(line)? else { return Ok(Reading::NotMine) };
+        let parsed: Line<'_> = json::parse(line)?;
         if !parsed.is_ours() {
             return Ok(Reading::NotMine);
         }
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
-        let Some(usage) = &answer.message.usage.0 else { return Ok(Reading::Mine) };
-        if answer.message.model.get() == Some(SYNTHETIC) {
-            return Ok(Reading::Mine);
-        }
+        let usage = &answer.message.usage;
         let booked = usage.booked()?;
-        let session = parsed.session.get().or(parsed.stream_session.get()).unwrap_or(origin.stem());
+        let session = parsed.session.get().unwrap_or(origin.stem());
         let mut advisors = usage.advisors().peekable();
         if booked.is_nothing() && advisors.peek().is_none() {
             return Ok(Reading::Mine);
@@ -186,22 +162,22 @@ impl Reader for Transcript {
             alias: answer.request.map(request_key),
             lineage: None,
         };
-        for (place, advisor) in advisors {
-            let booked = advisor.booked()?;
-            if booked.is_nothing() {
-                continue;
+        for (number, advisor) in advisors.enumerate() {
+            let tokens = advisor.tokens()?;
+            if !tokens.is_zero() {
+                let model = advisor.model.get();
+                out.push(Record::Call(Call {
+                    key: advisor_key(key, number),
+                    model: self.labels.find(model),
+                    tokens,
+                    tier: Tier { speed: Speed::Standard, ..booked.tier },
+                    web_searches: 0,
+                    quoted: None,
+                    fidelity: fidelity(model, parsed.version.get()),
+                    alias: None,
+                    ..call.clone()
+                }));
             }
-            out.push(Record::Call(Call {
-                key: CallKey::of(&[b"advisor".as_slice(), &key.bytes(), &place.to_le_bytes()]),
-                model: self.labels.find(advisor.model()),
-                tokens: booked.tokens,
-                tier: booked.tier,
-                web_searches: booked.web_searches,
-                quoted: None,
-                fidelity: fidelity(advisor.model(), parsed.version.get()),
-                alias: None,
-                ..call.clone()
-            }));
         }
         if !booked.is_nothing() {
             out.push(Record::Call(call));
@@ -231,6 +207,7 @@ fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> C
 
 /// The content of the answer in a line, as it is written; the whole line when it cannot be cut out.
 fn content(line: &[u8]) -> &[u8] {
+    use serde::Deserialize;
     #[derive(Deserialize)]
     struct Line<'a> {
         #[serde(borrow)]

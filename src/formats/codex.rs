@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::codex_usage::{Totals, Usage};
-use super::json::{self, NameOr, Object, Text};
+use super::fields::{Slot, fields};
+use super::json::{self, NameOr, Text};
 use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
@@ -49,106 +50,93 @@ struct Thread {
     before: Option<Totals>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Line<'a> {
-    timestamp: Stamp,
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    forked_from_id: Text<'a>,
-    #[serde(borrow)]
-    parent_thread_id: Text<'a>,
-    #[serde(borrow)]
-    payload: Object<Payload<'a>>,
+fields! {
+    /// A line of any kind.
+    Line {
+        at: Stamp = "timestamp",
+        kind: Text<'a> = "type",
+        forked_from: Text<'a> = "forked_from_id",
+        spawned_by: Text<'a> = "parent_thread_id",
+        payload: Payload<'a> = "payload",
+    }
 }
 
-/// The payloads of all the kinds of lines that matter.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Payload<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    info: Object<Info>,
-    #[serde(borrow)]
-    model: Text<'a>,
-    #[serde(borrow)]
-    cwd: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    session_id: Text<'a>,
-    #[serde(borrow)]
-    forked_from_id: Text<'a>,
-    #[serde(borrow)]
-    parent_thread_id: Text<'a>,
-    #[serde(borrow)]
-    agent_nickname: Text<'a>,
-    #[serde(borrow)]
-    agent_role: Text<'a>,
-    #[serde(borrow)]
-    source: Object<Source<'a>>,
+fields! {
+    /// The payloads of all the kinds of lines that matter.
+    Payload {
+        kind: Text<'a> = "type",
+        info: Info<'a> = "info",
+        model: Text<'a> = "model",
+        cwd: Text<'a> = "cwd",
+        id: Text<'a> = "id" | "session_id",
+        forked_from: Text<'a> = "forked_from_id",
+        spawned_by: Text<'a> = "parent_thread_id",
+        nickname: Text<'a> = "agent_nickname",
+        role: Text<'a> = "agent_role",
+        source: Source<'a> = "source",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Info {
-    total_token_usage: Object<Usage>,
-    last_token_usage: Object<Usage>,
+fields! {
+    /// How much was used.
+    Info {
+        total: Usage<'a> = "total_token_usage",
+        last: Usage<'a> = "last_token_usage",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Source<'a> {
-    #[serde(borrow)]
-    subagent: NameOr<'a, Subagent<'a>>,
+fields! {
+    /// Who began the session, where it was not the user.
+    Source {
+        subagent: NameOr<'a, Subagent<'a>> = "subagent",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Subagent<'a> {
-    #[serde(borrow)]
-    thread_spawn: Object<Spawn<'a>>,
+fields! {
+    /// A sub-agent.
+    Subagent {
+        spawn: Spawn<'a> = "thread_spawn",
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Spawn<'a> {
-    #[serde(borrow)]
-    parent_thread_id: Text<'a>,
-    #[serde(borrow)]
-    agent_nickname: Text<'a>,
-    #[serde(borrow)]
-    agent_role: Text<'a>,
+fields! {
+    /// How a sub-agent came to be.
+    Spawn {
+        spawned_by: Text<'a> = "parent_thread_id",
+        nickname: Text<'a> = "agent_nickname",
+        role: Text<'a> = "agent_role",
+    }
 }
 
 impl Line<'_> {
     /// The session that this one was forked from or spawned by.
-    fn parent<'a>(&'a self, payload: &'a Payload<'_>) -> Option<&'a str> {
-        let forked = payload.forked_from_id.get().or(self.forked_from_id.get());
-        let spawned = payload.parent_thread_id.get().or(self.parent_thread_id.get());
-        forked.or(spawned).or_else(|| payload.spawn()?.parent_thread_id.get())
+    fn parent(&self) -> Option<&str> {
+        let payload = &self.payload;
+        let forked = payload.forked_from.or(&self.forked_from).get();
+        let spawned = payload.spawned_by.or(&self.spawned_by).get();
+        forked.or(spawned).or_else(|| payload.source.spawn()?.spawned_by.get())
     }
 
     /// What the sub-agent is called; `None` in a thread of the user's own.
-    fn agent<'a>(&'a self, payload: &'a Payload<'_>, id: &'a str) -> Option<&'a str> {
-        let spawn = payload.spawn();
-        let kind = match payload.source.0.as_ref().map(|source| &source.subagent) {
-            Some(NameOr::Name(name)) => Some(name.as_ref()),
-            Some(NameOr::Object(_)) => Some(id),
-            Some(NameOr::Neither) | None => payload.parent_thread_id.get().or(self.parent_thread_id.get()).map(|_| id),
+    fn agent(&self) -> Option<&str> {
+        let payload = &self.payload;
+        let id = payload.id.get();
+        let kind = match &payload.source.subagent {
+            NameOr::Name(name) => Some(name.as_ref()),
+            NameOr::Object(_) => id,
+            NameOr::Neither => payload.spawned_by.or(&self.spawned_by).get().and(id),
         };
-        let spawned = |name: fn(&'a Spawn<'a>) -> Option<&'a str>| spawn.and_then(name);
-        let nickname = payload.agent_nickname.get().or_else(|| spawned(|spawn| spawn.agent_nickname.get()));
-        let role = payload.agent_role.get().or_else(|| spawned(|spawn| spawn.agent_role.get()));
+        let spawn = payload.source.spawn();
+        let nickname = payload.nickname.get().or_else(|| spawn?.nickname.get());
+        let role = payload.role.get().or_else(|| spawn?.role.get());
         nickname.or(role).or(kind)
     }
 }
 
-impl Payload<'_> {
-    fn spawn(&self) -> Option<&Spawn<'_>> {
-        match &self.source.0.as_ref()?.subagent {
-            NameOr::Object(subagent) => subagent.thread_spawn.0.as_ref(),
+impl<'a> Source<'a> {
+    fn spawn(&self) -> Option<&Spawn<'a>> {
+        match &self.subagent {
+            NameOr::Object(subagent) => Some(&subagent.spawn),
             NameOr::Name(_) | NameOr::Neither => None,
         }
     }
@@ -156,12 +144,12 @@ impl Payload<'_> {
 
 impl Reader for Rollout {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let Some(line) = json::object::<Line<'_>>(line)? else { return Ok(Reading::NotMine) };
-        let Some(payload) = &line.payload.0 else { return Ok(Reading::NotMine) };
-        match (line.kind.get(), payload.kind.get()) {
-            (Some("session_meta"), _) => self.thread.met(&line, payload, out),
-            (Some("turn_context"), _) => self.thread.turned(payload),
-            (Some("event_msg"), Some("token_count")) => self.count(&line, payload, origin, out)?,
+        let line: Line<'_> = json::parse(line)?;
+        match (line.kind.get(), line.payload.kind.get()) {
+            _ if line.payload.is_absent() => return Ok(Reading::NotMine),
+            (Some("session_meta"), _) => self.thread.met(&line, out),
+            (Some("turn_context"), _) => self.thread.turned(&line.payload),
+            (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
@@ -177,19 +165,14 @@ impl Reader for Rollout {
 }
 
 impl Rollout {
-    fn count(
-        &mut self,
-        line: &Line<'_>,
-        payload: &Payload<'_>,
-        origin: &Origin,
-        out: &mut Vec<Record>,
-    ) -> Result<(), BadLine> {
+    fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        let info = &line.payload.info;
         // The first report of a session tells its rate limits only.
-        let Some(Info { total_token_usage: Object(Some(total)), last_token_usage }) = &payload.info.0 else {
+        if info.total.is_absent() {
             return Ok(());
-        };
-        let now = total.totals()?;
-        let last = last_token_usage.0.as_ref().map(Usage::totals).transpose()?.unwrap_or_default();
+        }
+        let now = info.total.totals()?;
+        let last = info.last.totals()?;
         let tokens = self.thread.added(now, last).tokens()?;
         if tokens.is_zero() {
             return Ok(());
@@ -204,7 +187,7 @@ impl Rollout {
                 agent: self.labels.find(thread.agent.as_deref()),
                 project: self.labels.find(thread.cwd.as_deref()),
                 place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-                ..Attribution::new(line.timestamp.0.unwrap_or(origin.modified), self.source.clone())
+                ..Attribution::new(line.at.0.unwrap_or(origin.modified), self.source.clone())
             },
             fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
             model,
@@ -222,17 +205,18 @@ impl Rollout {
 
 impl Thread {
     /// A session tells who it is, again who it is, or, copied along with its history, an ancestor does.
-    fn met(&mut self, line: &Line<'_>, payload: &Payload<'_>, out: &mut Vec<Record>) {
-        let Some(id) = payload.id.get().or(payload.session_id.get()) else { return };
+    fn met(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
+        let payload = &line.payload;
+        let Some(id) = payload.id.get() else { return };
         if self.family.is_empty() {
             self.family.push(id.to_owned());
-            self.agent = line.agent(payload, id).map(str::to_owned);
+            self.agent = line.agent().map(str::to_owned);
             self.cwd = payload.cwd.get().map(str::to_owned);
             self.model = payload.model.get().map(str::to_owned);
         }
         self.descend(id, out);
         // Only the eldest known may name its parent: a child has one, and it is told once.
-        if let Some(parent) = line.parent(payload).filter(|_| self.family.last().is_some_and(|eldest| eldest == id)) {
+        if let Some(parent) = line.parent().filter(|_| self.family.last().is_some_and(|eldest| eldest == id)) {
             self.descend(parent, out);
         }
     }

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::codex_usage::{Totals, Usage};
-use super::json::{self, Object, Text};
+use super::fields::{Slot, fields};
+use super::json::{self, Text};
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
 
@@ -41,51 +42,25 @@ struct Thread {
     before: Totals,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Line<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    thread_id: Text<'a>,
-    usage: Object<Usage>,
+fields! {
+    /// A line of any kind.
+    Line {
+        kind: Text<'a> = "type",
+        thread: Text<'a> = "thread_id",
+        usage: Usage<'a> = "usage",
+    }
 }
 
 impl Reader for Run {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let Some(line) = json::object::<Line<'_>>(line)? else { return Ok(Reading::NotMine) };
+        let line: Line<'_> = json::parse(line)?;
         match line.kind.get() {
             Some("thread.started") => {
-                if self.thread.id.as_deref() != line.thread_id.get() {
-                    self.thread = Thread { id: line.thread_id.get().map(str::to_owned), before: Totals::default() };
+                if self.thread.id.as_deref() != line.thread.get() {
+                    self.thread = Thread { id: line.thread.get().map(str::to_owned), before: Totals::default() };
                 }
             }
-            Some("turn.completed") => {
-                if let Some(usage) = &line.usage.0 {
-                    let now = usage.totals()?;
-                    let tokens = now.since(std::mem::replace(&mut self.thread.before, now)).tokens()?;
-                    let thread = self.thread.id.as_deref().unwrap_or(origin.stem());
-                    if !tokens.is_zero() {
-                        out.push(Record::Call(Call {
-                            key: CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
-                            from: Attribution {
-                                session: self.labels.find(Some(thread)),
-                                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-                                ..Attribution::new(origin.modified, self.source.clone())
-                            },
-                            model: None,
-                            tokens,
-                            tier: Tier::default(),
-                            web_searches: 0,
-                            quoted: None,
-                            latency: None,
-                            fidelity: Fidelity::Guessed,
-                            alias: None,
-                            lineage: None,
-                        }));
-                    }
-                }
-            }
+            Some("turn.completed") => self.count(&line, origin, out)?,
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
@@ -97,5 +72,38 @@ impl Reader for Run {
 
     fn restore(&mut self, state: &str) {
         self.thread = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Run {
+    fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        if line.usage.is_absent() {
+            return Ok(());
+        }
+        let now = line.usage.totals()?;
+        let before = std::mem::replace(&mut self.thread.before, now);
+        let tokens = now.since(before).tokens()?;
+        if tokens.is_zero() {
+            return Ok(());
+        }
+        let thread = self.thread.id.as_deref().unwrap_or(origin.stem());
+        out.push(Record::Call(Call {
+            key: CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
+            from: Attribution {
+                session: self.labels.find(Some(thread)),
+                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                ..Attribution::new(origin.modified, self.source.clone())
+            },
+            model: None,
+            tokens,
+            tier: Tier::default(),
+            web_searches: 0,
+            quoted: None,
+            latency: None,
+            fidelity: Fidelity::Guessed,
+            alias: None,
+            lineage: None,
+        }));
+        Ok(())
     }
 }

@@ -4,34 +4,35 @@ use serde::{Deserialize, Serialize};
 
 use super::BadLine;
 use super::count::Count;
+use super::fields::fields;
 use crate::domain::Tokens;
 
-/// Token counts as Codex writes them: cached and written input are inside the input, reasoning is
-/// inside the output.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Usage {
-    input_tokens: Count,
-    cached_input_tokens: Count,
-    cache_write_input_tokens: Count,
-    output_tokens: Count,
-    reasoning_output_tokens: Count,
-    total_tokens: Count,
+fields! {
+    /// Token counts as Codex writes them: cached and written input are inside the input, reasoning is
+    /// inside the output.
+    Usage {
+        input: Count = "input_tokens",
+        cached: Count = "cached_input_tokens",
+        written: Count = "cache_write_input_tokens",
+        output: Count = "output_tokens",
+        reasoning: Count = "reasoning_output_tokens",
+        total: Count = "total_tokens",
+    }
 }
 
-impl Usage {
+impl Usage<'_> {
     /// The counts.
     ///
     /// # Errors
     /// When one is none, or cannot be true.
     pub(super) fn totals(&self) -> Result<Totals, BadLine> {
         Ok(Totals([
-            self.input_tokens.total("input_tokens")?,
-            self.cached_input_tokens.total("cached_input_tokens")?,
-            self.cache_write_input_tokens.total("cache_write_input_tokens")?,
-            self.output_tokens.total("output_tokens")?,
-            self.reasoning_output_tokens.total("reasoning_output_tokens")?,
-            self.total_tokens.total("total_tokens")?,
+            self.input.total("input_tokens")?,
+            self.cached.total("cached_input_tokens")?,
+            self.written.total("cache_write_input_tokens")?,
+            self.output.total("output_tokens")?,
+            self.reasoning.total("reasoning_output_tokens")?,
+            self.total.total("total_tokens")?,
         ]))
     }
 }

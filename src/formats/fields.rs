@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::count::Count;
-use super::json::{List, Money, Object, Text};
+use super::json::{Flag, List, Money, NameOr, Object, Text};
 use super::time::Stamp;
 
 /// What stands in a field, or nothing: `null` and an absent field are the same.
@@ -43,6 +43,16 @@ impl Slot for Text<'_> {
 impl Slot for Money {
     fn is_absent(&self) -> bool {
         self.0.is_none()
+    }
+}
+impl Slot for Flag {
+    fn is_absent(&self) -> bool {
+        !self.0
+    }
+}
+impl<T> Slot for NameOr<'_, T> {
+    fn is_absent(&self) -> bool {
+        matches!(self, NameOr::Neither)
     }
 }
 impl<T> Slot for Object<T> {

@@ -19,14 +19,6 @@ pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
 
-/// The one object that a line is; `None` when it is another JSON value.
-///
-/// # Errors
-/// As [`parse`].
-pub(crate) fn object<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<Option<T>, BadLine> {
-    parse(line).map(|Object(object)| object)
-}
-
 /// Why a line is not JSON, without repeating any of it.
 pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     BadLine::NotJson(match error.classify() {

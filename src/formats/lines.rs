@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::sieve::{Set, Sieve};
@@ -56,13 +57,19 @@ impl Lines {
     pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let line = self.trimmed(line);
         let Some(line) = sse::payload(line).filter(|line| !line.is_empty()) else { return Outcome::Passed };
-        match self.offer(line, origin, out) {
-            Ok(Offer::Unmarked) if mend::looks_whole(line) => Outcome::Passed,
-            Ok(Offer::Taken) => Outcome::Read,
-            Ok(Offer::Refused) if json::parse::<serde::de::IgnoredAny>(line).is_ok() => Outcome::Other,
-            Ok(Offer::Refused | Offer::Unmarked) => self.mended(line, origin, out),
-            Err(BadLine::NotJson(_)) => self.mended(line, origin, out),
-            Err(bad) => Outcome::Bad(bad),
+        let offer = match self.offer(line, origin, out) {
+            Ok(offer) => offer,
+            Err(BadLine::NotJson(_)) => return self.mended(line, origin, out),
+            Err(bad) => return Outcome::Bad(bad),
+        };
+        let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok();
+        match (offer, sse::payload(line)) {
+            (Offer::Taken, _) => Outcome::Read,
+            // The frame around a streamed answer's events.
+            (_, None) => Outcome::Passed,
+            (Offer::Unmarked, Some(json)) if mend::looks_whole(json) => Outcome::Passed,
+            (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
+            (Offer::Unmarked | Offer::Refused, Some(_)) => self.mended(line, origin, out),
         }
     }
 
