@@ -162,12 +162,12 @@ impl Reader for Transcript {
             alias: answer.request.map(request_key),
             lineage: None,
         };
-        for (number, advisor) in advisors.enumerate() {
+        for (place, advisor) in advisors {
             let tokens = advisor.tokens()?;
             if !tokens.is_zero() {
                 let model = advisor.model.get();
                 out.push(Record::Call(Call {
-                    key: advisor_key(key, number),
+                    key: advisor_key(key, place),
                     model: self.labels.find(model),
                     tokens,
                     tier: Tier { speed: Speed::Standard, ..booked.tier },

@@ -71,9 +71,9 @@ impl Usage<'_> {
         })
     }
 
-    /// The rounds in which another model was asked for advice. All other rounds repeat what the usage
-    /// object itself says.
-    pub(super) fn advisors(&self) -> impl Iterator<Item = &Iteration<'_>> {
-        self.iterations.0.iter().filter(|round| round.kind.get() == Some("advisor_message"))
+    /// The rounds in which another model was asked for advice, by their places among all rounds. All
+    /// other rounds repeat what the usage object itself says.
+    pub(super) fn advisors(&self) -> impl Iterator<Item = (u64, &Iteration<'_>)> {
+        (0..).zip(&self.iterations.0).filter(|(_, round)| round.kind.get() == Some("advisor_message"))
     }
 }

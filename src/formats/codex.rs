@@ -40,8 +40,10 @@ struct Rollout {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Thread {
-    /// The session, and behind it those it descends from, as far as this file tells.
-    family: Vec<String>,
+    /// The session.
+    own: Option<String>,
+    /// Whether the session descends from another.
+    descends: bool,
     /// What the sub-agent is called, in a sub-agent's rollout.
     agent: Option<String>,
     cwd: Option<String>,
@@ -109,12 +111,13 @@ fields! {
 }
 
 impl Line<'_> {
-    /// The session that this one was forked from or spawned by.
-    fn parent(&self) -> Option<&str> {
+    /// The sessions that this one was forked from or spawned by.
+    fn parents(&self) -> impl Iterator<Item = &str> {
         let payload = &self.payload;
         let forked = payload.forked_from.or(&self.forked_from).get();
         let spawned = payload.spawned_by.or(&self.spawned_by).get();
-        forked.or(spawned).or_else(|| payload.source.spawn()?.spawned_by.get())
+        let told = payload.source.spawn().and_then(|spawn| spawn.spawned_by.get());
+        [forked, spawned, told].into_iter().flatten()
     }
 
     /// What the sub-agent is called; `None` in a thread of the user's own.
@@ -178,7 +181,7 @@ impl Rollout {
             return Ok(());
         }
         let thread = &self.thread;
-        let session = self.labels.get(thread.family.first().map_or_else(|| id_in(origin.stem()), String::as_str));
+        let session = self.labels.get(thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem())));
         let model = self.labels.find(thread.model.as_deref());
         out.push(Record::Call(Call {
             key: CallKey::of(&[NAME.as_bytes(), &now.bytes()]),
@@ -208,28 +211,19 @@ impl Thread {
     fn met(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
         let payload = &line.payload;
         let Some(id) = payload.id.get() else { return };
-        if self.family.is_empty() {
-            self.family.push(id.to_owned());
+        if self.own.is_none() {
+            self.own = Some(id.to_owned());
             self.agent = line.agent().map(str::to_owned);
             self.cwd = payload.cwd.get().map(str::to_owned);
             self.model = payload.model.get().map(str::to_owned);
         }
-        self.descend(id, out);
-        // Only the eldest known may name its parent: a child has one, and it is told once.
-        if let Some(parent) = line.parent().filter(|_| self.family.last().is_some_and(|eldest| eldest == id)) {
-            self.descend(parent, out);
+        let own = self.own.as_deref().unwrap_or(id);
+        let copied = (own, id);
+        let told = line.parents().map(|parent| (id, parent));
+        for (child, parent) in std::iter::once(copied).chain(told).filter(|(child, parent)| child != parent) {
+            self.descends = true;
+            out.push(Record::Descends { child: Label::new(child), parent: Label::new(parent) });
         }
-    }
-
-    /// Adds an ancestor behind the eldest known.
-    fn descend(&mut self, ancestor: &str, out: &mut Vec<Record>) {
-        if self.family.iter().any(|known| known == ancestor) {
-            return;
-        }
-        if let Some(eldest) = self.family.last() {
-            out.push(Record::Descends { child: Label::new(eldest), parent: Label::new(ancestor) });
-        }
-        self.family.push(ancestor.to_owned());
     }
 
     fn turned(&mut self, payload: &Payload<'_>) {
@@ -245,7 +239,7 @@ impl Thread {
         match self.before.replace(now) {
             Some(before) => now.since(before),
             // Totals may continue from an ancestor's whose history is not replayed here.
-            None if self.family.len() > 1 && now.sum() > last.sum() && last.sum() > 0 => last,
+            None if self.descends && now.sum() > last.sum() && last.sum() > 0 => last,
             None => now,
         }
     }

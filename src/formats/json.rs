@@ -48,13 +48,14 @@ pub(crate) struct Object<T>(pub(crate) Option<T>);
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 /// A name, or an object that says more; anything else is neither.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum NameOr<'line, T> {
     /// A text.
     Name(Cow<'line, str>),
     /// An object.
     Object(T),
     /// Anything else.
+    #[default]
     Neither,
 }
 
@@ -74,12 +75,6 @@ impl<T> Default for Object<T> {
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self(Vec::new())
-    }
-}
-
-impl<T> Default for NameOr<'_, T> {
-    fn default() -> Self {
-        Self::Neither
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::mend::Cut;
 use super::sieve::{Set, Sieve};
 use super::{ALL, BadLine, Format, Origin, Reader, Reading, json, mend, sse};
 use crate::domain::Record;
@@ -40,6 +41,18 @@ pub enum Outcome {
     Read,
     /// At least a part of it cannot be counted; the records of the sound part have been appended.
     Bad(BadLine),
+}
+
+impl Outcome {
+    /// Which of two parts of a line tells what became of the whole.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Other => 1,
+            Self::Read => 2,
+            Self::Bad(_) => 3,
+        }
+    }
 }
 
 static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
@@ -164,19 +177,20 @@ impl Lines {
             self.nul_bytes += mend::nuls(line);
             cleaned
         });
-        let (objects, rest) = mend::cut(line);
+        let Cut { objects, torn } = mend::cut(line);
         let mut outcome = Outcome::Passed;
         for object in objects {
-            match self.offer(object, origin, out) {
-                Ok(Offer::Unmarked) => {}
-                Ok(Offer::Refused) if outcome == Outcome::Passed => outcome = Outcome::Other,
-                Ok(Offer::Refused) => {}
-                Ok(Offer::Taken) if !matches!(outcome, Outcome::Bad(_)) => outcome = Outcome::Read,
-                Ok(Offer::Taken) => {}
-                Err(bad) => outcome = Outcome::Bad(bad),
+            let next = match self.offer(object, origin, out) {
+                Ok(Offer::Unmarked) => Outcome::Passed,
+                Ok(Offer::Refused) => Outcome::Other,
+                Ok(Offer::Taken) => Outcome::Read,
+                Err(bad) => Outcome::Bad(bad),
+            };
+            if next.rank() > outcome.rank() {
+                outcome = next;
             }
         }
-        let Some((torn, why)) = rest else { return outcome };
+        let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, mend::behind(torn)) {
             // Only the format this file is in may read it: a fragment could look like another's line.
             if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {

@@ -59,8 +59,16 @@ fn surrogate(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
 }
 
-/// The objects with which a line begins, and the torn rest with the reason why it is no object.
-pub(super) fn cut(line: &[u8]) -> (Vec<&[u8]>, Option<(&[u8], BadLine)>) {
+/// A line in pieces.
+pub(super) struct Cut<'line> {
+    /// The whole objects with which it begins.
+    pub(super) objects: Vec<&'line [u8]>,
+    /// What stands behind them, and why it is no object.
+    pub(super) torn: Option<(&'line [u8], BadLine)>,
+}
+
+/// A line cut into its objects.
+pub(super) fn cut(line: &[u8]) -> Cut<'_> {
     let mut objects = Vec::new();
     let mut rest = line.trim_ascii();
     while !rest.is_empty() {
@@ -76,9 +84,9 @@ pub(super) fn cut(line: &[u8]) -> (Vec<&[u8]>, Option<(&[u8], BadLine)>) {
             Some(Err(error)) => json::not_json(&error),
             Some(Ok(_)) | None => BadLine::NotJson("not an object".to_owned()),
         };
-        return (objects, Some((rest, why)));
+        return Cut { objects, torn: Some((rest, why)) };
     }
-    (objects, None)
+    Cut { objects, torn: None }
 }
 
 /// A whole object that ends a torn line: a writer died in the middle of a line, and the next one
@@ -122,9 +130,9 @@ mod tests {
 
     #[test]
     fn b7_a_line_is_cut_into_its_objects() {
-        let (objects, rest) = cut(br#"{"a":1}{"b":{"c":2}} [3] {"d":"#);
+        let Cut { objects, torn } = cut(br#"{"a":1}{"b":{"c":2}} [3] {"d":"#);
         assert_eq!(objects, [br#"{"a":1}"#.as_slice(), br#"{"b":{"c":2}}"#, b"[3]"]);
-        assert_eq!(rest.unwrap().0, br#"{"d":"#);
+        assert_eq!(torn.unwrap().0, br#"{"d":"#);
     }
 
     #[test]
@@ -141,8 +149,7 @@ mod tests {
         fn no_bytes_panic(line in prop::collection::vec(prop::sample::select(b"{}[]\"\\:,u dcD80aefn1\0\x1b\xff\xc3".to_vec()), 0..60)) {
             let clean = cleaned(&line).unwrap_or(line.clone());
             prop_assert!(cleaned(&clean).is_none(), "cleaning twice is cleaning once");
-            let (_, rest) = cut(&line);
-            if let Some((torn, _)) = rest {
+            if let Some((torn, _)) = cut(&line).torn {
                 behind(torn);
             }
         }

@@ -23,9 +23,9 @@ pub(crate) fn epoch(count: u64) -> Option<Instant> {
     let count = i64::try_from(count).ok()?;
     match count {
         0 => None,
-        ..100_000_000_000 => DateTime::from_timestamp(count, 0),
-        ..100_000_000_000_000 => DateTime::from_timestamp_millis(count),
-        ..100_000_000_000_000_000 => DateTime::from_timestamp_micros(count),
+        1..100_000_000_000 => DateTime::from_timestamp(count, 0),
+        100_000_000_000..100_000_000_000_000 => DateTime::from_timestamp_millis(count),
+        100_000_000_000_000..100_000_000_000_000_000 => DateTime::from_timestamp_micros(count),
         _ => Some(DateTime::from_timestamp_nanos(count)),
     }
     .and_then(sensible)
@@ -97,7 +97,7 @@ fn general(text: &str) -> Option<Instant> {
     }
     // A leap second is the first of the next minute: no other clock here knows it.
     let (second, leap) = if second == 60 { (59, 1) } else { (second, 0) };
-    let nanos: u32 = format!("{:0<9.9}", fraction).parse().ok()?;
+    let nanos: u32 = format!("{fraction:0<9.9}").parse().ok()?;
     let local = date.and_hms_nano_opt(hour, minute, second, nanos)?.and_utc();
     sensible(local.checked_sub_signed(offset)?.checked_add_signed(TimeDelta::seconds(leap))?)
 }
