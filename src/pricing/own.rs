@@ -42,9 +42,12 @@ pub fn build(list: &str, history: &str) -> Result<String, ImportError> {
         let Some(entry) = import::entry(&name, &fields) else { continue };
         let book = books.entry(name).or_default();
         match book.last_mut() {
+            // The last snapshot is the newer of the two; it does not carry every multiplier.
             Some((_, last)) => {
-                let search = entry.sheet.search.or(last.search);
-                *last = Sheet { search, ..entry.sheet };
+                last.search = last.search.or(entry.sheet.search);
+                last.fast = last.fast.or(entry.sheet.fast);
+                last.us = last.us.or(entry.sheet.us);
+                last.eu = last.eu.or(entry.sheet.eu);
             }
             None => book.push((as_of, entry.sheet)),
         }
@@ -168,4 +171,63 @@ fn rules(text: &str) -> Result<Vec<Rule>, ImportError> {
         });
     }
     Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"{
+        "gpt-new": {"mode":"chat","litellm_provider":"openai","input_cost_per_token":0.000001,"output_cost_per_token":0.000002},
+        "gpt-3.5-turbo": {"mode":"chat","litellm_provider":"openai","input_cost_per_token":5e-7,"output_cost_per_token":0.0000015,
+            "regional_processing_uplift_multiplier_eu":1.1},
+        "picture": {"mode":"image_generation","input_cost_per_token":1}
+    }"#;
+    const HISTORY: &str = r#"{
+        "gpt-3.5-turbo": {"provider":"openai","history":[
+            {"listed":"2024-12-01","input_cost_per_token":0.0000015,"output_cost_per_token":0.000002},
+            {"listed":"2025-10-01","input_cost_per_token":5e-7,"output_cost_per_token":0.0000015},
+            {"listed":"2026-11-16","input_cost_per_token":6e-7,"output_cost_per_token":0.0000015}]},
+        "gemini-2.5-pro": {"history":[
+            {"listed":"2025-07-01","input_cost_per_token":0.00000125,"output_cost_per_token":0.00001,"cache_read_input_token_cost":3.125e-7},
+            {"listed":"2025-11-01","input_cost_per_token":0.00000125,"output_cost_per_token":0.00001,"cache_read_input_token_cost":1.25e-7}]},
+        "claude-opus-4-6": {"delisted":"2026-10-16","history":[
+            {"listed":"2026-02-16","input_cost_per_token":0.000005,"output_cost_per_token":0.000025,
+             "input_cost_per_token_above_200k_tokens":0.00001,"cache_creation_input_token_cost_above_1hr":0.00001},
+            {"listed":"2026-04-01","input_cost_per_token":0.000005,"output_cost_per_token":0.000025,
+             "provider_specific_entry":{"us":1.1}}]},
+        "fast/claude-opus-4-6": {"history":[{"listed":"2026-02-16","input_cost_per_token":0.00003,"output_cost_per_token":0.00015}]},
+        "claude-3-opus-20240229": {"history":[{"listed":"2024-12-01","input_cost_per_token":0.000015,"output_cost_per_token":0.000075}]}
+    }"#;
+
+    #[test]
+    fn the_book_is_what_was_charged_and_not_what_was_listed() {
+        let book = build(LIST, HISTORY).unwrap();
+        let line = |name: &str| {
+            let start = format!("{name}\t");
+            book.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned)
+        };
+        assert!(book.starts_with("#tokmeter-prices 1\t2026-11-16\t"));
+        assert_eq!(line("gpt-new").as_deref(), Some("2026-11-16 i=1 o=2"));
+        // The last snapshot is newer than the list, which has a multiplier the snapshots do not carry.
+        let turbo = "2024-12-01 i=0.5 o=1.5 xe=1.1\t2026-11-16 i=0.6 o=1.5 xe=1.1";
+        assert_eq!(line("gpt-3.5-turbo").as_deref(), Some(turbo));
+        assert_eq!(line("gemini-2.5-pro").as_deref(), Some("2025-07-01 i=1.25 r=0.125 o=10"));
+        let opus = "2026-02-16 i=5 o=25 i>200k=10 xf=6 xu=1.1\t2026-03-13 i=5 o=25 xf=6 xu=1.1";
+        assert_eq!(line("claude-opus-4-6").as_deref(), Some(opus));
+        assert_eq!(line("claude-3-opus").as_deref(), Some("=claude-3-opus-20240229"));
+        assert_eq!((line("fast/claude-opus-4-6"), line("picture")), (None, None));
+        assert_eq!(build(LIST, HISTORY).unwrap(), book);
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_names_its_line() {
+        for (text, line) in
+            [("drop", 1), ("\n# a remark\nfast x", 3), ("untier x soon", 1), ("alias a", 1), ("what", 1)]
+        {
+            let Err(ImportError::Rule { line: found, .. }) = rules(text) else { panic!("{text}") };
+            assert_eq!(found, line, "{text}");
+        }
+        assert!(rules("price old-model 2024-01-01 i=1 o=2\ncorrect a r 2025-01-01").is_ok());
+    }
 }
