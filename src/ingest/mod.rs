@@ -1,11 +1,25 @@
 //! From bytes to records: finds the logs, cuts lines, remembers how far, survives whatever happens to the files.
 
 mod batch;
+mod cutter;
+mod fs;
 mod health;
+mod identity;
+mod names;
+mod parallel;
 mod roots;
 #[cfg(unix)]
 pub mod socket;
+mod status;
+mod stream;
+mod tail;
+mod tails;
+mod take;
+mod walk;
 
 pub use batch::{BadNote, Batch, Event, Progress, Tallies};
+pub use fs::{Disk, Entry, FileId, Fs, Handle, Sort, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};
 pub use roots::{Naming, Roots};
+pub use stream::read_stream;
+pub use tails::{Options, Tails};

@@ -1,0 +1,133 @@
+//! Reads many files at once, one thread a core, and hands everything on to one place.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError, mpsc};
+
+use super::cutter::Cutter;
+use super::fs::Stat;
+use super::tail::{Reached, Tail, Tools};
+use super::{Batch, Progress};
+
+/// Batches that may wait for the one place, for each thread: enough to go on reading, little to hold.
+const WAITING: usize = 4;
+/// With fewer bytes than this to read, threads cost more than they save.
+const SMALL: u64 = 2 * 1024 * 1024;
+/// Files, the newest, that are read before all others, for each thread.
+const FIRST: usize = 4;
+
+/// A file and what it looked like when it was found to have something new.
+pub(super) type Job<'a> = (&'a mut Tail, Stat);
+
+/// Puts the files in the order in which they are read.
+///
+/// The newest come first: they are what is looked at. Then the largest: so that no thread begins a
+/// large one when the others are about to end.
+pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize) {
+    jobs.sort_unstable_by(|(one, seen), (other, then)| {
+        then.modified_ns.cmp(&seen.modified_ns).then_with(|| one.id().cmp(&other.id()))
+    });
+    let rest = jobs.len().min(FIRST * threads.max(1));
+    jobs[rest..].sort_by_key(|(tail, stat)| std::cmp::Reverse(todo(tail, stat)));
+}
+
+/// Bytes of a file that are new.
+fn todo(tail: &Tail, stat: &Stat) -> u64 {
+    stat.size.saturating_sub(tail.state.offset)
+}
+
+/// What a thread says.
+enum Said {
+    Batch(Batch),
+    Done(usize, io::Result<Reached>),
+}
+
+/// Reads all these files to their end; gives back how each reading ended, in their order.
+///
+/// The first `keep` of them stay open.
+pub(super) fn read_all(
+    jobs: Vec<Job<'_>>,
+    tools: &mut Tools,
+    threads: usize,
+    keep: usize,
+    sink: &mut dyn FnMut(Batch, Progress),
+) -> Vec<io::Result<Reached>> {
+    let bytes: Vec<u64> = jobs.iter().map(|(tail, stat)| todo(tail, stat)).collect();
+    let mut progress = Progress { files: jobs.len() as u64, bytes: bytes.iter().sum(), ..Progress::default() };
+    let keep = keep.min(FIRST * threads.max(1));
+    let threads = if progress.bytes < SMALL { 1 } else { threads.clamp(1, jobs.len()) };
+    if threads == 1 {
+        let read = |(at, (tail, _)): (usize, Job<'_>)| {
+            let end = read_to_end(tail, tools, at < keep, &mut |batch| {
+                progress.bytes_done += batch.tallies.bytes;
+                sink(batch, progress);
+            });
+            progress.files_done += 1;
+            end
+        };
+        return jobs.into_iter().enumerate().map(read).collect();
+    }
+    let mut ends: Vec<io::Result<Reached>> = bytes.iter().map(|_| Ok(Reached::More)).collect();
+    // The one lock of this room: it is held to take the next file, never while reading.
+    let queue = Mutex::new(jobs.into_iter().enumerate());
+    let (say, hear) = mpsc::sync_channel(WAITING * threads);
+    let shared = &*tools;
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (say, queue) = (say.clone(), &queue);
+            let mut tools = shared.again();
+            let work = move || {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((at, (tail, _))) = next else { return };
+                    let end = read_to_end(tail, &mut tools, at < keep, &mut |batch| {
+                        // The other end is gone only when this scope is left by a panic.
+                        let _ = say.send(Said::Batch(batch));
+                    });
+                    let _ = say.send(Said::Done(at, end));
+                }
+            };
+            // A thread that the system refuses is one less; with none, the caller reads the files one by one.
+            let _ = std::thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, work);
+        }
+        drop(say);
+        for said in hear {
+            match said {
+                Said::Batch(batch) => {
+                    progress.bytes_done += batch.tallies.bytes;
+                    sink(batch, progress);
+                }
+                Said::Done(at, end) => {
+                    progress.files_done += 1;
+                    ends[at] = end;
+                }
+            }
+        }
+    });
+    ends
+}
+
+fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn FnMut(Batch)) -> io::Result<Reached> {
+    loop {
+        let reached = tail.read(tools, hand)?;
+        if reached != Reached::More || tools.stop.load(Ordering::Relaxed) {
+            if !keep {
+                tail.close();
+            }
+            return Ok(reached);
+        }
+    }
+}
+
+impl Tools {
+    /// The same for another thread, with a buffer of its own.
+    fn again(&self) -> Self {
+        Self {
+            fs: self.fs.clone(),
+            cutter: Cutter::new(self.cutter.longest()),
+            only: self.only.clone(),
+            user: self.user.clone(),
+            stop: self.stop.clone(),
+        }
+    }
+}

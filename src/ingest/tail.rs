@@ -1,0 +1,344 @@
+//! One log file: what has been read of it, how it is known again, and how what is new is read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::cutter::Cutter;
+use super::fs::{FileId, Fs, Handle, Sort, Stat, fill};
+use super::identity::{Print, unsupported};
+use super::take::Taker;
+use super::{Batch, Condition, Naming, Tallies};
+use crate::domain::{Instant, Label};
+use crate::formats::Lines;
+use crate::ledger::FileState;
+
+/// Records after which a batch is handed on.
+const RECORDS: usize = 1024;
+/// Bytes after which a batch is handed on, so that progress shows and offsets are booked.
+const BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes read of one file before the others get their turn.
+const TURN: u64 = 64 * 1024 * 1024;
+/// A last line longer than this is not searched again from its beginning for its end.
+const LONG: u64 = 256 * 1024;
+
+/// A log file that is followed.
+pub(crate) struct Tail {
+    /// How far it has been read, and how to know it again.
+    pub(crate) state: FileState,
+    /// Its path as it may be shown.
+    pub(crate) label: Label,
+    /// Whose place it was found in.
+    pub(crate) naming: Naming,
+    /// What was met in it since start.
+    pub(crate) tallies: Tallies,
+    /// True when none of its first lines belongs to a known format.
+    pub(crate) strange: bool,
+    /// Where its last line begins, when that line is not complete.
+    pub(crate) partial: Option<u64>,
+    /// The last thing that happened to it.
+    pub(crate) news: Option<Condition>,
+    /// Bytes seen in it that are not consumed.
+    pub(crate) lag: u64,
+    /// True when the books know `state` as it is.
+    booked: bool,
+    open: Option<(Box<dyn Handle>, Lines)>,
+    /// No line ends between the offset and here.
+    searched: u64,
+    /// The offset lies inside a line that is too long.
+    skipping: bool,
+}
+
+/// What reading needs beside the file, once for each thread.
+pub(crate) struct Tools {
+    /// The file system.
+    pub(crate) fs: Arc<dyn Fs>,
+    /// The buffer.
+    pub(crate) cutter: Cutter,
+    /// The formats to read; none means all.
+    pub(crate) only: Arc<[String]>,
+    /// Who made the calls whose log does not say.
+    pub(crate) user: Option<Label>,
+    /// Set when reading shall end before everything is read.
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Tools {
+    /// A reader of lines that knows nothing yet.
+    pub(crate) fn lines(&self) -> Lines {
+        let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
+        Lines::new(&only)
+    }
+}
+
+/// How far one reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// The end of the file.
+    End,
+    /// As far as its turn goes; there is more.
+    More,
+    /// Another file stands under its path.
+    Replaced(Stat),
+}
+
+impl Tail {
+    /// A file found at a path, read as far as `known` says.
+    pub(crate) fn new(path: PathBuf, naming: Naming, stat: &Stat, known: Option<FileState>) -> Self {
+        let booked = known.is_some();
+        let mut state = known.unwrap_or_else(|| unread(path.clone()));
+        (state.device, state.inode) = (stat.id.device, stat.id.inode);
+        let mut tail = Self {
+            label: Label::from_bytes(path.as_os_str().as_encoded_bytes()),
+            naming,
+            tallies: Tallies::default(),
+            strange: false,
+            partial: None,
+            news: None,
+            lag: 0,
+            booked,
+            open: None,
+            searched: state.offset,
+            skipping: false,
+            state,
+        };
+        tail.move_to(path);
+        tail
+    }
+
+    /// The file stands under another path now.
+    pub(crate) fn move_to(&mut self, path: PathBuf) {
+        if self.state.path != path {
+            self.label = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+            self.state.path = path;
+            self.booked = false;
+        }
+    }
+
+    /// What names the file.
+    pub(crate) fn id(&self) -> FileId {
+        FileId { device: self.state.device, inode: self.state.inode }
+    }
+
+    /// Where it stands.
+    pub(crate) fn path(&self) -> &Path {
+        &self.state.path
+    }
+
+    /// True when nothing about the file has changed since it was read.
+    pub(crate) fn is_read(&self, stat: &Stat) -> bool {
+        self.id() == stat.id && self.state.size == stat.size && self.state.modified_ns == stat.changed_ns
+    }
+
+    /// True while its descriptor is kept.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Lets go of the descriptor; what the formats have to remember is in the state.
+    pub(crate) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// What the descriptor says of the file, if one is kept.
+    pub(crate) fn held(&self) -> Option<io::Result<Stat>> {
+        self.open.as_ref().map(|(handle, _)| handle.stat())
+    }
+
+    /// Reads what is new and hands it on.
+    pub(crate) fn read(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(Batch)) -> io::Result<Reached> {
+        let (handle, lines) = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let mut lines = tools.lines();
+                lines.restore(&self.state.reader);
+                (tools.fs.open(&self.state.path)?, lines)
+            }
+        };
+        let stat = handle.stat()?;
+        if stat.id != self.id() || stat.sort != Sort::File {
+            return Ok(Reached::Replaced(stat));
+        }
+        let modified = Instant::from_timestamp_nanos(stat.modified_ns);
+        let taker = Taker::new(lines, self.label.clone(), modified, self.state.lines);
+        let mut reading = Reading { tail: self, handle: &*handle, taker, stat, hand };
+        let reached = reading.run(tools)?;
+        let lines = reading.taker.into_lines();
+        self.open = Some((handle, lines));
+        Ok(reached)
+    }
+
+    /// Everything read of it is forgotten; the next reading begins at the first byte.
+    fn restart(&mut self) {
+        let FileState { path, device, inode, .. } = std::mem::replace(&mut self.state, unread(PathBuf::new()));
+        self.state = FileState { device, inode, ..unread(path) };
+        (self.searched, self.skipping, self.partial) = (0, false, None);
+    }
+}
+
+fn unread(path: PathBuf) -> FileState {
+    FileState {
+        path,
+        device: 0,
+        inode: 0,
+        offset: 0,
+        size: 0,
+        modified_ns: 0,
+        head_hash: 0,
+        head_len: 0,
+        tail_hash: 0,
+        reader: String::new(),
+        lines: 0,
+        bad_lines: 0,
+    }
+}
+
+/// One reading of one file.
+struct Reading<'a> {
+    tail: &'a mut Tail,
+    handle: &'a dyn Handle,
+    taker: Taker,
+    stat: Stat,
+    hand: &'a mut dyn FnMut(Batch),
+}
+
+impl Reading<'_> {
+    fn run(&mut self, tools: &mut Tools) -> io::Result<Reached> {
+        let mut print = self.identify(tools)?;
+        if self.tail.state.offset == 0 && self.is_unsupported()? {
+            return Ok(Reached::End);
+        }
+        if !self.has_news(tools)? {
+            (self.tail.state.size, self.tail.state.modified_ns) = (self.tail.searched, self.stat.changed_ns);
+            return Ok(Reached::End);
+        }
+        let begin = self.tail.state.offset;
+        let longest = tools.cutter.longest();
+        // After an object that was counted without its line end, that end is no line.
+        let mut inside = print.is_inside_a_line();
+        tools.cutter.begin(begin, self.tail.skipping);
+        let reached = loop {
+            let count = tools.cutter.fill(|into, offset| retry(self.handle, into, offset))?;
+            while let Some(piece) = tools.cutter.next() {
+                self.taker.piece(&piece, std::mem::take(&mut inside), longest);
+                if self.taker.records.len() >= RECORDS {
+                    tools.cutter.tell(&mut print);
+                    self.flush(tools, &print, Reached::More);
+                }
+            }
+            if count == 0 {
+                break Reached::End;
+            }
+            tools.cutter.tell(&mut print);
+            let consumed = tools.cutter.consumed();
+            if consumed.saturating_sub(self.tail.state.offset) >= BYTES {
+                self.flush(tools, &print, Reached::More);
+            }
+            if consumed.saturating_sub(begin) >= TURN || tools.stop.load(Ordering::Relaxed) {
+                break Reached::More;
+            }
+        };
+        if reached == Reached::End {
+            if let Some(piece) = tools.cutter.whole_rest() {
+                self.taker.piece(&piece, inside, longest);
+            }
+            tools.cutter.tell(&mut print);
+            let (rest, offset) = tools.cutter.rest();
+            self.tail.partial = (!rest.is_empty()).then_some(offset);
+        }
+        self.tail.skipping = tools.cutter.is_skipping();
+        self.flush(tools, &print, reached);
+        Ok(reached)
+    }
+
+    /// The fingerprint at the offset; begins again when the file is not what was read.
+    fn identify(&mut self, tools: &Tools) -> io::Result<Print> {
+        if let Some(print) = Print::check(self.handle, &self.tail.state, self.stat.size)? {
+            if self.stat.size <= self.tail.searched {
+                // Nothing was added: what lies behind the offset may have been written over.
+                self.tail.searched = self.tail.state.offset;
+            }
+            return Ok(print);
+        }
+        self.tail.restart();
+        self.tail.news = Some(Condition::Rewritten);
+        self.taker.restart(tools.lines());
+        Ok(Print::default())
+    }
+
+    fn is_unsupported(&mut self) -> io::Result<bool> {
+        let mut head = [0; 8];
+        let count = fill(self.handle, &mut head, 0)?;
+        let Some(what) = unsupported(&head[..count]) else { return Ok(false) };
+        self.tail.news = Some(Condition::Unsupported(what));
+        (self.tail.state.size, self.tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);
+        Ok(true)
+    }
+
+    /// False when the last line is long and has still no end, so that it need not be read again.
+    fn has_news(&mut self, tools: &mut Tools) -> io::Result<bool> {
+        let (offset, searched) = (self.tail.state.offset, self.tail.searched);
+        if searched.saturating_sub(offset) < LONG || self.tail.skipping {
+            return Ok(true);
+        }
+        tools.cutter.begin(searched, true);
+        let mut last = 0;
+        loop {
+            let count = tools.cutter.fill(|into, offset| {
+                let count = retry(self.handle, into, offset)?;
+                last = into[..count].iter().rfind(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or(last);
+                Ok(count)
+            })?;
+            if tools.cutter.next().is_some() {
+                return Ok(true);
+            }
+            self.tail.searched = tools.cutter.seen();
+            if count == 0 {
+                // It may have become a whole object, or too long to wait for.
+                let length = self.tail.searched.saturating_sub(offset);
+                return Ok(last == b'}' || length > tools.cutter.longest() as u64);
+            }
+            tools.cutter.tell(&mut Print::default());
+        }
+    }
+
+    /// Hands on what has been read so far, and writes down how far that is.
+    fn flush(&mut self, tools: &Tools, print: &Print, reached: Reached) {
+        let tail = &mut *self.tail;
+        let offset = tools.cutter.consumed();
+        let is_news = offset != tail.state.offset || self.taker.has_news() || !tail.booked;
+        let bytes = offset.saturating_sub(tail.state.offset);
+        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, tools.user.as_ref());
+        tail.strange = unknown && (tail.naming == Naming::Named || tail.tallies.bad > 0);
+        if let Some(offset) = self.taker.too_long.take() {
+            tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });
+        }
+        let state = &mut tail.state;
+        state.offset = offset;
+        state.lines += batch.tallies.lines;
+        state.bad_lines += batch.tallies.bad;
+        print.seal(state);
+        (tail.searched, state.modified_ns) = match reached {
+            Reached::End => (tools.cutter.seen(), self.stat.changed_ns),
+            // The file must not look as if nothing were new in it.
+            Reached::More | Reached::Replaced(_) => (offset, 0),
+        };
+        state.size = tail.searched;
+        tail.lag = self.stat.size.max(tail.searched).saturating_sub(offset);
+        if is_news {
+            state.reader = self.taker.state();
+            tail.booked = true;
+            (self.hand)(Batch { file: Some(state.clone()), ..batch });
+        }
+    }
+}
+
+fn retry(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match handle.read_at(into, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

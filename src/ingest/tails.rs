@@ -1,0 +1,350 @@
+//! All the files that are followed: which have something new, who took whose place, and how many stay open.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::cutter::{Cutter, LONGEST_LINE};
+use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors};
+use super::tail::{Reached, Tail, Tools};
+use super::walk::{Folder, Root};
+use super::{Batch, Condition, Naming, Progress, Roots, Tallies, parallel};
+use crate::domain::Label;
+use crate::ledger::FileState;
+
+/// How long a file that could not be read is left alone at first; doubled until [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// How long it is left alone at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(32);
+/// How long a file without a name is read on after its last change.
+const UNNAMED: Duration = Duration::from_secs(60);
+/// How long a file that was moved out of sight is read on after its last change.
+const MOVED_AWAY: Duration = Duration::from_secs(600);
+
+/// How logs are read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The formats to read, by name; none means all.
+    pub only: Vec<String>,
+    /// Who made the calls whose log does not say.
+    pub user: Option<Label>,
+    /// The longest line that is read, in bytes.
+    pub longest_line: usize,
+    /// Descriptors that are kept open for reading on.
+    pub open_files: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { only: Vec::new(), user: None, longest_line: LONGEST_LINE, open_files: descriptors() }
+    }
+}
+
+/// The files that are followed.
+///
+/// It does nothing by itself and asks no clock: a face or the live reader drives it. Every reading
+/// hands on batches that say how far they reach; give those back to [`Tails::resume`] after a restart,
+/// and only what is new is read.
+pub struct Tails {
+    pub(super) roots: Vec<Root>,
+    pub(super) tools: Tools,
+    pub(super) files: FxHashMap<FileId, Followed>,
+    /// Every name under which a followed file was found.
+    pub(super) paths: HashMap<PathBuf, FileId>,
+    pub(super) folders: HashMap<PathBuf, Folder>,
+    /// What earlier runs read, by inode, until the file is met.
+    pub(super) known: FxHashMap<u64, Vec<FileState>>,
+    pub(super) notes: BTreeMap<PathBuf, Condition>,
+    pub(super) tallies: Tallies,
+    /// True when there may be something new to say about the sources.
+    pub(super) dirty: bool,
+    /// True after the first reading: what is found from then on is new.
+    pub(super) started: bool,
+    /// Files that had something new not long ago, some of them more than once.
+    pub(super) recent: Vec<FileId>,
+    options: Options,
+    /// Files whose descriptor is kept, the one used last at the end.
+    pub(super) open: VecDeque<FileId>,
+}
+
+/// A file that is followed, and when it is looked at.
+pub(super) struct Followed {
+    pub(super) tail: Tail,
+    /// It has something new, seen at this look.
+    pub(super) pending: Option<Stat>,
+    /// It was found by a walk that asked for its state: no need to ask again.
+    pub(super) fresh: bool,
+    /// No name leads to it any more; it is read through the descriptor that is kept.
+    pub(super) detached: bool,
+    /// When it was found.
+    pub(super) seen: Instant,
+    /// When it last had something new.
+    pub(super) changed: Option<Instant>,
+    /// Why it could not be read, and when it is tried again.
+    pub(super) failure: Option<Failure>,
+}
+
+/// A file could not be read.
+pub(super) struct Failure {
+    pub(super) what: Condition,
+    again: Instant,
+    wait: Duration,
+    changed_ns: i64,
+}
+
+impl Tails {
+    /// Follows what is under these roots, on the real file system. Nothing is looked at yet.
+    pub fn new(roots: &Roots, options: Options) -> Self {
+        Self::on(Arc::new(Disk), roots, options)
+    }
+
+    /// Follows what is under these roots, on this file system.
+    pub fn on(fs: Arc<dyn Fs>, roots: &Roots, options: Options) -> Self {
+        let tools = Tools {
+            fs,
+            cutter: Cutter::new(options.longest_line),
+            only: options.only.clone().into(),
+            user: options.user.clone(),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        Self {
+            roots: roots.all().into_iter().map(|(path, naming)| Root::new(path, naming)).collect(),
+            tools,
+            files: FxHashMap::default(),
+            paths: HashMap::new(),
+            folders: HashMap::new(),
+            known: FxHashMap::default(),
+            notes: BTreeMap::new(),
+            tallies: Tallies::default(),
+            dirty: true,
+            started: false,
+            recent: Vec::new(),
+            options,
+            open: VecDeque::new(),
+        }
+    }
+
+    /// Goes on where earlier runs ended, as the books have it. Call it before the first look.
+    pub fn resume(&mut self, states: impl IntoIterator<Item = FileState>) {
+        for state in states {
+            self.known.entry(state.inode).or_default().push(state);
+        }
+    }
+
+    /// When set, reading ends soon, wherever it is; what has been handed on stays valid.
+    pub fn stopper(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.tools.stop)
+    }
+
+    /// Looks at every known file, and reads what is new in it.
+    pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
+        let ids: Vec<FileId> = self.files.keys().copied().collect();
+        for id in ids {
+            self.look(id, now);
+        }
+        self.started = true;
+        self.read_pending(now, sink);
+    }
+
+    /// Looks for files everywhere, then reads all that is new, several files at a time, newest first.
+    ///
+    /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
+    pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(Batch, Progress)) {
+        self.rescan(now);
+        let ids: Vec<FileId> = self.files.keys().copied().collect();
+        for id in ids {
+            self.look(id, now);
+        }
+        let mut jobs: Vec<(&mut Tail, Stat)> =
+            self.files.values_mut().filter_map(|file| Some((&mut file.tail, file.pending?))).collect();
+        if jobs.is_empty() {
+            self.started = true;
+            return;
+        }
+        parallel::arrange(&mut jobs, threads);
+        let (order, jobs): (Vec<FileId>, Vec<_>) =
+            jobs.into_iter().map(|(tail, stat)| (tail.id(), (tail, stat))).unzip();
+        let tallies = &mut self.tallies;
+        let ends =
+            parallel::read_all(jobs, &mut self.tools, threads, self.options.open_files, &mut |batch, progress| {
+                tallies.add(&batch.tallies);
+                sink(batch, progress);
+            });
+        self.dirty = true;
+        for (id, end) in order.into_iter().zip(ends) {
+            self.ended(id, end, now);
+        }
+        // Whatever was in the way of a reading (too many open files, a replacement) is sorted out one by one.
+        self.started = true;
+        self.read_pending(now, &mut |batch| sink(batch, Progress::default()));
+    }
+
+    /// Reads the files that have something new, the newest first.
+    pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
+        let mut waiting: Vec<(i64, FileId)> =
+            self.files.iter().filter_map(|(id, file)| Some((file.pending?.modified_ns, *id))).collect();
+        waiting.sort_unstable_by(|one, other| other.cmp(one));
+        let mut queue: VecDeque<FileId> = waiting.into_iter().map(|(_, id)| id).collect();
+        while let Some(id) = queue.pop_front() {
+            if self.tools.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            queue.extend(self.read_one(id, now, sink));
+        }
+    }
+
+    /// Reads one file; gives back what has to be read after it.
+    fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(Batch)) -> Option<FileId> {
+        let tallies = &mut self.tallies;
+        let file = self.files.get_mut(&id)?;
+        let end = file.tail.read(&mut self.tools, &mut |batch| {
+            tallies.add(&batch.tallies);
+            sink(batch);
+        });
+        if let Err(error) = &end
+            && is_out_of_descriptors(error)
+            && !self.open.is_empty()
+        {
+            self.keep_open(self.open.len() / 2);
+            return Some(id);
+        }
+        self.ended(id, end, now)
+    }
+
+    /// Notes how a reading ended; gives back what has to be read after it.
+    fn ended(&mut self, id: FileId, end: io::Result<Reached>, now: Instant) -> Option<FileId> {
+        let file = self.files.get_mut(&id)?;
+        let next = match end {
+            Ok(Reached::End) => {
+                self.dirty |= file.failure.take().is_some() || file.tail.news.is_some() || file.tail.partial.is_some();
+                file.pending = None;
+                None
+            }
+            Ok(Reached::More) => Some(id),
+            Ok(Reached::Replaced(stat)) => self.replaced(id, stat, now),
+            Err(error) if is_missing(&error) => {
+                self.lost(id, now);
+                None
+            }
+            Err(error) => {
+                self.fail(id, &error, now);
+                None
+            }
+        };
+        self.open.retain(|other| *other != id);
+        if self.files.get(&id).is_some_and(|file| file.tail.is_open()) {
+            self.open.push_back(id);
+            self.keep_open(self.options.open_files);
+        }
+        next
+    }
+
+    /// Looks whether a file has something new, and whether it still is where it was.
+    pub(super) fn look(&mut self, id: FileId, now: Instant) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if std::mem::take(&mut file.fresh) {
+            return;
+        }
+        if file.detached {
+            self.look_at_detached(id, now);
+            return;
+        }
+        match self.tools.fs.stat(file.tail.path()) {
+            Ok(stat) if stat.id == id && stat.sort == Sort::File => {
+                let waits = file
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| now < failure.again && failure.changed_ns == stat.changed_ns);
+                if file.failure.is_some() && !waits {
+                    file.pending = Some(stat);
+                } else if !waits && !file.tail.is_read(&stat) {
+                    self.mark(id, stat, now);
+                }
+            }
+            Ok(stat) => {
+                self.replaced(id, stat, now);
+            }
+            Err(error) if is_missing(&error) => self.lost(id, now),
+            Err(error) => self.fail(id, &error, now),
+        }
+    }
+
+    /// A file has something new.
+    pub(super) fn mark(&mut self, id: FileId, stat: Stat, now: Instant) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        (file.pending, file.changed) = (Some(stat), Some(now));
+        if self.recent.last() != Some(&id) {
+            self.recent.push(id);
+        }
+    }
+
+    /// A file without a name is read on for a while: whoever holds it may still write to it.
+    fn look_at_detached(&mut self, id: FileId, now: Instant) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        match file.tail.held() {
+            Some(Ok(stat)) if !file.tail.is_read(&stat) => self.mark(id, stat, now),
+            Some(Ok(stat)) => {
+                let patience = if stat.links == 0 { UNNAMED } else { MOVED_AWAY };
+                if file.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= patience) {
+                    self.forget(id);
+                }
+            }
+            Some(Err(_)) | None => self.forget(id),
+        }
+    }
+
+    fn fail(&mut self, id: FileId, error: &io::Error, now: Instant) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let wait = file.failure.as_ref().map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
+        let changed_ns = file.pending.take().map_or(0, |stat| stat.changed_ns);
+        let what = condition_of(error);
+        self.dirty |= file.failure.as_ref().is_none_or(|failure| failure.what != what);
+        file.failure = Some(Failure { what, again: now + wait, wait, changed_ns });
+    }
+
+    /// Lets go of the descriptors used longest ago, until no more than `most` are kept.
+    ///
+    /// Those of files without a name come last: nothing else leads to them.
+    fn keep_open(&mut self, most: usize) {
+        while self.open.len() > most {
+            let is_detached = |id: &FileId| self.files.get(id).is_some_and(|file| file.detached);
+            let at = self.open.iter().position(|id| !is_detached(id)).unwrap_or_default();
+            let Some(id) = self.open.remove(at) else { return };
+            if let Some(file) = self.files.get_mut(&id) {
+                file.tail.close();
+            }
+        }
+    }
+}
+
+/// True when there is nothing at a path.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// What an error means to the person who reads it.
+pub(super) fn condition_of(error: &io::Error) -> Condition {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Condition::PermissionDenied;
+    }
+    Condition::Failing(Label::new(&error.to_string()))
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let errno = error.raw_os_error();
+        errno == Some(Errno::MFILE.raw_os_error()) || errno == Some(Errno::NFILE.raw_os_error())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
+}

@@ -1,0 +1,285 @@
+//! Finds the files: walks the roots, follows links once, and says why something is not read.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::fs::{Entry, FileId, Sort, Stat};
+use super::identity::unsupported_name;
+use super::tails::{condition_of, is_missing};
+use super::{Condition, Kind, Naming, RootState, Tails};
+
+/// Folders inside folders that are walked; deeper ones are left out.
+const DEEPEST: usize = 64;
+
+/// A place where logs are looked for.
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) naming: Naming,
+    pub(super) state: RootState,
+    /// The folder or file that was found there last.
+    pub(super) id: Option<FileId>,
+    /// True once it was there.
+    pub(super) seen: bool,
+    pub(super) reattached: u32,
+}
+
+/// A folder as it was when it was read last.
+pub(super) struct Folder {
+    id: FileId,
+    changed_ns: i64,
+    /// It was read twice in this state, or had long been in it: it need not be read a third time.
+    settled: bool,
+    folders: Vec<PathBuf>,
+}
+
+impl Root {
+    pub(super) fn new(path: PathBuf, naming: Naming) -> Self {
+        Self { path, naming, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
+    }
+}
+
+/// What one walk has come across.
+struct Walk {
+    naming: Naming,
+    now: Instant,
+    /// The folders above.
+    above: Vec<FileId>,
+    /// Every folder so far, under whatever root.
+    met: HashSet<FileId>,
+}
+
+impl Tails {
+    /// Looks for files everywhere. Folders that have not changed are not read again.
+    pub fn rescan(&mut self, now: Instant) {
+        let mut met = HashSet::new();
+        for at in 0..self.roots.len() {
+            let Root { ref path, naming, .. } = self.roots[at];
+            let path = path.clone();
+            let found = self.tools.fs.stat(&path);
+            self.judge(at, &found);
+            match found {
+                Ok(stat) if stat.sort == Sort::Folder => {
+                    let mut walk = Walk { naming, now, above: Vec::new(), met: std::mem::take(&mut met) };
+                    self.walk(&path, stat, &mut walk);
+                    met = walk.met;
+                }
+                Ok(stat) => self.found(&path, naming, stat, now),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Looks for files in one folder and below, or at one path.
+    pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
+        let Some(naming) = self.naming_of(path) else { return };
+        match self.tools.fs.stat(path) {
+            Ok(stat) if stat.sort == Sort::Folder => {
+                if let Some(folder) = self.folders.get_mut(path) {
+                    folder.settled = false;
+                    folder.changed_ns = 0;
+                }
+                self.walk(path, stat, &mut Walk { naming, now, above: Vec::new(), met: HashSet::new() });
+            }
+            Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, naming)) => {
+                self.found(path, naming, stat, now);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Whose place a path lies in; `None` outside of all roots.
+    fn naming_of(&self, path: &Path) -> Option<Naming> {
+        let holding = self.roots.iter().filter(|root| path.starts_with(&root.path));
+        holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.naming)
+    }
+
+    pub(super) fn is_root(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| root.path == path)
+    }
+
+    /// Notes how a root is doing.
+    fn judge(&mut self, at: usize, found: &io::Result<Stat>) {
+        let root = &mut self.roots[at];
+        let state = match found {
+            Ok(stat) => {
+                if root.seen && root.id.is_none() {
+                    root.reattached += 1;
+                    self.dirty = true;
+                }
+                root.seen = true;
+                root.id = Some(stat.id);
+                match root.state {
+                    RootState::Live | RootState::Polling(_) => return,
+                    _ => RootState::Found,
+                }
+            }
+            Err(error) if is_missing(error) => {
+                root.id = None;
+                if root.seen { RootState::Gone } else { RootState::Waiting }
+            }
+            Err(error) => match condition_of(error) {
+                Condition::Failing(what) => RootState::Failing(what),
+                _ => RootState::PermissionDenied,
+            },
+        };
+        if root.state != state {
+            root.state = state;
+            self.dirty = true;
+        }
+    }
+
+    /// A path that is to be read whatever its name is.
+    fn found(&mut self, path: &Path, naming: Naming, stat: Stat, now: Instant) {
+        match stat.sort {
+            Sort::File => {
+                if self.paths.get(path) != Some(&stat.id) {
+                    self.adopt(path, naming, stat, now);
+                }
+            }
+            Sort::Folder => self.note(path, Condition::Skipped(Kind::Folder)),
+            Sort::Link => self.note(path, Condition::DanglingLink),
+            Sort::Other(kind) => self.note(path, Condition::Skipped(kind)),
+        }
+    }
+
+    fn walk(&mut self, path: &Path, stat: Stat, walk: &mut Walk) {
+        if walk.above.contains(&stat.id) {
+            self.note(path, Condition::SymlinkLoop);
+            return;
+        }
+        if walk.above.len() >= DEEPEST || !walk.met.insert(stat.id) {
+            return;
+        }
+        let same = self
+            .folders
+            .get(path)
+            .filter(|folder| folder.id == stat.id && folder.changed_ns == stat.changed_ns)
+            .map(|folder| (folder.settled, folder.folders.clone()));
+        let folders = match same {
+            Some((true, folders)) => folders,
+            unsettled => match self.list(path, walk) {
+                Ok((folders, sound)) => {
+                    // What was added in the very moment of the first reading shows in the second one.
+                    let settled = unsettled.is_some() && sound && !self.tools.fs.is_remote(path);
+                    let changed_ns = stat.changed_ns;
+                    let kept = Folder { id: stat.id, changed_ns, settled, folders: folders.clone() };
+                    self.folders.insert(path.to_owned(), kept);
+                    folders
+                }
+                Err(error) => {
+                    if !is_missing(&error) {
+                        self.note(path, condition_of(&error));
+                    }
+                    self.folders.remove(path);
+                    return;
+                }
+            },
+        };
+        walk.above.push(stat.id);
+        for folder in folders {
+            if let Ok(stat) = self.tools.fs.stat(&folder)
+                && stat.sort == Sort::Folder
+            {
+                self.walk(&folder, stat, walk);
+            }
+        }
+        walk.above.pop();
+    }
+
+    /// Reads a folder: follows its files, and gives back its folders and whether all could be followed.
+    fn list(&mut self, folder: &Path, walk: &mut Walk) -> io::Result<(Vec<PathBuf>, bool)> {
+        let entries = self.tools.fs.list(folder)?;
+        self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
+        let (mut folders, mut sound) = (Vec::new(), true);
+        for entry in entries {
+            let admitted = admits(&entry.name, walk.naming);
+            match entry.sort {
+                Sort::Folder if admitted => {
+                    self.note(&folder.join(entry.name), Condition::Skipped(Kind::Folder));
+                }
+                Sort::Folder => folders.push(folder.join(entry.name)),
+                Sort::File if admitted => self.meet(&folder.join(&entry.name), &entry, walk),
+                Sort::File => {
+                    if let Some(what) = unsupported_log(&entry.name, walk.naming) {
+                        self.note(&folder.join(entry.name), Condition::Unsupported(what));
+                    }
+                }
+                Sort::Link => {
+                    let path = folder.join(entry.name);
+                    match self.tools.fs.stat(&path) {
+                        Ok(stat) if stat.sort == Sort::Folder => folders.push(path),
+                        Ok(stat) if admitted => self.found(&path, walk.naming, stat, walk.now),
+                        Ok(_) => {}
+                        Err(error) => {
+                            sound = false;
+                            let dangling = is_missing(&error);
+                            let looped = !dangling && error.kind() != io::ErrorKind::PermissionDenied;
+                            self.note(
+                                &path,
+                                if dangling {
+                                    Condition::DanglingLink
+                                } else if looped {
+                                    Condition::SymlinkLoop
+                                } else {
+                                    Condition::PermissionDenied
+                                },
+                            );
+                        }
+                    }
+                }
+                Sort::Other(kind) if admitted => self.note(&folder.join(entry.name), Condition::Skipped(kind)),
+                Sort::Other(_) => {}
+            }
+        }
+        Ok((folders, sound))
+    }
+
+    /// Follows a regular file of a folder, unless that is done already.
+    fn meet(&mut self, path: &Path, entry: &Entry, walk: &Walk) {
+        if self.paths.get(path).is_some_and(|id| entry.inode != 0 && id.inode == entry.inode) {
+            return;
+        }
+        match self.tools.fs.stat(path) {
+            Ok(stat) => self.found(path, walk.naming, stat, walk.now),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => self.note(path, condition_of(&error)),
+        }
+    }
+
+    fn note(&mut self, path: &Path, what: Condition) {
+        if self.notes.get(path) != Some(&what) {
+            self.notes.insert(path.to_owned(), what);
+            self.dirty = true;
+        }
+    }
+}
+
+/// True for the name of a log.
+///
+/// In an agent's own folder that is `*.jsonl`. In a folder the user named it is `*.jsonl`, `*.ndjson`
+/// and `*.log`, and any of these followed by a number, as log rotation leaves them. A file that is
+/// named itself is read whatever its name is.
+pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
+    let name = name.as_encoded_bytes();
+    match naming {
+        Naming::Known => name.ends_with(b".jsonl"),
+        Naming::Named => {
+            let rotated = name.rsplitn(2, |byte| *byte == b'.').collect::<Vec<_>>();
+            let stem = match rotated[..] {
+                [number, stem] if !number.is_empty() && number.iter().all(u8::is_ascii_digit) => stem,
+                _ => name,
+            };
+            [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending))
+        }
+    }
+}
+
+/// Why a file is not read whose name says that it is a compressed log.
+fn unsupported_log(name: &OsStr, naming: Naming) -> Option<&'static str> {
+    let path = Path::new(name);
+    let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
+    admits(path.file_stem()?, naming).then_some(what)
+}
