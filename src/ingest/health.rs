@@ -109,8 +109,6 @@ pub enum Condition {
     Rewritten,
     /// It has vanished; what it said is kept.
     Gone,
-    /// It vanished and came back.
-    Reattached,
     /// It may not be read; it is tried again.
     PermissionDenied,
     /// It cannot be read for another reason, in the system's words; it is tried again.

@@ -107,7 +107,8 @@ impl Tails {
         let known = self.recall(path, &stat);
         let tail = Tail::new(path.to_owned(), naming, &stat, known);
         let pending = (!tail.is_read(&stat)).then_some(stat);
-        let file = Followed { tail, pending, fresh: true, detached: false, seen: now, changed: None, failure: None };
+        let file =
+            Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
         self.files.insert(stat.id, file);
         if self.started && pending.is_some() {
             self.mark(stat.id, stat, now);

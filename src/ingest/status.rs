@@ -30,7 +30,9 @@ impl Tails {
         }
         let mut notes: Vec<Note> =
             self.notes.iter().map(|(path, what)| Note { path: label(path), what: what.clone() }).collect();
-        for file in self.files.values() {
+        // Of a file whose name another has taken, that other one tells.
+        let tells = |file: &&Followed| !file.detached || !self.paths.contains_key(file.tail.path());
+        for file in self.files.values().filter(tells) {
             file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label.clone(), what }));
         }
         notes.sort_by(|one, other| one.path.cmp(&other.path));

@@ -13,7 +13,7 @@ use super::cutter::{Cutter, LONGEST_LINE};
 use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors};
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
-use super::{Batch, Condition, Naming, Progress, Roots, Tallies, parallel};
+use super::{Batch, Condition, Progress, Roots, Tallies, parallel};
 use crate::domain::Label;
 use crate::ledger::FileState;
 
@@ -63,6 +63,8 @@ pub struct Tails {
     pub(super) tallies: Tallies,
     /// True when there may be something new to say about the sources.
     pub(super) dirty: bool,
+    /// Counts the looks at all files.
+    pub(super) round: u64,
     /// True after the first reading: what is found from then on is new.
     pub(super) started: bool,
     /// Files that had something new not long ago, some of them more than once.
@@ -77,8 +79,8 @@ pub(super) struct Followed {
     pub(super) tail: Tail,
     /// It has something new, seen at this look.
     pub(super) pending: Option<Stat>,
-    /// It was found by a walk that asked for its state: no need to ask again.
-    pub(super) fresh: bool,
+    /// The round in which it was found: its state need not be asked again in that one.
+    pub(super) round: u64,
     /// No name leads to it any more; it is read through the descriptor that is kept.
     pub(super) detached: bool,
     /// When it was found.
@@ -122,6 +124,7 @@ impl Tails {
             notes: BTreeMap::new(),
             tallies: Tallies::default(),
             dirty: true,
+            round: 1,
             started: false,
             recent: Vec::new(),
             options,
@@ -147,7 +150,7 @@ impl Tails {
         for id in ids {
             self.look(id, now);
         }
-        self.started = true;
+        (self.started, self.round) = (true, self.round + 1);
         self.read_pending(now, sink);
     }
 
@@ -160,6 +163,7 @@ impl Tails {
         for id in ids {
             self.look(id, now);
         }
+        self.round += 1;
         let mut jobs: Vec<(&mut Tail, Stat)> =
             self.files.values_mut().filter_map(|file| Some((&mut file.tail, file.pending?))).collect();
         if jobs.is_empty() {
@@ -247,7 +251,7 @@ impl Tails {
     /// Looks whether a file has something new, and whether it still is where it was.
     pub(super) fn look(&mut self, id: FileId, now: Instant) {
         let Some(file) = self.files.get_mut(&id) else { return };
-        if std::mem::take(&mut file.fresh) {
+        if file.round == self.round {
             return;
         }
         if file.detached {

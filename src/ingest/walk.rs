@@ -10,6 +10,7 @@ use super::fs::{Entry, FileId, Sort, Stat};
 use super::identity::unsupported_name;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, Naming, RootState, Tails};
+use crate::domain::Label;
 
 /// Folders inside folders that are walked; deeper ones are left out.
 const DEEPEST: usize = 64;
@@ -113,17 +114,19 @@ impl Tails {
                 root.id = Some(stat.id);
                 match root.state {
                     RootState::Live | RootState::Polling(_) => return,
-                    _ => RootState::Found,
+                    RootState::Waiting
+                    | RootState::Found
+                    | RootState::Gone
+                    | RootState::PermissionDenied
+                    | RootState::Failing(_) => RootState::Found,
                 }
             }
             Err(error) if is_missing(error) => {
                 root.id = None;
                 if root.seen { RootState::Gone } else { RootState::Waiting }
             }
-            Err(error) => match condition_of(error) {
-                Condition::Failing(what) => RootState::Failing(what),
-                _ => RootState::PermissionDenied,
-            },
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => RootState::PermissionDenied,
+            Err(error) => RootState::Failing(Label::new(&error.to_string())),
         };
         if root.state != state {
             root.state = state;

@@ -1,0 +1,141 @@
+//! What the tests of the tailer share: lines to write, and books that join what was read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokmeter::domain::{Call, CallKey, Record};
+use tokmeter::ingest::{BadNote, Batch, Condition, Health, Options, Roots, Tails, Tallies};
+use tokmeter::ledger::FileState;
+
+/// One line of a usage log, with its end.
+pub(crate) fn line(id: &str) -> String {
+    format!("{}\n", object(id))
+}
+
+/// One line of a usage log, without its end. All ids of one length give lines of one length.
+pub(crate) fn object(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","at":"2026-11-22T10:00:00Z","model":"m-{id}","input_tokens":10,"output_tokens":3,"session":"s"}}"#
+    )
+}
+
+/// Appends to a file, which is made when it is not there.
+pub(crate) fn append(path: &Path, text: impl AsRef<[u8]>) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(text.as_ref()).unwrap();
+}
+
+/// What the ledger does with batches, as far as the tailer is concerned.
+#[derive(Default)]
+pub(crate) struct Books {
+    pub(crate) calls: BTreeMap<CallKey, Call>,
+    /// How often each call was read, joins included.
+    pub(crate) sightings: BTreeMap<String, u64>,
+    pub(crate) files: BTreeMap<PathBuf, FileState>,
+    pub(crate) bad: Vec<BadNote>,
+    pub(crate) tallies: Tallies,
+    pub(crate) batches: usize,
+}
+
+impl Books {
+    pub(crate) fn book(&mut self, batch: Batch) {
+        self.batches += 1;
+        self.tallies.add(&batch.tallies);
+        self.bad.extend(batch.bad);
+        if let Some(file) = batch.file {
+            self.files.insert(file.path.clone(), file);
+        }
+        for record in batch.records {
+            let Record::Call(call) = record else { continue };
+            *self.sightings.entry(name(&call)).or_default() += 1;
+            let joined = match self.calls.remove(&call.key) {
+                Some(earlier) => earlier.join(call.clone()),
+                None => call.clone(),
+            };
+            self.calls.insert(call.key, joined);
+        }
+    }
+
+    /// The ids of the calls that are booked, each once.
+    pub(crate) fn ids(&self) -> BTreeSet<String> {
+        self.calls.values().map(name).collect()
+    }
+}
+
+fn name(call: &Call) -> String {
+    call.model.as_ref().map_or_else(String::new, |model| model.trim_start_matches("m-").to_owned())
+}
+
+/// A meter that follows folders, with a clock of its own.
+pub(crate) struct Meter {
+    pub(crate) tails: Tails,
+    pub(crate) books: Books,
+    pub(crate) now: Instant,
+    roots: Roots,
+    options: Options,
+}
+
+impl Meter {
+    pub(crate) fn on(roots: Roots) -> Self {
+        Self::with(roots, Options::default())
+    }
+
+    pub(crate) fn with(roots: Roots, options: Options) -> Self {
+        let tails = Tails::new(&roots, options.clone());
+        Self { tails, books: Books::default(), now: Instant::now(), roots, options }
+    }
+
+    /// Follows a folder that the user named.
+    pub(crate) fn over(folder: &Path) -> Self {
+        Self::on(Roots::only([folder.to_owned()]))
+    }
+
+    /// Looks everywhere, then reads.
+    pub(crate) fn rescan(&mut self) -> &mut Self {
+        self.tails.rescan(self.now);
+        self.poll()
+    }
+
+    /// Looks at the files that are known.
+    pub(crate) fn poll(&mut self) -> &mut Self {
+        let Self { tails, books, now, .. } = self;
+        tails.poll_once(*now, &mut |batch| books.book(batch));
+        self
+    }
+
+    pub(crate) fn later(&mut self, seconds: u64) -> &mut Self {
+        self.now += Duration::from_secs(seconds);
+        self
+    }
+
+    /// Ends, and begins again with what the books know.
+    pub(crate) fn restart(&mut self) -> &mut Self {
+        self.tails = Tails::new(&self.roots, self.options.clone());
+        self.tails.resume(self.books.files.values().cloned());
+        self
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.books.ids().into_iter().collect()
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.tails.health(self.now)
+    }
+
+    /// What there is to say about a path.
+    pub(crate) fn says(&self, path: &Path) -> Vec<Condition> {
+        let label = tokmeter::domain::Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        self.health().notes.into_iter().filter(|note| note.path == label).map(|note| note.what).collect()
+    }
+}
+
+/// A folder for one test.
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
+    let keep = tempfile::tempdir().unwrap();
+    let path = fs::canonicalize(keep.path()).unwrap();
+    (keep, path)
+}
