@@ -279,6 +279,9 @@ fn every_way_of_writing_a_name_finds_the_price() {
     assert_eq!(cost(&call("us.anthropic.claude-opus-5-v1:0", "2026-11-20", both(1000, 1000))), "0.033");
     assert_eq!(cost(&call("models/gemini-2.5-pro", "2026-11-20", input(1000))), "0.00125");
     assert_eq!(cost(&call("gpt-5.6-2026-07-30", "2026-11-20", input(1000))), "0.004");
+    // Gateways and the makers' own agents leave out the prefix under which the list keeps these.
+    assert_eq!(million("moonshot-ai/kimi-k2-0711-preview", "2026-11-20"), "0.6");
+    assert_eq!(million("z-ai/glm-4.6", "2026-11-20"), million("zai/glm-4.6", "2026-11-20"));
     assert_eq!(cost(&call("x-ai/grok-4", "2026-11-20", input(1000))), "0.00125");
 }
 

@@ -123,6 +123,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn b21_any_text_offered_as_prices_is_taken_or_refused_without_a_panic(
+        garbage in "(\\PC|[\\t\\n=>.#]|claude-opus-5|i=1|2026-01-01 ){0,60}",
+        rate in "(-|\"|null|[0-9.eE]){1,8}",
+        name in any::<String>(),
+    ) {
+        let now = "2027-01-01".parse().unwrap();
+        let price = format!("{{\"m\":{{\"mode\":\"chat\",\"input_cost_per_token\":{rate}}}}}");
+        for text in [garbage.as_str(), price.as_str()] {
+            if let Ok(update) = book().update(text, now) {
+                prop_assert_eq!(book().with_update(update.text).1, None);
+            }
+        }
+        // A table that is whole but holds nonsense: what cannot be read has no price.
+        let table = Table::new(format!("#tokmeter-prices 1\t2027-01-01\t0\n{garbage}")).unwrap();
+        let found = [garbage.as_str(), name.as_str(), "claude-opus-5"].map(|name| table.find(name).is_some());
+        prop_assert!(table.lines().count() >= usize::from(found[2]));
+        prop_assert!(book().with_update(garbage).1.is_some());
+    }
+}
+
 #[test]
 fn the_built_in_book_is_whole_and_every_line_of_it_is_read() {
     let text = include_str!("../../prices/book.txt");
