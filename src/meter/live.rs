@@ -87,7 +87,7 @@ impl Meter {
 
     /// True when the books must be asked again before the numbers are exact; moves the meter to `now`.
     pub fn stale(&mut self, now: Instant) -> bool {
-        self.advance(now);
+        self.settle(now);
         self.stale
     }
 
@@ -184,21 +184,35 @@ impl Meter {
     /// Moves every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
-        for ((span, sums), current) in
-            [(&mut self.today, Span::day(now, zone)), (&mut self.month, Span::month(now, zone))]
-        {
-            if *span != current {
-                (*span, *sums) = (current, Sums::default());
-                self.stale = true;
-            }
+        if !self.today.0.contains(now) {
+            self.today = (Span::day(now, zone), Sums::default());
+            self.stale = true;
+        }
+        if !self.month.0.contains(now) {
+            self.month = (Span::month(now, zone), Sums::default());
+            self.stale = true;
         }
         for pot in &mut self.pots {
             self.stale |= !pot.advance(&self.rules, now);
         }
-        if self.followed(now) != self.listed {
-            self.listed = self.followed(now);
+    }
+
+    /// Moves everything to `now`, and looks whether all that is shown is known.
+    fn settle(&mut self, now: Instant) {
+        self.advance(now);
+        let followed = self.followed(now);
+        if followed != self.listed {
+            self.listed = followed;
             self.stale |= !self.sessions.complete || self.calls.len() >= REMEMBERED;
         }
+        let shown = self.shown(now);
+        self.stale |= !self.pots.iter().all(|pot| pot.knows(&shown));
+    }
+
+    /// The sessions for which session limits are shown: the active ones and the one that is followed.
+    fn shown(&self, now: Instant) -> BTreeSet<SessionId> {
+        let active = self.sessions.active(now).map(|(id, _)| id.clone());
+        active.chain(self.followed(now)).collect()
     }
 
     /// The session that is followed.
@@ -212,7 +226,7 @@ impl Meter {
 
     /// Everything a face shows.
     pub fn summary(&mut self, now: Instant) -> Summary {
-        self.advance(now);
+        self.settle(now);
         let id = self.followed(now);
         let session = id.as_ref().and_then(|id| self.sessions.get(id));
         let nothing = BTreeMap::new();
@@ -259,8 +273,7 @@ impl Meter {
 
     /// Every limit, worst first.
     pub fn limits(&self, now: Instant) -> Vec<LimitState> {
-        let mut shown: BTreeSet<SessionId> = self.sessions.active(now).map(|(id, _)| id.clone()).collect();
-        shown.extend(self.followed(now));
+        let shown = self.shown(now);
         let states = |pot: &Pot| pot.states(&self.rules, Some(&self.habits), Some(&shown), now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
         worst_first(&mut all);

@@ -129,7 +129,7 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
     match follow {
         Follow::Everything => None,
         Follow::Session(id) => Some(id.clone()),
-        Follow::Latest => sessions.iter().max_by_key(|row| recency(row.ended, now)).map(id_of),
+        Follow::Latest => sessions.iter().map(|row| (recency(row.ended, now), id_of(row))).max().map(|(_, id)| id),
     }
 }
 

@@ -241,9 +241,9 @@ impl Pot {
 
     /// Follows a change of the books. False when they must be asked again to be exact.
     pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
+        let of = |row: &Row| Used::of(&Sums::of(row), rules.fallback.as_ref());
         let grown = before.zip(after).is_some_and(|(before, after)| {
-            self.counted(before, rules) == self.counted(after, rules)
-                && Used::of(&Sums::of(before), None).is_within(&Used::of(&Sums::of(after), None))
+            self.counted(before, rules) == self.counted(after, rules) && of(before).is_within(&of(after))
         });
         let taken = before.is_none_or(|before| self.sub(before, grown, rules));
         after.is_none_or(|after| self.add(after, rules, now)) && taken
@@ -252,11 +252,8 @@ impl Pot {
     /// Adds a call.
     fn add(&mut self, row: &Row, rules: &Rules, now: Instant) -> bool {
         let Some(subject) = self.counted(row, rules) else { return true };
-        if let Some(id) = &subject.session
-            && !self.sessions.contains(id)
-        {
-            // Of a session that is not judged only what happens now matters.
-            return !super::session::is_active(row.call.at(), now);
+        if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
+            return true;
         }
         let (at, sums) = (row.call.at(), Sums::of(row));
         let used = Used::of(&sums, rules.fallback.as_ref());
@@ -335,14 +332,31 @@ impl Pot {
         if inside { Subject::of(&row.call, &self.limit, rules) } else { None }
     }
 
+    /// True when it knows what these sessions have used, if it limits sessions.
+    pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
+        match self.limit.window {
+            Window::Session | Window::Run => {
+                sessions.iter().filter(|id| id.session.is_some()).all(|id| self.sessions.contains(id))
+            }
+            Window::Call
+            | Window::Hour
+            | Window::Day
+            | Window::Week
+            | Window::Month
+            | Window::Total
+            | Window::Rolling(_) => true,
+        }
+    }
+
     /// Moves the window to `now`. False when the books must be asked again to be exact.
     pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> bool {
-        let span = self.limit.window.span(now, rules.zone, rules.week_start);
-        if span == self.span {
+        let rolling = matches!(self.limit.window, Window::Rolling(_));
+        if !rolling && self.span.is_none_or(|span| span.contains(now)) {
             return true;
         }
+        let span = self.limit.window.span(now, rules.zone, rules.week_start);
         let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return true };
-        if !matches!(self.limit.window, Window::Rolling(_)) {
+        if !rolling {
             self.groups.clear();
             return false;
         }

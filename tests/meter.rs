@@ -1,0 +1,20 @@
+//! The meter against books that work out every answer anew, through every kind of day.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that fails here has found what it was looking for"
+)]
+
+#[path = "meter/books.rs"]
+mod books;
+#[path = "meter/days.rs"]
+mod days;
+#[path = "meter/faults.rs"]
+mod faults;
+#[path = "meter/laws.rs"]
+mod laws;
+#[path = "meter/limits.rs"]
+mod limits;

@@ -1,0 +1,237 @@
+//! Books of the simplest kind: every answer is worked out anew from the rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration as Latency;
+
+use chrono::{Duration, Timelike};
+use tokmeter::domain::{
+    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Record, Tier, Tokens, Usd, Zone, day_of,
+    month_of, week_of,
+};
+use tokmeter::ledger::{
+    BooksError, Change, FileState, Grain, Ledger, Order, PeriodKey, Posted, Posting, Query, Report, ReportRow, Row,
+    SessionRow, Sums,
+};
+use tokmeter::pricing::Cost;
+
+/// A moment, written as a person writes it.
+pub fn at(text: &str) -> Instant {
+    text.parse().unwrap()
+}
+
+/// A call that names only what matters.
+#[derive(Clone)]
+pub struct Told(pub Call);
+
+pub fn call(id: &str, when: Instant) -> Told {
+    Told(Call {
+        key: CallKey::of(&[id]),
+        from: Attribution { session: Some("s1".into()), ..Attribution::new(when, Label::new("test")) },
+        model: Some("opus".into()),
+        tokens: Tokens::ZERO,
+        tier: Tier::default(),
+        web_searches: 0,
+        quoted: None,
+        latency: None::<Latency>,
+        fidelity: Fidelity::Final,
+        alias: None,
+        lineage: None,
+    })
+}
+
+impl Told {
+    pub fn input(mut self, count: u64) -> Self {
+        self.0.tokens.input = count;
+        self
+    }
+    pub fn output(mut self, count: u64) -> Self {
+        self.0.tokens.output = count;
+        self
+    }
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.0.tokens = tokens;
+        self
+    }
+    pub fn model(mut self, name: &str) -> Self {
+        self.0.model = Some(name.into());
+        self
+    }
+    pub fn session(mut self, name: &str) -> Self {
+        self.0.from.session = Some(name.into());
+        self
+    }
+    pub fn user(mut self, name: &str) -> Self {
+        self.0.from.user = Some(name.into());
+        self
+    }
+    pub fn agent(mut self, name: &str) -> Self {
+        self.0.from.agent = Some(name.into());
+        self
+    }
+}
+
+/// A millionth of a dollar a token; five for output; models whose name begins with `free` have no price.
+pub fn price(call: &Call) -> Cost {
+    if call.model.as_ref().is_none_or(|model| model.starts_with("free")) {
+        return Cost::Unpriced;
+    }
+    let usd = Usd::from_micro(1).times(call.tokens.prompt()) + Usd::from_micro(5).times(call.tokens.output);
+    Cost::Priced { usd, saved: Usd::ZERO, price: "test".into() }
+}
+
+pub fn row(told: Told) -> Arc<Row> {
+    let cost = price(&told.0);
+    Arc::new(Row { call: told.0, cost })
+}
+
+/// Rows by key, and nothing else.
+#[derive(Default)]
+pub struct Books {
+    pub rows: BTreeMap<CallKey, Arc<Row>>,
+}
+
+impl Books {
+    /// Books one call and says what it changed.
+    pub fn tell(&mut self, told: Told) -> Posted {
+        let before = self.rows.get(&told.0.key).cloned();
+        let joined = match &before {
+            Some(before) => before.call.clone().join(told.0),
+            None => told.0,
+        };
+        let after = row(Told(joined));
+        if before.as_ref() == Some(&after) {
+            return Posted::Repeat;
+        }
+        self.rows.insert(after.call.key, Arc::clone(&after));
+        let grown = before.is_some();
+        let change = Change { before, after };
+        if grown { Posted::Grown(change) } else { Posted::New(change) }
+    }
+
+    /// Takes a row away, as when it turns out to be part of another.
+    pub fn lose(&mut self, key: CallKey) -> Option<Posted> {
+        self.rows.remove(&key).map(Posted::Gone)
+    }
+
+    fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Arc<Row>> {
+        self.rows.values().filter(|row| filter.admits(&row.call))
+    }
+
+    fn session(&self, row: &Row) -> SessionRow {
+        let same = |other: &&Arc<Row>| {
+            (&other.call.from.source, &other.call.from.session) == (&row.call.from.source, &row.call.from.session)
+        };
+        let mut rows: Vec<&Arc<Row>> = self.rows.values().filter(same).collect();
+        rows.sort_by_key(|row| (row.call.at(), row.call.key));
+        let mut models: BTreeMap<Option<Label>, Sums> = BTreeMap::new();
+        let (mut sums, mut in_agents) = (Sums::default(), Sums::default());
+        for row in &rows {
+            models.entry(row.call.model.clone()).or_default().add(&Sums::of(row));
+            sums.add(&Sums::of(row));
+            if row.call.from.agent.is_some() {
+                in_agents.add(&Sums::of(row));
+            }
+        }
+        let mut models: Vec<_> = models.into_iter().collect();
+        models.sort_by(|(one, mine), (other, theirs)| {
+            (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))
+        });
+        SessionRow {
+            session: row.call.from.session.clone(),
+            source: row.call.from.source.clone(),
+            started: rows[0].call.at(),
+            ended: rows[rows.len() - 1].call.at(),
+            project: rows.iter().find_map(|row| row.call.from.project.clone()),
+            user: rows.iter().find_map(|row| row.call.from.user.clone()),
+            models,
+            in_agents,
+            sums,
+        }
+    }
+
+    fn period(&self, row: &Row, grain: Grain, zone: Zone) -> PeriodKey {
+        let when = row.call.at();
+        match grain {
+            Grain::Hour => {
+                let local = when.with_timezone(&zone);
+                let into = Duration::seconds(i64::from(local.minute() * 60 + local.second()));
+                PeriodKey::Hour(when - into - Duration::nanoseconds(i64::from(local.nanosecond())))
+            }
+            Grain::Day => PeriodKey::Day(day_of(when, zone)),
+            Grain::Week => PeriodKey::Week(week_of(day_of(when, zone))),
+            Grain::Month => PeriodKey::Month(month_of(day_of(when, zone))),
+            Grain::Session => PeriodKey::Session(self.session(row).started, row.call.from.session.clone()),
+            Grain::Call => PeriodKey::Call(when, row.call.key),
+            Grain::Total => PeriodKey::Total,
+        }
+    }
+}
+
+impl Ledger for Books {
+    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        let calls = posting.records.iter().filter_map(|record| match record {
+            Record::Call(call) => Some(call.clone()),
+            Record::Descends { .. } => None,
+        });
+        Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
+    }
+
+    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
+        self.post(posting).map(drop)
+    }
+
+    fn flush(&mut self) -> Result<(), BooksError> {
+        Ok(())
+    }
+
+    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+        let mut groups: BTreeMap<(PeriodKey, Vec<Option<Label>>), (Sums, Arc<Row>)> = BTreeMap::new();
+        let mut total = Sums::default();
+        for row in self.admitted(&query.filter) {
+            let by = query.by.iter().map(|dimension: &Dimension| dimension.of(&row.call).cloned()).collect();
+            let key = (self.period(row, query.grain, query.zone), by);
+            groups.entry(key).or_insert_with(|| (Sums::default(), Arc::clone(row))).0.add(&Sums::of(row));
+            total.add(&Sums::of(row));
+        }
+        let session = |row: &Row| (query.grain == Grain::Session).then(|| self.session(row));
+        let mut rows: Vec<ReportRow> = groups
+            .into_iter()
+            .map(|((period, by), (sums, row))| ReportRow { period, by, sums, session: session(&row), call: None })
+            .collect();
+        if query.order == Order::Descending {
+            rows.reverse();
+        }
+        rows.truncate(query.limit.unwrap_or(usize::MAX));
+        Ok(Report { query: query.clone(), rows, total })
+    }
+
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+        let mut sums = Sums::default();
+        self.admitted(filter).for_each(|row| sums.add(&Sums::of(row)));
+        Ok(sums)
+    }
+
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+        let mut rows: Vec<Arc<Row>> = self.admitted(filter).cloned().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.call.at(), row.call.key)));
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+        Ok(self.rows.get(&key).cloned())
+    }
+
+    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+        Ok(Vec::new())
+    }
+
+    fn claim_alert(&mut self, _id: &str, _at: Instant) -> Result<bool, BooksError> {
+        Ok(true)
+    }
+
+    fn forget_alert(&mut self, _id: &str) -> Result<(), BooksError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,304 @@
+//! The law of the meter: its numbers are sums over the joined rows, after any sequence of changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+use proptest::prelude::*;
+use tokmeter::domain::{Dimension, Instant, Label, Matcher, Span, Usd};
+use tokmeter::ledger::{Row, Sums};
+use tokmeter::meter::{Amount, Limit, Meter, Opening, Rules, Scope, SessionId, Window};
+use tokmeter::pricing::Rates;
+
+use crate::books::{Books, Told, at, call};
+
+/// Limits of every window and kind of scope, all large enough never to matter.
+fn rules() -> Rules {
+    let amount = Amount { usd: Some(Usd::ONE), tokens: Some(1_000), output_tokens: Some(1_000) };
+    let limit = |window, only: &[(Dimension, &str)], each| Limit {
+        scope: Scope { only: only.iter().map(|(dimension, name)| (*dimension, Matcher::new(*name))).collect(), each },
+        window,
+        amount,
+        warn_at: vec![80],
+    };
+    let mut limits = Vec::new();
+    for window in [
+        Window::Call,
+        Window::Session,
+        Window::Run,
+        Window::Hour,
+        Window::Day,
+        Window::Week,
+        Window::Month,
+        Window::Total,
+        Window::Rolling(Duration::hours(5)),
+        Window::Rolling(Duration::days(2)),
+    ] {
+        limits.push(limit(window, &[], false));
+        limits.push(limit(window, &[(Dimension::Model, "o*")], false));
+        limits.push(limit(window, &[(Dimension::User, "*"), (Dimension::Model, "*s")], true));
+    }
+    limits.push(limit(Window::Day, &[(Dimension::User, "*")], true));
+    limits.push(limit(Window::Day, &[(Dimension::User, "ann")], false));
+    let fallback = Rates { input: Usd::from_micro(3), output: Usd::from_micro(7), ..Rates::default() };
+    Rules { limits, fallback: Some(fallback), ..Rules::new(chrono_tz::Europe::Rome) }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Told { id: u8, minutes: i64, names: [u8; 4], counts: [u64; 2] },
+    Lost(u8),
+    Waited(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let minutes = prop_oneof![4 => -10_i64..2, 2 => -400_i64..0, 1 => -4_000_i64..400];
+    prop_oneof![
+        8 => (0_u8..12, minutes, prop::array::uniform4(0_u8..3), prop::array::uniform2(0_u64..4))
+            .prop_map(|(id, minutes, names, counts)| Step::Told { id, minutes, names, counts }),
+        1 => (0_u8..12).prop_map(Step::Lost),
+        2 => prop_oneof![3 => 0_i64..400, 2 => 0_i64..100_000, 1 => -10_000_i64..0].prop_map(Step::Waited),
+    ]
+}
+
+fn told(id: u8, when: Instant, names: [u8; 4], counts: [u64; 2]) -> Told {
+    let pick = |from: [&'static str; 3], at: u8| from[usize::from(at)];
+    let mut told = call(&format!("call {id}"), when)
+        .input(counts[0])
+        .output(counts[1])
+        .model(pick(["opus", "haiku", "free-s"], names[0]))
+        .session(pick(["s1", "s2", "s3"], names[1]));
+    if names[2] > 0 {
+        told = told.user(pick(["", "ann", "bob"], names[2]));
+    }
+    if names[3] > 0 {
+        told = told.agent(pick(["", "explore", "plan"], names[3]));
+    }
+    told
+}
+
+/// What the rows say a limit's subjects have used.
+type Uses = BTreeMap<(usize, Option<String>), (Usd, u64, u64)>;
+
+fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
+    let mut all = Uses::new();
+    let last = |id: &SessionId| {
+        let of_it = books.rows.values().filter(|row| SessionId::of(&row.call) == *id);
+        of_it.map(|row| row.call.at()).max().unwrap()
+    };
+    let ids: BTreeSet<SessionId> = books.rows.values().map(|row| SessionId::of(&row.call)).collect();
+    let near = |id: &SessionId| last(id) - now <= Duration::minutes(5);
+    let followed = ids.iter().max_by_key(|id| (near(id), last(id)));
+    for (number, limit) in rules.limits.iter().enumerate() {
+        for row in books.rows.values() {
+            let (call, when) = (&row.call, row.call.at());
+            let inside = match limit.window {
+                Window::Session | Window::Run | Window::Total => true,
+                Window::Rolling(length) => when >= now - length,
+                Window::Call | Window::Day => Span::day(now, rules.zone).contains(when),
+                Window::Hour => Span::hour(now, rules.zone).contains(when),
+                Window::Week => Span::week(now, rules.zone, rules.week_start).contains(when),
+                Window::Month => Span::month(now, rules.zone).contains(when),
+            };
+            let id = SessionId::of(call);
+            let shown = match limit.window {
+                Window::Session => followed == Some(&id) || (now - last(&id)).abs() < Duration::minutes(5),
+                Window::Run => {
+                    call.from.agent.is_some()
+                        && (followed == Some(&id) || (now - last(&id)).abs() < Duration::minutes(5))
+                }
+                Window::Call
+                | Window::Hour
+                | Window::Day
+                | Window::Week
+                | Window::Month
+                | Window::Total
+                | Window::Rolling(_) => true,
+            };
+            if !inside || !shown || !limit.scope.covers(call) {
+                continue;
+            }
+            let mut words: Vec<&str> = Vec::new();
+            if limit.scope.each {
+                let user = call.from.user.as_ref().unwrap().as_str();
+                if limit.scope.only.len() == 1 && user == "ann" {
+                    continue;
+                }
+                words.push(user);
+            }
+            match limit.window {
+                Window::Session => words.push(call.from.session.as_ref().unwrap()),
+                Window::Run => words.push(call.from.agent.as_ref().unwrap()),
+                Window::Call
+                | Window::Hour
+                | Window::Day
+                | Window::Week
+                | Window::Month
+                | Window::Total
+                | Window::Rolling(_) => {}
+            }
+            // Two sessions may have runs of one name; the meter tells them apart, this test need not.
+            let key = (number, (!words.is_empty()).then(|| words.join(", ")));
+            let rate = |input: i64, output: i64| {
+                Usd::from_micro(input).times(call.tokens.input) + Usd::from_micro(output).times(call.tokens.output)
+            };
+            let usd = if call.model == Some("free-s".into()) { rate(3, 7) } else { rate(1, 5) };
+            let used = all.entry(key).or_default();
+            if limit.window == Window::Call {
+                *used = (used.0.max(usd), used.1.max(call.tokens.total()), used.2.max(call.tokens.output));
+            } else {
+                *used = (used.0 + usd, used.1 + call.tokens.total(), used.2 + call.tokens.output);
+            }
+        }
+    }
+    all
+}
+
+fn metered(meter: &Meter, rules: &Rules, now: Instant) -> Uses {
+    let mut all = Uses::new();
+    for state in meter.limits(now) {
+        let number = rules.limits.iter().position(|limit| *limit == state.limit).unwrap();
+        let used = all.entry((number, state.subject)).or_default();
+        used.0 += state.used.usd.unwrap();
+        used.1 += state.used.tokens.unwrap();
+        used.2 += state.used.output_tokens.unwrap();
+    }
+    all
+}
+
+/// A limit nobody used anything of stands there with nothing used; the rows know nothing of it.
+fn some(uses: Uses) -> Uses {
+    uses.into_iter().filter(|(_, used)| *used != Default::default()).collect()
+}
+
+fn sums<'a>(rows: impl Iterator<Item = &'a std::sync::Arc<Row>>) -> Sums {
+    let mut all = Sums::default();
+    rows.for_each(|row| all.add(&Sums::of(row)));
+    all
+}
+
+fn agrees(meter: &mut Meter, books: &Books, now: Instant) -> Result<(), TestCaseError> {
+    let rules = meter.rules().clone();
+    let summary = meter.summary(now);
+    let rows = || books.rows.values();
+    let within = |span: Span| sums(rows().filter(|row| span.contains(row.call.at())));
+    prop_assert_eq!(summary.all, sums(rows()));
+    prop_assert_eq!(summary.today, within(Span::day(now, rules.zone)));
+    prop_assert_eq!(summary.month, within(Span::month(now, rules.zone)));
+    let ids: BTreeSet<SessionId> = rows().map(|row| SessionId::of(&row.call)).collect();
+    prop_assert_eq!(summary.sessions.len(), ids.len());
+    for line in &summary.sessions {
+        let of_it = || rows().filter(|row| SessionId::of(&row.call) == line.id());
+        prop_assert_eq!(line.row.sums, sums(of_it()));
+        prop_assert_eq!(line.row.in_agents, sums(of_it().filter(|row| row.call.from.agent.is_some())));
+        prop_assert_eq!(Some(line.row.started), of_it().map(|row| row.call.at()).min());
+        prop_assert_eq!(Some(line.row.ended), of_it().map(|row| row.call.at()).max());
+        for (model, of_model) in &line.row.models {
+            prop_assert_eq!(*of_model, sums(of_it().filter(|row| row.call.model == *model)));
+        }
+    }
+    if let Some(session) = &summary.session {
+        prop_assert_eq!(&summary.sessions.iter().find(|line| line.id() == session.id()).unwrap(), &session);
+        let of_models: Sums = summary.models.iter().fold(Sums::default(), |mut all, model| {
+            all.add(&model.sums);
+            all
+        });
+        prop_assert_eq!(of_models, session.row.sums);
+        let listed: Vec<_> = summary.calls.iter().map(|line| line.row.call.key).collect();
+        let mut of_it: Vec<_> = rows().filter(|row| SessionId::of(&row.call) == session.id()).collect();
+        of_it.sort_by_key(|row| std::cmp::Reverse((row.call.at(), row.call.key)));
+        prop_assert_eq!(listed, of_it.iter().map(|row| row.call.key).collect::<Vec<_>>());
+    } else {
+        prop_assert!(ids.is_empty());
+    }
+    prop_assert_eq!(some(metered(meter, &rules, now)), some(uses(books, &rules, now)));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_meter_shows_the_sums_of_the_joined_rows_after_any_changes(
+        told_before in prop::collection::vec(step(), 0..12),
+        steps in prop::collection::vec(step(), 1..24),
+    ) {
+        let mut now = at("2026-10-24T21:30:00Z");
+        let mut books = Books::default();
+        for step in told_before {
+            if let Step::Told { id, minutes, names, counts } = step {
+                books.tell(told(id, now + Duration::minutes(minutes), names, counts));
+            }
+        }
+        let opening = Opening::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let mut meter = Meter::open(rules(), opening);
+        agrees(&mut meter, &books, now)?;
+        for step in steps {
+            match step {
+                Step::Told { id, minutes, names, counts } => {
+                    let posted = books.tell(told(id, now + Duration::minutes(minutes), names, counts));
+                    meter.apply(&posted, now);
+                }
+                Step::Lost(id) => {
+                    let key = tokmeter::domain::CallKey::of(&[format!("call {id}")]);
+                    if let Some(posted) = books.lose(key) {
+                        meter.apply(&posted, now);
+                    }
+                }
+                Step::Waited(seconds) => now += Duration::seconds(seconds),
+            }
+            meter.refresh(&books, now).unwrap();
+            prop_assert!(!meter.stale(now));
+            agrees(&mut meter, &books, now)?;
+        }
+    }
+
+    /// Had the books to be asked at every change, the law above would say nothing of the changes.
+    #[test]
+    fn calls_that_grow_in_known_sessions_are_followed_without_asking_again(
+        calls in prop::collection::vec((0_u8..8, 0_i64..60, prop::array::uniform4(0_u8..3), 1_u64..100), 1..60),
+    ) {
+        let mut now = at("2026-11-22T13:00:10Z");
+        let mut books = Books::default();
+        for name in ["s1", "s2", "s3"] {
+            books.tell(call(name, now).session(name).input(1));
+        }
+        let opening = Opening::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let mut meter = Meter::open(rules(), opening);
+        for (number, (id, wait, names, count)) in calls.into_iter().enumerate() {
+            now += Duration::seconds(wait / 4);
+            let number = u64::try_from(number).unwrap();
+            // The same answer reports more and more, always under its first time and names.
+            let known = books.rows.get(&tokmeter::domain::CallKey::of(&[format!("call {id}")])).cloned();
+            let told = match known {
+                Some(row) => {
+                    let tokens = row.call.tokens;
+                    Told(row.call.clone()).input(tokens.input + count).output(tokens.output + number + 1)
+                }
+                None => told(id, now, names, [count, number]),
+            };
+            meter.apply(&books.tell(told), now);
+            prop_assert!(!meter.stale(now), "asked again at step {number}");
+        }
+        agrees(&mut meter, &books, now)?;
+    }
+}
+
+#[test]
+fn a_session_with_a_past_is_not_taken_for_a_new_one() {
+    let mut books = Books::default();
+    let now = at("2026-11-22T13:00:00Z");
+    for number in 0..300 {
+        let when = now - Duration::days(2) + Duration::minutes(number);
+        books.tell(call(&format!("old {number}"), when).session(&format!("old {number}")).input(10));
+    }
+    books.tell(call("first", now - Duration::days(9)).session("resumed").input(7));
+    let rules = Rules::new(chrono_tz::UTC);
+    let opening = Opening::ask(&books, &rules, &tokmeter::meter::Follow::Latest, now).unwrap();
+    let mut meter = Meter::open(rules, opening);
+    meter.apply(&books.tell(call("second", now).session("resumed").input(5)), now);
+    assert!(meter.refresh(&books, now).unwrap());
+    let session = meter.summary(now).session.unwrap();
+    assert_eq!(session.row.session, Some(Label::new("resumed")));
+    assert_eq!((session.row.sums.tokens.input, session.duration), (12, Duration::days(9)));
+    assert!(!meter.refresh(&books, now).unwrap());
+}

@@ -1,0 +1,329 @@
+//! Limits: exactly when one is near or over, whose it is, and when it speaks.
+
+use chrono::{Duration, NaiveTime};
+use tokmeter::domain::{Dimension, Instant, Label, Matcher, Usd};
+use tokmeter::meter::{
+    Alerts, Amount, Asker, Follow, Limit, LimitState, Measure, Meter, Opening, QuietHours, Rules, Scope, Verdict,
+    Window, states,
+};
+use tokmeter::pricing::Rates;
+
+use crate::books::{Books, at, call};
+
+fn tokens(count: u64) -> Amount {
+    Amount { tokens: Some(count), ..Amount::default() }
+}
+
+fn usd(text: &str) -> Amount {
+    Amount { usd: Some(Usd::parse(text).unwrap().0), ..Amount::default() }
+}
+
+fn limit(window: Window, amount: Amount) -> Limit {
+    Limit { scope: Scope::default(), window, amount, warn_at: vec![80] }
+}
+
+fn of(dimension: Dimension, name: &str, limit: Limit) -> Limit {
+    Limit { scope: Scope { only: vec![(dimension, Matcher::new(name))], each: name == "*" }, ..limit }
+}
+
+fn rules(limits: Vec<Limit>) -> Rules {
+    Rules { limits, ..Rules::new(chrono_tz::Europe::Rome) }
+}
+
+fn open(books: &Books, rules: &Rules, now: Instant) -> Meter {
+    let opening = Opening::ask(books, rules, &Follow::Latest, now).unwrap();
+    Meter::open(rules.clone(), opening)
+}
+
+/// The meter's states, which are those the books alone give.
+fn judged(books: &Books, rules: &Rules, now: Instant) -> Vec<LimitState> {
+    let metered = open(books, rules, now).limits(now);
+    let asked = states(books, rules, None, now).unwrap();
+    let plain = |states: &[LimitState]| -> Vec<LimitState> {
+        states.iter().map(|state| LimitState { hit: None, ..state.clone() }).collect()
+    };
+    assert_eq!(plain(&metered), asked);
+    metered
+}
+
+const NOON: &str = "2026-11-22T11:00:00Z";
+
+fn daily_with(used: u64) -> LimitState {
+    let mut books = Books::default();
+    books.tell(call("a", at(NOON)).input(used));
+    judged(&books, &rules(vec![limit(Window::Day, tokens(500_000))]), at(NOON)).remove(0)
+}
+
+#[test]
+fn a_limit_at_exactly_its_warning_is_near() {
+    let cases = [
+        (399_999, 79, Verdict::Under, None),
+        (400_000, 80, Verdict::Near, Some(80)),
+        (499_999, 99, Verdict::Near, Some(80)),
+        (500_000, 100, Verdict::Over, Some(100)),
+        (600_000, 120, Verdict::Over, Some(100)),
+    ];
+    for (used, percent, verdict, threshold) in cases {
+        let state = daily_with(used);
+        assert_eq!((state.percent, state.verdict, state.threshold()), (percent, verdict, threshold), "{used}");
+        assert_eq!((state.name.as_str(), state.used), ("daily", tokens(used)));
+    }
+}
+
+#[test]
+fn e10_a_limit_of_nothing_is_over_from_the_start_and_spend_at_the_limit_is_over() {
+    let now = at(NOON);
+    let nothing = rules(vec![limit(Window::Day, usd("0")), limit(Window::Session, tokens(0))]);
+    for state in judged(&Books::default(), &nothing, now) {
+        assert_eq!((state.verdict, state.percent, state.stops_work()), (Verdict::Over, 100, true));
+    }
+    let mut books = Books::default();
+    // 4,000 tokens at a millionth of a dollar: $0.004.
+    books.tell(call("a", now).input(4_000));
+    let cases =
+        [("0", Verdict::Over), ("0.004", Verdict::Over), ("0.005", Verdict::Near), ("0.0050001", Verdict::Under)];
+    for (allowed, verdict) in cases {
+        assert_eq!(
+            judged(&books, &rules(vec![limit(Window::Day, usd(allowed))]), now)[0].verdict,
+            verdict,
+            "{allowed}"
+        );
+    }
+}
+
+#[test]
+fn the_first_amount_reached_decides_and_the_worst_limit_comes_first() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    books.tell(call("a", now).input(100).output(90));
+    let both = Amount { tokens: Some(1_000), output_tokens: Some(100), usd: None };
+    let all =
+        rules(vec![limit(Window::Month, tokens(1_000)), limit(Window::Day, both), limit(Window::Hour, tokens(1))]);
+    let states = judged(&books, &all, now);
+    let names: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.percent, state.verdict)).collect();
+    assert_eq!(
+        names,
+        [("hourly", 19_000, Verdict::Over), ("daily", 90, Verdict::Near), ("monthly", 19, Verdict::Under)]
+    );
+    assert_eq!(states[1].leading(), Some(Measure::OutputTokens));
+}
+
+#[test]
+fn a_users_limit_counts_its_user_only_and_replaces_the_default() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    for (user, used) in [("alice", 90), ("bob", 30), ("eve", 85)] {
+        books.tell(call(user, now).user(user).input(used));
+    }
+    books.tell(call("nobody", now).input(1_000));
+    let all = rules(vec![
+        of(Dimension::User, "alice", limit(Window::Day, tokens(1_000))),
+        of(Dimension::User, "*", limit(Window::Day, tokens(100))),
+        of(Dimension::Model, "op*", limit(Window::Day, tokens(2_000))),
+    ]);
+    let states = judged(&books, &all, now);
+    let seen: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.used.tokens.unwrap())).collect();
+    assert_eq!(seen, [("eve daily", 85), ("op* daily", 1_205), ("bob daily", 30), ("alice daily", 90)]);
+    assert_eq!(states[0].subject.as_deref(), Some("eve"));
+}
+
+#[test]
+fn only_the_limits_that_concern_who_asks_are_judged() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    for (user, used) in [("alice", 150), ("bob", 30)] {
+        books.tell(call(user, now).user(user).session(user).input(used));
+    }
+    let all = rules(vec![
+        of(Dimension::User, "*", limit(Window::Day, tokens(100))),
+        of(Dimension::User, "alice", limit(Window::Month, tokens(100))),
+        limit(Window::Session, tokens(60)),
+        limit(Window::Day, tokens(1_000)),
+    ]);
+    let asker = |user: &str| Asker {
+        names: vec![
+            (Dimension::User, Label::new(user)),
+            (Dimension::Source, Label::new("test")),
+            (Dimension::Session, Label::new(user)),
+        ],
+    };
+    let of_asker = |user: &str| -> Vec<(String, Verdict)> {
+        let states = states(&books, &all, Some(&asker(user)), now).unwrap();
+        states.into_iter().map(|state| (state.name, state.verdict)).collect()
+    };
+    assert_eq!(
+        of_asker("bob"),
+        [
+            ("session".to_owned(), Verdict::Under),
+            ("bob daily".to_owned(), Verdict::Under),
+            ("daily".to_owned(), Verdict::Under)
+        ]
+    );
+    let alice = of_asker("alice");
+    assert_eq!(alice.iter().filter(|(_, verdict)| *verdict == Verdict::Over).count(), 3);
+}
+
+#[test]
+fn a_runs_limit_is_about_one_sub_agent_and_a_call_limit_about_the_largest_call_of_the_day() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    books.tell(call("main", now).input(500));
+    books.tell(call("one", now).agent("explore").input(60));
+    books.tell(call("two", now).agent("explore").input(60));
+    books.tell(call("three", now).agent("plan").input(50));
+    books.tell(call("yesterday", now - Duration::days(1)).input(9_999));
+    let all = rules(vec![limit(Window::Run, tokens(100)), limit(Window::Call, tokens(1_000))]);
+    let seen: Vec<_> = judged(&books, &all, now)
+        .into_iter()
+        .map(|state| (state.name.clone(), state.subject.clone(), state.used.tokens.unwrap(), state.stops_work()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("run".to_owned(), Some("explore".to_owned()), 120, true),
+            ("run".to_owned(), Some("plan".to_owned()), 50, false),
+            ("call".to_owned(), None, 500, false),
+        ]
+    );
+}
+
+#[test]
+fn a_rolling_window_forgets_each_call_when_it_is_five_hours_old() {
+    let start = at(NOON);
+    let all = rules(vec![limit(Window::Rolling(Duration::hours(5)), tokens(100))]);
+    let mut books = Books::default();
+    let mut meter = open(&books, &all, start);
+    meter.apply(&books.tell(call("a", start).input(70)), start);
+    let later = start + Duration::hours(4);
+    meter.apply(&books.tell(call("b", later).input(20)), later);
+    let used = |meter: &mut Meter, books: &Books, now: Instant| {
+        meter.refresh(books, now).unwrap();
+        let state = meter.summary(now).limits.remove(0);
+        (state.used.tokens.unwrap(), state.verdict)
+    };
+    let end = start + Duration::hours(5);
+    assert_eq!(used(&mut meter, &books, end), (90, Verdict::Near));
+    assert_eq!(used(&mut meter, &books, end + Duration::milliseconds(1)), (20, Verdict::Under));
+    assert_eq!(used(&mut meter, &books, later + Duration::hours(5)), (20, Verdict::Under));
+    assert_eq!(used(&mut meter, &books, later + Duration::hours(6)), (0, Verdict::Under));
+}
+
+#[test]
+fn a_months_rolling_window_stays_exact_for_weeks() {
+    let all = rules(vec![limit(Window::Rolling(Duration::days(30)), tokens(10_000))]);
+    let mut books = Books::default();
+    let mut now = at("2026-09-01T00:00:00Z");
+    for hour in 0..24 * 40 {
+        if hour % 7 == 0 {
+            books.tell(call(&format!("{hour}"), now + Duration::hours(hour)).input(1));
+        }
+    }
+    now += Duration::days(40);
+    let mut meter = open(&books, &all, now);
+    for hour in 0..24 * 12 {
+        now += Duration::hours(1);
+        if hour % 5 == 0 {
+            meter.apply(&books.tell(call(&format!("new {hour}"), now).input(1)), now);
+        }
+        meter.refresh(&books, now).unwrap();
+        let since = now - Duration::days(30);
+        let expected = books.rows.values().filter(|row| row.call.at() >= since).count();
+        assert_eq!(meter.limits(now)[0].used.tokens, Some(u64::try_from(expected).unwrap()), "hour {hour}");
+    }
+}
+
+#[test]
+fn tokens_without_a_price_are_judged_at_the_fallback_rates_or_marked_as_a_lower_bound() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    books.tell(call("a", now).model("free-1").input(1_000).output(100));
+    books.tell(call("b", now).input(1_000));
+    let mut all = rules(vec![limit(Window::Day, usd("1"))]);
+    let unknown = judged(&books, &all, now).remove(0);
+    assert_eq!((unknown.used, unknown.lower_bound), (usd("0.001"), true));
+    all.fallback = Some(Rates { input: Usd::from_micro(15), output: Usd::from_micro(75), ..Rates::default() });
+    let known = judged(&books, &all, now).remove(0);
+    assert_eq!((known.used, known.lower_bound), (usd("0.0235"), false));
+    // A limit of tokens is exact without any price.
+    let counted = judged(&books, &rules(vec![limit(Window::Day, tokens(10_000))]), now).remove(0);
+    assert!(!counted.lower_bound);
+}
+
+fn alerting(used: u64, warn_at: &[u8]) -> Vec<LimitState> {
+    let mut state = daily_with(used);
+    state.limit.warn_at = warn_at.to_vec();
+    vec![state]
+}
+
+fn said(alerts: &mut Alerts, limits: &[LimitState], now: Instant) -> Vec<(u8, String)> {
+    alerts.due(limits, now).into_iter().map(|alert| (alert.threshold, alert.title())).collect()
+}
+
+#[test]
+fn each_threshold_speaks_once_in_a_period_and_several_passed_at_once_speak_as_the_highest() {
+    let now = at(NOON);
+    let mut alerts = Alerts::new(None);
+    let warn_at = [50, 80, 95];
+    let at_used = |used| alerting(used, &warn_at);
+    assert_eq!(said(&mut alerts, &at_used(200_000), now), []);
+    assert_eq!(said(&mut alerts, &at_used(260_000), now), [(50, "52% of daily limit used".to_owned())]);
+    assert_eq!(said(&mut alerts, &at_used(270_000), now), []);
+    assert_eq!(said(&mut alerts, &at_used(480_000), now), [(95, "96% of daily limit used".to_owned())]);
+    assert_eq!(said(&mut alerts, &at_used(500_000), now), [(100, "daily limit reached".to_owned())]);
+    assert_eq!(said(&mut alerts, &at_used(900_000), now), []);
+    // The next day everything may be said again.
+    let mut tomorrow = at_used(410_000);
+    let span = tomorrow[0].span.as_mut().unwrap();
+    (span.from, span.until) = (span.until, span.until + Duration::days(1));
+    let ids: Vec<_> = alerts.due(&tomorrow, now + Duration::days(1)).into_iter().map(|alert| alert.id).collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(ids[0].as_str(), "daily tokens=500000 @80 2026-11-22T23:00:00Z");
+}
+
+#[test]
+fn two_processes_name_one_alert_alike() {
+    let now = at(NOON);
+    let ids = |offset: u64| {
+        let mut alerts = Alerts::new(None);
+        alerts.due(&alerting(410_000 + offset, &[80]), now + Duration::minutes(5)).remove(0).id
+    };
+    assert_eq!(ids(0), ids(1_234));
+}
+
+#[test]
+fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clearly_below() {
+    let now = at(NOON);
+    let mut alerts = Alerts::new(None);
+    let hover = |used: u64| {
+        let mut states = alerting(used, &[80]);
+        states[0].limit.window = Window::Rolling(Duration::hours(5));
+        states
+    };
+    assert_eq!(said(&mut alerts, &hover(400_000), now).len(), 1);
+    for used in [399_000, 401_000, 376_000, 404_000, 375_000, 400_000] {
+        assert_eq!(said(&mut alerts, &hover(used), now), [], "{used}");
+    }
+    assert_eq!(said(&mut alerts, &hover(374_999), now), []);
+    assert_eq!(said(&mut alerts, &hover(400_000), now).len(), 1);
+}
+
+#[test]
+fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
+    let zone = chrono_tz::Europe::Rome;
+    let quiet = QuietHours {
+        from: NaiveTime::from_hms_opt(22, 0, 0).unwrap(),
+        until: NaiveTime::from_hms_opt(7, 30, 0).unwrap(),
+        zone,
+    };
+    let mut alerts = Alerts::new(Some(quiet));
+    let near = alerting(410_000, &[80]);
+    assert_eq!(said(&mut alerts, &near, at("2026-11-22T23:00:00Z")), []);
+    assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
+    assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
+    let now = at(NOON);
+    let mut alerts = Alerts::new(None);
+    alerts.snooze_limit("daily", now + Duration::hours(1));
+    assert_eq!(said(&mut alerts, &near, now), []);
+    assert_eq!(alerts.changes_at(now), Some(now + Duration::hours(1)));
+    assert_eq!(said(&mut alerts, &near, now + Duration::hours(1)).len(), 1);
+}
