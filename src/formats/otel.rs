@@ -24,6 +24,7 @@ impl Format for Otel {
     fn markers(&self) -> &'static [&'static str] {
         &[
             "\"gen_ai.",
+            "\"gen_ai\"",
             "\"llm.usage.",
             "\"llm.tokens.",
             "\"llm.token_count.",

@@ -1,0 +1,449 @@
+//! The formats of programs and feeds: what they say of their samples, and that none takes another's lines.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use tokmeter::domain::{Call, Fidelity, Instant, Label, Record, Service, Speed};
+use tokmeter::formats::{ALL, BadLine, Lines, Origin, Outcome, Reader, Reading};
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+fn origin(offset: u64) -> Origin {
+    Origin { path: Label::new("sample.jsonl"), offset, modified: Instant::from_timestamp(1_795_200_000, 0).unwrap() }
+}
+
+/// The lines of every file of a sample folder.
+fn lines_of(format: &str) -> Vec<String> {
+    let mut files: Vec<PathBuf> = walk(&samples().join(format));
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "jsonl"));
+    files.sort();
+    files
+        .iter()
+        .flat_map(|file| fs::read_to_string(file).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+fn reader(format: &str) -> Box<dyn Reader> {
+    ALL.iter().find(|known| known.name() == format).unwrap().reader()
+}
+
+fn calls(records: Vec<Record>) -> Vec<Call> {
+    let call = |record| match record {
+        Record::Call(call) => Some(call),
+        Record::Descends { .. } => None,
+    };
+    records.into_iter().filter_map(call).collect()
+}
+
+/// What one format makes of one line.
+fn one(format: &str, line: &str) -> Call {
+    let mut records = Vec::new();
+    let reading = reader(format).line(line.as_bytes(), &origin(0), &mut records).unwrap();
+    let mut calls = calls(records);
+    assert_eq!((reading, calls.len()), (Reading::Mine, 1), "{line}");
+    calls.remove(0)
+}
+
+fn bad(format: &str, line: &str) -> BadLine {
+    let mut records = Vec::new();
+    let why = reader(format).line(line.as_bytes(), &origin(0), &mut records).unwrap_err();
+    assert!(records.is_empty(), "{line} was counted");
+    why
+}
+
+/// All calls of all samples of a format, joined by key.
+fn joined(format: &str) -> Vec<Call> {
+    let mut all: BTreeMap<_, Call> = BTreeMap::new();
+    let mut lines = Lines::new(&[]);
+    for (number, line) in (0..).zip(lines_of(format)) {
+        let mut records = Vec::new();
+        let outcome = lines.line(line.as_bytes(), &origin(number), &mut records);
+        assert!(!matches!(outcome, Outcome::Bad(_)), "{format}: {outcome:?}: {line}");
+        for call in calls(records) {
+            assert_eq!(&*call.from.source, format, "{line}");
+            let call = match all.remove(&call.key) {
+                Some(known) => known.join(call),
+                None => call,
+            };
+            all.insert(call.key, call);
+        }
+    }
+    all.into_values().collect()
+}
+
+#[test]
+fn no_format_takes_another_formats_lines() {
+    for folder in ALL.iter().map(|format| format.name()) {
+        for format in ALL.iter().filter(|format| format.name() != folder) {
+            let mut reader = format.reader();
+            for line in lines_of(folder) {
+                let mut records = Vec::new();
+                let reading = reader.line(line.as_bytes(), &origin(0), &mut records);
+                let is_left = matches!(reading, Ok(Reading::NotMine) | Err(BadLine::NotJson(_)));
+                assert!(is_left && records.is_empty(), "{} said {reading:?} to {folder}'s {line}", format.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_hold_what_they_are_expected_to() {
+    for format in ["native", "openai", "anthropic", "otel", "otlp"] {
+        let mut models: BTreeMap<Option<Label>, [u64; 7]> = BTreeMap::new();
+        for call in joined(format) {
+            let sums = models.entry(call.model.clone()).or_default();
+            let counts = std::iter::once(1).chain(call.tokens.fields());
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        let names = [
+            "calls",
+            "input_tokens",
+            "cache_read_tokens",
+            "cache_write_5m_tokens",
+            "cache_write_1h_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+        ];
+        let text = fs::read_to_string(samples().join(format).join("expected.json")).unwrap();
+        let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for row in expected["models"].as_array().unwrap() {
+            let model = row["model"].as_str().map(Label::new);
+            let sums = names.map(|name| row[name].as_u64().unwrap());
+            assert_eq!(models.remove(&model), Some(sums), "{format}: {model:?}");
+        }
+        assert!(models.is_empty(), "{format}: nobody expected {models:?}");
+    }
+}
+
+#[test]
+fn reading_a_sample_twice_or_backwards_changes_nothing() {
+    for format in ["native", "openai", "otel", "otlp"] {
+        let once = joined(format);
+        let mut again: BTreeMap<_, Call> = BTreeMap::new();
+        let mut lines = Lines::new(&[]);
+        let twice = lines_of(format);
+        for line in twice.iter().rev().chain(&twice) {
+            let mut records = Vec::new();
+            lines.line(line.as_bytes(), &origin(0), &mut records);
+            for call in calls(records) {
+                let call = match again.remove(&call.key) {
+                    Some(known) => known.join(call),
+                    None => call,
+                };
+                again.insert(call.key, call);
+            }
+        }
+        let numbers = |calls: Vec<Call>| calls.into_iter().map(|call| (call.key, call.tokens)).collect::<Vec<_>>();
+        assert_eq!(numbers(once), numbers(again.into_values().collect()), "{format}");
+    }
+}
+
+#[test]
+fn a_usage_log_line_says_who_and_where() {
+    let line = &lines_of("native")[0];
+    let call = one("native", line);
+    let names = [&call.from.session, &call.from.user, &call.from.team, &call.from.org, &call.from.project];
+    assert_eq!(names.map(|name| name.as_deref()), ["s-1", "alice", "core", "acme", "/home/alice/api"].map(Some));
+    let names = [&call.from.agent, &call.from.feature, &call.model].map(|name| name.as_deref());
+    assert_eq!(names, ["reviewer", "review", "claude-opus-5"].map(Some));
+    assert_eq!(call.quoted.map(|usd| usd.to_string()).as_deref(), Some("0.1234"));
+    assert_eq!(call.latency, Some(std::time::Duration::from_millis(5210)));
+    assert_eq!((call.at().to_rfc3339(), call.fidelity), ("2026-11-20T09:00:00+00:00".to_owned(), Fidelity::Final));
+}
+
+#[test]
+fn every_time_of_the_usage_log_is_understood() {
+    let at = |line: usize| one("native", &lines_of("native")[line]).at().to_rfc3339();
+    assert_eq!(at(4), "2026-11-21T09:03:00+00:00", "seconds");
+    assert_eq!(at(5), "2026-11-21T09:04:00.123+00:00", "milliseconds");
+    assert_eq!(at(6), "2026-11-21T09:05:00.123456+00:00", "microseconds");
+    assert_eq!(at(7), "2026-11-21T09:06:00.123456789+00:00", "nanoseconds");
+    let timeless = one("native", r#"{"model":"m","input_tokens":1}"#);
+    assert_eq!(timeless.at(), origin(0).modified, "without a time, the file's");
+}
+
+#[test]
+fn names_of_the_usage_log_may_be_numbers_and_dotted() {
+    let dotted = one(
+        "native",
+        r#"{"llm.tokens.input":1,"cost.user_id":42,"cost.org_id":"acme","cost.agent":"a","cost.feature":"f"}"#,
+    );
+    let names = [&dotted.from.user, &dotted.from.org, &dotted.from.agent, &dotted.from.feature];
+    assert_eq!(names.map(|name| name.as_deref()), ["42", "acme", "a", "f"].map(Some));
+    assert_eq!(dotted.fidelity, Fidelity::Guessed, "a call without a model");
+}
+
+#[test]
+fn a_total_alone_is_booked_as_input_and_flagged() {
+    let call = one("native", r#"{"model":"m","total_tokens":77}"#);
+    assert_eq!((call.tokens.input, call.tokens.total(), call.fidelity), (77, 77, Fidelity::Guessed));
+}
+
+#[test]
+fn the_prompt_decides_where_input_and_prompt_contradict_each_other() {
+    let call = one(
+        "native",
+        r#"{"model":"m","input_tokens":1000,"prompt_tokens":1000,"cached_tokens":800,"output_tokens":1}"#,
+    );
+    assert_eq!((call.tokens.input, call.tokens.cache_read, call.fidelity), (200, 800, Fidelity::Guessed));
+}
+
+#[test]
+fn b11_integral_forms_are_counts_and_other_types_name_the_field() {
+    for count in ["12", "\"12\"", "12.0", "1.2e1"] {
+        let line = format!(r#"{{"model":"m","input_tokens":{count},"output_tokens":null}}"#);
+        assert_eq!(one("native", &line).tokens.input, 12, "{count}");
+    }
+    for count in ["true", "{}", "[1]", "\"many\""] {
+        let line = format!(r#"{{"model":"m","input_tokens":1,"output_tokens":{count}}}"#);
+        assert!(matches!(bad("native", &line), BadLine::WrongType { field: "output_tokens", .. }), "{count}");
+    }
+}
+
+#[test]
+fn b12_counts_that_cannot_be_true_are_put_aside() {
+    for count in ["-1", "1.5", "1000000001", "18446744073709551616", "\"NaN\"", "1e300"] {
+        for (format, line) in [
+            ("native", format!(r#"{{"model":"m","input_tokens":{count},"output_tokens":1}}"#)),
+            ("native", format!(r#"{{"attributes":{{"llm.tokens.input":{count}}}}}"#)),
+            (
+                "openai",
+                format!(r#"{{"object":"chat.completion","usage":{{"prompt_tokens":5,"completion_tokens":{count}}}}}"#),
+            ),
+            (
+                "anthropic",
+                format!(r#"{{"id":"msg_1","type":"message","usage":{{"input_tokens":5,"output_tokens":{count}}}}}"#),
+            ),
+            ("otel", format!(r#"{{"traceId":"a1","attributes":{{"gen_ai.usage.input_tokens":{count}}}}}"#)),
+        ] {
+            assert!(matches!(bad(format, &line), BadLine::Absurd { .. }), "{format}: {line}");
+        }
+    }
+}
+
+#[test]
+fn b12_the_sound_records_of_a_batch_count_beside_an_absurd_one() {
+    let line = lines_of("otlp")[0].replacen(r#""intValue":"10""#, r#""intValue":"-10""#, 1);
+    let mut records = Vec::new();
+    let said = reader("otlp").line(line.as_bytes(), &origin(0), &mut records);
+    assert!(matches!(said, Err(BadLine::Absurd { .. })), "{said:?}");
+    assert_eq!(calls(records).iter().map(|call| call.tokens.total()).collect::<Vec<_>>(), [330]);
+}
+
+#[test]
+fn b16_a_stream_whose_deltas_come_after_a_restart_is_one_answer() {
+    let lines: Vec<String> = lines_of("anthropic").into_iter().filter(|line| line.contains("usage\":{\"")).collect();
+    let start = lines.iter().position(|line| line.contains("message_start")).unwrap();
+    let mut first = reader("anthropic");
+    let mut records = Vec::new();
+    first.line(lines[start].as_bytes(), &origin(0), &mut records).unwrap();
+    let mut second = reader("anthropic");
+    second.restore(&first.state());
+    second.line(lines[start + 1].as_bytes(), &origin(1), &mut records).unwrap();
+    second.line(lines[start + 2].as_bytes(), &origin(2), &mut records).unwrap();
+    let all = calls(records);
+    assert!(all.iter().all(|call| call.key == all[0].key));
+    let whole = all.into_iter().reduce(Call::join).unwrap();
+    assert_eq!((whole.tokens.fields(), whole.web_searches), ([12, 2000, 0, 100, 427, 0], 1));
+}
+
+#[test]
+fn a_delta_without_its_beginning_is_a_bad_line() {
+    let line = r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":5}}"#;
+    assert_eq!(bad("anthropic", line), BadLine::Missing("the message's first event"));
+}
+
+#[test]
+fn batches_tiers_and_speeds_are_noted() {
+    let of = |format: &str, part: &str| {
+        let line = lines_of(format).into_iter().find(|line| line.contains(part)).unwrap();
+        one(format, &line).tier
+    };
+    assert_eq!(of("openai", "\"item-30\"").service, Service::Batch);
+    assert_eq!(of("openai", "\"priority\"").service, Service::Priority);
+    assert_eq!(of("openai", "\"flex\"").service, Service::Flex);
+    assert_eq!(of("anthropic", "\"item-2\"").service, Service::Batch);
+    assert_eq!(of("anthropic", "\"fast\"").speed, Speed::Fast);
+    assert_eq!(of("native", "call-18").service, Service::Batch);
+}
+
+#[test]
+fn one_answer_has_one_key_in_every_log() {
+    let usage = r#""usage":{"input_tokens":5,"output_tokens":6}"#;
+    let message = one("anthropic", &format!(r#"{{"id":"msg_01x","type":"message","model":"m",{usage}}}"#));
+    let transcript = one(
+        "claude-code",
+        &format!(
+            r#"{{"type":"assistant","sessionId":"s","requestId":"req_1","timestamp":"2026-11-20T09:00:00Z","message":{{"id":"msg_01x","model":"m",{usage}}}}}"#
+        ),
+    );
+    let native = one("native", r#"{"id":"msg_01x","model":"m","input_tokens":5,"output_tokens":6}"#);
+    let span = one(
+        "otel",
+        r#"{"traceId":"a1","spanId":"b1","attributes":{"gen_ai.response.id":"msg_01x","gen_ai.usage.input_tokens":5}}"#,
+    );
+    assert_eq!([native.key, span.key, transcript.key], [message.key; 3]);
+    let event = one(
+        "otel",
+        r#"{"body":"claude_code.api_request","attributes":{"request_id":"req_1","model":"m","input_tokens":5,"output_tokens":6}}"#,
+    );
+    assert_eq!((event.alias, Some(event.key)), (transcript.alias, transcript.alias));
+    let advised = format!(
+        r#""usage":{{"input_tokens":5,"output_tokens":6,"iterations":[{{"type":"message"}},{{"type":"advisor_message","model":"n","input_tokens":7}}]}}"#
+    );
+    let keys = |format: &str, line: String| {
+        let mut records = Vec::new();
+        reader(format).line(line.as_bytes(), &origin(0), &mut records).unwrap();
+        let mut keys: Vec<_> = calls(records).iter().map(|call| call.key).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(
+        keys("anthropic", format!(r#"{{"id":"msg_01x","type":"message","model":"m",{advised}}}"#)),
+        keys(
+            "claude-code",
+            format!(r#"{{"type":"assistant","sessionId":"s","message":{{"id":"msg_01x","model":"m",{advised}}}}}"#)
+        ),
+    );
+    let chat =
+        one("openai", &lines_of("openai").into_iter().find(|line| line.contains("SAMPLE0000000000000001")).unwrap());
+    let traced = one(
+        "otel",
+        r#"{"traceId":"a1","attributes":{"gen_ai.response.id":"chatcmpl-SAMPLE0000000000000001","gen_ai.usage.input_tokens":5}}"#,
+    );
+    assert_eq!(chat.key, traced.key);
+}
+
+#[test]
+fn claude_codes_telemetry_is_quoted_attributed_and_guessed_where_the_split_is() {
+    let calls = joined("otlp");
+    let of = |input: u64, output: u64| {
+        calls.iter().find(|call| (call.tokens.input, call.tokens.output) == (input, output)).unwrap()
+    };
+    let main = of(2, 213);
+    assert_eq!(main.quoted.map(|usd| usd.to_string()).as_deref(), Some("0.12345"));
+    assert_eq!(
+        (main.fidelity, main.from.agent.as_deref(), main.from.feature.as_deref()),
+        (Fidelity::Guessed, None, None)
+    );
+    let names = [&main.from.user, &main.from.org, &main.from.session, &main.from.team].map(|name| name.as_deref());
+    assert_eq!(names, ["alice@example.com", "org-1", "sess-7", "core"].map(Some));
+    assert_eq!(main.latency, Some(std::time::Duration::from_millis(4200)));
+    let title = of(350, 11);
+    assert_eq!((title.fidelity, title.from.feature.as_deref()), (Fidelity::Final, Some("generate_session_title")));
+    let agent = of(1, 20);
+    assert_eq!((agent.from.agent.as_deref(), agent.tier.speed), (Some("Explore"), Speed::Fast));
+}
+
+#[test]
+fn every_field_of_the_samples_is_in_the_schema() {
+    let text = fs::read_to_string(samples().join("native/schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let known = schema["properties"].as_object().unwrap();
+    // Names that stand for whatever else a line may hold.
+    let others = ["prompt", "nested", "event", "error"];
+    let mut seen = 0;
+    for line in lines_of("native") {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let inner = line.get("attributes").and_then(|inner| inner.as_object()).into_iter().flatten();
+        for (name, value) in
+            line.as_object().unwrap().iter().chain(inner).filter(|(name, _)| !others.contains(&&***name))
+        {
+            let property = known.get(name).unwrap_or_else(|| panic!("the schema does not know {name}"));
+            let kind = match value {
+                serde_json::Value::Null => "null",
+                serde_json::Value::Bool(_) => "boolean",
+                serde_json::Value::Number(_) => "number",
+                serde_json::Value::String(_) => "string",
+                serde_json::Value::Array(_) => "array",
+                serde_json::Value::Object(_) => "object",
+            };
+            let path = property["$ref"].as_str().map(|path| path.trim_start_matches('#'));
+            let property = path.map_or(property, |path| schema.pointer(path).unwrap());
+            let kinds: Vec<&str> =
+                property["type"].as_array().unwrap().iter().filter_map(|kind| kind.as_str()).collect();
+            assert!(kinds.contains(&kind), "{name} is {kind}, the schema allows {kinds:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "the samples were not found");
+}
+
+#[test]
+fn every_name_in_the_schema_is_read() {
+    let text = fs::read_to_string(samples().join("native/schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (name, property) in schema["properties"].as_object().unwrap() {
+        let value = match property["$ref"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default() {
+            "count" | "name" => "\"7\"",
+            "time" => "\"2026-11-19T09:00:00Z\"",
+            "cost" => "0.5",
+            "cacheCreation" => r#"{"ephemeral_1h_input_tokens":5}"#,
+            "usage" => r#"{"prompt_tokens":3,"completion_tokens":4}"#,
+            "tier" => "\"batch\"",
+            "attributes" => r#"{"user":"x"}"#,
+            other => panic!("{name} is of no known kind: {other}"),
+        };
+        let is_output = ["output_tokens", "completion_tokens", "outputTokens", "completionTokens", "llm.tokens.output"];
+        let rest = match name.as_str() {
+            // Alone they make a line one of ours.
+            "usage" | "total_tokens" | "totalTokens" | "llm.tokens.total" => r#""x":1"#,
+            "input_tokens" | "inputTokens" | "llm.tokens.input" | "prompt_tokens" | "promptTokens" => {
+                r#""output_tokens":800"#
+            }
+            name if is_output.contains(&name) => r#""prompt_tokens":900"#,
+            _ => r#""prompt_tokens":900,"output_tokens":800"#,
+        };
+        let read = |line: String| {
+            let mut records = Vec::new();
+            reader("native").line(line.as_bytes(), &origin(0), &mut records).unwrap();
+            calls(records).pop()
+        };
+        let (without, with) = (read(format!("{{{rest}}}")), read(format!("{{{rest},\"{name}\":{value}}}")));
+        // The key of a line without an id changes with whatever is in it.
+        let keyless = |call: &Call| Call { key: tokmeter::domain::CallKey::of(&["any"]), ..call.clone() };
+        let differ = without.as_ref().map(keyless) != with.as_ref().map(keyless);
+        let names_the_call = with == read(format!("{{{rest},\"other\":1,\"{name}\":{value}}}"));
+        assert!(differ || names_the_call, "{name} is not read");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_line_panics(line in prop::collection::vec(any::<u8>(), 0..200)) {
+        for format in ALL {
+            let _ = format.reader().line(&line, &origin(0), &mut Vec::new());
+        }
+    }
+
+    #[test]
+    fn no_mutilated_sample_panics_or_counts_the_impossible(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"0129-e.\"{}[]:,nt".to_vec())), 1..4),
+    ) {
+        let all: Vec<String> = ["native", "openai", "anthropic", "otel", "otlp"].iter().flat_map(|format| lines_of(format)).collect();
+        let mut line = which.get(&all).clone().into_bytes();
+        prop_assume!(!line.is_empty());
+        for (place, byte) in edits {
+            let place = place.index(line.len());
+            line[place] = byte;
+        }
+        let mut records = Vec::new();
+        Lines::new(&[]).line(&line, &origin(0), &mut records);
+        for call in calls(records) {
+            prop_assert!(call.tokens.fields().iter().all(|count| *count <= 6_000_000_000), "{:?}", call.tokens);
+            prop_assert!(call.tokens.reasoning <= call.tokens.output);
+        }
+    }
+}
