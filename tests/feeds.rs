@@ -185,6 +185,14 @@ fn names_of_the_usage_log_may_be_numbers_and_dotted() {
 }
 
 #[test]
+fn a_usage_log_line_may_have_a_type_and_a_session() {
+    let line = r#"{"type":"llm_call","session_id":"s","model":"m","usage":{"input_tokens":5,"output_tokens":1}}"#;
+    let mut records = Vec::new();
+    assert_eq!(Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read);
+    assert_eq!(calls(records).pop().map(|call| (call.from.source, call.tokens.input)), Some((Label::new("native"), 5)));
+}
+
+#[test]
 fn a_total_alone_is_booked_as_input_and_flagged() {
     let call = one("native", r#"{"model":"m","total_tokens":77}"#);
     assert_eq!((call.tokens.input, call.tokens.total(), call.fidelity), (77, 77, Fidelity::Guessed));

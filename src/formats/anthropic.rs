@@ -199,11 +199,11 @@ impl Begun {
     fn grow(&mut self, usage: &Usage<'_>) -> Result<(), BadLine> {
         let mut tokens = Tokens::from_fields(self.tokens);
         let replace = |old: &mut u64, count: &Count, field: &'static str| {
-            count.tokens(field).map(|new| {
-                if count.is_given() {
-                    *old = new
-                }
-            })
+            let new = count.tokens(field)?;
+            if count.is_given() {
+                *old = new;
+            }
+            Ok::<(), BadLine>(())
         };
         replace(&mut tokens.input, &usage.input, "input_tokens")?;
         replace(&mut tokens.cache_read, &usage.cache_read, "cache_read_input_tokens")?;

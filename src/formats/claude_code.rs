@@ -119,9 +119,10 @@ impl Line<'_> {
         match self.kind.get() {
             Some("assistant") => named || !self.message.is_absent(),
             Some("progress") => named || !self.data.is_absent(),
-            // Pieces of an answer as the API streams it: they are in the API's own format.
-            Some("stream_event") => false,
-            Some(_) => named,
+            // They may repeat usage. No other kind holds any, and another program's line may well have a
+            // type and a session of its own; pieces of an answer are in the API's own format.
+            Some("user" | "system" | "result" | "summary" | "attachment") => named,
+            Some(_) => false,
             None => !self.message.usage.is_absent(),
         }
     }

@@ -116,10 +116,9 @@ fn read<'v>(
         ],
     );
     let end = time(record, &["endTimeUnixNano", "end_time_unix_nano", "endTime", "end_time"]);
-    let name = attributes.text(&["event.name"]).map_or_else(
-        || Cow::Borrowed(text(record, &["name", "eventName", "event_name"]).unwrap_or_default()),
-        |event| event,
-    );
+    let name = attributes
+        .text(&["event.name"])
+        .unwrap_or_else(|| text(record, &["name", "eventName", "event_name"]).unwrap_or_default().into());
     Signal {
         name,
         body: record.get("body").and_then(scalar).and_then(Value::as_str).unwrap_or_default(),
@@ -143,11 +142,11 @@ fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Value] {
 
 /// The first of these fields that names a moment: as usual, or as a pair of seconds and nanoseconds.
 fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
-    names.iter().find_map(|name| match map.get(*name)? {
-        Value::Array(pair) => match pair.as_slice() {
-            [seconds, nanos] => Instant::from_timestamp(seconds.as_i64()?, u32::try_from(nanos.as_u64()?).ok()?),
-            _ => None,
-        },
-        value => Stamp::deserialize(value).unwrap_or_default().0,
+    names.iter().find_map(|name| {
+        let value = map.get(*name)?;
+        match value.as_array().map(Vec::as_slice) {
+            Some([seconds, nanos]) => Instant::from_timestamp(seconds.as_i64()?, u32::try_from(nanos.as_u64()?).ok()?),
+            _ => Stamp::deserialize(value).unwrap_or_default().0,
+        }
     })
 }
