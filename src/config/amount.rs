@@ -40,7 +40,8 @@ fn part_of(text: &str) -> Result<Amount, String> {
         .or_else(|| lower.strip_prefix("usd"))
         .or_else(|| ["usd", "dollars", "dollar", "$"].iter().find_map(|unit| lower.strip_suffix(unit)));
     if let Some(number) = dollars {
-        return Ok(Amount { usd: Some(parse_usd(number)?.0), ..Amount::default() });
+        let (usd, _) = parse_usd(number).map_err(|why| format!("{why}; {AMOUNT}"))?;
+        return Ok(Amount { usd: Some(usd), ..Amount::default() });
     }
     let output = ["output tokens", "output_tokens", "output"].iter().find_map(|unit| lower.strip_suffix(unit));
     if let Some(number) = output {
@@ -60,12 +61,12 @@ fn part_of(text: &str) -> Result<Amount, String> {
 /// Reads a number of dollars, zero or more; the flag is false when it had more digits than can be kept.
 ///
 /// # Errors
-/// A sentence that says what is expected.
+/// What it is instead.
 pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
     let plain = text.trim().strip_prefix('$').unwrap_or(text).trim().replace('_', "");
-    let (usd, exact) = Usd::parse(&plain).map_err(|error| format!("is {error}; {AMOUNT}"))?;
+    let (usd, exact) = Usd::parse(&plain).map_err(|error| format!("is {error}"))?;
     if usd.is_negative() {
-        return Err("is negative; give zero or more dollars".to_owned());
+        return Err("is negative".to_owned());
     }
     Ok((usd, exact))
 }

@@ -237,7 +237,7 @@ fn remove(text: &str, document: &Document<&str>, path: &[String]) -> Result<Stri
     if let Some(parent) = parent.filter(|parent| above.len() > 1 && parent.len() == 1 && !parent.is_dotted()) {
         spans.extend(parent.span());
     }
-    Ok(without_lines(text, spans))
+    Ok(without_lines(text, &spans))
 }
 
 /// Where an entry is written: its header, or its key and value, and all below it.
@@ -257,7 +257,7 @@ fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>
 }
 
 /// The text without the whole lines these spans touch.
-fn without_lines(text: &str, spans: Vec<Range<usize>>) -> String {
+fn without_lines(text: &str, spans: &[Range<usize>]) -> String {
     let mut at = 0;
     let touched = |line: &Range<usize>| spans.iter().any(|span| span.start < line.end && line.start < span.end);
     text.split_inclusive('\n')

@@ -61,7 +61,7 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Problem> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = good.split(|byte| *byte == b'\n').count();
         wrong(&format!("is not UTF-8 text: see line {line}"))
     })?;
     let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);

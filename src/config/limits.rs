@@ -1,6 +1,7 @@
 //! The `[limits]` table: scopes nested in any order, each ending in a window and an amount.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
@@ -46,7 +47,7 @@ pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [5
 struct Reader<'w> {
     world: &'w World,
     warn_at: &'w [u8],
-    found: BTreeMap<LimitKey, (Limit, usize)>,
+    found: BTreeMap<LimitKey, (Limit, Range<usize>)>,
 }
 
 impl Reader<'_> {
@@ -62,7 +63,8 @@ impl Reader<'_> {
                 self.organisation(walk, &node, &path);
             } else {
                 let tables = TABLES.iter().map(|(_, table)| *table);
-                let known = WINDOWS.iter().map(|(name, _)| *name).chain(tables.clone()).chain(["org"]);
+                let org = only.is_empty().then_some("org");
+                let known = WINDOWS.iter().map(|(name, _)| *name).chain(tables.clone()).chain(org);
                 let close = suggestion(name, known);
                 let tables: Vec<&str> = tables.collect();
                 let there = if close.is_empty() {
@@ -172,12 +174,20 @@ impl Reader<'_> {
         };
         let Some(amount) = amount else { return };
         let key = LimitKey { scope: scope.clone(), window };
-        if let Some((_, earlier)) = self.found.get(&key) {
-            let line = walk.source.place(*earlier..*earlier).line;
-            return walk.error(node.span.clone(), format!("{label}: the limit of {key} stands already in line {line}"));
+        let mut limit = (Limit { scope, window, amount, warn_at }, node.span.clone());
+        if let Some(other) = self.found.get_mut(&key) {
+            // Tables are walked in the order of their names; the first in the text is the one that holds.
+            if limit.1.start < other.1.start {
+                std::mem::swap(other, &mut limit);
+            }
+            let line = walk.source.place(other.1.clone()).line;
+            return walk.error(
+                limit.1,
+                format!("{label}: the limit {} stands already in line {line}", quoted(&key.to_string())),
+            );
         }
         walk.came_from(&key.path().join("."), node.span.clone());
-        self.found.insert(key, (Limit { scope, window, amount, warn_at }, node.span.start));
+        self.found.insert(key, limit);
     }
 }
 

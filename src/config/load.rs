@@ -152,8 +152,11 @@ impl Settings {
         let syntax = std::mem::take(&mut walk.problems);
         settings.read_file(&mut walk, table.get_ref(), world, themes);
         let Walk { mut problems, mut origins, .. } = walk;
-        // A line whose syntax is wrong may read as something nobody wrote.
-        problems.retain(|problem| syntax.iter().all(|broken| broken.line() != problem.line()));
+        // A line whose syntax is wrong may read as something nobody wrote, and what follows as keys of another table.
+        if !syntax.is_empty() {
+            let broken = |problem: &Problem| syntax.iter().any(|broken| broken.line() == problem.line());
+            problems.retain(|problem| problem.severity == Severity::Error && !broken(problem));
+        }
         problems.extend(syntax);
         settings.read_variables(world, themes, &mut problems, &mut origins);
         settings.read_flags(overrides, &mut problems, &mut origins);
@@ -201,6 +204,7 @@ impl Settings {
             gate.choose(walk, &mut self.gate.on_error, "on_error", &ON_ERROR);
             if let Some(node) = gate.get("unpriced") {
                 self.gate.unpriced = prices::unpriced(walk, &node);
+                walk.came_from("gate.unpriced", node.span);
             }
             gate.finish(walk);
         }

@@ -8,7 +8,7 @@ use crate::domain::Usd;
 use crate::pricing::{CustomPrice, Rates};
 
 /// The most dollars per million tokens that are believed.
-const MOST: Usd = Usd::from_micro(1_000_000_000);
+const MOST: Usd = Usd::from_micro(1_000_000_000_000);
 
 /// Reads the table: each model has one price, or a list of prices with dates.
 pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
@@ -41,12 +41,21 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice>
                 walk.error(version.span.clone(), message);
                 continue;
             }
-            walk.came_from(&path, version.span.clone());
-            prices.push(CustomPrice { model: model.to_owned(), from, rates });
+            let price = CustomPrice { model: model.to_owned(), from, rates };
+            walk.came_from(&price_name(&price), version.span.clone());
+            prices.push(price);
         }
     }
     prices.sort_by(|one, other| (&one.model, one.from).cmp(&(&other.model, other.from)));
     prices
+}
+
+/// Under which name the origin of a price is kept: prices of one model differ by their day.
+pub(crate) fn price_name(price: &CustomPrice) -> String {
+    match price.from {
+        Some(from) => format!("prices.{}@{from}", price.model),
+        None => format!("prices.{}", price.model),
+    }
 }
 
 /// Reads a table of rates alone.

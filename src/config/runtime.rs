@@ -83,9 +83,12 @@ fn private(folder: &Path, uid: u32) -> Result<(), String> {
     if !folder.is_absolute() {
         return Err("is not an absolute path".to_owned());
     }
-    let metadata = std::fs::symlink_metadata(folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        _ => format!("cannot be looked at ({error})"),
+    let metadata = std::fs::symlink_metadata(folder).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            "does not exist".to_owned()
+        } else {
+            format!("cannot be looked at ({error})")
+        }
     })?;
     if metadata.is_symlink() {
         return Err("is a link".to_owned());
@@ -111,7 +114,8 @@ fn shown(path: &Path) -> Label {
     Label::new(&path.to_string_lossy())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::Instant;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::load::{Origin, Word as _};
-use super::prices::per_million;
+use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::{Loaded, Settings};
 use crate::domain::Usd;
@@ -111,7 +111,7 @@ fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
         let alone = prices.iter().filter(|other| other.model == price.model).count() == 1;
         let head = format!("prices.{}", key(&price.model));
         page.table(&if alone { format!("[{head}]") } else { format!("[[{head}]]") })?;
-        let name = format!("prices.{}", price.model);
+        let name = price_name(price);
         if let Some(from) = price.from {
             page.line(&name, "from", &from.to_string())?;
         }
@@ -164,7 +164,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push('_');
         }
         out.push(digit);

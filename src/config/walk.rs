@@ -73,7 +73,12 @@ impl<'n, 't> Node<'n, 't> {
     pub(crate) fn text(&self) -> Option<&'n str> {
         match self.value {
             DeValue::String(text) => Some(text),
-            _ => None,
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
         }
     }
 
@@ -115,14 +120,11 @@ impl<'n, 't> Node<'n, 't> {
 
     /// A calendar day, as a date or in quotes.
     pub(crate) fn day(&self) -> Option<NaiveDate> {
-        match self.value {
-            DeValue::String(text) => text.parse().ok(),
-            DeValue::Datetime(at) if at.time.is_none() => {
-                let date = at.date?;
-                NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day))
-            }
-            _ => None,
+        if let Some(text) = self.text() {
+            return text.parse().ok();
         }
+        let date = self.value.as_datetime().filter(|at| at.time.is_none())?.date?;
+        NaiveDate::from_ymd_opt(i32::from(date.year), u32::from(date.month), u32::from(date.day))
     }
 }
 

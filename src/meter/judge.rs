@@ -177,6 +177,7 @@ fn name(limit: &Limit, subject: Option<&str>) -> String {
         Some(_) | None => (limit.scope.only.iter())
             .map(|(dimension, names)| match names.as_str() {
                 "*" if limit.scope.each => format!("each {dimension}"),
+                "*" if limit.scope.is_organisation() => dimension.to_string(),
                 names => Label::new(names).as_str().to_owned(),
             })
             .collect(),

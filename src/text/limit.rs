@@ -107,6 +107,7 @@ pub fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<
 pub fn scope(limit: &LimitState) -> String {
     let mut parts: Vec<String> = match &limit.subject {
         Some(subject) if limit.limit.scope.each => vec![subject.clone()],
+        _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],
         _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
     };
     parts.push(window(limit.limit.window));
