@@ -34,3 +34,12 @@ pub mod pricing;
 pub mod text;
 pub mod theme;
 pub mod tui;
+
+/// The program: asks the system for its arguments and its world, and runs.
+pub fn main() -> std::process::ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let (out, err) = (std::io::stdout(), std::io::stderr());
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, out.lock());
+    let exit = commands::run(&args, config::World::system(), &mut out, &mut err.lock());
+    std::process::ExitCode::from(exit.code())
+}

@@ -1,3 +1,7 @@
 //! The `tokmeter` program: collects arguments and the world, runs, returns the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tokmeter::main()
+}

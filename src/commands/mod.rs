@@ -1,5 +1,83 @@
-//! One file per command.
+//! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod books;
+mod config;
+mod desk;
 mod exit;
+mod limits;
+mod report;
+mod summary;
 
+use std::ffi::OsString;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use desk::Desk;
 pub use exit::{Exit, Failure};
+
+use crate::cli::{self, Cli, Command};
+use crate::config::{Loaded, World};
+use crate::domain::Label;
+
+/// Runs the program with these arguments, and says how it ended.
+///
+/// Results go to `out`, everything else to `err`. Nothing here ends the process, so that every
+/// command can be tested without one.
+pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let cli = match cli::parse(args) {
+        Ok(cli) => cli,
+        Err(error) if cli::is_display(&error) => {
+            let shown = write!(out, "{error}").and_then(|()| out.flush());
+            return settle(shown.map(|()| Exit::Fine).map_err(Failure::from), err);
+        }
+        Err(error) => {
+            // What was typed may hold anything, and the message repeats it.
+            let _ = writeln!(err, "{}", printable(error.to_string().trim_end()));
+            return Exit::Usage;
+        }
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let (mut desk, loaded) = Desk::open(&cli, world, out, err)?;
+        let exit = dispatch(&mut desk, cli, &loaded)?;
+        desk.out.flush()?;
+        Ok(exit)
+    }));
+    match outcome {
+        Ok(outcome) => settle(outcome, err),
+        // The panic hook has said what happened.
+        Err(_) => Exit::Internal,
+    }
+}
+
+fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
+    outcome.unwrap_or_else(|failure| {
+        if !failure.message.is_empty() {
+            let _ = writeln!(err, "tokmeter: {}", printable(&failure.message));
+        }
+        failure.exit
+    })
+}
+
+/// A message, line by line without anything that could move a cursor.
+fn printable(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| Label::new(line).to_string()).collect();
+    lines.join("\n")
+}
+
+fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
+    match cli.command {
+        Some(Command::Report(args)) => report::run(desk, args),
+        Some(Command::Summary { words, json, no_ledger }) => summary::run(desk, &words, json, no_ledger),
+        Some(Command::Limits { command }) => limits::run(desk, command),
+        Some(Command::Config { command }) => config::run(desk, command, loaded),
+        Some(Command::Completions { shell }) => {
+            cli::completions(shell, desk.out);
+            Ok(Exit::Fine)
+        }
+        Some(Command::Man) => {
+            cli::man(desk.out)?;
+            Ok(Exit::Fine)
+        }
+        _ => Ok(Exit::Fine),
+    }
+}

@@ -1,0 +1,154 @@
+//! What every command works with: the machine, the settings, and where results and messages go.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Exit, Failure};
+use crate::cli::{Cli, Color, Command};
+use crate::config::{self, ColorChoice, Loaded, Overrides, Paths, Settings, World};
+use crate::domain::{Filter, Instant, Label};
+use crate::meter::Rules;
+use crate::pricing::PriceBook;
+use crate::theme::{Themes, UserTheme};
+
+/// The file, in the data folder, of a price list the user took in.
+pub(super) const PRICE_LIST: &str = "prices.txt";
+
+/// What every command works with.
+pub(super) struct Desk<'a> {
+    /// The machine.
+    pub(super) world: World,
+    /// The settings in force.
+    pub(super) settings: Settings,
+    /// Where things are kept.
+    pub(super) paths: Paths,
+    /// What the command line overrides, for loading the settings again.
+    pub(super) overrides: Overrides,
+    /// True when a hook or a status line is answering: it goes on where others stop.
+    pub(super) lenient: bool,
+    /// Results.
+    pub(super) out: &'a mut dyn Write,
+    /// Everything else.
+    pub(super) err: &'a mut dyn Write,
+}
+
+impl<'a> Desk<'a> {
+    /// Loads the settings; everything wrong with the config is told at once, before anything else happens.
+    ///
+    /// # Errors
+    /// When the config is wrong: exit code 78. A hook and a status line go on with what is right in it, and
+    /// `config` itself says what is wrong.
+    pub(super) fn open(
+        cli: &Cli,
+        world: World,
+        out: &'a mut dyn Write,
+        err: &'a mut dyn Write,
+    ) -> Result<(Self, Loaded), Failure> {
+        let overrides = overrides(cli);
+        let (paths, loaded) = load(&world, &overrides);
+        let lenient = match &cli.command {
+            Some(Command::Statusline { .. }) => true,
+            Some(Command::Gate(args)) => args.hook.is_some(),
+            _ => false,
+        };
+        if !lenient && !matches!(cli.command, Some(Command::Config { .. })) {
+            for problem in &paths.problems {
+                problem.explain(err)?;
+            }
+            loaded.report(err)?;
+            if !loaded.is_usable(cli.strict) {
+                return Err(Failure::new(Exit::Config, ""));
+            }
+        }
+        let settings = loaded.settings.clone();
+        Ok((Self { world, settings, paths, overrides, lenient, out, err }, loaded))
+    }
+
+    /// The time now.
+    pub(super) fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    /// The price book of these settings, with the list the user took in, if any.
+    pub(super) fn prices(&mut self) -> Arc<PriceBook> {
+        let (book, problem) = price_book(&self.settings, &self.paths);
+        if let Some(problem) = problem {
+            self.note(&problem);
+        }
+        Arc::new(book)
+    }
+
+    /// What the meter counts by and judges with.
+    pub(super) fn rules(&self, view: Filter) -> Rules {
+        rules(&self.settings, view)
+    }
+
+    /// Tells the person something that is not a result. That it cannot be told is no reason to stop.
+    pub(super) fn note(&mut self, text: &str) {
+        let _ = writeln!(self.err, "tokmeter: {}", super::printable(text));
+    }
+
+    /// A path given on the command line, from the working folder.
+    pub(super) fn absolute(&self, path: &Path) -> PathBuf {
+        self.world.cwd.join(path)
+    }
+}
+
+/// The settings as the config file, the environment and the flags have them now.
+pub(super) fn load(world: &World, overrides: &Overrides) -> (Paths, Loaded) {
+    let themes = themes(&Paths::of(world, overrides));
+    config::open(world, overrides, &themes.names())
+}
+
+/// The rules of these settings.
+pub(super) fn rules(settings: &Settings, view: Filter) -> Rules {
+    Rules {
+        zone: settings.zone,
+        week_start: settings.week_start,
+        limits: settings.limits.clone(),
+        fallback: settings.gate.unpriced.clone(),
+        view,
+    }
+}
+
+/// The price book of these settings, and what is wrong with the list the user took in.
+pub(super) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
+    let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
+    let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
+    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let (book, problem) = book.with_update(text);
+            (book, problem.map(|problem| format!("{shown}: {problem}; the built-in prices are used")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (book, None),
+        Err(error) => (book, Some(format!("{shown}: {error}; the built-in prices are used"))),
+    }
+}
+
+/// The built-in themes and the user's own.
+pub(super) fn themes(paths: &Paths) -> Themes {
+    let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
+    Themes::new(entries.into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
+        let text = fs::read_to_string(&path).ok()?;
+        Some(UserTheme { name, path: path.to_string_lossy().into_owned(), text })
+    }))
+}
+
+fn overrides(cli: &Cli) -> Overrides {
+    Overrides {
+        config: cli.config.clone(),
+        data_dir: cli.data_dir.clone(),
+        socket: cli.live.socket.clone().filter(|path| !path.as_os_str().is_empty()),
+        tz: cli.tz.clone(),
+        color: match cli.color {
+            Color::Auto => None,
+            Color::Always => Some(ColorChoice::Always),
+            Color::Never => Some(ColorChoice::Never),
+        },
+    }
+}

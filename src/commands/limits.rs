@@ -1,0 +1,164 @@
+//! `limits`: shows how every limit stands, and writes limits into the config.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure};
+use crate::cli::LimitsCommand;
+use crate::config::{self, LimitKey, edit};
+use crate::domain::{Usd, Zone};
+use crate::meter::{Amount, LimitState, Verdict};
+use crate::output::{self, Decimal};
+use crate::text;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
+    match command.unwrap_or(LimitsCommand::Show { json: false }) {
+        LimitsCommand::Show { json } => show(desk, json),
+        LimitsCommand::Set { scope, amount } => {
+            let key = key(&scope)?;
+            let amount = config::parse_amount(&amount).map_err(wrong_words)?;
+            let world = desk.world.clone();
+            change(desk, |text| edit::set_limit(text, &world, &key.expanded(&world), &amount, None))?;
+            writeln!(desk.out, "{key}: {}", config::amount_text(&amount))?;
+            Ok(Exit::Fine)
+        }
+        LimitsCommand::Unset { scope } => {
+            let key = key(&scope)?;
+            let world = desk.world.clone();
+            change(desk, |text| edit::unset_limit(text, &world, &key.expanded(&world)))?;
+            writeln!(desk.out, "{key}: no limit")?;
+            Ok(Exit::Fine)
+        }
+        LimitsCommand::Override { .. } => Ok(Exit::Fine),
+    }
+}
+
+fn key(scope: &str) -> Result<LimitKey, Failure> {
+    scope.parse().map_err(wrong_words)
+}
+
+fn wrong_words(message: String) -> Failure {
+    Failure::new(Exit::Usage, message)
+}
+
+/// Changes the config file, keeping its comments.
+pub(super) fn change(desk: &Desk<'_>, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Failure> {
+    let path = desk.paths.config.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
+    })?;
+    config::change(path, edit).map_err(|message| Failure::new(Exit::Config, message))
+}
+
+fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
+    let reach = Reach::Everything;
+    let books = books::gather(desk, &reach, false)?;
+    let limits = books::limit_states(desk, &*books.ledger, None)?;
+    if json {
+        write_json(&limits, desk.settings.zone, desk.out)?;
+    } else if limits.is_empty() {
+        writeln!(desk.out, "No limits. Set one: tokmeter limits set day 25usd")?;
+    } else {
+        write_table(desk, &limits)?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn write_table(desk: &mut Desk<'_>, limits: &[LimitState]) -> io::Result<()> {
+    let (now, zone) = (desk.now(), desk.settings.zone);
+    let heads = ["limit", "used", "", "", "resets", "reached at this pace"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = limits
+        .iter()
+        .map(|limit| {
+            let word = match limit.verdict {
+                Verdict::Under => "",
+                Verdict::Near => "near",
+                Verdict::Over => "over",
+            };
+            vec![
+                text::scope(limit),
+                text::used_of(limit),
+                format!("{}%", limit.percent),
+                word.to_owned(),
+                text::resets(limit, now, zone).unwrap_or_default(),
+                text::forecast(limit, now, zone).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::plain(&heads, 2, &rows, desk.out)
+}
+
+/// A limit as JSON: the same keys in `limits show`, `gate` and the socket's answers.
+#[derive(Serialize)]
+pub(super) struct LimitJson {
+    limit: String,
+    name: String,
+    subject: Option<String>,
+    verdict: &'static str,
+    percent: u64,
+    used: AmountJson,
+    allowed: AmountJson,
+    resets_at: Option<String>,
+    reached_at: Option<String>,
+    reached_between: Option<[String; 2]>,
+    lower_bound: bool,
+}
+
+#[derive(Serialize)]
+struct AmountJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usd: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens: Option<u64>,
+}
+
+impl AmountJson {
+    /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
+    fn of(amount: &Amount) -> Self {
+        let micro = |usd: Usd| Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000));
+        Self {
+            usd: amount.usd.map(|usd| Decimal(micro(usd))),
+            tokens: amount.tokens,
+            output_tokens: amount.output_tokens,
+        }
+    }
+}
+
+impl LimitJson {
+    /// How a limit stands; times in this zone.
+    pub(super) fn of(state: &LimitState, zone: Zone) -> Self {
+        let time =
+            |at: crate::domain::Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Self {
+            limit: LimitKey::of(&state.limit).to_string(),
+            name: state.name.clone(),
+            subject: state.subject.clone(),
+            verdict: match state.verdict {
+                Verdict::Under => "under",
+                Verdict::Near => "near",
+                Verdict::Over => "over",
+            },
+            percent: state.percent,
+            used: AmountJson::of(&state.used),
+            allowed: AmountJson::of(&state.limit.amount),
+            resets_at: state.span.map(|span| time(span.until)),
+            reached_at: state.hit.map(|(at, _)| time(at)),
+            reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
+            lower_bound: state.lower_bound,
+        }
+    }
+}
+
+fn write_json(limits: &[LimitState], zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document {
+        schema: u8,
+        limits: Vec<LimitJson>,
+    }
+    let limits = limits.iter().map(|state| LimitJson::of(state, zone)).collect();
+    output::to_line(&Document { schema: 1, limits }, out)
+}

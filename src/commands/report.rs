@@ -1,0 +1,104 @@
+//! `report`: tokens and cost by day, week, month, session or call, split any way.
+
+use std::path::PathBuf;
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure};
+use crate::cli::{ReportArgs, Style, When};
+use crate::domain::{Dimension, Filter, Matcher};
+use crate::ledger::{Grain, Ledger, Order, Query, Report};
+use crate::output;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure> {
+    let (grain, paths) = grain_and_paths(&args.words);
+    let mut filters = args.filters;
+    if args.yesterday {
+        filters.since = Some(When::DaysAgo(1));
+        filters.until = Some(When::DaysAgo(1));
+    }
+    let zone = desk.settings.zone;
+    let mut filter = filters.filter(desk.now(), zone);
+    let reach = Reach::of(desk, &paths, args.no_ledger || args.reprice);
+    let books = books::gather(desk, &reach, args.book)?;
+    if let Some(session) = &args.session {
+        filter.only.push((Dimension::Session, only_session(&*books.ledger, session, &filter)?));
+    }
+    let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
+    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
+    let report = books.ledger.report(&query)?;
+    write(desk, &report, args.shape.style())?;
+    Ok(books.exit())
+}
+
+/// Writes a report in the style asked for.
+pub(super) fn write(desk: &mut Desk<'_>, report: &Report, style: Style) -> Result<(), Failure> {
+    match style {
+        Style::Json => output::report_json(report, desk.out)?,
+        Style::Csv => output::csv(&output::report_grid(report), desk.out)?,
+        Style::Markdown => output::markdown(&output::report_grid(report), desk.out)?,
+        Style::Table if report.rows.is_empty() => {
+            writeln!(
+                desk.out,
+                "No calls{}.",
+                if report.query.filter == Filter::default() { " yet" } else { " in this selection" }
+            )?;
+        }
+        Style::Table => output::report_table(report, desk.out)?,
+    }
+    Ok(())
+}
+
+/// The first word may name a period; everything else is a path.
+fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
+    let grain = words.first().and_then(|word| match word.to_str()? {
+        "day" | "daily" => Some(Grain::Day),
+        "week" | "weekly" => Some(Grain::Week),
+        "month" | "monthly" => Some(Grain::Month),
+        "session" | "sessions" => Some(Grain::Session),
+        "call" | "calls" => Some(Grain::Call),
+        "total" => Some(Grain::Total),
+        _ => None,
+    });
+    let paths = if grain.is_some() { &words[1..] } else { words };
+    (grain.unwrap_or(Grain::Day), paths.to_vec())
+}
+
+/// The pattern of one session: `latest`, its whole name, or a beginning that only one session has.
+///
+/// # Errors
+/// When no session begins so, or several do.
+pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Matcher, Failure> {
+    if wanted == "latest" {
+        let newest = books.calls(filter, 1)?;
+        let name = newest.first().and_then(|row| row.call.from.session.clone());
+        return name
+            .map(|name| Matcher::new(name.as_str()))
+            .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));
+    }
+    let query = Query {
+        grain: Grain::Total,
+        by: vec![Dimension::Session],
+        filter: filter.clone(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let names: Vec<_> =
+        books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
+    let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {
+        Some(exact) => vec![exact],
+        None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
+    };
+    match fits.as_slice() {
+        [one] => Ok(Matcher::new(one.as_str())),
+        [] => Err(Failure::new(
+            Exit::NoInput,
+            format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),
+        )),
+        several => Err(Failure::new(
+            Exit::Usage,
+            format!("{} sessions begin with '{wanted}'; give more of the name", several.len()),
+        )),
+    }
+}

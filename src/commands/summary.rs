@@ -1,0 +1,152 @@
+//! `summary`: what one session came to; and the same words for the live screen's end and for `run`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use chrono::Duration;
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::report::only_session;
+use super::{Desk, Exit, Failure};
+use crate::domain::{Dimension, Filter, Instant, Label, Usd};
+use crate::ledger::{Grain, Ledger, Order, Query, ReportRow, SessionRow};
+use crate::meter::{LimitState, SessionLine};
+use crate::output::{self, Decimal};
+use crate::text;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger: bool) -> Result<Exit, Failure> {
+    let named = words.first().filter(|word| !desk.absolute(word).exists()).and_then(|word| word.to_str());
+    let paths = if named.is_some() { &words[1..] } else { words };
+    let reach = Reach::of(desk, paths, no_ledger);
+    let books = books::gather(desk, &reach, false)?;
+    let session = only_session(&*books.ledger, named.unwrap_or("latest"), &Filter::default())?;
+    let filter = Filter { only: vec![(Dimension::Session, session)], ..Filter::default() };
+    let Some(row) = session_row(&*books.ledger, &filter)? else {
+        return Err(Failure::new(Exit::NoInput, "no such session"));
+    };
+    let line = session_line(row, desk.now());
+    if json {
+        write_json(&line, desk.out)?;
+    } else {
+        let limits = books::limit_states(
+            desk,
+            &*books.ledger,
+            line.row.session.as_ref().map(|session| (&line.row.source, session)),
+        )?;
+        let log = log_of(&*books.ledger, &filter)?;
+        write_text(&line, &limits, log.as_ref(), desk.out)?;
+    }
+    Ok(books.exit())
+}
+
+/// The one session a filter admits; the latest where it admits several.
+pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, Failure> {
+    let query = Query {
+        grain: Grain::Session,
+        by: Vec::new(),
+        filter: filter.clone(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let rows = books.report(&query)?.rows;
+    Ok(rows.into_iter().filter_map(|ReportRow { session, .. }| session).max_by_key(|session| session.ended))
+}
+
+/// A session as faces show it.
+pub(super) fn session_line(row: SessionRow, now: Instant) -> SessionLine {
+    let duration = (row.ended - row.started).max(Duration::zero());
+    let active = now - row.ended < Duration::minutes(5);
+    SessionLine { row, duration, active }
+}
+
+/// The log in which the newest of these calls stands.
+pub(super) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
+    let newest = books.calls(filter, 1)?;
+    Ok(newest.first().and_then(|row| row.call.from.place.as_ref()).map(|place| place.path.clone()))
+}
+
+/// The summary for people.
+pub(super) fn write_text(
+    line: &SessionLine,
+    limits: &[LimitState],
+    log: Option<&Label>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "{}", text::complete(line, limits, log))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    #[serde(flatten)]
+    facts: std::collections::BTreeMap<&'static str, output::Cell>,
+    operations: u64,
+    tokens_per_min: Option<u64>,
+    cost_per_hour_usd: Option<Decimal>,
+    models: Vec<Share<'a>>,
+    agents: Agents,
+}
+
+#[derive(Serialize)]
+struct Share<'a> {
+    #[serde(rename = "model")]
+    name: Option<&'a Label>,
+    calls: u64,
+    total_tokens: u64,
+    cost_usd: output::Cell,
+}
+
+/// The sub-agents' part of the session.
+#[derive(Serialize)]
+struct Agents {
+    calls: u64,
+    total_tokens: u64,
+    cost_usd: Decimal,
+}
+
+/// The summary as one line of JSON.
+pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<()> {
+    let sums = &line.row.sums;
+    let mut facts: std::collections::BTreeMap<_, _> = output::session_facts(&line.row).into_iter().collect();
+    facts.remove("models");
+    facts.extend(output::measures(sums));
+    let seconds = u64::try_from(line.duration.num_seconds()).unwrap_or(0);
+    let document = Document {
+        schema: 1,
+        facts,
+        operations: sums.calls,
+        tokens_per_min: per(sums.tokens.total(), 60, seconds),
+        cost_per_hour_usd: (seconds > 0).then(|| Decimal(hourly(sums.cost, seconds))),
+        models: line
+            .row
+            .models
+            .iter()
+            .map(|(model, sums)| Share {
+                name: model.as_ref(),
+                calls: sums.calls,
+                total_tokens: sums.tokens.total(),
+                cost_usd: output::cost_cell(sums),
+            })
+            .collect(),
+        agents: Agents {
+            calls: line.row.in_agents.calls,
+            total_tokens: line.row.in_agents.tokens.total(),
+            cost_usd: Decimal(line.row.in_agents.cost),
+        },
+    };
+    output::to_line(&document, out)
+}
+
+fn per(count: u64, unit: u64, seconds: u64) -> Option<u64> {
+    let exact = u128::from(count) * u128::from(unit);
+    exact.checked_div(u128::from(seconds)).map(|rate| u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// Dollars an hour, to the millionth.
+fn hourly(cost: Usd, seconds: u64) -> Usd {
+    let pico = cost.pico().saturating_mul(3600) / i128::from(seconds.max(1));
+    Usd::from_pico(pico / 1_000_000 * 1_000_000)
+}
