@@ -1,0 +1,602 @@
+//! Every sample under `samples/` comes to what its `expected.json` says, however it is read.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Usd};
+use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
+use tokmeter::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Row};
+use tokmeter::pricing::{CostMode, PriceBook};
+
+/// What a folder of samples must come to.
+#[derive(Deserialize)]
+struct Expected {
+    /// All of it, by model.
+    models: Vec<Model>,
+    /// Its files and folders, each on its own.
+    #[serde(default)]
+    traps: std::collections::BTreeMap<String, Vec<Model>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+struct Model {
+    model: Option<String>,
+    calls: u64,
+    input_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_5m_tokens: u64,
+    cache_write_1h_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    #[serde(default)]
+    lower_bound_calls: u64,
+    /// Dollars, exactly; `null` where a price is missing; absent where it is not what the sample is about.
+    #[serde(default, deserialize_with = "stated")]
+    cost_usd: Option<Option<String>>,
+}
+
+fn stated<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+/// Files that belong together, and what they must come to.
+struct Case {
+    name: String,
+    files: Vec<PathBuf>,
+    models: Vec<Model>,
+}
+
+fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(samples()).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(expected) = fs::read_to_string(folder.join("expected.json")) else { continue };
+        let expected: Expected = serde_json::from_str(&expected).unwrap_or_else(|why| panic!("{folder:?}: {why}"));
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for (trap, models) in expected.traps {
+            cases.push(Case { name: format!("{name}/{trap}"), files: logs(&folder.join(trap)), models });
+        }
+        cases.push(Case { name, files: logs(&folder), models: expected.models });
+    }
+    assert!(cases.len() > 40, "the samples were not found");
+    cases
+}
+
+fn logs(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return if path.extension().is_some_and(|ending| ending == "jsonl") { vec![path.to_owned()] } else { vec![] };
+    }
+    let mut all: Vec<_> = fs::read_dir(path).unwrap().flat_map(|entry| logs(&entry.unwrap().path())).collect();
+    all.sort();
+    all
+}
+
+fn noon() -> Instant {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+fn origin(path: &Path, offset: usize) -> Origin {
+    let path = path.strip_prefix(samples()).unwrap_or(path);
+    Origin { path: Label::new(&path.to_string_lossy()), offset: offset as u64, modified: noon() }
+}
+
+/// How a file's lines are handed to its reader.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    /// One after the other.
+    Plain,
+    /// Each line twice.
+    Twice,
+    /// A new reader for each line, going on from where the last one stopped.
+    Restarted,
+    /// A new reader from this line on.
+    RestartedAt(usize),
+}
+
+fn read(file: &Path, how: Reading) -> Vec<Record> {
+    let bytes = fs::read(file).unwrap();
+    let mut lines = Lines::new(&[]);
+    let mut out = Vec::new();
+    let mut offset = 0;
+    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if how == Reading::Restarted || how == Reading::RestartedAt(number) {
+            let state = lines.state();
+            lines = Lines::new(&[]);
+            lines.restore(&state);
+            assert_eq!(lines.state(), state);
+        }
+        for _ in 0..if how == Reading::Twice { 2 } else { 1 } {
+            let outcome = lines.line(line, &origin(file, offset), &mut out);
+            assert!(!matches!(outcome, Outcome::Bad(_)), "{}:{}: {outcome:?}", file.display(), number + 1);
+        }
+        offset += line.len();
+    }
+    out
+}
+
+fn books(records: Vec<Record>) -> Memory {
+    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+    books.post(&Posting { records, files: Vec::new() }).unwrap();
+    books
+}
+
+fn rows(books: &Memory) -> Vec<Arc<Row>> {
+    books.calls(&Filter::default(), usize::MAX).unwrap()
+}
+
+/// What the books say of each model, in the order of `expected.json`.
+fn models(books: &Memory) -> Vec<Model> {
+    let query = Query {
+        grain: Grain::Total,
+        by: vec![Dimension::Model],
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let report = books.report(&query).unwrap();
+    let mut models: Vec<Model> = report
+        .rows
+        .into_iter()
+        .map(|row| Model {
+            model: row.by[0].as_deref().map(str::to_owned),
+            calls: row.sums.calls,
+            input_tokens: row.sums.tokens.input,
+            cache_read_tokens: row.sums.tokens.cache_read,
+            cache_write_5m_tokens: row.sums.tokens.cache_write_5m,
+            cache_write_1h_tokens: row.sums.tokens.cache_write_1h,
+            output_tokens: row.sums.tokens.output,
+            reasoning_tokens: row.sums.tokens.reasoning,
+            lower_bound_calls: row.sums.lower_bound_calls,
+            cost_usd: Some((row.sums.unpriced_tokens == 0).then(|| row.sums.cost.to_string())),
+        })
+        .collect();
+    models.sort_by(|one, other| one.model.cmp(&other.model));
+    models
+}
+
+fn check(case: &Case, how: &str, records: Vec<Record>) {
+    let mut found = models(&books(records));
+    let mut expected = case.models.clone();
+    expected.sort_by(|one, other| one.model.cmp(&other.model));
+    for (found, expected) in found.iter_mut().zip(&expected) {
+        if expected.cost_usd.is_none() {
+            found.cost_usd = None;
+        }
+    }
+    assert_eq!(found, expected, "samples/{} {how}", case.name);
+}
+
+#[test]
+fn every_sample_comes_to_what_is_expected_of_it() {
+    for case in cases() {
+        let records = case.files.iter().flat_map(|file| read(file, Reading::Plain)).collect();
+        check(&case, "read from beginning to end", records);
+    }
+}
+
+#[test]
+fn the_order_of_files_does_not_matter() {
+    for case in cases() {
+        check(&case, "in reverse", case.files.iter().rev().flat_map(|file| read(file, Reading::Plain)).collect());
+    }
+}
+
+#[test]
+fn repeating_lines_and_files_does_not_matter() {
+    for case in cases() {
+        check(&case, "with each line twice", case.files.iter().flat_map(|file| read(file, Reading::Twice)).collect());
+        let twice = case.files.iter().chain(&case.files).flat_map(|file| read(file, Reading::Plain)).collect();
+        check(&case, "with each file twice", twice);
+    }
+}
+
+#[test]
+fn a_reader_goes_on_from_any_line() {
+    for case in cases() {
+        let restarted = case.files.iter().flat_map(|file| read(file, Reading::Restarted)).collect();
+        check(&case, "with a restart at each line", restarted);
+    }
+    for file in logs(&samples()) {
+        let plain = read(&file, Reading::Plain);
+        for at in 1..fs::read_to_string(&file).unwrap().lines().count() {
+            assert_eq!(read(&file, Reading::RestartedAt(at)), plain, "{} restarted at line {at}", file.display());
+        }
+    }
+}
+
+#[test]
+fn each_line_says_where_it_stands_and_who_spoke() {
+    let file = |name: &str| read(&samples().join(name), Reading::Plain);
+    let streamed = rows(&books(file("claude-code/streamed.jsonl")));
+    let [row] = &*streamed else { panic!("one answer") };
+    let from = &row.call.from;
+    assert_eq!(from.at.to_rfc3339(), "2026-11-10T09:00:01+00:00", "the first time it was seen");
+    assert_eq!(from.project.as_deref(), Some("/home/kim/shop"));
+    assert_eq!(from.session.as_deref(), Some("5e550001-0000-4000-8000-000000000000"));
+    assert_eq!((from.source.as_str(), &from.agent), ("claude-code", &None));
+    assert_eq!(
+        from.place.as_ref().map(|place| (place.path.as_str(), place.offset)),
+        Some(("claude-code/streamed.jsonl", 0))
+    );
+
+    let parent = file("claude-code/agent-progress/main.jsonl");
+    let agents: Vec<_> = parent.iter().map(|record| call(record).from.agent.as_deref()).collect();
+    assert_eq!(agents, [None, Some("b91"), Some("b91"), Some("b91")]);
+
+    let folder = samples().join("codex/sub-agent");
+    let spoke: Vec<_> = logs(&folder)
+        .iter()
+        .flat_map(|file| read(file, Reading::Plain))
+        .filter(|record| matches!(record, Record::Call(_)))
+        .map(|record| (call(&record).from.agent.as_deref().map(str::to_owned), call(&record).lineage.is_some()))
+        .collect();
+    let third = "0195c0de-0000-7000-8000-000000000032";
+    assert_eq!(spoke, [(None, true), (Some("Ada".to_owned()), true), (Some(third.to_owned()), true)]);
+}
+
+fn call(record: &Record) -> &tokmeter::domain::Call {
+    match record {
+        Record::Call(call) => call,
+        Record::Descends { .. } => panic!("not a call: {record:?}"),
+    }
+}
+
+#[test]
+fn e7_an_answer_across_midnight_belongs_to_the_day_on_which_it_began() {
+    let file = samples().join("claude-code/midnight.jsonl");
+    let mut records = read(&file, Reading::Plain);
+    records.reverse();
+    let books = books(records);
+    let query = Query {
+        grain: Grain::Day,
+        by: Vec::new(),
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let report = books.report(&query).unwrap();
+    let days: Vec<_> = report.rows.iter().map(|row| (format!("{:?}", row.period), row.sums.tokens.output)).collect();
+    assert_eq!(days, [("Day(2026-11-10)".to_owned(), 90)]);
+}
+
+#[test]
+fn only_the_formats_asked_for_are_read() {
+    let file = samples().join("claude-code/streamed.jsonl");
+    let bytes = fs::read(&file).unwrap();
+    let counted = |only: &[&str]| {
+        let (mut lines, mut out) = (Lines::new(only), Vec::new());
+        for line in bytes.split(|byte| *byte == b'\n') {
+            lines.line(line, &origin(&file, 0), &mut out);
+        }
+        out.len()
+    };
+    assert_eq!((counted(&[]), counted(&["claude-code"]), counted(&["codex", "native"])), (3, 3, 0));
+}
+
+/// An answer of this many output tokens, as a line of a transcript.
+fn answer(id: &str, output: &str) -> String {
+    format!(
+        r#"{{"type":"assistant","sessionId":"s","cwd":"/w","timestamp":"2026-11-10T09:00:00.000Z","uuid":"u","message":{{"id":"{id}","model":"claude-opus-5","role":"assistant","content":[{{"type":"text","text":"hello"}}],"usage":{{"input_tokens":1,"output_tokens":{output}}}}}}}"#
+    )
+}
+
+/// A fed feed: what became of each line, and the output tokens of each answer.
+fn fed(lines: &[&[u8]]) -> (Vec<Outcome>, Vec<u64>, u64) {
+    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let place = origin(Path::new("fed.jsonl"), 0);
+    let outcomes = lines.iter().map(|line| reader.line(line, &place, &mut out)).collect();
+    (outcomes, out.iter().map(|record| call(record).tokens.output).collect(), reader.nul_bytes())
+}
+
+fn is_bad(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Bad(_))
+}
+
+#[test]
+fn b4_a_torn_line_is_one_bad_line_and_the_next_one_counts() {
+    let (one, two) = (answer("msg_1", "10"), answer("msg_2", "20"));
+    for cut in 1..one.len() {
+        let torn = &one.as_bytes()[..cut];
+        let (outcomes, outputs, _) = fed(&[torn, two.as_bytes()]);
+        // Cut right behind an inner object, and before its usage, it looks like any line of no interest.
+        let looks_whole = torn.ends_with(b"}") && !String::from_utf8_lossy(torn).contains("\"usage\"");
+        assert!(is_bad(&outcomes[0]) || looks_whole, "cut at {cut}: {outcomes:?}");
+        assert_eq!(outcomes[1], Outcome::Read);
+        assert_eq!(outputs, [20], "cut at {cut}");
+    }
+    let head_is_gone = &one.as_bytes()[20..];
+    assert!(is_bad(&fed(&[head_is_gone]).0[0]));
+    assert!(is_bad(&fed(&[b"{\"type\":\"user\",\"message\":\"no marker and no end"]).0[0]));
+}
+
+#[test]
+fn b4_an_answer_right_behind_a_torn_line_counts() {
+    let (first, one, two) = (answer("msg_0", "5"), answer("msg_1", "10"), answer("msg_2", "20"));
+    for cut in 1..one.len() {
+        let glued = [&one.as_bytes()[..cut], two.as_bytes()].concat();
+        let (outcomes, outputs, _) = fed(&[first.as_bytes(), &glued]);
+        assert!(is_bad(&outcomes[1]), "cut at {cut}");
+        assert_eq!(outputs, [5, 20], "cut at {cut}");
+    }
+}
+
+#[test]
+fn b5_nul_holes_and_padding_are_taken_out_and_told() {
+    let line = answer("msg_1", "10");
+    let hole = [&[0; 100], line.as_bytes()].concat();
+    let padded = [line.as_bytes(), &[0; 28], b"\r\n"].concat();
+    let (head, tail) = line.as_bytes().split_at(90);
+    let inside = [head, &[0; 3], tail].concat();
+    let between = [line.as_bytes(), &[0; 5], answer("msg_2", "20").as_bytes()].concat();
+    let (outcomes, outputs, nuls) = fed(&[&hole, &padded, &inside, &between, &[0; 64]]);
+    let read = Outcome::Read;
+    assert_eq!(outcomes, [read.clone(), read.clone(), read.clone(), read, Outcome::Passed]);
+    assert_eq!((outputs.as_slice(), nuls), ([10, 10, 10, 10, 20].as_slice(), 200));
+}
+
+#[test]
+fn b6_marks_line_ends_blanks_and_spaces_are_accepted() {
+    let line = answer("msg_1", "10");
+    for (before, after) in [("\u{feff}", ""), ("", "\r"), ("  ", " \t "), ("\u{feff} ", "\r\n"), ("", "\n")] {
+        let (outcomes, outputs, _) = fed(&[format!("{before}{line}{after}").as_bytes()]);
+        assert_eq!((outcomes, outputs), (vec![Outcome::Read], vec![10]), "{before:?} {after:?}");
+    }
+    for blank in ["", " ", "\r", "\n", "\t\r\n", "\u{feff}"] {
+        assert_eq!(fed(&[blank.as_bytes()]).0, [Outcome::Passed], "{blank:?}");
+    }
+}
+
+#[test]
+fn b7_two_objects_on_one_line_are_both_counted() {
+    let (one, two) = (answer("msg_1", "10"), answer("msg_2", "20"));
+    for between in ["", " ", "\t"] {
+        let (outcomes, outputs, _) = fed(&[format!("{one}{between}{two}").as_bytes()]);
+        assert_eq!((outcomes, outputs), (vec![Outcome::Read], vec![10, 20]));
+    }
+    let (outcomes, outputs, _) = fed(&[format!(r#"{one}{{"type":"user"}}{two}{{"type":"#).as_bytes()]);
+    assert!(is_bad(&outcomes[0]), "the torn third is told");
+    assert_eq!(outputs, [10, 20], "and the whole ones count");
+}
+
+#[test]
+fn b8_text_that_is_no_text_does_not_lose_tokens() {
+    let line = answer("msg_1", "10");
+    for odd in [b"\xff\xfe".as_slice(), br"\ud800", br"\udc00\ud800", b"\xed\xa0\x80", b"\x1b[31m", b"tab\there"] {
+        for field in ["hello", "/w", "claude-opus-5"] {
+            let at = line.find(field).unwrap();
+            let bytes = [&line.as_bytes()[..at], odd, &line.as_bytes()[at..]].concat();
+            let (outcomes, outputs, _) = fed(&[&bytes]);
+            assert_eq!((outcomes, outputs), (vec![Outcome::Read], vec![10]), "{odd:?} in {field}");
+        }
+    }
+}
+
+#[test]
+fn b10_depth_bombs_are_bad_lines() {
+    for open in ["[", r#"{"usage":"#, r#"{"message":"#, r#"{"message":{"usage":{"iterations":["#, r#"{"payload":"#] {
+        let bomb = open.repeat(1_000_000 / open.len());
+        assert!(is_bad(&fed(&[bomb.as_bytes()]).0[0]), "{open}");
+        let marked = format!(r#"{{"usage":1,"token_count":1,"message":{bomb}"#);
+        assert!(is_bad(&fed(&[marked.as_bytes()]).0[0]), "{open} with markers");
+    }
+    let deep = format!(r#"{{"x":{}{},{}"#, "[".repeat(100_000), "]".repeat(100_000), &answer("msg_1", "10")[1..]);
+    assert_eq!(fed(&[deep.as_bytes()]).1, [10], "what is not read may be as deep as it likes");
+}
+
+#[test]
+fn b11_whole_numbers_in_any_spelling_count_and_others_name_the_field() {
+    for (spelling, output) in [("12", 12), ("12.0", 12), ("1e3", 1000), ("\"12\"", 12), ("null", 0)] {
+        let (outcomes, outputs, _) = fed(&[answer("msg_1", spelling).as_bytes()]);
+        assert_eq!((outcomes, outputs), (vec![Outcome::Read], vec![output]), "{spelling}");
+    }
+    for spelling in ["true", "{}", "[1]", "\"many\""] {
+        let (outcomes, outputs, _) = fed(&[answer("msg_1", spelling).as_bytes()]);
+        let wrong = BadLine::WrongType { field: "output_tokens", expected: "a count of tokens" };
+        assert_eq!((outcomes, outputs), (vec![Outcome::Bad(wrong)], vec![]), "{spelling}");
+    }
+}
+
+#[test]
+fn b12_numbers_that_cannot_be_true_are_put_aside() {
+    for spelling in ["-5", "1.5", "1000000001", "18446744073709551616", "\"NaN\"", "1e30"] {
+        let (outcomes, outputs, _) = fed(&[answer("msg_1", spelling).as_bytes()]);
+        let [Outcome::Bad(BadLine::Absurd { field: "output_tokens", value })] = &*outcomes else {
+            panic!("{spelling}: {outcomes:?}")
+        };
+        assert!(outputs.is_empty() && !value.is_empty(), "{spelling}");
+    }
+    let past = r#"{"type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":5000000000,"output_tokens":7}}}}"#;
+    let next = past.replace("5000000000", "5000000100").replace(":7}", ":9}");
+    let (outcomes, outputs, _) = fed(&[past.as_bytes(), next.as_bytes()]);
+    assert!(is_bad(&outcomes[0]), "five billion in one answer");
+    assert_eq!(outputs, [2], "a running total may be larger than any one answer");
+}
+
+#[test]
+fn b13_of_a_field_given_twice_the_last_stands() {
+    let line = answer("msg_1", r#"7,"output_tokens":9"#);
+    assert_eq!(fed(&[line.as_bytes()]).1, [9]);
+}
+
+#[test]
+fn b14_an_unknown_model_counts_and_its_cost_is_unknown() {
+    let file = samples().join("claude-code/unknown-model.jsonl");
+    let models = models(&books(read(&file, Reading::Plain)));
+    assert_eq!((models[0].output_tokens, &models[0].cost_usd), (200, &Some(None)));
+}
+
+#[test]
+fn b15_records_of_no_interest_are_passed_over_and_are_not_bad() {
+    for line in [
+        r#"{"type":"file-history-snapshot","messageId":"m"}"#,
+        r#"{"type":"brand-new-kind","anything":[1,2,{"usage":3}]}"#,
+        r#"{"usage":"see the manual"}"#,
+        r#"{"type":"session_meta"}"#,
+        r#"{"token_count":5,"turn_context":null}"#,
+        r"{}",
+        r"[]",
+    ] {
+        let (outcomes, outputs, _) = fed(&[line.as_bytes()]);
+        assert!(matches!(outcomes[0], Outcome::Passed | Outcome::Other), "{line}: {outcomes:?}");
+        assert!(outputs.is_empty());
+    }
+}
+
+#[test]
+fn b16_an_answer_that_grows_counts_with_its_last_value() {
+    let lines: Vec<_> = [3, 1, 427, 60].map(|output| answer("msg_1", &output.to_string())).into();
+    let mut records = Vec::new();
+    let mut reader = Lines::new(&[]);
+    for line in &lines {
+        reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut records);
+    }
+    let models = models(&books(records));
+    assert_eq!((models[0].calls, models[0].output_tokens), (1, 427));
+}
+
+#[test]
+fn b17_an_answer_copied_into_a_fork_counts_once() {
+    let line = answer("msg_1", "10");
+    let mut records = Vec::new();
+    for (file, line) in [("a.jsonl", line.clone()), ("b.jsonl", line.replace(r#""s""#, r#""fork""#))] {
+        Lines::new(&[]).line(line.as_bytes(), &origin(Path::new(file), 0), &mut records);
+    }
+    assert_eq!(models(&books(records))[0].calls, 1);
+}
+
+#[test]
+fn b18_one_id_for_every_answer_does_not_make_them_one() {
+    let line = |session: &str, input: u32| {
+        answer("0", "10")
+            .replace(r#""s""#, &format!("{session:?}"))
+            .replace(r#"tokens":1,"#, &format!(r#"tokens":{input},"#))
+    };
+    let (mut reader, mut records) = (Lines::new(&[]), Vec::new());
+    for line in [line("s", 1), line("s", 1), line("s", 2), line("t", 1)] {
+        reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut records);
+    }
+    assert_eq!(models(&books(records))[0].calls, 3);
+}
+
+#[test]
+fn b19_a_binary_file_has_bad_lines_and_no_calls() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let noise: Vec<u8> = (0..1 << 20)
+        .map(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed.to_le_bytes()[0]
+        })
+        .collect();
+    let lines: Vec<&[u8]> = noise.split(|byte| *byte == b'\n').collect();
+    let (outcomes, outputs, _) = fed(&lines);
+    assert!(outcomes.iter().filter(|outcome| is_bad(outcome)).count() > 3000 && outputs.is_empty());
+}
+
+#[test]
+fn b20_a_flood_of_bad_lines_is_only_counted() {
+    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let place = origin(Path::new("x.jsonl"), 0);
+    let bad = (0..100_000).filter(|_| is_bad(&reader.line(b"{\"torn", &place, &mut out))).count();
+    assert_eq!((bad, out.len(), reader.state().len()), (100_000, 0, 0));
+}
+
+#[test]
+fn e6_an_answer_without_a_sensible_time_has_its_files() {
+    for time in ["\"\"", "null", "\"0001-01-01T00:00:00Z\"", "\"soon\"", "{}"] {
+        let line = answer("msg_1", "10").replace("\"2026-11-10T09:00:00.000Z\"", time);
+        let mut out = Vec::new();
+        Lines::new(&[]).line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+        assert_eq!(call(&out[0]).at(), noon(), "{time}");
+    }
+}
+
+#[test]
+fn i7_no_text_of_a_conversation_leaves_a_reader() {
+    let mut said = String::new();
+    for secret in [
+        answer("msg_1", "10").replace("hello", "canary"),
+        answer("msg_1", "10").replace("hello", "canary\u{1b}"),
+        answer("msg_1", "true").replace("hello", "canary"),
+        format!("{}canary", answer("msg_1", "10")),
+        answer("msg_1", "10").replace("\"hello\"", "canary"),
+        "{\"usage\":\"canary".to_owned(),
+    ] {
+        let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+        let outcome = reader.line(secret.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+        said += &format!("{outcome:?} {out:?} {}", reader.state());
+    }
+    assert!(!said.contains("canary"), "{said}");
+}
+
+/// A line of a sample with a few bytes changed, cut out or doubled.
+fn mangled() -> impl Strategy<Value = Vec<u8>> {
+    let all: Vec<Vec<u8>> = logs(&samples())
+        .iter()
+        .flat_map(|file| fs::read(file).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let change = (any::<prop::sample::Index>(), 0..4_u8, any::<u8>(), 1..40_usize);
+    (prop::sample::select(all), prop::collection::vec(change, 0..6)).prop_map(|(mut line, changes)| {
+        for (at, kind, byte, length) in changes {
+            if line.is_empty() {
+                break;
+            }
+            let at = at.index(line.len());
+            let end = (at + length).min(line.len());
+            match kind {
+                0 => line[at] = byte,
+                1 => drop(line.drain(at..end)),
+                2 => line.insert(at, byte),
+                _ => {
+                    let piece = line[at..end].to_vec();
+                    line.splice(at..at, piece);
+                }
+            }
+        }
+        line
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_bytes_panic_and_none_make_an_absurd_call(lines in prop::collection::vec(prop_oneof![mangled(), prop::collection::vec(any::<u8>(), 0..200)], 1..6)) {
+        let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+        for line in &lines {
+            reader.line(line, &origin(Path::new("x.jsonl"), 0), &mut out);
+            let state = reader.state();
+            reader.restore(&state);
+            prop_assert_eq!(reader.state(), state);
+        }
+        for record in &out {
+            if let Record::Call(call) = record {
+                prop_assert!(call.tokens.fields().iter().all(|count| *count <= 4_000_000_000), "{:?}", call.tokens);
+                prop_assert!(call.quoted.is_none_or(|usd| usd > Usd::ZERO));
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_no_state_is_a_new_beginning(state in "\\PC{0,60}", format in prop::sample::select(tokmeter::formats::names())) {
+        for state in [state.clone(), format!("{{\"v\":1,\"on\":\"{format}\",\"formats\":{{\"{format}\":{state:?}}}}}")] {
+            let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+            reader.restore(&state);
+            prop_assert_eq!(reader.line(answer("msg_1", "10").as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out), Outcome::Read);
+            prop_assert_eq!(out.len(), 1);
+        }
+    }
+}
