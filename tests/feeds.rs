@@ -427,6 +427,42 @@ fn every_name_in_the_schema_is_read() {
     }
 }
 
+#[test]
+fn a_usage_log_may_say_more_than_it_must() {
+    for more in [
+        r#""result":"ok""#,
+        r#""payload":{"a":1}"#,
+        r#""message":{"role":"user"}"#,
+        r#""response":{"text":"x"}"#,
+        r#""type":"llm""#,
+        r#""context":{"k":1}"#,
+        r#""trace_id":"t""#,
+        r#""data":[1]"#,
+    ] {
+        let line = format!(r#"{{"model":"m","session_id":"s","input_tokens":5,"output_tokens":1,{more}}}"#);
+        let mut records = Vec::new();
+        assert_eq!(Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read, "{line}");
+        assert_eq!(calls(records).len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn b10_objects_within_objects_without_end_overflow_nothing() {
+    for name in ["attributes", "response", "body", "message", "event", "result", "usage", "resource", "cache_creation"]
+    {
+        for depth in [100, 127, 128, 20_000] {
+            let line = format!(
+                r#"{}{{"usage":{{"input_tokens":1}}}}{}"#,
+                format!(r#"{{"type":"stream_event","{name}":"#).repeat(depth),
+                "}".repeat(depth)
+            );
+            for format in ALL {
+                let _ = format.reader().line(line.as_bytes(), &origin(0), &mut Vec::new());
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_line_panics(line in prop::collection::vec(any::<u8>(), 0..200)) {

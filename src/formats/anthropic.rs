@@ -1,11 +1,10 @@
 //! Anthropic's Messages: whole, streamed or from a batch.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
-use super::fields::{Named, Seen, Slot, fields};
-use super::json::{Object, Text};
+use super::fields::{Named, Seen, Slot, Within, fields};
+use super::json::Text;
 use super::keys::{content_key, message_key, request_key};
 use super::time::Stamp;
 use super::usage::{Iteration, Usage, cache_writes};
@@ -45,7 +44,6 @@ struct Begun {
     id: String,
     model: Option<String>,
     session: Option<String>,
-    at: Option<Instant>,
     /// The counts in the order of [`Tokens::fields`].
     tokens: [u64; 6],
     web_searches: u32,
@@ -66,62 +64,73 @@ fields! {
         session: Named<'a> = "session_id",
         request: Text<'a> = "request_id" | "_request_id",
         custom_id: Seen = "custom_id",
-        message: Option<Box<Line<'a>>> = "message",
-        event: Option<Box<Line<'a>>> = "event",
-        result: Option<Box<Line<'a>>> = "result",
-        response: Option<Box<Line<'a>>> = "response",
-        body: Option<Box<Line<'a>>> = "body",
+        message: Within<'a> = "message",
+        event: Within<'a> = "event",
+        result: Within<'a> = "result",
+        response: Within<'a> = "response",
+        body: Within<'a> = "body",
         // What only other formats write.
         transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
         foreign: Seen = "payload" | "choices" | "object" | "attributes" | "call_type",
-        parent: Object<IgnoredAny> = "data",
     }
 }
 
 /// What a line holds for us.
-enum Found<'s, 'a> {
+enum Found<'a> {
     /// A whole message.
-    Whole(&'s Line<'a>, Service),
+    Whole(Line<'a>, Service),
     /// The first event of a stream.
-    Start(&'s Line<'a>),
+    Start(Line<'a>),
     /// A later event, with counts so far.
-    Delta(&'s Line<'a>),
+    Delta(Line<'a>),
     /// The last event of a stream.
     Stop,
     /// One of ours that counts nothing: a failed request of a batch, a piece of text.
     Nothing,
 }
 
+/// What the line says around the message.
+struct Frame {
+    at: Option<Instant>,
+    session: Option<String>,
+    request: Option<CallKey>,
+    place: Place,
+}
+
 impl Reader for Messages {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
         let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
+        let frame = Frame {
+            at: read.at.0,
+            session: read.session.get().map(str::to_owned),
+            request: read.request.get().map(request_key),
+            place: Place { path: origin.path.clone(), offset: origin.offset },
+        };
         let Some(found) = read.found() else { return Ok(Reading::NotMine) };
-        let at = read.at.0.unwrap_or(origin.modified);
-        let place = Place { path: origin.path.clone(), offset: origin.offset };
+        let at = frame.at.unwrap_or(origin.modified);
         match found {
             Found::Whole(message, service) => {
-                let begun = Begun::of(message, &read)?;
-                let mut tier = message.usage.tier(&Text::default());
+                let begun = Begun::of(&message, &frame)?;
+                let mut tier = begun.tier();
                 if service != Service::Standard {
                     tier.service = service;
                 }
-                let request = message.request.or(&read.request).get().map(request_key);
-                self.push(&begun, tier, request, (at, place), line, out);
-                self.advisors(&begun, message, origin, at, out)?;
+                let request = message.request.get().map(request_key).or(frame.request);
+                self.push(&begun, tier, request, (at, frame.place.clone()), line, out);
+                self.advisors(&begun, &message, (at, frame.place), out)?;
             }
             Found::Start(message) => {
-                let begun = Begun::of(message, &read)?;
-                self.push(&begun, begun.tier(), None, (at, place), line, out);
+                let begun = Begun::of(&message, &frame)?;
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
                 self.streaming = Some(begun);
             }
             Found::Delta(event) => {
-                let mut begun = self.streaming.take().ok_or(BadLine::Missing("the message's first event"))?;
-                let grown = begun.grow(&event.usage);
-                let begun = self.streaming.insert(begun).clone();
-                grown?;
-                self.push(&begun, begun.tier(), None, (begun.at.unwrap_or(at).max(at), place), line, out);
-                self.advisors(&begun, event, origin, at, out)?;
+                let begun = self.streaming.as_mut().ok_or(BadLine::Missing("the message's first event"))?;
+                begun.grow(&event.usage)?;
+                let begun = begun.clone();
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), line, out);
+                self.advisors(&begun, &event, (at, frame.place), out)?;
             }
             Found::Stop => self.streaming = None,
             Found::Nothing => {}
@@ -139,52 +148,54 @@ impl Reader for Messages {
 }
 
 impl<'a> Line<'a> {
-    fn found(&self) -> Option<Found<'_, 'a>> {
+    fn found(self) -> Option<Found<'a>> {
         if self.transcript.is_some() || self.foreign.is_some() {
             return None;
         }
-        if let Some(message) = self.own_message() {
-            return Some(Found::Whole(message, Service::Standard));
+        if self.is_message() {
+            return Some(Found::Whole(self, Service::Standard));
         }
         match self.kind.get() {
-            Some("message_start") => self.message.as_deref().map(Found::Start),
+            Some("message_start") => self.message.object().map(Found::Start),
             Some("message_delta") => Some(if self.usage.has_counts() { Found::Delta(self) } else { Found::Nothing }),
             Some("message_stop") => Some(Found::Stop),
             Some("content_block_start" | "content_block_delta" | "content_block_stop") => Some(Found::Nothing),
-            Some("stream_event") => self.event.as_deref()?.found(),
+            // A headless run of Claude Code wraps the events it passes on.
+            Some("stream_event") => {
+                let event: Self = self.event.object()?;
+                if event.kind.get() == Some("stream_event") { None } else { event.found() }
+            }
             Some(_) => None,
             None if self.custom_id.is_some() => {
-                let result = self.result.as_deref()?;
+                let result: Self = self.result.object()?;
                 match result.kind.get()? {
-                    "succeeded" => result.message.as_deref().map(|message| Found::Whole(message, Service::Batch)),
+                    "succeeded" => result.message.object().map(|message| Found::Whole(message, Service::Batch)),
                     "errored" | "canceled" | "expired" => Some(Found::Nothing),
                     _ => None,
                 }
             }
             None => {
-                let response = self.response.as_deref()?;
-                let body = response.body.as_deref().unwrap_or(response);
-                body.own_message().map(|message| Found::Whole(message, Service::Standard))
+                let response: Self = self.response.object()?;
+                let body = if response.is_message() { response } else { response.body.object()? };
+                body.is_message().then_some(Found::Whole(body, Service::Standard))
             }
         }
     }
 
-    /// The line itself, when it is a message with its usage.
-    fn own_message(&self) -> Option<&Self> {
-        let is_message = self.kind.get() == Some("message") && self.message.is_none();
+    /// True for a message with its usage.
+    fn is_message(&self) -> bool {
         let is_answer = self.role.get() == Some("assistant") || self.id.get().is_some_and(|id| id.starts_with("msg_"));
-        (is_message && is_answer && self.usage.has_counts()).then_some(self)
+        self.kind.get() == Some("message") && self.message.is_absent() && is_answer && self.usage.has_counts()
     }
 }
 
 impl Begun {
-    fn of(message: &Line<'_>, read: &Line<'_>) -> Result<Self, BadLine> {
+    fn of(message: &Line<'_>, frame: &Frame) -> Result<Self, BadLine> {
         let usage = &message.usage;
         let mut begun = Self {
             id: message.id.get().unwrap_or_default().to_owned(),
             model: message.model.get().map(str::to_owned),
-            session: read.session.get().map(str::to_owned),
-            at: read.at.0,
+            session: frame.session.clone(),
             tokens: [0; 6],
             web_searches: 0,
             is_fast: usage.speed.get() == Some("fast"),
@@ -277,8 +288,7 @@ impl Messages {
         &mut self,
         begun: &Begun,
         message: &Line<'_>,
-        origin: &Origin,
-        at: Instant,
+        (at, location): (Instant, Place),
         out: &mut Vec<Record>,
     ) -> Result<(), BadLine> {
         let is_advice = |round: &Iteration<'_>| round.kind.get() == Some("advisor_message");
@@ -292,7 +302,7 @@ impl Messages {
                 key: super::keys::advisor_key(begun.key(&[]), place),
                 from: Attribution {
                     session: self.labels.find(begun.session.as_deref()),
-                    place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                    place: Some(location.clone()),
                     ..Attribution::new(at, Label::new("anthropic"))
                 },
                 fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },

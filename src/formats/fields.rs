@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::count::Count;
 use super::json::{Flag, List, Money, NameOr, Object, Text};
@@ -151,6 +153,28 @@ macro_rules! fields {
     };
 }
 pub(super) use fields;
+
+/// A value within a line, read when it is asked for.
+///
+/// An object that may hold another of its own kind would be read as deep as a hostile line nests it,
+/// and overflow the stack.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Within<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
+impl Slot for Within<'_> {
+    fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<'a> Within<'a> {
+    /// The object; anything else is none.
+    pub(super) fn object<T: Deserialize<'a>>(self) -> Option<T> {
+        let text = self.0?.get();
+        text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
+    }
+}
 
 /// The name of a field, borrowed from the line unless it is written with escapes.
 pub(super) struct FieldName<'a>(Cow<'a, str>);

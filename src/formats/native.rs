@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::count::Count;
-use super::fields::{Named, Seen, Slot, fields};
+use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{Money, Object, Text};
 use super::keys::{answer_key, content_key, request_key};
 use super::time::Stamp;
@@ -66,27 +66,38 @@ fields! {
         agent: Named<'a> = "agent" | "agent_id" | "agentId" | "cost.agent" | "cost.agent_id",
         feature: Named<'a> = "feature" | "endpoint" | "cost.feature" | "cost.endpoint",
         latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms",
-        attributes: Option<Box<Line<'a>>> = "attributes",
+        attributes: Within<'a> = "attributes",
         // What only other formats write.
         kind: Text<'a> = "type",
         object: Text<'a> = "object",
-        message: Object<IgnoredAny> = "message",
-        answer: Object<IgnoredAny> = "response",
-        foreign: Seen = "choices" | "payload" | "result" | "resourceSpans" | "resourceLogs" | "resourceMetrics"
-            | "resource_spans" | "resource_logs" | "resource_metrics" | "event.name" | "gen_ai.usage.input_tokens"
-            | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens" | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system" | "gen_ai.provider.name" | "call_type"
-            | "usageMetadata" | "toolUseResult",
+        message: Carried<'a> = "message",
+        response: Carried<'a> = "response",
+        foreign: Seen = "choices" | "resourceSpans" | "resourceLogs" | "resource_spans" | "resource_logs" | "event.name"
+            | "gen_ai.usage.input_tokens" | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens"
+            | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system"
+            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult",
         trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
+    }
+}
+
+fields! {
+    /// Signs of another format's answer within a line.
+    Carried {
+        usage: Object<IgnoredAny> = "usage",
+        body: Object<IgnoredAny> = "body",
+        object: Text<'a> = "object",
+        choices: Seen = "choices",
     }
 }
 
 impl Reader for Lines {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
-        if !read.is_native() {
+        let inner = read.attributes.object().unwrap_or_default();
+        if !read.is_native(&inner) {
             return Ok(Reading::NotMine);
         }
-        if let Some(call) = self.call(&read, line, origin)? {
+        if let Some(call) = self.call(&read, &inner, line, origin)? {
             out.push(Record::Call(call));
         }
         Ok(Reading::Mine)
@@ -95,10 +106,9 @@ impl Reader for Lines {
 
 impl Line<'_> {
     /// True when the line speaks of usage in our words and in nobody else's.
-    fn is_native(&self) -> bool {
-        let inner = self.attributes.as_deref();
-        let has_counts = self.has_counts() || inner.is_some_and(Line::has_counts);
-        has_counts && !self.is_foreign() && !inner.is_some_and(Line::is_foreign)
+    fn is_native(&self, inner: &Self) -> bool {
+        let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());
+        (self.has_counts() || inner.has_counts()) && !is_span && !self.is_foreign() && !inner.is_foreign()
     }
 
     fn has_counts(&self) -> bool {
@@ -115,10 +125,8 @@ impl Line<'_> {
         [&self.span_input, &self.span_output, &self.span_total].iter().any(|count| !count.is_absent())
     }
 
-    /// True for what another format writes: an API's answer, an agent's transcript, a span.
+    /// True for what another format writes: an API's answer, an agent's transcript.
     fn is_foreign(&self) -> bool {
-        let is_span = self.trace.is_some()
-            && (self.has_span_counts() || self.attributes.as_ref().is_some_and(|inner| inner.has_span_counts()));
         let is_api_object = self.object.get().is_some_and(|object| {
             ["chat.completion", "text_completion", "response", "list", "embedding"]
                 .iter()
@@ -144,12 +152,13 @@ impl Line<'_> {
                     .any(|prefix| kind.starts_with(prefix));
             is_known || is_stream
         });
-        self.foreign.is_some()
-            || !self.message.is_absent()
-            || !self.answer.is_absent()
-            || is_span
-            || is_api_object
-            || is_event
+        self.foreign.is_some() || self.message.is_answer() || self.response.is_answer() || is_api_object || is_event
+    }
+}
+
+impl Carried<'_> {
+    fn is_answer(&self) -> bool {
+        !self.usage.is_absent() || !self.body.is_absent() || !self.object.is_absent() || self.choices.is_some()
     }
 }
 
@@ -157,9 +166,13 @@ impl Line<'_> {
 type Field = for<'s, 'a> fn(&'s Line<'a>) -> &'s Named<'a>;
 
 impl Lines {
-    fn call(&mut self, read: &Line<'_>, line: &[u8], origin: &Origin) -> Result<Option<Call>, BadLine> {
-        let empty = Line::default();
-        let inner = read.attributes.as_deref().unwrap_or(&empty);
+    fn call(
+        &mut self,
+        read: &Line<'_>,
+        inner: &Line<'_>,
+        line: &[u8],
+        origin: &Origin,
+    ) -> Result<Option<Call>, BadLine> {
         // A field of the line itself stands before the same field of its attributes.
         let either = |field: Field| field(read).or(field(inner));
         let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };

@@ -2,7 +2,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::fields::{Named, Seen, Slot, fields};
+use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{Object, Text};
 use super::keys::{content_key, is_unique_response, response_key};
 use super::time::Stamp;
@@ -50,8 +50,8 @@ fields! {
         conversation: Conversation<'a> = "conversation",
         metadata: Metadata<'a> = "metadata",
         custom_id: Seen = "custom_id",
-        response: Option<Box<Line<'a>>> = "response",
-        body: Option<Box<Line<'a>>> = "body",
+        response: Within<'a> = "response",
+        body: Within<'a> = "body",
         // What only other formats write.
         message: Object<IgnoredAny> = "message",
         foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
@@ -81,28 +81,26 @@ impl Reader for Answers {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
         let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else { return Ok(Reading::NotMine) };
-        let Some(answer) = read.answer() else { return Ok(Reading::NotMine) };
-        if let Some(call) = self.call(&read, answer, line, origin)? {
-            out.push(Record::Call(call));
+        if read.foreign.is_some() {
+            return Ok(Reading::NotMine);
         }
+        let carried = if read.is_answer() { None } else { Some(read.carried()) };
+        let answer = match &carried {
+            None => &read,
+            Some(Some(carried)) => carried,
+            Some(None) => return Ok(Reading::NotMine),
+        };
+        out.extend(self.call(&read, answer, line, origin)?.map(Record::Call));
         Ok(Reading::Mine)
     }
 }
 
 impl<'a> Line<'a> {
-    /// The API object that the line is or carries.
-    fn answer(&self) -> Option<&Line<'a>> {
-        if self.foreign.is_some() {
-            return None;
-        }
-        if self.is_answer() {
-            return Some(self);
-        }
-        let within = self.response.as_deref()?;
-        if self.kind.get().is_some_and(|kind| kind.starts_with("response.")) {
-            return Some(within);
-        }
-        within.body.as_deref().into_iter().chain([within]).find(|body| body.is_answer())
+    /// The API object within an event, within a proxy's line, or within a batch's.
+    fn carried(&self) -> Option<Self> {
+        let within: Self = self.response.object()?;
+        let is_event = self.kind.get().is_some_and(|kind| kind.starts_with("response."));
+        if is_event || within.is_answer() { Some(within) } else { within.body.object().filter(Self::is_answer) }
     }
 
     fn is_answer(&self) -> bool {
@@ -119,11 +117,6 @@ impl<'a> Line<'a> {
                     && self.kind.is_absent()
             }
         }
-    }
-
-    /// True for a line of a batch's output file.
-    fn is_of_a_batch(&self) -> bool {
-        self.custom_id.is_some() && self.response.as_ref().is_some_and(|response| response.body.is_some())
     }
 
     fn key(&self, line: &[u8]) -> CallKey {
@@ -153,7 +146,7 @@ impl Answers {
             return Ok(None);
         }
         let mut tier = usage.tier(&answer.service_tier);
-        if read.is_of_a_batch() {
+        if read.custom_id.is_some() {
             tier.service = Service::Batch;
         }
         let at = answer.created.0.or(read.at.0).unwrap_or(origin.modified);
