@@ -18,3 +18,5 @@ mod faults;
 mod laws;
 #[path = "meter/limits.rs"]
 mod limits;
+#[path = "meter/signals.rs"]
+mod signals;

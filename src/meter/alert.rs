@@ -69,21 +69,16 @@ impl fmt::Display for AlertId {
 
 /// What names a limit and whose it is, without the period.
 fn subject(state: &LimitState) -> String {
-    let mut text = state.name.clone();
-    for (dimension, names) in &state.limit.scope.only {
-        text.push_str(&format!(" {dimension}={}", names.as_str()));
-    }
-    if let Some(subject) = state.subject.as_deref() {
-        text.push_str(&format!(" ({subject})"));
-    }
+    let names = state.limit.scope.only.iter().map(|(dimension, names)| format!(" {dimension}={}", names.as_str()));
+    let whose = state.subject.iter().map(|subject| format!(" ({subject})"));
     let amount = &state.limit.amount;
     let amounts = [
         amount.usd.map(|usd| format!(" usd={usd}")),
         amount.tokens.map(|tokens| format!(" tokens={tokens}")),
         amount.output_tokens.map(|tokens| format!(" output={tokens}")),
     ];
-    text.extend(amounts.into_iter().flatten());
-    text
+    let details: String = names.chain(whose).chain(amounts.into_iter().flatten()).collect();
+    format!("{}{details}", state.name)
 }
 
 /// Hours of the local day in which nothing is said; they may pass midnight.

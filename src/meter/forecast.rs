@@ -5,6 +5,8 @@
 //! the hours in which work is usual, or, while those are unknown, beyond as long as it has lasted, nothing
 //! more is expected today.
 
+use std::collections::BTreeSet;
+
 use chrono::{Duration, Timelike};
 
 use super::limit::{LimitState, Measure, Rules, Window};
@@ -15,7 +17,7 @@ use crate::ledger::{BooksError, Grain, Ledger, Order, PeriodKey, Query};
 /// Days from which usual hours are learnt.
 const DAYS: Duration = Duration::days(7);
 /// Fewer days with any use than these teach nothing.
-const ENOUGH_DAYS: u8 = 3;
+const ENOUGH_DAYS: usize = 3;
 /// Minutes without use after which nothing is foretold.
 const IDLE: i64 = 15;
 /// Steps of the near future, in minutes; beyond a day they are hours.
@@ -32,7 +34,7 @@ const FADE_STEP: i128 = 934_173;
 /// The hours of the local day in which work is usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// For each hour, on how many per cent of the days with use it saw some; `None` while too little is known.
+    /// How busy each hour is, in per cent of a busy one; `None` while too little is known.
     usual: Option<[u8; 24]>,
 }
 
@@ -49,7 +51,7 @@ impl Habits {
             limit: None,
         };
         let used = books.report(&query)?.rows.into_iter().filter_map(|row| match row.period {
-            PeriodKey::Hour(from) => Some(from),
+            PeriodKey::Hour(from) => Some((from, row.sums.calls)),
             PeriodKey::Day(_)
             | PeriodKey::Week(_)
             | PeriodKey::Month(_)
@@ -60,18 +62,25 @@ impl Habits {
         Ok(Self::of(used, rules.zone))
     }
 
-    /// Learnt from the hours that saw use.
-    pub(crate) fn of(used: impl Iterator<Item = Instant>, zone: Zone) -> Self {
-        let (mut days, mut counts) = (std::collections::BTreeSet::new(), [0_u8; 24]);
-        for hour in used {
+    /// Learnt from hours and how many calls each saw.
+    fn of(used: impl Iterator<Item = (Instant, u64)>, zone: Zone) -> Self {
+        let (mut days, mut calls) = (BTreeSet::new(), [0_u64; 24]);
+        for (hour, count) in used.filter(|(_, count)| *count > 0) {
             days.insert(day_of(hour, zone));
-            if let Some(count) = counts.get_mut(hour_of(hour, zone)) {
-                *count = count.saturating_add(1);
+            if let Some(there) = calls.get_mut(hour_of(hour, zone)) {
+                *there = there.saturating_add(count);
             }
         }
-        let days = u8::try_from(days.len()).unwrap_or(u8::MAX);
-        let per_cent = |count: u8| u8::try_from(u32::from(count.min(days)) * 100 / u32::from(days)).unwrap_or(100);
-        Self { usual: (days >= ENOUGH_DAYS).then(|| counts.map(per_cent)) }
+        if days.len() < ENOUGH_DAYS {
+            return Self::default();
+        }
+        // A busy hour is one at least half as busy as the busiest; the usual one of them is the measure.
+        let most = calls.iter().copied().max().unwrap_or(0);
+        let busy: Vec<u64> = calls.iter().copied().filter(|calls| calls.saturating_mul(2) >= most).collect();
+        let whole = busy.iter().map(|calls| u128::from(*calls)).sum::<u128>().max(1);
+        let hours = u128::try_from(busy.len()).unwrap_or(1);
+        let per_cent = |calls: u64| u8::try_from((u128::from(calls) * 100 * hours / whole).min(100)).unwrap_or(100);
+        Self { usual: Some(calls.map(per_cent)) }
     }
 }
 
@@ -246,7 +255,7 @@ impl Outlook<'_> {
         }
     }
 
-    /// How likely work goes on at a moment, in per cent; `None` where only the long run is known.
+    /// How much work goes on at a moment, in per cent of the pace; `None` where only the long run is known.
     fn works(&self, at: Instant, ahead: i64, lasted: i64) -> Option<i128> {
         let same_day = day_of(at, self.zone) == day_of(self.now, self.zone);
         match self.habits.usual {
@@ -275,5 +284,5 @@ fn spread(pace: Pace, ahead: i64) -> i128 {
     // The square root of 1/blocks + 1/seen, in ONEths.
     let inverse = ONE * ONE / blocks + ONE * ONE / pace.seen.max(1);
     let root = i128::try_from(u128::try_from(inverse).unwrap_or(0).isqrt()).unwrap_or(ONE);
-    (pace.variation.saturating_mul(root) / ONE * 13 / 10).clamp(ONE / 8, ONE * 4)
+    (pace.variation.saturating_mul(root) / ONE * 16 / 10).clamp(ONE / 5, ONE * 4)
 }

@@ -236,13 +236,9 @@ impl Meter {
             (_, Some(session)) => (session.models(), session.minutes(), session.sums),
             (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
         };
-        let mut together = Minutes::default();
-        minutes.values().for_each(|of_model| together.merge(of_model));
-        let (tokens_per_min, cost_per_hour) = together.rate(now);
+        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::of(&row.call) == *id);
-        let mut pace = Minutes::default();
-        everything.values().for_each(|of_model| pace.merge(of_model));
-        let (by_day_end, by_month_end) = self.ends(&pace, now);
+        let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
         Summary {
             now,
             follow: self.follow.clone(),
@@ -292,6 +288,9 @@ impl Meter {
         let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
         let (day, today) = (self.today.0, self.today.1);
         let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
+        if self.month.1.calls == 0 {
+            return (by_day_end, None);
+        }
         let (month, spent) = (self.month.0, self.month.1.cost);
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
         let rate = long_run(spent.pico(), month.from.max(begun), now);

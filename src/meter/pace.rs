@@ -59,6 +59,15 @@ pub(crate) struct Minutes {
 }
 
 impl Minutes {
+    /// What was spent in all of these together.
+    pub(crate) fn of_all<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut together = Self::default();
+        for minutes in all {
+            together.merge(minutes);
+        }
+        together
+    }
+
     /// Adds what a call spent, unless it is older than what is remembered.
     pub(crate) fn add(&mut self, at: Instant, spent: &Spent, now: Instant) {
         let minute = minute_of(at);

@@ -161,7 +161,7 @@ impl Pot {
                 return Ok(pot);
             }
             Window::Hour | Window::Day | Window::Week | Window::Month => {
-                (filter.since, filter.until) = bounds(pot.span)
+                (filter.since, filter.until) = bounds(pot.span);
             }
             Window::Rolling(_) => filter.since = pot.span.map(|span| span.from),
             Window::Total => {}

@@ -1,1 +1,259 @@
-//! Simulated days.
+//! Simulated days: how often the forecast cries wolf, how far it is off, how often its band holds.
+
+use chrono::Duration;
+use tokmeter::domain::Instant;
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Verdict, Window};
+
+use crate::books::{Books, Told, at, call};
+
+/// How someone works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Evenly from nine to six, with a lunch break.
+    Steady,
+    /// In bursts of ten to twenty-five minutes with longer pauses between them.
+    Bursty,
+    /// Evenly until lunch, and nothing after it.
+    IdleAfterLunch,
+}
+
+const KINDS: [Kind; 3] = [Kind::Steady, Kind::Bursty, Kind::IdleAfterLunch];
+
+/// Random numbers that are the same in every run (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn between(&mut self, low: i64, high: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        low + i64::try_from(self.0 >> 33).unwrap() % (high - low + 1)
+    }
+}
+
+/// The calls of a day, by the second since midnight, with their tokens.
+fn day(kind: Kind, dice: &mut Dice) -> Vec<(i64, u64)> {
+    let minute = |hour: i64, minutes: i64| (hour * 60 + minutes) * 60;
+    let begin = minute(9, dice.between(-40, 40));
+    let lunch = minute(12, dice.between(0, 60));
+    let back = lunch + dice.between(30, 75) * 60;
+    let end = if kind == Kind::IdleAfterLunch { lunch } else { minute(18, dice.between(-60, 60)) };
+    let mut calls = Vec::new();
+    let (mut second, mut burst_ends) = (begin, begin + dice.between(10, 25) * 60);
+    while second < end {
+        if (lunch..back).contains(&second) {
+            second = back;
+            continue;
+        }
+        if kind == Kind::Bursty && second >= burst_ends {
+            second += dice.between(15, 50) * 60;
+            burst_ends = second + dice.between(10, 25) * 60;
+            continue;
+        }
+        calls.push((second, u64::try_from(dice.between(500, 6_000)).unwrap()));
+        second += if kind == Kind::Bursty { dice.between(5, 40) } else { dice.between(15, 90) };
+    }
+    calls
+}
+
+/// What came of the forecasts of many days.
+#[derive(Clone, Copy, Debug, Default)]
+struct Score {
+    /// Moments at which a time was given.
+    given: u32,
+    /// Of these, how many were of limits that were not reached that day.
+    false_alarms: u32,
+    /// How many times the true moment lay within the band.
+    in_band: u32,
+    /// Moments within the last hour before the limit was reached, and how many of them gave a time.
+    last_hour: u32,
+    warned: u32,
+}
+
+impl Score {
+    fn per_cent(part: u32, whole: u32) -> u32 {
+        (part * 100 + whole / 2) / whole.max(1)
+    }
+}
+
+/// Limits in per cent of what the day will come to.
+const LIMITS: [u64; 6] = [50, 75, 90, 110, 140, 200];
+
+fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
+    let (mut score, mut errors) = (Score::default(), Vec::new());
+    for seed in 1..=8_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let midnight = at("2026-11-18T00:00:00Z");
+        let mut books = Books::default();
+        let told = |id: String, when: Instant, count: u64| -> Told { call(&id, when).input(count) };
+        if with_habits {
+            for back in 1..=5 {
+                // Whoever is idle after lunch today usually is not.
+                let usual = if kind == Kind::IdleAfterLunch && back % 2 == 0 { Kind::Steady } else { kind };
+                for (number, (second, count)) in day(usual, &mut dice).into_iter().enumerate().step_by(9) {
+                    let when = midnight - Duration::days(back) + Duration::seconds(second);
+                    books.tell(told(format!("{back} {number}"), when, count));
+                }
+            }
+        }
+        let calls = day(kind, &mut dice);
+        let total: u64 = calls.iter().map(|(_, count)| count).sum();
+        let limits = LIMITS.map(|per_cent| Limit {
+            scope: Scope::default(),
+            window: Window::Day,
+            amount: Amount { tokens: Some(total * per_cent / 100), ..Amount::default() },
+            warn_at: vec![80],
+        });
+        let rules = Rules { limits: limits.to_vec(), ..Rules::new(chrono_tz::UTC) };
+        let start = midnight + Duration::hours(7);
+        let opening = Opening::ask(&books, &rules, &Follow::Latest, start).unwrap();
+        let mut meter = Meter::open(rules, opening);
+        let reached = limits.clone().map(|limit| {
+            let mut sum = 0;
+            let last = calls.iter().find(|(_, count)| {
+                sum += count;
+                sum >= limit.amount.tokens.unwrap()
+            });
+            last.map(|(second, _)| midnight + Duration::seconds(*second))
+        });
+        let mut told_until = 0;
+        let mut now = start;
+        while now < midnight + Duration::hours(20) {
+            while let Some((second, count)) = calls.get(told_until) {
+                let when = midnight + Duration::seconds(*second);
+                if when > now {
+                    break;
+                }
+                meter.apply(&books.tell(told(format!("{told_until}"), when, *count)), when);
+                told_until += 1;
+            }
+            for state in meter.limits(now) {
+                let place = limits.iter().position(|limit| *limit == state.limit).unwrap();
+                if state.verdict == Verdict::Over {
+                    continue;
+                }
+                let hit = if naive {
+                    // Straight on as in the last half hour.
+                    let since = now - Duration::minutes(30);
+                    let spent: u64 = calls[..told_until]
+                        .iter()
+                        .filter(|(second, _)| midnight + Duration::seconds(*second) > since)
+                        .map(|(_, count)| count)
+                        .sum();
+                    let left = state.limit.amount.tokens.unwrap() - state.used.tokens.unwrap();
+                    let minutes = i64::try_from(left * 30 / spent.max(1)).unwrap();
+                    let likely = now + Duration::minutes(minutes.min(10_000));
+                    (likely < midnight + Duration::days(1)).then_some((likely, likely, likely))
+                } else {
+                    state.hit.map(|(likely, band)| (likely, band.from, band.until))
+                };
+                if let Some(when) = reached[place].filter(|when| *when - now <= Duration::hours(1)) {
+                    let working = calls.iter().any(|(second, _)| {
+                        let ago = now - (midnight + Duration::seconds(*second));
+                        Duration::zero() <= ago && ago < Duration::minutes(10)
+                    });
+                    if working && when > now {
+                        score.last_hour += 1;
+                        score.warned += u32::from(hit.is_some());
+                    }
+                }
+                let Some((likely, from, until)) = hit else { continue };
+                assert!(from <= likely && likely <= until && now <= from);
+                score.given += 1;
+                match reached[place] {
+                    None => score.false_alarms += 1,
+                    Some(when) => {
+                        score.in_band += u32::from(from <= when && when <= until);
+                        errors.push((likely - when).num_minutes().abs());
+                    }
+                }
+            }
+            now += Duration::minutes(5);
+        }
+    }
+    errors.sort_unstable();
+    (score, errors)
+}
+
+/// Prints the figures of `benches/README.md`; the bounds are a little wider than the figures.
+#[test]
+fn the_forecast_seldom_cries_wolf_and_its_band_usually_holds() {
+    println!("kind            habits   given  false%  band%  median-min  p90-min  warned-in-last-hour%");
+    for kind in KINDS {
+        let (mut rates, mut naive_false, mut naive_error) = (Vec::new(), 0, 0);
+        for (name, habits, naive) in [("unknown", false, false), ("known", true, false), ("naive", false, true)] {
+            let (score, errors) = simulate(kind, habits, naive);
+            let true_ones = score.given - score.false_alarms;
+            let at_rank = |per_cent: usize| errors.get(errors.len() * per_cent / 100).copied().unwrap_or(0);
+            let false_rate = Score::per_cent(score.false_alarms, score.given);
+            let band = Score::per_cent(score.in_band, true_ones);
+            let warned = Score::per_cent(score.warned, score.last_hour);
+            println!(
+                "{:<15} {name:<8} {:>5} {false_rate:>6} {band:>6} {:>11} {:>8} {warned:>6}",
+                format!("{kind:?}"),
+                score.given,
+                at_rank(50),
+                at_rank(90)
+            );
+            if naive {
+                naive_false = false_rate;
+                naive_error = at_rank(50);
+            } else {
+                rates.push((false_rate, at_rank(50)));
+                let most = match (kind, habits) {
+                    (Kind::IdleAfterLunch, _) => 55,
+                    (Kind::Bursty, _) | (Kind::Steady, false) => 28,
+                    (Kind::Steady, true) => 12,
+                };
+                assert!(false_rate <= most, "{kind:?} {name}: {false_rate}% false alarms");
+                assert!(band >= 68, "{kind:?} {name}: the band held in {band}%");
+                assert!(warned >= 95, "{kind:?} {name}: {warned}% warned in the last hour");
+            }
+        }
+        for (false_rate, error) in rates {
+            assert!(false_rate < naive_false && error < naive_error, "{kind:?}: no better than the last half hour");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_foretold_while_nothing_happens() {
+    let noon = at("2026-11-18T12:00:00Z");
+    let mut books = Books::default();
+    let limit = Limit {
+        scope: Scope::default(),
+        window: Window::Day,
+        amount: Amount { tokens: Some(130_000), ..Amount::default() },
+        warn_at: vec![80],
+    };
+    let rules = Rules { limits: vec![limit], ..Rules::new(chrono_tz::UTC) };
+    let mut meter = Meter::new(rules, noon);
+    for number in 0..=120 {
+        let when = noon - Duration::minutes(120 - number);
+        meter.apply(&books.tell(call(&format!("{number}"), when).input(1_000)), when);
+    }
+    // 9,000 tokens are left, at a thousand a minute.
+    let (likely, band) = meter.limits(noon)[0].hit.unwrap();
+    assert!((7..=11).contains(&(likely - noon).num_minutes()), "{likely}");
+    assert!(band.from <= likely && likely <= band.until && (band.until - band.from).num_minutes() <= 8, "{band:?}");
+    assert!(meter.limits(noon + Duration::minutes(14))[0].hit.is_some());
+    assert_eq!(meter.limits(noon + Duration::minutes(15))[0].hit, None);
+}
+
+#[test]
+fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
+    let now = at("2026-11-18T12:00:00Z");
+    let mut books = Books::default();
+    // A dollar a day, in one call at noon, since the month began: nothing goes on now.
+    for back in 0..18 {
+        books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(1_000_000));
+    }
+    let rules = Rules::new(chrono_tz::UTC);
+    let summary = Meter::open(rules.clone(), Opening::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
+    let dollars = |usd: Option<tokmeter::domain::Usd>| usd.unwrap().rounded(0);
+    assert_eq!(dollars(summary.by_day_end), 1);
+    // Eighteen dollars in seventeen and a half days, and twelve and a half to go.
+    assert_eq!(dollars(summary.by_month_end), 31);
+    let begun = Meter::new(rules, now).summary(now);
+    assert_eq!((begun.by_day_end, begun.by_month_end), (None, None));
+}
