@@ -10,5 +10,7 @@
 
 #[path = "ledger/common.rs"]
 mod common;
+#[path = "ledger/durable.rs"]
+mod durable;
 #[path = "ledger/laws.rs"]
 mod laws;

@@ -33,6 +33,11 @@ impl Core {
         self.names.label(self.families.root(session)).map_or(key, |root| key.under(root))
     }
 
+    /// Prices every row that is new, or grew.
+    pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
+        self.heap.settle(pricer, &mut self.names);
+    }
+
     /// Takes in one record, saying nothing.
     pub(super) fn absorb(&mut self, record: &Record) {
         match record {
@@ -63,7 +68,7 @@ impl Core {
                 None
             }
         };
-        self.heap.settle(pricer, &mut self.names);
+        self.settle(pricer);
         self.tell(mark, key, told);
     }
 

@@ -36,11 +36,6 @@ impl Families {
         self.of.get(&session).map_or(session, |family| self.families[index(*family)].root)
     }
 
-    /// Every session of a session's family.
-    pub(super) fn members(&self, session: u32) -> Vec<u32> {
-        self.of.get(&session).map_or_else(|| vec![session], |family| self.families[index(*family)].members.clone())
-    }
-
     /// Every descent told so far: child, parent.
     pub(super) fn descents(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.descents.iter().copied()

@@ -89,29 +89,42 @@ pub(super) fn admits(filter: &Filter, set: u32, names: &Names) -> bool {
             .all(|dimension| filter.admits_value(*dimension, names.value(set, *dimension).map(Label::as_str)))
 }
 
-/// A report of hours, days, weeks, months, or of everything.
-pub(super) fn periods(query: &Query, names: &Names, quarters: impl Iterator<Item = Quarter>) -> Report {
-    let mut groups = Groups::new(query, names);
-    let mut periods = Periods::default();
-    let mut cells: FxHashMap<(usize, usize), Sums> = FxHashMap::default();
-    let mut last = None;
-    for quarter in quarters {
-        let Some(group) = groups.of(quarter.set) else { continue };
-        let period = match last {
-            Some((number, period)) if number == quarter.number => period,
-            Some(_) | None => periods.number(quarter.number, query.grain, query.zone),
-        };
-        last = Some((quarter.number, period));
-        cells.entry((period, group)).or_default().add(&quarter.sums);
+/// A report of hours, days, weeks, months, or of everything, in the making.
+pub(super) struct PeriodReport<'a> {
+    query: &'a Query,
+    groups: Groups<'a>,
+    periods: Periods,
+    cells: FxHashMap<(usize, usize), Sums>,
+    last: Option<(i64, usize)>,
+}
+
+impl<'a> PeriodReport<'a> {
+    pub(super) fn new(query: &'a Query, names: &'a Names) -> Self {
+        let (periods, cells) = (Periods::default(), FxHashMap::default());
+        Self { query, groups: Groups::new(query, names), periods, cells, last: None }
     }
-    let rows = cells.into_iter().map(|((period, group), sums)| ReportRow {
-        period: periods.keys[period].clone(),
-        by: groups.labels(group),
-        sums,
-        session: None,
-        call: None,
-    });
-    finish(query, rows.collect())
+
+    /// Adds a quarter hour of calls, if the filter's names admit it.
+    pub(super) fn add(&mut self, quarter: &Quarter) {
+        let Some(group) = self.groups.of(quarter.set) else { return };
+        let period = match self.last {
+            Some((number, period)) if number == quarter.number => period,
+            Some(_) | None => self.periods.number(quarter.number, self.query.grain, self.query.zone),
+        };
+        self.last = Some((quarter.number, period));
+        self.cells.entry((period, group)).or_default().add(&quarter.sums);
+    }
+
+    pub(super) fn finish(self) -> Report {
+        let rows = self.cells.into_iter().map(|((period, group), sums)| ReportRow {
+            period: self.periods.keys[period].clone(),
+            by: self.groups.labels(group),
+            sums,
+            session: None,
+            call: None,
+        });
+        finish(self.query, rows.collect())
+    }
 }
 
 #[derive(Default)]

@@ -229,7 +229,8 @@ impl Heap {
         *self = Self::default();
     }
 
-    fn plain(&self, key: CallKey) -> Option<&Slim> {
+    /// The join of what was told under a key.
+    pub(super) fn plain(&self, key: CallKey) -> Option<&Slim> {
         self.telemetry.as_ref().and_then(|telemetry| telemetry.apart.get(&key)).or_else(|| self.get(key))
     }
 

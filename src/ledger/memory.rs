@@ -25,6 +25,11 @@ impl Memory {
         Self { core: Core::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
     }
 
+    /// Books of rows that lie elsewhere.
+    pub(super) fn of(core: Core, pricer: Arc<dyn Pricer>) -> Self {
+        Self { core, ..Self::new(pricer) }
+    }
+
     /// How many calls are booked.
     pub fn len(&self) -> usize {
         self.core.heap.rows().len()
@@ -61,7 +66,7 @@ impl Ledger for Memory {
         for record in &posting.records {
             self.core.absorb(record);
         }
-        self.core.heap.settle(&*self.pricer, &mut self.core.names);
+        self.core.settle(&*self.pricer);
         self.keep_files(&posting.files);
         Ok(())
     }
@@ -77,7 +82,9 @@ impl Ledger for Memory {
             Grain::Call => grouping::calls(query, names, rows),
             Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
             Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
-                grouping::periods(query, names, rows.map(grouping::quarter))
+                let mut report = grouping::PeriodReport::new(query, names);
+                rows.for_each(|row| report.add(&grouping::quarter(row)));
+                report.finish()
             }
         })
     }

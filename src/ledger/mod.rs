@@ -7,9 +7,13 @@ mod heap;
 mod memory;
 mod names;
 mod slim;
+mod sqlite;
 mod types;
 
 pub use memory::Memory;
+pub use sqlite::{
+    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, Repriced, Sqlite, is_network, open,
+};
 pub use types::{
     BooksError, Change, FileState, Grain, Ledger, Order, PeriodKey, Posted, Posting, Query, Report, ReportRow, Row,
     SessionRow, Sums,

@@ -36,11 +36,6 @@ impl Names {
         number
     }
 
-    /// The number of a label that was met before.
-    pub(super) fn known(&self, label: &str) -> Option<u32> {
-        self.numbers.get(label).copied()
-    }
-
     /// The label of a number.
     pub(super) fn label(&self, number: u32) -> Option<&Label> {
         self.labels.get(index(number).checked_sub(1)?)

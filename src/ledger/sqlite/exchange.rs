@@ -1,0 +1,395 @@
+//! Books as lines of JSON, to be joined with those of another machine or kept as a copy.
+
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use chrono::SecondsFormat;
+use rusqlite::Connection;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::{Sqlite, upkeep};
+use crate::domain::{
+    Attribution, Call, CallKey, Fidelity, Geo, Instant, Label, Place, Record, Service, Speed, Tier, Tokens, Usd,
+};
+use crate::ledger::names::NONE;
+use crate::ledger::slim::{Booked, Slim};
+use crate::ledger::{BooksError, Ledger};
+
+/// What an import brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Calls read.
+    pub calls: u64,
+    /// Calls that were new, or told more than was known.
+    pub told: u64,
+}
+
+/// A line of an export.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Descent { child: String, parent: String },
+    Call(Box<Told>),
+}
+
+/// One call. The measures have the names of the usage log.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    key: String,
+    at: String,
+    source: String,
+    #[serde(flatten)]
+    who: Who,
+    input_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_5m_tokens: u64,
+    cache_write_1h_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    speed: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    service: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    geo: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fidelity: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    web_searches: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quoted_usd: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_s: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
+    /// The booked cost, the saving, and the price it was computed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    booked_usd: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    saved_usd: Option<String>,
+    machine: String,
+}
+
+/// The names of a call that may be missing.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Who {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+const SPEEDS: [(Speed, &str); 2] = [(Speed::Standard, ""), (Speed::Fast, "fast")];
+const SERVICES: [(Service, &str); 4] =
+    [(Service::Standard, ""), (Service::Priority, "priority"), (Service::Flex, "flex"), (Service::Batch, "batch")];
+const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
+const FIDELITIES: [(Fidelity, &str); 3] =
+    [(Fidelity::Final, ""), (Fidelity::LowerBound, "lower_bound"), (Fidelity::Guessed, "guessed")];
+
+fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
+    words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()
+}
+
+fn meaning<T: Copy>(words: &[(T, &'static str)], word: &str, field: &str) -> Result<T, String> {
+    let known = words.iter().find(|(_, known)| *known == word);
+    known.map(|(value, _)| *value).ok_or_else(|| format!("{field} '{word}' is not known"))
+}
+
+impl Sqlite {
+    /// Writes the books as lines of JSON: descents first, then one call a line, oldest first.
+    ///
+    /// # Errors
+    /// When the books cannot be read, or `out` takes no more.
+    pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
+        let books = |error| ExportError::Books(self.because(error));
+        let _snapshot = self.conn.unchecked_transaction().map_err(books)?;
+        let desk = &mut self.desk.borrow_mut();
+        let mut calls = 0;
+        let (descents, machine) = self.names_of_export(desk).map_err(books)?;
+        for (child, parent) in descents {
+            line(&Line::Descent { child, parent }, out)?;
+        }
+        // Rows that tell of the same call as another are written as they were told.
+        let mut apart = FxHashSet::default();
+        let mut failed = None;
+        for table in ["apart", "calls"] {
+            let written = upkeep::batches(&self.conn, desk, table, i64::MAX, |desk, mut batch| {
+                batch.sort_unstable_by_key(|row| (row.at, row.key));
+                for row in batch {
+                    let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
+                    if !skip && failed.is_none() {
+                        failed = line(&Line::Call(Box::new(tell(&row, desk, &machine))), out).err();
+                        calls += 1;
+                    }
+                }
+                Ok(())
+            });
+            written.map_err(books)?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        Ok(calls)
+    }
+
+    fn names_of_export(&self, desk: &mut Desk) -> rusqlite::Result<(Vec<(String, String)>, String)> {
+        desk.read_families(&self.conn, true)?;
+        let name = |number| desk.core.names.label(number).map_or_else(String::new, ToString::to_string);
+        let mut descents: Vec<(String, String)> =
+            desk.core.families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
+        descents.sort_unstable();
+        Ok((descents, upkeep::machine(&self.conn)?))
+    }
+
+    /// Joins an export with these books, all of it or nothing. What both know counts once, and what was
+    /// booked here stays as it was booked.
+    ///
+    /// # Errors
+    /// When the books cannot be written, or a line is not one of an export.
+    pub fn import(&mut self, lines: &mut dyn BufRead) -> Result<Imported, ImportError> {
+        self.flush()?;
+        let mut failed = None;
+        let done = self.write(|conn, desk, pricer, step| {
+            desk.ignore_horizon();
+            let machine = upkeep::machine(conn)?;
+            let mut imported = Imported::default();
+            let mut text = String::new();
+            let mut number = 0_u64;
+            loop {
+                text.clear();
+                number += 1;
+                let read = lines.read_line(&mut text).map_err(|error| (number, error.to_string()));
+                let said = match read {
+                    Ok(0) => break,
+                    Ok(_) if text.trim().is_empty() => continue,
+                    Ok(_) => hear(conn, desk, &text, &machine)?.map_err(|what| (number, what)),
+                    Err(error) => Err(error),
+                };
+                match said {
+                    Ok(told) => {
+                        imported.calls += u64::from(told.is_some());
+                        imported.told += u64::from(told == Some(true));
+                    }
+                    Err((line, what)) => {
+                        failed = Some(ImportError::Line { line, what });
+                        return Err(rusqlite::Error::QueryReturnedNoRows);
+                    }
+                }
+            }
+            desk.settle(pricer);
+            desk.write_changes(conn, step)?;
+            Ok(imported)
+        });
+        match failed {
+            Some(failed) => {
+                self.damaged.set(false);
+                Err(failed)
+            }
+            None => Ok(done?),
+        }
+    }
+}
+
+/// Why an export stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The books cannot be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// What is written to takes no more.
+    #[error("write failed: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Why nothing was imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The books cannot be written.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// A line is not one of an export.
+    #[error("line {line}: {what}; nothing was imported")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+fn line(line: &Line, out: &mut dyn Write) -> Result<(), ExportError> {
+    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
+    let names = &desk.core.names;
+    let call = row.call(names);
+    let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+    let (booked, saved, price) = match row.cost {
+        Booked::Open | Booked::Unpriced => (None, None, None),
+        Booked::Quoted(usd) => (Some(usd), None, None),
+        Booked::Priced { usd, saved, price } => (Some(usd), Some(saved), names.label(price).map(ToString::to_string)),
+    };
+    // Under which root a call is kept is this ledger's affair; its name is what the log gave it.
+    let key = if row.lineage == NONE { row.key } else { desk.core.rooted(row.key, row.lineage) };
+    Told {
+        key: key.to_string(),
+        at: call.at().to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        source: call.from.source.to_string(),
+        who: Who {
+            model: text(&call.model),
+            session: text(&call.from.session),
+            agent: text(&call.from.agent),
+            project: text(&call.from.project),
+            user: text(&call.from.user),
+            team: text(&call.from.team),
+            feature: text(&call.from.feature),
+            org: text(&call.from.org),
+            lineage: text(&call.lineage),
+            price,
+            path: call.from.place.as_ref().map(|place| place.path.to_string()),
+            offset: call.from.place.as_ref().map(|place| place.offset),
+        },
+        input_tokens: call.tokens.input,
+        cache_read_tokens: call.tokens.cache_read,
+        cache_write_5m_tokens: call.tokens.cache_write_5m,
+        cache_write_1h_tokens: call.tokens.cache_write_1h,
+        output_tokens: call.tokens.output,
+        reasoning_tokens: call.tokens.reasoning,
+        speed: word(&SPEEDS, &call.tier.speed),
+        service: word(&SERVICES, &call.tier.service),
+        geo: word(&GEOS, &call.tier.geo),
+        fidelity: word(&FIDELITIES, &call.fidelity),
+        web_searches: call.web_searches,
+        quoted_usd: call.quoted.map(|usd| usd.to_string()),
+        latency_s: call.latency.map(|latency| format!("{}.{:09}", latency.as_secs(), latency.subsec_nanos())),
+        alias: call.alias.map(|alias| alias.to_string()),
+        booked_usd: booked.map(|usd| usd.to_string()),
+        saved_usd: saved.map(|usd| usd.to_string()),
+        machine: names.label(row.machine).map_or(here, Label::as_str).to_owned(),
+    }
+}
+
+/// Takes in one line: `Some(true)` when it is a call that told something new. The inner error is the line's.
+fn hear(conn: &Connection, desk: &mut Desk, text: &str, here: &str) -> rusqlite::Result<Result<Option<bool>, String>> {
+    let line: Line = match serde_json::from_str(text) {
+        Ok(line) => line,
+        Err(error) => return Ok(Err(format!("not a line of an export: {error}"))),
+    };
+    match line {
+        Line::Descent { child, parent } => {
+            let record = Record::Descends { child: Label::new(&child), parent: Label::new(&parent) };
+            desk.descend(conn, &record)?;
+            Ok(Ok(None))
+        }
+        Line::Call(told) => {
+            let (call, cost) = match call(&told) {
+                Ok(call) => call,
+                Err(what) => return Ok(Err(what)),
+            };
+            desk.read_families(conn, call.lineage.is_some())?;
+            let mut slim = desk.core.slim(&call);
+            slim.cost = match cost {
+                Some((usd, Some((saved, price)))) => {
+                    Booked::Priced { usd, saved, price: desk.core.names.number(Some(&price)) }
+                }
+                Some((usd, None)) => Booked::Quoted(usd),
+                None => Booked::Unpriced,
+            };
+            if told.machine != here {
+                slim.machine = desk.core.names.number(Some(&Label::new(&told.machine)));
+            }
+            desk.take(conn, slim).map(|told| Ok(Some(told)))
+        }
+    }
+}
+
+type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
+
+fn call(told: &Told) -> Result<(Call, BookedCost), String> {
+    let label = |text: &Option<String>| text.as_deref().map(Label::new);
+    let usd = |text: &Option<String>| {
+        let parsed = text.as_deref().map(|text| Usd::parse(text).map_err(|error| format!("'{text}' is {error}")));
+        parsed.transpose().map(|usd| usd.map(|(usd, _)| usd))
+    };
+    let key = |text: &str| text.parse::<CallKey>().map_err(|_| format!("'{text}' is not a key"));
+    let at = chrono::DateTime::parse_from_rfc3339(&told.at).map_err(|error| format!("at '{}': {error}", told.at))?;
+    let who = &told.who;
+    let cost = usd(&told.booked_usd)?;
+    let saved = usd(&told.saved_usd)?.unwrap_or_default();
+    let call = Call {
+        key: key(&told.key)?,
+        from: Attribution {
+            session: label(&who.session),
+            agent: label(&who.agent),
+            project: label(&who.project),
+            user: label(&who.user),
+            team: label(&who.team),
+            feature: label(&who.feature),
+            org: label(&who.org),
+            place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
+            ..Attribution::new(Instant::from(at), Label::new(&told.source))
+        },
+        model: label(&who.model),
+        tokens: Tokens {
+            input: told.input_tokens,
+            cache_read: told.cache_read_tokens,
+            cache_write_5m: told.cache_write_5m_tokens,
+            cache_write_1h: told.cache_write_1h_tokens,
+            output: told.output_tokens,
+            reasoning: told.reasoning_tokens,
+        },
+        tier: Tier {
+            speed: meaning(&SPEEDS, &told.speed, "speed")?,
+            service: meaning(&SERVICES, &told.service, "service")?,
+            geo: meaning(&GEOS, &told.geo, "geo")?,
+        },
+        web_searches: told.web_searches,
+        quoted: usd(&told.quoted_usd)?,
+        latency: told.latency_s.as_deref().map(seconds).transpose()?,
+        fidelity: meaning(&FIDELITIES, &told.fidelity, "fidelity")?,
+        alias: told.alias.as_deref().map(key).transpose()?,
+        lineage: label(&who.lineage),
+    };
+    Ok((call, cost.map(|usd| (usd, label(&who.price).map(|price| (saved, price))))))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("latency_s '{text}' is not a number of seconds");
+    let (whole, nanos) = text.split_once('.').ok_or_else(wrong)?;
+    let (whole, nanos): (u64, u32) = (whole.parse().map_err(|_| wrong())?, nanos.parse().map_err(|_| wrong())?);
+    if nanos >= 1_000_000_000 {
+        return Err(wrong());
+    }
+    Ok(Duration::new(whole, nanos))
+}

@@ -1,0 +1,296 @@
+//! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
+
+mod desk;
+mod exchange;
+mod open;
+mod read;
+mod rollup;
+mod rows;
+mod schema;
+mod upkeep;
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Error, ErrorCode, params};
+
+use self::desk::Desk;
+use self::open::{Standing, identity};
+use self::read::{Reading, is_aligned};
+use super::core::Core;
+use super::{BooksError, FileState, Ledger, Posted, Posting, Query, Report, Row, Sums};
+use crate::domain::{CallKey, Filter, Instant, Span};
+use crate::pricing::Pricer;
+
+pub use exchange::{ExportError, ImportError, Imported};
+pub use open::{Note, Opened, Options, is_network, open};
+pub use upkeep::{Findings, Info, Repriced};
+
+/// Books in a SQLite file.
+///
+/// One thread owns them. Every change is one transaction: rows, sums and the offsets up to which logs
+/// were read stand or fall together. After an error the books are as they were before, and the same
+/// posting may be posted again. [`BooksError::Damaged`] and [`BooksError::Replaced`] are mended by
+/// [`Sqlite::open_again`]; whatever the new books lack is then read again from the logs.
+pub struct Sqlite {
+    path: PathBuf,
+    conn: Connection,
+    options: Options,
+    pricer: Arc<dyn Pricer>,
+    standing: Standing,
+    identity: Option<(u64, u64)>,
+    damaged: Cell<bool>,
+    desk: RefCell<Desk>,
+    /// Absorbed, not yet booked.
+    gathered: Gathered,
+}
+
+#[derive(Default)]
+struct Gathered {
+    core: Core,
+    files: Vec<FileState>,
+    anything: bool,
+}
+
+impl Sqlite {
+    fn new(
+        path: PathBuf,
+        conn: Connection,
+        options: Options,
+        pricer: Arc<dyn Pricer>,
+        standing: open::Standing,
+    ) -> Self {
+        let identity = identity(&path);
+        Self {
+            path,
+            conn,
+            options,
+            pricer,
+            standing,
+            identity,
+            damaged: Cell::new(false),
+            desk: RefCell::default(),
+            gathered: Gathered::default(),
+        }
+    }
+
+    /// Where the books lie.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// True when nothing can be booked: a newer version made them, or the file system forbids it.
+    pub fn is_read_only(&self) -> bool {
+        self.standing != Standing::Writable
+    }
+
+    /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
+    /// put aside first, if a thorough check finds them so. What was absorbed and not yet booked is kept.
+    ///
+    /// # Errors
+    /// When they can be neither read nor made.
+    pub fn open_again(self, now: Instant) -> Result<Opened, BooksError> {
+        let Self { path, conn, options, pricer, damaged, gathered, identity: known, .. } = self;
+        drop(conn);
+        let mut notes = Vec::new();
+        if damaged.get() && !options.read_only && identity(&path) == known {
+            if let Err(what) = upkeep::check(&path) {
+                notes.push(Note::SetAside { to: open::set_aside(&path, now)?, what });
+            }
+        }
+        let mut opened = open(&path, Options { now, ..options }, pricer)?;
+        opened.books.gathered = gathered;
+        opened.notes.splice(0..0, notes);
+        Ok(opened)
+    }
+
+    /// Everything or nothing: `work` within one transaction that has the right to write from its first moment.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Desk, &dyn Pricer, desk::Step<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, BooksError> {
+        match self.standing {
+            Standing::Writable => {}
+            Standing::ReadOnly => return Err(BooksError::ReadOnly { path: self.path.clone() }),
+            Standing::Newer { found } => {
+                return Err(BooksError::Newer { path: self.path.clone(), found, known: schema::KNOWN });
+            }
+        }
+        // Writes to a file that has lost its name would succeed into nothing.
+        if identity(&self.path) != self.identity {
+            return Err(BooksError::Replaced { path: self.path.clone() });
+        }
+        let Self { conn, desk, options, pricer, .. } = self;
+        let desk = desk.get_mut();
+        let step = |name| {
+            if let Some(step) = &options.step {
+                step(name);
+            }
+        };
+        let attempt = || {
+            step("begin");
+            conn.execute_batch("BEGIN IMMEDIATE")?;
+            desk.open(conn)?;
+            let done = work(conn, desk, &**pricer, &step)?;
+            step("commit");
+            conn.execute_batch("COMMIT")?;
+            step("committed");
+            Ok(done)
+        };
+        let done = attempt();
+        if done.is_ok() {
+            desk.clear();
+        } else {
+            desk.forget();
+            if !conn.is_autocommit() {
+                // Nothing more can be done where even this fails; the file is as it was either way.
+                conn.execute_batch("ROLLBACK").unwrap_or_default();
+            }
+        }
+        done.map_err(|error| self.because(error))
+    }
+
+    /// An answer from one consistent state of the books.
+    fn read<T>(&self, answer: impl FnOnce(Reading<'_>) -> rusqlite::Result<T>) -> Result<T, BooksError> {
+        let attempt = || {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            answer(Reading::new(&self.conn, &mut self.desk.borrow_mut()))
+        };
+        attempt().map_err(|error| self.because(error))
+    }
+
+    fn because(&self, error: Error) -> BooksError {
+        let error = because(&self.path, error);
+        if matches!(error, BooksError::Damaged { .. }) {
+            self.damaged.set(true);
+        }
+        error
+    }
+}
+
+/// What SQLite says, as a sentence that names the file.
+fn because(path: &Path, error: Error) -> BooksError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => BooksError::Busy { path },
+        Some(ErrorCode::DiskFull) => BooksError::Full { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => BooksError::ReadOnly { path },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            BooksError::Damaged { path, what: error.to_string() }
+        }
+        Some(_) => BooksError::Other { path, what: error.to_string() },
+        None => match error {
+            Error::ToSqlConversionFailure(what) => BooksError::Other { path, what: what.to_string() },
+            // Nothing but damage puts a value where it does not belong: the tables are strict.
+            error => BooksError::Damaged { path, what: error.to_string() },
+        },
+    }
+}
+
+impl Ledger for Sqlite {
+    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        self.flush()?;
+        if posting.records.is_empty() && posting.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|conn, desk, pricer, step| {
+            let mut told = Vec::with_capacity(posting.records.len());
+            desk.post(conn, posting, pricer, &mut told)?;
+            desk.write_changes(conn, step)?;
+            step("write files");
+            desk::write_files(conn, &posting.files)?;
+            Ok(told)
+        })
+    }
+
+    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
+        self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
+        for record in &posting.records {
+            self.gathered.core.absorb(record);
+        }
+        self.gathered.files.extend(posting.files.iter().cloned());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), BooksError> {
+        if !self.gathered.anything {
+            return Ok(());
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let done = self.write(|conn, desk, pricer, step| {
+            let empty: bool = conn.query_row(
+                "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
+                 AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
+                [],
+                |row| row.get(0),
+            )?;
+            if empty {
+                gathered.core.settle(pricer);
+                desk::write_all(conn, &mut gathered.core, step)?;
+            } else {
+                desk.take_all(conn, &gathered.core)?;
+                desk.settle(pricer);
+                desk.write_changes(conn, step)?;
+            }
+            step("write files");
+            desk::write_files(conn, &gathered.files)
+        });
+        if done.is_err() {
+            self.gathered = gathered;
+        }
+        done
+    }
+
+    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+        self.read(|reading| reading.report(query))
+    }
+
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+        self.read(|reading| reading.sums(filter))
+    }
+
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+        let rows = self.read(|reading| reading.newest(filter, limit))?;
+        let names = &self.desk.borrow().core.names;
+        Ok(rows.into_iter().map(|row| row.row(names)).collect())
+    }
+
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+        let aligned = |at: &Option<Instant>| at.is_none_or(is_aligned);
+        if spans.iter().all(|span| is_aligned(span.from) && is_aligned(span.until))
+            && aligned(&filter.since)
+            && aligned(&filter.until)
+        {
+            return self.read(|reading| reading.spans(spans, filter));
+        }
+        spans
+            .iter()
+            .map(|span| {
+                let since = filter.since.map_or(span.from, |since| since.max(span.from));
+                let until = filter.until.map_or(span.until, |until| until.min(span.until));
+                self.sums(&Filter { since: Some(since), until: Some(until), ..filter.clone() })
+            })
+            .collect()
+    }
+
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+        let row = self.read(|reading| reading.call(key))?;
+        Ok(row.map(|row| row.row(&self.desk.borrow().core.names)))
+    }
+
+    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+        desk::read_files(&self.conn).map_err(|error| self.because(error))
+    }
+
+    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
+        self.write(|conn, _, _, _| {
+            let insert = "INSERT OR IGNORE INTO alerts(id, fired) VALUES(?, ?)";
+            Ok(conn.prepare_cached(insert)?.execute(params![id, at.timestamp()])? == 1)
+        })
+    }
+
+    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
+        self.write(|conn, _, _, _| conn.prepare_cached("DELETE FROM alerts WHERE id = ?")?.execute([id]).map(drop))
+    }
+}

@@ -1,0 +1,424 @@
+//! How a row, a label and a set of labels stand in the tables.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Result, ToSql, params};
+use rustc_hash::FxHashMap;
+
+use super::schema::COLUMNS;
+use crate::domain::{CallKey, Dimension, Fidelity, Geo, Instant, Label, Service, Speed, Tier, Tokens, Usd};
+use crate::ledger::names::{NONE, Names, Set, count, index, place};
+use crate::ledger::slim::{Booked, Rare, Slim};
+
+/// What numbers stand in the database for ours. Rows there are never deleted, so what is known stays true.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    labels: TwoWay,
+    prices: TwoWay,
+    kinds: TwoWay,
+    sessions: TwoWay,
+    /// The kind (by our number) of a set (by ours).
+    kind_of: FxHashMap<u32, u32>,
+}
+
+#[derive(Debug, Default)]
+struct TwoWay {
+    to: FxHashMap<u32, i64>,
+    from: FxHashMap<i64, u32>,
+}
+
+impl TwoWay {
+    fn learn(&mut self, ours: u32, theirs: i64) {
+        self.to.insert(ours, theirs);
+        self.from.insert(theirs, ours);
+    }
+}
+
+/// The dimensions of a kind, in the order of the table's columns.
+const KIND: [Dimension; 7] = [
+    Dimension::Model,
+    Dimension::Source,
+    Dimension::User,
+    Dimension::Project,
+    Dimension::Team,
+    Dimension::Feature,
+    Dimension::Org,
+];
+
+/// The set without its session and its agent.
+fn without_session(mut set: Set) -> Set {
+    set[place(Dimension::Session)] = NONE;
+    set[place(Dimension::Agent)] = NONE;
+    set
+}
+
+impl Ids {
+    /// The number a label has in the database, which learns it if need be.
+    pub(super) fn label(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<i64> {
+        name_id(
+            &mut self.labels,
+            conn,
+            names,
+            ours,
+            ["SELECT id FROM labels WHERE name = ?", "INSERT INTO labels(name) VALUES(?)"],
+        )
+    }
+
+    fn price(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<i64> {
+        name_id(
+            &mut self.prices,
+            conn,
+            names,
+            ours,
+            ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"],
+        )
+    }
+
+    /// Our number of the kind of a set.
+    pub(super) fn kind_of(&mut self, names: &mut Names, set: u32) -> u32 {
+        *self.kind_of.entry(set).or_insert_with(|| names.set_number(without_session(*names.set(set))))
+    }
+
+    /// The number of a kind (by ours) in the database, which learns it if need be.
+    pub(super) fn kind(&mut self, conn: &Connection, names: &mut Names, kind: u32) -> Result<i64> {
+        if let Some(id) = self.kinds.to.get(&kind) {
+            return Ok(*id);
+        }
+        let set = *names.set(kind);
+        let mut ids = [0; KIND.len()];
+        for (id, dimension) in ids.iter_mut().zip(KIND) {
+            *id = self.label(conn, names, set[place(dimension)])?;
+        }
+        let find = "SELECT id FROM kinds WHERE model = ? AND source = ? AND user = ? AND project = ? AND team = ? \
+                    AND feature = ? AND org = ?";
+        let id = match conn.prepare_cached(find)?.query_row(ids, |row| row.get(0)).optional()? {
+            Some(id) => id,
+            None => {
+                conn.prepare_cached(
+                    "INSERT INTO kinds(model, source, user, project, team, feature, org) VALUES(?, ?, ?, ?, ?, ?, ?)",
+                )?
+                .execute(ids)?;
+                conn.last_insert_rowid()
+            }
+        };
+        self.kinds.learn(kind, id);
+        Ok(id)
+    }
+
+    /// The number of a set in the database, which learns it if need be.
+    pub(super) fn session(&mut self, conn: &Connection, names: &mut Names, set: u32) -> Result<i64> {
+        if let Some(id) = self.sessions.to.get(&set) {
+            return Ok(*id);
+        }
+        let kind = self.kind_of(names, set);
+        let kind = self.kind(conn, names, kind)?;
+        let labels = *names.set(set);
+        let session = self.label(conn, names, labels[place(Dimension::Session)])?;
+        let agent = self.label(conn, names, labels[place(Dimension::Agent)])?;
+        let find = "SELECT id FROM sessions WHERE session = ? AND agent = ? AND kind = ?";
+        let id = match conn.prepare_cached(find)?.query_row([session, agent, kind], |row| row.get(0)).optional()? {
+            Some(id) => id,
+            None => {
+                conn.prepare_cached("INSERT INTO sessions(session, agent, kind) VALUES(?, ?, ?)")?
+                    .execute([session, agent, kind])?;
+                conn.last_insert_rowid()
+            }
+        };
+        self.sessions.learn(set, id);
+        Ok(id)
+    }
+
+    /// Our number of a label of the database.
+    pub(super) fn known_label(&mut self, conn: &Connection, names: &mut Names, id: i64) -> Result<u32> {
+        known_name(&mut self.labels, conn, names, id, "SELECT name FROM labels WHERE id = ?")
+    }
+
+    fn known_price(&mut self, conn: &Connection, names: &mut Names, id: i64) -> Result<u32> {
+        known_name(&mut self.prices, conn, names, id, "SELECT name FROM prices WHERE id = ?")
+    }
+
+    /// Our number of a kind of the database.
+    pub(super) fn known_kind(&mut self, conn: &Connection, names: &mut Names, id: i64) -> Result<u32> {
+        if let Some(kind) = self.kinds.from.get(&id) {
+            return Ok(*kind);
+        }
+        let mut find =
+            conn.prepare_cached("SELECT model, source, user, project, team, feature, org FROM kinds WHERE id = ?")?;
+        let ids: [i64; KIND.len()] = find.query_row([id], |row| {
+            let mut ids = [0; KIND.len()];
+            for (at, id) in ids.iter_mut().enumerate() {
+                *id = row.get(at)?;
+            }
+            Ok(ids)
+        })?;
+        let mut set = [NONE; _];
+        for (id, dimension) in ids.into_iter().zip(KIND) {
+            set[place(dimension)] = self.known_label(conn, names, id)?;
+        }
+        let kind = names.set_number(set);
+        self.kinds.learn(kind, id);
+        Ok(kind)
+    }
+
+    /// Our number of a kind of the database, when it was met before.
+    pub(super) fn met_kind(&self, id: i64) -> Option<u32> {
+        self.kinds.from.get(&id).copied()
+    }
+
+    /// Our number of a set of the database, when it was met before.
+    pub(super) fn met_session(&self, id: i64) -> Option<u32> {
+        self.sessions.from.get(&id).copied()
+    }
+
+    /// Our number of a set of the database.
+    pub(super) fn known_session(&mut self, conn: &Connection, names: &mut Names, id: i64) -> Result<u32> {
+        if let Some(set) = self.met_session(id) {
+            return Ok(set);
+        }
+        let mut find = conn.prepare_cached("SELECT kind, session, agent FROM sessions WHERE id = ?")?;
+        let (kind, session, agent) = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        self.learn_session(conn, names, [id, kind, session, agent])
+    }
+
+    /// Our number of a set whose row in `sessions` is this: id, kind, session, agent.
+    pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Names, row: [i64; 4]) -> Result<u32> {
+        let [id, kind, session, agent] = row;
+        if let Some(set) = self.met_session(id) {
+            return Ok(set);
+        }
+        let kind = self.known_kind(conn, names, kind)?;
+        let mut set = *names.set(kind);
+        set[place(Dimension::Session)] = self.known_label(conn, names, session)?;
+        set[place(Dimension::Agent)] = self.known_label(conn, names, agent)?;
+        let set = names.set_number(set);
+        self.kind_of.insert(set, kind);
+        self.sessions.learn(set, id);
+        Ok(set)
+    }
+
+    fn optional(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<Option<i64>> {
+        if ours == NONE { Ok(None) } else { self.label(conn, names, ours).map(Some) }
+    }
+}
+
+fn name_id(ids: &mut TwoWay, conn: &Connection, names: &Names, ours: u32, [find, add]: [&str; 2]) -> Result<i64> {
+    if ours == NONE {
+        return Ok(0);
+    }
+    if let Some(id) = ids.to.get(&ours) {
+        return Ok(*id);
+    }
+    let name = names.label(ours).map_or("", Label::as_str);
+    let id = match conn.prepare_cached(find)?.query_row([name], |row| row.get(0)).optional()? {
+        Some(id) => id,
+        None => {
+            conn.prepare_cached(add)?.execute([name])?;
+            conn.last_insert_rowid()
+        }
+    };
+    ids.learn(ours, id);
+    Ok(id)
+}
+
+fn known_name(ids: &mut TwoWay, conn: &Connection, names: &mut Names, id: i64, find: &str) -> Result<u32> {
+    if id == 0 {
+        return Ok(NONE);
+    }
+    if let Some(ours) = ids.from.get(&id) {
+        return Ok(*ours);
+    }
+    let name: String = conn.prepare_cached(find)?.query_row([id], |row| row.get(0))?;
+    let ours = names.number(Some(&Label::new(&name)));
+    ids.learn(ours, id);
+    Ok(ours)
+}
+
+/// The least id a call of this second may have; one second's ids are [`SLOTS`] in a row.
+pub(super) fn first_id(second: i64) -> i64 {
+    second.saturating_mul(SLOTS)
+}
+
+const SLOTS: i64 = 1 << 20;
+
+/// Where a row is put first, and the next place when that one is taken.
+fn slots(row: &Slim) -> impl Iterator<Item = i64> {
+    let [a, b, c, ..] = row.key.bytes();
+    let start = i64::from(u32::from_be_bytes([0, a, b, c])) % SLOTS;
+    let base = first_id(row.at.timestamp());
+    (0..SLOTS).map(move |step| base + (start + step) % SLOTS)
+}
+
+/// The order in which rows lie in the table.
+pub(super) fn order(row: &Slim) -> (i64, CallKey) {
+    (row.at.timestamp(), row.key)
+}
+
+/// Inserts rows into one of the two tables.
+pub(super) struct Inserter<'a> {
+    conn: &'a Connection,
+    insert: CachedStatement<'a>,
+    taken: CachedStatement<'a>,
+}
+
+impl<'a> Inserter<'a> {
+    pub(super) fn new(conn: &'a Connection, table: &str) -> Result<Self> {
+        let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
+        let insert = conn.prepare_cached(&format!("INSERT OR IGNORE INTO {table}({COLUMNS}) VALUES({marks})"))?;
+        let taken = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?"))?;
+        Ok(Self { conn, insert, taken })
+    }
+
+    pub(super) fn insert(&mut self, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
+        let conn = self.conn;
+        let session = ids.session(conn, names, row.set)?;
+        let (usd, saved, price) = match row.cost {
+            Booked::Open | Booked::Unpriced => (None, None, None),
+            Booked::Quoted(usd) => (Some(Wide(usd.pico())), None, None),
+            Booked::Priced { usd, saved, price } => {
+                (Some(Wide(usd.pico())), Some(Wide(saved.pico())), Some(ids.price(conn, names, price)?))
+            }
+        };
+        let lineage = ids.optional(conn, names, row.lineage)?;
+        let path = ids.optional(conn, names, row.path)?;
+        let machine = ids.optional(conn, names, row.machine)?;
+        let rare = row.rare.as_deref();
+        let quoted = rare.and_then(|rare| rare.quoted).map(|usd| Wide(usd.pico()));
+        let latency = rare.and_then(|rare| rare.latency).map(|latency| Wide(latency.as_nanos().cast_signed()));
+        let tokens = row.tokens.fields().map(u64::cast_signed);
+        for id in slots(row) {
+            let inserted = self.insert.execute(params![
+                id,
+                row.key.bytes(),
+                session,
+                row.at.timestamp_subsec_nanos(),
+                tokens[0],
+                tokens[1],
+                tokens[2],
+                tokens[3],
+                tokens[4],
+                tokens[5],
+                usd,
+                saved,
+                price,
+                charge(row.tier, row.fidelity),
+                row.web_searches,
+                quoted,
+                latency,
+                row.alias.map(CallKey::bytes),
+                lineage,
+                path,
+                row.offset.cast_signed(),
+                machine,
+            ])?;
+            if inserted == 1 {
+                return Ok(());
+            }
+            if !self.taken.exists([id])? {
+                return Err(damaged("one call is booked twice"));
+            }
+        }
+        Err(damaged("more than a million calls in one second"))
+    }
+}
+
+/// A row of one of the two tables, whose columns are [`COLUMNS`].
+pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Names) -> Result<Slim> {
+    let id: i64 = row.get(0)?;
+    let at = Instant::from_timestamp(id.div_euclid(SLOTS), row.get(3)?).ok_or_else(|| damaged("a time"))?;
+    let mut fields = [0; 6];
+    for (at, field) in fields.iter_mut().enumerate() {
+        *field = row.get::<_, i64>(4 + at)?.cast_unsigned();
+    }
+    let (usd, saved, price): (Option<Wide>, Option<Wide>, Option<i64>) = (row.get(10)?, row.get(11)?, row.get(12)?);
+    let cost = match (usd, price) {
+        (None, _) => Booked::Unpriced,
+        (Some(usd), None) => Booked::Quoted(Usd::from_pico(usd.0)),
+        (Some(usd), Some(price)) => Booked::Priced {
+            usd: Usd::from_pico(usd.0),
+            saved: Usd::from_pico(saved.map_or(0, |saved| saved.0)),
+            price: ids.known_price(conn, names, price)?,
+        },
+    };
+    let (tier, fidelity) = uncharge(row.get(13)?).ok_or_else(|| damaged("a charge"))?;
+    let (quoted, latency): (Option<Wide>, Option<Wide>) = (row.get(15)?, row.get(16)?);
+    let mut label = |at: usize| ids.known_label(conn, names, row.get::<_, Option<i64>>(at)?.unwrap_or(0));
+    let (lineage, path, machine) = (label(18)?, label(19)?, label(21)?);
+    Ok(Slim {
+        key: CallKey::from_bytes(row.get(1)?),
+        at,
+        set: ids.known_session(conn, names, row.get(2)?)?,
+        path,
+        offset: row.get::<_, i64>(20)?.cast_unsigned(),
+        lineage,
+        machine,
+        alias: row.get::<_, Option<[u8; 16]>>(17)?.map(CallKey::from_bytes),
+        tokens: Tokens::from_fields(fields),
+        tier,
+        fidelity,
+        web_searches: row.get(14)?,
+        rare: (quoted.is_some() || latency.is_some()).then(|| {
+            Box::new(Rare {
+                quoted: quoted.map(|usd| Usd::from_pico(usd.0)),
+                latency: latency.map(|nanos| nanos_to_duration(nanos.0)),
+            })
+        }),
+        cost,
+    })
+}
+
+fn nanos_to_duration(nanos: i128) -> std::time::Duration {
+    let nanos = nanos.cast_unsigned();
+    let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+    std::time::Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).unwrap_or(0))
+}
+
+/// The table holds what it never should.
+pub(super) fn damaged(what: &str) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Null, what.into())
+}
+
+const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed];
+const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
+const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
+
+/// How a call was charged and how far it can be trusted, in one small number; 0 is the usual.
+fn charge(tier: Tier, fidelity: Fidelity) -> u32 {
+    fn of<T: PartialEq>(all: &[T], one: &T) -> u32 {
+        count(all.iter().position(|other| other == one).unwrap_or(0))
+    }
+    of(&FIDELITIES, &fidelity) << 12
+        | of(&SPEEDS, &tier.speed) << 8
+        | of(&SERVICES, &tier.service) << 4
+        | of(&GEOS, &tier.geo)
+}
+
+fn uncharge(charge: u32) -> Option<(Tier, Fidelity)> {
+    let part = |shift: u32| index(charge >> shift & 0xf);
+    let tier = Tier { speed: *SPEEDS.get(part(8))?, service: *SERVICES.get(part(4))?, geo: *GEOS.get(part(0))? };
+    Some((tier, *FIDELITIES.get(part(12))?))
+}
+
+/// A number that usually fits SQLite's integers; one that does not is sixteen bytes, the highest first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wide(pub(super) i128);
+
+impl ToSql for Wide {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(match i64::try_from(self.0) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Blob(self.0.to_be_bytes().to_vec()),
+        }))
+    }
+}
+
+impl FromSql for Wide {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Integer(number) => Ok(Self(number.into())),
+            ValueRef::Blob(bytes) => {
+                bytes.try_into().map(|bytes| Self(i128::from_be_bytes(bytes))).map_err(|_| FromSqlError::InvalidType)
+            }
+            ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => Err(FromSqlError::InvalidType),
+        }
+    }
+}

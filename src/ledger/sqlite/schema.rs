@@ -1,0 +1,155 @@
+//! The tables, and how books of an older version become books of this one.
+
+use rusqlite::{Connection, Result, TransactionBehavior};
+
+/// The newest schema this version knows.
+pub(super) const KNOWN: i64 = 1;
+/// Marks a database as ours.
+pub(super) const APPLICATION: i64 = 0x746f_6b6d;
+
+/// One step from the schema before to the one it is listed under.
+pub(super) struct Migration {
+    pub(super) to: i64,
+    pub(super) sql: &'static str,
+}
+
+/// Steps for books that exist already, oldest first. Schema 1 is the first there ever was.
+pub(super) const MIGRATIONS: &[Migration] = &[];
+
+/// The columns of a row, the same in `calls` and `apart`.
+pub(super) const COLUMNS: &str = "id, key, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
+     reasoning, usd, saved, price, charge, web_searches, quoted, latency, alias, lineage, path, offset, machine";
+
+/// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key:
+/// rows lie in the order of time, and a span of time is a span of ids.
+macro_rules! rows {
+    ($table:literal) => {
+        concat!(
+            "CREATE TABLE ",
+            $table,
+            "(
+  id             INTEGER PRIMARY KEY,
+  key            BLOB    NOT NULL,
+  session        INTEGER NOT NULL,
+  ns             INTEGER NOT NULL,
+  input          INTEGER NOT NULL,
+  cache_read     INTEGER NOT NULL,
+  cache_write_5m INTEGER NOT NULL,
+  cache_write_1h INTEGER NOT NULL,
+  output         INTEGER NOT NULL,
+  reasoning      INTEGER NOT NULL,
+  usd            ANY,
+  saved          ANY,
+  price          INTEGER,
+  charge         INTEGER NOT NULL,
+  web_searches   INTEGER NOT NULL,
+  quoted         ANY,
+  latency        ANY,
+  alias          BLOB,
+  lineage        INTEGER,
+  path           INTEGER,
+  offset         INTEGER NOT NULL,
+  machine        INTEGER
+) STRICT;
+"
+        )
+    };
+}
+
+/// Everything of a new ledger but the indexes of `calls`.
+pub(super) const CREATE: &str = concat!(
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+-- What was booked with what: the names of the prices, referred to by calls.price.
+CREATE TABLE prices(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+-- Every combination of values that calls of any session share. 0 is no value.
+CREATE TABLE kinds(
+  id INTEGER PRIMARY KEY, model INTEGER NOT NULL, source INTEGER NOT NULL, user INTEGER NOT NULL,
+  project INTEGER NOT NULL, team INTEGER NOT NULL, feature INTEGER NOT NULL, org INTEGER NOT NULL,
+  UNIQUE(model, source, user, project, team, feature, org)
+) STRICT;
+-- Every session, by its sub-agents and kinds of calls, with its first and its last call (null when all were pruned).
+CREATE TABLE sessions(
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
+  first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
+  UNIQUE(session, agent, kind)
+) STRICT;
+CREATE INDEX sessions_last ON sessions(last);
+-- Sums by UTC day: quarter hours within it, packed (see rollup.rs). By session, and by kind alone.
+CREATE TABLE rollup(
+  day INTEGER NOT NULL, of INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY(day, of)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup_kinds(
+  day INTEGER NOT NULL, of INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY(day, of)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lineage(child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY(child, parent)) STRICT, WITHOUT ROWID;
+CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE files(
+  path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, offset INTEGER NOT NULL,
+  size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, head_hash INTEGER NOT NULL, head_len INTEGER NOT NULL,
+  tail_hash INTEGER NOT NULL, reader TEXT NOT NULL, lines INTEGER NOT NULL, bad_lines INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+    rows!("calls"),
+    rows!("apart"),
+    "CREATE UNIQUE INDEX apart_key ON apart(key);
+-- For people with a SQLite shell; tokmeter does not read it.
+CREATE VIEW readable AS SELECT
+  lower(hex(c.key)) AS key, datetime(c.id >> 20, 'unixepoch') AS at, (SELECT name FROM labels WHERE id = k.model) AS model,
+  (SELECT name FROM labels WHERE id = s.session) AS session, (SELECT name FROM labels WHERE id = s.agent) AS agent,
+  (SELECT name FROM labels WHERE id = k.project) AS project, (SELECT name FROM labels WHERE id = k.user) AS user,
+  c.input, c.cache_read, c.cache_write_5m, c.cache_write_1h, c.output, c.reasoning,
+  c.usd / 1e12 AS about_usd, (SELECT name FROM prices WHERE id = c.price) AS price
+  FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind;
+"
+);
+
+/// The indexes of `calls`, apart because a bulk insert makes them afterwards.
+pub(super) const INDEX: &str = "CREATE UNIQUE INDEX calls_key ON calls(key);
+CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;";
+/// Takes them away again.
+pub(super) const DROP_INDEX: &str = "DROP INDEX calls_key; DROP INDEX calls_lineage;";
+
+/// Needed only once a log of telemetry is read: who else carries a request's name.
+pub(super) const INDEX_ALIAS: &str = "CREATE INDEX IF NOT EXISTS calls_alias ON calls(alias) WHERE alias IS NOT NULL;
+CREATE INDEX IF NOT EXISTS apart_alias ON apart(alias) WHERE alias IS NOT NULL;
+CREATE INDEX IF NOT EXISTS apart_lineage ON apart(lineage) WHERE lineage IS NOT NULL;";
+
+/// The schema of an open database; 0 is an empty one.
+pub(super) fn version(conn: &Connection) -> Result<i64> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// True when the database holds tables that are not ours.
+pub(super) fn is_foreign(conn: &Connection) -> Result<bool> {
+    let id: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(tables > 0 && id != APPLICATION)
+}
+
+/// Makes the tables of a new ledger, if no one else did meanwhile.
+pub(super) fn create(conn: &mut Connection) -> Result<()> {
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if version(&transaction)? == 0 {
+        transaction.execute_batch(CREATE)?;
+        transaction.execute_batch(INDEX)?;
+        transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", KNOWN)?;
+    }
+    transaction.commit()
+}
+
+/// Takes every step that is missing, all of them or none. `step` is called before each.
+pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for migration in steps {
+        if version(&transaction)? < migration.to {
+            step("migrate");
+            transaction.execute_batch(migration.sql)?;
+            transaction.pragma_update(None, "user_version", migration.to)?;
+        }
+    }
+    step("commit migration");
+    transaction.commit()
+}

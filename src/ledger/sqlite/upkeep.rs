@@ -1,0 +1,420 @@
+//! What the ledger commands do: look at the books, check them, cut off old ones, price them anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, Result, params};
+use rustc_hash::FxHashMap;
+
+use super::desk::{Desk, Tally, meta, moment};
+use super::open::back_up;
+use super::read::Reading;
+use super::rollup::{self, QUARTERS};
+use super::rows::{self, Inserter};
+use super::schema::{COLUMNS, KNOWN};
+use super::{Sqlite, schema};
+use crate::domain::{Filter, Instant, Label, Usd, quarter_of};
+use crate::ledger::core::Core;
+use crate::ledger::slim::{Slim, Till};
+use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
+use crate::pricing::Pricer;
+use std::sync::Arc;
+
+/// The books at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// The database.
+    pub path: PathBuf,
+    /// Its schema.
+    pub schema: i64,
+    /// What names this machine in exports.
+    pub machine: String,
+    /// Every call.
+    pub sums: Sums,
+    /// Conversations.
+    pub sessions: u64,
+    /// Logs read so far, those that are gone included.
+    pub files: u64,
+    /// The first and the last call.
+    pub span: Option<(Instant, Instant)>,
+    /// Calls whose time is still to come: the clock of whoever wrote them is wrong, or ours is.
+    pub future_calls: u64,
+    /// Calls before this were pruned.
+    pub pruned_before: Option<Instant>,
+    /// Calls that came from other machines, by machine.
+    pub imported: Vec<(Label, u64)>,
+    /// Calls by the price they were booked with; `None` are those without one.
+    pub prices: Vec<(Option<Label>, u64)>,
+    /// Size on disk, write-ahead log included, in bytes.
+    pub bytes: u64,
+}
+
+/// What a thorough check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Rows that were read.
+    pub calls: u64,
+    /// What is wrong, one sentence each; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// What other prices would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repriced {
+    /// Calls whose cost or price differs.
+    pub calls: u64,
+    /// What they were booked at.
+    pub before: Usd,
+    /// What they would be booked at.
+    pub after: Usd,
+    /// By the price they were booked with and the one they would get: calls, cost before, cost after.
+    pub by_price: BTreeMap<(Option<Label>, Option<Label>), (u64, Usd, Usd)>,
+    /// The copy made before anything was written.
+    pub backup: Option<PathBuf>,
+}
+
+impl Sqlite {
+    /// The books at a glance.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn info(&self, now: Instant) -> std::result::Result<Info, BooksError> {
+        let sums = self.sums(&Filter::default())?;
+        let future = self.sums(&Filter { since: Some(now), ..Filter::default() })?;
+        let ask = || -> Result<Info> {
+            let conn = &self.conn;
+            let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
+            let names = |sql: &str| -> Result<Vec<(Option<Label>, u64)>> {
+                let mut select = conn.prepare(sql)?;
+                let named = select.query_map([], |row| {
+                    let name: Option<String> = row.get(0)?;
+                    Ok((name.map(|name| Label::new(&name)), row.get::<_, i64>(1)?.cast_unsigned()))
+                })?;
+                named.collect()
+            };
+            let ends = "SELECT (SELECT id >> 20 FROM calls ORDER BY id LIMIT 1), (SELECT id >> 20 FROM calls ORDER BY id DESC LIMIT 1)";
+            let span: (Option<i64>, Option<i64>) = conn.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let imported = names(
+                "SELECT name, count(*) FROM calls JOIN labels ON labels.id = machine WHERE machine IS NOT NULL
+                 GROUP BY machine ORDER BY name",
+            )?;
+            Ok(Info {
+                path: self.path.clone(),
+                schema: schema::version(conn)?,
+                machine: machine(conn)?,
+                sums,
+                sessions: count("SELECT count(DISTINCT session) FROM sessions WHERE first IS NOT NULL")?,
+                files: count("SELECT count(*) FROM files")?,
+                span: moment(span.0, Some(0)).zip(moment(span.1, Some(0))),
+                future_calls: future.calls,
+                pruned_before: horizon(conn)?,
+                imported: imported.into_iter().filter_map(|(name, calls)| Some((name?, calls))).collect(),
+                prices: names(
+                    "SELECT name, count(*) FROM calls LEFT JOIN prices ON prices.id = price GROUP BY price ORDER BY name",
+                )?,
+                bytes: size(&self.path),
+            })
+        };
+        ask().map_err(|error| self.because(error))
+    }
+
+    /// Checks the file, and that the sums kept in it are those of its rows.
+    ///
+    /// # Errors
+    /// When the books cannot be read at all.
+    pub fn verify(&self) -> std::result::Result<Findings, BooksError> {
+        let attempt = || {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            let mut findings = Findings::default();
+            if let Err(what) = quick_check(&self.conn)? {
+                findings.problems.push(what);
+                return Ok(findings);
+            }
+            compare(&self.conn, &mut self.desk.borrow_mut(), &mut findings)?;
+            Ok(findings)
+        };
+        let found: Result<Findings> = attempt();
+        match found.map_err(|error| self.because(error)) {
+            Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
+            Ok(findings) => {
+                self.damaged.set(self.damaged.get() || !findings.problems.is_empty());
+                Ok(findings)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes every call before a moment out of the books for good: it is not booked again when its log is
+    /// read once more. Returns what was taken out.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn prune(&mut self, before: Instant) -> std::result::Result<Sums, BooksError> {
+        self.flush()?;
+        self.write(|conn, desk, _, step| {
+            let mut tally = Tally::default();
+            let mut gone = Sums::default();
+            let mut delete = conn.prepare("DELETE FROM calls WHERE key = ?")?;
+            let until = rows::first_id(before.timestamp().saturating_add(1));
+            batches(conn, desk, "calls", until, |_, batch| {
+                step("prune rows");
+                for row in batch.iter().filter(|row| row.at < before) {
+                    delete.execute([row.key.bytes()])?;
+                    tally.take(row);
+                    gone.add(&row.sums());
+                }
+                Ok(())
+            })?;
+            step("prune apart");
+            // What was told apart of a call goes with the row that showed it.
+            conn.execute(
+                "DELETE FROM apart WHERE key NOT IN (SELECT key FROM calls) AND NOT EXISTS
+                   (SELECT 1 FROM calls WHERE calls.alias = apart.key)",
+                [],
+            )?;
+            tally.write(conn, &mut desk.ids, &mut desk.core.names, step)?;
+            let kept = horizon(conn)?.map_or(before, |kept| kept.max(before));
+            for (name, value) in [("horizon", kept.timestamp()), ("horizon_ns", kept.timestamp_subsec_nanos().into())] {
+                conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![name, value])?;
+            }
+            Ok(gone)
+        })
+    }
+
+    /// Gives space that is no longer needed back to the file system.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn compact(&mut self) -> std::result::Result<(), BooksError> {
+        self.write(|_, _, _, _| Ok(()))?;
+        if let Some(step) = &self.options.step {
+            step("vacuum");
+        }
+        self.conn.execute_batch("VACUUM").map_err(|error| self.because(error))
+    }
+
+    /// What would change if every call were priced anew; nothing is written.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn price_changes(&self, pricer: &dyn Pricer) -> std::result::Result<Repriced, BooksError> {
+        let attempt = || {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            let (mut till, mut changed) = (Till::new(pricer), Repriced::default());
+            batches(&self.conn, &mut self.desk.borrow_mut(), "calls", i64::MAX, |desk, batch| {
+                for row in batch {
+                    let new = Slim { cost: till.price(&row, &mut desk.core.names), ..row.clone() };
+                    changed.count(&row, &new, &desk.core.names);
+                }
+                Ok(())
+            })?;
+            Ok(changed)
+        };
+        attempt().map_err(|error| self.because(error))
+    }
+
+    /// A report with every call priced anew; nothing is written.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> std::result::Result<Report, BooksError> {
+        let core = self.read(|mut reading| {
+            let rows = reading.rows(&query.filter)?;
+            let mut core = Core { names: std::mem::take(reading.names()), ..Core::default() };
+            for row in rows {
+                core.heap.restore(row, true);
+            }
+            Ok(core)
+        });
+        // The names went with the rows; what the desk knew of them no longer holds.
+        self.desk.borrow_mut().forget();
+        let mut core = core?;
+        core.heap.reprice(&*pricer, &mut core.names);
+        Memory::of(core, pricer).report(query)
+    }
+
+    /// Books every call anew at the prices this ledger was opened with, after making a copy of the file.
+    ///
+    /// # Errors
+    /// When the books cannot be written, or not copied.
+    pub fn reprice(&mut self, now: Instant) -> std::result::Result<Repriced, BooksError> {
+        self.flush()?;
+        self.write(|_, _, _, _| Ok(()))?;
+        let why = format!("before-reprice-{}", now.format("%Y%m%dT%H%M%SZ"));
+        let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(error))?;
+        let mut changed = self.write(|conn, desk, pricer, step| {
+            let mut changed = Repriced::default();
+            for table in ["calls", "apart"] {
+                let (mut till, mut tally) = (Till::new(pricer), Tally::default());
+                let mut delete = conn.prepare(&format!("DELETE FROM {table} WHERE key = ?"))?;
+                let mut inserter = Inserter::new(conn, table)?;
+                batches(conn, desk, table, i64::MAX, |desk, batch| {
+                    step("reprice rows");
+                    for row in batch {
+                        let new = Slim { cost: till.price(&row, &mut desk.core.names), ..row.clone() };
+                        if new.cost == row.cost {
+                            continue;
+                        }
+                        delete.execute([row.key.bytes()])?;
+                        inserter.insert(&new, &mut desk.ids, &mut desk.core.names)?;
+                        if table == "calls" {
+                            changed.count(&row, &new, &desk.core.names);
+                            tally.take(&row);
+                            tally.add(&new);
+                        }
+                    }
+                    Ok(())
+                })?;
+                tally.write(conn, &mut desk.ids, &mut desk.core.names, step)?;
+            }
+            Ok(changed)
+        })?;
+        changed.backup = Some(backup);
+        Ok(changed)
+    }
+}
+
+impl Repriced {
+    fn count(&mut self, old: &Slim, new: &Slim, names: &crate::ledger::names::Names) {
+        if old.cost == new.cost {
+            return;
+        }
+        let (before, after) = (old.cost(names), new.cost(names));
+        let dollars = |cost: &crate::pricing::Cost| cost.usd().unwrap_or_default();
+        let (was, is) = (dollars(&before), dollars(&after));
+        self.calls += 1;
+        self.before += was;
+        self.after += is;
+        let entry = self.by_price.entry((price(&before), price(&after))).or_default();
+        *entry = (entry.0 + 1, entry.1 + was, entry.2 + is);
+    }
+}
+
+fn price(cost: &crate::pricing::Cost) -> Option<Label> {
+    match cost {
+        crate::pricing::Cost::Priced { price, .. } => Some(price.clone()),
+        crate::pricing::Cost::Quoted(_) => Some(Label::new("quoted")),
+        crate::pricing::Cost::Unpriced => None,
+    }
+}
+
+/// Shows every row of a table whose id is below `until`, a batch at a time, so that memory does not grow with
+/// the books. `each` may change the rows it is shown, and no others.
+pub(super) fn batches(
+    conn: &Connection,
+    desk: &mut Desk,
+    table: &str,
+    until: i64,
+    mut each: impl FnMut(&mut Desk, Vec<Slim>) -> Result<()>,
+) -> Result<()> {
+    let select = format!("SELECT {COLUMNS} FROM {table} WHERE id > ? AND id < ? ORDER BY id LIMIT 10000");
+    let mut select = conn.prepare(&select)?;
+    let mut last = i64::MIN;
+    loop {
+        let found = select.query_map([last, until], |row| {
+            last = row.get(0)?;
+            rows::read(row, conn, &mut desk.ids, &mut desk.core.names)
+        })?;
+        let batch: Vec<Slim> = found.collect::<Result<_>>()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        each(desk, batch)?;
+    }
+}
+
+/// What names this machine in exports.
+pub(super) fn machine(conn: &Connection) -> Result<String> {
+    conn.query_row("SELECT value FROM meta WHERE name = 'machine'", [], |row| row.get(0))
+}
+
+fn horizon(conn: &Connection) -> Result<Option<Instant>> {
+    let (second, ns) = (meta(conn, "horizon")?, meta(conn, "horizon_ns")?);
+    Ok(moment(second, ns.and_then(|ns| u32::try_from(ns).ok())))
+}
+
+fn size(path: &Path) -> u64 {
+    let of = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        std::fs::metadata(name).map_or(0, |metadata| metadata.len())
+    };
+    of("") + of("-wal")
+}
+
+/// A thorough check of a file that nobody has open here; the error says what is wrong with it.
+pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(|error| error.to_string())?;
+    match quick_check(&conn).map_err(|error| error.to_string())? {
+        Err(what) => return Err(what),
+        Ok(()) => {}
+    }
+    let mut findings = Findings::default();
+    compare(&conn, &mut Desk::default(), &mut findings).map_err(|error| error.to_string())?;
+    findings.problems.pop().map_or(Ok(()), Err)
+}
+
+fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
+    let mut check = conn.prepare("PRAGMA quick_check(1)")?;
+    let said: String = check.query_row([], |row| row.get(0))?;
+    Ok(if said == "ok" { Ok(()) } else { Err(said) })
+}
+
+/// Sums every row and compares what comes out with what is kept.
+fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
+    let found = schema::version(conn)?;
+    if found != KNOWN {
+        findings.problems.push(format!("schema {found} cannot be checked by a program that knows schema {KNOWN}"));
+        return Ok(());
+    }
+    let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut bounds: FxHashMap<i64, (Instant, Instant)> = FxHashMap::default();
+    batches(conn, desk, "calls", i64::MAX, |desk, batch| {
+        for row in batch {
+            let session = desk.ids.session(conn, &mut desk.core.names, row.set)?;
+            let kind = desk.ids.kind_of(&mut desk.core.names, row.set);
+            let kind = desk.ids.kind(conn, &mut desk.core.names, kind)?;
+            let (quarter, sums) = (quarter_of(row.at), row.sums());
+            by_session.entry((quarter, session)).or_default().add(&sums);
+            by_kind.entry((quarter, kind)).or_default().add(&sums);
+            let (first, last) = bounds.entry(session).or_insert((row.at, row.at));
+            (*first, *last) = ((*first).min(row.at), (*last).max(row.at));
+            findings.calls += 1;
+        }
+        Ok(())
+    })?;
+    for (table, of_rows) in [("rollup", by_session), ("rollup_kinds", by_kind)] {
+        let mut kept: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+        let mut select = conn.prepare(&format!("SELECT day, of, sums FROM {table}"))?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let (day, of): (i64, i64) = (row.get(0)?, row.get(1)?);
+            for entry in rollup::entries(row.get_ref(2)?.as_blob()?) {
+                let (quarter, sums) = entry?;
+                kept.insert((day * QUARTERS + i64::from(quarter), of), sums);
+            }
+        }
+        if kept != of_rows {
+            findings.problems.push(format!("the sums in {table} are not those of the calls"));
+        }
+    }
+    let mut select = conn.prepare("SELECT id, first, first_ns, last, last_ns FROM sessions WHERE first IS NOT NULL")?;
+    let kept: Result<FxHashMap<i64, (Instant, Instant)>> = select
+        .query_map([], |row| {
+            let times = moment(row.get(1)?, row.get(2)?).zip(moment(row.get(3)?, row.get(4)?));
+            Ok((row.get(0)?, times.unwrap_or_default()))
+        })?
+        .collect();
+    if kept? != bounds {
+        findings.problems.push("the first and last calls of sessions are not those of the calls".to_owned());
+    }
+    let keys: u64 = conn
+        .query_row("SELECT count(DISTINCT key) FROM calls", [], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)?;
+    if keys != findings.calls {
+        findings.problems.push(format!("{} calls are booked more than once", findings.calls - keys));
+    }
+    Ok(())
+}

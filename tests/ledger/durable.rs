@@ -1,0 +1,353 @@
+//! The books on disk answer like the books in memory, whatever was told, however it came.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use tokmeter::domain::{Dimension, Filter, Label, Matcher, Record, Span};
+use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Posting, Query, Sqlite, Sums, open};
+
+use super::common::{
+    a_telling_and_a_retelling, add_up, any_records, at, call, calls, file, posting, prices, query, questions, rows,
+    total,
+};
+
+pub fn opened(path: &Path) -> Opened {
+    open(path, Options::new(at(0)), prices()).unwrap()
+}
+
+pub fn books(folder: &tempfile::TempDir) -> Sqlite {
+    let opened = opened(&folder.path().join("ledger.db"));
+    assert_eq!(opened.notes, []);
+    opened.books
+}
+
+/// Fails unless both hold the same calls and answer every question alike.
+fn assert_alike(one: &dyn Ledger, other: &dyn Ledger) -> Result<(), TestCaseError> {
+    prop_assert_eq!(rows(one), rows(other));
+    for question in questions() {
+        prop_assert_eq!(one.report(&question).unwrap(), other.report(&question).unwrap());
+    }
+    Ok(())
+}
+
+fn sound(books: &Sqlite) -> Result<(), TestCaseError> {
+    prop_assert_eq!(books.verify().unwrap().problems, Vec::<String>::new());
+    Ok(())
+}
+
+fn some_filter() -> impl Strategy<Value = Filter> {
+    let moment = prop::option::of((-100_000_i64..200_000, 0_u32..2))
+        .prop_map(|time| time.map(|(second, nano)| at(second) + chrono::Duration::nanoseconds(nano.into())));
+    let only = prop::sample::select(vec![
+        vec![],
+        vec![(Dimension::Session, "s")],
+        vec![(Dimension::Session, "nobody")],
+        vec![(Dimension::Model, "o*"), (Dimension::Model, "haiku")],
+        vec![(Dimension::Agent, "agent-1"), (Dimension::User, "*")],
+    ]);
+    (moment.clone(), moment, only).prop_map(|(since, until, only)| Filter {
+        only: only.into_iter().map(|(dimension, pattern)| (dimension, Matcher::new(pattern))).collect(),
+        since,
+        until,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn disk_and_memory_agree_after_any_postings((told, retold) in a_telling_and_a_retelling(), quietly in any::<Vec<bool>>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
+        memory.post(&posting(told)).unwrap();
+        let mut sums = Sums::default();
+        let mut quietly = quietly.into_iter();
+        for posting in &retold {
+            if quietly.next().unwrap_or(false) {
+                disk.absorb(posting).unwrap();
+            } else {
+                disk.flush().unwrap();
+                sums = total(&disk);
+                add_up(&disk.post(posting).unwrap(), &mut sums);
+                prop_assert_eq!(sums, total(&disk));
+            }
+        }
+        disk.flush().unwrap();
+        assert_alike(&memory, &disk)?;
+        sound(&disk)?;
+        drop(disk);
+        assert_alike(&memory, &books(&folder))?;
+    }
+
+    #[test]
+    fn disk_and_memory_agree_on_any_filter(told in any_records(), filter in some_filter(), limit in 0_usize..6) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
+        memory.absorb(&posting(told.clone())).unwrap();
+        disk.absorb(&posting(told)).unwrap();
+        disk.flush().unwrap();
+        for question in questions() {
+            let question = Query { filter: filter.clone(), ..question };
+            prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+        }
+        prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());
+        prop_assert_eq!(memory.calls(&filter, limit).unwrap(), disk.calls(&filter, limit).unwrap());
+        for width in [900, 86_400, 100_001] {
+            let spans: Vec<Span> = (-2..4).map(|n| Span { from: at(n * width), until: at((n + 1) * width) }).collect();
+            prop_assert_eq!(memory.spans(&spans, &filter).unwrap(), disk.spans(&spans, &filter).unwrap());
+        }
+        for row in rows(&memory) {
+            prop_assert_eq!(memory.call(row.call.key).unwrap(), disk.call(row.call.key).unwrap());
+        }
+    }
+
+    #[test]
+    fn two_machines_merged_hold_what_one_that_read_everything_holds(told in any_records(), turn in any::<prop::sample::Index>()) {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let [mut one, mut other, mut both] = folders.each_ref().map(books);
+        // Some of it is on both machines.
+        let cut = turn.index(told.len() + 1);
+        one.post(&posting(told[..cut].to_vec())).unwrap();
+        other.post(&posting(told[cut / 2..].to_vec())).unwrap();
+        both.post(&posting(told)).unwrap();
+        let export = |books: &Sqlite| {
+            let mut lines = Vec::new();
+            books.export(&mut lines).unwrap();
+            lines
+        };
+        let (ones, others) = (export(&one), export(&other));
+        one.import(&mut &others[..]).unwrap();
+        other.import(&mut &ones[..]).unwrap();
+        assert_alike(&one, &both)?;
+        assert_alike(&other, &both)?;
+        sound(&one)?;
+        let again = one.import(&mut &others[..]).unwrap();
+        prop_assert_eq!(again.told, 0, "an export imported twice changes nothing");
+        assert_alike(&one, &both)?;
+    }
+
+    #[test]
+    fn pruning_takes_out_what_is_older_and_nothing_else(told in any_records(), cut in prop::sample::select(vec![-90_000_i64, 0, 450, 86_400, 999_999])) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = books(&folder);
+        disk.post(&posting(told.clone())).unwrap();
+        let kept: Vec<_> = rows(&disk).into_iter().filter(|row| row.call.at() >= at(cut)).collect();
+        let (before, gone) = (total(&disk).calls, disk.prune(at(cut)).unwrap());
+        prop_assert_eq!(before - gone.calls, total(&disk).calls);
+        prop_assert_eq!(&rows(&disk), &kept);
+        sound(&disk)?;
+        disk.compact().unwrap();
+        sound(&disk)?;
+        // What was pruned stays so, even when the logs are read again from their beginning.
+        let late: Vec<Record> = told
+            .into_iter()
+            .filter(|record| matches!(record, Record::Call(call) if call.at() < at(cut)))
+            .collect();
+        disk.post(&posting(late)).unwrap();
+        prop_assert_eq!(&rows(&disk), &kept);
+    }
+}
+
+#[test]
+fn the_books_may_move_to_their_owner_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Sqlite>();
+    is_send::<Memory>();
+}
+
+#[test]
+fn offsets_and_rows_are_booked_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let read = Posting { files: vec![file("/b", 5), file("/a", u64::MAX)], ..calls([call("a", 1, 1)]) };
+    disk.post(&read).unwrap();
+    drop(disk);
+    let disk = books(&folder);
+    assert_eq!(disk.files().unwrap(), [file("/a", u64::MAX), file("/b", 5)]);
+    assert_eq!(total(&disk).calls, 1);
+}
+
+#[test]
+fn e8_counts_beyond_the_integers_of_sqlite_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let mut huge = call("a", 1, u64::MAX);
+    huge.quoted = Some(tokmeter::domain::Usd::from_pico(i128::MAX));
+    huge.latency = Some(std::time::Duration::MAX);
+    huge.model = None;
+    disk.post(&calls([huge.clone()])).unwrap();
+    assert_eq!(rows(&disk)[0].call, huge);
+    assert_eq!((total(&disk).tokens.output, total(&disk).cost), (u64::MAX, huge.quoted.unwrap()));
+}
+
+#[test]
+fn e6_years_one_and_9999_and_a_thousand_calls_in_one_second_are_booked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"].map(|time| {
+        let mut call = call(time, 0, 1);
+        call.from.at = time.parse().unwrap();
+        call
+    });
+    let crowd = (0..1000).map(|number| call(&format!("crowd {number}"), 7, 1));
+    disk.post(&calls(ends.clone().into_iter().chain(crowd))).unwrap();
+    assert_eq!(total(&disk).calls, 1002);
+    let all = rows(&disk);
+    assert_eq!((&all[0].call, &all[1001].call), (&ends[0], &ends[1]));
+    assert_eq!(disk.report(&query(Grain::Day, &[])).unwrap().rows.len(), 3);
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_cold_start_of_many_calls_is_booked_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
+    for part in 0..5_i64 {
+        let part = calls((0..1000).map(|number| call(&format!("{}", part * 900 + number), number * 777, 3)));
+        memory.absorb(&part).unwrap();
+        disk.absorb(&part).unwrap();
+    }
+    assert_eq!(total(&disk).calls, 0, "nothing is booked before it is flushed");
+    disk.flush().unwrap();
+    assert_alike(&memory, &disk).unwrap();
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    // The same again tells nothing new.
+    disk.absorb(&calls((0..4600).map(|number| call(&format!("{number}"), 5_000_000, 1)))).unwrap();
+    disk.flush().unwrap();
+    assert_alike(&memory, &disk).unwrap();
+}
+
+#[test]
+fn an_import_with_a_broken_line_imports_nothing_and_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    disk.post(&calls([call("a", 1, 1)])).unwrap();
+    let mut lines = Vec::new();
+    disk.export(&mut lines).unwrap();
+    lines.extend(b"{\"key\":\"oops\"}\n");
+    let (folder, before) = (tempfile::tempdir().unwrap(), total(&disk));
+    let mut other = books(&folder);
+    let error = other.import(&mut &lines[..]).unwrap_err().to_string();
+    assert!(error.starts_with("line 2: not a line of an export"), "{error}");
+    assert_eq!((total(&other).calls, before.calls), (0, 1));
+}
+
+#[test]
+fn imported_calls_keep_their_machine_and_their_booked_cost() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut one = books(&folders[0]);
+    one.post(&calls([call("a", 1, 1)])).unwrap();
+    let machine = one.info(at(9)).unwrap().machine;
+    let mut lines = Vec::new();
+    one.export(&mut lines).unwrap();
+    let dearer = std::sync::Arc::new(super::common::Prices { factor: 3 });
+    let mut other = open(&folders[1].path().join("ledger.db"), Options::new(at(0)), dearer).unwrap().books;
+    other.import(&mut &lines[..]).unwrap();
+    assert_eq!(rows(&other), rows(&one));
+    assert_eq!(other.info(at(9)).unwrap().imported, [(Label::new(&machine), 1)]);
+    let mut passed_on = Vec::new();
+    other.export(&mut passed_on).unwrap();
+    assert_eq!(passed_on, lines, "passed on, it still names where it came from");
+}
+
+#[test]
+fn d16_a_booked_cost_stays_until_the_call_grows_or_is_priced_anew_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = books(&folder);
+    disk.post(&calls([call("a", 1, 1), call("b", 2, 1)])).unwrap();
+    let booked = total(&disk).cost;
+    drop(disk);
+    let doubled = || std::sync::Arc::new(super::common::Prices { factor: 2 });
+    let mut disk = open(&path, Options::new(at(0)), doubled()).unwrap().books;
+    disk.post(&calls([call("a", 1, 1)])).unwrap();
+    assert_eq!(total(&disk).cost, booked, "seen again, but nothing new");
+    let mut grown = call("b", 2, 1);
+    grown.tokens.output = 5;
+    disk.post(&calls([grown])).unwrap();
+    let now = rows(&disk);
+    let alone = |factor, call| {
+        use tokmeter::pricing::Pricer;
+        super::common::Prices { factor }.cost(call).usd().unwrap()
+    };
+    assert_eq!(now[0].cost.usd(), Some(alone(1, &now[0].call)));
+    assert_eq!(
+        now[1].cost.usd(),
+        Some(alone(2, &now[1].call)),
+        "what grew is priced with today's book, at its own time"
+    );
+
+    let would = disk.price_changes(&*doubled()).unwrap();
+    assert_eq!((would.calls, would.after), (1, alone(2, &now[0].call)));
+    let repriced = disk.report_repriced(&query(Grain::Total, &[]), doubled()).unwrap();
+    assert_eq!(repriced.total.cost, alone(2, &now[0].call) + alone(2, &now[1].call));
+    assert_eq!(rows(&disk), now, "a question changes nothing");
+
+    let did = disk.reprice(at(3)).unwrap();
+    assert_eq!((did.calls, total(&disk).cost), (1, repriced.total.cost));
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    let backup = did.backup.unwrap();
+    assert!(backup.to_string_lossy().ends_with("ledger.db.before-reprice-19700101T000003Z"), "{backup:?}");
+    assert_eq!(rows(&opened(&backup).books), now);
+}
+
+#[test]
+fn b21_without_a_price_book_what_was_booked_keeps_its_cost() {
+    struct Nothing;
+    impl tokmeter::pricing::Pricer for Nothing {
+        fn cost(&self, _: &tokmeter::domain::Call) -> tokmeter::pricing::Cost {
+            tokmeter::pricing::Cost::Unpriced
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    disk.post(&calls([call("a", 1, 1)])).unwrap();
+    let before = rows(&disk);
+    drop(disk);
+    let path = folder.path().join("ledger.db");
+    let mut disk = open(&path, Options::new(at(0)), std::sync::Arc::new(Nothing)).unwrap().books;
+    disk.post(&calls([call("a", 1, 1), call("b", 2, 1)])).unwrap();
+    assert_eq!(rows(&disk)[0], before[0]);
+    assert_eq!(total(&disk).unpriced_tokens, 4, "what is new has no price, and says so");
+}
+
+#[test]
+fn e1_a_changed_time_zone_changes_days_and_no_totals() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    disk.post(&calls((0..190).map(|hour| call(&format!("{hour}"), hour * 3600 + 59, 1)))).unwrap();
+    let days = |zone| {
+        let report = disk.report(&Query { zone, ..query(Grain::Day, &[]) }).unwrap();
+        assert_eq!(report.total.calls, 190);
+        report.rows.len()
+    };
+    assert_eq!(
+        [days(chrono_tz::UTC), days(chrono_tz::Asia::Kolkata), days(chrono_tz::America::Los_Angeles)],
+        [8, 9, 9]
+    );
+}
+
+#[test]
+fn two_open_ledgers_claim_an_alert_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut one, mut other) = (books(&folder), books(&folder));
+    assert_eq!((one.claim_alert("day", at(0)).unwrap(), other.claim_alert("day", at(0)).unwrap()), (true, false));
+    other.forget_alert("day").unwrap();
+    assert!(other.claim_alert("day", at(1)).unwrap());
+}
+
+#[test]
+fn what_another_process_books_is_joined_with_and_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut one, mut other) = (books(&folder), books(&folder));
+    let in_session = |session: &str| {
+        let mut call = call("10,20", 5, 7);
+        call.lineage = Some(Label::new(session));
+        call
+    };
+    one.post(&calls([in_session("fork")])).unwrap();
+    other.post(&posting([super::common::descends("fork", "root"), Record::Call(in_session("root"))])).unwrap();
+    one.post(&calls([in_session("fork")])).unwrap();
+    assert_eq!((total(&one).calls, total(&other).calls), (1, 1));
+    assert_eq!(one.verify().unwrap().problems, Vec::<String>::new());
+}
