@@ -296,3 +296,18 @@ pub(crate) fn fill(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Res
     }
     Ok(filled)
 }
+
+/// True when the process, or the system, may open no more files.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let errno = error.raw_os_error();
+        errno == Some(Errno::MFILE.raw_os_error()) || errno == Some(Errno::NFILE.raw_os_error())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
+}

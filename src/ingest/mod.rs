@@ -2,11 +2,15 @@
 
 mod batch;
 mod cutter;
+mod follow;
 mod fs;
 mod health;
 mod identity;
+mod live;
 mod names;
+mod pace;
 mod parallel;
+mod recent;
 mod roots;
 #[cfg(unix)]
 pub mod socket;
@@ -16,8 +20,10 @@ mod tail;
 mod tails;
 mod take;
 mod walk;
+mod watch;
 
 pub use batch::{BadNote, Batch, Event, Progress, Tallies};
+pub use follow::{Follower, follow};
 pub use fs::{Disk, Entry, FileId, Fs, Handle, Sort, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};
 pub use roots::{Naming, Roots};

@@ -49,12 +49,6 @@ impl Tails {
         }
     }
 
-    /// When a last line will have been incomplete for so long that it is worth a word.
-    pub(super) fn next_word(&self, now: Instant) -> Option<Instant> {
-        let due = |file: &Followed| Some(file.since() + PATIENCE).filter(|due| *due > now);
-        self.files.values().filter(|file| file.tail.partial.is_some()).filter_map(due).min()
-    }
-
     /// Files that earlier runs read under these roots, and that are no longer there.
     fn missing(&self) -> u64 {
         let ours = |path: &Path| self.roots.iter().any(|root| path.starts_with(&root.path));

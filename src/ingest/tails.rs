@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::cutter::{Cutter, LONGEST_LINE};
-use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors};
+use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
 use super::{Batch, Condition, Progress, Roots, Tallies, parallel};
@@ -37,11 +37,13 @@ pub struct Options {
     pub longest_line: usize,
     /// Descriptors that are kept open for reading on.
     pub open_files: usize,
+    /// Changes are found by looking, never by the system's events.
+    pub poll: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: Vec::new(), user: None, longest_line: LONGEST_LINE, open_files: descriptors() }
+        Self { only: Vec::new(), user: None, longest_line: LONGEST_LINE, open_files: descriptors(), poll: false }
     }
 }
 
@@ -69,7 +71,7 @@ pub struct Tails {
     pub(super) started: bool,
     /// Files that had something new not long ago, some of them more than once.
     pub(super) recent: Vec<FileId>,
-    options: Options,
+    pub(super) options: Options,
     /// Files whose descriptor is kept, the one used last at the end.
     pub(super) open: VecDeque<FileId>,
 }
@@ -94,7 +96,7 @@ pub(super) struct Followed {
 /// A file could not be read.
 pub(super) struct Failure {
     pub(super) what: Condition,
-    again: Instant,
+    pub(super) again: Instant,
     wait: Duration,
     changed_ns: i64,
 }
@@ -146,10 +148,7 @@ impl Tails {
 
     /// Looks at every known file, and reads what is new in it.
     pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
-        let ids: Vec<FileId> = self.files.keys().copied().collect();
-        for id in ids {
-            self.look(id, now);
-        }
+        self.look_at_all(now);
         (self.started, self.round) = (true, self.round + 1);
         self.read_pending(now, sink);
     }
@@ -159,10 +158,7 @@ impl Tails {
     /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
     pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(Batch, Progress)) {
         self.rescan(now);
-        let ids: Vec<FileId> = self.files.keys().copied().collect();
-        for id in ids {
-            self.look(id, now);
-        }
+        self.look_at_all(now);
         self.round += 1;
         let mut jobs: Vec<(&mut Tail, Stat)> =
             self.files.values_mut().filter_map(|file| Some((&mut file.tail, file.pending?))).collect();
@@ -204,10 +200,11 @@ impl Tails {
 
     /// Reads one file; gives back what has to be read after it.
     fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(Batch)) -> Option<FileId> {
-        let tallies = &mut self.tallies;
+        let (tallies, dirty) = (&mut self.tallies, &mut self.dirty);
         let file = self.files.get_mut(&id)?;
         let end = file.tail.read(&mut self.tools, &mut |batch| {
             tallies.add(&batch.tallies);
+            *dirty |= batch.tallies.bad > 0;
             sink(batch);
         });
         if let Err(error) = &end
@@ -274,6 +271,7 @@ impl Tails {
                 self.replaced(id, stat, now);
             }
             Err(error) if is_missing(&error) => self.lost(id, now),
+            Err(_) if file.failure.as_ref().is_some_and(|failure| now < failure.again) => {}
             Err(error) => self.fail(id, &error, now),
         }
     }
@@ -308,6 +306,7 @@ impl Tails {
         let changed_ns = file.pending.take().map_or(0, |stat| stat.changed_ns);
         let what = condition_of(error);
         self.dirty |= file.failure.as_ref().is_none_or(|failure| failure.what != what);
+        self.recent.push(id);
         file.failure = Some(Failure { what, again: now + wait, wait, changed_ns });
     }
 
@@ -337,18 +336,4 @@ pub(super) fn condition_of(error: &io::Error) -> Condition {
         return Condition::PermissionDenied;
     }
     Condition::Failing(Label::new(&error.to_string()))
-}
-
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        let errno = error.raw_os_error();
-        errno == Some(Errno::MFILE.raw_os_error()) || errno == Some(Errno::NFILE.raw_os_error())
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = error;
-        false
-    }
 }

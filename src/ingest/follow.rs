@@ -1,0 +1,125 @@
+//! The thread that follows the logs and hands on what it reads.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::live::Live;
+use super::watch::{Hint, Places, System, Watch};
+use super::{Event, PollReason, Tails};
+
+/// Events that may wait to be taken; then the reader waits, so that memory stays bounded.
+const EVENTS: usize = 16;
+/// Hints that may wait; with more, everything is looked at instead.
+const HINTS: usize = 1024;
+
+/// The handle of a live reader. Dropping it ends the reader.
+#[derive(Debug)]
+pub struct Follower {
+    hints: SyncSender<Hint>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Follows the logs on a thread of its own: first reads what is new, with this many threads, then
+/// whatever is written, as it is written.
+///
+/// Take the events as fast as you can book them: when sixteen wait, the reader waits too. The reader
+/// ends when the receiver is dropped.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn follow(tails: Tails, threads: usize) -> io::Result<(Follower, mpsc::Receiver<Event>)> {
+    let (events, receiver) = mpsc::channel(EVENTS);
+    let (hints, hear) = sync_channel(HINTS);
+    let (stop, flooded) = (tails.stopper(), Arc::new(AtomicBool::new(false)));
+    let reader = Reader { events, hear, stop: stop.clone(), flooded };
+    let teller = hints.clone();
+    let thread =
+        std::thread::Builder::new().name("follow".to_owned()).spawn(move || reader.run(tails, teller, threads))?;
+    Ok((Follower { hints, stop, thread: Some(thread) }, receiver))
+}
+
+impl Follower {
+    /// Looks at the files that changed lately, now.
+    pub fn nudge(&self) {
+        let _ = self.hints.try_send(Hint::Nudge);
+    }
+
+    /// Looks everywhere, now: after the process was stopped and goes on, or the machine slept.
+    pub fn rescan(&self) {
+        let _ = self.hints.try_send(Hint::Rescan);
+    }
+
+    /// Ends the reader without waiting for it. Events that wait to be taken stay valid.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // When there is no room for the hint there are hints enough to wake it.
+        let _ = self.hints.try_send(Hint::Nudge);
+    }
+
+    /// Waits until the reader has ended. Drop the receiver first, or take events until there are none.
+    pub fn join(mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What the thread owns.
+struct Reader {
+    events: mpsc::Sender<Event>,
+    hear: Receiver<Hint>,
+    stop: Arc<AtomicBool>,
+    flooded: Arc<AtomicBool>,
+}
+
+impl Reader {
+    fn run(self, tails: Tails, teller: SyncSender<Hint>, threads: usize) {
+        let watch = self.watch(&tails, teller);
+        let mut live = Live::new(tails, watch, Instant::now());
+        let mut emit = |event| {
+            if self.events.blocking_send(event).is_err() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        };
+        live.begin(Instant::now(), threads, &mut emit);
+        let mut next = Instant::now();
+        while !self.stop.load(Ordering::Relaxed) {
+            let wait = next.saturating_duration_since(Instant::now());
+            let first = match self.hear.recv_timeout(wait) {
+                Ok(hint) => Some(hint),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if self.stop.load(Ordering::Relaxed) || self.events.is_closed() {
+                return;
+            }
+            let flood = self.flooded.swap(false, Ordering::Relaxed).then_some(Hint::Rescan);
+            let hints: Vec<Hint> = first.into_iter().chain(self.hear.try_iter().take(HINTS)).chain(flood).collect();
+            next = live.step(Instant::now(), hints, &mut emit);
+        }
+    }
+
+    fn watch(&self, tails: &Tails, teller: SyncSender<Hint>) -> Result<Box<dyn Watch>, PollReason> {
+        if tails.polls() {
+            return Err(PollReason::Asked);
+        }
+        let fs = tails.tools.fs.clone();
+        let roots = tails.roots.iter().map(|root| root.path.clone());
+        let places = Places::new(roots, |path| fs.canonical(path));
+        System::new(places, teller, self.flooded.clone()).map(|system| Box::new(system) as Box<dyn Watch>)
+    }
+}

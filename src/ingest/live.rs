@@ -1,0 +1,264 @@
+//! The live reader, one step at a time: takes hints, looks where it is time to look, reads what is new.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::fs::{FileId, Sort};
+use super::pace;
+use super::watch::{Hint, Watch};
+use super::{Event, Health, PollReason, RootState, Tails};
+
+/// How often the state of the sources is told, at most.
+const TELL: Duration = Duration::from_secs(1);
+/// How often the progress of a long reading is told.
+const PROGRESS: Duration = Duration::from_millis(50);
+/// Files that are taken to have changed not long ago when reading begins: the newest.
+const NEWEST: usize = 16;
+
+/// Follows files as they grow.
+///
+/// It has neither a thread nor a clock: [`Live::step`] is told what time it is and gives back when it
+/// wants to be called again at the latest.
+pub(super) struct Live {
+    tails: Tails,
+    watch: Result<Box<dyn Watch>, PollReason>,
+    /// What each root's watch is attached to, and which file stood there.
+    attached: Vec<Option<(PathBuf, FileId)>>,
+    /// Folders to look into again.
+    again: Vec<(Instant, PathBuf)>,
+    due: Due,
+    /// The last change anywhere.
+    changed: Instant,
+    told: Option<Health>,
+}
+
+/// When to look again.
+struct Due {
+    hot: Instant,
+    recent: Instant,
+    folders: Instant,
+    everything: Instant,
+    /// Not before this moment, whatever is asked for.
+    rescan: Instant,
+    tell: Instant,
+}
+
+impl Live {
+    /// A live reader; without a watch it polls.
+    pub(super) fn new(tails: Tails, watch: Result<Box<dyn Watch>, PollReason>, now: Instant) -> Self {
+        let attached = tails.roots.iter().map(|_| None).collect();
+        let due = Due { hot: now, recent: now, folders: now, everything: now, rescan: now, tell: now };
+        Self { tails, watch, attached, again: Vec::new(), due, changed: now, told: None }
+    }
+
+    /// Reads everything that is there; the watch is attached first, so that nothing falls between.
+    pub(super) fn begin(&mut self, now: Instant, threads: usize, emit: &mut dyn FnMut(Event)) {
+        self.attach();
+        let mut shown: Option<Instant> = None;
+        self.tails.catch_up(now, threads, &mut |batch, progress| {
+            emit(Event::Batch(Box::new(batch)));
+            let time = Instant::now();
+            if shown.is_none_or(|shown| time.saturating_duration_since(shown) >= PROGRESS) {
+                shown = Some(time);
+                emit(Event::Progress(progress));
+            }
+        });
+        self.tails.seed_recent(NEWEST);
+        self.attach();
+        self.due.everything = now + pace::EVERYTHING;
+        self.due.rescan = now + pace::SOON;
+        self.tell(now, emit);
+        emit(Event::CaughtUp);
+    }
+
+    /// Takes hints, looks, reads; gives back when to call again at the latest.
+    pub(super) fn step(
+        &mut self,
+        now: Instant,
+        hints: impl IntoIterator<Item = Hint>,
+        emit: &mut dyn FnMut(Event),
+    ) -> Instant {
+        let mut paths = BTreeSet::new();
+        for hint in hints {
+            match hint {
+                Hint::Changed(path) => {
+                    paths.insert(path);
+                }
+                Hint::Rescan => self.due.everything = self.due.everything.min(now),
+                Hint::Broken(reason) => self.broken(&reason),
+                Hint::Nudge => (self.due.hot, self.due.recent, self.due.folders) = (now, now, now),
+            }
+        }
+        for path in paths {
+            self.look_at(&path, now);
+        }
+        self.look_where_due(now);
+        self.tails.round += 1;
+        let mut changed = false;
+        self.tails.read_pending(now, &mut |batch| {
+            changed = true;
+            emit(Event::Batch(Box::new(batch)));
+        });
+        if changed {
+            self.changed = now;
+        }
+        if now >= self.due.tell {
+            self.tell(now, emit);
+        }
+        self.next(now)
+    }
+
+    /// Something happened at a path.
+    fn look_at(&mut self, path: &Path, now: Instant) {
+        if let Some(id) = self.tails.paths.get(path) {
+            self.tails.look(*id, now);
+            return;
+        }
+        if self.tails.roots.iter().any(|root| root.path.starts_with(path)) {
+            // A root, or what leads to one, came or went.
+            self.due.everything = now;
+            self.again.extend(pace::AGAIN.map(|wait| (now + wait, path.to_owned())));
+            return;
+        }
+        match self.tails.tools.fs.stat(path) {
+            Ok(stat) if stat.sort == Sort::Folder => {
+                self.tails.rescan_under(path, now);
+                self.again.extend(pace::AGAIN.map(|wait| (now + wait, path.to_owned())));
+            }
+            Ok(_) => self.tails.rescan_under(path, now),
+            Err(_) => {
+                // A folder that has vanished takes its files along.
+                let inside: Vec<FileId> = self.tails.under(path);
+                for id in inside {
+                    self.tails.look(id, now);
+                }
+            }
+        }
+    }
+
+    fn look_where_due(&mut self, now: Instant) {
+        let again: Vec<PathBuf> = self.again.extract_if(.., |(due, _)| *due <= now).map(|(_, path)| path).collect();
+        for path in again.into_iter().collect::<BTreeSet<_>>() {
+            if self.tails.roots.iter().any(|root| root.path.starts_with(&path)) {
+                self.due.everything = self.due.everything.min(now);
+            } else {
+                self.tails.rescan_under(&path, now);
+            }
+        }
+        if now >= self.due.everything && now >= self.due.rescan {
+            self.tails.rescan(now);
+            self.tails.look_at_all(now);
+            self.attach();
+            self.due.everything = now + pace::EVERYTHING;
+            self.due.rescan = now + pace::SOON;
+        }
+        let idle = now.saturating_duration_since(self.changed);
+        if now >= self.due.recent {
+            self.tails.look_at_recent(now, pace::RECENT_FOR);
+            self.due.recent = now + pace::recent(idle, !self.is_polling());
+        } else if now >= self.due.hot {
+            self.tails.look_at_recent(now, pace::HOT_FOR);
+        }
+        if now >= self.due.hot {
+            self.due.hot = now + pace::CLOSELY;
+        }
+        if now >= self.due.folders {
+            if self.is_polling() {
+                self.tails.rescan(now);
+            }
+            self.due.folders = now + pace::folders(idle, self.tails.folders.len());
+        }
+    }
+
+    /// When something has to be looked at again.
+    fn next(&self, now: Instant) -> Instant {
+        let mut next = self.due.everything.max(self.due.rescan);
+        if self.tails.has_recent(now, pace::HOT_FOR) {
+            next = next.min(self.due.hot);
+        }
+        if !self.tails.recent.is_empty() {
+            next = next.min(self.due.recent);
+        }
+        if self.is_polling() {
+            next = next.min(self.due.folders);
+        }
+        if self.tails.dirty {
+            next = next.min(self.due.tell);
+        }
+        let again = self.again.iter().map(|(due, _)| *due);
+        let retry = self.tails.next_try().map(|due| due.max(self.due.hot));
+        again.chain(retry).fold(next, Instant::min).max(now)
+    }
+
+    fn tell(&mut self, now: Instant, emit: &mut dyn FnMut(Event)) {
+        if !std::mem::take(&mut self.tails.dirty) {
+            return;
+        }
+        self.due.tell = now + TELL;
+        let health = self.tails.health(now);
+        if self.told.as_ref() != Some(&health) {
+            self.told = Some(health.clone());
+            emit(Event::Health(Box::new(health)));
+        }
+    }
+
+    fn is_polling(&self) -> bool {
+        self.tails.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
+    }
+
+    /// Events will be missing.
+    fn broken(&mut self, reason: &PollReason) {
+        for root in &mut self.tails.roots {
+            if root.state == RootState::Live {
+                root.state = RootState::Polling(reason.clone());
+            }
+        }
+        self.tails.dirty = true;
+    }
+
+    /// Attaches the watch to every root that is new or has changed, and to what may give birth to a missing one.
+    fn attach(&mut self) {
+        let fs = self.tails.tools.fs.clone();
+        let folders = self.tails.roots.iter().map(|root| root.path.clone());
+        let deep: Vec<PathBuf> =
+            folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == Sort::Folder)).collect();
+        for at in 0..self.tails.roots.len() {
+            let root = &self.tails.roots[at];
+            let found = fs.stat(&root.path).ok();
+            let is_folder = found.is_some_and(|stat| stat.sort == Sort::Folder);
+            let above =
+                if is_folder { root.path.ancestors() } else { root.path.parent().unwrap_or(&root.path).ancestors() };
+            let Some((target, stat)) = above.into_iter().find_map(|path| Some((path.to_owned(), fs.stat(path).ok()?)))
+            else {
+                continue;
+            };
+            let target = (target, stat.id);
+            if self.attached[at].as_ref() == Some(&target) && (found.is_none() || root.state != RootState::Found) {
+                continue;
+            }
+            let covered = !is_folder && deep.iter().any(|folder| target.0.starts_with(folder));
+            let state = if fs.is_remote(&target.0) {
+                RootState::Polling(PollReason::Remote)
+            } else {
+                match &mut self.watch {
+                    Err(reason) => RootState::Polling(reason.clone()),
+                    Ok(_) if covered => RootState::Live,
+                    Ok(watch) => match watch.attach(&target.0, is_folder) {
+                        Ok(()) => RootState::Live,
+                        Err(reason) => RootState::Polling(reason),
+                    },
+                }
+            };
+            self.attached[at] = Some(target);
+            let root = &mut self.tails.roots[at];
+            if found.is_some() && root.state != state {
+                root.state = state;
+                self.tails.dirty = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The live reader on a clock of the test's own, with events that are told, lost or refused.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::ingest::{Batch, Options, Roots};
+
+/// A watch that tells nothing, and says what it was attached to.
+struct Deaf {
+    attached: Sender<(PathBuf, bool)>,
+    answer: Result<(), PollReason>,
+}
+
+impl Watch for Deaf {
+    fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason> {
+        self.attached.send((folder.to_owned(), deep)).unwrap();
+        self.answer.clone()
+    }
+}
+
+struct Scene {
+    _keep: tempfile::TempDir,
+    root: PathBuf,
+    live: Live,
+    attached: Receiver<(PathBuf, bool)>,
+    begun: Instant,
+    now: Instant,
+    next: Instant,
+    lines: u64,
+    health: Health,
+    steps: u64,
+}
+
+impl Scene {
+    fn new(answer: Result<(), PollReason>, prepare: impl FnOnce(&Path)) -> Self {
+        let keep = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(keep.path()).unwrap().join("logs");
+        prepare(&root);
+        let (tell, attached) = channel();
+        let now = Instant::now();
+        let tails = Tails::new(&Roots::only([root.clone()]), Options::default());
+        let live = Live::new(tails, Ok(Box::new(Deaf { attached: tell, answer })), now);
+        let health = Health::default();
+        let mut scene =
+            Self { _keep: keep, root, live, attached, begun: now, now, next: now, lines: 0, health, steps: 0 };
+        let mut events = Vec::new();
+        scene.live.begin(now, 1, &mut |event| events.push(event));
+        assert!(matches!(events.last(), Some(Event::CaughtUp)));
+        for event in events {
+            scene.take(event);
+        }
+        scene
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Batch(batch) => {
+                let Batch { tallies, .. } = *batch;
+                self.lines += tallies.lines;
+            }
+            Event::Health(health) => self.health = *health,
+            Event::Progress(_) | Event::CaughtUp => {}
+        }
+    }
+
+    fn step(&mut self, hints: Vec<Hint>) -> &mut Self {
+        let mut events = Vec::new();
+        self.next = self.live.step(self.now, hints, &mut |event| events.push(event));
+        for event in events {
+            self.take(event);
+        }
+        self.steps += 1;
+        self
+    }
+
+    /// Lets time pass, calling the reader whenever it wants to be called.
+    fn pass(&mut self, time: Duration) -> &mut Self {
+        let until = self.now + time;
+        while self.next <= until {
+            assert!(self.next > self.now || self.steps == 0, "the reader spins");
+            self.now = self.next.max(self.now);
+            self.step(Vec::new());
+        }
+        self.now = until;
+        self
+    }
+
+    fn append(&self, name: &str) {
+        let path = self.root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(b"{}\n").unwrap();
+    }
+}
+
+fn with_a_log(root: &Path) {
+    fs::create_dir_all(root).unwrap();
+    fs::write(root.join("a.jsonl"), "{}\n").unwrap();
+}
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+#[test]
+fn a_hint_is_followed_at_once() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    assert_eq!((scene.lines, &scene.health.roots[0].state), (1, &RootState::Live));
+    scene.append("a.jsonl");
+    scene.step(vec![Hint::Changed(scene.root.join("a.jsonl"))]);
+    assert_eq!(scene.lines, 2);
+    scene.append("new.jsonl");
+    scene.step(vec![Hint::Changed(scene.root.join("new.jsonl"))]);
+    assert_eq!(scene.lines, 3);
+}
+
+#[test]
+fn with_every_event_lost_a_busy_file_is_read_within_a_quarter_second() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.append("a.jsonl");
+    scene.pass(Duration::from_secs(3));
+    assert_eq!(scene.lines, 2, "the newest files are looked at");
+    for lines in 3..20 {
+        scene.append("a.jsonl");
+        scene.pass(ms(251));
+        assert_eq!(scene.lines, lines);
+    }
+}
+
+#[test]
+fn with_every_event_lost_whatever_happens_is_read_within_half_a_minute() {
+    let mut scene = Scene::new(Ok(()), |root| {
+        with_a_log(root);
+        for number in 0..40 {
+            fs::write(root.join(format!("{number}.jsonl")), "{}\n").unwrap();
+        }
+    });
+    assert_eq!(scene.lines, 41);
+    scene.pass(Duration::from_secs(3600));
+    for number in 0..40 {
+        scene.append(&format!("{number}.jsonl"));
+    }
+    scene.append("born/deep/b.jsonl");
+    scene.pass(Duration::from_secs(31));
+    assert_eq!(scene.lines, 82);
+}
+
+#[test]
+fn a12_a_file_that_raced_its_folder_is_found_soon() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    fs::create_dir(scene.root.join("n1")).unwrap();
+    scene.step(vec![Hint::Changed(scene.root.join("n1"))]);
+    // Nobody watches the new folder yet, so this raises no event.
+    scene.append("n1/n2/f.jsonl");
+    scene.pass(ms(300));
+    assert_eq!(scene.lines, 2);
+    scene.append("n1/n2/g.jsonl");
+    scene.pass(ms(1000));
+    assert_eq!(scene.lines, 3);
+}
+
+#[test]
+fn a1_a_missing_root_is_watched_for_from_above() {
+    let mut scene = Scene::new(Ok(()), |_| {});
+    let above = scene.root.parent().unwrap().to_owned();
+    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(above, false)]);
+    assert_eq!(scene.health.roots[0].state, RootState::Waiting);
+    with_a_log(&scene.root);
+    scene.now += Duration::from_secs(5);
+    scene.step(vec![Hint::Changed(scene.root.clone())]);
+    assert_eq!((scene.lines, &scene.health.roots[0].state), (1, &RootState::Live));
+    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(scene.root.clone(), true)]);
+}
+
+#[test]
+fn a2_a_root_that_came_back_is_watched_again() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.attached.try_iter().for_each(drop);
+    fs::remove_dir_all(&scene.root).unwrap();
+    scene.pass(Duration::from_secs(62));
+    assert_eq!(scene.health.roots[0].state, RootState::Gone);
+    with_a_log(&scene.root);
+    scene.append("b.jsonl");
+    scene.pass(Duration::from_secs(32));
+    assert!(scene.attached.try_iter().any(|attached| attached == (scene.root.clone(), true)));
+    let root = &scene.health.roots[0];
+    assert_eq!((scene.lines, &root.state, root.reattached), (3, &RootState::Live, 1));
+}
+
+#[test]
+fn h1_without_watches_everything_is_found_by_looking_and_that_is_said() {
+    let mut scene = Scene::new(Err(PollReason::WatchLimit), with_a_log);
+    let state = RootState::Polling(PollReason::WatchLimit);
+    assert_eq!((&scene.health.roots[0].state, scene.health.is_polling()), (&state, true));
+    assert_eq!(PollReason::WatchLimit.advice(), Some("raise fs.inotify.max_user_watches"));
+    scene.append("new/b.jsonl");
+    scene.append("a.jsonl");
+    scene.pass(Duration::from_secs(5));
+    assert_eq!(scene.lines, 3);
+}
+
+#[test]
+fn h1_watches_that_run_out_later_are_said_too() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.now += Duration::from_secs(2);
+    scene.step(vec![Hint::Broken(PollReason::WatchLimit), Hint::Rescan]);
+    assert_eq!(scene.health.roots[0].state, RootState::Polling(PollReason::WatchLimit));
+    scene.append("late/b.jsonl");
+    scene.pass(Duration::from_secs(3));
+    assert_eq!(scene.lines, 2);
+}
+
+#[test]
+fn h3_after_an_overflow_everything_is_looked_at_but_not_more_than_once_a_second() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.pass(Duration::from_secs(5));
+    scene.append("deep/b.jsonl");
+    scene.step(vec![Hint::Rescan]);
+    assert_eq!(scene.lines, 2);
+    scene.append("deep/c.jsonl");
+    scene.now += ms(10);
+    scene.step(vec![Hint::Rescan; 100]);
+    assert_eq!(scene.lines, 2);
+    scene.pass(ms(1000));
+    assert_eq!(scene.lines, 3);
+}
+
+#[test]
+fn h8_an_idle_hour_takes_few_looks() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.pass(Duration::from_secs(3600));
+    let steps = scene.steps;
+    assert!(steps < 600, "{steps} looks in an hour");
+    assert_eq!((scene.lines, scene.now - scene.begun), (1, Duration::from_secs(3600)));
+}
+
+#[test]
+fn b3_a_torn_last_line_is_said_without_anything_happening() {
+    let mut scene = Scene::new(Ok(()), |root| {
+        with_a_log(root);
+        fs::write(root.join("torn.jsonl"), "{}\n{\"a").unwrap();
+    });
+    assert_eq!(scene.health.notes, []);
+    scene.pass(Duration::from_secs(100));
+    let notes: Vec<_> = scene.health.notes.iter().map(|note| &note.what).collect();
+    assert_eq!(notes, [&crate::ingest::Condition::Partial { offset: 3 }]);
+}

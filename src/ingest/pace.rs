@@ -1,0 +1,35 @@
+//! How often to look, so that nothing is missed for long and an idle meter costs nothing.
+
+use std::time::Duration;
+
+/// How long a file that has changed is looked at closely.
+pub(super) const HOT_FOR: Duration = Duration::from_secs(10);
+/// How long it is looked at from time to time after that.
+pub(super) const RECENT_FOR: Duration = Duration::from_secs(15 * 60);
+/// How often a file is looked at closely.
+pub(super) const CLOSELY: Duration = Duration::from_millis(250);
+/// How often everything is looked at, events or not.
+pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
+/// How soon after looking everywhere it may be done again, however many hints ask for it.
+pub(super) const SOON: Duration = Duration::from_secs(1);
+/// When a new folder is looked into again: what appears in it before it is watched raises no event.
+pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// Folders that are looked at as often as the files in them, when nobody tells of changes.
+const FEW: usize = 500;
+
+/// How often files are looked at that changed not long ago, when the last change anywhere is this long past.
+pub(super) fn recent(idle: Duration, told: bool) -> Duration {
+    let minutes = idle.as_secs() / 60;
+    Duration::from_secs(match (told, minutes) {
+        (_, 0) | (false, 1..15) => 2,
+        (true, 1..10) | (false, _) => 5,
+        (true, _) => 15,
+    })
+}
+
+/// How often folders are looked at for new files, when nobody tells of them.
+pub(super) fn folders(idle: Duration, count: usize) -> Duration {
+    let long = idle >= RECENT_FOR || count > FEW;
+    Duration::from_secs(if long { 10 } else { 2 })
+}

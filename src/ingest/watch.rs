@@ -1,0 +1,186 @@
+//! What the system tells of changes. Events are hints only: with every one of them lost the totals are still right.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::PollReason;
+use super::fs::is_out_of_descriptors;
+use crate::domain::Label;
+
+/// What may wake the live reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// Something happened at a path.
+    Changed(PathBuf),
+    /// Something happened somewhere: look everywhere.
+    Rescan,
+    /// Events will be missing from now on.
+    Broken(PollReason),
+    /// Look now.
+    Nudge,
+}
+
+/// Something that raises hints for the places it is attached to.
+pub(super) trait Watch: Send {
+    /// Hints for a folder, and all below it when `deep`, are wanted; an earlier attachment is renewed.
+    fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason>;
+}
+
+/// The system's own way of telling.
+pub(super) struct System {
+    watcher: RecommendedWatcher,
+}
+
+impl System {
+    /// Sends hints about these places; when more come than are taken, `flooded` is set instead.
+    pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
+        let tell = move |event: notify::Result<Event>| {
+            for hint in places.hints(event) {
+                if let Err(TrySendError::Full(_)) = hints.try_send(hint) {
+                    flooded.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        match RecommendedWatcher::new(tell, Config::default()) {
+            Ok(watcher) => Ok(Self { watcher }),
+            Err(error) => Err(reason(&error)),
+        }
+    }
+}
+
+impl Watch for System {
+    fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason> {
+        // It fails when nothing was attached there, which is as good.
+        let _ = self.watcher.unwatch(folder);
+        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        self.watcher.watch(folder, mode).map_err(|error| reason(&error))
+    }
+}
+
+/// The roots, as the system may name them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places(Vec<(PathBuf, PathBuf)>);
+
+impl Places {
+    /// These roots; `canonical` takes the symbolic links out of a path.
+    pub(super) fn new(roots: impl Iterator<Item = PathBuf>, canonical: impl Fn(&Path) -> io::Result<PathBuf>) -> Self {
+        let named = |root: PathBuf| {
+            let (there, rest) = root
+                .ancestors()
+                .find_map(|above| Some((canonical(above).ok()?, root.strip_prefix(above).ok()?.to_owned())))
+                .unwrap_or_else(|| (root.clone(), PathBuf::new()));
+            let real = if rest.as_os_str().is_empty() { there } else { there.join(rest) };
+            (real, root)
+        };
+        Self(roots.map(named).collect())
+    }
+
+    /// What an event means to us.
+    ///
+    /// Reading is an event too; were it a hint, our own reading would wake us.
+    fn hints(&self, event: notify::Result<Event>) -> Vec<Hint> {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => return vec![Hint::Broken(reason(&error)), Hint::Rescan],
+        };
+        if event.need_rescan() {
+            return vec![Hint::Rescan];
+        }
+        if matches!(event.kind, EventKind::Access(_)) {
+            return Vec::new();
+        }
+        event.paths.iter().filter_map(|path| self.ours(path)).map(Hint::Changed).collect()
+    }
+
+    /// The path as we name it, if it lies in a root or leads to one.
+    fn ours(&self, path: &Path) -> Option<PathBuf> {
+        self.0.iter().find_map(|(real, root)| {
+            if path.starts_with(root) || root.starts_with(path) {
+                return Some(path.to_owned());
+            }
+            if real.starts_with(path) {
+                return Some(root.clone());
+            }
+            path.strip_prefix(real).ok().map(|rest| root.join(rest))
+        })
+    }
+}
+
+/// Why there are no events.
+fn reason(error: &notify::Error) -> PollReason {
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => PollReason::WatchLimit,
+        notify::ErrorKind::Io(error) if is_out_of_descriptors(error) => PollReason::InstanceLimit,
+        notify::ErrorKind::Generic(_)
+        | notify::ErrorKind::Io(_)
+        | notify::ErrorKind::PathNotFound
+        | notify::ErrorKind::WatchNotFound
+        | notify::ErrorKind::InvalidConfig(_) => PollReason::Failed(Label::new(&error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, Flag, ModifyKind};
+
+    fn places() -> Places {
+        Places::new(["/link/logs".into(), "/home/a/.claude/projects".into()].into_iter(), |path| {
+            // `/link` leads to `/real`; nothing below `/home` exists yet.
+            match path.to_str() {
+                Some("/link/logs") => Ok("/real/logs".into()),
+                Some("/home" | "/") => Ok(path.to_owned()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            }
+        })
+    }
+
+    fn told(kind: EventKind, path: &str) -> Vec<Hint> {
+        places().hints(Ok(Event::new(kind).add_path(path.into())))
+    }
+
+    #[test]
+    fn h3_an_overflow_of_the_systems_queue_makes_us_look_everywhere() {
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert_eq!(places().hints(Ok(overflow)), [Hint::Rescan]);
+    }
+
+    #[test]
+    fn our_own_reading_is_no_hint() {
+        assert_eq!(told(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/link/logs/a.jsonl"), []);
+        assert_eq!(told(EventKind::Access(AccessKind::Close(AccessMode::Write)), "/link/logs/a.jsonl"), []);
+    }
+
+    #[test]
+    fn a_path_is_told_as_we_name_it_whatever_the_system_calls_it() {
+        let changed = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        for path in ["/link/logs/p/a.jsonl", "/real/logs/p/a.jsonl"] {
+            assert_eq!(told(changed, path), [Hint::Changed("/link/logs/p/a.jsonl".into())]);
+        }
+        assert_eq!(told(changed, "/home/a/.bash_history"), []);
+    }
+
+    #[test]
+    fn what_may_give_birth_to_a_root_is_a_hint() {
+        let born = EventKind::Create(CreateKind::Folder);
+        assert_eq!(told(born, "/home/a/.claude"), [Hint::Changed("/home/a/.claude".into())]);
+        assert_eq!(told(born, "/home/b"), []);
+    }
+
+    #[test]
+    fn h1_h2_a_watcher_that_fails_says_why_and_is_not_relied_on() {
+        let limit = notify::Error::new(notify::ErrorKind::MaxFilesWatch);
+        assert_eq!(places().hints(Err(limit)), [Hint::Broken(PollReason::WatchLimit), Hint::Rescan]);
+        #[cfg(unix)]
+        {
+            let many = io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+            let hints = places().hints(Err(notify::Error::io(many)));
+            assert_eq!(hints[0], Hint::Broken(PollReason::InstanceLimit));
+        }
+    }
+}
