@@ -121,6 +121,8 @@ impl Reader for Messages {
                 self.advisors(&begun, &message, (at, frame.place), out)?;
             }
             Found::Start(message) => {
+                // Whatever becomes of it, later deltas are not the former message's.
+                self.streaming = None;
                 let begun = Begun::of(&message, &frame)?;
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
                 self.streaming = Some(begun);

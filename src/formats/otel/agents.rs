@@ -19,17 +19,12 @@ pub(super) enum Agent {
 /// The agent that sent a signal, if one did.
 pub(super) fn of(signal: &Signal<'_>) -> Option<Agent> {
     let service = signal.resource.text(&["service.name"]).unwrap_or_default();
-    let says = |prefix: &str, name: &str| {
-        signal.name.starts_with(prefix)
-            || signal.body.starts_with(prefix)
-            || signal.scope.contains(prefix.trim_end_matches('.'))
-            || service.starts_with(name)
-    };
-    if says("claude_code.", "claude-code") {
+    let event = |prefix: &str| signal.name.starts_with(prefix) || signal.body.starts_with(prefix);
+    if event("claude_code.") || signal.scope.contains("claude_code") || service == "claude-code" {
         Some(Agent::Claude)
-    } else if says("codex.", "codex") {
+    } else if event("codex.") || signal.scope.starts_with("codex") || service.starts_with("codex_") {
         Some(Agent::Codex)
-    } else if says("gemini_cli.", "gemini-cli") {
+    } else if event("gemini_cli.") || signal.scope == "gemini-cli" || service == "gemini-cli" {
         Some(Agent::Gemini)
     } else {
         None

@@ -137,7 +137,8 @@ fn is_leaf(signal: &Signal<'_>) -> bool {
     let is_sum = ["invoke_agent", "create_agent", "invoke_workflow", "execute_tool", "agent"].contains(&&*operation)
         || signal.name.contains("agent.turn");
     // OpenLLMetry and OpenInference name what is not a request to a model.
-    let is_wrapper = says("traceloop.span.kind").is_some()
+    let is_wrapper = says("traceloop.span.kind")
+        .is_some_and(|kind| matches!(&*kind, "workflow" | "task" | "agent" | "tool"))
         || says("openinference.span.kind").is_some_and(|kind| !matches!(&*kind, "LLM" | "EMBEDDING"));
     // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate`.
     let is_outer = says("ai.operationId").is_some_and(|operation| !operation.contains(".do"));
