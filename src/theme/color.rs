@@ -12,6 +12,11 @@ impl Rgb {
         if let Color::Rgb(red, green, blue) = color { Some(Self(red, green, blue)) } else { None }
     }
 
+    /// What one of a terminal's sixteen colours usually looks like.
+    pub fn of_ansi(color: Color) -> Option<Self> {
+        ANSI.iter().find(|(_, known, _)| *known == color).map(|(_, _, rgb)| *rgb)
+    }
+
     /// Relative luminance as WCAG 2 defines it, from 0 to 1.
     pub fn luminance(self) -> f64 {
         let linear = |part: u8| {

@@ -246,6 +246,11 @@ impl App {
         }
     }
 
+    /// The theme it wears, at the terminal's depth.
+    pub fn theme(&self) -> &Theme {
+        &self.theme
+    }
+
     /// The numbers as they are drawn.
     pub fn summary(&self) -> &Summary {
         &self.summary
@@ -262,7 +267,6 @@ impl App {
             Message::Feed(feed) => self.feed(feed),
             Message::Summary(summary) => match self.picture {
                 Picture::Frozen => Next::Stay,
-                Picture::Live if self.summary == summary => Next::Stay,
                 Picture::Live => {
                     self.summary = summary;
                     Next::Redraw
@@ -278,7 +282,7 @@ impl App {
 
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
-            Feed::Changes(_) => {
+            Feed::Changes(_) | Feed::Opening(_) => {
                 self.history.turn_stale();
                 self.ask_history();
                 return Next::Stay;
@@ -379,6 +383,7 @@ impl App {
     }
 
     /// A key while something lies over the view.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     fn type_key(&mut self, key: KeyEvent) -> Next {
         let control = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         let chord = Chord::of(key);
@@ -699,9 +704,10 @@ impl App {
         self.summary.calls.iter().filter(fits).collect()
     }
 
-    /// The limits that fit the filter, worst first.
+    /// The limits, worst first; in their own view those that fit the filter.
     pub(super) fn limits(&self) -> Vec<&crate::meter::LimitState> {
-        self.summary.limits.iter().filter(|limit| self.filter.fits(&limit.name)).collect()
+        let all = self.view != View::Limits;
+        self.summary.limits.iter().filter(|limit| all || self.filter.fits(&limit.name)).collect()
     }
 
     /// The models that fit the filter.

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Posted, Query, Report, Sums};
-use crate::meter::{Alert, Rules};
+use crate::meter::{Alert, Follow, Opening, Rules};
 use crate::pricing::Rates;
 use crate::theme::Themes;
 
@@ -15,6 +15,8 @@ use super::Keys;
 pub enum Feed {
     /// What was booked.
     Changes(Vec<Posted>),
+    /// The answer to a [`Request::Opening`], in its place among the changes.
+    Opening(Box<Opening>),
     /// How far the first reading has come; `None` when it is done.
     Progress(Option<Progress>),
     /// How the sources, the books and the prices are.
@@ -34,6 +36,13 @@ pub enum Feed {
 /// What the screen asks of the program around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// The meter wants to ask the books again; answered by [`Feed::Opening`].
+    Opening {
+        /// What it counts by.
+        rules: Box<Rules>,
+        /// What it follows.
+        follow: Follow,
+    },
     /// A question to the books; answered by [`Feed::Answer`].
     History(Query),
     /// Every model's spend, rates and what another would have cost; answered by [`Feed::Models`].

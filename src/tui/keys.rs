@@ -123,6 +123,7 @@ pub struct Chord {
 
 impl Chord {
     /// The chord of a key event. Shift counts only where the letter does not show it already.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     pub fn of(event: KeyEvent) -> Self {
         let kept = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
         let modifiers = match event.code {
@@ -203,6 +204,7 @@ impl FromStr for Chord {
 }
 
 impl fmt::Display for Chord {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         for (modifier, name) in
@@ -216,7 +218,7 @@ impl fmt::Display for Chord {
             KeyCode::Char(' ') => text.push_str("Space"),
             KeyCode::Char(letter) if self.modifiers.is_empty() => text.push(letter),
             KeyCode::Char(letter) => text.extend(letter.to_uppercase()),
-            KeyCode::F(number) => text.push_str(&format!("F{number}")),
+            KeyCode::F(number) => text.extend(["F", &number.to_string()]),
             code => match NAMED.iter().find(|(_, known)| *known == code) {
                 Some((name, _)) => {
                     let mut letters = name.chars();
@@ -280,7 +282,11 @@ impl Keys {
         let mut clashes = Vec::new();
         for (at, (chord, one)) in self.bound.iter().enumerate() {
             for (other_chord, other) in &self.bound[at + 1..] {
-                let meet = one.places().iter().find(|place| other.places().iter().any(|there| place.meets(*there)));
+                let pairs =
+                    one.places().iter().flat_map(|place| other.places().iter().map(move |there| (*place, *there)));
+                let meet = pairs.clone().find(|(place, there)| place.meets(*there));
+                // Of "everywhere" and one view, the view says more.
+                let meet = meet.map(|(place, there)| if place == Place::Everywhere { there } else { place });
                 if let (true, true, Some(place)) = (chord == other_chord, one != other, meet) {
                     clashes.push(format!(
                         "key {chord} is bound to both '{}' and '{}' {}",

@@ -1,15 +1,22 @@
 //! The screen: a face of the meter. It computes nothing, writes only what changed, and sleeps until something does.
 
 mod app;
+mod core;
 mod draw;
 mod feed;
 mod history;
 mod keys;
 mod mode;
+mod paint;
+mod reply;
+mod run;
+pub mod svg;
+mod terminal;
 mod views;
 mod widgets;
 
 pub use app::{App, Effect, Message, Next, Options};
+pub use core::{Core, FRAME, Leave};
 pub use draw::draw;
 pub use feed::{
     BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
@@ -17,3 +24,5 @@ pub use feed::{
 };
 pub use keys::{Action, Chord, Keys, Place};
 pub use mode::{Input, Mode, Pane, View};
+pub use paint::paint;
+pub use run::{Clock, Exit, run};

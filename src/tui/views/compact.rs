@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::widgets::{role_of, spark};
+use super::super::widgets::{gauge, role_of, spark};
 use crate::meter::Verdict;
 use crate::text;
 use crate::theme::Role;
@@ -107,6 +107,17 @@ impl Compact<'_> {
                     text::model_short(name).to_owned(),
                 ],
                 Role::Text,
+            ));
+        }
+        for limit in summary.limits.iter().skip(1).take(8) {
+            let bar = gauge(limit.percent, room.saturating_sub(24).clamp(5, 20));
+            let name = text::scope(limit);
+            lines.push((
+                vec![
+                    format!("{} {bar} {:>4}%", text::pad(&name, 14), limit.percent),
+                    format!("{name} {}%", limit.percent),
+                ],
+                role_of(limit.verdict),
             ));
         }
         if let Some(session) = &summary.session {

@@ -58,15 +58,21 @@ impl History<'_> {
                 theme.style(Role::Dim),
             );
         }
-        let mut month = 0;
+        let (mut month, mut named) = (0, 0);
         for (nth, (day, weight)) in days.iter().enumerate() {
             let (week, weekday) = (nth / 7, nth % 7);
             let (x, y) = (inner.x + 5 + cells(week * 2), inner.y + 1 + cells(weekday));
             if x + 2 > inner.right() || y >= inner.bottom() {
                 continue;
             }
-            if weekday == 0 && day.month() != month && x + 4 < inner.right() {
+            if weekday == 0 && day.month() != month {
+                // A month that begins within two weeks of the last name has no room for its own.
+                let crowded = week > 0 && week < named + 2 || x + 4 >= inner.right();
                 month = day.month();
+                if crowded {
+                    continue;
+                }
+                named = week;
                 let style = theme.style(Role::Dim);
                 buffer.set_stringn(x, inner.y, day.format("%b").to_string(), 3, style);
             }

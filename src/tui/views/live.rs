@@ -36,7 +36,7 @@ impl Live<'_> {
         self.meter(meter, buffer);
         self.limits(limits, buffer);
         self.models(middle, buffer);
-        let [session, calls] = Layout::horizontal([Constraint::Length(38), Constraint::Min(10)]).areas(bottom);
+        let [session, calls] = Layout::horizontal([Constraint::Length(36), Constraint::Min(10)]).areas(bottom);
         self.session(session, buffer);
         self.calls(calls, buffer);
     }
@@ -101,7 +101,7 @@ impl Live<'_> {
         ];
         let mut totals = format!("today {}   month {}", text::cost(&summary.today), text::cost(&summary.month));
         if let Some(end) = summary.by_day_end {
-            totals.push_str(&format!("   by midnight {}", text::usd(end)));
+            totals.extend(["   by midnight ", &text::usd(end)]);
         }
         all.push((totals, Role::Dim));
         let shown =
@@ -141,22 +141,17 @@ impl Live<'_> {
         let limits = app.limits();
         if limits.is_empty() {
             let add = app.options.keys.first(Action::AddLimit);
-            let said = if app.summary().limits.is_empty() {
-                format!(
-                    " none: press {} then {add}, or run tokmeter limits set day 25usd",
-                    app.options.keys.first(Action::ViewLimits)
-                )
-            } else {
-                " none contains the filter".to_owned()
-            };
+            let view = app.options.keys.first(Action::ViewLimits);
+            let said = format!(" none: press {view} then {add}, or run tokmeter limits set day 25usd");
             let said = text::fit(&said, usize::from(inner.width));
             return lines(buffer, inner, [Line::from(ink(theme, Role::Dim, said))]);
         }
         let names = limits.iter().map(|limit| text::width(&text::scope(limit))).max().unwrap_or(0).clamp(5, 14);
+        let used = limits.iter().map(|limit| text::width(&text::used_of(limit))).max().unwrap_or(0);
         let cursor = app.cursors[6 + Pane::Limits.nth()].min(limits.len() - 1);
         let room = usize::from(inner.width).saturating_sub(1);
         let shown = limits.iter().skip(top_for(cursor, inner.height)).map(|limit| {
-            let mut line = limit_line(theme, limit, names, room, app.now(), app.options.zone);
+            let mut line = limit_line(theme, limit, (names, used), room, app.now(), app.options.zone);
             line.spans.insert(0, " ".into());
             line
         });
@@ -173,50 +168,37 @@ impl Live<'_> {
         let cursor = app.cursors[6 + Pane::Models.nth()].min(summary.models.len().saturating_sub(1));
         let room = usize::from(inner.width);
         let top = top_for(cursor, inner.height);
-        let shown = summary.models.iter().enumerate().skip(top).map(|(nth, model)| self.model(nth, model, most, room));
+        let splits = summary.models.iter().map(|model| text::width(&split(model))).max().unwrap_or(0);
+        let models = summary.models.iter().enumerate().skip(top);
+        let shown = models.map(|(nth, model)| self.model(nth, model, most, room, splits));
         lines(buffer, inner, shown);
     }
 
-    fn model(&self, nth: usize, model: &ModelLine, most: u64, room: usize) -> Line<'static> {
+    fn model(&self, nth: usize, model: &ModelLine, most: u64, room: usize, splits: usize) -> Line<'static> {
         let theme = &self.0.theme;
         let name = model.model.as_deref().unwrap_or("unknown model");
-        let tokens = &model.sums.tokens;
-        let wide = room >= 100;
+        let wide = room >= 98;
         let name_room = if wide { 18 } else { 12 };
         let name = if wide { name } else { text::model_short(name) };
+        let cost = text::cost(&model.sums);
+        let tokens = text::count(model.sums.tokens.total());
         // Name, tokens, cost and share come first; the sparkline takes what is left, up to its minutes.
-        let numbers = format!(
-            " {:>11} tok  {} {:>4}%",
-            text::count(tokens.total()),
-            text::pad_left(&text::cost(&model.sums), 10),
-            model.share
-        );
-        let short = format!(" {} {:>3}%", text::pad_left(&text::cost(&model.sums), 9), model.share);
-        let numbers = if room >= name_room + 3 + text::width(&numbers) + 10 { numbers } else { short };
-        let mut split = Vec::new();
-        for (word, count) in [
-            ("in", tokens.input),
-            ("out", tokens.output),
-            ("cache read", tokens.cache_read),
-            ("write", tokens.cache_write()),
-        ] {
-            if count > 0 {
-                split.push(format!("{word} {}", text::compact(count)));
-            }
-        }
-        let split = format!("   {}", split.join("  "));
-        let left = room.saturating_sub(name_room + 2 + text::width(&numbers));
-        let trend_room = if wide { left.saturating_sub(text::width(&split)).clamp(12, TREND) } else { left.min(TREND) };
-        let trend = spark(&model.trend, most, trend_room);
-        let gap = " ".repeat(trend_room.saturating_sub(text::width(&trend)));
+        let numbers = if room >= 56 {
+            format!(" {tokens:>11} tok  {} {:>4}%", text::pad_left(&cost, 10), model.share)
+        } else {
+            format!(" {} {:>3}%", text::pad_left(&cost, 9), model.share)
+        };
+        let left = room.saturating_sub(name_room + 3 + text::width(&numbers));
+        let trend_room = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
+        let trend = text::pad_left(&spark(&model.trend, most, trend_room), trend_room);
         let mut spans = vec![
             ink(theme, Role::Text, format!(" {} ", text::pad(name, name_room))),
-            ink(theme, Role::Series(nth), format!("{trend}{gap}")),
+            ink(theme, Role::Series(nth), trend),
             ink(theme, Role::Text, numbers),
         ];
         let left = left.saturating_sub(trend_room);
         if left >= 12 {
-            spans.push(ink(theme, Role::Dim, text::fit(&split, left)));
+            spans.push(ink(theme, Role::Dim, text::fit(&split(model), left)));
         }
         Line::from(spans)
     }
@@ -269,12 +251,12 @@ impl Live<'_> {
     fn calls(&self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 7] = [
             Column::name("time", 8, 8, 2),
-            Column::name("model", 9, 20, 1),
-            Column::number("in", 10, 6),
+            Column::name("model", 10, 20, 1),
+            Column::number("in", 9, 6),
             Column::number("cache", 13, 5),
-            Column::number("out", 11, 4),
+            Column::number("out", 10, 4),
             Column::number("cost", 9, 0),
-            Column::name("who", 5, 24, 3),
+            Column::name("who", 7, 24, 3),
         ];
         let app = self.0;
         let theme = &app.theme;
@@ -285,13 +267,15 @@ impl Live<'_> {
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let calls = app.calls();
+        let roomy = inner.width >= 90;
         let rows: Vec<Vec<Cell>> = calls
             .iter()
             .map(|line| {
                 let call = &line.row.call;
                 let tokens = &call.tokens;
                 let who = match &call.from.agent {
-                    Some(agent) => format!("agent {agent}"),
+                    Some(agent) if roomy => format!("agent {agent}"),
+                    Some(agent) => agent.to_string(),
                     None => "main".to_owned(),
                 };
                 let cost = text::cost_fine(&Sums::of(&line.row));
@@ -313,6 +297,20 @@ impl Live<'_> {
         let grid = Grid { theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: false };
         grid.render(inner, buffer);
     }
+}
+
+/// The classes of a model's tokens, those there are.
+fn split(model: &ModelLine) -> String {
+    let tokens = &model.sums.tokens;
+    let classes = [
+        ("in", tokens.input),
+        ("out", tokens.output),
+        ("cache read", tokens.cache_read),
+        ("write", tokens.cache_write()),
+    ];
+    let parts = classes.into_iter().filter(|(_, count)| *count > 0);
+    let parts: Vec<String> = parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect();
+    format!("   {} ", parts.join("  "))
 }
 
 /// What a call cost on average.

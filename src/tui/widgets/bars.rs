@@ -44,7 +44,7 @@ pub(in super::super) fn role_of(verdict: Verdict) -> Role {
 pub(in super::super) fn limit_line(
     theme: &Theme,
     limit: &LimitState,
-    names: usize,
+    (names, used): (usize, usize),
     room: usize,
     now: Instant,
     zone: Zone,
@@ -57,7 +57,7 @@ pub(in super::super) fn limit_line(
     };
     let name = ink(theme, Role::Text, text::pad(&text::scope(limit), names) + " ");
     let per_cent = ink(theme, role, format!("{:>4}%{mark}", limit.percent));
-    let used = ink(theme, Role::Text, text::pad(&text::used_of(limit), 20) + " ");
+    let used = ink(theme, Role::Text, text::pad(&text::used_of(limit), used) + "  ");
     let hit = match (limit.verdict, limit.hit) {
         (Verdict::Over, _) => "over".to_owned(),
         (Verdict::Under | Verdict::Near, Some((likely, _))) => text::moment(likely, now, zone),

@@ -163,7 +163,7 @@ impl Widget for &Footer<'_> {
         let chips_width = |chips: &[(String, Role)]| {
             chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)
         };
-        while chips_width(&chips) > room && chips.len() > 1 {
+        while chips_width(&chips) + 16 > room && chips.len() > 1 {
             chips.remove(0);
         }
         let right = chips_width(&chips);

@@ -27,18 +27,20 @@ impl Widget for &Overlay<'_> {
     }
 }
 
+/// What the marks beside numbers mean.
+const MARKS: [(&str, &str); 7] = [
+    ("↑", "the counter is growing"),
+    ("≥", "at least: some tokens are unpriced, or logged only in part"),
+    ("~", "about: the model, or how its tokens split, is a guess"),
+    ("?", "no price is known"),
+    ("⚠ ■", "a limit is near; a limit is reached"),
+    ("● ◐ ◼", "how new data is noticed: at once, by looking; the picture is frozen"),
+    ("▲", "something needs attention: see the Health view"),
+];
+
 /// Help's lines: every action with its keys, then what the marks mean; those that fit the search.
 pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<(String, String)> {
     let actions = Action::ALL.iter().map(|action| (keys.of(*action), action.help().to_owned()));
-    const MARKS: [(&str, &str); 7] = [
-        ("↑", "the counter is growing"),
-        ("≥", "at least: some tokens are unpriced, or logged only in part"),
-        ("~", "about: the model, or how its tokens split, is a guess"),
-        ("?", "no price is known"),
-        ("⚠ ■", "a limit is near; a limit is reached"),
-        ("● ◐ ◼", "how new data is noticed: at once, by looking; the picture is frozen"),
-        ("▲", "something needs attention: see the Health view"),
-    ];
     let marks = MARKS.iter().map(|(mark, words)| ((*mark).to_owned(), (*words).to_owned()));
     actions.chain(marks).filter(|(keys, words)| search.fits(&format!("{keys} {words}"))).collect()
 }
@@ -110,10 +112,9 @@ fn open(theme: &Theme, title: &str, columns: u16, rows: usize, area: Rect, buffe
     let frame = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     // A wide letter that the frame's edge would cut is cleared with it.
     for y in frame.top()..frame.bottom() {
-        if let Some(cell) = frame.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y))) {
-            if text::width(cell.symbol()) > 1 {
-                cell.set_symbol(" ");
-            }
+        let before = frame.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y)));
+        if let Some(cell) = before.filter(|cell| text::width(cell.symbol()) > 1) {
+            cell.set_symbol(" ");
         }
     }
     Clear.render(frame, buffer);

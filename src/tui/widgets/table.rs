@@ -51,7 +51,11 @@ pub(in super::super) struct Grid<'a> {
 impl Grid<'_> {
     /// The columns that fit, and how wide each is.
     fn widths(&self, room: usize) -> Vec<(usize, usize)> {
-        let mut kept: Vec<usize> = (0..self.columns.len()).collect();
+        // A column in which nothing stands is not shown.
+        let empty = |at: usize| self.rows.iter().all(|row| row.get(at).is_none_or(|(cell, _)| cell.is_empty()));
+        let sorted = self.sorted.map(|(by, _)| by);
+        let mut kept: Vec<usize> =
+            (0..self.columns.len()).filter(|at| self.rows.is_empty() || Some(*at) == sorted || !empty(*at)).collect();
         let taken = |kept: &[usize]| kept.iter().map(|&at| self.columns[at].width + 2).sum::<usize>().saturating_sub(2);
         while taken(&kept) > room && kept.len() > 1 {
             let worst = kept.iter().copied().max_by_key(|&at| (self.columns[at].drop, at));

@@ -1,0 +1,136 @@
+//! What the terminal says about its background, told apart from what is typed.
+//!
+//! The question is written after the first picture, so nothing waits for the answer; it may come late
+//! or never. It arrives among the keys, as `Alt-]` and the letters of the reply, and must not act.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::theme::{Background, Rgb};
+
+/// Asks for the colour behind the text (OSC 11).
+pub(super) const QUESTION: &[u8] = b"\x1b]11;?\x07";
+
+/// Letters of a reply follow one another faster than anyone types.
+const PAUSE: Duration = Duration::from_millis(150);
+/// No reply is longer.
+const LONGEST: usize = 64;
+
+/// What became of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Someone typed it.
+    Key(KeyEvent),
+    /// It is part of a reply that goes on.
+    Part,
+    /// The reply is complete: this is behind the text.
+    Background(Background),
+}
+
+/// Gathers replies out of the stream of keys.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    /// The reply so far, and when its last letter came.
+    open: Option<(String, Instant)>,
+}
+
+impl Replies {
+    /// Takes a key that came at this moment.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
+    pub(super) fn hear(&mut self, key: KeyEvent, at: Instant) -> Heard {
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let Some((mut text, last)) = self.open.take().filter(|(_, last)| at.duration_since(*last) <= PAUSE) else {
+            if alt && key.code == KeyCode::Char(']') {
+                self.open = Some((String::new(), at));
+                return Heard::Part;
+            }
+            return Heard::Key(key);
+        };
+        match key.code {
+            // BEL, or ESC \: the end.
+            KeyCode::Char('g') if control => finish(&text),
+            KeyCode::Char('\\') if alt => finish(&text),
+            KeyCode::Char(letter) if !alt && !control && belongs(letter) && text.len() < LONGEST => {
+                text.push(letter);
+                self.open = Some((text, at.max(last)));
+                Heard::Part
+            }
+            _ => Heard::Key(key),
+        }
+    }
+}
+
+fn belongs(letter: char) -> bool {
+    letter.is_ascii_hexdigit() || matches!(letter, ';' | ':' | '/' | 'r' | 'g' | '#' | '?')
+}
+
+fn finish(text: &str) -> Heard {
+    background(text).map_or(Heard::Part, Heard::Background)
+}
+
+/// Reads `11;rgb:ffff/ffff/ffff`.
+fn background(text: &str) -> Option<Background> {
+    let color = text.strip_prefix("11;")?;
+    let digits = color.split_once(':').map(|(_, digits)| digits)?;
+    let mut parts = digits.split('/').map(|part| {
+        // One to four digits; the first two decide.
+        let part = if part.len() == 1 { part.repeat(2) } else { part.get(..2)?.to_owned() };
+        u8::from_str_radix(&part, 16).ok()
+    });
+    let rgb = Rgb(parts.next()??, parts.next()??, parts.next()??);
+    Some(if rgb.luminance() > 0.18 { Background::Light } else { Background::Dark })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<KeyEvent> {
+        let mut keys = vec![KeyEvent::new(KeyCode::Char(']'), KeyModifiers::ALT)];
+        keys.extend(text.chars().map(|letter| KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE)));
+        keys
+    }
+
+    fn bell() -> KeyEvent {
+        KeyEvent::new(KeyCode::Char('g'), KeyModifiers::CONTROL)
+    }
+
+    #[test]
+    fn f12_the_terminal_says_what_is_behind_its_text() {
+        for (text, background) in [
+            ("11;rgb:ffff/ffff/ffff", Background::Light),
+            ("11;rgb:1e1e/1e1e/2e2e", Background::Dark),
+            ("11;rgb:fd/f6/e3", Background::Light),
+        ] {
+            let (mut replies, now) = (Replies::default(), Instant::now());
+            for key in keys(text) {
+                assert_eq!(replies.hear(key, now), Heard::Part);
+            }
+            assert_eq!(replies.hear(bell(), now), Heard::Background(background));
+        }
+    }
+
+    #[test]
+    fn f13_a_late_reply_is_not_taken_for_keys() {
+        let (mut replies, now) = (Replies::default(), Instant::now());
+        let end = KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::ALT);
+        for key in keys("10;rgb:0123/4567/89ab").into_iter().chain([end]) {
+            assert_eq!(replies.hear(key, now), Heard::Part);
+        }
+        let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert_eq!(replies.hear(q, now), Heard::Key(q));
+    }
+
+    #[test]
+    fn a_person_who_types_alt_bracket_is_heard_again_at_once() {
+        let (mut replies, now) = (Replies::default(), Instant::now());
+        assert_eq!(replies.hear(keys("")[0], now), Heard::Part);
+        let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert_eq!(replies.hear(q, now), Heard::Key(q));
+        assert_eq!(replies.hear(keys("")[0], now), Heard::Part);
+        let one = KeyEvent::new(KeyCode::Char('1'), KeyModifiers::NONE);
+        assert_eq!(replies.hear(one, now + Duration::from_secs(1)), Heard::Key(one));
+    }
+}

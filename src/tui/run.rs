@@ -1,0 +1,302 @@
+//! The live loop: waits for keys, news, signals and its own next moment; writes only what changed.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant as Moment;
+
+use crossterm::event::Event;
+use ratatui::layout::Rect;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::domain::Instant;
+use crate::meter::{Alerts, Meter};
+
+use super::core::{Core, Leave};
+use super::terminal::{Terminal, step};
+use super::{App, Feed, Note, Request, Tone};
+
+/// The clock: asked at every step.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// How the screen was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By the quit key.
+    Quit,
+    /// By Ctrl-C or SIGINT.
+    Interrupted,
+    /// By SIGTERM.
+    Terminated,
+    /// By SIGQUIT.
+    Quitted,
+    /// By SIGHUP, or because the terminal is gone: nothing more can be shown.
+    HungUp,
+}
+
+impl Exit {
+    /// The exit code: 0, or 128 and the signal's number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Quit => 0,
+            Self::HungUp => 129,
+            Self::Interrupted => 130,
+            Self::Quitted => 131,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// What the loop's own threads tell it.
+enum Happening {
+    Input(Event),
+    Painted(io::Result<()>),
+    /// A worker panicked.
+    Failed(String),
+    /// The terminal is gone.
+    Gone,
+}
+
+/// Runs the screen until it is left; returns the meter for the summary that follows.
+///
+/// It needs a tokio runtime with time and signals on, and the main thread. The feed may close; the
+/// screen stays until it is left. A request that finds its channel full is dropped, and said so.
+///
+/// # Errors
+/// When there is no terminal, or it cannot be set or written to.
+pub async fn run(
+    app: App,
+    meter: Meter,
+    alerts: Alerts,
+    clock: Clock,
+    mut feed: Receiver<Feed>,
+    requests: Sender<Request>,
+) -> io::Result<(Exit, Meter)> {
+    let (tell, mut happenings) = channel(256);
+    let mut signals = signals::Signals::listen()?;
+    let (painted, failed) = (tell.clone(), tell.clone());
+    let mut terminal = Terminal::take(
+        app.mouse,
+        move |result| drop(painted.blocking_send(Happening::Painted(result))),
+        move |text| drop(failed.try_send(Happening::Failed(text))),
+    )?;
+    read_keys(tell.clone())?;
+    signals::watch_terminal(tell)?;
+    let mut core = Core::new(app, meter, alerts, size()?);
+    let exit = loop {
+        step(|| {
+            if let Some(picture) = core.frame(clock(), Moment::now()) {
+                terminal.mouse(core.mouse());
+                terminal.paint(picture);
+            }
+        });
+        for request in core.requests() {
+            if requests.try_send(request).is_err() {
+                core.refused(clock());
+            }
+        }
+        let sleep = core.sleep(clock(), Moment::now());
+        tokio::select! {
+            biased;
+            signal = signals.next() => match signal {
+                signals::Signal::Exit(exit) => break exit,
+                signals::Signal::Suspend => suspend(&mut terminal, &mut core)?,
+                signals::Signal::Resume => resume(&mut terminal, &mut core)?,
+            },
+            Some(happening) = happenings.recv() => {
+                match happening {
+                    Happening::Input(event) => step(|| core.event(event, clock(), Moment::now())),
+                    Happening::Painted(Ok(())) => core.painted(),
+                    Happening::Painted(Err(_)) | Happening::Gone => break Exit::HungUp,
+                    Happening::Failed(text) => {
+                        let said = Note::new(Tone::Danger, &format!("{text}; counting goes on without it"));
+                        core.note(said, clock());
+                    }
+                }
+                if core.suspends() {
+                    suspend(&mut terminal, &mut core)?;
+                }
+                if let Some(leave) = core.leaves() {
+                    break match leave {
+                        Leave::Asked => Exit::Quit,
+                        Leave::Interrupted => Exit::Interrupted,
+                    };
+                }
+            }
+            news = feed.recv(), if !feed.is_closed() || !feed.is_empty() => {
+                let Some(news) = news else { continue };
+                step(|| {
+                    core.feed(news, clock());
+                    // What came together is drawn together.
+                    for _ in 0..64 {
+                        let Ok(more) = feed.try_recv() else { break };
+                        core.feed(more, clock());
+                    }
+                });
+            }
+            () = tokio::time::sleep(sleep) => step(|| core.wake(clock())),
+        }
+    };
+    if exit == Exit::HungUp {
+        terminal.forget();
+    }
+    terminal.leave();
+    Ok((exit, core.into_meter()))
+}
+
+fn size() -> io::Result<Rect> {
+    let (width, height) = crossterm::terminal::size()?;
+    Ok(Rect::new(0, 0, width, height))
+}
+
+fn suspend(terminal: &mut Terminal, core: &mut Core) -> io::Result<()> {
+    terminal.leave();
+    signals::stop()?;
+    resume(terminal, core)
+}
+
+/// The shell may have changed every mode of the terminal while we were stopped.
+fn resume(terminal: &mut Terminal, core: &mut Core) -> io::Result<()> {
+    drop(crossterm::terminal::disable_raw_mode());
+    terminal.enter()?;
+    core.repaint(size()?);
+    Ok(())
+}
+
+/// Keys, in a thread that blocks: no polling.
+fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
+    let read = move || {
+        while let Ok(event) = crossterm::event::read() {
+            if tell.blocking_send(Happening::Input(event)).is_err() {
+                return;
+            }
+        }
+        drop(tell.blocking_send(Happening::Gone));
+    };
+    thread::Builder::new().name("keyboard".to_owned()).spawn(read).map(drop)
+}
+
+#[cfg(unix)]
+mod signals {
+    //! What the system tells a program: to end, to stop, to go on; and a terminal that hangs up.
+
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::thread;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use signal_hook::consts::{SIGCONT, SIGTSTP};
+    use tokio::signal::unix::{Signal as Source, SignalKind, signal};
+    use tokio::sync::mpsc::Sender;
+
+    use super::{Exit, Happening};
+
+    pub(super) enum Signal {
+        Exit(Exit),
+        Suspend,
+        Resume,
+    }
+
+    pub(super) struct Signals {
+        hangup: Source,
+        interrupt: Source,
+        quit: Source,
+        terminate: Source,
+        stop: Source,
+        go_on: Source,
+    }
+
+    impl Signals {
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self {
+                hangup: signal(SignalKind::hangup())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+                terminate: signal(SignalKind::terminate())?,
+                stop: signal(SignalKind::from_raw(SIGTSTP))?,
+                go_on: signal(SignalKind::from_raw(SIGCONT))?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Signal {
+            tokio::select! {
+                _ = self.hangup.recv() => Signal::Exit(Exit::HungUp),
+                _ = self.interrupt.recv() => Signal::Exit(Exit::Interrupted),
+                _ = self.quit.recv() => Signal::Exit(Exit::Quitted),
+                _ = self.terminate.recv() => Signal::Exit(Exit::Terminated),
+                _ = self.stop.recv() => Signal::Suspend,
+                _ = self.go_on.recv() => Signal::Resume,
+            }
+        }
+    }
+
+    /// Stops this process until it is told to go on.
+    pub(super) fn stop() -> io::Result<()> {
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)
+    }
+
+    /// Tells when the terminal hangs up.
+    ///
+    /// Where SIGHUP is ignored nothing else would: crossterm's reader spins on a terminal that is gone
+    /// (crossterm issue 793). This waits in `poll` for nothing but the hang-up, so it costs nothing.
+    pub(super) fn watch_terminal(tell: Sender<Happening>) -> io::Result<()> {
+        let stdin = io::stdin();
+        let terminal: OwnedFd =
+            if rustix::termios::isatty(&stdin) { rustix::io::dup(&stdin)? } else { File::open("/dev/tty")?.into() };
+        let watch = move || {
+            loop {
+                let mut waits = [PollFd::new(&terminal, PollFlags::empty())];
+                match poll(&mut waits, None) {
+                    Err(rustix::io::Errno::INTR) => {}
+                    Ok(_) | Err(_) => break,
+                }
+            }
+            drop(tell.blocking_send(Happening::Gone));
+        };
+        thread::Builder::new().name("terminal".to_owned()).spawn(watch).map(drop)
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    //! Where there are no signals, only Ctrl-C.
+
+    use std::io;
+
+    use tokio::sync::mpsc::Sender;
+
+    use super::{Exit, Happening};
+
+    pub(super) enum Signal {
+        Exit(Exit),
+        #[expect(dead_code, reason = "no such signal here")]
+        Suspend,
+        #[expect(dead_code, reason = "no such signal here")]
+        Resume,
+    }
+
+    pub(super) struct Signals;
+
+    impl Signals {
+        #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
+        pub(super) fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn next(&mut self) -> Signal {
+            drop(tokio::signal::ctrl_c().await);
+            Signal::Exit(Exit::Interrupted)
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
+    pub(super) fn stop() -> io::Result<()> {
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "as where there are signals")]
+    pub(super) fn watch_terminal(_tell: Sender<Happening>) -> io::Result<()> {
+        Ok(())
+    }
+}

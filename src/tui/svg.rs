@@ -1,0 +1,115 @@
+//! A picture of the screen as SVG, for the README: the cells the terminal would show, in the theme's colours.
+
+use std::fmt::Write;
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+
+use crate::text;
+use crate::theme::{Rgb, Theme};
+
+/// A cell's size in the picture, and how far its letters' foot is from its top.
+const CELL: (usize, usize, usize) = (9, 19, 14);
+/// Room around the screen.
+const EDGE: usize = 12;
+
+/// The picture of a buffer, drawn in this theme.
+pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
+    let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
+    let (width, height) = (columns * CELL.0 + 2 * EDGE, rows * CELL.1 + 2 * EDGE);
+    let behind = Rgb::of(theme.background).unwrap_or(theme.assumes);
+    let front = if behind.luminance() > 0.18 { Rgb(0x1f, 0x1f, 0x1f) } else { Rgb(0xe4, 0xe4, 0xe4) };
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace\" font-size=\"15\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n",
+        hex(behind)
+    );
+    for y in 0..buffer.area.height {
+        row(buffer, y, (behind, front), &mut out);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// A run of cells that look alike.
+#[derive(PartialEq)]
+struct Look {
+    front: Rgb,
+    behind: Option<Rgb>,
+    bold: bool,
+    faint: bool,
+}
+
+fn row(buffer: &Buffer, y: u16, own: (Rgb, Rgb), out: &mut String) {
+    let mut x = 0;
+    while x < buffer.area.width {
+        let look = look(&buffer[(buffer.area.x + x, buffer.area.y + y)], own);
+        let start = x;
+        let mut letters = String::new();
+        let mut wide = false;
+        while x < buffer.area.width {
+            let cell = &buffer[(buffer.area.x + x, buffer.area.y + y)];
+            if self::look(cell, own) != look || wide {
+                break;
+            }
+            letters.push_str(cell.symbol());
+            // A wide letter ends its run, so that what follows stands in its own column.
+            let columns = text::width(cell.symbol()).max(1);
+            wide = columns > 1;
+            x += if wide { 2 } else { 1 };
+        }
+        let columns = usize::from(x.min(buffer.area.width) - start);
+        let (left, top) = (EDGE + usize::from(start) * CELL.0, EDGE + usize::from(y) * CELL.1);
+        let length = columns * CELL.0;
+        // Writing into a string cannot fail.
+        if let Some(behind) = look.behind {
+            let (fill, tall) = (hex(behind), CELL.1);
+            let _ =
+                writeln!(out, "<rect x=\"{left}\" y=\"{top}\" width=\"{length}\" height=\"{tall}\" fill=\"{fill}\"/>");
+        }
+        let shown = letters.trim_end();
+        if shown.trim_start().is_empty() {
+            continue;
+        }
+        let blank = shown.len() - shown.trim_start().len();
+        let shown = shown.trim_start();
+        let (left, length) = (left + blank * CELL.0, text::width(shown) * CELL.0);
+        let weight = if look.bold { " font-weight=\"bold\"" } else { "" };
+        let faint = if look.faint { " opacity=\"0.7\"" } else { "" };
+        let _ = writeln!(
+            out,
+            "<text x=\"{left}\" y=\"{}\" fill=\"{}\" textLength=\"{length}\" xml:space=\"preserve\"{weight}{faint}>{}</text>",
+            top + CELL.2,
+            hex(look.front),
+            escaped(shown)
+        );
+    }
+}
+
+fn look(cell: &Cell, (behind, front): (Rgb, Rgb)) -> Look {
+    let color = |color: Color, own: Rgb| rgb(color).unwrap_or(own);
+    let (mut ahead, mut back) = (color(cell.fg, front), color(cell.bg, behind));
+    if cell.modifier.contains(Modifier::REVERSED) {
+        std::mem::swap(&mut ahead, &mut back);
+    }
+    Look {
+        front: ahead,
+        behind: (back != behind).then_some(back),
+        bold: cell.modifier.contains(Modifier::BOLD),
+        faint: cell.modifier.contains(Modifier::DIM),
+    }
+}
+
+/// What a terminal usually shows for a colour; nothing for its own front and back.
+fn rgb(color: Color) -> Option<Rgb> {
+    Rgb::of(color).or_else(|| Rgb::of_ansi(color))
+}
+
+fn hex(Rgb(red, green, blue): Rgb) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

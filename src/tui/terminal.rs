@@ -1,0 +1,192 @@
+//! Takes the terminal over and gives it back: at the end, on a panic, on a signal, while suspended.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::queue;
+use crossterm::style::{Attribute, ResetColor, SetAttribute, force_color_output};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+
+use crate::domain::Label;
+
+/// How long a terminal that does not read may hold up the end.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+thread_local! {
+    /// True while the loop itself computes or draws: only then is a panic here the end of the screen.
+    /// Tasks run on this thread too, between the loop's steps.
+    static IN_THE_LOOP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a step of the loop; a panic in it gives the terminal back before it is told.
+pub(super) fn step<T>(work: impl FnOnce() -> T) -> T {
+    IN_THE_LOOP.set(true);
+    let done = work();
+    IN_THE_LOOP.set(false);
+    done
+}
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
+
+/// The terminal while it is ours.
+pub(super) struct Terminal {
+    painter: Painter,
+    mouse: bool,
+    ours: bool,
+    hook: Option<Hook>,
+}
+
+impl Terminal {
+    /// Takes the terminal over. `painted` is called, on another thread, each time it has taken a
+    /// picture; `told` with the text of a panic that is not the end of the screen.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it cannot be set.
+    pub(super) fn take(
+        mouse: bool,
+        painted: impl Fn(io::Result<()>) + Send + 'static,
+        told: impl Fn(String) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let painter = Painter::start(painted)?;
+        let mut terminal = Self { painter, mouse, ours: false, hook: Some(std::panic::take_hook()) };
+        std::panic::set_hook(Box::new(move |panic| hear(panic, &told)));
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    /// Takes the terminal over, again after [`Terminal::leave`].
+    pub(super) fn enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        self.ours = true;
+        // Our themes know no colour where none is wanted; crossterm's own way with NO_COLOR would wipe
+        // bold and reverse with every colour it leaves out.
+        force_color_output(true);
+        let mut out = Vec::new();
+        queue!(out, EnterAlternateScreen, Hide, EnableBracketedPaste)?;
+        if self.mouse {
+            queue!(out, EnableMouseCapture)?;
+        }
+        self.painter.paint(out);
+        Ok(())
+    }
+
+    /// Gives the terminal back as it was. Waits a moment for one that does not read, no longer.
+    pub(super) fn leave(&mut self) {
+        if !std::mem::take(&mut self.ours) {
+            return;
+        }
+        self.painter.paint_all(goodbye());
+        drop(disable_raw_mode());
+    }
+
+    /// Hands a picture over; [`Terminal::take`]'s `painted` says when it is done.
+    pub(super) fn paint(&mut self, picture: Vec<u8>) {
+        self.painter.paint(picture);
+    }
+
+    /// Remembers whether the mouse is captured, for coming back.
+    pub(super) fn mouse(&mut self, on: bool) {
+        self.mouse = on;
+    }
+
+    /// The terminal is gone: nothing more is written to it.
+    pub(super) fn forget(&mut self) {
+        self.ours = false;
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.leave();
+        let hook = self.hook.take();
+        if let Some(hook) = hook.filter(|_| !thread::panicking()) {
+            std::panic::set_hook(hook);
+        }
+    }
+}
+
+/// What undoes everything [`Terminal::enter`] and the mouse key did.
+fn goodbye() -> Vec<u8> {
+    let mut out = Vec::new();
+    // Writing into memory cannot fail.
+    drop(queue!(
+        out,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        SetAttribute(Attribute::Reset),
+        ResetColor,
+        Show,
+        LeaveAlternateScreen
+    ));
+    out
+}
+
+/// A panic: in the loop it gives the terminal back and is told there; elsewhere it is passed on.
+fn hear(panic: &PanicHookInfo<'_>, told: &dyn Fn(String)) {
+    let words = panic.payload();
+    let text = words.downcast_ref::<&str>().copied().or_else(|| words.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no words");
+    let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+    if !IN_THE_LOOP.get() {
+        let name = thread::current().name().unwrap_or("worker").to_owned();
+        return told(Label::new(&format!("{name} failed: {text}{place}")).to_string());
+    }
+    let mut out = io::stdout();
+    drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
+    drop(disable_raw_mode());
+    // The text may hold what a log said: it is cleaned like any other.
+    let said = Label::new(&format!("tokmeter stopped on an error of its own: {text}{place}"));
+    drop(writeln!(io::stderr(), "{said}\nWhat was booked is safe. Please report this with the line above."));
+}
+
+/// A thread that writes, so that a terminal that does not read stops nothing but the picture.
+struct Painter {
+    jobs: SyncSender<Job>,
+}
+
+enum Job {
+    Paint(Vec<u8>),
+    /// Paint, and say so here.
+    Last(Vec<u8>, SyncSender<()>),
+}
+
+impl Painter {
+    fn start(painted: impl Fn(io::Result<()>) + Send + 'static) -> io::Result<Self> {
+        let (jobs, waiting) = sync_channel::<Job>(8);
+        thread::Builder::new().name("painter".to_owned()).spawn(move || paint_jobs(&waiting, &painted))?;
+        Ok(Self { jobs })
+    }
+
+    /// Queues bytes. The loop hands over one picture at a time, so the queue does not fill; if a
+    /// terminal is so slow that it does, what is dropped is a mode it will be told again.
+    fn paint(&self, bytes: Vec<u8>) {
+        drop(self.jobs.try_send(Job::Paint(bytes)));
+    }
+
+    fn paint_all(&self, bytes: Vec<u8>) {
+        let (done, wait) = sync_channel(1);
+        if self.jobs.try_send(Job::Last(bytes, done)).is_ok() {
+            let _ = wait.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+fn paint_jobs(waiting: &Receiver<Job>, painted: &dyn Fn(io::Result<()>)) {
+    let mut out = io::stdout();
+    let mut write = |bytes: &[u8]| out.write_all(bytes).and_then(|()| out.flush());
+    while let Ok(job) = waiting.recv() {
+        match job {
+            Job::Paint(bytes) => painted(write(&bytes)),
+            Job::Last(bytes, done) => {
+                drop(write(&bytes));
+                let _ = done.send(());
+            }
+        }
+    }
+}
