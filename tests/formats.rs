@@ -229,6 +229,11 @@ fn each_line_says_where_it_stands_and_who_spoke() {
         Some(("claude-code/streamed.jsonl", 0))
     );
 
+    let copied = file("claude-code/fork-copy/fork.jsonl");
+    let sessions: Vec<_> = copied.iter().map(|record| call(record).from.session.as_deref().unwrap()).collect();
+    let (parent, fork) = ("5e550006-0000-4000-8000-000000000000", "5e550007-0000-4000-8000-000000000000");
+    assert_eq!(sessions, [parent, parent, fork], "what a fork copied is its parent's");
+
     let parent = file("claude-code/agent-progress/main.jsonl");
     let agents: Vec<_> = parent.iter().map(|record| call(record).from.agent.as_deref()).collect();
     assert_eq!(agents, [None, Some("b91"), Some("b91"), Some("b91")]);

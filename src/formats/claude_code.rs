@@ -44,6 +44,7 @@ fields! {
         kind: Text<'a> = "type",
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
+        forked_from: ForkedFrom<'a> = "forkedFrom",
         uuid: Text<'a> = "uuid",
         version: Text<'a> = "version",
         cwd: Text<'a> = "cwd",
@@ -54,6 +55,13 @@ fields! {
         cost: Money = "costUSD",
         message: Message<'a> = "message",
         data: Progress<'a> = "data",
+    }
+}
+
+fields! {
+    /// Where a line was copied from, when a session was forked.
+    ForkedFrom {
+        session: Text<'a> = "sessionId",
     }
 }
 
@@ -123,7 +131,7 @@ impl Line<'_> {
             // type and a session of its own; pieces of an answer are in the API's own format.
             Some("user" | "system" | "result" | "summary" | "attachment") => named,
             Some(_) => false,
-            None => !self.message.usage.is_absent(),
+            None => self.message.usage.has_counts(),
         }
     }
 }
@@ -137,7 +145,7 @@ impl Reader for Transcript {
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
         let usage = &answer.message.usage;
         let booked = usage.booked()?;
-        let session = parsed.session.get().unwrap_or(origin.stem());
+        let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or(origin.stem());
         let mut advisors = usage.advisors().peekable();
         if booked.is_nothing() && advisors.peek().is_none() {
             return Ok(Reading::Mine);

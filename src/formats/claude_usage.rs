@@ -47,6 +47,11 @@ impl Booked {
 }
 
 impl Usage<'_> {
+    /// True when it says what was read or written.
+    pub(super) fn has_counts(&self) -> bool {
+        self.input.is_given() || self.output.is_given()
+    }
+
     /// What it charges for; what the advisors consumed is not in it.
     ///
     /// # Errors

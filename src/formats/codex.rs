@@ -175,7 +175,7 @@ impl Rollout {
             return Ok(());
         }
         let now = info.total.totals()?;
-        let last = info.last.totals()?;
+        let last = info.last.totals().unwrap_or_default();
         let tokens = self.thread.added(now, last).tokens()?;
         if tokens.is_zero() {
             return Ok(());

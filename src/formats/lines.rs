@@ -80,10 +80,15 @@ impl Lines {
             (Offer::Taken, _) => Outcome::Read,
             // The frame around a streamed answer's events.
             (_, None) => Outcome::Passed,
-            (Offer::Unmarked, Some(json)) if mend::looks_whole(json) => Outcome::Passed,
+            (Offer::Unmarked, Some(json)) => mend::torn(json).map_or(Outcome::Passed, Outcome::Bad),
             (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
-            (Offer::Unmarked | Offer::Refused, Some(_)) => self.mended(line, origin, out),
+            (Offer::Refused, Some(_)) => self.mended(line, origin, out),
         }
+    }
+
+    /// The format that read the last line that any has read.
+    pub fn format(&self) -> Option<&'static str> {
+        self.current.map(|at| self.slots[at].format.name())
     }
 
     /// NUL bytes taken out of lines so far: holes that a truncated file's writer left.
@@ -102,7 +107,7 @@ impl Lines {
         if formats.is_empty() && self.current.is_none() {
             return String::new();
         }
-        let on = self.current.map(|at| self.slots[at].format.name().to_owned());
+        let on = self.format().map(str::to_owned);
         serde_json::to_string(&Saved { version: VERSION, on, formats }).unwrap_or_default()
     }
 

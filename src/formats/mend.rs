@@ -6,9 +6,15 @@ use serde_json::error::Category;
 
 use super::{BadLine, json};
 
-/// True when a line begins and ends as a JSON object or list does. It costs nothing to ask.
-pub(super) fn looks_whole(line: &[u8]) -> bool {
-    matches!(line, [b'{', .., b'}'] | [b'[', .., b']'])
+/// Why a line cannot be a whole object or list, by its first and last bytes: that costs nothing to ask.
+pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
+    let why = match line {
+        [b'{', .., b'}'] | [b'[', .., b']'] => return None,
+        [b'{' | b'[', ..] => "cut off at its end",
+        [.., b'}' | b']'] => "cut off at its beginning",
+        _ => "not an object",
+    };
+    Some(BadLine::NotJson(why.to_owned()))
 }
 
 /// How many NUL bytes are in it.
