@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::config::{
-    Alerts, ColorChoice, ConfigText, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet,
-    SAMPLE, Settings, Severity, Symbols, Where, World, edit, open, parse_amount, stamp,
+    Alerts, ConfigText, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
+    Settings, Severity, Symbols, Where, World, edit, open, parse_amount, stamp,
 };
 use tokmeter::domain::{Instant, Label, Usd};
 use tokmeter::meter::{Amount, Limit};
 use tokmeter::pricing::{CostMode, CustomPrice, Rates};
+use tokmeter::theme::ColorWhen;
 
 const THEMES: [&str; 4] = ["dark", "light", "ansi", "mono"];
 
@@ -290,7 +291,7 @@ fn variables_go_before_the_file_and_flags_before_variables() {
         ("TOKMETER_COST", "quoted"),
     ];
     let text = ConfigText { path: "c".into(), text: "user = \"carol\"\ntheme = \"dark\"\ncolor = \"always\"".into() };
-    let flags = Overrides { color: Some(ColorChoice::Auto), ..Overrides::default() };
+    let flags = Overrides { color: Some(ColorWhen::Auto), ..Overrides::default() };
     let settings = Settings::load(Some(&text), &with(&vars), &flags, &THEMES).settings;
     let expected = Settings {
         user: Label::new("bob"),
@@ -298,7 +299,7 @@ fn variables_go_before_the_file_and_flags_before_variables() {
         org: Some(Label::new("acme")),
         theme: "mono".into(),
         symbols: Symbols::Ascii,
-        color: ColorChoice::Auto,
+        color: ColorWhen::Auto,
         cost: CostMode::Quoted,
         ..defaults()
     };
@@ -311,7 +312,7 @@ fn variables_go_before_the_file_and_flags_before_variables() {
 #[test]
 fn origins_tell_the_file_and_line_the_variable_the_flag_or_the_default() {
     let text = ConfigText { path: "c.toml".into(), text: "\nmouse = true\n[limits]\nusers.al.day = \"1usd\"".into() };
-    let flags = Overrides { color: Some(ColorChoice::Never), ..Overrides::default() };
+    let flags = Overrides { color: Some(ColorWhen::Never), ..Overrides::default() };
     let loaded = Settings::load(Some(&text), &with(&[("TOKMETER_THEME", "dark")]), &flags, &THEMES);
     let shown = shown(&loaded, true);
     for line in [
@@ -479,7 +480,7 @@ prop_compose! {
         zone in prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec()),
         day in 0_u8..7,
         look in (0_usize..4, prop::sample::select(vec![Symbols::Auto, Symbols::Unicode, Symbols::Ascii]),
-            prop::sample::select(vec![ColorChoice::Auto, ColorChoice::Always, ColorChoice::Never]), any::<bool>()),
+            prop::sample::select(vec![ColorWhen::Auto, ColorWhen::Always, ColorWhen::Never]), any::<bool>()),
         cost in prop::sample::select(vec![CostMode::Auto, CostMode::Calculate, CostMode::Quoted]),
         logs in prop::collection::vec(name(), 0..3),
         warn_at in percentages(),

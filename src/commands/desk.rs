@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::{Exit, Failure};
 use crate::cli::{Cli, Color, Command};
-use crate::config::{self, ColorChoice, Loaded, Overrides, Paths, Settings, World};
+use crate::config::{self, Loaded, Overrides, Paths, Settings, World};
 use crate::domain::{Filter, Instant, Label};
 use crate::meter::Rules;
 use crate::pricing::PriceBook;
-use crate::theme::{Themes, UserTheme};
+use crate::theme::{ColorWhen, Themes, UserTheme};
 
 /// The file, in the data folder, of a price list the user took in.
 pub(super) const PRICE_LIST: &str = "prices.txt";
@@ -147,8 +147,8 @@ fn overrides(cli: &Cli) -> Overrides {
         tz: cli.tz.clone(),
         color: match cli.color {
             Color::Auto => None,
-            Color::Always => Some(ColorChoice::Always),
-            Color::Never => Some(ColorChoice::Never),
+            Color::Always => Some(ColorWhen::Always),
+            Color::Never => Some(ColorWhen::Never),
         },
     }
 }

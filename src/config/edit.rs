@@ -1,9 +1,8 @@
 //! Changes a config's text and keeps everything else in it: order, spacing, comments.
 
-use std::ops::Range;
+use toml_edit::{Document, Item, TableLike, Value};
 
-use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, TableLike, Value};
-
+use super::document::{below_default, item, parse, put, remove};
 use super::scope::{self, LimitKey, TABLES, matcher, window};
 use super::show::amount_parts;
 use super::{ConfigText, Overrides, Settings, World};
@@ -76,17 +75,6 @@ pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, St
     put(text, &path, &value)
 }
 
-fn parse(text: &str) -> Result<Document<&str>, String> {
-    Document::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        format!("line {line}: {}; mend this first", error.message())
-    })
-}
-
-fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<&'d Item> {
-    path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
-}
-
 fn inline(parts: &[(&str, String)]) -> String {
     let parts: Vec<String> = parts.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{{ {} }}", parts.join(", "))
@@ -152,140 +140,6 @@ fn set_members(text: &str, path: &[String], parts: &[(&str, String)]) -> Result<
         }
     }
     Ok(text)
-}
-
-/// Puts a value at a path: in the place of an old one, or as a new line.
-fn put(text: &str, path: &[String], value: &str) -> Result<String, String> {
-    let document = parse(text)?;
-    match item(&document, path) {
-        Some(Item::Value(old)) => {
-            let span = old.span().ok_or("the place of the old value is not known")?;
-            Ok(format!("{}{value}{}", &text[..span.start], &text[span.end..]))
-        }
-        Some(_) => Err(format!("'{}' is a table", path.join("."))),
-        None => insert(text, document.into_mut(), path, value),
-    }
-}
-
-/// Puts a new value at a path, making the tables on the way.
-fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -> Result<String, String> {
-    let value: Value = value.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-    let (last, above) = path.split_last().ok_or("no name is given")?;
-    let new_table = above.first().filter(|first| !document.contains_key(first));
-    let mut at: &mut Item = document.as_item_mut();
-    for (depth, key) in above.iter().enumerate() {
-        let is_last = depth + 1 == above.len();
-        let new = match &*at {
-            Item::Table(_) if depth == 0 => Item::Table(Table::new()),
-            // Below a header of its own, or a dotted key, a table is written with dots; else with a header, like its
-            // neighbours.
-            Item::Table(table) => {
-                let mut new = Table::new();
-                let dotted = table.is_dotted() || !table.is_implicit();
-                new.set_dotted(dotted);
-                new.set_implicit(!dotted && !is_last);
-                Item::Table(new)
-            }
-            Item::Value(_) | Item::None | Item::ArrayOfTables(_) => Item::Value(InlineTable::new().into()),
-        };
-        let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above[..depth].join(".")))?;
-        at = table.entry(key).or_insert(new);
-    }
-    if let Some((_, before)) = at.as_inline_table_mut().and_then(|table| table.iter_mut().last())
-        && before.decor().suffix().and_then(|space| space.as_str()).is_some_and(|space| space.trim().is_empty())
-    {
-        // The space in front of `}` must not become one in front of a comma.
-        before.decor_mut().set_suffix("");
-    }
-    let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above.join(".")))?;
-    table.insert(last, Item::Value(value));
-    if let Some(first) = new_table {
-        // At the end of the file, behind the comments there: they would otherwise end up below the new header.
-        let before = document.trailing().as_str().unwrap_or_default().to_owned();
-        document.set_trailing("");
-        let gap = if text.trim().is_empty() { "" } else { "\n" };
-        if let Some(Item::Table(new)) = document.get_mut(first) {
-            new.decor_mut().set_prefix(format!("{before}{gap}"));
-            new.set_position(Some(isize::MAX));
-        }
-    }
-    Ok(document.to_string())
-}
-
-/// Takes what stands at a path out of the text, with the lines it stands in, and nothing else.
-fn remove(text: &str, document: &Document<&str>, path: &[String]) -> Result<String, String> {
-    // In `{ … }`, what would be left empty goes, too.
-    let mut path = path;
-    while let Some((_, above)) = path.split_last()
-        && item(document, above).is_some_and(|item| item.as_inline_table().is_some_and(|table| table.len() == 1))
-    {
-        path = above;
-    }
-    let (last, above) = path.split_last().ok_or("no name is given")?;
-    if item(document, above).is_some_and(Item::is_inline_table) {
-        let mut document: DocumentMut = document.clone().into_mut();
-        let inline = above.iter().try_fold(document.as_item_mut(), |at, key| at.as_table_like_mut()?.get_mut(key));
-        inline.and_then(Item::as_inline_table_mut).and_then(|table| table.remove(last));
-        return Ok(document.to_string());
-    }
-    let mut spans = Vec::new();
-    let parent = item(document, above).and_then(Item::as_table);
-    let entry = parent.and_then(|parent| parent.get_key_value(last));
-    let (key, found) = entry.ok_or_else(|| format!("there is no '{}'", path.join(".")))?;
-    spans_of(key.span(), found, &mut spans);
-    // A header with nothing below it any more, but never the first one.
-    if let Some(parent) = parent.filter(|parent| above.len() > 1 && parent.len() == 1 && !parent.is_dotted()) {
-        spans.extend(parent.span());
-    }
-    Ok(without_lines(text, &spans))
-}
-
-/// Where an entry is written: its header, or its key and value, and all below it.
-fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>) {
-    match item {
-        Item::Table(table) => {
-            if !table.is_dotted() && !table.is_implicit() {
-                into.extend(table.span());
-            }
-            for (name, item) in table {
-                spans_of(table.key(name).and_then(toml_edit::Key::span), item, into);
-            }
-        }
-        Item::Value(value) => into.extend(key.zip(value.span()).map(|(key, value)| key.start..value.end)),
-        Item::None | Item::ArrayOfTables(_) => {}
-    }
-}
-
-/// The text without the whole lines these spans touch.
-fn without_lines(text: &str, spans: &[Range<usize>]) -> String {
-    let mut at = 0;
-    let touched = |line: &Range<usize>| spans.iter().any(|span| span.start < line.end && line.start < span.end);
-    text.split_inclusive('\n')
-        .filter(|line| {
-            let range = at..at + line.len();
-            at = range.end;
-            !touched(&range)
-        })
-        .collect()
-}
-
-/// The text with a setting below the commented line that shows its default, if there is one.
-fn below_default(text: &str, key: &str, value: &str) -> Option<String> {
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        at += line.len();
-        if line.trim_start().starts_with('[') {
-            return None;
-        }
-        if line.strip_prefix('#').is_some_and(|rest| rest.split('=').next().is_some_and(|name| name.trim_end() == key))
-        {
-            let gap = if line.ends_with('\n') { "" } else { "\n" };
-            let edited = format!("{}{gap}{key} = {value}\n{}", &text[..at], &text[at..]);
-            let document = Document::parse(edited.as_str()).ok()?;
-            return document.contains_key(key).then(|| edited.clone());
-        }
-    }
-    None
 }
 
 /// The text with a `[limits]` table below the commented one, where its explanation is; unchanged when there is a

@@ -4,70 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use chrono::{NaiveTime, Weekday};
 use toml::de::DeTable;
 
-use super::problem::{Source, meant, quoted};
-use super::walk::{Node, Section, Walk, choice, one_of};
-use super::{
-    ColorChoice, KeyBinding, Notify, OnError, Overrides, Place, Problem, Quiet, Settings, Severity, Symbols, Where,
-    World, limits, paths, prices,
-};
-use crate::domain::{Label, Zone};
-use crate::pricing::CostMode;
-
-const COLORS: [(&str, ColorChoice); 3] =
-    [("auto", ColorChoice::Auto), ("always", ColorChoice::Always), ("never", ColorChoice::Never)];
-const SYMBOLS: [(&str, Symbols); 3] =
-    [("auto", Symbols::Auto), ("unicode", Symbols::Unicode), ("ascii", Symbols::Ascii)];
-const COSTS: [(&str, CostMode); 3] =
-    [("auto", CostMode::Auto), ("calculate", CostMode::Calculate), ("quoted", CostMode::Quoted)];
-const NOTIFY: [(&str, Notify); 5] = [
-    ("auto", Notify::Auto),
-    ("off", Notify::Off),
-    ("osc9", Notify::Osc9),
-    ("osc777", Notify::Osc777),
-    ("desktop", Notify::Desktop),
-];
-const ON_ERROR: [(&str, OnError); 2] = [("allow", OnError::Allow), ("deny", OnError::Deny)];
-const WEEKDAYS: [(&str, Weekday); 7] = [
-    ("monday", Weekday::Mon),
-    ("tuesday", Weekday::Tue),
-    ("wednesday", Weekday::Wed),
-    ("thursday", Weekday::Thu),
-    ("friday", Weekday::Fri),
-    ("saturday", Weekday::Sat),
-    ("sunday", Weekday::Sun),
-];
-
-/// The word a config has for a value of a closed set.
-pub(crate) trait Word: Copy + PartialEq + 'static {
-    /// The words and what they mean.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word.
-    fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
-    }
-}
-impl Word for ColorChoice {
-    const WORDS: &'static [(&'static str, Self)] = &COLORS;
-}
-impl Word for Symbols {
-    const WORDS: &'static [(&'static str, Self)] = &SYMBOLS;
-}
-impl Word for CostMode {
-    const WORDS: &'static [(&'static str, Self)] = &COSTS;
-}
-impl Word for Notify {
-    const WORDS: &'static [(&'static str, Self)] = &NOTIFY;
-}
-impl Word for OnError {
-    const WORDS: &'static [(&'static str, Self)] = &ON_ERROR;
-}
-impl Word for Weekday {
-    const WORDS: &'static [(&'static str, Self)] = &WEEKDAYS;
-}
+use super::problem::{Source, quoted};
+use super::walk::{Node, Section, Walk};
+use super::words::{quiet, theme, word, zone};
+use super::{KeyBinding, Overrides, Place, Problem, Settings, Severity, Where, World, limits, paths, prices};
+use crate::domain::Label;
 
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,14 +127,14 @@ impl Settings {
         top.set(walk, &mut self.team, "team", name, label);
         top.set(walk, &mut self.org, "org", name, label);
         self.read_zone(walk, &mut top);
-        top.choose(walk, &mut self.week_start, "week_start", &WEEKDAYS);
+        top.choose(walk, &mut self.week_start, "week_start");
         self.read_logs(walk, &mut top, world);
         self.read_theme(walk, &mut top, themes);
-        top.choose(walk, &mut self.symbols, "symbols", &SYMBOLS);
-        top.choose(walk, &mut self.color, "color", &COLORS);
+        top.choose(walk, &mut self.symbols, "symbols");
+        top.choose(walk, &mut self.color, "color");
         top.set(walk, &mut self.mouse, "mouse", "true or false", Node::truth);
         top.set(walk, &mut self.statusline, "statusline", "a text in quotes", |node| node.text().map(str::to_owned));
-        top.choose(walk, &mut self.cost, "cost", &COSTS);
+        top.choose(walk, &mut self.cost, "cost");
         top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);
         if let Some(node) = top.get("limits") {
             self.limits = limits::read(walk, &node, world, &self.warn_at);
@@ -201,7 +144,7 @@ impl Settings {
         }
         if let Some(table) = section(walk, &mut top, "gate") {
             let mut gate = Section::new(table, "gate", "gate");
-            gate.choose(walk, &mut self.gate.on_error, "on_error", &ON_ERROR);
+            gate.choose(walk, &mut self.gate.on_error, "on_error");
             if let Some(node) = gate.get("unpriced") {
                 self.gate.unpriced = prices::unpriced(walk, &node);
                 walk.came_from("gate.unpriced", node.span);
@@ -282,7 +225,7 @@ impl Settings {
     fn read_alerts(&mut self, walk: &mut Walk<'_>, mut section: Section<'_, '_>) {
         let alerts = &mut self.alerts;
         section.set(walk, &mut alerts.bell, "bell", "true or false", Node::truth);
-        section.choose(walk, &mut alerts.notify, "notify", &NOTIFY);
+        section.choose(walk, &mut alerts.notify, "notify");
         let command = "a program and its arguments, such as [\"notify-send\", \"{title}\", \"{body}\"]";
         section.set(walk, &mut alerts.command, "command", command, |node| {
             node.list()?;
@@ -404,32 +347,4 @@ fn named<'n, 't, T>(
     }
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
     all
-}
-
-fn word<T: Word>(text: &str) -> Result<T, String> {
-    choice(text, T::WORDS).ok_or_else(|| format!("is {}; {}", quoted(text), one_of(Some(text), T::WORDS)))
-}
-
-/// The zone of this name.
-fn zone(text: &str) -> Result<Zone, String> {
-    text.parse().map_err(|_| {
-        let close = meant(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
-        let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
-        format!("which is no time zone; give a name such as \"Europe/Rome\"{close}")
-    })
-}
-
-/// The theme of this name, if there is one.
-fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
-    if themes.is_empty() || text == "auto" || themes.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("theme {} is not known; there are: {}", quoted(text), themes.join(", ")))
-}
-
-/// Silent hours: `22:00-07:00`.
-fn quiet(text: &str) -> Option<Quiet> {
-    let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
-    let (from, until) = text.split_once(['-', '–'])?;
-    Some(Quiet { from: time(from)?, until: time(until)? }).filter(|quiet| quiet.from != quiet.until)
 }

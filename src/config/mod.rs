@@ -1,6 +1,7 @@
 //! From files, variables and flags to settings.
 
 mod amount;
+mod document;
 pub mod edit;
 mod file;
 mod limits;
@@ -13,6 +14,7 @@ mod scope;
 mod settings;
 mod show;
 mod walk;
+mod words;
 mod world;
 
 pub use amount::{amount_text, parse_amount};
@@ -22,5 +24,5 @@ pub use paths::Paths;
 pub use problem::{Place, Problem, Severity, Where};
 pub use runtime::SocketPath;
 pub use scope::LimitKey;
-pub use settings::{Alerts, ColorChoice, Gate, KeyBinding, Notify, OnError, Overrides, Quiet, Settings, Symbols};
+pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Quiet, Settings, Symbols};
 pub use world::{Folders, World};

@@ -8,6 +8,7 @@ use super::World;
 use crate::domain::{Label, Zone};
 use crate::meter::Limit;
 use crate::pricing::{CostMode, CustomPrice, Rates};
+use crate::theme::ColorWhen;
 
 /// The settings in force: flags over environment over the user's file over defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Settings {
     /// Which characters pictures are drawn with.
     pub symbols: Symbols,
     /// Whether colours are used.
-    pub color: ColorChoice,
+    pub color: ColorWhen,
     /// Whether the mouse is caught; off by default, so that selecting text works.
     pub mouse: bool,
     /// How the status line is written; empty for its own way.
@@ -62,18 +63,6 @@ pub enum Symbols {
     Unicode,
     /// Plain ASCII.
     Ascii,
-}
-
-/// Whether colours are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` or the like says otherwise.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// How a warning reaches a person.
@@ -176,7 +165,7 @@ impl Settings {
             logs: Vec::new(),
             theme: "auto".to_owned(),
             symbols: Symbols::default(),
-            color: ColorChoice::default(),
+            color: ColorWhen::default(),
             mouse: false,
             statusline: String::new(),
             cost: CostMode::default(),
@@ -203,7 +192,7 @@ pub struct Overrides {
     /// `--tz`.
     pub tz: Option<String>,
     /// `--color`.
-    pub color: Option<ColorChoice>,
+    pub color: Option<ColorWhen>,
 }
 
 #[cfg(test)]

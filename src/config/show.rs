@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::load::{Origin, Word as _};
+use super::load::Origin;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
+use super::words::Word as _;
 use super::{Loaded, Settings};
 use crate::domain::Usd;
 use crate::meter::{Amount, Limit};

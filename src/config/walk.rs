@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, Source, Where, meant, quoted, suggestion};
+use super::problem::{Problem, Source, Where, quoted, suggestion};
+use super::words::Word;
 use super::{Origin, Place};
 
 /// What has been found so far.
@@ -185,19 +186,13 @@ impl<'n, 't> Section<'n, 't> {
     }
 
     /// One of a closed set of words.
-    pub(crate) fn choose<T: Copy>(
-        &mut self,
-        walk: &mut Walk<'_>,
-        slot: &mut T,
-        key: &'static str,
-        choices: &[(&'static str, T)],
-    ) {
+    pub(crate) fn choose<T: Word>(&mut self, walk: &mut Walk<'_>, slot: &mut T, key: &'static str) {
         let Some(node) = self.get(key) else { return };
-        if let Some(choice) = node.text().and_then(|text| choice(text, choices)) {
+        if let Some(choice) = node.text().and_then(T::of) {
             *slot = choice;
             walk.came_from(&format!("{}{key}", self.path), node.span);
         } else {
-            let message = format!("{}'{key}' is {}; {}", self.label, walk.found(&node), one_of(node.text(), choices));
+            let message = format!("{}'{key}' is {}; {}", self.label, walk.found(&node), T::expected(node.text()));
             walk.error(node.span, message);
         }
     }
@@ -213,18 +208,4 @@ impl<'n, 't> Section<'n, 't> {
             }
         }
     }
-}
-
-/// The choice of this name.
-pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&'static str, T)]) -> Option<T> {
-    choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
-}
-
-/// `give auto, always or never`, and what was probably meant.
-pub(crate) fn one_of<T>(found: Option<&str>, choices: &[(&'static str, T)]) -> String {
-    let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    let (last, others) = names.split_last().map_or(("", &names[..]), |(last, others)| (last.as_str(), others));
-    let close = found.and_then(|found| meant(found, choices.iter().map(|(name, _)| *name)));
-    let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
-    format!("give {} or {last}{close}", others.join(", "))
 }
