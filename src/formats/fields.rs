@@ -169,6 +169,11 @@ impl Slot for Within<'_> {
 }
 
 impl<'a> Within<'a> {
+    /// The value as the line writes it.
+    pub(super) fn written(self) -> Option<&'a str> {
+        self.0.map(RawValue::get)
+    }
+
     /// The object; anything else is none.
     pub(super) fn object<T: Deserialize<'a>>(self) -> Option<T> {
         let text = self.0?.get();

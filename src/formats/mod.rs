@@ -13,6 +13,7 @@ mod fields;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod lines;
+mod litellm;
 mod mend;
 mod native;
 mod openai;
@@ -35,6 +36,7 @@ pub static ALL: &[&dyn Format] = &[
     &openai::OpenAi,
     &otel::Otlp,
     &otel::Otel,
+    &litellm::LiteLlm,
     &native::Native,
 ];
 

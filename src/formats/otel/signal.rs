@@ -145,7 +145,9 @@ fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
     names.iter().find_map(|name| {
         let value = map.get(*name)?;
         match value.as_array().map(Vec::as_slice) {
-            Some([seconds, nanos]) => Instant::from_timestamp(seconds.as_i64()?, u32::try_from(nanos.as_u64()?).ok()?),
+            Some([seconds, nanos]) => {
+                super::super::time::epoch(seconds.as_u64()?.checked_mul(1_000_000_000)?.checked_add(nanos.as_u64()?)?)
+            }
             _ => Stamp::deserialize(value).unwrap_or_default().0,
         }
     })
