@@ -16,6 +16,8 @@ mod days;
 mod faults;
 #[path = "meter/laws.rs"]
 mod laws;
+#[path = "meter/ledger.rs"]
+mod ledger;
 #[path = "meter/limits.rs"]
 mod limits;
 #[path = "meter/signals.rs"]

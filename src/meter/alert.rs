@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::NaiveTime;
+use chrono::{Duration, NaiveTime, TimeZone};
 
 use super::limit::{LimitState, Verdict, Window};
 use crate::domain::{Instant, Zone};
@@ -102,6 +102,19 @@ impl QuietHours {
             time >= self.from || time < self.until
         }
     }
+
+    /// The next moment at which they end.
+    fn end(&self, now: Instant) -> Option<Instant> {
+        let today = now.with_timezone(&self.zone).date_naive();
+        [Some(today), today.succ_opt()].into_iter().flatten().find_map(|day| {
+            // A clock change may swallow the moment: then they end when the clock is past it.
+            let end = (0..4).find_map(|hours| {
+                let local = day.and_time(self.until).checked_add_signed(Duration::hours(hours))?;
+                self.zone.from_local_datetime(&local).earliest()
+            });
+            end.map(|end| end.to_utc()).filter(|end| *end > now)
+        })
+    }
 }
 
 /// Remembers what was said. What is held back by quiet hours or a snooze is said after them, if it is still so.
@@ -111,6 +124,8 @@ pub struct Alerts {
     /// Nothing is said before; of every limit, or of one by its name.
     snoozed: Option<Instant>,
     snoozed_limits: BTreeMap<String, Instant>,
+    /// True while quiet hours hold something back.
+    held: bool,
     /// The highest threshold said of each limit and subject, and the period it was said in.
     said: BTreeMap<String, Said>,
 }
@@ -149,7 +164,9 @@ impl Alerts {
     pub fn due(&mut self, limits: &[LimitState], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);
-        let silent = self.snoozed.is_some() || self.quiet.is_some_and(|quiet| quiet.hold(now));
+        let quiet = self.quiet.is_some_and(|quiet| quiet.hold(now));
+        let silent = quiet || self.snoozed.is_some();
+        self.held = false;
         let present: BTreeMap<String, &LimitState> = limits.iter().map(|state| (subject(state), state)).collect();
         self.said.retain(|key, _| present.contains_key(key));
         let mut due = Vec::new();
@@ -167,7 +184,11 @@ impl Alerts {
             }
             let Some(threshold) = state.threshold() else { continue };
             let heard = self.said.get(&key).map_or(0, |said| said.threshold);
-            if threshold <= heard || silent || self.snoozed_limits.contains_key(&state.name) {
+            if threshold <= heard {
+                continue;
+            }
+            if silent || self.snoozed_limits.contains_key(&state.name) {
+                self.held |= quiet;
                 continue;
             }
             due.push(Alert { id: AlertId::of(state, threshold, now), threshold, limit: state.clone() });
@@ -179,7 +200,9 @@ impl Alerts {
 
     /// When something held back may be said, if nothing else happens before.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
-        self.snoozed_limits.values().copied().chain(self.snoozed).filter(|until| *until > now).min()
+        let quiet = self.quiet.filter(|_| self.held).and_then(|quiet| quiet.end(now));
+        let snoozed = self.snoozed_limits.values().copied().chain(self.snoozed);
+        snoozed.chain(quiet).filter(|until| *until > now).min()
     }
 }
 

@@ -230,7 +230,7 @@ impl Meter {
         let id = self.followed(now);
         let session = id.as_ref().and_then(|id| self.sessions.get(id));
         let nothing = BTreeMap::new();
-        let everything = self.sessions.minutes();
+        let everything = self.sessions.minutes(now);
         let (models, minutes, followed) = match (&self.follow, session) {
             (Follow::Everything, _) => (&self.models, &everything, self.all),
             (_, Some(session)) => (session.models(), session.minutes(), session.sums),
@@ -300,7 +300,7 @@ impl Meter {
 
     /// The next moment the picture changes by itself; nothing when it stays until something is booked.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
-        let moving = self.sessions.minutes().values().any(|minutes| minutes.is_moving(now))
+        let moving = self.sessions.are_moving(now)
             || self.pots.iter().flat_map(|pot| pot.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));

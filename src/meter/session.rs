@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::judge::{Used, share};
-use super::pace::{Minutes, Spent};
+use super::pace::{KEPT, Minutes, Spent};
 use super::summary::{ModelLine, SessionId, SessionLine};
 use crate::domain::{Instant, Label};
 use crate::ledger::{Row, SessionRow, Sums};
@@ -112,13 +112,22 @@ impl Sessions {
         all.into_iter().map(|(id, session)| session.line(id, now)).collect()
     }
 
-    /// The minutes of each model, over all sessions.
-    pub(crate) fn minutes(&self) -> BTreeMap<Option<Label>, Minutes> {
+    /// The minutes of each model, over all sessions that had any lately.
+    pub(crate) fn minutes(&self, now: Instant) -> BTreeMap<Option<Label>, Minutes> {
         let mut all: BTreeMap<Option<Label>, Minutes> = BTreeMap::new();
-        for (model, minutes) in self.known.values().flat_map(|session| &session.minutes) {
+        for (model, minutes) in self.lately(now).flat_map(|session| &session.minutes) {
             all.entry(model.clone()).or_default().merge(minutes);
         }
         all
+    }
+
+    /// True while time alone still changes a trend or a rate.
+    pub(crate) fn are_moving(&self, now: Instant) -> bool {
+        self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
+    }
+
+    fn lately(&self, now: Instant) -> impl Iterator<Item = &Session> {
+        self.known.values().filter(move |session| now.signed_duration_since(session.ended).num_minutes() <= KEPT)
     }
 
     /// The sessions that are active, and when the first of them stops being so.

@@ -186,7 +186,8 @@ impl Ledger for Books {
     }
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {
-        let mut groups: BTreeMap<(PeriodKey, Vec<Option<Label>>), (Sums, Arc<Row>)> = BTreeMap::new();
+        type Key = (PeriodKey, Vec<Option<Label>>);
+        let mut groups: BTreeMap<Key, (Sums, Arc<Row>)> = BTreeMap::new();
         let mut total = Sums::default();
         for row in self.admitted(&query.filter) {
             let by = query.by.iter().map(|dimension: &Dimension| dimension.of(&row.call).cloned()).collect();

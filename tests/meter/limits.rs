@@ -317,7 +317,9 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     };
     let mut alerts = Alerts::new(Some(quiet));
     let near = alerting(410_000, &[80]);
+    assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), None);
     assert_eq!(said(&mut alerts, &near, at("2026-11-22T23:00:00Z")), []);
+    assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), Some(at("2026-11-23T06:30:00Z")));
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
     let now = at(NOON);
