@@ -10,6 +10,7 @@ mod pace;
 mod pot;
 mod session;
 mod signal;
+mod subject;
 mod summary;
 
 pub use alert::{Alert, AlertId, Alerts, QuietHours};

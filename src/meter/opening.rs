@@ -217,7 +217,12 @@ pub fn states(
     };
     let mut all = Vec::new();
     for limit in &rules.limits {
-        if asker.is_some_and(|asker| !asker.is_covered_by(&limit.scope)) {
+        let concerned = asker.is_none_or(|asker| {
+            // The main thread is no sub-agent's run.
+            let in_run = limit.window != Window::Run || asker.name(Dimension::Agent).is_some();
+            in_run && asker.is_covered_by(&limit.scope)
+        });
+        if !concerned {
             continue;
         }
         let only = asker.map(|asker| own_names(asker, limit)).unwrap_or_default();
@@ -235,7 +240,7 @@ pub fn states(
 fn own_names(asker: &Asker, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
     let mut dimensions: Vec<Dimension> = Vec::new();
     if limit.scope.each {
-        dimensions.extend(super::pot::grouped(limit));
+        dimensions.extend(super::subject::grouped(limit));
     }
     if limit.window == Window::Run {
         dimensions.push(Dimension::Agent);

@@ -8,78 +8,15 @@ use super::forecast::{Habits, Outlook};
 use super::judge::{Used, state};
 use super::limit::{Asker, Limit, LimitState, Rules, Verdict, Window};
 use super::pace::{Minutes, Spent};
+use super::subject::{Subject, grouped, overridden};
 use super::summary::SessionId;
-use crate::domain::{Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, Sums};
 
 /// How much of what will leave a rolling window is read ahead from the books.
 const READ_AHEAD: Duration = Duration::hours(6);
 /// No more calls of one day than these are searched for the largest.
 const MOST_CALLS: usize = 20_000;
-
-/// Whom a limit limits apart from others: the names a default matches, the session, the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Subject {
-    names: Vec<Label>,
-    pub(crate) session: Option<SessionId>,
-    agent: Option<Label>,
-}
-
-impl Subject {
-    /// Whose this call is under a limit; `None` when the limit does not cover it.
-    pub(crate) fn of(call: &Call, limit: &Limit, rules: &Rules) -> Option<Self> {
-        if !limit.scope.covers(call) {
-            return None;
-        }
-        let names: Vec<Label> =
-            grouped(limit).map(|dimension| dimension.of(call).cloned()).collect::<Option<Vec<_>>>()?;
-        let from = &call.from;
-        let session = match limit.window {
-            Window::Session | Window::Run => Some(from.session.as_ref().map(|_| SessionId::of(call))?),
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Rolling(_) => None,
-        };
-        let agent = if limit.window == Window::Run { Some(from.agent.clone()?) } else { None };
-        (!overridden(limit, &names, rules)).then_some(Self { names, session, agent })
-    }
-
-    /// What it is called; `None` when the limit limits everyone together.
-    pub(crate) fn name(&self) -> Option<String> {
-        let session = self.session.as_ref().and_then(|id| id.session.as_ref());
-        let words: Vec<&str> = self.names.iter().chain(self.agent.as_ref().or(session)).map(Label::as_str).collect();
-        (!words.is_empty()).then(|| words.join(", "))
-    }
-}
-
-/// The dimensions whose names a default limits one by one.
-pub(crate) fn grouped(limit: &Limit) -> impl Iterator<Item = Dimension> {
-    let each = limit.scope.each;
-    limit.scope.only.iter().filter(move |(_, names)| each && names.as_str() == "*").map(|(dimension, _)| *dimension)
-}
-
-/// True when a limit stated for exactly these names replaces the default.
-fn overridden(limit: &Limit, names: &[Label], rules: &Rules) -> bool {
-    if !limit.scope.each {
-        return false;
-    }
-    let dimensions: Vec<Dimension> = grouped(limit).collect();
-    rules.limits.iter().any(|other| {
-        !other.scope.each
-            && other.window == limit.window
-            && other.scope.only.len() == limit.scope.only.len()
-            && limit.scope.only.iter().all(|(dimension, pattern)| {
-                other.scope.only.iter().any(|(of, theirs)| {
-                    let name = dimensions.iter().position(|grouped| grouped == dimension).map(|at| &names[at]);
-                    of == dimension && name.map_or(theirs == pattern, |name| theirs.as_str() == name.as_str())
-                })
-            })
-    })
-}
 
 /// What one subject has used of a limit.
 #[derive(Clone, Debug, Default)]

@@ -161,6 +161,13 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
     );
     let alice = of_asker("alice");
     assert_eq!(alice.iter().filter(|(_, verdict)| *verdict == Verdict::Over).count(), 3);
+    // The main thread is not stopped by what a sub-agent's run has used.
+    books.tell(call("run", now).user("bob").session("bob").agent("explore").input(5));
+    let run = rules(vec![limit(Window::Run, tokens(1))]);
+    assert_eq!(states(&books, &run, Some(&asker("bob")), now).unwrap(), []);
+    let mut agent = asker("bob");
+    agent.names.push((Dimension::Agent, Label::new("explore")));
+    assert_eq!(states(&books, &run, Some(&agent), now).unwrap()[0].verdict, Verdict::Over);
 }
 
 #[test]
