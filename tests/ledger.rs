@@ -12,5 +12,7 @@
 mod common;
 #[path = "ledger/durable.rs"]
 mod durable;
+#[path = "ledger/faults.rs"]
+mod faults;
 #[path = "ledger/laws.rs"]
 mod laws;

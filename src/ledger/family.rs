@@ -13,7 +13,7 @@ pub(super) struct Families {
     descents: FxHashSet<(u32, u32)>,
     children: FxHashSet<u32>,
     of: FxHashMap<u32, u32>,
-    families: Vec<Family>,
+    all: Vec<Family>,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Move {
 impl Families {
     /// The root of a session's family.
     pub(super) fn root(&self, session: u32) -> u32 {
-        self.of.get(&session).map_or(session, |family| self.families[index(*family)].root)
+        self.of.get(&session).map_or(session, |family| self.all[index(*family)].root)
     }
 
     /// Every descent told so far: child, parent.
@@ -53,28 +53,28 @@ impl Families {
         }
         self.children.insert(child);
         let (one, other) = (self.family(child), self.family(parent));
-        let mut before = vec![(self.families[index(one)].root, self.families[index(one)].members.clone())];
+        let mut before = vec![(self.all[index(one)].root, self.all[index(one)].members.clone())];
         if one != other {
-            let joining = std::mem::take(&mut self.families[index(other)]);
+            let joining = std::mem::take(&mut self.all[index(other)]);
             for member in &joining.members {
                 self.of.insert(*member, one);
             }
-            self.families[index(one)].members.extend(&joining.members);
+            self.all[index(one)].members.extend(&joining.members);
             before.push((joining.root, joining.members));
         }
-        let members = &self.families[index(one)].members;
+        let members = &self.all[index(one)].members;
         let first = |among: &mut dyn Iterator<Item = u32>| among.min_by_key(|member| names.label(*member));
         let to = first(&mut members.iter().copied().filter(|member| !self.children.contains(member)))
             .or_else(|| first(&mut members.iter().copied()))
             .unwrap_or(parent);
-        self.families[index(one)].root = to;
+        self.all[index(one)].root = to;
         before.into_iter().filter(|(from, _)| *from != to).map(|(from, sessions)| Move { sessions, from, to }).collect()
     }
 
     fn family(&mut self, session: u32) -> u32 {
         *self.of.entry(session).or_insert_with(|| {
-            self.families.push(Family { root: session, members: vec![session] });
-            count(self.families.len() - 1)
+            self.all.push(Family { root: session, members: vec![session] });
+            count(self.all.len() - 1)
         })
     }
 }

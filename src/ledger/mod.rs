@@ -12,7 +12,8 @@ mod types;
 
 pub use memory::Memory;
 pub use sqlite::{
-    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, Repriced, Sqlite, is_network, open,
+    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Sqlite,
+    is_network, open,
 };
 pub use types::{
     BooksError, Change, FileState, Grain, Ledger, Order, PeriodKey, Posted, Posting, Query, Report, ReportRow, Row,

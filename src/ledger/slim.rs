@@ -214,9 +214,8 @@ impl Slim {
         let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
         let machine = match mine.from.precedence(&theirs.from) {
             Ordering::Less => self.machine,
-            Ordering::Greater => told.machine,
             Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
-            Ordering::Equal => told.machine,
+            Ordering::Equal | Ordering::Greater => told.machine,
         };
         let joined = Self { machine, ..Self::of(&mine.join(theirs), names) };
         (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))

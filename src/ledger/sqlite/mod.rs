@@ -25,7 +25,7 @@ use crate::pricing::Pricer;
 
 pub use exchange::{ExportError, ImportError, Imported};
 pub use open::{Note, Opened, Options, is_network, open};
-pub use upkeep::{Findings, Info, Repriced};
+pub use upkeep::{Findings, Info, PriceChange, Repriced};
 
 /// Books in a SQLite file.
 ///
@@ -94,10 +94,12 @@ impl Sqlite {
         let Self { path, conn, options, pricer, damaged, gathered, identity: known, .. } = self;
         drop(conn);
         let mut notes = Vec::new();
-        if damaged.get() && !options.read_only && identity(&path) == known {
-            if let Err(what) = upkeep::check(&path) {
-                notes.push(Note::SetAside { to: open::set_aside(&path, now)?, what });
-            }
+        if damaged.get()
+            && !options.read_only
+            && identity(&path) == known
+            && let Err(what) = upkeep::check(&path)
+        {
+            notes.push(Note::SetAside { to: open::set_aside(&path, now)?, what });
         }
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
         opened.books.gathered = gathered;
@@ -161,7 +163,7 @@ impl Sqlite {
     }
 
     fn because(&self, error: Error) -> BooksError {
-        let error = because(&self.path, error);
+        let error = because(&self.path, &error);
         if matches!(error, BooksError::Damaged { .. }) {
             self.damaged.set(true);
         }
@@ -170,7 +172,7 @@ impl Sqlite {
 }
 
 /// What SQLite says, as a sentence that names the file.
-fn because(path: &Path, error: Error) -> BooksError {
+fn because(path: &Path, error: &Error) -> BooksError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => BooksError::Busy { path },
@@ -179,12 +181,16 @@ fn because(path: &Path, error: Error) -> BooksError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             BooksError::Damaged { path, what: error.to_string() }
         }
+        // A header that says it was written by a SQLite that is not born yet.
+        Some(_) if error.to_string().contains("unsupported file format") => {
+            BooksError::Damaged { path, what: error.to_string() }
+        }
         Some(_) => BooksError::Other { path, what: error.to_string() },
-        None => match error {
-            Error::ToSqlConversionFailure(what) => BooksError::Other { path, what: what.to_string() },
-            // Nothing but damage puts a value where it does not belong: the tables are strict.
-            error => BooksError::Damaged { path, what: error.to_string() },
-        },
+        None if matches!(error, Error::ToSqlConversionFailure(_)) => {
+            BooksError::Other { path, what: error.to_string() }
+        }
+        // Nothing but damage puts a value where it does not belong: the tables are strict.
+        None => BooksError::Damaged { path, what: error.to_string() },
     }
 }
 

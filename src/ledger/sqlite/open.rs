@@ -212,18 +212,19 @@ fn try_open(
         notes.push(Note::ReadOnly { path: path.to_owned() });
     }
     step("opened file");
-    let because = |error| super::because(path, error);
-    let mut conn = connect(path, standing, options).map_err(|error| match because(error) {
+    let because = |error| super::because(path, &error);
+    let mut conn = connect(path, standing, options).map_err(|error| {
         // SQLite says no more than that it cannot; the file is there, so it is a matter of rights.
-        BooksError::Other { path, .. } if standing == Standing::ReadOnly && path.exists() => {
-            BooksError::ReadOnly { path }
-        }
-        error => error,
+        let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == Standing::ReadOnly;
+        if denied && path.exists() { BooksError::ReadOnly { path: path.to_owned() } } else { because(error) }
     })?;
     let found = schema::version(&conn).map_err(because)?;
     if schema::is_foreign(&conn).map_err(because)? {
         let what = "it is a database of another program; name another place with --data-dir".to_owned();
         return Err(BooksError::Other { path: path.to_owned(), what });
+    }
+    if found < 0 {
+        return Err(BooksError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
     }
     if found > known {
         notes.push(Note::Newer { found });
@@ -419,11 +420,95 @@ pub fn is_network(path: &Path) -> bool {
         0x7461_636f,
     ];
     let folder = path.parent().unwrap_or(path);
-    rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&i64::from(found.f_type)))
+    rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&found.f_type))
 }
 
 /// True on file systems whose locks or shared memory cannot be relied on.
 #[cfg(not(target_os = "linux"))]
 pub fn is_network(_path: &Path) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::domain::Call;
+    use crate::ledger::{FileState, Ledger, Posting};
+    use crate::pricing::Cost;
+
+    struct Free;
+
+    impl Pricer for Free {
+        fn cost(&self, _: &Call) -> Cost {
+            Cost::Quoted(crate::domain::Usd::ONE)
+        }
+    }
+
+    const STEPS: &[Migration] = &[
+        Migration { to: 2, sql: "ALTER TABLE files ADD COLUMN note TEXT" },
+        Migration { to: 3, sql: "CREATE TABLE extra(x INTEGER) STRICT; INSERT INTO extra VALUES(1)" },
+    ];
+
+    fn file(offset: u64) -> FileState {
+        FileState {
+            path: "/log".into(),
+            device: 1,
+            inode: 1,
+            offset,
+            size: 1,
+            modified_ns: 1,
+            head_hash: 1,
+            head_len: 1,
+            tail_hash: 1,
+            reader: String::new(),
+            lines: 1,
+            bad_lines: 0,
+        }
+    }
+
+    fn schema_of(path: &Path) -> (i64, bool, bool) {
+        let conn = Connection::open(path).unwrap();
+        let has = |sql: &str| conn.prepare(sql).is_ok();
+        (schema::version(&conn).unwrap(), has("SELECT note FROM files"), has("SELECT x FROM extra"))
+    }
+
+    #[test]
+    fn d10_a_migration_that_is_killed_leaves_the_old_schema_or_the_new_and_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let now = Instant::default();
+        let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
+        old.post(&Posting { records: Vec::new(), files: vec![file(7)] }).unwrap();
+        drop(old);
+        // A copy of the files at a step is what a process killed there leaves behind.
+        let copies = Arc::new(Mutex::new(Vec::new()));
+        let (from, taken) = (folder.path().to_owned(), Arc::clone(&copies));
+        let step = move |name: &'static str| {
+            let mut taken = taken.lock().unwrap();
+            let to = tempfile::tempdir().unwrap();
+            for entry in fs::read_dir(&from).unwrap() {
+                let entry = entry.unwrap();
+                fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+            }
+            taken.push((name, to));
+        };
+        let options = Options { step: Some(Arc::new(step)), ..Options::new(now) };
+        let opened = open_with(&path, options, Arc::new(Free), STEPS, 3).unwrap();
+        let backup = folder.path().join("ledger.db.schema-1");
+        assert_eq!(opened.notes, [Note::Migrated { from: 1, backup: backup.clone() }]);
+        drop(opened);
+        assert_eq!((schema_of(&path), schema_of(&backup)), ((3, true, true), (1, false, false)));
+        let copies = std::mem::take(&mut *copies.lock().unwrap());
+        let names: Vec<&str> = copies.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["opened file", "backed up", "migrate", "migrate", "commit migration"]);
+        for (name, copy) in copies {
+            let path = copy.path().join("ledger.db");
+            assert_eq!(schema_of(&path), (1, false, false), "killed at {name}");
+            let opened = open_with(&path, Options::new(now), Arc::new(Free), STEPS, 3).unwrap();
+            assert_eq!(opened.books.files().unwrap(), [file(7)]);
+            assert_eq!(schema_of(&path), (3, true, true), "gone on after {name}");
+        }
+    }
 }

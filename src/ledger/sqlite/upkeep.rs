@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, Result, params};
 use rustc_hash::FxHashMap;
 
 use super::desk::{Desk, Tally, meta, moment};
 use super::open::back_up;
-use super::read::Reading;
 use super::rollup::{self, QUARTERS};
 use super::rows::{self, Inserter};
 use super::schema::{COLUMNS, KNOWN};
@@ -18,7 +18,6 @@ use crate::ledger::core::Core;
 use crate::ledger::slim::{Slim, Till};
 use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
 use crate::pricing::Pricer;
-use std::sync::Arc;
 
 /// The books at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +66,21 @@ pub struct Repriced {
     pub before: Usd,
     /// What they would be booked at.
     pub after: Usd,
-    /// By the price they were booked with and the one they would get: calls, cost before, cost after.
-    pub by_price: BTreeMap<(Option<Label>, Option<Label>), (u64, Usd, Usd)>,
+    /// By the price they were booked with and the one they would get (`None` is no price).
+    pub by_price: BTreeMap<(Option<Label>, Option<Label>), PriceChange>,
     /// The copy made before anything was written.
     pub backup: Option<PathBuf>,
+}
+
+/// What one price in the place of another changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PriceChange {
+    /// How many calls.
+    pub calls: u64,
+    /// What they were booked at.
+    pub before: Usd,
+    /// What they would be booked at.
+    pub after: Usd,
 }
 
 impl Sqlite {
@@ -286,7 +296,9 @@ impl Repriced {
         self.before += was;
         self.after += is;
         let entry = self.by_price.entry((price(&before), price(&after))).or_default();
-        *entry = (entry.0 + 1, entry.1 + was, entry.2 + is);
+        entry.calls += 1;
+        entry.before += was;
+        entry.after += is;
     }
 }
 
@@ -346,10 +358,7 @@ fn size(path: &Path) -> u64 {
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|error| error.to_string())?;
-    match quick_check(&conn).map_err(|error| error.to_string())? {
-        Err(what) => return Err(what),
-        Ok(()) => {}
-    }
+    quick_check(&conn).map_err(|error| error.to_string())??;
     let mut findings = Findings::default();
     compare(&conn, &mut Desk::default(), &mut findings).map_err(|error| error.to_string())?;
     findings.problems.pop().map_or(Ok(()), Err)
