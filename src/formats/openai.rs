@@ -95,7 +95,7 @@ impl Reader for Answers {
     }
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     /// The API object within an event, within a proxy's line, or within a batch's.
     fn carried(&self) -> Option<Self> {
         let within: Self = self.response.object()?;
