@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Label};
 use crate::ingest::{BadNote, Batch, Health, Options, Roots, Tails, Tallies};
-use crate::ledger::{BooksError, Ledger, Memory, Posting};
+use crate::ledger::{self, BooksError, Ledger, Memory, Posting};
 use crate::meter::{self, Asker, LimitState};
 use crate::pricing::PriceBook;
 
@@ -52,6 +52,8 @@ pub(super) struct Books {
     pub(super) bad: Vec<BadNote>,
     /// How the sources are.
     pub(super) health: Health,
+    /// Why these books may lack something: the ledger could not be opened, or what is new could not be booked.
+    pub(super) trouble: Option<String>,
 }
 
 impl Books {
@@ -71,14 +73,22 @@ impl Books {
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
     let prices = desk.prices();
     let roots = roots(desk, reach)?;
-    let ledger: Box<dyn Ledger + Send> = match reach {
+    let (ledger, trouble) = match reach {
         Reach::Everything => open(desk, &prices, PATIENCE),
         Reach::Session(_) => open(desk, &prices, SHORT_PATIENCE),
-        Reach::Unbooked | Reach::Paths(_) => Box::new(Memory::new(Arc::clone(&prices) as _)),
+        Reach::Unbooked | Reach::Paths(_) => (memory(&prices), None),
     };
-    let mut books = Books { ledger, prices, tallies: Tallies::default(), bad: Vec::new(), health: Health::default() };
-    let mut also = if book { Some(open(desk, &books.prices, PATIENCE)) } else { None };
-    catch_up(desk, &mut books, &roots, also.as_deref_mut())?;
+    let (tallies, health) = (Tallies::default(), Health::default());
+    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
+    let mut also = if book { Some(open(desk, &books.prices, PATIENCE).0) } else { None };
+    // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
+    let threads = match reach {
+        Reach::Session(Some(_)) => 1,
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        }
+    };
+    catch_up(desk, &mut books, &roots, threads, also.as_deref_mut())?;
     if let Reach::Paths(paths) = reach {
         complain_if_empty(&books, paths)?;
     }
@@ -90,12 +100,12 @@ fn catch_up(
     desk: &mut Desk<'_>,
     books: &mut Books,
     roots: &Roots,
+    threads: usize,
     mut also: Option<&mut (dyn Ledger + Send + 'static)>,
 ) -> Result<(), Failure> {
     let mut tails = Tails::new(roots, tail_options(desk));
     tails.resume(books.ledger.files()?);
     let mut failed: Option<BooksError> = None;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let Books { ledger, tallies, bad, .. } = books;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: Batch, _| {
         tallies.add(&batch.tallies);
@@ -108,7 +118,9 @@ fn catch_up(
     let flushed = books.ledger.flush().and_then(|()| also.map_or(Ok(()), Ledger::flush));
     if let Some(error) = failed.or(flushed.err()) {
         // What is booked already can still be shown; the new bytes are read again next time.
-        desk.note(&format!("{error}; what is new in the logs is missing from this answer"));
+        let trouble = format!("{error}; what is new in the logs is missing from this answer");
+        desk.note(&trouble);
+        books.trouble.get_or_insert(trouble);
     }
     Ok(())
 }
@@ -150,10 +162,35 @@ pub(super) fn roots(desk: &Desk<'_>, reach: &Reach) -> Result<Roots, Failure> {
     }
 }
 
-/// The ledger; when it cannot be opened, books in memory and a warning.
-pub(super) fn open(desk: &mut Desk<'_>, prices: &Arc<PriceBook>, patience: Duration) -> Box<dyn Ledger + Send> {
-    let _ = patience;
-    let _ = &desk.paths;
+/// The ledger; when it cannot be opened, books in memory, a warning, and why.
+pub(super) fn open(
+    desk: &mut Desk<'_>,
+    prices: &Arc<PriceBook>,
+    patience: Duration,
+) -> (Box<dyn Ledger + Send>, Option<String>) {
+    let opened = match desk.paths.ledger() {
+        Some(path) => {
+            let options = ledger::Options { busy: patience, ..ledger::Options::new(desk.now()) };
+            ledger::open(&path, options, Arc::clone(prices) as _).map_err(|error| error.to_string())
+        }
+        None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
+    };
+    match opened {
+        Ok(ledger::Opened { books, notes }) => {
+            for note in notes {
+                desk.note(&note.to_string());
+            }
+            (Box::new(books), None)
+        }
+        Err(why) => {
+            let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
+            desk.note(&trouble);
+            (memory(prices), Some(trouble))
+        }
+    }
+}
+
+fn memory(prices: &Arc<PriceBook>) -> Box<dyn Ledger + Send> {
     Box::new(Memory::new(Arc::clone(prices) as _))
 }
 

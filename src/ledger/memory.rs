@@ -134,6 +134,11 @@ impl Ledger for Memory {
         self.alerts.remove(id);
         Ok(())
     }
+
+    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
+        let from = self.alerts.range(beginning.to_owned()..);
+        Ok(from.take_while(|(id, _)| id.starts_with(beginning)).map(|(id, at)| (id.clone(), *at)).collect())
+    }
 }
 
 impl Memory {

@@ -412,4 +412,10 @@ pub trait Ledger {
     /// # Errors
     /// When the books cannot be written.
     fn forget_alert(&mut self, id: &str) -> Result<(), BooksError>;
+
+    /// The alerts that were claimed and not forgotten whose names begin so, in the order of their names.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError>;
 }

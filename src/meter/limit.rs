@@ -61,6 +61,11 @@ impl Scope {
         !self.each && matches!(self.only.as_slice(), [(Dimension::Org, names)] if names.as_str() == "*")
     }
 
+    /// The names a call must have to be covered; none where everything is.
+    pub fn names(&self) -> &[(Dimension, Matcher)] {
+        if self.is_organisation() { &[] } else { &self.only }
+    }
+
     /// True when the limit covers this call.
     pub fn covers(&self, call: &Call) -> bool {
         self.is_organisation()
@@ -245,6 +250,7 @@ impl Asker {
 
     /// True when the limit is about this asker's calls.
     pub fn is_covered_by(&self, scope: &Scope) -> bool {
-        scope.only.iter().all(|(dimension, names)| self.name(*dimension).is_some_and(|name| names.matches(name)))
+        scope.is_organisation()
+            || scope.only.iter().all(|(dimension, names)| self.name(*dimension).is_some_and(|name| names.matches(name)))
     }
 }

@@ -76,7 +76,7 @@ impl Pot {
         now: Instant,
     ) -> Result<Self, BooksError> {
         let mut pot = Self::new(limit.clone(), rules, now);
-        let scope = limit.scope.only.iter().filter(|(dimension, _)| only.iter().all(|(own, _)| own != dimension));
+        let scope = limit.scope.names().iter().filter(|(dimension, _)| only.iter().all(|(own, _)| own != dimension));
         let mut filter = Filter { only: scope.chain(only).cloned().collect(), since: None, until: None };
         match limit.window {
             Window::Call => {
@@ -111,7 +111,7 @@ impl Pot {
     pub(crate) fn read_ahead(&mut self, books: &dyn Ledger, rules: &Rules) -> Result<(), BooksError> {
         let (Window::Rolling(_), Some(span)) = (self.limit.window, self.span) else { return Ok(()) };
         self.known_until = span.from.checked_add_signed(READ_AHEAD).unwrap_or(Instant::MAX_UTC);
-        let only = self.limit.scope.only.clone();
+        let only = self.limit.scope.names().to_vec();
         let filter = Filter { only, since: Some(span.from), until: Some(self.known_until) };
         for row in books.calls(&filter, usize::MAX)? {
             let Some(subject) = Subject::of(&row.call, &self.limit, rules) else { continue };

@@ -299,4 +299,15 @@ impl Ledger for Sqlite {
     fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
         self.write(|conn, _, _, _| conn.prepare_cached("DELETE FROM alerts WHERE id = ?")?.execute([id]).map(drop))
     }
+
+    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
+        let attempt = || -> rusqlite::Result<Vec<_>> {
+            // `substr` counts characters, as the length of the parameter does; no pattern has to be quoted.
+            let select = "SELECT id, fired FROM alerts WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id";
+            let mut statement = self.conn.prepare_cached(select)?;
+            let rows = statement.query_map([beginning], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+            rows.map(|row| row.map(|(id, fired)| (id, Instant::from_timestamp(fired, 0).unwrap_or_default()))).collect()
+        };
+        attempt().map_err(|error| self.because(error))
+    }
 }
