@@ -107,7 +107,10 @@ pub async fn run(
                 match happening {
                     Happening::Input(event) => step(|| core.event(event, clock(), Moment::now())),
                     Happening::Painted(Ok(())) => core.painted(),
-                    Happening::Painted(Err(_)) | Happening::Gone => break Exit::HungUp,
+                    Happening::Painted(Err(_)) | Happening::Gone => {
+                        terminal.forget();
+                        break Exit::HungUp;
+                    }
                     Happening::Failed(text) => {
                         let said = Note::new(Tone::Danger, &format!("{text}; counting goes on without it"));
                         core.note(said, clock());
@@ -137,9 +140,6 @@ pub async fn run(
             () = tokio::time::sleep(sleep) => step(|| core.wake(clock())),
         }
     };
-    if exit == Exit::HungUp {
-        terminal.forget();
-    }
     terminal.leave();
     Ok((exit, core.into_meter()))
 }

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -38,7 +40,8 @@ type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 pub(super) struct Terminal {
     painter: Painter,
     mouse: bool,
-    ours: bool,
+    /// True while there is something to give back; the panic hook gives it back too.
+    ours: Arc<AtomicBool>,
     hook: Option<Hook>,
 }
 
@@ -54,8 +57,9 @@ impl Terminal {
         told: impl Fn(String) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let painter = Painter::start(painted)?;
-        let mut terminal = Self { painter, mouse, ours: false, hook: Some(std::panic::take_hook()) };
-        std::panic::set_hook(Box::new(move |panic| hear(panic, &told)));
+        let ours = Arc::new(AtomicBool::new(false));
+        let mut terminal = Self { painter, mouse, ours: Arc::clone(&ours), hook: Some(std::panic::take_hook()) };
+        std::panic::set_hook(Box::new(move |panic| hear(panic, &ours, &told)));
         terminal.enter()?;
         Ok(terminal)
     }
@@ -63,7 +67,7 @@ impl Terminal {
     /// Takes the terminal over, again after [`Terminal::leave`].
     pub(super) fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
-        self.ours = true;
+        self.ours.store(true, Ordering::SeqCst);
         // Our themes know no colour where none is wanted; crossterm's own way with NO_COLOR would wipe
         // bold and reverse with every colour it leaves out.
         force_color_output(true);
@@ -78,10 +82,13 @@ impl Terminal {
 
     /// Gives the terminal back as it was. Waits a moment for one that does not read, no longer.
     pub(super) fn leave(&mut self) {
-        if !std::mem::take(&mut self.ours) {
+        if !self.ours.swap(false, Ordering::SeqCst) {
             return;
         }
-        self.painter.paint_all(goodbye());
+        if !self.painter.paint_last(goodbye()) {
+            unblock();
+            self.painter.paint_last(Vec::new());
+        }
         drop(disable_raw_mode());
     }
 
@@ -95,9 +102,9 @@ impl Terminal {
         self.mouse = on;
     }
 
-    /// The terminal is gone: nothing more is written to it.
+    /// The terminal is gone: nothing more is written to it, nothing of it restored.
     pub(super) fn forget(&mut self) {
-        self.ours = false;
+        self.ours.store(false, Ordering::SeqCst);
     }
 }
 
@@ -127,8 +134,20 @@ fn goodbye() -> Vec<u8> {
     out
 }
 
+/// Throws away what a terminal has not read, and lets its output run again: what follows can be written.
+#[cfg(unix)]
+fn unblock() {
+    use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
+    let out = io::stdout();
+    let _ = tcflow(&out, Action::OOn);
+    let _ = tcflush(&out, QueueSelector::OFlush);
+}
+
+#[cfg(not(unix))]
+fn unblock() {}
+
 /// A panic: in the loop it gives the terminal back and is told there; elsewhere it is passed on.
-fn hear(panic: &PanicHookInfo<'_>, told: &dyn Fn(String)) {
+fn hear(panic: &PanicHookInfo<'_>, ours: &AtomicBool, told: &dyn Fn(String)) {
     let words = panic.payload();
     let text = words.downcast_ref::<&str>().copied().or_else(|| words.downcast_ref::<String>().map(String::as_str));
     let text = text.unwrap_or("no words");
@@ -137,9 +156,11 @@ fn hear(panic: &PanicHookInfo<'_>, told: &dyn Fn(String)) {
         let name = thread::current().name().unwrap_or("worker").to_owned();
         return told(Label::new(&format!("{name} failed: {text}{place}")).to_string());
     }
-    let mut out = io::stdout();
-    drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
-    drop(disable_raw_mode());
+    if ours.swap(false, Ordering::SeqCst) {
+        let mut out = io::stdout();
+        drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
+        drop(disable_raw_mode());
+    }
     // The text may hold what a log said: it is cleaned like any other.
     let said = Label::new(&format!("tokmeter stopped on an error of its own: {text}{place}"));
     drop(writeln!(io::stderr(), "{said}\nWhat was booked is safe. Please report this with the line above."));
@@ -169,11 +190,10 @@ impl Painter {
         drop(self.jobs.try_send(Job::Paint(bytes)));
     }
 
-    fn paint_all(&self, bytes: Vec<u8>) {
+    /// Paints after everything that waits; true when it is done in time.
+    fn paint_last(&self, bytes: Vec<u8>) -> bool {
         let (done, wait) = sync_channel(1);
-        if self.jobs.try_send(Job::Last(bytes, done)).is_ok() {
-            let _ = wait.recv_timeout(PATIENCE);
-        }
+        self.jobs.try_send(Job::Last(bytes, done)).is_ok() && wait.recv_timeout(PATIENCE).is_ok()
     }
 }
 
