@@ -91,6 +91,8 @@ pub struct Note {
     pub tone: Tone,
     /// True to ring the terminal's bell.
     pub bell: bool,
+    /// What the terminal is to show as a notification of the desktop (OSC 9), where it can.
+    pub popup: Option<Label>,
 }
 
 /// How a note is meant.
@@ -105,9 +107,9 @@ pub enum Tone {
 }
 
 impl Note {
-    /// Something to say, without a bell.
+    /// Something to say, on the screen only.
     pub fn new(tone: Tone, text: &str) -> Self {
-        Self { text: Label::new(text), tone, bell: false }
+        Self { text: Label::new(text), tone, bell: false, popup: None }
     }
 }
 

@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::super::app::{App, fits};
+use super::super::app::App;
+use super::super::lists::fits;
 use super::super::widgets::{pane, top_for};
 use super::super::{LedgerView, Watching};
 use crate::text;

@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::super::app::{App, SortBy};
+use super::super::app::App;
+use super::super::lists::SortBy;
 use super::super::widgets::{Cell, Column, Grid, pane};
 use crate::domain::{Ratio, Usd};
 use crate::meter::SessionLine;
