@@ -6,7 +6,7 @@
 //! headless run) are this format's lines and say nothing.
 
 use super::claude_usage::{Booked, Usage};
-use super::fields::{Slot, fields};
+use super::fields::{Seen, Slot, fields};
 use super::json::{self, Flag, Money, Text};
 use super::keys::{advisor_key, message_key, request_key};
 use super::time::Stamp;
@@ -45,7 +45,7 @@ fields! {
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
         forked_from: ForkedFrom<'a> = "forkedFrom",
-        uuid: Text<'a> = "uuid",
+        uuid: Seen = "uuid",
         version: Text<'a> = "version",
         cwd: Text<'a> = "cwd",
         agent: Text<'a> = "agentId",

@@ -98,6 +98,7 @@ fields! {
     /// A sub-agent.
     Subagent {
         spawn: Spawn<'a> = "thread_spawn",
+        other: Text<'a> = "other",
     }
 }
 
@@ -126,7 +127,7 @@ impl Line<'_> {
         let id = payload.id.get();
         let kind = match &payload.source.subagent {
             NameOr::Name(name) => Some(name.as_ref()),
-            NameOr::Object(_) => id,
+            NameOr::Object(subagent) => subagent.other.get().or(id),
             NameOr::Neither => payload.spawned_by.or(&self.spawned_by).get().and(id),
         };
         let spawn = payload.source.spawn();

@@ -66,7 +66,8 @@ pub trait Reader: Send {
     ///
     /// # Errors
     /// [`BadLine`] when the line belongs to this format but cannot be counted. A line that is simply
-    /// something else is [`Reading::NotMine`], never an error.
+    /// something else is [`Reading::NotMine`], never an error. A line that is not JSON must leave the
+    /// reader as it was: it is mended where it can be, and then read again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
 
     /// What must be remembered to go on after a restart, as text; empty when nothing must.
