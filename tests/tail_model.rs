@@ -139,6 +139,11 @@ fn object(number: u64) -> String {
 }
 
 impl World {
+    fn new(root: PathBuf) -> Self {
+        let (objects, whole) = (BTreeMap::new(), BTreeSet::new());
+        Self { root, next: 1, objects, whole, begun: BTreeMap::new(), held: BTreeMap::new() }
+    }
+
     fn path(&self, file: usize) -> PathBuf {
         self.root.join(format!("f{file}.jsonl"))
     }
@@ -300,8 +305,7 @@ fn run(actions: &[Action], open_files: usize) -> Result<(), TestCaseError> {
     let (_keep, home) = folder();
     let root = home.join("logs");
     fs::create_dir(&root).unwrap();
-    let mut world =
-        World { root: root.clone(), next: 1, objects: BTreeMap::new(), begun: BTreeMap::new(), held: BTreeMap::new() };
+    let mut world = World::new(root.clone());
     let mut meter = Meter::with(Roots::only([root]), Options { open_files, ..Options::default() });
     let mut seen = BTreeSet::new();
     let mut kept: Kept = Kept::default();
@@ -352,8 +356,7 @@ fn run_gently(actions: &[Action], open_files: usize) -> Result<(), TestCaseError
     let (_keep, home) = folder();
     let root = home.join("logs");
     fs::create_dir(&root).unwrap();
-    let mut world =
-        World { root: root.clone(), next: 1, objects: BTreeMap::new(), begun: BTreeMap::new(), held: BTreeMap::new() };
+    let mut world = World::new(root.clone());
     let mut meter = Meter::with(Roots::only([root]), Options { open_files, ..Options::default() });
     for action in actions.iter().filter(|action| is_gentle(action)) {
         world.act(action);
