@@ -1,20 +1,16 @@
 //! Opens the books a command is about, and catches up with the logs before it answers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::shelf::Shelf;
 use super::{Desk, Exit, Failure};
-use crate::domain::{Dimension, Label};
-use crate::ingest::{BadNote, Batch, Health, Options, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, Ledger, Memory, Posting};
+use crate::domain::{Dimension, Filter, Label};
+use crate::ingest::{self, BadNote, Batch, Health, Roots, Tails, Tallies};
+use crate::ledger::{self, BooksError, Grain, Ledger, Order, Posting, Query};
 use crate::meter::{self, Asker, LimitState};
 use crate::pricing::PriceBook;
-
-/// How long a command waits for another process that is writing.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a status line or a hook waits: an agent is waiting for it.
-const SHORT_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +21,8 @@ pub(super) enum Reach {
     Unbooked,
     /// These files and folders.
     Paths(Vec<PathBuf>),
-    /// All that was ever booked, after reading on in this session's transcript only: an agent waits for the answer.
+    /// All that was ever booked, after reading on in this session's transcript only, or in every log found: an
+    /// agent or a prompt waits for the answer.
     Session(Option<PathBuf>),
 }
 
@@ -43,8 +40,8 @@ impl Reach {
 /// Books that have caught up, and what was met on the way.
 pub(super) struct Books {
     /// The books.
-    pub(super) ledger: Box<dyn Ledger + Send>,
-    /// What they were priced with.
+    pub(super) ledger: Shelf,
+    /// What they are priced with.
     pub(super) prices: Arc<PriceBook>,
     /// What was met while catching up.
     pub(super) tallies: Tallies,
@@ -56,14 +53,6 @@ pub(super) struct Books {
     pub(super) trouble: Option<String>,
 }
 
-impl Books {
-    /// How a command that only shows these books ends.
-    #[expect(clippy::unused_self, reason = "what was met may matter to the exit code of a later version")]
-    pub(super) fn exit(&self) -> Exit {
-        Exit::Fine
-    }
-}
-
 /// Opens the books and reads what is new.
 ///
 /// `book` also writes to the ledger what given paths hold.
@@ -73,14 +62,9 @@ impl Books {
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
     let prices = desk.prices();
     let roots = roots(desk, reach)?;
-    let (ledger, trouble) = match reach {
-        Reach::Everything => open(desk, &prices, PATIENCE),
-        Reach::Session(_) => open(desk, &prices, SHORT_PATIENCE),
-        Reach::Unbooked | Reach::Paths(_) => (memory(&prices), None),
-    };
+    let (ledger, trouble) = open(desk, reach, &prices, book);
     let (tallies, health) = (Tallies::default(), Health::default());
     let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
-    let mut also = if book { Some(open(desk, &books.prices, PATIENCE).0) } else { None };
     // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
     let threads = match reach {
         Reach::Session(Some(_)) => 1,
@@ -88,119 +72,153 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         }
     };
-    catch_up(desk, &mut books, &roots, threads, also.as_deref_mut())?;
+    catch_up(desk, &mut books, &roots, threads)?;
     if let Reach::Paths(paths) = reach {
+        if paths.iter().any(|path| is_stdin(path)) {
+            read_stdin(desk, &mut books)?;
+        }
         complain_if_empty(&books, paths)?;
     }
     Ok(books)
 }
 
+/// The books a reach is about: the ledger where it can be opened, else books in memory and a warning.
+pub(super) fn open(desk: &mut Desk<'_>, reach: &Reach, prices: &Arc<PriceBook>, book: bool) -> (Shelf, Option<String>) {
+    let now = desk.now();
+    let options = match reach {
+        Reach::Session(_) => ledger::Options::hurried(now),
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => ledger::Options::new(now),
+    };
+    let mut shelf = Shelf::memory(prices);
+    if matches!(reach, Reach::Everything | Reach::Session(_)) || book {
+        let opened = match desk.paths.ledger() {
+            Some(path) => Shelf::ledger(&path, options, prices).map_err(|error| error.to_string()),
+            None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
+        };
+        match opened {
+            Ok((ledger, notes)) => {
+                for note in notes {
+                    desk.note(&note.to_string());
+                }
+                if book && matches!(reach, Reach::Paths(_)) { shelf.beside(ledger) } else { shelf = ledger }
+            }
+            Err(why) => {
+                let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
+                desk.note(&trouble);
+                return (shelf, Some(trouble));
+            }
+        }
+    }
+    (shelf, None)
+}
+
 /// Reads what is new under the roots into the books.
-fn catch_up(
-    desk: &mut Desk<'_>,
-    books: &mut Books,
-    roots: &Roots,
-    threads: usize,
-    mut also: Option<&mut (dyn Ledger + Send + 'static)>,
-) -> Result<(), Failure> {
-    let mut tails = Tails::new(roots, tail_options(desk));
-    tails.resume(books.ledger.files()?);
-    let mut failed: Option<BooksError> = None;
+fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, threads: usize) -> Result<(), Failure> {
     let Books { ledger, tallies, bad, .. } = books;
+    let mut tails = Tails::new(roots, tail_options(desk));
+    tails.resume(ledger.files()?);
+    let mut failed: Option<BooksError> = None;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: Batch, _| {
         tallies.add(&batch.tallies);
         bad.extend_from_slice(&batch.bad[..batch.bad.len().min(Batch::NOTES.saturating_sub(bad.len()))]);
-        let posting = Posting::from(batch);
-        let taken = ledger.absorb(&posting).and_then(|()| also.as_mut().map_or(Ok(()), |also| also.absorb(&posting)));
-        failed = failed.take().or(taken.err());
+        if let Err(error) = ledger.absorb(&Posting::from(batch)) {
+            failed.get_or_insert(error);
+        }
     });
     books.health = tails.health(std::time::Instant::now());
-    let flushed = books.ledger.flush().and_then(|()| also.map_or(Ok(()), Ledger::flush));
+    let flushed = books.ledger.flush();
     if let Some(error) = failed.or(flushed.err()) {
-        // What is booked already can still be shown; the new bytes are read again next time.
-        let trouble = format!("{error}; what is new in the logs is missing from this answer");
-        desk.note(&trouble);
-        books.trouble.get_or_insert(trouble);
+        // What is booked can still be shown; the new lines are read again next time.
+        desk.note(&format!("{error}; what is new in the logs is missing here"));
     }
     Ok(())
 }
 
-/// How logs are read with these settings.
-pub(super) fn tail_options(desk: &Desk<'_>) -> Options {
-    Options { user: Some(desk.settings.user.clone()), ..Options::default() }
+/// Reads standard input to its end.
+fn read_stdin(desk: &Desk<'_>, books: &mut Books) -> Result<(), Failure> {
+    let (options, clock) = (tail_options(desk), Arc::clone(&desk.world.clock));
+    let Books { ledger, tallies, bad, .. } = books;
+    let mut failed: Option<BooksError> = None;
+    let name = Label::new("-");
+    let read = ingest::read_stream(&mut std::io::stdin().lock(), &name, &options, &|| clock(), &mut |batch| {
+        tallies.add(&batch.tallies);
+        bad.extend_from_slice(&batch.bad[..batch.bad.len().min(Batch::NOTES.saturating_sub(bad.len()))]);
+        if let Err(error) = ledger.absorb(&Posting::from(batch)) {
+            failed.get_or_insert(error);
+        }
+    });
+    books.health.files += 1;
+    read.map_err(|error| Failure::new(Exit::NoInput, format!("standard input: {error}")))?;
+    books.ledger.flush()?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Where a command's logs are.
+/// How logs are read with these settings.
+pub(super) fn tail_options(desk: &Desk<'_>) -> ingest::Options {
+    ingest::Options { user: Some(desk.settings.user.clone()), ..ingest::Options::default() }
+}
+
+/// Where a reach's logs are.
 ///
 /// # Errors
 /// When a given path does not exist.
 pub(super) fn roots(desk: &Desk<'_>, reach: &Reach) -> Result<Roots, Failure> {
-    let found = || {
-        let mut roots =
-            Roots::found(desk.world.home.as_deref(), |name| desk.world.vars.get(std::ffi::OsStr::new(name)).cloned());
-        roots.native.extend(desk.paths.usage_log().into_iter().chain(desk.paths.spool()));
-        roots.extra.extend(desk.settings.logs.iter().cloned());
-        roots
-    };
     match reach {
-        Reach::Everything | Reach::Unbooked | Reach::Session(None) => Ok(found()),
+        Reach::Everything | Reach::Unbooked | Reach::Session(None) => {
+            let var = |name: &str| desk.world.vars.get(std::ffi::OsStr::new(name)).cloned();
+            let mut roots = Roots::found(desk.world.home.as_deref(), var);
+            roots.native.extend(desk.paths.usage_log().into_iter().chain(desk.paths.spool()));
+            roots.extra.extend(desk.settings.logs.iter().cloned());
+            Ok(roots)
+        }
         Reach::Session(Some(transcript)) => Ok(Roots::session(transcript)),
         Reach::Paths(paths) => {
-            let missing: Vec<&Path> = paths.iter().map(PathBuf::as_path).filter(|path| !path.exists()).collect();
-            match missing.as_slice() {
-                [] => Ok(Roots::only(paths.iter().cloned())),
-                missing => Err(Failure::new(
-                    Exit::NoInput,
-                    missing
-                        .iter()
-                        .map(|path| format!("{}: no such file or folder", shown(path)))
-                        .collect::<Vec<_>>()
-                        .join("\n"),
-                )),
+            let files = || paths.iter().filter(|path| !is_stdin(path));
+            let missing: Vec<String> = files()
+                .filter(|path| !path.exists())
+                .map(|path| format!("{}: no such file or folder", shown(path)))
+                .collect();
+            if missing.is_empty() {
+                Ok(Roots::only(files().cloned()))
+            } else {
+                Err(Failure::new(Exit::NoInput, missing.join("\n")))
             }
         }
     }
 }
 
-/// The ledger; when it cannot be opened, books in memory, a warning, and why.
-pub(super) fn open(
-    desk: &mut Desk<'_>,
-    prices: &Arc<PriceBook>,
-    patience: Duration,
-) -> (Box<dyn Ledger + Send>, Option<String>) {
-    let opened = match desk.paths.ledger() {
-        Some(path) => {
-            let options = ledger::Options { busy: patience, ..ledger::Options::new(desk.now()) };
-            ledger::open(&path, options, Arc::clone(prices) as _).map_err(|error| error.to_string())
-        }
-        None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
+/// True for `-`, which means standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "-")
+}
+
+/// Tokens of each model that has no price.
+pub(super) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failure> {
+    let query = Query {
+        grain: Grain::Total,
+        by: vec![Dimension::Model],
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
     };
-    match opened {
-        Ok(ledger::Opened { books, notes }) => {
-            for note in notes {
-                desk.note(&note.to_string());
-            }
-            (Box::new(books), None)
-        }
-        Err(why) => {
-            let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
-            desk.note(&trouble);
-            (memory(prices), Some(trouble))
-        }
-    }
+    let rows = books.report(&query)?.rows.into_iter();
+    Ok(rows
+        .filter(|row| row.sums.unpriced_tokens > 0)
+        .map(|row| {
+            let model = row.by.into_iter().next().flatten();
+            (model.unwrap_or_else(|| Label::new("(no model named)")), row.sums.unpriced_tokens)
+        })
+        .collect())
 }
 
-fn memory(prices: &Arc<PriceBook>) -> Box<dyn Ledger + Send> {
-    Box::new(Memory::new(Arc::clone(prices) as _))
-}
-
-/// How the limits stand; with a session, those that concern it.
+/// How the limits stand; with a source and a session, those that concern that session.
 pub(super) fn limit_states(
     desk: &Desk<'_>,
     books: &dyn Ledger,
     session: Option<(&Label, &Label)>,
 ) -> Result<Vec<LimitState>, Failure> {
-    let rules = desk.rules(crate::domain::Filter::default());
+    let rules = desk.rules(Filter::default());
     let asker = session.map(|(source, session)| Asker {
         names: vec![
             (Dimension::Source, source.clone()),
@@ -217,15 +235,9 @@ fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NoInput, format!("{}: no log in it (*.jsonl)", named())));
     }
     if books.tallies.lines > 0 && books.tallies.read == 0 {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format!(
-                "{}: {} lines and none in a known format; known are {}",
-                named(),
-                books.tallies.lines,
-                crate::formats::names().join(", ")
-            ),
-        ));
+        let known = crate::formats::names().join(", ");
+        let lines = crate::text::plural(books.tallies.lines, "line");
+        return Err(Failure::new(Exit::NoInput, format!("{}: {lines}, none in a known format ({known})", named())));
     }
     Ok(())
 }

@@ -54,9 +54,6 @@ impl<'a> Desk<'a> {
             _ => false,
         };
         if !lenient && !matches!(cli.command, Some(Command::Config { .. })) {
-            for problem in &paths.problems {
-                problem.explain(err)?;
-            }
             loaded.report(err)?;
             if !loaded.is_usable(cli.strict) {
                 return Err(Failure::new(Exit::Config, ""));

@@ -55,7 +55,7 @@ pub(super) fn change(desk: &Desk<'_>, edit: impl FnOnce(&str) -> Result<String, 
 fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
     let reach = Reach::Everything;
     let books = books::gather(desk, &reach, false)?;
-    let limits = books::limit_states(desk, &*books.ledger, None)?;
+    let limits = books::limit_states(desk, &books.ledger, None)?;
     if json {
         write_json(&limits, desk.settings.zone, desk.out)?;
     } else if limits.is_empty() {

@@ -1,11 +1,23 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod aside;
 mod books;
 mod config;
+mod demo;
 mod desk;
 mod exit;
+mod health;
+mod keeper;
 mod limits;
+mod live;
+mod once;
+mod plain;
+mod play;
+mod reading;
 mod report;
+mod run;
+mod screen;
+mod shelf;
 mod summary;
 
 use std::ffi::OsString;
@@ -78,6 +90,12 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
             cli::man(desk.out)?;
             Ok(Exit::Fine)
         }
+        Some(Command::Run { command }) => run::run(desk, &command),
+        Some(Command::Demo { speed }) => {
+            let (before, after) = play::demo(&desk.settings.user, desk.now());
+            live::show(desk, loaded, &cli.live, live::Source::Played { before, after, speed })
+        }
+        None => live::run(desk, loaded, &cli.live),
         _ => Ok(Exit::Fine),
     }
 }

@@ -22,13 +22,13 @@ pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure
     let reach = Reach::of(desk, &paths, args.no_ledger || args.reprice);
     let books = books::gather(desk, &reach, args.book)?;
     if let Some(session) = &args.session {
-        filter.only.push((Dimension::Session, only_session(&*books.ledger, session, &filter)?));
+        filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
     let report = books.ledger.report(&query)?;
     write(desk, &report, args.shape.style())?;
-    Ok(books.exit())
+    Ok(Exit::Fine)
 }
 
 /// Writes a report in the style asked for.

@@ -11,7 +11,7 @@ use super::report::only_session;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd};
 use crate::ledger::{Grain, Ledger, Order, Query, ReportRow, SessionRow};
-use crate::meter::{LimitState, SessionLine};
+use crate::meter::{Follow, LimitState, SessionLine, Summary};
 use crate::output::{self, Decimal};
 use crate::text;
 
@@ -21,9 +21,9 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger:
     let paths = if named.is_some() { &words[1..] } else { words };
     let reach = Reach::of(desk, paths, no_ledger);
     let books = books::gather(desk, &reach, false)?;
-    let session = only_session(&*books.ledger, named.unwrap_or("latest"), &Filter::default())?;
+    let session = only_session(&books.ledger, named.unwrap_or("latest"), &Filter::default())?;
     let filter = Filter { only: vec![(Dimension::Session, session)], ..Filter::default() };
-    let Some(row) = session_row(&*books.ledger, &filter)? else {
+    let Some(row) = session_row(&books.ledger, &filter)? else {
         return Err(Failure::new(Exit::NoInput, "no such session"));
     };
     let line = session_line(row, desk.now());
@@ -32,13 +32,13 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger:
     } else {
         let limits = books::limit_states(
             desk,
-            &*books.ledger,
+            &books.ledger,
             line.row.session.as_ref().map(|session| (&line.row.source, session)),
         )?;
-        let log = log_of(&*books.ledger, &filter)?;
+        let log = log_of(&books.ledger, &filter)?;
         write_text(&line, &limits, log.as_ref(), desk.out)?;
     }
-    Ok(books.exit())
+    Ok(Exit::Fine)
 }
 
 /// The one session a filter admits; the latest where it admits several.
@@ -60,6 +60,28 @@ pub(super) fn session_line(row: SessionRow, now: Instant) -> SessionLine {
     let duration = (row.ended - row.started).max(Duration::zero());
     let active = now - row.ended < Duration::minutes(5);
     SessionLine { row, duration, active }
+}
+
+/// What was followed, as one session: the session itself, or all in view together.
+pub(super) fn of_followed(summary: &Summary) -> Option<SessionLine> {
+    let together = || {
+        let (first, rest) = summary.sessions.split_first()?;
+        let mut all = first.clone();
+        all.row.session = None;
+        all.row.sums = summary.followed;
+        all.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
+        for other in rest {
+            all.row.started = all.row.started.min(other.row.started);
+            all.row.ended = all.row.ended.max(other.row.ended);
+            all.row.in_agents.add(&other.row.in_agents);
+        }
+        all.duration = all.row.ended - all.row.started;
+        Some(all)
+    };
+    match &summary.follow {
+        Follow::Everything => together(),
+        Follow::Latest | Follow::Session(_) => summary.session.clone(),
+    }
 }
 
 /// The log in which the newest of these calls stands.

@@ -418,4 +418,9 @@ pub trait Ledger {
     /// # Errors
     /// When the books cannot be read.
     fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError>;
+
+    /// True when another process has written to the books since this was last asked.
+    fn changed_elsewhere(&mut self) -> bool {
+        false
+    }
 }

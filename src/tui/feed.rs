@@ -144,7 +144,9 @@ pub struct ModelView {
 pub struct HealthView {
     /// How new data is noticed.
     pub watching: Watching,
-    /// Every file and feed that is followed.
+    /// How many files are followed.
+    pub files: u64,
+    /// Every place that is watched, and every file about which there is something to say.
     pub sources: Vec<SourceView>,
     /// Lines that could not be counted, latest first; only so many are kept.
     pub bad_lines: Vec<BadLineView>,

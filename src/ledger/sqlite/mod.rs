@@ -44,6 +44,8 @@ pub struct Sqlite {
     desk: RefCell<Desk>,
     /// Absorbed, not yet booked.
     gathered: Gathered,
+    /// The version of the data when it was last asked whether others have written.
+    version: Option<i64>,
 }
 
 #[derive(Default)]
@@ -62,6 +64,7 @@ impl Sqlite {
         standing: open::Standing,
     ) -> Self {
         let identity = identity(&path);
+        let version = conn.pragma_query_value(None, "data_version", |row| row.get(0)).ok();
         Self {
             path,
             conn,
@@ -72,6 +75,7 @@ impl Sqlite {
             damaged: Cell::new(false),
             desk: RefCell::default(),
             gathered: Gathered::default(),
+            version,
         }
     }
 
@@ -309,5 +313,11 @@ impl Ledger for Sqlite {
             rows.map(|row| row.map(|(id, fired)| (id, Instant::from_timestamp(fired, 0).unwrap_or_default()))).collect()
         };
         attempt().map_err(|error| self.because(error))
+    }
+
+    fn changed_elsewhere(&mut self) -> bool {
+        let version: Option<i64> = self.conn.pragma_query_value(None, "data_version", |row| row.get(0)).ok();
+        let before = std::mem::replace(&mut self.version, version);
+        before.is_some() && version != before
     }
 }

@@ -237,8 +237,8 @@ fn chips(app: &App) -> Vec<(String, Role)> {
     if !app.filter.text().is_empty() {
         chips.push((format!("/{}", Label::new(app.filter.text())), Role::Accent));
     }
-    if !health.sources.is_empty() {
-        chips.push((text::plural(u64::try_from(health.sources.len()).unwrap_or(u64::MAX), "file"), Role::Dim));
+    if health.files > 0 {
+        chips.push((text::plural(health.files, "file"), Role::Dim));
     }
     if app.options.api_equivalent {
         chips.push(("API-equivalent".to_owned(), Role::Dim));

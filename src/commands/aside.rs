@@ -1,0 +1,133 @@
+//! What the screen and the socket ask that is not about the books: changing the config, sounding alerts, the demo.
+
+use tokio::sync::mpsc;
+
+use super::desk;
+use super::keeper::Work;
+use super::play;
+use crate::config::{self, LimitKey, Loaded, Overrides, Paths, Settings, World, edit};
+use crate::domain::Instant;
+use crate::ledger::Ledger;
+use crate::meter::Rules;
+use crate::tui::{Feed, Keys, NewSettings, Note, Request, Tone};
+
+/// What is asked that is not about the books.
+pub(super) struct Aside {
+    /// The machine.
+    pub(super) world: World,
+    /// What the command line says.
+    pub(super) overrides: Overrides,
+    /// Where things are.
+    pub(super) paths: Paths,
+    /// The settings in force.
+    pub(super) settings: Settings,
+    /// Takes the calls of a demo.
+    pub(super) work: mpsc::WeakSender<Work>,
+}
+
+impl Aside {
+    /// Does what is asked; gives back news for the screen.
+    pub(super) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+        match request {
+            Request::SetLimit { scope, amount } => {
+                let world = self.world.clone();
+                let edited = scope.parse::<LimitKey>().and_then(|key| {
+                    let amount = config::parse_amount(&amount)?;
+                    self.change(|text| edit::set_limit(text, &world, &key.expanded(&world), &amount, None))
+                });
+                told(edited, &format!("{scope}: {amount}"))
+            }
+            Request::UnsetLimit { scope } => {
+                let world = self.world.clone();
+                let edited = scope
+                    .parse::<LimitKey>()
+                    .and_then(|key| self.change(|text| edit::unset_limit(text, &world, &key.expanded(&world))));
+                told(edited, &format!("{scope}: no limit"))
+            }
+            Request::Theme(name) => match self.change(|text| edit::set(text, "theme", name.as_str())) {
+                Ok(()) => Vec::new(),
+                Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
+            },
+            Request::Alert(alert) => self.alert(&alert, books, now),
+            Request::Demo => {
+                play::start_demo(self.work.clone(), &self.settings.user, now);
+                vec![Feed::Note(Note::new(Tone::Plain, "a made-up session; nothing of it is booked"))]
+            }
+            Request::Opening { .. } | Request::History(_) | Request::Models => Vec::new(),
+        }
+    }
+
+    /// Answers a question of the socket, as JSON.
+    pub(super) fn query(&self, question: &str, books: &dyn Ledger, rules: &Rules, now: Instant) -> String {
+        let _ = question;
+        match crate::meter::states(books, rules, None, now) {
+            Ok(states) => {
+                let over = states.iter().any(crate::meter::LimitState::stops_work);
+                format!(r#"{{"ok":true,"allowed":{}}}"#, !over)
+            }
+            Err(error) => format!(r#"{{"ok":false,"error":"{error}"}}"#),
+        }
+    }
+
+    /// Says an alert aloud, unless another process has.
+    fn alert(&self, alert: &crate::meter::Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+        if !books.claim_alert(alert.id.as_str(), now).unwrap_or(true) {
+            return Vec::new();
+        }
+        vec![Feed::Note(Note { bell: self.settings.alerts.bell, ..Note::new(Tone::Warning, &alert.title()) })]
+    }
+
+    /// Reads the config again. A wrong one is told, and the old one kept.
+    pub(super) fn reload(&mut self, rules: &Rules) -> Option<Feed> {
+        let (paths, loaded) = desk::load(&self.world, &self.overrides);
+        let wrong = |message: &str| Some(Feed::Note(Note::new(Tone::Danger, message)));
+        if let Some(problem) = loaded.problems.iter().find(|_| !loaded.is_usable(false)) {
+            return wrong(&format!("{problem} (the old settings stay)"));
+        }
+        let keys = match keys(&loaded) {
+            Ok(keys) => keys,
+            Err(problem) => return wrong(&format!("{problem} (the old settings stay)")),
+        };
+        if loaded.settings == self.settings {
+            return None;
+        }
+        self.settings = loaded.settings;
+        self.paths = paths;
+        Some(Feed::Settings(Box::new(NewSettings {
+            theme: self.settings.theme.clone(),
+            themes: desk::themes(&self.paths),
+            keys,
+            rules: desk::rules(&self.settings, rules.view.clone()),
+        })))
+    }
+
+    fn change(&self, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
+        let path = self.paths.config.as_ref().ok_or("there is no place for a config: HOME is not set")?;
+        config::change(path, edit)
+    }
+}
+
+/// The keys of these settings.
+///
+/// # Errors
+/// What is wrong with them, placed in the config.
+pub(super) fn keys(loaded: &Loaded) -> Result<Keys, String> {
+    let bound = &loaded.settings.keys;
+    let changes =
+        bound.iter().map(|binding| (binding.action.as_str(), binding.keys.iter().map(String::as_str).collect()));
+    Keys::rebound(changes).map_err(|wrong| {
+        let place = |message: &String| {
+            let about = bound.iter().find(|binding| message.contains(&format!("'{}'", binding.action)));
+            let key = about.map_or_else(|| "keys".to_owned(), |binding| format!("keys.{}", binding.action));
+            loaded.problem(&key, message).to_string()
+        };
+        wrong.iter().map(place).collect::<Vec<_>>().join("\n")
+    })
+}
+
+fn told(edited: Result<(), String>, done: &str) -> Vec<Feed> {
+    vec![Feed::Note(match edited {
+        Ok(()) => Note::new(Tone::Plain, done),
+        Err(message) => Note::new(Tone::Danger, &message),
+    })]
+}

@@ -1,0 +1,314 @@
+//! The live screen: the reader, the keeper of the books, the socket and the screen, and how they end.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::aside::Aside;
+use super::books::{self, Reach};
+use super::health::HealthDesk;
+use super::keeper::{Keeper, QUEUE, State, Work};
+use super::reading::{self, Control};
+use super::{Desk, Exit, Failure, once, plain, play, screen, summary};
+use crate::cli::LiveArgs;
+use crate::config::Loaded;
+use crate::domain::{Dimension, Filter, Instant, Matcher};
+use crate::ingest;
+use crate::ledger::Ledger;
+use crate::meter::{Alerts, Follow, Meter, Opening, Rules, SessionId};
+use crate::tui::{self, App, Feed, Request};
+
+/// What is shown when there is no screen to open.
+pub(super) enum Source {
+    /// The logs: everything, or the paths given.
+    Logs(Reach),
+    /// Calls that are played, `speed` times faster than they happened.
+    Played {
+        /// What has happened already.
+        before: Vec<super::demo::Step>,
+        /// What is still to come.
+        after: Vec<super::demo::Step>,
+        /// How many times faster.
+        speed: u32,
+    },
+}
+
+/// Runs the live screen on logs.
+pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
+    let reach = Reach::of(desk, &args.paths, args.no_ledger);
+    show(desk, loaded, args, Source::Logs(reach))
+}
+
+/// Shows a source: on the live screen, line by line, or once.
+pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source: Source) -> Result<Exit, Failure> {
+    if args.once || (!desk.world.terminal[1] && !args.plain) {
+        return once::run(desk, loaded, args, source);
+    }
+    let dumb = matches!(desk.world.var("TERM"), None | Some("dumb"));
+    if dumb && !args.plain {
+        desk.note("TERM is dumb or not set, so there is no full screen; one line per change instead");
+    }
+    let zone = desk.settings.zone;
+    let rules = desk.rules(args.filters.filter(desk.now(), zone));
+    let mut machine = Machine::start(desk, args, rules, source)?;
+    if args.plain || dumb {
+        return plain::run(desk, machine);
+    }
+    let options = screen::options(desk, loaded, args, &machine.roots)?;
+    let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let alerts = Alerts::new(machine.quiet.clone());
+    let clock = Arc::clone(&desk.world.clock);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let (feed, requests, meter) = machine.faces();
+    let left = runtime.block_on(tui::run(app, meter, alerts, clock, feed, requests));
+    machine.stop();
+    let (exit, mut meter) = left.map_err(|error| Failure::new(Exit::Io, format!("the terminal: {error}")))?;
+    goodbye(desk, &mut meter, exit)?;
+    Ok(Exit::Code(exit.code()))
+}
+
+/// The summary of what was followed, on the normal screen.
+fn goodbye(desk: &mut Desk<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
+    if exit == tui::Exit::HungUp {
+        return Ok(());
+    }
+    let summary = meter.summary(desk.now());
+    let log = summary.calls.first().and_then(|line| line.row.call.from.place.as_ref()).map(|place| &place.path);
+    if let Some(session) = summary::of_followed(&summary) {
+        summary::write_text(&session, &summary.limits, log, desk.out)?;
+    }
+    Ok(())
+}
+
+/// Everything that runs beside a face.
+pub(super) struct Machine {
+    roots: ingest::Roots,
+    quiet: Option<crate::meter::QuietHours>,
+    meter: Option<Meter>,
+    feed: Option<mpsc::Receiver<Feed>>,
+    requests: Option<mpsc::Sender<Request>>,
+    work: mpsc::Sender<Work>,
+    keeper: Option<thread::JoinHandle<()>>,
+    reader: mpsc::UnboundedSender<Control>,
+    reading: Option<thread::JoinHandle<()>>,
+    _notice: Option<ingest::Notice>,
+    #[cfg(unix)]
+    listening: Option<ingest::socket::Listening>,
+}
+
+impl Machine {
+    /// Opens the books and starts whatever feeds them. Nothing is read yet when this returns.
+    fn start(desk: &mut Desk<'_>, args: &LiveArgs, rules: Rules, source: Source) -> Result<Self, Failure> {
+        let prices = desk.prices();
+        let (reach, played) = match source {
+            Source::Logs(reach) => (reach, None),
+            Source::Played { before, after, speed } => (Reach::Paths(Vec::new()), Some((before, after, speed))),
+        };
+        let stdin = matches!(&reach, Reach::Paths(paths) if paths.iter().any(|path| books::is_stdin(path)));
+        let roots = books::roots(desk, &reach)?;
+        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book);
+        let ledger_view = ledger.view();
+        if let Some((before, _, _)) = &played {
+            let records = before.iter().map(|step| crate::domain::Record::Call(step.call.clone())).collect();
+            ledger.absorb(&crate::ledger::Posting { records, files: Vec::new() })?;
+        }
+        let now = desk.now();
+        let follow = follow(&ledger, args, &rules.view)?;
+        let opening = Opening::ask(&ledger, &rules, &follow, now)?;
+        let mut meter = Meter::open(rules.clone(), opening);
+        meter.follow(follow.clone());
+        let unpriced = books::unpriced(&ledger)?;
+
+        let (work, hear) = mpsc::channel(QUEUE);
+        let (feed, fed) = mpsc::channel(QUEUE);
+        let (requests, mut asked) = mpsc::channel(64);
+        let (reader, control) = mpsc::unbounded_channel();
+        let files = ledger.files()?;
+        let keeper = Keeper {
+            books: ledger,
+            prices,
+            rules,
+            follow,
+            health: HealthDesk::new(ledger_view, unpriced),
+            feed,
+            world: desk.world.clone(),
+            aside: Aside {
+                world: desk.world.clone(),
+                overrides: desk.overrides.clone(),
+                paths: desk.paths.clone(),
+                settings: desk.settings.clone(),
+                work: work.downgrade(),
+            },
+            reader: reader.clone(),
+            state: State::default(),
+        };
+        let thread = spawn("books", move || keeper.run(hear))?;
+        let ask = work.clone();
+        spawn("requests", move || {
+            while let Some(request) = asked.blocking_recv() {
+                if ask.blocking_send(Work::Ask(request)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let reading = match played {
+            None => {
+                let options = books::tail_options(desk);
+                let (roots, work) = (roots.clone(), work.clone());
+                Some(spawn("reader", move || reading::run(&roots, &options, files, control, &work))?)
+            }
+            Some((_, after, speed)) => {
+                let _ = work.blocking_send(Work::Ingest(ingest::Event::CaughtUp));
+                let clock = Arc::clone(&desk.world.clock);
+                play::start(after, speed, work.downgrade(), move || clock());
+                None
+            }
+        };
+        if stdin {
+            read_stdin(desk, work.clone())?;
+        }
+        Ok(Self {
+            quiet: quiet(desk),
+            meter: Some(meter),
+            feed: Some(fed),
+            requests: Some(requests),
+            #[cfg(unix)]
+            listening: listen(desk, args, &work)?,
+            _notice: notice(desk, &work),
+            roots,
+            work,
+            keeper: Some(thread),
+            reader,
+            reading,
+        })
+    }
+
+    /// What a face needs; it can be taken once.
+    pub(super) fn faces(&mut self) -> (mpsc::Receiver<Feed>, mpsc::Sender<Request>, Meter) {
+        let closed = || mpsc::channel(1);
+        let feed = self.feed.take().unwrap_or_else(|| closed().1);
+        let requests = self.requests.take().unwrap_or_else(|| mpsc::channel(1).0);
+        let meter = self.meter.take().expect("a machine has one face, which takes the meter once");
+        (feed, requests, meter)
+    }
+
+    /// Ends everything: what has arrived is booked first.
+    pub(super) fn stop(mut self) {
+        let _ = self.reader.send(Control::Stop);
+        if let Some(reading) = self.reading.take() {
+            let _ = reading.join();
+        }
+        #[cfg(unix)]
+        drop(self.listening.take());
+        let (done, wait) = oneshot::channel();
+        if self.work.blocking_send(Work::Stop(done)).is_ok() {
+            let _ = wait.blocking_recv();
+        }
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Failure> {
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(work)
+        .map_err(|error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}")))
+}
+
+/// Reads standard input for as long as it lasts.
+fn read_stdin(desk: &Desk<'_>, work: mpsc::Sender<Work>) -> Result<(), Failure> {
+    let (options, clock) = (books::tail_options(desk), Arc::clone(&desk.world.clock));
+    spawn("stdin", move || {
+        let name = crate::domain::Label::new("-");
+        let mut input = io::stdin().lock();
+        let _ = ingest::read_stream(&mut input, &name, &options, &|| clock(), &mut |batch| {
+            let _ = work.blocking_send(Work::Ingest(ingest::Event::Batch(Box::new(batch))));
+        });
+    })?;
+    Ok(())
+}
+
+/// The session that is followed at start.
+pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
+    match args.session.as_deref() {
+        // Who names paths asks about all that is in them; else it is the session at work that counts.
+        None if !args.paths.is_empty() => Ok(Follow::Everything),
+        None | Some("latest") => Ok(Follow::Latest),
+        Some(wanted) => {
+            let name = super::report::only_session(ledger, wanted, view)?;
+            let filter = Filter { only: vec![(Dimension::Session, Matcher::new(name.as_str()))], ..Filter::default() };
+            let row = ledger.calls(&filter, 1)?;
+            Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::of(&row.call))))
+        }
+    }
+}
+
+fn quiet(desk: &Desk<'_>) -> Option<crate::meter::QuietHours> {
+    let quiet = desk.settings.alerts.quiet?;
+    Some(crate::meter::QuietHours { from: quiet.from, until: quiet.until, zone: desk.settings.zone })
+}
+
+/// Tells the keeper when the config or the ledger is written by somebody else.
+fn notice(desk: &Desk<'_>, work: &mpsc::Sender<Work>) -> Option<ingest::Notice> {
+    let config = desk.paths.config.clone();
+    let wal = desk.paths.ledger().map(|ledger| {
+        let mut name = ledger.into_os_string();
+        name.push("-wal");
+        PathBuf::from(name)
+    });
+    let files: Vec<PathBuf> = config.iter().cloned().chain(wal).collect();
+    let work = work.downgrade();
+    ingest::notice(files, move |path| {
+        let Some(work) = work.upgrade() else { return };
+        let about = if Some(path) == config.as_deref() { Work::Config } else { Work::Ledger };
+        let _ = work.blocking_send(about);
+    })
+}
+
+/// Listens on the socket, when asked to.
+#[cfg(unix)]
+fn listen(
+    desk: &mut Desk<'_>,
+    args: &LiveArgs,
+    work: &mpsc::Sender<Work>,
+) -> Result<Option<ingest::socket::Listening>, Failure> {
+    use ingest::socket;
+    if args.socket.is_none() {
+        return Ok(None);
+    }
+    let unavailable = |message: String| Failure::new(Exit::Unavailable, message);
+    let place = crate::config::SocketPath::of(&desk.world, &desk.overrides).map_err(unavailable)?;
+    place.prepare().map_err(unavailable)?;
+    if let Some(note) = &place.note {
+        desk.note(note);
+    }
+    let bound = socket::bind(&place.path, desk.world.uid).map_err(|error| unavailable(error.to_string()))?;
+    let (deliver, mut deliveries) = mpsc::channel(32);
+    let work = work.clone();
+    spawn("deliveries", move || {
+        while let Some(delivery) = deliveries.blocking_recv() {
+            if work.blocking_send(Work::Socket(delivery)).is_err() {
+                return;
+            }
+        }
+    })?;
+    let user = desk.settings.user.clone();
+    let clock = Arc::clone(&desk.world.clock);
+    let rules = socket::Rules {
+        uid: desk.world.uid,
+        name_of: Arc::new(move |_| Some(user.clone())),
+        clock: Arc::new(move || -> Instant { clock() }),
+    };
+    let listening = socket::Listener::new(bound, rules, deliver)
+        .start()
+        .map_err(|error| unavailable(format!("the socket cannot be served: {error}")))?;
+    Ok(Some(listening))
+}

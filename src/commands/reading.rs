@@ -1,0 +1,56 @@
+//! The reader of the logs while the screen is open: follows them, and starts over when told to.
+
+use tokio::sync::mpsc;
+
+use super::keeper::Work;
+use crate::ingest::{self, Options, Roots, Tails};
+use crate::ledger::FileState;
+
+/// What the reader is told.
+pub(super) enum Control {
+    /// Read everything again that these offsets do not cover.
+    Restart(Vec<FileState>),
+    /// End.
+    Stop,
+}
+
+/// Follows the logs and hands everything on to the keeper, until told to stop.
+pub(super) fn run(
+    roots: &Roots,
+    options: &Options,
+    files: Vec<FileState>,
+    mut control: mpsc::UnboundedReceiver<Control>,
+    work: &mpsc::Sender<Work>,
+) {
+    // It only waits for one of two channels: no clock, no input of its own.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut next = Some(files);
+    while let Some(files) = next.take() {
+        let mut tails = Tails::new(roots, options.clone());
+        tails.resume(files);
+        let Ok((follower, mut events)) = ingest::follow(tails, threads) else { return };
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    biased;
+                    told = control.recv() => {
+                        if let Some(Control::Restart(files)) = told {
+                            next = Some(files);
+                        }
+                        return;
+                    }
+                    event = events.recv() => {
+                        let Some(event) = event else { return };
+                        if work.send(Work::Ingest(event)).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        // The reader ends once nobody hears it.
+        drop(events);
+        follower.join();
+    }
+}

@@ -1,0 +1,99 @@
+//! Notices changes of a few single files, such as the config, whether they exist yet or not.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use notify::{EventKind, RecursiveMode, Watcher};
+
+/// What keeps the noticing alive; dropping it ends it.
+#[derive(Debug)]
+pub struct Notice {
+    stop: Sender<Option<notify::Event>>,
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        let _ = self.stop.send(None);
+    }
+}
+
+/// Calls `tell` with one of these files whenever it may have changed: written, made, replaced or removed.
+///
+/// The folders of the files are watched, and while a folder does not exist, the nearest one above it. Nothing
+/// is watched where the system allows no more watches; then there is nothing to give back.
+pub fn notice(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<Notice> {
+    let (stop, events) = channel();
+    let say = stop.clone();
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if let Ok(event) = event {
+            let _ = say.send(Some(event));
+        }
+    });
+    let mut places = Places { watcher: watcher.ok()?, watched: Vec::new(), files };
+    places.watch();
+    thread::Builder::new().name("notice".into()).spawn(move || places.run(&events, &tell)).ok()?;
+    Some(Notice { stop })
+}
+
+struct Places {
+    watcher: notify::RecommendedWatcher,
+    watched: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+impl Places {
+    fn run(mut self, events: &Receiver<Option<notify::Event>>, tell: &dyn Fn(&Path)) {
+        while let Ok(Some(event)) = events.recv() {
+            if matches!(event.kind, EventKind::Access(_)) {
+                continue;
+            }
+            let before = self.watched.len();
+            self.watch();
+            let deeper = self.watched.len() != before;
+            for file in &self.files {
+                // A folder that has just appeared may have brought its file along before anybody watched.
+                if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
+                    tell(file);
+                }
+            }
+        }
+    }
+
+    /// Watches the nearest folder that exists above each file.
+    fn watch(&mut self) {
+        for file in &self.files {
+            let Some(folder) = file.ancestors().skip(1).find(|folder| folder.is_dir()) else { continue };
+            if self.watched.iter().any(|watched| watched == folder) {
+                continue;
+            }
+            if self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                self.watched.push(folder.to_owned());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Duration;
+
+    #[test]
+    fn a_file_is_noticed_when_it_is_made_in_a_folder_that_did_not_exist_and_when_it_changes() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config/tokmeter/config.toml");
+        let (say, hear) = channel();
+        let _notice = notice(vec![file.clone()], move |path| drop(say.send(path.to_owned()))).unwrap();
+        let patience = Duration::from_secs(20);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        // The two folders and the file appear faster than anybody can watch them.
+        fs::write(&file, "one").unwrap();
+        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+        fs::write(home.path().join("config/tokmeter/other"), "x").unwrap();
+        fs::write(file.with_extension("new"), "two").unwrap();
+        fs::rename(file.with_extension("new"), &file).unwrap();
+        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+    }
+}
