@@ -188,6 +188,7 @@ fn summary() -> Summary {
 
 fn health() -> HealthView {
     HealthView {
+        files: 2,
         watching: Watching::Live,
         sources: vec![
             SourceView {

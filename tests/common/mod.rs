@@ -1,0 +1,92 @@
+//! What several test files need: a home of one's own, logs to write, and the program in a pseudo-terminal.
+
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "each test file uses its part")]
+
+pub mod pty;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A home folder that nobody else uses, removed when dropped.
+pub struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    /// Writes a file, making its folders.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Opens a file for appending, making its folders.
+    pub fn append(&self, name: &str) -> File {
+        OpenOptions::new().create(true).append(true).open(self.file(name)).unwrap()
+    }
+
+    /// Writes the config.
+    pub fn config(&self, text: &str) -> PathBuf {
+        self.write(".config/tokmeter/config.toml", text)
+    }
+
+    /// The variables of a person who has only this home.
+    pub fn vars(&self) -> Vec<(String, String)> {
+        let home = self.path().to_str().unwrap();
+        [
+            ("HOME", home.to_owned()),
+            ("USER", "alice".into()),
+            ("LOGNAME", "alice".into()),
+            ("XDG_CONFIG_HOME", format!("{home}/.config")),
+            ("XDG_DATA_HOME", format!("{home}/.local/share")),
+            ("XDG_CACHE_HOME", format!("{home}/.cache")),
+            ("XDG_RUNTIME_DIR", format!("{home}/run")),
+            ("TZ", "UTC".into()),
+            ("LANG", "C.UTF-8".into()),
+            ("PATH", "/usr/bin:/bin".into()),
+            ("TERM", "xterm-256color".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    /// The program, ready to run in this home.
+    pub fn tokmeter(&self) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::cargo_bin("tokmeter").unwrap();
+        command.env_clear().envs(self.vars()).current_dir(self.path());
+        command
+    }
+}
+
+/// A line of the native log.
+pub fn native(id: &str, at: &str, model: &str, input: u64, output: u64) -> String {
+    format!(
+        "{{\"id\":\"{id}\",\"at\":\"{at}\",\"model\":\"{model}\",\"session\":\"s1\",\"input_tokens\":{input},\"output_tokens\":{output}}}\n"
+    )
+}
+
+/// Now, as logs write it.
+#[allow(clippy::disallowed_methods, reason = "a test may look at the clock")]
+pub fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// Appends text in one write.
+pub fn append(file: &mut File, text: &str) {
+    file.write_all(text.as_bytes()).unwrap();
+}
