@@ -37,7 +37,7 @@ fn usd(text: &str) -> Usd {
 fn options() -> Options {
     let mut options = Options::new(ZONE, Label::new("alice"));
     options.background = Some(Background::Dark);
-    options.theme = "dark".to_owned();
+    "dark".clone_into(&mut options.theme);
     options.looks = vec![Label::new("~/.claude/projects"), Label::new("~/.codex/sessions")];
     options
 }
@@ -820,7 +820,7 @@ fn news_is_drawn_at_once_and_then_no_more_than_thirty_times_a_second() {
     core.feed(Feed::Changes(vec![posted(2, now())]), now());
     let soon = later + FRAME / 3;
     assert_eq!(core.frame(now(), soon), None);
-    assert_eq!(core.sleep(now(), soon), FRAME - FRAME / 3);
+    assert_eq!(core.sleep(now(), soon) + FRAME / 3, FRAME);
     assert!(core.frame(now(), later + FRAME).is_some());
 }
 
@@ -847,6 +847,55 @@ fn h8_an_idle_screen_writes_nothing_and_hardly_wakes() {
     }
     assert_eq!(written, 0);
     assert!(wakes <= 60, "{wakes} wakes in half an hour");
+}
+
+#[test]
+fn a_limit_passed_is_said_aloud_once_and_shown_until_it_starts_anew() {
+    let mut rules = Rules::new(ZONE);
+    let amount = tokens(20);
+    rules.limits = vec![Limit { scope: Scope::default(), window: Window::Day, amount, warn_at: vec![80] }];
+    let app = App::new(options(), now()).unwrap();
+    let mut core = Core::new(app, Meter::new(rules, now()), Alerts::default(), Rect::new(0, 0, 120, 36));
+    let start = std::time::Instant::now();
+    let mut said = Vec::new();
+    let mut pictures = Vec::new();
+    for nth in 1..=3 {
+        core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());
+        pictures.extend(core.frame(now(), start + FRAME * nth).unwrap());
+        core.painted();
+        said.push(core.requests().into_iter().filter(|request| matches!(request, Request::Alert(_))).count());
+    }
+    assert_eq!(said, [0, 1, 0]);
+    let mut screen = terminal(36, 120);
+    fed(&mut screen, &pictures);
+    let text = screen.screen().contents();
+    assert!(text.contains("■ Daily limit reached   Tokens: 45 / 20   resets 00:00"), "{text}");
+}
+
+#[test]
+fn an_alert_rings_and_reaches_the_desktop_as_our_own_text() {
+    let (mut core, start) = (core(Depth::True), std::time::Instant::now());
+    core.frame(now(), start);
+    core.painted();
+    let popup = Some(Label::new("80% of \u{1b}]0;daily limit used"));
+    let note = Note { bell: true, popup, ..Note::new(Tone::Warning, "80% of daily limit used") };
+    core.feed(Feed::Note(note), now());
+    let bytes = core.frame(now(), start + FRAME).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.starts_with("\u{7}\u{1b}]9;80% of ⎋]0;daily limit used"), "{text:?}");
+}
+
+#[test]
+fn f1_a_worker_that_fails_is_told_and_stays_in_health() {
+    let mut app = app();
+    let failed = Message::Failed(Label::new("reader failed: index 3 (tail.rs:12)"));
+    assert_eq!(app.update(failed, now()), Next::Redraw);
+    assert!(shown(&app, 120, 30).contains("reader failed: index 3 (tail.rs:12); everything else goes on"));
+    let later = now() + Duration::minutes(5);
+    app.update(Message::Clock(later), later);
+    assert!(shown(&app, 120, 30).contains("▲ worker failed"));
+    press(&mut app, &["6"]);
+    assert!(shown(&app, 120, 30).contains("▲ reader failed: index 3"));
 }
 
 #[test]

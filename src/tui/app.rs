@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use crossterm::event::KeyEventKind;
 
-use crate::domain::Instant;
+use crate::domain::{Instant, Label};
 use crate::meter::Summary;
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
@@ -69,6 +69,8 @@ pub struct App {
     pub(super) history: History,
     pub(super) models: Vec<ModelView>,
     pub(super) health: HealthView,
+    /// Workers that failed.
+    pub(super) failures: Vec<Label>,
     pub(super) progress: Option<Progress>,
     pub(super) note: Option<(Note, Instant)>,
     pub(super) ended: bool,
@@ -100,6 +102,7 @@ impl App {
             history: History::default(),
             models: Vec::new(),
             health: HealthView::default(),
+            failures: Vec::new(),
             progress: None,
             note: None,
             ended: false,
@@ -177,6 +180,11 @@ impl App {
                     Next::Redraw
                 }
             },
+            Message::Failed(text) => {
+                self.say(Note::new(Tone::Danger, &format!("{text}; everything else goes on")));
+                self.failures.push(text);
+                Next::Redraw
+            }
             Message::Background(background) => self.stands_on(background),
             Message::Clock(now) => {
                 self.note = self.note.take().filter(|(_, until)| *until > now);

@@ -10,7 +10,7 @@ use crossterm::{clipboard::CopyToClipboard, queue};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::domain::Instant;
+use crate::domain::{Instant, Label};
 use crate::meter::{Alerts, Meter};
 
 use super::reply::{Heard, QUESTION, Replies};
@@ -130,9 +130,9 @@ impl Core {
         self.update(Message::Feed(feed), now);
     }
 
-    /// Something else went wrong that the reader should know.
-    pub fn note(&mut self, note: Note, now: Instant) {
-        self.update(Message::Feed(Feed::Note(note)), now);
+    /// A worker failed; everything else goes on.
+    pub fn failed(&mut self, text: &str, now: Instant) {
+        self.update(Message::Failed(Label::new(text)), now);
     }
 
     fn update(&mut self, message: Message, now: Instant) {
@@ -170,7 +170,7 @@ impl Core {
         }
     }
 
-    /// The moment has come that [`Core::sleep`] named: if the picture changes by itself now, it will.
+    /// If the picture changes by itself by now, it will.
     pub fn wake(&mut self, now: Instant) {
         let by_itself = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)];
         if by_itself.into_iter().flatten().any(|at| at <= now) {
@@ -273,7 +273,8 @@ impl Core {
 
     /// Says that a request could not be passed on.
     pub fn refused(&mut self, now: Instant) {
-        self.note(Note::new(Tone::Warning, "busy: ask again in a moment"), now);
+        let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
+        self.update(Message::Feed(Feed::Note(busy)), now);
     }
 
     /// The meter, for the summary at the end.

@@ -78,6 +78,8 @@ pub enum Message {
     Feed(Feed),
     /// The numbers, as they are now.
     Summary(Arc<Summary>),
+    /// A worker failed; everything else goes on.
+    Failed(Label),
     /// What the terminal says is behind its text.
     Background(Background),
     /// The clock reached what [`App::changes_at`](super::App::changes_at) named.

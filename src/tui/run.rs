@@ -14,7 +14,7 @@ use crate::meter::{Alerts, Meter};
 
 use super::core::{Core, Leave};
 use super::terminal::{Terminal, step};
-use super::{App, Feed, Note, Request, Tone};
+use super::{App, Feed, Request};
 
 /// The clock: asked at every step.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -85,6 +85,7 @@ pub async fn run(
     let mut core = Core::new(app, meter, alerts, size()?);
     let exit = loop {
         step(|| {
+            core.wake(clock());
             if let Some(picture) = core.frame(clock(), Moment::now()) {
                 terminal.mouse(core.mouse());
                 terminal.paint(picture);
@@ -111,10 +112,7 @@ pub async fn run(
                         terminal.forget();
                         break Exit::HungUp;
                     }
-                    Happening::Failed(text) => {
-                        let said = Note::new(Tone::Danger, &format!("{text}; counting goes on without it"));
-                        core.note(said, clock());
-                    }
+                    Happening::Failed(text) => core.failed(&text, clock()),
                 }
                 if core.suspends() {
                     suspend(&mut terminal, &mut core)?;
@@ -137,7 +135,7 @@ pub async fn run(
                     }
                 });
             }
-            () = tokio::time::sleep(sleep) => step(|| core.wake(clock())),
+            () = tokio::time::sleep(sleep) => {}
         }
     };
     terminal.leave();

@@ -48,6 +48,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         LedgerView::Failed(why) => (format!("▲ Ledger not saved: {why}"), Role::Danger),
     });
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
+    all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
     all.extend(health.notes.iter().map(|note| (format!("▲ {note}"), Role::Warning)));
     let mut section = |title: String, lines: Vec<(String, Role)>| {
         if !lines.is_empty() {

@@ -248,6 +248,9 @@ fn chips(app: &App) -> Vec<(String, Role)> {
         LedgerView::ReadOnly(_) => chips.push(("▲ ledger read-only".to_owned(), Role::Warning)),
         LedgerView::Failed(_) => chips.push(("▲ not saved".to_owned(), Role::Danger)),
     }
+    if !app.failures.is_empty() {
+        chips.push(("▲ worker failed".to_owned(), Role::Danger));
+    }
     let troubled = health.sources.iter().filter(|source| source.trouble.is_some()).count();
     if troubled > 0 {
         chips.push((format!("▲ {}", text::plural(u64::try_from(troubled).unwrap_or(0), "source")), Role::Warning));
