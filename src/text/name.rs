@@ -53,6 +53,19 @@ pub fn fit_end(text: &str, room: usize) -> String {
     parts.concat()
 }
 
+/// The first of these parts and each further one that still fits, so that no number is cut in two.
+pub fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
+    let mut parts = parts.iter().map(AsRef::as_ref);
+    let mut line = fit(parts.next().unwrap_or_default(), room);
+    for part in parts {
+        if width(&line) + width(gap) + width(part) <= room {
+            line.push_str(gap);
+            line.push_str(part);
+        }
+    }
+    line
+}
+
 /// The text in exactly `room` columns, filled with spaces on the right.
 pub fn pad(text: &str, room: usize) -> String {
     let mut out = fit(text, room);
@@ -158,6 +171,7 @@ mod tests {
             assert!(width(&cut) <= room);
         }
         assert_eq!(fit_end("/home/alice/api", 6), "…e/api");
+        assert_eq!(fit_parts(&["80%", "a long part", "00:00"], "  ", 12), "80%  00:00");
         for room in 0..20 {
             assert_eq!(width(&pad("日志 ab", room)), room);
             assert_eq!(width(&pad_left("日志 ab", room)), room);

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
+use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{gauge, role_of, spark};
 use crate::meter::Verdict;
@@ -14,17 +15,13 @@ use crate::theme::Role;
 pub(in super::super) struct Compact<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Compact<'_> {
+    /// The longest wording that fits; a number is never cut.
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let room = usize::from(area.width);
         for (row, (wordings, role)) in area.rows().zip(self.lines(room)) {
-            // The longest wording that fits; the shortest is cut where even that does not.
-            let fitting = wordings.iter().find(|wording| text::width(wording) <= room);
-            let shown = match (fitting, wordings.last()) {
-                (Some(wording), _) => wording.clone(),
-                (None, Some(shortest)) => text::fit(shortest, room),
-                (None, None) => continue,
-            };
+            let shown =
+                wordings.iter().find(|wording| (1..=room).contains(&text::width(wording))).map_or("…", String::as_str);
             buffer.set_stringn(row.x, row.y, shown, room, theme.style(role));
         }
     }
@@ -48,11 +45,21 @@ impl Compact<'_> {
                 )
             });
             let waiting = ["tokmeter waits for a first call", "waiting for a call", "waiting", "…"];
-            return vec![reading.unwrap_or((waiting.map(str::to_owned).to_vec(), Role::Dim))];
+            let mut lines = vec![reading.unwrap_or((waiting.map(str::to_owned).to_vec(), Role::Accent))];
+            let looks = app.options.looks.iter().map(|path| (vec![text::fit_end(path, room)], Role::Dim));
+            lines.extend(looks);
+            let demo = app.options.keys.first(Action::Demo);
+            lines.push((vec![format!("{demo} plays a demo"), format!("{demo} demo")], Role::Text));
+            return lines;
         }
         let sums = &summary.followed;
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
         let short = text::usd_short(sums.cost);
+        let mark = match summary.limits.first().map(|limit| limit.verdict) {
+            Some(Verdict::Near) => "⚠ ",
+            Some(Verdict::Over) => "■ ",
+            Some(Verdict::Under) | None => "",
+        };
         let counter = vec![
             text::counter(sums, summary.growing),
             format!("{} tok {cost}", text::count(tokens)),
@@ -61,14 +68,10 @@ impl Compact<'_> {
             cost.replace(' ', ""),
             if cost == "?" { cost } else { short },
             text::compact(tokens),
+            mark.trim_end().to_owned(),
         ];
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = summary.limits.first() {
-            let mark = match limit.verdict {
-                Verdict::Under => "",
-                Verdict::Near => "⚠ ",
-                Verdict::Over => "■ ",
-            };
             let title = match limit.verdict {
                 Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
@@ -85,6 +88,7 @@ impl Compact<'_> {
             wordings.push(format!("{mark}{} {}%", text::scope(limit), limit.percent));
             wordings.push(format!("{mark}{}%", limit.percent));
             wordings.push(format!("{}%", limit.percent));
+            wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit.verdict)));
         }
         let rate = text::usd_short(summary.cost_per_hour);

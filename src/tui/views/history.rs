@@ -222,10 +222,7 @@ impl History<'_> {
         }
         parts.extend(text::cache_line(sums).map(|cache| format!("cache {cache}")));
         let room = usize::from(area.width);
-        while parts.len() > 1 && text::width(&parts.join("   ")) > room {
-            parts.pop();
-        }
-        buffer.set_stringn(area.x, area.y, text::fit(&parts.join("   "), room), room, theme.style(Role::Text));
+        buffer.set_stringn(area.x, area.y, text::fit_parts(&parts, "   ", room), room, theme.style(Role::Text));
     }
 
     fn legend(&self, page: &Bars, area: Rect, buffer: &mut Buffer) {

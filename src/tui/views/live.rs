@@ -87,25 +87,20 @@ impl Live<'_> {
         let inner = block.inner(area);
         block.render(area, buffer);
         let room = usize::from(inner.width).saturating_sub(1);
-        let last = summary.calls.first().map(|call| format!("   last call {}", text::cost_fine(&Sums::of(&call.row))));
-        let pace = format!(
-            "{}/h   {} tok/min{}",
-            text::usd(summary.cost_per_hour),
-            text::count(summary.tokens_per_min),
-            last.unwrap_or_default()
-        );
-        let mut all = vec![
-            (text::counter(&summary.followed, summary.growing), Role::Accent),
-            (pace, Role::Text),
-            (self.tariff(), Role::Dim),
+        let mut pace = vec![
+            format!("{}/h", text::usd(summary.cost_per_hour)),
+            format!("{} tok/min", text::count(summary.tokens_per_min)),
         ];
-        let mut totals = format!("today {}   month {}", text::cost(&summary.today), text::cost(&summary.month));
-        if let Some(end) = summary.by_day_end {
-            totals.extend(["   by midnight ", &text::usd(end)]);
-        }
-        all.push((totals, Role::Dim));
+        let last = summary.calls.first().map(|call| text::cost_fine(&Sums::of(&call.row)));
+        pace.extend(last.map(|cost| format!("last call {cost}")));
+        let mut totals =
+            vec![format!("today {}", text::cost(&summary.today)), format!("month {}", text::cost(&summary.month))];
+        totals.extend(summary.by_day_end.map(|end| format!("by midnight {}", text::usd(end))));
+        let counter = [text::counter(&summary.followed, summary.growing)];
+        let all: [(&[String], Role); 4] =
+            [(&counter, Role::Accent), (&pace, Role::Text), (&[self.tariff()], Role::Dim), (&totals, Role::Dim)];
         let shown =
-            all.into_iter().map(|(words, role)| Line::from(ink(theme, role, format!(" {}", text::fit(&words, room)))));
+            all.map(|(parts, role)| Line::from(ink(theme, role, format!(" {}", text::fit_parts(parts, "   ", room)))));
         lines(buffer, inner, shown);
     }
 
@@ -149,7 +144,7 @@ impl Live<'_> {
         let names = limits.iter().map(|limit| text::width(&text::scope(limit))).max().unwrap_or(0).clamp(5, 14);
         let used = limits.iter().map(|limit| text::width(&text::used_of(limit))).max().unwrap_or(0);
         let cursor = app.cursors[6 + Pane::Limits.nth()].min(limits.len() - 1);
-        let room = usize::from(inner.width).saturating_sub(1);
+        let room = usize::from(inner.width).saturating_sub(2);
         let shown = limits.iter().skip(top_for(cursor, inner.height)).map(|limit| {
             let mut line = limit_line(theme, limit, (names, used), room, app.now(), app.options.zone);
             line.spans.insert(0, " ".into());

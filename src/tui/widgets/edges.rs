@@ -98,13 +98,7 @@ impl Widget for &Banner<'_> {
         let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
         let gap = if room >= 60 { "   " } else { "  " };
-        let mut line = text::fit(&parts[0], room);
-        for part in &parts[1..] {
-            let longer = format!("{line}{gap}{part}");
-            if text::width(&longer) <= room {
-                line = longer;
-            }
-        }
+        let line = text::fit_parts(&parts, gap, room);
         buffer.set_style(area, app.theme.style(role));
         buffer.set_stringn(area.x, area.y, format!(" {line}"), usize::from(area.width), app.theme.style(role));
     }
@@ -128,10 +122,7 @@ impl Widget for &Reading<'_> {
             parts.push(format!("{} left", text::duration_short(left)));
         }
         let room = usize::from(area.width);
-        while parts.len() > 1 && text::width(&parts.join(" · ")) > room {
-            parts.pop();
-        }
-        let line = text::fit(&parts.join(" · "), room);
+        let line = text::fit_parts(&parts, " · ", room);
         buffer.set_stringn(area.x, area.y, line, room, self.theme.style(Role::Accent));
     }
 }
