@@ -20,10 +20,9 @@ const FEW: usize = 500;
 
 /// How often files are looked at that changed not long ago, when the last change anywhere is this long past.
 pub(super) fn recent(idle: Duration, told: bool) -> Duration {
-    let minutes = idle.as_secs() / 60;
-    Duration::from_secs(match (told, minutes) {
-        (_, 0) | (false, 1..15) => 2,
-        (true, 1..10) | (false, _) => 5,
+    Duration::from_secs(match (told, idle.as_secs()) {
+        (true, 0..10) | (false, 0..900) => 2,
+        (true, 10..600) | (false, _) => 5,
         (true, _) => 15,
     })
 }
