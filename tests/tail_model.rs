@@ -312,23 +312,18 @@ fn run(actions: &[Action], open_files: usize) -> Result<(), TestCaseError> {
     for action in actions {
         world.act(action);
         meter.later(1);
-        match action {
-            Action::Poll => {
-                meter.poll();
-            }
-            Action::Rescan => {
-                meter.rescan();
-                seen.extend(world.visible());
-            }
-            Action::Restart => {
-                meter.restart();
-            }
-            Action::Crash => {
-                (meter.books.calls, meter.books.files, seen) = kept.clone();
-                meter.restart();
-            }
-            Action::Keep => kept = (meter.books.calls.clone(), meter.books.files.clone(), seen.clone()),
-            _ => {}
+        if matches!(action, Action::Poll) {
+            meter.poll();
+        } else if matches!(action, Action::Rescan) {
+            meter.rescan();
+            seen.extend(world.visible());
+        } else if matches!(action, Action::Restart) {
+            meter.restart();
+        } else if matches!(action, Action::Crash) {
+            (meter.books.calls, meter.books.files, seen) = kept.clone();
+            meter.restart();
+        } else if matches!(action, Action::Keep) {
+            kept = (meter.books.calls.clone(), meter.books.files.clone(), seen.clone());
         }
         check(&meter, &world, &seen)?;
     }
@@ -360,11 +355,12 @@ fn run_gently(actions: &[Action], open_files: usize) -> Result<(), TestCaseError
     let mut meter = Meter::with(Roots::only([root]), Options { open_files, ..Options::default() });
     for action in actions.iter().filter(|action| is_gentle(action)) {
         world.act(action);
-        match action {
-            Action::Poll => drop(meter.poll()),
-            Action::Rescan => drop(meter.rescan()),
-            Action::Restart => drop(meter.restart()),
-            _ => {}
+        if matches!(action, Action::Poll) {
+            meter.poll();
+        } else if matches!(action, Action::Rescan) {
+            meter.rescan();
+        } else if matches!(action, Action::Restart) {
+            meter.restart();
         }
     }
     meter.rescan();
