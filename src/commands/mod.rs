@@ -14,6 +14,7 @@ mod once;
 mod plain;
 mod play;
 mod reading;
+mod replay;
 mod report;
 mod run;
 mod screen;
@@ -95,6 +96,7 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
             let (before, after) = play::demo(&desk.settings.user, desk.now());
             live::show(desk, loaded, &cli.live, live::Source::Played { before, after, speed })
         }
+        Some(Command::Replay { file, speed }) => replay::run(desk, loaded, &cli.live, &file, speed),
         None => live::run(desk, loaded, &cli.live),
         _ => Ok(Exit::Fine),
     }

@@ -92,10 +92,9 @@ impl Core {
             Event::Paste(text) => Message::Paste(text),
             Event::Mouse(mouse) => Message::Mouse(mouse),
             Event::Resize(width, height) => {
-                let area = Rect::new(0, 0, width, height);
-                if area != self.area {
-                    (self.area, self.shown, self.picture) = (area, None, true);
-                }
+                // Of many sizes in a row only the last may be told, and it may be the one before them all: the
+                // terminal has cut its picture all the same.
+                (self.area, self.shown, self.picture) = (Rect::new(0, 0, width, height), None, true);
                 return;
             }
             Event::FocusGained | Event::FocusLost => return,
