@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::super::app::App;
 use super::super::widgets::{Cell, Column, Grid, cells, ink, limit_line, lines, pane, spark, top_for};
 use super::super::{Action, Pane};
-use crate::domain::{Ratio, Service, Speed, Usd};
+use crate::domain::{Instant, Ratio, Service, Speed, Usd, day_of};
 use crate::ledger::Sums;
 use crate::meter::{ModelLine, TREND};
 use crate::text;
@@ -245,12 +245,12 @@ impl Live<'_> {
 
     fn calls(&self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 7] = [
-            Column::name("time", 8, 8, 2),
+            Column::name("time", 8, 11, 2),
             Column::name("model", 10, 20, 1),
             Column::number("in", 9, 6),
             Column::number("cache", 13, 5),
             Column::number("out", 10, 4),
-            Column::number("cost", 9, 0),
+            Column::number("cost", 10, 0),
             Column::name("who", 7, 24, 3),
         ];
         let app = self.0;
@@ -262,6 +262,11 @@ impl Live<'_> {
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let calls = app.calls();
+        let (zone, now) = (app.options.zone, app.now());
+        let when = |at: Instant| {
+            let today = day_of(at, zone) == day_of(now, zone);
+            if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+        };
         let roomy = inner.width >= 90;
         let rows: Vec<Vec<Cell>> = calls
             .iter()
@@ -276,7 +281,7 @@ impl Live<'_> {
                 let cost = text::cost_fine(&Sums::of(&line.row));
                 let cost_role = if cost == "?" { Role::Warning } else { Role::Text };
                 vec![
-                    (text::clock_seconds(call.from.at, app.options.zone), Role::Dim),
+                    (when(call.from.at), Role::Dim),
                     (call.model.as_deref().map_or("?", text::model_short).to_owned(), Role::Text),
                     (format!("in {}", text::count(tokens.input)), Role::Dim),
                     (format!("cache {}", text::compact_above(tokens.cache_read, 7)), Role::Dim),
