@@ -875,12 +875,12 @@ fn an_alert_rings_and_reaches_the_desktop_as_our_own_text() {
     let (mut core, start) = (core(Depth::True), std::time::Instant::now());
     core.frame(now(), start);
     core.painted();
-    let popup = Some(Label::new("80% of \u{1b}]0;daily limit used"));
+    let popup = Some(b"\x1b]9;80% of daily limit used\x07".to_vec());
     let note = Note { bell: true, popup, ..Note::new(Tone::Warning, "80% of daily limit used") };
     core.feed(Feed::Note(note), now());
     let bytes = core.frame(now(), start + FRAME).unwrap();
     let text = String::from_utf8(bytes).unwrap();
-    assert!(text.starts_with("\u{7}\u{1b}]9;80% of ⎋]0;daily limit used"), "{text:?}");
+    assert!(text.starts_with("\u{7}\u{1b}]9;80% of daily limit used\u{7}"), "{text:?}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What the screen and the socket ask that is not about the books: changing the config, sounding alerts, the demo.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
+use super::alerts::{self, Later};
 use super::desk;
 use super::keeper::Work;
 use super::play;
@@ -59,22 +62,24 @@ impl Aside {
 
     /// Answers a question of the socket, as JSON.
     pub(super) fn query(&self, question: &str, books: &dyn Ledger, rules: &Rules, now: Instant) -> String {
-        let _ = question;
-        match crate::meter::states(books, rules, None, now) {
-            Ok(states) => {
-                let over = states.iter().any(crate::meter::LimitState::stops_work);
-                format!(r#"{{"ok":true,"allowed":{}}}"#, !over)
-            }
-            Err(error) => format!(r#"{{"ok":false,"error":"{error}"}}"#),
-        }
+        super::query(question, books, rules, &self.settings, now)
     }
 
     /// Says an alert aloud, unless another process has.
     fn alert(&self, alert: &crate::meter::Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
-        if !books.claim_alert(alert.id.as_str(), now).unwrap_or(true) {
-            return Vec::new();
+        let work = self.work.clone();
+        let later: Later = Arc::new(move |note| {
+            // When the keeper is busy or gone, nobody waits for this note.
+            let _ = work.upgrade().map(|work| work.try_send(Work::Late(note)));
+        });
+        let delivered = alerts::deliver(alert, &self.settings, &self.world, books, now, &later);
+        let mut news: Vec<Feed> =
+            delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
+        if delivered.said {
+            let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
+            news.push(Feed::Note(Note { bell: delivered.bell, popup, ..Note::new(Tone::Warning, &alert.title()) }));
         }
-        vec![Feed::Note(Note { bell: self.settings.alerts.bell, ..Note::new(Tone::Warning, &alert.title()) })]
+        news
     }
 
     /// Reads the config again. A wrong one is told, and the old one kept.

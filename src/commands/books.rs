@@ -129,7 +129,9 @@ fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, threads: usiz
     let flushed = books.ledger.flush();
     if let Some(error) = failed.or(flushed.err()) {
         // What is booked can still be shown; the new lines are read again next time.
-        desk.note(&format!("{error}; what is new in the logs is missing here"));
+        let trouble = format!("{error}; what is new in the logs is missing here");
+        desk.note(&trouble);
+        books.trouble.get_or_insert(trouble);
     }
     Ok(())
 }

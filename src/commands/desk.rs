@@ -96,7 +96,9 @@ impl<'a> Desk<'a> {
 /// The settings as the config file, the environment and the flags have them now.
 pub(super) fn load(world: &World, overrides: &Overrides) -> (Paths, Loaded) {
     let themes = themes(&Paths::of(world, overrides));
-    config::open(world, overrides, &themes.names())
+    let (paths, mut loaded) = config::open(world, overrides, &themes.names());
+    loaded.problems.extend(super::statusline::problem(&loaded));
+    (paths, loaded)
 }
 
 /// The rules of these settings.

@@ -40,6 +40,8 @@ pub(super) enum Work {
     Config,
     /// Another process may have written to the ledger.
     Ledger,
+    /// Something went wrong after an alert was sent off.
+    Late(String),
     /// The end: everything told before is done first.
     Stop(oneshot::Sender<()>),
 }
@@ -90,6 +92,7 @@ impl Keeper {
                 Work::Socket(delivery) => self.delivery(delivery),
                 Work::Ask(request) => self.request(request),
                 Work::Config => self.config(),
+                Work::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
                 Work::Ledger => self.look_at_ledger(),
                 Work::Stop(done) => {
                     self.retry();

@@ -5,10 +5,12 @@ use std::io;
 use serde::Serialize;
 
 use super::books::{self, Reach};
+use super::gate::lifted::{self, Lifted};
+use super::report::only_session;
 use super::{Desk, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
-use crate::domain::{Usd, Zone};
+use crate::domain::{Filter, Label, Usd, Zone};
 use crate::meter::{Amount, LimitState, Verdict};
 use crate::output::{self, Decimal};
 use crate::text;
@@ -32,7 +34,7 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result
             writeln!(desk.out, "{key}: no limit")?;
             Ok(Exit::Fine)
         }
-        LimitsCommand::Override { .. } => Ok(Exit::Fine),
+        LimitsCommand::Override { session, reason } => lift(desk, &session, &reason),
     }
 }
 
@@ -56,13 +58,40 @@ fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
     let reach = Reach::Everything;
     let books = books::gather(desk, &reach, false)?;
     let limits = books::limit_states(desk, &books.ledger, None)?;
+    let lifted = lifted::all(&books.ledger)?;
     if json {
-        write_json(&limits, desk.settings.zone, desk.out)?;
-    } else if limits.is_empty() {
+        write_json(&limits, lifted, desk.settings.zone, desk.out)?;
+        return Ok(Exit::Fine);
+    }
+    if limits.is_empty() {
         writeln!(desk.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
         write_table(desk, &limits)?;
     }
+    for Lifted { session, reason, at } in lifted {
+        writeln!(desk.out, "Lifted for session {session} since {at}: {reason}")?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Lifts limits for one session, known or yet to come.
+fn lift(desk: &mut Desk<'_>, session: &str, reason: &str) -> Result<Exit, Failure> {
+    let reason = Label::new(reason.trim());
+    if reason.is_empty() {
+        return Err(Failure::new(Exit::Usage, "give a reason: --reason 'release tonight'"));
+    }
+    let mut books = books::gather(desk, &Reach::Everything, false)?;
+    if let Some(trouble) = books.trouble {
+        return Err(Failure::new(Exit::Unavailable, format!("nothing was lifted: {trouble}")));
+    }
+    let session = match only_session(&books.ledger, session, &Filter::default()) {
+        Ok(found) => Label::new(found.as_str()),
+        // A session that was stopped before its first call is not in the books yet.
+        Err(failure) if failure.exit == Exit::NoInput && session != "latest" => Label::new(session),
+        Err(failure) => return Err(failure),
+    };
+    lifted::lift(&mut books.ledger, &session, &reason, desk.now())?;
+    writeln!(desk.out, "Limits no longer stop session {session}: {reason}")?;
     Ok(Exit::Fine)
 }
 
@@ -153,12 +182,13 @@ impl LimitJson {
     }
 }
 
-fn write_json(limits: &[LimitState], zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_json(limits: &[LimitState], overrides: Vec<Lifted>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
+        overrides: Vec<Lifted>,
     }
     let limits = limits.iter().map(|state| LimitJson::of(state, zone)).collect();
-    output::to_line(&Document { schema: 1, limits }, out)
+    output::to_line(&Document { schema: 1, limits, overrides }, out)
 }

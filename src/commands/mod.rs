@@ -1,24 +1,30 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod alerts;
 mod aside;
 mod books;
 mod config;
 mod demo;
 mod desk;
 mod exit;
+mod gate;
 mod health;
 mod keeper;
 mod limits;
 mod live;
 mod once;
+mod piped;
 mod plain;
 mod play;
 mod reading;
+mod record;
 mod replay;
 mod report;
 mod run;
 mod screen;
+mod setup;
 mod shelf;
+mod statusline;
 mod summary;
 
 use std::ffi::OsString;
@@ -27,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use desk::Desk;
 pub use exit::{Exit, Failure};
+pub use gate::query;
 
 use crate::cli::{self, Cli, Command};
 use crate::config::{Loaded, World};
@@ -83,6 +90,10 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         Some(Command::Summary { words, json, no_ledger }) => summary::run(desk, &words, json, no_ledger),
         Some(Command::Limits { command }) => limits::run(desk, command),
         Some(Command::Config { command }) => config::run(desk, command, loaded),
+        Some(Command::Gate(args)) => gate::run(desk, &args, loaded),
+        Some(Command::Statusline { format }) => statusline::run(desk, format.as_deref()),
+        Some(Command::Record(args)) => record::run(desk, &args),
+        Some(Command::Setup { command }) => setup::run(desk, command),
         Some(Command::Completions { shell }) => {
             cli::completions(shell, desk.out);
             Ok(Exit::Fine)

@@ -1,6 +1,7 @@
 //! Books that live as long as the program: for reports over given paths, and where no ledger can be written.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -127,7 +128,14 @@ impl Ledger for Memory {
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
-        Ok(self.alerts.insert(id.to_owned(), at).is_none())
+        match self.alerts.entry(id.to_owned()) {
+            Entry::Vacant(free) => {
+                free.insert(at);
+                Ok(true)
+            }
+            // The first claim is the one that counts, its time included.
+            Entry::Occupied(_) => Ok(false),
+        }
     }
 
     fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {

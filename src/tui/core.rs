@@ -158,12 +158,7 @@ impl Core {
             Effect::Mouse(true) => drop(queue!(self.out, EnableMouseCapture)),
             Effect::Mouse(false) => drop(queue!(self.out, DisableMouseCapture)),
             Effect::Bell => self.out.push(7),
-            Effect::Popup(text) => {
-                // A label holds nothing that could end the sequence early.
-                self.out.extend_from_slice(b"\x1b]9;");
-                self.out.extend_from_slice(text.as_bytes());
-                self.out.push(7);
-            }
+            Effect::Popup(sequence) => self.out.extend_from_slice(&sequence),
             Effect::Repaint => self.shown = None,
             Effect::Suspend => self.suspend = true,
         }

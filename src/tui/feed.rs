@@ -91,8 +91,8 @@ pub struct Note {
     pub tone: Tone,
     /// True to ring the terminal's bell.
     pub bell: bool,
-    /// What the terminal is to show as a notification of the desktop (OSC 9), where it can.
-    pub popup: Option<Label>,
+    /// What makes the terminal show a notification, as it is to be written: a whole sequence, made of labels only.
+    pub popup: Option<Vec<u8>>,
 }
 
 /// How a note is meant.

@@ -113,7 +113,7 @@ pub enum Effect {
     /// Ring.
     Bell,
     /// Have the terminal show a notification (OSC 9).
-    Popup(Label),
+    Popup(Vec<u8>),
     /// Draw every cell anew.
     Repaint,
     /// Suspend.

@@ -1,0 +1,120 @@
+//! How an alert reaches a person: bell, the terminal's or the desktop's notification, a program, a web hook.
+//!
+//! Each is said once, whatever number of processes has noticed it: the books remember. Nothing here
+//! blocks its caller or fails it; what goes wrong becomes a note.
+
+mod outside;
+mod terminal;
+
+use std::sync::Arc;
+
+use crate::config::{Notify, Settings, World};
+use crate::domain::{Instant, Zone};
+use crate::ledger::Ledger;
+use crate::meter::Alert;
+use crate::text;
+
+/// Takes the notes that come later, from whatever thread: a web hook that did not answer, a program that failed.
+pub(super) type Later = Arc<dyn Fn(String) + Send + Sync>;
+
+/// What is left to do after an alert was delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Delivered {
+    /// True when this process was the one to say it.
+    pub(super) said: bool,
+    /// Ring the bell.
+    pub(super) bell: bool,
+    /// Bytes for whoever owns the terminal to write; none without a terminal that understands them.
+    pub(super) terminal: Vec<u8>,
+    /// What went wrong.
+    pub(super) notes: Vec<String>,
+}
+
+/// What an alert says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    /// The fact: `80% of daily limit used`.
+    pub(super) title: String,
+    /// Spent, allowed, when it resets, when it will be reached.
+    pub(super) body: String,
+}
+
+impl Words {
+    /// An alert in words. They hold names from outside, all of them printable.
+    pub(super) fn of(alert: &Alert, now: Instant, zone: Zone) -> Self {
+        let title = text::banner_title(&alert.limit);
+        let mut body = vec![text::banner_amounts(&alert.limit)];
+        body.extend(text::resets(&alert.limit, now, zone));
+        body.extend(text::forecast(&alert.limit, now, zone));
+        Self { title: title.trim_start_matches(['⚠', '■', ' ']).to_owned(), body: body.join(" · ") }
+    }
+}
+
+/// Says an alert in every way the settings ask for, if no other process has said it yet.
+pub(super) fn deliver(
+    alert: &Alert,
+    settings: &Settings,
+    world: &World,
+    books: &mut dyn Ledger,
+    now: Instant,
+    later: &Later,
+) -> Delivered {
+    let silent = settings.alerts.quiet.is_some_and(|quiet| quiet.holds(now.with_timezone(&settings.zone).time()));
+    if silent {
+        // It is not claimed either, so that it can be said when the silent hours are over.
+        return Delivered::default();
+    }
+    let mut delivered = Delivered { said: true, ..Delivered::default() };
+    match books.claim_alert(alert.id.as_str(), now) {
+        Ok(true) => {}
+        Ok(false) => return Delivered::default(),
+        // Better said twice than not at all.
+        Err(error) => delivered.notes.push(format!("{error}; another process may say this alert too")),
+    }
+    let words = Words::of(alert, now, settings.zone);
+    let alerts = &settings.alerts;
+    delivered.bell = alerts.bell;
+    let mut note = |outcome: Result<(), String>| delivered.notes.extend(outcome.err());
+    match way(alerts.notify, world) {
+        Way::None => {}
+        Way::Osc9 => delivered.terminal = terminal::osc9(&words),
+        Way::Osc777 => delivered.terminal = terminal::osc777(&words),
+        Way::Desktop => note(outside::desktop(&words, alert.threshold, world, later)),
+        Way::DesktopIfAny => {
+            if outside::has_desktop(world) {
+                note(outside::desktop(&words, alert.threshold, world, later));
+            }
+        }
+    }
+    if let Some((program, arguments)) = alerts.command.split_first() {
+        note(outside::command(program, arguments, &words, later));
+    }
+    if let Some(url) = &alerts.webhook {
+        note(outside::webhook(url, alert, &words, settings.zone, later));
+    }
+    delivered
+}
+
+/// By which way a notification is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    None,
+    Osc9,
+    Osc777,
+    Desktop,
+    /// The desktop's, if there is one: nobody asked for it by name.
+    DesktopIfAny,
+}
+
+fn way(chosen: Notify, world: &World) -> Way {
+    match chosen {
+        Notify::Off => Way::None,
+        Notify::Osc9 => Way::Osc9,
+        Notify::Osc777 => Way::Osc777,
+        Notify::Desktop => Way::Desktop,
+        Notify::Auto => terminal::known(world).unwrap_or(Way::DesktopIfAny),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! What leaves this process: the desktop's notification, a program of the user's, a web hook. No shell reads any of it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Later, Words};
+use crate::commands::limits::LimitJson;
+use crate::config::World;
+use crate::domain::{Label, Zone};
+use crate::meter::Alert;
+
+/// How long a web hook may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// True when this system has a program that shows notifications.
+pub(super) fn has_desktop(world: &World) -> bool {
+    notifier(world).is_some()
+}
+
+/// Shows a notification on the desktop.
+pub(super) fn desktop(words: &Words, threshold: u8, world: &World, later: &Later) -> Result<(), String> {
+    let Some((program, is_mac)) = notifier(world) else {
+        return Err("no desktop notification: neither notify-send nor osascript was found".to_owned());
+    };
+    let mut command = Command::new(program);
+    if is_mac {
+        let script = "display notification (item 2 of argv) with title (item 1 of argv)";
+        command.args(["-e", "on run argv", "-e", script, "-e", "end run", &words.title, &words.body]);
+    } else {
+        let urgency = if threshold >= 100 { "critical" } else { "normal" };
+        // Its body is read as markup.
+        let body = words.body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        command.args(["--app-name=tokmeter", "--urgency", urgency, "--", &words.title, &body]);
+    }
+    start(command, "the desktop notification", later)
+}
+
+/// The program that shows notifications, and whether it is the Mac's.
+fn notifier(world: &World) -> Option<(PathBuf, bool)> {
+    let path = world.vars.get(std::ffi::OsStr::new("PATH"))?;
+    let found = |name: &str| {
+        std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| path.is_absolute() && path.is_file())
+    };
+    if cfg!(target_os = "macos") {
+        return found("osascript").map(|path| (path, true));
+    }
+    // Without a session bus there is nobody to show it.
+    let has_bus = world.var("DBUS_SESSION_BUS_ADDRESS").is_some() || world.var("XDG_RUNTIME_DIR").is_some();
+    found("notify-send").filter(|_| has_bus).map(|path| (path, false))
+}
+
+/// Starts the user's program; `{title}` and `{body}` in its arguments stand for the text.
+pub(super) fn command(program: &str, arguments: &[String], words: &Words, later: &Later) -> Result<(), String> {
+    let mut command = Command::new(program);
+    command.args(arguments.iter().map(|argument| filled(argument, words)));
+    start(command, &format!("alerts.command '{}'", Label::new(program)), later)
+}
+
+/// Fills in both words in one pass, so that a title that holds `{body}` stays as it is.
+fn filled(argument: &str, words: &Words) -> String {
+    let mut out = String::new();
+    let mut rest = argument;
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("{title}") {
+            out.push_str(&words.title);
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("{body}") {
+            out.push_str(&words.body);
+            rest = after;
+        } else {
+            out.push('{');
+            rest = &rest[1..];
+        }
+    }
+    out + rest
+}
+
+/// Starts a program with nothing of ours open, and sees to its end without waiting for it.
+fn start(mut command: Command, what: &str, later: &Later) -> Result<(), String> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("{what} could not be started: {error}"))?;
+    let (what, later) = (what.to_owned(), Later::clone(later));
+    let watched = thread::Builder::new().name("alert".into()).spawn(move || match child.wait() {
+        Ok(status) if status.success() => {}
+        Ok(status) => later(format!("{what} ended with {status}")),
+        Err(error) => later(format!("{what}: {error}")),
+    });
+    watched.map(drop).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct Post {
+    schema: u8,
+    title: String,
+    body: String,
+    threshold: u8,
+    limit: LimitJson,
+}
+
+/// Posts the alert as JSON, from a thread of its own.
+pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later: &Later) -> Result<(), String> {
+    let post = Post {
+        schema: 1,
+        title: words.title.clone(),
+        body: words.body.clone(),
+        threshold: alert.threshold,
+        limit: LimitJson::of(&alert.limit, zone),
+    };
+    let post = serde_json::to_string(&post).map_err(|error| error.to_string())?;
+    let (url, later) = (url.to_owned(), Later::clone(later));
+    let started = thread::Builder::new().name("webhook".into()).spawn(move || {
+        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+        let sent = config.build().new_agent().post(&url).content_type("application/json").send(post.as_bytes());
+        if let Err(error) = sent {
+            // The address may hold a secret; its host says enough.
+            later(format!("alerts.webhook at {}: {error}", host(&url)));
+        }
+    });
+    started.map(drop).map_err(|error| format!("alerts.webhook: {error}"))
+}
+
+fn host(url: &str) -> Label {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    Label::new(host.rsplit('@').next().unwrap_or_default())
+}

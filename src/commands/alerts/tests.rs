@@ -1,0 +1,188 @@
+//! Alerts delivered for real: to a program, to a web hook on this machine, to two processes' books.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Mutex;
+use std::sync::mpsc;
+
+use super::*;
+use crate::config::Quiet;
+use crate::domain::{Dimension, Matcher, Span, Usd};
+use crate::ledger::{Memory, Options};
+use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
+use crate::pricing::{CostMode, PriceBook};
+
+const PROJECT: &str = "; touch x `touch y` $(touch z) {body}";
+
+fn now() -> Instant {
+    "2026-11-22T13:02:00Z".parse().unwrap()
+}
+
+fn alert() -> Alert {
+    let amount = Amount { usd: Some(Usd::from_micro(25_000_000)), ..Amount::default() };
+    let only = vec![(Dimension::Project, Matcher::new(PROJECT))];
+    let limit = Limit { scope: Scope { only, each: false }, window: Window::Day, amount, warn_at: vec![80] };
+    let limit = LimitState {
+        limit,
+        name: format!("{PROJECT} daily"),
+        subject: None,
+        used: Amount { usd: Some(Usd::from_micro(20_000_000)), ..Amount::default() },
+        span: Some(Span::day(now(), chrono_tz::UTC)),
+        percent: 80,
+        verdict: Verdict::Near,
+        hit: None,
+        lower_bound: false,
+    };
+    Alert { id: AlertId::of(&limit, 80, now()), threshold: 80, limit }
+}
+
+fn settings(world: &World) -> Settings {
+    let mut settings = Settings::defaults(world);
+    settings.alerts.notify = Notify::Off;
+    settings
+}
+
+fn memory() -> Memory {
+    Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)))
+}
+
+/// Somewhere for late notes.
+fn later() -> (Later, Arc<Mutex<mpsc::Receiver<String>>>) {
+    let (send, receive) = mpsc::channel();
+    let send = Mutex::new(send);
+    (Arc::new(move |note| drop(send.lock().unwrap().send(note))), Arc::new(Mutex::new(receive)))
+}
+
+#[test]
+fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("said");
+    let world = World::empty(now());
+    let mut settings = settings(&world);
+    let script =
+        format!("cd '{}' && printf '%s\\n' \"$#\" \"$1\" \"$2\" > part && mv part said", folder.path().display());
+    settings.alerts.command = ["/bin/sh", "-c", &script, "sh", "{title}", "{body}"].map(str::to_owned).to_vec();
+    let (later, notes) = later();
+    let delivered = deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    assert_eq!((delivered.said, delivered.bell, delivered.notes.len()), (true, true, 0));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !pipe.exists() && std::time::Instant::now() < end {
+        std::thread::yield_now();
+    }
+    let said = std::fs::read_to_string(&pipe).unwrap();
+    assert_eq!(
+        said,
+        format!("2\n80% of {PROJECT} daily limit used\nCost: $20.00 / $25.00 · resets 00:00\n"),
+        "{:?}",
+        notes.lock().unwrap().try_recv()
+    );
+    for made in ["x", "y", "z"] {
+        assert!(!folder.path().join(made).exists(), "{made} was touched");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_a_note_and_one_that_fails_a_late_one() {
+    let world = World::empty(now());
+    let mut settings = settings(&world);
+    let (later, notes) = later();
+    settings.alerts.command = vec!["/nowhere/notify".to_owned()];
+    let delivered = deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    assert!(delivered.notes[0].contains("'/nowhere/notify' could not be started"), "{:?}", delivered.notes);
+    settings.alerts.command = ["/bin/sh", "-c", "exit 3"].map(str::to_owned).to_vec();
+    deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    let late = notes.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert!(late.contains("exit status: 3"), "{late}");
+}
+
+#[test]
+fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for answer in ["204 No Content", "500 No"] {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(&stream);
+            let (mut head, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line == "\r\n" {
+                    break;
+                }
+                head += &line;
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            (&stream).write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
+            told.send((head, String::from_utf8(body).unwrap())).unwrap();
+        }
+    });
+    let world = World::empty(now());
+    let mut settings = settings(&world);
+    settings.alerts.webhook = Some(format!("http://{address}/hook/SECRET"));
+    let (later, notes) = later();
+    for _ in 0..2 {
+        assert_eq!(deliver(&alert(), &settings, &world, &mut memory(), now(), &later).notes, [""; 0]);
+        let (head, body) = heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        assert!(head.starts_with("POST /hook/SECRET") && head.to_lowercase().contains("application/json"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["title"], format!("80% of {PROJECT} daily limit used"));
+        assert_eq!((&body["threshold"], &body["limit"]["verdict"]), (&80.into(), &"near".into()));
+    }
+    let late = notes.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    assert!(late.contains("127.0.0.1") && late.contains("500") && !late.contains("SECRET"), "{late}");
+}
+
+#[test]
+fn two_processes_and_one_alert_say_it_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let pricer = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
+    let open = || crate::ledger::open(&path, Options::new(now()), Arc::clone(&pricer) as _).unwrap().books;
+    let (mut one, mut other) = (open(), open());
+    let world = World::empty(now());
+    let settings = settings(&world);
+    let (later, _notes) = later();
+    let said = [&mut one, &mut other, &mut open()]
+        .map(|books| deliver(&alert(), &settings, &world, books, now(), &later).said);
+    assert_eq!(said, [true, false, false]);
+}
+
+#[test]
+fn silent_hours_say_nothing_and_claim_nothing() {
+    let world = World::empty(now());
+    let mut settings = settings(&world);
+    let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+    settings.alerts.quiet = Some(Quiet { from: time(13), until: time(14) });
+    let (later, _notes) = later();
+    let mut books = memory();
+    assert_eq!(deliver(&alert(), &settings, &world, &mut books, now(), &later), Delivered::default());
+    let after = now() + chrono::Duration::hours(1);
+    assert!(deliver(&alert(), &settings, &world, &mut books, after, &later).said);
+}
+
+#[test]
+fn a_terminal_gets_only_what_it_understands_and_nothing_that_could_escape() {
+    let mut world = World::empty(now());
+    let mut settings = settings(&world);
+    settings.alerts.notify = Notify::Auto;
+    let (later, _notes) = later();
+    let bytes =
+        |world: &World, settings: &Settings| deliver(&alert(), settings, world, &mut memory(), now(), &later).terminal;
+    assert_eq!(bytes(&world, &settings), b"");
+    world.terminal = [true; 3];
+    world.vars.insert("TERM_PROGRAM".into(), "WezTerm".into());
+    let sent = String::from_utf8(bytes(&world, &settings)).unwrap();
+    assert!(sent.starts_with("\u{1b}]9;tokmeter: 80% of ") && sent.ends_with('\u{7}'), "{sent:?}");
+    assert_eq!(sent.chars().filter(|letter| letter.is_control()).count(), 2);
+    world.vars.insert("TMUX".into(), "/tmp/tmux".into());
+    assert_eq!(bytes(&world, &settings), b"");
+    settings.alerts.notify = Notify::Osc777;
+    let sent = String::from_utf8(bytes(&world, &settings)).unwrap();
+    assert!(sent.starts_with("\u{1b}]777;notify;tokmeter: 80% of , touch x"), "{sent:?}");
+    assert_eq!(sent.matches(';').count(), 3);
+}

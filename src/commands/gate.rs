@@ -1,0 +1,292 @@
+//! `gate`: may the next call be made? Exit code 0, or 2 when a limit is over; and the same answer for hooks and the socket.
+
+pub(super) mod claude;
+pub(super) mod lifted;
+mod query;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::books::{self, Books, Reach};
+use super::limits::LimitJson;
+use super::{Desk, Exit, Failure};
+use crate::cli::GateArgs;
+use crate::config::{Loaded, OnError, Settings};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::ledger::{BooksError, Ledger};
+use crate::meter::{self, Asker, LimitState, Rules, Verdict, Window};
+use crate::output;
+use crate::text;
+use lifted::Lifted;
+
+pub use query::query;
+
+/// Where calls come from whose program names no log format: the socket and the usage log.
+const OWN_SOURCE: &str = "native";
+
+/// The gate's answer. As JSON it is the same from the command line and from the socket.
+#[derive(Serialize)]
+pub(super) struct GateAnswer {
+    ok: bool,
+    schema: u8,
+    /// May the call be made?
+    pub(super) allowed: bool,
+    /// How the worst limit stands.
+    verdict: &'static str,
+    /// Why not, in words; or which limit is near.
+    pub(super) reason: Option<String>,
+    limits: Vec<LimitJson>,
+    /// Limits are lifted for this session.
+    #[serde(rename = "override")]
+    lifted: Option<Lifted>,
+    /// Why the answer may be wrong.
+    pub(super) warning: Option<String>,
+    /// The limits that concern the asker, worst first.
+    #[serde(skip)]
+    pub(super) states: Vec<LimitState>,
+}
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, args: &GateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
+    if args.hook.is_some() {
+        return claude::run(desk, loaded);
+    }
+    let asker = asker(&desk.settings, &args.names());
+    let answer = judge(desk, &Reach::Session(None), |_| Ok(asker)).0;
+    if args.json {
+        output::to_line(&answer, desk.out)?;
+    }
+    if let Some(warning) = &answer.warning {
+        desk.note(warning);
+    }
+    // The exit code is the answer; the words are for whoever watches, and for an agent's hook that shows them.
+    if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
+        writeln!(desk.err, "{}", super::printable(reason))?;
+    }
+    Ok(if answer.allowed { Exit::Fine } else { Exit::Over })
+}
+
+impl GateArgs {
+    /// What is known of the call to come.
+    fn names(&self) -> Vec<(Dimension, &str)> {
+        let all = [
+            (Dimension::User, &self.user),
+            (Dimension::Model, &self.model),
+            (Dimension::Project, &self.project),
+            (Dimension::Team, &self.team),
+            (Dimension::Agent, &self.agent),
+            (Dimension::Feature, &self.feature),
+            (Dimension::Session, &self.session),
+        ];
+        all.into_iter().filter_map(|(dimension, name)| Some((dimension, name.as_deref()?))).collect()
+    }
+}
+
+/// Who asks: the names given, and the config's where none is.
+pub(super) fn asker(settings: &Settings, names: &[(Dimension, &str)]) -> Asker {
+    let mut all: Vec<(Dimension, Label)> = Vec::new();
+    let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| (*of, Label::new(name)));
+    let usual = [
+        (Dimension::User, Some(&settings.user)),
+        (Dimension::Team, settings.team.as_ref()),
+        (Dimension::Org, settings.org.as_ref()),
+    ];
+    let usual = usual.into_iter().filter_map(|(of, name)| Some((of, name?.clone())));
+    for (dimension, name) in given.chain(usual) {
+        if all.iter().all(|(known, _)| *known != dimension) {
+            all.push((dimension, name));
+        }
+    }
+    Asker { names: all }
+}
+
+/// Catches up, asks the books, and answers in any case: what cannot be known is answered as the config says.
+///
+/// Gives back the books too, for whoever has more to ask.
+pub(super) fn judge(
+    desk: &mut Desk<'_>,
+    reach: &Reach,
+    asker: impl FnOnce(&dyn Ledger) -> Result<Asker, BooksError>,
+) -> (GateAnswer, Option<Books>) {
+    let rules = desk.rules(Filter::default());
+    let now = desk.now();
+    let (mut answer, books) = match books::gather(desk, reach, false) {
+        Ok(books) => {
+            let answered =
+                asker(&books.ledger).and_then(|asker| answer(&books.ledger, &rules, &desk.settings, &asker, now));
+            (answered.unwrap_or_else(|error| GateAnswer::unknown(&error.to_string(), &desk.settings)), Some(books))
+        }
+        Err(failure) => (GateAnswer::unknown(&failure.message, &desk.settings), None),
+    };
+    if let Some(trouble) = books.as_ref().and_then(|books| books.trouble.as_deref()) {
+        answer.doubt(trouble, &desk.settings);
+    }
+    (answer, books)
+}
+
+/// The answer of these books.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn answer(
+    books: &dyn Ledger,
+    rules: &Rules,
+    settings: &Settings,
+    asker: &Asker,
+    now: Instant,
+) -> Result<GateAnswer, BooksError> {
+    let asker = with_source(books, asker)?;
+    let states = meter::states(books, rules, Some(&asker), now)?;
+    let lifted = match asker.name(Dimension::Session) {
+        Some(session) => lifted::of(books, session)?,
+        None => None,
+    };
+    let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
+    let stops: Vec<&LimitState> = states.iter().filter(|state| state.stops_work()).collect();
+    let allowed = stops.is_empty() || lifted.is_some();
+    let reason = match (stops.as_slice(), &lifted) {
+        ([], _) => {
+            let near: Vec<String> = states
+                .iter()
+                .filter(|state| state.verdict != Verdict::Under)
+                .map(|state| near_words(state, now, settings.zone))
+                .collect();
+            (!near.is_empty()).then(|| near.join("\n"))
+        }
+        (stops, None) => {
+            Some(stops.iter().map(|state| over_words(state, now, settings.zone)).collect::<Vec<_>>().join("\n"))
+        }
+        (stops, Some(lifted)) => {
+            let first = stops.first().map(|state| over_words(state, now, settings.zone)).unwrap_or_default();
+            Some(format!("{first}\nLifted for this session: {}", lifted.reason))
+        }
+    };
+    Ok(GateAnswer {
+        ok: true,
+        schema: 1,
+        allowed,
+        verdict: word(worst),
+        reason,
+        limits: states.iter().map(|state| LimitJson::of(state, settings.zone)).collect(),
+        lifted,
+        warning: None,
+        states,
+    })
+}
+
+impl GateAnswer {
+    /// The books did not answer.
+    fn unknown(why: &str, settings: &Settings) -> Self {
+        let mut answer = Self {
+            ok: true,
+            schema: 1,
+            allowed: true,
+            verdict: "unknown",
+            reason: None,
+            limits: Vec::new(),
+            lifted: None,
+            warning: None,
+            states: Vec::new(),
+        };
+        answer.doubt(why, settings);
+        answer
+    }
+
+    /// The answer may be wrong: it says so, and is a no if the config wants it so.
+    pub(super) fn doubt(&mut self, why: &str, settings: &Settings) {
+        match settings.gate.on_error {
+            OnError::Allow if self.allowed => {
+                self.warning.get_or_insert_with(|| format!("{why}; allowed all the same (gate.on_error is \"allow\")"));
+            }
+            OnError::Allow => {
+                self.warning.get_or_insert_with(|| why.to_owned());
+            }
+            OnError::Deny if self.allowed && self.lifted.is_none() => {
+                self.allowed = false;
+                self.reason = Some(format!("Limits cannot be checked: {why} (gate.on_error is \"deny\")"));
+            }
+            OnError::Deny => {}
+        }
+    }
+
+    /// True when a limit is near, or over without stopping work.
+    pub(super) fn warns(&self) -> bool {
+        self.allowed && self.states.iter().any(|state| state.verdict != Verdict::Under)
+    }
+}
+
+/// A session is known by its log format too: the one under which the books have it, else our own.
+fn with_source(books: &dyn Ledger, asker: &Asker) -> Result<Asker, BooksError> {
+    let mut asker = asker.clone();
+    if let (Some(session), None) = (asker.name(Dimension::Session), asker.name(Dimension::Source)) {
+        let filter = Filter { only: vec![(Dimension::Session, Matcher::new(session.as_str()))], ..Filter::default() };
+        let newest = books.calls(&filter, 1)?;
+        let source = newest.first().map_or_else(|| Label::new(OWN_SOURCE), |row| row.call.from.source.clone());
+        asker.names.push((Dimension::Source, source));
+    }
+    Ok(asker)
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Under => "under",
+        Verdict::Near => "near",
+        Verdict::Over => "over",
+    }
+}
+
+/// `Daily limit reached: $26.10 of $25.00 used, resets 00:00`.
+pub(super) fn over_words(state: &LimitState, now: Instant, zone: Zone) -> String {
+    let title = text::banner_title(state);
+    let title = title.trim_start_matches(['■', '⚠', ' ']);
+    format!("{title}: {} used, {}", text::used_of(state), again(state, now, zone))
+}
+
+/// `80% of daily limit used: $20.00 of $25.00, resets 00:00`.
+pub(super) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String {
+    if state.verdict == Verdict::Over {
+        return over_words(state, now, zone);
+    }
+    let title = text::banner_title(state);
+    let title = title.trim_start_matches(['■', '⚠', ' ']);
+    format!("{title}: {}, {}", text::used_of(state), again(state, now, zone))
+}
+
+/// When there is room again.
+fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
+    if let Some(resets) = text::resets(state, now, zone) {
+        return resets;
+    }
+    match state.limit.window {
+        Window::Session => "a new session begins anew".to_owned(),
+        Window::Run => "a new run begins anew".to_owned(),
+        Window::Rolling(_) => format!("room comes back as calls leave the last {}", length(state)),
+        Window::Call => "judged on the largest call of the day".to_owned(),
+        Window::Total => "it never resets; `tokmeter limits set` raises it".to_owned(),
+        Window::Hour | Window::Day | Window::Week | Window::Month => "resets with its period".to_owned(),
+    }
+}
+
+fn length(state: &LimitState) -> String {
+    match state.limit.window {
+        Window::Rolling(length) => text::duration(length),
+        Window::Call
+        | Window::Session
+        | Window::Run
+        | Window::Hour
+        | Window::Day
+        | Window::Week
+        | Window::Month
+        | Window::Total => String::new(),
+    }
+}
+
+/// The transcript of a session, when it can be one: an absolute path of a JSONL file; `~` is the home folder.
+pub(super) fn transcript(desk: &Desk<'_>, path: &str) -> Option<PathBuf> {
+    let path = match (path.strip_prefix("~/"), &desk.world.home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    };
+    (path.is_absolute() && path.extension().is_some_and(|ending| ending == "jsonl")).then_some(path)
+}

@@ -1,0 +1,172 @@
+//! `gate --hook claude`: Claude Code's hooks, answered in its own words.
+//!
+//! A refusal is JSON with exit code 0. That is the documented form, and the robust one: exit code 2
+//! also blocks, but it is what shells and interpreters end with when they stumble, it can only refuse
+//! one tool (after which the model is called again, and spends), and its text goes to the model. With
+//! JSON, `continue: false` ends the turn and `stopReason` reaches the person. So this program never
+//! ends a hook with 2, and whatever else goes wrong lets the agent work on.
+
+mod event;
+
+use serde_json::{Value, json};
+
+use super::{GateAnswer, asker, judge, near_words, transcript};
+use crate::commands::books::{Books, Reach};
+use crate::commands::summary::{log_of, session_line, session_row, write_text};
+use crate::commands::{Desk, Exit, Failure, piped};
+use crate::config::{Loaded, Settings};
+use crate::domain::{Dimension, Filter, Label, Matcher};
+use crate::ledger::{BooksError, Ledger};
+use crate::meter::{AlertId, Asker, Verdict};
+use event::{Event, Moment};
+
+/// The log format of Claude Code's transcripts.
+const SOURCE: &str = "claude-code";
+/// Texts in an answer may have 10,000 characters; ours never need so many.
+const LONGEST: usize = 4_000;
+
+/// Answers one hook.
+pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded) -> Result<Exit, Failure> {
+    let input = if desk.world.terminal[0] { Vec::new() } else { piped::standard_input(piped::Patience::HOOK) };
+    if let Some(answer) = reply(desk, loaded, &input)? {
+        writeln!(desk.out, "{answer}")?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// What is said to this input; nothing where there is nothing to say.
+fn reply(desk: &mut Desk<'_>, loaded: &Loaded, input: &[u8]) -> Result<Option<Value>, Failure> {
+    let event = Event::read(input);
+    match event.moment {
+        // Blocking an end makes the agent go on, and spend.
+        Moment::Stop | Moment::SubagentStop | Moment::Other => return Ok(None),
+        Moment::SessionEnd => {
+            let (_, books) = ask(desk, &event);
+            return summary(desk, &event, books.as_ref()).map(|()| None);
+        }
+        Moment::UserPromptSubmit | Moment::PreToolUse | Moment::PostToolBatch | Moment::SessionStart => {}
+    }
+    let (mut answer, books) = ask(desk, &event);
+    if !loaded.is_usable(false) {
+        answer.doubt("the config is wrong, so that limits may be missing: run `tokmeter config check`", &desk.settings);
+    }
+    if let Some(warning) = &answer.warning {
+        desk.note(warning);
+    }
+    if !answer.allowed {
+        return Ok(refusal(event.moment, &answer, event.session.as_deref()));
+    }
+    let said = match event.moment {
+        Moment::SessionStart => answer.warns().then(|| near(desk, &answer)),
+        Moment::UserPromptSubmit if answer.warns() => fresh(desk, &answer, &event, books).then(|| near(desk, &answer)),
+        Moment::UserPromptSubmit => None,
+        Moment::PreToolUse
+        | Moment::PostToolBatch
+        | Moment::Stop
+        | Moment::SubagentStop
+        | Moment::SessionEnd
+        | Moment::Other => return Ok(None),
+    };
+    let said: Vec<String> = said.into_iter().chain(answer.warning.clone()).collect();
+    Ok((!said.is_empty()).then(|| json!({ "systemMessage": cut(&format!("tokmeter: {}", said.join("\n"))) })))
+}
+
+/// The form in which each moment takes a refusal.
+fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option<Value> {
+    let reason = answer.reason.clone().unwrap_or_default();
+    // Only a person reads this; the model is not told how to lift its limits.
+    let way_out = session.map(Label::new).map_or_else(String::new, |session| {
+        format!("\nTo go on in this session all the same: tokmeter limits override {session} --reason WHY")
+    });
+    let for_person = cut(&format!("{reason}{way_out}"));
+    match moment {
+        Moment::UserPromptSubmit => Some(json!({ "decision": "block", "reason": for_person })),
+        Moment::PreToolUse => Some(json!({
+            "continue": false,
+            "stopReason": for_person,
+            "hookSpecificOutput": {
+                "hookEventName": moment.name(),
+                "permissionDecision": "deny",
+                "permissionDecisionReason": cut(&reason),
+            },
+        })),
+        Moment::PostToolBatch => Some(json!({
+            "continue": false,
+            "stopReason": for_person,
+            "decision": "block",
+            "reason": cut(&reason),
+        })),
+        // A session may begin; its first prompt is refused.
+        Moment::SessionStart => Some(json!({ "systemMessage": cut(&format!("tokmeter: {reason}")) })),
+        Moment::Stop | Moment::SubagentStop | Moment::SessionEnd | Moment::Other => None,
+    }
+}
+
+/// Reads on in the session's transcript, and asks the books.
+fn ask(desk: &mut Desk<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
+    let transcript = event.transcript.as_deref().and_then(|path| transcript(desk, path));
+    let settings = desk.settings.clone();
+    judge(desk, &Reach::Session(transcript), |books| asker_of(event, &settings, books))
+}
+
+/// Who asks: the session, where it works, and the model of its last call, since a hook is not told one.
+fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<Asker, BooksError> {
+    let last = match &event.session {
+        Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
+        None => None,
+    };
+    let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
+    let names = [
+        (Dimension::Source, Some(SOURCE)),
+        (Dimension::Session, event.session.as_deref()),
+        (Dimension::Project, event.cwd.as_deref()),
+        (Dimension::Agent, event.agent.as_deref()),
+        (Dimension::Model, model),
+    ];
+    let names: Vec<(Dimension, &str)> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
+    Ok(asker(settings, &names))
+}
+
+fn of_session(session: &str) -> Filter {
+    let session = Label::new(session);
+    let only = vec![(Dimension::Source, Matcher::new(SOURCE)), (Dimension::Session, Matcher::new(session.as_str()))];
+    Filter { only, ..Filter::default() }
+}
+
+/// The limits that are near, in words.
+fn near(desk: &Desk<'_>, answer: &GateAnswer) -> String {
+    let near = answer.states.iter().filter(|state| state.verdict != Verdict::Under);
+    near.map(|state| near_words(state, desk.now(), desk.settings.zone)).collect::<Vec<_>>().join("\n")
+}
+
+/// True when some of this was not said in this session yet: each threshold is said once, not at every prompt.
+fn fresh(desk: &Desk<'_>, answer: &GateAnswer, event: &Event, books: Option<Books>) -> bool {
+    let Some(mut books) = books else { return true };
+    let session = Label::new(event.session.as_deref().unwrap_or_default());
+    let now = desk.now();
+    let mut fresh = false;
+    for state in &answer.states {
+        if let Some(threshold) = state.threshold() {
+            let id = format!("hook:{session}\t{}", AlertId::of(state, threshold, now));
+            // A ledger that cannot be written now is no reason to keep a warning back.
+            fresh |= books.ledger.claim_alert(&id, now).unwrap_or(true);
+        }
+    }
+    fresh
+}
+
+/// The session's summary, to standard error.
+fn summary(desk: &mut Desk<'_>, event: &Event, books: Option<&Books>) -> Result<(), Failure> {
+    let (Some(session), Some(books)) = (&event.session, books) else { return Ok(()) };
+    let filter = of_session(session);
+    let Some(row) = session_row(&books.ledger, &filter)? else { return Ok(()) };
+    let line = session_line(row, desk.now());
+    let log = log_of(&books.ledger, &filter)?;
+    write_text(&line, &[], log.as_ref(), desk.err)?;
+    Ok(())
+}
+
+/// No longer than an answer may be.
+fn cut(text: &str) -> String {
+    crate::commands::printable(text).chars().take(LONGEST).collect()
+}

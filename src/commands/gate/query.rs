@@ -1,0 +1,107 @@
+//! What the socket's questions are answered: `{"query":"gate"}` and `{"query":"summary"}`, with the words of the commands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{answer, asker};
+use crate::commands::Failure;
+use crate::commands::summary::{session_line, session_row, write_json};
+use crate::config::Settings;
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::ledger::Ledger;
+use crate::meter::Rules;
+use crate::output;
+
+/// A question.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Question {
+    query: String,
+    #[serde(flatten)]
+    names: BTreeMap<String, serde_json::Value>,
+}
+
+/// Answers a question of the socket from the books, as one line of JSON without its end.
+///
+/// `gate` takes the names of the call to come (`user`, `model`, `project`, `team`, `agent`, `feature`,
+/// `org`, `source`, `session`); `summary` takes a `session`, and without one answers for the latest.
+/// What cannot be answered is `{"ok":false,"error":…}`, but for a gate that the config lets fail open.
+pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
+    let question: Question = match serde_json::from_str(question) {
+        Ok(question) => question,
+        Err(error) => return refusal(&format!("not a question: {error}")),
+    };
+    let names = match names(&question.names) {
+        Ok(names) => names,
+        Err(why) => return refusal(&why),
+    };
+    let said = match question.query.as_str() {
+        "gate" => {
+            let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
+            let answered = answer(books, rules, settings, &asker(settings, &names), now);
+            let answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
+            serde_json::to_string(&answer)
+        }
+        "summary" => match summary(books, rules, &names, now) {
+            Ok(answer) => serde_json::to_string(&answer),
+            Err(failure) => return refusal(&failure.message),
+        },
+        other => return refusal(&format!("'{other}' is not a question; there are: gate, summary")),
+    };
+    said.unwrap_or_else(|error| refusal(&error.to_string()))
+}
+
+/// The names in a question; a number is a name too.
+fn names(fields: &BTreeMap<String, serde_json::Value>) -> Result<Vec<(Dimension, String)>, String> {
+    let mut names = Vec::new();
+    for (key, value) in fields {
+        let Ok(dimension) = key.parse::<Dimension>() else { continue };
+        let name = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(name) => name.clone(),
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::Bool(_) | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+                return Err(format!("'{dimension}' must be a name"));
+            }
+        };
+        names.push((dimension, name));
+    }
+    Ok(names)
+}
+
+#[derive(Serialize)]
+struct Summary {
+    ok: bool,
+    schema: u8,
+    session: Option<Box<RawValue>>,
+    today: BTreeMap<&'static str, output::Cell>,
+}
+
+fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now: Instant) -> Result<Summary, Failure> {
+    let asked = names.iter().map(|(of, name)| (*of, Matcher::new(Label::new(name).as_str()))).collect();
+    let mut filter = Filter { only: asked, ..Filter::default() };
+    if !names.iter().any(|(of, _)| *of == Dimension::Session) {
+        let newest = books.calls(&filter, 1)?;
+        let latest = newest.first().and_then(|row| row.call.from.session.clone());
+        filter.only.extend(latest.map(|session| (Dimension::Session, Matcher::new(session.as_str()))));
+    }
+    let session = match session_row(books, &filter)? {
+        Some(row) => {
+            let mut text = Vec::new();
+            write_json(&session_line(row, now), &mut text)?;
+            let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+            Some(RawValue::from_string(text).expect("what was written as JSON is JSON"))
+        }
+        None => None,
+    };
+    let day = Span::day(now, rules.zone);
+    let today = books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
+    Ok(Summary { ok: true, schema: 1, session, today: output::measures(&today).into_iter().collect() })
+}
+
+fn refusal(why: &str) -> String {
+    let why = serde_json::to_string(&Label::new(why)).unwrap_or_else(|_| "\"\"".to_owned());
+    format!(r#"{{"ok":false,"error":{why}}}"#)
+}

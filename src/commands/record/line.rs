@@ -1,0 +1,151 @@
+//! A line of the usage log made from flags or from JSON, and read once before it is sent: what we write, we can read.
+
+use chrono::SecondsFormat;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::cli::RecordArgs;
+use crate::commands::{Exit, Failure};
+use crate::config::Settings;
+use crate::domain::{Call, Instant, Label, Record, Usd};
+use crate::formats::{Lines, Origin, Outcome};
+
+/// A line, and the calls it tells of.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// The line, without its end.
+    pub(super) text: String,
+    /// What it says.
+    pub(super) calls: Vec<Call>,
+    /// True when it had no time of its own that could be read.
+    added_time: bool,
+}
+
+impl Line {
+    /// The line these flags mean; nothing without any flag about a call.
+    pub(super) fn of_flags(args: &RecordArgs, settings: &Settings, now: Instant) -> Result<Option<Self>, Failure> {
+        let Some(text) = text_of(args)? else { return Ok(None) };
+        let line = complete(&text, settings, now).map_err(|why| Failure::new(Exit::Usage, why))?;
+        if args.at.is_some() && line.added_time {
+            let at = Label::new(args.at.as_deref().unwrap_or_default());
+            return Err(Failure::new(Exit::Usage, format!("--at '{at}' is no time; write 2026-11-22T14:02:00Z")));
+        }
+        Ok(Some(line))
+    }
+
+    /// The lines this JSON means: one value or many, on one line or over several.
+    pub(super) fn of_json(bytes: &[u8], settings: &Settings, now: Instant) -> Result<Vec<Self>, Failure> {
+        let wrong =
+            |number: usize, why: &str| Failure::new(Exit::NoInput, format!("standard input, value {number}: {why}"));
+        let mut lines = Vec::new();
+        for (at, value) in serde_json::Deserializer::from_slice(bytes).into_iter::<Box<RawValue>>().enumerate() {
+            let value = value.map_err(|error| wrong(at + 1, &format!("not JSON: {error}")))?;
+            // A line break inside a JSON value can only stand between its parts.
+            let text = value.get().replace(['\n', '\r'], " ");
+            if !text.starts_with('{') {
+                return Err(wrong(at + 1, "not an object"));
+            }
+            lines.push(complete(&text, settings, now).map_err(|why| wrong(at + 1, &why))?);
+        }
+        if lines.is_empty() {
+            return Err(Failure::new(Exit::NoInput, "nothing on standard input; give JSON, or flags such as --model"));
+        }
+        Ok(lines)
+    }
+}
+
+/// The time of a line that has none.
+const UNKNOWN: Instant = Instant::MIN_UTC;
+
+/// Adds the time and the user where a line has none, and makes sure that it can be counted.
+fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Line, String> {
+    let calls = read(text)?;
+    let mut added = String::new();
+    let added_time = calls.iter().any(|call| call.at() == UNKNOWN);
+    if added_time {
+        added = format!("\"at\":\"{}\",", now.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    }
+    if calls.iter().any(|call| call.from.user.is_none()) {
+        let user = serde_json::to_string(&settings.user).map_err(|error| error.to_string())?;
+        added.push_str(&["\"user\":", &user, ","].concat());
+    }
+    if added.is_empty() {
+        return Ok(Line { text: text.to_owned(), calls, added_time });
+    }
+    let text = format!("{{{added}{}", &text[1..]);
+    let mut calls = read(&text)?;
+    // A format with no room for our time is read with the time at which its line arrives.
+    for call in calls.iter_mut().filter(|call| call.at() == UNKNOWN) {
+        call.from.at = now;
+    }
+    Ok(Line { text, calls, added_time })
+}
+
+fn read(text: &str) -> Result<Vec<Call>, String> {
+    let origin = Origin { path: Label::new("record"), offset: 0, modified: UNKNOWN };
+    let mut records = Vec::new();
+    if let Outcome::Bad(why) = Lines::new(&[]).line(text.as_bytes(), &origin, &mut records) {
+        return Err(why.to_string());
+    }
+    let calls: Vec<Call> = records
+        .into_iter()
+        .filter_map(|record| match record {
+            Record::Call(call) => Some(call),
+            Record::Descends { .. } => None,
+        })
+        .collect();
+    if calls.is_empty() {
+        return Err("no usage in it; give input_tokens and output_tokens, or a usage object".to_owned());
+    }
+    Ok(calls)
+}
+
+/// The flags as a line; nothing without any.
+fn text_of(args: &RecordArgs) -> Result<Option<String>, Failure> {
+    let text = |value: &Option<String>| value.clone().map(Value::String);
+    let count = |value: Option<u64>| value.map(Value::from);
+    let cost = match &args.cost {
+        Some(cost) => {
+            let wrong = |_| Failure::new(Exit::Usage, format!("--cost '{}' is no amount of dollars", Label::new(cost)));
+            let (usd, _) = Usd::parse(cost.trim_start_matches('$')).map_err(wrong)?;
+            Some(Value::String(usd.to_string()))
+        }
+        None => None,
+    };
+    let at = args.at.as_ref().map(|at| at.parse::<u64>().map_or_else(|_| Value::String(at.clone()), Value::from));
+    let about = [
+        ("id", text(&args.id)),
+        ("at", at),
+        ("model", text(&args.model)),
+        ("input_tokens", count(args.input)),
+        ("output_tokens", count(args.output)),
+        ("cache_read_tokens", count(args.cache_read)),
+        ("cache_write_5m_tokens", count(args.cache_write_5m)),
+        ("cache_write_1h_tokens", count(args.cache_write_1h)),
+        ("reasoning_tokens", count(args.reasoning)),
+        ("cost_usd", cost),
+        ("session", text(&args.session)),
+        ("user", text(&args.user)),
+        ("team", text(&args.team)),
+        ("org", text(&args.org)),
+        ("project", text(&args.project)),
+        ("agent", text(&args.agent)),
+        ("feature", text(&args.feature)),
+    ];
+    let mut fields: Map<String, Value> =
+        about.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    // Whoever gives a cost alone has used an unknown number of tokens: none is known.
+    if !fields.keys().any(|name| name.ends_with("_tokens")) {
+        if !fields.contains_key("cost_usd") {
+            return Err(Failure::new(Exit::Usage, "how much was used? give --input and --output"));
+        }
+        fields.insert("input_tokens".to_owned(), Value::from(0));
+    }
+    for name in ["input_tokens", "output_tokens"] {
+        fields.entry(name).or_insert(Value::from(0));
+    }
+    serde_json::to_string(&fields).map(Some).map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}

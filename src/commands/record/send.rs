@@ -1,0 +1,112 @@
+//! Where a recorded line goes: to the meter that listens; to the usage log when none does; to the spool when it stalls.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::line::Line;
+use crate::commands::{Desk, Exit, Failure};
+use crate::domain::Label;
+use crate::pricing::{PriceBook, Pricer as _};
+
+/// Sends the lines; the answer to each is one line of JSON of the socket's form.
+///
+/// # Errors
+/// When a line could be handed to nobody and written nowhere.
+pub(super) fn send(
+    desk: &mut Desk<'_>,
+    socket: Option<&Path>,
+    lines: &[Line],
+    prices: &PriceBook,
+) -> Result<Vec<String>, Failure> {
+    let mut answers = Vec::with_capacity(lines.len());
+    let mut rest = lines;
+    let mut place = Place::UsageLog;
+    while let Some((line, after)) = rest.split_first() {
+        match ask(desk, socket, line) {
+            Asked::Answered(answer) => answers.push(answer),
+            Asked::Nobody => break,
+            Asked::Stalled => {
+                place = Place::Spool;
+                break;
+            }
+        }
+        rest = after;
+    }
+    if !rest.is_empty() {
+        append(desk, place, rest)?;
+        answers.extend(rest.iter().flat_map(|line| line.calls.iter().map(|call| booked(call, prices))));
+    }
+    Ok(answers)
+}
+
+/// A file that keeps lines until some tokmeter reads them.
+#[derive(Clone, Copy)]
+enum Place {
+    UsageLog,
+    Spool,
+}
+
+/// What came of asking the meter.
+enum Asked {
+    /// It took the line.
+    Answered(String),
+    /// None listens that would take it.
+    Nobody,
+    /// One listens and does not answer, or is busy: it may yet take the line, so that it is kept apart.
+    Stalled,
+}
+
+#[cfg(unix)]
+fn ask(desk: &Desk<'_>, socket: Option<&Path>, line: &Line) -> Asked {
+    use crate::config::SocketPath;
+    use crate::ingest::socket::{ClientError, WRITE_PATIENCE, ask};
+
+    let path = match socket {
+        Some(path) => desk.absolute(path),
+        None => match SocketPath::of(&desk.world, &desk.overrides) {
+            Ok(found) => found.path,
+            Err(_) => return Asked::Nobody,
+        },
+    };
+    match ask(&path, &line.text, WRITE_PATIENCE) {
+        Ok(answer) if answer.contains("\"ok\":true") => Asked::Answered(answer),
+        // We have read the line ourselves: a refusal is about the meter's state.
+        Ok(_) | Err(ClientError::Stalled) => Asked::Stalled,
+        Err(ClientError::Nobody | ClientError::Io(_)) => Asked::Nobody,
+    }
+}
+
+#[cfg(not(unix))]
+fn ask(_: &Desk<'_>, _: Option<&Path>, _: &Line) -> Asked {
+    Asked::Nobody
+}
+
+/// Appends the lines in one write, to a file of this user alone.
+fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failure> {
+    desk.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
+    let path = match place {
+        Place::UsageLog => desk.paths.usage_log(),
+        Place::Spool => desk.paths.spool(),
+    };
+    let path = path.ok_or_else(|| Failure::new(Exit::Io, "no data folder: set HOME or TOKMETER_DATA_DIR"))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let text: String = lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
+    let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        let path = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        Failure::new(Exit::Io, format!("{path}: {error}; nothing was recorded"))
+    })?;
+    if let Place::Spool = place {
+        desk.note("the meter does not answer; the call waits in spool.jsonl");
+    }
+    Ok(())
+}
+
+/// The answer the socket would give.
+fn booked(call: &crate::domain::Call, prices: &PriceBook) -> String {
+    let cost = prices.cost(call).usd().map_or_else(|| "null".to_owned(), |usd| usd.to_string());
+    format!(r#"{{"ok":true,"key":"{}","cost_usd":{cost}}}"#, call.key)
+}

@@ -1,0 +1,72 @@
+//! JSON whose members keep their order and, where nothing changes, every blank: other people's settings are theirs.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// An object's members as they were written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members(pub(super) Vec<(String, String)>);
+
+impl Members {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// A sentence that says where it is no JSON object.
+    pub(super) fn read(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// A member's text.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a member where it stands, else at the end.
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some((_, there)) => *there = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Takes a member out.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(key, _)| key != name);
+    }
+
+    /// The object, each member on a line of its own, indented by `depth` steps.
+    pub(super) fn write(&self, depth: usize) -> String {
+        if self.0.is_empty() {
+            return "{}".to_owned();
+        }
+        let (outer, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
+        let members: Vec<String> = self
+            .0
+            .iter()
+            .map(|(key, value)| format!("{inner}{}: {value}", serde_json::Value::String(key.clone())))
+            .collect();
+        format!("{{\n{}\n{outer}}}", members.join(",\n"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    members.push((key, value.get().to_owned()));
+                }
+                Ok(Members(members))
+            }
+        }
+        reader.deserialize_map(Object)
+    }
+}

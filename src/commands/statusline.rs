@@ -1,0 +1,150 @@
+//! `statusline`: one line for an agent's status bar, tmux or a shell prompt. It always says something, and ends well.
+
+mod agent;
+mod template;
+
+use super::books::{self, Books, Reach};
+use super::{Desk, Exit, Failure, gate, piped};
+use crate::config::{Loaded, Problem, Symbols};
+use crate::domain::{Dimension, Filter, Label, Matcher, Span};
+use crate::ledger::{BooksError, Ledger, Sums};
+use crate::meter::{self, LimitState, Verdict};
+use crate::text;
+use agent::Agent;
+use template::{Template, Word};
+
+/// Inside an agent.
+const WITH_AGENT: &str = "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota}";
+/// In tmux, or in a prompt.
+const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit}";
+/// The log format of the agent whose status line it is.
+const SOURCE: &str = "claude-code";
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, format: Option<&str>) -> Result<Exit, Failure> {
+    let agent =
+        if desk.world.terminal[0] { None } else { Agent::read(&piped::standard_input(piped::Patience::STATUS_LINE)) };
+    let line = line(desk, agent.as_ref(), format);
+    writeln!(desk.out, "{line}")?;
+    Ok(Exit::Fine)
+}
+
+/// What is wrong with the status line's form in the config.
+pub(super) fn problem(loaded: &Loaded) -> Option<Problem> {
+    Template::read(&loaded.settings.statusline).err().map(|why| loaded.problem("statusline", &why))
+}
+
+/// The line, fitted to the room there is.
+fn line(desk: &mut Desk<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
+    let own = format.unwrap_or(&desk.settings.statusline).to_owned();
+    let usual = if agent.is_some() { WITH_AGENT } else { ALONE };
+    let room = desk.world.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
+    let template = match Template::read(if own.is_empty() { usual } else { &own }) {
+        Ok(template) => template,
+        // Where the line is shown is where the mistake is seen.
+        Err(why) => return text::fit(&format!("tokmeter: {}", super::printable(&why)), room),
+    };
+    let facts = facts(desk, agent, &template);
+    let segments = template.fill(&mut |word| facts.word(word));
+    let line = template::fitted(segments, room, own.is_empty());
+    let line = if line.is_empty() { text::fit("tokmeter", room) } else { line };
+    if is_ascii(desk) { text::ascii_text(&line) } else { line }
+}
+
+/// Whether only ASCII may be shown. An agent's own bar shows everything, whatever the locale says.
+fn is_ascii(desk: &Desk<'_>) -> bool {
+    match desk.settings.symbols {
+        Symbols::Ascii => true,
+        Symbols::Unicode => false,
+        Symbols::Auto => {
+            let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| desk.world.var(name));
+            locale.is_some_and(|locale| ["C", "POSIX"].contains(&locale))
+        }
+    }
+}
+
+/// What the line may say; nothing where nothing is known.
+#[derive(Default)]
+struct Facts {
+    agent: Agent,
+    session: Option<Sums>,
+    today: Option<Sums>,
+    month: Option<Sums>,
+    limit: Option<LimitState>,
+    user: Option<Label>,
+}
+
+/// Asks the books. What they do not answer is not said.
+fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
+    let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
+    let mut facts =
+        Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
+    facts.agent.forget_past(desk.now());
+    let Ok(books) = books::gather(desk, &Reach::Session(transcript), false) else { return facts };
+    // Without its ledger it knows of one session only, or of what the logs still hold.
+    let whole = books.trouble.is_none();
+    match ask(desk, &books, template, &mut facts) {
+        Ok(()) if whole => {}
+        Ok(()) | Err(_) => (facts.today, facts.month, facts.limit) = (None, None, None),
+    }
+    facts
+}
+
+fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -> Result<(), BooksError> {
+    let (now, zone) = (desk.now(), desk.settings.zone);
+    let within = |span: Span| Filter { since: Some(span.from), until: Some(span.until), ..Filter::default() };
+    let books: &dyn Ledger = &books.ledger;
+    let rules = desk.rules(Filter::default());
+    if let Some(session) = facts.agent.session.clone() {
+        let only =
+            vec![(Dimension::Source, Matcher::new(SOURCE)), (Dimension::Session, Matcher::new(session.as_str()))];
+        facts.session = Some(books.sums(&Filter { only, ..Filter::default() })?);
+    }
+    facts.today = Some(books.sums(&within(Span::day(now, zone)))?);
+    if template.has(&[Word::MonthCost, Word::MonthTokens]) {
+        facts.month = Some(books.sums(&within(Span::month(now, zone)))?);
+    }
+    let names = [
+        (Dimension::Source, Some(SOURCE)),
+        (Dimension::Session, facts.agent.session.as_deref()),
+        (Dimension::Model, facts.agent.model_id.as_deref()),
+        (Dimension::Project, facts.agent.project.as_deref()),
+    ];
+    let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
+    let asker = facts.agent.session.is_some().then(|| gate::asker(&desk.settings, &names));
+    facts.limit = meter::states(books, &rules, asker.as_ref(), now)?.into_iter().next();
+    Ok(())
+}
+
+impl Facts {
+    /// What stands for a word; nothing where it is not known.
+    fn word(&self, word: Word) -> Option<String> {
+        let tokens = |sums: &Sums| text::compact(sums.tokens.total());
+        match word {
+            Word::Model => self.agent.model.as_ref().or(self.agent.model_id.as_ref()).map(Label::to_string),
+            Word::ModelId => self.agent.model_id.as_ref().map(Label::to_string),
+            Word::Session => self.agent.session.as_ref().map(|session| text::session_short(session).to_owned()),
+            Word::SessionCost => self.session.as_ref().map(text::cost),
+            Word::SessionTokens => self.session.as_ref().map(tokens),
+            Word::TodayCost => self.today.as_ref().map(text::cost),
+            Word::TodayTokens => self.today.as_ref().map(tokens),
+            Word::MonthCost => self.month.as_ref().map(text::cost),
+            Word::MonthTokens => self.month.as_ref().map(tokens),
+            Word::Limit => self.limit.as_ref().map(limit_words),
+            Word::Context => self.agent.context.map(|percent| format!("{percent}%")),
+            Word::Quota => self.agent.quota(),
+            Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
+            Word::User => self.user.as_ref().map(Label::to_string),
+        }
+    }
+}
+
+/// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
+fn limit_words(limit: &LimitState) -> String {
+    let mark = match limit.verdict {
+        Verdict::Under => "",
+        Verdict::Near => " ⚠",
+        Verdict::Over => " ■",
+    };
+    format!("{} {}%{mark}", text::scope(limit), limit.percent)
+}

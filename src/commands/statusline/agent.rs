@@ -1,0 +1,117 @@
+//! What Claude Code tells its status line: every part of it may be missing, null or of another type.
+
+use serde_json::Value;
+
+use crate::domain::{Instant, Label};
+
+/// What an agent says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Agent {
+    /// The session.
+    pub(super) session: Option<Label>,
+    /// Its transcript, as it was written.
+    pub(super) transcript: Option<String>,
+    /// The model's name for people.
+    pub(super) model: Option<Label>,
+    /// The model's name in the logs.
+    pub(super) model_id: Option<Label>,
+    /// Where it works.
+    pub(super) project: Option<Label>,
+    /// How full the context is, in whole per cent.
+    pub(super) context: Option<u32>,
+    /// How much of five hours' quota is used, in whole per cent.
+    five_hour: Option<Quota>,
+    /// How much of seven days' quota is used.
+    seven_day: Option<Quota>,
+}
+
+/// How much of a subscription's quota is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quota {
+    percent: u32,
+    resets_at: Option<Instant>,
+}
+
+/// From here on the longer quota is worth a word, too.
+const SCARCE: u32 = 80;
+
+impl Agent {
+    /// Reads what can be read; nothing where no object is found.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        value.as_object()?;
+        let text = |path: &str| value.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let name = |path: &str| text(path).map(Label::new);
+        let quota = |path: &str| {
+            let window = value.pointer(path)?;
+            let resets_at = window.get("resets_at").and_then(Value::as_i64);
+            Some(Quota {
+                percent: percent(window.get("used_percentage")?)?,
+                resets_at: resets_at.and_then(|seconds| Instant::from_timestamp(seconds, 0)),
+            })
+        };
+        Some(Self {
+            session: name("/session_id"),
+            transcript: text("/transcript_path").map(str::to_owned),
+            model: name("/model/display_name"),
+            model_id: name("/model/id").or_else(|| name("/model")),
+            project: name("/workspace/project_dir").or_else(|| name("/workspace/current_dir")).or_else(|| name("/cwd")),
+            context: value.pointer("/context_window/used_percentage").and_then(percent),
+            five_hour: quota("/rate_limits/five_hour"),
+            seven_day: quota("/rate_limits/seven_day"),
+        })
+    }
+
+    /// Forgets quotas whose window has ended: what is used of the new one is not known yet.
+    pub(super) fn forget_past(&mut self, now: Instant) {
+        for quota in [&mut self.five_hour, &mut self.seven_day] {
+            *quota = quota.filter(|quota| quota.resets_at.is_none_or(|at| at > now));
+        }
+    }
+
+    /// `5h 23%`; and the week's when it is scarce: `5h 23% 7d 91%`.
+    pub(super) fn quota(&self) -> Option<String> {
+        let five = self.five_hour.map(|quota| format!("5h {}%", quota.percent));
+        let scarce = |quota: &Quota| quota.percent >= SCARCE || five.is_none();
+        let seven = self.seven_day.filter(scarce).map(|quota| format!("7d {}%", quota.percent));
+        let words: Vec<String> = five.into_iter().chain(seven).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+}
+
+/// A percentage as it is shown: whole, rounded down. Nothing for what cannot be one.
+fn percent(value: &Value) -> Option<u32> {
+    let number = value.as_f64().filter(|number| (0.0..1000.0).contains(number))?;
+    format!("{:.0}", number.floor()).parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_of_it_is_read() {
+        let agent = Agent::read(
+            br#"{"cwd":"/w","session_id":"abc","transcript_path":"/t.jsonl","model":{"id":"claude-opus-5","display_name":"Opus"},
+                "workspace":{"current_dir":"/w/in","project_dir":"/w"},"context_window":{"used_percentage":8},
+                "rate_limits":{"five_hour":{"used_percentage":23.5,"resets_at":1738425600},"seven_day":{"used_percentage":91.2}}}"#,
+        )
+        .unwrap();
+        assert_eq!(agent.quota().unwrap(), "5h 23% 7d 91%");
+        assert_eq!((agent.context, agent.project.as_deref()), (Some(8), Some("/w")));
+        let mut later = agent;
+        later.forget_past(Instant::from_timestamp(1_738_425_600, 0).unwrap());
+        assert_eq!(later.quota().unwrap(), "7d 91%");
+    }
+
+    #[test]
+    fn whatever_is_missing_or_strange_is_not_known() {
+        let strange = br#"{"session_id":7,"model":"claude-opus-5","context_window":null,
+            "rate_limits":{"five_hour":{"used_percentage":-1},"seven_day":{"used_percentage":"9"}}}"#;
+        let agent = Agent::read(strange).unwrap();
+        assert_eq!(agent, Agent { model_id: Some(Label::new("claude-opus-5")), ..Agent::default() });
+        for nothing in [&b""[..], b"null", b"[1]", b"{\"a\":", b"\xff"] {
+            assert_eq!(Agent::read(nothing), None);
+        }
+    }
+}
