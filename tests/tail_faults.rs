@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test may ask the machine")]
 #![cfg(unix)]
 
+#[path = "tail_common/script.rs"]
+mod script;
 mod tail_common;
 
 use std::fs;
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tail_common::script::{Script, Step};
+use script::{Script, Step};
 use tail_common::{Books, Meter, append, folder, line, object};
 use tokmeter::domain::Label;
 use tokmeter::ingest::{

@@ -1,7 +1,5 @@
 //! What the tests of the tailer share: lines to write, and books that join what was read.
 
-pub(crate) mod script;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
