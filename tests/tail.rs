@@ -5,7 +5,7 @@
 mod tail_common;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
 use tail_common::{Meter, append, folder, line, object};
@@ -470,7 +470,6 @@ fn b5_holes_of_nul_bytes_are_skipped_and_counted() {
     // A writer that does not append goes on where it was after the file was emptied.
     let mut writer = OpenOptions::new().write(true).open(&log).unwrap();
     writer.set_len(0).unwrap();
-    use std::io::Seek;
     writer.seek(std::io::SeekFrom::Start(300_000)).unwrap();
     writer.write_all(line("b").as_bytes()).unwrap();
     meter.poll();
@@ -569,6 +568,21 @@ fn a_call_without_a_user_is_the_users_own() {
     assert!(users.contains(&Label::new("alice")) && users.contains(&Label::new("bob")), "{users:?}");
 }
 
+/// The real file system, in which no file can be opened.
+struct Sealed;
+
+impl tokmeter::ingest::Fs for Sealed {
+    fn stat(&self, path: &Path) -> std::io::Result<tokmeter::ingest::Stat> {
+        tokmeter::ingest::Disk.stat(path)
+    }
+    fn list(&self, path: &Path) -> std::io::Result<Vec<tokmeter::ingest::Entry>> {
+        tokmeter::ingest::Disk.list(path)
+    }
+    fn open(&self, _path: &Path) -> std::io::Result<Box<dyn tokmeter::ingest::Handle>> {
+        Err(std::io::Error::other("opened"))
+    }
+}
+
 #[test]
 fn a_warm_start_with_nothing_new_opens_no_file() {
     let (_keep, root) = folder();
@@ -578,19 +592,6 @@ fn a_warm_start_with_nothing_new_opens_no_file() {
     let mut meter = Meter::over(&root);
     meter.rescan();
     let batches = meter.books.batches;
-    // Were a file opened it would fail, and that would be said.
-    struct Sealed;
-    impl tokmeter::ingest::Fs for Sealed {
-        fn stat(&self, path: &Path) -> std::io::Result<tokmeter::ingest::Stat> {
-            tokmeter::ingest::Disk.stat(path)
-        }
-        fn list(&self, path: &Path) -> std::io::Result<Vec<tokmeter::ingest::Entry>> {
-            tokmeter::ingest::Disk.list(path)
-        }
-        fn open(&self, _path: &Path) -> std::io::Result<Box<dyn tokmeter::ingest::Handle>> {
-            Err(std::io::Error::other("opened"))
-        }
-    }
     let roots = Roots::only([root.clone()]);
     meter.tails = tokmeter::ingest::Tails::on(std::sync::Arc::new(Sealed), &roots, Options::default());
     meter.tails.resume(meter.books.files.values().cloned().collect::<Vec<_>>());
