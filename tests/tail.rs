@@ -652,3 +652,26 @@ fn a_file_read_by_one_thread_or_many_gives_the_same() {
     assert_eq!((one.0.len(), one.2.lines), (20 * 2001, 20 * 2001));
     assert_eq!(one, many);
 }
+
+#[test]
+fn d1_a_crash_between_two_batches_of_a_file_loses_and_repeats_nothing() {
+    let (_keep, root) = folder();
+    let log = root.join("a.jsonl");
+    append(&log, (0..5000).map(|number| line(&format!("{number:04}"))).collect::<String>() + "{\"torn");
+    for booked in 0..6 {
+        let mut meter = Meter::over(&root);
+        let (tails, books, mut left) = (&mut meter.tails, &mut meter.books, booked);
+        tails.rescan(meter.now);
+        tails.poll_once(meter.now, &mut |batch| {
+            if left > 0 {
+                left -= 1;
+                books.book(batch);
+            }
+        });
+        assert_eq!(meter.books.batches, booked.min(5), "5000 calls are more than one batch");
+        meter.restart().rescan();
+        assert_eq!((meter.books.calls.len(), meter.books.tallies.lines), (5000, 5000), "after {booked} batches");
+        assert!(meter.books.sightings.values().all(|times| *times == 1), "after {booked} batches");
+        assert_eq!(meter.books.files[&log].lines, 5000);
+    }
+}
