@@ -137,7 +137,8 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     ]
 }
 
-fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
+/// The columns that say which call a row is.
+pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
     vec![
         ("key", Cell::Text(call.key.to_string())),

@@ -83,16 +83,25 @@ struct Document<'a> {
 /// # Errors
 /// When it cannot be written.
 pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let grid = report_grid(report);
-    let document = Document {
-        schema: 1,
-        period: grain_name(report.query.grain),
-        by: report.query.by.iter().map(|dimension| dimension.name()).collect(),
-        timezone: report.query.zone.name(),
-        rows: Rows(&grid),
-        total: Measures(&report.total),
-    };
-    to_line(&document, out)
+    to_line(&Document::of(report, &report_grid(report)), out)
+}
+
+/// A report as part of a larger answer: flatten it into that.
+pub fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
+    Document::of(report, grid)
+}
+
+impl<'a> Document<'a> {
+    fn of(report: &'a Report, grid: &'a super::Grid) -> Self {
+        Self {
+            schema: 1,
+            period: grain_name(report.query.grain),
+            by: report.query.by.iter().map(|dimension| dimension.name()).collect(),
+            timezone: report.query.zone.name(),
+            rows: Rows(grid),
+            total: Measures(&report.total),
+        }
+    }
 }
 
 /// The word for a grain in JSON and on the command line.

@@ -3,9 +3,11 @@
 mod cells;
 mod delimited;
 mod json;
+mod prometheus;
 mod table;
 
-pub use cells::{Cell, Column, Grid, cost_cell, measures, report_grid, session_facts};
+pub use cells::{Cell, Column, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub use delimited::{csv, markdown};
-pub use json::{Decimal, report as report_json, to_line, to_pretty};
+pub use json::{Decimal, report as report_json, report_document, to_line, to_pretty};
+pub use prometheus::{Kind, Metrics};
 pub use table::{plain, report as report_table};

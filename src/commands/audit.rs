@@ -1,0 +1,424 @@
+//! `audit`: reads every log from its first byte again, and says what became of each line.
+//!
+//! Nothing of it is booked, and nothing of what a line says is shown: only counts, places and reasons.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure, ledger};
+use crate::domain::{Dimension, Filter, Label, Record};
+use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
+use crate::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Report, Sums};
+use crate::output::{self, Decimal};
+use crate::text;
+
+/// Places that are named for each kind of trouble; all of them are counted.
+const PLACES: usize = 20;
+/// How the ledger names a limit that was lifted for a session.
+const LIFTED: &str = "override:";
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let reach = Reach::of(desk, paths, true);
+    let read = read(desk, &reach)?;
+    if paths.is_empty() {
+        let audit = Audit::of(&read, Kept::of(desk, &read)?)?;
+        return write(desk, &audit, json);
+    }
+    let audit = Audit::of(&read, None)?;
+    write(desk, &audit, json)
+}
+
+/// What a reading from the first byte met.
+pub(super) struct Read {
+    /// Every call.
+    pub(super) books: Memory,
+    /// Calls as the lines report them, repetitions included, by format.
+    pub(super) sightings: BTreeMap<Label, u64>,
+    /// What was met.
+    pub(super) tallies: Tallies,
+    /// The first lines that could not be counted, by file and line.
+    pub(super) bad: Vec<BadNote>,
+    /// How the sources are.
+    pub(super) health: Health,
+}
+
+/// Reads everything a reach is about from the first byte, into memory.
+///
+/// # Errors
+/// When a given path does not exist, or standard input cannot be read.
+pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> {
+    let prices = desk.prices();
+    let options = books::tail_options(desk);
+    let stdin = |path: &PathBuf| path.file_name().is_some_and(|name| name == "-");
+    let (files, with_stdin) = match reach {
+        Reach::Paths(paths) => {
+            let files: Vec<PathBuf> = paths.iter().filter(|path| !stdin(path)).cloned().collect();
+            let with_stdin = files.len() < paths.len();
+            (Reach::Paths(files), with_stdin)
+        }
+        Reach::Everything | Reach::Unbooked | Reach::Session(_) => (reach.clone(), false),
+    };
+    let mut tails = Tails::new(&books::roots(desk, &files)?, options.clone());
+    let mut read = Read {
+        books: Memory::new(Arc::clone(&prices) as _),
+        sightings: BTreeMap::new(),
+        tallies: Tallies::default(),
+        bad: Vec::new(),
+        health: Health::default(),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut failed = None;
+    let now = std::time::Instant::now();
+    tails.catch_up(now, threads, &mut |batch, _| failed = failed.take().or(read.take(batch).err()));
+    read.health = tails.health(now);
+    if with_stdin {
+        let clock = Arc::clone(&desk.world.clock);
+        let name = Label::new("-");
+        ingest::read_stream(&mut io::stdin().lock(), &name, &options, &|| clock(), &mut |batch| {
+            failed = failed.take().or(read.take(batch).err());
+        })
+        .map_err(|error| Failure::new(Exit::NoInput, format!("standard input: {error}")))?;
+        read.health.files += 1;
+    }
+    read.keep_first();
+    read.books.flush()?;
+    failed.map_or(Ok(read), |error| Err(Failure::from(error)))
+}
+
+impl Read {
+    fn take(&mut self, batch: Batch) -> Result<(), crate::ledger::BooksError> {
+        self.tallies.add(&batch.tallies);
+        for record in &batch.records {
+            if let Record::Call(call) = record {
+                match self.sightings.get_mut(&call.from.source) {
+                    Some(count) => *count += 1,
+                    None => _ = self.sightings.insert(call.from.source.clone(), 1),
+                }
+            }
+        }
+        self.bad.extend_from_slice(&batch.bad);
+        if self.bad.len() > 50 * PLACES {
+            self.keep_first();
+        }
+        self.books.absorb(&Posting::from(batch))
+    }
+
+    /// Lets go of all but the first bad lines, so that a flood of them costs no memory.
+    fn keep_first(&mut self) {
+        self.bad.sort_by(|one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
+        self.bad.truncate(PLACES);
+    }
+
+    fn by(&self, dimension: Dimension) -> Result<Report, Failure> {
+        let query = Query {
+            grain: Grain::Total,
+            by: vec![dimension],
+            filter: Filter::default(),
+            zone: chrono_tz::UTC,
+            order: Order::Ascending,
+            limit: None,
+        };
+        Ok(self.books.report(&query)?)
+    }
+}
+
+/// What the ledger keeps beside.
+#[derive(Serialize)]
+struct Kept {
+    calls: u64,
+    /// Calls in the ledger that stand in no log any more.
+    only_in_ledger: u64,
+    files_gone: u64,
+    first_files_gone: Vec<Label>,
+    future_calls: u64,
+    limits_lifted: Vec<Label>,
+}
+
+impl Kept {
+    fn of(desk: &mut Desk<'_>, read: &Read) -> Result<Option<Self>, Failure> {
+        let prices = desk.prices();
+        let Some(books) = ledger::open(desk, &prices)? else { return Ok(None) };
+        let info = books.info(desk.now())?;
+        let files = books.files()?;
+        let gone: BTreeSet<Label> = files
+            .iter()
+            .filter(|file| !file.path.exists())
+            .map(|file| Label::from_bytes(file.path.as_os_str().as_encoded_bytes()))
+            .collect();
+        let lifted = books.alerts(LIFTED)?;
+        let in_logs = read.books.sums(&Filter::default())?.calls;
+        Ok(Some(Self {
+            calls: info.sums.calls,
+            only_in_ledger: info.sums.calls.saturating_sub(in_logs),
+            files_gone: u64::try_from(gone.len()).unwrap_or(u64::MAX),
+            first_files_gone: gone.into_iter().take(PLACES).collect(),
+            future_calls: info.future_calls,
+            limits_lifted: lifted.into_iter().map(|(id, _)| Label::new(id.trim_start_matches(LIFTED))).collect(),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Audit {
+    schema: u8,
+    files: u64,
+    bytes: u64,
+    lines: u64,
+    recognised_lines: u64,
+    unknown_lines: u64,
+    sightings: u64,
+    calls: u64,
+    duplicates: u64,
+    total_tokens: u64,
+    cost_usd: output::Cell,
+    sources: Vec<Source>,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+    unpriced: Vec<Unpriced>,
+    unpriced_tokens: u64,
+    bad_lines: u64,
+    first_bad_lines: Vec<Bad>,
+    over_long_lines: u64,
+    nul_bytes: u64,
+    unread_bytes: u64,
+    notes: Vec<Note>,
+    ledger: Option<Kept>,
+}
+
+#[derive(Serialize)]
+struct Source {
+    source: Label,
+    sightings: u64,
+    calls: u64,
+    duplicates: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+    total_tokens: u64,
+    cost_usd: Decimal,
+}
+
+#[derive(Serialize)]
+struct Unpriced {
+    model: Option<Label>,
+    calls: u64,
+    tokens: u64,
+}
+
+/// A line that was not counted: where, and why. What it says stays where it is.
+#[derive(Serialize)]
+pub(super) struct Bad {
+    file: Label,
+    line: u64,
+    byte: u64,
+    why: Label,
+}
+
+impl Bad {
+    pub(super) fn of(note: &BadNote) -> Self {
+        Self { file: note.path.clone(), line: note.line, byte: note.offset, why: Label::new(&note.why.to_string()) }
+    }
+}
+
+/// `FILE:LINE: why`.
+impl std::fmt::Display for Bad {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}: {}", self.file, self.line, self.why)
+    }
+}
+
+#[derive(Serialize)]
+struct Note {
+    path: Label,
+    what: Label,
+}
+
+impl Audit {
+    fn of(read: &Read, ledger: Option<Kept>) -> Result<Self, Failure> {
+        let sources = read.by(Dimension::Source)?;
+        let of_source = |source: &Label| -> Sums {
+            let row = sources.rows.iter().find(|row| row.by.first().is_some_and(|name| name.as_ref() == Some(source)));
+            row.map(|row| row.sums).unwrap_or_default()
+        };
+        let models = read.by(Dimension::Model)?;
+        let total = models.total;
+        let sightings: u64 = read.sightings.values().sum();
+        let notes = read.health.notes.iter().filter(|note| is_worth_a_word(&note.what));
+        Ok(Self {
+            schema: 1,
+            files: read.health.files,
+            bytes: read.tallies.bytes,
+            lines: read.tallies.lines,
+            recognised_lines: read.tallies.read,
+            unknown_lines: read.tallies.other,
+            sightings,
+            calls: total.calls,
+            duplicates: sightings.saturating_sub(total.calls),
+            total_tokens: total.tokens.total(),
+            cost_usd: output::cost_cell(&total),
+            sources: read
+                .sightings
+                .iter()
+                .map(|(source, sightings)| {
+                    let sums = of_source(source);
+                    Source {
+                        source: source.clone(),
+                        sightings: *sightings,
+                        calls: sums.calls,
+                        duplicates: sightings.saturating_sub(sums.calls),
+                        lower_bound_calls: sums.lower_bound_calls,
+                        guessed_calls: sums.guessed_calls,
+                        total_tokens: sums.tokens.total(),
+                        cost_usd: Decimal(sums.cost),
+                    }
+                })
+                .collect(),
+            lower_bound_calls: total.lower_bound_calls,
+            guessed_calls: total.guessed_calls,
+            unpriced: models
+                .rows
+                .iter()
+                .filter(|row| row.sums.unpriced_tokens > 0)
+                .map(|row| Unpriced {
+                    model: row.by.first().cloned().flatten(),
+                    calls: row.sums.calls,
+                    tokens: row.sums.unpriced_tokens,
+                })
+                .collect(),
+            unpriced_tokens: total.unpriced_tokens,
+            bad_lines: read.tallies.bad,
+            first_bad_lines: read.bad.iter().map(Bad::of).collect(),
+            over_long_lines: read.tallies.over_long,
+            nul_bytes: read.tallies.nuls,
+            unread_bytes: read.health.lag,
+            notes: notes
+                .take(PLACES)
+                .map(|note| Note {
+                    path: note.path.clone(),
+                    what: Label::new(&super::health::condition_words(&note.what)),
+                })
+                .collect(),
+            ledger,
+        })
+    }
+}
+
+/// True for what an auditor has to know and the other counts do not say.
+fn is_worth_a_word(what: &Condition) -> bool {
+    match what {
+        Condition::PermissionDenied
+        | Condition::Failing(_)
+        | Condition::Unsupported(_)
+        | Condition::SymlinkLoop
+        | Condition::DanglingLink
+        | Condition::Partial { .. }
+        | Condition::NotRecognised
+        | Condition::OverLong { .. }
+        | Condition::NulsSkipped { .. } => true,
+        Condition::Replaced | Condition::Rewritten | Condition::Gone | Condition::Skipped(_) => false,
+    }
+}
+
+fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::to_line(audit, desk.out)?;
+        return Ok(Exit::Fine);
+    }
+    let out = &mut *desk.out;
+    writeln!(
+        out,
+        "{} in {}, {}: {} of known formats",
+        text::plural(audit.lines, "line"),
+        text::plural(audit.files, "file"),
+        text::bytes(audit.bytes),
+        text::count(audit.recognised_lines)
+    )?;
+    writeln!(
+        out,
+        "{} report a call; {}, {} dropped\n",
+        text::count(audit.sightings),
+        text::plural(audit.calls, "call"),
+        text::plural(audit.duplicates, "repetition")
+    )?;
+    if !audit.sources.is_empty() {
+        let heads = ["source", "reported", "calls", "repeated", "partial", "guessed", "tokens"].map(str::to_owned);
+        let rows: Vec<Vec<String>> = audit
+            .sources
+            .iter()
+            .map(|row| {
+                let counts = [row.sightings, row.calls, row.duplicates, row.lower_bound_calls, row.guessed_calls];
+                let counts = counts.into_iter().chain([row.total_tokens]);
+                std::iter::once(row.source.to_string()).chain(counts.map(text::count)).collect()
+            })
+            .collect();
+        output::plain(&heads, 1, &rows, out)?;
+        writeln!(out)?;
+    }
+    write_troubles(out, audit)?;
+    if let Some(kept) = &audit.ledger {
+        write_kept(out, kept)?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
+    let facts = [
+        (audit.lower_bound_calls, "calls logged only in part (≥: the real numbers are higher)"),
+        (audit.guessed_calls, "calls whose model or split is a guess (~)"),
+        (audit.unpriced_tokens, "tokens of models without a price"),
+        (audit.bad_lines, "lines put aside, not counted"),
+        (audit.over_long_lines, "of them longer than any line that is read"),
+        (audit.unknown_lines, "lines that look like usage, of no known format"),
+        (audit.nul_bytes, "NUL bytes skipped"),
+        (audit.unread_bytes, "bytes not read: a last line that is not complete"),
+    ];
+    for (count, what) in facts {
+        if count > 0 {
+            writeln!(out, "{:>12}  {what}", text::count(count))?;
+        }
+    }
+    if facts.iter().all(|(count, _)| *count == 0) {
+        writeln!(out, "Every line was counted in full, at a known price.")?;
+    }
+    for model in &audit.unpriced {
+        let name = model.model.as_ref().map_or("(no model named)", Label::as_str);
+        let (calls, tokens) = (text::plural(model.calls, "call"), text::count(model.tokens));
+        writeln!(out, "  no price: {name}, {calls}, {tokens} tokens")?;
+    }
+    for bad in &audit.first_bad_lines {
+        writeln!(out, "  {bad}")?;
+    }
+    let named = u64::try_from(audit.first_bad_lines.len()).unwrap_or(u64::MAX);
+    if audit.bad_lines > named {
+        writeln!(out, "  and {} more", text::count(audit.bad_lines - named))?;
+    }
+    for note in &audit.notes {
+        writeln!(out, "  {}: {}", note.path, note.what)?;
+    }
+    Ok(())
+}
+
+fn write_kept(out: &mut dyn io::Write, kept: &Kept) -> io::Result<()> {
+    writeln!(out, "\nLedger: {}", text::plural(kept.calls, "call"))?;
+    if kept.only_in_ledger > 0 {
+        writeln!(out, "{:>12}  calls more than the logs hold: their logs are gone", text::count(kept.only_in_ledger))?;
+    }
+    if kept.files_gone > 0 {
+        writeln!(out, "{:>12}  logs read once and gone since", text::count(kept.files_gone))?;
+    }
+    for path in &kept.first_files_gone {
+        writeln!(out, "  {path}")?;
+    }
+    if kept.future_calls > 0 {
+        writeln!(out, "{:>12}  calls with a time still to come", text::count(kept.future_calls))?;
+    }
+    for session in &kept.limits_lifted {
+        writeln!(out, "  limits lifted: {session}")?;
+    }
+    Ok(())
+}

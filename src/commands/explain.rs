@@ -1,0 +1,352 @@
+//! `explain`: how one call's cost came about, number by number, and where its row came from.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::prices::{decimal, service_word};
+use super::{Desk, Exit, Failure};
+use crate::domain::{CallKey, Fidelity, Filter, Label, Place, Ratio};
+use crate::ledger::{Ledger, Row};
+use crate::output::{self, Decimal};
+use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, PriceBook};
+use crate::text;
+
+/// Calls looked through at a time for the beginning of a key.
+const AT_A_TIME: usize = 20_000;
+/// Keys that are shown where a beginning has several.
+const SEVERAL: usize = 8;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let wanted = key.trim_end_matches('…').to_ascii_lowercase();
+    if wanted.is_empty() || wanted.len() > 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let key = Label::new(key);
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("'{key}' is no call key: up to 32 hex digits, as `tokmeter report call` shows them"),
+        ));
+    }
+    let reach = Reach::of(desk, paths, false);
+    let books = books::gather(desk, &reach, false)?;
+    let row = find(&*books.ledger, &wanted)?;
+    let explained = Explained::of(&row, &books.prices);
+    if json {
+        output::to_line(&document(&explained), desk.out)?;
+    } else {
+        write_text(desk, &explained)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The one call whose key begins so.
+fn find(books: &dyn Ledger, wanted: &str) -> Result<Arc<Row>, Failure> {
+    let none = || Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"));
+    if wanted.len() == 32 {
+        let key: CallKey = wanted.parse().map_err(|_| none())?;
+        return books.call(key)?.ok_or_else(none);
+    }
+    let mut found: Vec<Arc<Row>> = Vec::new();
+    let mut seen: HashSet<CallKey> = HashSet::new();
+    let (mut filter, mut limit) = (Filter::default(), AT_A_TIME);
+    loop {
+        let rows = books.calls(&filter, limit)?;
+        let before = seen.len();
+        for row in &rows {
+            if seen.insert(row.call.key) && row.call.key.to_string().starts_with(wanted) {
+                found.push(Arc::clone(row));
+            }
+        }
+        let Some(oldest) = rows.last().filter(|_| rows.len() == limit) else { break };
+        // Calls of the very moment at which this look ended are seen again, and not counted twice.
+        filter.until = oldest.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
+        if seen.len() == before {
+            limit *= 2;
+        } else {
+            seen = rows.iter().map(|row| row.call.key).collect();
+        }
+    }
+    match found.as_slice() {
+        [] => Err(none()),
+        [one] => Ok(Arc::clone(one)),
+        several => {
+            let keys: Vec<String> = several.iter().take(SEVERAL).map(|row| format!("  {}", row.call.key)).collect();
+            let more = if several.len() > SEVERAL { "\n  …" } else { "" };
+            let message = format!("{} calls' keys begin with {wanted}:\n{}{more}", several.len(), keys.join("\n"));
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+/// A call, how its cost comes about today, and where it was read.
+struct Explained<'a> {
+    row: &'a Row,
+    today: Explanation,
+    line: Option<u64>,
+}
+
+impl<'a> Explained<'a> {
+    fn of(row: &'a Row, prices: &PriceBook) -> Self {
+        let line = row.call.from.place.as_ref().and_then(line_of);
+        Self { row, today: prices.explain(&row.call), line }
+    }
+
+    /// What it was booked at, where that is not what it would be booked at today.
+    fn booked(&self) -> Option<&Cost> {
+        Some(&self.row.cost).filter(|booked| **booked != self.today.cost)
+    }
+}
+
+/// The number of the line at this place, when the file is still there and as long.
+fn line_of(place: &Place) -> Option<u64> {
+    let file = File::open(place.path.as_str()).ok()?;
+    if !file.metadata().is_ok_and(|facts| facts.is_file() && facts.len() > place.offset) {
+        return None;
+    }
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    let (mut at, mut line) = (0_u64, 1_u64);
+    while at < place.offset {
+        let skipped = reader.skip_until(b'\n').ok().filter(|bytes| *bytes > 0)?;
+        at += u64::try_from(skipped).ok()?;
+        line += 1;
+    }
+    (at == place.offset).then_some(line)
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: u8,
+    #[serde(flatten)]
+    facts: std::collections::BTreeMap<&'static str, output::Cell>,
+    found: &'static str,
+    path: Vec<Label>,
+    price: Option<Label>,
+    since: Option<String>,
+    prompt_tokens: u64,
+    above: Option<u64>,
+    service: &'static str,
+    buckets: Vec<BucketJson>,
+    factors: Vec<FactorJson>,
+    tokens_usd: Decimal,
+    web_searches: u32,
+    web_searches_usd: Option<Decimal>,
+    cost_usd: Option<Decimal>,
+    cost_is: &'static str,
+    quoted_usd: Option<Decimal>,
+    booked_usd: Option<Decimal>,
+    booked_price: Option<Label>,
+    place: Option<PlaceJson>,
+}
+
+#[derive(Serialize)]
+struct BucketJson {
+    class: &'static str,
+    tokens: u64,
+    usd_per_million: Decimal,
+    part: Decimal,
+    usd: Decimal,
+}
+
+#[derive(Serialize)]
+struct FactorJson {
+    factor: &'static str,
+    times: Decimal,
+}
+
+#[derive(Serialize)]
+struct PlaceJson {
+    file: Label,
+    byte: u64,
+    line: Option<u64>,
+}
+
+fn document(explained: &Explained<'_>) -> Document {
+    let Explained { row, today, line } = explained;
+    let place = row.call.from.place.as_ref();
+    Document {
+        schema: 1,
+        facts: output::call_facts(row).into_iter().collect(),
+        found: found_word(today.found),
+        path: today.path.clone(),
+        price: today.price.clone(),
+        since: today.since.map(|day| day.to_string()),
+        prompt_tokens: today.prompt,
+        above: today.above,
+        service: service_word(today.service),
+        buckets: today
+            .buckets
+            .iter()
+            .map(|bucket| BucketJson {
+                class: class_word(bucket.class),
+                tokens: bucket.tokens,
+                usd_per_million: Decimal(bucket.rate.times(1_000_000)),
+                part: decimal(bucket.part),
+                usd: Decimal(bucket.usd),
+            })
+            .collect(),
+        factors: today
+            .factors
+            .iter()
+            .map(|(factor, ratio)| FactorJson { factor: factor_word(*factor), times: decimal(*ratio) })
+            .collect(),
+        tokens_usd: Decimal(today.tokens_usd),
+        web_searches: row.call.web_searches,
+        web_searches_usd: today.searches.filter(|searches| searches.rate.is_some()).map(|searches| Decimal(searches.usd)),
+        cost_usd: today.cost.usd().map(Decimal),
+        cost_is: cost_word(&today.cost),
+        quoted_usd: today.quoted.map(Decimal),
+        booked_usd: row.cost.usd().map(Decimal),
+        booked_price: price_of(&row.cost).cloned(),
+        place: place.map(|place| PlaceJson { file: place.path.clone(), byte: place.offset, line: *line }),
+    }
+}
+
+fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Failure> {
+    let Explained { row, today, line } = explained;
+    let (call, zone) = (&row.call, desk.settings.zone);
+    let out = &mut *desk.out;
+    let at = call.at().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z");
+    let unnamed = || "no model named".to_owned();
+    writeln!(out, "{}  {}", call.key, call.model.as_ref().map_or_else(unnamed, ToString::to_string))?;
+    let mut who = vec![at.to_string(), call.from.source.to_string()];
+    for (name, value) in
+        [("session", &call.from.session), ("agent", &call.from.agent), ("user", &call.from.user), ("project", &call.from.project)]
+    {
+        who.extend(value.as_ref().map(|value| format!("{name} {value}")));
+    }
+    writeln!(out, "{}", who.join(" · "))?;
+    if let Some(place) = &call.from.place {
+        match line {
+            Some(line) => writeln!(out, "{}:{line} (byte {})", place.path, place.offset)?,
+            None => writeln!(out, "{}, byte {} (the file is gone, or has changed)", place.path, place.offset)?,
+        }
+    }
+    match call.fidelity {
+        Fidelity::Final => {}
+        Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
+        Fidelity::Guessed => writeln!(out, "the model, or the split into classes, is a guess: the log does not say")?,
+    }
+    writeln!(out)?;
+    write_price(out, today)?;
+    if !today.buckets.is_empty() {
+        write_buckets(out, today)?;
+    }
+    if let Some(searches) = &today.searches {
+        match searches.rate {
+            Some(rate) => writeln!(
+                out,
+                "{} × {} = {}",
+                text::plural(searches.count.into(), "web search").replace("searchs", "searches"),
+                text::usd(rate),
+                text::usd_fine(searches.usd)
+            )?,
+            None => writeln!(out, "{} web searches without a known price, not in the cost", searches.count)?,
+        }
+    }
+    let says = |cost: &Cost| cost.usd().map_or_else(|| "?".to_owned(), |usd| format!("${usd}"));
+    let whose = match &today.cost {
+        Cost::Priced { .. } => "",
+        Cost::Quoted(_) => "  (stated by the log)",
+        Cost::Unpriced => "  (no price known: give one under [prices] in the config)",
+    };
+    writeln!(out, "Cost    {}{whose}", says(&today.cost))?;
+    if let Some(quoted) = today.quoted.filter(|_| !matches!(today.cost, Cost::Quoted(_))) {
+        writeln!(out, "Quoted  ${quoted}  (what the log itself states; not used)")?;
+    }
+    if let Some(booked) = explained.booked() {
+        let price = price_of(booked).map_or_else(String::new, |price| format!("  ({price})"));
+        writeln!(out, "Booked  {}{price}; what is booked stays (`tokmeter ledger reprice`)", says(booked))?;
+    }
+    Ok(())
+}
+
+fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
+    let Some(price) = &today.price else { return Ok(()) };
+    let since = today.since.map_or_else(String::new, |day| format!(", since {day}"));
+    writeln!(out, "Price   {price} ({}{since})", found_word(today.found))?;
+    if today.path.len() > 1 {
+        let names: Vec<&str> = today.path.iter().map(Label::as_str).collect();
+        writeln!(out, "Found   {}", names.join(" → "))?;
+    }
+    let tier = match today.above {
+        Some(above) => format!("prompt of {} tokens, above {}", text::count(today.prompt), text::count(above)),
+        None => format!("prompt of {} tokens, usual rates", text::count(today.prompt)),
+    };
+    writeln!(out, "Tier    {tier}, {} service", service_word(today.service))
+}
+
+fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
+    let heads = ["", "tokens", "", "per million", "", "dollars"].map(str::to_owned);
+    let part = |bucket: &Bucket| {
+        let whole = bucket.part == Ratio::ONE;
+        if whole { String::new() } else { format!(" × {}", decimal(bucket.part).0) }
+    };
+    let mut rows: Vec<Vec<String>> = today
+        .buckets
+        .iter()
+        .map(|bucket| {
+            let rate = text::rate_per_million(bucket.rate) + &part(bucket);
+            let name = class_word(bucket.class).replace('_', " ");
+            vec![name, text::count(bucket.tokens), "×".into(), rate, "=".into(), format!("${}", bucket.usd)]
+        })
+        .collect();
+    for (factor, ratio) in &today.factors {
+        let times = format!("× {}", decimal(*ratio).0);
+        rows.push(vec![factor_word(*factor).replace('_', " "), String::new(), String::new(), times]);
+    }
+    for row in &mut rows {
+        row.resize(6, String::new());
+    }
+    if let Some(last) = rows.last_mut().filter(|_| !today.factors.is_empty()) {
+        (last[4], last[5]) = ("=".into(), format!("${}", today.tokens_usd));
+    }
+    output::plain(&heads, 1, &rows, out)
+}
+
+fn price_of(cost: &Cost) -> Option<&Label> {
+    match cost {
+        Cost::Priced { price, .. } => Some(price),
+        Cost::Quoted(_) | Cost::Unpriced => None,
+    }
+}
+
+const fn cost_word(cost: &Cost) -> &'static str {
+    match cost {
+        Cost::Priced { .. } => "priced",
+        Cost::Quoted(_) => "quoted",
+        Cost::Unpriced => "unpriced",
+    }
+}
+
+const fn found_word(found: Found) -> &'static str {
+    match found {
+        Found::Config => "config",
+        Found::Fetched => "fetched list",
+        Found::List => "built-in list",
+        Found::Nowhere => "nowhere",
+    }
+}
+
+const fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Input => "input",
+        Class::CacheRead => "cache_read",
+        Class::CacheWrite5m => "cache_write_5m",
+        Class::CacheWrite1h => "cache_write_1h",
+        Class::Output => "output",
+        Class::Reasoning => "reasoning",
+    }
+}
+
+const fn factor_word(factor: Factor) -> &'static str {
+    match factor {
+        Factor::Fast => "fast_mode",
+        Factor::Us => "us_only",
+        Factor::Eu => "eu_only",
+    }
+}

@@ -1,0 +1,324 @@
+//! `ledger`: looks after the books that outlive the logs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure};
+use crate::cli::{LedgerCommand, When};
+use crate::domain::{Instant, Label, Usd};
+use crate::ledger::{self, BooksError, ExportError, ImportError, Info, Options, Repriced, Sqlite};
+use crate::output::{self, Decimal};
+use crate::pricing::PriceBook;
+use crate::text;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, command: Option<LedgerCommand>) -> Result<Exit, Failure> {
+    match command.unwrap_or(LedgerCommand::Info { json: false }) {
+        LedgerCommand::Info { json } => info(desk, json),
+        LedgerCommand::Verify => verify(desk),
+        LedgerCommand::Export => export(desk),
+        LedgerCommand::Import { file } => import(desk, &file),
+        LedgerCommand::Prune { before } => prune(desk, before),
+        LedgerCommand::Reprice { yes } => reprice(desk, yes),
+    }
+}
+
+/// The ledger, when there is one.
+///
+/// # Errors
+/// When it is there and cannot be opened.
+pub(super) fn open(desk: &mut Desk<'_>, prices: &Arc<PriceBook>) -> Result<Option<Sqlite>, Failure> {
+    let Some(path) = desk.paths.ledger().filter(|path| path.exists()) else { return Ok(None) };
+    let opened = ledger::open(&path, Options::new(desk.now()), Arc::clone(prices) as _)?;
+    for note in opened.notes {
+        desk.note(&note.to_string());
+    }
+    Ok(Some(opened.books))
+}
+
+fn nothing_yet(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
+    let place = desk.paths.ledger().map_or_else(
+        || "there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned(),
+        |path| format!("it will be {}", Label::from_bytes(path.as_os_str().as_encoded_bytes())),
+    );
+    writeln!(desk.out, "No ledger yet ({place}). The first `tokmeter` or `tokmeter report` fills it from the logs.")?;
+    Ok(Exit::Fine)
+}
+
+#[derive(Serialize)]
+struct InfoJson {
+    schema: u8,
+    path: Label,
+    ledger_schema: i64,
+    machine: Label,
+    bytes: u64,
+    writable: bool,
+    calls: u64,
+    total_tokens: u64,
+    cost_usd: output::Cell,
+    sessions: u64,
+    files: u64,
+    first: Option<String>,
+    last: Option<String>,
+    future_calls: u64,
+    pruned_before: Option<String>,
+    imported: BTreeMap<Label, u64>,
+    prices: Vec<PriceJson>,
+}
+
+#[derive(Serialize)]
+struct PriceJson {
+    price: Option<Label>,
+    calls: u64,
+}
+
+fn info(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
+    let prices = desk.prices();
+    let Some(books) = open(desk, &prices)? else {
+        if json {
+            writeln!(desk.out, "{{\"schema\":1,\"path\":null,\"calls\":0}}")?;
+            return Ok(Exit::Fine);
+        }
+        return nothing_yet(desk);
+    };
+    let info = books.info(desk.now())?;
+    let path = Label::from_bytes(info.path.as_os_str().as_encoded_bytes());
+    if json {
+        let document = InfoJson {
+            schema: 1,
+            path,
+            ledger_schema: info.schema,
+            machine: Label::new(&info.machine),
+            bytes: info.bytes,
+            writable: !books.is_read_only(),
+            calls: info.sums.calls,
+            total_tokens: info.sums.tokens.total(),
+            cost_usd: output::cost_cell(&info.sums),
+            sessions: info.sessions,
+            files: info.files,
+            first: info.span.map(|(first, _)| rfc(first)),
+            last: info.span.map(|(_, last)| rfc(last)),
+            future_calls: info.future_calls,
+            pruned_before: info.pruned_before.map(rfc),
+            imported: info.imported.into_iter().collect(),
+            prices: info.prices.into_iter().map(|(price, calls)| PriceJson { price, calls }).collect(),
+        };
+        output::to_line(&document, desk.out)?;
+        return Ok(Exit::Fine);
+    }
+    write_info(desk, &info, &path, books.is_read_only())?;
+    Ok(Exit::Fine)
+}
+
+fn rfc(at: Instant) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn write_info(desk: &mut Desk<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
+    let zone = desk.settings.zone;
+    let day = |at: Instant| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    let out = &mut *desk.out;
+    let only = if read_only { ", read-only" } else { "" };
+    writeln!(out, "{path}  ({}, schema {}{only})", text::bytes(info.bytes), info.schema)?;
+    writeln!(
+        out,
+        "{}, {} tokens, {}",
+        text::plural(info.sums.calls, "call"),
+        text::count(info.sums.tokens.total()),
+        text::cost(&info.sums)
+    )?;
+    if let Some((first, last)) = info.span {
+        writeln!(out, "from {} to {}", day(first), day(last))?;
+    }
+    writeln!(out, "{} from {}", text::plural(info.sessions, "session"), text::plural(info.files, "log"))?;
+    if info.future_calls > 0 {
+        let calls = text::plural(info.future_calls, "call");
+        writeln!(out, "{calls} with a time still to come: a clock is wrong, here or where they were made")?;
+    }
+    if let Some(before) = info.pruned_before {
+        writeln!(out, "calls before {} were pruned", day(before))?;
+    }
+    for (machine, calls) in &info.imported {
+        writeln!(out, "{} from machine {machine}", text::plural(*calls, "call"))?;
+    }
+    let unpriced: u64 = info.prices.iter().filter(|(price, _)| price.is_none()).map(|(_, calls)| calls).sum();
+    if unpriced > 0 {
+        writeln!(out, "{} booked without a price of ours", text::plural(unpriced, "call"))?;
+    }
+    Ok(())
+}
+
+fn verify(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
+    let prices = desk.prices();
+    let Some(books) = open(desk, &prices)? else { return nothing_yet(desk) };
+    let findings = books.verify()?;
+    for problem in &findings.problems {
+        writeln!(desk.out, "{}", Label::new(problem))?;
+    }
+    if findings.problems.is_empty() {
+        let calls = text::plural(findings.calls, "call");
+        writeln!(desk.out, "The ledger is whole: {calls}, and every sum is that of its calls.")?;
+        return Ok(Exit::Fine);
+    }
+    Ok(Exit::Attention)
+}
+
+/// Everything booked, and everything that is new in the logs.
+fn export(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
+    drop(books::gather(desk, &Reach::Everything, false)?);
+    let prices = desk.prices();
+    let Some(books) = open(desk, &prices)? else {
+        return Err(Failure::new(Exit::Unavailable, "there is no ledger to export"));
+    };
+    books.export(desk.out).map_err(|error| match error {
+        ExportError::Books(error) => Failure::from(error),
+        ExportError::Write(error) => Failure::from(error),
+    })?;
+    Ok(Exit::Fine)
+}
+
+fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
+    let shown = Label::from_bytes(file.as_os_str().as_encoded_bytes());
+    let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown}: {error}"));
+    let mut source: Box<dyn io::BufRead> = if file.as_os_str() == "-" {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::new(File::open(desk.absolute(file)).map_err(wrong)?))
+    };
+    let prices = desk.prices();
+    let path = desk.paths.ledger().ok_or_else(|| {
+        Failure::new(Exit::Unavailable, "there is no data folder for a ledger: set HOME or TOKMETER_DATA_DIR")
+    })?;
+    let mut opened = ledger::open(&path, Options::new(desk.now()), prices)?;
+    for note in &opened.notes {
+        desk.note(&note.to_string());
+    }
+    let imported = opened.books.import(&mut *source).map_err(|error| match error {
+        ImportError::Books(error) => Failure::from(error),
+        ImportError::Line { line, what } => {
+            Failure::new(Exit::NoInput, format!("{shown}:{line}: {what}; nothing was imported"))
+        }
+    })?;
+    writeln!(
+        desk.out,
+        "{} read, {} of them new or told more than was known.",
+        text::plural(imported.calls, "call"),
+        text::count(imported.told)
+    )?;
+    Ok(Exit::Fine)
+}
+
+fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {
+    let prices = desk.prices();
+    let Some(mut books) = open(desk, &prices)? else { return nothing_yet(desk) };
+    let zone = desk.settings.zone;
+    let moment = before.start(desk.now(), zone);
+    if moment > desk.now() {
+        return Err(Failure::new(Exit::Usage, "that is still to come; name a day that has been"));
+    }
+    let gone = books.prune(moment)?;
+    writeln!(
+        desk.out,
+        "Removed every call before {}: {}, {} tokens, {}. They are not booked again when their logs are read.",
+        moment.with_timezone(&zone).format("%Y-%m-%d %H:%M"),
+        text::plural(gone.calls, "call"),
+        text::count(gone.tokens.total()),
+        text::cost(&gone)
+    )?;
+    match books.compact() {
+        Ok(()) => {}
+        Err(error) => desk.note(&format!("{error}; the file keeps its size until the next prune")),
+    }
+    Ok(Exit::Fine)
+}
+
+fn reprice(desk: &mut Desk<'_>, yes: bool) -> Result<Exit, Failure> {
+    let prices = desk.prices();
+    let Some(mut books) = open(desk, &prices)? else { return nothing_yet(desk) };
+    let changed = if yes { books.reprice(desk.now())? } else { books.price_changes(&*prices)? };
+    if changed.calls == 0 {
+        writeln!(desk.out, "Every booked call costs what it would cost today. Nothing to do.")?;
+    } else {
+        write_changes(&changed, desk.out)?;
+        let calls = text::plural(changed.calls, "call");
+        let (before, after) = (text::usd(changed.before), text::usd(changed.after));
+        if yes {
+            writeln!(desk.out, "{calls} booked anew: {before} became {after}.")?;
+        } else {
+            writeln!(desk.out, "{calls} would change from {before} to {after}. Nothing is written without --yes.")?;
+        }
+    }
+    if let Some(backup) = &changed.backup {
+        let kept = Label::from_bytes(backup.as_os_str().as_encoded_bytes());
+        writeln!(desk.out, "The ledger as it was is kept as {kept}")?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Which prices take the place of which, and what that makes of the cost.
+pub(super) fn write_changes(changed: &Repriced, out: &mut dyn Write) -> io::Result<()> {
+    let heads = ["booked with", "today", "calls", "booked", "would cost"].map(str::to_owned);
+    let price = |price: &Option<Label>| price.as_ref().map_or_else(|| "no price".to_owned(), |name| text::fit(name, 60));
+    let cost = |price: &Option<Label>, usd: Usd| if price.is_none() { "?".to_owned() } else { text::usd(usd) };
+    let rows: Vec<Vec<String>> = changed
+        .by_price
+        .iter()
+        .map(|((before, after), (calls, was, is))| {
+            vec![price(before), price(after), text::count(*calls), cost(before, *was), cost(after, *is)]
+        })
+        .collect();
+    output::plain(&heads, 2, &rows, out)
+}
+
+/// What there is to say about the ledger, for `doctor`.
+#[derive(Serialize)]
+pub(super) struct LedgerFacts {
+    pub(super) path: Option<Label>,
+    pub(super) state: &'static str,
+    pub(super) note: Option<Label>,
+    pub(super) bytes: u64,
+    pub(super) ledger_schema: Option<i64>,
+    pub(super) calls: u64,
+    pub(super) future_calls: u64,
+    pub(super) cost_usd: Option<Decimal>,
+}
+
+impl LedgerFacts {
+    /// How the ledger at its usual place is.
+    pub(super) fn of(desk: &Desk<'_>, prices: &Arc<PriceBook>) -> Self {
+        let mut facts = Self {
+            path: desk.paths.ledger().map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes())),
+            state: "none",
+            note: None,
+            bytes: 0,
+            ledger_schema: None,
+            calls: 0,
+            future_calls: 0,
+            cost_usd: None,
+        };
+        let Some(path) = desk.paths.ledger().filter(|path| path.exists()) else { return facts };
+        let told = |error: &BooksError| Some(Label::new(&error.to_string()));
+        match ledger::open(&path, Options::new(desk.now()), Arc::clone(prices) as _) {
+            Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+            Ok(opened) => {
+                facts.state = if opened.books.is_read_only() { "read-only" } else { "writable" };
+                facts.note = opened.notes.first().map(|note| Label::new(&note.to_string()));
+                match opened.books.info(desk.now()) {
+                    Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+                    Ok(info) => {
+                        (facts.bytes, facts.ledger_schema) = (info.bytes, Some(info.schema));
+                        (facts.calls, facts.future_calls) = (info.sums.calls, info.future_calls);
+                        facts.cost_usd = Some(Decimal(info.sums.cost));
+                    }
+                }
+            }
+        }
+        facts
+    }
+}

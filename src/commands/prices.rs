@@ -1,0 +1,211 @@
+//! `prices`: what models cost, since when, and what a newer list changes.
+
+mod show;
+mod update;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Desk, Exit, Failure};
+use crate::cli::PricesCommand;
+use crate::domain::{Label, Ratio, Service, Usd};
+use crate::output::{self, Decimal};
+use crate::pricing::{PriceBook, Rates, Tariff};
+use crate::text;
+
+/// Near names that are offered for one that is not known.
+const NEAR: usize = 5;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, command: Option<PricesCommand>) -> Result<Exit, Failure> {
+    match command.unwrap_or(PricesCommand::List { pattern: None, json: false }) {
+        PricesCommand::List { pattern, json } => list(desk, pattern.as_deref(), json),
+        PricesCommand::Show { model, json } => show::run(desk, &model, json),
+        PricesCommand::Update { from } => update::update(desk, &from),
+        PricesCommand::Check => update::check(desk),
+    }
+}
+
+fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Document {
+        schema: u8,
+        as_of: String,
+        unit: &'static str,
+        models: Vec<Model>,
+    }
+    #[derive(Serialize)]
+    struct Model {
+        model: Label,
+        #[serde(flatten)]
+        tariff: TariffJson,
+    }
+    let (book, now) = (desk.prices(), desk.now());
+    let names: BTreeSet<&str> = book.find(pattern.unwrap_or_default()).collect();
+    let found: Vec<(Label, Tariff)> =
+        names.into_iter().filter_map(|name| Some((Label::new(name), book.rates(name, now)?))).collect();
+    if found.is_empty() {
+        let pattern = pattern.unwrap_or_default();
+        desk.note(&format!("no model with a price has '{pattern}' in its name{}", near_words(&book, pattern)));
+        return Ok(Exit::Attention);
+    }
+    if json {
+        let models = found.iter().map(|(model, tariff)| Model { model: model.clone(), tariff: TariffJson::of(tariff) });
+        let as_of = book.as_of().to_string();
+        let document = Document { schema: 1, as_of, unit: UNIT, models: models.collect() };
+        output::to_line(&document, desk.out)?;
+        return Ok(Exit::Fine);
+    }
+    let mut heads = vec!["model".to_owned()];
+    heads.extend(CLASSES.map(str::to_owned));
+    heads.push("since".to_owned());
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|(model, tariff)| {
+            let mut row = vec![text::fit(model, 60)];
+            row.extend(columns(&tariff.rates));
+            row.push(tariff.since.map_or_else(|| "–".to_owned(), |day| day.to_string()));
+            row
+        })
+        .collect();
+    output::plain(&heads, 1, &rows, desk.out)?;
+    let models = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    writeln!(
+        desk.out,
+        "\n{}, dollars per million tokens, list of {}; long prompts and service tiers: tokmeter prices show MODEL",
+        text::plural(models, "model"),
+        book.as_of()
+    )?;
+    Ok(Exit::Fine)
+}
+
+/// How the rates of a table are told apart.
+const CLASSES: [&str; 5] = ["input", "output", "cache read", "cache write 5m", "cache write 1h"];
+const UNIT: &str = "usd per million tokens";
+
+/// The rates as fields of a table, in the order of [`CLASSES`].
+fn columns(rates: &Rates) -> [String; 5] {
+    let optional = |rate: Option<Usd>| rate.map_or_else(|| "–".to_owned(), text::rate_per_million);
+    [
+        text::rate_per_million(rates.input),
+        text::rate_per_million(rates.output),
+        optional(rates.cache_read),
+        optional(rates.cache_write_5m),
+        optional(rates.cache_write_1h),
+    ]
+}
+
+/// Names that look like this one, as the end of a sentence; empty when there are none.
+pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
+    let near = near(book, model);
+    if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) }
+}
+
+/// Up to five names that look like this one, the likest first.
+fn near(book: &PriceBook, model: &str) -> Vec<String> {
+    let distance = |name: &str| strsim::levenshtein(&name.to_ascii_lowercase(), &model.to_ascii_lowercase());
+    let mut names: Vec<&str> = Vec::new();
+    let mut beginning = model.trim();
+    // What stands before the last part of the name, and so on, until something is found.
+    while names.is_empty() && !beginning.is_empty() {
+        names = book.find(beginning).collect();
+        let cut = beginning.rfind(['-', '/', '.', '@', ':', '_', ' ']).unwrap_or(0);
+        beginning = &beginning[..cut];
+    }
+    if names.is_empty() {
+        let most = model.chars().count() / 3;
+        names = book.names().filter(|name| distance(name) <= most).collect();
+    }
+    names.sort_by_key(|name| (distance(name), *name));
+    names.dedup();
+    names.into_iter().take(NEAR).map(|name| Label::new(name).to_string()).collect()
+}
+
+/// Rates in dollars per million tokens, exact.
+#[derive(Serialize)]
+pub(super) struct RatesJson {
+    input: Decimal,
+    output: Decimal,
+    cache_read: Option<Decimal>,
+    cache_write_5m: Option<Decimal>,
+    cache_write_1h: Option<Decimal>,
+    /// Dollars for one.
+    web_search_usd: Option<Decimal>,
+}
+
+impl RatesJson {
+    fn of(rates: &Rates) -> Self {
+        let million = |rate: Usd| Decimal(rate.times(1_000_000));
+        Self {
+            input: million(rates.input),
+            output: million(rates.output),
+            cache_read: rates.cache_read.map(million),
+            cache_write_5m: rates.cache_write_5m.map(million),
+            cache_write_1h: rates.cache_write_1h.map(million),
+            web_search_usd: rates.web_search.map(Decimal),
+        }
+    }
+}
+
+/// The rates of one stretch of a model's history.
+#[derive(Serialize)]
+pub(super) struct TariffJson {
+    price: Label,
+    since: Option<String>,
+    #[serde(flatten)]
+    rates: RatesJson,
+    long: Vec<LongJson>,
+    services: Vec<ServiceJson>,
+    fast: Option<Decimal>,
+    us: Option<Decimal>,
+    eu: Option<Decimal>,
+}
+
+#[derive(Serialize)]
+struct LongJson {
+    above_prompt_tokens: u64,
+    #[serde(flatten)]
+    rates: RatesJson,
+}
+
+#[derive(Serialize)]
+struct ServiceJson {
+    service: &'static str,
+    #[serde(flatten)]
+    rates: RatesJson,
+}
+
+impl TariffJson {
+    fn of(tariff: &Tariff) -> Self {
+        let long = tariff.long.iter();
+        let services = tariff.services.iter();
+        Self {
+            price: tariff.price.clone(),
+            since: tariff.since.map(|day| day.to_string()),
+            rates: RatesJson::of(&tariff.rates),
+            long: long.map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::of(rates) }).collect(),
+            services: services
+                .map(|(service, rates)| ServiceJson { service: service_word(*service), rates: RatesJson::of(rates) })
+                .collect(),
+            fast: tariff.fast.map(decimal),
+            us: tariff.us.map(decimal),
+            eu: tariff.eu.map(decimal),
+        }
+    }
+}
+
+/// The word for a service tier.
+pub(super) const fn service_word(service: Service) -> &'static str {
+    match service {
+        Service::Standard => "standard",
+        Service::Priority => "priority",
+        Service::Flex => "flex",
+        Service::Batch => "batch",
+    }
+}
+
+/// A multiplier as a decimal number.
+pub(super) fn decimal(ratio: Ratio) -> Decimal {
+    Decimal(Usd::ONE.scaled(ratio))
+}

@@ -1,0 +1,140 @@
+//! `prices update` and `prices check`: a newer list, what it changes, and what that would change in the books.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use crate::commands::desk::PRICE_LIST;
+use crate::commands::ledger;
+use crate::commands::{Desk, Exit, Failure};
+use crate::domain::Label;
+use crate::output;
+use crate::pricing::{Difference, Tariff};
+use crate::text;
+
+/// Changed prices that are shown; the rest are counted.
+const SHOWN: usize = 40;
+/// The largest list that is read, in bytes; the public one has about 2 MB.
+const LARGEST: u64 = 64 << 20;
+
+/// Takes in a newer list.
+pub(super) fn update(desk: &mut Desk<'_>, from: &Path) -> Result<Exit, Failure> {
+    let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
+    let text = read(&desk.absolute(from), from)
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
+    let book = desk.prices();
+    let update = book
+        .update(&text, desk.now().date_naive())
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
+    let folder = desk.paths.make_data_folder().map_err(|message| Failure::new(Exit::Io, message))?;
+    let target = folder.join(PRICE_LIST);
+    keep(&target, update.text.as_bytes())
+        .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", target.display())))?;
+    if update.rounded > 0 {
+        let numbers = text::plural(update.rounded, "number");
+        desk.note(&format!("{shown}: {numbers} with unusually many digits, rounded to the nearest pico-dollar a token"));
+    }
+    if update.refused > 0 {
+        let rates = text::plural(update.refused, "rate");
+        desk.note(&format!("{shown}: {rates} that cannot be true (no number, or below zero), passed over"));
+    }
+    let models = u64::try_from(update.models).unwrap_or(u64::MAX);
+    let kept = Label::from_bytes(target.as_os_str().as_encoded_bytes());
+    writeln!(desk.out, "{} with a price, in force from today; kept as {kept}", text::plural(models, "model"))?;
+    differences(desk, &update.differences)?;
+    writeln!(desk.out, "What is booked keeps its cost; `tokmeter prices check` shows what would change.")?;
+    Ok(Exit::Fine)
+}
+
+/// Shows what differs.
+pub(super) fn check(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
+    let (book, now) = (desk.prices(), desk.now());
+    let days = u64::try_from((now.date_naive() - book.as_of()).num_days()).unwrap_or(0);
+    let on_top = if book.as_of() == book.built_in_as_of() {
+        "the built-in one".to_owned()
+    } else {
+        format!("on top of the built-in one of {}", book.built_in_as_of())
+    };
+    writeln!(desk.out, "Price list of {}, {} old, {on_top}.", book.as_of(), text::plural(days, "day"))?;
+    let changes = book.changes();
+    if !changes.is_empty() {
+        differences(desk, &changes)?;
+    }
+    let booked = match ledger::open(desk, &book)? {
+        Some(books) => books.price_changes(&*book)?,
+        None => crate::ledger::Repriced::default(),
+    };
+    if booked.calls > 0 {
+        writeln!(
+            desk.out,
+            "{} would cost {} instead of the booked {}:",
+            text::plural(booked.calls, "booked call"),
+            text::usd(booked.after),
+            text::usd(booked.before)
+        )?;
+        ledger::write_changes(&booked, desk.out)?;
+        writeln!(desk.out, "To book them anew: tokmeter ledger reprice")?;
+    } else {
+        writeln!(desk.out, "Every booked call costs what it would cost today.")?;
+    }
+    Ok(if changes.is_empty() && booked.calls == 0 { Exit::Fine } else { Exit::Attention })
+}
+
+fn differences(desk: &mut Desk<'_>, all: &[Difference]) -> io::Result<()> {
+    let changed: Vec<(&Difference, &Tariff)> =
+        all.iter().filter_map(|difference| Some((difference, difference.before.as_ref()?))).collect();
+    let new = all.len() - changed.len();
+    if !changed.is_empty() {
+        let heads = ["changed", "input", "", "output", ""].map(str::to_owned);
+        let rows: Vec<Vec<String>> = changed
+            .iter()
+            .take(SHOWN)
+            .map(|(difference, before)| {
+                let after = &difference.after.rates;
+                let rates = [before.rates.input, after.input, before.rates.output, after.output];
+                let [input, new_input, output, new_output] = rates.map(text::rate_per_million);
+                let became = |before: String, after: String| {
+                    let arrow = if before == after { String::new() } else { format!("→ {after}") };
+                    [before, arrow]
+                };
+                let [input, output] = [became(input, new_input), became(output, new_output)];
+                let name = text::fit(&Label::new(&difference.model), 60);
+                std::iter::once(name).chain(input).chain(output).collect()
+            })
+            .collect();
+        output::plain(&heads, 1, &rows, desk.out)?;
+        if changed.len() > SHOWN {
+            writeln!(desk.out, "and {} more", changed.len() - SHOWN)?;
+        }
+    }
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    writeln!(desk.out, "{} changed, {} new.", text::plural(count(changed.len()), "price"), text::count(count(new)))
+}
+
+fn read(path: &Path, given: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    if given.as_os_str() == "-" {
+        io::stdin().lock().take(LARGEST).read_to_string(&mut text)?;
+    } else {
+        fs::File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
+/// Puts a text in the place of a file in one step, for its owner only.
+fn keep(target: &Path, text: &[u8]) -> io::Result<()> {
+    let mut name = target.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let beside = std::path::PathBuf::from(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&beside).and_then(|mut file| {
+        file.write_all(text)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&beside, target)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
+    })
+}
