@@ -55,10 +55,9 @@ pub(super) struct Read {
 pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> {
     let prices = desk.prices();
     let options = books::tail_options(desk);
-    let stdin = |path: &PathBuf| path.file_name().is_some_and(|name| name == "-");
     let (files, with_stdin) = match reach {
         Reach::Paths(paths) => {
-            let files: Vec<PathBuf> = paths.iter().filter(|path| !stdin(path)).cloned().collect();
+            let files: Vec<PathBuf> = paths.iter().filter(|path| !books::is_stdin(path)).cloned().collect();
             let with_stdin = files.len() < paths.len();
             (Reach::Paths(files), with_stdin)
         }
@@ -177,7 +176,7 @@ struct Audit {
     duplicates: u64,
     total_tokens: u64,
     cost_usd: output::Cell,
-    sources: Vec<Source>,
+    sources: Vec<ByFormat>,
     lower_bound_calls: u64,
     guessed_calls: u64,
     unpriced: Vec<Unpriced>,
@@ -192,7 +191,7 @@ struct Audit {
 }
 
 #[derive(Serialize)]
-struct Source {
+struct ByFormat {
     source: Label,
     sightings: u64,
     calls: u64,
@@ -266,7 +265,7 @@ impl Audit {
                 .iter()
                 .map(|(source, sightings)| {
                     let sums = of_source(source);
-                    Source {
+                    ByFormat {
                         source: source.clone(),
                         sightings: *sightings,
                         calls: sums.calls,

@@ -34,7 +34,7 @@ pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf])
     }
     let reach = Reach::of(desk, paths, false);
     let books = books::gather(desk, &reach, false)?;
-    let row = find(&*books.ledger, &wanted)?;
+    let row = find(&books.ledger, &wanted)?;
     let explained = Explained::of(&row, &books.prices);
     if json {
         output::to_line(&document(&explained), desk.out)?;
@@ -46,7 +46,9 @@ pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf])
 
 /// The one call whose key begins so.
 fn find(books: &dyn Ledger, wanted: &str) -> Result<Arc<Row>, Failure> {
-    let none = || Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"));
+    let none = || {
+        Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
+    };
     if wanted.len() == 32 {
         let key: CallKey = wanted.parse().map_err(|_| none())?;
         return books.call(key)?.ok_or_else(none);
@@ -196,7 +198,10 @@ fn document(explained: &Explained<'_>) -> Document {
             .collect(),
         tokens_usd: Decimal(today.tokens_usd),
         web_searches: row.call.web_searches,
-        web_searches_usd: today.searches.filter(|searches| searches.rate.is_some()).map(|searches| Decimal(searches.usd)),
+        web_searches_usd: today
+            .searches
+            .filter(|searches| searches.rate.is_some())
+            .map(|searches| Decimal(searches.usd)),
         cost_usd: today.cost.usd().map(Decimal),
         cost_is: cost_word(&today.cost),
         quoted_usd: today.quoted.map(Decimal),
@@ -214,9 +219,12 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
     let unnamed = || "no model named".to_owned();
     writeln!(out, "{}  {}", call.key, call.model.as_ref().map_or_else(unnamed, ToString::to_string))?;
     let mut who = vec![at.to_string(), call.from.source.to_string()];
-    for (name, value) in
-        [("session", &call.from.session), ("agent", &call.from.agent), ("user", &call.from.user), ("project", &call.from.project)]
-    {
+    for (name, value) in [
+        ("session", &call.from.session),
+        ("agent", &call.from.agent),
+        ("user", &call.from.user),
+        ("project", &call.from.project),
+    ] {
         who.extend(value.as_ref().map(|value| format!("{name} {value}")));
     }
     writeln!(out, "{}", who.join(" · "))?;

@@ -264,13 +264,15 @@ fn reprice(desk: &mut Desk<'_>, yes: bool) -> Result<Exit, Failure> {
 /// Which prices take the place of which, and what that makes of the cost.
 pub(super) fn write_changes(changed: &Repriced, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["booked with", "today", "calls", "booked", "would cost"].map(str::to_owned);
-    let price = |price: &Option<Label>| price.as_ref().map_or_else(|| "no price".to_owned(), |name| text::fit(name, 60));
+    let price =
+        |price: &Option<Label>| price.as_ref().map_or_else(|| "no price".to_owned(), |name| text::fit(name, 60));
     let cost = |price: &Option<Label>, usd: Usd| if price.is_none() { "?".to_owned() } else { text::usd(usd) };
     let rows: Vec<Vec<String>> = changed
         .by_price
         .iter()
-        .map(|((before, after), (calls, was, is))| {
-            vec![price(before), price(after), text::count(*calls), cost(before, *was), cost(after, *is)]
+        .map(|((before, after), change)| {
+            let (was, is) = (cost(before, change.before), cost(after, change.after));
+            vec![price(before), price(after), text::count(change.calls), was, is]
         })
         .collect();
     output::plain(&heads, 2, &rows, out)

@@ -2,21 +2,30 @@
 
 mod alerts;
 mod aside;
+mod audit;
+mod bill;
 mod books;
 mod config;
 mod demo;
 mod desk;
+mod doctor;
 mod exit;
+mod explain;
 mod gate;
 mod health;
+mod invoice;
 mod keeper;
+mod ledger;
 mod limits;
 mod live;
+mod metrics;
 mod once;
 mod piped;
 mod plain;
 mod play;
+mod prices;
 mod reading;
+mod reconcile;
 mod record;
 mod replay;
 mod report;
@@ -24,8 +33,10 @@ mod run;
 mod screen;
 mod setup;
 mod shelf;
+mod signals;
 mod statusline;
 mod summary;
+mod yesterday;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -89,6 +100,17 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         Some(Command::Report(args)) => report::run(desk, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(desk, &words, json, no_ledger),
         Some(Command::Limits { command }) => limits::run(desk, command),
+        Some(Command::Prices { command }) => prices::run(desk, command),
+        Some(Command::Explain { key, json, paths }) => explain::run(desk, &key, json, &paths),
+        Some(Command::Audit { json, paths }) => audit::run(desk, json, &paths),
+        Some(Command::Ledger { command }) => ledger::run(desk, command),
+        Some(Command::Invoice(args)) => invoice::run(desk, args),
+        Some(Command::Reconcile(args)) => reconcile::run(desk, &args),
+        Some(Command::Signals { json, against, filters, paths }) => {
+            signals::run(desk, json, against.as_deref(), &filters, &paths)
+        }
+        Some(Command::Doctor { json }) => doctor::run(desk, json, loaded),
+        Some(Command::Metrics) => metrics::run(desk),
         Some(Command::Config { command }) => config::run(desk, command, loaded),
         Some(Command::Gate(args)) => gate::run(desk, &args, loaded),
         Some(Command::Statusline { format }) => statusline::run(desk, format.as_deref()),
@@ -109,6 +131,5 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         }
         Some(Command::Replay { file, speed }) => replay::run(desk, loaded, &cli.live, &file, speed),
         None => live::run(desk, loaded, &cli.live),
-        _ => Ok(Exit::Fine),
     }
 }

@@ -184,7 +184,9 @@ impl TariffJson {
             price: tariff.price.clone(),
             since: tariff.since.map(|day| day.to_string()),
             rates: RatesJson::of(&tariff.rates),
-            long: long.map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::of(rates) }).collect(),
+            long: long
+                .map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::of(rates) })
+                .collect(),
             services: services
                 .map(|(service, rates)| ServiceJson { service: service_word(*service), rates: RatesJson::of(rates) })
                 .collect(),

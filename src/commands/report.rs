@@ -1,9 +1,10 @@
 //! `report`: tokens and cost by day, week, month, session or call, split any way.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure};
+use super::books::{self, Books, Reach};
+use super::{Desk, Exit, Failure, yesterday};
 use crate::cli::{ReportArgs, Style, When};
 use crate::domain::{Dimension, Filter, Matcher};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
@@ -19,16 +20,31 @@ pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure
     }
     let zone = desk.settings.zone;
     let mut filter = filters.filter(desk.now(), zone);
-    let reach = Reach::of(desk, &paths, args.no_ledger || args.reprice);
-    let books = books::gather(desk, &reach, args.book)?;
+    let reach = Reach::of(desk, &paths, args.no_ledger);
+    let mut books = books::gather(desk, &reach, args.book)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
+    let style = args.shape.style();
+    if args.yesterday && style == Style::Table {
+        return yesterday::write(desk, &mut books, &filter, &args.by, args.reprice);
+    }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
-    let report = books.ledger.report(&query)?;
-    write(desk, &report, args.shape.style())?;
+    let report = answer(&mut books, &query, args.reprice)?;
+    write(desk, &report, style)?;
     Ok(Exit::Fine)
+}
+
+/// The books' answer; with every call priced anew at today's prices when that is asked for.
+///
+/// What is kept in memory was priced today.
+pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
+    let prices = Arc::clone(&books.prices);
+    Ok(match books.ledger.sqlite() {
+        Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
+        Some(_) | None => books.ledger.report(query)?,
+    })
 }
 
 /// Writes a report in the style asked for.

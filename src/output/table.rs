@@ -111,22 +111,26 @@ fn field(column: &str, cell: &Cell, sums: &Sums) -> String {
 }
 
 fn marks(total: &Sums, out: &mut dyn Write) -> io::Result<()> {
+    mark_lines(total).iter().try_for_each(|line| writeln!(out, "\n{line}"))
+}
+
+/// What the marks beside these sums mean, a line for each that stands there.
+pub fn mark_lines(total: &Sums) -> Vec<String> {
+    let mut lines = Vec::new();
     if total.unpriced_tokens > 0 {
-        writeln!(
-            out,
-            "\n≥ without {} tokens whose model has no known price (`tokmeter prices` tells which have)",
+        lines.push(format!(
+            "≥ without {} tokens whose model has no known price (`tokmeter prices` tells which have)",
             text::count(total.unpriced_tokens)
-        )?;
+        ));
     }
     if total.lower_bound_calls > 0 {
-        writeln!(
-            out,
-            "\n≥ the agent logged {} calls only in part; the real cost is higher",
+        lines.push(format!(
+            "≥ the agent logged {} calls only in part; the real cost is higher",
             text::count(total.lower_bound_calls)
-        )?;
+        ));
     }
     if total.guessed_calls > 0 {
-        writeln!(out, "\n~ {} calls with a guessed model or split", text::count(total.guessed_calls))?;
+        lines.push(format!("~ {} calls with a guessed model or split", text::count(total.guessed_calls)));
     }
-    Ok(())
+    lines
 }

@@ -66,9 +66,7 @@ fn write_tariff(desk: &mut Desk<'_>, tariff: &Tariff, in_force: bool) -> Result<
     let mut heads = vec![String::new()];
     heads.extend(CLASSES.map(str::to_owned));
     let mut rows = vec![row("standard".to_owned(), &tariff.rates)];
-    rows.extend(
-        tariff.long.iter().map(|(above, rates)| row(format!("prompt above {}", text::count(*above)), rates)),
-    );
+    rows.extend(tariff.long.iter().map(|(above, rates)| row(format!("prompt above {}", text::count(*above)), rates)));
     rows.extend(tariff.services.iter().map(|(service, rates)| row(service_word(*service).to_owned(), rates)));
     output::plain(&heads, 1, &rows, desk.out)?;
     let mut others: Vec<String> = Vec::new();

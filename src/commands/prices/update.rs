@@ -20,8 +20,8 @@ const LARGEST: u64 = 64 << 20;
 /// Takes in a newer list.
 pub(super) fn update(desk: &mut Desk<'_>, from: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
-    let text = read(&desk.absolute(from), from)
-        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
+    let text =
+        read(&desk.absolute(from), from).map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
     let book = desk.prices();
     let update = book
         .update(&text, desk.now().date_naive())
@@ -32,7 +32,9 @@ pub(super) fn update(desk: &mut Desk<'_>, from: &Path) -> Result<Exit, Failure> 
         .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", target.display())))?;
     if update.rounded > 0 {
         let numbers = text::plural(update.rounded, "number");
-        desk.note(&format!("{shown}: {numbers} with unusually many digits, rounded to the nearest pico-dollar a token"));
+        desk.note(&format!(
+            "{shown}: {numbers} with unusually many digits, rounded to the nearest pico-dollar a token"
+        ));
     }
     if update.refused > 0 {
         let rates = text::plural(update.refused, "rate");

@@ -1,0 +1,291 @@
+//! `doctor`: everything the numbers depend on, and what of it needs attention.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::audit::{self, Bad};
+use super::books::{self, Books, Reach};
+use super::health::{OLD_PRICES, condition_words, prices_words, state_words};
+use super::ledger::LedgerFacts;
+use super::{Desk, Exit, Failure, screen};
+use crate::config::{Loaded, SocketPath};
+use crate::domain::Label;
+use crate::ingest::{Condition, RootState};
+use crate::ledger::Ledger;
+use crate::output;
+use crate::text;
+use crate::theme::Depth;
+
+/// Files with bad lines that are read again to name those lines.
+const READ_AGAIN: usize = 5;
+/// Bad lines that are named to people.
+const NAMED: usize = 8;
+/// Notes about single files that are shown.
+const NOTES: usize = 20;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, json: bool, loaded: &Loaded) -> Result<Exit, Failure> {
+    let books = books::gather(desk, &Reach::Everything, false)?;
+    let mut report = Report { schema: 1, version: env!("CARGO_PKG_VERSION"), attention: 0, ..Report::default() };
+    report.say("version", State::Ok, format!("tokmeter {}", report.version));
+    report.settings(desk, loaded);
+    report.ledger(desk, &books);
+    report.sources(&books);
+    report.bad_lines(desk, &books)?;
+    report.prices(desk, &books)?;
+    report.socket(desk);
+    report.watches(&books)?;
+    report.formats = crate::formats::names();
+    report.say("formats", State::Ok, report.formats.join(", "));
+    if json {
+        output::to_line(&report, desk.out)?;
+    } else {
+        report.write(desk)?;
+    }
+    Ok(if report.attention == 0 { Exit::Fine } else { Exit::Attention })
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    #[default]
+    Ok,
+    Note,
+    Attention,
+}
+
+#[derive(Serialize)]
+struct Check {
+    area: &'static str,
+    state: State,
+    text: Label,
+}
+
+#[derive(Serialize)]
+struct Root {
+    path: Label,
+    state: &'static str,
+    files: u64,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    schema: u8,
+    version: &'static str,
+    attention: u64,
+    checks: Vec<Check>,
+    ledger: Option<LedgerFacts>,
+    roots: Vec<Root>,
+    bad_lines: u64,
+    first_bad_lines: Vec<Bad>,
+    unpriced: std::collections::BTreeMap<Label, u64>,
+    formats: Vec<&'static str>,
+}
+
+impl Report {
+    fn say(&mut self, area: &'static str, state: State, words: impl AsRef<str>) {
+        self.attention += u64::from(state == State::Attention);
+        self.checks.push(Check { area, state, text: Label::new(words.as_ref()) });
+    }
+
+    fn settings(&mut self, desk: &Desk<'_>, loaded: &Loaded) {
+        match &desk.paths.config {
+            None => self.say("config", State::Note, "no place for one: HOME is not set"),
+            Some(path) => {
+                let there = if path.exists() { "" } else { " (does not exist; the defaults are in force)" };
+                self.say("config", State::Ok, format!("{}{there}", shown(path)));
+            }
+        }
+        for problem in &loaded.problems {
+            self.say("config", State::Attention, problem.to_string());
+        }
+        match &desk.paths.data {
+            None => self.say("data", State::Attention, "no data folder: set HOME or TOKMETER_DATA_DIR"),
+            Some(folder) => self.say("data", State::Ok, shown(folder)),
+        }
+        let zone = desk.settings.zone;
+        let now = desk.now().with_timezone(&zone);
+        self.say("time zone", State::Ok, format!("{zone}, where it is {}", now.format("%Y-%m-%d %H:%M")));
+        let depth = match screen::depth(desk, true) {
+            Depth::None => "no colour",
+            Depth::Sixteen => "16 colours",
+            Depth::TwoFiftySix => "256 colours",
+            Depth::True => "true colour",
+        };
+        let letters = if screen::ascii(desk) { "ASCII only" } else { "UTF-8" };
+        let term = desk.world.var("TERM").unwrap_or("not set");
+        self.say("terminal", State::Ok, format!("TERM {term}, {depth}, {letters}"));
+        self.say("user", State::Ok, desk.settings.user.as_str());
+    }
+
+    fn ledger(&mut self, desk: &Desk<'_>, books: &Books) {
+        let facts = LedgerFacts::of(desk, &books.prices);
+        let place = facts.path.as_ref().map_or_else(|| "no place for one".to_owned(), ToString::to_string);
+        let state = match facts.state {
+            "writable" => State::Ok,
+            "none" => State::Note,
+            _ => State::Attention,
+        };
+        let schema = facts.ledger_schema.map_or_else(String::new, |schema| format!(", schema {schema}"));
+        let words = match facts.state {
+            "none" => format!("{place}: none yet"),
+            word => {
+                format!("{place}: {word}, {}{schema}, {}", text::bytes(facts.bytes), text::plural(facts.calls, "call"))
+            }
+        };
+        self.say("ledger", state, words);
+        if let Some(note) = &facts.note {
+            self.say("ledger", if state == State::Ok { State::Note } else { State::Attention }, note.as_str());
+        }
+        if let Some(trouble) = &books.trouble {
+            self.say("ledger", State::Attention, trouble);
+        }
+        if facts.future_calls > 0 {
+            let calls = text::plural(facts.future_calls, "call");
+            self.say("clock", State::Attention, format!("{calls} with a time still to come: a clock is wrong"));
+        }
+        self.ledger = Some(facts);
+    }
+
+    fn sources(&mut self, books: &Books) {
+        for root in &books.health.roots {
+            let (state, word) = match &root.state {
+                RootState::Found | RootState::Live | RootState::Polling(_) => (State::Ok, "found"),
+                RootState::Waiting => (State::Note, "waiting"),
+                RootState::Gone => (State::Note, "gone"),
+                RootState::PermissionDenied => (State::Attention, "permission denied"),
+                RootState::Failing(_) => (State::Attention, "failing"),
+            };
+            let words = state_words(&root.state).unwrap_or_else(|| text::plural(root.files, "file"));
+            self.say("logs", state, format!("{}: {words}", root.path));
+            self.roots.push(Root { path: root.path.clone(), state: word, files: root.files });
+        }
+        for note in books.health.notes.iter().take(NOTES) {
+            let state = match note.what {
+                Condition::PermissionDenied | Condition::Failing(_) | Condition::Unsupported(_) => State::Attention,
+                Condition::Replaced
+                | Condition::Rewritten
+                | Condition::Gone
+                | Condition::Skipped(_)
+                | Condition::SymlinkLoop
+                | Condition::DanglingLink
+                | Condition::Partial { .. }
+                | Condition::NotRecognised
+                | Condition::OverLong { .. }
+                | Condition::NulsSkipped { .. } => State::Note,
+            };
+            self.say("file", state, format!("{}: {}", note.path, condition_words(&note.what)));
+        }
+        if books.health.gone > 0 {
+            let gone = text::plural(books.health.gone, "log");
+            self.say("logs", State::Note, format!("{gone} read once and gone; the ledger keeps what they said"));
+        }
+    }
+
+    /// The ledger knows how many; the files that are still there are read again to say which.
+    fn bad_lines(&mut self, desk: &mut Desk<'_>, books: &Books) -> Result<(), Failure> {
+        let files: Vec<_> = books.ledger.files()?.into_iter().filter(|file| file.bad_lines > 0).collect();
+        self.bad_lines = files.iter().map(|file| file.bad_lines).sum();
+        if self.bad_lines == 0 {
+            self.say("lines", State::Ok, "every line of a known format was counted");
+            return Ok(());
+        }
+        let there = files.iter().map(|file| &file.path).filter(|path| path.is_file());
+        let again: Vec<PathBuf> = there.take(READ_AGAIN).cloned().collect();
+        if !again.is_empty() {
+            let read = audit::read(desk, &Reach::Paths(again))?;
+            self.first_bad_lines = read.bad.iter().map(Bad::of).collect();
+        }
+        let files = text::plural(u64::try_from(files.len()).unwrap_or(u64::MAX), "file");
+        let lines = text::plural(self.bad_lines, "line");
+        self.say("lines", State::Attention, format!("{lines} in {files} put aside, not counted"));
+        let named: Vec<String> = self.first_bad_lines.iter().take(NAMED).map(ToString::to_string).collect();
+        for line in named {
+            self.say("lines", State::Note, line);
+        }
+        Ok(())
+    }
+
+    fn prices(&mut self, desk: &Desk<'_>, books: &Books) -> Result<(), Failure> {
+        let now = desk.now();
+        let old = (now.date_naive() - books.prices.as_of()).num_days() > OLD_PRICES;
+        let state = if old { State::Attention } else { State::Ok };
+        self.say("prices", state, prices_words(&books.prices, now));
+        self.unpriced = books::unpriced(&books.ledger)?;
+        let unpriced: Vec<String> = self
+            .unpriced
+            .iter()
+            .map(|(model, tokens)| format!("{model}: {} tokens without a price", text::count(*tokens)))
+            .collect();
+        for words in unpriced {
+            self.say("prices", State::Attention, words);
+        }
+        Ok(())
+    }
+
+    fn socket(&mut self, desk: &Desk<'_>) {
+        match SocketPath::of(&desk.world, &desk.overrides) {
+            Err(why) => self.say("socket", State::Note, why),
+            Ok(socket) => {
+                let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
+                self.say("socket", State::Ok, format!("{}: {listening}", shown(&socket.path)));
+            }
+        }
+    }
+
+    /// Whether the folders of the logs come near to what the system lets one user watch.
+    fn watches(&mut self, books: &Books) -> Result<(), Failure> {
+        let limit = |name: &str| -> Option<u64> {
+            std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
+        };
+        let Some(most) = limit("max_user_watches") else { return Ok(()) };
+        let files = books.ledger.files()?;
+        let folders: std::collections::BTreeSet<&Path> = files.iter().filter_map(|file| file.path.parent()).collect();
+        let folders = u64::try_from(folders.len()).unwrap_or(u64::MAX);
+        let (state, near) = if folders.saturating_mul(10) >= most.saturating_mul(8) {
+            (State::Attention, "; raise fs.inotify.max_user_watches, or changes are found by looking")
+        } else {
+            (State::Ok, "")
+        };
+        let folders = text::plural(folders, "folder");
+        self.say("watching", state, format!("{folders} to watch, the system allows {}{near}", text::count(most)));
+        if limit("max_user_instances").is_some_and(|instances| instances < 8) {
+            self.say("watching", State::Note, "few watchers allowed; raise fs.inotify.max_user_instances");
+        }
+        Ok(())
+    }
+
+    fn write(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
+        let ascii = screen::ascii(desk);
+        for check in &self.checks {
+            let mark = match (check.state, ascii) {
+                (State::Ok, false) => "✓",
+                (State::Ok, true) => "+",
+                (State::Note, false) => "·",
+                (State::Note, true) => ".",
+                (State::Attention, _) => "!",
+            };
+            writeln!(desk.out, "{mark} {:<10} {}", check.area, check.text)?;
+        }
+        match self.attention {
+            0 => writeln!(desk.out, "\nAll is well."),
+            1 => writeln!(desk.out, "\n1 thing needs attention."),
+            things => writeln!(desk.out, "\n{things} things need attention."),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn listens(path: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+#[cfg(not(unix))]
+fn listens(_: &Path) -> bool {
+    false
+}
+
+fn shown(path: &Path) -> Label {
+    Label::from_bytes(path.as_os_str().as_encoded_bytes())
+}

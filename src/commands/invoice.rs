@@ -1,0 +1,170 @@
+//! `invoice`: what a month came to, for whoever has to pay for it.
+
+use chrono::{Datelike as _, Months, NaiveDate};
+use serde::Serialize;
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure};
+use crate::cli::{InvoiceArgs, Style, When};
+use crate::domain::{Day, Instant, Label, day_of, day_start, month_of};
+use crate::ledger::{Grain, Ledger, Order, Query, Report, ReportRow, Sums};
+use crate::output::{self, Cell, Grid};
+use crate::text;
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>, args: InvoiceArgs) -> Result<Exit, Failure> {
+    let (now, zone) = (desk.now(), desk.settings.zone);
+    let month = month(args.month, now, desk)?;
+    let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
+    let (from, until) = (day_start(month, zone), day_start(next, zone));
+    let mut filter = args.filters.filter(now, zone);
+    filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
+    filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
+    let books = books::gather(desk, &Reach::Everything, false)?;
+    let query = Query { grain: Grain::Month, by: args.by, filter, zone, order: Order::Ascending, limit: None };
+    let mut report = books.ledger.report(&query)?;
+    report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
+    let statement =
+        Statement { month, report: &report, prices: books.prices.as_of(), issued: now, running: until > now };
+    match args.shape.style() {
+        Style::Json => statement.json(desk)?,
+        Style::Csv => output::csv(&output::report_grid(&report), desk.out)?,
+        Style::Markdown => statement.markdown(desk)?,
+        Style::Table => statement.text(desk)?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// The month that was named, by its first day; the last whole one when none was.
+fn month(given: Option<When>, now: Instant, desk: &Desk<'_>) -> Result<NaiveDate, Failure> {
+    let zone = desk.settings.zone;
+    match given {
+        None => {
+            let this = month_of(day_of(now, zone));
+            Ok(this.checked_sub_months(Months::new(1)).unwrap_or(this))
+        }
+        Some(When::Month(day)) => Ok(day),
+        Some(When::Day(day)) if day.day() == 1 => Ok(day),
+        Some(when @ (When::Day(_) | When::DaysAgo(_) | When::At(_) | When::Ago(_))) => {
+            let month = month_of(day_of(when.start(now, zone), zone));
+            let message = format!("an invoice is for a month: write {}", month.format("%Y-%m"));
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+struct Statement<'a> {
+    month: Day,
+    report: &'a Report,
+    prices: Day,
+    issued: Instant,
+    /// True while the month is not over.
+    running: bool,
+}
+
+#[derive(Serialize)]
+struct Document<R: Serialize> {
+    month: String,
+    issued_at: String,
+    month_is_over: bool,
+    prices_as_of: String,
+    #[serde(flatten)]
+    report: R,
+}
+
+impl Statement<'_> {
+    fn json(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
+        let grid = output::report_grid(self.report);
+        let document = Document {
+            month: self.month.format("%Y-%m").to_string(),
+            issued_at: self.issued.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            month_is_over: !self.running,
+            prices_as_of: self.prices.to_string(),
+            report: output::report_document(self.report, &grid),
+        };
+        output::to_line(&document, desk.out)
+    }
+
+    fn text(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
+        writeln!(desk.out, "Statement for {}", self.month.format("%B %Y"))?;
+        writeln!(desk.out, "{}\n", self.period(desk))?;
+        if self.report.rows.is_empty() {
+            return writeln!(desk.out, "No calls.");
+        }
+        let rows: Vec<Vec<String>> = self.rows();
+        output::plain(&self.heads(), self.report.query.by.len(), &rows, desk.out)?;
+        for line in self.notes() {
+            writeln!(desk.out, "\n{line}")?;
+        }
+        Ok(())
+    }
+
+    fn markdown(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
+        writeln!(desk.out, "# Statement for {}\n", self.month.format("%B %Y"))?;
+        writeln!(desk.out, "{}\n", self.period(desk))?;
+        if self.report.rows.is_empty() {
+            return writeln!(desk.out, "No calls.");
+        }
+        let names = self.report.query.by.iter().map(|dimension| dimension.name());
+        let columns: Vec<&'static str> = names.chain(MEASURES).collect();
+        let rows = self.rows().into_iter().map(|row| row.into_iter().map(Cell::Text).collect()).collect();
+        output::markdown(&Grid { columns, rows }, desk.out)?;
+        for line in self.notes() {
+            writeln!(desk.out, "\n{line}")?;
+        }
+        Ok(())
+    }
+
+    /// The stretch of time, in words that leave no doubt where it begins and ends.
+    fn period(&self, desk: &Desk<'_>) -> String {
+        let zone = desk.settings.zone;
+        let day = |at: Option<Instant>| at.map_or_else(String::new, |at| day_of(at, zone).to_string());
+        let filter = &self.report.query.filter;
+        let last = filter.until.and_then(|until| until.checked_sub_signed(chrono::Duration::nanoseconds(1)));
+        let running = if self.running { "; the month is not over" } else { "" };
+        let only: Vec<String> =
+            filter.only.iter().map(|(dimension, pattern)| format!("{dimension} {}", pattern.as_str())).collect();
+        let only = if only.is_empty() { String::new() } else { format!("; only {}", only.join(", ")) };
+        format!("{} to {}, {zone}{only}{running}", day(filter.since), day(last))
+    }
+
+    fn heads(&self) -> Vec<String> {
+        let names = self.report.query.by.iter().map(|dimension| dimension.name());
+        names.chain(MEASURES).map(str::to_owned).collect()
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let labels = |row: &ReportRow| -> Vec<String> {
+            let name =
+                |label: &Option<Label>| label.as_ref().map_or_else(|| "–".to_owned(), |label| text::fit(label, 48));
+            row.by.iter().map(name).collect()
+        };
+        let mut rows: Vec<Vec<String>> =
+            self.report.rows.iter().map(|row| [labels(row), measures(&row.sums)].concat()).collect();
+        let mut total = vec![String::new(); self.report.query.by.len()];
+        if let Some(first) = total.first_mut() {
+            "total".clone_into(first);
+        }
+        rows.push([total, measures(&self.report.total)].concat());
+        rows
+    }
+
+    /// What the marks in the table mean, and what the dollars are by.
+    fn notes(&self) -> Vec<String> {
+        let total = &self.report.total;
+        let mut notes = output::mark_lines(total);
+        notes.push(format!(
+            "At list prices, each call at the price in force when it was made; list of {}. Not a tax document.",
+            self.prices
+        ));
+        notes
+    }
+}
+
+const MEASURES: [&str; 6] = ["calls", "input", "cache read", "cache write", "output", "cost"];
+
+fn measures(sums: &Sums) -> Vec<String> {
+    let tokens = &sums.tokens;
+    let counts = [sums.calls, tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output];
+    counts.into_iter().map(text::count).chain([text::cost(sums)]).collect()
+}

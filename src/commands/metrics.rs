@@ -1,0 +1,112 @@
+//! `metrics`: the books as Prometheus text.
+
+use super::books::{self, Reach};
+use super::{Desk, Exit, Failure};
+use crate::config::LimitKey;
+use crate::domain::{Dimension, Filter, Label};
+use crate::ledger::{Grain, Ledger, Order, Query, ReportRow};
+use crate::meter::{Amount, LimitState};
+use crate::output::{Kind, Metrics};
+
+/// Runs the command.
+pub(super) fn run(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
+    let books = books::gather(desk, &Reach::Everything, false)?;
+    let query = Query {
+        grain: Grain::Total,
+        by: vec![Dimension::Source, Dimension::Model],
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let rows = books.ledger.report(&query)?.rows;
+    let limits = books::limit_states(desk, &books.ledger, None)?;
+    let bad: u64 = books.ledger.files()?.iter().map(|file| file.bad_lines).sum();
+    let mut metrics = Metrics::default();
+    of_calls(&mut metrics, &rows);
+    of_limits(&mut metrics, &limits);
+    metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);
+    metrics
+        .begin("tokmeter_price_list_timestamp_seconds", Kind::Gauge, "The day of the price list in use.")
+        .sample(&[], books.prices.as_of().and_time(chrono::NaiveTime::MIN).and_utc().timestamp());
+    metrics.write(desk.out)?;
+    Ok(Exit::Fine)
+}
+
+/// A count of a row.
+type Count = fn(&ReportRow) -> u64;
+/// An amount of a limit.
+type Part = fn(&LimitState) -> Amount;
+
+fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
+    fn names(row: &ReportRow) -> [(&'static str, &str); 2] {
+        let name = |at: usize| row.by.get(at).and_then(Option::as_ref).map_or("", Label::as_str);
+        [("source", name(0)), ("model", name(1))]
+    }
+    let mut tokens = metrics.begin(
+        "tokmeter_tokens_total",
+        Kind::Counter,
+        "Tokens by class. The classes do not overlap; output holds reasoning.",
+    );
+    for row in rows {
+        let (of, [source, model]) = (&row.sums.tokens, names(row));
+        let classes = [
+            ("input", of.input),
+            ("cache_read", of.cache_read),
+            ("cache_write_5m", of.cache_write_5m),
+            ("cache_write_1h", of.cache_write_1h),
+            ("output", of.output),
+        ];
+        for (class, count) in classes {
+            tokens.sample(&[source, model, ("class", class)], count);
+        }
+    }
+    let counts: [(&'static str, &'static str, Count); 4] = [
+        ("tokmeter_reasoning_tokens_total", "The part of the output that was reasoning.", |row| {
+            row.sums.tokens.reasoning
+        }),
+        ("tokmeter_calls_total", "Calls.", |row| row.sums.calls),
+        ("tokmeter_unpriced_tokens_total", "Tokens of calls without a price.", |row| row.sums.unpriced_tokens),
+        ("tokmeter_lower_bound_calls_total", "Calls that were logged only in part.", |row| row.sums.lower_bound_calls),
+    ];
+    for (name, help, count) in counts {
+        let mut metric = metrics.begin(name, Kind::Counter, help);
+        for row in rows {
+            metric.sample(&names(row), count(row));
+        }
+    }
+    let mut cost =
+        metrics.begin("tokmeter_cost_usd_total", Kind::Counter, "Cost in US dollars of the calls that have a price.");
+    for row in rows {
+        cost.sample(&names(row), row.sums.cost);
+    }
+    let mut saved = metrics.begin("tokmeter_cache_saved_usd", Kind::Gauge, "US dollars that caching saved.");
+    for row in rows {
+        saved.sample(&names(row), row.sums.saved);
+    }
+}
+
+fn of_limits(metrics: &mut Metrics, limits: &[LimitState]) {
+    let amounts: [(&'static str, &'static str, Part); 2] = [
+        ("tokmeter_limit_used", "Used of a limit, in its unit.", |state| state.used),
+        ("tokmeter_limit", "Allowed by a limit, in its unit.", |state| state.limit.amount),
+    ];
+    for (name, help, amount) in amounts {
+        let mut metric = metrics.begin(name, Kind::Gauge, help);
+        for state in limits {
+            let key = LimitKey::of(&state.limit).to_string();
+            let labels =
+                |unit| [("limit", key.as_str()), ("subject", state.subject.as_deref().unwrap_or("")), ("unit", unit)];
+            let (allowed, amount) = (state.limit.amount, amount(state));
+            if allowed.usd.is_some() {
+                metric.sample(&labels("usd"), amount.usd.unwrap_or_default());
+            }
+            if allowed.tokens.is_some() {
+                metric.sample(&labels("tokens"), amount.tokens.unwrap_or(0));
+            }
+            if allowed.output_tokens.is_some() {
+                metric.sample(&labels("output_tokens"), amount.output_tokens.unwrap_or(0));
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Why a bill and the books may differ on a day: only where the arithmetic shows it.
+
+use std::fmt;
+
+use super::{Cell, Compared};
+use crate::domain::{Day, Usd};
+use crate::text;
+
+/// The likely reason of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Each row of the bill is rounded to cents.
+    Rounding,
+    /// The books have no call at all on that day.
+    EmptyDay,
+    /// The books have no call of that model on that day.
+    NotInLogs,
+    /// The bill has nothing for it.
+    NotOnBill,
+    /// The same sum the other way round on the day before or after.
+    OtherDay(Day),
+    /// Some of the books' tokens have no price.
+    Unpriced(u64),
+    /// The agent logged some calls only in part.
+    LowerBound(u64),
+    /// The bill is half of the books.
+    Half,
+    /// The arithmetic shows nothing.
+    Unknown,
+}
+
+impl Reason {
+    pub(super) fn of(compared: &Compared, day: Day, model: &str, cell: &Cell) -> Self {
+        let (difference, books) = (cell.difference(), &cell.books);
+        if books.calls > 0 && size(difference) <= rounding(cell) {
+            return Self::Rounding;
+        }
+        if let Some(other) = other_day(compared, day, model, difference) {
+            return Self::OtherDay(other);
+        }
+        if books.calls == 0 {
+            let any = compared.cells.iter().any(|((other, _), cell)| *other == day && cell.books.calls > 0);
+            return if any { Self::NotInLogs } else { Self::EmptyDay };
+        }
+        if cell.lines == 0 {
+            return Self::NotOnBill;
+        }
+        if difference > Usd::ZERO && books.unpriced_tokens > 0 {
+            return Self::Unpriced(books.unpriced_tokens);
+        }
+        if difference > Usd::ZERO && books.lower_bound_calls > 0 {
+            return Self::LowerBound(books.lower_bound_calls);
+        }
+        let twice = cell.bill + cell.bill;
+        if cell.bill > Usd::ZERO && size(twice - books.cost).saturating_mul(100) <= size(books.cost) {
+            return Self::Half;
+        }
+        Self::Unknown
+    }
+
+    /// The reason in a word or two, the same in JSON and for people.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Rounding => "rounding",
+            Self::EmptyDay => "missing day",
+            Self::NotInLogs => "not in logs",
+            Self::NotOnBill => "not on the bill",
+            Self::OtherDay(_) => "another day",
+            Self::Unpriced(_) => "unpriced",
+            Self::LowerBound(_) => "logged in part",
+            Self::Half => "half price",
+            Self::Unknown => "unexplained",
+        }
+    }
+}
+
+/// The reason with its numbers.
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rounding => out.write_str("rounded to cents"),
+            Self::EmptyDay => out.write_str("no calls at all in the books on this day"),
+            Self::NotInLogs => out.write_str("no call of it in the books"),
+            Self::NotOnBill => out.write_str("not on the bill"),
+            Self::OtherDay(day) => write!(out, "the other way round on {day}"),
+            Self::Unpriced(tokens) => write!(out, "{} tokens without a price", text::count(*tokens)),
+            Self::LowerBound(calls) => write!(out, "{} logged in part", text::plural(*calls, "call")),
+            Self::Half => out.write_str("half of the books: a batch?"),
+            Self::Unknown => out.write_str("unexplained"),
+        }
+    }
+}
+
+/// How much rounding each of its rows to cents can make.
+fn rounding(cell: &Cell) -> i128 {
+    Usd::from_micro(5_000).times(cell.lines.into()).pico()
+}
+
+fn size(usd: Usd) -> i128 {
+    usd.pico().saturating_abs()
+}
+
+/// The day before or after, when it differs by the same sum in the other direction, to one part in twenty.
+fn other_day(compared: &Compared, day: Day, model: &str, difference: Usd) -> Option<Day> {
+    [day.pred_opt(), day.succ_opt()].into_iter().flatten().find(|other| {
+        let Some(cell) = compared.cells.get(&(*other, model.to_owned())) else { return false };
+        let there = cell.difference();
+        there.is_negative() != difference.is_negative()
+            && size(there + difference).saturating_mul(20) <= size(there).max(size(difference))
+    })
+}
