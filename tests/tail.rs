@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tail_common::{Meter, append, folder, line, object};
 use tokmeter::domain::Label;
-use tokmeter::ingest::{Condition, Kind, Options, RootState, Roots};
+use tokmeter::ingest::{Condition, Kind, Options, Owner, RootState, Roots};
 
 fn root_state(meter: &Meter) -> RootState {
     meter.health().roots[0].state.clone()
@@ -561,7 +561,8 @@ fn b20_a_flood_of_bad_lines_is_counted_and_only_the_first_are_named() {
 fn a_call_without_a_user_is_the_users_own() {
     let (_keep, root) = folder();
     append(&root.join("a.jsonl"), line("a") + &line("b").replace("\"id\"", "\"user\":\"bob\",\"id\""));
-    let options = Options { user: Some(Label::new("alice")), ..Options::default() };
+    let options =
+        Options { owner: Owner { user: Some(Label::new("alice")), ..Owner::default() }, ..Options::default() };
     let mut meter = Meter::with(Roots::only([root.clone()]), options);
     meter.rescan();
     let users: Vec<_> = meter.books.calls.values().filter_map(|call| call.from.user.clone()).collect();

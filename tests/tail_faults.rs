@@ -20,7 +20,7 @@ use script::{Script, Step};
 use tail_common::{Books, Meter, append, folder, line, object};
 use tokmeter::domain::Label;
 use tokmeter::ingest::{
-    Batch, Condition, Event, Follower, Options, PollReason, RootState, Roots, Tails, follow, read_stream,
+    Batch, Condition, Event, Follower, Options, Owner, PollReason, RootState, Roots, Tails, follow, read_stream,
 };
 
 const ESTALE: i32 = 116;
@@ -191,7 +191,8 @@ fn a_feed_is_read_as_it_comes_and_its_torn_end_is_one_bad_line() {
         let mut books = Books::default();
         let mut after = Vec::new();
         let name = Label::new("-");
-        let options = Options { user: Some(Label::new("alice")), ..Options::default() };
+        let options =
+            Options { owner: Owner { user: Some(Label::new("alice")), ..Owner::default() }, ..Options::default() };
         read_stream(
             &mut Drip(text.as_bytes(), drip),
             &name,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::shelf::Shelf;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label};
-use crate::ingest::{self, BadNote, Batch, Health, Roots, Tails, Tallies};
+use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
 use crate::ledger::{self, BooksError, Grain, Ledger, Order, Posting, Query};
 use crate::meter::{self, Asker, LimitState};
 use crate::pricing::PriceBook;
@@ -157,7 +157,9 @@ fn read_stdin(desk: &Desk<'_>, books: &mut Books) -> Result<(), Failure> {
 
 /// How logs are read with these settings.
 pub(super) fn tail_options(desk: &Desk<'_>) -> ingest::Options {
-    ingest::Options { user: Some(desk.settings.user.clone()), ..ingest::Options::default() }
+    let settings = &desk.settings;
+    let owner = Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() };
+    ingest::Options { owner, ..ingest::Options::default() }
 }
 
 /// Where a reach's logs are.

@@ -24,8 +24,6 @@ use crate::ingest::socket::{Delivery, Reply, Said};
 pub(super) const QUEUE: usize = 256;
 /// While much is read at start, the screen is told this often what is known so far.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
-/// Postings that wait for a ledger that cannot be written; beyond, the logs themselves keep what is missing.
-const WAITING: usize = 10_000;
 
 /// What the keeper is told.
 pub(super) enum Work {
@@ -163,6 +161,11 @@ impl Keeper {
     /// Books, and tells the screen what changed.
     fn post(&mut self, posting: Posting) {
         self.retry();
+        if !self.state.waiting.is_empty() {
+            // One after the other: a later offset must never be booked before the rows of an earlier one.
+            self.state.waiting.push(posting);
+            return;
+        }
         match self.books.post(&posting) {
             Ok(posted) => {
                 // What we take for a repetition, another process may have booked before us.
@@ -188,9 +191,7 @@ impl Keeper {
     /// What could not be booked waits; the screen is told once.
     fn settle(&mut self, taken: Result<(), BooksError>, posting: Posting) {
         if let Err(error) = taken {
-            if self.state.waiting.len() < WAITING {
-                self.state.waiting.push(posting);
-            }
+            self.state.waiting.push(posting);
             self.failed(&error);
         }
     }

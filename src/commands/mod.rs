@@ -80,6 +80,11 @@ pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn W
     }
 }
 
+/// The calls of the made-up session that `demo` plays, the last of them made at `end`.
+pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
+    demo::session(count, end, user).into_iter().map(|step| step.call).collect()
+}
+
 fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
     outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -1,10 +1,35 @@
 //! What the readers hand on: records and how far they reach, together.
 
-use crate::domain::{Label, Record};
+use crate::domain::{Attribution, Label, Record};
 use crate::formats::BadLine;
 use crate::ledger::{FileState, Posting};
 
 use super::Health;
+
+/// Whose calls they are when a log does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The user.
+    pub user: Option<Label>,
+    /// The user's team.
+    pub team: Option<Label>,
+    /// The organisation.
+    pub org: Option<Label>,
+}
+
+impl Owner {
+    /// Fills in what a call does not say itself.
+    pub fn fill(&self, from: &mut Attribution) {
+        let fill = |own: &mut Option<Label>, usual: &Option<Label>| {
+            if own.is_none() {
+                own.clone_from(usual);
+            }
+        };
+        fill(&mut from.user, &self.user);
+        fill(&mut from.team, &self.team);
+        fill(&mut from.org, &self.org);
+    }
+}
 
 /// What was read from one file in one go, to be booked together or not at all.
 #[derive(Clone, Debug)]

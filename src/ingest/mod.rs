@@ -23,7 +23,7 @@ mod take;
 mod walk;
 mod watch;
 
-pub use batch::{BadNote, Batch, Event, Progress, Tallies};
+pub use batch::{BadNote, Batch, Event, Owner, Progress, Tallies};
 pub use follow::{Follower, follow};
 pub use fs::{Disk, Entry, FileId, Fs, Handle, Sort, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};

@@ -126,7 +126,7 @@ impl Tools {
             fs: self.fs.clone(),
             cutter: Cutter::new(self.cutter.longest()),
             only: self.only.clone(),
-            user: self.user.clone(),
+            owner: self.owner.clone(),
             stop: self.stop.clone(),
         }
     }

@@ -38,7 +38,7 @@ pub fn read_stream(
         let bytes = cutter.consumed() - done;
         done = cutter.consumed();
         if bytes > 0 || taker.has_news() {
-            sink(taker.batch(bytes, &mut all, options.user.as_ref()).0);
+            sink(taker.batch(bytes, &mut all, &options.owner).0);
         }
     };
     loop {

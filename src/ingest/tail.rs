@@ -9,7 +9,7 @@ use super::cutter::Cutter;
 use super::fs::{FileId, Fs, Handle, Sort, Stat, fill};
 use super::identity::{Print, unsupported};
 use super::take::Taker;
-use super::{Batch, Condition, Naming, Tallies};
+use super::{Batch, Condition, Naming, Owner, Tallies};
 use crate::domain::{Instant, Label};
 use crate::formats::Lines;
 use crate::ledger::FileState;
@@ -58,8 +58,8 @@ pub(crate) struct Tools {
     pub(crate) cutter: Cutter,
     /// The formats to read; none means all.
     pub(crate) only: Arc<[String]>,
-    /// Who made the calls whose log does not say.
-    pub(crate) user: Option<Label>,
+    /// Whose calls they are when a log does not say.
+    pub(crate) owner: Owner,
     /// Set when reading shall end before everything is read.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -309,7 +309,7 @@ impl Reading<'_> {
         let offset = tools.cutter.consumed();
         let is_news = offset != tail.state.offset || self.taker.has_news() || !tail.booked;
         let bytes = offset.saturating_sub(tail.state.offset);
-        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, tools.user.as_ref());
+        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner);
         tail.strange = unknown && (tail.naming == Naming::Named || tail.tallies.bad > 0);
         if let Some(offset) = self.taker.too_long.take() {
             tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });

@@ -13,7 +13,7 @@ use super::cutter::{Cutter, LONGEST_LINE};
 use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
-use super::{Batch, Condition, Progress, Roots, Tallies, parallel};
+use super::{Batch, Condition, Owner, Progress, Roots, Tallies, parallel};
 use crate::domain::Label;
 use crate::ledger::FileState;
 
@@ -31,8 +31,8 @@ const MOVED_AWAY: Duration = Duration::from_secs(600);
 pub struct Options {
     /// The formats to read, by name; none means all.
     pub only: Vec<String>,
-    /// Who made the calls whose log does not say.
-    pub user: Option<Label>,
+    /// Whose calls they are when a log does not say.
+    pub owner: Owner,
     /// The longest line that is read, in bytes.
     pub longest_line: usize,
     /// Descriptors that are kept open for reading on.
@@ -43,7 +43,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: Vec::new(), user: None, longest_line: LONGEST_LINE, open_files: descriptors(), poll: false }
+        Self {
+            only: Vec::new(),
+            owner: Owner::default(),
+            longest_line: LONGEST_LINE,
+            open_files: descriptors(),
+            poll: false,
+        }
     }
 }
 
@@ -113,7 +119,7 @@ impl Tails {
             fs,
             cutter: Cutter::new(options.longest_line),
             only: options.only.clone().into(),
-            user: options.user.clone(),
+            owner: options.owner.clone(),
             stop: Arc::new(AtomicBool::new(false)),
         };
         Self {

@@ -1,7 +1,7 @@
 //! Takes lines to the formats, and gathers what comes of them until it is handed on.
 
 use super::cutter::Piece;
-use super::{BadNote, Batch, Tallies};
+use super::{BadNote, Batch, Owner, Tallies};
 use crate::domain::{Instant, Label, Record};
 use crate::formats::{BadLine, Lines, Origin, Outcome};
 
@@ -73,7 +73,7 @@ impl Taker {
     ///
     /// `all` is what was met in the source before, and is brought up to date. Gives back, too, whether
     /// the source still looks like none that is known: then its lines do not count as broken.
-    pub(super) fn batch(&mut self, bytes: u64, all: &mut Tallies, user: Option<&Label>) -> (Batch, bool) {
+    pub(super) fn batch(&mut self, bytes: u64, all: &mut Tallies, owner: &Owner) -> (Batch, bool) {
         let mut tallies = Tallies { bytes, ..std::mem::take(&mut self.tallies) };
         let (mut records, mut bad) = (std::mem::take(&mut self.records), std::mem::take(&mut self.bad));
         self.before += tallies.lines;
@@ -83,11 +83,9 @@ impl Taker {
             bad.retain(|note| matches!(note.why, BadLine::TooLong(_)));
         }
         all.add(&tallies);
-        if let Some(user) = user {
-            for record in &mut records {
-                if let Record::Call(call) = record {
-                    call.from.user.get_or_insert_with(|| user.clone());
-                }
+        for record in &mut records {
+            if let Record::Call(call) = record {
+                owner.fill(&mut call.from);
             }
         }
         (Batch { path: self.origin.path.clone(), records, file: None, bad, tallies }, unknown)

@@ -9,7 +9,7 @@ use crate::text;
 use crate::theme::{Rgb, Theme};
 
 /// A cell's size in the picture, and how far its letters' foot is from its top.
-const CELL: (usize, usize, usize) = (9, 19, 14);
+const CELL: (usize, usize, usize) = (9, 17, 13);
 /// Room around the screen.
 const EDGE: usize = 12;
 
