@@ -85,7 +85,10 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     let whole = books.trouble.is_none();
     match ask(desk, &books, template, &mut facts) {
         Ok(()) if whole => {}
-        Ok(()) | Err(_) => (facts.today, facts.month, facts.limit) = (None, None, None),
+        Ok(()) | Err(_) => {
+            facts.session = facts.session.filter(|sums| sums.calls > 0);
+            (facts.today, facts.month, facts.limit) = (None, None, None);
+        }
     }
     facts
 }

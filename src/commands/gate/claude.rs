@@ -170,3 +170,6 @@ fn summary(desk: &mut Desk<'_>, event: &Event, books: Option<&Books>) -> Result<
 fn cut(text: &str) -> String {
     crate::commands::printable(text).chars().take(LONGEST).collect()
 }
+
+#[cfg(test)]
+mod tests;

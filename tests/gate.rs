@@ -1,0 +1,173 @@
+//! The gate and what stands around it, as a person, a script and an agent meet them: through the program itself.
+
+#![cfg(unix)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails here has found what it was looking for; the program it runs has the system's clock"
+)]
+
+mod common;
+
+#[path = "gate/agents.rs"]
+mod agents;
+#[path = "gate/record.rs"]
+mod record;
+#[path = "gate/setup.rs"]
+mod setup;
+#[path = "gate/statusline.rs"]
+mod statusline;
+
+use common::Home;
+use serde_json::Value;
+
+/// Where the usage log is in a home.
+const USAGE_LOG: &str = ".local/share/tokmeter/usage.jsonl";
+
+/// What a run of the program left behind.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(home: &Home, words: &[&str], input: &str) -> Run {
+    let output = home.tokmeter().args(words).write_stdin(input).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
+}
+
+/// A call just made, of so many output tokens of a model that costs a dollar for a million.
+fn call(user: &str, model: &str, output: u64) -> String {
+    let at = chrono::Utc::now().to_rfc3339();
+    format!(
+        "{{\"at\":\"{at}\",\"user\":\"{user}\",\"session\":\"s1\",\"model\":\"{model}\",\"input_tokens\":0,\"output_tokens\":{output}}}\n"
+    )
+}
+
+const PRICE: &str = "[prices.dollar]\ninput = \"0\"\noutput = \"1\"\n";
+
+#[test]
+fn a_limit_is_near_from_its_warning_on_and_over_at_its_amount() {
+    // In dollars of a known price: 7.999 million tokens are $7.999 of $10.
+    let cases = [(7_999_000, 0, "under"), (8_000_000, 0, "near"), (9_999_999, 0, "near"), (10_000_000, 2, "over")];
+    for (output, code, verdict) in cases {
+        let home = Home::new();
+        home.config(&format!("[limits]\ntotal = \"10usd\"\n{PRICE}"));
+        home.write(USAGE_LOG, &call("alice", "dollar", output));
+        let plain = run(&home, &["gate"], "");
+        assert_eq!((plain.code, plain.out.as_str()), (code, ""), "{verdict}: {}", plain.err);
+        assert_eq!(plain.err.is_empty(), verdict == "under", "{}", plain.err);
+        let told = run(&home, &["gate", "--json"], "");
+        let answer = json(&told.out);
+        assert_eq!(told.code, code);
+        assert_eq!((&answer["ok"], &answer["allowed"]), (&true.into(), &(code == 0).into()));
+        assert_eq!((&answer["verdict"], &answer["limits"][0]["limit"]), (&verdict.into(), &"total".into()));
+    }
+    let home = Home::new();
+    home.config(&format!("[limits]\nmonth = \"10usd\"\n{PRICE}"));
+    home.write(USAGE_LOG, &call("alice", "dollar", 12_500_000));
+    let err = run(&home, &["gate"], "").err;
+    assert!(err.starts_with("Monthly limit reached: $12.50 of $10.00 used, resets "), "{err}");
+}
+
+#[test]
+fn a_limit_concerns_those_it_is_about() {
+    let home = Home::new();
+    home.config(&format!("[limits.users.bob]\ntotal = \"1usd\"\n[limits.models.dollar]\ntotal = \"1usd\"\n[limits.org]\ntotal = \"3usd\"\n{PRICE}"));
+    home.write(USAGE_LOG, &call("bob", "dollar", 1_000_000));
+    let code = |words: &[&str]| run(&home, words, "").code;
+    assert_eq!(code(&["gate"]), 0, "alice, with a model that is not known yet");
+    assert_eq!(code(&["gate", "--user", "bob"]), 2);
+    assert_eq!(code(&["gate", "--model", "dollar"]), 2);
+    assert_eq!(code(&["gate", "--model", "other", "--user", "carol"]), 0);
+    home.append(USAGE_LOG);
+    std::io::Write::write_all(&mut home.append(USAGE_LOG), call("dora", "dollar", 2_000_000).as_bytes()).unwrap();
+    assert_eq!(code(&["gate"]), 2, "the organisation's limit is everybody's");
+}
+
+#[test]
+fn tokens_without_a_price_are_judged_with_the_fallback_rate_and_never_as_nothing() {
+    let home = Home::new();
+    let limits = "[limits]\ntotal = \"10usd\"\n";
+    home.config(limits);
+    home.write(USAGE_LOG, &call("alice", "a-model-nobody-knows", 200_000));
+    let answer = json(&run(&home, &["gate", "--json"], "").out);
+    assert_eq!((&answer["allowed"], &answer["limits"][0]["lower_bound"]), (&true.into(), &true.into()));
+    home.config(&format!("{limits}[gate]\nunpriced = {{ input = 15.0, output = 75.0 }}\n"));
+    let told = run(&home, &["gate", "--json"], "");
+    assert_eq!((told.code, &json(&told.out)["limits"][0]["used"]["usd"]), (2, &15.into()));
+}
+
+#[test]
+fn an_override_lifts_limits_for_one_session_and_is_remembered() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = \"10 tokens\"\n");
+    home.write(USAGE_LOG, &call("alice", "dollar", 10));
+    let gate = |session: &str| run(&home, &["gate", "--session", session, "--json"], "");
+    assert_eq!((gate("s1").code, gate("s2").code), (2, 2));
+    assert_eq!(run(&home, &["limits", "override", "s1"], "").code, 64, "without a reason");
+    let lifted = run(&home, &["limits", "override", "s1", "--reason", "release tonight"], "");
+    assert_eq!(lifted.code, 0, "{}", lifted.err);
+    assert_eq!((gate("s1").code, gate("s2").code), (0, 2));
+    let answer = json(&gate("s1").out);
+    assert_eq!(answer["override"]["reason"], "release tonight");
+    assert!(run(&home, &["limits"], "").out.contains("Lifted for session s1 since "));
+    assert_eq!(json(&run(&home, &["limits", "show", "--json"], "").out)["overrides"][0]["session"], "s1");
+    // A session that was stopped before its first call is in no book yet.
+    assert_eq!(run(&home, &["limits", "override", "fresh", "--reason", "why not"], "").code, 0);
+    assert_eq!(gate("fresh").code, 0);
+}
+
+#[test]
+fn g11_a_wrong_word_a_wrong_config_and_a_broken_ledger_never_end_with_2() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = \"10 tokens\"\n");
+    for words in [&["gate", "--typo"][..], &["gate", "--hook"], &["gate", "--hook", "codex"], &["gate", "extra"]] {
+        let told = run(&home, words, "{}");
+        assert_eq!((told.code, told.out.as_str()), (64, ""), "{words:?}");
+    }
+    // A file where the data folder should be stops root, too.
+    home.write("blocked", "");
+    let blocked = run(&home, &["gate", "--data-dir", "blocked"], "");
+    assert_eq!(blocked.code, 0, "{}", blocked.err);
+    assert!(blocked.err.contains("allowed all the same"), "{}", blocked.err);
+    let hook =
+        run(&home, &["gate", "--hook", "claude", "--data-dir", "blocked"], "{\"hook_event_name\":\"PreToolUse\"}");
+    assert_eq!((hook.code, hook.out.as_str()), (0, ""));
+    for garbage in ["", "null", "{", "\u{0}\u{1}", "{\"hook_event_name\":[]}"] {
+        let told = run(&home, &["gate", "--hook", "claude"], garbage);
+        assert_eq!((told.code, told.out.as_str()), (0, ""), "{garbage:?}");
+    }
+    home.config("[limits]\ntotal = \"10 tokens\"\n[gate]\non_error = \"deny\"\n");
+    let denied = run(&home, &["gate", "--data-dir", "blocked", "--json"], "");
+    assert_eq!((denied.code, &json(&denied.out)["allowed"]), (2, &false.into()), "asked for in the config");
+    home.config("[limits]\ntotal = nothing\n");
+    let wrong = run(&home, &["gate"], "");
+    assert_eq!(wrong.code, 78);
+    assert!(wrong.err.contains("config.toml:2:"), "{}", wrong.err);
+    assert_eq!(run(&home, &["gate", "--hook", "claude"], "{\"hook_event_name\":\"PreToolUse\"}").code, 0);
+}
+
+#[test]
+fn d2_a_ledger_that_another_process_holds_delays_a_gate_briefly_and_lets_it_pass() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = \"10 tokens\"\n");
+    home.write(USAGE_LOG, &call("alice", "dollar", 1));
+    assert_eq!(run(&home, &["gate"], "").code, 0);
+    let other = rusqlite::Connection::open(home.path().join(".local/share/tokmeter/ledger.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::io::Write::write_all(&mut home.append(USAGE_LOG), call("alice", "dollar", 20).as_bytes()).unwrap();
+    let began = std::time::Instant::now();
+    let held = run(&home, &["gate"], "");
+    assert_eq!(held.code, 0, "{}", held.err);
+    assert!(held.err.contains("busy"), "{}", held.err);
+    assert!(began.elapsed() < std::time::Duration::from_secs(20));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(run(&home, &["gate"], "").code, 2, "what could not be booked is read again");
+}

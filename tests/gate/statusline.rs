@@ -1,0 +1,112 @@
+//! The status line: what it says to an agent, to tmux, in little room, and when nothing is known.
+
+use super::{Home, USAGE_LOG, call, run};
+
+/// What the agent says, about a session with one call of two million tokens at a dollar a million.
+fn agent(home: &Home) -> String {
+    let at = chrono::Utc::now().to_rfc3339();
+    let log = home.write(
+        ".claude/projects/-w/c1.jsonl",
+        &format!(
+            "{{\"type\":\"assistant\",\"timestamp\":\"{at}\",\"sessionId\":\"c1\",\"uuid\":\"u\",\"cwd\":\"/w\",\"requestId\":\"req_1\",\
+             \"message\":{{\"id\":\"msg_1\",\"model\":\"dollar\",\"type\":\"message\",\"role\":\"assistant\",\
+             \"usage\":{{\"input_tokens\":0,\"output_tokens\":2000000}}}}}}\n"
+        ),
+    );
+    serde_json::json!({
+        "session_id": "c1", "transcript_path": log, "cwd": "/w", "model": { "id": "dollar", "display_name": "Opus" },
+        "context_window": { "used_percentage": 8 }, "rate_limits": { "five_hour": { "used_percentage": 23.5 } },
+    })
+    .to_string()
+}
+
+/// A home whose limit of all time stands at 80 per cent with that call and another.
+fn home() -> Home {
+    let home = Home::new();
+    home.config(&format!("[limits]\ntotal = {{ tokens = 10_000_000 }}\n{}", super::PRICE));
+    home.write(USAGE_LOG, &call("alice", "dollar", 6_000_000));
+    assert_eq!(run(&home, &["report"], "").code, 0);
+    home
+}
+
+fn line(home: &Home, columns: Option<&str>, words: &[&str], input: &str) -> String {
+    let mut command = home.tokmeter();
+    command.env_remove("COLUMNS").envs(columns.map(|columns| ("COLUMNS", columns)));
+    let output = command.arg("statusline").args(words).write_stdin(input).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text:?}");
+    assert!(!text.trim().is_empty() && !text.contains('\u{1b}'), "{text:?}");
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn an_agent_is_told_the_session_the_day_the_limit_the_context_and_its_quota() {
+    let home = home();
+    let said = agent(&home);
+    let whole = "Opus · $2.00 session · $8.00 today · total 80% ⚠ · ctx 8% · 5h 23%";
+    assert_eq!(line(&home, None, &[], &said), whole);
+    assert_eq!(line(&home, Some("200"), &[], &said), whole);
+    assert_eq!(line(&home, Some("45"), &[], &said), "$2.00 session · $8.00 today · total 80% ⚠");
+    assert_eq!(line(&home, Some("12"), &[], &said), "total 80% ⚠");
+    for columns in 1..70_usize {
+        let fitted = line(&home, Some(&columns.to_string()), &[], &said);
+        assert!(unicode_width::UnicodeWidthStr::width(fitted.as_str()) <= columns, "{columns}: {fitted}");
+        if columns % 10 == 0 && columns > 40 {
+            assert!(fitted.contains("80% ⚠"), "{columns}: {fitted}");
+        }
+    }
+}
+
+#[test]
+fn without_an_agent_it_says_the_day_and_the_worst_limit() {
+    let home = home();
+    assert_eq!(line(&home, None, &[], ""), "$6.00 today · 6M tokens · total 60%");
+    assert_eq!(line(&home, None, &["--format", "{user}: {today_cost} · {model}"], ""), "alice: $6.00");
+    let mut ascii = home.tokmeter();
+    let output = ascii.env("LC_ALL", "C").arg("statusline").output().unwrap();
+    assert!(output.stdout.is_ascii());
+}
+
+#[test]
+fn a_form_of_ones_own_drops_what_is_not_known_and_tells_a_word_that_is_not_one() {
+    let home = home();
+    home.config("statusline = \"{project} · {quota} · {session_tokens} tok · {month_cost}\"\n");
+    let said = agent(&home).replace("\"rate_limits\"", "\"other\"");
+    assert_eq!(line(&home, None, &[], &said), "w · 2M tok · ≥ $6.00");
+    let wrong = line(&home, None, &["--format", "{modl}"], &said);
+    assert!(wrong.starts_with("tokmeter: {modl} is not known; there are: {model}"), "{wrong}");
+    home.config("statusline = \"{modl}\"\n");
+    let checked = run(&home, &["config", "check"], "");
+    assert_eq!(checked.code, 78);
+    assert!(checked.err.contains("config.toml:1:") && checked.err.contains("{modl} is not known"), "{}", checked.err);
+}
+
+#[test]
+fn it_says_something_and_ends_well_when_nothing_is_known() {
+    let home = Home::new();
+    for nonsense in ["", "null", "{", "[]", "{}", "{\"session_id\":7,\"model\":null,\"rate_limits\":[]}"] {
+        line(&home, Some("80"), &[], nonsense);
+    }
+    home.write("blocked", "");
+    let said =
+        "{\"session_id\":\"c1\",\"model\":{\"display_name\":\"Opus\"},\"context_window\":{\"used_percentage\":8}}";
+    let told = line(&home, None, &["--data-dir", "blocked"], said);
+    assert!(told.starts_with("Opus") && told.contains("ctx 8%") && !told.contains("today"), "{told}");
+    home.config("[limits]\ntotal = nonsense\n");
+    assert!(line(&home, None, &[], said).contains("Opus"));
+}
+
+#[test]
+fn it_does_not_wait_for_an_agent_that_says_nothing() {
+    let home = Home::new();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("tokmeter"));
+    command.env_clear().envs(home.vars()).arg("statusline");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let silent = child.stdin.take();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut text).unwrap();
+    assert!(child.wait().unwrap().success() && text.contains("today"), "{text}");
+    drop(silent);
+}
