@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::books::{self, Reach};
+use super::gate::lifted::{self, Lifted};
 use super::{Desk, Exit, Failure, ledger};
 use crate::domain::{Dimension, Filter, Label, Record};
 use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
@@ -19,8 +20,6 @@ use crate::text;
 
 /// Places that are named for each kind of trouble; all of them are counted.
 const PLACES: usize = 20;
-/// How the ledger names a limit that was lifted for a session.
-const LIFTED: &str = "override:";
 
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
@@ -136,7 +135,7 @@ struct Kept {
     files_gone: u64,
     first_files_gone: Vec<Label>,
     future_calls: u64,
-    limits_lifted: Vec<Label>,
+    limits_lifted: Vec<Lifted>,
 }
 
 impl Kept {
@@ -150,7 +149,7 @@ impl Kept {
             .filter(|file| !file.path.exists())
             .map(|file| Label::from_bytes(file.path.as_os_str().as_encoded_bytes()))
             .collect();
-        let lifted = books.alerts(LIFTED)?;
+        let limits_lifted = lifted::all(&books)?;
         let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Some(Self {
             calls: info.sums.calls,
@@ -158,7 +157,7 @@ impl Kept {
             files_gone: u64::try_from(gone.len()).unwrap_or(u64::MAX),
             first_files_gone: gone.into_iter().take(PLACES).collect(),
             future_calls: info.future_calls,
-            limits_lifted: lifted.into_iter().map(|(id, _)| Label::new(id.trim_start_matches(LIFTED))).collect(),
+            limits_lifted,
         }))
     }
 }
@@ -416,8 +415,8 @@ fn write_kept(out: &mut dyn io::Write, kept: &Kept) -> io::Result<()> {
     if kept.future_calls > 0 {
         writeln!(out, "{:>12}  calls with a time still to come", text::count(kept.future_calls))?;
     }
-    for session in &kept.limits_lifted {
-        writeln!(out, "  limits lifted: {session}")?;
+    for lifted in &kept.limits_lifted {
+        writeln!(out, "  limits lifted for {} at {}: {}", lifted.session, lifted.at, lifted.reason)?;
     }
     Ok(())
 }

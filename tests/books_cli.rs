@@ -1,0 +1,20 @@
+//! The commands that look back, each in a home of its own, at a time of the test's choosing.
+
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test that fails here has found what it was looking for"
+)]
+
+#[path = "books_cli/home.rs"]
+mod home;
+
+#[path = "books_cli/bills.rs"]
+mod bills;
+#[path = "books_cli/care.rs"]
+mod care;
+#[path = "books_cli/prices.rs"]
+mod prices;
+#[path = "books_cli/views.rs"]
+mod views;

@@ -1,0 +1,214 @@
+//! `ledger`, `audit` and `doctor`: books that outlive their logs, and every line accounted for.
+
+use std::fs;
+
+use crate::home::{Home, line, rows, three_calls};
+
+#[test]
+fn without_a_ledger_everyone_is_told_so_and_nothing_fails() {
+    let home = Home::new();
+    for words in [&["ledger"][..], &["ledger", "info"], &["ledger", "verify"], &["ledger", "reprice"]] {
+        assert!(home.fine(words).out.contains("No ledger yet"), "{words:?}");
+    }
+    assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["calls"], 0);
+    assert!(!home.path("data/tokmeter/ledger.db").exists());
+}
+
+#[test]
+fn deleting_every_log_and_starting_again_changes_no_total() {
+    let home = Home::new();
+    let log = home.log(&three_calls());
+    let report = || home.fine(&["report", "day", "--by", "model,user", "--json"]).out;
+    let before = report();
+    assert_eq!(home.fine(&["report", "total", "--json"]).json()["total"]["calls"], 3);
+    fs::remove_file(log).unwrap();
+    assert_eq!(report(), before);
+    let info = home.fine(&["ledger", "info", "--json"]).json();
+    assert_eq!((&info["calls"], &info["sessions"], &info["future_calls"]), (&3.into(), &2.into(), &0.into()));
+    home.fine(&["ledger", "verify"]);
+    let audit = home.fine(&["audit", "--json"]).json();
+    assert_eq!((&audit["calls"], &audit["ledger"]["only_in_ledger"]), (&0.into(), &3.into()));
+    assert_eq!(audit["ledger"]["files_gone"], 1);
+}
+
+#[test]
+fn an_export_makes_the_same_books_elsewhere_however_often_it_is_imported() {
+    let (home, other) = (Home::new(), Home::new());
+    home.log(&three_calls());
+    let export = home.fine(&["ledger", "export"]).out;
+    assert_eq!(export.lines().count(), 3);
+    other.write("books.jsonl", &export);
+    for told in ["3 calls read, 3 of them", "3 calls read, 0 of them"] {
+        let said = other.fine(&["ledger", "import", "books.jsonl"]).out;
+        assert!(said.contains(told), "{said}");
+        for grain in ["day", "month", "session", "call", "total"] {
+            let words = ["report", grain, "--by", "model,user", "--json"];
+            assert_eq!(other.fine(&words).out, home.fine(&words).out, "{grain}");
+        }
+    }
+    other.write("broken.jsonl", &export.replacen("\"key\"", "\"kex\"", 2));
+    let said = other.run(&["ledger", "import", "broken.jsonl"]);
+    assert_eq!(said.code, 65, "{said:?}");
+    assert!(said.err.contains("broken.jsonl:1") && said.err.contains("nothing was imported"), "{said:?}");
+}
+
+#[test]
+fn what_is_pruned_stays_away_and_the_rest_is_untouched() {
+    let home = Home::new();
+    home.log(&three_calls());
+    home.fine(&["report"]);
+    let said = home.fine(&["ledger", "prune", "--before", "today"]).out;
+    assert!(said.contains("1 call, 2,100 tokens"), "{said}");
+    let total = home.fine(&["report", "total", "--json"]).json();
+    assert_eq!((&total["total"]["calls"], &total["total"]["total_tokens"]), (&2.into(), &2000.into()));
+    home.fine(&["ledger", "verify"]);
+    assert_eq!(home.run(&["ledger", "prune", "--before", "2030-01-01"]).code, 64);
+}
+
+#[test]
+fn a_damaged_ledger_is_found_by_verify() {
+    let home = Home::new();
+    home.log(&three_calls());
+    home.fine(&["report"]);
+    let db = rusqlite::Connection::open(home.path("data/tokmeter/ledger.db")).unwrap();
+    assert!(db.execute("UPDATE calls SET output = output + 1", []).unwrap() > 0);
+    drop(db);
+    let said = home.run(&["ledger", "verify"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(!said.out.is_empty());
+}
+
+/// Lines of every kind: one call twice, one without a price, one that cannot be true, one that is not whole.
+fn troubled() -> String {
+    let good = line("t-1", "2026-11-22T09:00:00Z", "gpt-4o", 500, 300, "");
+    let unpriced = line("t-2", "2026-11-22T09:01:00Z", "in-house", 70, 7, "");
+    let absurd =
+        "{\"id\":\"c\",\"at\":\"2026-11-22T09:02:00Z\",\"model\":\"gpt-4o\",\"input_tokens\":-5,\"output_tokens\":1}\n";
+    format!("{good}{good}{unpriced}{absurd}")
+}
+
+#[test]
+fn an_audit_accounts_for_every_line_over_paths_and_over_everything() {
+    let home = Home::new();
+    let log = home.log(&troubled());
+    for words in [&["audit", "--json"][..], &["audit", "--json", log.to_str().unwrap()]] {
+        // However often: an audit reads from the first byte, and books nothing.
+        for _ in 0..2 {
+            let audit = home.fine(words).json();
+            let count = |name: &str| audit[name].as_u64().unwrap();
+            assert_eq!((count("lines"), count("sightings"), count("calls"), count("duplicates")), (4, 3, 2, 1));
+            assert_eq!((count("bad_lines"), count("unpriced_tokens")), (1, 77));
+            assert_eq!(audit["unpriced"][0]["model"], "in-house");
+            let bad = &rows(&audit, "first_bad_lines")[0];
+            assert_eq!((&bad["file"], &bad["line"]), (&log.to_str().unwrap().into(), &4.into()));
+            assert_eq!(audit["sources"][0]["source"], "native");
+        }
+    }
+    assert!(!home.path("data/tokmeter/ledger.db").exists());
+    let text = home.fine(&["audit"]).out;
+    assert!(text.contains(&format!("{}:4: ", log.display())) && text.contains("1 repetition dropped"), "{text}");
+    assert_eq!(home.run(&["audit", "nowhere"]).code, 65);
+}
+
+#[test]
+fn b20_a_flood_of_bad_lines_is_counted_and_only_the_first_are_named() {
+    let home = Home::new();
+    let bad = "{\"id\":\"c\",\"model\":\"gpt-4o\",\"input_tokens\":-5,\"output_tokens\":1}\n";
+    home.log(&(three_calls() + &bad.repeat(20_000)));
+    let audit = home.fine(&["audit", "--json"]).json();
+    assert_eq!(audit["bad_lines"], 20_000);
+    let named: Vec<u64> = rows(&audit, "first_bad_lines").iter().map(|bad| bad["line"].as_u64().unwrap()).collect();
+    assert_eq!(named, (4..=23).collect::<Vec<u64>>());
+    assert!(home.fine(&["audit"]).out.len() < 10_000);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("20,000 lines in 1 file"), "{doctor:?}");
+    assert!(doctor.out.len() < 20_000);
+}
+
+#[test]
+fn d13_calls_from_the_future_stand_under_their_day_and_are_flagged() {
+    let home = Home::new();
+    home.log(&line("a", "2036-11-22T09:00:00Z", "gpt-4o", 500, 300, ""));
+    let report = home.fine(&["report", "day", "--json"]).json();
+    assert_eq!(report["rows"][0]["day"], "2036-11-22");
+    assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["future_calls"], 1);
+    assert!(home.fine(&["ledger", "info"]).out.contains("1 call with a time still to come"));
+    let doctor = home.run(&["doctor", "--json"]);
+    let json = doctor.json();
+    let clock = rows(&json, "checks").iter().find(|check| check["area"] == "clock");
+    assert!(doctor.code == 1 && clock.is_some_and(|check| check["state"] == "attention"), "{json}");
+}
+
+#[test]
+fn the_doctor_finds_a_healthy_home_well_and_says_what_is_not() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let said = home.run(&["doctor"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for words in ["All is well", "xterm", "UTC", "usage.jsonl", "no meter listens", "native"] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+    home.log(&(three_calls() + &troubled()));
+    let said = home.run(&["doctor", "--json"]);
+    let json = said.json();
+    assert_eq!((said.code, &json["bad_lines"], &json["unpriced"]["in-house"]), (1, &1.into(), &77.into()));
+    assert_eq!(rows(&json, "first_bad_lines")[0]["line"], 7);
+    assert_eq!(json["ledger"]["state"], "writable");
+    // A price list of four months ago.
+    let late = Home::new().at("2027-03-22T12:00:00Z");
+    let said = late.run(&["doctor"]);
+    assert!(said.code == 1 && said.out.contains("prices update"), "{said:?}");
+}
+
+#[test]
+fn i7_what_was_said_to_a_model_is_neither_kept_nor_shown() {
+    let home = Home::new();
+    let canary = "CANARY-3b1f";
+    let good = line(
+        "a",
+        "2026-11-22T09:00:00Z",
+        "gpt-4o",
+        5,
+        3,
+        &format!(",\"session\":\"s-1\",\"prompt\":\"{canary}\",\"content\":\"{canary}\""),
+    );
+    let bad = format!(
+        "{{\"id\":\"b\",\"model\":\"gpt-4o\",\"input_tokens\":-5,\"output_tokens\":1,\"prompt\":\"{canary}\"}}\n"
+    );
+    let torn = format!("{{\"id\":\"c\",\"model\":\"gpt-4o\",\"input_tokens\":5,\"messages\":\"{canary}\n");
+    let claude = format!(
+        "{{\"type\":\"assistant\",\"uuid\":\"u\",\"timestamp\":\"2026-11-22T09:00:00Z\",\"sessionId\":\"s\",\"requestId\":\"r\",\"message\":{{\"id\":\"m\",\"model\":\"claude-opus-5\",\"content\":[{{\"type\":\"text\",\"text\":\"{canary}\"}}],\"usage\":{{\"input_tokens\":3,\"output_tokens\":4}}}}}}\n"
+    );
+    let log = home.log(&format!("{good}{bad}{torn}"));
+    let transcript = home.write(".claude/projects/p/s.jsonl", &claude);
+    let call = home.fine(&["report", "call", "--json"]);
+    assert_eq!(call.json()["total"]["calls"], 2);
+    let key = call.json()["rows"][0]["key"].as_str().unwrap().to_owned();
+    let words: [&[&str]; 14] = [
+        &["report", "session"],
+        &["summary"],
+        &["summary", "--json"],
+        &["audit"],
+        &["audit", "--json"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["explain", &key],
+        &["explain", &key, "--json"],
+        &["ledger", "export"],
+        &["metrics"],
+        &["signals", "--json"],
+        &["invoice", "2026-11", "--csv"],
+        &["audit", "--json", log.to_str().unwrap()],
+    ];
+    for words in words {
+        let said = home.run(words);
+        assert!(!said.out.is_empty(), "{words:?}: {said:?}");
+        assert!(!said.out.contains(canary) && !said.err.contains(canary), "{words:?}: {said:?}");
+    }
+    let logs = [log, transcript];
+    for path in home.files().into_iter().filter(|path| !logs.contains(path)) {
+        let bytes = fs::read(&path).unwrap();
+        let found = bytes.windows(canary.len()).any(|part| part == canary.as_bytes());
+        assert!(!found, "{}", path.display());
+    }
+}

@@ -1,0 +1,128 @@
+//! `report --yesterday`, `signals` and `metrics`.
+
+use crate::home::{Home, line, rows, three_calls};
+
+#[test]
+fn yesterday_is_a_few_lines_fit_for_a_mail() {
+    let home = Home::new();
+    home.config("[limits]\nday = { tokens = 2_000 }\n");
+    home.log(&three_calls());
+    let said = home.fine(&["report", "--yesterday"]).out;
+    assert!(said.starts_with("Saturday, 21 November 2026 (UTC)"), "{said}");
+    for words in [
+        "Requests  1\n",
+        "Tokens    2,100 (2,000 input, 100 output)",
+        "Users     1 (bob ",
+        "Sessions  1\n",
+        "Limits    day reached (105% used: 2,100 of 2,000)",
+        "claude-opus-5",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let json = home.fine(&["report", "--yesterday", "--json"]).json();
+    assert_eq!((&json["period"], &json["total"]["calls"]), (&"day".into(), &1.into()));
+    let quiet = home.at("2026-11-25T12:00:00Z");
+    assert!(quiet.fine(&["report", "--yesterday"]).out.contains("No requests."));
+}
+
+#[test]
+fn signals_show_caches_growth_and_the_dearest_calls_and_compare_models() {
+    let home = Home::new();
+    let cached = |id: &str, at: &str, read: u64, write: u64| {
+        let rest = format!(",\"session\":\"s-1\",\"cache_read_tokens\":{read},\"cache_write_5m_tokens\":{write}");
+        line(id, at, "claude-opus-5", 10, 100, &rest)
+    };
+    let growing = (1..=5).map(|n| {
+        let at = format!("2026-11-22T10:0{n}:00Z");
+        line(&format!("g{n}"), &at, "gpt-4o", 4_000 * n, 10, ",\"session\":\"s-2\"")
+    });
+    let log: String = [
+        cached("a", "2026-11-22T09:00:00Z", 0, 50_000),
+        cached("b", "2026-11-22T09:01:00Z", 50_000, 100),
+        cached("c", "2026-11-22T09:30:00Z", 0, 50_200),
+    ]
+    .into_iter()
+    .chain(growing)
+    .collect();
+    home.log(&log);
+    let json = home.fine(&["signals", "--json", "--against", "claude-haiku-4-5"]).json();
+    assert_eq!(json["calls"], 8);
+    let expired = &rows(&json, "expired_caches")[0];
+    assert_eq!((&expired["rewritten_tokens"], &expired["idle_s"]), (&50_100.into(), &1740.into()));
+    let uncached = &rows(&json, "growing_without_cache")[0];
+    assert_eq!(
+        (&uncached["session"], &uncached["calls"], &uncached["prompt_tokens"]),
+        (&"s-2".into(), &5.into(), &20_000.into())
+    );
+    let dearest: Vec<&str> = rows(&json, "dearest").iter().map(|call| call["model"].as_str().unwrap()).collect();
+    assert_eq!((dearest.len(), dearest[0]), (8, "claude-opus-5"));
+    // gpt-4o at $2.50 and $10: 60,000 × 2.5 + 50 × 10; claude-haiku-4-5 at $1 and $5.
+    let compared = rows(&json["against"], "rows").iter().find(|row| row["model"] == "gpt-4o").unwrap().clone();
+    let numbers = ["cost_usd", "would_cost_usd", "difference_usd"].map(|name| compared[name].to_string());
+    assert_eq!(numbers, ["0.1505", "0.06025", "-0.09025"]);
+    let text = home.fine(&["signals", "--against", "claude-haiku-4-5"]).out;
+    for words in ["found the cache expired", "grow and nothing read", "Dearest calls", "arithmetic"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let said = home.run(&["signals", "--against", "gpt-4oo"]);
+    assert!(said.code == 64 && said.err.contains("gpt-4o"), "{said:?}");
+    assert_eq!(home.fine(&["signals", "--json", "--since", "2026-11-22T10:00:00Z"]).json()["calls"], 5);
+}
+
+/// Reads one line of Prometheus' text form: its name, its labels, its value.
+fn sample(line: &str) -> (String, Vec<(String, String)>, String) {
+    let form = regex::Regex::new(r#"^([a-z_]+)(?:\{(.*)\})? (-?[0-9]+(?:\.[0-9]+)?)$"#).unwrap();
+    let label = regex::Regex::new(r#"([a-z]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)"#).unwrap();
+    let found = form.captures(line).unwrap_or_else(|| panic!("{line}"));
+    let labels = found.get(2).map_or("", |labels| labels.as_str());
+    let all: Vec<(String, String)> =
+        label.captures_iter(labels).map(|pair| (pair[1].to_owned(), pair[2].to_owned())).collect();
+    let length: usize = label.find_iter(labels).map(|found| found.len()).sum();
+    assert_eq!(length, labels.len(), "{line}");
+    (found[1].to_owned(), all, found[3].to_owned())
+}
+
+#[test]
+fn metrics_parse_line_by_line_and_agree_with_the_report() {
+    let home = Home::new();
+    home.config("[limits]\nday = { usd = 1, tokens = 10_000 }\n");
+    let odd = line("d", "2026-11-22T09:10:00Z", r#"odd \"model\\"#, 11, 1, "");
+    let bad = "{\"id\":\"c\",\"model\":\"gpt-4o\",\"input_tokens\":-5,\"output_tokens\":1}\n";
+    home.log(&(three_calls() + &odd + bad));
+    let text = home.fine(&["metrics"]).out;
+    let mut described: Option<&str> = None;
+    let mut samples = Vec::new();
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            described = help.split(' ').next();
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert_eq!(Some(name), described);
+            assert!(["counter", "gauge"].contains(&kind), "{line}");
+        } else {
+            let sample = sample(line);
+            assert_eq!(Some(sample.0.as_str()), described);
+            samples.push(sample);
+        }
+    }
+    let report = home.fine(&["report", "total", "--json"]).json();
+    let sum = |name: &str| {
+        let of = samples.iter().filter(|sample| sample.0 == name);
+        of.map(|sample| tokmeter::domain::Usd::parse(&sample.2).unwrap().0).sum::<tokmeter::domain::Usd>().to_string()
+    };
+    assert_eq!(sum("tokmeter_tokens_total"), report["total"]["total_tokens"].to_string());
+    assert_eq!(sum("tokmeter_cost_usd_total"), report["total"]["cost_usd"].to_string());
+    assert_eq!((sum("tokmeter_calls_total"), sum("tokmeter_unpriced_tokens_total")), ("4".into(), "12".into()));
+    assert_eq!(sum("tokmeter_bad_lines"), "1");
+    let limit = |name: &str, unit: &str| {
+        let pair = ("unit".to_owned(), unit.to_owned());
+        samples.iter().find(|sample| sample.0 == name && sample.1.contains(&pair)).unwrap().2.clone()
+    };
+    assert_eq!(
+        (limit("tokmeter_limit_used", "tokens"), limit("tokmeter_limit", "tokens")),
+        ("2012".into(), "10000".into())
+    );
+    assert_eq!(limit("tokmeter_limit", "usd"), "1");
+    let named = samples.iter().flat_map(|sample| &sample.1).any(|(_, value)| value == r#"odd \"model\\"#);
+    assert!(named, "{text}");
+}
