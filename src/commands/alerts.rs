@@ -116,5 +116,6 @@ fn way(chosen: Notify, world: &World) -> Way {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests;
