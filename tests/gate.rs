@@ -155,6 +155,18 @@ fn g11_a_wrong_word_a_wrong_config_and_a_broken_ledger_never_end_with_2() {
 }
 
 #[test]
+fn a_no_stays_a_no_when_nobody_reads_it() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = \"0 tokens\"\n");
+    for words in [&["gate"][..], &["gate", "--json"]] {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("tokmeter"));
+        let (out, err) = (std::io::pipe().unwrap().1, std::io::pipe().unwrap().1);
+        let status = command.env_clear().envs(home.vars()).args(words).stdout(out).stderr(err).status().unwrap();
+        assert_eq!(status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
 fn d2_a_ledger_that_another_process_holds_delays_a_gate_briefly_and_lets_it_pass() {
     let home = Home::new();
     home.config("[limits]\ntotal = \"10 tokens\"\n");

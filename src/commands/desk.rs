@@ -26,8 +26,6 @@ pub(super) struct Desk<'a> {
     pub(super) paths: Paths,
     /// What the command line overrides, for loading the settings again.
     pub(super) overrides: Overrides,
-    /// True when a hook or a status line is answering: it goes on where others stop.
-    pub(super) lenient: bool,
     /// Results.
     pub(super) out: &'a mut dyn Write,
     /// Everything else.
@@ -60,7 +58,7 @@ impl<'a> Desk<'a> {
             }
         }
         let settings = loaded.settings.clone();
-        Ok((Self { world, settings, paths, overrides, lenient, out, err }, loaded))
+        Ok((Self { world, settings, paths, overrides, out, err }, loaded))
     }
 
     /// The time now.

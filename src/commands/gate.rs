@@ -54,17 +54,21 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &GateArgs, loaded: &Loaded) -> Resu
     }
     let asker = asker(&desk.settings, &args.names());
     let answer = judge(desk, &Reach::Session(None), |_| Ok(asker)).0;
+    let exit = if answer.allowed { Exit::Fine } else { Exit::Over };
     if args.json {
-        output::to_line(&answer, desk.out)?;
+        let written = output::to_line(&answer, desk.out);
+        if answer.allowed {
+            written?;
+        }
     }
     if let Some(warning) = &answer.warning {
         desk.note(warning);
     }
     // The exit code is the answer; the words are for whoever watches, and for an agent's hook that shows them.
     if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
-        writeln!(desk.err, "{}", super::printable(reason))?;
+        let _ = writeln!(desk.err, "{}", super::printable(reason));
     }
-    Ok(if answer.allowed { Exit::Fine } else { Exit::Over })
+    Ok(exit)
 }
 
 impl GateArgs {
