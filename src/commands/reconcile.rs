@@ -151,7 +151,7 @@ fn is_of(vendor: Vendor, model: Option<&str>) -> bool {
 }
 
 /// The name under which a bill's and the books' words for one model meet: `Claude Sonnet 4.5`,
-/// `claude-sonnet-4-5-20250929` and `us.anthropic.claude-sonnet-4-5-20250929-v1:0` are `sonnet-4-5`.
+/// `claude-sonnet-4-5-20250929` and `us.anthropic.claude-sonnet-4-5-20250929-v1:0` are `claude-sonnet-4-5`.
 fn name(prices: &PriceBook, model: Option<&Label>, by_model: bool) -> String {
     let Some(model) = model.filter(|_| by_model) else {
         return if by_model { "(no model named)" } else { "(all models)" }.to_owned();
@@ -164,7 +164,9 @@ fn name(prices: &PriceBook, model: Option<&Label>, by_model: bool) -> String {
     let known = known.unwrap_or(if model.contains(' ') && dashed.starts_with("claude") { dotless } else { dashed });
     let short = text::model_short(known.split(":0").next().unwrap_or(&known)).trim_end_matches("-v1");
     let short = undated(text::model_short(short));
-    short.strip_suffix("-latest").unwrap_or(short).to_owned()
+    let short = short.strip_suffix("-latest").unwrap_or(short);
+    let whose = if known.contains("claude") && !short.contains("claude") { "claude-" } else { "" };
+    format!("{whose}{short}")
 }
 
 /// Without a date at the end: `gpt-4o-2024-08-06` is `gpt-4o`.

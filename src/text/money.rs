@@ -104,10 +104,13 @@ pub fn usd_short(amount: Usd) -> String {
     format!("${}", super::compact(whole))
 }
 
-/// Dollars per million tokens, from dollars for one: `$5`, `$0.50`, `$0.075`.
+/// A price of a list, per million tokens, from dollars for one, to its last digit: `$5`, `$0.50`, `$6.875`.
 pub fn rate_per_million(one: Usd) -> String {
-    let text = usd_fine(one.times(1_000_000));
-    text.strip_suffix(".00").map(str::to_owned).unwrap_or(text)
+    let text = one.times(1_000_000).to_string();
+    match text.split_once('.') {
+        Some((_, cents)) if cents.len() == 1 => format!("${text}0"),
+        Some(_) | None => format!("${text}"),
+    }
 }
 
 #[cfg(test)]
@@ -180,8 +183,14 @@ mod tests {
 
     #[test]
     fn rates_are_per_million() {
-        assert_eq!(rate_per_million(amount("0.000005")), "$5");
-        assert_eq!(rate_per_million(amount("0.000000075")), "$0.075");
+        let exact = [
+            ("0.000005", "$5"),
+            ("0.0000005", "$0.50"),
+            ("0.000006875", "$6.875"),
+            ("0.000000075", "$0.075"),
+            ("0.00000000001", "$0.00001"),
+        ];
+        assert!(exact.iter().all(|(one, text)| rate_per_million(amount(one)) == *text));
         assert_eq!(usd_short(amount("1234")), "$1.2k");
         assert_eq!(usd_short(amount("12.4")), "$12");
     }

@@ -91,7 +91,7 @@ fn anthropics_bill_is_held_against_the_books_per_day_and_model() {
     assert_eq!(totals, ["32.52", "30.02", "2.5"]);
     // Names for people and dated names are one model: nothing differs on the first two days.
     assert_eq!(rows(&json, "differences").len(), 1);
-    let missing = difference(&json, "2026-10-03", "opus-5");
+    let missing = difference(&json, "2026-10-03", "claude-opus-5");
     assert_eq!((&missing["reason"], missing["difference_usd"].to_string()), (&"missing day".into(), "2.5".into()));
     assert_eq!(json["left_out_calls"], 2);
     assert_eq!(rows(&json, "causes")[0]["reason"], "missing day");
@@ -117,7 +117,7 @@ fn openais_bill_and_a_table_of_ones_own_are_read_too() {
     let json = reconcile(&home, "generic.csv", &[&columns[..], &["--json"]].concat()).json();
     let unpriced = difference(&json, "2026-10-02", "in-house");
     assert_eq!((&unpriced["reason"], unpriced["difference_usd"].to_string()), (&"unpriced".into(), "1.5".into()));
-    assert_eq!(difference(&json, "2026-10-01", "opus-5")["reason"], "not on the bill");
+    assert_eq!(difference(&json, "2026-10-01", "claude-opus-5")["reason"], "not on the bill");
 }
 
 #[test]
@@ -140,10 +140,10 @@ fn the_arithmetic_names_the_likely_reason_and_the_largest_comes_first() {
     let json = home.run(&["reconcile", path.to_str().unwrap(), "--json"]).json();
     let reason = |day, model| difference(&json, day, model)["reason"].as_str().unwrap().to_owned();
     assert_eq!(reason("2026-10-01", "gpt-4o"), "half price");
-    assert_eq!(reason("2026-10-02", "opus-5"), "rounding");
+    assert_eq!(reason("2026-10-02", "claude-opus-5"), "rounding");
     assert_eq!(reason("2026-10-02", "gpt-4o-mini"), "not in logs");
-    assert_eq!(reason("2026-10-03", "haiku-4-5"), "another day");
-    assert_eq!(reason("2026-10-04", "haiku-4-5"), "another day");
+    assert_eq!(reason("2026-10-03", "claude-haiku-4-5"), "another day");
+    assert_eq!(reason("2026-10-04", "claude-haiku-4-5"), "another day");
     let sizes: Vec<tokmeter::domain::Usd> = rows(&json, "differences")
         .iter()
         .map(|row| {

@@ -111,6 +111,18 @@ fn an_audit_accounts_for_every_line_over_paths_and_over_everything() {
 }
 
 #[test]
+fn an_audit_names_the_sessions_whose_limits_were_lifted_and_why() {
+    let home = Home::new();
+    home.log(&three_calls());
+    home.fine(&["report"]);
+    home.fine(&["limits", "override", "s-1", "--reason", "release night"]);
+    let audit = home.fine(&["audit", "--json"]).json();
+    let lifted = &rows(&audit["ledger"], "limits_lifted")[0];
+    assert_eq!((&lifted["session"], &lifted["reason"]), (&"s-1".into(), &"release night".into()));
+    assert!(home.fine(&["audit"]).out.contains("limits lifted for s-1 at 2026-11-22T12:00:00Z: release night"));
+}
+
+#[test]
 fn b20_a_flood_of_bad_lines_is_counted_and_only_the_first_are_named() {
     let home = Home::new();
     let bad = "{\"id\":\"c\",\"model\":\"gpt-4o\",\"input_tokens\":-5,\"output_tokens\":1}\n";

@@ -1,0 +1,110 @@
+//! An audit for people: what became of each line, then what there is to know, then the ledger.
+
+use std::io;
+
+use super::{Audit, Kept};
+use crate::commands::{Desk, Exit, Failure};
+use crate::domain::Label;
+use crate::output;
+use crate::text;
+
+pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::to_line(audit, desk.out)?;
+        return Ok(Exit::Fine);
+    }
+    let out = &mut *desk.out;
+    writeln!(
+        out,
+        "{} in {}, {}: {} of known formats",
+        text::plural(audit.lines, "line"),
+        text::plural(audit.files, "file"),
+        text::bytes(audit.bytes),
+        text::count(audit.recognised_lines)
+    )?;
+    writeln!(
+        out,
+        "{} report a call; {}, {} dropped\n",
+        text::count(audit.sightings),
+        text::plural(audit.calls, "call"),
+        text::plural(audit.duplicates, "repetition")
+    )?;
+    if !audit.sources.is_empty() {
+        let heads = ["source", "reported", "calls", "repeated", "partial", "guessed", "tokens"].map(str::to_owned);
+        let rows: Vec<Vec<String>> = audit
+            .sources
+            .iter()
+            .map(|row| {
+                let counts = [row.sightings, row.calls, row.duplicates, row.lower_bound_calls, row.guessed_calls];
+                let counts = counts.into_iter().chain([row.total_tokens]);
+                std::iter::once(row.source.to_string()).chain(counts.map(text::count)).collect()
+            })
+            .collect();
+        output::plain(&heads, 1, &rows, out)?;
+        writeln!(out)?;
+    }
+    let cost = text::cost(&audit.total);
+    writeln!(out, "All of it: {} tokens, {cost}\n", text::count(audit.total_tokens))?;
+    write_troubles(out, audit)?;
+    if let Some(kept) = &audit.ledger {
+        write_kept(out, kept)?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
+    let facts = [
+        (audit.lower_bound_calls, "calls logged only in part (≥: the real numbers are higher)"),
+        (audit.guessed_calls, "calls whose model or split is a guess (~)"),
+        (audit.unpriced_tokens, "tokens of models without a price"),
+        (audit.bad_lines, "lines put aside, not counted"),
+        (audit.over_long_lines, "of them longer than any line that is read"),
+        (audit.unknown_lines, "lines that look like usage, of no known format"),
+        (audit.nul_bytes, "NUL bytes skipped"),
+        (audit.unread_bytes, "bytes not read: a last line that is not complete"),
+    ];
+    for (count, what) in facts {
+        if count > 0 {
+            writeln!(out, "{:>12}  {what}", text::count(count))?;
+        }
+    }
+    if facts.iter().all(|(count, _)| *count == 0) {
+        writeln!(out, "Every line was counted in full, at a known price.")?;
+    }
+    for model in &audit.unpriced {
+        let name = model.model.as_ref().map_or("(no model named)", Label::as_str);
+        let (calls, tokens) = (text::plural(model.calls, "call"), text::count(model.tokens));
+        writeln!(out, "  no price: {name}, {calls}, {tokens} tokens")?;
+    }
+    for bad in &audit.first_bad_lines {
+        writeln!(out, "  {bad}")?;
+    }
+    let named = u64::try_from(audit.first_bad_lines.len()).unwrap_or(u64::MAX);
+    if audit.bad_lines > named {
+        writeln!(out, "  and {} more", text::count(audit.bad_lines - named))?;
+    }
+    for note in &audit.notes {
+        writeln!(out, "  {}: {}", note.path, note.what)?;
+    }
+    Ok(())
+}
+
+fn write_kept(out: &mut dyn io::Write, kept: &Kept) -> io::Result<()> {
+    writeln!(out, "\nLedger: {}", text::plural(kept.calls, "call"))?;
+    if kept.only_in_ledger > 0 {
+        writeln!(out, "{:>12}  calls more than the logs hold: their logs are gone", text::count(kept.only_in_ledger))?;
+    }
+    if kept.files_gone > 0 {
+        writeln!(out, "{:>12}  logs read once and gone since", text::count(kept.files_gone))?;
+    }
+    for path in &kept.first_files_gone {
+        writeln!(out, "  {path}")?;
+    }
+    if kept.future_calls > 0 {
+        writeln!(out, "{:>12}  calls with a time still to come", text::count(kept.future_calls))?;
+    }
+    for lifted in &kept.limits_lifted {
+        writeln!(out, "  limits lifted for {} at {}: {}", lifted.session, lifted.at, lifted.reason)?;
+    }
+    Ok(())
+}
