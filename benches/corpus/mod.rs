@@ -1,0 +1,88 @@
+//! Made-up logs of any size for benches and tests, with the totals they truly hold.
+//!
+//! The same size and seed give the same bytes on every machine. All text is invented; what is real is
+//! the shape: how long lines are, how often an answer stands in them, and every way in which an
+//! answer stands there twice.
+
+#![allow(dead_code, unused_imports, reason = "each bench uses its part")]
+
+mod claude;
+mod codex;
+mod draw;
+mod truth;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+pub(crate) use draw::Draw;
+pub(crate) use truth::{Count, Key, Truth};
+
+/// A log file.
+pub(crate) struct Log {
+    /// Where it stands under the home folder.
+    pub(crate) path: String,
+    /// What is in it.
+    pub(crate) text: String,
+}
+
+/// Of a hundred bytes, how many are Claude Code's; the rest are Codex's.
+const CLAUDE_SHARE: u64 = 75;
+/// The size of the largest family of sessions.
+const LARGEST: u64 = 3_000_000;
+
+/// Makes at least this many bytes of logs, file by file, and gives back what they hold.
+///
+/// No more than one family of sessions is in memory at once.
+///
+/// # Errors
+/// Whatever `sink` answers.
+pub(crate) fn generate(bytes: u64, seed: u64, sink: &mut dyn FnMut(&Log) -> io::Result<()>) -> io::Result<Truth> {
+    let mut draw = Draw::new(seed);
+    let mut truth = Truth::default();
+    let mut claude_bytes = 0;
+    let largest = (bytes / 12).clamp(40_000, LARGEST);
+    while truth.bytes < bytes {
+        let goal = draw.within(largest / 8, largest).min(bytes - truth.bytes).max(20_000);
+        let claude = claude_bytes * 100 <= truth.bytes * CLAUDE_SHARE;
+        let family = if claude {
+            claude::family(&mut draw, &mut truth, goal)
+        } else {
+            codex::family(&mut draw, &mut truth, goal)
+        };
+        for log in &family {
+            let long = log.text.len() as u64;
+            truth.bytes += long;
+            truth.files += 1;
+            claude_bytes += if claude { long } else { 0 };
+            sink(log)?;
+        }
+    }
+    Ok(truth)
+}
+
+/// Makes logs under `folder/home`, and `folder/truth.json` beside them.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(crate) fn write(folder: &Path, bytes: u64, seed: u64) -> io::Result<Truth> {
+    let home = folder.join("home");
+    let truth = generate(bytes, seed, &mut |log| {
+        let path = home.join(&log.path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, &log.text)
+    })?;
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("truth.json"), truth.to_json())?;
+    Ok(truth)
+}
+
+/// Makes logs in memory.
+pub(crate) fn in_memory(bytes: u64, seed: u64) -> (Vec<Log>, Truth) {
+    let mut logs = Vec::new();
+    let truth = generate(bytes, seed, &mut |log| {
+        logs.push(Log { path: log.path.clone(), text: log.text.clone() });
+        Ok(())
+    });
+    (logs, truth.expect("keeping a log in memory cannot fail"))
+}

@@ -1,0 +1,134 @@
+//! The screen: a picture, and the bytes from one to the next.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use divan::Bencher;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tokmeter::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Record, Tier, Tokens};
+use tokmeter::ledger::{Ledger, Memory, Posting};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Summary, Window};
+use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::theme::Background;
+use tokmeter::tui::{App, Message, Options, draw, paint};
+
+const AREA: Rect = Rect { x: 0, y: 0, width: 120, height: 36 };
+
+fn main() {
+    divan::main();
+}
+
+fn now() -> Instant {
+    Instant::from_timestamp(1_795_291_200, 0).unwrap_or_default()
+}
+
+fn call(at: i64) -> Record {
+    let models = ["claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5.2-codex", "my-own-model"];
+    let pick = usize::try_from(at).unwrap_or_default() % models.len();
+    Record::Call(Call {
+        key: CallKey::of(&["draw", &at.to_string()]),
+        from: Attribution {
+            session: Some(Label::new(if at % 7 == 0 { "nightly" } else { "3f2a91c0-1111-4222-8333-444455556666" })),
+            project: Some(Label::new("/home/kim/basket")),
+            agent: (at % 5 == 0).then(|| Label::new("explore")),
+            ..Attribution::new(now() - Duration::seconds(1_500 - at * 5), Label::new("claude-code"))
+        },
+        model: Some(Label::new(models[pick])),
+        tokens: Tokens { input: 12, cache_read: 84_112, cache_write_1h: 4_904, output: 204, ..Tokens::ZERO },
+        tier: Tier::default(),
+        web_searches: 0,
+        quoted: None,
+        latency: None,
+        fidelity: Fidelity::Final,
+        alias: None,
+        lineage: None,
+    })
+}
+
+/// A meter on books of some hundred calls with three limits.
+fn meter() -> (Meter, Memory) {
+    let limit = |window| Limit {
+        scope: Scope::default(),
+        window,
+        amount: Amount { tokens: Some(30_000_000), ..Amount::default() },
+        warn_at: vec![80],
+    };
+    let rules = Rules {
+        limits: [Window::Session, Window::Day, Window::Month].map(limit).to_vec(),
+        ..Rules::new(chrono_tz::Europe::Rome)
+    };
+    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
+    let posting = Posting { records: (0..300).map(call).collect(), files: Vec::new() };
+    books.absorb(&posting).expect("memory takes all");
+    books.flush().expect("memory takes all");
+    let opening = Opening::ask(&books, &rules, &Follow::Latest, now()).expect("memory answers");
+    (Meter::open(rules, opening), books)
+}
+
+fn app(summary: Summary) -> App {
+    let mut options = Options::new(chrono_tz::Europe::Rome, Label::new("kim"));
+    options.background = Some(Background::Dark);
+    let mut app = App::new(options, now()).expect("the theme is built in");
+    app.update(Message::Summary(Arc::new(summary)), now());
+    app
+}
+
+/// Two pictures with a call between them.
+fn pictures() -> (Buffer, Buffer) {
+    let (mut meter, mut books) = meter();
+    let before = draw(&app(meter.summary(now())), AREA);
+    let posting = Posting { records: vec![call(300)], files: Vec::new() };
+    for posted in books.post(&posting).expect("memory takes all") {
+        meter.apply(&posted, now());
+    }
+    (before, draw(&app(meter.summary(now())), AREA))
+}
+
+/// The numbers of a picture.
+#[divan::bench]
+fn summary(bencher: Bencher<'_, '_>) {
+    let (mut meter, _) = meter();
+    bencher.bench_local(|| meter.summary(now()));
+}
+
+/// The Live view at 120×36.
+#[divan::bench]
+fn live_view(bencher: Bencher<'_, '_>) {
+    let (mut meter, _) = meter();
+    let app = app(meter.summary(now()));
+    bencher.bench_local(|| draw(&app, AREA));
+}
+
+/// The first picture: every cell.
+#[divan::bench]
+fn paint_all(bencher: Bencher<'_, '_>) {
+    let (_, after) = pictures();
+    bencher.bench_local(|| painted(None, &after));
+}
+
+/// The picture after one more call.
+#[divan::bench]
+fn paint_a_change(bencher: Bencher<'_, '_>) {
+    let (before, after) = pictures();
+    assert!(!painted(Some(&before), &after).is_empty());
+    bencher.bench_local(|| painted(Some(&before), &after));
+}
+
+/// The same picture again: no bytes at all.
+#[divan::bench]
+fn paint_nothing(bencher: Bencher<'_, '_>) {
+    let (before, _) = pictures();
+    let same = before.clone();
+    bencher.bench_local(|| {
+        let bytes = painted(Some(&before), &same);
+        assert!(bytes.is_empty());
+        bytes
+    });
+}
+
+fn painted(before: Option<&Buffer>, after: &Buffer) -> Vec<u8> {
+    let mut out = Vec::new();
+    paint(before, after, &mut out).expect("memory takes all");
+    out
+}

@@ -1,0 +1,73 @@
+//! The made-up logs that everything is measured on are counted exactly, whichever books and however many threads count them.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokmeter::domain::{Dimension, Filter, Label};
+use tokmeter::ingest::{Options, Roots, Tails};
+use tokmeter::ledger::{self, Grain, Ledger, Memory, Order, PeriodKey, Posting, Query};
+use tokmeter::pricing::{CostMode, PriceBook};
+
+#[path = "../benches/corpus/mod.rs"]
+mod corpus;
+
+fn prices() -> Arc<PriceBook> {
+    Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default()))
+}
+
+fn read(folder: &Path, threads: usize, books: &mut dyn Ledger) {
+    let roots = Roots::found(Some(&folder.join("home")), |_| None);
+    let mut tails = Tails::new(&roots, Options::default());
+    tails.resume(books.files().unwrap());
+    tails.catch_up(Instant::now(), threads, &mut |batch, _| books.absorb(&Posting::from(batch)).unwrap());
+    books.flush().unwrap();
+}
+
+fn counted(books: &dyn Ledger) -> BTreeMap<corpus::Key, corpus::Count> {
+    let query = Query {
+        grain: Grain::Day,
+        by: vec![Dimension::Source, Dimension::Model],
+        filter: Filter::default(),
+        zone: chrono_tz::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let name = |label: &Option<Label>| label.as_deref().unwrap_or_default().to_owned();
+    let rows = books.report(&query).unwrap().rows;
+    rows.iter()
+        .map(|row| {
+            let PeriodKey::Day(day) = row.period else { panic!("a day was asked for") };
+            let count = corpus::Count { calls: row.sums.calls, tokens: row.sums.tokens.fields() };
+            ((day, name(&row.by[0]), name(&row.by[1])), count)
+        })
+        .collect()
+}
+
+#[test]
+fn made_up_logs_are_counted_exactly_in_memory_and_in_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = corpus::write(folder.path(), 6_000_000, 7).unwrap();
+    assert!(truth.traps.len() >= 14, "the logs must hold every trap: {:?}", truth.traps);
+    for threads in [1, 3] {
+        let mut memory = Memory::new(prices());
+        read(folder.path(), threads, &mut memory);
+        assert_eq!(counted(&memory), truth.rows);
+    }
+    let path = folder.path().join("ledger.db");
+    let mut books = ledger::open(&path, ledger::Options::new(chrono::DateTime::UNIX_EPOCH), prices()).unwrap().books;
+    read(folder.path(), 2, &mut books);
+    assert_eq!(counted(&books), truth.rows);
+    read(folder.path(), 2, &mut books);
+    assert_eq!(counted(&books), truth.rows, "a second look finds nothing new");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let texts = |seed| corpus::in_memory(300_000, seed).0.into_iter().map(|log| log.text).collect::<Vec<_>>();
+    assert_eq!(texts(1), texts(1));
+    assert_ne!(texts(1), texts(2));
+}
