@@ -1,26 +1,21 @@
 //! `explain`: how one call's cost came about, number by number, and where its row came from.
 
-use std::collections::HashSet;
+mod find;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::books::{self, Reach};
 use super::prices::{decimal, service_word};
 use super::{Desk, Exit, Failure};
-use crate::domain::{CallKey, Fidelity, Filter, Label, Place, Ratio};
-use crate::ledger::{Ledger, Row};
+use crate::domain::{Fidelity, Label, Place, Ratio};
+use crate::ledger::Row;
 use crate::output::{self, Decimal};
 use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, PriceBook};
 use crate::text;
-
-/// Calls looked through at a time for the beginning of a key.
-const AT_A_TIME: usize = 20_000;
-/// Keys that are shown where a beginning has several.
-const SEVERAL: usize = 8;
 
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
@@ -34,7 +29,7 @@ pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf])
     }
     let reach = Reach::of(desk, paths, false);
     let books = books::gather(desk, &reach, false)?;
-    let row = find(&books.ledger, &wanted)?;
+    let row = find::find(&books.ledger, &wanted, find::AT_A_TIME)?;
     let explained = Explained::of(&row, &books.prices);
     if json {
         output::to_line(&document(&explained), desk.out)?;
@@ -42,47 +37,6 @@ pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf])
         write_text(desk, &explained)?;
     }
     Ok(Exit::Fine)
-}
-
-/// The one call whose key begins so.
-fn find(books: &dyn Ledger, wanted: &str) -> Result<Arc<Row>, Failure> {
-    let none = || {
-        Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
-    };
-    if wanted.len() == 32 {
-        let key: CallKey = wanted.parse().map_err(|_| none())?;
-        return books.call(key)?.ok_or_else(none);
-    }
-    let mut found: Vec<Arc<Row>> = Vec::new();
-    let mut seen: HashSet<CallKey> = HashSet::new();
-    let (mut filter, mut limit) = (Filter::default(), AT_A_TIME);
-    loop {
-        let rows = books.calls(&filter, limit)?;
-        let before = seen.len();
-        for row in &rows {
-            if seen.insert(row.call.key) && row.call.key.to_string().starts_with(wanted) {
-                found.push(Arc::clone(row));
-            }
-        }
-        let Some(oldest) = rows.last().filter(|_| rows.len() == limit) else { break };
-        // Calls of the very moment at which this look ended are seen again, and not counted twice.
-        filter.until = oldest.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
-        if seen.len() == before {
-            limit *= 2;
-        } else {
-            seen = rows.iter().map(|row| row.call.key).collect();
-        }
-    }
-    match found.as_slice() {
-        [] => Err(none()),
-        [one] => Ok(Arc::clone(one)),
-        several => {
-            let keys: Vec<String> = several.iter().take(SEVERAL).map(|row| format!("  {}", row.call.key)).collect();
-            let more = if several.len() > SEVERAL { "\n  …" } else { "" };
-            let message = format!("{} calls' keys begin with {wanted}:\n{}{more}", several.len(), keys.join("\n"));
-            Err(Failure::new(Exit::Usage, message))
-        }
-    }
 }
 
 /// A call, how its cost comes about today, and where it was read.
@@ -102,6 +56,11 @@ impl<'a> Explained<'a> {
     fn booked(&self) -> Option<&Cost> {
         Some(&self.row.cost).filter(|booked| **booked != self.today.cost)
     }
+}
+
+/// True when it was not read from a file: standard input, the socket.
+fn is_feed(place: &Place) -> bool {
+    !std::path::Path::new(place.path.as_str()).is_absolute()
 }
 
 /// The number of the line at this place, when the file is still there and as long.
@@ -231,6 +190,7 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
     if let Some(place) = &call.from.place {
         match line {
             Some(line) => writeln!(out, "{}:{line} (byte {})", place.path, place.offset)?,
+            None if is_feed(place) => writeln!(out, "{}, byte {} of what was sent", place.path, place.offset)?,
             None => writeln!(out, "{}, byte {} (the file is gone, or has changed)", place.path, place.offset)?,
         }
     }
@@ -245,15 +205,11 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
         write_buckets(out, today)?;
     }
     if let Some(searches) = &today.searches {
+        let noun = if searches.count == 1 { "web search" } else { "web searches" };
+        let count = text::count(searches.count.into());
         match searches.rate {
-            Some(rate) => writeln!(
-                out,
-                "{} × {} = {}",
-                text::plural(searches.count.into(), "web search").replace("searchs", "searches"),
-                text::usd(rate),
-                text::usd_fine(searches.usd)
-            )?,
-            None => writeln!(out, "{} web searches without a known price, not in the cost", searches.count)?,
+            Some(rate) => writeln!(out, "{count} {noun} × {} = ${}", text::usd(rate), searches.usd)?,
+            None => writeln!(out, "{count} {noun} without a known price, not in the cost")?,
         }
     }
     let says = |cost: &Cost| cost.usd().map_or_else(|| "?".to_owned(), |usd| format!("${usd}"));

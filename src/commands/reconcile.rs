@@ -123,7 +123,9 @@ impl Compared {
         for row in ledger.report(&query)?.rows {
             let PeriodKey::Day(day) = row.period else { continue };
             let model = row.by.first().cloned().flatten();
-            if is_of(bill.vendor, model.as_deref()) {
+            // An alias of the config may stand for one of the vendor's models.
+            let known = name(prices, model.as_ref(), true);
+            if is_of(bill.vendor, model.as_deref()) || is_of(bill.vendor, Some(&known)) {
                 self.cell(day, name(prices, model.as_ref(), by_model)).books.add(&row.sums);
             } else {
                 self.left_out.add(&row.sums);

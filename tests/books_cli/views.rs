@@ -71,7 +71,7 @@ fn signals_show_caches_growth_and_the_dearest_calls_and_compare_models() {
 
 /// Reads one line of Prometheus' text form: its name, its labels, its value.
 fn sample(line: &str) -> (String, Vec<(String, String)>, String) {
-    let form = regex::Regex::new(r#"^([a-z_]+)(?:\{(.*)\})? (-?[0-9]+(?:\.[0-9]+)?)$"#).unwrap();
+    let form = regex::Regex::new(r"^([a-z_]+)(?:\{(.*)\})? (-?[0-9]+(?:\.[0-9]+)?)$").unwrap();
     let label = regex::Regex::new(r#"([a-z]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)"#).unwrap();
     let found = form.captures(line).unwrap_or_else(|| panic!("{line}"));
     let labels = found.get(2).map_or("", |labels| labels.as_str());

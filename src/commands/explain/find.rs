@@ -1,0 +1,100 @@
+//! Finds the call whose key begins with what was typed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::commands::{Exit, Failure};
+use crate::domain::{CallKey, Filter};
+use crate::ledger::{Ledger, Row};
+
+/// Calls looked through at a time, so that memory does not grow with the books.
+pub(super) const AT_A_TIME: usize = 20_000;
+/// Keys that are shown where a beginning has several.
+const SEVERAL: usize = 8;
+
+/// The one call whose key begins so; so many are looked through at a time.
+pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result<Arc<Row>, Failure> {
+    let none = || {
+        Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
+    };
+    if wanted.len() == 32 {
+        let key: CallKey = wanted.parse().map_err(|_| none())?;
+        return books.call(key)?.ok_or_else(none);
+    }
+    let mut found: Vec<Arc<Row>> = Vec::new();
+    let mut seen: HashSet<CallKey> = HashSet::new();
+    let (mut filter, mut limit) = (Filter::default(), at_a_time);
+    loop {
+        let rows = books.calls(&filter, limit)?;
+        let before = seen.len();
+        for row in &rows {
+            if seen.insert(row.call.key) && row.call.key.to_string().starts_with(wanted) {
+                found.push(Arc::clone(row));
+            }
+        }
+        let Some(oldest) = rows.last().filter(|_| rows.len() == limit) else { break };
+        // Calls of the very moment at which this look ended are seen again, and not counted twice.
+        filter.until = oldest.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
+        if seen.len() == before {
+            limit *= 2;
+        } else {
+            seen = rows.iter().map(|row| row.call.key).collect();
+        }
+    }
+    match found.as_slice() {
+        [] => Err(none()),
+        [one] => Ok(Arc::clone(one)),
+        several => {
+            let keys: Vec<String> = several.iter().take(SEVERAL).map(|row| format!("  {}", row.call.key)).collect();
+            let more = if several.len() > SEVERAL { "\n  …" } else { "" };
+            let message = format!("{} calls' keys begin with {wanted}:\n{}{more}", several.len(), keys.join("\n"));
+            Err(Failure::new(Exit::Usage, message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, Call, Fidelity, Instant, Label, Record, Tier, Tokens};
+    use crate::ledger::{Memory, Posting};
+    use crate::pricing::{CostMode, PriceBook};
+
+    #[test]
+    fn a_call_is_found_by_its_beginning_however_few_are_looked_through_at_a_time() {
+        let call = |number: i64| Call {
+            key: CallKey::of(&[number.to_string()]),
+            // Runs of calls at the very same moment, longer than what is looked through at a time.
+            from: Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
+            model: None,
+            tokens: Tokens { input: 1, ..Tokens::ZERO },
+            tier: Tier::default(),
+            web_searches: 0,
+            quoted: None,
+            latency: None,
+            fidelity: Fidelity::Final,
+            alias: None,
+            lineage: None,
+        };
+        let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
+        let mut books = Memory::new(prices);
+        let calls: Vec<Call> = (0..40).map(call).collect();
+        let records = calls.iter().cloned().map(Record::Call).collect();
+        books.post(&Posting { records, files: Vec::new() }).unwrap();
+        for at_a_time in [1, 2, 3, 7, 40, 100] {
+            for call in &calls {
+                let key = call.key.to_string();
+                for beginning in [&key[..20], &key[..]] {
+                    assert_eq!(find(&books, beginning, at_a_time).unwrap().call.key, call.key, "{at_a_time}");
+                }
+            }
+            let digit = &calls[0].key.to_string()[..1];
+            let fits = calls.iter().filter(|call| call.key.to_string().starts_with(digit)).count();
+            let told = find(&books, digit, at_a_time);
+            match fits {
+                1 => assert!(told.is_ok()),
+                several => assert!(told.unwrap_err().message.starts_with(&format!("{several} calls"))),
+            }
+        }
+    }
+}
