@@ -215,12 +215,11 @@ fn c10_a_flood_against_a_blocked_ledger_is_told_busy_and_loses_nothing_it_was_pr
     });
     meter.hold(false);
     let refused = refused.into_inner().unwrap();
-    for (n, stream) in streams.iter().enumerate() {
-        if !refused.contains(&n) {
-            assert!(answer(stream).contains("\"ok\":true"));
-        }
-    }
-    assert_eq!(meter.count(), 12 - refused.len());
+    // One more may have been told busy before the ledger took the first; everyone else was promised a place.
+    let others = streams.iter().enumerate().filter(|(n, _)| !refused.contains(n));
+    let promised = others.filter(|(_, stream)| answer(stream).contains("\"ok\":true")).count();
+    assert!((4..=5).contains(&promised), "{promised} lines were taken");
+    assert_eq!(meter.count(), promised);
 }
 
 #[test]

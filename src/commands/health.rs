@@ -37,7 +37,9 @@ impl HealthDesk {
     /// Takes in how the sources are.
     pub(super) fn sources(&mut self, health: &Health) {
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
-        let roots = health.roots.iter().map(|root| SourceView {
+        // A place that is not there yet is no trouble.
+        let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
+        let roots = there.map(|root| SourceView {
             path: root.path.clone(),
             format: None,
             watching: match root.state {
@@ -49,7 +51,7 @@ impl HealthDesk {
                 | RootState::PermissionDenied
                 | RootState::Failing(_) => Watching::Off,
             },
-            lines: root.files,
+            files: root.files,
             bad: 0,
             last: None,
             trouble: state_words(&root.state).map(|words| Label::new(&words)),
@@ -58,7 +60,7 @@ impl HealthDesk {
             path: note.path.clone(),
             format: None,
             watching: Watching::Live,
-            lines: 0,
+            files: 0,
             bad: 0,
             last: None,
             trouble: Some(Label::new(&condition_words(&note.what))),
@@ -154,7 +156,8 @@ pub(super) fn prices_words(prices: &PriceBook, now: Instant) -> String {
 }
 
 fn notes(health: &Health) -> Vec<Label> {
-    let mut notes = Vec::new();
+    let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
+    let mut notes: Vec<Label> = waiting.map(|root| Label::new(&format!("waiting for {}", root.path))).collect();
     if health.gone > 0 {
         notes.push(Label::new(&format!("{} gone, kept in the ledger", text::plural(health.gone, "source"))));
     }

@@ -183,8 +183,8 @@ pub struct SourceView {
     pub format: Option<Label>,
     /// How it is watched.
     pub watching: Watching,
-    /// Lines read.
-    pub lines: u64,
+    /// Files followed in it.
+    pub files: u64,
     /// Lines that could not be counted.
     pub bad: u64,
     /// When it last brought something.

@@ -23,6 +23,9 @@ use crate::formats::{Lines, Origin, Outcome};
 const IDLE: Duration = Duration::from_secs(30);
 /// How often the socket's path is looked at.
 const WATCH: Duration = Duration::from_secs(4);
+/// How long a connection is still heard once the meter ends, and how long a pause in it may be.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
 /// Answers kept for a client that does not read them; further ones are dropped.
 const ANSWER_CAP: usize = 64 * 1024;
 
@@ -176,6 +179,14 @@ impl Listener {
                 }
             }
         }
+        // Whoever has reached us is still heard: connections that wait to be accepted, and all they have said.
+        while let Ok((stream, _)) = self.bound.listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = UnixStream::from_std(stream)
+            {
+                self.admit(stream, &guests, &tally, &stopped);
+            }
+        }
         // Whoever is connected has its complete lines taken; each guest sees the stop and ends by itself.
         while !guests.borrow().all.is_empty() {
             tokio::task::yield_now().await;
@@ -304,6 +315,7 @@ impl Connection {
     async fn run(mut self, stream: UnixStream, mut stopped: watch::Receiver<bool>) {
         let mut buffer: Vec<u8> = Vec::new();
         let mut chunk = vec![0; 64 * 1024];
+        let mut last_words = None;
         loop {
             let ending = *stopped.borrow();
             match stream.try_read(&mut chunk) {
@@ -316,7 +328,14 @@ impl Connection {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && ending => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && ending => {
+                    // A connection that has just been accepted does not know yet what waits in it.
+                    let end = *last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS);
+                    let more = tokio::time::timeout_at(end.min(Instant::now() + PAUSE), stream.readable()).await;
+                    if !matches!(more, Ok(Ok(()))) {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.answer(&stream);
                     tokio::select! {

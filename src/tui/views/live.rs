@@ -213,7 +213,8 @@ impl Live<'_> {
         rows.push(("Operations", text::count(sums.calls)));
         rows.push(("Tokens", text::count(sums.tokens.total())));
         rows.push(("Cost", text::cost(sums)));
-        rows.push(("Per call", text::usd_fine(per_call(sums))));
+        let known = text::mark(sums) != text::Mark::Unknown;
+        rows.push(("Per call", if known { text::usd_fine(per_call(sums)) } else { "?".to_owned() }));
         rows.extend(text::cache_line(sums).map(|cache| ("Cache", cache)));
         if let Some(session) = &summary.session {
             if session.row.in_agents.calls > 0 {
