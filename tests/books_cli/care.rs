@@ -53,6 +53,22 @@ fn an_export_makes_the_same_books_elsewhere_however_often_it_is_imported() {
 }
 
 #[test]
+fn a_dash_is_standard_input() {
+    let (home, other) = (Home::new(), Home::new());
+    home.log(&three_calls());
+    let export = home.fine(&["ledger", "export"]).out;
+    let said = other.pipe(&["ledger", "import", "-"], &export);
+    assert!(said.code == 0 && said.out.contains("3 calls read, 3 of them"), "{said:?}");
+    assert_eq!(other.fine(&["report", "--json"]).out, home.fine(&["report", "--json"]).out);
+    assert_eq!(other.pipe(&["ledger", "import", "-"], "{}\n").code, 65);
+    let audit = other.pipe(&["audit", "--json", "-"], &troubled());
+    assert_eq!((audit.code, &audit.json()["duplicates"], &audit.json()["bad_lines"]), (0, &1.into(), &1.into()));
+    let bill = "date,model,cost\n2026-11-21,claude-opus-5,0.0125\n";
+    let said = other.pipe(&["reconcile", "-", "--json"], bill);
+    assert!(said.code == 0 && said.json()["gap_usd"].to_string() == "0", "{said:?}");
+}
+
+#[test]
 fn what_is_pruned_stays_away_and_the_rest_is_untouched() {
     let home = Home::new();
     home.log(&three_calls());

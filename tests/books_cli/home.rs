@@ -94,6 +94,19 @@ impl Home {
         said
     }
 
+    /// The program as a process of its own, which reads this.
+    pub fn pipe(&self, args: &[&str], input: &str) -> Said {
+        let mut command = assert_cmd::Command::cargo_bin("tokmeter").unwrap();
+        let folder = |name: &str| (name.to_owned(), self.path(&name.to_ascii_lowercase()));
+        command.env_clear().env("HOME", self.folder.path()).env("TZ", "UTC").env("LOGNAME", "alice");
+        command.env("XDG_DATA_HOME", self.path("data")).env("XDG_CONFIG_HOME", self.path("config"));
+        command.envs([folder("XDG_RUNTIME_DIR"), folder("XDG_CACHE_HOME")]).current_dir(self.folder.path());
+        let output = command.args(args).write_stdin(input).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let code = u8::try_from(output.status.code().unwrap()).unwrap();
+        Said { code, out: text(output.stdout), err: text(output.stderr) }
+    }
+
     /// Every file under this home.
     pub fn files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
