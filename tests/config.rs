@@ -423,8 +423,9 @@ fn key() -> impl Strategy<Value = LimitKey> {
                 (Just(dimensions), prop::collection::vec("[a-z0-9*. /\"'#=]{0,6}x", count))
             });
     (prop::bool::weighted(0.1), names, window).prop_map(|(org, (dimensions, names), window)| {
-        let pairs: String =
+        let pairs: Vec<String> =
             dimensions.iter().zip(names).map(|(dimension, name)| format!("{dimension}:{name}:")).collect();
+        let pairs = pairs.concat();
         let pairs = if org { "org:".to_owned() } else { pairs };
         format!("{pairs}{window}").parse().unwrap()
     })

@@ -274,9 +274,7 @@ fn one_answer_has_one_key_in_every_log() {
         r#"{"body":"claude_code.api_request","attributes":{"request_id":"req_1","model":"m","input_tokens":5,"output_tokens":6}}"#,
     );
     assert_eq!((event.alias, Some(event.key)), (transcript.alias, transcript.alias));
-    let advised = format!(
-        r#""usage":{{"input_tokens":5,"output_tokens":6,"iterations":[{{"type":"message"}},{{"type":"advisor_message","model":"n","input_tokens":7}}]}}"#
-    );
+    let advised = r#""usage":{"input_tokens":5,"output_tokens":6,"iterations":[{"type":"message"},{"type":"advisor_message","model":"n","input_tokens":7}]}"#.to_string();
     let keys = |format: &str, line: String| {
         let mut records = Vec::new();
         reader(format).line(line.as_bytes(), &origin(0), &mut records).unwrap();

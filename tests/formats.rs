@@ -1,7 +1,13 @@
 //! Every sample under `samples/` comes to what its `expected.json` says, however it is read.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::option_option,
+    missing_docs,
+    reason = "a test that fails here has found what it was looking for"
+)]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +31,8 @@ struct Expected {
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 struct Model {
-    model: Option<String>,
+    #[serde(rename = "model")]
+    name: Option<String>,
     calls: u64,
     input_tokens: u64,
     cache_read_tokens: u64,
@@ -60,7 +67,8 @@ fn cases() -> Vec<Case> {
     for entry in fs::read_dir(samples()).unwrap() {
         let folder = entry.unwrap().path();
         let Ok(expected) = fs::read_to_string(folder.join("expected.json")) else { continue };
-        let expected: Expected = serde_json::from_str(&expected).unwrap_or_else(|why| panic!("{folder:?}: {why}"));
+        let expected: Expected =
+            serde_json::from_str(&expected).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         for (trap, models) in expected.traps {
             cases.push(Case { name: format!("{name}/{trap}"), files: logs(&folder.join(trap)), models });
@@ -148,7 +156,7 @@ fn models(books: &Memory) -> Vec<Model> {
         .rows
         .into_iter()
         .map(|row| Model {
-            model: row.by[0].as_deref().map(str::to_owned),
+            name: row.by[0].as_deref().map(str::to_owned),
             calls: row.sums.calls,
             input_tokens: row.sums.tokens.input,
             cache_read_tokens: row.sums.tokens.cache_read,
@@ -160,14 +168,14 @@ fn models(books: &Memory) -> Vec<Model> {
             cost_usd: Some((row.sums.unpriced_tokens == 0).then(|| row.sums.cost.to_string())),
         })
         .collect();
-    models.sort_by(|one, other| one.model.cmp(&other.model));
+    models.sort_by(|one, other| one.name.cmp(&other.name));
     models
 }
 
 fn check(case: &Case, how: &str, records: Vec<Record>) {
     let mut found = models(&books(records));
     let mut expected = case.models.clone();
-    expected.sort_by(|one, other| one.model.cmp(&other.model));
+    expected.sort_by(|one, other| one.name.cmp(&other.name));
     for (found, expected) in found.iter_mut().zip(&expected) {
         if expected.cost_usd.is_none() {
             found.cost_usd = None;
@@ -541,7 +549,7 @@ fn i7_no_text_of_a_conversation_leaves_a_reader() {
     ] {
         let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
         let outcome = reader.line(secret.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
-        said += &format!("{outcome:?} {out:?} {}", reader.state());
+        write!(said, "{outcome:?} {out:?} {}", reader.state()).unwrap();
     }
     assert!(!said.contains("canary"), "{said}");
 }

@@ -147,7 +147,7 @@ pub enum Command {
         after_help = "Example, in Claude Code's settings.json:\n  {\"statusLine\":{\"type\":\"command\",\"command\":\"tokmeter statusline\"}}"
     )]
     Statusline {
-        /// The line's form, such as '{model} · {session_cost} · {limit}'; `tokmeter config init` writes down the words
+        /// The line's form, such as `{model} · {session_cost} · {limit}`; `tokmeter config init` writes down the words
         #[arg(long, value_name = "FORMAT")]
         format: Option<String>,
     },

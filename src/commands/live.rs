@@ -59,7 +59,7 @@ pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source
     }
     let options = screen::options(desk, loaded, args, &machine.roots)?;
     let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let alerts = Alerts::new(machine.quiet.clone());
+    let alerts = Alerts::new(machine.quiet);
     let clock = Arc::clone(&desk.world.clock);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tokmeter::domain::{Dimension, Filter, Label, Matcher, Record, Span};
-use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Posting, Query, Sqlite, Sums, open};
+use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Posting, Query, Sqlite, open};
 
 use super::common::{
     a_telling_and_a_retelling, add_up, any_records, at, call, calls, file, posting, prices, query, questions, rows,
@@ -60,14 +60,13 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
         memory.post(&posting(told)).unwrap();
-        let mut sums = Sums::default();
         let mut quietly = quietly.into_iter();
         for posting in &retold {
             if quietly.next().unwrap_or(false) {
                 disk.absorb(posting).unwrap();
             } else {
                 disk.flush().unwrap();
-                sums = total(&disk);
+                let mut sums = total(&disk);
                 add_up(&disk.post(posting).unwrap(), &mut sums);
                 prop_assert_eq!(sums, total(&disk));
             }

@@ -129,7 +129,7 @@ impl Sqlite {
     /// # Errors
     /// When the books cannot be read, or `out` takes no more.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
-        let books = |error| ExportError::Books(self.because(error));
+        let books = |error| ExportError::Books(self.because(&error));
         let _snapshot = self.conn.unchecked_transaction().map_err(books)?;
         let desk = &mut self.desk.borrow_mut();
         let mut calls = 0;

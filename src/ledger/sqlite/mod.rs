@@ -154,7 +154,7 @@ impl Sqlite {
                 conn.execute_batch("ROLLBACK").unwrap_or_default();
             }
         }
-        done.map_err(|error| self.because(error))
+        done.map_err(|error| self.because(&error))
     }
 
     /// An answer from one consistent state of the books.
@@ -163,11 +163,11 @@ impl Sqlite {
             let _snapshot = self.conn.unchecked_transaction()?;
             answer(Reading::new(&self.conn, &mut self.desk.borrow_mut()))
         };
-        attempt().map_err(|error| self.because(error))
+        attempt().map_err(|error| self.because(&error))
     }
 
-    fn because(&self, error: Error) -> BooksError {
-        let error = because(&self.path, &error);
+    fn because(&self, error: &Error) -> BooksError {
+        let error = because(&self.path, error);
         if matches!(error, BooksError::Damaged { .. }) {
             self.damaged.set(true);
         }
@@ -290,7 +290,7 @@ impl Ledger for Sqlite {
     }
 
     fn files(&self) -> Result<Vec<FileState>, BooksError> {
-        desk::read_files(&self.conn).map_err(|error| self.because(error))
+        desk::read_files(&self.conn).map_err(|error| self.because(&error))
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
@@ -312,7 +312,7 @@ impl Ledger for Sqlite {
             let rows = statement.query_map([beginning], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
             rows.map(|row| row.map(|(id, fired)| (id, Instant::from_timestamp(fired, 0).unwrap_or_default()))).collect()
         };
-        attempt().map_err(|error| self.because(error))
+        attempt().map_err(|error| self.because(&error))
     }
 
     fn changed_elsewhere(&mut self) -> bool {

@@ -125,7 +125,7 @@ impl Sqlite {
                 bytes: size(&self.path),
             })
         };
-        ask().map_err(|error| self.because(error))
+        ask().map_err(|error| self.because(&error))
     }
 
     /// Checks the file, and that the sums kept in it are those of its rows.
@@ -144,7 +144,7 @@ impl Sqlite {
             Ok(findings)
         };
         let found: Result<Findings> = attempt();
-        match found.map_err(|error| self.because(error)) {
+        match found.map_err(|error| self.because(&error)) {
             Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
             Ok(findings) => {
                 self.damaged.set(self.damaged.get() || !findings.problems.is_empty());
@@ -200,7 +200,7 @@ impl Sqlite {
         if let Some(step) = &self.options.step {
             step("vacuum");
         }
-        self.conn.execute_batch("VACUUM").map_err(|error| self.because(error))
+        self.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
     }
 
     /// What would change if every call were priced anew; nothing is written.
@@ -220,7 +220,7 @@ impl Sqlite {
             })?;
             Ok(changed)
         };
-        attempt().map_err(|error| self.because(error))
+        attempt().map_err(|error| self.because(&error))
     }
 
     /// A report with every call priced anew; nothing is written.
@@ -251,7 +251,7 @@ impl Sqlite {
         self.flush()?;
         self.write(|_, _, _, _| Ok(()))?;
         let why = format!("before-reprice-{}", now.format("%Y%m%dT%H%M%SZ"));
-        let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(error))?;
+        let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(&error))?;
         let mut changed = self.write(|conn, desk, pricer, step| {
             let mut changed = Repriced::default();
             for table in ["calls", "apart"] {
