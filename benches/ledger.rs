@@ -25,8 +25,7 @@ static BOOKS: OnceLock<PathBuf> = OnceLock::new();
 fn books() -> &'static Path {
     BOOKS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder for books").keep();
-        let mut open_books = open(&folder);
-        take_in(&mut open_books, &posting(WARM));
+        take_in(&mut open(&folder), &posting(WARM));
         folder
     })
 }
@@ -53,11 +52,10 @@ fn posting(calls: u64) -> Posting {
     let names = |what: &str, count: u64| (0..count).map(|at| Label::new(&format!("{what}-{at}"))).collect::<Vec<_>>();
     let (projects, users) = (names("/home/kim/project", 12), names("user", 3));
     let models = ["claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5.2-codex"].map(Label::new).to_vec();
-    let step = DAYS * 86_400 / calls;
     let pick =
         |draw: &mut corpus::Draw, all: &[Label]| all.get(usize::try_from(draw.below(all.len() as u64)).ok()?).cloned();
     let records = (0..calls).map(|at| {
-        let ago = Duration::seconds(i64::try_from((calls - at) * step).unwrap_or_default());
+        let ago = Duration::seconds(i64::try_from((calls - at) * DAYS * 86_400 / calls).unwrap_or_default());
         let session = at / 60;
         let from = Attribution {
             session: Some(Label::new(&format!("{session:08}-1111-4222-8333-444455556666"))),
