@@ -1,0 +1,54 @@
+//! Configs and times as people and programs write them.
+
+use std::ffi::OsString;
+
+use tokmeter::cli;
+use tokmeter::config::{ConfigText, Overrides, Settings, World};
+use tokmeter::domain::{Label, Record, Span, day_of, day_start};
+use tokmeter::formats::Lines;
+
+use super::{now, origin};
+
+/// Any text is either settings or a list of problems that names lines; settings written out are read back the same.
+pub fn config_toml(data: &[u8]) {
+    let load = |text: String| {
+        let file = ConfigText { path: "/home/kim/config.toml".into(), text };
+        Settings::load(Some(&file), &World::empty(now()), &Overrides::default(), &["dark", "light"])
+    };
+    let loaded = load(String::from_utf8_lossy(data).into_owned());
+    let mut told = Vec::new();
+    loaded.report(&mut told).unwrap();
+    let told = String::from_utf8(told).unwrap();
+    assert!(!told.chars().any(|letter| letter.is_control() && letter != '\n'), "{told:?}");
+    if loaded.is_usable(true) {
+        let again = load(loaded.settings.to_toml());
+        let mut problems = Vec::new();
+        again.report(&mut problems).unwrap();
+        assert!(again.is_usable(false), "{}", String::from_utf8_lossy(&problems));
+        assert_eq!(again.settings.limits, loaded.settings.limits);
+    }
+}
+
+/// A time in a log is a moment of a day that has bounds, or none; one on the command line is one, or an error.
+pub fn timestamp(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let quoted = serde_json::to_string(&text).unwrap();
+    for at in [quoted.as_str(), &text] {
+        let line = format!("{{\"id\":\"t\",\"at\":{at},\"model\":\"m\",\"input_tokens\":1}}");
+        let mut records = Vec::new();
+        Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records);
+        for record in records {
+            let Record::Call(call) = record else { continue };
+            for zone in [chrono_tz::UTC, chrono_tz::Asia::Kathmandu, chrono_tz::America::Sao_Paulo] {
+                let (day, span) = (day_of(call.at(), zone), Span::day(call.at(), zone));
+                assert!(span.contains(call.at()) && day_start(day, zone) == span.from, "{} in {zone}", call.at());
+            }
+        }
+    }
+    if !text.contains('\0') {
+        let args = ["tokmeter", "report", &format!("--since={text}")].map(OsString::from);
+        if let Err(error) = cli::parse(&args) {
+            Label::new(&error.to_string());
+        }
+    }
+}
