@@ -13,14 +13,21 @@ use crate::domain::Label;
 /// When it cannot be written.
 pub fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(&grid.columns)?;
+    writer.write_record(&grid.columns).map_err(plain_error)?;
     for row in &grid.rows {
-        writer.write_record(row.iter().map(|cell| match cell {
+        let fields = row.iter().map(|cell| match cell {
             Cell::Name(_) | Cell::Names(_) | Cell::Text(_) => inert(plain(cell)),
             Cell::Unknown | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
-        }))?;
+        });
+        writer.write_record(fields).map_err(plain_error)?;
     }
     writer.flush()
+}
+
+/// The system's own error, so that a closed pipe is known as one.
+fn plain_error(error: csv::Error) -> io::Error {
+    let words = error.to_string();
+    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(words) }
 }
 
 /// The grid as a Markdown table.

@@ -1,0 +1,308 @@
+//! The program from the command line: exit codes, pipes, terminals that are none, and the worked examples.
+
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use common::pty::Pty;
+use common::{Home, append, native, now};
+use serde_json::Value;
+
+/// The program in this home, as a plain command.
+fn plain(home: &Home) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"));
+    command.env_clear().envs(home.vars()).current_dir(home.path()).stdin(Stdio::null());
+    command
+}
+
+fn json(home: &Home, args: &[&str]) -> Value {
+    let out = plain(home).args(args).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+/// Calls of three sessions over two days.
+fn logs(home: &Home) {
+    for (file, day) in [("one", 20), ("two", 21), ("three", 21)] {
+        let text: String = (0..40)
+            .map(|n| {
+                native(
+                    &format!("{file}-{n}"),
+                    &format!("2026-11-{day}T10:{n:02}:00Z"),
+                    "claude-opus-5",
+                    1_000 + n,
+                    10 * n,
+                )
+            })
+            .collect();
+        home.write(&format!("logs/{file}.jsonl"), &text);
+    }
+}
+
+#[test]
+fn the_worked_example_of_the_contract_costs_seven_tenths_of_a_cent() {
+    let home = Home::new();
+    home.config("[prices.\"gpt-4o\"]\ninput = \"5\"\noutput = \"15\"\ncache_read = \"0.50\"\n");
+    home.write("a.jsonl", "{\"id\":\"1\",\"at\":\"2026-11-20T10:00:00Z\",\"model\":\"gpt-4o\",\"input_tokens\":500,\"output_tokens\":300}\n");
+    assert_eq!(json(&home, &["report", "total", "--json", "a.jsonl"])["total"]["cost_usd"].to_string(), "0.007");
+    // The same prompt, nine tenths off for what was cached: a tenth of the price.
+    home.write("b.jsonl", "{\"id\":\"2\",\"at\":\"2026-11-20T10:00:00Z\",\"model\":\"gpt-4o\",\"prompt_tokens\":500,\"cached_tokens\":500,\"output_tokens\":0}\n");
+    assert_eq!(json(&home, &["report", "total", "--json", "b.jsonl"])["total"]["cost_usd"].to_string(), "0.00025");
+}
+
+#[test]
+fn order_repetition_and_a_restart_in_the_middle_give_the_same_bytes() {
+    let home = Home::new();
+    logs(&home);
+    let bytes = |args: &[&str]| {
+        plain(&home).args(["report", "day", "--by", "source,model", "--json"]).args(args).output().unwrap().stdout
+    };
+    let whole = bytes(&["logs"]);
+    assert_eq!(bytes(&["logs/three.jsonl", "logs/one.jsonl", "logs/two.jsonl"]), whole);
+    assert_eq!(bytes(&["logs", "logs/one.jsonl", "logs"]), whole);
+    // Through the ledger: half of each log, an end, the rest, an end, and once more.
+    home.config(&format!("logs = [\"{}\"]\n", home.path().join("followed").display()));
+    for half in [0, 1] {
+        for name in ["one", "two", "three"] {
+            let text = fs::read_to_string(home.path().join(format!("logs/{name}.jsonl"))).unwrap();
+            let (first, rest) = text.split_at(text.len() / 2 + 7);
+            append(&mut home.append(&format!("followed/{name}.jsonl")), if half == 0 { first } else { rest });
+        }
+        plain(&home).args(["report", "total"]).output().unwrap();
+    }
+    let booked = bytes(&[]);
+    assert_eq!(booked, whole);
+    fs::remove_dir_all(home.path().join("followed")).unwrap();
+    assert_eq!(bytes(&[]), booked, "the books forgot what the logs no longer hold");
+}
+
+#[test]
+fn a_standard_input_of_any_format_is_a_log() {
+    let home = Home::new();
+    let mut child = plain(&home)
+        .args(["report", "total", "--json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(native("1", "2026-11-20T10:00:00Z", "claude-opus-5", 7, 3).as_bytes())
+        .unwrap();
+    let out = child.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(report["total"]["total_tokens"], 10);
+}
+
+#[test]
+fn f5_without_a_terminal_one_screen_is_drawn_as_text_and_no_escape_byte_leaves() {
+    let home = Home::new();
+    logs(&home);
+    let out = plain(&home).arg("logs").output().unwrap();
+    assert!(out.status.success());
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(text.contains("Tokens: ") && text.contains("Models"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn f6_a_dumb_terminal_gets_lines_and_is_told_why() {
+    let home = Home::new();
+    home.write("logs/a.jsonl", &native("1", &now(), "claude-opus-5", 1_000, 0));
+    for term in ["dumb", ""] {
+        let mut pty = Pty::start_with(&home, &["logs"], 100, 20, &[("TERM", term)]);
+        pty.wait_for("one line per change");
+        pty.wait_for("Tokens: 1,000");
+        append(&mut home.append("logs/a.jsonl"), &native(&format!("2{term}"), &now(), "claude-opus-5", 500, 0));
+        pty.wait(" the new call", |screen| screen.contains("in 500"));
+        pty.send("\u{3}");
+        assert_eq!(pty.ended(), 130);
+        pty.drained();
+        assert!(!String::from_utf8_lossy(&pty.bytes()).contains("\u{1b}["), "{}", pty.screen());
+        home.write("logs/a.jsonl", &native("1", &now(), "claude-opus-5", 1_000, 0));
+    }
+}
+
+#[test]
+fn f17_no_keyboard_mode_is_pushed_that_could_be_left_behind() {
+    let home = Home::new();
+    logs(&home);
+    let mut pty = Pty::start(&home, &["logs"], 100, 30);
+    pty.wait_for("Models");
+    pty.send("q");
+    pty.ended();
+    pty.drained();
+    let bytes = pty.bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(!text.contains("\u{1b}[>") && !text.contains("\u{1b}[="), "a kitty keyboard mode was asked for");
+    // What is turned on is turned off, the other screen last.
+    for (on, off) in
+        [("\u{1b}[?1049h", "\u{1b}[?1049l"), ("\u{1b}[?25l", "\u{1b}[?25h"), ("\u{1b}[?2004h", "\u{1b}[?2004l")]
+    {
+        assert!(text.rfind(off) > text.rfind(on), "{on:?} was left on");
+    }
+}
+
+#[test]
+fn f18_a_reader_that_goes_away_ends_the_program_quietly() {
+    let home = Home::new();
+    let text: String =
+        (0..3_000).map(|n| native(&format!("n{n}"), "2026-11-20T10:00:00Z", "claude-opus-5", n, 1)).collect();
+    home.write("a.jsonl", &text);
+    let mut child = plain(&home)
+        .args(["report", "call", "--csv", "a.jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("key,at,"), "{line}");
+    let out = child.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(0), ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn f19_a_full_disk_is_an_error_with_a_code_of_its_own() {
+    let home = Home::new();
+    logs(&home);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let out = plain(&home)
+        .args(["report", "--json", "logs"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(74));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("write failed: No space left"), "{out:?}");
+}
+
+#[test]
+fn g11_wrong_use_is_never_taken_for_a_limit() {
+    let home = Home::new();
+    for args in [&["gate", "--typo"][..], &["report", "--by", "colour"], &["limits", "set", "day"], &["--no-such-flag"]]
+    {
+        let out = plain(&home).args(args).output().unwrap();
+        assert_eq!(out.status.code(), Some(64), "{args:?}: {out:?}");
+    }
+    home.config("[limits]\nday = \"many\"\n");
+    let out = plain(&home).args(["report"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("config.toml:2:"), "{out:?}");
+}
+
+#[test]
+fn nothing_readable_has_a_code_of_its_own_and_says_what_was_expected() {
+    let home = Home::new();
+    home.write("notes.txt", "hello\nworld\n");
+    home.write("empty/readme.md", "nothing");
+    for path in ["no-such-file", "notes.txt", "empty"] {
+        let out = plain(&home).args(["report", path]).output().unwrap();
+        assert_eq!(out.status.code(), Some(65), "{path}: {out:?}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains(path), "{out:?}");
+    }
+}
+
+#[test]
+fn h5_a_large_backlog_is_read_in_little_memory() {
+    let home = Home::new();
+    let filler = "x".repeat(4_000);
+    let mut file = home.append("logs/big.jsonl");
+    for n in 0..8_000 {
+        let line = native(&format!("n{n}"), "2026-11-20T10:00:00Z", "claude-opus-5", 10, 1);
+        writeln!(file, "{}", line.trim_end().replacen('{', &format!("{{\"text\":\"{filler}\","), 1)).unwrap();
+    }
+    let program = assert_cmd::cargo::cargo_bin("tokmeter");
+    // More memory than this is refused by the system, and the program would not survive it.
+    let limited = format!("ulimit -d 150000; exec {} report total --json logs", program.display());
+    let out = Command::new("bash")
+        .args(["-c", &limited])
+        .env_clear()
+        .envs(home.vars())
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{out:?}");
+    let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(report["total"]["calls"], 8_000);
+}
+
+#[test]
+fn i6_whatever_the_umask_the_books_are_for_their_owner_only() {
+    use std::os::unix::fs::MetadataExt;
+    let home = Home::new();
+    home.write(".claude/projects/x/a.jsonl", &native("1", &now(), "claude-opus-5", 10, 1));
+    let program = assert_cmd::cargo::cargo_bin("tokmeter");
+    for command in ["report", "record --model gpt-4o --input 5 --output 3", "limits set day 5usd"] {
+        let open = format!("umask 000; {} {command}", program.display());
+        let out = Command::new("bash")
+            .args(["-c", &open])
+            .env_clear()
+            .envs(home.vars())
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{out:?}");
+    }
+    let data = home.path().join(".local/share/tokmeter");
+    assert_eq!(fs::metadata(&data).unwrap().mode() & 0o077, 0);
+    for entry in fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().mode() & 0o077, 0, "{:?}", entry.path());
+    }
+    assert_eq!(fs::metadata(home.path().join(".config/tokmeter/config.toml")).unwrap().mode() & 0o077, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn i10_every_answer_is_given_without_a_network() {
+    let home = Home::new();
+    logs(&home);
+    let program = assert_cmd::cargo::cargo_bin("tokmeter");
+    let alone = |args: &[&str]| {
+        Command::new("unshare")
+            .args(["-rn"])
+            .arg(&program)
+            .args(args)
+            .env_clear()
+            .envs(home.vars())
+            .current_dir(home.path())
+            .output()
+    };
+    let with = plain(&home).args(["report", "--json", "logs"]).output().unwrap();
+    match alone(&["report", "--json", "logs"]) {
+        Ok(without) if without.status.success() => assert_eq!(without.stdout, with.stdout),
+        // Where no namespace may be made, the sources show it: nothing but the web hook can open a connection.
+        _ => println!("skipped: this system makes no network namespaces for us"),
+    }
+    for (path, code) in sources() {
+        let connects = ["TcpStream::", "UdpSocket::", "ureq::", "std::net::"].iter().any(|word| code.contains(word));
+        assert!(!connects || path.contains("webhook") || path.contains("alerts"), "{path} can open a connection");
+    }
+}
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &std::path::Path, into: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, into);
+            } else {
+                into.push((path.display().to_string(), fs::read_to_string(&path).unwrap_or_default()));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    all
+}
