@@ -16,3 +16,5 @@ mod durable;
 mod faults;
 #[path = "ledger/laws.rs"]
 mod laws;
+#[path = "ledger/speed.rs"]
+mod speed;

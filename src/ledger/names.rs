@@ -21,6 +21,8 @@ pub(super) struct Names {
     set_numbers: FxHashMap<Set, u32>,
     /// The set met last, since neighbours in a log share it. Holding its labels keeps their addresses theirs.
     last: Option<([Option<Label>; DIMENSIONS], u32)>,
+    /// The path met last, likewise.
+    last_path: Option<(Label, u32)>,
 }
 
 impl Names {
@@ -34,6 +36,19 @@ impl Names {
         let number = count(self.labels.len());
         self.numbers.insert(label.clone(), number);
         number
+    }
+
+    /// The number of a path, which is most often the one asked for last.
+    pub(super) fn path(&mut self, path: Option<&Label>) -> u32 {
+        match (&self.last_path, path) {
+            (Some((last, number)), Some(path)) if same(Some(last), Some(path)) => *number,
+            (_, None) => NONE,
+            (_, Some(label)) => {
+                let number = self.number(path);
+                self.last_path = Some((label.clone(), number));
+                number
+            }
+        }
     }
 
     /// The label of a number.

@@ -54,7 +54,7 @@ impl Slim {
             key: call.key,
             at: call.from.at,
             set: names.set_of(call),
-            path: names.number(place.map(|place| &place.path)),
+            path: names.path(place.map(|place| &place.path)),
             offset: place.map_or(0, |place| place.offset),
             lineage: names.number(call.lineage.as_ref()),
             machine: NONE,
@@ -171,11 +171,17 @@ impl Slim {
         }
         let (first, most) = (from.of(self, told), charge.of(self, told));
         let mut set = *names.set(first.set);
-        set[place(Dimension::Model)] = names.set(most.set)[place(Dimension::Model)];
+        let model = names.set(most.set)[place(Dimension::Model)];
+        let set = if set[place(Dimension::Model)] == model {
+            first.set
+        } else {
+            set[place(Dimension::Model)] = model;
+            names.set_number(set)
+        };
         let joined = Self {
             key: self.key,
             at: first.at,
-            set: names.set_number(set),
+            set,
             path: first.path,
             offset: first.offset,
             machine: first.machine,
