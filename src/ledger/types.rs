@@ -1,6 +1,6 @@
 //! What goes into the books and what comes out of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::Call;
@@ -400,6 +400,14 @@ pub trait Ledger {
     /// # Errors
     /// When the books cannot be read.
     fn files(&self) -> Result<Vec<FileState>, BooksError>;
+
+    /// How far one file has been read: for a hook, which follows no other.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
+        Ok(self.files()?.into_iter().find(|file| file.path == path))
+    }
 
     /// Remembers that an alert fired: true for exactly one of all who ask, whatever process they are.
     ///

@@ -163,6 +163,8 @@ fn offsets_and_rows_are_booked_together() {
     drop(disk);
     let disk = books(&folder);
     assert_eq!(disk.files().unwrap(), [file("/a", u64::MAX), file("/b", 5)]);
+    assert_eq!(disk.file(Path::new("/b")).unwrap(), Some(file("/b", 5)));
+    assert_eq!(disk.file(Path::new("/c")).unwrap(), None);
     assert_eq!(total(&disk).calls, 1);
 }
 

@@ -34,7 +34,7 @@ fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Posting)) {
             let mut records = Vec::new();
             for answer in 0..per_file {
                 number += 1;
-                let second = day * DAY + 8 * 3600 + answer * 36_000 / per_file + part;
+                let second = day * DAY + 8 * 3600 + part * 1_900 + answer * 1_200 / per_file;
                 let alike = usize::try_from(number % 20).unwrap();
                 let told = Call {
                     key: CallKey::of(&["claude", &number.to_string()]),
@@ -103,6 +103,16 @@ fn best<T>(what: &str, mut work: impl FnMut() -> T) -> Duration {
     took
 }
 
+/// Says how long after the one before each step begins.
+fn watched() -> std::sync::Arc<dyn Fn(&'static str) + Send + Sync> {
+    let last = std::sync::Mutex::new(("-", cpu()));
+    std::sync::Arc::new(move |step| {
+        let mut last = last.lock().unwrap();
+        println!("           {:>10.3} of the processor  after '{}'", (cpu() - last.1).as_secs_f64() * 1e3, last.0);
+        *last = (step, cpu());
+    })
+}
+
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -124,7 +134,8 @@ fn speed_of_a_cold_start() {
         best("memory: report session by model", || memory.report(&query(Grain::Session, &[Dimension::Model])).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let (mut disk, _) = timed("disk: make", || open(&path, Options::new(at(0)), prices()).unwrap().books);
+        let options = Options { step: Some(watched()), ..Options::new(at(0)) };
+        let (mut disk, _) = timed("disk: make", || open(&path, options, prices()).unwrap().books);
         timed("disk: absorb", || all.iter().for_each(|posting| disk.absorb(posting).unwrap()));
         timed("disk: flush", || disk.flush().unwrap());
         assert_eq!(disk.report(&query(Grain::Day, &[])).unwrap(), memory.report(&query(Grain::Day, &[])).unwrap());

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rollup::{self, Delta, QUARTERS};
 use super::rows::{self, Ids, Inserter};
-use super::schema::{COLUMNS, DROP_INDEX, INDEX, INDEX_ALIAS};
+use super::schema::{COLUMNS, DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
 use crate::domain::{CallKey, Instant, Record, quarter_of};
 use crate::ledger::core::Core;
 use crate::ledger::family::Move;
@@ -197,8 +197,8 @@ impl Desk {
     }
 
     fn select(&mut self, conn: &Connection, table: &str, key: CallKey) -> Result<Option<Slim>> {
-        let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM {table} WHERE key = ?"))?;
-        select.query_row([key.bytes()], |row| rows::read(row, conn, &mut self.ids, &mut self.core.names)).optional()
+        let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM {table} WHERE {OF_KEY}"))?;
+        select.query_row(rows::of_key(key), |row| rows::read(row, conn, &mut self.ids, &mut self.core.names)).optional()
     }
 
     /// Fetches every row that shares an alias with this key, as it stands and as it is told.
@@ -262,7 +262,7 @@ impl Desk {
         let mut tally = Tally::default();
         let mut changes: Vec<Before> = heap.take_journal();
         changes.sort_unstable_by_key(|(key, _)| *key);
-        let mut delete = conn.prepare_cached("DELETE FROM calls WHERE key = ?")?;
+        let mut delete = conn.prepare_cached(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
         let mut born: Vec<&Slim> = Vec::new();
         for (key, before) in &changes {
             let after = heap.get(*key);
@@ -270,7 +270,7 @@ impl Desk {
                 continue;
             }
             if let Some(before) = before {
-                delete.execute([key.bytes()])?;
+                delete.execute(rows::of_key(*key))?;
                 tally.take(before);
             }
             if let Some(after) = after {
@@ -285,7 +285,7 @@ impl Desk {
         }
         step("write rows apart");
         for (key, row) in heap.take_apart() {
-            conn.prepare_cached("DELETE FROM apart WHERE key = ?")?.execute([key.bytes()])?;
+            conn.prepare_cached(&format!("DELETE FROM apart WHERE {OF_KEY}"))?.execute(rows::of_key(key))?;
             if let Some(row) = row {
                 Inserter::new(conn, "apart")?.insert(&row, &mut self.ids, names)?;
             }
@@ -320,6 +320,7 @@ pub(super) fn write_all(conn: &Connection, gathered: &mut Core, step: Step<'_>) 
         tally.add(row);
     }
     drop(inserter);
+    step("index rows");
     if many {
         conn.execute_batch(INDEX)?;
     }
@@ -369,24 +370,32 @@ pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> 
 /// How far files have been read.
 pub(super) fn read_files(conn: &Connection) -> Result<Vec<FileState>> {
     let mut select = conn.prepare_cached("SELECT * FROM files ORDER BY path")?;
-    let number = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    let files = select.query_map([], |row| {
-        Ok(FileState {
-            path: bytes_path(row.get(0)?),
-            device: number(row, 1)?,
-            inode: number(row, 2)?,
-            offset: number(row, 3)?,
-            size: number(row, 4)?,
-            modified_ns: row.get(5)?,
-            head_hash: number(row, 6)?,
-            head_len: row.get(7)?,
-            tail_hash: number(row, 8)?,
-            reader: row.get(9)?,
-            lines: number(row, 10)?,
-            bad_lines: number(row, 11)?,
-        })
-    })?;
+    let files = select.query_map([], file_state)?;
     files.collect()
+}
+
+/// How far one file has been read.
+pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<FileState>> {
+    let mut select = conn.prepare_cached("SELECT * FROM files WHERE path = ?")?;
+    select.query_row([path_bytes(path)], file_state).optional()
+}
+
+fn file_state(row: &rusqlite::Row<'_>) -> Result<FileState> {
+    let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    Ok(FileState {
+        path: bytes_path(row.get(0)?),
+        device: number(1)?,
+        inode: number(2)?,
+        offset: number(3)?,
+        size: number(4)?,
+        modified_ns: row.get(5)?,
+        head_hash: number(6)?,
+        head_len: row.get(7)?,
+        tail_hash: number(8)?,
+        reader: row.get(9)?,
+        lines: number(10)?,
+        bad_lines: number(11)?,
+    })
 }
 
 #[cfg(unix)]

@@ -48,6 +48,9 @@ pub struct Sqlite {
     version: Option<i64>,
 }
 
+/// Pages kept in memory, in KiB.
+const CACHE_KIB: i64 = 8_000;
+
 #[derive(Default)]
 struct Gathered {
     core: Core,
@@ -237,7 +240,11 @@ impl Ledger for Sqlite {
             )?;
             if empty {
                 gathered.core.settle(pricer);
-                desk::write_all(conn, &mut gathered.core, step)?;
+                // Pages that find no room would be written, and read again, before the end.
+                conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
+                let written = desk::write_all(conn, &mut gathered.core, step);
+                conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+                written?;
             } else {
                 desk.take_all(conn, &gathered.core)?;
                 desk.settle(pricer);
@@ -291,6 +298,10 @@ impl Ledger for Sqlite {
 
     fn files(&self) -> Result<Vec<FileState>, BooksError> {
         desk::read_files(&self.conn).map_err(|error| self.because(&error))
+    }
+
+    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
+        desk::read_file(&self.conn, path).map_err(|error| self.because(&error))
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {

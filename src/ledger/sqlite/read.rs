@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::desk::{Desk, meta, moment};
 use super::rollup::{self, QUARTERS};
 use super::rows::{self, Ids};
-use super::schema::COLUMNS;
+use super::schema::{COLUMNS, OF_KEY};
 use crate::domain::{CallKey, Dimension, Filter, Instant, Span, quarter_of};
 use crate::ledger::grouping::{self, PeriodReport, Quarter, Stretch, admits, in_time};
 use crate::ledger::names::{Names, index};
@@ -145,14 +145,15 @@ impl<'a> Reading<'a> {
     /// The row as which a key is shown.
     pub(super) fn call(self, key: CallKey) -> Result<Option<Slim>> {
         let Self { conn, ids, names } = self;
-        let mut find = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE key = ?"))?;
-        if let Some(row) = find.query_row([key.bytes()], |row| rows::read(row, conn, ids, names)).optional()? {
+        let mut find = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE {OF_KEY}"))?;
+        if let Some(row) = find.query_row(rows::of_key(key), |row| rows::read(row, conn, ids, names)).optional()? {
             return Ok(Some(row));
         }
         if meta(conn, "telemetry")?.is_none() {
             return Ok(None);
         }
-        let apart = conn.prepare_cached("SELECT 1 FROM apart WHERE key = ?1 AND alias = ?1")?.exists([key.bytes()])?;
+        let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?2");
+        let apart = conn.prepare_cached(&apart)?.exists(rows::of_key(key))?;
         let mut host =
             conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY key LIMIT 1"))?;
         if apart { host.query_row([key.bytes()], |row| rows::read(row, conn, ids, names)).optional() } else { Ok(None) }

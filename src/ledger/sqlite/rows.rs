@@ -1,10 +1,9 @@
 //! How a row, a label and a set of labels stand in the tables.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Result, ToSql, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Result, ToSql};
 use rustc_hash::FxHashMap;
 
-use super::schema::COLUMNS;
 use crate::domain::{CallKey, Dimension, Fidelity, Geo, Instant, Label, Service, Speed, Tier, Tokens, Usd};
 use crate::ledger::names::{NONE, Names, Set, count, index, place};
 use crate::ledger::slim::{Booked, Rare, Slim};
@@ -252,19 +251,37 @@ pub(super) fn order(row: &Slim) -> (i64, CallKey) {
     (row.at.timestamp(), row.key)
 }
 
+/// The parameters of [`super::schema::OF_KEY`].
+pub(super) fn of_key(key: CallKey) -> (i64, [u8; 16]) {
+    (hash(key), key.bytes())
+}
+
+fn hash(key: CallKey) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = key.bytes();
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The columns that every row fills, and those that few do.
+const USUAL: &str = "id, key, hash, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
+     reasoning, usd, saved, price, charge, alias, path, offset";
+const RARE: &str = "web_searches, quoted, latency, lineage, machine";
+
 /// Inserts rows into one of the two tables.
 pub(super) struct Inserter<'a> {
     conn: &'a Connection,
-    insert: CachedStatement<'a>,
+    usual: CachedStatement<'a>,
+    whole: CachedStatement<'a>,
     taken: CachedStatement<'a>,
 }
 
 impl<'a> Inserter<'a> {
     pub(super) fn new(conn: &'a Connection, table: &str) -> Result<Self> {
-        let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
-        let insert = conn.prepare_cached(&format!("INSERT OR IGNORE INTO {table}({COLUMNS}) VALUES({marks})"))?;
+        let insert = |columns: &str| {
+            let marks = vec!["?"; columns.split(',').count()].join(", ");
+            conn.prepare_cached(&format!("INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"))
+        };
         let taken = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?"))?;
-        Ok(Self { conn, insert, taken })
+        Ok(Self { conn, usual: insert(USUAL)?, whole: insert(&format!("{USUAL}, {RARE}"))?, taken })
     }
 
     pub(super) fn insert(&mut self, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
@@ -277,42 +294,33 @@ impl<'a> Inserter<'a> {
                 (Some(Wide(usd.pico())), Some(Wide(saved.pico())), Some(ids.price(conn, names, price)?))
             }
         };
-        let lineage = ids.optional(conn, names, row.lineage)?;
         let path = ids.optional(conn, names, row.path)?;
-        let machine = ids.optional(conn, names, row.machine)?;
+        let (ns, tokens) = (row.at.timestamp_subsec_nanos(), row.tokens.fields().map(u64::cast_signed));
+        let (hash, key) = of_key(row.key);
+        let (charge, offset) = (charge(row.tier, row.fidelity), row.offset.cast_signed());
+        let alias = row.alias.map(CallKey::bytes);
+        let usual: [&dyn ToSql; 17] = [
+            &key, &hash, &session, &ns, &tokens[0], &tokens[1], &tokens[2], &tokens[3], &tokens[4], &tokens[5], &usd,
+            &saved, &price, &charge, &alias, &path, &offset,
+        ];
+        let is_usual = row.rare.is_none() && (row.web_searches, row.lineage, row.machine) == (0, NONE, NONE);
+        let (lineage, machine) = (ids.optional(conn, names, row.lineage)?, ids.optional(conn, names, row.machine)?);
         let rare = row.rare.as_deref();
         let quoted = rare.and_then(|rare| rare.quoted).map(|usd| Wide(usd.pico()));
         let latency = rare.and_then(|rare| rare.latency).map(|latency| Wide(latency.as_nanos().cast_signed()));
-        let tokens = row.tokens.fields().map(u64::cast_signed);
+        let rare: [&dyn ToSql; 5] = [&row.web_searches, &quoted, &latency, &lineage, &machine];
         for id in slots(row) {
-            let inserted = self.insert.execute(params![
-                id,
-                row.key.bytes(),
-                session,
-                row.at.timestamp_subsec_nanos(),
-                tokens[0],
-                tokens[1],
-                tokens[2],
-                tokens[3],
-                tokens[4],
-                tokens[5],
-                usd,
-                saved,
-                price,
-                charge(row.tier, row.fidelity),
-                row.web_searches,
-                quoted,
-                latency,
-                row.alias.map(CallKey::bytes),
-                lineage,
-                path,
-                row.offset.cast_signed(),
-                machine,
-            ])?;
+            let id: [&dyn ToSql; 1] = [&id];
+            let values = id.iter().chain(&usual);
+            let inserted = if is_usual {
+                self.usual.execute(rusqlite::params_from_iter(values))?
+            } else {
+                self.whole.execute(rusqlite::params_from_iter(values.chain(&rare)))?
+            };
             if inserted == 1 {
                 return Ok(());
             }
-            if !self.taken.exists([id])? {
+            if !self.taken.exists(id)? {
                 return Err(damaged("one call is booked twice"));
             }
         }

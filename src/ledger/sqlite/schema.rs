@@ -20,8 +20,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[];
 pub(super) const COLUMNS: &str = "id, key, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
      reasoning, usd, saved, price, charge, web_searches, quoted, latency, alias, lineage, path, offset, machine";
 
+/// What chooses the row of a key, given its hash and itself.
+pub(super) const OF_KEY: &str = "hash = ?1 AND key = ?2";
+
 /// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key:
-/// rows lie in the order of time, and a span of time is a span of ids.
+/// rows lie in the order of time, and a span of time is a span of ids. `hash` is the first half of the key:
+/// an index of integers is made in half the time.
 macro_rules! rows {
     ($table:literal) => {
         concat!(
@@ -30,6 +34,7 @@ macro_rules! rows {
             "(
   id             INTEGER PRIMARY KEY,
   key            BLOB    NOT NULL,
+  hash           INTEGER NOT NULL,
   session        INTEGER NOT NULL,
   ns             INTEGER NOT NULL,
   input          INTEGER NOT NULL,
@@ -42,7 +47,7 @@ macro_rules! rows {
   saved          ANY,
   price          INTEGER,
   charge         INTEGER NOT NULL,
-  web_searches   INTEGER NOT NULL,
+  web_searches   INTEGER NOT NULL DEFAULT 0,
   quoted         ANY,
   latency        ANY,
   alias          BLOB,
@@ -56,7 +61,7 @@ macro_rules! rows {
     };
 }
 
-/// Everything of a new ledger but the indexes of `calls`.
+/// Everything of a new ledger but [`INDEX`].
 pub(super) const CREATE: &str = concat!(
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -92,7 +97,8 @@ CREATE TABLE files(
 ",
     rows!("calls"),
     rows!("apart"),
-    "CREATE UNIQUE INDEX apart_key ON apart(key);
+    "CREATE INDEX apart_hash ON apart(hash);
+CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
 -- For people with a SQLite shell; tokmeter does not read it.
 CREATE VIEW readable AS SELECT
   lower(hex(c.key)) AS key, datetime(c.id >> 20, 'unixepoch') AS at, (SELECT name FROM labels WHERE id = k.model) AS model,
@@ -104,11 +110,10 @@ CREATE VIEW readable AS SELECT
 "
 );
 
-/// The indexes of `calls`, apart because a bulk insert makes them afterwards.
-pub(super) const INDEX: &str = "CREATE UNIQUE INDEX calls_key ON calls(key);
-CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;";
-/// Takes them away again.
-pub(super) const DROP_INDEX: &str = "DROP INDEX calls_key; DROP INDEX calls_lineage;";
+/// The index by key, apart because a bulk insert makes it afterwards.
+pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
+/// Takes it away again.
+pub(super) const DROP_INDEX: &str = "DROP INDEX calls_hash";
 
 /// Needed only once a log of telemetry is read: who else carries a request's name.
 pub(super) const INDEX_ALIAS: &str = "CREATE INDEX IF NOT EXISTS calls_alias ON calls(alias) WHERE alias IS NOT NULL;

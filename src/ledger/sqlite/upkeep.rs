@@ -11,7 +11,7 @@ use super::desk::{Desk, Tally, meta, moment};
 use super::open::back_up;
 use super::rollup::{self, QUARTERS};
 use super::rows::{self, Inserter};
-use super::schema::{COLUMNS, KNOWN};
+use super::schema::{COLUMNS, KNOWN, OF_KEY};
 use super::{Sqlite, schema};
 use crate::domain::{Filter, Instant, Label, Usd, quarter_of};
 use crate::ledger::core::Core;
@@ -164,12 +164,12 @@ impl Sqlite {
         self.write(|conn, desk, _, step| {
             let mut tally = Tally::default();
             let mut gone = Sums::default();
-            let mut delete = conn.prepare("DELETE FROM calls WHERE key = ?")?;
+            let mut delete = conn.prepare(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
             let until = rows::first_id(before.timestamp().saturating_add(1));
             batches(conn, desk, "calls", until, |_, batch| {
                 step("prune rows");
                 for row in batch.iter().filter(|row| row.at < before) {
-                    delete.execute([row.key.bytes()])?;
+                    delete.execute(rows::of_key(row.key))?;
                     tally.take(row);
                     gone.add(&row.sums());
                 }
@@ -178,8 +178,9 @@ impl Sqlite {
             step("prune apart");
             // What was told apart of a call goes with the row that showed it.
             conn.execute(
-                "DELETE FROM apart WHERE key NOT IN (SELECT key FROM calls) AND NOT EXISTS
-                   (SELECT 1 FROM calls WHERE calls.alias = apart.key)",
+                "DELETE FROM apart
+                 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.key = apart.key)
+                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = apart.key)",
                 [],
             )?;
             tally.write(conn, &mut desk.ids, &mut desk.core.names, step)?;
@@ -256,7 +257,7 @@ impl Sqlite {
             let mut changed = Repriced::default();
             for table in ["calls", "apart"] {
                 let (mut till, mut tally) = (Till::new(pricer), Tally::default());
-                let mut delete = conn.prepare(&format!("DELETE FROM {table} WHERE key = ?"))?;
+                let mut delete = conn.prepare(&format!("DELETE FROM {table} WHERE {OF_KEY}"))?;
                 let mut inserter = Inserter::new(conn, table)?;
                 batches(conn, desk, table, i64::MAX, |desk, batch| {
                     step("reprice rows");
@@ -265,7 +266,7 @@ impl Sqlite {
                         if new.cost == row.cost {
                             continue;
                         }
-                        delete.execute([row.key.bytes()])?;
+                        delete.execute(rows::of_key(row.key))?;
                         inserter.insert(&new, &mut desk.ids, &mut desk.core.names)?;
                         if table == "calls" {
                             changed.count(&row, &new, &desk.core.names);
