@@ -3,6 +3,12 @@
 //!
 //! `cargo test --release --test ledger -- --ignored --nocapture speed`
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unchecked_time_subtraction,
+    reason = "these tests are there to say what they measured"
+)]
+
 use std::time::{Duration, Instant};
 
 use chrono::TimeZone;

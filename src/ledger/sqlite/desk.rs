@@ -1,20 +1,19 @@
 //! Where rows lie while a transaction works on them: fetched when first touched, written back when done.
 
-use std::collections::BTreeMap;
+use rusqlite::{Connection, OptionalExtension, Result};
+use rustc_hash::FxHashSet;
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
-use rustc_hash::{FxHashMap, FxHashSet};
-
-use super::rollup::{self, Delta, QUARTERS};
-use super::rows::{self, Ids, Inserter};
+use super::ids::Ids;
+use super::rows::{self, Inserter};
 use super::schema::{COLUMNS, DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
-use crate::domain::{CallKey, Instant, Record, quarter_of};
+use super::tally::Tally;
+use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::core::Core;
 use crate::ledger::family::Move;
 use crate::ledger::heap::Before;
 use crate::ledger::names::Names;
 use crate::ledger::slim::Slim;
-use crate::ledger::{FileState, Posted, Posting};
+use crate::ledger::{Posted, Posting};
 use crate::pricing::Pricer;
 
 /// Rows from which on it is quicker to index them afterwards.
@@ -345,227 +344,7 @@ fn write_descent(conn: &Connection, ids: &mut Ids, names: &Names, child: u32, pa
     conn.prepare_cached("INSERT OR IGNORE INTO lineage VALUES(?, ?)")?.execute([child, parent]).map(drop)
 }
 
-/// Books how far files have been read.
-pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> {
-    let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-    for file in files {
-        insert.execute(params![
-            path_bytes(&file.path),
-            file.device.cast_signed(),
-            file.inode.cast_signed(),
-            file.offset.cast_signed(),
-            file.size.cast_signed(),
-            file.modified_ns,
-            file.head_hash.cast_signed(),
-            file.head_len,
-            file.tail_hash.cast_signed(),
-            file.reader,
-            file.lines.cast_signed(),
-            file.bad_lines.cast_signed(),
-        ])?;
-    }
-    Ok(())
-}
-
-/// How far files have been read.
-pub(super) fn read_files(conn: &Connection) -> Result<Vec<FileState>> {
-    let mut select = conn.prepare_cached("SELECT * FROM files ORDER BY path")?;
-    let files = select.query_map([], file_state)?;
-    files.collect()
-}
-
-/// How far one file has been read.
-pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<FileState>> {
-    let mut select = conn.prepare_cached("SELECT * FROM files WHERE path = ?")?;
-    select.query_row([path_bytes(path)], file_state).optional()
-}
-
-fn file_state(row: &rusqlite::Row<'_>) -> Result<FileState> {
-    let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    Ok(FileState {
-        path: bytes_path(row.get(0)?),
-        device: number(1)?,
-        inode: number(2)?,
-        offset: number(3)?,
-        size: number(4)?,
-        modified_ns: row.get(5)?,
-        head_hash: number(6)?,
-        head_len: row.get(7)?,
-        tail_hash: number(8)?,
-        reader: row.get(9)?,
-        lines: number(10)?,
-        bad_lines: number(11)?,
-    })
-}
-
-#[cfg(unix)]
-fn path_bytes(path: &std::path::Path) -> &[u8] {
-    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())
-}
-
-#[cfg(unix)]
-fn bytes_path(bytes: Vec<u8>) -> std::path::PathBuf {
-    <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into()
-}
-
-#[cfg(not(unix))]
-fn path_bytes(path: &std::path::Path) -> Vec<u8> {
-    path.to_string_lossy().into_owned().into_bytes()
-}
-
-#[cfg(not(unix))]
-fn bytes_path(bytes: Vec<u8>) -> std::path::PathBuf {
-    String::from_utf8_lossy(&bytes).into_owned().into()
-}
-
 /// A number kept about the books themselves.
 pub(super) fn meta(conn: &Connection, name: &str) -> Result<Option<i64>> {
     conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?.query_row([name], |row| row.get(0)).optional()
-}
-
-/// What a transaction does to sums and to the bounds of sessions.
-#[derive(Default)]
-pub(super) struct Tally {
-    deltas: FxHashMap<(i64, u32), Delta>,
-    bounds: FxHashMap<u32, Bounds>,
-}
-
-#[derive(Default)]
-struct Bounds {
-    gained: Option<(Instant, Instant)>,
-    lost: Option<(Instant, Instant)>,
-}
-
-fn widen(bounds: &mut Option<(Instant, Instant)>, at: Instant) {
-    *bounds = Some(bounds.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-}
-
-impl Tally {
-    /// A row was added.
-    pub(super) fn add(&mut self, row: &Slim) {
-        self.deltas.entry((quarter_of(row.at), row.set)).or_default().add.add(&row.sums());
-        widen(&mut self.bounds.entry(row.set).or_default().gained, row.at);
-    }
-
-    /// A row was taken out.
-    pub(super) fn take(&mut self, row: &Slim) {
-        self.deltas.entry((quarter_of(row.at), row.set)).or_default().sub.add(&row.sums());
-        widen(&mut self.bounds.entry(row.set).or_default().lost, row.at);
-    }
-
-    /// Brings the sums and bounds in the database up to date.
-    pub(super) fn write(&self, conn: &Connection, ids: &mut Ids, names: &mut Names, step: Step<'_>) -> Result<()> {
-        let mut by_session: BTreeMap<(i64, i64), Vec<(u8, Delta)>> = BTreeMap::new();
-        let mut by_kind: BTreeMap<(i64, i64), BTreeMap<u8, Delta>> = BTreeMap::new();
-        for ((quarter, set), delta) in &self.deltas {
-            let (day, within) = (quarter.div_euclid(QUARTERS), quarter.rem_euclid(QUARTERS));
-            let within = u8::try_from(within).unwrap_or(0);
-            by_session.entry((day, ids.session(conn, names, *set)?)).or_default().push((within, *delta));
-            let kind = ids.kind_of(names, *set);
-            let kind = ids.kind(conn, names, kind)?;
-            by_kind.entry((day, kind)).or_default().entry(within).or_default().and(delta);
-        }
-        step("write rollup");
-        for (place, deltas) in by_session {
-            write_day(conn, "rollup", place, &deltas)?;
-        }
-        step("write rollup of kinds");
-        for (place, deltas) in by_kind {
-            let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
-            write_day(conn, "rollup_kinds", place, &deltas)?;
-        }
-        step("write sessions");
-        for (set, bounds) in &self.bounds {
-            let id = ids.session(conn, names, *set)?;
-            write_bounds(conn, id, bounds)?;
-        }
-        Ok(())
-    }
-}
-
-fn write_day(conn: &Connection, table: &str, (day, of): (i64, i64), deltas: &[(u8, Delta)]) -> Result<()> {
-    let mut select = conn.prepare_cached(&format!("SELECT sums FROM {table} WHERE day = ? AND of = ?"))?;
-    let packed: Option<Vec<u8>> = select.query_row([day, of], |row| row.get(0)).optional()?;
-    match rollup::apply(packed.as_deref().unwrap_or_default(), deltas)? {
-        Some(packed) => {
-            let insert = format!("INSERT OR REPLACE INTO {table}(day, of, sums) VALUES(?, ?, ?)");
-            conn.prepare_cached(&insert)?.execute(params![day, of, packed])?;
-        }
-        None if packed.is_some() => {
-            conn.prepare_cached(&format!("DELETE FROM {table} WHERE day = ? AND of = ?"))?.execute([day, of])?;
-        }
-        None => {}
-    }
-    Ok(())
-}
-
-/// A moment as two columns.
-pub(super) fn moment(second: Option<i64>, ns: Option<u32>) -> Option<Instant> {
-    Instant::from_timestamp(second?, ns?)
-}
-
-fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds) -> Result<()> {
-    let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
-    let known =
-        select.query_row([id], |row| Ok(moment(row.get(0)?, row.get(1)?).zip(moment(row.get(2)?, row.get(3)?))))?;
-    let mut now = known;
-    for at in bounds.gained.iter().flat_map(|(first, last)| [*first, *last]) {
-        widen(&mut now, at);
-    }
-    // What was lost matters only where it stood at an end.
-    if let (Some((first, last)), Some((lost_first, lost_last))) = (now, bounds.lost)
-        && (lost_first <= first || lost_last >= last)
-    {
-        let low = known.map_or(first, |(first, _)| first).min(first);
-        let high = known.map_or(last, |(_, last)| last).max(last);
-        now = first_and_last(conn, id, low, high)?;
-    }
-    if now == known {
-        return Ok(());
-    }
-    let (first, last) = (now.map(|(first, _)| first), now.map(|(_, last)| last));
-    conn.prepare_cached("UPDATE sessions SET first = ?, first_ns = ?, last = ?, last_ns = ? WHERE id = ?")?.execute(
-        params![
-            first.map(|at| at.timestamp()),
-            first.map(|at| at.timestamp_subsec_nanos()),
-            last.map(|at| at.timestamp()),
-            last.map(|at| at.timestamp_subsec_nanos()),
-            id
-        ],
-    )?;
-    Ok(())
-}
-
-/// The first and the last call of a session between two moments, found through its sums.
-pub(super) fn first_and_last(
-    conn: &Connection,
-    session: i64,
-    low: Instant,
-    high: Instant,
-) -> Result<Option<(Instant, Instant)>> {
-    let days = quarter_of(low).div_euclid(QUARTERS)..=quarter_of(high).div_euclid(QUARTERS);
-    let mut select = conn.prepare_cached("SELECT sums FROM rollup WHERE day = ? AND of = ?")?;
-    let mut quarters = Vec::new();
-    for day in days {
-        let packed: Option<Vec<u8>> = select.query_row([day, session], |row| row.get(0)).optional()?;
-        for entry in rollup::entries(packed.as_deref().unwrap_or_default()) {
-            let (quarter, sums) = entry?;
-            if sums.calls > 0 {
-                quarters.push(day * QUARTERS + i64::from(quarter));
-            }
-        }
-    }
-    let mut bounds = None;
-    for quarter in quarters.first().into_iter().chain(quarters.last()) {
-        let mut find =
-            conn.prepare_cached("SELECT id >> 20, ns FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
-        let ids = (rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), session);
-        let times = find.query_map(ids, |row| Ok(moment(row.get(0)?, row.get(1)?)))?;
-        for at in times {
-            if let Some(at) = at? {
-                widen(&mut bounds, at);
-            }
-        }
-    }
-    Ok(bounds)
 }

@@ -2,12 +2,18 @@
 
 mod desk;
 mod exchange;
+mod files;
+mod ids;
+mod note;
 mod open;
+mod place;
 mod read;
 mod rollup;
 mod rows;
 mod schema;
+mod tally;
 mod upkeep;
+mod verify;
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
@@ -16,7 +22,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, Error, ErrorCode, params};
 
 use self::desk::Desk;
-use self::open::{Standing, identity};
+use self::open::Standing;
+use self::place::identity;
 use self::read::{Reading, is_aligned};
 use super::core::Core;
 use super::{BooksError, FileState, Ledger, Posted, Posting, Query, Report, Row, Sums};
@@ -24,8 +31,11 @@ use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
 pub use exchange::{ExportError, ImportError, Imported};
-pub use open::{Note, Opened, Options, is_network, open};
-pub use upkeep::{Findings, Info, PriceChange, Repriced};
+pub use note::Note;
+pub use open::{Opened, Options, open};
+pub use place::is_network;
+pub use upkeep::{Info, PriceChange, Repriced};
+pub use verify::Findings;
 
 /// Books in a SQLite file.
 ///
@@ -104,9 +114,9 @@ impl Sqlite {
         if damaged.get()
             && !options.read_only
             && identity(&path) == known
-            && let Err(what) = upkeep::check(&path)
+            && let Err(what) = verify::check(&path)
         {
-            notes.push(Note::SetAside { to: open::set_aside(&path, now)?, what });
+            notes.push(Note::SetAside { to: place::set_aside(&path, now)?, what });
         }
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
         opened.books.gathered = gathered;
@@ -212,7 +222,7 @@ impl Ledger for Sqlite {
             desk.post(conn, posting, pricer, &mut told)?;
             desk.write_changes(conn, step)?;
             step("write files");
-            desk::write_files(conn, &posting.files)?;
+            files::write_files(conn, &posting.files)?;
             Ok(told)
         })
     }
@@ -251,7 +261,7 @@ impl Ledger for Sqlite {
                 desk.write_changes(conn, step)?;
             }
             step("write files");
-            desk::write_files(conn, &gathered.files)
+            files::write_files(conn, &gathered.files)
         });
         if done.is_err() {
             self.gathered = gathered;
@@ -297,11 +307,11 @@ impl Ledger for Sqlite {
     }
 
     fn files(&self) -> Result<Vec<FileState>, BooksError> {
-        desk::read_files(&self.conn).map_err(|error| self.because(&error))
+        files::read_files(&self.conn).map_err(|error| self.because(&error))
     }
 
     fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
-        desk::read_file(&self.conn, path).map_err(|error| self.because(&error))
+        files::read_file(&self.conn, path).map_err(|error| self.because(&error))
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {

@@ -1,9 +1,8 @@
 //! Opening the ledger whatever state its file is in: made, migrated, put aside when damaged, only read when it must be.
 
 use std::fmt;
-use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Sqlite;
+use super::note::Note;
+use super::place::{back_up, identity, is_network, make, set_aside};
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
@@ -67,78 +68,6 @@ pub struct Opened {
 impl fmt::Debug for Opened {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Opened").field("notes", &self.notes).finish_non_exhaustive()
-    }
-}
-
-/// Something about the ledger that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The file was damaged; it was kept under another name, and the books begin anew from the logs.
-    SetAside {
-        /// Where it lies now.
-        to: PathBuf,
-        /// What was wrong.
-        what: String,
-    },
-    /// A newer version made the books; they are only read.
-    Newer {
-        /// Their schema.
-        found: i64,
-    },
-    /// They cannot be written, and are only read.
-    ReadOnly {
-        /// The database.
-        path: PathBuf,
-    },
-    /// They lie on a network file system.
-    Network {
-        /// SQLite's journal mode.
-        mode: String,
-    },
-    /// The write-ahead log could not be used; SQLite chose another journal.
-    Journal {
-        /// SQLite's journal mode.
-        mode: String,
-    },
-    /// They were brought to a newer schema.
-    Migrated {
-        /// The schema they had.
-        from: i64,
-        /// The copy that was made before.
-        backup: PathBuf,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SetAside { to, what } => write!(
-                out,
-                "the ledger was damaged ({what}); it is kept as {}, and a new one is filled from the logs",
-                to.display()
-            ),
-            Self::Newer { found } => write!(
-                out,
-                "the ledger was made by a newer version of tokmeter (schema {found}, this one knows {KNOWN}); it is only read"
-            ),
-            Self::ReadOnly { path } => write!(
-                out,
-                "the ledger {} is read-only; give this user write access to it and its folder, or name another place with --data-dir",
-                path.display()
-            ),
-            Self::Network { mode } => write!(
-                out,
-                "the ledger lies on a network file system: journal mode {mode}, slower, and safe only where its locks work"
-            ),
-            Self::Journal { mode } => {
-                write!(out, "the ledger runs with journal mode {mode} instead of a write-ahead log")
-            }
-            Self::Migrated { from, backup } => write!(
-                out,
-                "the ledger was brought from schema {from} to {KNOWN}; the old one is kept as {}",
-                backup.display()
-            ),
-        }
     }
 }
 
@@ -315,122 +244,9 @@ fn journal(conn: &Connection, path: &Path, options: &Options, notes: &mut Vec<No
     Ok(())
 }
 
-/// Makes the folder and an empty file, which only this user may read. SQLite gives its log the same mode.
-fn make(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
-    match private(path, true) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // A ledger that others may read is made private again, where it is ours.
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                let mode = fs::metadata(path)?.permissions().mode();
-                if mode & 0o077 != 0 {
-                    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-                }
-            }
-            File::options().read(true).write(true).open(path).map(drop)
-        }
-        made => made.map(drop),
-    }
-}
-
-fn private(path: &Path, new: bool) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(new).create(!new);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Writes a copy of the whole ledger beside it.
-pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Result<PathBuf> {
-    let copy = free_name(path, why);
-    // An empty file is one that SQLite will fill, and ours has the right mode.
-    private(&copy, true)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", copy.display()).into()))?;
-    conn.execute("VACUUM INTO ?", [copy.to_string_lossy()])?;
-    Ok(copy)
-}
-
-/// Gives a damaged ledger another name, with what SQLite keeps beside it.
-pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError> {
-    let to = free_name(path, &format!("corrupt-{}", now.format("%Y%m%dT%H%M%SZ")));
-    let fail = |error: io::Error| BooksError::Damaged {
-        path: path.to_owned(),
-        what: format!("it could not be put aside: {error}"),
-    };
-    fs::rename(path, &to).map_err(fail)?;
-    for ending in ["-wal", "-shm", "-journal"] {
-        match fs::rename(with(path, ending), with(&to, ending)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(to)
-}
-
-/// `ledger.db.why`, or `ledger.db.why-2` and so on where that is taken.
-fn free_name(path: &Path, why: &str) -> PathBuf {
-    let first = with(path, &format!(".{why}"));
-    let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
-    std::iter::once(first.clone()).chain(others).find(|name| fs::symlink_metadata(name).is_err()).unwrap_or(first)
-}
-
-fn with(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// What tells one file from another at the same path.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    return Some((std::os::unix::fs::MetadataExt::dev(&metadata), std::os::unix::fs::MetadataExt::ino(&metadata)));
-    #[cfg(not(unix))]
-    return metadata.is_file().then_some((0, 0));
-}
-
-/// True on file systems whose locks or shared memory cannot be relied on.
-#[cfg(target_os = "linux")]
-pub fn is_network(path: &Path) -> bool {
-    // NFS, SMB, CIFS, SMB2, 9p, FUSE, Ceph, AFS (both), Coda, NCP, Lustre, GFS2, OCFS2: linux/magic.h
-    // and their own headers.
-    const NETWORK: [i64; 14] = [
-        0x6969,
-        0x517b,
-        0xff53_4d42,
-        0xfe53_4d42,
-        0x0102_1997,
-        0x6573_5546,
-        0x00c3_6400,
-        0x5346_414f,
-        0x6b41_4653,
-        0x7375_7245,
-        0x564c,
-        0x0bd0_0bd0,
-        0x0116_1970,
-        0x7461_636f,
-    ];
-    let folder = path.parent().unwrap_or(path);
-    rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&found.f_type))
-}
-
-/// True on file systems whose locks or shared memory cannot be relied on.
-#[cfg(not(target_os = "linux"))]
-pub fn is_network(_path: &Path) -> bool {
-    false
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Mutex;
 
     use super::*;

@@ -5,10 +5,12 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use rustc_hash::FxHashMap;
 
-use super::desk::{Desk, meta, moment};
+use super::desk::{Desk, meta};
+use super::ids::Ids;
 use super::rollup::{self, QUARTERS};
-use super::rows::{self, Ids};
+use super::rows;
 use super::schema::{COLUMNS, OF_KEY};
+use super::tally::moment;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Span, quarter_of};
 use crate::ledger::grouping::{self, PeriodReport, Quarter, Stretch, admits, in_time};
 use crate::ledger::names::{Names, index};

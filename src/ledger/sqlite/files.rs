@@ -1,0 +1,78 @@
+//! How far each log has been read.
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use crate::ledger::FileState;
+
+/// Books how far files have been read.
+pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> {
+    let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for file in files {
+        insert.execute(params![
+            path_bytes(&file.path),
+            file.device.cast_signed(),
+            file.inode.cast_signed(),
+            file.offset.cast_signed(),
+            file.size.cast_signed(),
+            file.modified_ns,
+            file.head_hash.cast_signed(),
+            file.head_len,
+            file.tail_hash.cast_signed(),
+            file.reader,
+            file.lines.cast_signed(),
+            file.bad_lines.cast_signed(),
+        ])?;
+    }
+    Ok(())
+}
+
+/// How far files have been read.
+pub(super) fn read_files(conn: &Connection) -> Result<Vec<FileState>> {
+    let mut select = conn.prepare_cached("SELECT * FROM files ORDER BY path")?;
+    let files = select.query_map([], file_state)?;
+    files.collect()
+}
+
+/// How far one file has been read.
+pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<FileState>> {
+    let mut select = conn.prepare_cached("SELECT * FROM files WHERE path = ?")?;
+    select.query_row([path_bytes(path)], file_state).optional()
+}
+
+fn file_state(row: &rusqlite::Row<'_>) -> Result<FileState> {
+    let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    Ok(FileState {
+        path: bytes_path(row.get(0)?),
+        device: number(1)?,
+        inode: number(2)?,
+        offset: number(3)?,
+        size: number(4)?,
+        modified_ns: row.get(5)?,
+        head_hash: number(6)?,
+        head_len: row.get(7)?,
+        tail_hash: number(8)?,
+        reader: row.get(9)?,
+        lines: number(10)?,
+        bad_lines: number(11)?,
+    })
+}
+
+#[cfg(unix)]
+fn path_bytes(path: &std::path::Path) -> &[u8] {
+    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())
+}
+
+#[cfg(unix)]
+fn bytes_path(bytes: Vec<u8>) -> std::path::PathBuf {
+    <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_bytes(path: &std::path::Path) -> Vec<u8> {
+    path.to_string_lossy().into_owned().into_bytes()
+}
+
+#[cfg(not(unix))]
+fn bytes_path(bytes: Vec<u8>) -> std::path::PathBuf {
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}

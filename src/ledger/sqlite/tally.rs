@@ -1,0 +1,161 @@
+//! What a transaction does to sums and to the first and last calls of sessions, applied once at its end.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+use rustc_hash::FxHashMap;
+
+use super::desk::Step;
+use super::ids::Ids;
+use super::rollup::{self, Delta, QUARTERS};
+use super::rows;
+use crate::domain::{Instant, quarter_of};
+use crate::ledger::names::Names;
+use crate::ledger::slim::Slim;
+
+/// What a transaction does to sums and to the bounds of sessions.
+#[derive(Default)]
+pub(super) struct Tally {
+    deltas: FxHashMap<(i64, u32), Delta>,
+    bounds: FxHashMap<u32, Bounds>,
+}
+
+#[derive(Default)]
+struct Bounds {
+    gained: Option<(Instant, Instant)>,
+    lost: Option<(Instant, Instant)>,
+}
+
+fn widen(bounds: &mut Option<(Instant, Instant)>, at: Instant) {
+    *bounds = Some(bounds.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+}
+
+impl Tally {
+    /// A row was added.
+    pub(super) fn add(&mut self, row: &Slim) {
+        self.deltas.entry((quarter_of(row.at), row.set)).or_default().add.add(&row.sums());
+        widen(&mut self.bounds.entry(row.set).or_default().gained, row.at);
+    }
+
+    /// A row was taken out.
+    pub(super) fn take(&mut self, row: &Slim) {
+        self.deltas.entry((quarter_of(row.at), row.set)).or_default().sub.add(&row.sums());
+        widen(&mut self.bounds.entry(row.set).or_default().lost, row.at);
+    }
+
+    /// Brings the sums and bounds in the database up to date.
+    pub(super) fn write(&self, conn: &Connection, ids: &mut Ids, names: &mut Names, step: Step<'_>) -> Result<()> {
+        let mut by_session: BTreeMap<(i64, i64), Vec<(u8, Delta)>> = BTreeMap::new();
+        let mut by_kind: BTreeMap<(i64, i64), BTreeMap<u8, Delta>> = BTreeMap::new();
+        for ((quarter, set), delta) in &self.deltas {
+            let (day, within) = (quarter.div_euclid(QUARTERS), quarter.rem_euclid(QUARTERS));
+            let within = u8::try_from(within).unwrap_or(0);
+            by_session.entry((day, ids.session(conn, names, *set)?)).or_default().push((within, *delta));
+            let kind = ids.kind_of(names, *set);
+            let kind = ids.kind(conn, names, kind)?;
+            by_kind.entry((day, kind)).or_default().entry(within).or_default().and(delta);
+        }
+        step("write rollup");
+        for (place, deltas) in by_session {
+            write_day(conn, "rollup", place, &deltas)?;
+        }
+        step("write rollup of kinds");
+        for (place, deltas) in by_kind {
+            let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
+            write_day(conn, "rollup_kinds", place, &deltas)?;
+        }
+        step("write sessions");
+        for (set, bounds) in &self.bounds {
+            let id = ids.session(conn, names, *set)?;
+            write_bounds(conn, id, bounds)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_day(conn: &Connection, table: &str, (day, of): (i64, i64), deltas: &[(u8, Delta)]) -> Result<()> {
+    let mut select = conn.prepare_cached(&format!("SELECT sums FROM {table} WHERE day = ? AND of = ?"))?;
+    let packed: Option<Vec<u8>> = select.query_row([day, of], |row| row.get(0)).optional()?;
+    match rollup::apply(packed.as_deref().unwrap_or_default(), deltas)? {
+        Some(packed) => {
+            let insert = format!("INSERT OR REPLACE INTO {table}(day, of, sums) VALUES(?, ?, ?)");
+            conn.prepare_cached(&insert)?.execute(params![day, of, packed])?;
+        }
+        None if packed.is_some() => {
+            conn.prepare_cached(&format!("DELETE FROM {table} WHERE day = ? AND of = ?"))?.execute([day, of])?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// A moment as two columns.
+pub(super) fn moment(second: Option<i64>, ns: Option<u32>) -> Option<Instant> {
+    Instant::from_timestamp(second?, ns?)
+}
+
+fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds) -> Result<()> {
+    let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
+    let known =
+        select.query_row([id], |row| Ok(moment(row.get(0)?, row.get(1)?).zip(moment(row.get(2)?, row.get(3)?))))?;
+    let mut now = known;
+    for at in bounds.gained.iter().flat_map(|(first, last)| [*first, *last]) {
+        widen(&mut now, at);
+    }
+    // What was lost matters only where it stood at an end.
+    if let (Some((first, last)), Some((lost_first, lost_last))) = (now, bounds.lost)
+        && (lost_first <= first || lost_last >= last)
+    {
+        let low = known.map_or(first, |(first, _)| first).min(first);
+        let high = known.map_or(last, |(_, last)| last).max(last);
+        now = first_and_last(conn, id, low, high)?;
+    }
+    if now == known {
+        return Ok(());
+    }
+    let (first, last) = (now.map(|(first, _)| first), now.map(|(_, last)| last));
+    conn.prepare_cached("UPDATE sessions SET first = ?, first_ns = ?, last = ?, last_ns = ? WHERE id = ?")?.execute(
+        params![
+            first.map(|at| at.timestamp()),
+            first.map(|at| at.timestamp_subsec_nanos()),
+            last.map(|at| at.timestamp()),
+            last.map(|at| at.timestamp_subsec_nanos()),
+            id
+        ],
+    )?;
+    Ok(())
+}
+
+/// The first and the last call of a session between two moments, found through its sums.
+pub(super) fn first_and_last(
+    conn: &Connection,
+    session: i64,
+    low: Instant,
+    high: Instant,
+) -> Result<Option<(Instant, Instant)>> {
+    let days = quarter_of(low).div_euclid(QUARTERS)..=quarter_of(high).div_euclid(QUARTERS);
+    let mut select = conn.prepare_cached("SELECT sums FROM rollup WHERE day = ? AND of = ?")?;
+    let mut quarters = Vec::new();
+    for day in days {
+        let packed: Option<Vec<u8>> = select.query_row([day, session], |row| row.get(0)).optional()?;
+        for entry in rollup::entries(packed.as_deref().unwrap_or_default()) {
+            let (quarter, sums) = entry?;
+            if sums.calls > 0 {
+                quarters.push(day * QUARTERS + i64::from(quarter));
+            }
+        }
+    }
+    let mut bounds = None;
+    for quarter in quarters.first().into_iter().chain(quarters.last()) {
+        let mut find =
+            conn.prepare_cached("SELECT id >> 20, ns FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
+        let ids = (rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), session);
+        let times = find.query_map(ids, |row| Ok(moment(row.get(0)?, row.get(1)?)))?;
+        for at in times {
+            if let Some(at) = at? {
+                widen(&mut bounds, at);
+            }
+        }
+    }
+    Ok(bounds)
+}

@@ -1,0 +1,126 @@
+//! A thorough check: the file itself, and that everything kept beside the rows is what the rows say.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Result};
+use rustc_hash::FxHashMap;
+
+use super::Sqlite;
+use super::desk::Desk;
+use super::rollup::{self, QUARTERS};
+use super::schema::{self, KNOWN};
+use super::tally::moment;
+use super::upkeep::batches;
+use crate::domain::{Instant, quarter_of};
+use crate::ledger::{BooksError, Sums};
+
+/// What a thorough check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Rows that were read.
+    pub calls: u64,
+    /// What is wrong, one sentence each; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+impl Sqlite {
+    /// Checks the file, and that the sums kept in it are those of its rows.
+    ///
+    /// # Errors
+    /// When the books cannot be read at all.
+    pub fn verify(&self) -> std::result::Result<Findings, BooksError> {
+        let attempt = || {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            let mut findings = Findings::default();
+            if let Err(what) = quick_check(&self.conn)? {
+                findings.problems.push(what);
+                return Ok(findings);
+            }
+            compare(&self.conn, &mut self.desk.borrow_mut(), &mut findings)?;
+            Ok(findings)
+        };
+        let found: Result<Findings> = attempt();
+        match found.map_err(|error| self.because(&error)) {
+            Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
+            Ok(findings) => {
+                self.damaged.set(self.damaged.get() || !findings.problems.is_empty());
+                Ok(findings)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A thorough check of a file that nobody has open here; the error says what is wrong with it.
+pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(|error| error.to_string())?;
+    quick_check(&conn).map_err(|error| error.to_string())??;
+    let mut findings = Findings::default();
+    compare(&conn, &mut Desk::default(), &mut findings).map_err(|error| error.to_string())?;
+    findings.problems.pop().map_or(Ok(()), Err)
+}
+
+fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
+    let mut check = conn.prepare("PRAGMA quick_check(1)")?;
+    let said: String = check.query_row([], |row| row.get(0))?;
+    Ok(if said == "ok" { Ok(()) } else { Err(said) })
+}
+
+/// Sums every row and compares what comes out with what is kept.
+fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
+    let found = schema::version(conn)?;
+    if found != KNOWN {
+        findings.problems.push(format!("schema {found} cannot be checked by a program that knows schema {KNOWN}"));
+        return Ok(());
+    }
+    let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut bounds: FxHashMap<i64, (Instant, Instant)> = FxHashMap::default();
+    batches(conn, desk, "calls", i64::MAX, |desk, batch| {
+        for row in batch {
+            let session = desk.ids.session(conn, &mut desk.core.names, row.set)?;
+            let kind = desk.ids.kind_of(&mut desk.core.names, row.set);
+            let kind = desk.ids.kind(conn, &mut desk.core.names, kind)?;
+            let (quarter, sums) = (quarter_of(row.at), row.sums());
+            by_session.entry((quarter, session)).or_default().add(&sums);
+            by_kind.entry((quarter, kind)).or_default().add(&sums);
+            let (first, last) = bounds.entry(session).or_insert((row.at, row.at));
+            (*first, *last) = ((*first).min(row.at), (*last).max(row.at));
+            findings.calls += 1;
+        }
+        Ok(())
+    })?;
+    for (table, of_rows) in [("rollup", by_session), ("rollup_kinds", by_kind)] {
+        let mut kept: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+        let mut select = conn.prepare(&format!("SELECT day, of, sums FROM {table}"))?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let (day, of): (i64, i64) = (row.get(0)?, row.get(1)?);
+            for entry in rollup::entries(row.get_ref(2)?.as_blob()?) {
+                let (quarter, sums) = entry?;
+                kept.insert((day * QUARTERS + i64::from(quarter), of), sums);
+            }
+        }
+        if kept != of_rows {
+            findings.problems.push(format!("the sums in {table} are not those of the calls"));
+        }
+    }
+    let mut select = conn.prepare("SELECT id, first, first_ns, last, last_ns FROM sessions WHERE first IS NOT NULL")?;
+    let kept: Result<FxHashMap<i64, (Instant, Instant)>> = select
+        .query_map([], |row| {
+            let times = moment(row.get(1)?, row.get(2)?).zip(moment(row.get(3)?, row.get(4)?));
+            Ok((row.get(0)?, times.unwrap_or_default()))
+        })?
+        .collect();
+    if kept? != bounds {
+        findings.problems.push("the first and last calls of sessions are not those of the calls".to_owned());
+    }
+    let keys: u64 = conn
+        .query_row("SELECT count(DISTINCT key) FROM calls", [], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)?;
+    if keys != findings.calls {
+        findings.problems.push(format!("{} calls are booked more than once", findings.calls - keys));
+    }
+    Ok(())
+}
