@@ -306,3 +306,20 @@ fn sources() -> Vec<(String, String)> {
     walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
     all
 }
+
+#[test]
+fn flags_for_everywhere_may_stand_before_the_command_and_after_it() {
+    let home = Home::new();
+    logs(&home);
+    let books = home.path().join("books");
+    let books = books.to_str().unwrap();
+    let before = json(&home, &["--data-dir", books, "--tz", "Asia/Tokyo", "report", "total", "--json", "logs"]);
+    let after = json(&home, &["report", "total", "--json", "logs", "--data-dir", books, "--tz", "Asia/Tokyo"]);
+    assert_eq!(before, after);
+    assert_eq!(before["timezone"], "Asia/Tokyo");
+    // A word that is no command is a path, and a command's name behind a path is a path too.
+    let out = plain(&home).args(["--once", "logs"]).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    let out = plain(&home).args(["--once", "--size", "60x20", "demo"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stdout).contains("api-server"), "{out:?}");
+}

@@ -11,7 +11,6 @@ use super::{Filters, When};
 #[command(
     name = "tokmeter",
     version,
-    args_conflicts_with_subcommands = true,
     subcommand_help_heading = "Commands",
     after_help = "Examples:
   tokmeter                        every agent log on this machine, live

@@ -9,7 +9,7 @@ use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
 use crate::ledger::{self, BooksError, Grain, Ledger, Order, Posting, Query};
-use crate::meter::{self, Asker, LimitState};
+use crate::meter::{self, Asker, Follow, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
 /// What a command is about.
@@ -214,6 +214,13 @@ pub(super) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failu
             (model.unwrap_or_else(|| Label::new("(no model named)")), row.sums.unpriced_tokens)
         })
         .collect())
+}
+
+/// The numbers as the screen would show them now: limits with their forecast, pace, projections.
+pub(super) fn summary(desk: &Desk<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
+    let (rules, now) = (desk.rules(Filter::default()), desk.now());
+    let opening = Opening::ask(books, &rules, &Follow::Latest, now)?;
+    Ok(Meter::open(rules, opening).summary(now))
 }
 
 /// How the limits stand; with a source and a session, those that concern that session.

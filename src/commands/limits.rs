@@ -11,7 +11,7 @@ use super::{Desk, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
 use crate::domain::{Filter, Label, Usd, Zone};
-use crate::meter::{Amount, LimitState, Verdict};
+use crate::meter::{Amount, LimitState, Summary, Verdict};
 use crate::output::{self, Decimal};
 use crate::text;
 
@@ -57,16 +57,22 @@ pub(super) fn change(desk: &Desk<'_>, edit: impl FnOnce(&str) -> Result<String, 
 fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
     let reach = Reach::Everything;
     let books = books::gather(desk, &reach, false)?;
-    let limits = books::limit_states(desk, &books.ledger, None)?;
+    let summary = books::summary(desk, &books.ledger)?;
     let lifted = lifted::all(&books.ledger)?;
     if json {
-        write_json(&limits, lifted, desk.settings.zone, desk.out)?;
+        write_json(&summary, lifted, desk.settings.zone, desk.out)?;
         return Ok(Exit::Fine);
     }
-    if limits.is_empty() {
+    if summary.limits.is_empty() {
         writeln!(desk.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
-        write_table(desk, &limits)?;
+        write_table(desk, &summary.limits)?;
+    }
+    let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
+    let ends: Vec<String> =
+        ends.into_iter().filter_map(|(span, usd)| Some(format!("{} {span}", text::usd(usd?)))).collect();
+    if !ends.is_empty() {
+        writeln!(desk.out, "\nAt this pace: {}", ends.join(", "))?;
     }
     for Lifted { session, reason, at } in lifted {
         writeln!(desk.out, "Lifted for session {session} since {at}: {reason}")?;
@@ -145,10 +151,14 @@ struct AmountJson {
     output_tokens: Option<u64>,
 }
 
+/// An amount rounded to the millionth of a dollar.
+fn micro(usd: Usd) -> Usd {
+    Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000))
+}
+
 impl AmountJson {
     /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
     fn of(amount: &Amount) -> Self {
-        let micro = |usd: Usd| Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000));
         Self {
             usd: amount.usd.map(|usd| Decimal(micro(usd))),
             tokens: amount.tokens,
@@ -182,13 +192,25 @@ impl LimitJson {
     }
 }
 
-fn write_json(limits: &[LimitState], overrides: Vec<Lifted>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_json(summary: &Summary, overrides: Vec<Lifted>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
         overrides: Vec<Lifted>,
+        tokens_per_min: u64,
+        cost_per_hour_usd: Decimal,
+        by_day_end_usd: Option<Decimal>,
+        by_month_end_usd: Option<Decimal>,
     }
-    let limits = limits.iter().map(|state| LimitJson::of(state, zone)).collect();
-    output::to_line(&Document { schema: 1, limits, overrides }, out)
+    let document = Document {
+        schema: 1,
+        limits: summary.limits.iter().map(|state| LimitJson::of(state, zone)).collect(),
+        overrides,
+        tokens_per_min: summary.tokens_per_min,
+        cost_per_hour_usd: Decimal(micro(summary.cost_per_hour)),
+        by_day_end_usd: summary.by_day_end.map(|usd| Decimal(micro(usd))),
+        by_month_end_usd: summary.by_month_end.map(|usd| Decimal(micro(usd))),
+    };
+    output::to_line(&document, out)
 }

@@ -71,6 +71,8 @@ struct Facts {
     today: Option<Sums>,
     month: Option<Sums>,
     limit: Option<LimitState>,
+    /// When a limit that is near will be reached.
+    forecast: Option<String>,
     user: Option<Label>,
 }
 
@@ -116,6 +118,15 @@ fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
     let asker = facts.agent.session.is_some().then(|| gate::asker(&desk.settings, &names));
     facts.limit = meter::states(books, &rules, asker.as_ref(), now)?.into_iter().next();
+    // Only a limit that is near is worth the questions a forecast needs.
+    if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
+        let foretold = super::books::summary(desk, books)?.limits;
+        near.hit = foretold
+            .into_iter()
+            .find(|limit| limit.limit == near.limit && limit.subject == near.subject)
+            .and_then(|limit| limit.hit);
+        facts.forecast = text::forecast_short(near, now, zone);
+    }
     Ok(())
 }
 
@@ -133,7 +144,7 @@ impl Facts {
             Word::TodayTokens => self.today.as_ref().map(tokens),
             Word::MonthCost => self.month.as_ref().map(text::cost),
             Word::MonthTokens => self.month.as_ref().map(tokens),
-            Word::Limit => self.limit.as_ref().map(limit_words),
+            Word::Limit => self.limit.as_ref().map(|limit| limit_words(limit, self.forecast.as_deref())),
             Word::Context => self.agent.context.map(|percent| format!("{percent}%")),
             Word::Quota => self.agent.quota(),
             Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
@@ -142,12 +153,13 @@ impl Facts {
     }
 }
 
-/// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
-fn limit_words(limit: &LimitState) -> String {
+/// `day 80% ⚠ 16:40`, `session 100% ■`, `alice/day 40%`.
+fn limit_words(limit: &LimitState, forecast: Option<&str>) -> String {
     let mark = match limit.verdict {
         Verdict::Under => "",
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",
     };
-    format!("{} {}%{mark}", text::scope(limit), limit.percent)
+    let at = forecast.map(|at| format!(" {at}")).unwrap_or_default();
+    format!("{} {}%{mark}{at}", text::scope(limit), limit.percent)
 }
