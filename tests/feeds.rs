@@ -456,3 +456,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn b8_bytes_that_are_no_characters_do_not_hide_a_call_of_any_program() {
+    let lines: [&[u8]; 5] = [
+        b"{\"id\":\"1\",\"model\":\"m\",\"project\":\"caf\xe9\",\"input_tokens\":5}",
+        b"{\"id\":\"1\",\"model\":\"m\",\"caf\xe9\":1,\"input_tokens\":5}",
+        br#"{"id":"1","model":"m","project":"\ud83d","input_tokens":5}"#,
+        b"{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"model\":\"m\xff\",\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1,\"total_tokens\":6}}",
+        b"{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\xff\",\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}",
+    ];
+    for line in lines {
+        let mut records = Vec::new();
+        let outcome = Lines::new(&[]).line(line, &origin(0), &mut records);
+        assert_eq!((outcome, records.len()), (Outcome::Read, 1), "{}", String::from_utf8_lossy(line));
+    }
+}

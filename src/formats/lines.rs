@@ -75,7 +75,8 @@ impl Lines {
             Err(BadLine::NotJson(_)) => return self.mended(line, origin, out),
             Err(bad) => return Outcome::Bad(bad),
         };
-        let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok();
+        // A value that is skipped is not looked at: bytes that are no characters stay unseen in it.
+        let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok() && mend::cleaned(json).is_none();
         match (offer, sse::payload(line)) {
             (Offer::Taken, _) => Outcome::Read,
             // The frame around a streamed answer's events.
