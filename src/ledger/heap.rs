@@ -181,6 +181,11 @@ impl Heap {
         true
     }
 
+    /// The keys of the rows of some sessions, among others that have moved on.
+    pub(super) fn keys_of(&self, sessions: &[u32]) -> Vec<CallKey> {
+        sessions.iter().filter_map(|session| self.by_session.get(session)).flatten().copied().collect()
+    }
+
     /// Takes rows from under one root to under another, joining those that meet there.
     pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Names) {
         let listed: Vec<CallKey> =

@@ -352,3 +352,19 @@ fn what_another_process_books_is_joined_with_and_seen() {
     assert_eq!((total(&one).calls, total(&other).calls), (1, 1));
     assert_eq!(one.verify().unwrap().problems, Vec::<String>::new());
 }
+
+#[test]
+fn a_call_that_moves_twice_in_one_posting_still_meets_the_one_booked_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let in_session = |session: &str| {
+        let mut call = call("10,20", 5, 7);
+        call.lineage = Some(Label::new(session));
+        Record::Call(call)
+    };
+    disk.post(&posting([in_session("top")])).unwrap();
+    let descends = super::common::descends;
+    disk.post(&posting([in_session("child"), descends("child", "middle"), descends("middle", "top")])).unwrap();
+    assert_eq!(total(&disk).calls, 1);
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}

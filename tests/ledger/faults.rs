@@ -382,6 +382,7 @@ fn d7_a_ledger_removed_or_replaced_while_open_is_noticed_and_filled_again() {
             drop(opened(&path));
         }
         let posting = calls([call("new", 5, 5)]);
+        assert!(!disk.is_in_place());
         assert!(matches!(disk.post(&posting), Err(BooksError::Replaced { .. })));
         let mut disk = disk.open_again(at(1)).unwrap().books;
         assert_eq!(disk.files().unwrap(), [], "every log is to be read again");

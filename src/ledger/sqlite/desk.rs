@@ -166,14 +166,17 @@ impl Desk {
         let mut find = conn.prepare_cached(
             "SELECT key FROM calls WHERE lineage = ?1 UNION SELECT key FROM apart WHERE lineage = ?1",
         )?;
+        // Some of them are on the desk only: new, or moved there by an earlier record.
+        let mut keys = self.core.heap.keys_of(&moved.sessions);
         for session in &moved.sessions {
             let id = self.ids.label(conn, &self.core.names, *session)?;
-            let keys: Vec<[u8; 16]> = find.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
-            for key in keys.into_iter().map(CallKey::from_bytes) {
-                for key in [key, key.under(&from).under(&to)] {
-                    self.fetch(conn, key)?;
-                    self.gather(conn, key, None)?;
-                }
+            let booked: Vec<[u8; 16]> = find.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
+            keys.extend(booked.into_iter().map(CallKey::from_bytes));
+        }
+        for key in keys {
+            for key in [key, key.under(&from).under(&to)] {
+                self.fetch(conn, key)?;
+                self.gather(conn, key, None)?;
             }
         }
         Ok(())

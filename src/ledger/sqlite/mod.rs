@@ -102,6 +102,12 @@ impl Sqlite {
         self.standing != Standing::Writable
     }
 
+    /// False once the file was removed, or another put in its place: nothing more can be booked before the books
+    /// are opened again. Costs one look at the file system.
+    pub fn is_in_place(&self) -> bool {
+        identity(&self.path) == self.identity
+    }
+
     /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
     /// put aside first, if a thorough check finds them so. What was absorbed and not yet booked is kept.
     ///
@@ -137,7 +143,7 @@ impl Sqlite {
             }
         }
         // Writes to a file that has lost its name would succeed into nothing.
-        if identity(&self.path) != self.identity {
+        if !self.is_in_place() {
             return Err(BooksError::Replaced { path: self.path.clone() });
         }
         let Self { conn, desk, options, pricer, .. } = self;
