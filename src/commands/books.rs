@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, Grain, Ledger, Order, Posting, Query};
+use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Order, Posting, Query};
 use crate::meter::{self, Asker, Follow, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
@@ -72,7 +72,11 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         }
     };
-    catch_up(desk, &mut books, &roots, threads)?;
+    let known = match reach {
+        Reach::Session(Some(transcript)) => states_of(&books.ledger, transcript)?,
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
+    };
+    catch_up(desk, &mut books, &roots, known, threads)?;
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -112,11 +116,32 @@ pub(super) fn open(desk: &mut Desk<'_>, reach: &Reach, prices: &Arc<PriceBook>, 
     (shelf, None)
 }
 
+/// How far one session's transcript and those of its sub-agents have been read. A large home's other files are
+/// none of a hook's business.
+fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<FileState>, BooksError> {
+    let mut paths = vec![transcript.to_owned()];
+    let mut folders = vec![transcript.with_extension("").join("subagents")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder { folders.push(entry.path()) } else { paths.push(entry.path()) }
+        }
+    }
+    let states = paths.iter().filter_map(|path| books.file(path).transpose());
+    states.collect()
+}
+
 /// Reads what is new under the roots into the books.
-fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, threads: usize) -> Result<(), Failure> {
+fn catch_up(
+    desk: &mut Desk<'_>,
+    books: &mut Books,
+    roots: &Roots,
+    known: Vec<FileState>,
+    threads: usize,
+) -> Result<(), Failure> {
     let Books { ledger, tallies, bad, .. } = books;
     let mut tails = Tails::new(roots, tail_options(desk));
-    tails.resume(ledger.files()?);
+    tails.resume(known);
     let mut failed: Option<BooksError> = None;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: Batch, _| {
         tallies.add(&batch.tallies);

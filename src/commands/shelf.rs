@@ -155,6 +155,10 @@ impl Ledger for Shelf {
         self.books().files()
     }
 
+    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
+        self.books().file(path)
+    }
+
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
         self.books_mut().claim_alert(id, at)
     }
