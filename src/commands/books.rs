@@ -76,7 +76,7 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         Reach::Session(Some(transcript)) => states_of(&books.ledger, transcript)?,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
     };
-    catch_up(desk, &mut books, &roots, known, threads)?;
+    catch_up(desk, &mut books, &roots, known, threads);
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -132,13 +132,7 @@ fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<FileState>, Bo
 }
 
 /// Reads what is new under the roots into the books.
-fn catch_up(
-    desk: &mut Desk<'_>,
-    books: &mut Books,
-    roots: &Roots,
-    known: Vec<FileState>,
-    threads: usize,
-) -> Result<(), Failure> {
+fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, known: Vec<FileState>, threads: usize) {
     let Books { ledger, tallies, bad, .. } = books;
     let mut tails = Tails::new(roots, tail_options(desk));
     tails.resume(known);
@@ -158,7 +152,6 @@ fn catch_up(
         desk.note(&trouble);
         books.trouble.get_or_insert(trouble);
     }
-    Ok(())
 }
 
 /// Reads standard input to its end.
