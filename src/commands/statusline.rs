@@ -14,9 +14,10 @@ use agent::Agent;
 use template::{Template, Word};
 
 /// Inside an agent.
-const WITH_AGENT: &str = "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota}";
+const WITH_AGENT: &str =
+    "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota} · by {forecast}";
 /// In tmux, or in a prompt.
-const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit}";
+const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · by {forecast}";
 /// The log format of the agent whose status line it is.
 const SOURCE: &str = "claude-code";
 
@@ -125,7 +126,7 @@ fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -
             .into_iter()
             .find(|limit| limit.limit == near.limit && limit.subject == near.subject)
             .and_then(|limit| limit.hit);
-        facts.forecast = text::forecast_short(near, now, zone);
+        facts.forecast = near.hit.map(|(at, _)| text::moment(at, now, zone));
     }
     Ok(())
 }
@@ -144,7 +145,8 @@ impl Facts {
             Word::TodayTokens => self.today.as_ref().map(tokens),
             Word::MonthCost => self.month.as_ref().map(text::cost),
             Word::MonthTokens => self.month.as_ref().map(tokens),
-            Word::Limit => self.limit.as_ref().map(|limit| limit_words(limit, self.forecast.as_deref())),
+            Word::Limit => self.limit.as_ref().map(limit_words),
+            Word::Forecast => self.forecast.clone(),
             Word::Context => self.agent.context.map(|percent| format!("{percent}%")),
             Word::Quota => self.agent.quota(),
             Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
@@ -153,13 +155,12 @@ impl Facts {
     }
 }
 
-/// `day 80% ⚠ 16:40`, `session 100% ■`, `alice/day 40%`.
-fn limit_words(limit: &LimitState, forecast: Option<&str>) -> String {
+/// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
+fn limit_words(limit: &LimitState) -> String {
     let mark = match limit.verdict {
         Verdict::Under => "",
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",
     };
-    let at = forecast.map(|at| format!(" {at}")).unwrap_or_default();
-    format!("{} {}%{mark}{at}", text::scope(limit), limit.percent)
+    format!("{} {}%{mark}", text::scope(limit), limit.percent)
 }

@@ -28,6 +28,8 @@ pub(super) enum Word {
     MonthTokens,
     /// The worst limit.
     Limit,
+    /// When it will be reached, if it is near.
+    Forecast,
     /// How full the context is.
     Context,
     /// How much of a subscription's quota is used.
@@ -38,7 +40,7 @@ pub(super) enum Word {
     User,
 }
 
-const WORDS: [(&str, Word); 14] = [
+const WORDS: [(&str, Word); 15] = [
     ("model", Word::Model),
     ("model_id", Word::ModelId),
     ("session", Word::Session),
@@ -49,6 +51,7 @@ const WORDS: [(&str, Word); 14] = [
     ("month_cost", Word::MonthCost),
     ("month_tokens", Word::MonthTokens),
     ("limit", Word::Limit),
+    ("forecast", Word::Forecast),
     ("context", Word::Context),
     ("quota", Word::Quota),
     ("project", Word::Project),
@@ -168,7 +171,7 @@ fn weight(segment: &Segment) -> u8 {
         Word::Model | Word::ModelId => 5,
         Word::Context => 4,
         Word::Quota | Word::SessionTokens | Word::TodayTokens | Word::MonthCost | Word::MonthTokens => 3,
-        Word::Session | Word::Project | Word::User => 2,
+        Word::Session | Word::Project | Word::User | Word::Forecast => 2,
     };
     segment.words.iter().map(of).max().unwrap_or(1)
 }
