@@ -61,7 +61,18 @@ impl Places {
     }
 
     /// Watches the nearest folder that exists above each file.
+    ///
+    /// A folder may appear in another between the look and the watch, untold: so it looks again until there is
+    /// nothing new.
     fn watch(&mut self) {
+        let mut before = usize::MAX;
+        while before != self.watched.len() {
+            before = self.watched.len();
+            self.watch_once();
+        }
+    }
+
+    fn watch_once(&mut self) {
         for file in &self.files {
             let Some(folder) = file.ancestors().skip(1).find(|folder| folder.is_dir()) else { continue };
             if self.watched.iter().any(|watched| watched == folder) {
