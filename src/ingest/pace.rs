@@ -22,7 +22,7 @@ const FEW: usize = 500;
 pub(super) fn recent(idle: Duration, told: bool) -> Duration {
     Duration::from_secs(match (told, idle.as_secs()) {
         (true, 0..10) | (false, 0..900) => 2,
-        (true, 10..600) | (false, _) => 5,
+        (false, _) => 5,
         (true, _) => 15,
     })
 }
