@@ -6,7 +6,7 @@ use chrono::Duration;
 use divan::Bencher;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tokmeter::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Record, Tier, Tokens};
+use tokmeter::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Record, Tier, Tokens, Zone};
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Summary, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -14,6 +14,8 @@ use tokmeter::theme::Background;
 use tokmeter::tui::{App, Message, Options, draw, paint};
 
 const AREA: Rect = Rect { x: 0, y: 0, width: 120, height: 36 };
+/// The zone of the screen.
+const ROME: Zone = Zone::named("Europe/Rome").expect("in the database");
 
 fn main() {
     divan::main();
@@ -54,10 +56,7 @@ fn meter() -> (Meter, Memory) {
         amount: Amount { tokens: Some(30_000_000), ..Amount::default() },
         warn_at: vec![80],
     };
-    let rules = Rules {
-        limits: [Window::Session, Window::Day, Window::Month].map(limit).to_vec(),
-        ..Rules::new(chrono_tz::Europe::Rome)
-    };
+    let rules = Rules { limits: [Window::Session, Window::Day, Window::Month].map(limit).to_vec(), ..Rules::new(ROME) };
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
     let posting = Posting { records: (0..300).map(call).collect(), files: Vec::new() };
     books.absorb(&posting).expect("memory takes all");
@@ -67,7 +66,7 @@ fn meter() -> (Meter, Memory) {
 }
 
 fn app(summary: Summary) -> App {
-    let mut options = Options::new(chrono_tz::Europe::Rome, Label::new("kim"));
+    let mut options = Options::new(ROME, Label::new("kim"));
     options.background = Some(Background::Dark);
     let mut app = App::new(options, now()).expect("the theme is built in");
     app.update(Message::Summary(Arc::new(summary)), now());

@@ -7,7 +7,7 @@ use chrono::{Duration, TimeZone, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record, Span, Tier, Tokens,
+    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record, Span, Tier, Tokens, Zone,
 };
 use tokmeter::ledger::{self, Grain, Ledger, Order, Posting, Query, Sqlite};
 use tokmeter::meter::{self, Amount, Follow, Limit, Opening, Rules, Scope, Window};
@@ -18,6 +18,8 @@ mod corpus;
 const COLD: u64 = 60_000;
 const WARM: u64 = 200_000;
 const DAYS: u64 = 365;
+/// A zone whose days are not all of 24 hours.
+const ROME: Zone = Zone::named("Europe/Rome").expect("in the database");
 
 /// Books of a year, made once; the folder stays until the end.
 static BOOKS: OnceLock<PathBuf> = OnceLock::new();
@@ -124,7 +126,7 @@ fn post_one(bencher: Bencher<'_, '_>) {
 }
 
 fn query(grain: Grain, by: &[Dimension], filter: Filter) -> Query {
-    Query { grain, by: by.to_vec(), filter, zone: chrono_tz::Europe::Rome, order: Order::Ascending, limit: None }
+    Query { grain, by: by.to_vec(), filter, zone: ROME, order: Order::Ascending, limit: None }
 }
 
 /// Opens books of 200,000 calls and nothing else.
@@ -155,7 +157,7 @@ fn report_days_by_model_and_project(bencher: Bencher<'_, '_>) {
 /// What a daily limit of one user asks.
 #[divan::bench]
 fn sums_for_a_limit(bencher: Bencher<'_, '_>) {
-    let day = Span::day(now() - Duration::days(1), chrono_tz::Europe::Rome);
+    let day = Span::day(now() - Duration::days(1), ROME);
     let only = vec![(Dimension::User, Matcher::new("user-1"))];
     let filter = Filter { only, since: Some(day.from), until: Some(day.until) };
     let books = open(books());
@@ -175,7 +177,7 @@ fn rules() -> Rules {
     };
     Rules {
         limits: [Window::Call, Window::Session, Window::Day, Window::Month].map(limit).to_vec(),
-        ..Rules::new(chrono_tz::Europe::Rome)
+        ..Rules::new(ROME)
     }
 }
 

@@ -11,7 +11,7 @@ use tokmeter::config::{
     Alerts, ConfigText, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
     Settings, Severity, Symbols, Where, World, edit, open, parse_amount, stamp,
 };
-use tokmeter::domain::{Instant, Label, Usd};
+use tokmeter::domain::{Instant, Label, Usd, Zone};
 use tokmeter::meter::{Amount, Limit};
 use tokmeter::pricing::{CostMode, CustomPrice, Rates};
 use tokmeter::theme::ColorWhen;
@@ -478,7 +478,7 @@ fn alerts() -> impl Strategy<Value = Alerts> {
 prop_compose! {
     fn settings()(
         names in (name(), prop::option::of(name()), prop::option::of(name()), name()),
-        zone in prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec()),
+        zone in prop::sample::select(Zone::all().collect::<Vec<_>>()),
         day in 0_u8..7,
         look in (0_usize..4, prop::sample::select(vec![Symbols::Auto, Symbols::Unicode, Symbols::Ascii]),
             prop::sample::select(vec![ColorWhen::Auto, ColorWhen::Always, ColorWhen::Never]), any::<bool>()),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokmeter::domain::{Dimension, Filter, Label};
+use tokmeter::domain::{Dimension, Filter, Label, Zone};
 use tokmeter::ingest::{Options, Roots, Tails};
 use tokmeter::ledger::{self, Grain, Ledger, Memory, Order, PeriodKey, Posting, Query};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -32,7 +32,7 @@ fn counted(books: &dyn Ledger) -> BTreeMap<corpus::Key, corpus::Count> {
         grain: Grain::Day,
         by: vec![Dimension::Source, Dimension::Model],
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

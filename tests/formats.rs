@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Usd};
+use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Usd, Zone};
 use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
 use tokmeter::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Row};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -147,7 +147,7 @@ fn models(books: &Memory) -> Vec<Model> {
         grain: Grain::Total,
         by: vec![Dimension::Model],
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };
@@ -274,7 +274,7 @@ fn e7_an_answer_across_midnight_belongs_to_the_day_on_which_it_began() {
         grain: Grain::Day,
         by: Vec::new(),
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use tokmeter::commands::demo_calls;
-use tokmeter::domain::{Call, Instant, Label, Record, Usd};
+use tokmeter::domain::{Call, Instant, Label, Record, Usd, Zone};
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -84,7 +84,7 @@ fn app(books: &Memory, rules: Rules, view: View, theme: &str) -> App {
 }
 
 fn rules(limits: Vec<Limit>) -> Rules {
-    Rules { limits, ..Rules::new(chrono_tz::Europe::Rome) }
+    Rules { limits, ..Rules::new(Zone::named("Europe/Rome").unwrap()) }
 }
 
 #[test]

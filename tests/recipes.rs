@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use common::Home;
 use tokio::sync::mpsc;
 use tokmeter::config::{Settings, World};
-use tokmeter::domain::{Instant, Label, Usd};
+use tokmeter::domain::{Instant, Label, Usd, Zone};
 use tokmeter::ingest::socket::{Delivery, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
 use tokmeter::ledger::{Ledger, Memory, Posted, Posting, Sums};
 use tokmeter::meter::{Amount, Limit, Rules, Scope, Window};
@@ -52,7 +52,7 @@ impl Meter {
             let settings = Settings::defaults(&World::empty(chrono::Utc::now()));
             let amount = Amount { tokens: Some(1_000), ..Amount::default() };
             let limit = Limit { scope: Scope::default(), window: Window::Session, amount, warn_at: vec![80] };
-            let rules = Rules { limits: vec![limit], ..Rules::new(chrono_tz::UTC) };
+            let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
             while let Some(Delivery { said, reply }) = deliveries.blocking_recv() {
                 let mut books = kept.lock().unwrap();
                 let answer = match said {

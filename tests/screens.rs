@@ -24,7 +24,7 @@ use tokmeter::tui::{
     Options, Progress, Request, SourceView, Tone, Watching, draw, paint,
 };
 
-const ZONE: Zone = chrono_tz::Europe::Rome;
+const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 
 fn now() -> Instant {
     "2026-11-22T13:02:10Z".parse().unwrap()

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn days_and_months_are_meant_whole() {
         let now = Instant::from_timestamp(1_795_348_800, 0).unwrap(); // 2026-11-22 12:00 UTC
-        let zone = chrono_tz::Europe::Rome;
+        let zone = Zone::named("Europe/Rome").unwrap();
         let cases = [
             ("2026-11-22", "2026-11-21T23:00:00+00:00", "2026-11-22T23:00:00+00:00"),
             ("today", "2026-11-21T23:00:00+00:00", "2026-11-22T23:00:00+00:00"),

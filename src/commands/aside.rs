@@ -70,7 +70,7 @@ impl Aside {
         let work = self.work.clone();
         let later: Later = Arc::new(move |note| {
             // When the keeper is busy or gone, nobody waits for this note.
-            let _ = work.upgrade().map(|work| work.try_send(Work::Late(note)));
+            let _ = work.upgrade().is_some_and(|work| work.try_send(Work::Late(note)).is_ok());
         });
         let delivered = alerts::deliver(alert, &self.settings, &self.world, books, now, &later);
         let mut news: Vec<Feed> =

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::books::{self, Reach};
 use super::gate::lifted::{self, Lifted};
 use super::{Desk, Exit, Failure, ledger};
-use crate::domain::{Dimension, Filter, Label, Record};
+use crate::domain::{Dimension, Filter, Label, Record, Zone};
 use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
 use crate::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Report, Sums};
 use crate::output::{self, Decimal};
@@ -119,7 +119,7 @@ impl Read {
             grain: Grain::Total,
             by: vec![dimension],
             filter: Filter::default(),
-            zone: chrono_tz::UTC,
+            zone: Zone::UTC,
             order: Order::Ascending,
             limit: None,
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::shelf::Shelf;
 use super::{Desk, Exit, Failure};
-use crate::domain::{Dimension, Filter, Label};
+use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
 use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Order, Posting, Query};
 use crate::meter::{self, Asker, Follow, LimitState, Meter, Opening, Summary};
@@ -220,7 +220,7 @@ pub(super) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failu
         grain: Grain::Total,
         by: vec![Dimension::Model],
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

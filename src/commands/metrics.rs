@@ -3,7 +3,7 @@
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::config::LimitKey;
-use crate::domain::{Dimension, Filter, Label};
+use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, ReportRow};
 use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
@@ -15,7 +15,7 @@ pub(super) fn run(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
         grain: Grain::Total,
         by: vec![Dimension::Source, Dimension::Model],
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

@@ -12,7 +12,7 @@ use super::bill::{Bill, Columns, Vendor};
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::cli::ReconcileArgs;
-use crate::domain::{Day, Dimension, Filter, Label, Usd, day_start};
+use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_start};
 use crate::ledger::{Grain, Ledger, Order, PeriodKey, Query, Sums};
 use crate::output::{self, Decimal};
 use crate::pricing::PriceBook;
@@ -34,7 +34,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Fai
     let mut bill = Bill::read(&text, columns).map_err(wrong)?;
     let mut filter = args.filters.filter(desk.now(), desk.settings.zone);
     let wanted = |day: Day| {
-        let start = day_start(day, chrono_tz::UTC);
+        let start = day_start(day, Zone::UTC);
         filter.since.is_none_or(|since| start >= since) && filter.until.is_none_or(|until| start < until)
     };
     bill.lines.retain(|line| wanted(line.day));
@@ -42,8 +42,8 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Fai
     let Some((first, last)) = days.clone().min().zip(days.max()) else {
         return Err(wrong("no charge in it (for these days)".to_owned()));
     };
-    filter.since = Some(day_start(first, chrono_tz::UTC));
-    filter.until = Some(day_start(last.succ_opt().unwrap_or(last), chrono_tz::UTC));
+    filter.since = Some(day_start(first, Zone::UTC));
+    filter.until = Some(day_start(last.succ_opt().unwrap_or(last), Zone::UTC));
     let books = books::gather(desk, &Reach::Everything, false)?;
     let mut compared = Compared { first, last, cells: BTreeMap::new(), left_out: Sums::default() };
     let by_model = bill.lines.iter().any(|line| line.model.is_some());
@@ -116,7 +116,7 @@ impl Compared {
             grain: Grain::Day,
             by: vec![Dimension::Model],
             filter: filter.clone(),
-            zone: chrono_tz::UTC,
+            zone: Zone::UTC,
             order: Order::Ascending,
             limit: None,
         };

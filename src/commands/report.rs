@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::books::{self, Books, Reach};
 use super::{Desk, Exit, Failure, yesterday};
 use crate::cli::{ReportArgs, Style, When};
-use crate::domain::{Dimension, Filter, Matcher};
+use crate::domain::{Dimension, Filter, Matcher, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
 
@@ -96,7 +96,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         grain: Grain::Total,
         by: vec![Dimension::Session],
         filter: filter.clone(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::books::{self, Reach};
 use super::report::only_session;
 use super::{Desk, Exit, Failure};
-use crate::domain::{Dimension, Filter, Instant, Label, Usd};
+use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, ReportRow, SessionRow};
 use crate::meter::{Follow, LimitState, SessionLine, Summary};
 use crate::output::{self, Decimal};
@@ -47,7 +47,7 @@ pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<
         grain: Grain::Session,
         by: Vec::new(),
         filter: filter.clone(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

@@ -82,7 +82,7 @@ pub(crate) fn word<T: Word>(text: &str) -> Result<T, String> {
 /// The zone of this name.
 pub(crate) fn zone(text: &str) -> Result<Zone, String> {
     text.parse().map_err(|_| {
-        let close = meant(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+        let close = meant(text, Zone::all().map(Zone::name));
         let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
         format!("which is no time zone; give a name such as \"Europe/Rome\"{close}")
     })

@@ -7,6 +7,7 @@ mod key;
 mod label;
 mod tokens;
 mod usd;
+mod zone;
 
 pub use call::{Attribution, Call, Fidelity, Geo, Place, Record, Service, Speed, Tier};
 pub use civil::{Day, Span, Week, day_of, day_start, month_of, quarter_of, week_of};
@@ -15,8 +16,7 @@ pub use key::CallKey;
 pub use label::{Label, Labels};
 pub use tokens::Tokens;
 pub use usd::{ParseUsdError, Ratio, Usd};
+pub use zone::{NoSuchZone, Zone, ZoneOffset};
 
-/// The named time zone that decides where a day begins.
-pub type Zone = chrono_tz::Tz;
 /// A point in time.
 pub type Instant = chrono::DateTime<chrono::Utc>;

@@ -150,7 +150,7 @@ mod tests {
             name: "daily".to_owned(),
             subject: None,
             used: Amount { tokens: Some(used), ..Amount::default() },
-            span: Some(Span::day(now, chrono_tz::Europe::Rome)),
+            span: Some(Span::day(now, Zone::named("Europe/Rome").unwrap())),
             percent,
             verdict: if used >= 500_000 { Verdict::Over } else { Verdict::Near },
             hit: None,
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_banner_says_what_the_contract_says() {
         let now: Instant = "2026-11-22T13:02:00Z".parse().unwrap();
-        let zone = chrono_tz::Europe::Rome;
+        let zone = Zone::named("Europe/Rome").unwrap();
         let mut near = daily(400_000);
         near.hit = Some((
             "2026-11-22T15:40:00Z".parse().unwrap(),

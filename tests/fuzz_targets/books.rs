@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tokmeter::domain::{Dimension, Filter, Label};
+use tokmeter::domain::{Dimension, Filter, Label, Zone};
 use tokmeter::formats::Lines;
 use tokmeter::ledger::{self, Grain, Ledger, Order, Posting, Query, Sqlite};
 
@@ -83,7 +83,7 @@ pub fn ledger_open(data: &[u8]) {
         grain,
         by,
         filter: Filter::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         order: Order::Ascending,
         limit: None,
     };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokmeter::commands;
 use tokmeter::config::{Settings, World};
-use tokmeter::domain::{Filter, Instant, Label, Record};
+use tokmeter::domain::{Filter, Instant, Label, Record, Zone};
 use tokmeter::formats::{Lines, Origin, Outcome};
 use tokmeter::ingest::{Options, read_stream};
 use tokmeter::ledger::{Ledger, Memory, Posting};
@@ -118,7 +118,7 @@ pub fn socket_line(data: &[u8]) {
     books.post(&Posting { records, files: Vec::new() }).unwrap();
     let settings = Settings::defaults(&World::empty(now()));
     let question = String::from_utf8_lossy(data);
-    let answer = commands::query(&question, &books, &Rules::new(chrono_tz::UTC), &settings, now());
+    let answer = commands::query(&question, &books, &Rules::new(Zone::UTC), &settings, now());
     assert!(!answer.contains('\n') && serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
+use tokmeter::domain::Zone;
 use tokmeter::formats::Lines;
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Window};
@@ -47,12 +48,12 @@ pub fn render(data: &[u8]) {
     };
     let rules = Rules {
         limits: [Window::Session, Window::Day, Window::Total].map(limit).to_vec(),
-        ..Rules::new(chrono_tz::Asia::Kolkata)
+        ..Rules::new(Zone::named("Asia/Kolkata").unwrap())
     };
     let follow = if options & 1 == 0 { Follow::Latest } else { Follow::Everything };
     let opening = Opening::ask(&books, &rules, &follow, now()).unwrap();
     let summary = Arc::new(Meter::open(rules, opening).summary(now()));
-    let mut start = Options::new(chrono_tz::Asia::Kolkata, Label::from_bytes(lines));
+    let mut start = Options::new(Zone::named("Asia/Kolkata").unwrap(), Label::from_bytes(lines));
     start.background = Some(Background::Light);
     (start.ascii, start.compact) = (options & 2 != 0, options & 4 != 0);
     let mut app = App::new(start, now()).unwrap();

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use tokmeter::cli;
 use tokmeter::config::{ConfigText, Overrides, Settings, World};
-use tokmeter::domain::{Label, Record, Span, day_of, day_start};
+use tokmeter::domain::{Label, Record, Span, Zone, day_of, day_start};
 use tokmeter::formats::Lines;
 
 use super::{now, origin};
@@ -39,7 +39,7 @@ pub fn timestamp(data: &[u8]) {
         Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records);
         for record in records {
             let Record::Call(call) = record else { continue };
-            for zone in [chrono_tz::UTC, chrono_tz::Asia::Kathmandu, chrono_tz::America::Sao_Paulo] {
+            for zone in [Zone::UTC, Zone::named("Asia/Kathmandu").unwrap(), Zone::named("America/Sao_Paulo").unwrap()] {
                 let (day, span) = (day_of(call.at(), zone), Span::day(call.at(), zone));
                 assert!(span.contains(call.at()) && day_start(day, zone) == span.from, "{} in {zone}", call.at());
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Place, Record, Tier, Tokens, Usd,
+    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Place, Record, Tier, Tokens, Usd, Zone,
 };
 use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};
@@ -88,14 +88,7 @@ pub fn file(path: &str, offset: u64) -> FileState {
 }
 
 pub fn query(grain: Grain, by: &[Dimension]) -> Query {
-    Query {
-        grain,
-        by: by.to_vec(),
-        filter: Filter::default(),
-        zone: chrono_tz::UTC,
-        order: Order::Ascending,
-        limit: None,
-    }
+    Query { grain, by: by.to_vec(), filter: Filter::default(), zone: Zone::UTC, order: Order::Ascending, limit: None }
 }
 
 /// Every row, oldest first.

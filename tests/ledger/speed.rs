@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeZone;
-use tokmeter::domain::{Attribution, Call, CallKey, Dimension, Filter, Label, Matcher, Place, Record, Tokens};
+use tokmeter::domain::{Attribution, Call, CallKey, Dimension, Filter, Label, Matcher, Place, Record, Tokens, Zone};
 use tokmeter::ledger::{Grain, Ledger, Memory, Options, Order, Posting, Query, Sqlite, open};
 
 use super::common::{at, call, file, key, prices, query};
@@ -173,7 +173,7 @@ fn speed_of_books_of_a_million_calls() {
         open_it().sums(&filter).unwrap()
     });
     disk = open_it();
-    let rome = |grain, by: &[Dimension]| Query { zone: chrono_tz::Europe::Rome, ..query(grain, by) };
+    let rome = |grain, by: &[Dimension]| Query { zone: Zone::named("Europe/Rome").unwrap(), ..query(grain, by) };
     best("report day of a year", || disk.report(&rome(Grain::Day, &[])).unwrap());
     best("report day of a year by model, project", || {
         disk.report(&rome(Grain::Day, &[Dimension::Model, Dimension::Project])).unwrap()
@@ -215,6 +215,6 @@ fn speed_of_books_of_a_million_calls() {
     });
     assert!(disk.call(key("more 1")).unwrap().is_some());
     timed("verify", || assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new()));
-    let year = chrono_tz::UTC.with_ymd_and_hms(1970, 12, 1, 0, 0, 0).unwrap().to_utc();
+    let year = Zone::UTC.with_ymd_and_hms(1970, 12, 1, 0, 0, 0).unwrap().to_utc();
     timed("prune eleven months", || disk.prune(year).unwrap());
 }

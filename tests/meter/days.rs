@@ -1,7 +1,7 @@
 //! Simulated days: how often the forecast cries wolf, how far it is off, how often its band holds.
 
 use chrono::Duration;
-use tokmeter::domain::Instant;
+use tokmeter::domain::{Instant, Zone};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Verdict, Window};
 
 use crate::books::{Books, Told, at, call};
@@ -104,7 +104,7 @@ fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
             amount: Amount { tokens: Some(total * per_cent / 100), ..Amount::default() },
             warn_at: vec![80],
         });
-        let rules = Rules { limits: limits.to_vec(), ..Rules::new(chrono_tz::UTC) };
+        let rules = Rules { limits: limits.to_vec(), ..Rules::new(Zone::UTC) };
         let start = midnight + Duration::hours(7);
         let opening = Opening::ask(&books, &rules, &Follow::Latest, start).unwrap();
         let mut meter = Meter::open(rules, opening);
@@ -226,7 +226,7 @@ fn nothing_is_foretold_while_nothing_happens() {
         amount: Amount { tokens: Some(130_000), ..Amount::default() },
         warn_at: vec![80],
     };
-    let rules = Rules { limits: vec![limit], ..Rules::new(chrono_tz::UTC) };
+    let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
     let mut meter = Meter::new(rules, noon);
     for number in 0..=120 {
         let when = noon - Duration::minutes(120 - number);
@@ -248,7 +248,7 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
     for back in 0..18 {
         books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(1_000_000));
     }
-    let rules = Rules::new(chrono_tz::UTC);
+    let rules = Rules::new(Zone::UTC);
     let summary = Meter::open(rules.clone(), Opening::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
     let dollars = |usd: Option<tokmeter::domain::Usd>| usd.unwrap().rounded(0);
     assert_eq!(dollars(summary.by_day_end), 1);

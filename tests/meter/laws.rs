@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::domain::{Dimension, Instant, Label, Matcher, Span, Usd};
+use tokmeter::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
 use tokmeter::ledger::{Row, Sums};
 use tokmeter::meter::{Amount, Limit, Meter, Opening, Rules, Scope, SessionId, Window};
 use tokmeter::pricing::Rates;
@@ -40,7 +40,7 @@ fn rules() -> Rules {
     limits.push(limit(Window::Day, &[(Dimension::User, "*")], true));
     limits.push(limit(Window::Day, &[(Dimension::User, "ann")], false));
     let fallback = Rates { input: Usd::from_micro(3), output: Usd::from_micro(7), ..Rates::default() };
-    Rules { limits, fallback: Some(fallback), ..Rules::new(chrono_tz::Europe::Rome) }
+    Rules { limits, fallback: Some(fallback), ..Rules::new(Zone::named("Europe/Rome").unwrap()) }
 }
 
 #[derive(Clone, Debug)]
@@ -292,7 +292,7 @@ fn a_session_with_a_past_is_not_taken_for_a_new_one() {
         books.tell(call(&format!("old {number}"), when).session(&format!("old {number}")).input(10));
     }
     books.tell(call("first", now - Duration::days(9)).session("resumed").input(7));
-    let rules = Rules::new(chrono_tz::UTC);
+    let rules = Rules::new(Zone::UTC);
     let opening = Opening::ask(&books, &rules, &tokmeter::meter::Follow::Latest, now).unwrap();
     let mut meter = Meter::open(rules, opening);
     meter.apply(&books.tell(call("second", now).session("resumed").input(5)), now);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::domain::{Call, CallKey, Label, Record, Usd};
+use tokmeter::domain::{Call, CallKey, Label, Record, Usd, Zone};
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, SessionLine, Summary, Window};
 use tokmeter::pricing::{Cost, Pricer};
@@ -35,7 +35,7 @@ fn rules() -> Rules {
         Window::Total,
         Window::Rolling(Duration::hours(5)),
     ];
-    Rules { limits: windows.map(limit).to_vec(), ..Rules::new(chrono_tz::UTC) }
+    Rules { limits: windows.map(limit).to_vec(), ..Rules::new(Zone::UTC) }
 }
 
 fn record() -> impl Strategy<Value = Record> {

@@ -1,7 +1,7 @@
 //! Limits: exactly when one is near or over, whose it is, and when it speaks.
 
 use chrono::{Duration, NaiveTime};
-use tokmeter::domain::{Dimension, Instant, Label, Matcher, Usd};
+use tokmeter::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
 use tokmeter::meter::{
     Alerts, Amount, Asker, Follow, Limit, LimitState, Measure, Meter, Opening, QuietHours, Rules, Scope, Verdict,
     Window, states,
@@ -27,7 +27,7 @@ fn of(dimension: Dimension, name: &str, limit: Limit) -> Limit {
 }
 
 fn rules(limits: Vec<Limit>) -> Rules {
-    Rules { limits, ..Rules::new(chrono_tz::Europe::Rome) }
+    Rules { limits, ..Rules::new(Zone::named("Europe/Rome").unwrap()) }
 }
 
 fn open(books: &Books, rules: &Rules, now: Instant) -> Meter {
@@ -316,7 +316,7 @@ fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clear
 
 #[test]
 fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
-    let zone = chrono_tz::Europe::Rome;
+    let zone = Zone::named("Europe/Rome").unwrap();
     let quiet = QuietHours {
         from: NaiveTime::from_hms_opt(22, 0, 0).unwrap(),
         until: NaiveTime::from_hms_opt(7, 30, 0).unwrap(),

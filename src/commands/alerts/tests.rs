@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::config::Quiet;
-use crate::domain::{Dimension, Matcher, Span, Usd};
+use crate::domain::{Dimension, Matcher, Span, Usd, Zone};
 use crate::ledger::{Memory, Options};
 use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
 use crate::pricing::{CostMode, PriceBook};
@@ -26,7 +26,7 @@ fn alert() -> Alert {
         name: format!("{PROJECT} daily"),
         subject: None,
         used: Amount { usd: Some(Usd::from_micro(20_000_000)), ..Amount::default() },
-        span: Some(Span::day(now(), chrono_tz::UTC)),
+        span: Some(Span::day(now(), Zone::UTC)),
         percent: 80,
         verdict: Verdict::Near,
         hit: None,
