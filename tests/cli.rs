@@ -237,6 +237,35 @@ fn h5_a_large_backlog_is_read_in_little_memory() {
     assert_eq!(report["total"]["calls"], 8_000);
 }
 
+/// A report needs no thread; the live view does, and says what is missing. The superuser has no such limit, so then
+/// the program runs as a user of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn h7_without_threads_a_report_is_whole_and_the_live_view_says_what_is_missing() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let home = Home::new();
+    home.write("logs/a.jsonl", &native("1", &now(), "claude-opus-5", 10, 1));
+    let program = home.path().join("tokmeter");
+    fs::copy(assert_cmd::cargo::cargo_bin("tokmeter"), &program).unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let alone = |args: &str| {
+        let mut shell = Command::new("bash");
+        let limited = format!("ulimit -u 1 && exec {} {args}", program.display());
+        shell.args(["-c", &limited]).env_clear().envs(home.vars()).current_dir(home.path());
+        if rustix::process::getuid().is_root() {
+            shell.gid(58_231).uid(58_231);
+        }
+        shell.output().unwrap()
+    };
+    let live = alone("logs --plain --no-ledger");
+    assert_eq!(live.status.code(), Some(71), "{live:?}");
+    assert!(String::from_utf8_lossy(&live.stderr).contains("no thread could be started"), "{live:?}");
+    let report = alone("report total --json --no-ledger logs");
+    assert!(report.status.success(), "{report:?}");
+    assert_eq!(serde_json::from_slice::<Value>(&report.stdout).unwrap()["total"]["calls"], 1);
+}
+
 #[test]
 fn i6_whatever_the_umask_the_books_are_for_their_owner_only() {
     use std::os::unix::fs::MetadataExt;

@@ -19,7 +19,7 @@ use common::Home;
 use tokio::sync::mpsc;
 use tokmeter::config::{Settings, World};
 use tokmeter::domain::{Instant, Label, Usd, Zone};
-use tokmeter::ingest::socket::{Delivery, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
+use tokmeter::ingest::socket::{Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
 use tokmeter::ledger::{Ledger, Memory, Posted, Posting, Sums};
 use tokmeter::meter::{Amount, Limit, Rules, Scope, Window};
 use tokmeter::pricing::{CostMode, CustomPrice, PriceBook, Rates};
@@ -75,7 +75,7 @@ impl Meter {
                 let _ = reply.send(answer);
             }
         });
-        let rules = SocketRules { uid, name_of: Arc::new(|_| Some(Label::new("local"))), clock };
+        let rules = SocketRules { uid, name_of: Arc::new(|_| Some(Label::new("local"))), clock, idle: IDLE };
         let listening = Listener::new(bind(&socket, uid).unwrap(), rules, deliver).start().unwrap();
         Self { _listening: listening, socket, books }
     }

@@ -34,6 +34,10 @@ fn meter() -> Meter {
 }
 
 fn meter_of(owner: u32, queue: usize) -> Meter {
+    meter_with(owner, queue, Duration::from_secs(30))
+}
+
+fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.sock");
     let (deliver, mut deliveries) = mpsc::channel::<Delivery>(queue);
@@ -63,6 +67,7 @@ fn meter_of(owner: u32, queue: usize) -> Meter {
         uid: owner,
         name_of: Arc::new(|_| Some(Label::new("alice"))),
         clock: Arc::new(|| chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()),
+        idle,
     };
     let bound = bind(&path, uid()).unwrap();
     let listening = Listener::new(bound, rules, deliver).start().unwrap();
@@ -185,6 +190,21 @@ fn c9_connections_beyond_the_cap_are_told_that_it_is_busy() {
         let _ = (&stream).write_all(line("later").as_bytes());
         answer(&stream).contains("\"ok\":true")
     });
+}
+
+#[test]
+fn c9_the_connection_that_was_silent_longest_makes_room() {
+    let meter = meter_with(uid(), 32, Duration::ZERO);
+    let crowd: Vec<UnixStream> = (0..CONNECTION_CAP).map(|_| meter.connect()).collect();
+    for (n, stream) in crowd.iter().enumerate().rev() {
+        assert!(told(stream, &line(&format!("c{n}"))).contains("\"ok\":true"));
+    }
+    assert!(told(&meter.connect(), &line("later")).contains("\"ok\":true"));
+    let (last, others) = crowd.split_last().unwrap();
+    assert_eq!((&*last).read(&mut [0; 8]).unwrap(), 0, "the connection stays open");
+    assert!(told(&others[0], &line("again")).contains("\"ok\":true"));
+    assert_eq!(meter.tally(|tally| tally.crowded.load(Ordering::Relaxed)), 1);
+    assert_eq!(meter.count(), CONNECTION_CAP + 2);
 }
 
 #[test]

@@ -306,6 +306,7 @@ fn listen(
         uid: desk.world.uid,
         name_of: Arc::new(move |_| Some(user.clone())),
         clock: Arc::new(move || -> Instant { clock() }),
+        idle: socket::IDLE,
     };
     let listening = socket::Listener::new(bound, rules, deliver)
         .start()

@@ -2,6 +2,7 @@
 
 mod bind;
 mod client;
+mod connection;
 mod serve;
 
 pub use bind::{Bound, SocketError, bind, in_use};
@@ -12,3 +13,5 @@ pub use serve::{Deliver, Delivery, Listener, Listening, Reply, Rules, Said, Tall
 pub const LINE_CAP: usize = 1024 * 1024;
 /// Connections at once.
 pub const CONNECTION_CAP: usize = 64;
+/// A connection that has been silent for so long makes room for a new one once all are taken.
+pub const IDLE: std::time::Duration = std::time::Duration::from_secs(30);
