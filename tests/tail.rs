@@ -441,6 +441,30 @@ fn b2_a_whole_object_without_a_line_end_is_counted_now_and_not_again() {
 }
 
 #[test]
+fn b2_a_last_line_without_an_end_is_mended_as_any_other() {
+    let nul = "\0".repeat(9);
+    for (text, ids) in [
+        (object("a") + &object("b"), "ab"),
+        ("\u{feff}".to_owned() + &object("a"), "a"),
+        (object("a").replacen(':', &(nul + ":"), 1), "a"),
+        (object("a") + &object("b")[..40], ""),
+        (object("b")[..40].to_owned() + &object("a"), ""),
+    ] {
+        let (_keep, root) = folder();
+        let log = root.join("a.jsonl");
+        append(&log, text.as_str());
+        let mut meter = Meter::over(&root);
+        meter.rescan();
+        assert_eq!(meter.ids().join(""), ids, "{text}");
+        append(&log, "\n".to_owned() + &line("z"));
+        meter.restart();
+        meter.rescan();
+        assert!(meter.ids().join("").starts_with(ids) && meter.ids().join("").ends_with('z'), "{text}");
+        assert!(meter.books.sightings.values().all(|times| *times == 1), "{text}: {:?}", meter.books.sightings);
+    }
+}
+
+#[test]
 fn b3_a_last_line_that_stays_torn_is_said_after_a_minute_and_once() {
     let (_keep, root) = folder();
     let log = root.join("a.jsonl");

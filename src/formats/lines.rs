@@ -140,7 +140,7 @@ impl Lines {
         self.count_nuls(&line[..first]);
         self.count_nuls(&line[last + 1..]);
         let inner = &line[first..=last];
-        inner.strip_prefix(b"\xef\xbb\xbf").map_or(inner, <[u8]>::trim_ascii_start)
+        inner.strip_prefix(mend::BYTE_ORDER_MARK).map_or(inner, <[u8]>::trim_ascii_start)
     }
 
     fn count_nuls(&mut self, bytes: &[u8]) {

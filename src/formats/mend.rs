@@ -6,6 +6,9 @@ use serde_json::error::Category;
 
 use super::{BadLine, json};
 
+/// What some writers put before the first line of a file.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Why a line cannot be a whole object or list, by its first and last bytes: that costs nothing to ask.
 pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
     let why = match line {
@@ -63,6 +66,18 @@ pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
 fn surrogate(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
+}
+
+/// True when nothing can be missing of a line that has no end yet: it is one object, or several.
+///
+/// No strict prefix of an object is an object, so more bytes cannot change what they say.
+pub(crate) fn is_whole(line: &[u8]) -> bool {
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
+    if !line.starts_with(b"{") || !line.ends_with(b"}") {
+        return false;
+    }
+    let is_objects = |line: &[u8]| cut(line).torn.is_none();
+    is_objects(line) || cleaned(line).is_some_and(|line| is_objects(&line))
 }
 
 /// A line in pieces.
@@ -148,6 +163,15 @@ mod tests {
             assert_eq!(behind(line.as_bytes()), Some(br#"{"whole":{"x":"{y"}}"#.as_slice()), "{line}");
         }
         assert_eq!(behind(br#""c":{"d":1},"e":{"f":2}}"#), None, "a line without its head has no whole object");
+    }
+
+    #[test]
+    fn b2_a_line_without_end_is_whole_when_it_is_objects_and_nothing_else() {
+        let whole: [&[u8]; 5] =
+            [b"{\"a\":1}", b"{\"a\":1}{\"b\":2}", b"\xef\xbb\xbf{\"a\":1}", b"{\"a\0\":\"\x01\"}", b"{\"a\":\"\xff\"}"];
+        let not: [&[u8]; 6] = [b"", b"7", b"[1]", b"{\"a\":{}", b"{\"a\":1}{\"b\":2", b"{\"a\":{\"b\":1}"];
+        assert!(whole.iter().all(|line| is_whole(line)));
+        assert!(!not.iter().any(|line| is_whole(line)));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::identity::Print;
+use crate::formats::is_whole;
 
 /// The longest line that is read, unless told otherwise.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024 * 1024;
@@ -149,16 +150,10 @@ impl Cutter {
         (text, self.base + (self.at + leading) as u64)
     }
 
-    /// Hands out what follows the last complete line, if it is a complete object already.
-    ///
-    /// No strict prefix of an object is an object, so more bytes cannot change what it says.
+    /// Hands out what follows the last complete line, if it is whole already.
     pub(crate) fn whole_rest(&mut self) -> Option<Piece<'_>> {
         let (text, offset) = self.rest();
-        let whole = text.first() == Some(&b'{')
-            && text.last() == Some(&b'}')
-            && text.len() <= self.longest
-            && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
-        if !whole || self.skipping {
+        if self.skipping || text.len() > self.longest || !is_whole(text) {
             return None;
         }
         let begin = usize::try_from(offset - self.base).unwrap_or(self.at);
