@@ -6,7 +6,7 @@ use chrono::Duration;
 use divan::Bencher;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tokmeter::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Record, Tier, Tokens, Zone};
+use tokmeter::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Zone};
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Summary, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -28,24 +28,17 @@ fn now() -> Instant {
 fn call(at: i64) -> Record {
     let models = ["claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5.2-codex", "my-own-model"];
     let pick = usize::try_from(at).unwrap_or_default() % models.len();
-    Record::Call(Call {
-        key: CallKey::of(&["draw", &at.to_string()]),
-        from: Attribution {
+    Record::Call(Call::new(
+        CallKey::of(&["draw", &at.to_string()]),
+        Attribution {
             session: Some(Label::new(if at % 7 == 0 { "nightly" } else { "3f2a91c0-1111-4222-8333-444455556666" })),
             project: Some(Label::new("/home/kim/basket")),
             agent: (at % 5 == 0).then(|| Label::new("explore")),
             ..Attribution::new(now() - Duration::seconds(1_500 - at * 5), Label::new("claude-code"))
         },
-        model: Some(Label::new(models[pick])),
-        tokens: Tokens { input: 12, cache_read: 84_112, cache_write_1h: 4_904, output: 204, ..Tokens::ZERO },
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
-        latency: None,
-        fidelity: Fidelity::Final,
-        alias: None,
-        lineage: None,
-    })
+        Some(Label::new(models[pick])),
+        Tokens { input: 12, cache_read: 84_112, cache_write_1h: 4_904, output: 204, ..Tokens::ZERO },
+    ))
 }
 
 /// A meter on books of some hundred calls with three limits.

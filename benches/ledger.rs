@@ -7,7 +7,7 @@ use chrono::{Duration, TimeZone, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record, Span, Tier, Tokens, Zone,
+    Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Record, Span, Tokens, Zone,
 };
 use tokmeter::ledger::{self, Grain, Ledger, Order, Posting, Query, Sqlite};
 use tokmeter::meter::{self, Amount, Follow, Limit, Opening, Rules, Scope, Window};
@@ -66,11 +66,11 @@ fn posting(calls: u64) -> Posting {
             user: pick(&mut draw, &users),
             ..Attribution::new(now() - ago, Label::new("claude-code"))
         };
-        Record::Call(Call {
-            key: CallKey::of(&["bench", &at.to_string()]),
+        Record::Call(Call::new(
+            CallKey::of(&["bench", &at.to_string()]),
             from,
-            model: pick(&mut draw, &models),
-            tokens: Tokens {
+            pick(&mut draw, &models),
+            Tokens {
                 input: draw.within(1, 400),
                 cache_read: draw.within(9_000, 150_000),
                 cache_write_5m: 0,
@@ -78,14 +78,7 @@ fn posting(calls: u64) -> Posting {
                 output: draw.within(20, 1_800),
                 reasoning: 0,
             },
-            tier: Tier::default(),
-            web_searches: 0,
-            quoted: None,
-            latency: None,
-            fidelity: Fidelity::Final,
-            alias: None,
-            lineage: None,
-        })
+        ))
     });
     Posting { records: records.collect(), files: Vec::new() }
 }

@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Instant, Label, Matcher, Span, Tier, Tokens, Usd, Zone, day_of,
+    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of,
 };
 use tokmeter::ledger::{Change, Grain, PeriodKey, Posted, Query, Report, ReportRow, Row, SessionRow, Sums};
 use tokmeter::meter::{
@@ -53,19 +53,12 @@ fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, age
         agent: agent.map(Label::new),
         ..Attribution::new(at, Label::new("claude-code"))
     };
-    let call = Call {
-        key: CallKey::of(&[model, &seconds_ago.to_string()]),
+    let call = Call::new(
+        CallKey::of(&[model, &seconds_ago.to_string()]),
         from,
-        model: Some(Label::new(model)),
-        tokens: Tokens::from_fields(tokens),
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
-        latency: None,
-        fidelity: Fidelity::Final,
-        alias: None,
-        lineage: None,
-    };
+        Some(Label::new(model)),
+        Tokens::from_fields(tokens),
+    );
     let price = Label::new("list");
     let cost = cost.map_or(Cost::Unpriced, |cost| Cost::Priced { usd: usd(cost), saved: Usd::ZERO, price });
     CallLine { row: Arc::new(Row { call, cost }) }

@@ -4,7 +4,7 @@
 
 use chrono::Duration;
 
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Tier, Tokens};
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Tokens};
 
 /// One call of the session, and how long after the one before it was made.
 pub(super) struct Step {
@@ -54,19 +54,7 @@ pub(super) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
             user: Some(user.clone()),
             ..Attribution::new(end, Label::new("demo"))
         };
-        let call = Call {
-            key: CallKey::of(&["demo", &number.to_string()]),
-            from,
-            model: Some(Label::new(model)),
-            tokens,
-            tier: Tier::default(),
-            web_searches: 0,
-            quoted: None,
-            latency: None,
-            fidelity: Fidelity::Final,
-            alias: None,
-            lineage: None,
-        };
+        let call = Call::new(CallKey::of(&["demo", &number.to_string()]), from, Some(Label::new(model)), tokens);
         // Bursts of work with pauses between them, as people make them.
         let after = Duration::seconds(
             i64::try_from(if dice.roll(0, 11) == 0 { dice.roll(60, 150) } else { dice.roll(3, 22) }).unwrap_or(5),

@@ -75,7 +75,7 @@ impl LimitKey {
                 path.push(names.as_str().to_owned());
             }
         }
-        path.push(window_name(self.window));
+        path.push(self.window.to_string());
         path
     }
 }
@@ -109,15 +109,6 @@ pub(crate) fn window(name: &str) -> Option<Window> {
     (1..=LONGEST).contains(&hours).then(|| Window::Rolling(Duration::hours(hours)))
 }
 
-/// The name of a window.
-pub(crate) fn window_name(window: Window) -> String {
-    if let Window::Rolling(length) = window {
-        let hours = length.num_hours();
-        return if hours % 24 == 0 && hours > 24 { format!("{}d", hours / 24) } else { format!("{hours}h") };
-    }
-    WINDOWS.iter().find(|(_, known)| *known == window).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
-}
-
 /// What windows there are, for messages.
 pub(crate) fn windows() -> String {
     let names: Vec<&str> = WINDOWS.iter().map(|(name, _)| *name).collect();
@@ -126,14 +117,7 @@ pub(crate) fn windows() -> String {
 
 impl fmt::Display for LimitKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.scope.is_organisation() {
-            write!(out, "org:")?;
-        } else {
-            for (dimension, names) in &self.scope.only {
-                write!(out, "{dimension}:{}:", names.as_str())?;
-            }
-        }
-        write!(out, "{}", window_name(self.window))
+        out.write_str(&self.scope.key(self.window))
     }
 }
 

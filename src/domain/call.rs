@@ -127,6 +127,23 @@ pub enum Fidelity {
 }
 
 impl Call {
+    /// An answer that is charged in the ordinary way, and of which nothing else is known.
+    pub fn new(key: CallKey, from: Attribution, model: Option<Label>, tokens: Tokens) -> Self {
+        Self {
+            key,
+            from,
+            model,
+            tokens,
+            tier: Tier::default(),
+            web_searches: 0,
+            quoted: None,
+            latency: None,
+            fidelity: Fidelity::Final,
+            alias: None,
+            lineage: None,
+        }
+    }
+
     /// Two sightings of one answer become one.
     ///
     /// The numbers are those of the whole greater row (never field by field: a placeholder with

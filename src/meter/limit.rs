@@ -1,5 +1,7 @@
 //! Limits: what they cover, how much they allow, and how they are judged.
 
+use std::fmt;
+
 use chrono::{Duration, Weekday};
 
 use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone};
@@ -66,6 +68,19 @@ impl Scope {
         if self.is_organisation() { &[] } else { &self.only }
     }
 
+    /// The key of a limit as the config and the commands write it: `day`, `org:week`,
+    /// `user:alice:model:opus-*:5h`.
+    pub fn key(&self, window: Window) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        if self.is_organisation() {
+            parts.push("org".to_owned());
+        } else {
+            parts.extend(self.only.iter().map(|(dimension, names)| format!("{dimension}:{}", names.as_str())));
+        }
+        parts.push(window.to_string());
+        parts.join(":")
+    }
+
     /// True when the limit covers this call.
     pub fn covers(&self, call: &Call) -> bool {
         self.is_organisation()
@@ -94,6 +109,29 @@ pub enum Window {
     Total,
     /// The last so many hours or days, at every moment.
     Rolling(Duration),
+}
+
+impl fmt::Display for Window {
+    /// As the config writes it: `day`, `5h`, `7d`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Call => "call",
+            Self::Session => "session",
+            Self::Run => "run",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Total => "total",
+            Self::Rolling(length) => {
+                let hours = length.num_hours();
+                return match hours % 24 {
+                    0 if hours > 24 => write!(out, "{}d", hours / 24),
+                    _ => write!(out, "{hours}h"),
+                };
+            }
+        })
+    }
 }
 
 impl Window {

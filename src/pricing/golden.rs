@@ -1,26 +1,14 @@
 //! Prices worked out by hand.
 
 use super::*;
-use crate::domain::{Attribution, CallKey, Fidelity, Geo, Instant, Ratio, Service, Speed, Tier, Tokens};
+use crate::domain::{Attribution, CallKey, Geo, Instant, Ratio, Service, Speed, Tokens};
 
 pub(super) fn at(text: &str) -> Instant {
     format!("{text}T12:00:00Z").parse().unwrap()
 }
 
 pub(super) fn call(model: &str, day: &str, tokens: Tokens) -> Call {
-    Call {
-        key: CallKey::of(&["one"]),
-        from: Attribution::new(at(day), Label::new("test")),
-        model: Some(Label::new(model)),
-        tokens,
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
-        latency: None,
-        fidelity: Fidelity::Final,
-        alias: None,
-        lineage: None,
-    }
+    Call::new(CallKey::of(&["one"]), Attribution::new(at(day), Label::new("test")), Some(Label::new(model)), tokens)
 }
 
 pub(super) fn book() -> PriceBook {

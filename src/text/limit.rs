@@ -110,29 +110,8 @@ pub fn scope(limit: &LimitState) -> String {
         _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],
         _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
     };
-    parts.push(window(limit.limit.window));
+    parts.push(limit.limit.window.to_string());
     parts.join("/")
-}
-
-fn window(window: Window) -> String {
-    match window {
-        Window::Call => "call".to_owned(),
-        Window::Session => "session".to_owned(),
-        Window::Run => "run".to_owned(),
-        Window::Hour => "hour".to_owned(),
-        Window::Day => "day".to_owned(),
-        Window::Week => "week".to_owned(),
-        Window::Month => "month".to_owned(),
-        Window::Total => "total".to_owned(),
-        Window::Rolling(length) => {
-            let minutes = length.num_minutes();
-            match minutes {
-                minutes if minutes > 0 && minutes % 1440 == 0 => format!("{}d", minutes / 1440),
-                minutes if minutes > 0 && minutes % 60 == 0 => format!("{}h", minutes / 60),
-                minutes => format!("{minutes}m"),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ impl App {
     /// The limit under the cursor, as `limits set` names it.
     fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
-        limits.get(self.cursor()).map(|limit| super::views::limit_scope(limit))
+        limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))
     }
 
     fn snooze(&mut self) {

@@ -43,19 +43,12 @@ pub fn key(name: &str) -> CallKey {
 
 /// A call of `opus` by session `s`, at this second, with this much output.
 pub fn call(name: &str, seconds: i64, output: u64) -> Call {
-    Call {
-        key: key(name),
-        from: Attribution { session: Some(Label::new("s")), ..Attribution::new(at(seconds), Label::new("test")) },
-        model: Some(Label::new("opus")),
-        tokens: Tokens { input: 3, output, ..Tokens::ZERO },
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
-        latency: None,
-        fidelity: Fidelity::Final,
-        alias: None,
-        lineage: None,
-    }
+    Call::new(
+        key(name),
+        Attribution { session: Some(Label::new("s")), ..Attribution::new(at(seconds), Label::new("test")) },
+        Some(Label::new("opus")),
+        Tokens { input: 3, output, ..Tokens::ZERO },
+    )
 }
 
 pub fn posting(records: impl IntoIterator<Item = Record>) -> Posting {

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration as Latency;
 
 use chrono::{Duration, Timelike};
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Record, Tier, Tokens, Usd, Zone, day_of,
-    month_of, week_of,
+    Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
 };
 use tokmeter::ledger::{
     BooksError, Change, FileState, Grain, Ledger, Order, PeriodKey, Posted, Posting, Query, Report, ReportRow, Row,
@@ -25,19 +23,12 @@ pub fn at(text: &str) -> Instant {
 pub struct Told(pub Call);
 
 pub fn call(id: &str, when: Instant) -> Told {
-    Told(Call {
-        key: CallKey::of(&[id]),
-        from: Attribution { session: Some("s1".into()), ..Attribution::new(when, Label::new("test")) },
-        model: Some("opus".into()),
-        tokens: Tokens::ZERO,
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
-        latency: None::<Latency>,
-        fidelity: Fidelity::Final,
-        alias: None,
-        lineage: None,
-    })
+    Told(Call::new(
+        CallKey::of(&[id]),
+        Attribution { session: Some("s1".into()), ..Attribution::new(when, Label::new("test")) },
+        Some("opus".into()),
+        Tokens::ZERO,
+    ))
 }
 
 impl Told {

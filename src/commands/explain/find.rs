@@ -56,25 +56,20 @@ pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attribution, Call, Fidelity, Instant, Label, Record, Tier, Tokens};
+    use crate::domain::{Attribution, Call, Instant, Label, Record, Tokens};
     use crate::ledger::{Memory, Posting};
     use crate::pricing::{CostMode, PriceBook};
 
     #[test]
     fn a_call_is_found_by_its_beginning_however_few_are_looked_through_at_a_time() {
-        let call = |number: i64| Call {
-            key: CallKey::of(&[number.to_string()]),
-            // Runs of calls at the very same moment, longer than what is looked through at a time.
-            from: Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
-            model: None,
-            tokens: Tokens { input: 1, ..Tokens::ZERO },
-            tier: Tier::default(),
-            web_searches: 0,
-            quoted: None,
-            latency: None,
-            fidelity: Fidelity::Final,
-            alias: None,
-            lineage: None,
+        let call = |number: i64| {
+            Call::new(
+                CallKey::of(&[number.to_string()]),
+                // Runs of calls at the very same moment, longer than what is looked through at a time.
+                Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
+                None,
+                Tokens { input: 1, ..Tokens::ZERO },
+            )
         };
         let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
         let mut books = Memory::new(prices);

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{Cell, Column, Grid, gauge, ink, lines, pane, role_of};
-use crate::meter::{LimitState, Verdict, Window};
+use crate::meter::Verdict;
 use crate::text;
 use crate::theme::Role;
 
@@ -71,36 +71,4 @@ impl Widget for &Limits<'_> {
         let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
         grid.render(inner, buffer);
     }
-}
-
-/// A limit as `tokmeter limits set` names it: `day`, `user:alice:day`, `user:alice:model:opus-*:5h`.
-pub(in super::super) fn limit_scope(state: &LimitState) -> String {
-    let scope = &state.limit.scope;
-    let mut parts: Vec<String> = Vec::new();
-    if scope.is_organisation() {
-        parts.push("org".to_owned());
-    } else {
-        parts.extend(scope.only.iter().map(|(dimension, names)| format!("{dimension}:{}", names.as_str())));
-    }
-    parts.push(match state.limit.window {
-        Window::Call => "call".to_owned(),
-        Window::Session => "session".to_owned(),
-        Window::Run => "run".to_owned(),
-        Window::Hour => "hour".to_owned(),
-        Window::Day => "day".to_owned(),
-        Window::Week => "week".to_owned(),
-        Window::Month => "month".to_owned(),
-        Window::Total => "total".to_owned(),
-        Window::Rolling(length) => {
-            let minutes = length.num_minutes();
-            if minutes % 1440 == 0 {
-                format!("{}d", minutes / 1440)
-            } else if minutes % 60 == 0 {
-                format!("{}h", minutes / 60)
-            } else {
-                format!("{minutes}m")
-            }
-        }
-    });
-    parts.join(":")
 }

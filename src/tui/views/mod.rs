@@ -12,7 +12,7 @@ mod waiting;
 pub(super) use compact::Compact;
 pub(super) use health::{Health, health_lines};
 pub(super) use history::History;
-pub(super) use limits::{Limits, limit_scope};
+pub(super) use limits::Limits;
 pub(super) use live::Live;
 pub(super) use models::Models;
 pub(super) use sessions::{Sessions, per_hour, session_copied};
