@@ -8,6 +8,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "ledger/birth.rs"]
+mod birth;
 #[path = "ledger/common.rs"]
 mod common;
 #[path = "ledger/durable.rs"]

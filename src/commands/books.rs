@@ -62,7 +62,8 @@ pub(super) struct Books {
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
     let prices = desk.prices();
     let roots = roots(desk, reach)?;
-    let (ledger, trouble) = open(desk, reach, &prices, book);
+    let options = ledger::Options { beside: true, ..options(desk, reach) };
+    let (ledger, trouble) = open(desk, reach, &prices, book, options);
     let (tallies, health) = (Tallies::default(), Health::default());
     let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
     // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
@@ -86,13 +87,22 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
     Ok(books)
 }
 
+/// How the ledger is opened for a reach.
+pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
+    match reach {
+        Reach::Session(_) => ledger::Options::hurried(desk.now()),
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => ledger::Options::new(desk.now()),
+    }
+}
+
 /// The books a reach is about: the ledger where it can be opened, else books in memory and a warning.
-pub(super) fn open(desk: &mut Desk<'_>, reach: &Reach, prices: &Arc<PriceBook>, book: bool) -> (Shelf, Option<String>) {
-    let now = desk.now();
-    let options = match reach {
-        Reach::Session(_) => ledger::Options::hurried(now),
-        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => ledger::Options::new(now),
-    };
+pub(super) fn open(
+    desk: &mut Desk<'_>,
+    reach: &Reach,
+    prices: &Arc<PriceBook>,
+    book: bool,
+    options: ledger::Options,
+) -> (Shelf, Option<String>) {
     let mut shelf = Shelf::memory(prices);
     if matches!(reach, Reach::Everything | Reach::Session(_)) || book {
         let opened = match desk.paths.ledger() {

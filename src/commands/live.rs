@@ -112,7 +112,7 @@ impl Machine {
         };
         let stdin = matches!(&reach, Reach::Paths(paths) if paths.iter().any(|path| books::is_stdin(path)));
         let roots = books::roots(desk, &reach)?;
-        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book);
+        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book, books::options(desk, &reach));
         let ledger_view = ledger.view();
         if let Some((before, _, _)) = &played {
             let records = before.iter().map(|step| crate::domain::Record::Call(step.call.clone())).collect();

@@ -16,7 +16,7 @@ use super::common::{at, call, calls, descends, file, key, prices, query, rows, t
 use super::durable::{books, opened};
 
 /// The postings of a life: new calls, growth, a fork that finds its root, telemetry, a cold start.
-fn life() -> Vec<(bool, Vec<Record>)> {
+pub fn life() -> Vec<(bool, Vec<Record>)> {
     let lineage = |session: &str, seconds| {
         let mut call = call("10,20", seconds, 7);
         call.lineage = Some(Label::new(session));
@@ -38,7 +38,7 @@ fn life() -> Vec<(bool, Vec<Record>)> {
     ]
 }
 
-fn told(part: usize, records: &[Record]) -> Posting {
+pub fn told(part: usize, records: &[Record]) -> Posting {
     Posting { records: records.to_vec(), files: vec![file("/log", u64::try_from(part).unwrap() + 1)] }
 }
 
@@ -55,7 +55,7 @@ fn live_on(disk: &mut Sqlite) {
     }
 }
 
-fn in_memory(parts: usize) -> Vec<Row> {
+pub fn in_memory(parts: usize) -> Vec<Row> {
     let mut memory = Memory::new(prices());
     for (part, (_, records)) in life().iter().enumerate().take(parts) {
         memory.absorb(&told(part, records)).unwrap();
@@ -63,12 +63,12 @@ fn in_memory(parts: usize) -> Vec<Row> {
     rows(&memory)
 }
 
-fn sound(disk: &Sqlite) {
+pub fn sound(disk: &Sqlite) {
     assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
 }
 
 /// Runs this test program again, as a process of its own that only does `task`.
-fn child(task: &str, path: &Path, stop: usize) -> Command {
+pub fn child(task: &str, path: &Path, stop: usize) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "faults::a_process_of_its_own", "--nocapture"]);
     command.env("TOKMETER_TASK", task).env("TOKMETER_PATH", path).env("TOKMETER_STOP", stop.to_string());
@@ -76,7 +76,7 @@ fn child(task: &str, path: &Path, stop: usize) -> Command {
     command
 }
 
-fn run(task: &str, path: &Path, stop: usize) -> ExitStatus {
+pub fn run(task: &str, path: &Path, stop: usize) -> ExitStatus {
     child(task, path, stop).status().unwrap()
 }
 
@@ -101,6 +101,21 @@ fn a_process_of_its_own() {
     let open = || open(&path, options.clone(), prices());
     match task.as_str() {
         "live" => live_on(&mut open().unwrap().books),
+        "cold" | "cold crowd" => {
+            let beside = Options { beside: true, ..options.clone() };
+            let mut disk = tokmeter::ledger::open(&path, beside, prices()).unwrap().books;
+            if task == "cold crowd" {
+                // Half of the calls are everyone's, half are this process's own.
+                let own = |number| if number % 2 == 0 { String::new() } else { format!("{stop} ") };
+                disk.absorb(&calls((0..50).map(|number| call(&format!("{}{number}", own(number)), number * 300, 2))))
+                    .unwrap();
+            } else {
+                for (part, (_, records)) in life().iter().enumerate() {
+                    disk.absorb(&told(part, records)).unwrap();
+                }
+            }
+            disk.flush().unwrap();
+        }
         "prune" => {
             let mut disk = open().unwrap().books;
             disk.prune(at(10_000)).unwrap();

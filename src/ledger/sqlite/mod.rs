@@ -1,5 +1,6 @@
 //! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
 
+mod birth;
 mod desk;
 mod exchange;
 mod files;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Error, ErrorCode, params};
 
+use self::birth::Birth;
 use self::desk::Desk;
 use self::open::Standing;
 use self::place::identity;
@@ -46,6 +48,8 @@ pub use verify::Findings;
 pub struct Sqlite {
     path: PathBuf,
     conn: Connection,
+    /// While nobody has seen these books: where they grow.
+    birth: Option<Birth>,
     options: Options,
     pricer: Arc<dyn Pricer>,
     standing: Standing,
@@ -81,6 +85,7 @@ impl Sqlite {
         Self {
             path,
             conn,
+            birth: None,
             options,
             pricer,
             standing,
@@ -105,7 +110,7 @@ impl Sqlite {
     /// False once the file was removed, or another put in its place: nothing more can be booked before the books
     /// are opened again. Costs one look at the file system.
     pub fn is_in_place(&self) -> bool {
-        identity(&self.path) == self.identity
+        identity(self.birth.as_ref().map_or(&self.path, Birth::path)) == self.identity
     }
 
     /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
@@ -132,6 +137,15 @@ impl Sqlite {
 
     /// Everything or nothing: `work` within one transaction that has the right to write from its first moment.
     fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Desk, &dyn Pricer, desk::Step<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, BooksError> {
+        self.be_born(true)?;
+        self.write_here(work)
+    }
+
+    /// Like [`Sqlite::write`], in books that may not be in their place yet.
+    fn write_here<T>(
         &mut self,
         work: impl FnOnce(&Connection, &mut Desk, &dyn Pricer, desk::Step<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, BooksError> {
@@ -174,6 +188,32 @@ impl Sqlite {
             }
         }
         done.map_err(|error| self.because(&error))
+    }
+
+    /// Books what was gathered.
+    fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
+        self.write_here(|conn, desk, pricer, step| {
+            let empty: bool = conn.query_row(
+                "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
+                 AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
+                [],
+                |row| row.get(0),
+            )?;
+            if empty {
+                gathered.core.settle(pricer);
+                // Pages that find no room would be written, and read again, before the end.
+                conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
+                let written = desk::write_all(conn, &mut gathered.core, step);
+                conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+                written?;
+            } else {
+                desk.take_all(conn, &gathered.core)?;
+                desk.settle(pricer);
+                desk.write_changes(conn, step)?;
+            }
+            step("write files");
+            files::write_files(conn, &gathered.files)
+        })
     }
 
     /// An answer from one consistent state of the books.
@@ -243,32 +283,14 @@ impl Ledger for Sqlite {
     }
 
     fn flush(&mut self) -> Result<(), BooksError> {
+        if self.birth.is_some() {
+            return self.flush_at_birth();
+        }
         if !self.gathered.anything {
             return Ok(());
         }
         let mut gathered = std::mem::take(&mut self.gathered);
-        let done = self.write(|conn, desk, pricer, step| {
-            let empty: bool = conn.query_row(
-                "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
-                 AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
-                [],
-                |row| row.get(0),
-            )?;
-            if empty {
-                gathered.core.settle(pricer);
-                // Pages that find no room would be written, and read again, before the end.
-                conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-                let written = desk::write_all(conn, &mut gathered.core, step);
-                conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
-                written?;
-            } else {
-                desk.take_all(conn, &gathered.core)?;
-                desk.settle(pricer);
-                desk.write_changes(conn, step)?;
-            }
-            step("write files");
-            files::write_files(conn, &gathered.files)
-        });
+        let done = self.book(&mut gathered);
         if done.is_err() {
             self.gathered = gathered;
         }

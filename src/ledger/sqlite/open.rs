@@ -24,6 +24,9 @@ pub struct Options {
     pub busy: Duration,
     /// Only read, whatever the file system allows.
     pub read_only: bool,
+    /// Where there are no books yet, fill new ones beside their place and put them there with the first flush. Until
+    /// then nobody else sees them, and these do not see what others make there: for who flushes before asking.
+    pub beside: bool,
     /// The greatest size of the file, in pages of 4 KiB; what does not fit is answered like a full disk.
     pub max_pages: Option<u32>,
     /// The time now, for the names of files put aside.
@@ -38,7 +41,15 @@ pub struct Options {
 impl Options {
     /// For a screen or a report: waits up to five seconds.
     pub fn new(now: Instant) -> Self {
-        Self { busy: Duration::from_secs(5), read_only: false, max_pages: None, now, is_network, step: None }
+        Self {
+            busy: Duration::from_secs(5),
+            read_only: false,
+            beside: false,
+            max_pages: None,
+            now,
+            is_network,
+            step: None,
+        }
     }
 
     /// For a hook or a status line: waits up to a quarter of a second.
@@ -87,6 +98,9 @@ pub(super) fn open_with(
     known: i64,
 ) -> Result<Opened, BooksError> {
     let mut notes = Vec::new();
+    if let Some(books) = Sqlite::unborn(path, &options, &pricer) {
+        return Ok(Opened { books, notes });
+    }
     for second_try in [false, true] {
         let seen = identity(path);
         match try_open(path, &options, migrations, known, &mut notes) {
@@ -178,7 +192,7 @@ fn try_open(
     Ok((conn, standing))
 }
 
-fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
     let access = match standing {
         Standing::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Standing::ReadOnly | Standing::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,

@@ -11,13 +11,7 @@ use crate::ledger::BooksError;
 
 /// Makes the folder and an empty file, which only this user may read. SQLite gives its log the same mode.
 pub(super) fn make(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
+    make_folder(path)?;
     match private(path, true) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             // A ledger that others may read is made private again, where it is ours.
@@ -35,7 +29,18 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-fn private(path: &Path, new: bool) -> io::Result<File> {
+/// Makes the folder of a ledger, which only this user may read.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A file that only this user may read; `new` when there must be none yet.
+pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(new).create(!new);
     #[cfg(unix)]
@@ -71,7 +76,7 @@ pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError
 }
 
 /// `ledger.db.why`, or `ledger.db.why-2` and so on where that is taken.
-fn free_name(path: &Path, why: &str) -> PathBuf {
+pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
     let first = with(path, &format!(".{why}"));
     let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
     std::iter::once(first.clone()).chain(others).find(|name| fs::symlink_metadata(name).is_err()).unwrap_or(first)

@@ -1,0 +1,144 @@
+//! New books grow beside their place, and are put there whole.
+//!
+//! Nobody sees them before, so their first fill needs no lock and no log of what is written; one that is killed
+//! leaves no books, and at most a file that the next one removes.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::open::{Standing, connect, open};
+use super::place::{free_name, identity, make_folder, private};
+use super::{Options, Sqlite, schema};
+use crate::ledger::{BooksError, Ledger};
+use crate::pricing::Pricer;
+
+/// Between the name of a ledger and the process that fills it.
+const MARK: &str = "new-";
+
+/// The name under which new books grow. The name is gone when this is, wherever the books are then.
+pub(super) struct Birth(PathBuf);
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next that fills a ledger here.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Birth {
+    /// Begins new books beside a path where there are none. `None` where that is not wanted or does not work: they
+    /// are then made in their place, which says why if that does not work either.
+    pub(super) fn begin(path: &Path, options: &Options) -> Option<(Connection, Self)> {
+        let absent = matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
+        if !options.beside || options.read_only || !absent {
+            return None;
+        }
+        make_folder(path).ok()?;
+        if (options.is_network)(path) {
+            return None;
+        }
+        remove_strays(path);
+        let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
+        private(&grown, true).ok()?;
+        let birth = Self(grown);
+        Some((birth.tables(options).ok()?, birth))
+    }
+
+    /// Where they grow.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
+        let mut conn = connect(&self.0, Standing::Writable, options)?;
+        conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        // Of new pages it keeps nothing, and there are few others; so what fails can be taken back.
+        conn.pragma_update(None, "journal_mode", "MEMORY")?;
+        conn.pragma_update(None, "synchronous", "OFF")?;
+        schema::create(&mut conn)?;
+        Ok(conn)
+    }
+
+    /// Puts the books into their place, if that is still free. They are on the disk before they have their name.
+    fn put(self, conn: Connection, path: &Path, step: super::desk::Step<'_>) -> io::Result<()> {
+        conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
+        conn.close().map_err(|(_, error)| io::Error::other(error))?;
+        File::open(&self.0)?.sync_data()?;
+        step("put into place");
+        fs::hard_link(&self.0, path)?;
+        step("in place");
+        Ok(())
+    }
+}
+
+/// Removes what processes that are no more began and did not finish.
+fn remove_strays(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let mut mark = name.to_owned();
+    mark.push(format!(".{MARK}"));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.as_encoded_bytes().strip_prefix(mark.as_encoded_bytes());
+        let digits = rest.map(|rest| rest.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default());
+        let process = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<i32>().ok());
+        if process.is_some_and(is_gone) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A mistake costs nothing but time: books whose name was taken from them are filled again in their place.
+#[cfg(unix)]
+fn is_gone(process: i32) -> bool {
+    rustix::process::Pid::from_raw(process)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_gone(_process: i32) -> bool {
+    false
+}
+
+impl Sqlite {
+    /// Books that grow beside their place; `None` like [`Birth::begin`].
+    pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
+        let (conn, birth) = Birth::begin(path, options)?;
+        let new = Self::new(path.to_owned(), conn, options.clone(), Arc::clone(pricer), Standing::Writable);
+        Some(Self { identity: identity(&birth.0), birth: Some(birth), ..new })
+    }
+
+    /// Books what was absorbed in books that nobody has seen yet, and puts them into their place.
+    pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let whole = !gathered.anything || self.book(&mut gathered).is_ok();
+        let placed = self.be_born(whole);
+        if !matches!(placed, Ok(true)) {
+            self.gathered = gathered;
+        }
+        // Where they could not be put, or others were faster, everything is booked like any other day.
+        if placed? { Ok(()) } else { self.flush() }
+    }
+
+    /// Opens the books in their place, where these are put if they are whole and no others are there.
+    /// True when what is in these is in those.
+    pub(super) fn be_born(&mut self, whole: bool) -> Result<bool, BooksError> {
+        let Some(birth) = self.birth.take() else { return Ok(true) };
+        let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
+        let conn = std::mem::replace(&mut self.conn, spare);
+        let step = |name| {
+            if let Some(step) = &self.options.step {
+                step(name);
+            }
+        };
+        let placed = whole && birth.put(conn, &self.path, &step).is_ok();
+        let options = Options { beside: false, ..self.options.clone() };
+        let opened = open(&self.path, options, Arc::clone(&self.pricer))?;
+        let gathered = std::mem::take(&mut self.gathered);
+        *self = Self { gathered, ..opened.books };
+        Ok(placed)
+    }
+}

@@ -1,0 +1,165 @@
+//! New books that are filled beside their place: whole, or not there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tokmeter::ledger::{BooksError, Ledger, Options, Sqlite, open};
+
+use super::common::{at, call, calls, prices, rows, total};
+use super::durable::books;
+use super::faults::{child, in_memory, life, run, sound, told};
+
+fn beside() -> Options {
+    Options { beside: true, ..Options::new(at(0)) }
+}
+
+fn unborn(path: &Path) -> Sqlite {
+    open(path, beside(), prices()).unwrap().books
+}
+
+/// What lies in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn new_books_are_seen_once_they_are_whole_and_leave_nothing_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/ledger.db");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let step = {
+        let (path, seen) = (path.clone(), Arc::clone(&seen));
+        move |_: &'static str| {
+            let modes: Vec<u32> = fs::read_dir(path.parent().unwrap())
+                .unwrap()
+                .map(|entry| entry.unwrap().metadata().unwrap().permissions().mode() & 0o777)
+                .collect();
+            seen.lock().unwrap().push((path.exists(), modes));
+        }
+    };
+    let mut disk = open(&path, Options { step: Some(Arc::new(step)), ..beside() }, prices()).unwrap().books;
+    for (part, (_, records)) in life().iter().enumerate() {
+        disk.absorb(&told(part, records)).unwrap();
+    }
+    assert_eq!((path.exists(), total(&disk).calls), (false, 0));
+    disk.flush().unwrap();
+    assert_eq!(rows(&disk), in_memory(life().len()));
+    sound(&disk);
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    let before = seen.iter().take_while(|(there, _)| !there).count();
+    assert!(before > 8, "written before it is seen: {seen:?}");
+    assert!(seen.iter().flat_map(|(_, modes)| modes).all(|mode| *mode == 0o600), "for this user alone: {seen:?}");
+    // From here on it is a ledger like any other.
+    disk.post(&calls([call("more", 5, 5)])).unwrap();
+    drop(disk);
+    assert_eq!(names(path.parent().unwrap()), ["ledger.db"]);
+}
+
+#[test]
+fn d1_a_first_fill_that_is_killed_leaves_no_books_or_whole_ones() {
+    for stop in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let status = run("cold", &path, stop);
+        let was_there = path.exists();
+        let mut disk = unborn(&path);
+        assert_eq!(rows(&disk), in_memory(if was_there { life().len() } else { 0 }), "killed at step {stop}");
+        sound(&disk);
+        for (part, (_, records)) in life().iter().enumerate() {
+            disk.absorb(&told(part, records)).unwrap();
+        }
+        disk.flush().unwrap();
+        assert_eq!(rows(&disk), in_memory(life().len()), "killed at step {stop}, then begun anew");
+        sound(&disk);
+        drop(disk);
+        assert!(was_there || names(folder.path()) == ["ledger.db"], "killed at step {stop}: what it left is removed");
+        if status.success() {
+            assert!(stop > 10 && was_there, "only {stop} steps were tried");
+            break;
+        }
+    }
+}
+
+#[test]
+fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = open(&path, Options { max_pages: Some(60), ..beside() }, prices()).unwrap().books;
+    disk.absorb(&calls((0..4000).map(|number| call(&format!("{number}"), number, 1)))).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
+        assert_eq!(total(&disk).calls, 0);
+    }
+    let roomy = open(&path, beside(), prices()).unwrap().books;
+    assert_eq!(total(&roomy).calls, 0, "nothing is half booked");
+    sound(&roomy);
+}
+
+#[test]
+fn d12_of_several_first_fills_at_once_one_is_put_in_place_and_the_others_join_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut both = [unborn(&path), unborn(&path)];
+    for (number, disk) in both.iter_mut().enumerate() {
+        disk.absorb(&calls([call("everyone's", 1, 1), call(&format!("own {number}"), 2, 1)])).unwrap();
+    }
+    for disk in &mut both {
+        disk.flush().unwrap();
+    }
+    assert!(both.iter().all(|disk| total(disk).calls == 3));
+    drop(both);
+    let children: Vec<_> = (1000..1008).map(|number| child("cold crowd", &path, number).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    fs::remove_file(&path).unwrap();
+    let children: Vec<_> = (1000..1008).map(|number| child("cold crowd", &path, number).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let disk = books(&folder);
+    assert_eq!(total(&disk).calls, 25 + 8 * 25);
+    sound(&disk);
+    assert!(names(folder.path()).iter().all(|name| !name.contains("new-")));
+}
+
+#[test]
+fn d7_a_first_fill_whose_file_is_removed_is_booked_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = unborn(&path);
+    disk.absorb(&calls([call("a", 1, 1)])).unwrap();
+    for name in names(folder.path()) {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    disk.flush().unwrap();
+    assert_eq!(total(&disk).calls, 1);
+    drop(disk);
+    assert_eq!(total(&books(&folder)).calls, 1);
+}
+
+#[test]
+fn whoever_writes_before_the_first_flush_writes_where_others_see_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut one, mut other) = (unborn(&folder.path().join("ledger.db")), unborn(&folder.path().join("ledger.db")));
+    other.absorb(&calls([call("a", 1, 1)])).unwrap();
+    assert_eq!((one.claim_alert("day", at(0)).unwrap(), other.claim_alert("day", at(0)).unwrap()), (true, false));
+    other.flush().unwrap();
+    assert_eq!((total(&one).calls, total(&other).calls), (1, 1));
+}
+
+#[test]
+fn books_that_were_never_filled_leave_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(unborn(&folder.path().join("ledger.db")));
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    let mut empty = unborn(&folder.path().join("ledger.db"));
+    empty.flush().unwrap();
+    drop(empty);
+    assert_eq!(names(folder.path()), ["ledger.db"], "who has read every log and found nothing has books too");
+}
