@@ -111,7 +111,7 @@ impl Live {
 
     /// Something happened at a path.
     fn look_at(&mut self, path: &Path, now: Instant) {
-        if let Some(id) = self.tails.paths.get(path) {
+        if let Some(id) = self.tails.paths.get(path.as_os_str()) {
             self.tails.look(*id, now);
             return;
         }

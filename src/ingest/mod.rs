@@ -2,10 +2,12 @@
 
 mod batch;
 mod cutter;
+mod disk;
 mod follow;
 mod fs;
 mod health;
 mod identity;
+mod known;
 mod live;
 mod names;
 mod notice;
@@ -17,6 +19,8 @@ mod roots;
 pub mod socket;
 mod status;
 mod stream;
+#[cfg(target_os = "linux")]
+mod survey;
 mod tail;
 mod tails;
 mod take;
@@ -24,8 +28,9 @@ mod walk;
 mod watch;
 
 pub use batch::{BadNote, Batch, Event, Owner, Progress, Tallies};
+pub use disk::Disk;
 pub use follow::{Follower, follow};
-pub use fs::{Disk, Entry, FileId, Fs, Handle, Sort, Stat};
+pub use fs::{Entry, FileId, Fs, Handle, Listing, Sort, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};
 pub use notice::{Notice, notice};
 pub use roots::{Naming, Roots};

@@ -1,5 +1,6 @@
 //! Which file stands under which name: files that are found, moved, replaced, or gone.
 
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,7 +8,6 @@ use super::fs::{FileId, Sort, Stat};
 use super::tail::Tail;
 use super::tails::Followed;
 use super::{Condition, Naming, Tails};
-use crate::ledger::FileState;
 
 impl Tails {
     /// Another file took its place: what the old one still holds is read, then the new one is followed.
@@ -15,7 +15,7 @@ impl Tails {
         let file = self.files.get(&id)?;
         let (path, naming) = (file.tail.path().to_owned(), file.tail.naming);
         self.lost(id, now);
-        self.adopt(&path, naming, stat, now);
+        self.adopt(path.clone(), naming, stat, now);
         let taker = self.files.get_mut(&stat.id)?;
         if taker.tail.path() == path {
             taker.tail.news = Some(Condition::Replaced);
@@ -29,11 +29,11 @@ impl Tails {
         self.dirty = true;
         let Some(file) = self.files.get(&id) else { return };
         let old = file.tail.path().to_owned();
-        if self.paths.get(&old) == Some(&id) {
-            self.paths.remove(&old);
+        if self.paths.get(old.as_os_str()) == Some(&id) {
+            self.paths.remove(old.as_os_str());
         }
         if let Some((path, stat)) = self.other_name(id, &old) {
-            self.paths.insert(path.clone(), id);
+            self.paths.insert(path.clone().into_os_string(), id);
             if let Some(file) = self.files.get_mut(&id) {
                 file.tail.move_to(path);
                 file.detached = false;
@@ -58,8 +58,8 @@ impl Tails {
     fn other_name(&self, id: FileId, old: &Path) -> Option<(PathBuf, Stat)> {
         let fs = &self.tools.fs;
         let is_it = |path: &Path| fs.stat(path).ok().filter(|stat| stat.id == id && stat.sort == Sort::File);
-        let mut names = self.paths.iter().filter(|(path, other)| **other == id && *path != old);
-        if let Some(found) = names.find_map(|(path, _)| Some((path.clone(), is_it(path)?))) {
+        let mut names = self.paths.iter().filter(|(path, other)| **other == id && *path != old.as_os_str());
+        if let Some(found) = names.find_map(|(path, _)| Some((path.into(), is_it(path.as_ref())?))) {
             return Some(found);
         }
         let folder = old.parent()?;
@@ -72,40 +72,40 @@ impl Tails {
     }
 
     /// Follows a file that was found, unless it is followed already under another name.
-    pub(super) fn adopt(&mut self, path: &Path, naming: Naming, stat: Stat, now: Instant) {
+    pub(super) fn adopt(&mut self, path: PathBuf, naming: Naming, stat: Stat, now: Instant) {
         if let Some(file) = self.files.get(&stat.id) {
             let old = file.tail.path().to_owned();
             if old == path && !file.detached {
-                self.paths.insert(old, stat.id);
+                self.paths.insert(old.into_os_string(), stat.id);
                 self.look(stat.id, now);
                 return;
             }
             let at_old = self.tools.fs.stat(&old).ok().filter(|_| !file.detached);
-            let had = self.paths.insert(path.to_owned(), stat.id);
+            let had = self.paths.insert(path.clone().into_os_string(), stat.id);
             if at_old.is_none_or(|found| found.id != stat.id)
                 && let Some(file) = self.files.get_mut(&stat.id)
             {
                 // It was moved here.
-                file.tail.move_to(path.to_owned());
+                file.tail.move_to(path.clone());
                 file.detached = false;
                 if !file.tail.is_read(&stat) {
                     self.mark(stat.id, stat, now);
                 }
-                if self.paths.get(&old) == Some(&stat.id) && old != path {
-                    self.paths.remove(&old);
+                if self.paths.get(old.as_os_str()) == Some(&stat.id) && old != path {
+                    self.paths.remove(old.as_os_str());
                 }
                 if let Some(found) = at_old {
-                    self.adopt(&old, naming, found, now);
+                    self.adopt(old, naming, found, now);
                 }
             }
-            self.displace(had, stat.id, path, now);
+            self.displace(had, stat.id, &path, now);
             return;
         }
         if stat.sort != Sort::File {
             return;
         }
-        let known = self.recall(path, &stat);
-        let tail = Tail::new(path.to_owned(), naming, &stat, known);
+        let known = self.known.take(&path, &stat);
+        let tail = Tail::new(&path, naming, &stat, known);
         let pending = (!tail.is_read(&stat)).then_some(stat);
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
@@ -114,8 +114,13 @@ impl Tails {
             self.mark(stat.id, stat, now);
         }
         self.dirty = true;
-        let had = self.paths.insert(path.to_owned(), stat.id);
-        self.displace(had, stat.id, path, now);
+        match self.paths.entry(path.into_os_string()) {
+            Entry::Vacant(place) => drop(place.insert(stat.id)),
+            Entry::Occupied(mut place) => {
+                let (had, path) = (place.insert(stat.id), PathBuf::from(place.key()));
+                self.displace(Some(had), stat.id, &path, now);
+            }
+        }
     }
 
     /// A path that led to one file leads to another now.
@@ -126,29 +131,12 @@ impl Tails {
         }
     }
 
-    /// What an earlier run read of a file, if it is the same file by all that can be seen without opening it.
-    fn recall(&mut self, path: &Path, stat: &Stat) -> Option<FileState> {
-        let states = self.known.get_mut(&stat.id.inode)?;
-        // A network drive or a container may come back under another device number.
-        let fits = |state: &FileState| state.device == stat.id.device || state.path == path;
-        let best = (0..states.len()).filter(|at| fits(&states[*at])).max_by_key(|at| {
-            let state = &states[*at];
-            let same = state.size == stat.size && state.modified_ns == stat.changed_ns;
-            (same, state.path == path, state.offset)
-        })?;
-        let state = states.swap_remove(best);
-        if states.is_empty() {
-            self.known.remove(&stat.id.inode);
-        }
-        Some(state)
-    }
-
     pub(super) fn forget(&mut self, id: FileId) {
         let Some(mut file) = self.files.remove(&id) else { return };
         file.tail.close();
         self.open.retain(|other| *other != id);
         self.paths.retain(|_, other| *other != id);
-        self.known.entry(id.inode).or_default().push(file.tail.state);
+        self.known.extend([file.tail.state]);
         self.dirty = true;
     }
 }

@@ -84,6 +84,18 @@ impl Roots {
     }
 }
 
+/// True when a path is a folder or lies in it. Both are spelt plainly, without doubled separators and the like.
+///
+/// `Path::starts_with` takes both paths apart; of a thousand files under several roots that shows.
+pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
+    if cfg!(not(unix)) {
+        return path.starts_with(folder);
+    }
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let rest = path.as_os_str().as_encoded_bytes().strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || folder.ends_with(b"/"))
+}
+
 /// A comma list of folders. Text that is not UTF-8 is one folder.
 fn split(list: &OsString) -> Vec<PathBuf> {
     match list.to_str() {
@@ -148,6 +160,17 @@ mod tests {
     fn a_session_is_its_transcript_and_its_sub_agents() {
         let roots = Roots::session(Path::new("/p/76a2.jsonl"));
         assert_eq!(roots.claude, paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
+    }
+
+    #[test]
+    fn a_path_lies_in_a_folder_by_whole_names() {
+        let lies = |path: &str, folder: &str| lies_in(Path::new(path), Path::new(folder));
+        for (path, folder) in [("/a/b", "/a"), ("/a", "/a"), ("/a/b/c", "/"), ("a/b", "a")] {
+            assert!(lies(path, folder), "{path} {folder}");
+        }
+        for (path, folder) in [("/ab", "/a"), ("/a", "/a/b"), ("/b/a", "/a"), ("a", "/a")] {
+            assert!(!lies(path, folder), "{path} {folder}");
+        }
     }
 
     #[test]

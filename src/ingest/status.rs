@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::roots::lies_in;
 use super::tails::Followed;
 use super::{Condition, Health, Note, RootStatus, Tails};
 use crate::domain::Label;
@@ -25,15 +26,15 @@ impl Tails {
             .collect();
         for file in self.files.values() {
             for (root, status) in self.roots.iter().zip(&mut roots) {
-                status.files += u64::from(file.tail.path().starts_with(&root.path));
+                status.files += u64::from(lies_in(file.tail.path(), &root.path));
             }
         }
         let mut notes: Vec<Note> =
             self.notes.iter().map(|(path, what)| Note { path: label(path), what: what.clone() }).collect();
         // Of a file whose name another has taken, that other one tells.
-        let tells = |file: &&Followed| !file.detached || !self.paths.contains_key(file.tail.path());
+        let tells = |file: &&Followed| !file.detached || !self.paths.contains_key(file.tail.path().as_os_str());
         for file in self.files.values().filter(tells) {
-            file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label.clone(), what }));
+            file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label().clone(), what }));
         }
         notes.sort_by(|one, other| one.path.cmp(&other.path));
         let more_notes = notes.len().saturating_sub(Health::NOTES) as u64;
@@ -51,9 +52,9 @@ impl Tails {
 
     /// Files that earlier runs read under these roots, and that are no longer there.
     fn missing(&self) -> u64 {
-        let ours = |path: &Path| self.roots.iter().any(|root| path.starts_with(&root.path));
-        let is_missing = |path: &Path| ours(path) && !self.paths.contains_key(path);
-        self.known.values().flatten().filter(|state| is_missing(&state.path)).count() as u64
+        let ours = |path: &Path| self.roots.iter().any(|root| lies_in(path, &root.path));
+        let is_missing = |path: &Path| ours(path) && !self.paths.contains_key(path.as_os_str());
+        self.known.states().filter(|state| is_missing(&state.path)).count() as u64
     }
 }
 

@@ -1,5 +1,6 @@
 //! One log file: what has been read of it, how it is known again, and how what is new is read.
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +28,7 @@ const LONG: u64 = 256 * 1024;
 pub(crate) struct Tail {
     /// How far it has been read, and how to know it again.
     pub(crate) state: FileState,
-    /// Its path as it may be shown.
-    pub(crate) label: Label,
+    label: OnceCell<Label>,
     /// Whose place it was found in.
     pub(crate) naming: Naming,
     /// What was met in it since start.
@@ -85,12 +85,15 @@ pub(crate) enum Reached {
 
 impl Tail {
     /// A file found at a path, read as far as `known` says.
-    pub(crate) fn new(path: PathBuf, naming: Naming, stat: &Stat, known: Option<FileState>) -> Self {
-        let booked = known.is_some();
-        let mut state = known.unwrap_or_else(|| unread(path.clone()));
+    pub(crate) fn new(path: &Path, naming: Naming, stat: &Stat, known: Option<FileState>) -> Self {
+        let booked = known.as_ref().is_some_and(|state| state.path.as_os_str() == path.as_os_str());
+        let mut state = known.unwrap_or_else(|| unread(PathBuf::new()));
+        if !booked {
+            path.clone_into(&mut state.path);
+        }
         (state.device, state.inode) = (stat.id.device, stat.id.inode);
-        let mut tail = Self {
-            label: Label::from_bytes(path.as_os_str().as_encoded_bytes()),
+        Self {
+            label: OnceCell::new(),
             naming,
             tallies: Tallies::default(),
             strange: false,
@@ -102,15 +105,18 @@ impl Tail {
             searched: state.offset,
             skipping: false,
             state,
-        };
-        tail.move_to(path);
-        tail
+        }
+    }
+
+    /// Its path as it may be shown.
+    pub(crate) fn label(&self) -> &Label {
+        self.label.get_or_init(|| Label::from_bytes(self.state.path.as_os_str().as_encoded_bytes()))
     }
 
     /// The file stands under another path now.
     pub(crate) fn move_to(&mut self, path: PathBuf) {
-        if self.state.path != path {
-            self.label = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        if self.state.path.as_os_str() != path.as_os_str() {
+            self.label = OnceCell::new();
             self.state.path = path;
             self.booked = false;
         }
@@ -161,7 +167,7 @@ impl Tail {
             return Ok(Reached::Replaced(stat));
         }
         let modified = Instant::from_timestamp_nanos(stat.modified_ns);
-        let taker = Taker::new(lines, self.label.clone(), modified, self.state.lines);
+        let taker = Taker::new(lines, self.label().clone(), modified, self.state.lines);
         let mut reading = Reading { tail: self, handle: &*handle, taker, stat, hand };
         let reached = reading.run(tools)?;
         let lines = reading.taker.into_lines();

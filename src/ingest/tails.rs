@@ -1,6 +1,7 @@
 //! All the files that are followed: which have something new, who took whose place, and how many stay open.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::cutter::{Cutter, LONGEST_LINE};
-use super::fs::{Disk, FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
+use super::disk::Disk;
+use super::fs::{FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
+use super::known::Known;
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
 use super::{Batch, Condition, Owner, Progress, Roots, Tallies, parallel};
@@ -63,10 +66,10 @@ pub struct Tails {
     pub(super) tools: Tools,
     pub(super) files: FxHashMap<FileId, Followed>,
     /// Every name under which a followed file was found.
-    pub(super) paths: HashMap<PathBuf, FileId>,
-    pub(super) folders: HashMap<PathBuf, Folder>,
-    /// What earlier runs read, by inode, until the file is met.
-    pub(super) known: FxHashMap<u64, Vec<FileState>>,
+    pub(super) paths: FxHashMap<OsString, FileId>,
+    pub(super) folders: FxHashMap<OsString, Folder>,
+    /// What earlier runs read, until the file is met.
+    pub(super) known: Known,
     pub(super) notes: BTreeMap<PathBuf, Condition>,
     pub(super) tallies: Tallies,
     /// True when there may be something new to say about the sources.
@@ -123,12 +126,12 @@ impl Tails {
             stop: Arc::new(AtomicBool::new(false)),
         };
         Self {
-            roots: roots.all().into_iter().map(|(path, naming)| Root::new(path, naming)).collect(),
+            roots: roots.all().into_iter().map(|(path, naming)| Root::new(&path, naming)).collect(),
             tools,
             files: FxHashMap::default(),
-            paths: HashMap::new(),
-            folders: HashMap::new(),
-            known: FxHashMap::default(),
+            paths: FxHashMap::default(),
+            folders: FxHashMap::default(),
+            known: Known::default(),
             notes: BTreeMap::new(),
             tallies: Tallies::default(),
             dirty: true,
@@ -142,9 +145,10 @@ impl Tails {
 
     /// Goes on where earlier runs ended, as the books have it. Call it before the first look.
     pub fn resume(&mut self, states: impl IntoIterator<Item = FileState>) {
-        for state in states {
-            self.known.entry(state.inode).or_default().push(state);
-        }
+        self.known.extend(states);
+        // As many files are about to be met; tables that grow step by step cost several times as much.
+        self.files.reserve(self.known.len());
+        self.paths.reserve(self.known.len());
     }
 
     /// When set, reading ends soon, wherever it is; what has been handed on stays valid.

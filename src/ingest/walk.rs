@@ -1,13 +1,15 @@
 //! Finds the files: walks the roots, follows links once, and says why something is not read.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::fs::{Entry, FileId, Sort, Stat};
+use rustc_hash::FxHashSet;
+
+use super::fs::{Entry, FileId, Listing, Sort, Stat};
 use super::identity::unsupported_name;
+use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, Naming, RootState, Tails};
 use crate::domain::Label;
@@ -37,7 +39,9 @@ pub(super) struct Folder {
 }
 
 impl Root {
-    pub(super) fn new(path: PathBuf, naming: Naming) -> Self {
+    pub(super) fn new(path: &Path, naming: Naming) -> Self {
+        // Spelt plainly, so that a path below it is spelt in one way only.
+        let path = path.components().collect();
         Self { path, naming, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
     }
 }
@@ -49,13 +53,14 @@ struct Walk {
     /// The folders above.
     above: Vec<FileId>,
     /// Every folder so far, under whatever root.
-    met: HashSet<FileId>,
+    met: FxHashSet<FileId>,
 }
 
 impl Tails {
     /// Looks for files everywhere. Folders that have not changed are not read again.
     pub fn rescan(&mut self, now: Instant) {
-        let mut met = HashSet::new();
+        let mut met = FxHashSet::default();
+        met.reserve(self.folders.len());
         for at in 0..self.roots.len() {
             let Root { ref path, naming, .. } = self.roots[at];
             let path = path.clone();
@@ -63,11 +68,11 @@ impl Tails {
             self.judge(at, &found);
             match found {
                 Ok(stat) if stat.sort == Sort::Folder => {
-                    let mut walk = Walk { naming, now, above: Vec::new(), met: std::mem::take(&mut met) };
-                    self.walk(&path, stat, &mut walk);
+                    let mut walk = Walk { naming, now, above: Vec::new(), met };
+                    self.walk(&path, Some(stat), &mut walk);
                     met = walk.met;
                 }
-                Ok(stat) => self.found(&path, naming, stat, now),
+                Ok(stat) => self.found(path, naming, stat, now),
                 Err(_) => {}
             }
         }
@@ -78,14 +83,14 @@ impl Tails {
         let Some(naming) = self.naming_of(path) else { return };
         match self.tools.fs.stat(path) {
             Ok(stat) if stat.sort == Sort::Folder => {
-                if let Some(folder) = self.folders.get_mut(path) {
+                if let Some(folder) = self.folders.get_mut(path.as_os_str()) {
                     folder.settled = false;
                     folder.changed_ns = 0;
                 }
-                self.walk(path, stat, &mut Walk { naming, now, above: Vec::new(), met: HashSet::new() });
+                self.walk(path, Some(stat), &mut Walk { naming, now, above: Vec::new(), met: FxHashSet::default() });
             }
             Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, naming)) => {
-                self.found(path, naming, stat, now);
+                self.found(path.to_owned(), naming, stat, now);
             }
             Ok(_) | Err(_) => {}
         }
@@ -93,7 +98,7 @@ impl Tails {
 
     /// Whose place a path lies in; `None` outside of all roots.
     fn naming_of(&self, path: &Path) -> Option<Naming> {
-        let holding = self.roots.iter().filter(|root| path.starts_with(&root.path));
+        let holding = self.roots.iter().filter(|root| lies_in(path, &root.path));
         holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.naming)
     }
 
@@ -135,66 +140,91 @@ impl Tails {
     }
 
     /// A path that is to be read whatever its name is.
-    fn found(&mut self, path: &Path, naming: Naming, stat: Stat, now: Instant) {
+    fn found(&mut self, path: PathBuf, naming: Naming, stat: Stat, now: Instant) {
         match stat.sort {
             Sort::File => {
-                if self.paths.get(path) != Some(&stat.id) {
+                if self.paths.get(path.as_os_str()) != Some(&stat.id) {
                     self.adopt(path, naming, stat, now);
                 }
             }
-            Sort::Folder => self.note(path, Condition::Skipped(Kind::Folder)),
-            Sort::Link => self.note(path, Condition::DanglingLink),
-            Sort::Other(kind) => self.note(path, Condition::Skipped(kind)),
+            Sort::Folder => self.note(&path, Condition::Skipped(Kind::Folder)),
+            Sort::Link => self.note(&path, Condition::DanglingLink),
+            Sort::Other(kind) => self.note(&path, Condition::Skipped(kind)),
         }
     }
 
-    fn walk(&mut self, path: &Path, stat: Stat, walk: &mut Walk) {
-        if walk.above.contains(&stat.id) {
-            self.note(path, Condition::SymlinkLoop);
+    /// Goes through a folder and all below it. A folder that is known and has not changed is only looked at.
+    fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk) {
+        if walk.above.len() >= DEEPEST {
             return;
         }
-        if walk.above.len() >= DEEPEST || !walk.met.insert(stat.id) {
+        let known = self.folders.get(path.as_os_str()).map(|folder| (folder.id, folder.changed_ns, folder.settled));
+        let found = match (found, known) {
+            (None, Some(_)) => match self.tools.fs.stat(path) {
+                Ok(stat) if stat.sort == Sort::Folder => Some(stat),
+                Ok(_) | Err(_) => return,
+            },
+            (found, _) => found,
+        };
+        if let Some(stat) = found
+            && !self.enter(path, stat.id, walk)
+        {
             return;
         }
-        let same = self
-            .folders
-            .get(path)
-            .filter(|folder| folder.id == stat.id && folder.changed_ns == stat.changed_ns)
-            .map(|folder| (folder.settled, folder.folders.clone()));
-        let folders = match same {
-            Some((true, folders)) => folders,
-            unsettled => match self.list(path, walk) {
-                Ok((folders, sound)) => {
-                    // What was added in the very moment of the first reading shows in the second one.
-                    let settled = unsettled.is_some() && sound && !self.tools.fs.is_remote(path);
-                    let changed_ns = stat.changed_ns;
-                    let kept = Folder { id: stat.id, changed_ns, settled, folders: folders.clone() };
-                    self.folders.insert(path.to_owned(), kept);
-                    folders
-                }
+        let is_read = |(id, changed_ns, settled): (FileId, i64, bool)| {
+            settled && found.is_some_and(|stat| (stat.id, stat.changed_ns) == (id, changed_ns))
+        };
+        if !known.is_some_and(is_read) {
+            let naming = walk.naming;
+            let Listing { stat, entries } = match self.tools.fs.survey(path, &|name| admits(name, naming)) {
+                Ok(listing) => listing,
                 Err(error) => {
                     if !is_missing(&error) {
                         self.note(path, condition_of(&error));
                     }
-                    self.folders.remove(path);
+                    self.folders.remove(path.as_os_str());
+                    if found.is_some() {
+                        walk.above.pop();
+                    }
                     return;
                 }
-            },
-        };
-        walk.above.push(stat.id);
-        for folder in folders {
-            if let Ok(stat) = self.tools.fs.stat(&folder)
-                && stat.sort == Sort::Folder
-            {
-                self.walk(&folder, stat, walk);
+            };
+            if found.is_none() && !self.enter(path, stat.id, walk) {
+                return;
             }
+            let (folders, sound) = self.take_in(path, entries, walk);
+            // What was added in the very moment of the first reading shows in the second one.
+            let again = known.is_some_and(|(id, changed_ns, _)| (id, changed_ns) == (stat.id, stat.changed_ns));
+            let settled = again && sound && !self.tools.fs.is_remote(path);
+            let kept = Folder { id: stat.id, changed_ns: stat.changed_ns, settled, folders };
+            self.folders.insert(path.as_os_str().to_owned(), kept);
+        }
+        let folders = self.folders.get_mut(path.as_os_str()).map(|folder| std::mem::take(&mut folder.folders));
+        let folders = folders.unwrap_or_default();
+        for folder in &folders {
+            self.walk(folder, None, walk);
+        }
+        if let Some(folder) = self.folders.get_mut(path.as_os_str()) {
+            folder.folders = folders;
         }
         walk.above.pop();
     }
 
-    /// Reads a folder: follows its files, and gives back its folders and whether all could be followed.
-    fn list(&mut self, folder: &Path, walk: &mut Walk) -> io::Result<(Vec<PathBuf>, bool)> {
-        let entries = self.tools.fs.list(folder)?;
+    /// Goes into a folder, unless that would lead in a circle or has been done.
+    fn enter(&mut self, path: &Path, id: FileId, walk: &mut Walk) -> bool {
+        if walk.above.contains(&id) {
+            self.note(path, Condition::SymlinkLoop);
+            return false;
+        }
+        let new = walk.met.insert(id);
+        if new {
+            walk.above.push(id);
+        }
+        new
+    }
+
+    /// Takes in what a folder holds: follows its files, and gives back its folders and whether all could be followed.
+    fn take_in(&mut self, folder: &Path, entries: Vec<Entry>, walk: &mut Walk) -> (Vec<PathBuf>, bool) {
         self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
         let (mut folders, mut sound) = (Vec::new(), true);
         for entry in entries {
@@ -203,8 +233,8 @@ impl Tails {
                 Sort::Folder if admitted => {
                     self.note(&folder.join(entry.name), Condition::Skipped(Kind::Folder));
                 }
-                Sort::Folder => folders.push(folder.join(entry.name)),
-                Sort::File if admitted => self.meet(&folder.join(&entry.name), &entry, walk),
+                Sort::Folder => folders.push(inside(folder, &entry.name)),
+                Sort::File if admitted => self.meet(inside(folder, &entry.name), &entry, walk),
                 Sort::File => {
                     if let Some(what) = unsupported_log(&entry.name, walk.naming) {
                         self.note(&folder.join(entry.name), Condition::Unsupported(what));
@@ -214,7 +244,7 @@ impl Tails {
                     let path = folder.join(entry.name);
                     match self.tools.fs.stat(&path) {
                         Ok(stat) if stat.sort == Sort::Folder => folders.push(path),
-                        Ok(stat) if admitted => self.found(&path, walk.naming, stat, walk.now),
+                        Ok(stat) if admitted => self.found(path, walk.naming, stat, walk.now),
                         Ok(_) => {}
                         Err(error) => {
                             sound = false;
@@ -237,18 +267,22 @@ impl Tails {
                 Sort::Other(_) => {}
             }
         }
-        Ok((folders, sound))
+        (folders, sound)
     }
 
     /// Follows a regular file of a folder, unless that is done already.
-    fn meet(&mut self, path: &Path, entry: &Entry, walk: &Walk) {
-        if self.paths.get(path).is_some_and(|id| entry.inode != 0 && id.inode == entry.inode) {
+    fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk) {
+        if let Some(stat) = entry.stat {
+            self.found(path, walk.naming, stat, walk.now);
             return;
         }
-        match self.tools.fs.stat(path) {
+        if self.paths.get(path.as_os_str()).is_some_and(|id| entry.inode != 0 && id.inode == entry.inode) {
+            return;
+        }
+        match self.tools.fs.stat(&path) {
             Ok(stat) => self.found(path, walk.naming, stat, walk.now),
             Err(error) if is_missing(&error) => {}
-            Err(error) => self.note(path, condition_of(&error)),
+            Err(error) => self.note(&path, condition_of(&error)),
         }
     }
 
@@ -258,6 +292,14 @@ impl Tails {
             self.dirty = true;
         }
     }
+}
+
+/// A path in a folder, in one piece of memory.
+fn inside(folder: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 /// True for the name of a log.
@@ -270,10 +312,9 @@ pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
     match naming {
         Naming::Known => name.ends_with(b".jsonl"),
         Naming::Named => {
-            let rotated = name.rsplitn(2, |byte| *byte == b'.').collect::<Vec<_>>();
-            let stem = match rotated[..] {
-                [number, stem] if !number.is_empty() && number.iter().all(u8::is_ascii_digit) => stem,
-                _ => name,
+            let stem = match name.iter().rposition(|byte| *byte == b'.') {
+                Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
+                Some(_) | None => name,
             };
             [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending))
         }
