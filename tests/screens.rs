@@ -324,6 +324,10 @@ fn unpriced_tokens_are_marked_everywhere() {
 fn a1_waiting_for_a_first_log_says_where_it_looks_and_how_to_feed_it() {
     let mut app = App::new(options(), now()).unwrap();
     insta::assert_snapshot!(shown(&app, 100, 24));
+    let notes = vec![Label::new("waiting for /home/alice/.claude/projects"), Label::new("2 sources gone")];
+    app.update(Message::Feed(Feed::Health(Box::new(HealthView { notes, ..HealthView::default() }))), now());
+    let text = shown(&app, 100, 24);
+    assert!(text.contains("2 sources gone") && !text.contains("/home/alice/.claude"), "{text}");
     press(&mut app, &["d"]);
     assert_eq!(app.effects(), [Effect::Ask(Request::Demo)]);
     app.update(Message::Summary(Arc::new(summary())), now());
@@ -482,6 +486,29 @@ fn the_limits_view_edits_in_place() {
     press(&mut app, &["enter"]);
     let (scope, amount) = ("user:alice:day".to_owned(), "75usd".to_owned());
     assert_eq!(app.effects(), [Effect::Ask(Request::SetLimit { scope, amount })]);
+}
+
+#[test]
+fn a_limit_is_removed_by_the_second_of_two_keys_only() {
+    let mut app = app();
+    press(&mut app, &["l", "x"]);
+    assert_eq!(app.effects(), []);
+    assert!(shown(&app, 120, 16).contains("Delete again removes the limit day"), "{}", shown(&app, 120, 16));
+    press(&mut app, &["down", "x", "k", "x"]);
+    assert_eq!(app.effects(), []);
+    press(&mut app, &["x"]);
+    assert_eq!(app.effects(), [Effect::Ask(Request::UnsetLimit { scope: "day".to_owned() })]);
+}
+
+#[test]
+fn no_day_of_the_calendar_is_left_out() {
+    let mut app = app();
+    press(&mut app, &["3"]);
+    answer(&mut app);
+    let text = shown(&app, 120, 36);
+    let mondays = text.lines().find(|line| line.contains(" Mon ")).unwrap();
+    let days: String = mondays.chars().skip(6).step_by(2).take(26).collect();
+    assert!(!days.contains(' '), "{days:?}");
 }
 
 #[test]

@@ -79,15 +79,18 @@ pub fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
 /// When it will be reached: `at this pace 16:40, between 15:55 and 18:10`.
 pub fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
-    let at = |moment_of: Instant| moment(moment_of, now, zone);
-    Some(format!("at this pace {}, between {} and {}", at(likely), at(band.from), at(band.until)))
+    let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
+    // A band of less than a minute says nothing more.
+    let band = if from == until { String::new() } else { format!(", between {from} and {until}") };
+    Some(format!("at this pace {likely}{band}"))
 }
 
 /// The same in fewer columns: `at this pace 16:40 (15:55–18:10)`.
 pub fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
-    let at = |moment_of: Instant| moment(moment_of, now, zone);
-    Some(format!("at this pace {} ({}–{})", at(likely), at(band.from), at(band.until)))
+    let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
+    let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
+    Some(format!("at this pace {likely}{band}"))
 }
 
 /// Everything the banner says, most important first; a narrow face drops from the end.
@@ -157,6 +160,9 @@ mod tests {
             ]
         );
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");
+        near.hit = near.hit.map(|(at, _)| (at, Span { from: at, until: at }));
+        assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40");
+        assert_eq!(forecast_short(&near, now, zone).unwrap(), "at this pace 16:40");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
         assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
         assert_eq!(used_of(&near), "400,000 of 500,000");

@@ -127,6 +127,7 @@ impl App {
     }
 
     fn act(&mut self, action: Action) -> Next {
+        let doomed = self.doomed.take();
         match action {
             Action::Quit => return Next::Quit,
             Action::Close => {
@@ -172,7 +173,14 @@ impl App {
             }
             Action::RemoveLimit => {
                 let Some(scope) = self.limit_here().filter(|_| self.view == View::Limits) else { return Next::Stay };
-                self.effects.push(Effect::Ask(Request::UnsetLimit { scope }));
+                // What was asked is forgotten with the note that says it.
+                if doomed.as_ref() == Some(&scope) && self.note.is_some() {
+                    self.effects.push(Effect::Ask(Request::UnsetLimit { scope }));
+                } else {
+                    let key = self.options.keys.first(Action::RemoveLimit);
+                    self.say(Note::new(Tone::Plain, &format!("{key} again removes the limit {scope}")));
+                    self.doomed = Some(scope);
+                }
             }
             Action::Grain => {
                 self.history.step = self.history.step.next();

@@ -79,6 +79,8 @@ pub struct App {
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,
+    /// The limit that the last key was to remove: the same key again does it.
+    pub(super) doomed: Option<String>,
 }
 
 impl App {
@@ -111,6 +113,7 @@ impl App {
             clock: now,
             effects: Vec::new(),
             asked: Asked::default(),
+            doomed: None,
             options,
         };
         app.ask();

@@ -101,7 +101,7 @@ actions! {
     Sort "sort" &[Tables], &["s"], "Sort by the next column";
     Reverse "reverse" &[Tables], &["r"], "Reverse the order";
     AddLimit "add-limit" &[Tables], &["a"], "Add a limit (Limits view)";
-    RemoveLimit "remove-limit" &[Tables], &["delete", "x"], "Remove the limit (Limits view)";
+    RemoveLimit "remove-limit" &[Tables], &["delete", "x"], "Remove the limit, pressed twice (Limits view)";
     Grain "granularity" &[History], &["t"], "Days, weeks or months";
     Earlier "earlier" &[History], &["["], "Earlier";
     Later "later" &[History], &["]"], "Later";
@@ -130,10 +130,13 @@ impl Chord {
             KeyCode::Char(_) | KeyCode::BackTab => kept,
             _ => kept | (event.modifiers & KeyModifiers::SHIFT),
         };
-        // Terminals send Ctrl with either case of a letter.
-        let code = match event.code {
-            KeyCode::Char(letter) if kept.contains(KeyModifiers::CONTROL) => KeyCode::Char(letter.to_ascii_lowercase()),
-            code => code,
+        // Terminals send Ctrl with either case of a letter, and some send Shift with Tab.
+        let (code, modifiers) = match event.code {
+            KeyCode::Tab if modifiers.contains(KeyModifiers::SHIFT) => (KeyCode::BackTab, kept),
+            KeyCode::Char(letter) if kept.contains(KeyModifiers::CONTROL) => {
+                (KeyCode::Char(letter.to_ascii_lowercase()), modifiers)
+            }
+            code => (code, modifiers),
         };
         Self { code, modifiers }
     }
@@ -220,6 +223,9 @@ impl fmt::Display for Chord {
             KeyCode::Char(letter) => text.extend(letter.to_uppercase()),
             KeyCode::F(number) => text.extend(["F", &number.to_string()]),
             code => match NAMED.iter().find(|(_, known)| *known == code) {
+                Some(("backtab", _)) => text.push_str("Shift-Tab"),
+                Some(("pgup", _)) => text.push_str("PgUp"),
+                Some(("pgdn", _)) => text.push_str("PgDn"),
                 Some((name, _)) => {
                     let mut letters = name.chars();
                     text.extend(letters.next().map(|first| first.to_ascii_uppercase()));

@@ -66,15 +66,13 @@ impl History<'_> {
                 continue;
             }
             if weekday == 0 && day.month() != month {
-                // A month that begins within two weeks of the last name has no room for its own.
+                // A month that begins within two weeks of the last name is named a week later.
                 let crowded = week > 0 && week < named + 2 || x + 4 >= inner.right();
-                month = day.month();
-                if crowded {
-                    continue;
+                if !crowded {
+                    (month, named) = (day.month(), week);
+                    let style = theme.style(Role::Dim);
+                    buffer.set_stringn(x, inner.y, day.format("%b").to_string(), 3, style);
                 }
-                named = week;
-                let style = theme.style(Role::Dim);
-                buffer.set_stringn(x, inner.y, day.format("%b").to_string(), 3, style);
             }
             let fill = match weight.saturating_mul(4).div_ceil(most.max(1)) {
                 0 => "·",

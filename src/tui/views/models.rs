@@ -6,6 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::app::App;
 use super::super::widgets::{Cell, Column, Grid, pane};
+use crate::ledger::Sums;
 use crate::text;
 use crate::theme::Role;
 
@@ -16,14 +17,14 @@ impl Widget for &Models<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 9] = [
             Column::name("model", 12, 32, 0),
-            Column::number("calls", 8, 8),
-            Column::number("tokens", 15, 3),
-            Column::number("cost", 12, 1),
-            Column::number("in $/M", 7, 4),
+            Column::number("calls", 7, 8),
+            Column::number("tokens", 13, 3),
+            Column::number("cost", 11, 1),
+            Column::number("in $/M", 6, 4),
             Column::number("out $/M", 7, 5),
-            Column::number("cached $/M", 10, 6),
-            Column::name("cache", 8, 26, 2),
-            Column::name("the same tokens elsewhere", 14, 40, 7),
+            Column::number("cached $/M", 10, 7),
+            Column::number("cache", 5, 2),
+            Column::name("cheapest other", 28, 40, 6),
         ];
         let app = self.0;
         let theme = &app.theme;
@@ -50,7 +51,8 @@ impl Widget for &Models<'_> {
                     } else {
                         format!("{} more", text::usd(*cost - view.sums.cost))
                     };
-                    format!("{} {}, {difference}", text::model_short(other), text::usd(*cost))
+                    let used = text::fit(text::model_short(other), 14);
+                    format!("{used} {}, {difference}", text::usd(*cost))
                 });
                 vec![
                     (name, Role::Text),
@@ -60,7 +62,7 @@ impl Widget for &Models<'_> {
                     rate(rates.map(|rates| rates.input)),
                     rate(rates.map(|rates| rates.output)),
                     rate(rates.and_then(|rates| rates.cache_read)),
-                    (text::cache_line(&view.sums).unwrap_or_default(), Role::Good),
+                    (cache_hit(&view.sums).unwrap_or_default(), Role::Good),
                     (elsewhere.unwrap_or_default(), Role::Dim),
                 ]
             })
@@ -73,4 +75,11 @@ impl Widget for &Models<'_> {
         let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
         grid.render(inner, buffer);
     }
+}
+
+/// How much of the prompts a cache served; nothing when there was nothing to cache.
+fn cache_hit(sums: &Sums) -> Option<String> {
+    let tokens = &sums.tokens;
+    let used = tokens.cache_read > 0 || tokens.cache_write() > 0;
+    text::per_cent(tokens.cache_read, tokens.prompt()).filter(|_| used).map(|per_cent| format!("{per_cent}%"))
 }

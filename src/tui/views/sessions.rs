@@ -8,7 +8,7 @@ use super::super::app::App;
 use super::super::lists::SortBy;
 use super::super::widgets::{Cell, Column, Grid, pane};
 use crate::domain::{Ratio, Usd};
-use crate::meter::SessionLine;
+use crate::meter::{SESSIONS_SHOWN, SessionLine};
 use crate::text;
 use crate::theme::Role;
 
@@ -32,7 +32,9 @@ impl Widget for &Sessions<'_> {
         let app = self.0;
         let theme = &app.theme;
         let sessions = app.sessions();
-        let block = pane(theme, &format!("Sessions · {}", sessions.len()), true);
+        // There may be more, of which nothing is known here.
+        let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
+        let block = pane(theme, &format!("Sessions · {newest}{}", sessions.len()), true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
