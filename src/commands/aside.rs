@@ -35,7 +35,7 @@ impl Aside {
             Request::SetLimit { scope, amount } => {
                 let world = self.world.clone();
                 let edited = scope.parse::<LimitKey>().and_then(|key| {
-                    let amount = config::parse_amount(&amount)?;
+                    let amount = config::parse_amount(&amount).map_err(|why| format!("'{amount}' {why}"))?;
                     self.change(|text| edit::set_limit(text, &world, &key.expanded(&world), &amount, None))
                 });
                 told(edited, &format!("{scope}: {amount}"))

@@ -174,7 +174,9 @@ impl Settings {
                 self.zone = zone;
                 walk.came_from("timezone", node.span);
             }
-            Some(Err(why)) => walk.error(node.span.clone(), format!("'timezone' is {}, {why}", walk.found(&node))),
+            Some(Err(why)) => {
+                walk.error(node.span.clone(), format!("'timezone' is {}, which is {why}", walk.found(&node)));
+            }
             None => walk.error(
                 node.span.clone(),
                 format!("'timezone' is {}; give a name such as \"Europe/Rome\"", walk.found(&node)),
@@ -279,7 +281,7 @@ impl Settings {
             Ok(())
         });
         variable("TOKMETER_TZ", "timezone", &mut |text| {
-            self.zone = zone(text).map_err(|why| format!("is {}, {why}", quoted(text)))?;
+            self.zone = zone(text).map_err(|why| format!("is {}, which is {why}", quoted(text)))?;
             Ok(())
         });
         variable("TOKMETER_THEME", "theme", &mut |text| {
@@ -304,7 +306,7 @@ impl Settings {
                     origins.insert("timezone".to_owned(), Origin::Flag("--tz"));
                 }
                 Err(why) => {
-                    problems.push(Problem::error(Where::Flag("--tz"), format!("is {}, {why}", quoted(text))));
+                    problems.push(Problem::error(Where::Flag("--tz"), format!("{} is {why}", quoted(text))));
                 }
             }
         }

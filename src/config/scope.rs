@@ -132,7 +132,7 @@ impl FromStr for LimitKey {
         let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
         let window = window(last).ok_or_else(|| {
             let known = WINDOWS.iter().map(|(name, _)| *name);
-            format!("{} is no window{}; there are: {}", quoted(last), suggestion(last, known), windows())
+            format!("{} is no window; there are: {}{}", quoted(last), windows(), suggestion(last, known))
         })?;
         if rest == ["org"] {
             return Ok(Self { scope: Scope::organisation(), window });
@@ -142,10 +142,10 @@ impl FromStr for LimitKey {
             let dimension = dimension(first).ok_or_else(|| {
                 let known: Vec<&str> = TABLES.iter().map(|(dimension, _)| dimension.name()).collect();
                 format!(
-                    "{} cannot have a limit{}; there are: {}",
+                    "{} cannot have a limit; there are: {}{}",
                     quoted(first),
-                    suggestion(first, known.iter().copied()),
-                    known.join(", ")
+                    known.join(", "),
+                    suggestion(first, known.iter().copied())
                 )
             })?;
             if only.iter().any(|(known, _)| *known == dimension) {

@@ -45,7 +45,10 @@ impl<'t> Walk<'t> {
     pub(crate) fn found(&self, node: &Node<'_, '_>) -> String {
         match node.value {
             DeValue::Table(_) => "a table".to_owned(),
-            DeValue::Array(_) => "a list".to_owned(),
+            DeValue::Array(_) => match self.source.text.get(node.span.clone()) {
+                Some(written) if written.len() <= 40 && !written.contains(char::is_control) => written.to_owned(),
+                Some(_) | None => "a list".to_owned(),
+            },
             DeValue::String(text) => {
                 let shown = quoted(text);
                 format!("\"{}\"", &shown[1..shown.len() - 1])

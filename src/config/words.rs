@@ -84,7 +84,7 @@ pub(crate) fn zone(text: &str) -> Result<Zone, String> {
     text.parse().map_err(|_| {
         let close = meant(text, Zone::all().map(Zone::name));
         let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
-        format!("which is no time zone; give a name such as \"Europe/Rome\"{close}")
+        format!("no time zone; give a name such as \"Europe/Rome\"{close}")
     })
 }
 
