@@ -24,6 +24,12 @@ pub fn is_display(error: &clap::Error) -> bool {
     !error.use_stderr()
 }
 
+/// Every command's name.
+pub fn commands() -> Vec<String> {
+    let all = <Cli as clap::CommandFactory>::command();
+    all.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
 /// The shell completions.
 pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) {
     clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", out);

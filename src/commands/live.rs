@@ -38,6 +38,9 @@ pub(super) enum Source {
 
 /// Runs the live screen on logs.
 pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
+    let commands = crate::cli::commands();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    super::mistyped(desk, &args.paths, "tokmeter", &commands)?;
     let reach = Reach::of(desk, &args.paths, args.no_ledger);
     show(desk, loaded, args, Source::Logs(reach))
 }
@@ -59,7 +62,7 @@ pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source
     }
     let options = screen::options(desk, loaded, args, &machine.roots)?;
     let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let alerts = Alerts::new(machine.quiet);
+    let alerts = Alerts::new(machine.quiet());
     let clock = Arc::clone(&desk.world.clock);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -187,6 +190,11 @@ impl Machine {
             reader,
             reading,
         })
+    }
+
+    /// The hours in which no alert is said.
+    pub(super) const fn quiet(&self) -> Option<crate::meter::QuietHours> {
+        self.quiet
     }
 
     /// What a face needs; it can be taken once.

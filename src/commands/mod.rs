@@ -41,6 +41,7 @@ mod yesterday;
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 
 use desk::Desk;
 pub use exit::{Exit, Failure};
@@ -102,6 +103,21 @@ fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
 fn printable(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| Label::new(line).to_string()).collect();
     lines.join("\n")
+}
+
+/// A word that names no file, and is close to a word that would have been understood, was mistyped.
+///
+/// # Errors
+/// What was probably meant: exit code 64.
+fn mistyped(desk: &Desk<'_>, words: &[PathBuf], before: &str, known: &[&str]) -> Result<(), Failure> {
+    let Some(word) = words.first().filter(|word| !desk.absolute(word).exists()).and_then(|word| word.to_str()) else {
+        return Ok(());
+    };
+    let meant = if word.contains(['/', '.']) { None } else { crate::config::meant(word, known.iter().copied()) };
+    meant.map_or(Ok(()), |meant| {
+        let message = format!("'{word}' is no file or folder; did you mean `{before} {meant}`?");
+        Err(Failure::new(Exit::Usage, message))
+    })
 }
 
 fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {

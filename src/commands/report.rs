@@ -10,9 +10,13 @@ use crate::domain::{Dimension, Filter, Matcher, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
 
+/// The words for periods.
+const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
+
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
+    super::mistyped(desk, &paths, "tokmeter report", &PERIODS)?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));
@@ -60,7 +64,7 @@ pub(super) fn write(desk: &mut Desk<'_>, report: &Report, style: Style) -> Resul
                 if report.query.filter == Filter::default() { " yet" } else { " in this selection" }
             )?;
         }
-        Style::Table => output::report_table(report, desk.out)?,
+        Style::Table => output::report_table(report, desk.world.columns, desk.out)?,
     }
     Ok(())
 }
@@ -80,6 +84,21 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     (grain.unwrap_or(Grain::Day), paths.to_vec())
 }
 
+/// The session that ended last, of those that have a name: a call without one may be newer.
+fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<crate::domain::Label>, Failure> {
+    let query = Query {
+        grain: Grain::Session,
+        by: Vec::new(),
+        filter: filter.clone(),
+        zone: Zone::UTC,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
+    let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
+    Ok(last.and_then(|session| session.session))
+}
+
 /// The pattern of one session: `latest`, its whole name, or a beginning that only one session has.
 ///
 /// # Errors
@@ -87,7 +106,10 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
 pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Matcher, Failure> {
     if wanted == "latest" {
         let newest = books.calls(filter, 1)?;
-        let name = newest.first().and_then(|row| row.call.from.session.clone());
+        let mut name = newest.first().and_then(|row| row.call.from.session.clone());
+        if name.is_none() && !newest.is_empty() {
+            name = latest_named(books, filter)?;
+        }
         return name
             .map(|name| Matcher::new(name.as_str()))
             .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));

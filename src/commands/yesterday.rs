@@ -35,6 +35,7 @@ pub(super) fn write(
     let limits = meter::states(&books.ledger, &desk.rules(Filter::default()), None, end)?;
     let day = day_of(end, zone);
     let sums = &report.total;
+    let room = desk.world.columns;
     let out = &mut *desk.out;
     writeln!(out, "{}, {} ({zone})", day.format("%A"), day.format("%-d %B %Y"))?;
     writeln!(out)?;
@@ -58,7 +59,7 @@ pub(super) fn write(
     writeln!(out, "Sessions  {}", text::count(u64::try_from(named).unwrap_or(u64::MAX)))?;
     writeln!(out, "Limits    {}", limits_words(&limits))?;
     writeln!(out)?;
-    output::report_table(&report, out)?;
+    output::report_table(&report, room, out)?;
     Ok(Exit::Fine)
 }
 

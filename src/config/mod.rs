@@ -21,6 +21,7 @@ pub use amount::{amount_text, parse_amount};
 pub use file::{SAMPLE, Stamp, change, init, open, read, stamp};
 pub use load::{ConfigText, Loaded, Origin};
 pub use paths::Paths;
+pub(crate) use problem::meant;
 pub use problem::{Place, Problem, Severity, Where};
 pub use runtime::SocketPath;
 pub use scope::LimitKey;

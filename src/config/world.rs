@@ -28,6 +28,8 @@ pub struct World {
     pub zone_name: Option<String>,
     /// Whether standard input, output and error are terminals.
     pub terminal: [bool; 3],
+    /// How many columns the terminal of standard output has, if it is one.
+    pub columns: Option<usize>,
 }
 
 /// The folders a system gives every program to share.
@@ -67,6 +69,7 @@ impl World {
             uid,
             zone_name: iana_time_zone::get_timezone().ok(),
             terminal,
+            columns: columns().filter(|_| terminal[1]),
         }
     }
 
@@ -83,6 +86,7 @@ impl World {
             uid: 0,
             zone_name: None,
             terminal: [false; 3],
+            columns: None,
         }
     }
 
@@ -131,6 +135,19 @@ impl World {
             ),
         }
     }
+}
+
+#[cfg(unix)]
+fn columns() -> Option<usize> {
+    rustix::termios::tcgetwinsize(rustix::stdio::stdout())
+        .ok()
+        .map(|size| size.ws_col.into())
+        .filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns() -> Option<usize> {
+    None
 }
 
 #[cfg(unix)]

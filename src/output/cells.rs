@@ -10,8 +10,10 @@ use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 pub enum Cell {
     /// Not known.
     Unknown,
-    /// A name or a time.
+    /// A name of ours.
     Text(String),
+    /// A moment.
+    Time(Instant),
     /// A name that came from outside.
     Name(Label),
     /// A count.
@@ -127,8 +129,8 @@ fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
 pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     vec![
         ("session", Cell::from(session.session.as_ref())),
-        ("started", time(session.started)),
-        ("ended", time(session.ended)),
+        ("started", Cell::Time(session.started)),
+        ("ended", Cell::Time(session.ended)),
         ("duration_s", Cell::Seconds((session.ended - session.started).num_seconds())),
         ("source", Cell::Name(session.source.clone())),
         ("project", Cell::from(session.project.as_ref())),
@@ -142,7 +144,7 @@ pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
     vec![
         ("key", Cell::Text(call.key.to_string())),
-        ("at", time(from.at)),
+        ("at", Cell::Time(from.at)),
         ("source", Cell::Name(from.source.clone())),
         ("session", Cell::from(from.session.as_ref())),
         ("model", Cell::from(call.model.as_ref())),
@@ -166,7 +168,7 @@ pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     ]
 }
 
-/// A moment, as every format writes it: UTC, to the millisecond.
-pub(super) fn time(at: Instant) -> Cell {
-    Cell::Text(at.to_rfc3339_opts(SecondsFormat::Millis, true))
+/// A moment, as every format for programs writes it: UTC, to the millisecond.
+pub(super) fn time(at: Instant) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

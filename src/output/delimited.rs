@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::cells::time;
 use super::{Cell, Grid};
 use crate::domain::Label;
 
@@ -17,7 +18,7 @@ pub fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     for row in &grid.rows {
         let fields = row.iter().map(|cell| match cell {
             Cell::Name(_) | Cell::Names(_) | Cell::Text(_) => inert(plain(cell)),
-            Cell::Unknown | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
+            Cell::Unknown | Cell::Time(_) | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
         });
         writer.write_record(fields).map_err(plain_error)?;
     }
@@ -38,7 +39,7 @@ pub fn markdown(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| {} |", grid.columns.join(" | "))?;
     let rule = |at: usize| match grid.rows.first().map(|row| &row[at]) {
         Some(Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_)) => "---:",
-        Some(Cell::Unknown | Cell::Text(_) | Cell::Name(_) | Cell::Names(_)) | None => "---",
+        Some(Cell::Unknown | Cell::Text(_) | Cell::Time(_) | Cell::Name(_) | Cell::Names(_)) | None => "---",
     };
     writeln!(out, "| {} |", (0..grid.columns.len()).map(rule).collect::<Vec<_>>().join(" | "))?;
     for row in &grid.rows {
@@ -52,6 +53,7 @@ fn plain(cell: &Cell) -> String {
     match cell {
         Cell::Unknown => String::new(),
         Cell::Text(text) => text.clone(),
+        Cell::Time(at) => time(*at),
         Cell::Name(name) => name.to_string(),
         Cell::Count(count) => count.to_string(),
         Cell::Seconds(seconds) => seconds.to_string(),

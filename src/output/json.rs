@@ -6,7 +6,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::cells::{Cell, Column, measures, report_grid};
+use super::cells::{Cell, Column, measures, report_grid, time};
 use crate::domain::Usd;
 use crate::ledger::{Grain, Report, Sums};
 
@@ -25,6 +25,7 @@ impl Serialize for Cell {
         match self {
             Self::Unknown => out.serialize_none(),
             Self::Text(text) => out.serialize_str(text),
+            Self::Time(at) => out.serialize_str(&time(*at)),
             Self::Name(name) => name.serialize(out),
             Self::Count(count) => out.serialize_u64(*count),
             Self::Seconds(seconds) => out.serialize_i64(*seconds),

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use comfy_table::{Cell as Field, CellAlignment, Table};
 
 use super::cells::{Cell, report_grid};
-use crate::ledger::{Report, Sums};
+use crate::domain::{Label, Zone};
+use crate::ledger::{Grain, Report, Sums};
 use crate::text;
 
 /// Columns that a person does not need beside the others.
@@ -19,42 +20,110 @@ const HIDDEN: [&str; 7] = [
     "fidelity",
 ];
 
-/// A report as a table with its total, and a line that explains every mark in it.
+/// Columns that go first where a terminal has no room for all, in this order. What was asked for with `--by`,
+/// the period and the cost stay.
+const SPARED: [&str; 18] = [
+    "cache_saved_usd",
+    "source",
+    "org",
+    "feature",
+    "team",
+    CACHE_WRITE,
+    "ended",
+    "user",
+    "cache_read_tokens",
+    "duration_s",
+    "project",
+    "agent",
+    "input_tokens",
+    "models",
+    "output_tokens",
+    "calls",
+    "session",
+    "total_tokens",
+];
+/// Both kinds of writes together, for people.
+const CACHE_WRITE: &str = "cache_write_tokens";
+
+/// A report as a table with its total, and a line that explains every mark in it. Where it would be wider than
+/// `room` columns, what matters least is left out, and said.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+    let (mut columns, labels) = columns(report, false);
+    let mut spared = Vec::new();
+    if let Some(room) = room.filter(|room| width(&columns) > *room) {
+        (columns, _) = self::columns(report, true);
+        let asked: Vec<&str> = report.query.by.iter().map(|dimension| dimension.name()).collect();
+        let own = if report.query.grain == Grain::Session { "session" } else { "" };
+        for name in SPARED.into_iter().filter(|name| *name != own && !asked.contains(name)) {
+            if width(&columns) <= room {
+                break;
+            }
+            if let Some(at) = columns.iter().position(|column| column.name == name) {
+                spared.push(columns.remove(at).fields.swap_remove(0));
+            }
+        }
+    }
+    let left = columns.iter().filter(|column| labels.contains(&column.name)).count();
+    let heads: Vec<String> = columns.iter().map(|column| column.fields[0].clone()).collect();
+    let height = columns.first().map_or(1, |column| column.fields.len());
+    let rows: Vec<Vec<String>> =
+        (1..height).map(|row| columns.iter().map(|column| column.fields[row].clone()).collect()).collect();
+    plain(&heads, left, &rows, out)?;
+    if !spared.is_empty() {
+        writeln!(out, "\nLeft out for want of room: {} (`--json` has everything)", spared.join(", "))?;
+    }
+    marks(&report.total, out)
+}
+
+/// A column of a table: its name, and its head and fields from above.
+struct Shown {
+    name: &'static str,
+    fields: Vec<String>,
+}
+
+/// How wide a table of these columns is.
+fn width(columns: &[Shown]) -> usize {
+    let widths = columns.iter().map(|column| column.fields.iter().map(|field| text::width(field)).max().unwrap_or(0));
+    widths.map(|width| width + 2).sum::<usize>().saturating_sub(2)
+}
+
+/// Every column that is worth showing, with the total at its end; and the names of those before the measures.
+fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     let grid = report_grid(report);
     let by_call = report.rows.iter().any(|row| row.call.is_some());
-    let shown: Vec<usize> = (0..grid.columns.len())
-        .filter(|at| !HIDDEN.contains(&grid.columns[*at]) || (by_call && grid.columns[*at] == "key"))
-        .filter(|at| text_columns_with_content(&grid, *at))
-        .collect();
-    let mut heads: Vec<String> = shown.iter().map(|at| head(grid.columns[*at])).collect();
-    let writes = heads.iter().position(|head| head == "output").unwrap_or(heads.len());
-    heads.insert(writes, "cache write".into());
-    let mut rows: Vec<Vec<String>> = Vec::with_capacity(grid.rows.len() + 1);
-    for (row, cells) in report.rows.iter().zip(&grid.rows) {
-        let mut fields: Vec<String> = shown.iter().map(|at| field(grid.columns[*at], &cells[*at], &row.sums)).collect();
-        fields.insert(writes, text::count(row.sums.tokens.cache_write()));
-        rows.push(fields);
-    }
-    let labels = shown.iter().take_while(|at| grid.columns[**at] != "calls").count();
-    if rows.len() != 1 || labels > 0 {
-        let mut total: Vec<String> = vec![String::new(); labels];
-        if let Some(first) = total.first_mut() {
-            "total".clone_into(first);
+    let mut columns: Vec<Shown> = Vec::with_capacity(grid.columns.len());
+    for (at, name) in grid.columns.iter().copied().enumerate() {
+        if (HIDDEN.contains(&name) && !(by_call && name == "key")) || !text_columns_with_content(&grid, at) {
+            continue;
         }
-        let cells = super::measures(&report.total);
-        for at in shown.iter().skip(labels) {
-            let (name, cell) = cells.iter().find(|(name, _)| *name == grid.columns[*at]).unwrap_or(&cells[0]);
-            total.push(field(name, cell, &report.total));
+        if name == "output_tokens" {
+            let writes = report.rows.iter().map(|row| text::count(row.sums.tokens.cache_write()));
+            columns.push(Shown {
+                name: CACHE_WRITE,
+                fields: std::iter::once("cache write".to_owned()).chain(writes).collect(),
+            });
         }
-        total.insert(writes, text::count(report.total.tokens.cache_write()));
-        rows.push(total);
+        let rows = report.rows.iter().zip(&grid.rows);
+        let fields = rows.map(|(row, cells)| field(name, &cells[at], &row.sums, report.query.zone, short));
+        columns.push(Shown { name, fields: std::iter::once(head(name)).chain(fields).collect() });
     }
-    plain(&heads, labels, &rows, out)?;
-    marks(&report.total, out)
+    let labels: Vec<&str> = columns.iter().map(|column| column.name).take_while(|name| *name != "calls").collect();
+    if report.rows.len() != 1 || !labels.is_empty() {
+        let measures = super::measures(&report.total);
+        for (at, column) in columns.iter_mut().enumerate() {
+            let measure = measures.iter().find(|(name, _)| *name == column.name);
+            column.fields.push(match measure {
+                Some((name, cell)) => field(name, cell, &report.total, report.query.zone, short),
+                None if column.name == CACHE_WRITE => text::count(report.total.tokens.cache_write()),
+                None if at == 0 => "total".to_owned(),
+                None => String::new(),
+            });
+        }
+    }
+    (columns, labels)
 }
 
 /// A table without borders: the first `left` columns to the left, the others to the right.
@@ -92,20 +161,34 @@ fn head(column: &str) -> String {
     }
 }
 
-fn field(column: &str, cell: &Cell, sums: &Sums) -> String {
+fn field(column: &str, cell: &Cell, sums: &Sums, zone: Zone, short: bool) -> String {
     match cell {
         Cell::Unknown if column == "cost_usd" => "?".into(),
         Cell::Unknown => "–".into(),
-        Cell::Text(at) if matches!(column, "started" | "ended" | "at") => at.get(..16).unwrap_or(at).replace('T', " "),
+        Cell::Time(at) => at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
+        Cell::Text(key) if short && column == "key" => key.get(..10).unwrap_or(key).to_owned(),
         Cell::Text(text) => text.clone(),
+        Cell::Name(name) if short => text::fit(
+            match column {
+                "session" => text::session_short(name),
+                "project" => text::project_short(name),
+                "model" => text::model_short(name),
+                _ => name,
+            },
+            24,
+        ),
         Cell::Name(name) => text::fit(name, 40),
         Cell::Count(count) => text::count(*count),
         Cell::Seconds(seconds) => text::duration_short(chrono::Duration::seconds(*seconds)),
         Cell::Usd(_) if column == "cost_usd" => text::cost(sums),
         Cell::Usd(usd) => text::usd(*usd),
         Cell::Names(names) => {
-            let names: Vec<_> = names.iter().map(|name| text::fit(name, 30)).collect();
-            names.join(", ")
+            // More than a few would leave no room for the numbers.
+            let shown = if short { 1 } else { 3 };
+            let name = |name: &Label| if short { text::fit(text::model_short(name), 16) } else { text::fit(name, 30) };
+            let more = names.len().saturating_sub(shown);
+            let more = if more > 0 { format!(" +{more}") } else { String::new() };
+            names.iter().take(shown).map(name).collect::<Vec<_>>().join(", ") + &more
         }
     }
 }
@@ -119,18 +202,18 @@ pub fn mark_lines(total: &Sums) -> Vec<String> {
     let mut lines = Vec::new();
     if total.unpriced_tokens > 0 {
         lines.push(format!(
-            "≥ without {} tokens whose model has no known price (`tokmeter prices` tells which have)",
-            text::count(total.unpriced_tokens)
+            "≥ without {} whose model has no known price (`tokmeter prices` tells which have)",
+            text::plural(total.unpriced_tokens, "token")
         ));
     }
     if total.lower_bound_calls > 0 {
         lines.push(format!(
-            "≥ the agent logged {} calls only in part; the real cost is higher",
-            text::count(total.lower_bound_calls)
+            "≥ the agent logged {} only in part; the real cost is higher",
+            text::plural(total.lower_bound_calls, "call")
         ));
     }
     if total.guessed_calls > 0 {
-        lines.push(format!("~ {} calls with a guessed model or split", text::count(total.guessed_calls)));
+        lines.push(format!("~ {} with a guessed model or split", text::plural(total.guessed_calls, "call")));
     }
     lines
 }
