@@ -354,3 +354,36 @@ fn a_broken_line_is_counted_and_shown_and_the_next_one_counts() {
     pty.send("q");
     assert_eq!(pty.ended(), 0);
 }
+
+#[test]
+fn lines_without_a_screen_follow_the_config_and_deliver_alerts() {
+    let home = Home::new();
+    let said = home.path().join("said.txt");
+    let alerts =
+        format!("[alerts]\ncommand = [\"/bin/sh\", \"-c\", \"echo $0 >> {}\", \"{{title}}\"]\n", said.display());
+    home.config(&alerts);
+    home.write(LOG, &native("one", &now(), "claude-opus-5", 1_000, 0));
+    let mut pty = Pty::start(&home, &["--plain", "logs"], 120, 36);
+    pty.wait_for("Tokens: 1,000");
+    home.config(&format!("{alerts}[limits]\nday = \"1200 tokens\"\n"));
+    pty.wait_for("⚠ 83% of daily limit used   Tokens: 1,000 / 1,200");
+    append(&mut home.append(LOG), &native("two", &now(), "claude-opus-5", 500, 0));
+    pty.wait_for("■ Daily limit reached   Tokens: 1,500 / 1,200");
+    pty.wait_for("tokmeter: daily limit reached");
+    pty.wait("two alerts", |_| fs::read_to_string(&said).is_ok_and(|said| said.lines().count() == 2));
+    assert_eq!(fs::read_to_string(&said).unwrap(), "83% of daily limit used\nDaily limit reached\n");
+    pty.signal(Signal::INT);
+    assert_eq!(pty.ended(), 130);
+}
+
+#[test]
+fn a_model_without_a_price_is_named_from_the_first_reading_on() {
+    let home = Home::new();
+    home.write(LOG, &native("one", &now(), "a-model-nobody-knows", 1_000, 0));
+    let mut pty = Pty::start(&home, &["logs"], 120, 36);
+    pty.wait_for("? 1 unpriced");
+    pty.send("6");
+    pty.wait_for("? a-model-nobody-knows  1,000 tokens");
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+}

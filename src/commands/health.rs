@@ -108,6 +108,11 @@ impl HealthDesk {
         self.unpriced.entry(model).or_default()
     }
 
+    /// These models have no price, and so many tokens each: as the books say it.
+    pub(super) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
+        self.unpriced = models;
+    }
+
     /// The books failed; true when that is news.
     pub(super) fn ledger_failed(&mut self, error: &BooksError) -> bool {
         let words = Label::new(&error.to_string());

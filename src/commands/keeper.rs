@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::aside::Aside;
+use super::books;
 use super::health::HealthDesk;
 use super::reading::Control;
 use super::shelf::Shelf;
@@ -73,6 +74,8 @@ pub(super) struct Keeper {
 pub(super) struct State {
     /// True once everything that was there at start has been read.
     caught_up: bool,
+    /// True when calls were taken in bulk since the models without a price were last asked for.
+    absorbed: bool,
     /// When the screen was last told how the reading at start goes, and when it began.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
@@ -114,6 +117,12 @@ impl Keeper {
             Event::CaughtUp => {
                 self.state.caught_up = true;
                 self.open_again();
+                // What was taken in bulk was not looked through for models without a price.
+                if std::mem::take(&mut self.state.absorbed)
+                    && let Ok(models) = books::unpriced(&self.books)
+                {
+                    self.health.unpriced(models);
+                }
                 self.tell(Feed::Progress(None));
                 self.tell_health();
             }
@@ -150,6 +159,7 @@ impl Keeper {
         if self.state.caught_up {
             self.post(posting);
         } else {
+            self.state.absorbed = true;
             let taken = self.books.absorb(&posting);
             self.settle(taken, posting);
         }
@@ -345,7 +355,11 @@ impl Keeper {
         // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
         let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
         for view in &mut views {
-            let others = priced.iter().filter(|(model, _)| Some(model) != view.model.as_ref());
+            // A model that answers nothing is no other way to an answer.
+            let answers = view.sums.tokens.output > 0;
+            let others = priced
+                .iter()
+                .filter(|(model, rates)| Some(model) != view.model.as_ref() && (!answers || rates.output > Usd::ZERO));
             let costs = others.map(|(model, rates)| (model.clone(), at_rates(&view.sums.tokens, rates)));
             view.elsewhere = costs.min_by_key(|(_, usd)| *usd).filter(|(_, usd)| *usd < view.sums.cost);
         }
