@@ -352,3 +352,94 @@ fn flags_for_everywhere_may_stand_before_the_command_and_after_it() {
     let out = plain(&home).args(["--once", "--size", "60x20", "demo"]).output().unwrap();
     assert!(String::from_utf8_lossy(&out.stdout).contains("api-server"), "{out:?}");
 }
+
+#[test]
+fn a_mistyped_word_is_told_what_was_meant() {
+    let home = Home::new();
+    for (args, meant) in [
+        (&["repotr"][..], "did you mean `tokmeter report`?"),
+        (&["report", "moth"], "did you mean `tokmeter report month`?"),
+        (&["limits", "set", "dya", "5usd"], "did you mean 'day'?"),
+        (&["limits", "set", "day", "25"], "'25' does not say of what: dollars or tokens?"),
+        (&["limits", "set", "day", "-5usd"], "'-5usd' is negative"),
+        (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is no time zone"),
+    ] {
+        let out = plain(&home).args(args).output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(told.contains(meant), "{args:?}: {told}");
+        assert!(matches!(out.status.code(), Some(64 | 78)), "{args:?}: {out:?}");
+    }
+}
+
+#[test]
+fn a_replaced_limit_says_what_it_was() {
+    let home = Home::new();
+    let set = |amount: &str| {
+        let out = plain(&home).args(["limits", "set", "day", amount]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(set("25usd"), "day: 25usd\n");
+    assert_eq!(set("25usd"), "day: 25usd\n");
+    assert_eq!(set("500k"), "day: 500k tokens (was 25usd)\n");
+}
+
+#[test]
+fn the_latest_session_is_found_behind_newer_calls_that_name_none() {
+    let home = Home::new();
+    let nameless = native("2", "2026-11-20T12:00:00Z", "claude-opus-5", 9, 9).replace("session", "unknown_field");
+    home.write("a.jsonl", &format!("{}{nameless}", native("1", "2026-11-20T10:00:00Z", "claude-opus-5", 7, 3)));
+    let session = json(&home, &["summary", "latest", "--json", "a.jsonl"]);
+    assert_eq!((&session["operations"], &session["total_tokens"]), (&1.into(), &10.into()));
+}
+
+#[test]
+fn a_summary_shows_the_limits_of_its_project_and_its_models() {
+    let home = Home::new();
+    home.config(
+        "[limits.projects.\"/w/api\"]\nday = \"10usd\"\n[limits.projects.\"/w/web\"]\nday = \"10usd\"\n\
+         [limits.models.\"claude-opus-*\"]\nmonth = \"20usd\"\n[limits.models.gpt-4o]\nmonth = \"30usd\"\n",
+    );
+    let line = native("1", &now(), "claude-opus-5", 7, 3).replace("\"session\"", "\"project\":\"/w/api\",\"session\"");
+    home.write("a.jsonl", &line);
+    let out = plain(&home).args(["summary", "latest", "a.jsonl"]).output().unwrap();
+    let told = String::from_utf8(out.stdout).unwrap();
+    let limits: Vec<&str> = told.lines().filter(|line| line.starts_with("Limit: ")).collect();
+    assert_eq!(limits.len(), 2, "{told}");
+    assert!(told.contains("/w/api daily") && told.contains("claude-opus-* monthly"), "{told}");
+}
+
+#[test]
+fn a_table_fits_its_terminal_and_says_what_it_left_out() {
+    let home = Home::new();
+    let model = "a-model-with-a-rather-long-name-20260101";
+    let text: String = (0..5)
+        .map(|n| native(&format!("n{n}"), "2026-11-20T23:30:00Z", &format!("{model}-{n}"), 1_000_000, 1_000_000))
+        .collect();
+    home.write("a.jsonl", &text.replace("\"session\":\"", "\"session\":\"a-session-with-a-rather-long-name-"));
+    for (words, columns) in [("day", 60), ("session", 60), ("session", 80), ("call", 80), ("day --by=model", 60)] {
+        let words: Vec<&str> = words.split(' ').chain(["a.jsonl"]).collect();
+        let args: Vec<&str> = std::iter::once("report").chain(words.iter().copied()).collect();
+        let mut pty = Pty::start(&home, &args, columns, 40);
+        assert_eq!(pty.ended(), 0);
+        pty.drained();
+        let screen = pty.screen();
+        assert!(screen.contains("Left out for want of room: saved, "), "{screen}");
+        let rows: Vec<&str> = screen.lines().take_while(|line| !line.trim().is_empty()).collect();
+        let height = if words[0] == "day" && words.len() == 2 || words[0] == "session" { 3 } else { 7 };
+        assert_eq!(rows.len(), height, "{args:?} at {columns}:\n{screen}");
+        assert!(rows[0].contains("cost"), "{screen}");
+    }
+    let out = plain(&home).args(["report", "session", "a.jsonl"]).output().unwrap();
+    let whole = String::from_utf8(out.stdout).unwrap();
+    assert!(whole.contains("saved") && !whole.contains("Left out") && whole.contains(" +2 "), "{whole}");
+}
+
+#[test]
+fn a_table_shows_its_times_in_the_zone_of_its_days() {
+    let home = Home::new();
+    home.write("a.jsonl", &native("1", "2026-11-20T23:30:00Z", "claude-opus-5", 7, 3));
+    let out = plain(&home).args(["report", "call", "a.jsonl", "--tz", "Europe/Rome"]).output().unwrap();
+    let told = String::from_utf8(out.stdout).unwrap();
+    assert!(told.contains("2026-11-21 00:30"), "{told}");
+    assert_eq!(json(&home, &["report", "call", "a.jsonl", "--json"])["rows"][0]["at"], "2026-11-20T23:30:00.000Z");
+}

@@ -119,6 +119,11 @@ fn an_override_lifts_limits_for_one_session_and_is_remembered() {
     assert_eq!(answer["override"]["reason"], "release tonight");
     assert!(run(&home, &["limits"], "").out.contains("Lifted for session s1 since "));
     assert_eq!(json(&run(&home, &["limits", "show", "--json"], "").out)["overrides"][0]["session"], "s1");
+    assert_eq!(run(&home, &["limits", "override", "s1", "--revoke"], "").out, "Limits stop session s1 again\n");
+    assert_eq!((gate("s1").code, json(&gate("s1").out)["override"].is_null()), (2, true));
+    assert_eq!(run(&home, &["limits", "override", "s1", "--revoke"], "").code, 64, "it is not lifted");
+    assert!(!run(&home, &["limits"], "").out.contains("Lifted"));
+    assert!(run(&home, &["audit"], "").out.contains(": release tonight"));
     // A session that was stopped before its first call is in no book yet.
     assert_eq!(run(&home, &["limits", "override", "fresh", "--reason", "why not"], "").code, 0);
     assert_eq!(gate("fresh").code, 0);

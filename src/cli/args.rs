@@ -71,9 +71,6 @@ pub struct LiveArgs {
     /// Open on one session
     #[arg(long, value_name = "ID|latest")]
     pub session: Option<String>,
-    /// Which calls count
-    #[command(flatten)]
-    pub filters: Filters,
     /// One to four lines, for a narrow pane
     #[arg(long)]
     pub compact: bool,
@@ -95,6 +92,9 @@ pub struct LiveArgs {
     /// Book what the given paths hold
     #[arg(long)]
     pub book: bool,
+    /// Which calls count
+    #[command(flatten)]
+    pub filters: Filters,
 }
 
 /// A command.
@@ -205,12 +205,12 @@ pub enum Command {
         /// Compare with this model: what the same tokens would have cost
         #[arg(long, value_name = "MODEL")]
         against: Option<String>,
-        /// Which calls count
-        #[command(flatten)]
-        filters: Filters,
         /// Read these files and folders instead of everything found
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// Which calls count
+        #[command(flatten)]
+        filters: Filters,
     },
     /// Play a log back in scaled real time
     #[command(after_help = "Example:\n  tokmeter replay usage.jsonl --speed 60")]
@@ -279,9 +279,6 @@ pub struct ReportArgs {
     /// Only this session
     #[arg(long, value_name = "ID|latest")]
     pub session: Option<String>,
-    /// Which calls count
-    #[command(flatten)]
-    pub filters: Filters,
     /// Oldest first, or newest first
     #[arg(long, value_name = "asc|desc", default_value = "asc", value_parser = ["asc", "desc"])]
     pub order: String,
@@ -300,6 +297,9 @@ pub struct ReportArgs {
     /// Also book what the given paths hold
     #[arg(long)]
     pub book: bool,
+    /// Which calls count
+    #[command(flatten)]
+    pub filters: Filters,
 }
 
 /// How a result is written.
@@ -355,8 +355,8 @@ pub enum LimitsCommand {
         /// day, week, month, session, call, 5h, user:alice:day, model:claude-opus-*:month …
         #[arg(value_name = "SCOPE")]
         scope: String,
-        /// 25usd, 500k, 1.5M
-        #[arg(value_name = "AMOUNT")]
+        /// 25usd, 500k, 1.5M, or both: '25usd + 500k'
+        #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
         amount: String,
     },
     /// Remove a limit
@@ -365,14 +365,20 @@ pub enum LimitsCommand {
         #[arg(value_name = "SCOPE")]
         scope: String,
     },
-    /// Lift limits for one session; the ledger remembers that and why
+    /// Lift limits for one session, or put them back; the ledger remembers that and why
+    #[command(after_help = "Examples:
+  tokmeter limits override 3f2a91c0 --reason 'release tonight'
+  tokmeter limits override 3f2a91c0 --revoke")]
     Override {
         /// The session
         #[arg(value_name = "SESSION")]
         session: String,
         /// Why
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
+        #[arg(long, value_name = "TEXT", required_unless_present = "revoke")]
+        reason: Option<String>,
+        /// Limits stop this session again
+        #[arg(long, conflicts_with = "reason")]
+        revoke: bool,
     },
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::shelf::Shelf;
-use super::{Desk, Exit, Failure};
+use super::{Desk, Exit, Failure, gate};
 use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Order, Posting, Query};
-use crate::meter::{self, Asker, Follow, LimitState, Meter, Opening, Summary};
+use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Order, Posting, Query, SessionRow};
+use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
 /// What a command is about.
@@ -251,21 +251,42 @@ pub(super) fn summary(desk: &Desk<'_>, books: &dyn Ledger) -> Result<Summary, Bo
     Ok(Meter::open(rules, opening).summary(now))
 }
 
-/// How the limits stand; with a source and a session, those that concern that session.
+/// How the limits stand that a session comes under, worst first: by its user, its project and each of its models,
+/// and this machine's own; every limit for calls that name no session.
 pub(super) fn limit_states(
     desk: &Desk<'_>,
     books: &dyn Ledger,
-    session: Option<(&Label, &Label)>,
+    row: Option<&SessionRow>,
 ) -> Result<Vec<LimitState>, Failure> {
-    let rules = desk.rules(Filter::default());
-    let asker = session.map(|(source, session)| Asker {
-        names: vec![
-            (Dimension::Source, source.clone()),
-            (Dimension::Session, session.clone()),
-            (Dimension::User, desk.settings.user.clone()),
-        ],
-    });
-    Ok(meter::states(books, &rules, asker.as_ref(), desk.now())?)
+    let (rules, now) = (desk.rules(Filter::default()), desk.now());
+    let Some((row, session)) = row.and_then(|row| Some((row, row.session.as_ref()?))) else {
+        return Ok(meter::states(books, &rules, None, now)?);
+    };
+    let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
+    // An asker is of one model; without limits on models one asker is enough.
+    let models: Vec<Option<&Label>> = if rules.limits.iter().any(about) && !row.models.is_empty() {
+        row.models.iter().map(|(model, _)| model.as_ref()).collect()
+    } else {
+        vec![None]
+    };
+    let mut all: Vec<LimitState> = Vec::new();
+    for model in models {
+        let names = [
+            (Dimension::Source, Some(&row.source)),
+            (Dimension::Session, Some(session)),
+            (Dimension::User, row.user.as_ref()),
+            (Dimension::Project, row.project.as_ref()),
+            (Dimension::Model, model),
+        ];
+        let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?.as_str()))).collect();
+        for state in meter::states(books, &rules, Some(&gate::asker(&desk.settings, &names)), now)? {
+            if !all.iter().any(|known| known.limit == state.limit && known.subject == state.subject) {
+                all.push(state);
+            }
+        }
+    }
+    all.sort_by_key(|state| std::cmp::Reverse((state.verdict, state.percent)));
+    Ok(all)
 }
 
 fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {

@@ -21,10 +21,14 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result
         LimitsCommand::Show { json } => show(desk, json),
         LimitsCommand::Set { scope, amount } => {
             let key = key(&scope)?;
-            let amount = config::parse_amount(&amount).map_err(wrong_words)?;
+            let amount = config::parse_amount(&amount)
+                .map_err(|why| Failure::new(Exit::Usage, format!("'{}' {why}", Label::new(&amount))))?;
             let world = desk.world.clone();
+            let before = desk.settings.limits.iter().find(|limit| LimitKey::of(limit) == key.expanded(&world));
+            let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
             change(desk, |text| edit::set_limit(text, &world, &key.expanded(&world), &amount, None))?;
-            writeln!(desk.out, "{key}: {}", config::amount_text(&amount))?;
+            let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
+            writeln!(desk.out, "{key}: {}{before}", config::amount_text(&amount))?;
             Ok(Exit::Fine)
         }
         LimitsCommand::Unset { scope } => {
@@ -34,7 +38,7 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result
             writeln!(desk.out, "{key}: no limit")?;
             Ok(Exit::Fine)
         }
-        LimitsCommand::Override { session, reason } => lift(desk, &session, &reason),
+        LimitsCommand::Override { session, reason, .. } => lift(desk, &session, reason.as_deref()),
     }
 }
 
@@ -58,7 +62,8 @@ fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
     let reach = Reach::Everything;
     let books = books::gather(desk, &reach, false)?;
     let summary = books::summary(desk, &books.ledger)?;
-    let lifted = lifted::all(&books.ledger)?;
+    let mut lifted = lifted::all(&books.ledger)?;
+    lifted.retain(|lifted| lifted.until.is_none());
     if json {
         write_json(&summary, lifted, desk.settings.zone, desk.out)?;
         return Ok(Exit::Fine);
@@ -74,21 +79,22 @@ fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
     if !ends.is_empty() {
         writeln!(desk.out, "\nAt this pace: {}", ends.join(", "))?;
     }
-    for Lifted { session, reason, at } in lifted {
-        writeln!(desk.out, "Lifted for session {session} since {at}: {reason}")?;
+    for Lifted { session, reason, at, .. } in lifted {
+        let since = text::moment(at, desk.now(), desk.settings.zone);
+        writeln!(desk.out, "Lifted for session {session} since {since}: {reason}")?;
     }
     Ok(Exit::Fine)
 }
 
-/// Lifts limits for one session, known or yet to come.
-fn lift(desk: &mut Desk<'_>, session: &str, reason: &str) -> Result<Exit, Failure> {
-    let reason = Label::new(reason.trim());
-    if reason.is_empty() {
+/// Lifts limits for one session, known or yet to come; without a reason, puts them back.
+fn lift(desk: &mut Desk<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
+    let reason = reason.map(|reason| Label::new(reason.trim()));
+    if reason.as_ref().is_some_and(|reason| reason.is_empty()) {
         return Err(Failure::new(Exit::Usage, "give a reason: --reason 'release tonight'"));
     }
     let mut books = books::gather(desk, &Reach::Everything, false)?;
     if let Some(trouble) = books.trouble {
-        return Err(Failure::new(Exit::Unavailable, format!("nothing was lifted: {trouble}")));
+        return Err(Failure::new(Exit::Unavailable, format!("nothing was changed: {trouble}")));
     }
     let session = match only_session(&books.ledger, session, &Filter::default()) {
         Ok(found) => Label::new(found.as_str()),
@@ -96,8 +102,20 @@ fn lift(desk: &mut Desk<'_>, session: &str, reason: &str) -> Result<Exit, Failur
         Err(failure) if failure.exit == Exit::NoInput && session != "latest" => Label::new(session),
         Err(failure) => return Err(failure),
     };
-    lifted::lift(&mut books.ledger, &session, &reason, desk.now())?;
-    writeln!(desk.out, "Limits no longer stop session {session}: {reason}")?;
+    match reason {
+        Some(reason) => {
+            lifted::lift(&mut books.ledger, &session, &reason, desk.now())?;
+            writeln!(desk.out, "Limits no longer stop session {session}: {reason}")?;
+        }
+        None if lifted::revoke(&mut books.ledger, &session, desk.now())? => {
+            writeln!(desk.out, "Limits stop session {session} again")?;
+        }
+        None => {
+            let message =
+                format!("limits were not lifted for session {session}; `tokmeter limits` lists where they are");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
     Ok(Exit::Fine)
 }
 

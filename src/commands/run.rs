@@ -40,9 +40,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failu
         None => writeln!(desk.err, "tokmeter: no call was logged while it ran")?,
         Some(row) => {
             let line = summary::session_line(row, desk.now());
-            let session = line.row.session.clone();
-            let limits =
-                books::limit_states(desk, &books.ledger, session.as_ref().map(|name| (&line.row.source, name)))?;
+            let limits = books::limit_states(desk, &books.ledger, Some(&line.row))?;
             let log = summary::log_of(&books.ledger, &filter)?;
             summary::write_text(&line, &limits, log.as_ref(), desk.err)?;
         }

@@ -139,7 +139,7 @@ impl Facts {
             Word::Model => self.agent.model.as_ref().or(self.agent.model_id.as_ref()).map(Label::to_string),
             Word::ModelId => self.agent.model_id.as_ref().map(Label::to_string),
             Word::Session => self.agent.session.as_ref().map(|session| text::session_short(session).to_owned()),
-            Word::SessionCost => self.session.as_ref().map(text::cost),
+            Word::SessionCost => self.session_cost(),
             Word::SessionTokens => self.session.as_ref().map(tokens),
             Word::TodayCost => self.today.as_ref().map(text::cost),
             Word::TodayTokens => self.today.as_ref().map(tokens),
@@ -151,6 +151,17 @@ impl Facts {
             Word::Quota => self.agent.quota(),
             Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
             Word::User => self.user.as_ref().map(Label::to_string),
+        }
+    }
+}
+
+impl Facts {
+    /// What the session cost; while the books know no call of it, what the agent says itself.
+    fn session_cost(&self) -> Option<String> {
+        let known = self.session.as_ref();
+        match self.agent.cost.filter(|_| known.is_none_or(|sums| sums.calls == 0)) {
+            Some(said) => Some(format!("~ {}", text::usd(said))),
+            None => known.map(text::cost),
         }
     }
 }

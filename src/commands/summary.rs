@@ -30,11 +30,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger:
     if json {
         write_json(&line, desk.out)?;
     } else {
-        let limits = books::limit_states(
-            desk,
-            &books.ledger,
-            line.row.session.as_ref().map(|session| (&line.row.source, session)),
-        )?;
+        let limits = books::limit_states(desk, &books.ledger, Some(&line.row))?;
         let log = log_of(&books.ledger, &filter)?;
         write_text(&line, &limits, log.as_ref(), desk.out)?;
     }

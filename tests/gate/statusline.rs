@@ -114,3 +114,16 @@ fn it_does_not_wait_for_an_agent_that_says_nothing() {
     assert!(child.wait().unwrap().success() && text.contains("today"), "{text}");
     drop(silent);
 }
+
+#[test]
+fn what_the_agent_says_a_session_cost_stands_in_until_the_books_know_a_call_of_it() {
+    let home = home();
+    let unknown = r#"{"session_id":"new","model":{"display_name":"Opus"},"cost":{"total_cost_usd":0.1234}}"#;
+    assert!(
+        line(&home, None, &[], unknown).starts_with("Opus · ~ $0.12 session"),
+        "{}",
+        line(&home, None, &[], unknown)
+    );
+    let known = agent(&home).replace("\"session_id\"", "\"cost\":{\"total_cost_usd\":9.99},\"session_id\"");
+    assert!(line(&home, None, &[], &known).starts_with("Opus · $2.00 session"));
+}

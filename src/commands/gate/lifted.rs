@@ -1,15 +1,19 @@
-//! Limits lifted for one session: said once with a reason, kept in the ledger, respected by every gate.
+//! Limits lifted for one session: said once with a reason, kept in the ledger, respected by every gate, and
+//! put back by a word.
+
+use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::{Instant, Label};
 use crate::ledger::{BooksError, Ledger};
 
-/// What begins the name of every such entry in the books.
-const BEGINNING: &str = "override:";
+/// What begins the name of every entry in the books that lifts limits, and of every one that puts them back.
+const LIFTED: &str = "override:";
+const REVOKED: &str = "revoked:";
 
-/// Limits do not stop this session.
+/// Limits do not stop this session, or did not for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Lifted {
     /// The session.
@@ -17,45 +21,107 @@ pub(crate) struct Lifted {
     /// Why.
     pub(crate) reason: Label,
     /// Since when.
-    pub(crate) at: String,
+    #[serde(serialize_with = "time")]
+    pub(crate) at: Instant,
+    /// Until when, once it was revoked.
+    #[serde(serialize_with = "time_if_any", skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Instant>,
 }
 
-/// Lifts limits for a session. False when it was lifted for the same reason before.
+fn time<S: Serializer>(at: &Instant, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field in so")]
+fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => time(at, to),
+        None => to.serialize_none(),
+    }
+}
+
+/// Lifts limits for a session. False when they are lifted for this very reason already.
 ///
 /// # Errors
 /// When the books cannot be written.
 pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
-    // A label holds no control character, so that a tab parts the two for certain.
-    books.claim_alert(&format!("{BEGINNING}{session}\t{reason}"), now)
+    if of(books, session)?.is_some_and(|lifted| lifted.reason == *reason) {
+        return Ok(false);
+    }
+    let turn = entries(books, &format!("{session}\t"))?.len();
+    // A label holds no control character, so that a tab parts them for certain.
+    books.claim_alert(&format!("{LIFTED}{session}\t{reason}\t{turn}"), now)
 }
 
-/// Whether limits are lifted for a session: the latest time that was said.
+/// Puts limits back for a session. False when they were not lifted.
+///
+/// # Errors
+/// When the books cannot be written.
+pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
+    if of(books, session)?.is_none() {
+        return Ok(false);
+    }
+    let turn = entries(books, &format!("{session}\t"))?.len();
+    books.claim_alert(&format!("{REVOKED}{session}\t\t{turn}"), now)
+}
+
+/// Whether limits are lifted for a session now: the latest time that was said.
 ///
 /// # Errors
 /// When the books cannot be read.
 pub(crate) fn of(books: &dyn Ledger, session: &Label) -> Result<Option<Lifted>, BooksError> {
-    let mut entries = books.alerts(&format!("{BEGINNING}{session}\t"))?;
-    entries.sort_by_key(|(_, at)| *at);
-    Ok(entries.into_iter().next_back().and_then(|(id, at)| read(&id, at)))
+    Ok(history(entries(books, &format!("{session}\t"))?).pop().filter(|lifted| lifted.until.is_none()))
 }
 
-/// Every lifted session, oldest first: what `limits show` and `audit` list.
+/// Every time limits were lifted, oldest first: what `audit` lists.
 ///
 /// # Errors
 /// When the books cannot be read.
 pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Lifted>, BooksError> {
-    let mut entries = books.alerts(BEGINNING)?;
-    entries.sort_by_key(|(_, at)| *at);
-    Ok(entries.into_iter().filter_map(|(id, at)| read(&id, at)).collect())
+    Ok(history(entries(books, "")?))
 }
 
-fn read(id: &str, at: Instant) -> Option<Lifted> {
-    let (session, reason) = id.strip_prefix(BEGINNING)?.split_once('\t')?;
-    Some(Lifted {
-        session: Label::new(session),
-        reason: Label::new(reason),
-        at: at.to_rfc3339_opts(SecondsFormat::Secs, true),
-    })
+/// What the books hold of one turn.
+struct Entry {
+    session: Label,
+    /// Why; nothing when limits were put back.
+    reason: Option<Label>,
+    /// Which of the session's entries it is: two may be of one second. Of an older kind all are the first.
+    turn: usize,
+    at: Instant,
+}
+
+/// The entries whose name goes on with this text, in the order in which they were made.
+fn entries(books: &dyn Ledger, beginning: &str) -> Result<Vec<Entry>, BooksError> {
+    let mut all = Vec::new();
+    for kind in [LIFTED, REVOKED] {
+        for (id, at) in books.alerts(&format!("{kind}{beginning}"))? {
+            let mut parts = id[kind.len()..].split('\t');
+            let (Some(session), Some(reason)) = (parts.next(), parts.next()) else { continue };
+            all.push(Entry {
+                session: Label::new(session),
+                reason: (kind == LIFTED).then(|| Label::new(reason)),
+                turn: parts.next().and_then(|turn| turn.parse().ok()).unwrap_or(0),
+                at,
+            });
+        }
+    }
+    all.sort_by_key(|entry| (entry.turn, entry.at));
+    Ok(all)
+}
+
+fn history(entries: Vec<Entry>) -> Vec<Lifted> {
+    let mut sessions: BTreeMap<Label, Vec<Lifted>> = BTreeMap::new();
+    for Entry { session, reason, at, .. } in entries {
+        let known = sessions.entry(session.clone()).or_default();
+        match reason {
+            Some(reason) => known.push(Lifted { session, reason, at, until: None }),
+            None => known.iter_mut().filter(|lifted| lifted.until.is_none()).for_each(|lifted| lifted.until = Some(at)),
+        }
+    }
+    let mut all: Vec<Lifted> = sessions.into_values().flatten().collect();
+    all.sort_by_key(|lifted| lifted.at);
+    all
 }
 
 #[cfg(test)]
@@ -65,10 +131,17 @@ mod tests {
     use crate::pricing::{CostMode, PriceBook};
     use std::sync::Arc;
 
+    fn books() -> Memory {
+        Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)))
+    }
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_timestamp(seconds, 0).unwrap()
+    }
+
     #[test]
     fn a_session_is_lifted_by_its_whole_name_only_and_the_latest_reason_holds() {
-        let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
-        let at = |seconds| Instant::from_timestamp(seconds, 0).unwrap();
+        let mut books = books();
         let (one, longer) = (Label::new("s1"), Label::new("s1 b"));
         assert_eq!(of(&books, &one).unwrap(), None);
         assert!(lift(&mut books, &longer, &Label::new("a release"), at(1)).unwrap());
@@ -77,8 +150,36 @@ mod tests {
         assert!(lift(&mut books, &one, &Label::new("a: second"), at(3)).unwrap());
         assert!(!lift(&mut books, &one, &Label::new("a: second"), at(4)).unwrap());
         let found = of(&books, &one).unwrap().unwrap();
-        assert_eq!((found.reason.as_str(), found.at.as_str()), ("a: second", "1970-01-01T00:00:03Z"));
+        assert_eq!((found.reason.as_str(), found.at), ("a: second", at(3)));
         let all: Vec<String> = all(&books).unwrap().iter().map(|lifted| lifted.session.to_string()).collect();
         assert_eq!(all, ["s1 b", "s1", "s1"]);
+    }
+
+    #[test]
+    fn a_revoked_session_is_stopped_again_and_can_be_lifted_anew_within_one_second() {
+        let mut books = books();
+        let (session, reason) = (Label::new("s1"), Label::new("release"));
+        assert!(!revoke(&mut books, &session, at(1)).unwrap());
+        for _ in 0..3 {
+            assert!(lift(&mut books, &session, &reason, at(2)).unwrap());
+            assert_eq!(of(&books, &session).unwrap().unwrap().until, None);
+            assert!(revoke(&mut books, &session, at(2)).unwrap());
+            assert_eq!(of(&books, &session).unwrap(), None);
+            assert!(!revoke(&mut books, &session, at(3)).unwrap());
+        }
+        let until: Vec<_> = all(&books).unwrap().iter().map(|lifted| lifted.until).collect();
+        assert_eq!(until, [Some(at(2)); 3]);
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_is_read_and_can_be_revoked() {
+        let mut books = books();
+        let session = Label::new("s1");
+        books.claim_alert("override:s1\trelease", at(2)).unwrap();
+        assert_eq!(of(&books, &session).unwrap().unwrap().reason.as_str(), "release");
+        assert!(revoke(&mut books, &session, at(3)).unwrap());
+        assert_eq!(of(&books, &session).unwrap(), None);
+        assert!(lift(&mut books, &session, &Label::new("release"), at(4)).unwrap());
+        assert!(of(&books, &session).unwrap().is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, Usd};
 
 /// What an agent says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) struct Agent {
     pub(super) model_id: Option<Label>,
     /// Where it works.
     pub(super) project: Option<Label>,
+    /// What the agent itself says the session cost.
+    pub(super) cost: Option<Usd>,
     /// How full the context is, in whole per cent.
     pub(super) context: Option<u32>,
     /// How much of five hours' quota is used, in whole per cent.
@@ -56,6 +58,7 @@ impl Agent {
             model: name("/model/display_name"),
             model_id: name("/model/id").or_else(|| name("/model")),
             project: name("/workspace/project_dir").or_else(|| name("/workspace/current_dir")).or_else(|| name("/cwd")),
+            cost: value.pointer("/cost/total_cost_usd").and_then(dollars),
             context: value.pointer("/context_window/used_percentage").and_then(percent),
             five_hour: quota("/rate_limits/five_hour"),
             seven_day: quota("/rate_limits/seven_day"),
@@ -79,6 +82,12 @@ impl Agent {
     }
 }
 
+/// A number of dollars, as it is written; nothing for what cannot be one, and for none at all.
+fn dollars(value: &Value) -> Option<Usd> {
+    let (usd, _) = Usd::parse(&value.as_number()?.to_string()).ok()?;
+    Some(usd).filter(|usd| *usd > Usd::ZERO)
+}
+
 /// A percentage as it is shown: whole, rounded down. Nothing for what cannot be one.
 fn percent(value: &Value) -> Option<u32> {
     let number = value.as_f64().filter(|number| (0.0..1000.0).contains(number))?;
@@ -94,10 +103,11 @@ mod tests {
         let agent = Agent::read(
             br#"{"cwd":"/w","session_id":"abc","transcript_path":"/t.jsonl","model":{"id":"claude-opus-5","display_name":"Opus"},
                 "workspace":{"current_dir":"/w/in","project_dir":"/w"},"context_window":{"used_percentage":8},
-                "rate_limits":{"five_hour":{"used_percentage":23.5,"resets_at":1738425600},"seven_day":{"used_percentage":91.2}}}"#,
+                "cost":{"total_cost_usd":0.1234},"rate_limits":{"five_hour":{"used_percentage":23.5,"resets_at":1738425600},"seven_day":{"used_percentage":91.2}}}"#,
         )
         .unwrap();
         assert_eq!(agent.quota().unwrap(), "5h 23% 7d 91%");
+        assert_eq!(agent.cost, Some(Usd::parse("0.1234").unwrap().0));
         assert_eq!((agent.context, agent.project.as_deref()), (Some(8), Some("/w")));
         let mut later = agent;
         later.forget_past(Instant::from_timestamp(1_738_425_600, 0).unwrap());
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn whatever_is_missing_or_strange_is_not_known() {
-        let strange = br#"{"session_id":7,"model":"claude-opus-5","context_window":null,
+        let strange = br#"{"session_id":7,"model":"claude-opus-5","context_window":null,"cost":{"total_cost_usd":-5},
             "rate_limits":{"five_hour":{"used_percentage":-1},"seven_day":{"used_percentage":"9"}}}"#;
         let agent = Agent::read(strange).unwrap();
         assert_eq!(agent, Agent { model_id: Some(Label::new("claude-opus-5")), ..Agent::default() });
