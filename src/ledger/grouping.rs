@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rustc_hash::FxHashMap;
 
-use super::names::{NONE, Names, index, place};
+use super::names::{NONE, Names, count, index, place};
 use super::slim::Slim;
 use super::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone, day_of, month_of, quarter_of, week_of};
@@ -94,58 +94,98 @@ pub(super) struct PeriodReport<'a> {
     query: &'a Query,
     groups: Groups<'a>,
     periods: Periods,
-    cells: FxHashMap<(usize, usize), Sums>,
-    last: Option<(i64, usize)>,
+    /// The sums of each period and group that has any.
+    cells: Vec<((usize, usize), Sums)>,
+    cell_of: FxHashMap<(usize, usize), usize>,
+    /// The cell added to last: neighbours share it.
+    last: Option<((usize, usize), usize)>,
 }
 
 impl<'a> PeriodReport<'a> {
     pub(super) fn new(query: &'a Query, names: &'a Names) -> Self {
-        let (periods, cells) = (Periods::default(), FxHashMap::default());
-        Self { query, groups: Groups::new(query, names), periods, cells, last: None }
+        let (groups, periods) = (Groups::new(query, names), Periods::new(query.grain, query.zone));
+        Self { query, groups, periods, cells: Vec::new(), cell_of: FxHashMap::default(), last: None }
     }
 
     /// Adds a quarter hour of calls, if the filter's names admit it.
     pub(super) fn add(&mut self, quarter: &Quarter) {
         let Some(group) = self.groups.of(quarter.set) else { return };
-        let period = match self.last {
-            Some((number, period)) if number == quarter.number => period,
-            Some(_) | None => self.periods.number(quarter.number, self.query.grain, self.query.zone),
+        let place = (self.periods.number(quarter.number), group);
+        let cell = match self.last {
+            Some((last, cell)) if last == place => cell,
+            Some(_) | None => {
+                let next = self.cells.len();
+                let cell = *self.cell_of.entry(place).or_insert(next);
+                if cell == next {
+                    self.cells.push((place, Sums::default()));
+                }
+                self.last = Some((place, cell));
+                cell
+            }
         };
-        self.last = Some((quarter.number, period));
-        self.cells.entry((period, group)).or_default().add(&quarter.sums);
+        self.cells[cell].1.add(&quarter.sums);
     }
 
     pub(super) fn finish(self) -> Report {
-        let rows = self.cells.into_iter().map(|((period, group), sums)| ReportRow {
-            period: self.periods.keys[period].clone(),
-            by: self.groups.labels(group),
-            sums,
+        let rows = self.cells.iter().map(|((period, group), sums)| ReportRow {
+            period: self.periods.keys[*period].clone(),
+            by: self.groups.labels(*group),
+            sums: *sums,
             session: None,
             call: None,
         });
-        finish(self.query, rows.collect())
+        let rows: Vec<ReportRow> = rows.collect();
+        let total = total(&rows);
+        finish(self.query, rows, total)
     }
 }
 
-#[derive(Default)]
+/// Quarter hours whose periods are remembered together: a day of UTC, since sums come day by day.
+const TOGETHER: i64 = 96;
+
+/// Which period each quarter hour falls into.
 struct Periods {
-    of_quarter: FxHashMap<i64, usize>,
+    grain: Grain,
+    zone: Zone,
+    /// The stretch of quarter hours asked about last, and the period of each that was.
+    stretch: i64,
+    of_quarter: [Option<u32>; 96],
     numbers: FxHashMap<PeriodKey, usize>,
     keys: Vec<PeriodKey>,
 }
 
 impl Periods {
-    fn number(&mut self, quarter: i64, grain: Grain, zone: Zone) -> usize {
-        if let Some(number) = self.of_quarter.get(&quarter) {
-            return *number;
+    fn new(grain: Grain, zone: Zone) -> Self {
+        let of_quarter = [None; 96];
+        Self { grain, zone, stretch: 0, of_quarter, numbers: FxHashMap::default(), keys: Vec::new() }
+    }
+
+    fn number(&mut self, quarter: i64) -> usize {
+        let (stretch, within) = (quarter.div_euclid(TOGETHER), quarter.rem_euclid(TOGETHER));
+        if stretch != self.stretch {
+            self.stretch = stretch;
+            self.of_quarter = [None; 96];
         }
-        let key = period(Instant::from_timestamp(quarter.saturating_mul(900), 0).unwrap_or_default(), grain, zone);
+        let within = usize::try_from(within).unwrap_or(0);
+        if let Some(number) = self.of_quarter[within] {
+            return index(number);
+        }
+        let at = Instant::from_timestamp(quarter.saturating_mul(900), 0).unwrap_or_default();
+        let number = self.number_of(period(at, self.grain, self.zone));
+        self.of_quarter[within] = Some(count(number));
+        number
+    }
+
+    fn number_of(&mut self, key: PeriodKey) -> usize {
+        // Most often it is the one met last.
+        if self.keys.last() == Some(&key) {
+            return self.keys.len() - 1;
+        }
         let next = self.keys.len();
         let number = *self.numbers.entry(key.clone()).or_insert(next);
         if number == next {
             self.keys.push(key);
         }
-        self.of_quarter.insert(quarter, number);
         number
     }
 }
@@ -170,8 +210,12 @@ pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<It
         let session = names.set(stretch.set)[place(Dimension::Session)];
         all.entry(session).or_insert_with(|| Conversation::new(&stretch)).add(&stretch, group, names);
     }
+    let mut total = Sums::default();
+    for conversation in all.values() {
+        total.add(&conversation.sums);
+    }
     let mut rows = Vec::new();
-    for (session, conversation) in all {
+    for (session, conversation) in first_ones(query, names, all.into_iter().collect()) {
         let facts = conversation.row(session, names);
         let key = PeriodKey::Session(facts.started, facts.session.clone());
         rows.extend(conversation.groups.iter().map(|(group, sums)| ReportRow {
@@ -182,7 +226,17 @@ pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<It
             call: None,
         }));
     }
-    finish(query, rows)
+    finish(query, rows, total)
+}
+
+/// The conversations that may stand above a report's limit: each has a row of its own, or more.
+fn first_ones(query: &Query, names: &Names, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
+    if let Some(limit) = query.limit.filter(|limit| *limit < all.len()) {
+        let key = |(session, conversation): &(u32, Conversation)| (conversation.started, names.label(*session));
+        all.select_nth_unstable_by(limit, |one, other| in_order(query.order, &key(one), &key(other)));
+        all.truncate(limit);
+    }
+    all
 }
 
 struct Conversation {
@@ -301,12 +355,16 @@ pub(super) fn calls<'a>(query: &Query, names: &Names, rows: impl Iterator<Item =
     Report { query: query.clone(), rows: rows.collect(), total }
 }
 
-/// Orders rows, sums them, and leaves out those beyond the limit.
-fn finish(query: &Query, mut rows: Vec<ReportRow>) -> Report {
+fn total(rows: &[ReportRow]) -> Sums {
     let mut total = Sums::default();
-    for row in &rows {
+    for row in rows {
         total.add(&row.sums);
     }
+    total
+}
+
+/// Orders rows, and leaves out those beyond the limit.
+fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
     rows.sort_by(|one, other| {
         let period = in_order(query.order, &one.period, &other.period);
         one.by.iter().zip(&other.by).fold(period, |order, (one, other)| {

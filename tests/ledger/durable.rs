@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tokmeter::domain::{Dimension, Filter, Label, Matcher, Record, Span, Zone};
-use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Posting, Query, Sqlite, open};
+use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Order, Posting, Query, Sqlite, open};
 
 use super::common::{
     a_telling_and_a_retelling, add_up, any_records, at, call, calls, file, posting, prices, query, questions, rows,
@@ -42,6 +42,7 @@ fn some_filter() -> impl Strategy<Value = Filter> {
         vec![],
         vec![(Dimension::Session, "s")],
         vec![(Dimension::Session, "nobody")],
+        vec![(Dimension::User, "alice")],
         vec![(Dimension::Model, "o*"), (Dimension::Model, "haiku")],
         vec![(Dimension::Agent, "agent-1"), (Dimension::User, "*")],
     ]);
@@ -86,8 +87,10 @@ proptest! {
         disk.absorb(&posting(told)).unwrap();
         disk.flush().unwrap();
         for question in questions() {
-            let question = Query { filter: filter.clone(), ..question };
-            prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+            for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
+                let question = Query { filter: filter.clone(), order, limit, ..question.clone() };
+                prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+            }
         }
         prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());
         prop_assert_eq!(memory.calls(&filter, limit).unwrap(), disk.calls(&filter, limit).unwrap());
@@ -179,6 +182,26 @@ fn e8_counts_beyond_the_integers_of_sqlite_are_kept() {
     disk.post(&calls([huge.clone()])).unwrap();
     assert_eq!(rows(&disk)[0].call, huge);
     assert_eq!((total(&disk).tokens.output, total(&disk).cost), (u64::MAX, huge.quoted.unwrap()));
+}
+
+#[test]
+fn e8_sums_that_hit_their_ceiling_come_down_from_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let unpriced = [("a", 1, u64::MAX), ("b", 1_000, u64::MAX - 9), ("c", 90_000, 5)].map(|(name, second, output)| {
+        let mut call = call(name, second, output);
+        call.model = None;
+        call
+    });
+    disk.post(&calls(unpriced)).unwrap();
+    assert_eq!(total(&disk).tokens.output, u64::MAX);
+    sound(&disk).unwrap();
+    disk.prune(at(900)).unwrap();
+    assert_eq!(total(&disk).tokens.output, u64::MAX - 4);
+    sound(&disk).unwrap();
+    disk.prune(at(80_000)).unwrap();
+    assert_eq!(total(&disk).tokens.output, 5);
+    sound(&disk).unwrap();
 }
 
 #[test]

@@ -435,11 +435,45 @@ fn d9_books_of_a_newer_version_are_only_read() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Newer { found: 999 }]);
-    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 1)"));
+    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 2)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
     assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
     assert!(matches!(disk.claim_alert("day", at(0)), Err(BooksError::Newer { .. })));
+}
+
+#[test]
+fn d9_books_that_a_newer_version_took_over_while_they_were_open_are_only_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = lived(&folder);
+    let mut disk = books(&folder);
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
+    assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
+    assert!(disk.is_read_only());
+    assert_eq!(rows(&disk), in_memory(life().len()));
+}
+
+#[test]
+fn d10_books_of_schema_1_get_the_sums_that_came_with_schema_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = lived(&folder);
+    let as_it_was = "DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;
+        PRAGMA user_version = 1;";
+    Connection::open(&path).unwrap().execute_batch(as_it_was).unwrap();
+    let opened = opened(&path);
+    let backup = folder.path().join("ledger.db.schema-1");
+    assert_eq!(opened.notes, [Note::Migrated { from: 1, backup: backup.clone() }]);
+    let mut disk = opened.books;
+    sound(&disk);
+    assert_eq!(rows(&disk), in_memory(life().len()));
+    let calls_of = |disk: &Sqlite, by: &[Dimension]| {
+        disk.report(&query(Grain::Day, by)).unwrap().rows.iter().map(|row| row.sums.calls).sum::<u64>()
+    };
+    assert_eq!(calls_of(&disk, &[]), calls_of(&disk, &[Dimension::Session]));
+    disk.post(&calls([call("later", 99, 1)])).unwrap();
+    sound(&disk);
+    let kept = Connection::open(&backup).unwrap();
+    assert_eq!(kept.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 #[test]

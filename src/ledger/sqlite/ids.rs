@@ -1,6 +1,6 @@
 //! What the database calls the labels, and the sets of labels, that have numbers here.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, Row};
 use rustc_hash::FxHashMap;
 
 use crate::domain::{Dimension, Label};
@@ -141,14 +141,20 @@ impl Ids {
             return Ok(*kind);
         }
         let mut find =
-            conn.prepare_cached("SELECT model, source, user, project, team, feature, org FROM kinds WHERE id = ?")?;
-        let ids: [i64; KIND.len()] = find.query_row([id], |row| {
-            let mut ids = [0; KIND.len()];
-            for (at, id) in ids.iter_mut().enumerate() {
-                *id = row.get(at)?;
-            }
-            Ok(ids)
-        })?;
+            conn.prepare_cached("SELECT id, model, source, user, project, team, feature, org FROM kinds WHERE id = ?")?;
+        find.query_row([id], |row| self.learn_kind(conn, names, row))
+    }
+
+    /// Our number of a kind whose row in `kinds` is this: id, and the dimensions in their order.
+    pub(super) fn learn_kind(&mut self, conn: &Connection, names: &mut Names, row: &Row<'_>) -> Result<u32> {
+        let id = row.get(0)?;
+        if let Some(kind) = self.kinds.from.get(&id) {
+            return Ok(*kind);
+        }
+        let mut ids: [i64; KIND.len()] = [0; _];
+        for (at, id) in ids.iter_mut().enumerate() {
+            *id = row.get(at + 1)?;
+        }
         let mut set = [NONE; _];
         for (id, dimension) in ids.into_iter().zip(KIND) {
             set[place(dimension)] = self.known_label(conn, names, id)?;

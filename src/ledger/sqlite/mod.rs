@@ -11,7 +11,9 @@ mod place;
 mod read;
 mod rollup;
 mod rows;
+mod runs;
 mod schema;
+mod source;
 mod tally;
 mod upkeep;
 mod verify;
@@ -167,9 +169,15 @@ impl Sqlite {
                 step(name);
             }
         };
+        let mut found = schema::KNOWN;
         let attempt = || {
             step("begin");
             conn.execute_batch("BEGIN IMMEDIATE")?;
+            // A newer version may have changed the tables since they were opened.
+            found = schema::version(conn)?;
+            if found > schema::KNOWN {
+                return Err(Error::InvalidQuery);
+            }
             desk.open(conn)?;
             let done = work(conn, desk, &**pricer, &step)?;
             step("commit");
@@ -186,6 +194,10 @@ impl Sqlite {
                 // Nothing more can be done where even this fails; the file is as it was either way.
                 conn.execute_batch("ROLLBACK").unwrap_or_default();
             }
+        }
+        if found > schema::KNOWN {
+            self.standing = Standing::Newer { found };
+            return Err(BooksError::Newer { path: self.path.clone(), found, known: schema::KNOWN });
         }
         done.map_err(|error| self.because(&error))
     }

@@ -277,8 +277,12 @@ mod tests {
     }
 
     const STEPS: &[Migration] = &[
-        Migration { to: 2, sql: "ALTER TABLE files ADD COLUMN note TEXT" },
-        Migration { to: 3, sql: "CREATE TABLE extra(x INTEGER) STRICT; INSERT INTO extra VALUES(1)" },
+        Migration { to: KNOWN + 1, sql: "ALTER TABLE files ADD COLUMN note TEXT", fill: |_| Ok(()) },
+        Migration {
+            to: KNOWN + 2,
+            sql: "CREATE TABLE extra(x INTEGER) STRICT",
+            fill: |conn| conn.execute("INSERT INTO extra VALUES(1)", []).map(drop),
+        },
     ];
 
     fn file(offset: u64) -> FileState {
@@ -325,20 +329,20 @@ mod tests {
             taken.push((name, to));
         };
         let options = Options { step: Some(Arc::new(step)), ..Options::new(now) };
-        let opened = open_with(&path, options, Arc::new(Free), STEPS, 3).unwrap();
-        let backup = folder.path().join("ledger.db.schema-1");
-        assert_eq!(opened.notes, [Note::Migrated { from: 1, backup: backup.clone() }]);
+        let opened = open_with(&path, options, Arc::new(Free), STEPS, KNOWN + 2).unwrap();
+        let backup = folder.path().join(format!("ledger.db.schema-{KNOWN}"));
+        assert_eq!(opened.notes, [Note::Migrated { from: KNOWN, backup: backup.clone() }]);
         drop(opened);
-        assert_eq!((schema_of(&path), schema_of(&backup)), ((3, true, true), (1, false, false)));
+        assert_eq!((schema_of(&path), schema_of(&backup)), ((KNOWN + 2, true, true), (KNOWN, false, false)));
         let copies = std::mem::take(&mut *copies.lock().unwrap());
         let names: Vec<&str> = copies.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["opened file", "backed up", "migrate", "migrate", "commit migration"]);
         for (name, copy) in copies {
             let path = copy.path().join("ledger.db");
-            assert_eq!(schema_of(&path), (1, false, false), "killed at {name}");
-            let opened = open_with(&path, Options::new(now), Arc::new(Free), STEPS, 3).unwrap();
+            assert_eq!(schema_of(&path), (KNOWN, false, false), "killed at {name}");
+            let opened = open_with(&path, Options::new(now), Arc::new(Free), STEPS, KNOWN + 2).unwrap();
             assert_eq!(opened.books.files().unwrap(), [file(7)]);
-            assert_eq!(schema_of(&path), (3, true, true), "gone on after {name}");
+            assert_eq!(schema_of(&path), (KNOWN + 2, true, true), "gone on after {name}");
         }
     }
 }

@@ -23,11 +23,32 @@ pub(super) struct Delta {
 }
 
 impl Delta {
+    /// These sums to be added.
+    pub(super) fn of(add: Sums) -> Self {
+        Self { add, sub: Sums::default() }
+    }
+
     /// Applies another delta beside this one.
     pub(super) fn and(&mut self, other: &Self) {
         self.add.add(&other.add);
         self.sub.add(&other.sub);
     }
+}
+
+/// True when a number may pass its ceiling on the way, so that what is taken out would not come out right.
+pub(super) fn may_overflow(packed: &[u8], deltas: &[(u8, Delta)]) -> Result<bool> {
+    if deltas.iter().all(|(_, delta)| delta.sub == Sums::default()) {
+        return Ok(false);
+    }
+    let huge = |sums: &Sums| {
+        let counts = [sums.calls, sums.unpriced_tokens, sums.lower_bound_calls, sums.guessed_calls];
+        let usd = |usd: Usd| usd.pico().unsigned_abs() > i128::MAX.unsigned_abs() / 2;
+        sums.tokens.fields().iter().chain(&counts).any(|count| *count > u64::MAX / 2)
+            || usd(sums.cost)
+            || usd(sums.saved)
+    };
+    let kept: Result<Vec<(u8, Sums)>> = entries(packed).collect();
+    Ok(kept?.iter().any(|(_, sums)| huge(sums)) || deltas.iter().any(|(_, delta)| huge(&delta.add)))
 }
 
 /// A packed day with changes applied; `None` when nothing is left of it.
@@ -127,9 +148,41 @@ impl Entries<'_> {
         })
     }
 
+    /// A number of up to eight bytes, which nearly all are, with a few operations on all its bytes at once.
+    #[inline]
+    fn short(&mut self) -> Option<u64> {
+        const LAST: u64 = 0x8080_8080_8080_8080;
+        let (eight, _) = self.rest.split_first_chunk::<8>()?;
+        let bytes = u64::from_le_bytes(*eight);
+        let ends = !bytes & LAST;
+        if ends == 0 {
+            return None;
+        }
+        // Everything up to the byte that ends the number, without the bits that say whether more follow.
+        let bytes = bytes & (ends ^ (ends - 1)) & !LAST;
+        let pairs = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);
+        let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+        let length = usize::try_from(ends.trailing_zeros() / 8 + 1).ok()?;
+        self.rest = self.rest.get(length..)?;
+        Some((fours & 0x0fff_ffff) | ((fours & 0x0fff_ffff_0000_0000) >> 4))
+    }
+
     #[inline]
     fn count(&mut self) -> Option<u64> {
-        // Most counts are one to three bytes.
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(u64::from(*byte));
+        }
+        self.short().or_else(|| self.long_count())
+    }
+
+    #[inline]
+    fn number(&mut self) -> Option<u128> {
+        self.short().map(u128::from).or_else(|| self.long_number())
+    }
+
+    #[cold]
+    fn long_count(&mut self) -> Option<u64> {
         let (mut number, mut shift) = (0_u64, 0);
         for (at, byte) in self.rest.iter().enumerate() {
             number |= u64::from(byte & 0x7f).checked_shl(shift)?;
@@ -142,8 +195,8 @@ impl Entries<'_> {
         None
     }
 
-    #[inline]
-    fn number(&mut self) -> Option<u128> {
+    #[cold]
+    fn long_number(&mut self) -> Option<u128> {
         let (mut number, mut shift) = (0_u128, 0);
         for (at, byte) in self.rest.iter().enumerate() {
             number |= u128::from(byte & 0x7f).checked_shl(shift)?;

@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
+use super::tally;
+
 /// The newest schema this version knows.
-pub(super) const KNOWN: i64 = 1;
+pub(super) const KNOWN: i64 = 2;
 /// Marks a database as ours.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -11,10 +13,18 @@ pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 pub(super) struct Migration {
     pub(super) to: i64,
     pub(super) sql: &'static str,
+    /// What SQL alone cannot do, done after it.
+    pub(super) fill: fn(&Connection) -> Result<()>,
 }
 
 /// Steps for books that exist already, oldest first. Schema 1 is the first there ever was.
-pub(super) const MIGRATIONS: &[Migration] = &[];
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    to: 2,
+    sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
+CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
+CREATE INDEX sessions_first ON sessions(first);",
+    fill: tally::sum_up,
+}];
 
 /// The columns of a row, the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, key, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
@@ -67,10 +77,11 @@ pub(super) const CREATE: &str = concat!(
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 -- What was booked with what: the names of the prices, referred to by calls.price.
 CREATE TABLE prices(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
--- Every combination of values that calls of any session share. 0 is no value.
+-- Every combination of values that calls of any session share, and the sums of all of them (null when there are
+-- none). 0 is no value.
 CREATE TABLE kinds(
   id INTEGER PRIMARY KEY, model INTEGER NOT NULL, source INTEGER NOT NULL, user INTEGER NOT NULL,
-  project INTEGER NOT NULL, team INTEGER NOT NULL, feature INTEGER NOT NULL, org INTEGER NOT NULL,
+  project INTEGER NOT NULL, team INTEGER NOT NULL, feature INTEGER NOT NULL, org INTEGER NOT NULL, sums BLOB,
   UNIQUE(model, source, user, project, team, feature, org)
 ) STRICT;
 -- Every session, by its sub-agents and kinds of calls, with its first and its last call (null when all were pruned).
@@ -79,14 +90,16 @@ CREATE TABLE sessions(
   first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
   UNIQUE(session, agent, kind)
 ) STRICT;
+CREATE INDEX sessions_first ON sessions(first);
 CREATE INDEX sessions_last ON sessions(last);
--- Sums by UTC day: quarter hours within it, packed (see rollup.rs). By session, and by kind alone.
+-- Sums by UTC day: quarter hours within it, packed (see rollup.rs). By session, by kind alone, and of all calls.
 CREATE TABLE rollup(
   day INTEGER NOT NULL, of INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY(day, of)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rollup_kinds(
   day INTEGER NOT NULL, of INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY(day, of)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
 CREATE TABLE lineage(child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY(child, parent)) STRICT, WITHOUT ROWID;
 CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE files(
@@ -152,6 +165,7 @@ pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(
         if version(&transaction)? < migration.to {
             step("migrate");
             transaction.execute_batch(migration.sql)?;
+            (migration.fill)(&transaction)?;
             transaction.pragma_update(None, "user_version", migration.to)?;
         }
     }

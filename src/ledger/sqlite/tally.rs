@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Result, params, params_from_iter};
 use rustc_hash::FxHashMap;
 
 use super::desk::Step;
@@ -47,6 +48,8 @@ impl Tally {
     pub(super) fn write(&self, conn: &Connection, ids: &mut Ids, names: &mut Names, step: Step<'_>) -> Result<()> {
         let mut by_session: BTreeMap<(i64, i64), Vec<(u8, Delta)>> = BTreeMap::new();
         let mut by_kind: BTreeMap<(i64, i64), BTreeMap<u8, Delta>> = BTreeMap::new();
+        let mut by_day: BTreeMap<i64, BTreeMap<u8, Delta>> = BTreeMap::new();
+        let mut of_kind: BTreeMap<i64, Delta> = BTreeMap::new();
         for ((quarter, set), delta) in &self.deltas {
             let (day, within) = (quarter.div_euclid(QUARTERS), quarter.rem_euclid(QUARTERS));
             let within = u8::try_from(within).unwrap_or(0);
@@ -54,16 +57,20 @@ impl Tally {
             let kind = ids.kind_of(names, *set);
             let kind = ids.kind(conn, names, kind)?;
             by_kind.entry((day, kind)).or_default().entry(within).or_default().and(delta);
+            by_day.entry(day).or_default().entry(within).or_default().and(delta);
+            of_kind.entry(kind).or_default().and(delta);
         }
         step("write rollup");
-        for (place, deltas) in by_session {
-            write_day(conn, "rollup", place, &deltas)?;
+        for ((day, of), deltas) in by_session {
+            SESSIONS.write(conn, &[day, of], &deltas)?;
         }
         step("write rollup of kinds");
-        for (place, deltas) in by_kind {
+        for ((day, of), deltas) in by_kind {
             let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
-            write_day(conn, "rollup_kinds", place, &deltas)?;
+            KINDS.write(conn, &[day, of], &deltas)?;
         }
+        step("write rollup of days");
+        write_coarse(conn, by_day, of_kind)?;
         step("write sessions");
         for (set, bounds) in &self.bounds {
             let id = ids.session(conn, names, *set)?;
@@ -73,18 +80,113 @@ impl Tally {
     }
 }
 
-fn write_day(conn: &Connection, table: &str, (day, of): (i64, i64), deltas: &[(u8, Delta)]) -> Result<()> {
-    let mut select = conn.prepare_cached(&format!("SELECT sums FROM {table} WHERE day = ? AND of = ?"))?;
-    let packed: Option<Vec<u8>> = select.query_row([day, of], |row| row.get(0)).optional()?;
-    match rollup::apply(packed.as_deref().unwrap_or_default(), deltas)? {
-        Some(packed) => {
-            let insert = format!("INSERT OR REPLACE INTO {table}(day, of, sums) VALUES(?, ?, ?)");
-            conn.prepare_cached(&insert)?.execute(params![day, of, packed])?;
+/// Where packed sums lie, and how they are changed.
+struct Packed {
+    find: &'static str,
+    put: &'static str,
+    clear: &'static str,
+    /// What they are the sums of, for when a number may hit its ceiling: from there nothing can be taken out.
+    parts: Option<&'static str>,
+    /// True when all quarter hours are one entry.
+    whole: bool,
+}
+
+const SESSIONS: Packed = Packed {
+    find: "SELECT sums FROM rollup WHERE day = ? AND of = ?",
+    put: "INSERT OR REPLACE INTO rollup(sums, day, of) VALUES(?, ?, ?)",
+    clear: "DELETE FROM rollup WHERE day = ? AND of = ?",
+    parts: None,
+    whole: false,
+};
+const KINDS: Packed = Packed {
+    find: "SELECT sums FROM rollup_kinds WHERE day = ? AND of = ?",
+    put: "INSERT OR REPLACE INTO rollup_kinds(sums, day, of) VALUES(?, ?, ?)",
+    clear: "DELETE FROM rollup_kinds WHERE day = ? AND of = ?",
+    parts: None,
+    whole: false,
+};
+/// All calls, by quarter hour: what is asked most often.
+const DAYS: Packed = Packed {
+    find: "SELECT sums FROM rollup_days WHERE day = ?",
+    put: "INSERT OR REPLACE INTO rollup_days(sums, day) VALUES(?, ?)",
+    clear: "DELETE FROM rollup_days WHERE day = ?",
+    parts: Some("SELECT sums FROM rollup_kinds WHERE day = ?"),
+    whole: false,
+};
+/// All calls of a kind, in one entry.
+const EVER: Packed = Packed {
+    find: "SELECT sums FROM kinds WHERE id = ?",
+    put: "UPDATE kinds SET sums = ? WHERE id = ?",
+    clear: "UPDATE kinds SET sums = NULL WHERE id = ?",
+    parts: Some("SELECT sums FROM rollup_kinds WHERE of = ?"),
+    whole: true,
+};
+
+impl Packed {
+    /// Changes the sums of one place.
+    fn write(&self, conn: &Connection, place: &[i64], deltas: &[(u8, Delta)]) -> Result<()> {
+        let found = conn.prepare_cached(self.find)?.query_row(params_from_iter(place), |row| row.get(0)).optional()?;
+        let packed: Option<Vec<u8>> = found.flatten();
+        let kept = packed.as_deref().unwrap_or_default();
+        let now = match self.parts {
+            Some(parts) if rollup::may_overflow(kept, deltas)? => add_up(conn, parts, place, self.whole)?,
+            Some(_) | None => rollup::apply(kept, deltas)?,
+        };
+        match now {
+            Some(packed) => {
+                let place = place.iter().map(|number| Value::Integer(*number));
+                let values = std::iter::once(Value::Blob(packed)).chain(place);
+                conn.prepare_cached(self.put)?.execute(params_from_iter(values)).map(drop)
+            }
+            None if packed.is_some() => conn.prepare_cached(self.clear)?.execute(params_from_iter(place)).map(drop),
+            None => Ok(()),
         }
-        None if packed.is_some() => {
-            conn.prepare_cached(&format!("DELETE FROM {table} WHERE day = ? AND of = ?"))?.execute([day, of])?;
+    }
+}
+
+/// The sums of a place from what they are the sums of.
+fn add_up(conn: &Connection, parts: &str, place: &[i64], whole: bool) -> Result<Option<Vec<u8>>> {
+    let mut deltas = Vec::new();
+    let mut select = conn.prepare_cached(parts)?;
+    let mut found = select.query(params_from_iter(place))?;
+    while let Some(row) = found.next()? {
+        for entry in rollup::entries(row.get_ref(0)?.as_blob()?) {
+            let (quarter, sums) = entry?;
+            deltas.push((if whole { 0 } else { quarter }, Delta::of(sums)));
         }
-        None => {}
+    }
+    rollup::apply(&[], &deltas)
+}
+
+/// Fills what schema 2 added from what schema 1 had.
+pub(super) fn sum_up(conn: &Connection) -> Result<()> {
+    let mut by_day: BTreeMap<i64, BTreeMap<u8, Delta>> = BTreeMap::new();
+    let mut of_kind: BTreeMap<i64, Delta> = BTreeMap::new();
+    let mut select = conn.prepare("SELECT day, of, sums FROM rollup_kinds")?;
+    let mut found = select.query([])?;
+    while let Some(row) = found.next()? {
+        let (day, kind) = (row.get(0)?, row.get(1)?);
+        for entry in rollup::entries(row.get_ref(2)?.as_blob()?) {
+            let (quarter, sums) = entry?;
+            by_day.entry(day).or_default().entry(quarter).or_default().and(&Delta::of(sums));
+            of_kind.entry(kind).or_default().and(&Delta::of(sums));
+        }
+    }
+    write_coarse(conn, by_day, of_kind)
+}
+
+/// Changes the sums of all calls of a day, and of a kind.
+fn write_coarse(
+    conn: &Connection,
+    by_day: BTreeMap<i64, BTreeMap<u8, Delta>>,
+    of_kind: BTreeMap<i64, Delta>,
+) -> Result<()> {
+    for (day, deltas) in by_day {
+        let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
+        DAYS.write(conn, &[day], &deltas)?;
+    }
+    for (kind, delta) in of_kind {
+        EVER.write(conn, &[kind], &[(0, delta)])?;
     }
     Ok(())
 }

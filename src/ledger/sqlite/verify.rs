@@ -76,6 +76,8 @@ fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Resul
     }
     let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut by_day: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
+    let mut of_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut bounds: FxHashMap<i64, (Instant, Instant)> = FxHashMap::default();
     batches(conn, desk, "calls", i64::MAX, |desk, batch| {
         for row in batch {
@@ -85,15 +87,22 @@ fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Resul
             let (quarter, sums) = (quarter_of(row.at), row.sums());
             by_session.entry((quarter, session)).or_default().add(&sums);
             by_kind.entry((quarter, kind)).or_default().add(&sums);
+            by_day.entry((quarter, 0)).or_default().add(&sums);
+            of_kind.entry((0, kind)).or_default().add(&sums);
             let (first, last) = bounds.entry(session).or_insert((row.at, row.at));
             (*first, *last) = ((*first).min(row.at), (*last).max(row.at));
             findings.calls += 1;
         }
         Ok(())
     })?;
-    for (table, of_rows) in [("rollup", by_session), ("rollup_kinds", by_kind)] {
+    for (table, select, of_rows) in [
+        ("rollup", "SELECT day, of, sums FROM rollup", by_session),
+        ("rollup_kinds", "SELECT day, of, sums FROM rollup_kinds", by_kind),
+        ("rollup_days", "SELECT day, 0, sums FROM rollup_days", by_day),
+        ("kinds", "SELECT 0, id, sums FROM kinds WHERE sums IS NOT NULL", of_kind),
+    ] {
         let mut kept: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
-        let mut select = conn.prepare(&format!("SELECT day, of, sums FROM {table}"))?;
+        let mut select = conn.prepare(select)?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let (day, of): (i64, i64) = (row.get(0)?, row.get(1)?);
