@@ -21,10 +21,11 @@ impl Format for ClaudeCode {
         NAME
     }
     fn markers(&self) -> &'static [&'static str] {
-        &["\"usage\""]
+        // Answers hold the first; the others are for kinds of lines that are not known yet.
+        &["\"usage\"", "_tokens\"", "Tokens\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Transcript { source: Label::new(NAME), labels: Labels::default() })
+        Box::new(Transcript { source: Label::new(NAME), labels: Labels::default(), session: String::new() })
     }
 }
 
@@ -36,6 +37,8 @@ const SYNTHETIC: &str = "<synthetic>";
 struct Transcript {
     source: Label,
     labels: Labels,
+    /// The session of the last line that could be nobody else's.
+    session: String,
 }
 
 fields! {
@@ -134,13 +137,23 @@ impl Line<'_> {
             None => self.message.usage.has_counts(),
         }
     }
+
+    /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
+    /// counts, which only the answers themselves charge; the API's own events are read elsewhere.
+    fn is_aside(&self, session: &str) -> bool {
+        let is_unknown = self.kind.get().is_some_and(|kind| kind != "stream_event");
+        is_unknown && self.session.get() == Some(session)
+    }
 }
 
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let parsed: Line<'_> = json::parse(line)?;
         if !parsed.is_ours() {
-            return Ok(Reading::NotMine);
+            return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
+        }
+        if let Some(session) = parsed.session.get().filter(|session| *session != self.session) {
+            session.clone_into(&mut self.session);
         }
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
         let usage = &answer.message.usage;
@@ -192,6 +205,14 @@ impl Reader for Transcript {
             out.push(Record::Call(call));
         }
         Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        self.session.clone()
+    }
+
+    fn restore(&mut self, state: &str) {
+        state.clone_into(&mut self.session);
     }
 }
 
