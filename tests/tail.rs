@@ -447,7 +447,7 @@ fn b2_a_last_line_without_an_end_is_mended_as_any_other() {
         (object("a") + &object("b"), "ab"),
         ("\u{feff}".to_owned() + &object("a"), "a"),
         (object("a").replacen(':', &(nul + ":"), 1), "a"),
-        (object("a") + &object("b")[..40], ""),
+        (object("a") + &object("b")[..40], "a"),
         (object("b")[..40].to_owned() + &object("a"), ""),
     ] {
         let (_keep, root) = folder();

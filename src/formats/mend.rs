@@ -68,16 +68,22 @@ fn surrogate(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
 }
 
-/// True when nothing can be missing of a line that has no end yet: it is one object, or several.
+/// How many bytes of a line that has no end yet are whole: one object, or several, whatever follows.
 ///
 /// No strict prefix of an object is an object, so more bytes cannot change what they say.
-pub(crate) fn is_whole(line: &[u8]) -> bool {
-    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
-    if !line.starts_with(b"{") || !line.ends_with(b"}") {
-        return false;
+pub(crate) fn whole(line: &[u8]) -> usize {
+    let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
+    if !text.starts_with(b"{") {
+        return 0;
     }
-    let is_objects = |line: &[u8]| cut(line).torn.is_none();
-    is_objects(line) || cleaned(line).is_some_and(|line| is_objects(&line))
+    let Cut { objects, torn } = cut(text);
+    let mended = || text.ends_with(b"}") && cleaned(text).is_some_and(|text| cut(&text).torn.is_none());
+    match torn {
+        None => line.len(),
+        Some(_) if mended() => line.len(),
+        Some((torn, _)) if !objects.is_empty() => line.len() - torn.len(),
+        Some(_) => 0,
+    }
 }
 
 /// A line in pieces.
@@ -166,12 +172,22 @@ mod tests {
     }
 
     #[test]
-    fn b2_a_line_without_end_is_whole_when_it_is_objects_and_nothing_else() {
-        let whole: [&[u8]; 5] =
-            [b"{\"a\":1}", b"{\"a\":1}{\"b\":2}", b"\xef\xbb\xbf{\"a\":1}", b"{\"a\0\":\"\x01\"}", b"{\"a\":\"\xff\"}"];
-        let not: [&[u8]; 6] = [b"", b"7", b"[1]", b"{\"a\":{}", b"{\"a\":1}{\"b\":2", b"{\"a\":{\"b\":1}"];
-        assert!(whole.iter().all(|line| is_whole(line)));
-        assert!(!not.iter().any(|line| is_whole(line)));
+    fn b2_of_a_line_without_end_the_objects_it_begins_with_are_whole() {
+        let cases: [(&[u8], usize); 10] = [
+            (b"{\"a\":1}", 7),
+            (b"{\"a\":1}{\"b\":2}", 14),
+            (b"\xef\xbb\xbf{\"a\":1}", 10),
+            (b"{\"a\0\":\"\x01\"}", 10),
+            (b"{\"a\":\"\xff\"}", 9),
+            (b"{\"a\":1}{\"b\":2", 7),
+            (b"{\"a\":{\"b\":1}", 0),
+            (b"{\"a\":{}", 0),
+            (b"7", 0),
+            (b"", 0),
+        ];
+        for (line, length) in cases {
+            assert_eq!(whole(line), length, "{}", String::from_utf8_lossy(line));
+        }
     }
 
     proptest! {

@@ -24,7 +24,7 @@ pub(crate) mod time;
 mod usage;
 
 pub use lines::{Lines, Outcome};
-pub(crate) use mend::is_whole;
+pub(crate) use mend::whole;
 
 use crate::domain::{Instant, Label, Record};
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::identity::Print;
-use crate::formats::is_whole;
+use crate::formats::whole;
 
 /// The longest line that is read, unless told otherwise.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024 * 1024;
@@ -150,14 +150,15 @@ impl Cutter {
         (text, self.base + (self.at + leading) as u64)
     }
 
-    /// Hands out what follows the last complete line, if it is whole already.
+    /// Hands out what follows the last complete line, as far as it is whole already.
     pub(crate) fn whole_rest(&mut self) -> Option<Piece<'_>> {
         let (text, offset) = self.rest();
-        if self.skipping || text.len() > self.longest || !is_whole(text) {
+        let length = if self.skipping || text.len() > self.longest { 0 } else { whole(text) };
+        if length == 0 {
             return None;
         }
         let begin = usize::try_from(offset - self.base).unwrap_or(self.at);
-        let end = begin + text.len();
+        let end = begin + length;
         let nuls = (begin - self.at) as u64 + self.hole;
         (self.at, self.searched) = (end, self.searched.max(end));
         Some(Piece::Line { text: &self.buffer[begin..end], offset, nuls })
