@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
 
 /// What keeps the noticing alive; dropping it ends it.
@@ -48,9 +49,8 @@ impl Places {
             if matches!(event.kind, EventKind::Access(_)) {
                 continue;
             }
-            let before = self.watched.len();
-            self.watch();
-            let deeper = self.watched.len() != before;
+            self.forget(&event);
+            let deeper = self.watch();
             for file in &self.files {
                 // A folder that has just appeared may have brought its file along before anybody watched.
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
@@ -60,16 +60,32 @@ impl Places {
         }
     }
 
-    /// Watches the nearest folder that exists above each file.
+    /// A folder that was removed or moved away is watched no more, even if another stands in its place by now.
+    fn forget(&mut self, event: &notify::Event) {
+        if !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+            return;
+        }
+        let (gone, kept): (Vec<PathBuf>, _) =
+            std::mem::take(&mut self.watched).into_iter().partition(|folder| event.paths.contains(folder));
+        self.watched = kept;
+        for folder in gone {
+            // What no longer exists cannot be unwatched, which is as well.
+            let _ = self.watcher.unwatch(&folder);
+        }
+    }
+
+    /// Watches the nearest folder that exists above each file. True when that was another than before.
     ///
     /// A folder may appear in another between the look and the watch, untold: so it looks again until there is
     /// nothing new.
-    fn watch(&mut self) {
+    fn watch(&mut self) -> bool {
+        let first = self.watched.len();
         let mut before = usize::MAX;
         while before != self.watched.len() {
             before = self.watched.len();
             self.watch_once();
         }
+        before != first
     }
 
     fn watch_once(&mut self) {
@@ -106,5 +122,30 @@ mod tests {
         fs::write(file.with_extension("new"), "two").unwrap();
         fs::rename(file.with_extension("new"), &file).unwrap();
         assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+    }
+
+    #[test]
+    fn a2_a_folder_that_is_removed_and_made_again_is_watched_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("config/tokmeter");
+        let file = folder.join("config.toml");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&file, "0").unwrap();
+        let (say, hear) = channel();
+        let _notice = notice(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
+        let wait_for = |text: &str| {
+            while hear.recv_timeout(Duration::from_secs(20)).unwrap().as_deref() != Some(text) {}
+        };
+        for (nth, gone) in [folder.as_path(), folder.parent().unwrap(), folder.as_path()].into_iter().enumerate() {
+            fs::remove_dir_all(gone).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, nth.to_string()).unwrap();
+            wait_for(&nth.to_string());
+            let moved = home.path().join(format!("moved-{nth}"));
+            fs::rename(gone, moved).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, format!("after {nth}")).unwrap();
+            wait_for(&format!("after {nth}"));
+        }
     }
 }
