@@ -387,3 +387,24 @@ fn a_model_without_a_price_is_named_from_the_first_reading_on() {
     pty.send("q");
     assert_eq!(pty.ended(), 0);
 }
+
+#[test]
+fn a_meter_listens_on_the_usual_socket_and_a_recorded_call_reaches_it() {
+    let home = Home::new();
+    let run = home.path().join("run");
+    fs::create_dir_all(&run).unwrap();
+    fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    for args in [&["--socket"][..], &["--socket", "--compact"]] {
+        let mut pty = Pty::start(&home, args, 120, 36);
+        let socket = run.join("tokmeter.sock");
+        if args.len() == 1 {
+            pty.wait_for(&format!("listening on {}", &socket.to_str().unwrap()[..20]));
+        }
+        pty.wait("a socket", |_| std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        let record = ["record", "--model", "gpt-4o", "--input", "500", "--output", "300", "--id", "one"];
+        home.tokmeter().args(record).assert().success();
+        pty.wait_for("Tokens: 800");
+        pty.send("q");
+        assert_eq!(pty.ended(), 0);
+    }
+}

@@ -65,9 +65,12 @@ pub struct LiveArgs {
     /// everything shown, limits included, is about these paths only.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Also listen on a Unix socket
+    /// Also listen on a Unix socket; without a name, on the usual one
+    ///
+    /// What follows is taken for its name: put it after the paths, or write --socket=SOCK.
+    // A path may not be empty, which is what stands for the usual socket.
     #[arg(long, value_name = "SOCK", num_args = 0..=1, default_missing_value = "")]
-    pub socket: Option<PathBuf>,
+    pub socket: Option<std::ffi::OsString>,
     /// Open on one session
     #[arg(long, value_name = "ID|latest")]
     pub session: Option<String>,

@@ -140,7 +140,7 @@ fn overrides(cli: &Cli) -> Overrides {
     Overrides {
         config: cli.config.clone(),
         data_dir: cli.data_dir.clone(),
-        socket: cli.live.socket.clone().filter(|path| !path.as_os_str().is_empty()),
+        socket: cli.live.socket.clone().filter(|path| !path.is_empty()).map(PathBuf::from),
         tz: cli.tz.clone(),
         color: match cli.color {
             Color::Auto => None,

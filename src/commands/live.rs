@@ -19,7 +19,7 @@ use crate::domain::{Dimension, Filter, Instant, Matcher};
 use crate::ingest;
 use crate::ledger::Ledger;
 use crate::meter::{Alerts, Follow, Meter, Opening, Rules, SessionId};
-use crate::tui::{self, App, Feed, Request};
+use crate::tui::{self, App, Feed, Note, Request, Tone};
 
 /// What is shown when there is no screen to open.
 pub(super) enum Source {
@@ -133,6 +133,8 @@ impl Machine {
         let (requests, mut asked) = mpsc::channel(64);
         let (reader, control) = mpsc::unbounded_channel();
         let files = ledger.files()?;
+        #[cfg(unix)]
+        let news = feed.clone();
         let keeper = Keeper {
             books: ledger,
             prices,
@@ -182,7 +184,7 @@ impl Machine {
             feed: Some(fed),
             requests: Some(requests),
             #[cfg(unix)]
-            listening: listen(desk, args, &work)?,
+            listening: listen(desk, args, &work, &news)?,
             _notice: notice(desk, &work),
             roots,
             work,
@@ -287,6 +289,7 @@ fn listen(
     desk: &mut Desk<'_>,
     args: &LiveArgs,
     work: &mpsc::Sender<Work>,
+    news: &mpsc::Sender<Feed>,
 ) -> Result<Option<ingest::socket::Listening>, Failure> {
     use ingest::socket;
     if args.socket.is_none() {
@@ -298,6 +301,7 @@ fn listen(
     if let Some(note) = &place.note {
         desk.note(note);
     }
+    let told = format!("listening on {}", crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()));
     let bound = socket::bind(&place.path, desk.world.uid).map_err(|error| unavailable(error.to_string()))?;
     let (deliver, mut deliveries) = mpsc::channel(32);
     let work = work.clone();
@@ -319,5 +323,7 @@ fn listen(
     let listening = socket::Listener::new(bound, rules, deliver)
         .start()
         .map_err(|error| unavailable(format!("the socket cannot be served: {error}")))?;
+    // Nobody reads the feed yet; it has room.
+    let _ = news.try_send(Feed::Note(Note::new(Tone::Plain, &told)));
     Ok(Some(listening))
 }
