@@ -66,8 +66,9 @@ impl Live {
         });
         self.tails.seed_recent(NEWEST);
         self.attach();
-        self.due.everything = now + pace::EVERYTHING;
-        self.due.rescan = now + pace::SOON;
+        // Folders are read once more before their times are trusted; soon, so that an idle meter is idle.
+        self.due.everything = now + pace::SOON;
+        self.due.rescan = self.due.everything;
         self.tell(now, emit);
         emit(Event::CaughtUp);
     }
@@ -146,17 +147,19 @@ impl Live {
                 self.tails.rescan_under(&path, now);
             }
         }
+        let idle = now.saturating_duration_since(self.changed);
+        let recent = now + pace::recent(idle, !self.is_polling());
         if now >= self.due.everything && now >= self.due.rescan {
             self.tails.rescan(now);
             self.tails.look_at_all(now);
             self.attach();
             self.due.everything = now + pace::EVERYTHING;
             self.due.rescan = now + pace::SOON;
-        }
-        let idle = now.saturating_duration_since(self.changed);
-        if now >= self.due.recent {
+            // Whatever changed not long ago was looked at along with the rest.
+            (self.due.recent, self.due.hot) = (recent, now + pace::CLOSELY);
+        } else if now >= self.due.recent {
             self.tails.look_at_recent(now, pace::RECENT_FOR);
-            self.due.recent = now + pace::recent(idle, !self.is_polling());
+            self.due.recent = recent;
         } else if now >= self.due.hot {
             self.tails.look_at_recent(now, pace::HOT_FOR);
         }

@@ -1,13 +1,15 @@
 //! The live reader on a clock of the test's own, with events that are told, lost or refused.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::ingest::{Batch, Options, Roots};
+use crate::ingest::{Batch, Disk, Entry, Fs, Handle, Options, Roots, Stat};
 
 /// A watch that tells nothing, and says what it was attached to.
 struct Deaf {
@@ -22,6 +24,31 @@ impl Watch for Deaf {
     }
 }
 
+/// The real file system, which counts how often folders are read.
+struct Counting(Arc<AtomicU64>);
+
+impl Counting {
+    fn new() -> (Self, Arc<AtomicU64>) {
+        let reads = Arc::new(AtomicU64::new(0));
+        (Self(reads.clone()), reads)
+    }
+}
+
+impl Fs for Counting {
+    fn stat(&self, path: &Path) -> io::Result<Stat> {
+        Disk.stat(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Disk.list(folder)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
+        Disk.open(path)
+    }
+}
+
 struct Scene {
     _keep: tempfile::TempDir,
     root: PathBuf,
@@ -33,6 +60,8 @@ struct Scene {
     lines: u64,
     health: Health,
     steps: u64,
+    /// How often a folder was read.
+    reads: Arc<AtomicU64>,
 }
 
 impl Scene {
@@ -42,11 +71,12 @@ impl Scene {
         prepare(&root);
         let (tell, attached) = channel();
         let now = Instant::now();
-        let tails = Tails::new(&Roots::only([root.clone()]), Options::default());
+        let (disk, reads) = Counting::new();
+        let tails = Tails::on(Arc::new(disk), &Roots::only([root.clone()]), Options::default());
         let live = Live::new(tails, Ok(Box::new(Deaf { attached: tell, answer })), now);
         let health = Health::default();
         let mut scene =
-            Self { _keep: keep, root, live, attached, begun: now, now, next: now, lines: 0, health, steps: 0 };
+            Self { _keep: keep, root, live, attached, begun: now, now, next: now, lines: 0, health, steps: 0, reads };
         let mut events = Vec::new();
         scene.live.begin(now, 1, &mut |event| events.push(event));
         assert!(matches!(events.last(), Some(Event::CaughtUp)));
@@ -183,10 +213,10 @@ fn a2_a_root_that_came_back_is_watched_again() {
     fs::remove_dir_all(&scene.root).unwrap();
     scene.pass(Duration::from_secs(62));
     assert_eq!(scene.health.roots[0].state, RootState::Gone);
-    // Another line than before: the same bytes under the same inode would be the same file.
+    // Other lines than before: the same bytes under the same inode would be the same file.
     fs::create_dir_all(&scene.root).unwrap();
     fs::write(scene.root.join("a.jsonl"), "{ }\n").unwrap();
-    scene.append("b.jsonl");
+    fs::write(scene.root.join("b.jsonl"), "{  }\n").unwrap();
     scene.pass(Duration::from_secs(32));
     assert!(scene.attached.try_iter().any(|attached| attached == (scene.root.clone(), true)));
     let root = &scene.health.roots[0];
@@ -238,6 +268,19 @@ fn h8_an_idle_hour_takes_few_looks() {
     let steps = scene.steps;
     assert!(steps < 600, "{steps} looks in an hour");
     assert_eq!((scene.lines, scene.now - scene.begun), (1, Duration::from_secs(3600)));
+}
+
+#[test]
+fn h8_folders_in_which_nothing_happens_are_read_twice_at_the_start_and_never_again() {
+    let mut scene = Scene::new(Ok(()), |root| {
+        with_a_log(root);
+        fs::create_dir_all(root.join("p/q")).unwrap();
+    });
+    assert_eq!(scene.reads.load(Ordering::Relaxed), 3);
+    scene.pass(Duration::from_secs(2));
+    assert_eq!(scene.reads.load(Ordering::Relaxed), 6);
+    scene.pass(Duration::from_secs(600));
+    assert_eq!(scene.reads.load(Ordering::Relaxed), 6);
 }
 
 #[test]
