@@ -170,6 +170,9 @@ fn no_price_in_the_book_is_beyond_what_can_be_computed() {
             for rate in sheet.rates.values() {
                 assert!(*rate < Usd::from_micro(1_000_000), "{name}: {rate} a token");
             }
+            if let Some(search) = sheet.search {
+                assert!(search <= Usd::from_micro(100_000), "{name}: {search} a search");
+            }
             for ratio in [sheet.fast, sheet.us, sheet.eu].into_iter().flatten() {
                 assert!(ratio != Ratio::ONE && ratio.num > ratio.den && ratio.num <= 10 * ratio.den, "{name}");
             }
