@@ -33,10 +33,10 @@ pub struct Filters {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub source: Vec<String>,
     /// From this time on: 2026-11-22, 2026-11, today, yesterday, 7d, 12h
-    #[arg(long, value_name = "WHEN", value_parser = super::args::parse_when)]
+    #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub since: Option<When>,
     /// Up to this time; a day or a month is meant whole
-    #[arg(long, value_name = "WHEN", value_parser = super::args::parse_when)]
+    #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub until: Option<When>,
 }
 

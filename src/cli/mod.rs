@@ -2,13 +2,18 @@
 
 mod args;
 mod filters;
+mod limits;
+mod live;
+mod reports;
+mod upkeep;
 mod when;
 
-pub use args::{
-    Cli, Color, Command, ConfigCommand, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
-    ReconcileArgs, RecordArgs, ReportArgs, SetupCommand, Shape, Style,
-};
+pub use args::{Cli, Color, Command};
 pub use filters::Filters;
+pub use limits::{GateArgs, LimitsCommand, RecordArgs};
+pub use live::LiveArgs;
+pub use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Shape, Style};
+pub use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
 pub use when::When;
 
 /// Reads the command line; the error is clap's own, ready to be shown.

@@ -94,6 +94,11 @@ fn ago(text: &str) -> Option<When> {
     (long <= Duration::days(36_500)).then_some(When::Ago(long))
 }
 
+/// Reads a flag's value.
+pub(super) fn parse_when(text: &str) -> Result<When, String> {
+    text.parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,135 @@
+//! Limits, the gate before a call, and calls told by hand.
+
+use std::path::PathBuf;
+
+/// What to do with limits.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum LimitsCommand {
+    /// Show every limit and how it stands
+    Show {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a limit, keeping the config's comments
+    Set {
+        /// day, week, month, session, call, 5h, user:alice:day, model:claude-opus-*:month …
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+        /// 25usd, 500k, 1.5M, or both: '25usd + 500k'
+        #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
+        amount: String,
+    },
+    /// Remove a limit
+    Unset {
+        /// As in `set`
+        #[arg(value_name = "SCOPE")]
+        scope: String,
+    },
+    /// Lift limits for one session, or put them back; the ledger remembers that and why
+    #[command(after_help = "Examples:
+  tokmeter limits override 3f2a91c0 --reason 'release tonight'
+  tokmeter limits override 3f2a91c0 --revoke")]
+    Override {
+        /// The session
+        #[arg(value_name = "SESSION")]
+        session: String,
+        /// Why
+        #[arg(long, value_name = "TEXT", required_unless_present = "revoke")]
+        reason: Option<String>,
+        /// Limits stop this session again
+        #[arg(long, conflicts_with = "reason")]
+        revoke: bool,
+    },
+}
+
+/// Ask whether a call may be made.
+#[derive(Clone, Debug, clap::Args)]
+pub struct GateArgs {
+    /// Speak an agent's hook protocol on standard input and output
+    #[arg(long, value_name = "AGENT", value_parser = ["claude"])]
+    pub hook: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// For this user
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// For this model
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// For this project
+    #[arg(long, value_name = "PATH")]
+    pub project: Option<String>,
+    /// For this team
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// For this agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// For this feature
+    #[arg(long, value_name = "NAME")]
+    pub feature: Option<String>,
+    /// For this session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+}
+
+/// One call, by hand.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct RecordArgs {
+    /// The model
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Input tokens, cached ones not included
+    #[arg(long, value_name = "N")]
+    pub input: Option<u64>,
+    /// Output tokens
+    #[arg(long, value_name = "N")]
+    pub output: Option<u64>,
+    /// Tokens read from a cache
+    #[arg(long, value_name = "N")]
+    pub cache_read: Option<u64>,
+    /// Tokens written to a five-minute cache
+    #[arg(long, value_name = "N")]
+    pub cache_write_5m: Option<u64>,
+    /// Tokens written to a one-hour cache
+    #[arg(long, value_name = "N")]
+    pub cache_write_1h: Option<u64>,
+    /// The part of the output that was reasoning
+    #[arg(long, value_name = "N")]
+    pub reasoning: Option<u64>,
+    /// Its cost in dollars, for a model without a price
+    #[arg(long, value_name = "USD")]
+    pub cost: Option<String>,
+    /// What names the call; recording it again changes nothing
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// When, if not now
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// The session
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// The user
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The team
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// The organisation
+    #[arg(long, value_name = "NAME")]
+    pub org: Option<String>,
+    /// The project
+    #[arg(long, value_name = "PATH")]
+    pub project: Option<String>,
+    /// The sub-agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// The feature
+    #[arg(long, value_name = "NAME")]
+    pub feature: Option<String>,
+    /// The socket of a running meter, if not the usual one
+    #[arg(long, value_name = "SOCK")]
+    pub socket: Option<PathBuf>,
+}

@@ -1,0 +1,131 @@
+//! Reports, statements and bills.
+
+use std::path::PathBuf;
+
+use super::when::parse_when;
+use super::{Filters, When};
+use crate::domain::Dimension;
+
+/// A report.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ReportArgs {
+    /// day (the default), week, month, session, call or total; then files and folders, or nothing for everything found
+    #[arg(value_name = "PERIOD|PATH")]
+    pub words: Vec<PathBuf>,
+    /// Split by: model, source, user, project, agent, team, feature, org, session
+    #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = parse_dimension)]
+    pub by: Vec<Dimension>,
+    /// How it is written
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Only this session
+    #[arg(long, value_name = "ID|latest")]
+    pub session: Option<String>,
+    /// Oldest first, or newest first
+    #[arg(long, value_name = "asc|desc", default_value = "asc", value_parser = ["asc", "desc"])]
+    pub order: String,
+    /// No more rows than this
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// The daily summary of yesterday
+    #[arg(long, conflicts_with_all = ["since", "until"])]
+    pub yesterday: bool,
+    /// Keep the books in memory only: read the logs, not the ledger
+    #[arg(long)]
+    pub no_ledger: bool,
+    /// Price every call anew with today's book, without changing what was booked
+    #[arg(long)]
+    pub reprice: bool,
+    /// Also book what the given paths hold
+    #[arg(long)]
+    pub book: bool,
+    /// Which calls count
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Shape {
+    /// As JSON
+    #[arg(long, conflicts_with_all = ["csv", "markdown"])]
+    pub json: bool,
+    /// As CSV
+    #[arg(long, conflicts_with = "markdown")]
+    pub csv: bool,
+    /// As a Markdown table
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// For people.
+    Table,
+    /// JSON.
+    Json,
+    /// CSV.
+    Csv,
+    /// Markdown.
+    Markdown,
+}
+
+impl Shape {
+    /// The one that was chosen.
+    pub fn style(self) -> Style {
+        match self {
+            Self { json: true, .. } => Style::Json,
+            Self { csv: true, .. } => Style::Csv,
+            Self { markdown: true, .. } => Style::Markdown,
+            Self { .. } => Style::Table,
+        }
+    }
+}
+
+/// A month's statement.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InvoiceArgs {
+    /// The month, such as 2026-10; without one: last month
+    #[arg(value_name = "MONTH", value_parser = parse_when)]
+    pub month: Option<When>,
+    /// Rows by: user, team, agent, model, project
+    #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = parse_dimension, default_value = "user,model")]
+    pub by: Vec<Dimension>,
+    /// How it is written
+    #[command(flatten)]
+    pub shape: Shape,
+    /// Which calls count
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+/// A bill to hold against the books.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReconcileArgs {
+    /// The provider's cost export
+    #[arg(value_name = "FILE.csv")]
+    pub file: PathBuf,
+    /// The column of the day, when it is not recognised
+    #[arg(long, value_name = "COLUMN")]
+    pub date: Option<String>,
+    /// The column of the model
+    #[arg(long, value_name = "COLUMN")]
+    pub model_column: Option<String>,
+    /// The column of the cost in dollars
+    #[arg(long, value_name = "COLUMN")]
+    pub cost: Option<String>,
+    /// A difference up to this many per cent is fine
+    #[arg(long, value_name = "PER CENT", default_value = "1")]
+    pub tolerance: u32,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Which calls count
+    #[command(flatten)]
+    pub filters: Filters,
+}
+
+fn parse_dimension(text: &str) -> Result<Dimension, String> {
+    text.parse()
+}
