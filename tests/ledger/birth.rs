@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokmeter::ledger::{BooksError, Ledger, Options, Sqlite, open};
 
-use super::common::{at, call, calls, prices, rows, total};
+use super::common::{at, call, calls, key, prices, rows, total};
 use super::durable::books;
 use super::faults::{child, in_memory, life, run, sound, told};
 
@@ -141,6 +141,28 @@ fn d7_a_first_fill_whose_file_is_removed_is_booked_in_its_place() {
     assert_eq!(total(&disk).calls, 1);
     drop(disk);
     assert_eq!(total(&books(&folder)).calls, 1);
+}
+
+#[test]
+fn d8_a_log_that_an_older_ledger_left_is_not_taken_for_that_of_a_new_one() {
+    for late in [false, true] {
+        let (folder, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (path, log) = (folder.path().join("ledger.db"), folder.path().join("ledger.db-wal"));
+        let mut before = books(&old);
+        before.post(&calls([call("old", 1, 1)])).unwrap();
+        let leave = || fs::copy(old.path().join("ledger.db-wal"), &log).unwrap();
+        if !late {
+            leave();
+        }
+        let mut disk = unborn(&path);
+        if late {
+            leave();
+        }
+        disk.absorb(&calls([call("new", 2, 1)])).unwrap();
+        disk.flush().unwrap();
+        assert_eq!(rows(&disk).iter().map(|row| row.call.key).collect::<Vec<_>>(), [key("new")]);
+        sound(&disk);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::open::{Standing, connect, open};
-use super::place::{free_name, identity, make_folder, private};
+use super::place::{free_name, identity, is_free, make_folder, private};
 use super::{Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
@@ -33,8 +33,7 @@ impl Birth {
     /// Begins new books beside a path where there are none. `None` where that is not wanted or does not work: they
     /// are then made in their place, which says why if that does not work either.
     pub(super) fn begin(path: &Path, options: &Options) -> Option<(Connection, Self)> {
-        let absent = matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
-        if !options.beside || options.read_only || !absent {
+        if !options.beside || options.read_only || !is_free(path) {
             return None;
         }
         make_folder(path).ok()?;
@@ -69,6 +68,9 @@ impl Birth {
         conn.close().map_err(|(_, error)| io::Error::other(error))?;
         File::open(&self.0)?.sync_data()?;
         step("put into place");
+        if !is_free(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         fs::hard_link(&self.0, path)?;
         step("in place");
         Ok(())

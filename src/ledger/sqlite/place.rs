@@ -66,13 +66,23 @@ pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError
         what: format!("it could not be put aside: {error}"),
     };
     fs::rename(path, &to).map_err(fail)?;
-    for ending in ["-wal", "-shm", "-journal"] {
+    for ending in BESIDE {
         match fs::rename(with(path, ending), with(&to, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
             Ok(()) | Err(_) => {}
         }
     }
     Ok(to)
+}
+
+/// What SQLite keeps beside a database.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// True where no ledger lies and nothing is left of one: SQLite would take an old log for that of a new ledger.
+pub(super) fn is_free(path: &Path) -> bool {
+    let is_absent =
+        |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
 }
 
 /// `ledger.db.why`, or `ledger.db.why-2` and so on where that is taken.
