@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Result};
 use rustc_hash::FxHashSet;
 
 use super::ids::Ids;
-use super::rows::{self, Inserter};
+use super::insert::Inserter;
+use super::rows;
 use super::schema::{COLUMNS, DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
 use super::tally::Tally;
 use crate::domain::{CallKey, Instant, Record};
@@ -316,12 +317,10 @@ pub(super) fn write_all(conn: &Connection, gathered: &mut Core, step: Step<'_>) 
     }
     step("write rows");
     let mut tally = Tally::default();
-    let mut inserter = Inserter::new(conn, "calls")?;
+    Inserter::new(conn, "calls")?.fill(&rows, &mut ids, names)?;
     for row in rows {
-        inserter.insert(row, &mut ids, names)?;
         tally.add(row);
     }
-    drop(inserter);
     step("index rows");
     if many {
         conn.execute_batch(INDEX)?;

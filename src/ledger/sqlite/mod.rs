@@ -5,6 +5,7 @@ mod desk;
 mod exchange;
 mod files;
 mod ids;
+mod insert;
 mod note;
 mod open;
 mod place;

@@ -1,11 +1,11 @@
 //! How a row stands in the tables.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef};
-use rusqlite::{CachedStatement, Connection, Error, Result, ToSql};
+use rusqlite::{Connection, Error, Result, ToSql};
 
 use super::ids::Ids;
 use crate::domain::{CallKey, Fidelity, Geo, Instant, Service, Speed, Tier, Tokens, Usd};
-use crate::ledger::names::{NONE, Names, count, index};
+use crate::ledger::names::{Names, count, index};
 use crate::ledger::slim::{Booked, Rare, Slim};
 
 /// The least id a call of this second may have; one second's ids are [`SLOTS`] in a row.
@@ -16,7 +16,7 @@ pub(super) fn first_id(second: i64) -> i64 {
 const SLOTS: i64 = 1 << 20;
 
 /// Where a row is put first, and the next place when that one is taken.
-fn slots(row: &Slim) -> impl Iterator<Item = i64> {
+pub(super) fn slots(row: &Slim) -> impl Iterator<Item = i64> {
     let [a, b, c, ..] = row.key.bytes();
     let start = i64::from(u32::from_be_bytes([0, a, b, c])) % SLOTS;
     let base = first_id(row.at.timestamp());
@@ -35,73 +35,6 @@ pub(super) fn of_key(key: CallKey) -> (i64, [u8; 16]) {
 
 fn hash(key: CallKey) -> i64 {
     key.bytes().first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
-}
-
-/// The columns that every row fills, and those that few do.
-const USUAL: &str = "id, key, hash, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
-     reasoning, usd, saved, price, charge, alias, path, offset";
-const RARE: &str = "web_searches, quoted, latency, lineage, machine";
-
-/// Inserts rows into one of the two tables.
-pub(super) struct Inserter<'a> {
-    conn: &'a Connection,
-    usual: CachedStatement<'a>,
-    whole: CachedStatement<'a>,
-    taken: CachedStatement<'a>,
-}
-
-impl<'a> Inserter<'a> {
-    pub(super) fn new(conn: &'a Connection, table: &str) -> Result<Self> {
-        let insert = |columns: &str| {
-            let marks = vec!["?"; columns.split(',').count()].join(", ");
-            conn.prepare_cached(&format!("INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"))
-        };
-        let taken = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?"))?;
-        Ok(Self { conn, usual: insert(USUAL)?, whole: insert(&format!("{USUAL}, {RARE}"))?, taken })
-    }
-
-    pub(super) fn insert(&mut self, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
-        let conn = self.conn;
-        let session = ids.session(conn, names, row.set)?;
-        let (usd, saved, price) = match row.cost {
-            Booked::Open | Booked::Unpriced => (None, None, None),
-            Booked::Quoted(usd) => (Some(Wide(usd.pico())), None, None),
-            Booked::Priced { usd, saved, price } => {
-                (Some(Wide(usd.pico())), Some(Wide(saved.pico())), Some(ids.price(conn, names, price)?))
-            }
-        };
-        let path = ids.optional(conn, names, row.path)?;
-        let (ns, tokens) = (row.at.timestamp_subsec_nanos(), row.tokens.fields().map(u64::cast_signed));
-        let (hash, key) = of_key(row.key);
-        let (charge, offset) = (charge(row.tier, row.fidelity), row.offset.cast_signed());
-        let alias = row.alias.map(CallKey::bytes);
-        let usual: [&dyn ToSql; 17] = [
-            &key, &hash, &session, &ns, &tokens[0], &tokens[1], &tokens[2], &tokens[3], &tokens[4], &tokens[5], &usd,
-            &saved, &price, &charge, &alias, &path, &offset,
-        ];
-        let is_usual = row.rare.is_none() && (row.web_searches, row.lineage, row.machine) == (0, NONE, NONE);
-        let (lineage, machine) = (ids.optional(conn, names, row.lineage)?, ids.optional(conn, names, row.machine)?);
-        let rare = row.rare.as_deref();
-        let quoted = rare.and_then(|rare| rare.quoted).map(|usd| Wide(usd.pico()));
-        let latency = rare.and_then(|rare| rare.latency).map(|latency| Wide(latency.as_nanos().cast_signed()));
-        let rare: [&dyn ToSql; 5] = [&row.web_searches, &quoted, &latency, &lineage, &machine];
-        for id in slots(row) {
-            let id: [&dyn ToSql; 1] = [&id];
-            let values = id.iter().chain(&usual);
-            let inserted = if is_usual {
-                self.usual.execute(rusqlite::params_from_iter(values))?
-            } else {
-                self.whole.execute(rusqlite::params_from_iter(values.chain(&rare)))?
-            };
-            if inserted == 1 {
-                return Ok(());
-            }
-            if !self.taken.exists(id)? {
-                return Err(damaged("one call is booked twice"));
-            }
-        }
-        Err(damaged("more than a million calls in one second"))
-    }
 }
 
 /// A row of one of the two tables, whose columns are [`COLUMNS`].
@@ -166,7 +99,7 @@ const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::F
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
 
 /// How a call was charged and how far it can be trusted, in one small number; 0 is the usual.
-fn charge(tier: Tier, fidelity: Fidelity) -> u32 {
+pub(super) fn charge(tier: Tier, fidelity: Fidelity) -> u32 {
     fn of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, Result, params};
 
 use super::desk::{Desk, meta};
+use super::insert::Inserter;
 use super::place::back_up;
-use super::rows::{self, Inserter};
+use super::rows;
 use super::schema::{COLUMNS, OF_KEY};
 use super::tally::{Tally, moment};
 use super::{Sqlite, schema};

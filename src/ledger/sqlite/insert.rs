@@ -1,0 +1,154 @@
+//! How rows get into the tables.
+
+use rusqlite::{CachedStatement, Connection, Error, Result, Statement};
+use rustc_hash::FxHashSet;
+
+use super::ids::Ids;
+use super::rows::{Wide, charge, damaged, of_key, slots};
+use crate::domain::CallKey;
+use crate::ledger::names::{NONE, Names};
+use crate::ledger::slim::{Booked, Slim};
+
+/// The columns that every row fills, and those that few do.
+const USUAL: &str = "id, key, hash, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
+     reasoning, usd, saved, price, charge, alias, lineage, path, offset";
+const RARE: &str = "web_searches, quoted, latency, machine";
+
+/// Rows that one statement inserts where there are many: what a statement costs beside its rows is shared.
+const TOGETHER: usize = 8;
+
+/// Inserts rows into one of the two tables.
+pub(super) struct Inserter<'a> {
+    conn: &'a Connection,
+    table: &'a str,
+    usual: CachedStatement<'a>,
+    whole: CachedStatement<'a>,
+    taken: CachedStatement<'a>,
+}
+
+impl<'a> Inserter<'a> {
+    pub(super) fn new(conn: &'a Connection, table: &'a str) -> Result<Self> {
+        let usual = insert(conn, table, USUAL, 1)?;
+        let whole = insert(conn, table, &format!("{USUAL}, {RARE}"), 1)?;
+        let taken = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?"))?;
+        Ok(Self { conn, table, usual, whole, taken })
+    }
+
+    /// Inserts rows into a table that holds none yet.
+    pub(super) fn fill(&mut self, rows: &[&Slim], ids: &mut Ids, names: &mut Names) -> Result<()> {
+        let mut several = insert(self.conn, self.table, USUAL, TOGETHER)?;
+        let mut taken = FxHashSet::default();
+        let (mut rest, mut waiting) = (Vec::new(), Vec::with_capacity(TOGETHER));
+        for row in rows {
+            let id = slots(row).find(|id| taken.insert(*id)).ok_or_else(crowded)?;
+            if is_usual(row) {
+                waiting.push((id, *row));
+            } else {
+                rest.push((id, *row));
+            }
+            if waiting.len() == TOGETHER {
+                let mut first = 1;
+                for (id, row) in waiting.drain(..) {
+                    first = bind_usual(&mut several, first, id, row, (self.conn, ids, names))?;
+                }
+                if several.raw_execute()? != TOGETHER {
+                    return Err(damaged("one call is booked twice"));
+                }
+            }
+        }
+        rest.append(&mut waiting);
+        rest.into_iter().try_for_each(|(id, row)| self.insert_at([id], row, ids, names))
+    }
+
+    pub(super) fn insert(&mut self, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
+        self.insert_at(slots(row), row, ids, names)
+    }
+
+    /// Inserts a row under the first of these ids that is free.
+    fn insert_at(
+        &mut self,
+        places: impl IntoIterator<Item = i64>,
+        row: &Slim,
+        ids: &mut Ids,
+        names: &mut Names,
+    ) -> Result<()> {
+        let statement = if is_usual(row) { &mut self.usual } else { &mut self.whole };
+        let next = bind_usual(statement, 1, 0, row, (self.conn, ids, names))?;
+        if !is_usual(row) {
+            bind_rare(statement, next, row, (self.conn, ids, names))?;
+        }
+        for id in places {
+            statement.raw_bind_parameter(1, id)?;
+            if statement.raw_execute()? == 1 {
+                return Ok(());
+            }
+            if !self.taken.exists([id])? {
+                return Err(damaged("one call is booked twice"));
+            }
+        }
+        Err(crowded())
+    }
+}
+
+/// A statement that inserts so many rows, but none whose id is taken.
+fn insert<'a>(conn: &'a Connection, table: &str, columns: &str, rows: usize) -> Result<CachedStatement<'a>> {
+    let marks = format!("({})", vec!["?"; columns.split(',').count()].join(", "));
+    let marks = vec![marks; rows].join(", ");
+    conn.prepare_cached(&format!("INSERT OR IGNORE INTO {table}({columns}) VALUES{marks}"))
+}
+
+fn crowded() -> Error {
+    damaged("more than a million calls in one second")
+}
+
+fn is_usual(row: &Slim) -> bool {
+    row.rare.is_none() && (row.web_searches, row.machine) == (0, NONE)
+}
+
+/// What gives a label its number in the database.
+type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Names);
+
+/// Binds what every row fills, from this parameter on; gives back the one after.
+fn bind_usual(
+    statement: &mut Statement<'_>,
+    first: usize,
+    id: i64,
+    row: &Slim,
+    (conn, ids, names): Numbers<'_>,
+) -> Result<usize> {
+    let (usd, saved, price) = match row.cost {
+        Booked::Open | Booked::Unpriced => (None, None, None),
+        Booked::Quoted(usd) => (Some(Wide(usd.pico())), None, None),
+        Booked::Priced { usd, saved, price } => {
+            (Some(Wide(usd.pico())), Some(Wide(saved.pico())), Some(ids.price(conn, names, price)?))
+        }
+    };
+    let (hash, key) = of_key(row.key);
+    statement.raw_bind_parameter(first, id)?;
+    statement.raw_bind_parameter(first + 1, &key[..])?;
+    statement.raw_bind_parameter(first + 2, hash)?;
+    statement.raw_bind_parameter(first + 3, ids.session(conn, names, row.set)?)?;
+    statement.raw_bind_parameter(first + 4, row.at.timestamp_subsec_nanos())?;
+    for (at, tokens) in row.tokens.fields().into_iter().enumerate() {
+        statement.raw_bind_parameter(first + 5 + at, tokens.cast_signed())?;
+    }
+    statement.raw_bind_parameter(first + 11, usd)?;
+    statement.raw_bind_parameter(first + 12, saved)?;
+    statement.raw_bind_parameter(first + 13, price)?;
+    statement.raw_bind_parameter(first + 14, charge(row.tier, row.fidelity))?;
+    statement.raw_bind_parameter(first + 15, row.alias.map(CallKey::bytes))?;
+    statement.raw_bind_parameter(first + 16, ids.optional(conn, names, row.lineage)?)?;
+    statement.raw_bind_parameter(first + 17, ids.optional(conn, names, row.path)?)?;
+    statement.raw_bind_parameter(first + 18, row.offset.cast_signed())?;
+    Ok(first + 19)
+}
+
+/// Binds what few rows fill.
+fn bind_rare(statement: &mut Statement<'_>, first: usize, row: &Slim, (conn, ids, names): Numbers<'_>) -> Result<()> {
+    let rare = row.rare.as_deref();
+    let latency = rare.and_then(|rare| rare.latency);
+    statement.raw_bind_parameter(first, row.web_searches)?;
+    statement.raw_bind_parameter(first + 1, rare.and_then(|rare| rare.quoted).map(|usd| Wide(usd.pico())))?;
+    statement.raw_bind_parameter(first + 2, latency.map(|latency| Wide(latency.as_nanos().cast_signed())))?;
+    statement.raw_bind_parameter(first + 3, ids.optional(conn, names, row.machine)?)
+}
