@@ -122,7 +122,7 @@ fn rfc(at: Instant) -> String {
 
 fn write_info(desk: &mut Desk<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
     let zone = desk.settings.zone;
-    let day = |at: Instant| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    let day = |at: Instant| text::minute(at, zone);
     let out = &mut *desk.out;
     let only = if read_only { ", read-only" } else { "" };
     writeln!(out, "{path}  ({}, schema {}{only})", text::bytes(info.bytes), info.schema)?;
@@ -226,7 +226,7 @@ fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {
     writeln!(
         desk.out,
         "Removed every call before {}: {}, {} tokens, {}. They are not booked again when their logs are read.",
-        moment.with_timezone(&zone).format("%Y-%m-%d %H:%M"),
+        text::minute(moment, zone),
         text::plural(gone.calls, "call"),
         text::count(gone.tokens.total()),
         text::cost(&gone)

@@ -165,7 +165,7 @@ fn field(column: &str, cell: &Cell, sums: &Sums, zone: Zone, short: bool) -> Str
     match cell {
         Cell::Unknown if column == "cost_usd" => "?".into(),
         Cell::Unknown => "–".into(),
-        Cell::Time(at) => at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string(),
+        Cell::Time(at) => text::minute(*at, zone),
         Cell::Text(key) if short && column == "key" => key.get(..10).unwrap_or(key).to_owned(),
         Cell::Text(text) => text.clone(),
         Cell::Name(name) if short => text::fit(

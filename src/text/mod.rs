@@ -14,4 +14,6 @@ pub use name::{
     ascii, ascii_text, fit, fit_end, fit_parts, model_short, pad, pad_left, project_short, session_short, width,
 };
 pub use number::{bytes, compact, compact_above, count, per_cent, plural};
-pub use time::{ago, clock, clock_seconds, day_name, duration, duration_short, header_time, moment, month_name};
+pub use time::{
+    ago, clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
+};

@@ -59,6 +59,11 @@ pub fn header_time(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%a %-d %b %H:%M").to_string()
 }
 
+/// A moment that still means the same when it is read much later: `2026-11-22 16:40`.
+pub fn minute(at: Instant, zone: Zone) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
+}
+
 /// A moment as briefly as it can be told from `now`: `16:40` today, `Mon 09:00` within a week,
 /// `1 Dec` this year, `1 Dec 2027` beyond. A day's first midnight after today reads `00:00`.
 pub fn moment(at: Instant, now: Instant, zone: Zone) -> String {

@@ -13,7 +13,7 @@ pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Ex
         output::to_line(audit, desk.out)?;
         return Ok(Exit::Fine);
     }
-    let (now, zone) = (desk.now(), desk.settings.zone);
+    let zone = desk.settings.zone;
     let out = &mut *desk.out;
     writeln!(
         out,
@@ -48,7 +48,7 @@ pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Ex
     writeln!(out, "All of it: {} tokens, {cost}\n", text::count(audit.total_tokens))?;
     write_troubles(out, audit)?;
     if let Some(kept) = &audit.ledger {
-        write_kept(out, kept, now, zone)?;
+        write_kept(out, kept, zone)?;
     }
     Ok(Exit::Fine)
 }
@@ -90,7 +90,7 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     Ok(())
 }
 
-fn write_kept(out: &mut dyn io::Write, kept: &Kept, now: Instant, zone: Zone) -> io::Result<()> {
+fn write_kept(out: &mut dyn io::Write, kept: &Kept, zone: Zone) -> io::Result<()> {
     writeln!(out, "\nLedger: {}", text::plural(kept.calls, "call"))?;
     if kept.only_in_ledger > 0 {
         writeln!(out, "{:>12}  calls more than the logs hold: their logs are gone", text::count(kept.only_in_ledger))?;
@@ -105,7 +105,7 @@ fn write_kept(out: &mut dyn io::Write, kept: &Kept, now: Instant, zone: Zone) ->
         writeln!(out, "{:>12}  calls with a time still to come", text::count(kept.future_calls))?;
     }
     for lifted in &kept.limits_lifted {
-        let at = |at: Instant| text::moment(at, now, zone);
+        let at = |at: Instant| text::minute(at, zone);
         let until = lifted.until.map(|until| format!(" until {}", at(until))).unwrap_or_default();
         writeln!(out, "  limits lifted for {} at {}{until}: {}", lifted.session, at(lifted.at), lifted.reason)?;
     }
