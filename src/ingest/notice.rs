@@ -21,8 +21,9 @@ impl Drop for Notice {
 
 /// Calls `tell` with one of these files whenever it may have changed: written, made, replaced or removed.
 ///
-/// The folders of the files are watched, and while a folder does not exist, the nearest one above it. Nothing
-/// is watched where the system allows no more watches; then there is nothing to give back.
+/// The folders of the files are watched, and while a folder does not exist, the nearest one above it; and the one
+/// above that, which may be moved away with it. Nothing is watched where the system allows no more watches; then
+/// there is nothing to give back.
 pub fn notice(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<Notice> {
     let (stop, events) = channel();
     let say = stop.clone();
@@ -65,8 +66,9 @@ impl Places {
         if !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
             return;
         }
-        let (gone, kept): (Vec<PathBuf>, _) =
-            std::mem::take(&mut self.watched).into_iter().partition(|folder| event.paths.contains(folder));
+        let (gone, kept): (Vec<PathBuf>, _) = std::mem::take(&mut self.watched)
+            .into_iter()
+            .partition(|folder| event.paths.iter().any(|path| folder.starts_with(path)));
         self.watched = kept;
         for folder in gone {
             // What no longer exists cannot be unwatched, which is as well.
@@ -74,7 +76,7 @@ impl Places {
         }
     }
 
-    /// Watches the nearest folder that exists above each file. True when that was another than before.
+    /// Watches the nearest folders that exist above each file. True when those were others than before.
     ///
     /// A folder may appear in another between the look and the watch, untold: so it looks again until there is
     /// nothing new.
@@ -90,12 +92,11 @@ impl Places {
 
     fn watch_once(&mut self) {
         for file in &self.files {
-            let Some(folder) = file.ancestors().skip(1).find(|folder| folder.is_dir()) else { continue };
-            if self.watched.iter().any(|watched| watched == folder) {
-                continue;
-            }
-            if self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
-                self.watched.push(folder.to_owned());
+            for folder in file.ancestors().skip(1).skip_while(|folder| !folder.is_dir()).take(2) {
+                let known = self.watched.iter().any(|watched| watched == folder);
+                if !known && self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                    self.watched.push(folder.to_owned());
+                }
             }
         }
     }
