@@ -107,17 +107,14 @@ macro_rules! fields {
                         let mut read = $name { is_object: true, ..$name::default() };
                         while let Some(name) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
                             let name = name.as_ref();
-                            match name {
-                                $($first $(| $other)* => {
-                                    let value = map.next_value::<$kind>()?;
-                                    if read.$field.is_absent() || (name == $first && !value.is_absent()) {
-                                        read.$field = value;
-                                    }
-                                })+
-                                _ => {
-                                    map.next_value::<serde::de::IgnoredAny>()?;
+                            $(if name == $first.as_bytes() $(|| name == $other.as_bytes())* {
+                                let value = map.next_value::<$kind>()?;
+                                if read.$field.is_absent() || (name == $first.as_bytes() && !value.is_absent()) {
+                                    read.$field = value;
                                 }
-                            }
+                                continue;
+                            })+
+                            map.next_value::<serde::de::IgnoredAny>()?;
                         }
                         Ok(read)
                     }
@@ -182,10 +179,12 @@ impl<'a> Within<'a> {
 }
 
 /// The name of a field, borrowed from the line unless it is written with escapes.
-pub(super) struct FieldName<'a>(Cow<'a, str>);
+///
+/// It is compared and never shown, so nobody asks whether its bytes are UTF-8.
+pub(super) struct FieldName<'a>(Cow<'a, [u8]>);
 
-impl AsRef<str> for FieldName<'_> {
-    fn as_ref(&self) -> &str {
+impl AsRef<[u8]> for FieldName<'_> {
+    fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
@@ -198,14 +197,14 @@ impl<'de> Deserialize<'de> for FieldName<'de> {
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a name")
             }
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
                 Ok(FieldName(Cow::Borrowed(name)))
             }
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
                 Ok(FieldName(Cow::Owned(name.to_owned())))
             }
         }
-        from.deserialize_str(Names)
+        from.deserialize_bytes(Names)
     }
 }
 

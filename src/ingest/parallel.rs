@@ -36,6 +36,9 @@ fn todo(tail: &Tail, stat: &Stat) -> u64 {
     stat.size.saturating_sub(tail.state.offset)
 }
 
+/// Bytes read after which a thread says what it has: waking the one place for every small file costs more than reading it.
+const TOGETHER: u64 = 2 * 1024 * 1024;
+
 /// What a thread says.
 enum Said {
     Batch(Batch),
@@ -54,7 +57,8 @@ pub(super) fn read_all(
 ) -> Vec<io::Result<Reached>> {
     let bytes: Vec<u64> = jobs.iter().map(|(tail, stat)| todo(tail, stat)).collect();
     let mut progress = Progress { files: jobs.len() as u64, bytes: bytes.iter().sum(), ..Progress::default() };
-    let keep = keep.min(FIRST * threads.max(1));
+    let first = FIRST * threads.max(1);
+    let keep = keep.min(first);
     let threads = if progress.bytes < SMALL { 1 } else { threads.clamp(1, jobs.len()) };
     if threads == 1 {
         let read = |(at, (tail, _)): (usize, Job<'_>)| {
@@ -77,21 +81,34 @@ pub(super) fn read_all(
             let (say, queue) = (say.clone(), &queue);
             let mut tools = shared.again();
             let work = move || {
+                let (mut unsaid, mut bytes) = (Vec::new(), 0);
+                // The other end is gone only when this scope is left by a panic.
+                let tell = |unsaid: &mut Vec<Said>, bytes: &mut u64| {
+                    *bytes = 0;
+                    let _ = say.send(std::mem::take(unsaid));
+                };
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some((at, (tail, _))) = next else { return };
+                    let Some((at, (tail, _))) = next else { break };
                     let end = read_to_end(tail, &mut tools, at < keep, &mut |batch| {
-                        // The other end is gone only when this scope is left by a panic.
-                        let _ = say.send(Said::Batch(batch));
+                        bytes += batch.tallies.bytes;
+                        unsaid.push(Said::Batch(batch));
+                        if bytes >= TOGETHER {
+                            tell(&mut unsaid, &mut bytes);
+                        }
                     });
-                    let _ = say.send(Said::Done(at, end));
+                    unsaid.push(Said::Done(at, end));
+                    if at < first {
+                        tell(&mut unsaid, &mut bytes);
+                    }
                 }
+                tell(&mut unsaid, &mut bytes);
             };
             // A thread that the system refuses is one less; with none, the caller reads the files one by one.
             let _ = std::thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, work);
         }
         drop(say);
-        for said in hear {
+        for said in hear.into_iter().flatten() {
             match said {
                 Said::Batch(batch) => {
                     progress.bytes_done += batch.tallies.bytes;
