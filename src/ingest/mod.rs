@@ -1,5 +1,6 @@
 //! From bytes to records: finds the logs, cuts lines, remembers how far, survives whatever happens to the files.
 
+mod ahead;
 mod batch;
 mod cutter;
 mod disk;

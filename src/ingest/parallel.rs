@@ -72,7 +72,7 @@ pub(super) fn read_all(
         return jobs.into_iter().enumerate().map(read).collect();
     }
     let mut ends: Vec<io::Result<Reached>> = bytes.iter().map(|_| Ok(Reached::More)).collect();
-    // The one lock of this room: it is held to take the next file, never while reading.
+    // It is held to take the next file, never while reading.
     let queue = Mutex::new(jobs.into_iter().enumerate());
     let (say, hear) = mpsc::sync_channel(WAITING * threads);
     let shared = &*tools;

@@ -167,7 +167,7 @@ impl Tails {
     ///
     /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
     pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(Batch, Progress)) {
-        self.rescan(now);
+        self.rescan_with(threads, now);
         self.look_at_all(now);
         self.round += 1;
         let mut jobs: Vec<(&mut Tail, Stat)> =

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
+use super::ahead::Ahead;
 use super::fs::{Entry, FileId, Listing, Sort, Stat};
 use super::identity::unsupported_name;
 use super::roots::lies_in;
@@ -15,7 +16,7 @@ use super::{Condition, Kind, Naming, RootState, Tails};
 use crate::domain::Label;
 
 /// Folders inside folders that are walked; deeper ones are left out.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 
 /// A place where logs are looked for.
 pub(super) struct Root {
@@ -47,18 +48,25 @@ impl Root {
 }
 
 /// What one walk has come across.
-struct Walk {
+struct Walk<'a> {
     naming: Naming,
     now: Instant,
     /// The folders above.
     above: Vec<FileId>,
     /// Every folder so far, under whatever root.
     met: FxHashSet<FileId>,
+    /// Folders that another thread has read already.
+    ahead: Option<&'a Ahead>,
 }
 
 impl Tails {
     /// Looks for files everywhere. Folders that have not changed are not read again.
     pub fn rescan(&mut self, now: Instant) {
+        self.rescan_after(None, now);
+    }
+
+    /// The same, with what was read of the folders already.
+    pub(super) fn rescan_after(&mut self, ahead: Option<&Ahead>, now: Instant) {
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
         for at in 0..self.roots.len() {
@@ -68,7 +76,7 @@ impl Tails {
             self.judge(at, &found);
             match found {
                 Ok(stat) if stat.sort == Sort::Folder => {
-                    let mut walk = Walk { naming, now, above: Vec::new(), met };
+                    let mut walk = Walk { naming, now, above: Vec::new(), met, ahead };
                     self.walk(&path, Some(stat), &mut walk);
                     met = walk.met;
                 }
@@ -87,7 +95,8 @@ impl Tails {
                     folder.settled = false;
                     folder.changed_ns = 0;
                 }
-                self.walk(path, Some(stat), &mut Walk { naming, now, above: Vec::new(), met: FxHashSet::default() });
+                let mut walk = Walk { naming, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
+                self.walk(path, Some(stat), &mut walk);
             }
             Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, naming)) => {
                 self.found(path.to_owned(), naming, stat, now);
@@ -154,7 +163,7 @@ impl Tails {
     }
 
     /// Goes through a folder and all below it. A folder that is known and has not changed is only looked at.
-    fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk) {
+    fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
         if walk.above.len() >= DEEPEST {
             return;
         }
@@ -176,7 +185,9 @@ impl Tails {
         };
         if !known.is_some_and(is_read) {
             let naming = walk.naming;
-            let Listing { stat, entries } = match self.tools.fs.survey(path, &|name| admits(name, naming)) {
+            let ahead = walk.ahead.and_then(|ahead| ahead.take(path)).map(Ok);
+            let survey = || self.tools.fs.survey(path, &|name| admits(name, naming));
+            let Listing { stat, entries } = match ahead.unwrap_or_else(survey) {
                 Ok(listing) => listing,
                 Err(error) => {
                     if !is_missing(&error) {
@@ -211,7 +222,7 @@ impl Tails {
     }
 
     /// Goes into a folder, unless that would lead in a circle or has been done.
-    fn enter(&mut self, path: &Path, id: FileId, walk: &mut Walk) -> bool {
+    fn enter(&mut self, path: &Path, id: FileId, walk: &mut Walk<'_>) -> bool {
         if walk.above.contains(&id) {
             self.note(path, Condition::SymlinkLoop);
             return false;
@@ -224,7 +235,7 @@ impl Tails {
     }
 
     /// Takes in what a folder holds: follows its files, and gives back its folders and whether all could be followed.
-    fn take_in(&mut self, folder: &Path, entries: Vec<Entry>, walk: &mut Walk) -> (Vec<PathBuf>, bool) {
+    fn take_in(&mut self, folder: &Path, entries: Vec<Entry>, walk: &mut Walk<'_>) -> (Vec<PathBuf>, bool) {
         self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
         let (mut folders, mut sound) = (Vec::new(), true);
         for entry in entries {
@@ -271,7 +282,7 @@ impl Tails {
     }
 
     /// Follows a regular file of a folder, unless that is done already.
-    fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk) {
+    fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk<'_>) {
         if let Some(stat) = entry.stat {
             self.found(path, walk.naming, stat, walk.now);
             return;
@@ -295,7 +306,7 @@ impl Tails {
 }
 
 /// A path in a folder, in one piece of memory.
-fn inside(folder: &Path, name: &OsStr) -> PathBuf {
+pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
     let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
     path.push(folder);
     path.push(name);
