@@ -12,7 +12,7 @@ use super::walk::{DEEPEST, Root, admits, inside};
 use super::{Naming, Tails};
 
 /// Files from which on a second thread saves more than it costs to begin.
-const MANY: usize = 512;
+const MANY: usize = 1024;
 
 /// What was read ahead. It only saves the walk a reading: what it lacks is read by the walk itself.
 #[derive(Default)]
@@ -98,7 +98,7 @@ mod tests {
     fn home() -> (tempfile::TempDir, PathBuf) {
         let keep = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(keep.path()).unwrap();
-        for number in 0..600 {
+        for number in 0..1100 {
             let folder = root.join(format!("p{}/s{}/sub", number % 7, number % 31));
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join(format!("{number}.jsonl")), "{}\n").unwrap();
@@ -158,7 +158,7 @@ mod tests {
             (batches, health.files, health.gone, health.roots, health.notes, tails.folders.len())
         };
         let (one, two) = (seen(1), seen(2));
-        assert_eq!((one.0, one.1, one.2), (0, 600, 0));
+        assert_eq!((one.0, one.1, one.2), (0, 1100, 0));
         assert_eq!(one, two);
     }
 }
