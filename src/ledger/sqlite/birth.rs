@@ -118,7 +118,10 @@ impl Sqlite {
         let mut gathered = std::mem::take(&mut self.gathered);
         let whole = !gathered.anything || self.book(&mut gathered).is_ok();
         let placed = self.be_born(whole);
-        if !matches!(placed, Ok(true)) {
+        if matches!(placed, Ok(true)) {
+            // To let go of so many rows takes a while that nobody need wait for.
+            let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
+        } else {
             self.gathered = gathered;
         }
         // Where they could not be put, or others were faster, everything is booked like any other day.
