@@ -320,7 +320,9 @@ pub(super) fn write_all(conn: &Connection, gathered: &mut Core, step: Step<'_>) 
     let tally = std::thread::scope(|scope| {
         let sum_up = || {
             let mut tally = Tally::default();
-            rows.iter().for_each(|row| tally.add(row));
+            for row in &rows {
+                tally.add(row);
+            }
             tally
         };
         // While one processor writes the rows, another adds them up; without a thread, so does this one.

@@ -151,7 +151,7 @@ impl Ids {
         if let Some(kind) = self.kinds.from.get(&id) {
             return Ok(*kind);
         }
-        let mut ids: [i64; KIND.len()] = [0; _];
+        let mut ids = [0_i64; KIND.len()];
         for (at, id) in ids.iter_mut().enumerate() {
             *id = row.get(at + 1)?;
         }
