@@ -143,7 +143,7 @@ fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'stat
     let number = found.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
     let counts = format!("{:?}", tokens.fields());
     let key = match signal.at {
-        Some(at) => CallKey::of(&[&signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
+        Some(at) => CallKey::of(&[&*signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
         None => desk.content_key(),
     };
     Call {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use rustc_hash::FxHashMap;
 
 use crate::domain::{Dimension, Label};
-use crate::ledger::names::{NONE, Names, Set, place};
+use crate::ledger::names::{DIMENSIONS, NONE, Names, Set, place};
 
 /// What numbers stand in the database for ours. Rows there are never deleted, so what is known stays true.
 #[derive(Debug, Default)]
@@ -155,7 +155,7 @@ impl Ids {
         for (at, id) in ids.iter_mut().enumerate() {
             *id = row.get(at + 1)?;
         }
-        let mut set = [NONE; _];
+        let mut set = [NONE; DIMENSIONS];
         for (id, dimension) in ids.into_iter().zip(KIND) {
             set[place(dimension)] = self.known_label(conn, names, id)?;
         }
