@@ -84,10 +84,18 @@ fn joined(format: &str) -> Vec<Call> {
 
 #[test]
 fn no_format_takes_another_formats_lines() {
-    for folder in ALL.iter().map(|format| format.name()) {
+    for own in ALL {
+        let folder = own.name();
+        // Whose a line is may be said by the lines before it alone; such a line is nobody's where it stands by itself.
+        let stands_alone = |line: &String| {
+            let alone = own.reader().line(line.as_bytes(), &origin(0), &mut Vec::new());
+            !matches!(alone, Ok(Reading::NotMine))
+        };
+        let lines: Vec<String> = lines_of(folder).into_iter().filter(stands_alone).collect();
+        assert!(!lines.is_empty(), "{folder}");
         for format in ALL.iter().filter(|format| format.name() != folder) {
             let mut reader = format.reader();
-            for line in lines_of(folder) {
+            for line in &lines {
                 let mut records = Vec::new();
                 let reading = reader.line(line.as_bytes(), &origin(0), &mut records);
                 let is_left = matches!(reading, Ok(Reading::NotMine) | Err(BadLine::NotJson(_)));
