@@ -359,6 +359,14 @@ fn b5_nul_holes_and_padding_are_taken_out_and_told() {
 }
 
 #[test]
+fn b5_nul_bytes_within_the_name_of_a_count_do_not_lose_the_count() {
+    let line = answer("msg_1", "10");
+    let (head, tail) = line.as_bytes().split_at(line.find("output_tokens").unwrap() + 3);
+    let (outcomes, outputs, nuls) = fed(&[&[head, &[0; 2], tail].concat()]);
+    assert_eq!((outcomes, outputs, nuls), (vec![Outcome::Read], vec![10], 2));
+}
+
+#[test]
 fn b6_marks_line_ends_blanks_and_spaces_are_accepted() {
     let line = answer("msg_1", "10");
     for (before, after) in [("\u{feff}", ""), ("", "\r"), ("  ", " \t "), ("\u{feff} ", "\r\n"), ("", "\n")] {

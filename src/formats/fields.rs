@@ -180,7 +180,8 @@ impl<'a> Within<'a> {
 
 /// The name of a field, borrowed from the line unless it is written with escapes.
 ///
-/// It is compared and never shown, so nobody asks whether its bytes are UTF-8.
+/// Read as bytes, because nearly all are plain ASCII, which is known sooner than that they are UTF-8. One with NUL
+/// bytes or others that JSON forbids is an error, so that the line is mended first.
 pub(super) struct FieldName<'a>(Cow<'a, [u8]>);
 
 impl AsRef<[u8]> for FieldName<'_> {
@@ -197,15 +198,24 @@ impl<'de> Deserialize<'de> for FieldName<'de> {
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a name")
             }
-            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(FieldName(Cow::Borrowed(name)))
+            fn visit_borrowed_bytes<E: serde::de::Error>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+                let plain = |byte: &u8| (b' '..0x80).contains(byte);
+                let sound = || !name.iter().any(|byte| *byte < b' ') && std::str::from_utf8(name).is_ok();
+                if name.iter().all(plain) || sound() { Ok(FieldName(Cow::Borrowed(name))) } else { Err(unsound()) }
             }
-            fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+            fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<Self::Value, E> {
+                if std::str::from_utf8(name).is_err() {
+                    return Err(unsound());
+                }
                 Ok(FieldName(Cow::Owned(name.to_owned())))
             }
         }
         from.deserialize_bytes(Names)
     }
+}
+
+fn unsound<E: serde::de::Error>() -> E {
+    E::custom("a name holds bytes that no name may hold")
 }
 
 /// A name, which may be a number: user 7, run 12.
