@@ -73,7 +73,8 @@ fn h8_an_idle_screen_writes_nothing_and_uses_no_processor() {
     std::thread::sleep(Duration::from_secs(10));
     let (bytes, cpu) = (pty.written() - bytes, pty.cpu().saturating_sub(cpu));
     println!("idle for 10 s: {bytes} bytes, {cpu:?} of processor time");
-    assert!(cpu < Duration::from_millis(10), "{cpu:?}");
+    // A debug build beside other tests uses three to five; a wake-up a second would use a hundred.
+    assert!(cpu < Duration::from_millis(20), "{cpu:?}");
     // A bar that ages, or the rate's last step, may be drawn; nothing else.
     assert!(bytes < 2_000, "{bytes} bytes");
     pty.send("q");
@@ -314,7 +315,8 @@ fn h8_a_session_that_has_ended_long_ago_costs_nothing_to_watch() {
     println!("idle for 30 s: {bytes} bytes, {cpu:?} of processor time");
     // A header clock shows minutes, so that one frame may fall into the half minute.
     assert!(bytes < 400, "{bytes} bytes were written");
-    assert!(cpu < Duration::from_millis(10), "{cpu:?}");
+    // A debug build beside other tests uses three to five; a wake-up a second would use a hundred.
+    assert!(cpu < Duration::from_millis(20), "{cpu:?}");
     pty.send("q");
     assert_eq!(pty.ended(), 0);
 }

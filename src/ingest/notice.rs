@@ -21,9 +21,9 @@ impl Drop for Notice {
 
 /// Calls `tell` with one of these files whenever it may have changed: written, made, replaced or removed.
 ///
-/// The folders of the files are watched, and while a folder does not exist, the nearest one above it; and the one
-/// above that, which may be moved away with it. Nothing is watched where the system allows no more watches; then
-/// there is nothing to give back.
+/// The folders of the files are watched, and those above them, with which they may be moved away; while a folder does
+/// not exist, the nearest one above it. Nothing is watched where the system allows no more watches; then there is
+/// nothing to give back.
 pub fn notice(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<Notice> {
     let (stop, events) = channel();
     let say = stop.clone();
@@ -92,7 +92,10 @@ impl Places {
 
     fn watch_once(&mut self) {
         for file in &self.files {
-            for folder in file.ancestors().skip(1).skip_while(|folder| !folder.is_dir()).take(2) {
+            let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
+            // Further up, much happens that is no business of ours.
+            let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
+            for folder in nearest.take(count) {
                 let known = self.watched.iter().any(|watched| watched == folder);
                 if !known && self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
                     self.watched.push(folder.to_owned());
