@@ -297,6 +297,8 @@ fn f3_a_suspended_screen_gives_the_shell_back_and_returns_whole() {
     pty.wait("the screen again", |screen| screen.contains("Tokens: 1,000") && screen.contains("Models"));
     pty.send("q");
     pty.wait_for("Session Complete");
+    // What is typed before the shell has its terminal back may still go to the program that is ending.
+    pty.wait("the prompt", |screen| screen.trim_end().ends_with("ready>"));
     pty.send("exit\n");
     pty.ended();
 }
