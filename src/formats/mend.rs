@@ -29,6 +29,15 @@ pub(super) fn nuls(line: &[u8]) -> u64 {
 /// characters become blanks, bytes and escapes that are no characters become U+FFFD. `None` when
 /// there is nothing of the kind.
 pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
+    let mut clean = cleaned_once(line)?;
+    // What is taken out may have stood within an escape that is only now seen to be half of a pair.
+    while let Some(again) = cleaned_once(&clean) {
+        clean = again;
+    }
+    Some(clean)
+}
+
+fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(line);
     let mut out = String::with_capacity(text.len());
     let mut letters = text.char_indices();
@@ -188,6 +197,12 @@ mod tests {
         for (line, length) in cases {
             assert_eq!(whole(line), length, "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn b5_what_nul_bytes_had_parted_is_cleaned_too() {
+        let clean = cleaned(b"{\"a\":\"\\ud\0ddd\"}").unwrap();
+        assert!(cleaned(&clean).is_none() && serde_json::from_slice::<serde_json::Value>(&clean).is_ok());
     }
 
     proptest! {
