@@ -66,8 +66,7 @@ impl Live {
         });
         self.tails.seed_recent(NEWEST);
         self.attach();
-        // Folders are read once more before their times are trusted; soon, so that an idle meter is idle.
-        self.due.everything = now + pace::SOON;
+        self.due.everything = now + pace::TRUST;
         self.due.rescan = self.due.everything;
         self.tell(now, emit);
         emit(Event::CaughtUp);

@@ -12,6 +12,9 @@ pub(super) const CLOSELY: Duration = Duration::from_millis(250);
 pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
 /// How soon after looking everywhere it may be done again, however many hints ask for it.
 pub(super) const SOON: Duration = Duration::from_secs(1);
+/// How long after the first reading folders are read once more, before their times are trusted: longer than the
+/// coarsest times that file systems keep (FAT's, two seconds).
+pub(super) const TRUST: Duration = Duration::from_millis(2_100);
 /// When a new folder is looked into again: what appears in it before it is watched raises no event.
 pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 

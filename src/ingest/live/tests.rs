@@ -277,7 +277,7 @@ fn h8_folders_in_which_nothing_happens_are_read_twice_at_the_start_and_never_aga
         fs::create_dir_all(root.join("p/q")).unwrap();
     });
     assert_eq!(scene.reads.load(Ordering::Relaxed), 3);
-    scene.pass(Duration::from_secs(2));
+    scene.pass(Duration::from_secs(3));
     assert_eq!(scene.reads.load(Ordering::Relaxed), 6);
     scene.pass(Duration::from_secs(600));
     assert_eq!(scene.reads.load(Ordering::Relaxed), 6);
