@@ -208,6 +208,7 @@ fn health() -> HealthView {
         unpriced: vec![(Label::new("my-local-model"), 3_500)],
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
+        awaited: Vec::new(),
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }
@@ -324,8 +325,8 @@ fn unpriced_tokens_are_marked_everywhere() {
 fn a1_waiting_for_a_first_log_says_where_it_looks_and_how_to_feed_it() {
     let mut app = App::new(options(), now()).unwrap();
     insta::assert_snapshot!(shown(&app, 100, 24));
-    let notes = vec![Label::new("waiting for /home/alice/.claude/projects"), Label::new("2 sources gone")];
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { notes, ..HealthView::default() }))), now());
+    let (awaited, notes) = (vec![Label::new("/home/alice/.claude/projects")], vec![Label::new("2 sources gone")]);
+    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
     let text = shown(&app, 100, 24);
     assert!(text.contains("2 sources gone") && !text.contains("/home/alice/.claude"), "{text}");
     press(&mut app, &["d"]);

@@ -68,6 +68,8 @@ impl HealthDesk {
         self.view.sources = roots.chain(files).collect();
         self.view.files = health.files;
         self.view.bad_total = health.tallies.bad;
+        let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
+        self.view.awaited = waiting.map(|root| root.path.clone()).collect();
         self.view.notes = notes(health);
     }
 
@@ -161,8 +163,7 @@ pub(super) fn prices_words(prices: &PriceBook, now: Instant) -> String {
 }
 
 fn notes(health: &Health) -> Vec<Label> {
-    let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
-    let mut notes: Vec<Label> = waiting.map(|root| Label::new(&format!("waiting for {}", root.path))).collect();
+    let mut notes = Vec::new();
     if health.gone > 0 {
         notes.push(Label::new(&format!("{} gone, kept in the ledger", text::plural(health.gone, "source"))));
     }

@@ -158,6 +158,8 @@ pub struct HealthView {
     pub ledger: LedgerView,
     /// Which prices are in force and how old they are.
     pub prices: Option<Label>,
+    /// Places where logs are expected, and where there is nothing yet.
+    pub awaited: Vec<Label>,
     /// Anything else worth knowing: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }

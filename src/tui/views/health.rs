@@ -49,14 +49,9 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     });
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
-    all.extend(health.notes.iter().map(|note| {
-        // A folder that is not there yet is no fault.
-        if note.starts_with("waiting for ") {
-            (format!("○ {note}"), Role::Dim)
-        } else {
-            (format!("▲ {note}"), Role::Warning)
-        }
-    }));
+    // A folder that is not there yet is no fault.
+    all.extend(health.awaited.iter().map(|path| (format!("○ waiting for {path}"), Role::Dim)));
+    all.extend(health.notes.iter().map(|note| (format!("▲ {note}"), Role::Warning)));
     let mut section = |title: String, lines: Vec<(String, Role)>| {
         if !lines.is_empty() {
             all.push((String::new(), Role::Text));

@@ -43,9 +43,7 @@ impl Widget for &Waiting<'_> {
         ];
         all.extend(ways.map(|way| (Role::Text, way.to_owned())));
         all.push((Role::Accent, format!("  {demo} plays a demo")));
-        // Where it waits is said above already.
-        let notes = app.health.notes.iter().filter(|note| !note.starts_with("waiting for "));
-        all.extend(notes.map(|note| (Role::Warning, note.to_string())));
+        all.extend(app.health.notes.iter().map(|note| (Role::Warning, note.to_string())));
         let room = usize::from(inner.width);
         // Where rows are few, the empty ones go first.
         let spare = usize::from(inner.height) >= all.len();
