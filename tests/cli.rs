@@ -213,6 +213,13 @@ fn nothing_readable_has_a_code_of_its_own_and_says_what_was_expected() {
     }
 }
 
+/// A shell in this home, for what only a shell can set.
+fn shell(home: &Home, script: &str) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", script]).env_clear().envs(home.vars()).current_dir(home.path());
+    shell
+}
+
 #[test]
 fn h5_a_large_backlog_is_read_in_little_memory() {
     let home = Home::new();
@@ -225,13 +232,7 @@ fn h5_a_large_backlog_is_read_in_little_memory() {
     let program = assert_cmd::cargo::cargo_bin("tokmeter");
     // More memory than this is refused by the system, and the program would not survive it.
     let limited = format!("ulimit -d 150000; exec {} report total --json logs", program.display());
-    let out = Command::new("bash")
-        .args(["-c", &limited])
-        .env_clear()
-        .envs(home.vars())
-        .current_dir(home.path())
-        .output()
-        .unwrap();
+    let out = shell(&home, &limited).output().unwrap();
     assert!(out.status.success(), "{out:?}");
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(report["total"]["calls"], 8_000);
@@ -250,9 +251,7 @@ fn h7_without_threads_a_report_is_whole_and_the_live_view_says_what_is_missing()
     fs::copy(assert_cmd::cargo::cargo_bin("tokmeter"), &program).unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let alone = |args: &str| {
-        let mut shell = Command::new("bash");
-        let limited = format!("ulimit -u 1 && exec {} {args}", program.display());
-        shell.args(["-c", &limited]).env_clear().envs(home.vars()).current_dir(home.path());
+        let mut shell = shell(&home, &format!("ulimit -u 1 && exec {} {args}", program.display()));
         if rustix::process::getuid().is_root() {
             shell.gid(58_231).uid(58_231);
         }
@@ -273,14 +272,7 @@ fn i6_whatever_the_umask_the_books_are_for_their_owner_only() {
     home.write(".claude/projects/x/a.jsonl", &native("1", &now(), "claude-opus-5", 10, 1));
     let program = assert_cmd::cargo::cargo_bin("tokmeter");
     for command in ["report", "record --model gpt-4o --input 5 --output 3", "limits set day 5usd"] {
-        let open = format!("umask 000; {} {command}", program.display());
-        let out = Command::new("bash")
-            .args(["-c", &open])
-            .env_clear()
-            .envs(home.vars())
-            .current_dir(home.path())
-            .output()
-            .unwrap();
+        let out = shell(&home, &format!("umask 000; {} {command}", program.display())).output().unwrap();
         assert!(out.status.success(), "{out:?}");
     }
     let data = home.path().join(".local/share/tokmeter");
