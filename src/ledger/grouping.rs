@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use rustc_hash::FxHashMap;
 
-use super::names::{NONE, Names, count, index, place};
+use super::names::{NONE, Names, index, place};
+use super::periods::Periods;
 use super::slim::Slim;
-use super::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
-use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone, day_of, month_of, quarter_of, week_of};
+use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
+use crate::domain::{Dimension, Filter, Instant, Label, quarter_of};
 
 /// Sums of calls that share a quarter hour and an attribution.
 pub(super) struct Quarter {
@@ -137,67 +138,6 @@ impl<'a> PeriodReport<'a> {
         let rows: Vec<ReportRow> = rows.collect();
         let total = total(&rows);
         finish(self.query, rows, total)
-    }
-}
-
-/// Quarter hours whose periods are remembered together: a day of UTC, since sums come day by day.
-const TOGETHER: i64 = 96;
-
-/// Which period each quarter hour falls into.
-struct Periods {
-    grain: Grain,
-    zone: Zone,
-    /// The stretch of quarter hours asked about last, and the period of each that was.
-    stretch: i64,
-    of_quarter: [Option<u32>; 96],
-    numbers: FxHashMap<PeriodKey, usize>,
-    keys: Vec<PeriodKey>,
-}
-
-impl Periods {
-    fn new(grain: Grain, zone: Zone) -> Self {
-        let of_quarter = [None; 96];
-        Self { grain, zone, stretch: 0, of_quarter, numbers: FxHashMap::default(), keys: Vec::new() }
-    }
-
-    fn number(&mut self, quarter: i64) -> usize {
-        let (stretch, within) = (quarter.div_euclid(TOGETHER), quarter.rem_euclid(TOGETHER));
-        if stretch != self.stretch {
-            self.stretch = stretch;
-            self.of_quarter = [None; 96];
-        }
-        let within = usize::try_from(within).unwrap_or(0);
-        if let Some(number) = self.of_quarter[within] {
-            return index(number);
-        }
-        let at = Instant::from_timestamp(quarter.saturating_mul(900), 0).unwrap_or_default();
-        let number = self.number_of(period(at, self.grain, self.zone));
-        self.of_quarter[within] = Some(count(number));
-        number
-    }
-
-    fn number_of(&mut self, key: PeriodKey) -> usize {
-        // Most often it is the one met last.
-        if self.keys.last() == Some(&key) {
-            return self.keys.len() - 1;
-        }
-        let next = self.keys.len();
-        let number = *self.numbers.entry(key.clone()).or_insert(next);
-        if number == next {
-            self.keys.push(key);
-        }
-        number
-    }
-}
-
-fn period(at: Instant, grain: Grain, zone: Zone) -> PeriodKey {
-    let day = || day_of(at, zone);
-    match grain {
-        Grain::Hour => PeriodKey::Hour(Span::hour(at, zone).from),
-        Grain::Day => PeriodKey::Day(day()),
-        Grain::Week => PeriodKey::Week(week_of(day())),
-        Grain::Month => PeriodKey::Month(month_of(day())),
-        Grain::Total | Grain::Session | Grain::Call => PeriodKey::Total,
     }
 }
 

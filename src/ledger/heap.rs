@@ -6,11 +6,9 @@
 //! the telemetry's own row is not shown. So what is shown is a function of the plain rows, and the
 //! plain rows do not depend on the order or the repetition of sightings.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::by_key::{ByKey, Keys};
 use super::names::{NONE, Names, count, index};
 use super::slim::{Booked, Slim, Till};
 use crate::domain::CallKey;
@@ -19,7 +17,7 @@ use crate::pricing::Pricer;
 /// Rows by key.
 #[derive(Debug, Default)]
 pub(super) struct Heap {
-    places: HashMap<CallKey, u32, BuildHasherDefault<KeyHasher>>,
+    places: ByKey<u32>,
     rows: Vec<Slim>,
     /// Keys by the session whose family they are kept under; may name rows that have moved on.
     by_session: FxHashMap<u32, Vec<CallKey>>,
@@ -65,8 +63,8 @@ impl Heap {
     /// Everything that changed, each key once, and the journal empty again.
     pub(super) fn take_journal(&mut self) -> Vec<Before> {
         let mut journal = self.journal.take().unwrap_or_default();
-        let mut met: std::collections::HashSet<CallKey, BuildHasherDefault<KeyHasher>> =
-            std::collections::HashSet::with_capacity_and_hasher(journal.len(), BuildHasherDefault::default());
+        let mut met = Keys::default();
+        met.reserve(journal.len());
         journal.retain(|(key, _)| met.insert(*key));
         journal
     }
@@ -385,23 +383,5 @@ impl Telemetry {
         if let Some(keys) = alias.and_then(|alias| self.carriers.get_mut(&alias)) {
             keys.retain(|carrier| *carrier != key);
         }
-    }
-}
-
-/// A key is a hash already: eight of its bytes serve as they are.
-#[derive(Default)]
-pub(super) struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -1,5 +1,6 @@
 //! The books: one row per call, joined by key, and everything that is asked of them.
 
+mod by_key;
 mod core;
 mod error;
 mod family;
@@ -7,6 +8,7 @@ mod grouping;
 mod heap;
 mod memory;
 mod names;
+mod periods;
 mod question;
 mod slim;
 mod sqlite;
