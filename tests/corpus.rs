@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokmeter::domain::{Dimension, Filter, Label, Zone};
+use tokmeter::domain::{Dimension, Label, Zone};
 use tokmeter::ingest::{Options, Roots, Tails};
-use tokmeter::ledger::{self, Grain, Ledger, Memory, Order, PeriodKey, Posting, Query};
+use tokmeter::ledger::{self, Grain, Ledger, Memory, PeriodKey, Posting, Query};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 #[path = "../benches/corpus/mod.rs"]
@@ -28,14 +28,7 @@ fn read(folder: &Path, threads: usize, books: &mut dyn Ledger) {
 }
 
 fn counted(books: &dyn Ledger) -> BTreeMap<corpus::Key, corpus::Count> {
-    let query = Query {
-        grain: Grain::Day,
-        by: vec![Dimension::Source, Dimension::Model],
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Day, Zone::UTC) };
     let name = |label: &Option<Label>| label.as_deref().unwrap_or_default().to_owned();
     let rows = books.report(&query).unwrap().rows;
     rows.iter()

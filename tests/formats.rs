@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Usd, Zone};
 use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
-use tokmeter::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Row};
+use tokmeter::ledger::{Grain, Ledger, Memory, Posting, Query, Row};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 /// What a folder of samples must come to.
@@ -143,14 +143,7 @@ fn rows(books: &Memory) -> Vec<Arc<Row>> {
 
 /// What the books say of each model, in the order of `expected.json`.
 fn models(books: &Memory) -> Vec<Model> {
-    let query = Query {
-        grain: Grain::Total,
-        by: vec![Dimension::Model],
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let report = books.report(&query).unwrap();
     let mut models: Vec<Model> = report
         .rows
@@ -270,14 +263,7 @@ fn e7_an_answer_across_midnight_belongs_to_the_day_on_which_it_began() {
     let mut records = read(&file, Reading::Plain);
     records.reverse();
     let books = books(records);
-    let query = Query {
-        grain: Grain::Day,
-        by: Vec::new(),
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query::new(Grain::Day, Zone::UTC);
     let report = books.report(&query).unwrap();
     let days: Vec<_> = report.rows.iter().map(|row| (format!("{:?}", row.period), row.sums.tokens.output)).collect();
     assert_eq!(days, [("Day(2026-11-10)".to_owned(), 90)]);

@@ -16,7 +16,7 @@ use super::gate::lifted::{self, Lifted};
 use super::{Desk, Exit, Failure, ledger};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
 use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
-use crate::ledger::{Grain, Ledger, Memory, Order, Posting, Query, Report, Sums};
+use crate::ledger::{Grain, Ledger, Memory, Posting, Query, Report, Sums};
 use crate::output::{self, Decimal};
 
 /// Places that are named for each kind of trouble; all of them are counted.
@@ -115,14 +115,7 @@ impl Read {
     }
 
     fn by(&self, dimension: Dimension) -> Result<Report, Failure> {
-        let query = Query {
-            grain: Grain::Total,
-            by: vec![dimension],
-            filter: Filter::default(),
-            zone: Zone::UTC,
-            order: Order::Ascending,
-            limit: None,
-        };
+        let query = Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) };
         Ok(self.books.report(&query)?)
     }
 }

@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::{Desk, Exit, Failure, gate};
 use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Order, Posting, Query, SessionRow};
+use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, SessionRow};
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
@@ -226,14 +226,7 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 
 /// Tokens of each model that has no price.
 pub(super) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failure> {
-    let query = Query {
-        grain: Grain::Total,
-        by: vec![Dimension::Model],
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
     Ok(rows
         .filter(|row| row.sums.unpriced_tokens > 0)

@@ -7,7 +7,7 @@ use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
 use crate::domain::{Day, Instant, Label, day_of, day_start, month_of};
-use crate::ledger::{Grain, Ledger, Order, Query, Report, ReportRow, Sums};
+use crate::ledger::{Grain, Ledger, Query, Report, ReportRow, Sums};
 use crate::output::{self, Cell, Grid};
 use crate::text;
 
@@ -21,7 +21,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: InvoiceArgs) -> Result<Exit, Failur
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
     let books = books::gather(desk, &Reach::Everything, false)?;
-    let query = Query { grain: Grain::Month, by: args.by, filter, zone, order: Order::Ascending, limit: None };
+    let query = Query { by: args.by, filter, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
     report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
     let statement =

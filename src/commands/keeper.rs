@@ -13,7 +13,7 @@ use super::shelf::Shelf;
 use crate::config::World;
 use crate::domain::{Dimension, Label, Tokens, Usd};
 use crate::ingest::{Batch, Event};
-use crate::ledger::{BooksError, Grain, Ledger, Order, Posted, Posting, Query};
+use crate::ledger::{BooksError, Grain, Ledger, Posted, Posting, Query};
 use crate::meter::{Follow, Opening, Rules};
 use crate::pricing::{PriceBook, Rates};
 use crate::tui::{Feed, ModelView, Note, Progress, Request, Tone};
@@ -333,12 +333,9 @@ impl Keeper {
     /// Every model's spend in view, dearest first, and its rates now.
     fn models(&self) -> Vec<ModelView> {
         let query = Query {
-            grain: Grain::Total,
             by: vec![Dimension::Model],
             filter: self.rules.view.clone(),
-            zone: self.rules.zone,
-            order: Order::Ascending,
-            limit: None,
+            ..Query::new(Grain::Total, self.rules.zone)
         };
         let Ok(report) = self.books.report(&query) else { return Vec::new() };
         let now = self.world.now();

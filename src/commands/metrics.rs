@@ -3,22 +3,15 @@
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::config::LimitKey;
-use crate::domain::{Dimension, Filter, Label, Zone};
-use crate::ledger::{Grain, Ledger, Order, Query, ReportRow};
+use crate::domain::{Dimension, Label, Zone};
+use crate::ledger::{Grain, Ledger, Query, ReportRow};
 use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
 
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
     let books = books::gather(desk, &Reach::Everything, false)?;
-    let query = Query {
-        grain: Grain::Total,
-        by: vec![Dimension::Source, Dimension::Model],
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.ledger.report(&query)?.rows;
     let limits = books::limit_states(desk, &books.ledger, None)?;
     let bad: u64 = books.ledger.files()?.iter().map(|file| file.bad_lines).sum();

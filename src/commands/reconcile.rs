@@ -13,7 +13,7 @@ use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::cli::ReconcileArgs;
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_start};
-use crate::ledger::{Grain, Ledger, Order, PeriodKey, Query, Sums};
+use crate::ledger::{Grain, Ledger, PeriodKey, Query, Sums};
 use crate::output::{self, Decimal};
 use crate::pricing::PriceBook;
 use crate::text;
@@ -112,14 +112,7 @@ impl Compared {
         bill: &Bill,
         by_model: bool,
     ) -> Result<(), Failure> {
-        let query = Query {
-            grain: Grain::Day,
-            by: vec![Dimension::Model],
-            filter: filter.clone(),
-            zone: Zone::UTC,
-            order: Order::Ascending,
-            limit: None,
-        };
+        let query = Query { by: vec![Dimension::Model], filter: filter.clone(), ..Query::new(Grain::Day, Zone::UTC) };
         for row in ledger.report(&query)?.rows {
             let PeriodKey::Day(day) = row.period else { continue };
             let model = row.by.first().cloned().flatten();

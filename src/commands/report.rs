@@ -86,14 +86,7 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
 
 /// The session that ended last, of those that have a name: a call without one may be newer.
 fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<crate::domain::Label>, Failure> {
-    let query = Query {
-        grain: Grain::Session,
-        by: Vec::new(),
-        filter: filter.clone(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
     let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
     Ok(last.and_then(|session| session.session))
@@ -114,14 +107,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
             .map(|name| Matcher::new(name.as_str()))
             .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));
     }
-    let query = Query {
-        grain: Grain::Total,
-        by: vec![Dimension::Session],
-        filter: filter.clone(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
     let names: Vec<_> =
         books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
     let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {

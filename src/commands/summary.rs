@@ -10,7 +10,7 @@ use super::books::{self, Reach};
 use super::report::only_session;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
-use crate::ledger::{Grain, Ledger, Order, Query, ReportRow, SessionRow};
+use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow};
 use crate::meter::{Follow, LimitState, SessionLine, Summary};
 use crate::output::{self, Decimal};
 use crate::text;
@@ -39,14 +39,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger:
 
 /// The one session a filter admits; the latest where it admits several.
 pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, Failure> {
-    let query = Query {
-        grain: Grain::Session,
-        by: Vec::new(),
-        filter: filter.clone(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let rows = books.report(&query)?.rows;
     Ok(rows.into_iter().filter_map(|ReportRow { session, .. }| session).max_by_key(|session| session.ended))
 }

@@ -6,7 +6,7 @@ use super::books::Books;
 use super::report::answer;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label, day_of};
-use crate::ledger::{Grain, Order, Query, ReportRow};
+use crate::ledger::{Grain, Query, ReportRow};
 use crate::meter::{self, LimitState, Verdict, Window};
 use crate::output;
 use crate::text;
@@ -25,7 +25,7 @@ pub(super) fn write(
     let (now, zone) = (desk.now(), desk.settings.zone);
     let mut ask = |by: &[Dimension]| {
         let filter = filter.clone();
-        let query = Query { grain: Grain::Total, by: by.to_vec(), filter, zone, order: Order::Ascending, limit: None };
+        let query = Query { by: by.to_vec(), filter, ..Query::new(Grain::Total, zone) };
         answer(books, &query, reprice)
     };
     let report = ask(if by.is_empty() { &[Dimension::Model] } else { by })?;

@@ -267,21 +267,20 @@ impl Messages {
         }
         let model = self.labels.find(begun.model.as_deref());
         out.push(Record::Call(Call {
-            key: begun.key(line),
-            from: Attribution {
-                session: self.labels.find(begun.session.as_deref()),
-                place: Some(place),
-                ..Attribution::new(at, Label::new("anthropic"))
-            },
             fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
-            model,
-            tokens,
             tier,
             web_searches: begun.web_searches,
-            quoted: None,
-            latency: None,
             alias,
-            lineage: None,
+            ..Call::new(
+                begun.key(line),
+                Attribution {
+                    session: self.labels.find(begun.session.as_deref()),
+                    place: Some(place),
+                    ..Attribution::new(at, Label::new("anthropic"))
+                },
+                model,
+                tokens,
+            )
         }));
     }
 
@@ -301,21 +300,17 @@ impl Messages {
             }
             let model = self.labels.find(round.model.get());
             out.push(Record::Call(Call {
-                key: super::keys::advisor_key(begun.key(&[]), place),
-                from: Attribution {
-                    session: self.labels.find(begun.session.as_deref()),
-                    place: Some(location.clone()),
-                    ..Attribution::new(at, Label::new("anthropic"))
-                },
                 fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
-                model,
-                tokens,
-                tier: Tier::default(),
-                web_searches: 0,
-                quoted: None,
-                latency: None,
-                alias: None,
-                lineage: None,
+                ..Call::new(
+                    super::keys::advisor_key(begun.key(&[]), place),
+                    Attribution {
+                        session: self.labels.find(begun.session.as_deref()),
+                        place: Some(location.clone()),
+                        ..Attribution::new(at, Label::new("anthropic"))
+                    },
+                    model,
+                    tokens,
+                )
             }));
         }
         Ok(())

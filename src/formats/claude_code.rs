@@ -165,24 +165,24 @@ impl Reader for Transcript {
         }
         let key = key_of(&answer, session, &booked, line);
         let call = Call {
-            key,
-            from: Attribution {
-                session: self.labels.find(Some(session)),
-                agent: self.labels.find(answer.agent),
-                project: self.labels.find(parsed.cwd.get()),
-                feature: self.labels.find(parsed.skill.get()),
-                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-                ..Attribution::new(answer.at.unwrap_or(origin.modified), self.source.clone())
-            },
-            model: self.labels.find(answer.message.model.get()),
-            tokens: booked.tokens,
             tier: booked.tier,
             web_searches: booked.web_searches,
             quoted: parsed.cost.0,
-            latency: None,
             fidelity: fidelity(answer.message.model.get(), parsed.version.get()),
             alias: answer.request.map(request_key),
-            lineage: None,
+            ..Call::new(
+                key,
+                Attribution {
+                    session: self.labels.find(Some(session)),
+                    agent: self.labels.find(answer.agent),
+                    project: self.labels.find(parsed.cwd.get()),
+                    feature: self.labels.find(parsed.skill.get()),
+                    place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                    ..Attribution::new(answer.at.unwrap_or(origin.modified), self.source.clone())
+                },
+                self.labels.find(answer.message.model.get()),
+                booked.tokens,
+            )
         };
         for (place, advisor) in advisors {
             let tokens = advisor.tokens()?;

@@ -9,7 +9,7 @@ use super::codex_usage::{Totals, Usage};
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
 /// The output of `codex exec --json`.
 pub(super) struct CodexExec;
@@ -88,21 +88,17 @@ impl Run {
         }
         let thread = self.thread.id.as_deref().unwrap_or(origin.stem());
         out.push(Record::Call(Call {
-            key: CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
-            from: Attribution {
-                session: self.labels.find(Some(thread)),
-                place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-                ..Attribution::new(origin.modified, self.source.clone())
-            },
-            model: None,
-            tokens,
-            tier: Tier::default(),
-            web_searches: 0,
-            quoted: None,
-            latency: None,
             fidelity: Fidelity::Guessed,
-            alias: None,
-            lineage: None,
+            ..Call::new(
+                CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
+                Attribution {
+                    session: self.labels.find(Some(thread)),
+                    place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                    ..Attribution::new(origin.modified, self.source.clone())
+                },
+                None,
+                tokens,
+            )
         }));
         Ok(())
     }

@@ -129,20 +129,19 @@ impl Payloads {
         let model = self.labels.find(read.model.get());
         let id = read.id.get();
         Ok(Some(Call {
-            key: id.map_or_else(
-                || content_key("litellm", line),
-                |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["litellm", id])),
-            ),
-            from,
             fidelity: if is_split_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final },
-            model,
-            tokens,
             tier: response.usage.tier(&Text::default()),
-            web_searches: 0,
             quoted: read.cost.0,
             latency: read.ended.0.and_then(|ended| (ended - at).to_std().ok()),
-            alias: None,
-            lineage: None,
+            ..Call::new(
+                id.map_or_else(
+                    || content_key("litellm", line),
+                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["litellm", id])),
+                ),
+                from,
+                model,
+                tokens,
+            )
         }))
     }
 }

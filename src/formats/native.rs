@@ -201,20 +201,21 @@ impl Lines {
         let vendors = [request, id].into_iter().flatten().find(|id| id.starts_with("req_"));
         let is_guessed = is_split_guessed || model.is_none();
         Ok(Some(Call {
-            key: id.map_or_else(
-                || content_key("native", line),
-                |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["native", id])),
-            ),
-            from,
-            model,
-            tokens,
             tier: usage.tier(read.service_tier.or(&inner.service_tier)),
             web_searches,
             quoted,
             latency: either(|line| &line.latency).milliseconds(),
             fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
             alias: vendors.map(request_key),
-            lineage: None,
+            ..Call::new(
+                id.map_or_else(
+                    || content_key("native", line),
+                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["native", id])),
+                ),
+                from,
+                model,
+                tokens,
+            )
         }))
     }
 }

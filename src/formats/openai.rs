@@ -164,17 +164,10 @@ impl Answers {
         let model = self.labels.find(answer.model.get().or(read.model.get()));
         let is_guessed = is_split_guessed || model.is_none();
         Ok(Some(Call {
-            key: answer.key(line),
-            from,
-            model,
-            tokens,
             tier,
-            web_searches: 0,
             quoted: usage.cost.0,
-            latency: None,
             fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
-            alias: None,
-            lineage: None,
+            ..Call::new(answer.key(line), from, model, tokens)
         }))
     }
 }

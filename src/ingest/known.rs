@@ -76,20 +76,7 @@ mod tests {
     use crate::ingest::{FileId, Sort};
 
     fn state(path: &str, device: u64, size: u64) -> FileState {
-        FileState {
-            path: path.into(),
-            device,
-            inode: 7,
-            offset: size,
-            size,
-            modified_ns: 1,
-            head_hash: 0,
-            head_len: 0,
-            tail_hash: 0,
-            reader: String::new(),
-            lines: 0,
-            bad_lines: 0,
-        }
+        FileState { device, inode: 7, offset: size, size, modified_ns: 1, ..FileState::unread(path.into()) }
     }
 
     fn stat(device: u64, size: u64) -> Stat {

@@ -87,7 +87,7 @@ impl Tail {
     /// A file found at a path, read as far as `known` says.
     pub(crate) fn new(path: &Path, naming: Naming, stat: &Stat, known: Option<FileState>) -> Self {
         let booked = known.as_ref().is_some_and(|state| state.path.as_os_str() == path.as_os_str());
-        let mut state = known.unwrap_or_else(|| unread(PathBuf::new()));
+        let mut state = known.unwrap_or_else(|| FileState::unread(PathBuf::new()));
         if !booked {
             path.clone_into(&mut state.path);
         }
@@ -177,26 +177,10 @@ impl Tail {
 
     /// Everything read of it is forgotten; the next reading begins at the first byte.
     fn restart(&mut self) {
-        let FileState { path, device, inode, .. } = std::mem::replace(&mut self.state, unread(PathBuf::new()));
-        self.state = FileState { device, inode, ..unread(path) };
+        let FileState { path, device, inode, .. } =
+            std::mem::replace(&mut self.state, FileState::unread(PathBuf::new()));
+        self.state = FileState { device, inode, ..FileState::unread(path) };
         (self.searched, self.skipping, self.partial) = (0, false, None);
-    }
-}
-
-fn unread(path: PathBuf) -> FileState {
-    FileState {
-        path,
-        device: 0,
-        inode: 0,
-        offset: 0,
-        size: 0,
-        modified_ns: 0,
-        head_hash: 0,
-        head_len: 0,
-        tail_hash: 0,
-        reader: String::new(),
-        lines: 0,
-        bad_lines: 0,
     }
 }
 

@@ -51,6 +51,13 @@ pub struct Query {
     pub limit: Option<usize>,
 }
 
+impl Query {
+    /// All calls, unsplit, oldest first, without a limit.
+    pub fn new(grain: Grain, zone: Zone) -> Self {
+        Self { grain, by: Vec::new(), filter: Filter::default(), zone, order: Order::Ascending, limit: None }
+    }
+}
+
 /// Which period a row stands for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodKey {

@@ -160,6 +160,26 @@ pub struct FileState {
     pub bad_lines: u64,
 }
 
+impl FileState {
+    /// A file of which nothing has been read.
+    pub fn unread(path: PathBuf) -> Self {
+        Self {
+            path,
+            device: 0,
+            inode: 0,
+            offset: 0,
+            size: 0,
+            modified_ns: 0,
+            head_hash: 0,
+            head_len: 0,
+            tail_hash: 0,
+            reader: String::new(),
+            lines: 0,
+            bad_lines: 0,
+        }
+    }
+}
+
 /// The books, wherever they are kept.
 ///
 /// Implementations join sightings by key, follow descents (`Record::Descends`) so that a fork's

@@ -12,7 +12,7 @@ use chrono::{Duration, Timelike};
 use super::limit::{LimitState, Measure, Rules, Window};
 use super::pace::{KEPT, Minutes, Spent, minute_of};
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
-use crate::ledger::{BooksError, Grain, Ledger, Order, PeriodKey, Query};
+use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Days from which usual hours are learnt.
 const DAYS: Duration = Duration::days(7);
@@ -43,12 +43,8 @@ impl Habits {
     pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
         let today = day_start(day_of(now, rules.zone), rules.zone);
         let query = Query {
-            grain: Grain::Hour,
-            by: Vec::new(),
             filter: Filter { only: Vec::new(), since: today.checked_sub_signed(DAYS), until: Some(today) },
-            zone: rules.zone,
-            order: Order::Ascending,
-            limit: None,
+            ..Query::new(Grain::Hour, rules.zone)
         };
         let used = books.report(&query)?.rows.into_iter().filter_map(|row| match row.period {
             PeriodKey::Hour(from) => Some((from, row.sums.calls)),

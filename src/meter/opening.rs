@@ -66,14 +66,8 @@ impl Opening {
     /// When the books cannot be read.
     pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
         let view = &rules.view;
-        let by_model = Query {
-            grain: Grain::Total,
-            by: vec![Dimension::Model],
-            filter: view.clone(),
-            zone: rules.zone,
-            order: Order::Ascending,
-            limit: None,
-        };
+        let by_model =
+            Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };
         let all = books.report(&by_model)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);

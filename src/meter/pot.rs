@@ -11,7 +11,7 @@ use super::pace::{Minutes, Spent};
 use super::subject::{Subject, grouped, overridden};
 use super::summary::SessionId;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
-use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, Sums};
+use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
 /// How much of what will leave a rolling window is read ahead from the books.
 const READ_AHEAD: Duration = Duration::hours(6);
@@ -144,7 +144,7 @@ impl Pot {
         if with_agent {
             by.push(Dimension::Agent);
         }
-        let query = Query { grain: Grain::Total, by, filter, zone: rules.zone, order: Order::Ascending, limit: None };
+        let query = Query { by, filter, ..Query::new(Grain::Total, rules.zone) };
         for row in books.report(&query)?.rows {
             let names: Option<Vec<Label>> = row.by[1..=grouped.len()].iter().cloned().collect();
             let Some(names) = names else { continue };

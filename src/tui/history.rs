@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Duration, Months};
 
 use crate::domain::{Day, Dimension, Filter, Instant, Label, Zone, day_of, day_start, month_of, week_of};
-use crate::ledger::{Grain, Order, PeriodKey, Query, Report, Sums};
+use crate::ledger::{Grain, PeriodKey, Query, Report, Sums};
 use crate::text;
 
 /// Bars on one page.
@@ -150,16 +150,13 @@ impl History {
         let first = self.step.before(last, BARS);
         let weeks = Step::Week.before(Step::Week.first(today), WEEKS);
         let query = |grain, by: &[Dimension], from: Day, until: Day| Query {
-            grain,
             by: by.to_vec(),
             filter: Filter {
                 only: Vec::new(),
                 since: Some(day_start(from, zone)),
                 until: Some(day_start(until, zone)),
             },
-            zone,
-            order: Order::Ascending,
-            limit: None,
+            ..Query::new(grain, zone)
         };
         vec![
             query(Grain::Day, &[], weeks, Step::Day.after(today)),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tokmeter::domain::{Dimension, Filter, Label, Zone};
 use tokmeter::formats::Lines;
-use tokmeter::ledger::{self, Grain, Ledger, Order, Posting, Query, Sqlite};
+use tokmeter::ledger::{self, Grain, Ledger, Posting, Query, Sqlite};
 
 use super::{now, origin, prices};
 
@@ -79,14 +79,7 @@ pub fn ledger_open(data: &[u8]) {
         assert!(!whole, "a sound ledger opens");
         return;
     };
-    let query = |grain, by| Query {
-        grain,
-        by,
-        filter: Filter::default(),
-        zone: Zone::UTC,
-        order: Order::Ascending,
-        limit: None,
-    };
+    let query = |grain, by| Query { by, ..Query::new(grain, Zone::UTC) };
     let mut answers = Vec::new();
     for grain in [Grain::Day, Grain::Session, Grain::Call, Grain::Total] {
         answers.push(books.report(&query(grain, vec![Dimension::Model])).map(|report| report.total.calls));

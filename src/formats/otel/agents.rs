@@ -6,7 +6,7 @@ use super::super::usage::{Counts, tier};
 use super::Desk;
 use super::gen_ai::attribution;
 use super::signal::Signal;
-use crate::domain::{Call, CallKey, Fidelity, Tier, Tokens, Usd};
+use crate::domain::{Call, CallKey, Fidelity, Tokens, Usd};
 
 /// An agent that sends telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,16 +147,8 @@ fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'stat
         None => desk.content_key(),
     };
     Call {
-        key,
-        from,
         fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
-        model,
-        tokens,
-        tier: Tier::default(),
-        web_searches: 0,
-        quoted: None,
         latency: found.milliseconds(&["duration_ms"]).or(signal.latency),
-        alias: None,
-        lineage: None,
+        ..Call::new(key, from, model, tokens)
     }
 }

@@ -108,13 +108,8 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     let mut from = attribution(signal, desk);
     from.project = from.project.or_else(|| desk.labels.find(signal.resource.text(&["service.name"]).as_deref()));
     Ok(Some(Call {
-        key: key(signal, desk),
-        from,
         fidelity: if is_split_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final },
-        model,
-        tokens,
         tier: tier(None, service.as_deref(), None),
-        web_searches: 0,
         quoted: found.usd(&[
             "llm.cost_usd",
             "gen_ai.usage.cost",
@@ -126,7 +121,7 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
             .or(signal.latency),
         alias: request.map(|id| request_key(&id)),
-        lineage: None,
+        ..Call::new(key(signal, desk), from, model, tokens)
     }))
 }
 
