@@ -38,9 +38,7 @@ pub(super) enum Source {
 
 /// Runs the live screen on logs.
 pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
-    let commands = crate::cli::commands();
-    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
-    super::mistyped(desk, &args.paths, "tokmeter", &commands)?;
+    super::mistyped(desk, &args.paths, "tokmeter", crate::cli::commands)?;
     let reach = Reach::of(desk, &args.paths, args.no_ledger);
     show(desk, loaded, args, Source::Logs(reach))
 }

@@ -109,12 +109,19 @@ fn printable(text: &str) -> String {
 ///
 /// # Errors
 /// What was probably meant: exit code 64.
-fn mistyped(desk: &Desk<'_>, words: &[PathBuf], before: &str, known: &[&str]) -> Result<(), Failure> {
+fn mistyped(
+    desk: &Desk<'_>,
+    words: &[PathBuf],
+    before: &str,
+    known: impl FnOnce() -> Vec<String>,
+) -> Result<(), Failure> {
     let Some(word) = words.first().filter(|word| !desk.absolute(word).exists()).and_then(|word| word.to_str()) else {
         return Ok(());
     };
-    let meant = if word.contains(['/', '.']) { None } else { crate::config::meant(word, known.iter().copied()) };
-    meant.map_or(Ok(()), |meant| {
+    if word.contains(['/', '.']) {
+        return Ok(());
+    }
+    crate::config::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
         let message = format!("'{word}' is no file or folder; did you mean `{before} {meant}`?");
         Err(Failure::new(Exit::Usage, message))
     })

@@ -1,14 +1,13 @@
 //! `--plain`: one line per change, for terminals without a full screen, and for logs of logs.
 
 use std::io;
-
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::live::Machine;
 use super::{Desk, Exit, Failure};
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, Zone};
 use crate::ledger::{Posted, Row, Sums};
 use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
 use crate::text;
@@ -165,7 +164,7 @@ fn say(desk: &mut Desk<'_>, note: &Note) -> io::Result<()> {
 }
 
 /// One call.
-fn call_line(row: &Row, zone: crate::domain::Zone) -> String {
+fn call_line(row: &Row, zone: Zone) -> String {
     let (call, tokens) = (&row.call, &row.call.tokens);
     format!(
         "{}  {}  in {} cache {} out {}  {}{}",

@@ -16,7 +16,7 @@ const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
-    super::mistyped(desk, &paths, "tokmeter report", &PERIODS)?;
+    super::mistyped(desk, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));
