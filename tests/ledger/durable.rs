@@ -395,3 +395,21 @@ fn a_call_that_moves_twice_in_one_posting_still_meets_the_one_booked_before() {
     assert_eq!(total(&disk).calls, 1);
     assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
 }
+
+#[test]
+fn descents_of_a_first_fill_are_known_to_books_that_were_asked_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
+    let descends = super::common::descends;
+    let mut fork = call("10,20", 5, 7);
+    fork.lineage = Some(Label::new("fork"));
+    let told = posting([Record::Call(fork), descends("fork", "root")]);
+    // Asks for the families, and books nothing.
+    disk.post(&posting([descends("fork", "fork")])).unwrap();
+    for books in [&mut memory as &mut dyn Ledger, &mut disk] {
+        books.absorb(&told).unwrap();
+        books.flush().unwrap();
+        books.post(&posting([descends("fork", "root")])).unwrap();
+    }
+    assert_alike(&memory, &disk).unwrap();
+}

@@ -219,6 +219,8 @@ impl Sqlite {
                 let written = desk::write_all(conn, &mut gathered.core, step);
                 conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 written?;
+                // The families that were just written are not the ones this desk may have read before.
+                desk.forget();
             } else {
                 desk.take_all(conn, &gathered.core)?;
                 desk.settle(pricer);
