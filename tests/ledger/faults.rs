@@ -371,7 +371,7 @@ fn d6_damage_that_opening_does_not_show_is_found_and_mended_when_it_is_met() {
 #[test]
 fn d6_sums_that_are_not_those_of_the_rows_are_found() {
     for spoil in [
-        "UPDATE calls SET output = output + 1 WHERE id = (SELECT min(id) FROM calls)",
+        "UPDATE calls SET body = json_set(body, '$[5]', body ->> 5 + 1) WHERE id = (SELECT min(id) FROM calls)",
         "DELETE FROM rollup WHERE day = 0",
         "DELETE FROM rollup_kinds WHERE day = 0",
         "UPDATE sessions SET last = last + 1",
@@ -435,7 +435,7 @@ fn d9_books_of_a_newer_version_are_only_read() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Newer { found: 999 }]);
-    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 2)"));
+    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 3)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
     assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
@@ -453,19 +453,51 @@ fn d9_books_that_a_newer_version_took_over_while_they_were_open_are_only_read() 
     assert_eq!(rows(&disk), in_memory(life().len()));
 }
 
+/// Makes books of schema 1 of those of today: a column for everything, fewer sums.
+const AS_IT_WAS: &str = "
+    CREATE TABLE old(id INTEGER PRIMARY KEY, key BLOB NOT NULL, hash INTEGER NOT NULL, session INTEGER NOT NULL,
+      ns INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
+      cache_write_1h INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL, usd ANY, saved ANY,
+      price INTEGER, charge INTEGER NOT NULL, web_searches INTEGER NOT NULL DEFAULT 0, quoted ANY, latency ANY,
+      alias BLOB, lineage INTEGER, path INTEGER, offset INTEGER NOT NULL, machine INTEGER) STRICT;
+    INSERT INTO old SELECT id, unhex(format('%016x%016x', hash, rest)), hash, session, body ->> 0, body ->> 1,
+      body ->> 2, body ->> 3, body ->> 4, body ->> 5, body ->> 6, body ->> 7, body ->> 8, price, body ->> 9,
+      coalesce(rare ->> 0, 0), rare ->> 1, rare ->> 2, alias, lineage, nullif(body ->> 10, 0), body ->> 11,
+      nullif(rare ->> 3, 0) FROM TABLE_NAME;
+    DROP TABLE TABLE_NAME;
+    ALTER TABLE old RENAME TO TABLE_NAME;
+    CREATE INDEX TABLE_NAME_hash ON TABLE_NAME(hash);";
+
+fn as_it_was() -> String {
+    let tables: String = ["calls", "apart"].map(|name| AS_IT_WAS.replace("TABLE_NAME", name)).concat();
+    format!(
+        "DROP VIEW readable; {tables}
+         CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
+         CREATE VIEW readable AS SELECT hex(key), input FROM calls;
+         DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;
+         PRAGMA user_version = 1;"
+    )
+}
+
 #[test]
-fn d10_books_of_schema_1_get_the_sums_that_came_with_schema_2() {
+fn d10_books_of_schema_1_become_books_of_today() {
     let folder = tempfile::tempdir().unwrap();
     let path = lived(&folder);
-    let as_it_was = "DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;
-        PRAGMA user_version = 1;";
-    Connection::open(&path).unwrap().execute_batch(as_it_was).unwrap();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(&as_it_was()).unwrap();
+    // What did not fit an integer was sixteen bytes.
+    let wide = "UPDATE calls SET quoted = X'00000000000000010000000000000000' WHERE id = (SELECT min(id) FROM calls)";
+    assert_eq!(old.execute(wide, []).unwrap(), 1);
+    drop(old);
     let opened = opened(&path);
     let backup = folder.path().join("ledger.db.schema-1");
     assert_eq!(opened.notes, [Note::Migrated { from: 1, backup: backup.clone() }]);
     let mut disk = opened.books;
     sound(&disk);
-    assert_eq!(rows(&disk), in_memory(life().len()));
+    let mut wanted = in_memory(life().len());
+    let first = wanted.iter_mut().min_by_key(|row| (row.call.at().timestamp(), row.call.key)).unwrap();
+    first.call.quoted = Some(tokmeter::domain::Usd::from_pico(1 << 64));
+    assert_eq!(rows(&disk), wanted);
     let calls_of = |disk: &Sqlite, by: &[Dimension]| {
         disk.report(&query(Grain::Day, by)).unwrap().rows.iter().map(|row| row.sums.calls).sum::<u64>()
     };
@@ -474,6 +506,30 @@ fn d10_books_of_schema_1_get_the_sums_that_came_with_schema_2() {
     sound(&disk);
     let kept = Connection::open(&backup).unwrap();
     assert_eq!(kept.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[test]
+fn rows_can_be_read_in_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = lived(&folder);
+    let shell = Connection::open(&path).unwrap();
+    let select = "SELECT key, at, model, session, input, output, about_usd FROM readable ORDER BY at, key";
+    let mut select = shell.prepare(select).unwrap();
+    let mut found = select.query([]).unwrap();
+    let mut wanted = in_memory(life().len());
+    wanted.sort_by_key(|row| (row.call.at().timestamp(), row.call.key));
+    for row in wanted {
+        let shown = found.next().unwrap().unwrap();
+        let text = |at: usize| shown.get::<_, Option<String>>(at).unwrap();
+        assert_eq!(text(0), Some(row.call.key.to_string()));
+        assert_eq!(text(1), Some(row.call.at().format("%Y-%m-%d %H:%M:%S").to_string()));
+        assert_eq!(text(2).as_deref(), row.call.model.as_deref());
+        assert_eq!(text(3).as_deref(), row.call.from.session.as_deref());
+        let count = |at: usize| shown.get::<_, i64>(at).unwrap().cast_unsigned();
+        assert_eq!((count(4), count(5)), (row.call.tokens.input, row.call.tokens.output));
+        assert_eq!(shown.get::<_, Option<f64>>(6).unwrap().is_some(), row.cost.usd().is_some());
+    }
+    assert!(found.next().unwrap().is_none());
 }
 
 #[test]

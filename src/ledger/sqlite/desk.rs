@@ -165,14 +165,15 @@ impl Desk {
             return Ok(());
         };
         let mut find = conn.prepare_cached(
-            "SELECT key FROM calls WHERE lineage = ?1 UNION SELECT key FROM apart WHERE lineage = ?1",
+            "SELECT hash, rest FROM calls WHERE lineage = ?1 UNION SELECT hash, rest FROM apart WHERE lineage = ?1",
         )?;
         // Some of them are on the desk only: new, or moved there by an earlier record.
         let mut keys = self.core.heap.keys_of(&moved.sessions);
         for session in &moved.sessions {
             let id = self.ids.label(conn, &self.core.names, *session)?;
-            let booked: Vec<[u8; 16]> = find.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
-            keys.extend(booked.into_iter().map(CallKey::from_bytes));
+            let booked: Vec<[i64; 2]> =
+                find.query_map([id], |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
+            keys.extend(booked.into_iter().map(rows::key));
         }
         for key in keys {
             for key in [key, key.under(&from).under(&to)] {
@@ -215,11 +216,14 @@ impl Desk {
                 continue;
             }
             self.fetch(conn, alias)?;
-            let find = "SELECT key FROM calls WHERE alias = ?1 UNION SELECT key FROM apart WHERE alias = ?1";
-            let keys: Vec<[u8; 16]> =
-                conn.prepare_cached(find)?.query_map([alias.bytes()], |row| row.get(0))?.collect::<Result<_>>()?;
+            let find =
+                "SELECT hash, rest FROM calls WHERE alias = ?1 UNION SELECT hash, rest FROM apart WHERE alias = ?1";
+            let mut find = conn.prepare_cached(find)?;
+            let keys: Vec<[i64; 2]> = find
+                .query_map([alias.bytes()], |row| Ok([row.get(0)?, row.get(1)?]))?
+                .collect::<Result<_>>()?;
             for key in keys {
-                self.fetch(conn, CallKey::from_bytes(key))?;
+                self.fetch(conn, rows::key(key))?;
             }
         }
         Ok(())

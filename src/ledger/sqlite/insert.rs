@@ -1,18 +1,20 @@
 //! How rows get into the tables.
 
-use rusqlite::{CachedStatement, Connection, Error, Result, Statement};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, Error, Result, Statement, ToSql};
 use rustc_hash::FxHashSet;
 
+use super::body::{Body, Tail};
 use super::ids::Ids;
-use super::rows::{Wide, charge, damaged, of_key, slots};
-use crate::domain::CallKey;
+use super::rows::{charge, damaged, of_key, slots};
+use crate::domain::{CallKey, Usd};
 use crate::ledger::names::{NONE, Names};
 use crate::ledger::slim::{Booked, Slim};
 
-/// The columns that every row fills, and those that few do.
-const USUAL: &str = "id, key, hash, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
-     reasoning, usd, saved, price, charge, alias, lineage, path, offset";
-const RARE: &str = "web_searches, quoted, latency, machine";
+/// The columns that most rows fill.
+const USUAL: &str = "id, hash, rest, session, price, lineage, body, alias";
+/// The one that few fill besides.
+const RARE: &str = "rare";
 
 /// Rows that one statement inserts where there are many: what a statement costs beside its rows is shared.
 const TOGETHER: usize = 8;
@@ -24,6 +26,7 @@ pub(super) struct Inserter<'a> {
     usual: CachedStatement<'a>,
     whole: CachedStatement<'a>,
     taken: CachedStatement<'a>,
+    text: Vec<u8>,
 }
 
 impl<'a> Inserter<'a> {
@@ -31,7 +34,7 @@ impl<'a> Inserter<'a> {
         let usual = insert(conn, table, USUAL, 1)?;
         let whole = insert(conn, table, &format!("{USUAL}, {RARE}"), 1)?;
         let taken = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?"))?;
-        Ok(Self { conn, table, usual, whole, taken })
+        Ok(Self { conn, table, usual, whole, taken, text: Vec::new() })
     }
 
     /// Inserts rows into a table that holds none yet.
@@ -49,7 +52,7 @@ impl<'a> Inserter<'a> {
             if waiting.len() == TOGETHER {
                 let mut first = 1;
                 for (id, row) in waiting.drain(..) {
-                    first = bind_usual(&mut several, first, id, row, (self.conn, ids, names))?;
+                    first = bind_usual(&mut several, first, id, row, (self.conn, ids, names), &mut self.text)?;
                 }
                 if several.raw_execute()? != TOGETHER {
                     return Err(damaged("one call is booked twice"));
@@ -73,9 +76,9 @@ impl<'a> Inserter<'a> {
         names: &mut Names,
     ) -> Result<()> {
         let statement = if is_usual(row) { &mut self.usual } else { &mut self.whole };
-        let next = bind_usual(statement, 1, 0, row, (self.conn, ids, names))?;
+        let next = bind_usual(statement, 1, 0, row, (self.conn, ids, names), &mut self.text)?;
         if !is_usual(row) {
-            bind_rare(statement, next, row, (self.conn, ids, names))?;
+            bind_rare(statement, next, row, (self.conn, ids, names), &mut self.text)?;
         }
         for id in places {
             statement.raw_bind_parameter(1, id)?;
@@ -108,47 +111,70 @@ fn is_usual(row: &Slim) -> bool {
 /// What gives a label its number in the database.
 type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Names);
 
-/// Binds what every row fills, from this parameter on; gives back the one after.
+/// Binds what every row fills, from this parameter on; gives back the one after. `text` is written over.
 fn bind_usual(
     statement: &mut Statement<'_>,
     first: usize,
     id: i64,
     row: &Slim,
     (conn, ids, names): Numbers<'_>,
+    text: &mut Vec<u8>,
 ) -> Result<usize> {
     let (usd, saved, price) = match row.cost {
         Booked::Open | Booked::Unpriced => (None, None, None),
-        Booked::Quoted(usd) => (Some(Wide(usd.pico())), None, None),
+        Booked::Quoted(usd) => (Some(usd.pico()), None, None),
         Booked::Priced { usd, saved, price } => {
-            (Some(Wide(usd.pico())), Some(Wide(saved.pico())), Some(ids.price(conn, names, price)?))
+            (Some(usd.pico()), Some(saved.pico()), Some(ids.price(conn, names, price)?))
         }
     };
-    let (hash, key) = of_key(row.key);
+    let body = Body {
+        ns: row.at.timestamp_subsec_nanos(),
+        tokens: row.tokens,
+        usd,
+        saved,
+        charge: charge(row.tier, row.fidelity),
+        path: ids.label(conn, names, row.path)?,
+        offset: row.offset,
+    };
+    text.clear();
+    body.write(text)?;
+    let [hash, rest] = of_key(row.key);
     statement.raw_bind_parameter(first, id)?;
-    statement.raw_bind_parameter(first + 1, &key[..])?;
-    statement.raw_bind_parameter(first + 2, hash)?;
+    statement.raw_bind_parameter(first + 1, hash)?;
+    statement.raw_bind_parameter(first + 2, rest)?;
     statement.raw_bind_parameter(first + 3, ids.session(conn, names, row.set)?)?;
-    statement.raw_bind_parameter(first + 4, row.at.timestamp_subsec_nanos())?;
-    for (at, tokens) in row.tokens.fields().into_iter().enumerate() {
-        statement.raw_bind_parameter(first + 5 + at, tokens.cast_signed())?;
-    }
-    statement.raw_bind_parameter(first + 11, usd)?;
-    statement.raw_bind_parameter(first + 12, saved)?;
-    statement.raw_bind_parameter(first + 13, price)?;
-    statement.raw_bind_parameter(first + 14, charge(row.tier, row.fidelity))?;
-    statement.raw_bind_parameter(first + 15, row.alias.map(CallKey::bytes))?;
-    statement.raw_bind_parameter(first + 16, ids.optional(conn, names, row.lineage)?)?;
-    statement.raw_bind_parameter(first + 17, ids.optional(conn, names, row.path)?)?;
-    statement.raw_bind_parameter(first + 18, row.offset.cast_signed())?;
-    Ok(first + 19)
+    statement.raw_bind_parameter(first + 4, price)?;
+    statement.raw_bind_parameter(first + 5, ids.optional(conn, names, row.lineage)?)?;
+    statement.raw_bind_parameter(first + 6, Json(text))?;
+    statement.raw_bind_parameter(first + 7, row.alias.map(CallKey::bytes))?;
+    Ok(first + 8)
 }
 
 /// Binds what few rows fill.
-fn bind_rare(statement: &mut Statement<'_>, first: usize, row: &Slim, (conn, ids, names): Numbers<'_>) -> Result<()> {
+fn bind_rare(
+    statement: &mut Statement<'_>,
+    at: usize,
+    row: &Slim,
+    (conn, ids, names): Numbers<'_>,
+    text: &mut Vec<u8>,
+) -> Result<()> {
     let rare = row.rare.as_deref();
-    let latency = rare.and_then(|rare| rare.latency);
-    statement.raw_bind_parameter(first, row.web_searches)?;
-    statement.raw_bind_parameter(first + 1, rare.and_then(|rare| rare.quoted).map(|usd| Wide(usd.pico())))?;
-    statement.raw_bind_parameter(first + 2, latency.map(|latency| Wide(latency.as_nanos().cast_signed())))?;
-    statement.raw_bind_parameter(first + 3, ids.optional(conn, names, row.machine)?)
+    let tail = Tail {
+        web_searches: row.web_searches,
+        quoted: rare.and_then(|rare| rare.quoted).map(Usd::pico),
+        latency: rare.and_then(|rare| rare.latency).map(|latency| latency.as_nanos().cast_signed()),
+        machine: ids.label(conn, names, row.machine)?,
+    };
+    text.clear();
+    tail.write(text)?;
+    statement.raw_bind_parameter(at, Json(text))
+}
+
+/// A text that is JSON.
+struct Json<'a>(&'a [u8]);
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
 }

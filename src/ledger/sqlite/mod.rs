@@ -1,6 +1,7 @@
 //! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
 
 mod birth;
+mod body;
 mod desk;
 mod exchange;
 mod files;
@@ -18,6 +19,7 @@ mod source;
 mod tally;
 mod upkeep;
 mod verify;
+mod wide;
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};

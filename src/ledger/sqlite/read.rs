@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 use rustc_hash::FxHashMap;
 
 use super::desk::{Desk, meta};
@@ -116,10 +116,14 @@ impl<'a> Reading<'a> {
         if meta(conn, "telemetry")?.is_none() {
             return Ok(None);
         }
-        let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?2");
-        let apart = conn.prepare_cached(&apart)?.exists(rows::of_key(key))?;
-        let mut host =
-            conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY key LIMIT 1"))?;
+        let [hash, rest] = rows::of_key(key);
+        let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?3");
+        let apart = conn.prepare_cached(&apart)?.exists(params![hash, rest, key.bytes()])?;
+        // The halves of keys are signed here, and keys are not: what is less than nothing is the greater half.
+        let host = format!(
+            "SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY hash < 0, hash, rest < 0, rest LIMIT 1"
+        );
+        let mut host = conn.prepare_cached(&host)?;
         if apart { host.query_row([key.bytes()], |row| rows::read(row, conn, ids, names)).optional() } else { Ok(None) }
     }
 
@@ -153,7 +157,7 @@ impl<'a> Reading<'a> {
         let mut found = select.query([low, high])?;
         let mut verdicts: FxHashMap<i64, bool> = FxHashMap::default();
         while let Some(row) = found.next()? {
-            let session: i64 = row.get(2)?;
+            let session: i64 = row.get(3)?;
             let admitted = match verdicts.get(&session) {
                 Some(admitted) => *admitted,
                 None => {

@@ -1,10 +1,11 @@
 //! How a row stands in the tables.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef};
-use rusqlite::{Connection, Error, Result, ToSql};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, Result};
 
+use super::body::{Body, Tail};
 use super::ids::Ids;
-use crate::domain::{CallKey, Fidelity, Geo, Instant, Service, Speed, Tier, Tokens, Usd};
+use crate::domain::{CallKey, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
 use crate::ledger::names::{Names, count, index};
 use crate::ledger::slim::{Booked, Rare, Slim};
 
@@ -28,58 +29,58 @@ pub(super) fn order(row: &Slim) -> (i64, CallKey) {
     (row.at.timestamp(), row.key)
 }
 
-/// The parameters of [`super::schema::OF_KEY`].
-pub(super) fn of_key(key: CallKey) -> (i64, [u8; 16]) {
-    (hash(key), key.bytes())
+/// A key as two integers, the parameters of [`super::schema::OF_KEY`]: an index of integers is made in half the time.
+pub(super) fn of_key(key: CallKey) -> [i64; 2] {
+    let bytes = key.bytes();
+    let (halves, _) = bytes.as_chunks::<8>();
+    [i64::from_be_bytes(halves[0]), i64::from_be_bytes(halves[1])]
 }
 
-fn hash(key: CallKey) -> i64 {
-    key.bytes().first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+/// The key of two integers.
+pub(super) fn key([hash, rest]: [i64; 2]) -> CallKey {
+    let whole = u128::from(hash.cast_unsigned()) << 64 | u128::from(rest.cast_unsigned());
+    CallKey::from_bytes(whole.to_be_bytes())
 }
 
-/// A row of one of the two tables, whose columns are [`COLUMNS`].
+/// A row of one of the two tables, whose columns are [`super::schema::COLUMNS`].
 pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Names) -> Result<Slim> {
-    let id: i64 = row.get(0)?;
-    let at = Instant::from_timestamp(id.div_euclid(SLOTS), row.get(3)?).ok_or_else(|| damaged("a time"))?;
-    let mut fields = [0; 6];
-    for (at, field) in fields.iter_mut().enumerate() {
-        *field = row.get::<_, i64>(4 + at)?.cast_unsigned();
-    }
-    let (usd, saved, price): (Option<Wide>, Option<Wide>, Option<i64>) = (row.get(10)?, row.get(11)?, row.get(12)?);
-    let cost = match (usd, price) {
+    let body = Body::read(row.get_ref(6)?.as_bytes()?)?;
+    let tail = row.get_ref(8)?.as_bytes_or_null()?.map(Tail::read).transpose()?.unwrap_or_default();
+    let second = row.get::<_, i64>(0)?.div_euclid(SLOTS);
+    let cost = match (body.usd, row.get(4)?) {
         (None, _) => Booked::Unpriced,
-        (Some(usd), None) => Booked::Quoted(Usd::from_pico(usd.0)),
+        (Some(usd), None) => Booked::Quoted(Usd::from_pico(usd)),
         (Some(usd), Some(price)) => Booked::Priced {
-            usd: Usd::from_pico(usd.0),
-            saved: Usd::from_pico(saved.map_or(0, |saved| saved.0)),
+            usd: Usd::from_pico(usd),
+            saved: Usd::from_pico(body.saved.unwrap_or_default()),
             price: ids.known_price(conn, names, price)?,
         },
     };
-    let (tier, fidelity) = uncharge(row.get(13)?).ok_or_else(|| damaged("a charge"))?;
-    let (quoted, latency): (Option<Wide>, Option<Wide>) = (row.get(15)?, row.get(16)?);
-    let mut label = |at: usize| ids.known_label(conn, names, row.get::<_, Option<i64>>(at)?.unwrap_or(0));
-    let (lineage, path, machine) = (label(18)?, label(19)?, label(21)?);
+    let (tier, fidelity) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
     Ok(Slim {
-        key: CallKey::from_bytes(row.get(1)?),
-        at,
-        set: ids.known_session(conn, names, row.get(2)?)?,
-        path,
-        offset: row.get::<_, i64>(20)?.cast_unsigned(),
-        lineage,
-        machine,
-        alias: row.get::<_, Option<[u8; 16]>>(17)?.map(CallKey::from_bytes),
-        tokens: Tokens::from_fields(fields),
+        key: key([row.get(1)?, row.get(2)?]),
+        at: Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))?,
+        set: ids.known_session(conn, names, row.get(3)?)?,
+        path: ids.known_label(conn, names, body.path)?,
+        offset: body.offset,
+        lineage: ids.known_label(conn, names, row.get::<_, Option<i64>>(5)?.unwrap_or(0))?,
+        machine: ids.known_label(conn, names, tail.machine)?,
+        alias: row.get::<_, Option<[u8; 16]>>(7)?.map(CallKey::from_bytes),
+        tokens: body.tokens,
         tier,
         fidelity,
-        web_searches: row.get(14)?,
-        rare: (quoted.is_some() || latency.is_some()).then(|| {
-            Box::new(Rare {
-                quoted: quoted.map(|usd| Usd::from_pico(usd.0)),
-                latency: latency.map(|nanos| nanos_to_duration(nanos.0)),
-            })
+        web_searches: tail.web_searches,
+        rare: (tail.quoted.is_some() || tail.latency.is_some()).then(|| {
+            Box::new(Rare { quoted: tail.quoted.map(Usd::from_pico), latency: tail.latency.map(nanos_to_duration) })
         }),
         cost,
     })
+}
+
+/// The moment of a row, of its id and its body.
+pub(super) fn moment(row: &rusqlite::Row<'_>) -> Result<Instant> {
+    let (second, body) = (row.get::<_, i64>(0)?.div_euclid(SLOTS), Body::read(row.get_ref(1)?.as_bytes()?)?);
+    Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))
 }
 
 fn nanos_to_duration(nanos: i128) -> std::time::Duration {
@@ -113,29 +114,4 @@ fn uncharge(charge: u32) -> Option<(Tier, Fidelity)> {
     let part = |shift: u32| index(charge >> shift & 0xf);
     let tier = Tier { speed: *SPEEDS.get(part(8))?, service: *SERVICES.get(part(4))?, geo: *GEOS.get(part(0))? };
     Some((tier, *FIDELITIES.get(part(12))?))
-}
-
-/// A number that usually fits SQLite's integers; one that does not is sixteen bytes, the highest first.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wide(pub(super) i128);
-
-impl ToSql for Wide {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(match i64::try_from(self.0) {
-            Ok(number) => Value::Integer(number),
-            Err(_) => Value::Blob(self.0.to_be_bytes().to_vec()),
-        }))
-    }
-}
-
-impl FromSql for Wide {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value {
-            ValueRef::Integer(number) => Ok(Self(number.into())),
-            ValueRef::Blob(bytes) => {
-                bytes.try_into().map(|bytes| Self(i128::from_be_bytes(bytes))).map_err(|_| FromSqlError::InvalidType)
-            }
-            ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => Err(FromSqlError::InvalidType),
-        }
-    }
 }

@@ -152,12 +152,11 @@ impl Reading<'_> {
 
     /// The first and the last call of a session within a quarter hour and a filter's times.
     fn times(&self, session: i64, quarter: i64, filter: &Filter) -> Result<(Option<Instant>, Option<Instant>)> {
-        let find = "SELECT id >> 20, ns FROM calls WHERE id >= ? AND id < ? AND session = ?";
+        let find = "SELECT id, body FROM calls WHERE id >= ? AND id < ? AND session = ?";
         let mut find = self.conn.prepare_cached(find)?;
         let ids = [rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), session];
-        let times: Vec<Option<Instant>> =
-            find.query_map(ids, |row| Ok(moment(row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-        let inside = || times.iter().flatten().copied().filter(|at| in_time(filter, *at));
+        let times: Vec<Instant> = find.query_map(ids, rows::moment)?.collect::<Result<_>>()?;
+        let inside = || times.iter().copied().filter(|at| in_time(filter, *at));
         Ok((inside().min(), inside().max()))
     }
 }

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::tally;
+use super::{tally, wide};
 
 /// The newest schema this version knows.
-pub(super) const KNOWN: i64 = 2;
+pub(super) const KNOWN: i64 = 3;
 /// Marks a database as ours.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -18,62 +18,68 @@ pub(super) struct Migration {
 }
 
 /// Steps for books that exist already, oldest first. Schema 1 is the first there ever was.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    to: 2,
-    sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        to: 2,
+        sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
 CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
 CREATE INDEX sessions_first ON sessions(first);",
-    fill: tally::sum_up,
-}];
+        fill: tally::sum_up,
+    },
+    Migration { to: 3, sql: wide::MAKE_ROOM, fill: wide::narrow },
+];
 
 /// The columns of a row, the same in `calls` and `apart`.
-pub(super) const COLUMNS: &str = "id, key, session, ns, input, cache_read, cache_write_5m, cache_write_1h, output, \
-     reasoning, usd, saved, price, charge, web_searches, quoted, latency, alias, lineage, path, offset, machine";
+pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
 
-/// What chooses the row of a key, given its hash and itself.
-pub(super) const OF_KEY: &str = "hash = ?1 AND key = ?2";
+/// What chooses the row of a key, see [`super::rows::of_key`].
+pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
-/// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key:
-/// rows lie in the order of time, and a span of time is a span of ids. `hash` is the first half of the key:
-/// an index of integers is made in half the time.
+/// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key: rows lie in
+/// the order of time, and a span of time is a span of ids. `hash` and `rest` are the halves of the key. What is never
+/// searched by has no column of its own, see body.rs.
 macro_rules! rows {
     ($table:literal) => {
         concat!(
             "CREATE TABLE ",
             $table,
             "(
-  id             INTEGER PRIMARY KEY,
-  key            BLOB    NOT NULL,
-  hash           INTEGER NOT NULL,
-  session        INTEGER NOT NULL,
-  ns             INTEGER NOT NULL,
-  input          INTEGER NOT NULL,
-  cache_read     INTEGER NOT NULL,
-  cache_write_5m INTEGER NOT NULL,
-  cache_write_1h INTEGER NOT NULL,
-  output         INTEGER NOT NULL,
-  reasoning      INTEGER NOT NULL,
-  usd            ANY,
-  saved          ANY,
-  price          INTEGER,
-  charge         INTEGER NOT NULL,
-  web_searches   INTEGER NOT NULL DEFAULT 0,
-  quoted         ANY,
-  latency        ANY,
-  alias          BLOB,
-  lineage        INTEGER,
-  path           INTEGER,
-  offset         INTEGER NOT NULL,
-  machine        INTEGER
+  id      INTEGER PRIMARY KEY,
+  hash    INTEGER NOT NULL,
+  rest    INTEGER NOT NULL,
+  session INTEGER NOT NULL,
+  price   INTEGER,
+  lineage INTEGER,
+  body    TEXT    NOT NULL,
+  alias   BLOB,
+  rare    TEXT
 ) STRICT;
 "
         )
     };
 }
 
-/// Everything of a new ledger but [`INDEX`].
-pub(super) const CREATE: &str = concat!(
-    "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+/// The tables of rows and what belongs to them.
+pub(super) const ROWS: &str = concat!(
+    rows!("calls"),
+    rows!("apart"),
+    "CREATE INDEX apart_hash ON apart(hash);
+CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
+-- For people with a SQLite shell; tokmeter does not read it.
+CREATE VIEW readable AS SELECT
+  format('%016x%016x', c.hash, c.rest) AS key, datetime(c.id >> 20, 'unixepoch') AS at,
+  (SELECT name FROM labels WHERE id = k.model) AS model,
+  (SELECT name FROM labels WHERE id = s.session) AS session, (SELECT name FROM labels WHERE id = s.agent) AS agent,
+  (SELECT name FROM labels WHERE id = k.project) AS project, (SELECT name FROM labels WHERE id = k.user) AS user,
+  c.body ->> 1 AS input, c.body ->> 2 AS cache_read, c.body ->> 3 AS cache_write_5m, c.body ->> 4 AS cache_write_1h,
+  c.body ->> 5 AS output, c.body ->> 6 AS reasoning, (c.body ->> 7) / 1e12 AS about_usd,
+  (SELECT name FROM prices WHERE id = c.price) AS price
+  FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind;
+"
+);
+
+/// Everything of a new ledger but [`ROWS`] and [`INDEX`].
+pub(super) const CREATE: &str = "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 -- What was booked with what: the names of the prices, referred to by calls.price.
 CREATE TABLE prices(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -107,21 +113,7 @@ CREATE TABLE files(
   size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, head_hash INTEGER NOT NULL, head_len INTEGER NOT NULL,
   tail_hash INTEGER NOT NULL, reader TEXT NOT NULL, lines INTEGER NOT NULL, bad_lines INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-",
-    rows!("calls"),
-    rows!("apart"),
-    "CREATE INDEX apart_hash ON apart(hash);
-CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
--- For people with a SQLite shell; tokmeter does not read it.
-CREATE VIEW readable AS SELECT
-  lower(hex(c.key)) AS key, datetime(c.id >> 20, 'unixepoch') AS at, (SELECT name FROM labels WHERE id = k.model) AS model,
-  (SELECT name FROM labels WHERE id = s.session) AS session, (SELECT name FROM labels WHERE id = s.agent) AS agent,
-  (SELECT name FROM labels WHERE id = k.project) AS project, (SELECT name FROM labels WHERE id = k.user) AS user,
-  c.input, c.cache_read, c.cache_write_5m, c.cache_write_1h, c.output, c.reasoning,
-  c.usd / 1e12 AS about_usd, (SELECT name FROM prices WHERE id = c.price) AS price
-  FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind;
-"
-);
+";
 
 /// The index by key, apart because a bulk insert makes it afterwards.
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
@@ -150,6 +142,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if version(&transaction)? == 0 {
         transaction.execute_batch(CREATE)?;
+        transaction.execute_batch(ROWS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;

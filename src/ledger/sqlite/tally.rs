@@ -250,13 +250,10 @@ pub(super) fn first_and_last(
     let mut bounds = None;
     for quarter in quarters.first().into_iter().chain(quarters.last()) {
         let mut find =
-            conn.prepare_cached("SELECT id >> 20, ns FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
+            conn.prepare_cached("SELECT id, body FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
         let ids = (rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), session);
-        let times = find.query_map(ids, |row| Ok(moment(row.get(0)?, row.get(1)?)))?;
-        for at in times {
-            if let Some(at) = at? {
-                widen(&mut bounds, at);
-            }
+        for at in find.query_map(ids, rows::moment)? {
+            widen(&mut bounds, at?);
         }
     }
     Ok(bounds)

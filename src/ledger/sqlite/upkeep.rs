@@ -96,8 +96,8 @@ impl Sqlite {
             let ends = "SELECT (SELECT id >> 20 FROM calls ORDER BY id LIMIT 1), (SELECT id >> 20 FROM calls ORDER BY id DESC LIMIT 1)";
             let span: (Option<i64>, Option<i64>) = conn.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             let imported = names(
-                "SELECT name, count(*) FROM calls JOIN labels ON labels.id = machine WHERE machine IS NOT NULL
-                 GROUP BY machine ORDER BY name",
+                "SELECT name, count(*) FROM calls JOIN labels ON labels.id = rare ->> 3 WHERE rare IS NOT NULL
+                 GROUP BY name ORDER BY name",
             )?;
             Ok(Info {
                 path: self.path.clone(),
@@ -144,8 +144,8 @@ impl Sqlite {
             // What was told apart of a call goes with the row that showed it.
             conn.execute(
                 "DELETE FROM apart
-                 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.key = apart.key)
-                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = apart.key)",
+                 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.rest = apart.rest)
+                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))",
                 [],
             )?;
             tally.write(conn, &mut desk.ids, &mut desk.core.names, step)?;

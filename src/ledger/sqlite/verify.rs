@@ -126,7 +126,7 @@ fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Resul
         findings.problems.push("the first and last calls of sessions are not those of the calls".to_owned());
     }
     let keys: u64 = conn
-        .query_row("SELECT count(DISTINCT key) FROM calls", [], |row| row.get::<_, i64>(0))
+        .query_row("SELECT count(*) FROM (SELECT DISTINCT hash, rest FROM calls)", [], |row| row.get::<_, i64>(0))
         .map(i64::cast_unsigned)?;
     if keys != findings.calls {
         findings.problems.push(format!("{} calls are booked more than once", findings.calls - keys));
