@@ -62,10 +62,6 @@ pub(super) struct Books {
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
     let prices = desk.prices();
     let roots = roots(desk, reach)?;
-    let options = ledger::Options { beside: true, ..options(desk, reach) };
-    let (ledger, trouble) = open(desk, reach, &prices, book, options);
-    let (tallies, health) = (Tallies::default(), Health::default());
-    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
     // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
     let threads = match reach {
         Reach::Session(Some(_)) => 1,
@@ -73,11 +69,19 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         }
     };
-    let known = match reach {
+    let mut tails = Tails::new(&roots, ingest::Options { oldest_first: true, ..tail_options(desk) });
+    if threads > 1 {
+        tails.look_ahead();
+    }
+    let options = ledger::Options { beside: true, ..options(desk, reach) };
+    let (ledger, trouble) = open(desk, reach, &prices, book, options);
+    let (tallies, health) = (Tallies::default(), Health::default());
+    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
+    tails.resume(match reach {
         Reach::Session(Some(transcript)) => states_of(&books.ledger, transcript)?,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
-    };
-    catch_up(desk, &mut books, &roots, known, threads);
+    });
+    catch_up(desk, &mut books, tails, threads);
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -141,11 +145,9 @@ fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<FileState>, Bo
     states.collect()
 }
 
-/// Reads what is new under the roots into the books.
-fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, known: Vec<FileState>, threads: usize) {
+/// Reads what is new into the books.
+fn catch_up(desk: &mut Desk<'_>, books: &mut Books, mut tails: Tails, threads: usize) {
     let Books { ledger, tallies, bad, .. } = books;
-    let mut tails = Tails::new(roots, tail_options(desk));
-    tails.resume(known);
     let mut failed: Option<BooksError> = None;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: Batch, _| {
         tallies.add(&batch.tallies);
@@ -155,6 +157,8 @@ fn catch_up(desk: &mut Desk<'_>, books: &mut Books, roots: &Roots, known: Vec<Fi
         }
     });
     books.health = tails.health(std::time::Instant::now());
+    // The process ends with the answer; to let go of thousands of files first would make it wait.
+    std::mem::forget(tails);
     let flushed = books.ledger.flush();
     if let Some(error) = failed.or(flushed.err()) {
         // What is booked can still be shown; the new lines are read again next time.

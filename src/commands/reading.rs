@@ -28,6 +28,9 @@ pub(super) fn run(
     let mut next = Some(files);
     while let Some(files) = next.take() {
         let mut tails = Tails::new(roots, options.clone());
+        if threads > 1 {
+            tails.look_ahead();
+        }
         tails.resume(files);
         let Ok((follower, mut events)) = ingest::follow(tails, threads) else { return };
         runtime.block_on(async {

@@ -1,18 +1,16 @@
-//! Reads folders ahead of the walk, from its far end, so that two processors share a large home.
+//! Reads folders ahead of the walk, from its far end: a second processor looks at the files while the first opens the
+//! books, and shares the rest of a large home with it.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
 use super::fs::{Fs, Listing, Sort};
 use super::walk::{DEEPEST, Root, admits, inside};
 use super::{Naming, Tails};
-
-/// Files from which on a second thread saves more than it costs to begin.
-const MANY: usize = 1024;
 
 /// What was read ahead. It only saves the walk a reading: what it lacks is read by the walk itself.
 #[derive(Default)]
@@ -22,6 +20,21 @@ pub(super) struct Ahead {
     over: AtomicBool,
 }
 
+/// Reading ahead, until this is dropped.
+pub(super) struct Looking(Arc<Ahead>);
+
+impl Looking {
+    pub(super) fn ahead(&self) -> &Ahead {
+        &self.0
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Ahead {
     /// The walk has come to a folder. What was read of it, if anything was.
     pub(super) fn take(&self, folder: &Path) -> Option<Listing> {
@@ -29,7 +42,7 @@ impl Ahead {
     }
 
     /// Reads the roots from the last to the first, until it meets the walk.
-    fn read(&self, fs: &dyn Fs, roots: &[(&Path, Naming)]) {
+    fn read(&self, fs: &dyn Fs, roots: &[(PathBuf, Naming)]) {
         for (root, naming) in roots.iter().rev() {
             if !self.read_below(fs, root, *naming, 0) {
                 return;
@@ -68,22 +81,15 @@ impl Ahead {
 }
 
 impl Tails {
-    /// Looks for files everywhere; with a second thread when there are many of them.
-    pub(super) fn rescan_with(&mut self, threads: usize, now: std::time::Instant) {
-        if threads < 2 || self.known.len() < MANY {
-            self.rescan(now);
-            return;
-        }
-        let (ahead, fs) = (Ahead::default(), self.tools.fs.clone());
+    /// Begins to read the folders on a second thread; the next look at everything takes over what it has read. What is
+    /// read of a folder may then be older than the states given to [`Tails::resume`]: no harm, since a file that differs
+    /// is looked at anew before it is read.
+    pub fn look_ahead(&mut self) {
+        let (ahead, fs) = (Arc::new(Ahead::default()), Arc::clone(&self.tools.fs));
         let roots: Vec<_> = self.roots.iter().map(|Root { path, naming, .. }| (path.clone(), *naming)).collect();
-        let roots: Vec<_> = roots.iter().map(|(path, naming)| (path.as_path(), *naming)).collect();
-        std::thread::scope(|scope| {
-            // Without a second thread the walk reads everything itself.
-            let read = || ahead.read(&*fs, &roots);
-            let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn_scoped(scope, read);
-            self.rescan_after(Some(&ahead), now);
-            ahead.over.store(true, Ordering::Relaxed);
-        });
+        self.looking = Some(Looking(Arc::clone(&ahead)));
+        // Without a second thread the walk reads everything itself.
+        let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || ahead.read(&*fs, &roots));
     }
 }
 
@@ -92,7 +98,6 @@ mod tests {
     use super::*;
     use crate::ingest::{Disk, Options, Roots};
     use std::fs;
-    use std::path::PathBuf;
     use std::time::Instant;
 
     fn home() -> (tempfile::TempDir, PathBuf) {
@@ -112,7 +117,7 @@ mod tests {
     fn everything_below_is_read_ahead_and_given_once() {
         let (_keep, root) = home();
         let ahead = Ahead::default();
-        ahead.read(&Disk, &[(&root, Naming::Known)]);
+        ahead.read(&Disk, &[(root.clone(), Naming::Known)]);
         for folder in [root.clone(), root.join("p3"), root.join("p3/s3/sub")] {
             assert!(ahead.take(&folder).is_some(), "{}", folder.display());
             assert!(ahead.take(&folder).is_none());
@@ -133,7 +138,7 @@ mod tests {
         for folder in &all {
             assert!(ahead.take(folder).is_none());
         }
-        ahead.read(&Disk, &[(&root, Naming::Known)]);
+        ahead.read(&Disk, &[(root.clone(), Naming::Known)]);
         assert!(ahead.lock().values().all(Option::is_none));
     }
 
@@ -149,15 +154,18 @@ mod tests {
         let mut states = Vec::new();
         let mut first = Tails::new(&roots, Options::default());
         first.catch_up(now, 1, &mut |batch, _| states.extend(batch.file));
-        let seen = |threads: usize| {
+        let seen = |two: bool| {
             let mut tails = Tails::new(&roots, Options::default());
+            if two {
+                tails.look_ahead();
+            }
             tails.resume(states.clone());
             let mut batches = 0;
-            tails.catch_up(now, threads, &mut |_, _| batches += 1);
+            tails.catch_up(now, 1, &mut |_, _| batches += 1);
             let health = tails.health(now);
             (batches, health.files, health.gone, health.roots, health.notes, tails.folders.len())
         };
-        let (one, two) = (seen(1), seen(2));
+        let (one, two) = (seen(false), seen(true));
         assert_eq!((one.0, one.1, one.2), (0, 1100, 0));
         assert_eq!(one, two);
     }

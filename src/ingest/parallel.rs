@@ -22,11 +22,15 @@ pub(super) type Job<'a> = (&'a mut Tail, Stat);
 /// Puts the files in the order in which they are read.
 ///
 /// The newest come first: they are what is looked at. Then the largest: so that no thread begins a
-/// large one when the others are about to end.
-pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize) {
+/// large one when the others are about to end. Or simply the oldest first.
+pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) {
     jobs.sort_unstable_by(|(one, seen), (other, then)| {
         then.modified_ns.cmp(&seen.modified_ns).then_with(|| one.id().cmp(&other.id()))
     });
+    if oldest_first {
+        jobs.reverse();
+        return;
+    }
     let rest = jobs.len().min(FIRST * threads.max(1));
     jobs[rest..].sort_by_key(|(tail, stat)| std::cmp::Reverse(todo(tail, stat)));
 }

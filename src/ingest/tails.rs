@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::ahead::Looking;
 use super::cutter::{Cutter, LONGEST_LINE};
 use super::disk::Disk;
 use super::fs::{FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
@@ -42,6 +43,9 @@ pub struct Options {
     pub open_files: usize,
     /// Changes are found by looking, never by the system's events.
     pub poll: bool,
+    /// The oldest files are read first, not the newest: for who shows nothing before everything is read. Books are
+    /// filled sooner by calls that come nearly in the order of time.
+    pub oldest_first: bool,
 }
 
 impl Default for Options {
@@ -52,6 +56,7 @@ impl Default for Options {
             longest_line: LONGEST_LINE,
             open_files: descriptors(),
             poll: false,
+            oldest_first: false,
         }
     }
 }
@@ -83,6 +88,8 @@ pub struct Tails {
     pub(super) options: Options,
     /// Files whose descriptor is kept, the one used last at the end.
     pub(super) open: VecDeque<FileId>,
+    /// A second thread that reads folders, until the next look at everything.
+    pub(super) looking: Option<Looking>,
 }
 
 /// A file that is followed, and when it is looked at.
@@ -140,6 +147,7 @@ impl Tails {
             recent: Vec::new(),
             options,
             open: VecDeque::new(),
+            looking: None,
         }
     }
 
@@ -167,7 +175,7 @@ impl Tails {
     ///
     /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
     pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(Batch, Progress)) {
-        self.rescan_with(threads, now);
+        self.rescan(now);
         self.look_at_all(now);
         self.round += 1;
         let mut jobs: Vec<(&mut Tail, Stat)> =
@@ -176,7 +184,7 @@ impl Tails {
             self.started = true;
             return;
         }
-        parallel::arrange(&mut jobs, threads);
+        parallel::arrange(&mut jobs, threads, self.options.oldest_first);
         let (order, jobs): (Vec<FileId>, Vec<_>) =
             jobs.into_iter().map(|(tail, stat)| (tail.id(), (tail, stat))).unzip();
         let tallies = &mut self.tallies;

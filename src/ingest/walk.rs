@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Looking};
 use super::fs::{Entry, FileId, Listing, Sort, Stat};
 use super::identity::unsupported_name;
 use super::roots::lies_in;
@@ -62,11 +62,8 @@ struct Walk<'a> {
 impl Tails {
     /// Looks for files everywhere. Folders that have not changed are not read again.
     pub fn rescan(&mut self, now: Instant) {
-        self.rescan_after(None, now);
-    }
-
-    /// The same, with what was read of the folders already.
-    pub(super) fn rescan_after(&mut self, ahead: Option<&Ahead>, now: Instant) {
+        let looking = self.looking.take();
+        let ahead = looking.as_ref().map(Looking::ahead);
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
         for at in 0..self.roots.len() {

@@ -48,6 +48,11 @@ impl Heap {
         self.journal.get_or_insert_default();
     }
 
+    /// Begins a journal in which these changes stand already.
+    pub(super) fn go_on(&mut self, journal: Vec<Before>) {
+        self.journal = Some(journal);
+    }
+
     /// Where the journal stands.
     pub(super) fn mark(&self) -> usize {
         self.journal.as_ref().map_or(0, Vec::len)

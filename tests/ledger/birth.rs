@@ -5,14 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokmeter::ledger::{BooksError, Ledger, Options, Sqlite, open};
+use proptest::prelude::*;
+use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
 
-use super::common::{at, call, calls, key, prices, rows, total};
-use super::durable::books;
+use super::common::{a_telling_and_a_retelling, at, call, calls, key, posting, prices, rows, total};
+use super::durable::{assert_alike, books};
 use super::faults::{child, in_memory, life, run, sound, told};
 
 fn beside() -> Options {
-    Options { beside: true, ..Options::new(at(0)) }
+    Options { beside: true, together: 4, ..Options::new(at(0)) }
 }
 
 fn unborn(path: &Path) -> Sqlite {
@@ -46,7 +47,7 @@ fn new_books_are_seen_once_they_are_whole_and_leave_nothing_beside_them() {
     for (part, (_, records)) in life().iter().enumerate() {
         disk.absorb(&told(part, records)).unwrap();
     }
-    assert_eq!((path.exists(), total(&disk).calls), (false, 0));
+    assert!(!path.exists());
     disk.flush().unwrap();
     assert_eq!(rows(&disk), in_memory(life().len()));
     sound(&disk);
@@ -58,6 +59,48 @@ fn new_books_are_seen_once_they_are_whole_and_leave_nothing_beside_them() {
     disk.post(&calls([call("more", 5, 5)])).unwrap();
     drop(disk);
     assert_eq!(names(path.parent().unwrap()), ["ledger.db"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn rows_that_were_drafted_become_what_later_lines_tell((told, retold) in a_telling_and_a_retelling(), together in 1_usize..9) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut memory = Memory::new(prices());
+        memory.absorb(&posting(told)).unwrap();
+        let mut disk = open(&path, Options { together, ..beside() }, prices()).unwrap().books;
+        for posting in &retold {
+            disk.absorb(posting).unwrap();
+        }
+        disk.flush().unwrap();
+        assert_alike(&memory, &disk)?;
+        prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        // From here on it is a ledger like any other.
+        for posting in &retold {
+            disk.post(posting).unwrap();
+        }
+        assert_alike(&memory, &disk)?;
+        prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_draft_is_written_while_more_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&steps);
+    let step = Arc::new(move |name| noted.lock().unwrap().push(name));
+    let mut disk = open(&path, Options { step: Some(step), ..beside() }, prices()).unwrap().books;
+    for part in 0..5 {
+        disk.absorb(&calls((0..3).map(|number| call(&format!("{part} {number}"), number, 1)))).unwrap();
+    }
+    let drafted = steps.lock().unwrap().iter().filter(|step| **step == "draft rows").count();
+    assert_eq!(drafted, 2, "after six calls each");
+    disk.flush().unwrap();
+    assert_eq!(total(&disk).calls, 15);
 }
 
 #[test]
@@ -87,17 +130,22 @@ fn d1_a_first_fill_that_is_killed_leaves_no_books_or_whole_ones() {
 
 #[test]
 fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    let mut disk = open(&path, Options { max_pages: Some(60), ..beside() }, prices()).unwrap().books;
-    disk.absorb(&calls((0..4000).map(|number| call(&format!("{number}"), number, 1)))).unwrap();
-    for _ in 0..2 {
-        assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
-        assert_eq!(total(&disk).calls, 0);
+    // Whether it is met by the draft or by what is written at the end.
+    for together in [1_000, 10_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut disk = open(&path, Options { max_pages: Some(60), together, ..beside() }, prices()).unwrap().books;
+        for part in 0..4 {
+            disk.absorb(&calls((0..1000).map(|number| call(&format!("{part} {number}"), number * 60, 1)))).unwrap();
+        }
+        for _ in 0..2 {
+            assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
+            assert_eq!(total(&disk).calls, 0);
+        }
+        let roomy = open(&path, beside(), prices()).unwrap().books;
+        assert_eq!(total(&roomy).calls, 0, "nothing is half booked");
+        sound(&roomy);
     }
-    let roomy = open(&path, beside(), prices()).unwrap().books;
-    assert_eq!(total(&roomy).calls, 0, "nothing is half booked");
-    sound(&roomy);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub fn books(folder: &tempfile::TempDir) -> Sqlite {
 }
 
 /// Fails unless both hold the same calls and answer every question alike.
-fn assert_alike(one: &dyn Ledger, other: &dyn Ledger) -> Result<(), TestCaseError> {
+pub fn assert_alike(one: &dyn Ledger, other: &dyn Ledger) -> Result<(), TestCaseError> {
     prop_assert_eq!(rows(one), rows(other));
     for question in questions() {
         prop_assert_eq!(one.report(&question).unwrap(), other.report(&question).unwrap());

@@ -102,7 +102,7 @@ fn a_process_of_its_own() {
     match task.as_str() {
         "live" => live_on(&mut open().unwrap().books),
         "cold" | "cold crowd" => {
-            let beside = Options { beside: true, ..options.clone() };
+            let beside = Options { beside: true, together: 4, ..options.clone() };
             let mut disk = tokmeter::ledger::open(&path, beside, prices()).unwrap().books;
             if task == "cold crowd" {
                 // Half of the calls are everyone's, half are this process's own.

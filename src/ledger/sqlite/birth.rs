@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::fill::Draft;
 use super::open::{Standing, connect, open};
 use super::place::{free_name, identity, is_free, make_folder, private};
-use super::{Options, Sqlite, schema};
+use super::{CACHE_KIB, Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
 
@@ -20,12 +21,17 @@ use crate::pricing::Pricer;
 const MARK: &str = "new-";
 
 /// The name under which new books grow. The name is gone when this is, wherever the books are then.
-pub(super) struct Birth(PathBuf);
+pub(super) struct Birth {
+    path: PathBuf,
+    draft: Option<Draft>,
+    /// What was drafted is not what was told; all must be written again, elsewhere.
+    spoilt: bool,
+}
 
 impl Drop for Birth {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next that fills a ledger here.
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -43,17 +49,22 @@ impl Birth {
         remove_strays(path);
         let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
         private(&grown, true).ok()?;
-        let birth = Self(grown);
+        let birth = Self { path: grown, draft: None, spoilt: false };
         Some((birth.tables(options).ok()?, birth))
     }
 
     /// Where they grow.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// What has been written of them, if anything has.
+    pub(super) fn draft(&mut self) -> Option<Draft> {
+        self.draft.take()
     }
 
     fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
-        let mut conn = connect(&self.0, Standing::Writable, options)?;
+        let mut conn = connect(&self.path, Standing::Writable, options)?;
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         // Of new pages it keeps nothing, and there are few others; so what fails can be taken back.
         conn.pragma_update(None, "journal_mode", "MEMORY")?;
@@ -66,12 +77,12 @@ impl Birth {
     fn put(self, conn: Connection, path: &Path, step: super::desk::Step<'_>) -> io::Result<()> {
         conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
         conn.close().map_err(|(_, error)| io::Error::other(error))?;
-        File::open(&self.0)?.sync_data()?;
+        File::open(&self.path)?.sync_data()?;
         step("put into place");
         if !is_free(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        fs::hard_link(&self.0, path)?;
+        fs::hard_link(&self.path, path)?;
         step("in place");
         Ok(())
     }
@@ -110,13 +121,41 @@ impl Sqlite {
     pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, birth) = Birth::begin(path, options)?;
         let new = Self::new(path.to_owned(), conn, options.clone(), Arc::clone(pricer), Standing::Writable);
-        Some(Self { identity: identity(&birth.0), birth: Some(birth), ..new })
+        let mut new = Self { identity: identity(&birth.path), birth: Some(birth), ..new };
+        new.gathered.core.heap.keep_journal();
+        Some(new)
+    }
+
+    /// Writes some of what was absorbed, in books that nobody has seen yet, once there is enough of it.
+    pub(super) fn draft(&mut self) {
+        let Some(birth) = self.birth.as_mut().filter(|birth| !birth.spoilt) else { return };
+        let news = |draft: &Draft| draft.news(&self.gathered.core);
+        if birth.draft.as_ref().map_or_else(|| self.gathered.core.heap.mark(), news) < self.options.together {
+            return;
+        }
+        if let Some(step) = &self.options.step {
+            step("draft rows");
+        }
+        let conn = &self.conn;
+        let mut write = || -> rusqlite::Result<()> {
+            if birth.draft.is_none() {
+                conn.execute_batch("BEGIN IMMEDIATE")?;
+                // Pages that find no room would be written, and read again, before the end.
+                conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
+                birth.draft = Some(Draft::begin(conn)?);
+            }
+            let draft = birth.draft.as_mut();
+            draft.map_or(Ok(()), |draft| draft.write(conn, &mut self.gathered.core, &*self.pricer))
+        };
+        // What was told is still gathered, and is booked where the books belong when these are given up.
+        birth.spoilt = write().is_err();
     }
 
     /// Books what was absorbed in books that nobody has seen yet, and puts them into their place.
     pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
         let mut gathered = std::mem::take(&mut self.gathered);
-        let whole = !gathered.anything || self.book(&mut gathered).is_ok();
+        let spoilt = self.birth.as_ref().is_some_and(|birth| birth.spoilt);
+        let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
         let placed = self.be_born(whole);
         if matches!(placed, Ok(true)) {
             // To let go of so many rows takes a while that nobody need wait for.

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use rusqlite::Result;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, de};
 
 use super::rows::damaged;
 use crate::domain::Tokens;
@@ -45,13 +45,18 @@ type TailArray = (u32, Option<Exact>, Option<Exact>, i64);
 
 impl Body {
     /// Writes the array to the end of a text.
-    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
-        let [input, cache_read, short, long, output, reasoning] = self.tokens.fields();
-        let Self { ns, usd, saved, charge, path, offset, .. } = *self;
-        let (usd, saved) = (usd.map(Exact), saved.map(Exact));
-        let array: BodyArray =
-            (ns, input, cache_read, short, long, output, reasoning, usd, saved, charge, path, offset);
-        serde_json::to_writer(out, &array).map_err(|_| damaged("a row that cannot be written"))
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut array = Array::begin(out);
+        array.number(self.ns);
+        for count in self.tokens.fields() {
+            array.number(count);
+        }
+        array.exact(self.usd);
+        array.exact(self.saved);
+        array.number(self.charge);
+        array.number(self.path);
+        array.number(self.offset);
+        array.end();
     }
 
     /// Reads the array.
@@ -66,9 +71,13 @@ impl Body {
 
 impl Tail {
     /// Writes the array to the end of a text.
-    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<()> {
-        let array: TailArray = (self.web_searches, self.quoted.map(Exact), self.latency.map(Exact), self.machine);
-        serde_json::to_writer(out, &array).map_err(|_| damaged("a row that cannot be written"))
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut array = Array::begin(out);
+        array.number(self.web_searches);
+        array.exact(self.quoted);
+        array.exact(self.latency);
+        array.number(self.machine);
+        array.end();
     }
 
     /// Reads the array.
@@ -80,17 +89,45 @@ impl Tail {
     }
 }
 
-/// A number that usually fits 64 bits; one that does not is a text of its digits, which no reader rounds.
-struct Exact(i128);
+/// Writes an array of numbers, element by element: a first fill writes one for every call.
+struct Array<'a> {
+    out: &'a mut Vec<u8>,
+    digits: itoa::Buffer,
+}
 
-impl Serialize for Exact {
-    fn serialize<S: Serializer>(&self, out: S) -> std::result::Result<S::Ok, S::Error> {
-        match i64::try_from(self.0) {
-            Ok(number) => out.serialize_i64(number),
-            Err(_) => out.collect_str(&self.0),
+impl<'a> Array<'a> {
+    fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'[');
+        Self { out, digits: itoa::Buffer::new() }
+    }
+
+    fn number(&mut self, number: impl itoa::Integer) {
+        self.out.extend_from_slice(self.digits.format(number).as_bytes());
+        self.out.push(b',');
+    }
+
+    /// A number that may not fit 64 bits is then a text of its digits, which no reader rounds.
+    fn exact(&mut self, number: Option<i128>) {
+        match number.map(|number| (number, i64::try_from(number))) {
+            None => self.out.extend_from_slice(b"null,"),
+            Some((_, Ok(short))) => self.number(short),
+            Some((long, Err(_))) => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(self.digits.format(long).as_bytes());
+                self.out.extend_from_slice(b"\",");
+            }
         }
     }
+
+    fn end(self) {
+        // In the place of the last comma.
+        self.out.pop();
+        self.out.push(b']');
+    }
 }
+
+/// A number as [`Array::exact`] writes it.
+struct Exact(i128);
 
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
@@ -144,11 +181,11 @@ mod tests {
         #[test]
         fn what_is_written_reads_back_as_it_was(body in body(), quoted in any::<Option<i128>>(), machine in any::<i64>()) {
             let mut text = Vec::new();
-            body.write(&mut text).unwrap();
+            body.write(&mut text);
             prop_assert_eq!(Body::read(&text).unwrap(), body);
             let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine };
             text.clear();
-            tail.write(&mut text).unwrap();
+            tail.write(&mut text);
             prop_assert_eq!(Tail::read(&text).unwrap(), tail);
         }
 
@@ -162,7 +199,7 @@ mod tests {
     fn a_body_is_an_array_that_a_shell_can_read() {
         let mut text = Vec::new();
         let tokens = Tokens::from_fields([1, 2, 3, 4, 5, 6]);
-        Body { ns: 9, tokens, usd: Some(7_000), saved: None, charge: 0, path: 8, offset: 10 }.write(&mut text).unwrap();
+        Body { ns: 9, tokens, usd: Some(7_000), saved: None, charge: 0, path: 8, offset: 10 }.write(&mut text);
         assert_eq!(text, b"[9,1,2,3,4,5,6,7000,null,0,8,10]");
     }
 }

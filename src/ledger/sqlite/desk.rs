@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use super::ids::Ids;
 use super::insert::Inserter;
 use super::rows;
-use super::schema::{COLUMNS, DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
+use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
 use super::tally::Tally;
 use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::core::Core;
@@ -16,9 +16,6 @@ use crate::ledger::names::Names;
 use crate::ledger::slim::Slim;
 use crate::ledger::{Posted, Posting};
 use crate::pricing::Pricer;
-
-/// Rows from which on it is quicker to index them afterwards.
-const MANY: usize = 2_000;
 
 /// Called before each step of which all or none must happen.
 pub(super) type Step<'a> = &'a dyn Fn(&'static str);
@@ -309,52 +306,7 @@ impl Desk {
     }
 }
 
-/// Writes rows gathered elsewhere into books that hold none yet.
-pub(super) fn write_all(conn: &Connection, gathered: &mut Core, step: Step<'_>) -> Result<()> {
-    let mut ids = Ids::default();
-    let Core { names, heap, families } = gathered;
-    let mut rows: Vec<&Slim> = heap.rows().iter().collect();
-    // With the keys side by side: looked up in the rows, they would cost a cache miss each.
-    rows.sort_by_cached_key(|row| rows::order(row));
-    let many = rows.len() > MANY;
-    if many {
-        conn.execute_batch(DROP_INDEX)?;
-    }
-    step("write rows");
-    let tally = std::thread::scope(|scope| {
-        let sum_up = || {
-            let mut tally = Tally::default();
-            for row in &rows {
-                tally.add(row);
-            }
-            tally
-        };
-        // While one processor writes the rows, another adds them up; without a thread, so does this one.
-        let elsewhere = std::thread::Builder::new().name("sums".to_owned()).spawn_scoped(scope, sum_up);
-        Inserter::new(conn, "calls")?.fill(&rows, &mut ids, names)?;
-        Ok::<_, rusqlite::Error>(elsewhere.ok().and_then(|sums| sums.join().ok()).unwrap_or_else(sum_up))
-    })?;
-    step("index rows");
-    if many {
-        conn.execute_batch(INDEX)?;
-    }
-    step("write rows apart");
-    if heap.has_telemetry() {
-        conn.execute_batch(INDEX_ALIAS)?;
-        conn.execute("INSERT OR REPLACE INTO meta VALUES('telemetry', 1)", [])?;
-    }
-    let mut inserter = Inserter::new(conn, "apart")?;
-    for row in heap.apart() {
-        inserter.insert(row, &mut ids, names)?;
-    }
-    tally.write(conn, &mut ids, names, step)?;
-    for (child, parent) in families.descents() {
-        write_descent(conn, &mut ids, names, child, parent)?;
-    }
-    Ok(())
-}
-
-fn write_descent(conn: &Connection, ids: &mut Ids, names: &Names, child: u32, parent: u32) -> Result<()> {
+pub(super) fn write_descent(conn: &Connection, ids: &mut Ids, names: &Names, child: u32, parent: u32) -> Result<()> {
     let (child, parent) = (ids.label(conn, names, child)?, ids.label(conn, names, parent)?);
     conn.prepare_cached("INSERT OR IGNORE INTO lineage VALUES(?, ?)")?.execute([child, parent]).map(drop)
 }

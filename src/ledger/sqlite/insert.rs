@@ -37,10 +37,15 @@ impl<'a> Inserter<'a> {
         Ok(Self { conn, table, usual, whole, taken, text: Vec::new() })
     }
 
-    /// Inserts rows into a table that holds none yet.
-    pub(super) fn fill(&mut self, rows: &[&Slim], ids: &mut Ids, names: &mut Names) -> Result<()> {
+    /// Inserts many rows into a table in which no ids but these are `taken`; nor is any that once was.
+    pub(super) fn fill(
+        &mut self,
+        rows: &[&Slim],
+        taken: &mut FxHashSet<i64>,
+        ids: &mut Ids,
+        names: &mut Names,
+    ) -> Result<()> {
         let mut several = insert(self.conn, self.table, USUAL, TOGETHER)?;
-        let mut taken = FxHashSet::default();
         let (mut rest, mut waiting) = (Vec::new(), Vec::with_capacity(TOGETHER));
         for row in rows {
             let id = slots(row).find(|id| taken.insert(*id)).ok_or_else(crowded)?;
@@ -137,7 +142,7 @@ fn bind_usual(
         offset: row.offset,
     };
     text.clear();
-    body.write(text)?;
+    body.write(text);
     let [hash, rest] = of_key(row.key);
     statement.raw_bind_parameter(first, id)?;
     statement.raw_bind_parameter(first + 1, hash)?;
@@ -166,7 +171,7 @@ fn bind_rare(
         machine: ids.label(conn, names, row.machine)?,
     };
     text.clear();
-    tail.write(text)?;
+    tail.write(text);
     statement.raw_bind_parameter(at, Json(text))
 }
 

@@ -5,6 +5,7 @@ mod body;
 mod desk;
 mod exchange;
 mod files;
+mod fill;
 mod ids;
 mod insert;
 mod note;
@@ -175,7 +176,10 @@ impl Sqlite {
         let mut found = schema::KNOWN;
         let attempt = || {
             step("begin");
-            conn.execute_batch("BEGIN IMMEDIATE")?;
+            // A draft has begun already.
+            if conn.is_autocommit() {
+                conn.execute_batch("BEGIN IMMEDIATE")?;
+            }
             // A newer version may have changed the tables since they were opened.
             found = schema::version(conn)?;
             if found > schema::KNOWN {
@@ -207,6 +211,7 @@ impl Sqlite {
 
     /// Books what was gathered.
     fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
+        let mut draft = self.birth.as_mut().and_then(Birth::draft);
         self.write_here(|conn, desk, pricer, step| {
             let empty: bool = conn.query_row(
                 "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
@@ -214,11 +219,13 @@ impl Sqlite {
                 [],
                 |row| row.get(0),
             )?;
-            if empty {
-                gathered.core.settle(pricer);
+            if empty || draft.is_some() {
                 // Pages that find no room would be written, and read again, before the end.
                 conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-                let written = desk::write_all(conn, &mut gathered.core, step);
+                let written = match &mut draft {
+                    Some(draft) => draft.finish(conn, &mut gathered.core, pricer, step),
+                    None => fill::write_all(conn, &mut gathered.core, pricer, step),
+                };
                 conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 written?;
                 // The families that were just written are not the ones this desk may have read before.
@@ -296,6 +303,7 @@ impl Ledger for Sqlite {
             self.gathered.core.absorb(record);
         }
         self.gathered.files.extend(posting.files.iter().cloned());
+        self.draft();
         Ok(())
     }
 

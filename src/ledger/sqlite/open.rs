@@ -25,8 +25,10 @@ pub struct Options {
     /// Only read, whatever the file system allows.
     pub read_only: bool,
     /// Where there are no books yet, fill new ones beside their place and put them there with the first flush. Until
-    /// then nobody else sees them, and these do not see what others make there: for who flushes before asking.
+    /// then nobody else sees them, these do not see what others make there, and they have no answers yet.
     pub beside: bool,
+    /// So many changes are written together in books that grow beside their place.
+    pub together: usize,
     /// The greatest size of the file, in pages of 4 KiB; what does not fit is answered like a full disk.
     pub max_pages: Option<u32>,
     /// The time now, for the names of files put aside.
@@ -45,6 +47,8 @@ impl Options {
             busy: Duration::from_secs(5),
             read_only: false,
             beside: false,
+            // Enough that neighbours share pages, few enough that the readers need not wait.
+            together: 1_024,
             max_pages: None,
             now,
             is_network,

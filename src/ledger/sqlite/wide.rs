@@ -68,13 +68,13 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
         latency: wide(20)?,
         machine: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
     };
-    let text = |write: &dyn Fn(&mut Vec<u8>) -> Result<()>| {
+    let text = |write: &dyn Fn(&mut Vec<u8>)| {
         let mut text = Vec::new();
-        write(&mut text)?;
-        Ok::<_, rusqlite::Error>(String::from_utf8_lossy(&text).into_owned())
+        write(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
     };
-    let rare = (tail != Tail::default()).then(|| text(&|out| tail.write(out))).transpose()?;
-    Ok((text(&|out| body.write(out))?, rare))
+    let rare = (tail != Tail::default()).then(|| text(&|out| tail.write(out)));
+    Ok((text(&|out| body.write(out)), rare))
 }
 
 /// A number that was an integer where it fitted one, and else sixteen bytes, the highest first.

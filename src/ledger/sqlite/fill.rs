@@ -1,0 +1,170 @@
+//! Fills books that hold nothing yet.
+//!
+//! Nobody sees new books before they are whole, so their rows are written while the logs are still read: one processor
+//! reads, another books. A row that a later line tells more of is written anew. The newest rows wait for those that
+//! other logs tell of the same hours: in the order of time, rows are written at half the cost. What is kept beside the
+//! rows waits for all of them.
+
+use chrono::TimeDelta;
+use rusqlite::{Connection, Result};
+use rustc_hash::FxHashSet;
+
+use super::desk::{Step, write_descent};
+use super::ids::Ids;
+use super::insert::Inserter;
+use super::rows;
+use super::schema::{DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
+use super::tally::Tally;
+use crate::domain::Instant;
+use crate::ledger::core::Core;
+use crate::ledger::heap::{Before, Heap};
+use crate::ledger::names::Names;
+use crate::ledger::slim::Slim;
+use crate::pricing::Pricer;
+
+/// Rows from which on it is quicker to index them afterwards.
+const MANY: usize = 2_000;
+
+/// How much older than what is being told a row is when it is written: most sessions are shorter.
+const LAG: TimeDelta = TimeDelta::hours(6);
+/// When more rows than this have waited, all are written.
+const PATIENCE: usize = 8_192;
+
+/// What was written of books that nobody sees yet.
+#[derive(Default)]
+pub(super) struct Draft {
+    ids: Ids,
+    taken: FxHashSet<i64>,
+    /// How far the logs have told, as the middle one of what they told last: some tell of other times altogether.
+    reached: Instant,
+    /// Changes that wait in the journal.
+    waiting: usize,
+}
+
+impl Draft {
+    /// Begins a draft: rows are indexed when all are written.
+    pub(super) fn begin(conn: &Connection) -> Result<Self> {
+        conn.execute_batch(DROP_INDEX)?;
+        Ok(Self::default())
+    }
+
+    /// How many changes there are that were not looked at yet. The heap keeps a journal.
+    pub(super) fn news(&self, core: &Core) -> usize {
+        core.heap.mark() - self.waiting
+    }
+
+    /// Writes the rows that changed since the last time, but the newest.
+    pub(super) fn write(&mut self, conn: &Connection, core: &mut Core, pricer: &dyn Pricer) -> Result<()> {
+        let changes = changes(core, pricer);
+        let at = |(key, _): &Before| core.heap.get(*key).map(|row| row.at);
+        let mut told: Vec<Instant> = changes.iter().skip(self.waiting).filter_map(at).collect();
+        if !told.is_empty() {
+            let middle = told.len() / 2;
+            self.reached = self.reached.max(*told.select_nth_unstable(middle).1);
+        }
+        let settled = if changes.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
+        let waits = |change: &Before| change.1.is_none() && at(change).is_some_and(|at| at > settled);
+        let (waiting, changes): (Vec<Before>, Vec<Before>) = changes.into_iter().partition(waits);
+        self.waiting = waiting.len();
+        core.heap.go_on(waiting);
+        self.write_changes(conn, &core.heap, &mut core.names, &changes)
+    }
+
+    /// Writes the rest of the rows, and what is kept beside them.
+    pub(super) fn finish(
+        &mut self,
+        conn: &Connection,
+        core: &mut Core,
+        pricer: &dyn Pricer,
+        step: Step<'_>,
+    ) -> Result<()> {
+        let changes = changes(core, pricer);
+        step("write rows");
+        let tally = summed(&core.heap, || self.write_changes(conn, &core.heap, &mut core.names, &changes))?;
+        step("index rows");
+        conn.execute_batch(INDEX)?;
+        write_rest(conn, core, &mut self.ids, &tally, step)
+    }
+
+    fn write_changes(&mut self, conn: &Connection, heap: &Heap, names: &mut Names, changes: &[Before]) -> Result<()> {
+        let delete = format!("DELETE FROM calls WHERE {OF_KEY} AND id >= ?3 AND id < ?4");
+        let mut delete = conn.prepare_cached(&delete)?;
+        let mut new: Vec<&Slim> = Vec::with_capacity(changes.len());
+        for (key, before) in changes {
+            let after = heap.get(*key);
+            if before.as_ref() == after {
+                continue;
+            }
+            if let Some(before) = before {
+                let ([hash, rest], second) = (rows::of_key(*key), before.at.timestamp());
+                delete.execute([hash, rest, rows::first_id(second), rows::first_id(second + 1)])?;
+            }
+            new.extend(after);
+        }
+        // With the keys side by side: looked up in the rows, they would cost a cache miss each.
+        new.sort_by_cached_key(|row| rows::order(row));
+        Inserter::new(conn, "calls")?.fill(&new, &mut self.taken, &mut self.ids, names)
+    }
+}
+
+/// What changed since this was asked last, priced.
+fn changes(core: &mut Core, pricer: &dyn Pricer) -> Vec<Before> {
+    core.settle(pricer);
+    core.heap.take_journal()
+}
+
+/// Writes rows gathered elsewhere, all at once.
+pub(super) fn write_all(conn: &Connection, core: &mut Core, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
+    core.settle(pricer);
+    let mut ids = Ids::default();
+    let mut rows: Vec<&Slim> = core.heap.rows().iter().collect();
+    rows.sort_by_cached_key(|row| rows::order(row));
+    let many = rows.len() > MANY;
+    if many {
+        conn.execute_batch(DROP_INDEX)?;
+    }
+    step("write rows");
+    let names = &mut core.names;
+    let write = || Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names);
+    let tally = summed(&core.heap, write)?;
+    step("index rows");
+    if many {
+        conn.execute_batch(INDEX)?;
+    }
+    write_rest(conn, core, &mut ids, &tally, step)
+}
+
+/// Adds up all rows. While one processor writes them, another adds; without a thread, so does this one.
+fn summed(heap: &Heap, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
+    let sum_up = || {
+        let mut tally = Tally::default();
+        for row in heap.rows() {
+            tally.add(row);
+        }
+        tally
+    };
+    std::thread::scope(|scope| {
+        let elsewhere = std::thread::Builder::new().name("sums".to_owned()).spawn_scoped(scope, sum_up);
+        write()?;
+        Ok(elsewhere.ok().and_then(|sums| sums.join().ok()).unwrap_or_else(sum_up))
+    })
+}
+
+/// Writes what is kept beside the rows into books that hold nothing but those.
+fn write_rest(conn: &Connection, core: &mut Core, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
+    let Core { names, heap, families } = core;
+    step("write rows apart");
+    if heap.has_telemetry() {
+        conn.execute_batch(INDEX_ALIAS)?;
+        conn.execute("INSERT OR REPLACE INTO meta VALUES('telemetry', 1)", [])?;
+    }
+    let mut inserter = Inserter::new(conn, "apart")?;
+    for row in heap.apart() {
+        inserter.insert(row, ids, names)?;
+    }
+    tally.write(conn, ids, names, step)?;
+    for (child, parent) in families.descents() {
+        write_descent(conn, ids, names, child, parent)?;
+    }
+    Ok(())
+}
