@@ -95,9 +95,9 @@ impl Core {
         let mut grown: Vec<(Slim, Slim)> = Vec::new();
         for (key, before) in self.heap.changes_since(mark) {
             match (before, self.heap.get(key)) {
-                (Some(before), Some(after)) if before != *after => grown.push((before, after.clone())),
+                (Some(before), Some(after)) if *before != *after => grown.push((*before, after.clone())),
                 (None, Some(after)) => born.push(after.clone()),
-                (Some(before), None) => gone.push(before),
+                (Some(before), None) => gone.push(*before),
                 (Some(_), Some(_)) | (None, None) => {}
             }
         }

@@ -30,7 +30,7 @@ pub(super) struct Heap {
 }
 
 /// A shown row's key, and the row as it stood before a change.
-pub(super) type Before = (CallKey, Option<Slim>);
+pub(super) type Before = (CallKey, Option<Box<Slim>>);
 
 #[derive(Debug, Default)]
 struct Telemetry {
@@ -344,7 +344,7 @@ impl Heap {
         }
         let before = std::mem::replace(&mut self.rows[place], row);
         if let Some(journal) = &mut self.journal {
-            journal.push((before.key, Some(before)));
+            journal.push((before.key, Some(Box::new(before))));
         }
     }
 
@@ -360,7 +360,7 @@ impl Heap {
             self.places.insert(moved.key, place);
         }
         if let Some(journal) = &mut self.journal {
-            journal.push((key, Some(row)));
+            journal.push((key, Some(Box::new(row))));
         }
     }
 

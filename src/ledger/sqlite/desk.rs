@@ -216,9 +216,8 @@ impl Desk {
             let find =
                 "SELECT hash, rest FROM calls WHERE alias = ?1 UNION SELECT hash, rest FROM apart WHERE alias = ?1";
             let mut find = conn.prepare_cached(find)?;
-            let keys: Vec<[i64; 2]> = find
-                .query_map([alias.bytes()], |row| Ok([row.get(0)?, row.get(1)?]))?
-                .collect::<Result<_>>()?;
+            let keys: Vec<[i64; 2]> =
+                find.query_map([alias.bytes()], |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
             for key in keys {
                 self.fetch(conn, rows::key(key))?;
             }
@@ -270,7 +269,7 @@ impl Desk {
         let mut born: Vec<&Slim> = Vec::new();
         for (key, before) in &changes {
             let after = heap.get(*key);
-            if before.as_ref() == after {
+            if before.as_deref() == after {
                 continue;
             }
             if let Some(before) = before {

@@ -45,7 +45,7 @@ impl Draft {
     /// Begins a draft: rows are indexed when all are written.
     pub(super) fn begin(conn: &Connection) -> Result<Self> {
         conn.execute_batch(DROP_INDEX)?;
-        Ok(Self::default())
+        Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
     /// How many changes there are that were not looked at yet. The heap keeps a journal.
@@ -80,7 +80,8 @@ impl Draft {
     ) -> Result<()> {
         let changes = changes(core, pricer);
         step("write rows");
-        let tally = summed(&core.heap, || self.write_changes(conn, &core.heap, &mut core.names, &changes))?;
+        let tally =
+            summed(&core.heap, Tally::first, || self.write_changes(conn, &core.heap, &mut core.names, &changes))?;
         step("index rows");
         conn.execute_batch(INDEX)?;
         write_rest(conn, core, &mut self.ids, &tally, step)
@@ -92,7 +93,7 @@ impl Draft {
         let mut new: Vec<&Slim> = Vec::with_capacity(changes.len());
         for (key, before) in changes {
             let after = heap.get(*key);
-            if before.as_ref() == after {
+            if before.as_deref() == after {
                 continue;
             }
             if let Some(before) = before {
@@ -126,7 +127,7 @@ pub(super) fn write_all(conn: &Connection, core: &mut Core, pricer: &dyn Pricer,
     step("write rows");
     let names = &mut core.names;
     let write = || Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names);
-    let tally = summed(&core.heap, write)?;
+    let tally = summed(&core.heap, Tally::default, write)?;
     step("index rows");
     if many {
         conn.execute_batch(INDEX)?;
@@ -135,9 +136,9 @@ pub(super) fn write_all(conn: &Connection, core: &mut Core, pricer: &dyn Pricer,
 }
 
 /// Adds up all rows. While one processor writes them, another adds; without a thread, so does this one.
-fn summed(heap: &Heap, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
+fn summed(heap: &Heap, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
     let sum_up = || {
-        let mut tally = Tally::default();
+        let mut tally = begin();
         for row in heap.rows() {
             tally.add(row);
         }

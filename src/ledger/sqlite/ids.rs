@@ -15,6 +15,8 @@ pub(super) struct Ids {
     sessions: TwoWay,
     /// The kind (by our number) of a set (by ours).
     kind_of: FxHashMap<u32, u32>,
+    /// Nothing stands in the database but what is known here, so none of it needs to be looked for.
+    all: bool,
 }
 
 #[derive(Debug, Default)]
@@ -49,26 +51,21 @@ fn without_session(mut set: Set) -> Set {
 }
 
 impl Ids {
+    /// For books without any names.
+    pub(super) fn of_new_books() -> Self {
+        Self { all: true, ..Self::default() }
+    }
+
     /// The number a label has in the database, which learns it if need be.
     pub(super) fn label(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<i64> {
-        name_id(
-            &mut self.labels,
-            conn,
-            names,
-            ours,
-            ["SELECT id FROM labels WHERE name = ?", "INSERT INTO labels(name) VALUES(?)"],
-        )
+        let statements = ["SELECT id FROM labels WHERE name = ?", "INSERT INTO labels(name) VALUES(?)"];
+        name_id(&mut self.labels, conn, names, ours, statements, self.all)
     }
 
     /// The number a price has in the database, which learns it if need be.
     pub(super) fn price(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<i64> {
-        name_id(
-            &mut self.prices,
-            conn,
-            names,
-            ours,
-            ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"],
-        )
+        let statements = ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"];
+        name_id(&mut self.prices, conn, names, ours, statements, self.all)
     }
 
     /// Our number of the kind of a set.
@@ -88,7 +85,8 @@ impl Ids {
         }
         let find = "SELECT id FROM kinds WHERE model = ? AND source = ? AND user = ? AND project = ? AND team = ? \
                     AND feature = ? AND org = ?";
-        let id = match conn.prepare_cached(find)?.query_row(ids, |row| row.get(0)).optional()? {
+        let find = || conn.prepare_cached(find)?.query_row(ids, |row| row.get(0)).optional();
+        let id = match if self.all { None } else { find()? } {
             Some(id) => id,
             None => {
                 conn.prepare_cached(
@@ -113,7 +111,8 @@ impl Ids {
         let session = self.label(conn, names, labels[place(Dimension::Session)])?;
         let agent = self.label(conn, names, labels[place(Dimension::Agent)])?;
         let find = "SELECT id FROM sessions WHERE session = ? AND agent = ? AND kind = ?";
-        let id = match conn.prepare_cached(find)?.query_row([session, agent, kind], |row| row.get(0)).optional()? {
+        let find = || conn.prepare_cached(find)?.query_row([session, agent, kind], |row| row.get(0)).optional();
+        let id = match if self.all { None } else { find()? } {
             Some(id) => id,
             None => {
                 conn.prepare_cached("INSERT INTO sessions(session, agent, kind) VALUES(?, ?, ?)")?
@@ -206,7 +205,14 @@ impl Ids {
     }
 }
 
-fn name_id(ids: &mut TwoWay, conn: &Connection, names: &Names, ours: u32, [find, add]: [&str; 2]) -> Result<i64> {
+fn name_id(
+    ids: &mut TwoWay,
+    conn: &Connection,
+    names: &Names,
+    ours: u32,
+    [find, add]: [&str; 2],
+    all: bool,
+) -> Result<i64> {
     if ours == NONE {
         return Ok(0);
     }
@@ -214,7 +220,8 @@ fn name_id(ids: &mut TwoWay, conn: &Connection, names: &Names, ours: u32, [find,
         return Ok(*id);
     }
     let name = names.label(ours).map_or("", Label::as_str);
-    let id = match conn.prepare_cached(find)?.query_row([name], |row| row.get(0)).optional()? {
+    let find = || conn.prepare_cached(find)?.query_row([name], |row| row.get(0)).optional();
+    let id = match if all { None } else { find()? } {
         Some(id) => id,
         None => {
             conn.prepare_cached(add)?.execute([name])?;

@@ -120,9 +120,8 @@ impl<'a> Reading<'a> {
         let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?3");
         let apart = conn.prepare_cached(&apart)?.exists(params![hash, rest, key.bytes()])?;
         // The halves of keys are signed here, and keys are not: what is less than nothing is the greater half.
-        let host = format!(
-            "SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY hash < 0, hash, rest < 0, rest LIMIT 1"
-        );
+        let host =
+            format!("SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY hash < 0, hash, rest < 0, rest LIMIT 1");
         let mut host = conn.prepare_cached(&host)?;
         if apart { host.query_row([key.bytes()], |row| rows::read(row, conn, ids, names)).optional() } else { Ok(None) }
     }

@@ -19,6 +19,8 @@ use crate::ledger::slim::Slim;
 pub(super) struct Tally {
     deltas: FxHashMap<(i64, u32), Delta>,
     bounds: FxHashMap<u32, Bounds>,
+    /// There are no sums yet to be changed.
+    first: bool,
 }
 
 #[derive(Default)]
@@ -32,6 +34,11 @@ fn widen(bounds: &mut Option<(Instant, Instant)>, at: Instant) {
 }
 
 impl Tally {
+    /// What books get that hold no sums yet.
+    pub(super) fn first() -> Self {
+        Self { first: true, ..Self::default() }
+    }
+
     /// A row was added.
     pub(super) fn add(&mut self, row: &Slim) {
         self.deltas.entry((quarter_of(row.at), row.set)).or_default().add.add(&row.sums());
@@ -62,15 +69,15 @@ impl Tally {
         }
         step("write rollup");
         for ((day, of), deltas) in by_session {
-            SESSIONS.write(conn, &[day, of], &deltas)?;
+            SESSIONS.write(conn, &[day, of], &deltas, self.first)?;
         }
         step("write rollup of kinds");
         for ((day, of), deltas) in by_kind {
             let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
-            KINDS.write(conn, &[day, of], &deltas)?;
+            KINDS.write(conn, &[day, of], &deltas, self.first)?;
         }
         step("write rollup of days");
-        write_coarse(conn, by_day, of_kind)?;
+        write_coarse(conn, by_day, of_kind, self.first)?;
         step("write sessions");
         for (set, bounds) in &self.bounds {
             let id = ids.session(conn, names, *set)?;
@@ -123,10 +130,10 @@ const EVER: Packed = Packed {
 };
 
 impl Packed {
-    /// Changes the sums of one place.
-    fn write(&self, conn: &Connection, place: &[i64], deltas: &[(u8, Delta)]) -> Result<()> {
-        let found = conn.prepare_cached(self.find)?.query_row(params_from_iter(place), |row| row.get(0)).optional()?;
-        let packed: Option<Vec<u8>> = found.flatten();
+    /// Changes the sums of one place; of the `first` there are none yet.
+    fn write(&self, conn: &Connection, place: &[i64], deltas: &[(u8, Delta)], first: bool) -> Result<()> {
+        let find = || conn.prepare_cached(self.find)?.query_row(params_from_iter(place), |row| row.get(0)).optional();
+        let packed: Option<Vec<u8>> = if first { None } else { find()?.flatten() };
         let kept = packed.as_deref().unwrap_or_default();
         let now = match self.parts {
             Some(parts) if rollup::may_overflow(kept, deltas)? => add_up(conn, parts, place, self.whole)?,
@@ -172,7 +179,7 @@ pub(super) fn sum_up(conn: &Connection) -> Result<()> {
             of_kind.entry(kind).or_default().and(&Delta::of(sums));
         }
     }
-    write_coarse(conn, by_day, of_kind)
+    write_coarse(conn, by_day, of_kind, true)
 }
 
 /// Changes the sums of all calls of a day, and of a kind.
@@ -180,13 +187,14 @@ fn write_coarse(
     conn: &Connection,
     by_day: BTreeMap<i64, BTreeMap<u8, Delta>>,
     of_kind: BTreeMap<i64, Delta>,
+    first: bool,
 ) -> Result<()> {
     for (day, deltas) in by_day {
         let deltas: Vec<(u8, Delta)> = deltas.into_iter().collect();
-        DAYS.write(conn, &[day], &deltas)?;
+        DAYS.write(conn, &[day], &deltas, first)?;
     }
     for (kind, delta) in of_kind {
-        EVER.write(conn, &[kind], &[(0, delta)])?;
+        EVER.write(conn, &[kind], &[(0, delta)], first)?;
     }
     Ok(())
 }
@@ -249,8 +257,7 @@ pub(super) fn first_and_last(
     }
     let mut bounds = None;
     for quarter in quarters.first().into_iter().chain(quarters.last()) {
-        let mut find =
-            conn.prepare_cached("SELECT id, body FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
+        let mut find = conn.prepare_cached("SELECT id, body FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
         let ids = (rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), session);
         for at in find.query_map(ids, rows::moment)? {
             widen(&mut bounds, at?);
