@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::fill::Draft;
 use super::open::{Standing, connect, open};
 use super::place::{free_name, identity, is_free, make_folder, private};
-use super::{CACHE_KIB, Options, Sqlite, schema};
+use super::{Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
 
@@ -140,8 +140,6 @@ impl Sqlite {
         let mut write = || -> rusqlite::Result<()> {
             if birth.draft.is_none() {
                 conn.execute_batch("BEGIN IMMEDIATE")?;
-                // Pages that find no room would be written, and read again, before the end.
-                conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
                 birth.draft = Some(Draft::begin(conn)?);
             }
             let draft = birth.draft.as_mut();

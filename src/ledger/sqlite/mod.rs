@@ -219,13 +219,12 @@ impl Sqlite {
                 [],
                 |row| row.get(0),
             )?;
-            if empty || draft.is_some() {
+            if let Some(draft) = &mut draft {
+                draft.finish(conn, &mut gathered.core, pricer, step)?;
+            } else if empty {
                 // Pages that find no room would be written, and read again, before the end.
                 conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-                let written = match &mut draft {
-                    Some(draft) => draft.finish(conn, &mut gathered.core, pricer, step),
-                    None => fill::write_all(conn, &mut gathered.core, pricer, step),
-                };
+                let written = fill::write_all(conn, &mut gathered.core, pricer, step);
                 conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 written?;
                 // The families that were just written are not the ones this desk may have read before.
