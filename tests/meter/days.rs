@@ -257,3 +257,16 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
     let begun = Meter::new(rules, now).summary(now);
     assert_eq!((begun.by_day_end, begun.by_month_end), (None, None));
 }
+
+#[test]
+fn the_months_end_is_foretold_once_a_whole_day_is_known() {
+    let now = at("2026-11-18T12:00:00Z");
+    let rules = Rules::new(Zone::UTC);
+    for (minutes, is_foretold) in [(24 * 60 - 1, false), (24 * 60, true)] {
+        let mut books = Books::default();
+        books.tell(call("first", now - Duration::minutes(minutes)).input(1_000_000));
+        let opening = Opening::ask(&books, &rules, &Follow::Latest, now).unwrap();
+        let summary = Meter::open(rules.clone(), opening).summary(now);
+        assert_eq!(summary.by_month_end.is_some(), is_foretold, "after {minutes} minutes");
+    }
+}

@@ -92,6 +92,17 @@ fn e10_a_limit_of_nothing_is_over_from_the_start_and_spend_at_the_limit_is_over(
 }
 
 #[test]
+fn a_call_that_was_too_large_stops_no_work_unless_no_call_is_allowed_at_all() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    books.tell(call("a", now).input(600));
+    for (allowed, stops) in [(500, false), (0, true)] {
+        let state = judged(&books, &rules(vec![limit(Window::Call, tokens(allowed))]), now).remove(0);
+        assert_eq!((state.verdict, state.stops_work()), (Verdict::Over, stops), "{allowed}");
+    }
+}
+
+#[test]
 fn the_first_amount_reached_decides_and_the_worst_limit_comes_first() {
     let now = at(NOON);
     let mut books = Books::default();
@@ -315,6 +326,16 @@ fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clear
 }
 
 #[test]
+fn a_lower_threshold_that_is_still_reached_is_not_said_again() {
+    let now = at(NOON);
+    let mut alerts = Alerts::new(None);
+    let at_used = |used| alerting(used, &[50, 80, 95]);
+    assert_eq!(said(&mut alerts, &at_used(480_000), now), [(95, "96% of daily limit used".to_owned())]);
+    assert_eq!(said(&mut alerts, &at_used(410_000), now), []);
+    assert_eq!(said(&mut alerts, &at_used(480_000), now), [(95, "96% of daily limit used".to_owned())]);
+}
+
+#[test]
 fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     let zone = Zone::named("Europe/Rome").unwrap();
     let quiet = QuietHours {
@@ -329,6 +350,12 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), Some(at("2026-11-23T06:30:00Z")));
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
+    // Within one day, too, they end with their last moment.
+    let midday = QuietHours { from: quiet.until, until: quiet.from, zone };
+    let mut alerts = Alerts::new(Some(midday));
+    assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")), []);
+    assert_eq!(said(&mut alerts, &near, at("2026-11-23T20:59:59Z")), []);
+    assert_eq!(said(&mut alerts, &near, at("2026-11-23T21:00:00Z")).len(), 1);
     let now = at(NOON);
     let mut alerts = Alerts::new(None);
     alerts.snooze_limit("daily", now + Duration::hours(1));
