@@ -510,6 +510,54 @@ fn b5_holes_of_nul_bytes_are_skipped_and_counted() {
     assert_eq!(place, Some(300_000 + 2 * line("b").len() as u64 + 2));
 }
 
+#[cfg(unix)]
+#[test]
+fn b5_lines_written_into_a_file_that_was_made_large_beforehand_are_counted() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (_keep, root) = folder();
+    let log = root.join("a.jsonl");
+    append(&log, line("a"));
+    let mut writer = OpenOptions::new().write(true).open(&log).unwrap();
+    writer.set_len(1 << 20).unwrap();
+    writer.seek(std::io::SeekFrom::Start(line("a").len() as u64)).unwrap();
+    let mut meter = Meter::over(&root);
+    meter.rescan();
+    let changed = || fs::metadata(&log).map(|file| (file.ctime(), file.ctime_nsec())).unwrap();
+    for id in ["b", "c"] {
+        let before = changed();
+        writer.write_all(line(id).as_bytes()).unwrap();
+        // Its size stays, so its time is all that tells; the system's clock may tick slowly.
+        while changed() == before {
+            writer.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        }
+        meter.poll();
+    }
+    assert_eq!(meter.ids().join(""), "abc");
+    assert_eq!((meter.books.tallies.lines, meter.books.tallies.bad), (3, 0));
+}
+
+#[test]
+fn b9_a_line_as_long_as_may_be_is_read_and_one_byte_more_is_too_long() {
+    let (_keep, root) = folder();
+    let log = root.join("a.jsonl");
+    let long = |id, more| object(id).replace("\"session\"", &format!("\"text\":\"{}\",\"session\"", "x".repeat(more)));
+    let longest_line = long("a", 2_000).len();
+    append(&log, format!("{}\n{}\n{}", long("a", 2_000), long("b", 2_001), line("c")));
+    let mut meter = Meter::with(Roots::only([root]), Options { longest_line, ..Options::default() });
+    meter.rescan();
+    assert_eq!(meter.ids().join(""), "ac");
+    assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad), (1, 1));
+}
+
+#[test]
+fn b9_a_line_that_is_too_long_is_bad_even_where_no_format_is_known() {
+    let (_keep, root) = folder();
+    append(&root.join("a.jsonl"), "x".repeat(3_000) + "\n" + &"plain words\n".repeat(200));
+    let mut meter = Meter::with(Roots::only([root]), Options { longest_line: 2_000, ..Options::default() });
+    meter.rescan();
+    assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad, meter.books.bad.len()), (1, 1, 1));
+}
+
 #[test]
 fn b9_a_line_that_is_too_long_is_passed_over_in_little_memory() {
     let (_keep, root) = folder();
