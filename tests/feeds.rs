@@ -171,6 +171,13 @@ fn the_prompt_decides_where_input_and_prompt_contradict_each_other() {
 }
 
 #[test]
+fn an_input_that_the_prompt_agrees_with_is_no_guess() {
+    let line = r#"{"model":"m","input_tokens":200,"prompt_tokens":1000,"cached_tokens":800,"output_tokens":1}"#;
+    let call = one("native", line);
+    assert_eq!((call.tokens.input, call.tokens.cache_read, call.fidelity), (200, 800, Fidelity::Final));
+}
+
+#[test]
 fn b11_integral_forms_are_counts_and_other_types_name_the_field() {
     for count in ["12", "\"12\"", "12.0", "1.2e1"] {
         let line = format!(r#"{{"model":"m","input_tokens":{count},"output_tokens":null}}"#);
@@ -230,7 +237,7 @@ fn b16_a_stream_whose_deltas_come_after_a_restart_is_one_answer() {
 }
 
 #[test]
-fn a_delta_after_a_bad_beginning_is_not_the_former_messages() {
+fn a_delta_after_a_bad_beginning_or_an_end_is_not_the_former_messages() {
     let mut reader = reader("anthropic");
     let mut say = |line: &str| reader.line(line.as_bytes(), &origin(0), &mut Vec::new());
     let start = |count: &str| {
@@ -238,7 +245,12 @@ fn a_delta_after_a_bad_beginning_is_not_the_former_messages() {
     };
     assert_eq!(say(&start("5")), Ok(Reading::Mine));
     assert!(say(&start("-5")).is_err());
-    assert!(say(r#"{"type":"message_delta","usage":{"output_tokens":9}}"#).is_err());
+    let delta = r#"{"type":"message_delta","usage":{"output_tokens":9}}"#;
+    assert!(say(delta).is_err());
+    assert_eq!((say(&start("6")), say(delta)), (Ok(Reading::Mine), Ok(Reading::Mine)));
+    // Nor is one that comes when the message has ended.
+    assert_eq!(say(r#"{"type":"message_stop"}"#), Ok(Reading::Mine));
+    assert!(say(delta).is_err());
 }
 
 #[test]

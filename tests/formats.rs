@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Usd, Zone};
+use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
 use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
 use tokmeter::ledger::{Grain, Ledger, Memory, Posting, Query, Row};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -428,6 +428,25 @@ fn b12_numbers_that_cannot_be_true_are_put_aside() {
     let (outcomes, outputs, _) = fed(&[past.as_bytes(), next.as_bytes()]);
     assert!(is_bad(&outcomes[0]), "five billion in one answer");
     assert_eq!(outputs, [2], "a running total may be larger than any one answer");
+}
+
+#[test]
+fn b12_more_thinking_than_output_is_as_much_as_the_output() {
+    let line = answer("msg_1", r#"10,"output_tokens_details":{"thinking_tokens":25}"#);
+    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+    let tokens = call(&out[0]).tokens;
+    assert_eq!((tokens.output, tokens.reasoning), (10, 10));
+}
+
+#[test]
+fn an_advisor_of_a_fast_answer_is_charged_at_the_standard_speed() {
+    let round = r#"{"type":"advisor_message","model":"claude-haiku-4-5","input_tokens":5,"output_tokens":2}"#;
+    let line = answer("msg_1", &format!(r#"10,"speed":"fast","iterations":[{round}]"#));
+    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+    let speeds: Vec<_> = out.iter().map(call).map(|call| (call.model.as_deref(), call.tier.speed)).collect();
+    assert_eq!(speeds, [(Some("claude-haiku-4-5"), Speed::Standard), (Some("claude-opus-5"), Speed::Fast)]);
 }
 
 #[test]
