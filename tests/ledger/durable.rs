@@ -205,6 +205,20 @@ fn e8_sums_that_hit_their_ceiling_come_down_from_it_again() {
 }
 
 #[test]
+fn what_was_pruned_stays_so_when_less_is_pruned_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let told = || calls([call("a", 1, 5), call("b", 1_000, 5), call("c", 90_000, 5)]);
+    disk.post(&told()).unwrap();
+    for (cut, gone) in [(80_000, 2), (900, 0)] {
+        assert_eq!(disk.prune(at(cut)).unwrap().calls, gone);
+        disk.post(&told()).unwrap();
+        assert_eq!(total(&disk).calls, 1, "{cut}");
+    }
+    assert_eq!(disk.info(at(100_000)).unwrap().pruned_before, Some(at(80_000)));
+}
+
+#[test]
 fn e6_years_one_and_9999_and_a_thousand_calls_in_one_second_are_booked() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = books(&folder);
