@@ -232,6 +232,7 @@ fn press(app: &mut App, keys: &[&str]) {
             "tab" => (KeyCode::Tab, KeyModifiers::NONE),
             "down" => (KeyCode::Down, KeyModifiers::NONE),
             "left" => (KeyCode::Left, KeyModifiers::NONE),
+            "right" => (KeyCode::Right, KeyModifiers::NONE),
             "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
             other => (KeyCode::Char(other.chars().next().unwrap()), KeyModifiers::NONE),
         };
@@ -290,6 +291,19 @@ fn the_live_view_at_40_by_10() {
 #[test]
 fn the_live_view_at_20_by_4() {
     insta::assert_snapshot!(shown(&app(), 20, 4));
+}
+
+#[test]
+fn the_smallest_sizes_of_a_whole_screen_and_of_the_other_views_are_what_they_are_said_to_be() {
+    let mut app = app();
+    for (width, height, is_whole) in [(60, 14, true), (59, 14, false), (60, 13, false)] {
+        assert_eq!(shown(&app, width, height).contains(" tokmeter  "), is_whole, "{width}×{height}");
+    }
+    press(&mut app, &["2"]);
+    for (width, height, is_readable) in [(40, 10, true), (39, 10, false), (40, 9, false)] {
+        let text = shown(&app, width, height);
+        assert_eq!(text.contains("need 40×10"), !is_readable, "{width}×{height}: {text}");
+    }
 }
 
 #[test]
@@ -520,6 +534,16 @@ fn the_health_view() {
 }
 
 #[test]
+fn a_place_that_is_not_there_yet_is_no_fault_in_the_health_view() {
+    let mut app = App::new(options(), now()).unwrap();
+    let (awaited, notes) = (vec![Label::new("/home/alice/.codex")], vec![Label::new("2 sources gone")]);
+    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
+    press(&mut app, &["6"]);
+    let text = shown(&app, 100, 24);
+    assert!(text.contains("○ waiting for /home/alice/.codex") && text.contains("▲ 2 sources gone"), "{text}");
+}
+
+#[test]
 fn help_lists_every_action_and_searches() {
     let mut app = app();
     press(&mut app, &["?"]);
@@ -558,6 +582,66 @@ fn a_filter_narrows_the_calls_and_escape_lifts_it() {
     assert!(text.contains("/explo"), "{text}");
     press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 30).contains("14:02:09"));
+}
+
+#[test]
+fn escape_drops_a_filter_that_is_still_being_typed() {
+    let mut app = app();
+    press(&mut app, &["/", "e", "x", "p", "l", "o"]);
+    assert!(!shown(&app, 120, 30).contains("14:02:09"));
+    press(&mut app, &["esc"]);
+    let text = shown(&app, 120, 30);
+    assert!(text.contains("14:02:09") && !text.contains("/explo"), "{text}");
+}
+
+#[test]
+fn escape_takes_away_what_was_said_before_it_leaves_a_view() {
+    let mut app = app();
+    press(&mut app, &["2"]);
+    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger is written again"))), now());
+    let has = |app: &App, words: &str| shown(app, 120, 30).contains(words);
+    assert!(has(&app, "the ledger is written again"));
+    press(&mut app, &["esc"]);
+    assert!(has(&app, "Sessions") && !has(&app, "the ledger is written again"));
+    press(&mut app, &["esc"]);
+    assert!(has(&app, "Tokens: 145,230"));
+}
+
+#[test]
+fn a_cursor_on_the_last_row_stays_on_it_when_another_row_appears_below() {
+    let mut app = app();
+    let followed = |app: &mut App| {
+        press(app, &["enter"]);
+        app.effects()
+    };
+    press(&mut app, &["2"]);
+    press(&mut app, &["down"; 50]);
+    let mut more = summary();
+    more.sessions.push(session("older", "/home/alice/older", 9_000, Sums::default(), false));
+    app.update(Message::Summary(Arc::new(more)), now());
+    let here = followed(&mut app);
+    assert!(matches!(&here[..], [Effect::Follow(Follow::Session(id))] if id.session != Some(Label::new("older"))));
+    press(&mut app, &["2", "down"]);
+    let below = followed(&mut app);
+    assert!(matches!(&below[..], [Effect::Follow(Follow::Session(id))] if id.session == Some(Label::new("older"))));
+}
+
+#[test]
+fn a_cursor_that_went_too_far_back_in_history_comes_forward_at_once() {
+    let mut app = app();
+    press(&mut app, &["3"]);
+    answer(&mut app);
+    press(&mut app, &["left"; 500]);
+    let oldest = shown(&app, 120, 36);
+    press(&mut app, &["right"]);
+    assert_ne!(shown(&app, 120, 36), oldest);
+}
+
+#[test]
+fn no_demo_is_played_beside_real_calls() {
+    let mut app = app();
+    press(&mut app, &["d"]);
+    assert_eq!(app.effects(), []);
 }
 
 #[test]
