@@ -88,19 +88,28 @@ fn empty_columns(report: &Report) -> Vec<Column> {
         session: None,
         call: None,
     };
-    let period = period_column(report.query.grain);
-    period.into_iter().chain(named(report, &row).into_iter().map(|(name, _)| name)).collect()
+    let own = own_columns(report.query.grain);
+    let others = named(report, &row).into_iter().map(|(name, _)| name).filter(|name| !own.contains(name));
+    own.iter().copied().chain(others).collect()
 }
 
-const fn period_column(grain: Grain) -> Option<Column> {
+/// The columns that say which period, session or call a row is.
+const fn own_columns(grain: Grain) -> &'static [Column] {
     match grain {
-        Grain::Hour => Some("hour"),
-        Grain::Day => Some("day"),
-        Grain::Week => Some("week"),
-        Grain::Month => Some("month"),
-        Grain::Session | Grain::Call | Grain::Total => None,
+        Grain::Hour => &["hour"],
+        Grain::Day => &["day"],
+        Grain::Week => &["week"],
+        Grain::Month => &["month"],
+        Grain::Session => &OF_SESSIONS,
+        Grain::Call => &OF_CALLS,
+        Grain::Total => &[],
     }
 }
+
+const OF_SESSIONS: [Column; 8] = ["session", "started", "ended", "duration_s", "source", "project", "user", "models"];
+
+const OF_CALLS: [Column; 12] =
+    ["key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity"];
 
 fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
@@ -127,48 +136,93 @@ fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
 
 /// The columns that say which session a row is.
 pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
-    vec![
-        ("session", Cell::from(session.session.as_ref())),
-        ("started", Cell::Time(session.started)),
-        ("ended", Cell::Time(session.ended)),
-        ("duration_s", Cell::Seconds((session.ended - session.started).num_seconds())),
-        ("source", Cell::Name(session.source.clone())),
-        ("project", Cell::from(session.project.as_ref())),
-        ("user", Cell::from(session.user.as_ref())),
-        ("models", Cell::Names(session.models.iter().filter_map(|(model, _)| model.clone()).collect())),
-    ]
+    let cells = [
+        Cell::from(session.session.as_ref()),
+        Cell::Time(session.started),
+        Cell::Time(session.ended),
+        Cell::Seconds((session.ended - session.started).num_seconds()),
+        Cell::Name(session.source.clone()),
+        Cell::from(session.project.as_ref()),
+        Cell::from(session.user.as_ref()),
+        Cell::Names(session.models.iter().filter_map(|(model, _)| model.clone()).collect()),
+    ];
+    OF_SESSIONS.into_iter().zip(cells).collect()
 }
 
 /// The columns that say which call a row is.
 pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
-    vec![
-        ("key", Cell::Text(call.key.to_string())),
-        ("at", Cell::Time(from.at)),
-        ("source", Cell::Name(from.source.clone())),
-        ("session", Cell::from(from.session.as_ref())),
-        ("model", Cell::from(call.model.as_ref())),
-        ("user", Cell::from(from.user.as_ref())),
-        ("project", Cell::from(from.project.as_ref())),
-        ("team", Cell::from(from.team.as_ref())),
-        ("agent", Cell::from(from.agent.as_ref())),
-        ("feature", Cell::from(from.feature.as_ref())),
-        ("org", Cell::from(from.org.as_ref())),
-        (
-            "fidelity",
-            Cell::Text(
-                match call.fidelity {
-                    Fidelity::Final => "final",
-                    Fidelity::LowerBound => "lower_bound",
-                    Fidelity::Guessed => "guessed",
-                }
-                .to_owned(),
-            ),
-        ),
-    ]
+    let fidelity = match call.fidelity {
+        Fidelity::Final => "final",
+        Fidelity::LowerBound => "lower_bound",
+        Fidelity::Guessed => "guessed",
+    };
+    let cells = [
+        Cell::Text(call.key.to_string()),
+        Cell::Time(from.at),
+        Cell::Name(from.source.clone()),
+        Cell::from(from.session.as_ref()),
+        Cell::from(call.model.as_ref()),
+        Cell::from(from.user.as_ref()),
+        Cell::from(from.project.as_ref()),
+        Cell::from(from.team.as_ref()),
+        Cell::from(from.agent.as_ref()),
+        Cell::from(from.feature.as_ref()),
+        Cell::from(from.org.as_ref()),
+        Cell::Text(fidelity.to_owned()),
+    ];
+    OF_CALLS.into_iter().zip(cells).collect()
 }
 
 /// A moment, as every format for programs writes it: UTC, to the millisecond.
 pub(super) fn time(at: Instant) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Tokens;
+
+    #[test]
+    fn every_measure_of_a_row_stands_under_its_own_name() {
+        let sums = Sums {
+            calls: 1,
+            tokens: Tokens::from_fields([2, 3, 4, 5, 7, 6]),
+            cost: Usd::from_micro(8),
+            saved: Usd::from_micro(-9),
+            unpriced_tokens: 10,
+            lower_bound_calls: 11,
+            ..Sums::default()
+        };
+        let told: Vec<(Column, Cell)> = measures(&sums).into();
+        let counts = [
+            ("calls", 1),
+            ("input_tokens", 2),
+            ("cache_read_tokens", 3),
+            ("cache_write_5m_tokens", 4),
+            ("cache_write_1h_tokens", 5),
+            ("output_tokens", 7),
+            ("reasoning_tokens", 6),
+            ("total_tokens", 21),
+            ("unpriced_tokens", 10),
+            ("lower_bound_calls", 11),
+        ];
+        for (name, count) in counts {
+            assert!(told.contains(&(name, Cell::Count(count))), "{name} in {told:?}");
+        }
+        assert!(told.contains(&("cost_usd", Cell::Usd(Usd::from_micro(8)))), "{told:?}");
+        assert!(told.contains(&("cache_saved_usd", Cell::Usd(Usd::from_micro(-9)))), "{told:?}");
+    }
+
+    #[test]
+    fn a_cost_is_unknown_only_where_nothing_has_a_price() {
+        let tokens = Tokens { input: 10, ..Tokens::ZERO };
+        let none = Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() };
+        assert_eq!(cost_cell(&none), Cell::Unknown);
+        // A web search was paid for, though the model has no price.
+        assert_eq!(cost_cell(&Sums { cost: Usd::ONE, ..none }), Cell::Usd(Usd::ONE));
+        assert_eq!(cost_cell(&Sums { unpriced_tokens: 9, ..none }), Cell::Usd(Usd::ZERO));
+        assert_eq!(cost_cell(&Sums::default()), Cell::Usd(Usd::ZERO));
+    }
 }

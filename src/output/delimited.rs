@@ -102,4 +102,25 @@ mod tests {
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.contains("=cmd()\\|x"), "{text}");
     }
+
+    #[test]
+    fn i5_no_name_begins_as_a_formula_does_in_any_spreadsheet() {
+        for first in ["=", "+", "-", "@"] {
+            let name = Label::new(&format!("{first}SUM(A1)"));
+            let grid = Grid { columns: vec!["model"], rows: vec![vec![Cell::Name(name)]] };
+            let mut out = Vec::new();
+            csv(&grid, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("model\n'{first}SUM(A1)\n"));
+        }
+    }
+
+    #[test]
+    fn i5_no_letter_of_a_name_means_anything_in_markdown() {
+        let special = "|\\`*_<>[]";
+        let grid = Grid { columns: vec!["model"], rows: vec![vec![Cell::Name(Label::new(special))]] };
+        let mut out = Vec::new();
+        markdown(&grid, &mut out).unwrap();
+        let escaped: String = special.chars().flat_map(|letter| ['\\', letter]).collect();
+        assert_eq!(String::from_utf8(out).unwrap().lines().nth(2), Some(format!("| {escaped} |").as_str()));
+    }
 }

@@ -126,3 +126,16 @@ fn metrics_parse_line_by_line_and_agree_with_the_report() {
     let named = samples.iter().flat_map(|sample| &sample.1).any(|(_, value)| value == r#"odd \"model\\"#);
     assert!(named, "{text}");
 }
+
+#[test]
+fn a_table_without_rows_has_the_columns_of_one_with_rows() {
+    let home = Home::new();
+    home.log(&three_calls());
+    for grain in ["day", "week", "month", "session", "call", "total"] {
+        let head = |since: &str| {
+            let words = ["report", grain, "--csv", "--by", "user,feature", "--since", since];
+            home.fine(&words).out.lines().next().unwrap().to_owned()
+        };
+        assert_eq!(head("2026-11-22T11:00:00Z"), head("2026-11-01"), "{grain}");
+    }
+}
