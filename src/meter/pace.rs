@@ -70,10 +70,7 @@ impl Minutes {
 
     /// Adds what a call spent, unless it is older than what is remembered.
     pub(crate) fn add(&mut self, at: Instant, spent: &Spent, now: Instant) {
-        let minute = minute_of(at);
-        if minute > minute_of(now) - KEPT {
-            self.spent.entry(minute).or_default().add(spent);
-        }
+        self.spent.entry(minute_of(at)).or_default().add(spent);
         while let Some(oldest) = self.spent.first_entry() {
             if *oldest.key() > minute_of(now) - KEPT {
                 break;
