@@ -205,6 +205,10 @@ fn reasoning_has_its_own_rate_where_the_list_has_one() {
     let tokens = Tokens { output: 1000, reasoning: 400, ..Tokens::ZERO };
     assert_eq!(cost(&call("dashscope/qwen-plus-latest", "2026-11-20", tokens)), "0.00232");
     assert_eq!(cost(&call("gpt-5.6", "2026-11-20", tokens)), "0.02");
+    // Where it has none, reasoning is output, and costs what output costs in that service.
+    let mut hurried = call("gpt-5.6", "2026-11-20", tokens);
+    hurried.tier.service = Service::Priority;
+    assert_eq!(cost(&hurried), "0.04");
 }
 
 #[test]
@@ -227,6 +231,8 @@ fn d16_a_call_costs_what_was_charged_on_its_day() {
     let mut last = call("o3", "2025-06-15", input(1_000_000));
     last.from.at = "2025-06-15T23:59:59.999Z".parse().unwrap();
     assert_eq!(cost(&last), "10");
+    last.from.at = "2025-06-16T00:00:00Z".parse().unwrap();
+    assert_eq!(cost(&last), "2");
 }
 
 #[test]

@@ -142,3 +142,28 @@ impl Rates {
 fn seconds(day: Day) -> i64 {
     day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden::call;
+    use super::super::{CostMode, PriceBook, Pricer as _};
+    use super::*;
+    use crate::domain::{Geo, Speed, Tokens, Usd};
+
+    #[test]
+    fn a_price_of_the_config_keeps_the_vendors_multipliers_of_speed_and_region() {
+        let rates = Rates { input: Usd::from_micro(1), ..Rates::default() };
+        let price = CustomPrice { model: "claude-opus-5".to_owned(), from: None, rates };
+        let book = PriceBook::new(vec![price], Vec::new(), CostMode::Auto);
+        let mut call = call("claude-opus-5", "2026-11-20", Tokens { input: 1_000_000, ..Tokens::ZERO });
+        let mut with = |speed, geo| {
+            (call.tier.speed, call.tier.geo) = (speed, geo);
+            book.cost(&call).usd().map(|usd| usd.to_string())
+        };
+        assert_eq!(with(Speed::Standard, Geo::Global).as_deref(), Some("1"));
+        assert_eq!(with(Speed::Fast, Geo::Global).as_deref(), Some("2"));
+        assert_eq!(with(Speed::Standard, Geo::Us).as_deref(), Some("1.1"));
+        // The list has no multiplier for Europe.
+        assert_eq!(with(Speed::Standard, Geo::Eu).as_deref(), Some("1"));
+    }
+}
