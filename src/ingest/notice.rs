@@ -152,4 +152,19 @@ mod tests {
             wait_for(&format!("after {nth}"));
         }
     }
+
+    #[test]
+    fn a2_a_folder_that_moves_away_with_the_one_above_it_is_watched_again() {
+        let home = tempfile::tempdir().unwrap();
+        let above = home.path().join("config");
+        let file = above.join("tokmeter/config.toml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let (say, hear) = channel();
+        let _notice = notice(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
+        // Nothing has happened below the folder that moves, so nothing but its own move tells of it.
+        fs::rename(&above, home.path().join("moved")).unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "after").unwrap();
+        while hear.recv_timeout(Duration::from_secs(20)).unwrap().as_deref() != Some("after") {}
+    }
 }
