@@ -227,6 +227,12 @@ mod tests {
     }
 
     #[test]
+    fn i4_a_mark_with_nothing_to_stand_on_is_shown() {
+        assert!(Label::new("\u{301}a").starts_with("\u{fffd}a~"), "{}", Label::new("\u{301}a"));
+        assert_eq!(Label::new("e\u{301}a").as_str(), "e\u{301}a");
+    }
+
+    #[test]
     fn clean_names_are_kept_as_they_are() {
         for name in ["claude-opus-5", "café", "日志解析", "/home/alice/api", "naïve 😀"] {
             assert_eq!(Label::new(name).as_str(), name);

@@ -175,6 +175,9 @@ mod tests {
         both.used.usd = Usd::parse("22.5").ok().map(|(usd, _)| usd);
         both.lower_bound = true;
         assert_eq!(banner_amounts(&both), "Cost: ≥ $22.50 / $25.00 · Tokens: 400,000 / 500,000");
+        both.used.usd = Usd::parse("2.5").ok().map(|(usd, _)| usd);
+        assert_eq!(banner_amounts(&both), "Tokens: 400,000 / 500,000 · Cost: ≥ $2.50 / $25.00");
+        assert_eq!(used_of(&both), "400,000 of 500,000");
     }
 
     #[test]

@@ -137,6 +137,7 @@ mod tests {
             ("1234.5", "$1,234.50"),
             ("1000000", "$1,000,000.00"),
             ("0.000002", "$0.000002"),
+            ("0.000001", "$0.000001"),
             ("0.0000001", "<$0.000001"),
             ("-1.2", "-$1.20"),
             ("0.999", "$1.00"),
@@ -193,5 +194,7 @@ mod tests {
         assert!(exact.iter().all(|(one, text)| rate_per_million(amount(one)) == *text));
         assert_eq!(usd_short(amount("1234")), "$1.2k");
         assert_eq!(usd_short(amount("12.4")), "$12");
+        // What would be rounded to ten dollars has no more room for cents than ten dollars have.
+        assert_eq!((usd_short(amount("9.994")), usd_short(amount("9.995"))), ("$9.99".to_owned(), "$10".to_owned()));
     }
 }
