@@ -113,6 +113,9 @@ mod tests {
         assert_eq!(nearest_256(Rgb(128, 128, 128)), Color::Indexed(244));
         assert_eq!(nearest_16(Rgb(250, 80, 90), false), Color::LightRed);
         assert_eq!(nearest_16(Rgb(179, 38, 30), true), Color::Red);
+        // On a light background no bright colour is near enough to be read, not even itself.
+        assert_eq!(nearest_16(Rgb(255, 60, 60), false), Color::LightRed);
+        assert_eq!(nearest_16(Rgb(255, 60, 60), true), Color::Red);
         assert_eq!(nearest_16(Rgb(160, 160, 160), false), Color::DarkGray);
     }
 

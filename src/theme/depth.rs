@@ -142,9 +142,12 @@ mod tests {
             (Some("xterm"), None, Depth::Sixteen),
             (Some("xterm-256color"), Some("truecolor"), Depth::True),
             (Some("screen-256color"), None, Depth::TwoFiftySix),
+            (Some("xterm"), Some("24bit"), Depth::True),
             (Some("xterm-kitty"), None, Depth::True),
+            (Some("xterm-direct"), None, Depth::True),
             (Some("linux"), None, Depth::Sixteen),
             (Some("vt100"), None, Depth::None),
+            (Some("vt220"), None, Depth::None),
             (Some("dumb"), Some("truecolor"), Depth::None),
             (None, None, Depth::None),
         ];
