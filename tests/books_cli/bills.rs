@@ -28,6 +28,22 @@ fn difference<'a>(answer: &'a Value, day: &str, model: &str) -> &'a Value {
 }
 
 #[test]
+fn an_invoice_bills_no_more_than_its_month_whatever_days_are_asked_for() {
+    let home = Home::new().at("2026-12-05T12:00:00Z");
+    let days = ["2026-10-31T23:59:59Z", "2026-11-01T00:00:00Z", "2026-11-30T23:59:59Z", "2026-12-01T00:00:00Z"];
+    home.log(&days.map(|at| line(at, at, "gpt-4o", 1, 1, "")).concat());
+    for (words, calls) in [
+        (&[][..], 2),
+        (&["--since", "2026-10-01"], 2),
+        (&["--until", "2026-12-03"], 2),
+        (&["--since", "2026-11-02"], 1),
+    ] {
+        let bill = home.fine(&[&["invoice", "2026-11", "--json"], words].concat()).json();
+        assert_eq!(bill["total"]["calls"], calls, "{words:?}");
+    }
+}
+
+#[test]
 fn an_invoice_is_the_last_month_with_its_total_and_its_marks() {
     let home = billed();
     let text = home.fine(&["invoice"]).out;

@@ -36,6 +36,22 @@ fn answer(number: u64, output: u64) -> String {
 }
 
 #[test]
+fn a_transcript_is_read_by_its_whole_path_only() {
+    let home = Home::new();
+    home.config("[limits]\nsession = { tokens = 1_000 }\n");
+    let whole = home.write("elsewhere/c1.jsonl", &answer(1, 2_000));
+    let stops = |path: &str| {
+        let input = serde_json::json!({
+            "session_id": "c1", "transcript_path": path, "cwd": "/w", "hook_event_name": "UserPromptSubmit",
+        });
+        !run(&home, &["gate", "--hook", "claude"], &input.to_string()).out.is_empty()
+    };
+    // The folder a hook runs in is not the one its path began at.
+    assert!(!stops("elsewhere/c1.jsonl"));
+    assert!(stops(whole.to_str().unwrap()));
+}
+
+#[test]
 fn e12_claude_code_is_stopped_by_its_own_hooks_within_one_call() {
     let home = Home::new();
     home.config("[limits]\nsession = { tokens = 1_000 }\n");
