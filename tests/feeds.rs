@@ -254,6 +254,20 @@ fn a_delta_after_a_bad_beginning_or_an_end_is_not_the_former_messages() {
 }
 
 #[test]
+fn advice_within_an_answer_that_has_no_name_is_not_taken_for_other_advice() {
+    let line = r#"{"type":"message","role":"assistant","model":"m","usage":{"input_tokens":1,"output_tokens":2,"iterations":[{"type":"advisor_message","model":"n","input_tokens":5,"output_tokens":6}]}}"#;
+    assert_eq!(one("anthropic", line).tokens.fields(), [1, 0, 0, 0, 2, 0]);
+}
+
+#[test]
+fn a_line_without_a_beginning_is_no_payload_of_the_proxy() {
+    let line = r#"{"id":"1","call_type":"completion","model":"m","prompt_tokens":5,"completion_tokens":6}"#;
+    let mut records = Vec::new();
+    let reading = reader("litellm").line(line.as_bytes(), &origin(0), &mut records);
+    assert_eq!((reading, records.len()), (Ok(Reading::NotMine), 0));
+}
+
+#[test]
 fn a_delta_without_its_beginning_is_a_bad_line() {
     let line = r#"{"type":"message_delta","delta":{},"usage":{"output_tokens":5}}"#;
     assert_eq!(bad("anthropic", line), BadLine::Missing("the message's first event"));

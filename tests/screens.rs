@@ -638,6 +638,18 @@ fn a_cursor_that_went_too_far_back_in_history_comes_forward_at_once() {
 }
 
 #[test]
+fn a_limit_is_snoozed_until_its_period_ends_or_for_an_hour() {
+    let mut app = app();
+    press(&mut app, &["z"]);
+    assert_eq!(app.effects(), [Effect::Snooze("daily".to_owned(), "2026-11-22T23:00:00Z".parse().unwrap())]);
+    let mut total = summary();
+    total.limits = vec![limit(Window::Total, None, tokens(500_000), tokens(400_000), 80)];
+    app.update(Message::Summary(Arc::new(total)), now());
+    press(&mut app, &["z"]);
+    assert_eq!(app.effects(), [Effect::Snooze("total".to_owned(), now() + Duration::hours(1))]);
+}
+
+#[test]
 fn no_demo_is_played_beside_real_calls() {
     let mut app = app();
     press(&mut app, &["d"]);

@@ -191,6 +191,7 @@ mod tests {
             ("us.anthropic.claude-sonnet-5", "sonnet-5"),
             ("openrouter/openai/gpt-5", "gpt-5"),
             ("gpt-4o", "gpt-4o"),
+            ("tuned-18270645", "tuned-18270645"),
             ("claude-", "claude-"),
         ];
         for (model, short) in cases {
@@ -200,6 +201,7 @@ mod tests {
         assert_eq!(project_short("/"), "/");
         assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "3f2a91c0");
         assert_eq!(session_short("my-session"), "my-session");
+        assert_eq!(session_short("deadbeef-and-more"), "deadbeef-and-more");
     }
 
     #[test]

@@ -326,6 +326,13 @@ fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clear
 }
 
 #[test]
+fn a_rolling_window_is_named_by_the_largest_unit_it_is_a_whole_number_of() {
+    for (minutes, name) in [(90, "90-minute"), (5 * 60, "5-hour"), (36 * 60, "36-hour"), (48 * 60, "2-day")] {
+        assert_eq!(Window::Rolling(Duration::minutes(minutes)).adjective(), name);
+    }
+}
+
+#[test]
 fn a_lower_threshold_that_is_still_reached_is_not_said_again() {
     let now = at(NOON);
     let mut alerts = Alerts::new(None);
