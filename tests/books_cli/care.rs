@@ -87,7 +87,7 @@ fn a_damaged_ledger_is_found_by_verify() {
     home.log(&three_calls());
     home.fine(&["report"]);
     let db = rusqlite::Connection::open(home.path("data/tokmeter/ledger.db")).unwrap();
-    assert!(db.execute("UPDATE calls SET output = output + 1", []).unwrap() > 0);
+    assert!(db.execute("UPDATE calls SET body = json_set(body, '$[5]', body ->> 5 + 1)", []).unwrap() > 0);
     drop(db);
     let said = home.run(&["ledger", "verify"]);
     assert_eq!(said.code, 1, "{said:?}");

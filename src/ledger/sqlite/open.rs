@@ -191,6 +191,8 @@ fn try_open(
         let backup = back_up(&conn, path, &format!("schema-{found}")).map_err(because)?;
         step("backed up");
         schema::migrate(&mut conn, migrations, &step).map_err(because)?;
+        // What the old tables took is given back; where there is no room for that, it is used again later.
+        let _ = conn.execute_batch("VACUUM");
         notes.push(Note::Migrated { from: found, backup });
     }
     Ok((conn, standing))
