@@ -79,7 +79,7 @@ pub struct GateArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct RecordArgs {
     /// The model
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub model: Option<String>,
     /// Input tokens, cached ones not included
     #[arg(long, value_name = "N")]

@@ -34,7 +34,15 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result
         LimitsCommand::Unset { scope } => {
             let key = key(&scope)?;
             let world = desk.world.clone();
-            change(desk, |text| edit::unset_limit(text, &world, &key.expanded(&world)))?;
+            let set: Vec<LimitKey> = desk.settings.limits.iter().map(LimitKey::of).collect();
+            change(desk, |text| edit::unset_limit(text, &world, &key.expanded(&world))).map_err(|failure| {
+                if set.contains(&key.expanded(&world)) {
+                    return failure;
+                }
+                let set = set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {set}") };
+                Failure::new(Exit::Usage, format!("there is no limit {key}; {set}"))
+            })?;
             writeln!(desk.out, "{key}: no limit")?;
             Ok(Exit::Fine)
         }

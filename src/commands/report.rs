@@ -6,9 +6,13 @@ use std::sync::Arc;
 use super::books::{self, Books, Reach};
 use super::{Desk, Exit, Failure, yesterday};
 use crate::cli::{ReportArgs, Style, When};
-use crate::domain::{Dimension, Filter, Matcher, Zone};
+use crate::config::meant;
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
+
+/// As many names can be told instead of a guess.
+const FEW: usize = 8;
 
 /// The words for periods.
 const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
@@ -37,7 +41,30 @@ pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
     let report = answer(&mut books, &query, args.reprice)?;
     write(desk, &report, style)?;
+    if report.rows.is_empty() {
+        name_strangers(desk, &books.ledger, &query.filter)?;
+    }
     Ok(Exit::Fine)
+}
+
+/// Says which of the names asked for no call has: a mistyped name is no empty selection.
+fn name_strangers(desk: &mut Desk<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
+    for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+        let all = books.report(&Query { by: vec![*dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
+        let names: Vec<Label> = all.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
+        if names.is_empty() || names.iter().any(|name| asked.matches(name)) {
+            continue;
+        }
+        let asked = asked.as_str();
+        let known = || names.iter().map(Label::as_str);
+        let hint = match known().find(|name| name.starts_with(asked)).or_else(|| meant(asked, known())) {
+            Some(meant) => format!("; did you mean '{meant}'?"),
+            None if names.len() <= FEW => format!("; there are: {}", known().collect::<Vec<_>>().join(", ")),
+            None => String::new(),
+        };
+        desk.note(&format!("no call has {dimension} '{asked}'{hint}"));
+    }
+    Ok(())
 }
 
 /// The books' answer; with every call priced anew at today's prices when that is asked for.
@@ -85,7 +112,7 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
 }
 
 /// The session that ended last, of those that have a name: a call without one may be newer.
-fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<crate::domain::Label>, Failure> {
+fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
     let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);

@@ -128,6 +128,36 @@ fn metrics_parse_line_by_line_and_agree_with_the_report() {
 }
 
 #[test]
+fn a_name_that_no_call_has_is_told_beside_the_empty_answer() {
+    let home = Home::new();
+    home.log(&three_calls());
+    for (words, told) in [
+        (["--user", "bo"], "no call has user 'bo'; did you mean 'bob'?"),
+        (["--model", "claude-opus-6"], "no call has model 'claude-opus-6'; did you mean 'claude-opus-5'?"),
+        (["--source", "nothing-alike"], "no call has source 'nothing-alike'; there are: "),
+    ] {
+        let said = home.fine(&[&["report"], &words[..]].concat());
+        assert!(said.out.contains("No calls in this selection.") && said.err.contains(told), "{words:?}: {said:?}");
+    }
+    // An empty stretch of time is nobody's mistake, nor is a pattern.
+    let said = home.fine(&["report", "--user", "bob", "--since", "2026-11-22T11:59:00Z"]);
+    assert_eq!(said.err, "");
+    assert_eq!(home.fine(&["report", "--user", "x*"]).err, "");
+}
+
+#[test]
+fn what_is_not_there_cannot_be_unset_and_what_has_no_name_not_be_recorded() {
+    let home = Home::new();
+    home.config("[limits]\nday = { usd = 5 }\n");
+    let said = home.run(&["limits", "unset", "week"]);
+    assert_eq!((said.code, said.err.as_str()), (64, "tokmeter: there is no limit week; there are: day\n"));
+    assert_eq!(home.fine(&["limits", "unset", "day"]).out, "day: no limit\n");
+    let said = home.run(&["limits", "unset", "day"]);
+    assert_eq!((said.code, said.err.as_str()), (64, "tokmeter: there is no limit day; none is set\n"));
+    assert_eq!(home.run(&["record", "--model", "", "--input", "5"]).code, 64);
+}
+
+#[test]
 fn a_table_without_rows_has_the_columns_of_one_with_rows() {
     let home = Home::new();
     home.log(&three_calls());
