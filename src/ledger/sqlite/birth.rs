@@ -129,8 +129,8 @@ impl Sqlite {
     /// Writes some of what was absorbed, in books that nobody has seen yet, once there is enough of it.
     pub(super) fn draft(&mut self) {
         let Some(birth) = self.birth.as_mut().filter(|birth| !birth.spoilt) else { return };
-        let news = |draft: &Draft| draft.news(&self.gathered.core);
-        if birth.draft.as_ref().map_or_else(|| self.gathered.core.heap.mark(), news) < self.options.together {
+        let waiting = birth.draft.as_ref().map_or(0, Draft::waiting);
+        if self.gathered.core.heap.mark() < waiting + self.options.together {
             return;
         }
         if let Some(step) = &self.options.step {
@@ -138,12 +138,8 @@ impl Sqlite {
         }
         let conn = &self.conn;
         let mut write = || -> rusqlite::Result<()> {
-            if birth.draft.is_none() {
-                conn.execute_batch("BEGIN IMMEDIATE")?;
-                birth.draft = Some(Draft::begin(conn)?);
-            }
-            let draft = birth.draft.as_mut();
-            draft.map_or(Ok(()), |draft| draft.write(conn, &mut self.gathered.core, &*self.pricer))
+            let draft = birth.draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
+            birth.draft.insert(draft).write(conn, &mut self.gathered.core, &*self.pricer)
         };
         // What was told is still gathered, and is booked where the books belong when these are given up.
         birth.spoilt = write().is_err();

@@ -42,15 +42,16 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Begins a draft: rows are indexed when all are written.
+    /// Begins a draft, and the transaction that ends with it. Rows are indexed when all are written.
     pub(super) fn begin(conn: &Connection) -> Result<Self> {
+        conn.execute_batch("BEGIN IMMEDIATE")?;
         conn.execute_batch(DROP_INDEX)?;
         Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
-    /// How many changes there are that were not looked at yet. The heap keeps a journal.
-    pub(super) fn news(&self, core: &Core) -> usize {
-        core.heap.mark() - self.waiting
+    /// How many changes in the heap's journal wait for others.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// Writes the rows that changed since the last time, but the newest.
