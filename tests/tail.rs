@@ -7,10 +7,11 @@ mod tail_common;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tail_common::{Meter, append, folder, line, object};
 use tokmeter::domain::Label;
-use tokmeter::ingest::{Condition, Kind, Options, Owner, RootState, Roots};
+use tokmeter::ingest::{Condition, Kind, Options, Owner, RootState, Roots, Tails};
 
 fn root_state(meter: &Meter) -> RootState {
     meter.health().roots[0].state.clone()
@@ -534,6 +535,24 @@ fn b5_lines_written_into_a_file_that_was_made_large_beforehand_are_counted() {
     }
     assert_eq!(meter.ids().join(""), "abc");
     assert_eq!((meter.books.tallies.lines, meter.books.tallies.bad), (3, 0));
+}
+
+#[test]
+fn files_are_read_newest_first_or_oldest_first() {
+    let (_keep, root) = folder();
+    for (id, age) in [("b", 20), ("a", 30), ("c", 10)] {
+        append(&root.join(format!("{id}.jsonl")), line(id));
+        let file = OpenOptions::new().write(true).open(root.join(format!("{id}.jsonl"))).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age)).unwrap();
+    }
+    for (oldest_first, order) in [(false, "cba"), (true, "abc")] {
+        let options = Options { oldest_first, ..Options::default() };
+        let (mut tails, mut met) = (Tails::new(&Roots::only([root.clone()]), options), String::new());
+        tails.catch_up(Instant::now(), 1, &mut |batch, _| {
+            met.push_str(batch.file.unwrap().path.file_stem().unwrap().to_str().unwrap());
+        });
+        assert_eq!(met, order);
+    }
 }
 
 #[test]

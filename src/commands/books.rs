@@ -157,7 +157,7 @@ fn catch_up(desk: &mut Desk<'_>, books: &mut Books, mut tails: Tails, threads: u
         }
     });
     books.health = tails.health(std::time::Instant::now());
-    // The process ends with the answer; to let go of thousands of files first would make it wait.
+    // A command gathers once and ends with its answer; to let go of thousands of files first would make it wait.
     std::mem::forget(tails);
     let flushed = books.ledger.flush();
     if let Some(error) = failed.or(flushed.err()) {

@@ -143,6 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn the_second_thread_ends_with_the_first_look() {
+        let (_keep, root) = home();
+        let mut tails = Tails::new(&Roots::only([root]), Options::default());
+        tails.look_ahead();
+        let ahead = Arc::clone(&tails.looking.as_ref().unwrap().0);
+        assert!(!ahead.over.load(Ordering::Relaxed));
+        tails.rescan(Instant::now());
+        assert!(ahead.over.load(Ordering::Relaxed) && tails.looking.is_none());
+    }
+
+    #[test]
     #[cfg(unix)]
     fn two_threads_find_what_one_finds() {
         let (_keep, root) = home();

@@ -10,7 +10,7 @@ use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
 
 use super::common::{a_telling_and_a_retelling, at, call, calls, key, posting, prices, rows, total};
 use super::durable::{assert_alike, books};
-use super::faults::{child, in_memory, life, run, sound, told};
+use super::faults::{child, in_memory, life, lived, names_in, run, sound, told};
 
 fn beside() -> Options {
     Options { beside: true, together: 4, ..Options::new(at(0)) }
@@ -58,6 +58,8 @@ fn new_books_are_seen_once_they_are_whole_and_leave_nothing_beside_them() {
     // From here on it is a ledger like any other.
     disk.post(&calls([call("more", 5, 5)])).unwrap();
     drop(disk);
+    let made_in_place = tempfile::tempdir().unwrap();
+    assert_eq!(names_in(&path), names_in(&lived(&made_in_place)), "no table and no index is missing");
     assert_eq!(names(path.parent().unwrap()), ["ledger.db"]);
 }
 

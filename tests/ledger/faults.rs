@@ -302,7 +302,7 @@ fn spoil(path: &Path, how: &str) {
     }
 }
 
-fn lived(folder: &tempfile::TempDir) -> PathBuf {
+pub fn lived(folder: &tempfile::TempDir) -> PathBuf {
     live_on(&mut books(folder));
     folder.path().join("ledger.db")
 }
@@ -453,6 +453,13 @@ fn d9_books_that_a_newer_version_took_over_while_they_were_open_are_only_read() 
     assert_eq!(rows(&disk), in_memory(life().len()));
 }
 
+/// The tables, indexes and views of a database.
+pub fn names_in(path: &Path) -> Vec<String> {
+    let conn = Connection::open(path).unwrap();
+    let mut select = conn.prepare("SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1").unwrap();
+    select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
 /// Makes books of schema 1 of those of today: a column for everything, fewer sums.
 const AS_IT_WAS: &str = "
     CREATE TABLE old(id INTEGER PRIMARY KEY, key BLOB NOT NULL, hash INTEGER NOT NULL, session INTEGER NOT NULL,
@@ -494,6 +501,8 @@ fn d10_books_of_schema_1_become_books_of_today() {
     assert_eq!(opened.notes, [Note::Migrated { from: 1, backup: backup.clone() }]);
     let mut disk = opened.books;
     sound(&disk);
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(names_in(&path), names_in(&lived(&fresh)), "no table and no index is missing");
     let mut wanted = in_memory(life().len());
     let first = wanted.iter_mut().min_by_key(|row| (row.call.at().timestamp(), row.call.key)).unwrap();
     first.call.quoted = Some(tokmeter::domain::Usd::from_pico(1 << 64));
@@ -506,6 +515,19 @@ fn d10_books_of_schema_1_become_books_of_today() {
     sound(&disk);
     let kept = Connection::open(&backup).unwrap();
     assert_eq!(kept.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[test]
+fn d10_what_the_tables_of_an_older_schema_took_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = books(&folder);
+    disk.post(&calls((0..3000).map(|number| call(&format!("{number}"), number, 1)))).unwrap();
+    drop(disk);
+    Connection::open(&path).unwrap().execute_batch(&as_it_was()).unwrap();
+    drop(opened(&path));
+    let free = Connection::open(&path).unwrap().query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+    assert_eq!(free.unwrap(), 0);
 }
 
 #[test]

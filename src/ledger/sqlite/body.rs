@@ -61,8 +61,8 @@ impl Body {
 
     /// Reads the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
-        let array: BodyArray = serde_json::from_slice(text).map_err(|_| damaged("the body of a row"))?;
-        let (ns, input, cache_read, short, long, output, reasoning, usd, saved, charge, path, offset) = array;
+        let (ns, input, cache_read, short, long, output, reasoning, usd, saved, charge, path, offset): BodyArray =
+            array(text)?;
         let tokens = Tokens::from_fields([input, cache_read, short, long, output, reasoning]);
         let (usd, saved) = (usd.map(|Exact(usd)| usd), saved.map(|Exact(saved)| saved));
         Ok(Self { ns, tokens, usd, saved, charge, path, offset })
@@ -82,11 +82,14 @@ impl Tail {
 
     /// Reads the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
-        let array: TailArray = serde_json::from_slice(text).map_err(|_| damaged("the rare part of a row"))?;
-        let (web_searches, quoted, latency, machine) = array;
+        let (web_searches, quoted, latency, machine): TailArray = array(text)?;
         let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
         Ok(Self { web_searches, quoted, latency, machine })
     }
+}
+
+fn array<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|_| damaged("the numbers of a row"))
 }
 
 /// Writes an array of numbers, element by element: a first fill writes one for every call.

@@ -1,6 +1,6 @@
 //! What the database calls the labels, and the sets of labels, that have numbers here.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row};
+use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
 use rustc_hash::FxHashMap;
 
 use crate::domain::{Dimension, Label};
@@ -85,8 +85,7 @@ impl Ids {
         }
         let find = "SELECT id FROM kinds WHERE model = ? AND source = ? AND user = ? AND project = ? AND team = ? \
                     AND feature = ? AND org = ?";
-        let find = || conn.prepare_cached(find)?.query_row(ids, |row| row.get(0)).optional();
-        let id = match if self.all { None } else { find()? } {
+        let id = match found(self.all, conn, find, ids)? {
             Some(id) => id,
             None => {
                 conn.prepare_cached(
@@ -111,8 +110,7 @@ impl Ids {
         let session = self.label(conn, names, labels[place(Dimension::Session)])?;
         let agent = self.label(conn, names, labels[place(Dimension::Agent)])?;
         let find = "SELECT id FROM sessions WHERE session = ? AND agent = ? AND kind = ?";
-        let find = || conn.prepare_cached(find)?.query_row([session, agent, kind], |row| row.get(0)).optional();
-        let id = match if self.all { None } else { find()? } {
+        let id = match found(self.all, conn, find, [session, agent, kind])? {
             Some(id) => id,
             None => {
                 conn.prepare_cached("INSERT INTO sessions(session, agent, kind) VALUES(?, ?, ?)")?
@@ -205,6 +203,14 @@ impl Ids {
     }
 }
 
+/// The number that stands in the database; none when all that stands there is known and this is not.
+fn found(all: bool, conn: &Connection, find: &str, what: impl Params) -> Result<Option<i64>> {
+    if all {
+        return Ok(None);
+    }
+    conn.prepare_cached(find)?.query_row(what, |row| row.get(0)).optional()
+}
+
 fn name_id(
     ids: &mut TwoWay,
     conn: &Connection,
@@ -220,8 +226,7 @@ fn name_id(
         return Ok(*id);
     }
     let name = names.label(ours).map_or("", Label::as_str);
-    let find = || conn.prepare_cached(find)?.query_row([name], |row| row.get(0)).optional();
-    let id = match if all { None } else { find()? } {
+    let id = match found(all, conn, find, [name])? {
         Some(id) => id,
         None => {
             conn.prepare_cached(add)?.execute([name])?;

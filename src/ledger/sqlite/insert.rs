@@ -37,7 +37,7 @@ impl<'a> Inserter<'a> {
         Ok(Self { conn, table, usual, whole, taken, text: Vec::new() })
     }
 
-    /// Inserts many rows into a table in which no ids but these are `taken`; nor is any that once was.
+    /// Inserts many rows into a table whose ids are all among these, and adds theirs.
     pub(super) fn fill(
         &mut self,
         rows: &[&Slim],
