@@ -108,11 +108,16 @@ enum Reading {
     Restarted,
     /// A new reader from this line on.
     RestartedAt(usize),
+    /// As what one program alone has written.
+    OfOneProgram,
 }
 
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     let bytes = fs::read(file).unwrap();
     let mut lines = Lines::new(&[]);
+    if how == Reading::OfOneProgram {
+        lines = lines.of_one_program();
+    }
     let mut out = Vec::new();
     let mut offset = 0;
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -213,6 +218,28 @@ fn a_reader_goes_on_from_any_line() {
             assert_eq!(read(&file, Reading::RestartedAt(at)), plain, "{} restarted at line {at}", file.display());
         }
     }
+}
+
+#[test]
+fn what_one_program_has_written_is_all_found_by_its_own_hints() {
+    for file in logs(&samples()) {
+        assert_eq!(read(&file, Reading::OfOneProgram), read(&file, Reading::Plain), "{}", file.display());
+    }
+}
+
+#[test]
+fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_programs_file() {
+    let ours = answer("msg_1", "10");
+    let foreign = r#"{"type":"thread.started","thread_id":"t"}"#;
+    let foreign_usage = r#"{"id":"msg_2","type":"message","role":"assistant","usage":{"input_tokens":1}}"#;
+    let outcomes = |mut lines: Lines| {
+        let (place, mut out) = (origin(Path::new("fed.jsonl"), 0), Vec::new());
+        [foreign, &ours, foreign, foreign_usage].map(|line| lines.line(line.as_bytes(), &place, &mut out))
+    };
+    let (read, passed) = (Outcome::Read, Outcome::Passed);
+    assert_eq!(outcomes(Lines::new(&[])), [&read, &read, &read, &read].map(Clone::clone));
+    // Until then any format may be the file's, and a line that looks like one of its own is shown to all.
+    assert_eq!(outcomes(Lines::new(&[]).of_one_program()), [&read, &read, &passed, &read].map(Clone::clone));
 }
 
 #[test]

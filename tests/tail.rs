@@ -712,6 +712,24 @@ fn only_logs_are_read_in_a_folder_and_any_file_that_is_named() {
 }
 
 #[test]
+fn other_programs_lines_are_looked_for_wherever_an_agent_is_not_alone() {
+    let (_keep, root) = folder();
+    let ours = r#"{"type":"assistant","sessionId":"s","message":{"id":"msg_1","usage":{"output_tokens":1}}}"#;
+    let other = r#"{"type":"thread.started","thread_id":"t"}"#;
+    append(&root.join("a.jsonl"), format!("{ours}\n{other}\n{ours}\n"));
+    let read = |roots: Roots| {
+        let mut meter = Meter::on(roots);
+        meter.rescan();
+        meter.books.tallies.read
+    };
+    let agent = Roots { claude: vec![root.clone()], ..Roots::default() };
+    assert_eq!(read(agent.clone()), 2);
+    assert_eq!(read(Roots { native: vec![root.clone()], ..Roots::default() }), 3);
+    assert_eq!(read(Roots::only([root.clone()])), 3);
+    assert_eq!(read(Roots { extra: vec![root.clone()], ..agent }), 3, "a place that is named is anybody's");
+}
+
+#[test]
 fn a_transcript_is_read_with_its_sub_agents_alone() {
     let (_keep, root) = folder();
     let transcript = root.join("s1.jsonl");

@@ -24,6 +24,10 @@ impl Format for ClaudeCode {
         // Answers hold the first; the others are for kinds of lines that are not known yet.
         &["\"usage\"", "_tokens\"", "Tokens\""]
     }
+    fn hints(&self) -> &'static [&'static str] {
+        // There is no usage without a count of tokens.
+        &["okens\""]
+    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Transcript { source: Label::new(NAME), labels: Labels::default(), session: String::new() })
     }

@@ -23,6 +23,10 @@ impl Format for Codex {
     fn markers(&self) -> &'static [&'static str] {
         &["\"token_count\"", "\"turn_context\"", "\"session_meta\""]
     }
+    fn hints(&self) -> &'static [&'static str] {
+        // What the first two have in common, and the third.
+        &["n_co", "\"session_meta\""]
+    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
     }

@@ -22,6 +22,8 @@ pub struct Lines {
     allowed: Set,
     /// The format that read the last line that any has read.
     current: Option<usize>,
+    /// The first format that is recognised is that of all lines.
+    one_format: bool,
     nul_bytes: u64,
 }
 
@@ -63,7 +65,14 @@ impl Lines {
         let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
         let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
         let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
-        Self { allowed: bits.fold(0, |all, bit: Set| all | bit), slots, current: None, nul_bytes: 0 }
+        Self { allowed: bits.fold(0, |all, bit: Set| all | bit), slots, current: None, one_format: false, nul_bytes: 0 }
+    }
+
+    /// One program alone writes these lines: once its format is known, what only others write need not be looked for.
+    #[must_use]
+    pub fn of_one_program(mut self) -> Self {
+        self.one_format = true;
+        self
     }
 
     /// Reads one line, with or without its line end, and appends what it says to `out`.
@@ -149,7 +158,8 @@ impl Lines {
 
     /// Offers a line to the formats whose markers stand in it.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
-        let Some(first) = SIEVE.first(line) else { return Ok(Offer::Unmarked) };
+        let alone = self.current.filter(|_| self.one_format);
+        let Some(first) = SIEVE.first(line, alone) else { return Ok(Offer::Unmarked) };
         let tried = match self.current {
             Some(at) if first & self.allowed & (1 << at) != 0 => {
                 if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {

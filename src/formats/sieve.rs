@@ -2,6 +2,7 @@
 
 use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
+use memchr::memmem::Finder;
 
 use super::Format;
 
@@ -17,6 +18,10 @@ pub(super) struct Sieve {
     sure: AhoCorasick,
     /// The formats that need a line with this needle.
     sets: Vec<Set>,
+    /// What each format looks for in a file that is its own.
+    hints: Vec<Vec<Finder<'static>>>,
+    /// How long the longest marker is.
+    longest: usize,
 }
 
 impl Sieve {
@@ -42,12 +47,29 @@ impl Sieve {
             .match_kind(MatchKind::LeftmostFirst)
             .build(&needles)
             .expect("a few short markers fit any automaton");
-        Self { fast: Searcher::new(&needles), sure, sets }
+        let finders = |format: &&dyn Format| format.hints().iter().map(|hint| Finder::new(*hint)).collect();
+        Self {
+            fast: Searcher::new(&needles),
+            sure,
+            sets,
+            hints: formats.iter().map(finders).collect(),
+            longest: markers().map(|(marker, _)| marker.len()).max().unwrap_or_default(),
+        }
     }
 
     /// The formats that need this line because of the first marker in it; none when it has no marker.
-    pub(super) fn first(&self, line: &[u8]) -> Option<Set> {
-        self.at(line, 0).map(|(set, _)| set)
+    ///
+    /// In a file of one format alone only its lines matter; `alone` is its place in the table.
+    pub(super) fn first(&self, line: &[u8], alone: Option<usize>) -> Option<Set> {
+        let from = alone.map_or(Some(0), |format| self.hinted(line, format))?;
+        self.at(line, from).map(|(set, _)| set)
+    }
+
+    /// Before which place in a line there is no marker of a format; none when there is no hint of one.
+    fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
+        let hints = &self.hints[format];
+        let first = hints.iter().filter_map(|hint| hint.find(line)).min();
+        if hints.is_empty() { Some(0) } else { first.map(|first| first.saturating_sub(self.longest)) }
     }
 
     /// All formats that need this line.
@@ -75,13 +97,16 @@ mod tests {
     use super::super::{Reader, Reading};
     use super::*;
 
-    struct Marked(&'static [&'static str]);
+    struct Marked(&'static [&'static str], &'static [&'static str]);
     impl Format for Marked {
         fn name(&self) -> &'static str {
             "marked"
         }
         fn markers(&self) -> &'static [&'static str] {
             self.0
+        }
+        fn hints(&self) -> &'static [&'static str] {
+            self.1
         }
         fn reader(&self) -> Box<dyn Reader> {
             Box::new(Never)
@@ -101,13 +126,29 @@ mod tests {
 
     #[test]
     fn every_format_with_a_marker_in_the_line_is_named() {
-        let (one, two, three) =
-            (Marked(&["\"usage\"", "\"b\""]), Marked(&["_tokens\""]), Marked(&["input_tokens\"", "ns\":1"]));
+        let one = Marked(&["\"usage\"", "\"b\""], &[]);
+        let two = Marked(&["_tokens\""], &[]);
+        let three = Marked(&["input_tokens\"", "ns\":1"], &[]);
         let sieve = Sieve::new(&[&one, &two, &three]);
         assert_eq!(sieve.all(br#"{"usage":{"output_tokens":1}}"#), 0b111);
         assert_eq!(sieve.all(br#"{"usage":{}}"#), 0b001);
-        assert_eq!(sieve.first(br#"{"x_tokens":2,"usage":1}"#), Some(0b110));
-        assert_eq!(sieve.first(br#"{"text":"\"usage\": 7"}"#), None);
+        assert_eq!(sieve.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
+        assert_eq!(sieve.first(br#"{"text":"\"usage\": 7"}"#, None), None);
         assert_eq!(sieve.all(br#"{"b":1,"x":{"tokens":1}}"#), 0b101, "needles that overlap are all found");
+    }
+
+    #[test]
+    fn a_format_that_is_alone_is_found_by_its_hints_and_others_as_far_as_they_stand_behind_them() {
+        let one = Marked(&["\"count_a\"", "\"count_b\"", "\"meta\""], &["t_", "\"meta\""]);
+        let two = Marked(&["\"else\""], &[]);
+        let sieve = Sieve::new(&[&one, &two]);
+        for line in [&br#"{"count_a":1}"#[..], br#"{"count_b":1}"#, br#"{"meta":"count_a"}"#, br#"{"t_":1,"meta":1}"#] {
+            assert_eq!(sieve.first(line, Some(0)), Some(0b01), "{}", line.escape_ascii());
+        }
+        let far = format!(r#"{{"else":1,"text":"{}","meta":1}}"#, "x".repeat(100));
+        assert_eq!((sieve.first(far.as_bytes(), Some(0)), sieve.first(far.as_bytes(), None)), (Some(0b01), Some(0b10)));
+        assert_eq!(sieve.first(br#"{"text":"t_","else":1}"#, Some(0)), Some(0b10));
+        assert_eq!(sieve.first(br#"{"else":1}"#, Some(0)), None);
+        assert_eq!(sieve.first(far.as_bytes(), Some(1)), Some(0b10), "without hints all is searched");
     }
 }

@@ -117,7 +117,7 @@ mod tests {
     fn everything_below_is_read_ahead_and_given_once() {
         let (_keep, root) = home();
         let ahead = Ahead::default();
-        ahead.read(&Disk, &[(root.clone(), Naming::Known)]);
+        ahead.read(&Disk, &[(root.clone(), Naming::Agent)]);
         for folder in [root.clone(), root.join("p3"), root.join("p3/s3/sub")] {
             assert!(ahead.take(&folder).is_some(), "{}", folder.display());
             assert!(ahead.take(&folder).is_none());
@@ -138,7 +138,7 @@ mod tests {
         for folder in &all {
             assert!(ahead.take(folder).is_none());
         }
-        ahead.read(&Disk, &[(root.clone(), Naming::Known)]);
+        ahead.read(&Disk, &[(root.clone(), Naming::Agent)]);
         assert!(ahead.lock().values().all(Option::is_none));
     }
 

@@ -19,8 +19,10 @@ pub struct Roots {
 /// Whose place it is, which decides the names of the files that count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// An agent's own folder, or our own log.
-    Known,
+    /// An agent's own folder: each file in it is written by that agent alone.
+    Agent,
+    /// Our own log, which any program may write to.
+    Own,
     /// Named by the user.
     Named,
 }
@@ -69,10 +71,11 @@ impl Roots {
 
     /// Every place once, and whose it is.
     pub fn all(&self) -> Vec<(PathBuf, Naming)> {
-        let known = self.claude.iter().chain(&self.codex).chain(&self.native).map(|path| (path, Naming::Known));
+        let agents = self.claude.iter().chain(&self.codex).map(|path| (path, Naming::Agent));
+        let own = self.native.iter().map(|path| (path, Naming::Own));
         let named = self.extra.iter().map(|path| (path, Naming::Named));
         let mut all: Vec<(PathBuf, Naming)> = Vec::new();
-        for (path, naming) in known.chain(named) {
+        for (path, naming) in agents.chain(own).chain(named) {
             match all.iter_mut().find(|(earlier, _)| earlier == path) {
                 // Naming a place admits more names of files in it.
                 Some((_, earlier)) if naming == Naming::Named => *earlier = naming,

@@ -65,10 +65,14 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// A reader of lines that knows nothing yet.
-    pub(crate) fn lines(&self) -> Lines {
+    /// A reader of lines that knows nothing yet but whose place they were found in.
+    fn lines(&self, naming: Naming) -> Lines {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
-        Lines::new(&only)
+        let lines = Lines::new(&only);
+        match naming {
+            Naming::Agent => lines.of_one_program(),
+            Naming::Own | Naming::Named => lines,
+        }
     }
 }
 
@@ -157,7 +161,7 @@ impl Tail {
         let (handle, lines) = match self.open.take() {
             Some(open) => open,
             None => {
-                let mut lines = tools.lines();
+                let mut lines = tools.lines(self.naming);
                 lines.restore(&self.state.reader);
                 (tools.fs.open(&self.state.path)?, lines)
             }
@@ -253,7 +257,7 @@ impl Reading<'_> {
         }
         self.tail.restart();
         self.tail.news = Some(Condition::Rewritten);
-        self.taker.restart(tools.lines());
+        self.taker.restart(tools.lines(self.tail.naming));
         Ok(Print::default())
     }
 

@@ -318,7 +318,7 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
 pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
     let name = name.as_encoded_bytes();
     match naming {
-        Naming::Known => name.ends_with(b".jsonl"),
+        Naming::Agent | Naming::Own => name.ends_with(b".jsonl"),
         Naming::Named => {
             let stem = match name.iter().rposition(|byte| *byte == b'.') {
                 Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
