@@ -152,7 +152,8 @@ impl Line<'_> {
 
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let parsed: Line<'_> = json::parse(line)?;
+        let mut parsed = Line::default();
+        json::parse_into(line, &mut parsed)?;
         if !parsed.is_ours() {
             return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
         }
@@ -162,7 +163,7 @@ impl Reader for Transcript {
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
         let usage = &answer.message.usage;
         let booked = usage.booked()?;
-        let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or(origin.stem());
+        let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or_else(|| origin.stem());
         let mut advisors = usage.advisors().peekable();
         if booked.is_nothing() && advisors.peek().is_none() {
             return Ok(Reading::Mine);

@@ -151,8 +151,9 @@ impl<'a> Source<'a> {
 }
 
 impl Reader for Rollout {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let line: Line<'_> = json::parse(line)?;
+    fn line(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let mut line = Line::default();
+        json::parse_into(text, &mut line)?;
         match (line.kind.get(), line.payload.kind.get()) {
             _ if line.payload.is_absent() => return Ok(Reading::NotMine),
             (Some("session_meta"), _) => self.thread.met(&line, out),

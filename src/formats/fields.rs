@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::count::Count;
@@ -99,57 +99,82 @@ macro_rules! fields {
 
         impl<'de: 'a, 'a> serde::Deserialize<'de> for $name<'a> {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                struct Fields<'a>(std::marker::PhantomData<&'a ()>);
-                impl<'de: 'a, 'a> serde::de::Visitor<'de> for Fields<'a> {
-                    type Value = $name<'a>;
-                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                        use $crate::formats::fields::Slot;
-                        let mut read = $name { is_object: true, ..$name::default() };
+                let mut read = Self::default();
+                Self::deserialize_in_place(from, &mut read)?;
+                Ok(read)
+            }
+
+            fn deserialize_in_place<D: serde::Deserializer<'de>>(from: D, into: &mut Self) -> Result<(), D::Error> {
+                struct Fields<'s, 'a>(&'s mut $name<'a>);
+                impl<'de: 'a, 'a> serde::de::Visitor<'de> for Fields<'_, 'a> {
+                    type Value = ();
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                        use $crate::formats::fields::{InPlace, Slot};
+                        let Self(read) = self;
+                        read.is_object = true;
                         while let Some(name) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
                             let name = name.as_ref();
                             $(if name == $first.as_bytes() $(|| name == $other.as_bytes())* {
-                                let value = map.next_value::<$kind>()?;
-                                if read.$field.is_absent() || (name == $first.as_bytes() && !value.is_absent()) {
-                                    read.$field = value;
+                                if read.$field.is_absent() {
+                                    map.next_value_seed(InPlace(&mut read.$field))?;
+                                } else {
+                                    let value = map.next_value::<$kind>()?;
+                                    if name == $first.as_bytes() && !value.is_absent() {
+                                        read.$field = value;
+                                    }
                                 }
                                 continue;
                             })+
                             map.next_value::<serde::de::IgnoredAny>()?;
                         }
-                        Ok(read)
+                        Ok(())
                     }
                     fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         out.write_str("any value")
                     }
-                    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                        Ok(Self::Value::default())
+                    fn visit_unit<E>(self) -> Result<(), E> {
+                        Ok(())
                     }
-                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
                         while list.next_element::<serde::de::IgnoredAny>()?.is_some() {}
-                        Ok(Self::Value::default())
+                        Ok(())
                     }
                 }
-                from.deserialize_any(Fields(std::marker::PhantomData))
+                if into.is_object {
+                    *into = Self::default();
+                }
+                from.deserialize_any(Fields(into))
             }
         }
     };
 }
 pub(super) use fields;
+
+/// Reads a value to where it belongs: the structs of a long line are not moved about.
+pub(super) struct InPlace<'s, T>(pub(super) &'s mut T);
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        T::deserialize_in_place(from, self.0)
+    }
+}
 
 /// A value within a line, read when it is asked for.
 ///

@@ -19,6 +19,15 @@ pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
 
+/// As [`parse`], into a value that is there already: a large one is not moved about.
+///
+/// # Errors
+/// As [`parse`]; what the value is then is of no use.
+pub(super) fn parse_into<'line, T: Deserialize<'line>>(line: &'line [u8], into: &mut T) -> Result<(), BadLine> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    T::deserialize_in_place(&mut json, into).and_then(|()| json.end()).map_err(|error| not_json(&error))
+}
+
 /// Why a line is not JSON, without repeating any of it.
 pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     BadLine::NotJson(match error.classify() {
