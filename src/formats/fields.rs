@@ -112,8 +112,8 @@ macro_rules! fields {
                         use $crate::formats::fields::{InPlace, Slot};
                         let Self(read) = self;
                         read.is_object = true;
-                        while let Some(name) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
-                            let name = name.as_ref();
+                        while let Some(key) = map.next_key::<$crate::formats::fields::FieldName<'de>>()? {
+                            let name = key.as_ref();
                             $(if name == $first.as_bytes() $(|| name == $other.as_bytes())* {
                                 if read.$field.is_absent() {
                                     map.next_value_seed(InPlace(&mut read.$field))?;
@@ -125,6 +125,7 @@ macro_rules! fields {
                                 }
                                 continue;
                             })+
+                            key.check()?;
                             map.next_value::<serde::de::IgnoredAny>()?;
                         }
                         Ok(())
@@ -205,9 +206,20 @@ impl<'a> Within<'a> {
 
 /// The name of a field, borrowed from the line unless it is written with escapes.
 ///
-/// Read as bytes, because nearly all are plain ASCII, which is known sooner than that they are UTF-8. One with NUL
-/// bytes or others that JSON forbids is an error, so that the line is mended first.
+/// Read as bytes, which need no look where they turn out to be a name that is known; any other is to be
+/// [checked](FieldName::check).
 pub(super) struct FieldName<'a>(Cow<'a, [u8]>);
+
+impl FieldName<'_> {
+    /// A name with NUL bytes or others that JSON forbids is an error, so that the line is mended first.
+    pub(super) fn check<E: serde::de::Error>(&self) -> Result<(), E> {
+        let Cow::Borrowed(name) = self.0 else { return Ok(()) };
+        // Nearly all are plain ASCII, and short: to look at all bytes is quicker than to ask after each.
+        let is_plain = name.iter().fold(true, |plain, byte| plain & (b' '..0x80).contains(byte));
+        let is_sound = || !name.iter().any(|byte| *byte < b' ') && std::str::from_utf8(name).is_ok();
+        if is_plain || is_sound() { Ok(()) } else { Err(unsound()) }
+    }
+}
 
 impl AsRef<[u8]> for FieldName<'_> {
     fn as_ref(&self) -> &[u8] {
@@ -223,10 +235,8 @@ impl<'de> Deserialize<'de> for FieldName<'de> {
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a name")
             }
-            fn visit_borrowed_bytes<E: serde::de::Error>(self, name: &'de [u8]) -> Result<Self::Value, E> {
-                let plain = |byte: &u8| (b' '..0x80).contains(byte);
-                let sound = || !name.iter().any(|byte| *byte < b' ') && std::str::from_utf8(name).is_ok();
-                if name.iter().all(plain) || sound() { Ok(FieldName(Cow::Borrowed(name))) } else { Err(unsound()) }
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(FieldName(Cow::Borrowed(name)))
             }
             fn visit_bytes<E: serde::de::Error>(self, name: &[u8]) -> Result<Self::Value, E> {
                 if std::str::from_utf8(name).is_err() {
