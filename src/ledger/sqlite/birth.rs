@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
@@ -26,6 +27,8 @@ pub(super) struct Birth {
     draft: Option<Draft>,
     /// What was drafted is not what was told; all must be written again, elsewhere.
     spoilt: bool,
+    /// Puts on the disk what was drafted, while the rest is written.
+    settling: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Drop for Birth {
@@ -49,7 +52,7 @@ impl Birth {
         remove_strays(path);
         let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
         private(&grown, true).ok()?;
-        let birth = Self { path: grown, draft: None, spoilt: false };
+        let birth = Self { path: grown, draft: None, spoilt: false, settling: None };
         Some((birth.tables(options).ok()?, birth))
     }
 
@@ -63,6 +66,15 @@ impl Birth {
         self.draft.take()
     }
 
+    /// Begins to put on the disk what has been drafted so far: there is less left to wait for in the end.
+    fn settle(&mut self) {
+        if self.draft.is_some() {
+            let path = self.path.clone();
+            let sync = move || File::open(path)?.sync_data();
+            self.settling = std::thread::Builder::new().name("settling".to_owned()).spawn(sync).ok();
+        }
+    }
+
     fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
         let mut conn = connect(&self.path, Standing::Writable, options)?;
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -74,9 +86,13 @@ impl Birth {
     }
 
     /// Puts the books into their place, if that is still free. They are on the disk before they have their name.
-    fn put(self, conn: Connection, path: &Path, step: super::desk::Step<'_>) -> io::Result<()> {
+    fn put(mut self, conn: Connection, path: &Path, step: super::desk::Step<'_>) -> io::Result<()> {
         conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
         conn.close().map_err(|(_, error)| io::Error::other(error))?;
+        // What went wrong is told once only, to whoever asked first.
+        if let Some(Ok(settled)) = self.settling.take().map(JoinHandle::join) {
+            settled?;
+        }
         File::open(&self.path)?.sync_data()?;
         step("put into place");
         if !is_free(path) {
@@ -149,6 +165,9 @@ impl Sqlite {
     pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
         let mut gathered = std::mem::take(&mut self.gathered);
         let spoilt = self.birth.as_ref().is_some_and(|birth| birth.spoilt);
+        if let Some(birth) = &mut self.birth {
+            birth.settle();
+        }
         let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
         let placed = self.be_born(whole);
         if matches!(placed, Ok(true)) {

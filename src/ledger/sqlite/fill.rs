@@ -13,7 +13,7 @@ use super::desk::{Step, write_descent};
 use super::ids::Ids;
 use super::insert::Inserter;
 use super::rows;
-use super::schema::{DROP_INDEX, INDEX, INDEX_ALIAS, OF_KEY};
+use super::schema::{DROP_BOUNDS, DROP_INDEX, INDEX, INDEX_ALIAS, INDEX_BOUNDS, OF_KEY};
 use super::tally::Tally;
 use crate::domain::Instant;
 use crate::ledger::core::Core;
@@ -46,6 +46,7 @@ impl Draft {
     pub(super) fn begin(conn: &Connection) -> Result<Self> {
         conn.execute_batch("BEGIN IMMEDIATE")?;
         conn.execute_batch(DROP_INDEX)?;
+        conn.execute_batch(DROP_BOUNDS)?;
         Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
@@ -81,11 +82,13 @@ impl Draft {
     ) -> Result<()> {
         let changes = changes(core, pricer);
         step("write rows");
-        let tally =
-            summed(&core.heap, Tally::first, || self.write_changes(conn, &core.heap, &mut core.names, &changes))?;
-        step("index rows");
-        conn.execute_batch(INDEX)?;
-        write_rest(conn, core, &mut self.ids, &tally, step)
+        let tally = summed(&core.heap, Tally::first, || {
+            self.write_changes(conn, &core.heap, &mut core.names, &changes)?;
+            step("index rows");
+            conn.execute_batch(INDEX)
+        })?;
+        write_rest(conn, core, &mut self.ids, &tally, step)?;
+        conn.execute_batch(INDEX_BOUNDS)
     }
 
     fn write_changes(&mut self, conn: &Connection, heap: &Heap, names: &mut Names, changes: &[Before]) -> Result<()> {
@@ -127,16 +130,15 @@ pub(super) fn write_all(conn: &Connection, core: &mut Core, pricer: &dyn Pricer,
     }
     step("write rows");
     let names = &mut core.names;
-    let write = || Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names);
-    let tally = summed(&core.heap, Tally::default, write)?;
-    step("index rows");
-    if many {
-        conn.execute_batch(INDEX)?;
-    }
+    let tally = summed(&core.heap, Tally::default, || {
+        Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names)?;
+        step("index rows");
+        if many { conn.execute_batch(INDEX) } else { Ok(()) }
+    })?;
     write_rest(conn, core, &mut ids, &tally, step)
 }
 
-/// Adds up all rows. While one processor writes them, another adds; without a thread, so does this one.
+/// Adds up all rows. While one processor writes and indexes them, another adds; without a thread, so does this one.
 fn summed(heap: &Heap, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
     let sum_up = || {
         let mut tally = begin();

@@ -78,7 +78,7 @@ CREATE VIEW readable AS SELECT
 "
 );
 
-/// Everything of a new ledger but [`ROWS`] and [`INDEX`].
+/// Everything of a new ledger but [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
 pub(super) const CREATE: &str = "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 -- What was booked with what: the names of the prices, referred to by calls.price.
@@ -96,8 +96,6 @@ CREATE TABLE sessions(
   first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
   UNIQUE(session, agent, kind)
 ) STRICT;
-CREATE INDEX sessions_first ON sessions(first);
-CREATE INDEX sessions_last ON sessions(last);
 -- Sums by UTC day: quarter hours within it, packed (see rollup.rs). By session, by kind alone, and of all calls.
 CREATE TABLE rollup(
   day INTEGER NOT NULL, of INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY(day, of)
@@ -119,6 +117,12 @@ CREATE TABLE files(
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
 /// Takes it away again.
 pub(super) const DROP_INDEX: &str = "DROP INDEX calls_hash";
+
+/// The indexes of sessions by their first and last calls.
+pub(super) const INDEX_BOUNDS: &str = "CREATE INDEX sessions_first ON sessions(first);
+CREATE INDEX sessions_last ON sessions(last);";
+/// Takes them away again.
+pub(super) const DROP_BOUNDS: &str = "DROP INDEX sessions_first; DROP INDEX sessions_last;";
 
 /// Needed only once a log of telemetry is read: who else carries a request's name.
 pub(super) const INDEX_ALIAS: &str = "CREATE INDEX IF NOT EXISTS calls_alias ON calls(alias) WHERE alias IS NOT NULL;
@@ -144,6 +148,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
         transaction.execute_batch(INDEX)?;
+        transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", KNOWN)?;

@@ -81,7 +81,7 @@ impl Tally {
         step("write sessions");
         for (set, bounds) in &self.bounds {
             let id = ids.session(conn, names, *set)?;
-            write_bounds(conn, id, bounds)?;
+            write_bounds(conn, id, bounds, self.first)?;
         }
         Ok(())
     }
@@ -204,10 +204,13 @@ pub(super) fn moment(second: Option<i64>, ns: Option<u32>) -> Option<Instant> {
     Instant::from_timestamp(second?, ns?)
 }
 
-fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds) -> Result<()> {
-    let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
-    let known =
-        select.query_row([id], |row| Ok(moment(row.get(0)?, row.get(1)?).zip(moment(row.get(2)?, row.get(3)?))))?;
+/// Changes the bounds of one session; of the `first` there are none yet.
+fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Result<()> {
+    let find = || {
+        let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
+        select.query_row([id], |row| Ok(moment(row.get(0)?, row.get(1)?).zip(moment(row.get(2)?, row.get(3)?))))
+    };
+    let known = if first { None } else { find()? };
     let mut now = known;
     for at in bounds.gained.iter().flat_map(|(first, last)| [*first, *last]) {
         widen(&mut now, at);
