@@ -81,6 +81,10 @@ impl Birth {
         // Of new pages it keeps nothing, and there are few others; so what fails can be taken back.
         conn.pragma_update(None, "journal_mode", "MEMORY")?;
         conn.pragma_update(None, "synchronous", "OFF")?;
+        // An index of many rows is sorted in pieces that fit the processor's cache, in half the time, and by the
+        // processors that no longer read.
+        conn.pragma_update(None, "temp_store", "FILE")?;
+        conn.query_row("PRAGMA threads = 2", [], |_| Ok(()))?;
         schema::create(&mut conn)?;
         Ok(conn)
     }
