@@ -692,6 +692,19 @@ fn f16_a_paste_never_quits_and_is_typed_into_a_prompt_only() {
 }
 
 #[test]
+fn a_letter_with_control_or_alt_is_not_typed_and_a_line_of_typing_has_an_end() {
+    let mut app = app();
+    press(&mut app, &["/", "o"]);
+    for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+        let key = KeyEvent::new(KeyCode::Char('x'), modifiers);
+        assert_eq!(app.update(Message::Key(key), now()), Next::Stay);
+    }
+    app.update(Message::Paste("p".repeat(500)), now());
+    let text = shown(&app, 300, 30);
+    assert!(text.contains(&format!("filter: o{}_", "p".repeat(199))), "{text}");
+}
+
+#[test]
 fn f15_the_mouse_is_off_until_asked_for() {
     let mut app = app();
     assert_eq!(app.effects(), []);

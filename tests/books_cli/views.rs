@@ -169,3 +169,12 @@ fn a_table_without_rows_has_the_columns_of_one_with_rows() {
         assert_eq!(head("2026-11-22T11:00:00Z"), head("2026-11-01"), "{grain}");
     }
 }
+
+#[test]
+fn a_week_is_named_by_its_own_year() {
+    let home = Home::new();
+    home.log(&[three_calls(), line("d", "2027-01-01T09:00:00Z", "gpt-4o", 1, 1, "")].concat());
+    let json = home.at("2027-01-02T12:00:00Z").fine(&["report", "week", "--json"]).json();
+    let weeks: Vec<_> = rows(&json, "rows").iter().map(|row| (&row["week"], &row["calls"])).collect();
+    assert_eq!(weeks, [(&"2026-W47".into(), &3.into()), (&"2026-W53".into(), &1.into())]);
+}

@@ -7,8 +7,8 @@ use tokmeter::domain::{Dimension, Filter, Label, Matcher, Record, Span, Zone};
 use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Order, Posting, Query, Sqlite, open};
 
 use super::common::{
-    a_telling_and_a_retelling, add_up, any_records, at, call, calls, file, posting, prices, query, questions, rows,
-    total,
+    a_telling_and_a_retelling, add_up, any_records, at, call, calls, file, key, posting, prices, query, questions,
+    rows, total,
 };
 
 pub fn opened(path: &Path) -> Opened {
@@ -201,6 +201,27 @@ fn e8_sums_that_hit_their_ceiling_come_down_from_it_again() {
     sound(&disk).unwrap();
     disk.prune(at(80_000)).unwrap();
     assert_eq!(total(&disk).tokens.output, 5);
+    sound(&disk).unwrap();
+}
+
+#[test]
+fn what_was_told_apart_of_a_call_is_pruned_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    for (name, second) in [("early", 10), ("late", 50_000)] {
+        let request = key(&format!("request of {name}"));
+        let (mut transcript, mut telemetry) = (call(name, second, 40), call("-", second + 1, 40));
+        transcript.alias = Some(request);
+        (telemetry.key, telemetry.alias) = (request, Some(request));
+        disk.post(&calls([transcript, telemetry])).unwrap();
+    }
+    let apart = || -> i64 {
+        let conn = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
+        conn.query_row("SELECT count(*) FROM apart", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((total(&disk).calls, apart()), (2, 4));
+    assert_eq!(disk.prune(at(10_000)).unwrap().calls, 1);
+    assert_eq!((total(&disk).calls, apart()), (1, 2));
     sound(&disk).unwrap();
 }
 
