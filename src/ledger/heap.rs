@@ -48,11 +48,6 @@ impl Heap {
         self.journal.get_or_insert_default();
     }
 
-    /// Begins a journal in which these changes stand already.
-    pub(super) fn go_on(&mut self, journal: Vec<Before>) {
-        self.journal = Some(journal);
-    }
-
     /// Where the journal stands.
     pub(super) fn mark(&self) -> usize {
         self.journal.as_ref().map_or(0, Vec::len)
@@ -65,7 +60,7 @@ impl Heap {
         journal[mark.min(journal.len())..].iter().filter(|(key, _)| met.insert(*key)).cloned().collect()
     }
 
-    /// Everything that changed, each key once, and the journal empty again.
+    /// Everything that changed, each key once; nothing more is kept.
     pub(super) fn take_journal(&mut self) -> Vec<Before> {
         let mut journal = self.journal.take().unwrap_or_default();
         let mut met = Keys::default();

@@ -149,8 +149,7 @@ impl Sqlite {
     /// Writes some of what was absorbed, in books that nobody has seen yet, once there is enough of it.
     pub(super) fn draft(&mut self) {
         let Some(birth) = self.birth.as_mut().filter(|birth| !birth.spoilt) else { return };
-        let waiting = birth.draft.as_ref().map_or(0, Draft::waiting);
-        if self.gathered.core.heap.mark() < waiting + self.options.together {
+        if self.gathered.core.heap.mark() < self.options.together {
             return;
         }
         if let Some(step) = &self.options.step {

@@ -7,7 +7,7 @@
 
 use chrono::TimeDelta;
 use rusqlite::{Connection, Result};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::desk::{Step, write_descent};
 use super::ids::Ids;
@@ -15,7 +15,7 @@ use super::insert::Inserter;
 use super::rows;
 use super::schema::{DROP_BOUNDS, DROP_INDEX, INDEX, INDEX_ALIAS, INDEX_BOUNDS, OF_KEY};
 use super::tally::Tally;
-use crate::domain::Instant;
+use crate::domain::{CallKey, Instant};
 use crate::ledger::core::Core;
 use crate::ledger::heap::{Before, Heap};
 use crate::ledger::names::Names;
@@ -37,8 +37,8 @@ pub(super) struct Draft {
     taken: FxHashSet<i64>,
     /// How far the logs have told, as the middle one of what they told last: some tell of other times altogether.
     reached: Instant,
-    /// Changes that wait in the journal.
-    waiting: usize,
+    /// Rows that are not written yet, and when they are of.
+    waiting: FxHashMap<CallKey, Instant>,
 }
 
 impl Draft {
@@ -50,26 +50,37 @@ impl Draft {
         Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
-    /// How many changes in the heap's journal wait for others.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
-    }
-
     /// Writes the rows that changed since the last time, but the newest.
     pub(super) fn write(&mut self, conn: &Connection, core: &mut Core, pricer: &dyn Pricer) -> Result<()> {
-        let changes = changes(core, pricer);
-        let at = |(key, _): &Before| core.heap.get(*key).map(|row| row.at);
-        let mut told: Vec<Instant> = changes.iter().skip(self.waiting).filter_map(at).collect();
+        let (mut changes, mut told) = self.changes(core, pricer);
         if !told.is_empty() {
             let middle = told.len() / 2;
             self.reached = self.reached.max(*told.select_nth_unstable(middle).1);
         }
-        let settled = if changes.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
-        let waits = |change: &Before| change.1.is_none() && at(change).is_some_and(|at| at > settled);
-        let (waiting, changes): (Vec<Before>, Vec<Before>) = changes.into_iter().partition(waits);
-        self.waiting = waiting.len();
-        core.heap.go_on(waiting);
+        let settled = if self.waiting.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
+        changes.extend(self.waiting.extract_if(|_, at| *at <= settled).map(|(key, _)| (key, None)));
         self.write_changes(conn, &core.heap, &mut core.names, &changes)
+    }
+
+    /// What changed of the rows that are written, and when all is of that was told, since this was asked last. Rows
+    /// that are not written yet wait.
+    fn changes(&mut self, core: &mut Core, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
+        core.settle(pricer);
+        let (mut changes, mut told) = (core.heap.take_journal(), Vec::new());
+        core.heap.keep_journal();
+        changes.retain(|(key, before)| {
+            let at = core.heap.get(*key).map(|row| row.at);
+            told.extend(at);
+            match at {
+                Some(at) if before.is_none() || self.waiting.contains_key(key) => {
+                    self.waiting.insert(*key, at);
+                    false
+                }
+                Some(_) => true,
+                None => self.waiting.remove(key).is_none() && before.is_some(),
+            }
+        });
+        (changes, told)
     }
 
     /// Writes the rest of the rows, and what is kept beside them.
@@ -80,7 +91,8 @@ impl Draft {
         pricer: &dyn Pricer,
         step: Step<'_>,
     ) -> Result<()> {
-        let changes = changes(core, pricer);
+        let (mut changes, _) = self.changes(core, pricer);
+        changes.extend(self.waiting.drain().map(|(key, _)| (key, None)));
         step("write rows");
         let tally = summed(&core.heap, Tally::first, || {
             self.write_changes(conn, &core.heap, &mut core.names, &changes)?;
@@ -110,12 +122,6 @@ impl Draft {
         new.sort_by_cached_key(|row| rows::order(row));
         Inserter::new(conn, "calls")?.fill(&new, &mut self.taken, &mut self.ids, names)
     }
-}
-
-/// What changed since this was asked last, priced.
-fn changes(core: &mut Core, pricer: &dyn Pricer) -> Vec<Before> {
-    core.settle(pricer);
-    core.heap.take_journal()
 }
 
 /// Writes rows gathered elsewhere, all at once.
@@ -217,6 +223,6 @@ mod tests {
             draft.write(&conn, &mut core, &Free).unwrap();
             assert_eq!(drafted(&conn), written);
         }
-        assert_eq!(draft.waiting(), 4);
+        assert_eq!(draft.waiting.len(), 4);
     }
 }
