@@ -77,7 +77,7 @@ impl Draft {
                     false
                 }
                 Some(_) => true,
-                None => self.waiting.remove(key).is_none() && before.is_some(),
+                None => self.waiting.remove(key).is_none(),
             }
         });
         (changes, told)
