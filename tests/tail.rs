@@ -571,10 +571,15 @@ fn b9_a_line_as_long_as_may_be_is_read_and_one_byte_more_is_too_long() {
 #[test]
 fn b9_a_line_that_is_too_long_is_bad_even_where_no_format_is_known() {
     let (_keep, root) = folder();
-    append(&root.join("a.jsonl"), "x".repeat(3_000) + "\n" + &"plain words\n".repeat(200));
+    let (long, plain) = ("x".repeat(3_000) + "\n", "plain words\n".repeat(200));
+    append(&root.join("first.jsonl"), format!("{long}{plain}"));
+    append(&root.join("last.jsonl"), format!("{plain}{long}"));
     let mut meter = Meter::with(Roots::only([root]), Options { longest_line: 2_000, ..Options::default() });
     meter.rescan();
-    assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad, meter.books.bad.len()), (1, 1, 1));
+    assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad), (2, 2));
+    let mut lines: Vec<u64> = meter.books.bad.iter().map(|note| note.line).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 201], "each is named, wherever it stands");
 }
 
 #[test]

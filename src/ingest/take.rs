@@ -63,6 +63,14 @@ impl Taker {
     #[cold]
     fn bad(&mut self, offset: u64, why: BadLine) {
         self.tallies.bad += 1;
+        let is_short = |note: &BadNote| !matches!(note.why, BadLine::TooLong(_));
+        if self.bad.len() >= Batch::NOTES
+            && matches!(why, BadLine::TooLong(_))
+            && let Some(at) = self.bad.iter().rposition(is_short)
+        {
+            // The others may turn out to be no bad lines at all, see `batch`; this one is bad in any case.
+            self.bad.remove(at);
+        }
         if self.bad.len() < Batch::NOTES {
             let line = self.before + self.tallies.lines;
             self.bad.push(BadNote { path: self.origin.path.clone(), line, offset, why });
