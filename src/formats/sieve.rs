@@ -65,7 +65,7 @@ impl Sieve {
         self.at(line, from).map(|(set, _)| set)
     }
 
-    /// Before which place in a line there is no marker of a format; none when there is no hint of one.
+    /// From where on a line is to be searched for a format's markers; none when there is no hint of one.
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
         let hints = &self.hints[format];
         let first = hints.iter().filter_map(|hint| hint.find(line)).min();

@@ -205,32 +205,19 @@ impl Sqlite {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::{Free, call};
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Filter, Instant, Label, Record, Tokens, Usd};
+    use crate::domain::{Filter, Instant};
     use crate::ledger::Posting;
-    use crate::pricing::Cost;
-
-    struct Free;
-
-    impl Pricer for Free {
-        fn cost(&self, _: &Call) -> Cost {
-            Cost::Quoted(Usd::ZERO)
-        }
-    }
 
     #[test]
     fn d3_what_a_draft_that_failed_was_told_is_booked_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { beside: true, together: 100, ..Options::new(Instant::default()) };
         let mut books = Sqlite::unborn(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
-        let pages = |count: i64, books: &mut Sqlite, numbers: std::ops::Range<i64>| {
+        let pages = |count: i64, books: &mut Sqlite, hours: std::ops::Range<i64>| {
             books.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
-            let call = |number: i64| {
-                let at = Instant::from_timestamp(number * 3600, 0).unwrap();
-                let from = Attribution::new(at, Label::new("test"));
-                Record::Call(Call::new(CallKey::of(&[number.to_string()]), from, None, Tokens::ZERO))
-            };
-            books.absorb(&Posting { records: numbers.map(call).collect(), files: Vec::new() }).unwrap();
+            books.absorb(&Posting { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();
         };
         // Full for a while, then no more.
         pages(1, &mut books, 0..1000);

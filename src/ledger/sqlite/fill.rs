@@ -181,18 +181,9 @@ fn write_rest(conn: &Connection, core: &mut Core, ids: &mut Ids, tally: &Tally, 
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::{Free, call};
+    use super::super::schema;
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Label, Record, Tokens, Usd};
-    use crate::ledger::sqlite::schema;
-    use crate::pricing::Cost;
-
-    struct Free;
-
-    impl Pricer for Free {
-        fn cost(&self, _: &Call) -> Cost {
-            Cost::Quoted(Usd::ZERO)
-        }
-    }
 
     #[test]
     fn the_newest_rows_wait_for_those_that_other_logs_tell_of_the_same_hours() {
@@ -207,7 +198,7 @@ mod tests {
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
         };
         for (output, told, written) in [
-            (1_i64, &[100, 90, 103][..], &[(90, 1)][..]),
+            (1, &[100, 90, 103][..], &[(90, 1)][..]),
             // One that tells of another time altogether makes no other go.
             (2, &[5_000, 101, 104], &[(90, 1)]),
             (3, &[110, 109, 111], &[(90, 1), (100, 1), (101, 2), (103, 1), (104, 2)]),
@@ -215,10 +206,7 @@ mod tests {
             (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
         ] {
             for hour in told {
-                let at = Instant::from_timestamp(hour * 3600, 0).unwrap();
-                let from = Attribution::new(at, Label::new("test"));
-                let tokens = Tokens { output: u64::try_from(output).unwrap(), ..Tokens::ZERO };
-                core.absorb(&Record::Call(Call::new(CallKey::of(&[hour.to_string()]), from, None, tokens)));
+                core.absorb(&call(*hour, output));
             }
             draft.write(&conn, &mut core, &Free).unwrap();
             assert_eq!(drafted(&conn), written);

@@ -6,6 +6,8 @@ mod desk;
 mod exchange;
 mod files;
 mod fill;
+#[cfg(test)]
+mod fixture;
 mod ids;
 mod insert;
 mod note;

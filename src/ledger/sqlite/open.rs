@@ -269,18 +269,9 @@ mod tests {
     use std::fs;
     use std::sync::Mutex;
 
+    use super::super::fixture::Free;
     use super::*;
-    use crate::domain::Call;
     use crate::ledger::{FileState, Ledger, Posting};
-    use crate::pricing::Cost;
-
-    struct Free;
-
-    impl Pricer for Free {
-        fn cost(&self, _: &Call) -> Cost {
-            Cost::Quoted(crate::domain::Usd::ONE)
-        }
-    }
 
     const STEPS: &[Migration] = &[
         Migration { to: KNOWN + 1, sql: "ALTER TABLE files ADD COLUMN note TEXT", fill: |_| Ok(()) },

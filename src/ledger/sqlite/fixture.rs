@@ -1,0 +1,20 @@
+//! What the tests of these books have in common.
+
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Usd};
+use crate::pricing::{Cost, Pricer};
+
+/// Every call is free.
+pub(super) struct Free;
+
+impl Pricer for Free {
+    fn cost(&self, _: &Call) -> Cost {
+        Cost::Quoted(Usd::ZERO)
+    }
+}
+
+/// The call of an hour.
+pub(super) fn call(hour: i64, output: u64) -> Record {
+    let from = Attribution::new(Instant::from_timestamp(hour * 3600, 0).unwrap(), Label::new("test"));
+    let tokens = Tokens { output, ..Tokens::ZERO };
+    Record::Call(Call::new(CallKey::of(&[hour.to_string()]), from, None, tokens))
+}
