@@ -60,7 +60,8 @@ fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, age
         Tokens::from_fields(tokens),
     );
     let price = Label::new("list");
-    let cost = cost.map_or(Cost::Unpriced, |cost| Cost::Priced { usd: usd(cost), saved: Usd::ZERO, price });
+    let cost =
+        cost.map_or(Cost::Unpriced, |cost| Cost::Priced { usd: usd(cost), saved: Usd::ZERO, price, is_guessed: false });
     CallLine { row: Arc::new(Row { call, cost }) }
 }
 

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::books::{self, Reach};
-use super::prices::{decimal, service_word};
+use super::prices::{decimal, known_word, service_word, since_words};
 use super::{Desk, Exit, Failure};
 use crate::domain::{Fidelity, Label, Place, Ratio};
 use crate::ledger::Row;
 use crate::output::{self, Decimal};
-use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, PriceBook};
+use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, Guess, PriceBook};
 use crate::text;
 
 /// Runs the command.
@@ -88,6 +88,9 @@ struct Document {
     path: Vec<Label>,
     price: Option<Label>,
     since: Option<String>,
+    since_is: Option<&'static str>,
+    next_listed: Option<String>,
+    guesses: Vec<&'static str>,
     prompt_tokens: u64,
     above: Option<u64>,
     service: &'static str,
@@ -136,6 +139,9 @@ fn document(explained: &Explained<'_>) -> Document {
         path: today.path.clone(),
         price: today.price.clone(),
         since: today.since.map(|day| day.to_string()),
+        since_is: today.known.map(known_word),
+        next_listed: today.next.map(|day| day.to_string()),
+        guesses: today.guesses.iter().map(|guess| guess_word(*guess)).collect(),
         prompt_tokens: today.prompt,
         above: today.above,
         service: service_word(today.service),
@@ -197,7 +203,9 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
     match call.fidelity {
         Fidelity::Final => {}
         Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
-        Fidelity::Guessed => writeln!(out, "the model, or the split into classes, is a guess: the log does not say")?,
+        Fidelity::Guessed => {
+            writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
+        }
     }
     writeln!(out)?;
     write_price(out, today)?;
@@ -231,8 +239,16 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
 
 fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
     let Some(price) = &today.price else { return Ok(()) };
-    let since = today.since.map_or_else(String::new, |day| format!(", since {day}"));
+    let is_dated = today.since.is_some() || today.known.is_some();
+    let since = since_words(today.since, today.known, today.found == Found::Fetched);
+    let since = if is_dated { format!(", {since}") } else { String::new() };
     writeln!(out, "Price   {price} ({}{since})", found_word(today.found))?;
+    if let Some(day) = today.next {
+        writeln!(out, "Next    another price was first listed {day}, and may have begun before this call")?;
+    }
+    for guess in &today.guesses {
+        writeln!(out, "Guess   {}", guess_sentence(*guess))?;
+    }
     if today.path.len() > 1 {
         let names: Vec<&str> = today.path.iter().map(Label::as_str).collect();
         writeln!(out, "Found   {}", names.join(" → "))?;
@@ -304,6 +320,30 @@ const fn class_word(class: Class) -> &'static str {
         Class::CacheWrite1h => "cache_write_1h",
         Class::Output => "output",
         Class::Reasoning => "reasoning",
+        Class::AudioInput => "audio_input",
+        Class::AudioCacheRead => "audio_cache_read",
+        Class::AudioOutput => "audio_output",
+    }
+}
+
+/// What of a cost is a guess, in JSON.
+const fn guess_word(guess: Guess) -> &'static str {
+    match guess {
+        Guess::Model => "model",
+        Guess::Tier => "tier",
+        Guess::Lifetime => "cache_write_lifetime",
+        Guess::Audio => "audio_rate",
+        Guess::Search => "web_search_rate",
+    }
+}
+
+const fn guess_sentence(guess: Guess) -> &'static str {
+    match guess {
+        Guess::Model => "which model this name stands for is not certain",
+        Guess::Tier => "the list has no rates for its service tier or speed: the standard ones are used",
+        Guess::Lifetime => "the log does not say how long its cache writes live: the cheaper rate is used",
+        Guess::Audio => "the list has no rate for its audio: that of text is used",
+        Guess::Search => "the list has no price for a web search: its searches are not in the cost",
     }
 }
 

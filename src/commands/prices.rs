@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::{Desk, Exit, Failure};
 use crate::cli::PricesCommand;
-use crate::domain::{Label, Ratio, Service, Usd};
+use crate::domain::{Day, Label, Ratio, Service, Usd};
 use crate::output::{self, Decimal};
-use crate::pricing::{PriceBook, Rates, Tariff};
+use crate::pricing::{Known, PriceBook, Rates, Tariff};
 use crate::text;
 
 /// Near names that are offered for one that is not known.
@@ -65,7 +65,7 @@ fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, 
         .map(|(model, tariff)| {
             let mut row = vec![text::fit(model, 60)];
             row.extend(columns(&tariff.rates));
-            row.push(tariff.since.map_or_else(|| "–".to_owned(), |day| day.to_string()));
+            row.push(since_short(tariff));
             row
         })
         .collect();
@@ -73,11 +73,44 @@ fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, 
     let models = u64::try_from(found.len()).unwrap_or(u64::MAX);
     writeln!(
         desk.out,
-        "\n{}, dollars per million tokens, list of {}; long prompts and service tiers: tokmeter prices show MODEL",
+        "\n{}, dollars per million tokens, list of {}; ~ a day known to half a month; \
+         long prompts, hours and service tiers: tokmeter prices show MODEL",
         text::plural(models, "model"),
         book.as_of()
     )?;
     Ok(Exit::Fine)
+}
+
+/// The first day of a price in a column: `~` before a day that is not the vendor's own.
+fn since_short(tariff: &Tariff) -> String {
+    match (tariff.since, tariff.known) {
+        (None, Some(Known::Launch)) => "launch".to_owned(),
+        (None, _) => "–".to_owned(),
+        (Some(day), None | Some(Known::Exact)) => day.to_string(),
+        (Some(day), Some(_)) => format!("~ {day}"),
+    }
+}
+
+/// The first day of a price as a part of a sentence, with how well it is known.
+pub(super) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: bool) -> String {
+    match (since, known) {
+        (_, Some(Known::Launch)) => "since the launch".to_owned(),
+        (None, _) => "always".to_owned(),
+        (Some(day), None | Some(Known::Exact)) => format!("since {day}"),
+        (Some(day), Some(Known::Oldest)) => format!("the oldest price known, listed {day}"),
+        (Some(day), Some(Known::Listed)) if is_fetched => format!("first seen in a list of {day}, begun before"),
+        (Some(day), Some(Known::Listed)) => format!("first listed {day}, begun up to half a month before"),
+    }
+}
+
+/// The word for how well the first day of a price is known, in JSON.
+pub(super) const fn known_word(known: Known) -> &'static str {
+    match known {
+        Known::Exact => "exact",
+        Known::Listed => "within_half_a_month",
+        Known::Oldest => "oldest_listed",
+        Known::Launch => "launch",
+    }
 }
 
 /// How the rates of a table are told apart.
@@ -153,13 +186,27 @@ impl RatesJson {
 pub(super) struct TariffJson {
     price: Label,
     since: Option<String>,
+    since_is: Option<&'static str>,
     #[serde(flatten)]
     rates: RatesJson,
+    /// A token of audio, where the list prices it apart.
+    audio_input: Option<Decimal>,
+    audio_cache_read: Option<Decimal>,
+    audio_output: Option<Decimal>,
+    hours: Vec<HoursJson>,
     long: Vec<LongJson>,
     services: Vec<ServiceJson>,
     fast: Option<Decimal>,
     us: Option<Decimal>,
     eu: Option<Decimal>,
+}
+
+#[derive(Serialize)]
+struct HoursJson {
+    utc: String,
+    price: Label,
+    #[serde(flatten)]
+    rates: RatesJson,
 }
 
 #[derive(Serialize)]
@@ -178,12 +225,24 @@ struct ServiceJson {
 
 impl TariffJson {
     fn of(tariff: &Tariff) -> Self {
+        let million = |rate: Usd| Decimal(rate.times(1_000_000));
+        let [audio_input, audio_cache_read, audio_output] = tariff.audio.map(|rate| rate.map(million));
+        let at_hours = |(hours, price, rates): &(String, Label, Rates)| HoursJson {
+            utc: hours.clone(),
+            price: price.clone(),
+            rates: RatesJson::of(rates),
+        };
         let long = tariff.long.iter();
         let services = tariff.services.iter();
         Self {
             price: tariff.price.clone(),
             since: tariff.since.map(|day| day.to_string()),
+            since_is: tariff.known.map(known_word),
             rates: RatesJson::of(&tariff.rates),
+            audio_input,
+            audio_cache_read,
+            audio_output,
+            hours: tariff.hours.iter().map(at_hours).collect(),
             long: long
                 .map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::of(rates) })
                 .collect(),
@@ -204,6 +263,9 @@ pub(super) const fn service_word(service: Service) -> &'static str {
         Service::Priority => "priority",
         Service::Flex => "flex",
         Service::Batch => "batch",
+        Service::Ultrafast => "ultrafast",
+        Service::Balanced => "balanced",
+        Service::Unknown => "unknown",
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Call {
     pub model: Option<Label>,
     /// What it consumed.
     pub tokens: Tokens,
+    /// Parts of those counts that some vendors price apart, and that few answers have.
+    pub parts: Parts,
     /// What it was charged as.
     pub tier: Tier,
     /// Web searches charged beside the tokens.
@@ -100,6 +102,60 @@ pub enum Service {
     Flex,
     /// Asynchronous, usually half price.
     Batch,
+    /// The fastest tier, at several times the price.
+    Ultrafast,
+    /// Between standard and flex, where a provider sells that.
+    Balanced,
+    /// A tier that we do not know. Its calls are priced as standard ones, and count as guessed.
+    Unknown,
+}
+
+/// Parts of an answer's counts that have a price of their own at some vendors.
+///
+/// Every part is contained in a class of [`Tokens`] and is never added to a total.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Parts {
+    /// The audio within the plain input.
+    pub audio_input: u64,
+    /// The audio within what was read from a cache.
+    pub audio_cache_read: u64,
+    /// The audio within the output.
+    pub audio_output: u64,
+    /// The cache writes within `cache_write_5m` whose lifetime the log does not state. Where the vendor charges
+    /// two lifetimes differently, their price is a guess.
+    pub write_of_unstated_lifetime: u64,
+}
+
+impl Parts {
+    /// No such parts.
+    pub const NONE: Self = Self { audio_input: 0, audio_cache_read: 0, audio_output: 0, write_of_unstated_lifetime: 0 };
+
+    /// True when there are none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
+    /// The parts in the order of the fields.
+    pub fn fields(&self) -> [u64; 4] {
+        [self.audio_input, self.audio_cache_read, self.audio_output, self.write_of_unstated_lifetime]
+    }
+
+    /// The parts that stand in the order of [`Parts::fields`].
+    pub fn from_fields(fields: [u64; 4]) -> Self {
+        let [audio_input, audio_cache_read, audio_output, write_of_unstated_lifetime] = fields;
+        Self { audio_input, audio_cache_read, audio_output, write_of_unstated_lifetime }
+    }
+
+    /// The parts, none of them larger than the count it belongs to.
+    #[must_use]
+    pub fn within(self, tokens: &Tokens) -> Self {
+        Self {
+            audio_input: self.audio_input.min(tokens.input),
+            audio_cache_read: self.audio_cache_read.min(tokens.cache_read),
+            audio_output: self.audio_output.min(tokens.output - tokens.reasoning.min(tokens.output)),
+            write_of_unstated_lifetime: self.write_of_unstated_lifetime.min(tokens.cache_write_5m),
+        }
+    }
 }
 
 /// Where inference was asked to run.
@@ -117,7 +173,7 @@ pub enum Geo {
 /// How far a call's counts can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fidelity {
-    /// The model, or the split into classes, was not in the log.
+    /// The model, the split into classes, or what the service tier means was not in the log.
     Guessed,
     /// The writer is known to log less than was used.
     LowerBound,
@@ -134,6 +190,7 @@ impl Call {
             from,
             model,
             tokens,
+            parts: Parts::NONE,
             tier: Tier::default(),
             web_searches: 0,
             quoted: None,
@@ -172,11 +229,21 @@ impl Call {
             .then_with(|| {
                 (self.web_searches, self.quoted, self.latency).cmp(&(other.web_searches, other.quoted, other.latency))
             })
+            .then_with(|| self.parts.cmp(&other.parts))
     }
 
     /// When the answer was first reported.
     pub fn at(&self) -> Instant {
         self.from.at
+    }
+
+    /// How far its counts can be trusted; an answer of an unknown service tier is a guess.
+    pub fn trust(&self) -> Fidelity {
+        if self.fidelity == Fidelity::Final && self.tier.service == Service::Unknown {
+            Fidelity::Guessed
+        } else {
+            self.fidelity
+        }
     }
 }
 
@@ -248,6 +315,7 @@ mod tests {
                 },
                 model,
                 tokens: Tokens::from_fields(tokens),
+                parts: Parts::NONE,
                 tier: Tier::default(),
                 web_searches,
                 quoted: None,

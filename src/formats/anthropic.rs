@@ -47,7 +47,7 @@ struct Begun {
     /// The counts in the order of [`Tokens::fields`].
     tokens: [u64; 6],
     web_searches: u32,
-    is_fast: bool,
+    speed: Option<String>,
     service: Option<String>,
     geo: Option<String>,
 }
@@ -200,7 +200,7 @@ impl Begun {
             session: frame.session.clone(),
             tokens: [0; 6],
             web_searches: 0,
-            is_fast: usage.speed.get() == Some("fast"),
+            speed: usage.speed.get().map(str::to_owned),
             service: usage.service_tier.get().map(str::to_owned),
             geo: usage.geo.get().map(str::to_owned),
         };
@@ -234,7 +234,7 @@ impl Begun {
     }
 
     fn tier(&self) -> Tier {
-        super::usage::tier(self.is_fast.then_some("fast"), self.service.as_deref(), self.geo.as_deref())
+        super::usage::tier(self.speed.as_deref(), self.service.as_deref(), self.geo.as_deref())
     }
 
     /// Gateways repeat or invent ids of their own; then the input must agree as well.

@@ -11,7 +11,7 @@ use super::fields::{Slot, fields};
 use super::json::{self, NameOr, Text};
 use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier};
 
 /// Codex's rollouts.
 pub(super) struct Codex;
@@ -201,6 +201,7 @@ impl Rollout {
             fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
             model,
             tokens,
+            parts: Parts::NONE,
             tier: Tier::default(),
             web_searches: 0,
             quoted: None,

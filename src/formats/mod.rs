@@ -9,6 +9,7 @@ mod codex;
 mod codex_exec;
 mod codex_usage;
 pub(crate) mod count;
+mod details;
 mod fields;
 pub(crate) mod json;
 pub(crate) mod keys;
@@ -20,6 +21,7 @@ mod openai;
 mod otel;
 mod sieve;
 mod sse;
+mod tier;
 pub(crate) mod time;
 mod usage;
 

@@ -202,6 +202,7 @@ impl Lines {
         let is_guessed = is_split_guessed || model.is_none();
         Ok(Some(Call {
             tier: usage.tier(read.service_tier.or(&inner.service_tier)),
+            parts: usage.parts(&tokens)?,
             web_searches,
             quoted,
             latency: either(|line| &line.latency).milliseconds(),

@@ -2,8 +2,9 @@
 
 use serde::de::IgnoredAny;
 
+use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
-use super::json::{Object, Text};
+use super::json::{List, Object, Text};
 use super::keys::{content_key, is_unique_response, response_key};
 use super::time::Stamp;
 use super::usage::Usage;
@@ -46,6 +47,8 @@ fields! {
         data: Seen = "data",
         usage: Usage<'a> = "usage",
         service_tier: Text<'a> = "service_tier",
+        output: List<Item<'a>> = "output",
+        tool_usage: ToolUsage<'a> = "tool_usage",
         user: Named<'a> = "user",
         conversation: Conversation<'a> = "conversation",
         metadata: Metadata<'a> = "metadata",
@@ -56,6 +59,36 @@ fields! {
         message: Object<IgnoredAny> = "message",
         foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
             | "attributes" | "call_type",
+    }
+}
+
+fields! {
+    /// One item of a Responses answer.
+    Item {
+        kind: Text<'a> = "type",
+        status: Text<'a> = "status",
+        action: Action<'a> = "action",
+    }
+}
+
+fields! {
+    /// What a web search did: opening a page and looking within one are not charged.
+    Action {
+        kind: Text<'a> = "type",
+    }
+}
+
+fields! {
+    /// What OpenAI's own tools did, as the API sums it up.
+    ToolUsage {
+        web_search: Searches<'a> = "web_search",
+    }
+}
+
+fields! {
+    /// Web searches.
+    Searches {
+        count: Count = "num_requests",
     }
 }
 
@@ -119,6 +152,18 @@ impl Line<'_> {
         }
     }
 
+    /// Web searches charged beside the tokens. Citations are none: one search brings many, or no citation at all.
+    fn web_searches(&self) -> Result<u32, BadLine> {
+        let summed = &self.tool_usage.web_search.count;
+        let listed = self.output.0.iter().filter(|item| item.is_charged_search()).count();
+        let searches = if summed.is_given() {
+            u32::try_from(summed.tokens("num_requests")?).unwrap_or(u32::MAX)
+        } else {
+            u32::try_from(listed).unwrap_or(u32::MAX)
+        };
+        Ok(searches.max(self.usage.web_searches()?))
+    }
+
     fn key(&self, line: &[u8]) -> CallKey {
         match self.id.get() {
             Some(id) if is_unique_response(id) => response_key(id),
@@ -128,6 +173,14 @@ impl Line<'_> {
             }
             None => content_key("openai", line),
         }
+    }
+}
+
+impl Item<'_> {
+    fn is_charged_search(&self) -> bool {
+        self.kind.get() == Some("web_search_call")
+            && matches!(self.status.get(), None | Some("completed"))
+            && matches!(self.action.kind.get(), None | Some("search"))
     }
 }
 
@@ -165,6 +218,8 @@ impl Answers {
         let is_guessed = is_split_guessed || model.is_none();
         Ok(Some(Call {
             tier,
+            parts: usage.parts(&tokens)?,
+            web_searches: answer.web_searches()?,
             quoted: usage.cost.0,
             fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
             ..Call::new(answer.key(line), from, model, tokens)

@@ -2,9 +2,11 @@
 
 use super::BadLine;
 use super::count::Count;
+use super::details::{InputDetails, OutputDetails};
 use super::fields::{Slot, fields};
 use super::json::{List, Money, Text};
-use crate::domain::{Geo, Service, Speed, Tier, Tokens};
+pub(super) use super::tier::tier;
+use crate::domain::{Parts, Tier, Tokens};
 
 fields! {
     /// A `usage` object of OpenAI's chat completions or Responses, or of Anthropic's Messages.
@@ -38,21 +40,6 @@ fields! {
     CacheSplit {
         five_minutes: Count = "ephemeral_5m_input_tokens",
         one_hour: Count = "ephemeral_1h_input_tokens",
-    }
-}
-
-fields! {
-    /// What OpenAI says of the input tokens: parts of them.
-    InputDetails {
-        cached: Count = "cached_tokens" | "cachedTokens" | "cache_read" | "cache_read_tokens",
-        written: Count = "cache_write_tokens" | "cacheWriteTokens" | "cache_creation_tokens" | "cache_creation",
-    }
-}
-
-fields! {
-    /// What OpenAI says of the output tokens: parts of them.
-    OutputDetails {
-        reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "thinking_tokens" | "reasoning",
     }
 }
 
@@ -99,7 +86,7 @@ impl Usage<'_> {
     /// [`BadLine`] when a count is not a believable number.
     pub(super) fn counts(&self) -> Result<Counts, BadLine> {
         let (write_5m, write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
-        let written = first(&[&self.prompt_details.written, &self.input_details.written], "cache_write_tokens")?;
+        let (short, long) = self.input_side().writes()?;
         let cache_read = first(
             &[&self.cache_read, &self.prompt_details.cached, &self.input_details.cached, &self.hit, &self.cached],
             "cached_tokens",
@@ -113,14 +100,38 @@ impl Usage<'_> {
             output: first(&[&self.output, &self.completion], "output_tokens")?,
             total: given(&self.total, "total_tokens")?,
             cache_read: cache_read.unwrap_or(0),
-            cache_write_5m: if write_5m + write_1h == 0 { written.unwrap_or(0) } else { write_5m },
-            cache_write_1h: write_1h,
+            cache_write_5m: if write_5m + write_1h == 0 { short } else { write_5m },
+            cache_write_1h: if write_5m + write_1h == 0 { long } else { write_1h },
             reasoning: first(
                 &[&self.completion_details.reasoning, &self.output_details.reasoning, &self.reasoning],
                 "reasoning_tokens",
             )?
             .unwrap_or(0),
         })
+    }
+
+    /// The parts of the counts that some vendors price apart; `tokens` are the counts in disjoint classes.
+    ///
+    /// # Errors
+    /// [`BadLine`] when a count is not a believable number.
+    pub(super) fn parts(&self, tokens: &Tokens) -> Result<Parts, BadLine> {
+        let input = self.input_side();
+        let output =
+            if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details };
+        let (audio_input, audio_cache_read) = input.audio()?;
+        let has_split = !self.cache_split.is_absent() || !self.cache_creation.is_absent();
+        let parts = Parts {
+            audio_input,
+            audio_cache_read,
+            audio_output: output.audio.tokens("audio_tokens")?,
+            write_of_unstated_lifetime: if has_split { 0 } else { input.unstated_writes()? },
+        };
+        Ok(parts.within(tokens))
+    }
+
+    /// The details of the input, by the one name or the other.
+    fn input_side(&self) -> &InputDetails<'_> {
+        if self.prompt_details.says_more() { &self.prompt_details } else { &self.input_details }
     }
 
     /// Web searches charged beside the tokens.
@@ -173,24 +184,6 @@ pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, 
     let one_hour = split.one_hour.tokens("ephemeral_1h_input_tokens")?;
     let all = all.tokens("cache_creation_input_tokens")?;
     Ok((five_minutes.max(all.saturating_sub(one_hour)), one_hour))
-}
-
-/// What an answer was charged as, by the names in a log; a name that is not known is the usual one.
-pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {
-    Tier {
-        speed: if speed == Some("fast") { Speed::Fast } else { Speed::Standard },
-        service: match service {
-            Some("priority") => Service::Priority,
-            Some("flex") => Service::Flex,
-            Some("batch") => Service::Batch,
-            _ => Service::Standard,
-        },
-        geo: match geo {
-            Some("us") => Geo::Us,
-            Some("eu") => Geo::Eu,
-            _ => Geo::Global,
-        },
-    }
 }
 
 /// What a log says of one answer, before its counts are split into classes that never overlap.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::names::{NONE, Names, place};
 use super::{Row, Sums};
-use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Instant, Label, Place, Tier, Tokens, Usd};
+use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Instant, Label, Parts, Place, Tier, Tokens, Usd};
 use crate::pricing::{Cost, Pricer};
 
 /// A call and its cost, its labels numbered by [`Names`].
@@ -35,6 +35,15 @@ pub(super) struct Slim {
 pub(super) struct Rare {
     pub(super) quoted: Option<Usd>,
     pub(super) latency: Option<Duration>,
+    pub(super) parts: Parts,
+}
+
+impl Rare {
+    /// A place for these, when there are any.
+    pub(super) fn of(quoted: Option<Usd>, latency: Option<Duration>, parts: Parts) -> Option<Box<Self>> {
+        let is_empty = quoted.is_none() && latency.is_none() && parts.is_none();
+        (!is_empty).then(|| Box::new(Self { quoted, latency, parts }))
+    }
 }
 
 /// A cost whose price is numbered; `Open` until it has been looked up.
@@ -43,7 +52,7 @@ pub(super) enum Booked {
     Open,
     Unpriced,
     Quoted(Usd),
-    Priced { usd: Usd, saved: Usd, price: u32 },
+    Priced { usd: Usd, saved: Usd, price: u32, is_guessed: bool },
 }
 
 impl Slim {
@@ -61,10 +70,9 @@ impl Slim {
             alias: call.alias,
             tokens: call.tokens,
             tier: call.tier,
-            fidelity: call.fidelity,
+            fidelity: call.trust(),
             web_searches: call.web_searches,
-            rare: (call.quoted.is_some() || call.latency.is_some())
-                .then(|| Box::new(Rare { quoted: call.quoted, latency: call.latency })),
+            rare: Rare::of(call.quoted, call.latency, call.parts),
             cost: Booked::Open,
         }
     }
@@ -89,6 +97,7 @@ impl Slim {
             },
             model: value(Dimension::Model),
             tokens: self.tokens,
+            parts: self.parts(),
             tier: self.tier,
             web_searches: self.web_searches,
             quoted: rare.and_then(|rare| rare.quoted),
@@ -109,8 +118,9 @@ impl Slim {
         match self.cost {
             Booked::Open | Booked::Unpriced => Cost::Unpriced,
             Booked::Quoted(usd) => Cost::Quoted(usd),
-            Booked::Priced { usd, saved, price } => {
-                Cost::Priced { usd, saved, price: names.label(price).cloned().unwrap_or_else(|| Label::new("")) }
+            Booked::Priced { usd, saved, price, is_guessed } => {
+                let price = names.label(price).cloned().unwrap_or_else(|| Label::new(""));
+                Cost::Priced { usd, saved, price, is_guessed }
             }
         }
     }
@@ -130,8 +140,19 @@ impl Slim {
             saved,
             unpriced_tokens: if unpriced { self.tokens.total() } else { 0 },
             lower_bound_calls: u64::from(self.fidelity == Fidelity::LowerBound),
-            guessed_calls: u64::from(self.fidelity == Fidelity::Guessed),
+            guessed_calls: u64::from(self.is_guessed()),
         }
+    }
+
+    /// The parts of the counts that few answers have.
+    pub(super) fn parts(&self) -> Parts {
+        self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)
+    }
+
+    /// True when the counts, or the price they were computed with, are a guess.
+    fn is_guessed(&self) -> bool {
+        let has_guessed_price = matches!(self.cost, Booked::Priced { is_guessed: true, .. });
+        self.fidelity == Fidelity::Guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
     }
 
     /// True when everything but the cost is the same.
@@ -279,6 +300,7 @@ impl<'a> Till<'a> {
                 call.key = slim.key;
                 call.from.at = slim.at;
                 call.tokens = slim.tokens;
+                call.parts = slim.parts();
                 call.tier = slim.tier;
                 call.fidelity = slim.fidelity;
                 call.web_searches = slim.web_searches;
@@ -292,7 +314,9 @@ impl<'a> Till<'a> {
         match self.pricer.cost(call) {
             Cost::Unpriced => Booked::Unpriced,
             Cost::Quoted(usd) => Booked::Quoted(usd),
-            Cost::Priced { usd, saved, price } => Booked::Priced { usd, saved, price: names.number(Some(&price)) },
+            Cost::Priced { usd, saved, price, is_guessed } => {
+                Booked::Priced { usd, saved, price: names.number(Some(&price)), is_guessed }
+            }
         }
     }
 }

@@ -18,6 +18,16 @@ pub struct Row {
     pub cost: Cost,
 }
 
+impl Row {
+    /// How far the counts, and the price they were computed with, can be trusted.
+    pub fn trust(&self) -> Fidelity {
+        match self.call.trust() {
+            Fidelity::Final if self.cost.is_guessed() => Fidelity::Guessed,
+            trust => trust,
+        }
+    }
+}
+
 /// What a posting did to the books.
 ///
 /// Each call of the posting gives exactly one `New`, `Grown` or `Repeat`, in the order of the records.
@@ -75,7 +85,7 @@ pub struct Sums {
     pub unpriced_tokens: u64,
     /// Calls whose log is known to hold less than was used.
     pub lower_bound_calls: u64,
-    /// Calls whose model or split is a guess.
+    /// Calls whose model, split, tier or rate is a guess.
     pub guessed_calls: u64,
 }
 
@@ -89,8 +99,8 @@ impl Sums {
             cost: row.cost.usd().unwrap_or_default(),
             saved: row.cost.saved(),
             unpriced_tokens: if row.cost == Cost::Unpriced { tokens.total() } else { 0 },
-            lower_bound_calls: u64::from(row.call.fidelity == Fidelity::LowerBound),
-            guessed_calls: u64::from(row.call.fidelity == Fidelity::Guessed),
+            lower_bound_calls: u64::from(row.trust() == Fidelity::LowerBound),
+            guessed_calls: u64::from(row.trust() == Fidelity::Guessed),
         }
     }
 

@@ -152,7 +152,7 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
 /// The columns that say which call a row is.
 pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
-    let fidelity = match call.fidelity {
+    let fidelity = match row.trust() {
         Fidelity::Final => "final",
         Fidelity::LowerBound => "lower_bound",
         Fidelity::Guessed => "guessed",

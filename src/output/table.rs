@@ -213,7 +213,8 @@ pub fn mark_lines(total: &Sums) -> Vec<String> {
         ));
     }
     if total.guessed_calls > 0 {
-        lines.push(format!("~ {} with a guessed model or split", text::plural(total.guessed_calls, "call")));
+        lines
+            .push(format!("~ {} with a guessed model, split, tier or rate", text::plural(total.guessed_calls, "call")));
     }
     lines
 }

@@ -167,7 +167,7 @@ impl PriceBook {
     /// The config's word on any form of the name, else the list's.
     fn look_up(&self, model: &str) -> Option<Priced> {
         let forms = names::forms(model);
-        for (at, form) in forms.iter().enumerate() {
+        for (at, form) in forms.iter().enumerate().filter(|(_, form)| !form.is_fast) {
             if let Some(priced) = self.custom_of(&form.name, &forms, at, &[]) {
                 return Some(priced);
             }
@@ -175,8 +175,11 @@ impl PriceBook {
             if let Some((_, target)) = alias {
                 let path = labels(&forms, at);
                 let forms = names::forms(target);
-                let stated =
-                    forms.iter().enumerate().find_map(|(at, form)| self.custom_of(&form.name, &forms, at, &path));
+                let stated = forms
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, form)| !form.is_fast)
+                    .find_map(|(at, form)| self.custom_of(&form.name, &forms, at, &path));
                 return stated.or_else(|| self.listed_of(&forms, &path));
             }
         }
@@ -205,7 +208,9 @@ impl PriceBook {
                 }
             };
             let fetched = self.update.as_ref().is_some_and(|table| table.find(name).is_some());
-            Priced::listed(name, &history, if fetched { Found::Fetched } else { Found::List }, path)
+            let found = if fetched { Found::Fetched } else { Found::List };
+            let priced = Priced::listed(name, &history, found, path)?;
+            if form.is_fast { priced.fast_by_name() } else { Some(priced) }
         })
     }
 }

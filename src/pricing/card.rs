@@ -1,8 +1,12 @@
 //! A sheet made ready to compute with: every rate filled in, every rule of a bill applied once.
 
+use super::audio::{self, Audio};
+use super::fill::{standard, stated};
+use super::hours::Hours;
 use super::sheet::{Class, Sheet};
-use super::{Cost, Found, PriceId, Rates};
-use crate::domain::{Call, Day, Geo, Ratio, Service, Speed, Tokens, Usd};
+use super::table::Since;
+use super::{Cost, Found, Guess, PriceId, Rates};
+use crate::domain::{Call, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
 
 /// No rate beyond this many half pico-dollars a token (over $500), so that no sum can overflow.
 const MOST: u64 = 1 << 50;
@@ -13,8 +17,8 @@ const HALF: Ratio = Ratio { num: 1, den: 2 };
 pub(crate) struct Card {
     /// The first second at which it holds, since 1970.
     pub(crate) from: i64,
-    /// The day on which the list first showed it.
-    pub(crate) since: Option<Day>,
+    /// Its first day; none for a price of the config without one.
+    pub(crate) since: Option<Since>,
     pub(crate) id: PriceId,
     pub(crate) found: Found,
     /// By prompt length, shortest first; the first is for every prompt.
@@ -25,6 +29,14 @@ pub(crate) struct Card {
     pub(crate) eu: Option<Ratio>,
     /// The service tiers for which the list has rates.
     named: Vec<Service>,
+    /// Anthropic's rules apply.
+    claude: bool,
+    /// The model's name says that its calls are fast ones.
+    pub(crate) is_fast_by_name: bool,
+    /// It is not known that these are the model's rates.
+    is_guessed: bool,
+    /// The cards of certain hours, in the place of this one.
+    pub(crate) hours: Vec<(Hours, Self)>,
 }
 
 /// The rates of prompts longer than `above`.
@@ -32,14 +44,30 @@ pub(crate) struct Card {
 struct Tier {
     above: u64,
     /// In the order of [`SERVICES`].
-    services: [Lot; 4],
+    services: [Lot; 6],
+    /// In the same order.
+    audio: [Audio; 6],
 }
 
-const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+/// The service tiers that have rates.
+pub(crate) const SERVICES: [Service; 6] =
+    [Service::Standard, Service::Priority, Service::Flex, Service::Batch, Service::Ultrafast, Service::Balanced];
+
+/// The place of a tier's rates; those of an unknown one are standard.
+const fn lot_of(service: Service) -> usize {
+    match service {
+        Service::Standard | Service::Unknown => 0,
+        Service::Priority => 1,
+        Service::Flex => 2,
+        Service::Batch => 3,
+        Service::Ultrafast => 4,
+        Service::Balanced => 5,
+    }
+}
 
 /// One rate for each class, in half pico-dollars a token: half of a whole rate is then a whole number too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Lot {
+pub(super) struct Lot {
     rates: [u64; 6],
     /// Which of them are half of a standard rate, because the list has no batch rate of its own.
     halved: [bool; 6],
@@ -50,6 +78,9 @@ struct Lot {
 pub(crate) struct Terms<'a> {
     pub(crate) card: &'a Card,
     lot: &'a Lot,
+    audio: &'a Audio,
+    /// The list does not say what this service tier or speed costs.
+    is_tier_guessed: bool,
     pub(crate) above: u64,
     /// The service whose rates are used.
     pub(crate) service: Service,
@@ -61,7 +92,7 @@ impl Card {
     /// A card of a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
     pub(crate) fn new(
         from: i64,
-        since: Option<Day>,
+        since: Option<Since>,
         (id, found): (PriceId, Found),
         sheet: &Sheet,
         claude: bool,
@@ -74,41 +105,61 @@ impl Card {
         let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();
         // Anthropic charges every model's web searches alike; older entries of the list do not say so.
         let search = sheet.search.or(claude.then_some(Usd::from_micro(10_000)));
-        Self { from, since, id, found, tiers, search, fast: sheet.fast, us: sheet.us, eu: sheet.eu, named }
+        let at_hours = |(hours, sheet): &(Hours, Sheet)| {
+            let id = PriceId::new(&format!("{id}T{hours}"));
+            (hours.clone(), Self::new(from, since, (id, found), sheet, claude))
+        };
+        let hours = sheet.hours.iter().map(at_hours).collect();
+        let (fast, us, eu) = (sheet.fast, sheet.us, sheet.eu);
+        let (is_fast_by_name, is_guessed) = (false, sheet.guessed);
+        Self { from, since, id, found, tiers, search, fast, us, eu, named, claude, is_fast_by_name, is_guessed, hours }
     }
 
     /// A card of rates the user states.
-    pub(crate) fn custom(from: i64, since: Option<Day>, id: PriceId, rates: &Rates, claude: bool) -> Self {
+    pub(crate) fn custom(from: i64, since: Option<Since>, id: PriceId, rates: &Rates, claude: bool) -> Self {
         Self::new(from, since, (id, Found::Config), &rates.sheet(), claude)
     }
 
     /// What applies to a call of this tier and so long a prompt.
     pub(crate) fn terms(&self, prompt: u64, tier: crate::domain::Tier) -> Terms<'_> {
         let chosen = self.tiers.iter().rev().find(|tier| prompt > tier.above).unwrap_or(&self.tiers[0]);
-        let fast = if tier.speed == Speed::Fast { self.fast } else { None };
+        let is_fast = tier.speed == Speed::Fast || self.is_fast_by_name;
+        let fast = if is_fast { self.fast } else { None };
         // A fast mode without a multiplier is what others call priority, where they sell it.
-        let hurried = tier.speed == Speed::Fast && fast.is_none() && self.names(Service::Priority);
+        let hurried = is_fast && fast.is_none() && self.names(Service::Priority);
         let service = if hurried && tier.service == Service::Standard { Service::Priority } else { tier.service };
-        let lot = match service {
-            Service::Standard => &chosen.services[0],
-            Service::Priority => &chosen.services[1],
-            Service::Flex => &chosen.services[2],
-            Service::Batch => &chosen.services[3],
+        let is_service_guessed = match service {
+            Service::Standard | Service::Batch => false,
+            Service::Unknown => true,
+            // Anthropic charges its priority tier as standard.
+            Service::Priority if self.claude => false,
+            Service::Priority | Service::Flex | Service::Ultrafast | Service::Balanced => !self.names(service),
         };
+        let is_speed_guessed = is_fast && fast.is_none() && !hurried;
+        let lot = lot_of(service);
         let geo = match tier.geo {
             Geo::Global => None,
             Geo::Us => self.us,
             Geo::Eu => self.eu,
         };
-        Terms { card: self, lot, above: chosen.above, service, fast, geo }
+        Terms {
+            card: self,
+            lot: &chosen.services[lot],
+            audio: &chosen.audio[lot],
+            is_tier_guessed: is_service_guessed || is_speed_guessed,
+            above: chosen.above,
+            service,
+            fast,
+            geo,
+        }
     }
 
     /// The cost of a call.
     pub(crate) fn cost(&self, call: &Call) -> Cost {
         let terms = self.terms(call.tokens.prompt(), call.tier);
-        let (usd, saved) = terms.cost(&call.tokens);
+        let (usd, saved) = terms.cost(&call.tokens, call.parts);
         let usd = usd + terms.searches(call.web_searches).unwrap_or_default();
-        Cost::Priced { usd, saved, price: self.id.clone() }
+        Cost::Priced { usd, saved, price: self.id.clone(), is_guessed: terms.is_guess(call) }
     }
 
     /// What a token of each class comes to for a prompt this long.
@@ -134,6 +185,28 @@ impl Card {
         self.named.contains(&service)
     }
 
+    /// The model's name says that all its calls are fast ones.
+    pub(crate) fn set_fast_by_name(&mut self) {
+        self.is_fast_by_name = true;
+        for (_, card) in &mut self.hours {
+            card.set_fast_by_name();
+        }
+    }
+
+    /// True when it says what a fast call costs.
+    pub(crate) fn sells_fast(&self) -> bool {
+        self.fast.is_some() || self.names(Service::Priority)
+    }
+
+    /// What a token of audio of each class comes to, where the list says so.
+    pub(crate) fn audio(&self) -> [Option<Usd>; 3] {
+        let terms = self.terms(0, crate::domain::Tier::default());
+        Class::AUDIO.map(|class| {
+            let (rate, part) = terms.rate(class);
+            terms.audio.lists(class).then(|| rate.scaled(part))
+        })
+    }
+
     /// The prompt lengths beyond which other rates apply.
     pub(crate) fn thresholds(&self) -> impl Iterator<Item = u64> {
         self.tiers.iter().map(|tier| tier.above).filter(|above| *above > 0)
@@ -143,11 +216,14 @@ impl Card {
 impl Terms<'_> {
     /// Dollars a token of a class, and the part of it that is charged.
     pub(crate) fn rate(&self, class: Class) -> (Usd, Ratio) {
-        let at = place(class);
-        if self.lot.halved[at] {
-            (Usd::from_pico(i128::from(self.lot.rates[at])), HALF)
+        let (rate, halved) = match Class::AUDIO.iter().position(|audio| *audio == class) {
+            Some(at) => (self.audio.rates[at], self.audio.halved[at]),
+            None => self.lot.of(class),
+        };
+        if halved {
+            (Usd::from_pico(i128::from(rate)), HALF)
         } else {
-            (Usd::from_pico(i128::from(self.lot.rates[at] / 2)), Ratio::ONE)
+            (Usd::from_pico(i128::from(rate / 2)), Ratio::ONE)
         }
     }
 
@@ -158,17 +234,55 @@ impl Terms<'_> {
     }
 
     /// What the tokens cost, and what caching saved of it. Each is rounded once, half to even.
-    pub(crate) fn cost(&self, tokens: &Tokens) -> (Usd, Usd) {
+    pub(crate) fn cost(&self, tokens: &Tokens, parts: Parts) -> (Usd, Usd) {
         let rates = &self.lot.rates;
-        let counts = counts(tokens);
-        // One machine multiplication each; six products of 64 by 50 bits cannot overflow.
+        let (counts, sound) = if parts.is_none() { (counts(tokens), [0; 3]) } else { audio::apart(tokens, parts) };
+        // One machine multiplication each; nine products of 64 by 50 bits cannot overflow.
         let class = |at: usize| u128::from(counts[at]) * u128::from(rates[at]);
-        let cached = class(1) + class(2) + class(3);
-        let all = signed(class(0) + cached + class(4) + class(5));
-        let plain = (u128::from(counts[1]) + u128::from(counts[2]) + u128::from(counts[3])) * u128::from(rates[0]);
+        let mut cached = class(1) + class(2) + class(3);
+        let mut plain = (u128::from(counts[1]) + u128::from(counts[2]) + u128::from(counts[3])) * u128::from(rates[0]);
+        let mut rest = class(0) + class(4) + class(5);
+        if sound != [0; 3] {
+            let [input, read, output] = self.audio.rates.map(u128::from);
+            cached += u128::from(sound[1]) * read;
+            plain += u128::from(sound[1]) * input;
+            rest += u128::from(sound[0]) * input + u128::from(sound[2]) * output;
+        }
+        let all = signed(rest + cached);
         let saved = signed(plain) - signed(cached);
         let multiplier = self.multiplier();
         (whole(all, multiplier), whole(saved, multiplier))
+    }
+
+    /// True when the cost of this call rests on a guess.
+    pub(crate) fn is_guess(&self, call: &Call) -> bool {
+        self.is_tier_guessed
+            || self.card.is_guessed
+            || (call.web_searches > 0 && self.card.search.is_none())
+            || (!call.parts.is_none() && (self.is_audio_guessed(call) || self.is_lifetime_guessed(call)))
+    }
+
+    /// What of the cost of this call is a guess.
+    pub(crate) fn guesses(&self, call: &Call) -> Vec<Guess> {
+        [
+            (self.card.is_guessed, Guess::Model),
+            (self.is_tier_guessed, Guess::Tier),
+            (self.is_lifetime_guessed(call), Guess::Lifetime),
+            (self.is_audio_guessed(call), Guess::Audio),
+            (call.web_searches > 0 && self.card.search.is_none(), Guess::Search),
+        ]
+        .into_iter()
+        .filter_map(|(is_guess, guess)| is_guess.then_some(guess))
+        .collect()
+    }
+
+    fn is_audio_guessed(&self, call: &Call) -> bool {
+        self.audio.is_guess(call.parts)
+    }
+
+    fn is_lifetime_guessed(&self, call: &Call) -> bool {
+        let is_priced_apart = self.lot.of(Class::CacheWrite5m) != self.lot.of(Class::CacheWrite1h);
+        call.parts.write_of_unstated_lifetime > 0 && is_priced_apart
     }
 
     /// What this many web searches cost, when they have a price. No multiplier touches them.
@@ -207,14 +321,18 @@ pub(crate) fn counts(tokens: &Tokens) -> [u64; 6] {
     ]
 }
 
-fn place(class: Class) -> usize {
-    match class {
-        Class::Input => 0,
-        Class::CacheRead => 1,
-        Class::CacheWrite5m => 2,
-        Class::CacheWrite1h => 3,
-        Class::Output => 4,
-        Class::Reasoning => 5,
+impl Lot {
+    /// The rate of a class of text, and whether it is half of a standard one.
+    pub(super) fn of(&self, class: Class) -> (u64, bool) {
+        let at = match class {
+            Class::Input | Class::AudioInput => 0,
+            Class::CacheRead | Class::AudioCacheRead => 1,
+            Class::CacheWrite5m => 2,
+            Class::CacheWrite1h => 3,
+            Class::Output | Class::AudioOutput => 4,
+            Class::Reasoning => 5,
+        };
+        (self.rates[at], self.halved[at])
     }
 }
 
@@ -230,69 +348,12 @@ impl Tier {
             let rates = Class::ALL.map(rate);
             Lot { rates: rates.map(|(rate, part)| halves(rate, part)), halved: rates.map(|(_, part)| part == HALF) }
         });
-        Self { above, services }
+        let audio = std::array::from_fn(|at| Audio::new(above, sheet, SERVICES[at], &services[at]));
+        Self { above, services, audio }
     }
 }
 
-fn halves(rate: Usd, part: Ratio) -> u64 {
+pub(super) fn halves(rate: Usd, part: Ratio) -> u64 {
     let times = if part == HALF { 1 } else { 2 };
     u64::try_from(rate.pico().max(0).saturating_mul(times)).unwrap_or(MOST).min(MOST)
-}
-
-/// The rate of a class in a service tier, as far as the list speaks of it there.
-fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, claude: bool) -> Option<Usd> {
-    if let Some(rate) = sheet.get(above, class, service) {
-        return Some(rate);
-    }
-    let silent = [above, 0].into_iter().all(|above| sheet.get(above, class, Service::Standard).is_none());
-    let input = || sheet.get(above, Class::Input, service);
-    match class {
-        Class::Input | Class::Output => None,
-        // Reasoning without a rate of its own is output.
-        Class::Reasoning => sheet.get(above, Class::Output, service),
-        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h if !silent => None,
-        Class::CacheWrite1h if !claude => stated(sheet, above, Class::CacheWrite5m, service, claude),
-        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => Some(usual(class, input()?, claude)),
-    }
-}
-
-/// What a cache class usually costs beside this input: Anthropic's multiples, and input elsewhere.
-fn usual(class: Class, input: Usd, claude: bool) -> Usd {
-    let multiple = match class {
-        Class::CacheRead => Ratio { num: 1, den: 10 },
-        Class::CacheWrite5m => Ratio { num: 5, den: 4 },
-        Class::CacheWrite1h => Ratio { num: 2, den: 1 },
-        Class::Input | Class::Output | Class::Reasoning => Ratio::ONE,
-    };
-    if claude { input.scaled(multiple) } else { input }
-}
-
-/// The standard rate of a class, by the list or by what is usual where the list is silent.
-fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) -> Usd {
-    if let Some(rate) = sheet.get(above, class, Service::Standard) {
-        return rate;
-    }
-    let base = |class| standard(sheet, 0, class, claude);
-    let here = |class| standard(sheet, above, class, claude);
-    match class {
-        Class::Input | Class::Output if above > 0 => base(class),
-        Class::Input | Class::Output => Usd::ZERO,
-        Class::Reasoning if above > 0 && sheet.get(above, Class::Output, Service::Standard).is_none() => base(class),
-        Class::Reasoning => here(Class::Output),
-        // A long-context tier that names only input keeps the proportion of the cache rates to it.
-        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h
-            if above > 0 && sheet.get(0, class, Service::Standard).is_some() =>
-        {
-            proportion(base(class), here(Class::Input), base(Class::Input))
-        }
-        Class::CacheWrite1h if !claude => here(Class::CacheWrite5m),
-        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => usual(class, here(Class::Input), claude),
-    }
-}
-
-fn proportion(rate: Usd, input: Usd, base: Usd) -> Usd {
-    match (u32::try_from(input.pico()), u32::try_from(base.pico())) {
-        (Ok(num), Ok(den)) if den > 0 => rate.scaled(Ratio { num, den }),
-        _ => rate,
-    }
 }

@@ -1,7 +1,9 @@
 //! How the cost of one call comes about: every number that went into it.
 
-use super::card::{Terms, counts};
+use super::audio::apart;
+use super::card::Terms;
 use super::sheet::Class;
+use super::table::Known;
 use super::tariff::Priced;
 use super::{Cost, PriceId};
 use crate::domain::{Call, Day, Geo, Label, Ratio, Service, Usd};
@@ -21,12 +23,18 @@ pub struct Explanation {
     pub price: Option<PriceId>,
     /// Since when.
     pub since: Option<Day>,
+    /// How well that day is known; nothing for a price of the config.
+    pub known: Option<Known>,
+    /// The day on which a list first showed the next price, when that may have been in force already.
+    pub next: Option<Day>,
     /// The whole prompt, which decides the long-context tier.
     pub prompt: u64,
     /// The prompt length beyond which the rates used apply; `None` for the usual rates.
     pub above: Option<u64>,
     /// The service tier whose rates are used.
     pub service: Service,
+    /// What of it is a guess.
+    pub guesses: Vec<Guess>,
     /// One for each class with tokens in it.
     pub buckets: Vec<Bucket>,
     /// What multiplies the sum of the buckets.
@@ -74,6 +82,21 @@ pub enum Factor {
     Eu,
 }
 
+/// A part of a cost that is not known for sure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guess {
+    /// Which model the name stands for.
+    Model,
+    /// What the service tier or the speed costs: the list has no rates for it, and those of standard are used.
+    Tier,
+    /// How long cache writes live, at a vendor that charges two lifetimes differently: the shorter one is used.
+    Lifetime,
+    /// What audio costs: the list has no rate for it, and that of text is used.
+    Audio,
+    /// What a web search costs: it is not in the cost.
+    Search,
+}
+
 /// Where a price was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Found {
@@ -97,6 +120,9 @@ impl Explanation {
             path: call.model.iter().cloned().collect(),
             price: None,
             since: None,
+            known: None,
+            next: None,
+            guesses: Vec::new(),
             prompt: call.tokens.prompt(),
             above: None,
             service: call.tier.service,
@@ -115,12 +141,16 @@ impl Explanation {
         let terms = card.terms(explanation.prompt, call.tier);
         explanation.found = card.found;
         explanation.price = Some(card.id.clone());
-        explanation.since = card.since;
+        let since = card.since;
+        explanation.since = since.filter(|since| since.known != Known::Launch).map(|since| since.day);
+        explanation.known = since.map(|since| since.known).filter(|_| card.found != Found::Config);
+        explanation.next = priced.may_be_next(call.at());
+        explanation.guesses = terms.guesses(call);
         explanation.above = (terms.above > 0).then_some(terms.above);
         explanation.service = terms.service;
         explanation.buckets = buckets(&terms, call);
         explanation.factors = factors(&terms, call.tier.geo);
-        explanation.tokens_usd = terms.cost(&call.tokens).0;
+        explanation.tokens_usd = terms.cost(&call.tokens, call.parts).0;
         explanation.searches = (call.web_searches > 0).then(|| Searches {
             count: call.web_searches,
             rate: terms.search(),
@@ -131,9 +161,9 @@ impl Explanation {
 }
 
 fn buckets(terms: &Terms<'_>, call: &Call) -> Vec<Bucket> {
-    Class::ALL
-        .into_iter()
-        .zip(counts(&call.tokens))
+    let (text, audio) = apart(&call.tokens, call.parts);
+    let counts = Class::ALL.into_iter().zip(text).chain(Class::AUDIO.into_iter().zip(audio));
+    counts
         .filter(|(_, tokens)| *tokens > 0)
         .map(|(class, tokens)| {
             let (rate, part) = terms.rate(class);

@@ -221,17 +221,17 @@ fn tiers_of_every_length_are_known() {
 
 #[test]
 fn d16_a_call_costs_what_was_charged_on_its_day() {
-    assert_eq!([million("o3", "2025-06-15"), million("o3", "2025-06-16")], ["10", "2"]);
-    assert_eq!([million("gpt-5.6-luna", "2026-08-15"), million("gpt-5.6-luna", "2026-08-16")], ["2", "0.4"]);
+    assert_eq!([million("o3", "2025-06-09"), million("o3", "2025-06-10")], ["10", "2"]);
+    assert_eq!([million("gpt-5.6-luna", "2026-07-29"), million("gpt-5.6-luna", "2026-07-30")], ["2", "0.4"]);
     let small = |day| cost(&call("gpt-5.6", day, both(100_000, 10_000)));
-    assert_eq!([small("2026-08-31"), small("2026-09-01")], ["0.8", "0.6"]);
+    assert_eq!([small("2026-08-20"), small("2026-08-21")], ["0.8", "0.6"]);
     // A call from before the first listing costs what was first known; a correction of the list is no change.
     assert_eq!([million("o3", "2020-01-01"), million("gpt-3.5-turbo", "2025-01-01")], ["10", "0.5"]);
     assert_eq!(cost(&call("gemini-2.5-pro", "2025-08-01", Tokens { cache_read: 100_000, ..Tokens::ZERO })), "0.0125");
-    let mut last = call("o3", "2025-06-15", input(1_000_000));
-    last.from.at = "2025-06-15T23:59:59.999Z".parse().unwrap();
+    let mut last = call("o3", "2025-06-09", input(1_000_000));
+    last.from.at = "2025-06-09T23:59:59.999Z".parse().unwrap();
     assert_eq!(cost(&last), "10");
-    last.from.at = "2025-06-16T00:00:00Z".parse().unwrap();
+    last.from.at = "2025-06-10T00:00:00Z".parse().unwrap();
     assert_eq!(cost(&last), "2");
 }
 
@@ -370,7 +370,7 @@ fn the_same_tokens_can_be_priced_on_another_model() {
 #[test]
 fn the_book_can_be_listed_searched_and_shown() {
     let book = PriceBook::new(vec![custom("mine", "1", "2")], Vec::new(), CostMode::Auto);
-    assert_eq!(book.as_of(), "2026-11-16".parse().unwrap());
+    assert_eq!(book.as_of(), "2026-11-26".parse().unwrap());
     assert_eq!(book.names().next(), Some("mine"));
     assert!(book.names().count() > 3000);
     let found: Vec<_> = book.find("OPUS-4-6").filter(|name| name.starts_with("claude")).collect();

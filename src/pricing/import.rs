@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::sheet::{Class, Key, Sheet, ratio};
-use super::table::History;
+use super::table::{History, Since, TableError};
 use crate::domain::{Day, Ratio, Service, Usd};
 
 /// Why a price list could not be read at all.
@@ -17,6 +17,9 @@ pub enum ImportError {
     /// It names no model with a price.
     #[error("a price list without a single price in it")]
     Empty,
+    /// The kept history is no table, or is damaged.
+    #[error("the kept history cannot be used: {0}")]
+    History(#[from] TableError),
     /// A rule of our own that cannot be read.
     #[error("own.txt:{line}: {what}")]
     Rule {
@@ -46,7 +49,8 @@ pub(crate) struct Entry {
 /// Models run at home: the only ones whose price of zero is one.
 const LOCAL: &[&str] = &["ollama", "lemonade"];
 /// Kinds of models that are paid by the token.
-const KINDS: &[&str] = &["chat", "responses", "completion", "embedding"];
+const KINDS: &[&str] =
+    &["chat", "responses", "completion", "embedding", "realtime", "audio_transcription", "audio_speech"];
 
 /// The entries of a list, by name.
 pub(crate) fn entries(json: &str) -> Result<Vec<(String, Fields<'_>)>, ImportError> {
@@ -93,7 +97,7 @@ pub(crate) fn history(name: &str, fields: &Fields<'_>) -> History {
         .iter()
         .filter_map(|period| {
             let entry = entry(name, period)?;
-            Some((entry.listed?, entry.sheet))
+            Some((Since::listed(entry.listed?), entry.sheet))
         })
         .collect()
 }
@@ -171,6 +175,14 @@ impl Entry {
         if rates.contains_key(&Key::of(Class::Input)) && !rates.contains_key(&Key::of(Class::Output)) {
             rates.insert(Key::of(Class::Output), Usd::ZERO);
         }
+        // Audio has no rates for long prompts where text has none; the list gives some models the text's rate there.
+        let text: Vec<u64> = rates.keys().filter(|key| key.class == Class::Input).map(|key| key.above).collect();
+        rates.retain(|key, _| !Class::AUDIO.contains(&key.class) || text.contains(&key.above));
+        // At xAI a prompt of exactly the threshold is a long one.
+        if name.starts_with("xai/") {
+            let below = |(key, rate): (Key, Usd)| (Key { above: key.above.saturating_sub(1), ..key }, rate);
+            *rates = std::mem::take(rates).into_iter().map(below).collect();
+        }
         if name.contains("claude") {
             let twice = |key: &Key, rates: &BTreeMap<Key, Usd>| {
                 rates.get(&Key { class: Class::Input, ..*key }).map(|input| input.times(2))
@@ -186,7 +198,12 @@ impl Entry {
 
 /// Where a field's rate belongs; `None` for fields that are no rate of ours.
 fn key(field: &str) -> Option<Key> {
-    const CLASSES: [(&str, Class); 5] = [
+    const CLASSES: [(&str, Class); 9] = [
+        ("input_cost_per_audio_token", Class::AudioInput),
+        ("output_cost_per_audio_token", Class::AudioOutput),
+        ("cache_read_input_audio_token_cost", Class::AudioCacheRead),
+        // The name of the same rate until the middle of 2026.
+        ("cache_read_input_token_cost_per_audio_token", Class::AudioCacheRead),
         ("input_cost_per_token", Class::Input),
         ("output_cost_per_token", Class::Output),
         ("output_cost_per_reasoning_token", Class::Reasoning),
@@ -196,7 +213,7 @@ fn key(field: &str) -> Option<Key> {
     let (mut rest, class) = CLASSES.iter().find_map(|(name, class)| Some((field.strip_prefix(name)?, *class)))?;
     let mut key = Key::of(class);
     if class == Class::CacheWrite5m
-        && let Some(after) = rest.strip_prefix("_above_1hr")
+        && let Some(after) = rest.strip_prefix("_above_1hr").or_else(|| rest.strip_prefix("_above_12hr"))
     {
         key.class = Class::CacheWrite1h;
         rest = after;
@@ -211,6 +228,8 @@ fn key(field: &str) -> Option<Key> {
         "_priority" => Service::Priority,
         "_flex" => Service::Flex,
         "_batches" => Service::Batch,
+        "_ultrafast" => Service::Ultrafast,
+        "_balanced" => Service::Balanced,
         _ => return None,
     };
     Some(key)
@@ -221,7 +240,7 @@ fn key(field: &str) -> Option<Key> {
 /// While input and output stay as they are, whatever else a later listing adds was true before. A
 /// long-context tier was not: it counts from the day it is listed. Multipliers stay once listed.
 pub(crate) fn settle(history: &mut History) {
-    history.sort_by_key(|(day, _)| *day);
+    history.sort_by_key(|(since, _)| *since);
     for at in (1..history.len()).rev() {
         let (earlier, later) = history.split_at_mut(at);
         let (Some((_, earlier)), Some((_, later))) = (earlier.last_mut(), later.first()) else { continue };
@@ -288,7 +307,7 @@ mod tests {
             "provider_specific_entry":{"us":1.1,"fast":2.0},"regional_processing_uplift_multiplier_eu":1.1}"#;
         assert_eq!(
             text(&read("m", json).unwrap().sheet),
-            "i=5 o=25 ob=12.5 t=30 h>200k=30 ip>272k=20 s=0.01 xf=2 xu=1.1 xe=1.1"
+            "i=5 iu=9000000 h=9000000 o=25 ob=12.5 t=30 a=1000000 c=9000000 h>200k=30 ip>272k=20 s=0.01 xf=2 xu=1.1 xe=1.1"
         );
     }
 
@@ -314,7 +333,7 @@ mod tests {
     #[test]
     fn a_field_listed_late_counts_from_the_start_but_a_tier_does_not() {
         let sheet = |text: &str| Sheet::read(text).unwrap();
-        let day = |text: &str| text.parse::<Day>().unwrap();
+        let day = |text: &str| Since::listed(text.parse::<Day>().unwrap());
         let mut history = vec![
             (day("2025-01-01"), sheet("i=3 o=15")),
             (day("2025-06-01"), sheet("i=3 o=15 r=0.3 xu=1.1")),

@@ -1,11 +1,17 @@
 //! What a call costs: a dated price book and the rules that turn tokens into dollars.
 
+mod audio;
 mod book;
+mod build;
 mod card;
+mod dated;
 mod explain;
+mod fill;
+mod hours;
 mod import;
 mod names;
 mod own;
+mod place;
 mod sheet;
 mod table;
 mod tariff;
@@ -19,11 +25,11 @@ mod laws;
 use crate::domain::{Call, Day, Label, Usd};
 
 pub use book::PriceBook;
-pub use explain::{Bucket, Explanation, Factor, Found, Searches};
+pub use build::{Built, build, remember, seed};
+pub use explain::{Bucket, Explanation, Factor, Found, Guess, Searches};
 pub use import::ImportError;
-pub use own::build;
 pub use sheet::Class;
-pub use table::TableError;
+pub use table::{Known, TableError};
 pub use tariff::Tariff;
 pub use update::{Difference, Update, UpdateError, UpdateProblem};
 
@@ -40,6 +46,9 @@ pub enum Cost {
         saved: Usd,
         /// The price it was computed from.
         price: PriceId,
+        /// True when a rate, or what the call was charged as, is a guess: a tier the list does not know, audio
+        /// without a rate of its own, a cache write whose lifetime the log does not state.
+        is_guessed: bool,
     },
     /// Stated by the log itself.
     Quoted(Usd),
@@ -58,6 +67,11 @@ impl Cost {
             Self::Priced { usd, .. } | Self::Quoted(usd) => Some(*usd),
             Self::Unpriced => None,
         }
+    }
+
+    /// True when it was computed with a guess.
+    pub fn is_guessed(&self) -> bool {
+        matches!(self, Self::Priced { is_guessed: true, .. })
     }
 
     /// What caching saved; nothing when the price is not ours.
@@ -90,7 +104,7 @@ pub struct Rates {
     pub cache_read: Option<Usd>,
     /// Input written to a five-minute cache, dollars a token.
     pub cache_write_5m: Option<Usd>,
-    /// Input written to a one-hour cache, dollars a token.
+    /// Input written to a cache of the longer lifetime, dollars a token: an hour at Anthropic, twelve hours at OpenAI.
     pub cache_write_1h: Option<Usd>,
     /// One web search, dollars.
     pub web_search: Option<Usd>,

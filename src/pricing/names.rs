@@ -57,6 +57,14 @@ const MAKERS: &[(&str, &str)] = &[
     ("gemini", "gemini/"),
 ];
 
+/// What may be left out of a name, or written another way, without naming another model.
+const STEPS: [fn(&str) -> Option<String>; 7] =
+    [without_mark, without_date, without_provider, without_region, without_version, with_dashes, without_effort];
+
+/// How the names of models begin whose agents write the reasoning effort, or the fast mode, behind the name.
+const BY_EFFORT: &[&str] = &["gpt-", "o1", "o3", "o4", "codex-", "claude-", "gemini-"];
+const EFFORTS: &[&str] = &["-none", "-minimal", "-low", "-medium", "-high", "-xhigh"];
+
 /// No name has more forms than this.
 const MOST: usize = 48;
 
@@ -65,22 +73,25 @@ const MOST: usize = 48;
 pub(crate) struct Form {
     pub(crate) name: String,
     pub(crate) from: usize,
+    /// The name said that all calls are fast ones.
+    pub(crate) is_fast: bool,
 }
 
 /// A name and its other forms, the fewest changes first. A similar name is never among them.
 pub(crate) fn forms(name: &str) -> Vec<Form> {
-    let mut forms = vec![Form { name: name.to_owned(), from: 0 }];
+    let mut forms = vec![Form { name: name.to_owned(), from: 0, is_fast: false }];
     let mut at = 0;
     while at < forms.len() {
         let name = forms[at].name.clone();
-        for step in [without_mark, without_date, without_provider, without_region, without_version, with_dashes] {
-            add(&mut forms, at, step(&name));
+        for step in STEPS {
+            add(&mut forms, at, step(&name), false);
         }
+        add(&mut forms, at, without_fast(&name), true);
         at += 1;
     }
     for at in 0..forms.len() {
         let maker = maker(&forms[at].name);
-        add(&mut forms, at, maker);
+        add(&mut forms, at, maker, false);
     }
     forms
 }
@@ -96,13 +107,14 @@ pub(crate) fn path(forms: &[Form], mut at: usize) -> Vec<&str> {
     path
 }
 
-fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>) {
+fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>, is_fast: bool) {
     if let Some(name) = name
         && !name.is_empty()
         && forms.len() < MOST
         && forms.iter().all(|form| form.name != name)
     {
-        forms.push(Form { name, from });
+        let is_fast = is_fast || forms[from].is_fast;
+        forms.push(Form { name, from, is_fast });
     }
 }
 
@@ -181,6 +193,19 @@ fn without_version(name: &str) -> Option<String> {
     (is_version && name.contains("claude")).then(|| short.to_owned())
 }
 
+/// `gpt-5.6-sol-high`, `gpt-5.1-codex-max-xhigh`: Cursor, Copilot and gateways write the reasoning effort behind the
+/// name. It changes how much a model thinks, and not what a token costs.
+fn without_effort(name: &str) -> Option<String> {
+    let short = EFFORTS.iter().find_map(|effort| name.strip_suffix(effort))?;
+    BY_EFFORT.iter().any(|start| name.starts_with(start)).then(|| short.to_owned())
+}
+
+/// `gpt-5.6-sol-fast`, `claude-opus-5-fast`: the fast mode of a model. Other makers have models of that name.
+fn without_fast(name: &str) -> Option<String> {
+    let short = name.strip_suffix("-fast")?;
+    (name.starts_with("gpt-") || name.starts_with("claude-")).then(|| short.to_owned())
+}
+
 /// Claude models are named with dashes by their maker and with dots by gateways: `claude-opus-4.5`.
 fn with_dashes(name: &str) -> Option<String> {
     (name.starts_with("claude-") && name.contains('.')).then(|| name.replace('.', "-"))
@@ -236,6 +261,13 @@ mod tests {
         assert!(reaches("models/gemini-2.5-pro", "gemini-2.5-pro"));
         assert!(reaches("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"));
         assert!(reaches("x-ai/grok-4", "xai/grok-4"));
+        for name in ["gpt-5.6-sol-high", "openai/gpt-5.6-sol-low", "gpt-5.6-sol-xhigh", "gpt-5.6-sol-high-fast"] {
+            assert!(reaches(name, "gpt-5.6-sol"), "{name}");
+        }
+        assert!(reaches("gemini-3-pro-low", "gemini/gemini-3-pro"));
+        let fast = |name: &str, other: &str| forms(name).iter().find(|form| form.name == other).unwrap().is_fast;
+        assert!(fast("gpt-5.6-sol-high-fast", "gpt-5.6-sol") && fast("openai/gpt-5.6-fast", "gpt-5.6"));
+        assert!(!fast("gpt-5.6-sol-high", "gpt-5.6-sol") && !fast("claude-opus-4-5-thinking", "claude-opus-4-5"));
     }
 
     #[test]
@@ -248,6 +280,11 @@ mod tests {
             ("somewhere/claude-opus-5", "claude-opus-5"),
             ("meta-llama/llama-3:free", "meta-llama/llama-3"),
             ("gpt-4-0613", "gpt-4"),
+            ("grok-4-fast", "grok-4"),
+            ("xai/grok-4-fast", "xai/grok-4"),
+            ("mistral-medium", "mistral"),
+            ("kimi-k3-high", "kimi-k3"),
+            ("gpt-5.6-luna-highspeed", "gpt-5.6-luna"),
         ] {
             assert!(!reaches(name, other), "{name}");
         }

@@ -1,18 +1,18 @@
-//! Makes the built-in book from a list, its history, and rules of our own.
+//! What we know better than the lists: the rules of `prices/own.txt`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::import::{self, ImportError};
+use super::build::Books;
+use super::dated;
+use super::import::ImportError;
 use super::sheet::{Class, Key, Sheet, ratio};
-use super::table::{self, History, Line};
-use crate::domain::{Day, Matcher, Usd};
+use super::table::{History, Since};
+use crate::domain::{Day, Matcher, Ratio, Usd};
 
-/// What we know better than the list; `prices/own.txt` explains each line.
-const OWN: &str = include_str!("../../prices/own.txt");
+/// The rules; the file explains each line.
+pub(super) const OWN: &str = include_str!("../../prices/own.txt");
 
 /// One line of `own.txt`.
 #[derive(Debug)]
-enum Rule {
+pub(super) enum Rule {
     /// These names stand in no log.
     Drop(Matcher),
     /// What was listed before a day was a mistake: in one class, or altogether.
@@ -20,61 +20,46 @@ enum Rule {
     /// Long prompts cost no more from a day on.
     Untier(Matcher, Day),
     /// The multiplier of the fast mode, which the list forgot.
-    Fast(Matcher, crate::domain::Ratio),
+    Fast(Matcher, Ratio),
     /// Another name of a model.
     Alias(String, String),
     /// A model the list never had.
     Price(String, Day, Sheet),
+    /// What was charged from a day on, whatever the list said.
+    Period(String, Day, Sheet),
+    /// The vendor's own day of the newest change.
+    Day(Matcher, Day),
+    /// The dated list's hours of a model hold from a day on, and perhaps from a later day on weekdays only.
+    Hours(Matcher, HoursFrom),
+    /// Which of two lists is right about a model.
+    Keep(Matcher, List),
+    /// Models of the dated list that the other lacks: the provider, and their names.
+    Take(String, Matcher),
+    /// A name that stands for one model until a day, and then for another; which one is not certain.
+    Follows(String, Vec<(Option<Day>, String)>),
 }
 
-/// The text of the built-in price book, from LiteLLM's list and a history of it, both as JSON.
-///
-/// # Errors
-/// When either is not what it should be.
-pub fn build(list: &str, history: &str) -> Result<String, ImportError> {
-    let rules = rules(OWN)?;
-    let mut books: BTreeMap<String, History> = BTreeMap::new();
-    for (name, fields) in import::entries(history)? {
-        books.insert(name.clone(), import::history(&name, &fields));
-    }
-    let as_of = books.values().flatten().map(|(day, _)| *day).max().ok_or(ImportError::Empty)?;
-    for (name, fields) in import::entries(list)? {
-        let Some(entry) = import::entry(&name, &fields) else { continue };
-        let book = books.entry(name).or_default();
-        match book.last_mut() {
-            // The last snapshot is the newer of the two; it does not carry every multiplier.
-            Some((_, last)) => {
-                last.search = last.search.or(entry.sheet.search);
-                last.fast = last.fast.or(entry.sheet.fast);
-                last.us = last.us.or(entry.sheet.us);
-                last.eu = last.eu.or(entry.sheet.eu);
-            }
-            None => book.push((as_of, entry.sheet)),
-        }
-    }
-    for rule in &rules {
-        rule.apply(&mut books);
-    }
-    for (name, book) in &mut books {
-        import::settle(book);
-        for rule in &rules {
-            rule.end_tiers(name, book);
-        }
-    }
-    books.retain(|_, book| !book.is_empty());
-    let names: BTreeSet<&str> = books.keys().map(String::as_str).collect();
-    let aliases = rules.iter().filter_map(|rule| match rule {
-        Rule::Alias(name, target) if !names.contains(name.as_str()) => Some((name.as_str(), Line::Alias(target))),
-        Rule::Alias(..) | Rule::Drop(_) | Rule::Correct(..) | Rule::Untier(..) | Rule::Fast(..) | Rule::Price(..) => {
-            None
-        }
-    });
-    let prices = books.iter().map(|(name, book)| (name.as_str(), Line::Prices(book.clone())));
-    Ok(table::write(as_of, prices.chain(aliases).collect()))
+/// Since when the rates of certain hours hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HoursFrom {
+    /// From this day on; nothing is always.
+    pub(super) every_day: Option<Day>,
+    /// From this day on, on weekdays only.
+    pub(super) weekdays: Option<Day>,
+}
+
+/// One of the two lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// LiteLLM's.
+    Main,
+    /// The one with exact days.
+    Dated,
 }
 
 impl Rule {
-    fn apply(&self, books: &mut BTreeMap<String, History>) {
+    /// Applies what concerns the listed prices as they are.
+    pub(super) fn apply(&self, books: &mut Books) {
         match self {
             Self::Drop(names) => books.retain(|name, _| !names.matches(name)),
             Self::Correct(names, class, day) => {
@@ -91,33 +76,77 @@ impl Rule {
                 }
             }
             Self::Price(name, day, sheet) => {
-                books.entry(name.clone()).or_insert_with(|| vec![(*day, sheet.clone())]);
+                books.entry(name.clone()).or_insert_with(|| vec![(Since::exact(*day), sheet.clone())]);
             }
-            Self::Untier(..) | Self::Alias(..) => {}
+            Self::Period(name, day, sheet) => {
+                let book = books.entry(name.clone()).or_default();
+                book.retain(|(since, _)| since.day != *day);
+                book.push((Since::exact(*day), sheet.clone()));
+                book.sort_by_key(|(since, _)| *since);
+            }
+            _ => {}
         }
     }
 
-    fn end_tiers(&self, name: &str, book: &mut History) {
+    /// Gives the newest change of a model its exact day.
+    pub(super) fn set_days(&self, name: &str, book: &mut History) {
+        let Self::Day(names, day) = self else { return };
+        if names.matches(name) {
+            dated::move_newest_change(book, *day);
+        }
+    }
+
+    /// Ends long-context prices.
+    pub(super) fn end_tiers(&self, name: &str, book: &mut History) {
         let Self::Untier(names, day) = self else { return };
         if !names.matches(name) {
             return;
         }
-        let after = book.iter().take_while(|(from, _)| from < day).count();
+        let after = book.iter().take_while(|(since, _)| since.day < *day).count();
         let in_force = after.checked_sub(1).and_then(|before| book.get(before)).cloned();
-        let splits = book.get(after).is_none_or(|(from, _)| from != day);
+        let splits = book.get(after).is_none_or(|(since, _)| since.day != *day);
         if let Some((_, sheet)) = in_force.filter(|_| splits) {
-            book.insert(after, (*day, sheet));
+            book.insert(after, (Since::exact(*day), sheet));
         }
         for (_, sheet) in book.iter_mut().skip(after) {
             sheet.rates.retain(|key, _| key.above == 0);
         }
         book.dedup_by(|later, earlier| later.1 == earlier.1);
     }
+
+    /// Gives a name the prices of the models it stood for.
+    pub(super) fn follow(&self, books: &mut Books, notes: &mut Vec<String>) {
+        let Self::Follows(name, models) = self else { return };
+        if books.contains_key(name) {
+            notes.push(format!("follows {name}: the list has a price of its own now"));
+            return;
+        }
+        let mut whole = History::new();
+        for (at, (day, model)) in models.iter().enumerate() {
+            let Some(history) = books.get(model) else {
+                notes.push(format!("follows {name}: no price for '{model}'"));
+                continue;
+            };
+            let until = models.get(at + 1).and_then(|(day, _)| *day);
+            let first = day.map_or(Since::LAUNCH, Since::exact);
+            // The price in force on the first day, and every later one until the next model's.
+            let before = history.iter().rposition(|(since, _)| since.day <= first.day).unwrap_or(0);
+            for (place, (since, sheet)) in history.iter().enumerate().skip(before) {
+                let since = if place == before { first } else { *since };
+                if until.is_none_or(|until| since.day < until) {
+                    whole.push((since, Sheet { guessed: true, ..sheet.clone() }));
+                }
+            }
+        }
+        if !whole.is_empty() {
+            books.insert(name.clone(), whole);
+        }
+    }
 }
 
 /// What holds on a day held before it too.
 fn correct(book: &mut History, class: Option<Class>, day: Day) {
-    let Some(at) = book.iter().rposition(|(from, _)| *from <= day) else { return };
+    let Some(at) = book.iter().rposition(|(since, _)| since.day <= day) else { return };
     let right = book[at].1.clone();
     match class {
         None => {
@@ -135,99 +164,109 @@ fn correct(book: &mut History, class: Option<Class>, day: Day) {
     }
 }
 
-fn rules(text: &str) -> Result<Vec<Rule>, ImportError> {
+/// Reads the rules, one a line; what stands behind `#` is a remark.
+pub(super) fn rules(text: &str) -> Result<Vec<Rule>, ImportError> {
     let mut rules = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        if line.is_empty() {
-            continue;
+        if !line.is_empty() {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            rules.push(rule(&words).map_err(|what| ImportError::Rule { line: number + 1, what })?);
         }
-        let bad = |what| ImportError::Rule { line: number + 1, what };
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        let day = |at: usize| words.get(at).and_then(|word| word.parse::<Day>().ok()).ok_or(bad("a day is missing"));
-        let names = || words.get(1).map(|word| Matcher::new(*word)).ok_or(bad("a name is missing"));
-        rules.push(match words[0] {
-            "drop" => Rule::Drop(names()?),
-            "correct" => {
-                let class = words.get(2).and_then(|word| word.chars().next()).ok_or(bad("a class is missing"))?;
-                Rule::Correct(names()?, Class::from_letter(class), day(3)?)
-            }
-            "untier" => Rule::Untier(names()?, day(2)?),
-            "fast" => {
-                let times = words.get(2).and_then(|word| Usd::parse(word).ok()).and_then(|(times, _)| ratio(times));
-                Rule::Fast(names()?, times.ok_or(bad("a multiplier is missing"))?)
-            }
-            "alias" => match words[1..] {
-                [name, target] => Rule::Alias(name.to_owned(), target.to_owned()),
-                _ => return Err(bad("an alias has a name and a target")),
-            },
-            "price" => {
-                let sheet = words.get(3..).and_then(|words| Sheet::read(&words.join(" ")));
-                let sheet = sheet.filter(|sheet| sheet.rates.contains_key(&Key::of(Class::Input)));
-                let name = words.get(1).ok_or(bad("a name is missing"))?;
-                Rule::Price((*name).to_owned(), day(2)?, sheet.ok_or(bad("rates are missing"))?)
-            }
-            _ => return Err(bad("not a rule")),
-        });
     }
     Ok(rules)
+}
+
+fn rule(words: &[&str]) -> Result<Rule, &'static str> {
+    let day = |at: usize| words.get(at).and_then(|word| word.parse::<Day>().ok()).ok_or("a day is missing");
+    let name = || words.get(1).map(|word| (*word).to_owned()).ok_or("a name is missing");
+    let names = || name().map(Matcher::new);
+    let sheet = || {
+        let sheet = words.get(3..).and_then(|words| Sheet::read(&words.join(" ")));
+        sheet.filter(|sheet| sheet.rates.contains_key(&Key::of(Class::Input))).ok_or("rates are missing")
+    };
+    Ok(match words[0] {
+        "drop" => Rule::Drop(names()?),
+        "correct" => {
+            let class = words.get(2).and_then(|word| word.chars().next()).ok_or("a class is missing")?;
+            Rule::Correct(names()?, Class::from_letter(class), day(3)?)
+        }
+        "untier" => Rule::Untier(names()?, day(2)?),
+        "fast" => {
+            let times = words.get(2).and_then(|word| Usd::parse(word).ok()).and_then(|(times, _)| ratio(times));
+            Rule::Fast(names()?, times.ok_or("a multiplier is missing")?)
+        }
+        "alias" => match words[1..] {
+            [name, target] => Rule::Alias(name.to_owned(), target.to_owned()),
+            _ => return Err("an alias has a name and a target"),
+        },
+        "price" => Rule::Price(name()?, day(2)?, sheet()?),
+        "period" => Rule::Period(name()?, day(2)?, sheet()?),
+        "day" => Rule::Day(names()?, day(2)?),
+        "hours" => {
+            let weekdays = match words.get(3..).unwrap_or_default() {
+                [] => None,
+                ["weekdays", _] => Some(day(4)?),
+                _ => return Err("after the day, only `weekdays` and a day may stand"),
+            };
+            Rule::Hours(names()?, HoursFrom { every_day: Some(day(2)?), weekdays })
+        }
+        "keep" => match words[1..] {
+            [name, "list"] => Rule::Keep(Matcher::new(name), List::Main),
+            [name, "dated"] => Rule::Keep(Matcher::new(name), List::Dated),
+            _ => return Err("`list` or `dated` is missing"),
+        },
+        "take" => match words[1..] {
+            [provider, names] => Rule::Take(provider.to_owned(), Matcher::new(names)),
+            _ => return Err("a provider and a name are missing"),
+        },
+        "follows" => {
+            let first = words.get(2).ok_or("a model is missing")?;
+            let mut models = vec![(None, (*first).to_owned())];
+            for pair in words[3..].chunks(2) {
+                let [day, model] = pair else { return Err("a model is missing") };
+                models.push((Some(day.parse().map_err(|_| "a day is missing")?), (*model).to_owned()));
+            }
+            Rule::Follows(name()?, models)
+        }
+        _ => return Err("not a rule"),
+    })
+}
+
+/// Since when a model's hours hold; nothing when no rule says so.
+pub(super) fn hours_from(rules: &[Rule], name: &str) -> Option<HoursFrom> {
+    rules.iter().find_map(|rule| match rule {
+        Rule::Hours(names, from) if names.matches(name) => Some(*from),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIST: &str = r#"{
-        "gpt-new": {"mode":"chat","litellm_provider":"openai","input_cost_per_token":0.000001,"output_cost_per_token":0.000002},
-        "gpt-3.5-turbo": {"mode":"chat","litellm_provider":"openai","input_cost_per_token":5e-7,"output_cost_per_token":0.0000015,
-            "regional_processing_uplift_multiplier_eu":1.1},
-        "picture": {"mode":"image_generation","input_cost_per_token":1}
-    }"#;
-    const HISTORY: &str = r#"{
-        "gpt-3.5-turbo": {"provider":"openai","history":[
-            {"listed":"2024-12-01","input_cost_per_token":0.0000015,"output_cost_per_token":0.000002},
-            {"listed":"2025-10-01","input_cost_per_token":5e-7,"output_cost_per_token":0.0000015},
-            {"listed":"2026-11-16","input_cost_per_token":6e-7,"output_cost_per_token":0.0000015}]},
-        "gemini-2.5-pro": {"history":[
-            {"listed":"2025-07-01","input_cost_per_token":0.00000125,"output_cost_per_token":0.00001,"cache_read_input_token_cost":3.125e-7},
-            {"listed":"2025-11-01","input_cost_per_token":0.00000125,"output_cost_per_token":0.00001,"cache_read_input_token_cost":1.25e-7}]},
-        "claude-opus-4-6": {"delisted":"2026-10-16","history":[
-            {"listed":"2026-02-16","input_cost_per_token":0.000005,"output_cost_per_token":0.000025,
-             "input_cost_per_token_above_200k_tokens":0.00001,"cache_creation_input_token_cost_above_1hr":0.00001},
-            {"listed":"2026-04-01","input_cost_per_token":0.000005,"output_cost_per_token":0.000025,
-             "provider_specific_entry":{"us":1.1}}]},
-        "fast/claude-opus-4-6": {"history":[{"listed":"2026-02-16","input_cost_per_token":0.00003,"output_cost_per_token":0.00015}]},
-        "claude-3-opus-20240229": {"history":[{"listed":"2024-12-01","input_cost_per_token":0.000015,"output_cost_per_token":0.000075}]}
-    }"#;
-
-    #[test]
-    fn the_book_is_what_was_charged_and_not_what_was_listed() {
-        let book = build(LIST, HISTORY).unwrap();
-        let line = |name: &str| {
-            let start = format!("{name}\t");
-            book.lines().find_map(|line| line.strip_prefix(&start)).map(str::to_owned)
-        };
-        assert!(book.starts_with("#tokmeter-prices 1\t2026-11-16\t"));
-        assert_eq!(line("gpt-new").as_deref(), Some("2026-11-16 i=1 o=2"));
-        // The last snapshot is newer than the list, which has a multiplier the snapshots do not carry.
-        let turbo = "2024-12-01 i=0.5 o=1.5 xe=1.1\t2026-11-16 i=0.6 o=1.5 xe=1.1";
-        assert_eq!(line("gpt-3.5-turbo").as_deref(), Some(turbo));
-        assert_eq!(line("gemini-2.5-pro").as_deref(), Some("2025-07-01 i=1.25 r=0.125 o=10"));
-        let opus = "2026-02-16 i=5 o=25 i>200k=10 xf=6 xu=1.1\t2026-03-13 i=5 o=25 xf=6 xu=1.1";
-        assert_eq!(line("claude-opus-4-6").as_deref(), Some(opus));
-        assert_eq!(line("claude-3-opus").as_deref(), Some("=claude-3-opus-20240229"));
-        assert_eq!((line("fast/claude-opus-4-6"), line("picture")), (None, None));
-        assert_eq!(build(LIST, HISTORY).unwrap(), book);
-    }
-
     #[test]
     fn a_rule_that_cannot_be_read_names_its_line() {
-        for (text, line) in
-            [("drop", 1), ("\n# a remark\nfast x", 3), ("untier x soon", 1), ("alias a", 1), ("what", 1)]
-        {
+        for (text, line) in [
+            ("drop", 1),
+            ("\n# a remark\nfast x", 3),
+            ("untier x soon", 1),
+            ("alias a", 1),
+            ("what", 1),
+            ("hours a 2026-08-17 sundays", 1),
+            ("keep a both", 1),
+            ("take openai", 1),
+            ("follows a", 1),
+            ("follows a b 2026-07-30", 1),
+            ("follows a b soon c", 1),
+            ("day a", 1),
+            ("period a 2026-01-01 o=2", 1),
+        ] {
             let Err(ImportError::Rule { line: found, .. }) = rules(text) else { panic!("{text}") };
             assert_eq!(found, line, "{text}");
         }
         assert!(rules("price old-model 2024-01-01 i=1 o=2\ncorrect a r 2025-01-01").is_ok());
+        assert!(rules("hours a 2026-08-17 weekdays 2026-08-23\nfollows a b 2026-07-30 c").is_ok());
+        assert!(rules(OWN).is_ok());
     }
 }

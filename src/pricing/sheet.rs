@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::hours::Hours;
 use crate::domain::{Ratio, Service, Usd};
 
 /// A class of tokens that has a rate of its own.
@@ -14,18 +15,27 @@ pub enum Class {
     CacheRead,
     /// Input written to a five-minute cache.
     CacheWrite5m,
-    /// Input written to a one-hour cache.
+    /// Input written to a cache of the longer lifetime: an hour at Anthropic, twelve hours at OpenAI.
     CacheWrite1h,
     /// Output that is not reasoning.
     Output,
     /// Output that is reasoning.
     Reasoning,
+    /// Audio within the plain input.
+    AudioInput,
+    /// Audio read from a cache.
+    AudioCacheRead,
+    /// Audio within the output.
+    AudioOutput,
 }
 
 impl Class {
-    /// Every class, in the order in which a bill shows them.
+    /// The classes that every list prices, in the order in which a bill shows them.
     pub const ALL: [Self; 6] =
         [Self::Input, Self::CacheRead, Self::CacheWrite5m, Self::CacheWrite1h, Self::Output, Self::Reasoning];
+
+    /// The classes of audio, which few answers have.
+    pub const AUDIO: [Self; 3] = [Self::AudioInput, Self::AudioCacheRead, Self::AudioOutput];
 
     fn letter(self) -> char {
         match self {
@@ -35,11 +45,14 @@ impl Class {
             Self::CacheWrite1h => 'h',
             Self::Output => 'o',
             Self::Reasoning => 't',
+            Self::AudioInput => 'a',
+            Self::AudioCacheRead => 'c',
+            Self::AudioOutput => 'v',
         }
     }
 
     pub(crate) fn from_letter(letter: char) -> Option<Self> {
-        Self::ALL.into_iter().find(|class| class.letter() == letter)
+        Self::ALL.into_iter().chain(Self::AUDIO).find(|class| class.letter() == letter)
     }
 }
 
@@ -71,6 +84,10 @@ pub(crate) struct Sheet {
     pub(crate) us: Option<Ratio>,
     /// Multiplier of inference in the European Union only.
     pub(crate) eu: Option<Ratio>,
+    /// True when it is not known that these are the model's rates.
+    pub(crate) guessed: bool,
+    /// The rates of certain hours, in place of all the others.
+    pub(crate) hours: Vec<(Hours, Sheet)>,
 }
 
 impl Sheet {
@@ -88,17 +105,28 @@ impl Sheet {
         self.rates.values().all(|rate| *rate == Usd::ZERO)
     }
 
-    /// Appends the text form: `i=5 o=25 r=0.5 ip=10 i>200k=10 s=0.01 xf=2`, dollars per million tokens.
+    /// Appends the text form: `i=5 o=25 r=0.5 ip=10 i>200k=10 s=0.01 xf=2`, dollars per million tokens, and
+    /// `@01:00-04:00 i=10 …` for the rates of certain hours.
     pub(crate) fn write(&self, out: &mut String) {
+        self.write_rates(out);
+        for (hours, sheet) in &self.hours {
+            let _ = write!(out, " @{hours} ");
+            sheet.write_rates(out);
+        }
+    }
+
+    fn write_rates(&self, out: &mut String) {
         let mut gap = "";
         for (key, rate) in &self.rates {
             let _ = write!(out, "{gap}{}", key.class.letter());
-            match key.service {
-                Service::Standard => {}
-                Service::Priority => out.push('p'),
-                Service::Flex => out.push('f'),
-                Service::Batch => out.push('b'),
-            }
+            out.push_str(match key.service {
+                Service::Standard | Service::Unknown => "",
+                Service::Priority => "p",
+                Service::Flex => "f",
+                Service::Batch => "b",
+                Service::Ultrafast => "u",
+                Service::Balanced => "n",
+            });
             match key.above {
                 0 => {}
                 above if above % 1000 == 0 => _ = write!(out, ">{}k", above / 1000),
@@ -109,7 +137,9 @@ impl Sheet {
         }
         let search = self.search.map(|search| search.to_string());
         let ratios = [self.fast, self.us, self.eu].map(|ratio| ratio.map(decimal));
-        for (name, value) in ["s", "xf", "xu", "xe"].into_iter().zip(std::iter::once(search).chain(ratios)) {
+        let guessed = self.guessed.then(|| "1".to_owned());
+        let values = std::iter::once(search).chain(ratios).chain([guessed]);
+        for (name, value) in ["s", "xf", "xu", "xe", "xg"].into_iter().zip(values) {
             if let Some(value) = value {
                 let _ = write!(out, "{gap}{name}={value}");
                 gap = " ";
@@ -119,6 +149,16 @@ impl Sheet {
 
     /// Reads what [`Sheet::write`] wrote. What it does not know is passed over; a number it cannot read spoils it.
     pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('@');
+        let mut sheet = Self::read_rates(parts.next()?)?;
+        for part in parts {
+            let (hours, rates) = part.split_once(' ')?;
+            sheet.hours.push((Hours::read(hours)?, Self::read_rates(rates)?));
+        }
+        Some(sheet)
+    }
+
+    fn read_rates(text: &str) -> Option<Self> {
         let mut sheet = Self::default();
         for item in text.split_ascii_whitespace() {
             let (name, value) = item.split_once('=')?;
@@ -128,6 +168,7 @@ impl Sheet {
                 "xf" => sheet.fast = ratio(value),
                 "xu" => sheet.us = ratio(value),
                 "xe" => sheet.eu = ratio(value),
+                "xg" => sheet.guessed = true,
                 _ => {
                     if let Some(key) = key(name) {
                         sheet.rates.insert(key, Usd::from_pico(value.pico() / 1_000_000));
@@ -154,6 +195,8 @@ fn key(name: &str) -> Option<Key> {
         "p" => Service::Priority,
         "f" => Service::Flex,
         "b" => Service::Batch,
+        "u" => Service::Ultrafast,
+        "n" => Service::Balanced,
         _ => return None,
     };
     Some(Key { above, class, service })
@@ -182,27 +225,38 @@ mod tests {
     use proptest::prelude::*;
 
     fn sheets() -> impl Strategy<Value = Sheet> {
-        let services = vec![Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+        let services = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+        let services = services.into_iter().chain([Service::Ultrafast, Service::Balanced]).collect::<Vec<_>>();
         let keys = (
             prop::sample::select(vec![0, 200_000, 262_144]),
-            prop::sample::select(Class::ALL.to_vec()),
+            prop::sample::select(Class::ALL.into_iter().chain(Class::AUDIO).collect::<Vec<_>>()),
             prop::sample::select(services),
         )
             .prop_map(|(above, class, service)| Key { above, class, service });
         let rates = prop::collection::btree_map(keys, (0_i128..1_000_000_000).prop_map(Usd::from_pico), 1..9);
-        (rates, prop::option::of(0_i64..1_000_000), prop::sample::select(vec![None, Some((2, 1)), Some((11, 10))]))
-            .prop_map(|(rates, search, multiple)| Sheet {
+        let multiple = prop::sample::select(vec![None, Some((2, 1)), Some((11, 10))]);
+        (rates, prop::option::of(0_i64..1_000_000), multiple, any::<bool>()).prop_map(
+            |(rates, search, multiple, guessed)| Sheet {
                 rates,
                 search: search.map(Usd::from_micro),
                 fast: multiple.map(|(num, den)| Ratio { num, den }),
                 us: None,
                 eu: multiple.map(|(num, den)| Ratio { num, den }),
-            })
+                guessed,
+                hours: Vec::new(),
+            },
+        )
+    }
+
+    fn hourly() -> impl Strategy<Value = Sheet> {
+        let hours = prop::sample::select(vec!["01:00-04:00", "16:30-00:30/mon-fri", "01:00-04:00+06:00-10:00"]);
+        let hours = prop::collection::vec((hours.prop_map(|text| Hours::read(text).unwrap()), sheets()), 0..3);
+        (sheets(), hours).prop_map(|(sheet, hours)| Sheet { hours, ..sheet })
     }
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(sheet in sheets()) {
+        fn what_is_written_reads_back(sheet in hourly()) {
             let mut text = String::new();
             sheet.write(&mut text);
             prop_assert_eq!(Sheet::read(&text), Some(sheet));

@@ -1,13 +1,15 @@
 //! A price table as text: one line a model, sorted by name, searched without being parsed.
 
 use std::cmp::Ordering;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::sheet::Sheet;
 use crate::domain::Day;
 
 /// How the first line of a table begins, with the version of the form.
-const HEADER: &str = "#tokmeter-prices 1";
+const HEADER: &str = "#tokmeter-prices 2";
+/// The version before: without exact days and hours.
+const OLD_HEADER: &str = "#tokmeter-prices 1";
 
 /// A table that is searched where it lies.
 #[derive(Clone, Debug)]
@@ -18,7 +20,61 @@ pub(crate) struct Table<T: AsRef<str>> {
 }
 
 /// Sheets by the day from which each holds, oldest first; the first also holds for everything before.
-pub(crate) type History = Vec<(Day, Sheet)>;
+pub(crate) type History = Vec<(Since, Sheet)>;
+
+/// The first day of a price, and how well it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Since {
+    pub(crate) day: Day,
+    pub(crate) known: Known,
+}
+
+/// How well the first day of a price is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Known {
+    /// The vendor's own day.
+    Exact,
+    /// A list first showed the price on that day. Between two of the snapshots that the history is made of lies
+    /// half a month, so the price began up to half a month earlier.
+    Listed,
+    /// It is the oldest price that a list showed, and holds for everything before as well.
+    Oldest,
+    /// The price at the model's launch; the day is not known.
+    Launch,
+}
+
+impl Since {
+    /// The vendor's own day.
+    pub(crate) const fn exact(day: Day) -> Self {
+        Self { day, known: Known::Exact }
+    }
+
+    /// The day of the first list that showed it.
+    pub(crate) const fn listed(day: Day) -> Self {
+        Self { day, known: Known::Listed }
+    }
+
+    /// Since the launch.
+    pub(crate) const LAUNCH: Self = Self { day: Day::MIN, known: Known::Launch };
+
+    fn read(text: &str) -> Option<Self> {
+        match text.strip_prefix('!') {
+            Some(day) => day.parse().ok().map(Self::exact),
+            None if text == LAUNCH => Some(Self::LAUNCH),
+            None => text.parse().ok().map(Self::listed),
+        }
+    }
+}
+
+/// What stands in the place of a day for a price at the launch.
+const LAUNCH: &str = "launch";
+
+impl fmt::Display for Since {
+    /// The day without its mark: part of the name of a price.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.known == Known::Launch { out.write_str(LAUNCH) } else { write!(out, "{}", self.day) }
+    }
+}
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +108,7 @@ impl<T: AsRef<str>> Table<T> {
     pub(crate) fn new(text: T) -> Result<Self, TableError> {
         let header = text.as_ref().lines().next().unwrap_or_default();
         let mut fields = header.split('\t');
-        if fields.next() != Some(HEADER) {
+        if !matches!(fields.next(), Some(HEADER | OLD_HEADER)) {
             return Err(TableError::NotATable);
         }
         let as_of = fields.next().and_then(|day| day.parse().ok()).ok_or(TableError::Damaged)?;
@@ -126,7 +182,7 @@ fn read(rest: &str) -> Option<Line<'_>> {
     let mut history = History::new();
     for period in rest.split('\t') {
         let (day, sheet) = period.split_once(' ')?;
-        history.push((day.parse().ok()?, Sheet::read(sheet)?));
+        history.push((Since::read(day)?, Sheet::read(sheet)?));
     }
     Some(Line::Prices(history))
 }
@@ -140,8 +196,9 @@ pub(crate) fn write(as_of: Day, mut lines: Vec<(&str, Line<'_>)>) -> String {
         match line {
             Line::Alias(target) => _ = write!(body, "\t={target}"),
             Line::Prices(history) => {
-                for (day, sheet) in history {
-                    let _ = write!(body, "\t{day} ");
+                for (from, sheet) in history {
+                    let mark = if from.known == Known::Exact { "!" } else { "" };
+                    let _ = write!(body, "\t{mark}{from} ");
                     sheet.write(&mut body);
                 }
             }
@@ -168,8 +225,10 @@ mod tests {
         let sheet = || Sheet::read("i=1 o=2").unwrap();
         let names = ["a", "B/Model", "b-model", "c", "claude-opus-5", "d.e"];
         for count in 0..=names.len() {
-            let lines =
-                names[..count].iter().map(|name| (*name, Line::Prices(vec![(day("2026-01-01"), sheet())]))).collect();
+            let lines = names[..count]
+                .iter()
+                .map(|name| (*name, Line::Prices(vec![(Since::listed(day("2026-01-01")), sheet())])))
+                .collect();
             let table = Table::checked(write(day("2026-11-16"), lines)).unwrap();
             for (at, name) in names.iter().enumerate() {
                 assert_eq!(table.find(name).map(|(found, _)| found), (at < count).then_some(*name), "{name}");
@@ -180,6 +239,19 @@ mod tests {
             }
             assert_eq!(table.names().count(), count);
         }
+    }
+
+    #[test]
+    fn a_day_is_kept_with_how_well_it_is_known_and_a_table_of_the_old_form_is_still_read() {
+        let sheet = || Sheet::read("i=1 o=2 @01:00-04:00 i=2 o=4").unwrap();
+        let days = [Since::LAUNCH, Since::exact(day("2026-07-30")), Since::listed(day("2026-08-16"))];
+        let history: History = days.into_iter().map(|from| (from, sheet())).collect();
+        let text = write(day("2026-11-16"), vec![("a", Line::Prices(history.clone()))]);
+        let table = Table::checked(text.as_str()).unwrap();
+        assert_eq!(table.find("a"), Some(("a", Line::Prices(history))));
+        let old = text.replace("#tokmeter-prices 2", "#tokmeter-prices 1");
+        assert!(Table::checked(old).is_ok());
+        assert_eq!(Table::checked(text.replace("prices 2", "prices 3")).unwrap_err(), TableError::NotATable);
     }
 
     #[test]

@@ -1,22 +1,31 @@
 //! A model's prices over time: which applied when, and how the model was found.
 
-use super::card::Card;
+use super::card::{Card, SERVICES};
+use super::hours::Hours;
 use super::sheet::{Class, Key, Sheet};
-use super::table::History;
+use super::table::{History, Known, Since};
 use super::{CustomPrice, Found, PriceId, Rates};
-use crate::domain::{Day, Instant, Label, Ratio, Service};
+use crate::domain::{Day, Instant, Label, Ratio, Service, Usd};
 
 /// The rates in force over one stretch of a model's history, as a person may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tariff {
     /// The price's name.
     pub price: PriceId,
-    /// The day on which the list first showed it, or from which the config states it.
+    /// The first day, or that of the list which first showed it, or that from which the config states it.
     pub since: Option<Day>,
+    /// How well that day is known; nothing for a price of the config.
+    pub known: Option<Known>,
+    /// Where the price was found.
+    pub found: Found,
     /// The standard rates, with what is usual filled in.
     pub rates: Rates,
     /// The rates of long prompts: of more than so many tokens, shortest first.
     pub long: Vec<(u64, Rates)>,
+    /// The rates of certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC), and the names of those prices.
+    pub hours: Vec<(String, PriceId, Rates)>,
+    /// What a token of audio costs where the list says so: input, read from a cache, output.
+    pub audio: [Option<Usd>; 3],
     /// The service tiers that have rates of their own.
     pub services: Vec<(Service, Rates)>,
     /// The multiplier of the vendor's fast mode.
@@ -44,12 +53,21 @@ impl Priced {
         let claude = name.contains("claude");
         let cards: Vec<Card> = history
             .iter()
-            .map(|(day, sheet)| {
-                let id = PriceId::new(&format!("list:{name}@{day}"));
-                Card::new(seconds(*day), Some(*day), (id, found), sheet, claude)
+            .enumerate()
+            .map(|(at, (since, sheet))| {
+                let id = PriceId::new(&format!("list:{name}@{since}"));
+                let known = if at == 0 && since.known == Known::Listed { Known::Oldest } else { since.known };
+                Card::new(seconds(since.day), Some(Since { known, ..*since }), (id, found), sheet, claude)
             })
             .collect();
         (!cards.is_empty()).then_some(Self { cards, always: true, path })
+    }
+
+    /// The same model where its name says that all calls are fast ones (`gpt-5.6-sol-fast`); nothing when no price of
+    /// it says what those cost.
+    pub(crate) fn fast_by_name(mut self) -> Option<Self> {
+        self.cards.iter_mut().for_each(Card::set_fast_by_name);
+        self.cards.iter().any(Card::sells_fast).then_some(self)
     }
 
     /// A model the config prices; what the list says of it still holds before the config's first day.
@@ -62,7 +80,13 @@ impl Priced {
                 let from = price.from.map_or(i64::MIN, seconds);
                 let dated = price.from.map(|day| format!("@{day}")).unwrap_or_default();
                 let id = PriceId::new(&format!("config:{}{dated}", price.model));
-                Card::custom(from, price.from, id, &price.rates, price.model.to_ascii_lowercase().contains("claude"))
+                Card::custom(
+                    from,
+                    price.from.map(Since::exact),
+                    id,
+                    &price.rates,
+                    price.model.to_ascii_lowercase().contains("claude"),
+                )
             })
             .collect();
         stated.sort_by_key(|card| card.from);
@@ -97,7 +121,18 @@ impl Priced {
     pub(crate) fn at(&self, at: Instant) -> Option<&Card> {
         let now = at.timestamp();
         let in_force = self.cards.iter().rev().find(|card| card.from <= now);
-        in_force.or_else(|| self.cards.first().filter(|_| self.always))
+        let card = in_force.or_else(|| self.cards.first().filter(|_| self.always))?;
+        let card = card.hours.iter().find(|(hours, _)| hours.contains(at)).map_or(card, |(_, card)| card);
+        (!card.is_fast_by_name || card.sells_fast()).then_some(card)
+    }
+
+    /// The next price, when it may have been in force already: its first day is only known to half a month.
+    pub(crate) fn may_be_next(&self, at: Instant) -> Option<Day> {
+        const HALF_A_MONTH: i64 = 16 * 24 * 3600;
+        let now = at.timestamp();
+        let since =
+            self.cards.iter().find(|card| card.from > now).filter(|card| card.from - now <= HALF_A_MONTH)?.since?;
+        (since.known == Known::Listed).then_some(since.day)
     }
 
     /// The whole history, oldest first.
@@ -110,12 +145,18 @@ impl Card {
     /// This card as a person may read it.
     pub(crate) fn tariff(&self) -> Tariff {
         let named = |service| self.names(service).then(|| (service, self.rates(0, service)));
+        let at_hours =
+            |(hours, card): &(Hours, Self)| (hours.to_string(), card.id.clone(), card.rates(0, Service::Standard));
         Tariff {
             price: self.id.clone(),
-            since: self.since,
+            since: self.since.filter(|since| since.known != Known::Launch).map(|since| since.day),
+            known: self.since.map(|since| since.known).filter(|_| self.found != Found::Config),
+            found: self.found,
             rates: self.rates(0, Service::Standard),
             long: self.thresholds().map(|above| (above, self.rates(above + 1, Service::Standard))).collect(),
-            services: [Service::Priority, Service::Flex, Service::Batch].into_iter().filter_map(named).collect(),
+            hours: self.hours.iter().map(at_hours).collect(),
+            audio: self.audio(),
+            services: SERVICES.into_iter().skip(1).filter_map(named).collect(),
             fast: self.fast,
             us: self.us,
             eu: self.eu,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::import::{self, ImportError};
-use super::table::{self, History, Line, TableError};
+use super::place::is_plain_alike;
+use super::sheet::Sheet;
+use super::table::{self, History, Known, Line, Since, TableError};
 use super::tariff::Priced;
 use super::{Found, PriceBook, Tariff};
 use crate::domain::Day;
@@ -95,18 +97,16 @@ impl PriceBook {
                 Some(_) | None => History::new(),
             };
             let mut history = known.clone();
-            match history.last_mut() {
-                Some((last, sheet)) if *last >= day => *sheet = entry.sheet,
-                Some(_) | None => history.push((day, entry.sheet)),
-            }
+            self.enter(&mut history, entry.sheet, day);
             import::settle(&mut history);
             if history == known {
                 continue;
             }
-            if history.last().map(|(_, sheet)| sheet) != known.last().map(|(_, sheet)| sheet)
-                && let Some(after) = newest(&name, &history)
+            let sheet = |history: &History| place_of(history, day).map(|at| history[at].1.clone());
+            if sheet(&history) != sheet(&known)
+                && let Some(after) = in_force(&name, &history, day)
             {
-                differences.push(Difference { model: name.clone(), before: newest(&name, &known), after });
+                differences.push(Difference { model: name.clone(), before: in_force(&name, &known, day), after });
             }
             histories.insert(name, history);
         }
@@ -117,16 +117,38 @@ impl PriceBook {
         Ok(Update { text: table::write(day, lines), models, differences, rounded, refused })
     }
 
+    /// Enters what a list of this day says into a history that may hold announced prices and prices by the hour.
+    fn enter(&self, history: &mut History, sheet: Sheet, day: Day) {
+        let Some(at) = place_of(history, day) else {
+            history.push((Since::listed(day), sheet));
+            return;
+        };
+        let (since, now) = &history[at];
+        let is_announced = since.known == Known::Exact && since.day > self.built_in_as_of();
+        let is_behind = is_announced && at > 0 && is_plain_alike(&history[at - 1].1, &sheet);
+        let is_an_hours = now.hours.iter().any(|(_, rates)| is_plain_alike(rates, &sheet));
+        let is_by_the_hour = !now.hours.is_empty() && is_plain_alike(now, &sheet);
+        if (is_behind && !is_plain_alike(now, &sheet)) || is_an_hours || is_by_the_hour {
+            return;
+        }
+        if since.day >= day {
+            history[at].1 = sheet;
+        } else {
+            history.insert(at + 1, (Since::listed(day), sheet));
+        }
+    }
+
     /// What the fetched list in use changes of the built-in one.
     pub fn changes(&self) -> Vec<Difference> {
         let built_in = PriceBook::new(Vec::new(), Vec::new(), self.mode());
+        let day = self.as_of();
         let lines = self.fetched().into_iter().flat_map(table::Table::lines);
         lines
             .filter_map(|(name, line)| {
                 let Line::Prices(history) = line else { return None };
-                let after = newest(name, &history)?;
+                let after = in_force(name, &history, day)?;
                 let before = match built_in.line(name) {
-                    Some((_, Line::Prices(history))) => newest(name, &history),
+                    Some((_, Line::Prices(history))) => in_force(name, &history, day),
                     Some(_) | None => None,
                 };
                 (before.as_ref() != Some(&after)).then(|| Difference { model: name.to_owned(), before, after })
@@ -135,8 +157,16 @@ impl PriceBook {
     }
 }
 
-fn newest(name: &str, history: &History) -> Option<Tariff> {
-    Priced::listed(name, history, Found::List, Vec::new())?.tariffs().pop()
+/// The price in force on a day.
+fn in_force(name: &str, history: &History, day: Day) -> Option<Tariff> {
+    let at = place_of(history, day)?;
+    Priced::listed(name, history, Found::List, Vec::new())?.tariffs().into_iter().nth(at)
+}
+
+/// The place of the price in force on a day; the first one also holds for everything before.
+fn place_of(history: &History, day: Day) -> Option<usize> {
+    let at = history.iter().rposition(|(since, _)| since.day <= day);
+    at.or((!history.is_empty()).then_some(0))
 }
 
 #[cfg(test)]
@@ -216,13 +246,13 @@ mod tests {
             assert_eq!(million(&book, "gpt-4o", "2026-12-02").as_deref(), Some("2.5"));
             assert_eq!((book.as_of(), book.changes()), (book.built_in_as_of(), Vec::new()));
         }
-        let old = table::write(day("2026-11-16"), Vec::new());
+        let old = table::write(day("2026-11-26"), Vec::new());
         let (book, problem) = fresh().with_update(old);
         assert_eq!(
             problem.unwrap().to_string(),
-            "the fetched price list of 2026-11-16 is not used: the built-in one of 2026-11-16 is not older"
+            "the fetched price list of 2026-11-26 is not used: the built-in one of 2026-11-26 is not older"
         );
-        assert_eq!(book.as_of(), day("2026-11-16"));
+        assert_eq!(book.as_of(), day("2026-11-26"));
     }
 
     #[test]
@@ -230,7 +260,7 @@ mod tests {
         for json in ["", "[]", "{", "{}", r#"{"a":{"mode":"chat"}}"#, "nonsense"] {
             assert!(matches!(fresh().update(json, day("2026-12-01")), Err(UpdateError::List(_))), "{json}");
         }
-        assert!(matches!(fresh().update(LIST, day("2026-11-16")), Err(UpdateError::Old { .. })));
+        assert!(matches!(fresh().update(LIST, day("2026-11-26")), Err(UpdateError::Old { .. })));
         let unknown = book().cost(&call("brand-new", "2026-12-01", Tokens { input: 1, ..Tokens::ZERO }));
         assert_eq!(unknown, Cost::Unpriced);
         assert_eq!(book().rates("gpt-4o", at("2026-12-01")).unwrap().rates.input, Usd::from_pico(2_500_000));

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Place, Record, Tier, Tokens, Usd, Zone,
+    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Parts, Place, Record, Tier, Tokens, Usd,
+    Zone,
 };
 use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};
@@ -25,7 +26,7 @@ impl Pricer for Prices {
         let late = u64::from(call.at().timestamp() >= 86_400);
         let usd = Usd::from_pico(1_000_001).times(rate * self.factor * (1 + late) * call.tokens.total());
         let price = Label::new(&format!("test:{rate}@{late}"));
-        Cost::Priced { usd, saved: Usd::from_pico(7).times(call.tokens.cache_read), price }
+        Cost::Priced { usd, saved: Usd::from_pico(7).times(call.tokens.cache_read), price, is_guessed: false }
     }
 }
 
@@ -148,6 +149,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             },
             model,
             tokens: Tokens::from_fields(tokens),
+            parts: Parts::NONE,
             tier: Tier::default(),
             web_searches,
             quoted: quoted.map(Usd::from_micro),

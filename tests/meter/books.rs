@@ -68,7 +68,7 @@ pub fn price(call: &Call) -> Cost {
         return Cost::Unpriced;
     }
     let usd = Usd::from_micro(1).times(call.tokens.prompt()) + Usd::from_micro(5).times(call.tokens.output);
-    Cost::Priced { usd, saved: Usd::ZERO, price: "test".into() }
+    Cost::Priced { usd, saved: Usd::ZERO, price: "test".into(), is_guessed: false }
 }
 
 pub fn row(told: Told) -> Arc<Row> {

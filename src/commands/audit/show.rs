@@ -56,7 +56,7 @@ pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Ex
 fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     let facts = [
         (audit.lower_bound_calls, "calls logged only in part (≥: the real numbers are higher)"),
-        (audit.guessed_calls, "calls whose model or split is a guess (~)"),
+        (audit.guessed_calls, "calls whose model, split, tier or rate is a guess (~)"),
         (audit.unpriced_tokens, "tokens of models without a price"),
         (audit.bad_lines, "lines put aside, not counted"),
         (audit.over_long_lines, "of them longer than any line that is read"),

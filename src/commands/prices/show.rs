@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{CLASSES, TariffJson, UNIT, columns, decimal, near, service_word};
+use super::{CLASSES, TariffJson, UNIT, columns, decimal, near, service_word, since_words};
 use crate::commands::{Desk, Exit, Failure};
 use crate::domain::{Label, Ratio};
 use crate::output;
-use crate::pricing::Tariff;
+use crate::pricing::{Found, Tariff};
 use crate::text;
 
 #[derive(Serialize)]
@@ -60,16 +60,20 @@ pub(super) fn run(desk: &mut Desk<'_>, model: &str, json: bool) -> Result<Exit, 
 }
 
 fn write_tariff(desk: &mut Desk<'_>, tariff: &Tariff, in_force: bool) -> Result<(), Failure> {
-    let since = tariff.since.map_or_else(|| "always".to_owned(), |day| format!("since {day}"));
+    let since = since_words(tariff.since, tariff.known, tariff.found == Found::Fetched);
     let now = if in_force { ", in force" } else { "" };
     writeln!(desk.out, "{since}{now}  ({})", tariff.price)?;
     let mut heads = vec![String::new()];
     heads.extend(CLASSES.map(str::to_owned));
     let mut rows = vec![row("standard".to_owned(), &tariff.rates)];
+    rows.extend(tariff.hours.iter().map(|(hours, _, rates)| row(format!("{hours} UTC"), rates)));
     rows.extend(tariff.long.iter().map(|(above, rates)| row(format!("prompt above {}", text::count(*above)), rates)));
     rows.extend(tariff.services.iter().map(|(service, rates)| row(service_word(*service).to_owned(), rates)));
     output::plain(&heads, 1, &rows, desk.out)?;
     let mut others: Vec<String> = Vec::new();
+    for (name, rate) in ["audio input", "audio from the cache", "audio output"].into_iter().zip(tariff.audio) {
+        others.extend(rate.map(|rate| format!("{name} {}", text::rate_per_million(rate))));
+    }
     others.extend(tariff.rates.web_search.map(|each| format!("web search {} each", text::usd(each))));
     let times = |name: &str, ratio: Option<Ratio>| ratio.map(|ratio| format!("{name} × {}", decimal(ratio).0));
     others.extend(times("fast mode", tariff.fast));

@@ -9,7 +9,7 @@ use rusqlite::Result;
 use serde::{Deserialize, Deserializer, de};
 
 use super::rows::damaged;
-use crate::domain::Tokens;
+use crate::domain::{Parts, Tokens};
 
 /// What every row has: the column `body`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,11 @@ pub(super) struct Tail {
     pub(super) latency: Option<i128>,
     /// The number of a label; 0 is this machine.
     pub(super) machine: i64,
+    /// The last four numbers, which older rows and most rows leave out.
+    pub(super) parts: Parts,
 }
 
 type BodyArray = (u32, u64, u64, u64, u64, u64, u64, Option<Exact>, Option<Exact>, u32, i64, u64);
-type TailArray = (u32, Option<Exact>, Option<Exact>, i64);
 
 impl Body {
     /// Writes the array to the end of a text.
@@ -77,14 +78,49 @@ impl Tail {
         array.exact(self.quoted);
         array.exact(self.latency);
         array.number(self.machine);
+        if !self.parts.is_none() {
+            for count in self.parts.fields() {
+                array.number(count);
+            }
+        }
         array.end();
     }
 
     /// Reads the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
-        let (web_searches, quoted, latency, machine): TailArray = array(text)?;
-        let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
-        Ok(Self { web_searches, quoted, latency, machine })
+        array(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tail {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Numbers;
+
+        impl<'de> de::Visitor<'de> for Numbers {
+            type Value = Tail;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("the rare numbers of a row")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut numbers: A) -> std::result::Result<Tail, A::Error> {
+                let missing = |at: usize| de::Error::invalid_length(at, &"at least four numbers");
+                let web_searches = numbers.next_element()?.ok_or_else(|| missing(0))?;
+                let quoted: Option<Exact> = numbers.next_element()?.ok_or_else(|| missing(1))?;
+                let latency: Option<Exact> = numbers.next_element()?.ok_or_else(|| missing(2))?;
+                let machine = numbers.next_element()?.ok_or_else(|| missing(3))?;
+                let mut parts = [0; 4];
+                for part in &mut parts {
+                    *part = numbers.next_element()?.unwrap_or(0);
+                }
+                // What a later version adds is none of ours.
+                while numbers.next_element::<de::IgnoredAny>()?.is_some() {}
+                let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
+                Ok(Tail { web_searches, quoted, latency, machine, parts: Parts::from_fields(parts) })
+            }
+        }
+
+        from.deserialize_seq(Numbers)
     }
 }
 
@@ -182,11 +218,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back_as_it_was(body in body(), quoted in any::<Option<i128>>(), machine in any::<i64>()) {
+        fn what_is_written_reads_back_as_it_was(
+            body in body(),
+            quoted in any::<Option<i128>>(),
+            machine in any::<i64>(),
+            parts in any::<[u64; 4]>(),
+            has_parts in any::<bool>(),
+        ) {
             let mut text = Vec::new();
             body.write(&mut text);
             prop_assert_eq!(Body::read(&text).unwrap(), body);
-            let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine };
+            let parts = if has_parts { Parts::from_fields(parts) } else { Parts::NONE };
+            let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine, parts };
             text.clear();
             tail.write(&mut text);
             prop_assert_eq!(Tail::read(&text).unwrap(), tail);
@@ -204,5 +247,17 @@ mod tests {
         let tokens = Tokens::from_fields([1, 2, 3, 4, 5, 6]);
         Body { ns: 9, tokens, usd: Some(7_000), saved: None, charge: 0, path: 8, offset: 10 }.write(&mut text);
         assert_eq!(text, b"[9,1,2,3,4,5,6,7000,null,0,8,10]");
+    }
+
+    #[test]
+    fn a_row_of_an_older_version_has_no_parts_and_one_of_a_newer_version_is_still_read() {
+        let old = Tail::read(b"[3,null,7,2]").unwrap();
+        assert_eq!(old, Tail { web_searches: 3, quoted: None, latency: Some(7), machine: 2, parts: Parts::NONE });
+        let new = Tail::read(b"[0,null,null,0,1,2,3,4,\"later\",[5]]").unwrap();
+        assert_eq!(new.parts, Parts::from_fields([1, 2, 3, 4]));
+        let mut text = Vec::new();
+        old.write(&mut text);
+        assert_eq!(text, b"[3,null,7,2]");
+        assert!(Tail::read(b"[3,null,7]").is_err());
     }
 }

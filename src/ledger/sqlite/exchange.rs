@@ -1,5 +1,7 @@
 //! Books as lines of JSON, to be joined with those of another machine or kept as a copy.
 
+mod fields;
+
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
@@ -8,11 +10,10 @@ use rusqlite::Connection;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 use super::desk::Desk;
 use super::{Sqlite, upkeep};
-use crate::domain::{
-    Attribution, Call, CallKey, Fidelity, Geo, Instant, Label, Place, Record, Service, Speed, Tier, Tokens, Usd,
-};
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Place, Record, Tier, Tokens, Usd};
 use crate::ledger::names::NONE;
 use crate::ledger::slim::{Booked, Slim};
 use crate::ledger::{BooksError, Ledger};
@@ -48,6 +49,8 @@ struct Told {
     cache_write_1h_tokens: u64,
     output_tokens: u64,
     reasoning_tokens: u64,
+    #[serde(flatten)]
+    parts: ToldParts,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     speed: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -69,6 +72,9 @@ struct Told {
     booked_usd: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     saved_usd: Option<String>,
+    /// True when a rate or a tier was guessed to compute it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_price_guessed: bool,
     machine: String,
 }
 
@@ -100,27 +106,6 @@ struct Who {
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-const SPEEDS: [(Speed, &str); 2] = [(Speed::Standard, ""), (Speed::Fast, "fast")];
-const SERVICES: [(Service, &str); 4] =
-    [(Service::Standard, ""), (Service::Priority, "priority"), (Service::Flex, "flex"), (Service::Batch, "batch")];
-const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-const FIDELITIES: [(Fidelity, &str); 3] =
-    [(Fidelity::Final, ""), (Fidelity::LowerBound, "lower_bound"), (Fidelity::Guessed, "guessed")];
-
-fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
-    words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()
-}
-
-fn meaning<T: Copy>(words: &[(T, &'static str)], word: &str, field: &str) -> Result<T, String> {
-    let known = words.iter().find(|(_, known)| *known == word);
-    known.map(|(value, _)| *value).ok_or_else(|| format!("{field} '{word}' is not known"))
 }
 
 impl Sqlite {
@@ -258,7 +243,9 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
     let (booked, saved, price) = match row.cost {
         Booked::Open | Booked::Unpriced => (None, None, None),
         Booked::Quoted(usd) => (Some(usd), None, None),
-        Booked::Priced { usd, saved, price } => (Some(usd), Some(saved), names.label(price).map(ToString::to_string)),
+        Booked::Priced { usd, saved, price, .. } => {
+            (Some(usd), Some(saved), names.label(price).map(ToString::to_string))
+        }
     };
     // Under which root a call is kept is this ledger's affair; its name is what the log gave it.
     let key = if row.lineage == NONE { row.key } else { desk.core.rooted(row.key, row.lineage) };
@@ -286,6 +273,7 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
         cache_write_1h_tokens: call.tokens.cache_write_1h,
         output_tokens: call.tokens.output,
         reasoning_tokens: call.tokens.reasoning,
+        parts: call.parts.into(),
         speed: word(&SPEEDS, &call.tier.speed),
         service: word(&SERVICES, &call.tier.service),
         geo: word(&GEOS, &call.tier.geo),
@@ -296,6 +284,7 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
         alias: call.alias.map(|alias| alias.to_string()),
         booked_usd: booked.map(|usd| usd.to_string()),
         saved_usd: saved.map(|usd| usd.to_string()),
+        is_price_guessed: matches!(row.cost, Booked::Priced { is_guessed: true, .. }),
         machine: names.label(row.machine).map_or(here, Label::as_str).to_owned(),
     }
 }
@@ -321,7 +310,8 @@ fn hear(conn: &Connection, desk: &mut Desk, text: &str, here: &str) -> rusqlite:
             let mut slim = desk.core.slim(&call);
             slim.cost = match cost {
                 Some((usd, Some((saved, price)))) => {
-                    Booked::Priced { usd, saved, price: desk.core.names.number(Some(&price)) }
+                    let price = desk.core.names.number(Some(&price));
+                    Booked::Priced { usd, saved, price, is_guessed: told.is_price_guessed }
                 }
                 Some((usd, None)) => Booked::Quoted(usd),
                 None => Booked::Unpriced,
@@ -369,6 +359,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             output: told.output_tokens,
             reasoning: told.reasoning_tokens,
         },
+        parts: (&told.parts).into(),
         tier: Tier {
             speed: meaning(&SPEEDS, &told.speed, "speed")?,
             service: meaning(&SERVICES, &told.service, "service")?,

@@ -128,7 +128,7 @@ fn bind_usual(
     let (usd, saved, price) = match row.cost {
         Booked::Open | Booked::Unpriced => (None, None, None),
         Booked::Quoted(usd) => (Some(usd.pico()), None, None),
-        Booked::Priced { usd, saved, price } => {
+        Booked::Priced { usd, saved, price, .. } => {
             (Some(usd.pico()), Some(saved.pico()), Some(ids.price(conn, names, price)?))
         }
     };
@@ -137,7 +137,7 @@ fn bind_usual(
         tokens: row.tokens,
         usd,
         saved,
-        charge: charge(row.tier, row.fidelity),
+        charge: charge(row.tier, row.fidelity, matches!(row.cost, Booked::Priced { is_guessed: true, .. })),
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };
@@ -169,6 +169,7 @@ fn bind_rare(
         quoted: rare.and_then(|rare| rare.quoted).map(Usd::pico),
         latency: rare.and_then(|rare| rare.latency).map(|latency| latency.as_nanos().cast_signed()),
         machine: ids.label(conn, names, row.machine)?,
+        parts: row.parts(),
     };
     text.clear();
     tail.write(text);

@@ -54,6 +54,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
             usd: Usd::from_pico(usd),
             saved: Usd::from_pico(body.saved.unwrap_or_default()),
             price: ids.known_price(conn, names, price)?,
+            is_guessed: has_guessed_price(body.charge),
         },
     };
     let (tier, fidelity) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
@@ -70,9 +71,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
         tier,
         fidelity,
         web_searches: tail.web_searches,
-        rare: (tail.quoted.is_some() || tail.latency.is_some()).then(|| {
-            Box::new(Rare { quoted: tail.quoted.map(Usd::from_pico), latency: tail.latency.map(nanos_to_duration) })
-        }),
+        rare: Rare::of(tail.quoted.map(Usd::from_pico), tail.latency.map(nanos_to_duration), tail.parts),
         cost,
     })
 }
@@ -96,18 +95,35 @@ pub(super) fn damaged(what: &str) -> Error {
 
 const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
-const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
+/// Only ever added to: a row holds the place of its service in this list.
+const SERVICES: [Service; 7] = [
+    Service::Standard,
+    Service::Priority,
+    Service::Flex,
+    Service::Batch,
+    Service::Ultrafast,
+    Service::Balanced,
+    Service::Unknown,
+];
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
 
-/// How a call was charged and how far it can be trusted, in one small number; 0 is the usual.
-pub(super) fn charge(tier: Tier, fidelity: Fidelity) -> u32 {
+/// The bit that says that the price of a row is a guess.
+const GUESSED_PRICE: u32 = 1 << 16;
+
+/// How a call was charged and how far it and its price can be trusted, in one small number; 0 is the usual.
+pub(super) fn charge(tier: Tier, fidelity: Fidelity, is_price_guessed: bool) -> u32 {
     fn of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))
     }
-    of(&FIDELITIES, &fidelity) << 12
+    (if is_price_guessed { GUESSED_PRICE } else { 0 })
+        | of(&FIDELITIES, &fidelity) << 12
         | of(&SPEEDS, &tier.speed) << 8
         | of(&SERVICES, &tier.service) << 4
         | of(&GEOS, &tier.geo)
+}
+
+fn has_guessed_price(charge: u32) -> bool {
+    charge & GUESSED_PRICE != 0
 }
 
 fn uncharge(charge: u32) -> Option<(Tier, Fidelity)> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Result, Row, params};
 use super::body::{Body, Tail};
 use super::rows::of_key;
 use super::schema::{COLUMNS, INDEX, INDEX_ALIAS, ROWS};
-use crate::domain::{CallKey, Tokens};
+use crate::domain::{CallKey, Parts, Tokens};
 
 /// Puts the old tables aside; what belongs to them has names that the new ones need.
 pub(super) const MAKE_ROOM: &str = "DROP VIEW readable;
@@ -67,6 +67,7 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
         quoted: wide(19)?,
         latency: wide(20)?,
         machine: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
+        parts: Parts::NONE,
     };
     let text = |write: &dyn Fn(&mut Vec<u8>)| {
         let mut text = Vec::new();

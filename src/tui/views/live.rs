@@ -121,6 +121,9 @@ impl Live<'_> {
                 (Speed::Standard, Service::Priority) => "priority",
                 (Speed::Standard, Service::Flex) => "flex",
                 (Speed::Standard, Service::Batch) => "batch",
+                (Speed::Standard, Service::Ultrafast) => "ultrafast",
+                (Speed::Standard, Service::Balanced) => "balanced",
+                (Speed::Standard, Service::Unknown) => "unknown tier",
             }
             .to_owned(),
         );

@@ -1,0 +1,67 @@
+//! What audio costs: a part of an answer's input, of what was read from a cache, and of its output.
+
+use super::card::{Lot, halves};
+use super::sheet::{Class, Sheet};
+use crate::domain::{Parts, Ratio, Service, Tokens};
+
+/// The rates of audio in one service tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Audio {
+    /// Half pico-dollars a token in the order of [`Class::AUDIO`]; where the list has no rate, that of text.
+    pub(super) rates: [u64; 3],
+    /// Which of them are half of a standard rate, because the list has no batch rate of its own.
+    pub(super) halved: [bool; 3],
+    /// Which of them the list has.
+    listed: [bool; 3],
+}
+
+/// The class of text that a class of audio is a part of.
+pub(super) const fn whole_of(class: Class) -> Class {
+    match class {
+        Class::AudioInput => Class::Input,
+        Class::AudioCacheRead => Class::CacheRead,
+        Class::AudioOutput => Class::Output,
+        text => text,
+    }
+}
+
+impl Audio {
+    /// The rates in a service tier whose rates of text are `text`.
+    pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &Lot) -> Self {
+        let listed = |class, service| sheet.get(above, class, service).or_else(|| sheet.get(0, class, service));
+        let found = Class::AUDIO.map(|class| match (listed(class, service), listed(class, Service::Standard)) {
+            (Some(rate), _) => Some((rate, Ratio::ONE)),
+            (None, Some(rate)) if service == Service::Batch => Some((rate, Ratio { num: 1, den: 2 })),
+            (None, Some(rate)) => Some((rate, Ratio::ONE)),
+            (None, None) => None,
+        });
+        let of_text = Class::AUDIO.map(|class| text.of(whole_of(class)));
+        Self {
+            rates: std::array::from_fn(|at| found[at].map_or(of_text[at].0, |(rate, part)| halves(rate, part))),
+            halved: std::array::from_fn(|at| found[at].map_or(of_text[at].1, |(_, part)| part != Ratio::ONE)),
+            listed: found.map(|rate| rate.is_some()),
+        }
+    }
+
+    /// True when the list has a rate for this class of audio.
+    pub(super) fn lists(&self, class: Class) -> bool {
+        Class::AUDIO.into_iter().zip(self.listed).any(|(audio, listed)| audio == class && listed)
+    }
+
+    /// True when the list has no rate for a kind of audio that was used.
+    pub(super) fn is_guess(&self, parts: Parts) -> bool {
+        counts(parts).into_iter().zip(self.listed).any(|(count, listed)| count > 0 && !listed)
+    }
+}
+
+/// Audio tokens in the order of [`Class::AUDIO`].
+pub(super) const fn counts(parts: Parts) -> [u64; 3] {
+    [parts.audio_input, parts.audio_cache_read, parts.audio_output]
+}
+
+/// Tokens of text in the order of [`Class::ALL`], and of audio in the order of [`Class::AUDIO`].
+pub(super) fn apart(tokens: &Tokens, parts: Parts) -> ([u64; 6], [u64; 3]) {
+    let (mut text, audio) = (super::card::counts(tokens), counts(parts.within(tokens)));
+    (text[0], text[1], text[4]) = (text[0] - audio[0], text[1] - audio[1], text[4] - audio[2]);
+    (text, audio)
+}

@@ -1,0 +1,63 @@
+//! Rates that a list leaves out, by what the vendors usually charge.
+
+use super::sheet::{Class, Sheet};
+use crate::domain::{Ratio, Service, Usd};
+
+/// The rate of a class in a service tier, as far as the list speaks of it there.
+pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, claude: bool) -> Option<Usd> {
+    if let Some(rate) = sheet.get(above, class, service) {
+        return Some(rate);
+    }
+    let silent = [above, 0].into_iter().all(|above| sheet.get(above, class, Service::Standard).is_none());
+    let input = || sheet.get(above, Class::Input, service);
+    match class {
+        Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => None,
+        // Reasoning without a rate of its own is output.
+        Class::Reasoning => sheet.get(above, Class::Output, service),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h if !silent => None,
+        Class::CacheWrite1h if !claude => stated(sheet, above, Class::CacheWrite5m, service, claude),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => Some(usual(class, input()?, claude)),
+    }
+}
+
+/// What a cache class usually costs beside this input: Anthropic's multiples, and input elsewhere.
+fn usual(class: Class, input: Usd, claude: bool) -> Usd {
+    let multiple = match class {
+        Class::CacheRead => Ratio { num: 1, den: 10 },
+        Class::CacheWrite5m => Ratio { num: 5, den: 4 },
+        Class::CacheWrite1h => Ratio { num: 2, den: 1 },
+        Class::Input | Class::Output | Class::Reasoning => Ratio::ONE,
+        Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => Ratio::ONE,
+    };
+    if claude { input.scaled(multiple) } else { input }
+}
+
+/// The standard rate of a class, by the list or by what is usual where the list is silent.
+pub(super) fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) -> Usd {
+    if let Some(rate) = sheet.get(above, class, Service::Standard) {
+        return rate;
+    }
+    let base = |class| standard(sheet, 0, class, claude);
+    let here = |class| standard(sheet, above, class, claude);
+    match class {
+        Class::Input | Class::Output if above > 0 => base(class),
+        Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => Usd::ZERO,
+        Class::Reasoning if above > 0 && sheet.get(above, Class::Output, Service::Standard).is_none() => base(class),
+        Class::Reasoning => here(Class::Output),
+        // A long-context tier that names only input keeps the proportion of the cache rates to it.
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h
+            if above > 0 && sheet.get(0, class, Service::Standard).is_some() =>
+        {
+            proportion(base(class), here(Class::Input), base(Class::Input))
+        }
+        Class::CacheWrite1h if !claude => here(Class::CacheWrite5m),
+        Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h => usual(class, here(Class::Input), claude),
+    }
+}
+
+fn proportion(rate: Usd, input: Usd, base: Usd) -> Usd {
+    match (u32::try_from(input.pico()), u32::try_from(base.pico())) {
+        (Ok(num), Ok(den)) if den > 0 => rate.scaled(Ratio { num, den }),
+        _ => rate,
+    }
+}

@@ -1,0 +1,111 @@
+//! Hours of the day in which a vendor charges other rates.
+
+use std::fmt;
+
+use chrono::{Datelike as _, Timelike as _, Weekday};
+
+use crate::domain::Instant;
+
+/// Hours of the day, UTC: of every day, or from Monday to Friday.
+///
+/// The text form is `01:00-04:00+06:00-10:00/mon-fri`. A stretch that ends before it begins runs past midnight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hours {
+    /// Minutes since midnight: the first one, and the one after the last.
+    spans: Vec<(u32, u32)>,
+    weekdays: bool,
+}
+
+const WEEKDAYS: &str = "/mon-fri";
+
+impl Hours {
+    /// These stretches of every day, as `HH:MM` texts; `None` when one is no time of day, or there are none.
+    pub(crate) fn of(spans: &[(&str, &str)]) -> Option<Self> {
+        let spans: Option<Vec<_>> = spans.iter().map(|(from, to)| Some((minute(from)?, minute(to)?))).collect();
+        spans.filter(|spans| !spans.is_empty()).map(|spans| Self { spans, weekdays: false })
+    }
+
+    /// The same hours, from Monday to Friday only.
+    pub(crate) fn on_weekdays(self) -> Self {
+        Self { weekdays: true, ..self }
+    }
+
+    /// Reads the text form.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (text, weekdays) = match text.strip_suffix(WEEKDAYS) {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        let spans: Option<Vec<_>> = text.split('+').map(|span| span.split_once('-')).collect();
+        Some(Self { weekdays, ..Self::of(&spans?)? })
+    }
+
+    /// True when a moment lies within them.
+    pub(crate) fn contains(&self, at: Instant) -> bool {
+        let now = at.hour() * 60 + at.minute();
+        let is_weekend = matches!(at.weekday(), Weekday::Sat | Weekday::Sun);
+        let within = |(from, to): &(u32, u32)| {
+            if from < to { (*from..*to).contains(&now) } else { now >= *from || now < *to }
+        };
+        !(self.weekdays && is_weekend) && self.spans.iter().any(within)
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        for (from, to) in &self.spans {
+            write!(out, "{gap}{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)?;
+            gap = "+";
+        }
+        if self.weekdays { out.write_str(WEEKDAYS) } else { Ok(()) }
+    }
+}
+
+/// The minute of `HH:MM`; `24:00` is the end of the day.
+fn minute(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+    let at = hour.checked_mul(60)?.checked_add(minute)?;
+    (minute < 60 && at <= 24 * 60).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_hold_from_their_first_minute_to_the_one_before_their_end() {
+        let hours = Hours::read("01:00-04:00+06:00-10:00/mon-fri").unwrap();
+        assert_eq!(hours.to_string(), "01:00-04:00+06:00-10:00/mon-fri");
+        // 2026-11-20 is a Friday.
+        let at = |text: &str| hours.contains(text.parse().unwrap());
+        for (time, within) in [
+            ("2026-11-20T00:59:59.999Z", false),
+            ("2026-11-20T01:00:00Z", true),
+            ("2026-11-20T03:59:59.999Z", true),
+            ("2026-11-20T04:00:00Z", false),
+            ("2026-11-20T06:00:00Z", true),
+            ("2026-11-20T10:00:00Z", false),
+            ("2026-11-21T07:00:00Z", false),
+            ("2026-11-22T07:00:00Z", false),
+            ("2026-11-23T07:00:00Z", true),
+        ] {
+            assert_eq!(at(time), within, "{time}");
+        }
+    }
+
+    #[test]
+    fn hours_may_run_past_midnight() {
+        let hours = Hours::of(&[("16:30", "00:30")]).unwrap();
+        let at = |text: &str| hours.contains(format!("2025-05-03T{text}:00Z").parse().unwrap());
+        assert_eq!([at("16:29"), at("16:30"), at("23:59"), at("00:29"), at("00:30")], [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_no_time_of_day_is_refused() {
+        for text in ["", "1-2", "01:00", "25:00-26:00", "01:60-02:00", "01:00-04:00+", "/mon-fri", "a:b-c:d"] {
+            assert_eq!(Hours::read(text), None, "{text}");
+        }
+    }
+}
