@@ -137,7 +137,7 @@ fn bind_usual(
         tokens: row.tokens,
         usd,
         saved,
-        charge: charge(row.tier, row.fidelity),
+        charge: charge(row.tier, row.fidelity, row.claim),
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };

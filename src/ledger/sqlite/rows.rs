@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, Result};
 
 use super::body::{Body, Tail};
 use super::ids::Ids;
-use crate::domain::{CallKey, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
+use crate::domain::{CallKey, Claim, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
 use crate::ledger::names::{Names, count, index};
 use crate::ledger::slim::{Booked, Rare, Slim};
 
@@ -56,7 +56,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
             price: ids.known_price(conn, names, price)?,
         },
     };
-    let (tier, fidelity) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
+    let (tier, fidelity, claim) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
     Ok(Slim {
         key: key([row.get(1)?, row.get(2)?]),
         at: Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))?,
@@ -69,6 +69,8 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
         tokens: body.tokens,
         tier,
         fidelity,
+        claim,
+        booked: true,
         web_searches: tail.web_searches,
         rare: (tail.quoted.is_some() || tail.latency.is_some()).then(|| {
             Box::new(Rare { quoted: tail.quoted.map(Usd::from_pico), latency: tail.latency.map(nanos_to_duration) })
@@ -98,20 +100,22 @@ const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fideli
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
+const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker, Claim::Unchecked];
 
-/// How a call was charged and how far it can be trusted, in one small number; 0 is the usual.
-pub(super) fn charge(tier: Tier, fidelity: Fidelity) -> u32 {
+/// How a call was charged, how far it can be trusted and who claims it, in one small number; 0 is the usual.
+pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim) -> u32 {
     fn of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))
     }
-    of(&FIDELITIES, &fidelity) << 12
+    of(&CLAIMS, &claim) << 16
+        | of(&FIDELITIES, &fidelity) << 12
         | of(&SPEEDS, &tier.speed) << 8
         | of(&SERVICES, &tier.service) << 4
         | of(&GEOS, &tier.geo)
 }
 
-fn uncharge(charge: u32) -> Option<(Tier, Fidelity)> {
+fn uncharge(charge: u32) -> Option<(Tier, Fidelity, Claim)> {
     let part = |shift: u32| index(charge >> shift & 0xf);
     let tier = Tier { speed: *SPEEDS.get(part(8))?, service: *SERVICES.get(part(4))?, geo: *GEOS.get(part(0))? };
-    Some((tier, *FIDELITIES.get(part(12))?))
+    Some((tier, *FIDELITIES.get(part(12))?, *CLAIMS.get(part(16))?))
 }
