@@ -57,20 +57,19 @@ struct Transcript {
     opening: Option<Opening>,
 }
 
-/// The first time stamp of a file, and the session of that line.
+/// When the log of a session began, as its first lines say, and the session of the first line with a time stamp.
 ///
-/// A line that is older was copied into the file when it began, and another session made its call. Of a file into which
-/// several were written, this is known of the first session only.
+/// An answer that is older was copied into the file when it began, and another session made the call. A fork opens with
+/// a line of its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and
+/// 2.1.332, seen 2026-11-26). Of a file into which several sessions were written, this is known of the first one only.
 struct Opening {
     at: Instant,
     session: Option<Label>,
+    /// A line with a time stamp of its own has been read.
+    is_whole: bool,
 }
 
 impl Opening {
-    fn of(at: &Stamp, session: &Text<'_>) -> Option<Self> {
-        Some(Self { at: at.0?, session: session.get().map(Label::new) })
-    }
-
     /// True when the file is this session's as far as is known.
     fn is_of(&self, session: Option<&str>) -> bool {
         self.session.is_none() || self.session.as_deref() == session
@@ -82,6 +81,14 @@ fields! {
     Stamped {
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
+        snapshot: Snapshot<'a> = "snapshot",
+    }
+}
+
+fields! {
+    /// What stood in the files of a project when a prompt was given.
+    Snapshot {
+        at: Stamp = "timestamp",
     }
 }
 
@@ -198,7 +205,8 @@ impl Line<'_> {
 
     /// True when its time stamp may be the first of a transcript.
     fn may_open(&self) -> bool {
-        self.is_ours() || !(self.kind.is_absent() || self.session.is_absent())
+        let is_snapshot = self.kind.get() == Some("file-history-snapshot");
+        self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session.is_absent())
     }
 
     /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
@@ -209,12 +217,19 @@ impl Line<'_> {
     }
 }
 
+impl Transcript {
+    /// True once it is known when the log began.
+    fn is_open(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_whole)
+    }
+}
+
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut parsed = Line::default();
         json::parse_into(line, &mut parsed)?;
-        if self.opening.is_none() && parsed.may_open() {
-            self.opening = Opening::of(&parsed.at, &parsed.session);
+        if !self.is_open() && parsed.may_open() {
+            self.open(line);
         }
         if !parsed.is_ours() {
             return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
@@ -279,25 +294,28 @@ impl Reader for Transcript {
     }
 
     fn open(&mut self, line: &[u8]) -> bool {
-        if let Ok(stamped) = json::parse::<Stamped<'_>>(line) {
-            self.opening = Opening::of(&stamped.at, &stamped.session);
+        if let Ok(stamped) = json::parse::<Stamped<'_>>(line)
+            && let Some(at) = stamped.at.or(&stamped.snapshot.at).0
+        {
+            let at = self.opening.as_ref().map_or(at, |opening| opening.at.max(at));
+            let session = stamped.session.get().map(Label::new);
+            self.opening = Some(Opening { at, session, is_whole: !stamped.at.is_absent() });
         }
-        self.opening.is_some()
+        self.is_open()
     }
 
     fn state(&self) -> String {
         let Some(opening) = &self.opening else { return self.session.clone() };
-        let opening = (opening.at.to_rfc3339(), opening.session.as_deref());
+        let opening = (opening.at.to_rfc3339(), opening.session.as_deref(), opening.is_whole);
         serde_json::to_string(&(&self.session, opening)).unwrap_or_default()
     }
 
     fn restore(&mut self, state: &str) {
         // Earlier versions knew the session only.
-        let Ok((session, (at, of))) = serde_json::from_str::<(String, (String, Option<String>))>(state) else {
-            return state.clone_into(&mut self.session);
-        };
-        let session_of = |of: &Option<String>| of.as_deref().map(Label::new);
-        self.opening = time::parse(&at).map(|at| Opening { at, session: session_of(&of) });
+        let saved: Result<(String, (String, Option<String>, bool)), _> = serde_json::from_str(state);
+        let Ok((session, (at, of, is_whole))) = saved else { return state.clone_into(&mut self.session) };
+        let of = of.as_deref().map(Label::new);
+        self.opening = time::parse(&at).map(|at| Opening { at, session: of, is_whole });
         self.session = session;
     }
 }

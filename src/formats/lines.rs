@@ -26,13 +26,14 @@ pub struct Lines {
     one_format: bool,
     nul_bytes: u64,
     /// How many more lines may be among those a file opens with, see [`Format::opening`]; [`UNREAD`] before the first.
-    opening: u8,
+    opening: u16,
 }
 
 /// No line has been read yet.
-const UNREAD: u8 = OPENING + 1;
-/// Lines that a file opens with, if no format has read one of them.
-const OPENING: u8 = 100;
+const UNREAD: u16 = OPENING + 1;
+/// Lines that a file may open with, if no format has read one of them: the fork of a long session opens with a snapshot
+/// for each of its prompts.
+const OPENING: u16 = 10_000;
 
 struct Slot {
     format: &'static dyn Format,
@@ -284,10 +285,10 @@ struct Saved {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     formats: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "is_zero")]
-    opening: u8,
+    opening: u16,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u8) -> bool {
+fn is_zero(number: &u16) -> bool {
     *number == 0
 }

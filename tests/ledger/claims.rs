@@ -26,11 +26,9 @@ fn maker(books: &dyn Ledger) -> String {
     let report = books.report(&query(Grain::Session, &[])).unwrap();
     let by_name = books.report(&query(Grain::Total, &[Dimension::Session])).unwrap();
     let session = rows[0].call.from.session.clone();
-    assert_eq!(
-        report.rows.iter().map(|row| row.session.as_ref().unwrap().session.clone()).collect::<Vec<_>>(),
-        [session.clone()]
-    );
-    assert_eq!(by_name.rows.iter().map(|row| row.by[0].clone()).collect::<Vec<_>>(), [session.clone()]);
+    let row_of: Vec<_> = report.rows.iter().map(|row| &row.session.as_ref().unwrap().session).collect();
+    let named: Vec<_> = by_name.rows.iter().map(|row| &row.by[0]).collect();
+    assert_eq!((row_of, named), (vec![&session], vec![&session]));
     session.unwrap().to_string()
 }
 
