@@ -33,6 +33,8 @@ pub(super) struct Slim {
     pub(super) cost: Booked,
 }
 
+const _: () = assert!(size_of::<Slim>() < 200, "a million of them are held while logs are read for the first time");
+
 /// What few logs state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rare {
