@@ -7,6 +7,7 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::domain::{Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
+use tokmeter::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
 use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
 use tokmeter::ledger::{Grain, Ledger, Memory, Posting, Query, Row};
 use tokmeter::pricing::{CostMode, PriceBook};
@@ -26,7 +27,10 @@ struct Expected {
     models: Vec<Model>,
     /// Its files and folders, each on its own.
     #[serde(default)]
-    traps: std::collections::BTreeMap<String, Vec<Model>>,
+    traps: BTreeMap<String, Vec<Model>>,
+    /// The calls that each session of a trap made.
+    #[serde(default)]
+    sessions: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -240,6 +244,65 @@ fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_prog
     assert_eq!(outcomes(Lines::new(&[])), [&read, &read, &read, &read].map(Clone::clone));
     // Until then any format may be the file's, and a line that looks like one of its own is shown to all.
     assert_eq!(outcomes(Lines::new(&[]).of_one_program()), [&read, &read, &passed, &read].map(Clone::clone));
+}
+
+#[test]
+fn j29_each_session_of_a_fork_has_the_calls_it_made_whatever_is_read_first() {
+    let folder = samples().join("claude-code");
+    let expected: Expected = serde_json::from_str(&fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+    assert!(expected.sessions.len() >= 5, "the forks were not found");
+    let by_session = Query { by: vec![Dimension::Session], ..Query::new(Grain::Total, Zone::UTC) };
+    for (trap, sessions) in expected.sessions {
+        let mut files = logs(&folder.join(&trap));
+        for turn in 0..2 * files.len() {
+            files.rotate_left(1);
+            if turn == files.len() {
+                files.reverse();
+            }
+            for how in [Reading::Plain, Reading::Twice, Reading::Restarted, Reading::OfOneProgram] {
+                let books = books(files.iter().flat_map(|file| read(file, how)).collect());
+                let rows = books.report(&by_session).unwrap().rows.into_iter();
+                let found: BTreeMap<String, u64> =
+                    rows.map(|row| (row.by[0].as_deref().unwrap().to_owned(), row.sums.calls)).collect();
+                assert_eq!(found, sessions, "{trap}, {files:?} first");
+            }
+        }
+    }
+}
+
+#[test]
+fn j29_only_the_first_session_of_a_file_is_known_by_its_first_time_stamp() {
+    let claims = |lines: &[&str]| {
+        let (mut reader, mut out, mut offset) = (Lines::new(&[]), Vec::new(), 0);
+        for line in lines {
+            reader.line(line.as_bytes(), &origin(Path::new("fed.jsonl"), offset), &mut out);
+            offset += line.len();
+        }
+        out.iter().map(|record| call(record).from.claim).collect::<Vec<_>>()
+    };
+    let line = |session: &str, hour: u8| {
+        format!(
+            r#"{{"type":"assistant","sessionId":"{session}","timestamp":"2026-11-10T{hour:02}:00:00Z","message":{{"id":"msg_{session}{hour}","model":"claude-opus-5","usage":{{"input_tokens":1,"output_tokens":1}}}}}}"#
+        )
+    };
+    let queued = r#"{"type":"queue-operation","sessionId":"a","timestamp":"2026-11-10T09:00:00Z"}"#;
+    let nameless = r#"{"type":"queue-operation","timestamp":"2026-11-10T09:00:00Z"}"#;
+    let unstamped = r#"{"type":"assistant","sessionId":"a","message":{"id":"msg_x","model":"claude-opus-5","usage":{"input_tokens":1,"output_tokens":1}}}"#;
+    let (early, late, other) = (line("a", 8), line("a", 10), line("b", 8));
+    assert_eq!(claims(&[queued, &early, &late, &other]), [Claim::Copy, Claim::Own, Claim::Own]);
+    assert_eq!(claims(&[nameless, &early, &other]), [Claim::Copy, Claim::Copy]);
+    assert_eq!(claims(&[&late, &early]), [Claim::Own, Claim::Copy], "the first answer may bear the first time stamp");
+    assert_eq!(claims(&[queued, unstamped]), [Claim::Own], "a line without a time is no copy");
+    let same = early.replace(r#""type":"assistant""#, r#""type":"assistant","requestSessionId":"a""#);
+    let marked = early.replace(r#""type":"assistant""#, r#""type":"assistant","requestSessionId":"z""#);
+    assert_eq!(claims(&[queued, &same, &marked]), [Claim::Own, Claim::Maker]);
+    // A reader that begins within the file has not seen how it opens.
+    let mut out = Vec::new();
+    let mut reader = Lines::new(&[]);
+    for text in [queued, &early] {
+        reader.line(text.as_bytes(), &origin(Path::new("fed.jsonl"), 900), &mut out);
+    }
+    assert_eq!(call(&out[0]).from.claim, Claim::Own);
 }
 
 #[test]

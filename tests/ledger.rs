@@ -10,6 +10,8 @@
 
 #[path = "ledger/birth.rs"]
 mod birth;
+#[path = "ledger/claims.rs"]
+mod claims;
 #[path = "ledger/common.rs"]
 mod common;
 #[path = "ledger/durable.rs"]

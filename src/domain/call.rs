@@ -58,6 +58,50 @@ pub struct Attribution {
     pub org: Option<Label>,
     /// Where the row stands.
     pub place: Option<Place>,
+    /// How sure it is that this session made the call.
+    pub claim: Claim,
+    /// The first time stamp of the log in which the row stands, as far as its format looks for it.
+    pub began: Option<Instant>,
+}
+
+/// How sure a log line is that the session it names made the call; the surest is the greatest.
+///
+/// Claude Code copies a session's history into the file of its fork, under the fork's name (all versions from 2.1.104
+/// to 2.1.332, seen 2026-11). Such a copy must not take the call from the session that made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// A copy that does not name the session that made the call.
+    Copy,
+    /// A copy that names the session it was copied from, which may hold a copy itself.
+    Parent,
+    /// Booked by a version of tokmeter that did not look for copies.
+    Unchecked,
+    /// A copy that names the session that made the call.
+    Maker,
+    /// The session's own line.
+    #[default]
+    Own,
+}
+
+impl Claim {
+    /// Every claim, the weakest first.
+    pub const ALL: [Self; 5] = [Self::Copy, Self::Parent, Self::Unchecked, Self::Maker, Self::Own];
+
+    /// Its word in an export; none for the usual one.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Parent => "parent",
+            Self::Unchecked => "unchecked",
+            Self::Maker => "maker",
+            Self::Own => "",
+        }
+    }
+
+    /// The claim of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|claim| claim.word() == word)
+    }
 }
 
 /// A line in a log.
@@ -205,15 +249,22 @@ impl Call {
     ///
     /// The numbers are those of the whole greater row (never field by field: a placeholder with
     /// another cache split would be added to the real row); the time and the attribution are those
-    /// of the earliest sighting. The order of sightings, and how often each is repeated, cannot matter.
+    /// of the sighting with the [precedence](Attribution::precedence). The order of sightings, and how often each is
+    /// repeated, cannot matter.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        let earliest =
-            if self.from.precedence(&other.from) == Ordering::Greater { other.from.clone() } else { self.from.clone() };
+        let order = self.from.precedence(&other.from);
+        self.join_in_order(other, order)
+    }
+
+    /// Like [`Call::join`]; `order` says whose attribution stands: the other's if it is `Greater`.
+    #[must_use]
+    pub(crate) fn join_in_order(self, other: Self, order: Ordering) -> Self {
+        let from = if order == Ordering::Greater { other.from.clone() } else { self.from.clone() };
         let alias = self.alias.max(other.alias);
         let lineage = self.lineage.clone().max(other.lineage.clone());
         let greatest = if self.greatness(&other) == Ordering::Less { other } else { self };
-        Self { from: earliest, alias, lineage, ..greatest }
+        Self { from, alias, lineage, ..greatest }
     }
 
     /// Orders sightings by what they report: output, total, whether the split is known, every field.
@@ -261,13 +312,27 @@ impl Attribution {
             feature: None,
             org: None,
             place: None,
+            claim: Claim::Own,
+            began: None,
         }
     }
 
-    /// Orders sightings: the earliest first, at the same moment the main thread before a sub-agent.
+    /// Orders sightings by what they prove: the surest claim first, then the earliest, at the same moment the main
+    /// thread before a sub-agent. Where it is `Equal`, books that outlive the program keep what they have.
+    pub fn evidence(&self, other: &Self) -> Ordering {
+        other
+            .claim
+            .cmp(&self.claim)
+            .then_with(|| self.at.cmp(&other.at))
+            .then_with(|| self.agent.is_some().cmp(&other.agent.is_some()))
+    }
+
+    /// Orders sightings completely: by their [evidence](Attribution::evidence), then those in the log that began
+    /// first (a fork's log begins after its parent's), then by their names, which prove nothing.
     pub fn precedence(&self, other: &Self) -> Ordering {
-        self.at
-            .cmp(&other.at)
+        let began = |from: &Self| (from.began.is_none(), from.began);
+        self.evidence(other)
+            .then_with(|| began(self).cmp(&began(other)))
             .then_with(|| self.agent.cmp(&other.agent))
             .then_with(|| self.session.cmp(&other.session))
             .then_with(|| self.source.cmp(&other.source))
@@ -297,22 +362,21 @@ mod tests {
 
     fn call() -> impl Strategy<Value = Call> {
         let label = || prop::option::of(prop::sample::select(vec!["a", "b"]).prop_map(Label::new));
+        let second = |at| Instant::from_timestamp(at, 0).unwrap();
+        let claim = (prop::sample::select(Claim::ALL.to_vec()), prop::option::of((0_i64..2).prop_map(second)));
         (
-            0_i64..3,
+            (0_i64..3).prop_map(second),
             label(),
             label(),
             label(),
             prop::array::uniform6(0_u64..3),
             0_u32..2,
             prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Final]),
+            claim,
         )
-            .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity)| Call {
+            .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (claim, began))| Call {
                 key: CallKey::of(&["one"]),
-                from: Attribution {
-                    session,
-                    agent,
-                    ..Attribution::new(Instant::from_timestamp(at, 0).unwrap(), Label::new("test"))
-                },
+                from: Attribution { session, agent, claim, began, ..Attribution::new(at, Label::new("test")) },
                 model,
                 tokens: Tokens::from_fields(tokens),
                 parts: Parts::NONE,
@@ -324,6 +388,20 @@ mod tests {
                 alias: None,
                 lineage: None,
             })
+    }
+
+    #[test]
+    fn j29_an_own_line_comes_before_any_copy_and_a_file_that_began_first_before_its_fork() {
+        let second = |at| Instant::from_timestamp(at, 0).unwrap();
+        let own = Attribution { session: Some(Label::new("z")), ..Attribution::new(second(9), Label::new("test")) };
+        for claim in [Claim::Copy, Claim::Parent, Claim::Unchecked, Claim::Maker] {
+            let other = Attribution { claim, session: Some(Label::new("a")), at: second(1), ..own.clone() };
+            assert_eq!(own.evidence(&other), Ordering::Less, "{claim:?}");
+        }
+        let parent = Attribution { began: Some(second(1)), ..own.clone() };
+        let fork = Attribution { began: Some(second(2)), session: Some(Label::new("a")), ..own.clone() };
+        assert_eq!((parent.evidence(&fork), parent.precedence(&fork)), (Ordering::Equal, Ordering::Less));
+        assert_eq!(fork.precedence(&Attribution { began: None, ..parent }), Ordering::Less);
     }
 
     proptest! {

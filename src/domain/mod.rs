@@ -9,7 +9,7 @@ mod tokens;
 mod usd;
 mod zone;
 
-pub use call::{Attribution, Call, Fidelity, Geo, Parts, Place, Record, Service, Speed, Tier};
+pub use call::{Attribution, Call, Claim, Fidelity, Geo, Parts, Place, Record, Service, Speed, Tier};
 pub use civil::{Day, Span, Week, day_of, day_start, month_of, quarter_of, week_of};
 pub use dimension::{Dimension, Filter, Matcher};
 pub use key::CallKey;

@@ -4,14 +4,17 @@
 //! is what makes it one. A sub-agent's answers stand in its own file and, from some versions, again in
 //! its parent's `progress` lines. Summaries that repeat usage (`toolUseResult`, the `result` line of a
 //! headless run) are this format's lines and say nothing.
+//!
+//! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
+//! 2.1.332, seen 2026-11-26). Newer versions say whose they are; for the others, see [`Opening`].
 
 use super::claude_usage::{Booked, Usage};
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Flag, Money, Text};
 use super::keys::{advisor_key, message_key, request_key};
-use super::time::Stamp;
+use super::time::{self, Stamp};
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier};
+use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier};
 
 /// Claude Code's transcripts.
 pub(super) struct ClaudeCode;
@@ -28,8 +31,16 @@ impl Format for ClaudeCode {
         // There is no usage without a count of tokens.
         &["okens\""]
     }
+    fn opening(&self) -> Option<&'static str> {
+        Some("\"timestamp\"")
+    }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Transcript { source: Label::new(NAME), labels: Labels::default(), session: String::new() })
+        Box::new(Transcript {
+            source: Label::new(NAME),
+            labels: Labels::default(),
+            session: String::new(),
+            opening: None,
+        })
     }
 }
 
@@ -43,6 +54,42 @@ struct Transcript {
     labels: Labels,
     /// The session of the last line that could be nobody else's.
     session: String,
+    opening: Option<Opening>,
+}
+
+/// When the log of a session began, as its first lines say, and the session of the first line with a time stamp.
+///
+/// An answer that is older was copied into the file when it began, and another session made the call. A fork opens with
+/// a line of its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and
+/// 2.1.332, seen 2026-11-26). Of a file into which several sessions were written, this is known of the first one only.
+struct Opening {
+    at: Instant,
+    session: Option<Label>,
+    /// A line with a time stamp of its own has been read.
+    is_whole: bool,
+}
+
+impl Opening {
+    /// True when the file is this session's as far as is known.
+    fn is_of(&self, session: Option<&str>) -> bool {
+        self.session.is_none() || self.session.as_deref() == session
+    }
+}
+
+fields! {
+    /// What is read of the lines a file opens with.
+    Stamped {
+        at: Stamp = "timestamp",
+        session: Text<'a> = "sessionId" | "session_id",
+        snapshot: Snapshot<'a> = "snapshot",
+    }
+}
+
+fields! {
+    /// What stood in the files of a project when a prompt was given.
+    Snapshot {
+        at: Stamp = "timestamp",
+    }
 }
 
 fields! {
@@ -51,6 +98,7 @@ fields! {
         kind: Text<'a> = "type",
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
+        maker: Text<'a> = "requestSessionId",
         forked_from: ForkedFrom<'a> = "forkedFrom",
         uuid: Seen = "uuid",
         version: Text<'a> = "version",
@@ -128,6 +176,19 @@ impl Line<'_> {
         (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
     }
 
+    /// The session that made the call, and how sure that is.
+    fn maker(&self, at: Option<Instant>, opening: Option<&Opening>) -> (Option<&str>, Claim) {
+        let own = self.session.get();
+        let is_older = || opening.zip(at).is_some_and(|(opening, at)| at < opening.at);
+        match (self.maker.get(), self.forked_from.session.get().filter(|parent| Some(*parent) != own)) {
+            (Some(maker), _) if Some(maker) == own => (own, Claim::Own),
+            (Some(maker), _) => (Some(maker), Claim::Maker),
+            (None, Some(parent)) => (Some(parent), Claim::Parent),
+            (None, None) if is_older() => (own, Claim::Copy),
+            (None, None) => (own, Claim::Own),
+        }
+    }
+
     /// True when no other program writes such lines.
     fn is_ours(&self) -> bool {
         let named = !self.session.is_absent() || !self.uuid.is_absent();
@@ -142,6 +203,12 @@ impl Line<'_> {
         }
     }
 
+    /// True when its time stamp may be the first of a transcript.
+    fn may_open(&self) -> bool {
+        let is_snapshot = self.kind.get() == Some("file-history-snapshot");
+        self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session.is_absent())
+    }
+
     /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
     /// counts, which only the answers themselves charge; the API's own events are read elsewhere.
     fn is_aside(&self, session: &str) -> bool {
@@ -150,10 +217,20 @@ impl Line<'_> {
     }
 }
 
+impl Transcript {
+    /// True once it is known when the log began.
+    fn is_open(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_whole)
+    }
+}
+
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut parsed = Line::default();
         json::parse_into(line, &mut parsed)?;
+        if !self.is_open() && parsed.may_open() {
+            self.open(line);
+        }
         if !parsed.is_ours() {
             return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
         }
@@ -163,7 +240,9 @@ impl Reader for Transcript {
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
         let usage = &answer.message.usage;
         let booked = usage.booked()?;
-        let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or_else(|| origin.stem());
+        let opening = self.opening.as_ref().filter(|opening| opening.is_of(parsed.session.get()));
+        let (session, claim) = parsed.maker(answer.at, opening);
+        let session = session.unwrap_or_else(|| origin.stem());
         let mut advisors = usage.advisors().peekable();
         if booked.is_nothing() && advisors.peek().is_none() {
             return Ok(Reading::Mine);
@@ -183,6 +262,8 @@ impl Reader for Transcript {
                     project: self.labels.find(parsed.cwd.get()),
                     feature: self.labels.find(parsed.skill.get()),
                     place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+                    claim,
+                    began: opening.map(|opening| opening.at),
                     ..Attribution::new(answer.at.unwrap_or(origin.modified), self.source.clone())
                 },
                 self.labels.find(answer.message.model.get()),
@@ -212,12 +293,30 @@ impl Reader for Transcript {
         Ok(Reading::Mine)
     }
 
+    fn open(&mut self, line: &[u8]) -> bool {
+        if let Ok(stamped) = json::parse::<Stamped<'_>>(line)
+            && let Some(at) = stamped.at.or(&stamped.snapshot.at).0
+        {
+            let at = self.opening.as_ref().map_or(at, |opening| opening.at.max(at));
+            let session = stamped.session.get().map(Label::new);
+            self.opening = Some(Opening { at, session, is_whole: !stamped.at.is_absent() });
+        }
+        self.is_open()
+    }
+
     fn state(&self) -> String {
-        self.session.clone()
+        let Some(opening) = &self.opening else { return self.session.clone() };
+        let opening = (opening.at.to_rfc3339(), opening.session.as_deref(), opening.is_whole);
+        serde_json::to_string(&(&self.session, opening)).unwrap_or_default()
     }
 
     fn restore(&mut self, state: &str) {
-        state.clone_into(&mut self.session);
+        // Earlier versions knew the session only.
+        let saved: Result<(String, (String, Option<String>, bool)), _> = serde_json::from_str(state);
+        let Ok((session, (at, of, is_whole))) = saved else { return state.clone_into(&mut self.session) };
+        let of = of.as_deref().map(Label::new);
+        self.opening = time::parse(&at).map(|at| Opening { at, session: of, is_whole });
+        self.session = session;
     }
 }
 

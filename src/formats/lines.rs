@@ -25,7 +25,15 @@ pub struct Lines {
     /// The first format that is recognised is that of all lines.
     one_format: bool,
     nul_bytes: u64,
+    /// How many more lines may be among those a file opens with, see [`Format::opening`]; [`UNREAD`] before the first.
+    opening: u16,
 }
+
+/// No line has been read yet.
+const UNREAD: u16 = OPENING + 1;
+/// Lines that a file may open with, if no format has read one of them: the fork of a long session opens with a snapshot
+/// for each of its prompts.
+const OPENING: u16 = 10_000;
 
 struct Slot {
     format: &'static dyn Format,
@@ -65,7 +73,14 @@ impl Lines {
         let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
         let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
         let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
-        Self { allowed: bits.fold(0, |all, bit: Set| all | bit), slots, current: None, one_format: false, nul_bytes: 0 }
+        Self {
+            allowed: bits.fold(0, |all, bit: Set| all | bit),
+            slots,
+            current: None,
+            one_format: false,
+            nul_bytes: 0,
+            opening: UNREAD,
+        }
     }
 
     /// One program alone writes these lines: once its format is known, what only others write need not be looked for.
@@ -77,6 +92,10 @@ impl Lines {
 
     /// Reads one line, with or without its line end, and appends what it says to `out`.
     pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        if self.opening == UNREAD {
+            // Whoever begins within a file does not know how it opens.
+            self.opening = if origin.offset == 0 { OPENING } else { 0 };
+        }
         let line = self.trimmed(line);
         let Some(line) = sse::payload(line).filter(|line| !line.is_empty()) else { return Outcome::Passed };
         let offer = match self.offer(line, origin, out) {
@@ -114,11 +133,12 @@ impl Lines {
             .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
             .filter(|(_, state)| !state.is_empty())
             .collect();
-        if formats.is_empty() && self.current.is_none() {
+        let opening = if self.opening == UNREAD { 0 } else { self.opening };
+        if formats.is_empty() && self.current.is_none() && opening == 0 {
             return String::new();
         }
         let on = self.format().map(str::to_owned);
-        serde_json::to_string(&Saved { version: VERSION, on, formats }).unwrap_or_default()
+        serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
     }
 
     /// Goes on from what [`Lines::state`] gave; from the beginning when it is not understood.
@@ -127,6 +147,7 @@ impl Lines {
         if saved.version != VERSION {
             return;
         }
+        self.opening = saved.opening;
         self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
         for slot in &mut self.slots {
             if let Some(state) = saved.formats.get(slot.format.name()) {
@@ -159,7 +180,12 @@ impl Lines {
     /// Offers a line to the formats whose markers stand in it.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
-        let Some(first) = SIEVE.first(line, alone) else { return Ok(Offer::Unmarked) };
+        let Some(first) = SIEVE.first(line, alone) else {
+            if self.opening > 0 {
+                self.open(line);
+            }
+            return Ok(Offer::Unmarked);
+        };
         let tried = match self.current {
             Some(at) if first & self.allowed & (1 << at) != 0 => {
                 if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
@@ -179,11 +205,24 @@ impl Lines {
             }
             done |= bit;
             if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
-                self.current = Some(at);
+                (self.current, self.opening) = (Some(at), 0);
                 return Ok(Offer::Taken);
             }
         }
         Ok(if wanted | tried == 0 { Offer::Unmarked } else { Offer::Refused })
+    }
+
+    /// Shows a line without markers to the formats that want to see how a file opens.
+    #[cold]
+    fn open(&mut self, line: &[u8]) {
+        self.opening -= 1;
+        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(at, _)| self.allowed & (1 << at) != 0) {
+            let wanted =
+                slot.format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
+            if wanted && self.current.is_none_or(|current| current == at) && slot.reader().open(line) {
+                self.opening = 0;
+            }
+        }
     }
 
     /// Saves what can be saved of a line that is not one JSON value.
@@ -245,4 +284,11 @@ struct Saved {
     on: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     formats: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    opening: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
 }

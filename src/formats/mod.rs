@@ -67,6 +67,11 @@ pub trait Format: Sync {
         &[]
     }
 
+    /// A byte string in those of a file's first lines that its reader wants to see although they hold no marker.
+    fn opening(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A reader for one file, or one connection.
     fn reader(&self) -> Box<dyn Reader>;
 }
@@ -80,6 +85,11 @@ pub trait Reader: Send {
     /// something else is [`Reading::NotMine`], never an error. A line that is not JSON must leave the
     /// reader as it was: it is mended where it can be, and then read again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
+
+    /// Looks at one of a file's first lines, see [`Format::opening`]; true when it needs to see no more of them.
+    fn open(&mut self, _line: &[u8]) -> bool {
+        true
+    }
 
     /// What must be remembered to go on after a restart, as text; empty when nothing must.
     fn state(&self) -> String {

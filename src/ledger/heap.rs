@@ -112,6 +112,7 @@ impl Heap {
 
     /// Puts a row in as it stands in a store: shown, or kept apart.
     pub(super) fn restore(&mut self, slim: Slim, shown: bool) {
+        let slim = Slim { booked: true, ..slim };
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.carry(slim.alias, slim.key);
         }
@@ -248,8 +249,7 @@ impl Heap {
             match &told {
                 Some(told) if host == Some(carrier) => {
                     self.set_apart(plain.clone());
-                    let shown = plain.join(told, names).unwrap_or(plain);
-                    self.show(shown);
+                    self.show(plain.show_with(told, names));
                 }
                 Some(_) | None => {
                     if self.drop_apart(carrier) {

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{Call, Dimension, Label};
+use crate::domain::{Call, Dimension, Instant, Label, Place};
 
 /// How many dimensions an attribution has.
 pub(super) const DIMENSIONS: usize = Dimension::ALL.len();
@@ -23,6 +23,8 @@ pub(super) struct Names {
     last: Option<([Option<Label>; DIMENSIONS], u32)>,
     /// The path met last, likewise.
     last_path: Option<(Label, u32)>,
+    /// When the logs at these paths began.
+    began: FxHashMap<u32, Instant>,
 }
 
 impl Names {
@@ -38,17 +40,26 @@ impl Names {
         number
     }
 
-    /// The number of a path, which is most often the one asked for last.
-    pub(super) fn path(&mut self, path: Option<&Label>) -> u32 {
-        match (&self.last_path, path) {
+    /// The number of the path of a place, which is most often the one asked for last; `began` is when that log began.
+    pub(super) fn path(&mut self, place: Option<&Place>, began: Option<Instant>) -> u32 {
+        match (&self.last_path, place.map(|place| &place.path)) {
             (Some((last, number)), Some(path)) if same(Some(last), Some(path)) => *number,
             (_, None) => NONE,
             (_, Some(label)) => {
-                let number = self.number(path);
+                let number = self.number(Some(label));
                 self.last_path = Some((label.clone(), number));
+                if let Some(began) = began {
+                    let earliest = self.began.entry(number).or_insert(began);
+                    *earliest = (*earliest).min(began);
+                }
                 number
             }
         }
+    }
+
+    /// When the log at this path began, if a call read from it says so.
+    pub(super) fn began(&self, path: u32) -> Option<Instant> {
+        self.began.get(&path).copied()
     }
 
     /// The label of a number.

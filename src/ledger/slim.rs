@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::names::{NONE, Names, place};
 use super::{Row, Sums};
-use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Instant, Label, Parts, Place, Tier, Tokens, Usd};
+use crate::domain::{
+    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Instant, Label, Parts, Place, Tier, Tokens, Usd,
+};
 use crate::pricing::{Cost, Pricer};
 
 /// A call and its cost, its labels numbered by [`Names`].
@@ -25,10 +27,15 @@ pub(super) struct Slim {
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) fidelity: Fidelity,
+    pub(super) claim: Claim,
+    /// It stood in a store before: where nothing decides between its attribution and another, its own stays.
+    pub(super) booked: bool,
     pub(super) web_searches: u32,
     pub(super) rare: Option<Box<Rare>>,
     pub(super) cost: Booked,
 }
+
+const _: () = assert!(size_of::<Slim>() < 200, "a million of them are held while logs are read for the first time");
 
 /// What few logs state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +70,7 @@ impl Slim {
             key: call.key,
             at: call.from.at,
             set: names.set_of(call),
-            path: names.path(place.map(|place| &place.path)),
+            path: names.path(place, call.from.began),
             offset: place.map_or(0, |place| place.offset),
             lineage: names.number(call.lineage.as_ref()),
             machine: NONE,
@@ -71,6 +78,8 @@ impl Slim {
             tokens: call.tokens,
             tier: call.tier,
             fidelity: call.trust(),
+            claim: call.from.claim,
+            booked: false,
             web_searches: call.web_searches,
             rare: Rare::of(call.quoted, call.latency, call.parts),
             cost: Booked::Open,
@@ -94,6 +103,8 @@ impl Slim {
                 feature: value(Dimension::Feature),
                 org: value(Dimension::Org),
                 place: names.label(self.path).map(|path| Place { path: path.clone(), offset: self.offset }),
+                claim: self.claim,
+                began: names.began(self.path),
             },
             model: value(Dimension::Model),
             tokens: self.tokens,
@@ -160,6 +171,7 @@ impl Slim {
         self.key == other.key
             && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
             && (self.lineage, self.machine, self.alias) == (other.lineage, other.machine, other.alias)
+            && self.claim == other.claim
             && self.charges_the_same(other)
     }
 
@@ -206,11 +218,21 @@ impl Slim {
             path: first.path,
             offset: first.offset,
             machine: first.machine,
+            claim: first.claim,
+            booked: self.booked || told.booked,
             lineage,
             alias,
             ..most.clone()
         };
         Some(joined.keep_cost(self, told, names))
+    }
+
+    /// This row joined with what telemetry tells of the same call. Where nothing decides between their attributions,
+    /// this row's stays, whichever was booked first.
+    pub(super) fn show_with(&self, telemetry: &Self, names: &mut Names) -> Self {
+        let host = Self { booked: true, ..self.clone() };
+        let shown = host.join(&Self { booked: false, ..telemetry.clone() }, names).unwrap_or(host);
+        Self { booked: self.booked, ..shown }
     }
 
     /// Whose attribution and whose numbers stand, when that can be told without comparing labels.
@@ -221,7 +243,7 @@ impl Slim {
             let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
             same && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
         };
-        let from = match self.at.cmp(&told.at) {
+        let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
             Ordering::Less => Winner::Kept,
             Ordering::Greater => Winner::Told,
             Ordering::Equal if same_attribution() => Winner::Kept,
@@ -239,12 +261,18 @@ impl Slim {
 
     fn join_slowly(&self, told: &Self, names: &mut Names) -> Option<Self> {
         let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
-        let machine = match mine.from.precedence(&theirs.from) {
+        let order = match (mine.from.evidence(&theirs.from), self.booked, told.booked) {
+            (Ordering::Equal, true, false) => Ordering::Less,
+            (Ordering::Equal, false, true) => Ordering::Greater,
+            (_, _, _) => mine.from.precedence(&theirs.from),
+        };
+        let machine = match order {
             Ordering::Less => self.machine,
             Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
             Ordering::Equal | Ordering::Greater => told.machine,
         };
-        let joined = Self { machine, ..Self::of(&mine.join(theirs), names) };
+        let booked = self.booked || told.booked;
+        let joined = Self { machine, booked, ..Self::of(&mine.join_in_order(theirs, order), names) };
         (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
     }
 

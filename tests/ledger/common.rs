@@ -1,12 +1,13 @@
 //! Calls to book, and a price book to book them with.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Dimension, Fidelity, Filter, Instant, Label, Parts, Place, Record, Tier, Tokens, Usd,
-    Zone,
+    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Filter, Instant, Label, Parts, Place, Record, Tier, Tokens,
+    Usd, Zone,
 };
 use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};
@@ -125,7 +126,8 @@ pub fn any_call() -> impl Strategy<Value = Call> {
     // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only.
     let named = (0_u8..4, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
-    (who, what, named, when).prop_map(|(who, what, named, when)| {
+    let claim = prop::sample::select(Claim::ALL.to_vec());
+    (who, what, named, when, claim).prop_map(|(who, what, named, when, claim)| {
         let (session, agent, project, user) = who;
         let (model, tokens, web_searches, quoted, fidelity) = what;
         let (kind, own, request, family) = named;
@@ -145,6 +147,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
                 project,
                 user,
                 place: Some(Place { path: Label::new("/log"), offset }),
+                claim,
                 ..Attribution::new(Instant::from_timestamp(seconds, nanos * 7).unwrap(), Label::new("test"))
             },
             model,
@@ -171,6 +174,30 @@ pub fn any_record() -> impl Strategy<Value = Record> {
 
 pub fn any_records() -> impl Strategy<Value = Vec<Record>> {
     prop::collection::vec(any_record(), 0..24)
+}
+
+/// The record at a moment that no sighting with another attribution has: which of them stands is then decided by
+/// evidence. Where it is not, books on disk keep what was booked first, and depend on the order.
+fn without_ties(record: Record) -> Record {
+    let Record::Call(mut call) = record else { return record };
+    let from = &call.from;
+    let names = (&from.session, &from.agent, &from.project, &from.user, &from.place, from.at);
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(names);
+    call.from.at += chrono::Duration::nanoseconds((hash % 900_000_000).cast_signed());
+    Record::Call(call)
+}
+
+/// Like [`any_records`], of which books on disk do not depend on the order.
+pub fn decided_records() -> impl Strategy<Value = Vec<Record>> {
+    any_records().prop_map(|records| records.into_iter().map(without_ties).collect())
+}
+
+/// Like [`a_telling_and_a_retelling`], of which books on disk do not depend on the order.
+pub fn a_decided_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Posting>)> {
+    a_telling_and_a_retelling().prop_map(|(told, retold)| {
+        let decided = |records: Vec<Record>| records.into_iter().map(without_ties);
+        (decided(told).collect(), retold.into_iter().map(|told| posting(decided(told.records))).collect())
+    })
 }
 
 /// Records, and the same records again: in another order, some twice, cut into postings.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::domain::{Call, CallKey, Label, Record, Usd, Zone};
+use tokmeter::domain::{Call, CallKey, Claim, Label, Record, Usd, Zone};
 use tokmeter::ledger::{Ledger, Memory, Posting};
 use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, SessionLine, Summary, Window};
 use tokmeter::pricing::{Cost, Pricer};
@@ -39,8 +39,10 @@ fn rules() -> Rules {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let seen = (0_u8..8, -300_i64..0, 0_u8..4, 0_u64..9, prop::option::of(0_u8..4), any::<bool>(), any::<bool>());
-    let seen = seen.prop_map(|(id, minutes, session, output, alias, agent, lineage)| {
+    let claim = prop::sample::select(Claim::ALL.to_vec());
+    let seen =
+        (0_u8..8, -300_i64..0, 0_u8..4, 0_u64..9, prop::option::of(0_u8..4), any::<bool>(), any::<bool>(), claim);
+    let seen = seen.prop_map(|(id, minutes, session, output, alias, agent, lineage, claim)| {
         let name = format!("s{session}");
         let when = at("2026-11-22T13:00:00Z") + Duration::minutes(minutes);
         let mut told = call(&format!("{id}"), when).session(&name).input(3).output(output);
@@ -48,6 +50,7 @@ fn record() -> impl Strategy<Value = Record> {
             told = told.agent("explore");
         }
         let mut call = told.0;
+        call.from.claim = claim;
         call.alias = alias.map(|alias| CallKey::of(&[format!("alias {alias}")]));
         if lineage {
             call.lineage = Some(Label::new(&name));
@@ -88,4 +91,31 @@ proptest! {
             prop_assert_eq!(meter.summary(now).all, books.sums(&tokmeter::domain::Filter::default()).unwrap());
         }
     }
+}
+
+#[test]
+fn j29_a_call_that_turns_out_to_be_a_copy_leaves_the_forks_session_and_its_limit() {
+    let now = at("2026-11-22T13:00:00Z");
+    let line = |session: &str, claim| {
+        let mut call = call("a", now - Duration::minutes(1)).session(session).output(60).0;
+        call.from.claim = claim;
+        Record::Call(call)
+    };
+    let own = Record::Call(call("b", now).session("fork").output(30).0);
+    let mut books = Memory::new(Arc::new(Prices));
+    let mut meter = Meter::new(rules(), now);
+    for record in [line("fork", Claim::Copy), own, line("parent", Claim::Own), line("fork", Claim::Copy)] {
+        for posted in books.post(&Posting { records: vec![record], files: Vec::new() }).unwrap() {
+            meter.apply(&posted, now);
+        }
+    }
+    meter.refresh(&books, now).unwrap();
+    let summary = meter.summary(now);
+    let tokens = |line: &SessionLine| (line.row.session.as_deref().map(str::to_owned), line.row.sums.tokens.total());
+    let named = |name: &str, tokens| (Some(name.to_owned()), tokens);
+    assert_eq!(summary.sessions.iter().map(tokens).collect::<Vec<_>>(), [named("fork", 30), named("parent", 60)]);
+    let of_sessions = summary.limits.iter().filter(|state| state.limit.window == Window::Session);
+    let mut used: Vec<_> = of_sessions.map(|state| state.used.tokens).collect();
+    used.sort_unstable();
+    assert_eq!(used, [Some(30), Some(60)]);
 }

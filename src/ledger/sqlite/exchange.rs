@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 use super::desk::Desk;
 use super::{Sqlite, upkeep};
-use crate::domain::{Attribution, Call, CallKey, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::domain::{Attribution, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
 use crate::ledger::names::NONE;
 use crate::ledger::slim::{Booked, Slim};
 use crate::ledger::{BooksError, Ledger};
@@ -59,6 +59,8 @@ struct Told {
     geo: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     fidelity: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    claim: String,
     #[serde(default, skip_serializing_if = "is_zero")]
     web_searches: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -278,6 +280,7 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
         service: word(&SERVICES, &call.tier.service),
         geo: word(&GEOS, &call.tier.geo),
         fidelity: word(&FIDELITIES, &call.fidelity),
+        claim: call.from.claim.word().to_owned(),
         web_searches: call.web_searches,
         quoted_usd: call.quoted.map(|usd| usd.to_string()),
         latency_s: call.latency.map(|latency| format!("{}.{:09}", latency.as_secs(), latency.subsec_nanos())),
@@ -347,6 +350,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             team: label(&who.team),
             feature: label(&who.feature),
             org: label(&who.org),
+            claim: Claim::of_word(&told.claim).ok_or_else(|| format!("claim '{}' is not known", told.claim))?,
             place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
             ..Attribution::new(Instant::from(at), Label::new(&told.source))
         },

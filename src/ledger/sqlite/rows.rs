@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, Result};
 
 use super::body::{Body, Tail};
 use super::ids::Ids;
-use crate::domain::{CallKey, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
+use crate::domain::{CallKey, Claim, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
 use crate::ledger::names::{Names, count, index};
 use crate::ledger::slim::{Booked, Rare, Slim};
 
@@ -57,7 +57,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
             is_guessed: has_guessed_price(body.charge),
         },
     };
-    let (tier, fidelity) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
+    let (tier, fidelity, claim) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
     Ok(Slim {
         key: key([row.get(1)?, row.get(2)?]),
         at: Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))?,
@@ -70,6 +70,8 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
         tokens: body.tokens,
         tier,
         fidelity,
+        claim,
+        booked: true,
         web_searches: tail.web_searches,
         rare: Rare::of(tail.quoted.map(Usd::from_pico), tail.latency.map(nanos_to_duration), tail.parts),
         cost,
@@ -106,16 +108,18 @@ const SERVICES: [Service; 7] = [
     Service::Unknown,
 ];
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
+const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker, Claim::Unchecked];
 
 /// The bit that says that the price of a row is a guess.
-const GUESSED_PRICE: u32 = 1 << 16;
+const GUESSED_PRICE: u32 = 1 << 20;
 
-/// How a call was charged and how far it and its price can be trusted, in one small number; 0 is the usual.
-pub(super) fn charge(tier: Tier, fidelity: Fidelity, is_price_guessed: bool) -> u32 {
+/// How a call was charged, how far it and its price can be trusted and who claims it, in one small number; 0 is the usual.
+pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_guessed: bool) -> u32 {
     fn of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))
     }
     (if is_price_guessed { GUESSED_PRICE } else { 0 })
+        | of(&CLAIMS, &claim) << 16
         | of(&FIDELITIES, &fidelity) << 12
         | of(&SPEEDS, &tier.speed) << 8
         | of(&SERVICES, &tier.service) << 4
@@ -126,8 +130,8 @@ fn has_guessed_price(charge: u32) -> bool {
     charge & GUESSED_PRICE != 0
 }
 
-fn uncharge(charge: u32) -> Option<(Tier, Fidelity)> {
+fn uncharge(charge: u32) -> Option<(Tier, Fidelity, Claim)> {
     let part = |shift: u32| index(charge >> shift & 0xf);
     let tier = Tier { speed: *SPEEDS.get(part(8))?, service: *SERVICES.get(part(4))?, geo: *GEOS.get(part(0))? };
-    Some((tier, *FIDELITIES.get(part(12))?))
+    Some((tier, *FIDELITIES.get(part(12))?, *CLAIMS.get(part(16))?))
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 use super::{tally, wide};
 
 /// The newest schema this version knows.
-pub(super) const KNOWN: i64 = 3;
+pub(super) const KNOWN: i64 = 4;
 /// Marks a database as ours.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -27,7 +27,20 @@ CREATE INDEX sessions_first ON sessions(first);",
         fill: tally::sum_up,
     },
     Migration { to: 3, sql: wide::MAKE_ROOM, fill: wide::narrow },
+    // Nobody looked for the copies in the logs of forks: who made these calls is decided when those logs are read again.
+    Migration { to: 4, sql: UNCHECKED, fill: |_| Ok(()) },
 ];
+
+/// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 of a
+/// [charge](super::rows::charge), and forgets how far transcripts have been read.
+const UNCHECKED: &str = "CREATE TEMP TABLE transcripts AS SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind
+  JOIN labels l ON l.id = k.source WHERE l.name = 'claude-code';
+UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
+  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
+UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
+  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
+DROP TABLE transcripts;
+DELETE FROM files WHERE reader LIKE '%\"on\":\"claude-code\"%';";
 
 /// The columns of a row, the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Holds what tokmeter reports of a real agent's run against the bill of that run, per model and per session.
+
+usage: check.py [--tokmeter BINARY] [--agent NAME] [--ledger] RUN...
+
+RUN is a folder that holds `truth.jsonl` (one line per billed answer) and `home/` (the agent's logs); folders that
+hold such folders are searched. See README.md beside this file. Exit code 0: equal, or a lower bound that says so.
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# The classes of tokens: their name in the report, and in the bill. A bill's `input` excludes the cache, its `out`
+# includes the reasoning.
+CLASSES = {
+    "input_tokens": "input",
+    "cache_read_tokens": "cr",
+    "cache_write_5m_tokens": "w5",
+    "cache_write_1h_tokens": "w1",
+    "output_tokens": "out",
+}
+
+
+def bill(path, unseen):
+    """Counts by (session, model), with or without the answers whose usage never reached the agent."""
+    counts = collections.defaultdict(collections.Counter)
+    sessions_known = True
+    for line in path.read_text().splitlines():
+        answer = json.loads(line)
+        if "n" not in answer or "error" in answer or not (unseen or answer.get("seen", True)):
+            continue
+        session = answer.get("session")
+        sessions_known &= session is not None
+        of = counts[(session, answer["model"])]
+        of["calls"] += 1
+        for field, name in CLASSES.items():
+            of[field] += answer.get(name) or 0
+    return counts, sessions_known
+
+
+def report(binary, home, ledger):
+    """What tokmeter says of the logs in a home, asked in a world of its own."""
+    with tempfile.TemporaryDirectory() as data:
+        world = {"HOME": str(home), "PATH": os.environ.get("PATH", ""), "TZ": "UTC", "LANG": "C.UTF-8"}
+        world |= {name: f"{data}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+        words = [binary, "--data-dir", data, "report", "session", "--by", "model", "--json"]
+        run = subprocess.run(words + ([] if ledger else ["--no-ledger"]), env=world, capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(f"{' '.join(words)}: exit code {run.returncode}\n{run.stderr}")
+    return json.loads(run.stdout)
+
+
+def by_model(counts):
+    models = collections.defaultdict(collections.Counter)
+    for (_, model), of in counts.items():
+        models[(None, model)].update(of)
+    return models
+
+
+def differences(billed, found, bounds):
+    """Sentences about every count that is not the bill's.
+
+    A count below it is right where it is marked as a lower bound. Fewer calls are right where all tokens are there:
+    calls that an agent logs as a sum are reported as one.
+    """
+    for name in sorted(billed.keys() | found.keys(), key=str):
+        want, have = billed.get(name, {}), found.get(name, {})
+        pairs = {field: (want.get(field, 0), have.get(field, 0)) for field in ["calls", *CLASSES]}
+        same_tokens = all(pairs[field][0] == pairs[field][1] for field in CLASSES)
+        for field, (billed_count, count) in pairs.items():
+            may_be_less = name in bounds or (field == "calls" and same_tokens and count > 0)
+            if count != billed_count and not (count < billed_count and may_be_less):
+                yield f"{name[0] or 'all sessions'}, {name[1]}: {field} is {count}, billed were {billed_count}"
+
+
+def compare(billed, sessions_known, found, bounds):
+    wrong = list(differences(by_model(billed), by_model(found), bounds))
+    return wrong or (list(differences(billed, found, bounds)) if sessions_known else [])
+
+
+def check(binary, run, ledger):
+    billed, sessions_known = bill(run / "truth.jsonl", unseen=False)
+    found, bounds = collections.defaultdict(collections.Counter), set()
+    for row in report(binary, run / "home", ledger)["rows"]:
+        name = (row["session"], row["model"])
+        found[name].update({field: row[field] for field in ["calls", *CLASSES]})
+        if row["lower_bound_calls"]:
+            bounds |= {name, (None, row["model"])}
+    wrong = compare(billed, sessions_known, found, bounds)
+    if wrong:
+        # Some agents log a sum that holds what they never saw.
+        whole, known = bill(run / "truth.jsonl", unseen=True)
+        if not compare(whole, known, found, bounds):
+            billed, wrong = whole, []
+    state = "WRONG" if wrong else "at least" if bounds else "equal"
+    of_sessions = "" if sessions_known else ", sessions not in the bill"
+    print(f"{state:8} {run.parent.name}/{run.name}: {sum(of['calls'] for of in billed.values())} calls{of_sessions}")
+    for sentence in wrong:
+        print(f"         {sentence}")
+    return not wrong
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--tokmeter", default="target/debug/tokmeter", help="the program to check")
+    arguments.add_argument("--agent", help="only runs whose folder's parent begins with this name")
+    arguments.add_argument("--ledger", action="store_true", help="through a ledger, not in memory")
+    arguments.add_argument("runs", nargs="+", metavar="RUN", type=pathlib.Path)
+    given = arguments.parse_args()
+    binary = shutil.which(given.tokmeter) or sys.exit(f"{given.tokmeter}: no such program; `cargo build` makes it")
+    runs = sorted({bill.parent for run in given.runs for bill in run.rglob("truth.jsonl")})
+    runs = [run for run in runs if run.parent.name.startswith(given.agent or "")]
+    if not runs:
+        sys.exit("no run here: there is no truth.jsonl")
+    results = [check(os.path.abspath(binary), run.absolute(), given.ledger) for run in runs]
+    print(f"{sum(results)} of {len(results)} runs are right")
+    sys.exit(not all(results))
+
+
+if __name__ == "__main__":
+    main()
