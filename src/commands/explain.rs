@@ -197,6 +197,7 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
     match call.fidelity {
         Fidelity::Final => {}
         Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
+        Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
         Fidelity::Guessed => writeln!(out, "the model, or the split into classes, is a guess: the log does not say")?,
     }
     writeln!(out)?;

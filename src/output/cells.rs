@@ -156,6 +156,7 @@ pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
         Fidelity::Final => "final",
         Fidelity::LowerBound => "lower_bound",
         Fidelity::Guessed => "guessed",
+        Fidelity::Solved => "solved",
     };
     let cells = [
         Cell::Text(call.key.to_string()),

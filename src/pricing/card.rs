@@ -103,6 +103,11 @@ impl Card {
         Terms { card: self, lot, above: chosen.above, service, fast, geo }
     }
 
+    /// What one web search costs, where it is known.
+    pub(crate) fn search(&self) -> Option<Usd> {
+        self.search
+    }
+
     /// The cost of a call.
     pub(crate) fn cost(&self, call: &Call) -> Cost {
         let terms = self.terms(call.tokens.prompt(), call.tier);

@@ -111,8 +111,12 @@ const SPEEDS: [(Speed, &str); 2] = [(Speed::Standard, ""), (Speed::Fast, "fast")
 const SERVICES: [(Service, &str); 4] =
     [(Service::Standard, ""), (Service::Priority, "priority"), (Service::Flex, "flex"), (Service::Batch, "batch")];
 const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-const FIDELITIES: [(Fidelity, &str); 3] =
-    [(Fidelity::Final, ""), (Fidelity::LowerBound, "lower_bound"), (Fidelity::Guessed, "guessed")];
+const FIDELITIES: [(Fidelity, &str); 4] = [
+    (Fidelity::Final, ""),
+    (Fidelity::LowerBound, "lower_bound"),
+    (Fidelity::Guessed, "guessed"),
+    (Fidelity::Solved, "solved"),
+];
 
 fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
     words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()

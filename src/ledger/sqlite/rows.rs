@@ -94,7 +94,7 @@ pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed];
+const FIDELITIES: [Fidelity; 4] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed, Fidelity::Solved];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
