@@ -67,7 +67,7 @@ fields! {
         message: Within<'a> = "message",
         event: Within<'a> = "event",
         result: Within<'a> = "result",
-        response: Within<'a> = "response",
+        response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
         // What only other formats write.
         transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
@@ -178,6 +178,10 @@ impl<'a> Line<'a> {
             }
             None => {
                 let response: Self = self.response.object()?;
+                // An SDK's events, each wrapped in a line of the program that logs them.
+                if response.kind.get().is_some_and(|kind| kind != "message" && kind != "stream_event") {
+                    return response.found();
+                }
                 let body = if response.is_message() { response } else { response.body.object()? };
                 body.is_message().then_some(Found::Whole(body, Service::Standard))
             }
