@@ -129,6 +129,16 @@ pub enum Fidelity {
 }
 
 impl Fidelity {
+    /// Its word in answers for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Guessed => "guessed",
+            Self::Solved => "solved",
+            Self::LowerBound => "lower_bound",
+            Self::Final => "final",
+        }
+    }
+
     /// How the split into classes is known: guessed, solved, or stated by the log.
     fn split(self) -> u8 {
         match self {

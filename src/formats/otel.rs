@@ -38,7 +38,12 @@ impl Format for Otel {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Signals { format: Otel.name(), cut: signal::of_flat_line, labels: Labels::default(), spans: Spans::default() })
+        Box::new(Signals {
+            format: Otel.name(),
+            cut: signal::of_flat_line,
+            labels: Labels::default(),
+            spans: Spans::default(),
+        })
     }
 }
 
@@ -56,7 +61,12 @@ impl Format for Otlp {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Signals { format: Otlp.name(), cut: signal::of_export, labels: Labels::default(), spans: Spans::default() })
+        Box::new(Signals {
+            format: Otlp.name(),
+            cut: signal::of_export,
+            labels: Labels::default(),
+            spans: Spans::default(),
+        })
     }
 }
 

@@ -120,7 +120,8 @@ impl Usage<'_> {
             "cached_tokens",
         )?;
         let input = given(&self.input, "input_tokens")?;
-        let hit_and_miss = || Ok(given(&self.miss, "prompt_cache_miss_tokens")?.map(|miss| miss + cache_read.unwrap_or(0)));
+        let hit_and_miss =
+            || Ok(given(&self.miss, "prompt_cache_miss_tokens")?.map(|miss| miss + cache_read.unwrap_or(0)));
         let prompt = given(&self.prompt, "prompt_tokens")?.map_or_else(hit_and_miss, |prompt| Ok(Some(prompt)))?;
         let is_exclusive = self.is_anthropic();
         Ok(Counts {
@@ -442,7 +443,10 @@ mod tests {
         assert_eq!(quoted(&format!(r#"{{"cost":0,"is_byok":true,{details}}}"#)), usd("0.019"));
         assert_eq!(quoted(&format!(r#"{{"cost":0.019,"is_byok":false,{details}}}"#)), usd("0.019"));
         assert_eq!(quoted(&format!(r#"{{"cost":0.00095,{details}}}"#)), usd("0.01995"));
-        assert_eq!(quoted(r#"{"cost":0.5,"is_byok":true,"cost_details":{"upstream_inference_cost":null}}"#), usd("0.5"));
+        assert_eq!(
+            quoted(r#"{"cost":0.5,"is_byok":true,"cost_details":{"upstream_inference_cost":null}}"#),
+            usd("0.5")
+        );
         assert_eq!(quoted(r#"{"cost":0.5,"cost_details":null}"#), usd("0.5"));
     }
 

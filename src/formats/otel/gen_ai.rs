@@ -159,9 +159,7 @@ fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
     // An id too short to be the only one of its kind does not stand alone.
     let named = id
         .and_then(|id| answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::of(&["otel", "response", &*id]))));
-    named
-        .or_else(|| span_key(signal))
-        .unwrap_or_else(|| desk.content_key())
+    named.or_else(|| span_key(signal)).unwrap_or_else(|| desk.content_key())
 }
 
 /// Who and where, by the attributes of the signal or of the program that sent it.

@@ -252,7 +252,8 @@ pub(super) fn span_key(signal: &Signal<'_>) -> Option<CallKey> {
 /// A span and the span around it (0 for none), each as a number.
 fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     let number = |key: CallKey| key.bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let parent = signal.parent.map(|parent| CallKey::of(&["otel", "span", bare(signal.trace.unwrap_or("")), bare(parent)]));
+    let parent =
+        signal.parent.map(|parent| CallKey::of(&["otel", "span", bare(signal.trace.unwrap_or("")), bare(parent)]));
     Some((number(span_key(signal)?)?, parent.and_then(number).unwrap_or(0)))
 }
 

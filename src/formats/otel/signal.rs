@@ -127,10 +127,12 @@ fn read<'v>(
         scope,
         trace: text(record, &["traceId", "trace_id", "TraceId"]),
         span: text(record, &["spanId", "span_id", "SpanId"]),
-        parent: text(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(|| {
-            let context = record.get("parentSpanContext").or_else(|| record.get("parent"))?.as_object()?;
-            text(context, &["spanId", "span_id"])
-        }),
+        parent: text(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(
+            || {
+                let context = record.get("parentSpanContext").or_else(|| record.get("parent"))?.as_object()?;
+                text(context, &["spanId", "span_id"])
+            },
+        ),
         at: start.or_else(|| attributes.text(&["event.timestamp"]).and_then(|at| super::super::time::parse(&at))),
         latency: start.zip(end).and_then(|(start, end)| (end - start).to_std().ok()),
         attributes,
