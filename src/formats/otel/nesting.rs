@@ -27,7 +27,7 @@ pub(super) struct Spans {
     spans: FxHashMap<u64, Span>,
     order: VecDeque<u64>,
     /// How many of the spans name this one as the span around them.
-    around: FxHashMap<u64, usize>,
+    within: FxHashMap<u64, usize>,
 }
 
 /// A span, as far as it tells whose call is whose.
@@ -99,7 +99,7 @@ impl Spans {
                 // A log record names its span, and not the span around that.
                 Some(known) if known.parent == 0 && parent != 0 => {
                     known.parent = parent;
-                    *self.around.entry(parent).or_default() += 1;
+                    *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
                 // What has no span around it and is no call can tell nothing of others.
@@ -111,7 +111,7 @@ impl Spans {
 
     /// How deep a span lies within those that are known: calls are placed from the innermost on.
     pub(super) fn depth(&self, signal: &Signal<'_>) -> usize {
-        ids(signal).map_or(0, |(id, _)| self.outwards(id).count())
+        ids(signal).map_or(0, |(id, _)| self.around(id).count())
     }
 
     /// The call as a sighting of what it is part of; `None` when it is the sum of calls within it.
@@ -127,7 +127,7 @@ impl Spans {
             None => self.insert(id, Span { parent, kind: Kind::Other { dropped: false } }),
         }
         let mut seen = Seen::of(&call, span_key(signal)?);
-        let within = self.within(id);
+        let within = self.calls_within(id);
         if within.len() > 1 && is_sum(&seen, &within) {
             self.set(id, Kind::Other { dropped: true });
             return None;
@@ -152,10 +152,10 @@ impl Spans {
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
             let Some(span) = self.order.pop_front().and_then(|id| self.spans.remove(&id)) else { continue };
-            if let Some(count) = self.around.get_mut(&span.parent) {
+            if let Some(count) = self.within.get_mut(&span.parent) {
                 *count -= 1;
                 if *count == 0 {
-                    self.around.remove(&span.parent);
+                    self.within.remove(&span.parent);
                 }
             }
         }
@@ -182,7 +182,7 @@ impl Spans {
 
     fn insert(&mut self, id: u64, span: Span) {
         if span.parent != 0 {
-            *self.around.entry(span.parent).or_default() += 1;
+            *self.within.entry(span.parent).or_default() += 1;
         }
         self.spans.insert(id, span);
         self.order.push_back(id);
@@ -194,12 +194,15 @@ impl Spans {
         }
     }
 
-    /// The spans around one, from the innermost on, as far as they are known.
+    /// The spans around one, from the innermost on.
+    fn around(&self, id: u64) -> impl Iterator<Item = u64> {
+        let parent = move |id: &u64| self.spans.get(id).map(|span| span.parent).filter(|parent| *parent != 0);
+        std::iter::successors(parent(&id), parent).take(DEEPEST)
+    }
+
+    /// The spans around one, as far as they are known.
     fn outwards(&self, id: u64) -> impl Iterator<Item = (u64, Span)> {
-        let around = move |id: &u64| self.spans.get(id).map(|span| span.parent).filter(|parent| *parent != 0);
-        std::iter::successors(around(&id), around)
-            .take(DEEPEST)
-            .map_while(|id| self.spans.get(&id).map(|span| (id, *span)))
+        self.around(id).map_while(|id| self.spans.get(&id).map(|span| (id, *span)))
     }
 
     /// The nearest call around a span, unless a tool or an agent lies between.
@@ -212,8 +215,8 @@ impl Spans {
     }
 
     /// The calls within a span that no other call stands around, in the order in which they came.
-    fn within(&self, id: u64) -> Vec<Seen> {
-        if !self.around.contains_key(&id) {
+    fn calls_within(&self, id: u64) -> Vec<Seen> {
+        if !self.within.contains_key(&id) {
             return Vec::new();
         }
         let is_within = |inner: u64| {
