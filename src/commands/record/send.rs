@@ -108,9 +108,7 @@ fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failu
 /// The answer the socket would give.
 fn booked(call: &crate::domain::Call, prices: &PriceBook) -> String {
     let cost = prices.cost(call).usd().map_or_else(|| "null".to_owned(), |usd| usd.to_string());
-    let fidelity = match call.fidelity {
-        Fidelity::Final => String::new(),
-        other => format!(r#","fidelity":"{}""#, other.word()),
-    };
+    let is_final = call.fidelity == Fidelity::Final;
+    let fidelity = if is_final { String::new() } else { format!(r#","fidelity":"{}""#, call.fidelity.word()) };
     format!(r#"{{"ok":true,"key":"{}","cost_usd":{cost}{fidelity}}}"#, call.key)
 }

@@ -24,7 +24,7 @@ const DEEPEST: usize = 32;
 /// The last spans of a file, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    spans: FxHashMap<u64, Span>,
+    known: FxHashMap<u64, Span>,
     order: VecDeque<u64>,
     /// How many of the spans name this one as the span around them.
     within: FxHashMap<u64, usize>,
@@ -95,10 +95,10 @@ impl Spans {
         for signal in signals {
             let Some((id, parent)) = ids(signal) else { continue };
             let kind = if gen_ai::is_bound(signal) { Kind::Bound } else { Kind::Other { dropped: false } };
-            match self.spans.get_mut(&id) {
+            match self.known.get_mut(&id) {
                 // A log record names its span, and not the span around that.
-                Some(known) if known.parent == 0 && parent != 0 => {
-                    known.parent = parent;
+                Some(span) if span.parent == 0 && parent != 0 => {
+                    span.parent = parent;
                     *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
@@ -117,7 +117,7 @@ impl Spans {
     /// The call as a sighting of what it is part of; `None` when it is the sum of calls within it.
     pub(super) fn place(&mut self, signal: &Signal<'_>, mut call: Call) -> Option<Call> {
         let Some((id, parent)) = ids(signal) else { return Some(call) };
-        match self.spans.get(&id).map(|span| span.kind) {
+        match self.known.get(&id).map(|span| span.kind) {
             Some(Kind::Call(seen)) => {
                 call.key = CallKey::from_bytes(seen.key);
                 return Some(call);
@@ -151,7 +151,7 @@ impl Spans {
     /// Forgets all but the last spans, at the end of a line.
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
-            let Some(span) = self.order.pop_front().and_then(|id| self.spans.remove(&id)) else { continue };
+            let Some(span) = self.order.pop_front().and_then(|id| self.known.remove(&id)) else { continue };
             if let Some(count) = self.within.get_mut(&span.parent) {
                 *count -= 1;
                 if *count == 0 {
@@ -166,7 +166,7 @@ impl Spans {
         if self.order.is_empty() {
             return String::new();
         }
-        let spans: Vec<(u64, Span)> = self.order.iter().filter_map(|id| Some((*id, *self.spans.get(id)?))).collect();
+        let spans: Vec<(u64, Span)> = self.order.iter().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
         serde_json::to_string(&spans).unwrap_or_default()
     }
 
@@ -174,7 +174,7 @@ impl Spans {
     pub(super) fn restore(&mut self, state: &str) {
         *self = Self::default();
         for (id, span) in serde_json::from_str::<Vec<(u64, Span)>>(state).unwrap_or_default() {
-            if !self.spans.contains_key(&id) {
+            if !self.known.contains_key(&id) {
                 self.insert(id, span);
             }
         }
@@ -184,25 +184,25 @@ impl Spans {
         if span.parent != 0 {
             *self.within.entry(span.parent).or_default() += 1;
         }
-        self.spans.insert(id, span);
+        self.known.insert(id, span);
         self.order.push_back(id);
     }
 
     fn set(&mut self, id: u64, kind: Kind) {
-        if let Some(span) = self.spans.get_mut(&id) {
+        if let Some(span) = self.known.get_mut(&id) {
             span.kind = kind;
         }
     }
 
     /// The spans around one, from the innermost on.
     fn around(&self, id: u64) -> impl Iterator<Item = u64> {
-        let parent = move |id: &u64| self.spans.get(id).map(|span| span.parent).filter(|parent| *parent != 0);
+        let parent = move |id: &u64| self.known.get(id).map(|span| span.parent).filter(|parent| *parent != 0);
         std::iter::successors(parent(&id), parent).take(DEEPEST)
     }
 
     /// The spans around one, as far as they are known.
     fn outwards(&self, id: u64) -> impl Iterator<Item = (u64, Span)> {
-        self.around(id).map_while(|id| self.spans.get(&id).map(|span| (id, *span)))
+        self.around(id).map_while(|id| self.known.get(&id).map(|span| (id, *span)))
     }
 
     /// The nearest call around a span, unless a tool or an agent lies between.
@@ -232,7 +232,7 @@ impl Spans {
         };
         self.order
             .iter()
-            .filter_map(|inner| match self.spans.get(inner)?.kind {
+            .filter_map(|inner| match self.known.get(inner)?.kind {
                 Kind::Call(seen) if *inner != id && is_within(*inner) => Some(seen),
                 Kind::Call(_) | Kind::Other { .. } | Kind::Bound => None,
             })
