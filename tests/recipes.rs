@@ -65,9 +65,11 @@ impl Meter {
                     )),
                     Said::Records(records) => {
                         match books.post(&Posting { records, files: Vec::new() }).unwrap().as_slice() {
-                            [Posted::New(change)] => {
-                                Reply::Booked { key: change.after.call.key, cost: change.after.cost.usd() }
-                            }
+                            [Posted::New(change)] => Reply::Booked {
+                                key: change.after.call.key,
+                                cost: change.after.cost.usd(),
+                                fidelity: change.after.call.fidelity,
+                            },
                             _ => Reply::Repeat,
                         }
                     }

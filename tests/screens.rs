@@ -110,6 +110,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         verdict,
         hit: None,
         lower_bound: false,
+        guessed: false,
     }
 }
 

@@ -55,7 +55,7 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
                     Record::Call(call) => {
                         list.lock().unwrap().push(call.key);
                         seen.lock().unwrap().push(call.from.user.clone());
-                        Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)) }
+                        Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)), fidelity: call.fidelity }
                     }
                     Record::Descends { .. } => Reply::Nothing,
                 },

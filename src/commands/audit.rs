@@ -44,6 +44,8 @@ pub(super) struct Read {
     pub(super) tallies: Tallies,
     /// The first lines that could not be counted, by file and line.
     pub(super) bad: Vec<BadNote>,
+    /// The first lines of no known format.
+    unknown: Vec<BadNote>,
     /// How the sources are.
     pub(super) health: Health,
 }
@@ -69,6 +71,7 @@ pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> 
         sightings: BTreeMap::new(),
         tallies: Tallies::default(),
         bad: Vec::new(),
+        unknown: Vec::new(),
         health: Health::default(),
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -102,7 +105,8 @@ impl Read {
             }
         }
         self.bad.extend_from_slice(&batch.bad);
-        if self.bad.len() > 50 * PLACES {
+        self.unknown.extend_from_slice(&batch.unknown);
+        if self.bad.len().max(self.unknown.len()) > 50 * PLACES {
             self.keep_first();
         }
         self.books.absorb(&Posting::from(batch))
@@ -110,8 +114,10 @@ impl Read {
 
     /// Lets go of all but the first bad lines, so that a flood of them costs no memory.
     fn keep_first(&mut self) {
-        self.bad.sort_by(|one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
-        self.bad.truncate(PLACES);
+        for notes in [&mut self.bad, &mut self.unknown] {
+            notes.sort_by(|one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
+            notes.truncate(PLACES);
+        }
     }
 
     fn by(&self, dimension: Dimension) -> Result<Report, Failure> {
@@ -174,6 +180,8 @@ struct Audit {
     guessed_calls: u64,
     unpriced: Vec<Unpriced>,
     unpriced_tokens: u64,
+    first_marked_calls: Vec<Marked>,
+    first_unknown_lines: Vec<Bad>,
     bad_lines: u64,
     first_bad_lines: Vec<Bad>,
     over_long_lines: u64,
@@ -202,6 +210,48 @@ struct Unpriced {
     model: Option<Label>,
     calls: u64,
     tokens: u64,
+}
+
+/// A call whose numbers are more, or others, than what is counted: where it stands, and why.
+#[derive(Serialize)]
+struct Marked {
+    file: Option<Label>,
+    byte: u64,
+    key: String,
+    why: &'static str,
+}
+
+/// Places that are named for each mark.
+const MARKED: usize = 5;
+/// A mark, by the sums of a call.
+type Mark = (&'static str, fn(&Sums) -> bool);
+
+const MARKS: [Mark; 3] = [
+    ("guessed", |sums| sums.guessed_calls > 0),
+    ("logged in part", |sums| sums.lower_bound_calls > 0),
+    ("no price", |sums| sums.unpriced_tokens > 0),
+];
+
+impl Marked {
+    /// The first calls of each mark.
+    fn first(books: &Memory) -> Vec<Self> {
+        let of = |(why, is_marked): Mark| {
+            books.marked(is_marked, MARKED).into_iter().map(move |row| {
+                let (call, place) = (&row.call, row.call.from.place.as_ref());
+                let (file, byte) = (place.map(|place| place.path.clone()), place.map_or(0, |place| place.offset));
+                Self { file, byte, key: call.key.to_string(), why }
+            })
+        };
+        MARKS.into_iter().flat_map(of).collect()
+    }
+}
+
+/// `FILE, byte N: why`.
+impl std::fmt::Display for Marked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let file = self.file.as_ref().map_or("(no place)", Label::as_str);
+        write!(out, "{file}, byte {}: {}", self.byte, self.why)
+    }
 }
 
 /// A line that was not counted: where, and why. What it says stays where it is.
@@ -285,6 +335,8 @@ impl Audit {
                 })
                 .collect(),
             unpriced_tokens: total.unpriced_tokens,
+            first_marked_calls: Marked::first(&read.books),
+            first_unknown_lines: read.unknown.iter().map(Bad::of).collect(),
             bad_lines: read.tallies.bad,
             first_bad_lines: read.bad.iter().map(Bad::of).collect(),
             over_long_lines: read.tallies.over_long,

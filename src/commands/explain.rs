@@ -206,6 +206,7 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
         Fidelity::Guessed => {
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
         }
+        Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
     }
     writeln!(out)?;
     write_price(out, today)?;

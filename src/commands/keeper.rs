@@ -380,5 +380,9 @@ fn reply_of(posted: &[Posted]) -> Reply {
         Posted::New(change) | Posted::Grown(change) => Some(&change.after),
         Posted::Moved(_) | Posted::Gone(_) | Posted::Repeat => None,
     });
-    booked.map_or(Reply::Repeat, |row| Reply::Booked { key: row.call.key, cost: row.cost.usd() })
+    booked.map_or(Reply::Repeat, |row| Reply::Booked {
+        key: row.call.key,
+        cost: row.cost.usd(),
+        fidelity: row.call.fidelity,
+    })
 }

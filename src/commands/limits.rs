@@ -165,6 +165,7 @@ pub(super) struct LimitJson {
     reached_at: Option<String>,
     reached_between: Option<[String; 2]>,
     lower_bound: bool,
+    guessed: bool,
 }
 
 #[derive(Serialize)]
@@ -214,6 +215,7 @@ impl LimitJson {
             reached_at: state.hit.map(|(at, _)| time(at)),
             reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
             lower_bound: state.lower_bound,
+            guessed: state.guessed,
         }
     }
 }

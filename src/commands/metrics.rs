@@ -54,13 +54,14 @@ fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
             tokens.sample(&[source, model, ("class", class)], count);
         }
     }
-    let counts: [(&'static str, &'static str, Count); 4] = [
+    let counts: [(&'static str, &'static str, Count); 5] = [
         ("tokmeter_reasoning_tokens_total", "The part of the output that was reasoning.", |row| {
             row.sums.tokens.reasoning
         }),
         ("tokmeter_calls_total", "Calls.", |row| row.sums.calls),
         ("tokmeter_unpriced_tokens_total", "Tokens of calls without a price.", |row| row.sums.unpriced_tokens),
         ("tokmeter_lower_bound_calls_total", "Calls that were logged only in part.", |row| row.sums.lower_bound_calls),
+        ("tokmeter_guessed_calls_total", "Calls whose model, split or rate is a guess.", |row| row.sums.guessed_calls),
     ];
     for (name, help, count) in counts {
         let mut metric = metrics.begin(name, Kind::Counter, help);

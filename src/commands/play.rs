@@ -71,6 +71,7 @@ fn event(records: Vec<Record>) -> Event {
         records,
         file: None,
         bad: Vec::new(),
+        unknown: Vec::new(),
         tallies: Tallies::default(),
     }))
 }

@@ -10,7 +10,7 @@ use super::books::{self, Reach};
 use super::report::only_session;
 use super::{Desk, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
-use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow};
+use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow, Sums};
 use crate::meter::{Follow, LimitState, SessionLine, Summary};
 use crate::output::{self, Decimal};
 use crate::text;
@@ -108,6 +108,23 @@ struct Share<'a> {
     calls: u64,
     total_tokens: u64,
     cost_usd: output::Cell,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+/// How far the numbers beside it can be trusted.
+#[derive(Serialize)]
+struct Marks {
+    unpriced_tokens: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+}
+
+impl Marks {
+    fn of(sums: &Sums) -> Self {
+        let Sums { unpriced_tokens, lower_bound_calls, guessed_calls, .. } = *sums;
+        Self { unpriced_tokens, lower_bound_calls, guessed_calls }
+    }
 }
 
 /// The sub-agents' part of the session.
@@ -116,6 +133,8 @@ struct Agents {
     calls: u64,
     total_tokens: u64,
     cost_usd: Decimal,
+    #[serde(flatten)]
+    marks: Marks,
 }
 
 /// The summary as one line of JSON.
@@ -140,12 +159,14 @@ pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<
                 calls: sums.calls,
                 total_tokens: sums.tokens.total(),
                 cost_usd: output::cost_cell(sums),
+                marks: Marks::of(sums),
             })
             .collect(),
         agents: Agents {
             calls: line.row.in_agents.calls,
             total_tokens: line.row.in_agents.tokens.total(),
             cost_usd: Decimal(line.row.in_agents.cost),
+            marks: Marks::of(&line.row.in_agents),
         },
     };
     output::to_line(&document, out)

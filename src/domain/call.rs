@@ -219,11 +219,34 @@ pub enum Geo {
 pub enum Fidelity {
     /// The model, the split into classes, or what the service tier means was not in the log.
     Guessed,
+    /// The lifetimes of cache writes were not in the log; the cost it states and the model's price give them.
+    Solved,
     /// The writer is known to log less than was used.
     LowerBound,
     /// The log's own final numbers.
     #[default]
     Final,
+}
+
+impl Fidelity {
+    /// Its word in answers for programs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Guessed => "guessed",
+            Self::Solved => "solved",
+            Self::LowerBound => "lower_bound",
+            Self::Final => "final",
+        }
+    }
+
+    /// How the split into classes is known: guessed, solved, or stated by the log.
+    fn split(self) -> u8 {
+        match self {
+            Self::Guessed => 0,
+            Self::Solved => 1,
+            Self::LowerBound | Self::Final => 2,
+        }
+    }
 }
 
 impl Call {
@@ -267,10 +290,14 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by what they report: output, total, whether the split is known, every field.
+    /// Orders sightings by what they report: output, total, how much of it the cache served or kept,
+    /// how the split is known, every field.
+    ///
+    /// Two instrumentations of one request agree on its size, and one of them may be blind to the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
-            (call.tokens.output, call.tokens.total(), call.fidelity != Fidelity::Guessed, call.tokens.fields())
+            let (output, total, cached, fields) = call.tokens.rank();
+            (output, total, cached, call.fidelity.split(), fields)
         };
         rank(self)
             .cmp(&rank(other))
@@ -371,7 +398,7 @@ mod tests {
             label(),
             prop::array::uniform6(0_u64..3),
             0_u32..2,
-            prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Final]),
+            prop::sample::select(vec![Fidelity::Guessed, Fidelity::Solved, Fidelity::LowerBound, Fidelity::Final]),
             claim,
         )
             .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (claim, began))| Call {
@@ -410,6 +437,37 @@ mod tests {
             prop_assert_eq!(a.clone().join(b.clone()), b.clone().join(a.clone()));
             prop_assert_eq!(a.clone().join(b.clone()).join(c.clone()), a.clone().join(b.join(c)));
             prop_assert_eq!(a.clone().join(a.clone()), a);
+        }
+
+        #[test]
+        fn of_two_sightings_of_one_size_the_one_that_knows_the_cache_wins((a, b) in (call(), call()), cached in 0_u64..9) {
+            let input = a.tokens.prompt();
+            let read = cached.min(input);
+            let knowing = Tokens { cache_read: read, input: input - read, cache_write_5m: 0, cache_write_1h: 0, ..a.tokens };
+            let blind = Tokens { cache_read: 0, input, ..knowing };
+            let (knowing, blind) = (Call { tokens: knowing, ..a }, Call { tokens: blind, ..b });
+            prop_assert_eq!(knowing.clone().join(blind.clone()).tokens, knowing.tokens);
+            prop_assert_eq!(blind.join(knowing.clone()).tokens, knowing.tokens);
+        }
+    }
+
+    #[test]
+    fn a_split_that_the_log_states_stands_before_one_that_was_solved_and_that_before_a_guess() {
+        let one = |fidelity, tokens| Call {
+            fidelity,
+            ..Call::new(
+                CallKey::of(&["one"]),
+                Attribution::new(Instant::UNIX_EPOCH, Label::new("test")),
+                None,
+                Tokens::from_fields(tokens),
+            )
+        };
+        let stated = one(Fidelity::Final, [1, 2, 30, 40, 5, 0]);
+        let solved = one(Fidelity::Solved, [1, 2, 31, 39, 5, 0]);
+        let guessed = one(Fidelity::Guessed, [1, 2, 70, 0, 5, 0]);
+        for (better, worse) in [(&stated, &solved), (&stated, &guessed), (&solved, &guessed)] {
+            assert_eq!(better.clone().join(worse.clone()), *better);
+            assert_eq!(worse.clone().join(better.clone()), *better);
         }
     }
 }

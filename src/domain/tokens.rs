@@ -61,8 +61,10 @@ impl Tokens {
     }
 
     /// How one sighting of an answer ranks against another: the greatest is the whole truth.
-    pub fn rank(&self) -> (u64, u64, [u64; 6]) {
-        (self.output, self.total(), self.fields())
+    ///
+    /// Of two of one size, the one that knows what the cache served or kept says more than one that calls it input.
+    pub fn rank(&self) -> (u64, u64, u64, [u64; 6]) {
+        (self.output, self.total(), self.cache_read.saturating_add(self.cache_write()), self.fields())
     }
 
     /// Two sightings of one streamed answer become one: the whole greater row, never a mix of two.

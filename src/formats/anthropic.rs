@@ -48,6 +48,12 @@ struct Begun {
     tokens: [u64; 6],
     web_searches: u32,
     speed: Option<String>,
+    /// True once the lifetimes of cache writes were stated.
+    #[serde(default)]
+    has_lifetimes: bool,
+    /// True while only the stream's first event is known: its output is that of the moment.
+    #[serde(skip)]
+    is_partial: bool,
     service: Option<String>,
     geo: Option<String>,
 }
@@ -67,7 +73,7 @@ fields! {
         message: Within<'a> = "message",
         event: Within<'a> = "event",
         result: Within<'a> = "result",
-        response: Within<'a> = "response",
+        response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
         // What only other formats write.
         transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
@@ -123,8 +129,11 @@ impl Reader for Messages {
             Found::Start(message) => {
                 // Whatever becomes of it, later deltas are not the former message's.
                 self.streaming = None;
-                let begun = Begun::of(&message, &frame)?;
+                let mut begun = Begun::of(&message, &frame)?;
+                // A stream that was cut off here has written more than it says.
+                begun.is_partial = true;
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
+                begun.is_partial = false;
                 self.streaming = Some(begun);
             }
             Found::Delta(event) => {
@@ -178,6 +187,10 @@ impl<'a> Line<'a> {
             }
             None => {
                 let response: Self = self.response.object()?;
+                // An SDK's events, each wrapped in a line of the program that logs them.
+                if response.kind.get().is_some_and(|kind| kind != "message" && kind != "stream_event") {
+                    return response.found();
+                }
                 let body = if response.is_message() { response } else { response.body.object()? };
                 body.is_message().then_some(Found::Whole(body, Service::Standard))
             }
@@ -201,6 +214,8 @@ impl Begun {
             tokens: [0; 6],
             web_searches: 0,
             speed: usage.speed.get().map(str::to_owned),
+            has_lifetimes: false,
+            is_partial: false,
             service: usage.service_tier.get().map(str::to_owned),
             geo: usage.geo.get().map(str::to_owned),
         };
@@ -222,6 +237,7 @@ impl Begun {
         replace(&mut tokens.cache_read, &usage.cache_read, "cache_read_input_tokens")?;
         replace(&mut tokens.output, &usage.output, "output_tokens")?;
         replace(&mut tokens.reasoning, &usage.output_details.reasoning, "thinking_tokens")?;
+        self.has_lifetimes |= !usage.cache_split.is_absent();
         if !usage.cache_split.is_absent()
             || usage.cache_creation.tokens("cache_creation_input_tokens")? > tokens.cache_write()
         {
@@ -231,6 +247,18 @@ impl Begun {
         self.tokens = tokens.fields();
         self.web_searches = self.web_searches.max(usage.web_searches()?);
         Ok(())
+    }
+
+    /// Anthropic sells cache writes in two lifetimes and states them beside their sum; a sum alone does not say.
+    fn fidelity(&self, model: Option<&Label>) -> Fidelity {
+        let hides_lifetimes = Tokens::from_fields(self.tokens).cache_write() > 0 && !self.has_lifetimes;
+        if model.is_none() || hides_lifetimes {
+            Fidelity::Guessed
+        } else if self.is_partial {
+            Fidelity::LowerBound
+        } else {
+            Fidelity::Final
+        }
     }
 
     fn tier(&self) -> Tier {
@@ -267,7 +295,7 @@ impl Messages {
         }
         let model = self.labels.find(begun.model.as_deref());
         out.push(Record::Call(Call {
-            fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+            fidelity: begun.fidelity(model.as_ref()),
             tier,
             web_searches: begun.web_searches,
             alias,

@@ -198,6 +198,7 @@ impl Line<'_> {
             // They may repeat usage. No other kind holds any, and another program's line may well have a
             // type and a session of its own; pieces of an answer are in the API's own format.
             Some("user" | "system" | "result" | "summary" | "attachment") => named,
+            Some(kind) if is_bookkeeping(kind) => true,
             Some(_) => false,
             None => self.message.usage.has_counts(),
         }
@@ -222,6 +223,33 @@ impl Transcript {
     fn is_open(&self) -> bool {
         self.opening.as_ref().is_some_and(|opening| opening.is_whole)
     }
+}
+
+/// True for a kind of line that only Claude Code writes and that charges nothing, though it may name counts: what it asked,
+/// its state, and its notes on a session (2.1.104 to 2.1.332, November 2026).
+fn is_bookkeeping(kind: &str) -> bool {
+    matches!(
+        kind,
+        "api-request"
+            | "api-request-shape"
+            | "api-request-blob"
+            | "tools-used"
+            | "atis-latch"
+            | "permission-mode"
+            | "file-history-snapshot"
+            | "queue-operation"
+            | "last-prompt"
+            | "custom-title"
+            | "ai-title"
+            | "agent-name"
+            | "agent-color"
+            | "agent-setting"
+            | "pr-link"
+            | "worktree-state"
+            | "content-replacement"
+            | "attribution-snapshot"
+            | "context-collapse"
+    )
 }
 
 impl Reader for Transcript {

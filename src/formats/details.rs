@@ -3,12 +3,14 @@
 use super::BadLine;
 use super::count::Count;
 use super::fields::fields;
+use super::usage::CacheSplit;
 
 fields! {
     /// What OpenAI says of the input tokens: parts of them.
     InputDetails {
         cached: Count = "cached_tokens" | "cachedTokens" | "cache_read" | "cache_read_tokens",
         written: Count = "cache_write_tokens" | "cacheWriteTokens" | "cache_creation_tokens" | "cache_creation",
+        split: CacheSplit<'a> = "cache_creation_token_details",
         lifetimes: Lifetimes<'a> = "cache_write_tokens_details" | "cacheWriteTokensDetails",
         audio: Count = "audio_tokens" | "audioTokens",
         cached_details: CachedDetails<'a> = "cached_tokens_details" | "cachedTokensDetails",
@@ -35,6 +37,7 @@ fields! {
     OutputDetails {
         reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "thinking_tokens" | "reasoning",
         audio: Count = "audio_tokens" | "audioTokens",
+        text: Count = "text_tokens",
     }
 }
 

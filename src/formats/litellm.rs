@@ -2,10 +2,10 @@
 
 use super::count::Count;
 use super::fields::{Named, Slot, Within, fields};
-use super::json::{Money, Text};
+use super::json::{Money, NameOr, Text};
 use super::keys::{answer_key, content_key};
 use super::time::Stamp;
-use super::usage::{Counts, Usage, given};
+use super::usage::{Counts, Usage, given, tier};
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
@@ -50,7 +50,8 @@ fields! {
         user: Named<'a> = "user",
         team: Named<'a> = "team_id",
         org: Named<'a> = "organization_id",
-        metadata: Metadata<'a> = "metadata",
+        breakdown: Breakdown<'a> = "cost_breakdown",
+        metadata: NameOr<'a, Metadata<'a>> = "metadata",
         response: Within<'a> = "response",
     }
 }
@@ -63,13 +64,23 @@ fields! {
         org: Named<'a> = "user_api_key_org_alias" | "user_api_key_org_id",
         key: Named<'a> = "user_api_key_alias",
         usage: Usage<'a> = "usage_object",
+        breakdown: Breakdown<'a> = "cost_breakdown",
     }
 }
 
 fields! {
-    /// The vendor's answer, of which only the usage is read.
+    /// How the proxy came to its cost.
+    Breakdown {
+        service_tier: Text<'a> = "service_tier",
+        total: Money = "total_cost",
+    }
+}
+
+fields! {
+    /// The vendor's answer, of which only what it charges for is read.
     Response {
         usage: Usage<'a> = "usage",
+        service_tier: Text<'a> = "service_tier",
     }
 }
 
@@ -101,9 +112,26 @@ impl Payloads {
         if read.is_from_the_proxys_cache() {
             return Ok(None);
         }
-        // The proxy brings all vendors to OpenAI's meaning; what was cached stands in the usage alone.
+        // The rows of its database may hold the metadata as a text.
+        let written;
+        let notes = match &read.metadata {
+            NameOr::Object(notes) => notes,
+            NameOr::Name(text) => {
+                written = serde_json::from_str(text).unwrap_or_default();
+                &written
+            }
+            NameOr::Neither => &Metadata::default(),
+        };
+        // The proxy brings all vendors to OpenAI's meaning; what was cached stands in the usage alone, which is in
+        // the answer, in the metadata, or in both.
         let response: Response<'_> = read.response.object().unwrap_or_default();
-        let parts = response.usage.or(&read.metadata.usage).counts()?;
+        let (answered, noted) = (response.usage.counts()?, notes.usage.counts()?);
+        let knows_more = |counts: &Counts| counts.cache_read + counts.cache_write_5m + counts.cache_write_1h;
+        let (usage, parts) = if response.usage.is_absent() || knows_more(&noted) > knows_more(&answered) {
+            (&notes.usage, noted)
+        } else {
+            (&response.usage, answered)
+        };
         let (tokens, is_split_guessed) = Counts {
             input: None,
             prompt: given(&read.prompt, "prompt_tokens")?,
@@ -112,11 +140,13 @@ impl Payloads {
             ..parts
         }
         .split();
+        let breakdown = if read.breakdown.is_absent() { &notes.breakdown } else { &read.breakdown };
+        let service = breakdown.service_tier.or(&usage.service_tier).or(&response.service_tier);
         if tokens.is_zero() {
             return Ok(None);
         }
         let mut label = |name: &Named<'_>| self.labels.find(name.get());
-        let (owner, at) = (&read.metadata, read.started.0.unwrap_or(origin.modified));
+        let (owner, at) = (notes, read.started.0.unwrap_or(origin.modified));
         let from = Attribution {
             session: label(&read.session),
             user: label(read.end_user.or(&read.user).or(&owner.user)),
@@ -128,10 +158,15 @@ impl Payloads {
         };
         let model = self.labels.find(read.model.get());
         let id = read.id.get();
+        let is_guessed = is_split_guessed
+            || model.is_none()
+            || usage.is_an_estimate()
+            || usage.hides_lifetimes(read.model.get().unwrap_or_default(), &tokens);
         Ok(Some(Call {
-            fidelity: if is_split_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final },
-            tier: response.usage.tier(&Text::default()),
-            quoted: read.cost.0,
+            fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
+            tier: tier(usage.speed.get(), service.get(), usage.geo.get()),
+            web_searches: usage.web_searches()?,
+            quoted: read.cost.or(&breakdown.total).0,
             latency: read.ended.0.and_then(|ended| (ended - at).to_std().ok()),
             ..Call::new(
                 id.map_or_else(

@@ -153,6 +153,9 @@ pub enum BadLine {
         /// What it says.
         value: Label,
     },
+    /// It names counts of tokens, and belongs to no format known here.
+    #[error("looks like usage, of no known format")]
+    Unknown,
     /// Longer than any line that is read.
     #[error("longer than {0} bytes")]
     TooLong(u64),

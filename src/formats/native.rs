@@ -54,7 +54,7 @@ fields! {
             | "cacheCreationInputTokens" | "cache_write_tokens" | "cacheWriteTokens" | "llm.tokens.cache_write",
         cache_write_1h: Count = "cache_write_1h_tokens" | "cacheWrite1hTokens",
         cache_split: CacheSplit<'a> = "cache_creation" | "cacheCreation",
-        reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "llm.tokens.reasoning",
+        reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "thoughtsTokens" | "llm.tokens.reasoning",
         usage: Usage<'a> = "usage",
         cost: Money = "cost_usd" | "cost" | "estimated_cost" | "estimatedCost" | "costUsd" | "llm.cost_usd",
         service_tier: Text<'a> = "service_tier" | "serviceTier",
@@ -65,7 +65,10 @@ fields! {
         project: Named<'a> = "project" | "project_id" | "projectId" | "cost.project_id" | "cost.project",
         agent: Named<'a> = "agent" | "agent_id" | "agentId" | "cost.agent" | "cost.agent_id",
         feature: Named<'a> = "feature" | "endpoint" | "cost.feature" | "cost.endpoint",
-        latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms",
+        latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms" | "apiDurationMs",
+        // Qwen Code's log of usage: who asked stands under a name that says little elsewhere.
+        auth_type: Seen = "authType",
+        source: Named<'a> = "source",
         attributes: Within<'a> = "attributes",
         // What only other formats write.
         kind: Text<'a> = "type",
@@ -104,7 +107,7 @@ impl Reader for Lines {
     }
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     /// True when the line speaks of usage in our words and in nobody else's.
     fn is_native(&self, inner: &Self) -> bool {
         let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());
@@ -118,6 +121,12 @@ impl Line<'_> {
     fn has_flat_counts(&self) -> bool {
         [&self.input, &self.prompt, &self.output, &self.total].iter().any(|count| !count.is_absent())
             || self.has_span_counts()
+    }
+
+    /// The sub-agent; Qwen Code names the main thread too.
+    fn agent<'s>(&'s self) -> &'s Named<'a> {
+        let is_sub_agent = self.auth_type.is_some() && self.source.get().is_some_and(|name| name != "main");
+        if self.agent.is_absent() && is_sub_agent { &self.source } else { &self.agent }
     }
 
     /// True for the counts that a tracing library puts on its spans.
@@ -177,7 +186,7 @@ impl Lines {
         let either = |field: Field| field(read).or(field(inner));
         let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };
         let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
-        let quoted = read.cost.or(&inner.cost).or(&usage.cost).0;
+        let quoted = read.cost.or(&inner.cost).0.or_else(|| usage.quoted());
         let web_searches = usage.web_searches()?;
         if tokens.is_zero() && quoted.is_none() && web_searches == 0 {
             return Ok(None);
@@ -185,7 +194,7 @@ impl Lines {
         let mut label = |field: Field| self.labels.find(either(field).get());
         let from = Attribution {
             session: label(|line| &line.session),
-            agent: label(|line| &line.agent),
+            agent: label(|line| line.agent()),
             project: label(|line| &line.project),
             user: label(|line| &line.user),
             team: label(|line| &line.team),

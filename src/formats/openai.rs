@@ -46,6 +46,7 @@ fields! {
         choices: Seen = "choices",
         data: Seen = "data",
         usage: Usage<'a> = "usage",
+        groq: Within<'a> = "x_groq",
         service_tier: Text<'a> = "service_tier",
         output: List<Item<'a>> = "output",
         tool_usage: ToolUsage<'a> = "tool_usage",
@@ -53,7 +54,7 @@ fields! {
         conversation: Conversation<'a> = "conversation",
         metadata: Metadata<'a> = "metadata",
         custom_id: Seen = "custom_id",
-        response: Within<'a> = "response",
+        response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
         // What only other formats write.
         message: Object<IgnoredAny> = "message",
@@ -89,6 +90,13 @@ fields! {
     /// Web searches.
     Searches {
         count: Count = "num_requests",
+    }
+}
+
+fields! {
+    /// Groq's own part of the last chunk of a stream.
+    Groq {
+        usage: Usage<'a> = "usage",
     }
 }
 
@@ -129,11 +137,21 @@ impl Reader for Answers {
 }
 
 impl Line<'_> {
-    /// The API object within an event, within a proxy's line, or within a batch's.
+    /// The API object within an event, within a proxy's line, or within a batch's. The line may wrap an event too.
     fn carried(&self) -> Option<Self> {
         let within: Self = self.response.object()?;
-        let is_event = self.kind.get().is_some_and(|kind| kind.starts_with("response."));
-        if is_event || within.is_answer() { Some(within) } else { within.body.object().filter(Self::is_answer) }
+        if self.is_event() || within.is_answer() {
+            return Some(within);
+        }
+        if within.is_event() {
+            return within.response.object();
+        }
+        within.body.object().filter(Self::is_answer)
+    }
+
+    /// True for an event of a streamed response.
+    fn is_event(&self) -> bool {
+        self.kind.get().is_some_and(|kind| kind.starts_with("response."))
     }
 
     fn is_answer(&self) -> bool {
@@ -193,7 +211,8 @@ impl Answers {
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
         // Every chunk of a stream but the last says `"usage": null`.
-        let usage = &answer.usage;
+        let groq = if answer.usage.has_counts() { None } else { answer.groq.object::<Groq<'_>>() };
+        let usage = groq.as_ref().map_or(&answer.usage, |groq| &groq.usage);
         let (tokens, is_split_guessed) = usage.counts()?.split();
         if tokens.is_zero() {
             return Ok(None);
@@ -220,7 +239,7 @@ impl Answers {
             tier,
             parts: usage.parts(&tokens)?,
             web_searches: answer.web_searches()?,
-            quoted: usage.cost.0,
+            quoted: usage.quoted(),
             fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
             ..Call::new(answer.key(line), from, model, tokens)
         }))

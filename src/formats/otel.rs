@@ -3,10 +3,12 @@
 mod agents;
 mod attributes;
 mod gen_ai;
+mod nesting;
 mod signal;
 
 use serde_json::Value;
 
+use self::nesting::Spans;
 use self::signal::Signal;
 use super::keys::content_key;
 use super::{BadLine, Format, Origin, Reader, Reading};
@@ -36,7 +38,12 @@ impl Format for Otel {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Signals { format: Otel.name(), cut: signal::of_flat_line, labels: Labels::default() })
+        Box::new(Signals {
+            format: Otel.name(),
+            cut: signal::of_flat_line,
+            labels: Labels::default(),
+            spans: Spans::default(),
+        })
     }
 }
 
@@ -54,7 +61,12 @@ impl Format for Otlp {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Signals { format: Otlp.name(), cut: signal::of_export, labels: Labels::default() })
+        Box::new(Signals {
+            format: Otlp.name(),
+            cut: signal::of_export,
+            labels: Labels::default(),
+            spans: Spans::default(),
+        })
     }
 }
 
@@ -63,6 +75,7 @@ struct Signals {
     /// The signals of a line; `None` when the line is something else.
     cut: for<'v> fn(&'v Value) -> Option<Vec<Signal<'v>>>,
     labels: Labels,
+    spans: Spans,
 }
 
 impl Reader for Signals {
@@ -71,24 +84,50 @@ impl Reader for Signals {
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(Reading::NotMine) };
         let Some(signals) = (self.cut)(&value) else { return Ok(Reading::NotMine) };
         let mut bad = None;
+        let mut calls: Vec<(&Signal<'_>, Call)> = Vec::new();
         for (number, signal) in signals.iter().enumerate() {
             match self.call(signal, (line, number), origin) {
-                Ok(call) => out.extend(call.map(Record::Call)),
+                Ok(Made::Agents(call)) => out.push(Record::Call(call)),
+                Ok(Made::Librarys(call)) => calls.push((signal, call)),
+                Ok(Made::Nothing) => {}
                 // The sound records of a batch count, whatever stands beside them.
                 Err(why) => bad = Some(why),
             }
         }
+        self.spans.note(&signals);
+        if calls.len() > 1 {
+            calls.sort_by_cached_key(|(signal, _)| std::cmp::Reverse(self.spans.depth(signal)));
+        }
+        out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
+        self.spans.trim();
         bad.map_or(Ok(Reading::Mine), Err)
+    }
+
+    fn state(&self) -> String {
+        self.spans.state()
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.spans.restore(state);
     }
 }
 
+/// The call that a signal reports, and whose word it is.
+enum Made {
+    /// An agent's own event.
+    Agents(Call),
+    /// A span or a log record of an instrumentation library.
+    Librarys(Call),
+    Nothing,
+}
+
 impl Signals {
-    fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Option<Call>, BadLine> {
+    fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Made, BadLine> {
         let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
-        match agents::of(signal) {
-            Some(agent) => agent.call(signal, &mut desk),
-            None => gen_ai::call(signal, &mut desk),
-        }
+        Ok(match agents::of(signal) {
+            Some(agent) => agent.call(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
+            None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Librarys),
+        })
     }
 }
 

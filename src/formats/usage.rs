@@ -3,10 +3,10 @@
 use super::BadLine;
 use super::count::Count;
 use super::details::{InputDetails, OutputDetails};
-use super::fields::{Slot, fields};
+use super::fields::{Slot, Within, fields};
 use super::json::{List, Money, Text};
 pub(super) use super::tier::tier;
-use crate::domain::{Parts, Tier, Tokens};
+use crate::domain::{Parts, Tier, Tokens, Usd};
 
 fields! {
     /// A `usage` object of OpenAI's chat completions or Responses, or of Anthropic's Messages.
@@ -24,6 +24,7 @@ fields! {
         completion_details: OutputDetails<'a> = "completion_tokens_details" | "completionTokensDetails",
         output_details: OutputDetails<'a> = "output_tokens_details" | "output_token_details" | "outputTokensDetails",
         hit: Count = "prompt_cache_hit_tokens",
+        miss: Count = "prompt_cache_miss_tokens",
         cached: Count = "cached_tokens" | "cachedInputTokens" | "cached_input_tokens",
         reasoning: Count = "reasoning_tokens" | "reasoningTokens",
         server_tools: ServerTools<'a> = "server_tool_use",
@@ -31,15 +32,26 @@ fields! {
         speed: Text<'a> = "speed",
         geo: Text<'a> = "inference_geo",
         cost: Money = "cost",
+        is_byok: Within<'a> = "is_byok",
+        cost_details: CostDetails<'a> = "cost_details" | "costDetails",
         iterations: List<Iteration<'a>> = "iterations",
     }
 }
 
 fields! {
-    /// Anthropic's split of cache writes by lifetime.
+    /// Anthropic's split of cache writes by lifetime, and the lifetimes that LiteLLM adds to it for other vendors.
     CacheSplit {
         five_minutes: Count = "ephemeral_5m_input_tokens",
         one_hour: Count = "ephemeral_1h_input_tokens",
+        half_hour: Count = "ephemeral_30m_input_tokens",
+        twelve_hours: Count = "ephemeral_12h_input_tokens",
+    }
+}
+
+fields! {
+    /// OpenRouter's view of a call that was made with the user's own key: its cost is charged by the vendor.
+    CostDetails {
+        upstream: Money = "upstream_inference_cost" | "upstreamInferenceCost",
     }
 }
 
@@ -85,14 +97,17 @@ impl Usage<'_> {
     /// # Errors
     /// [`BadLine`] when a count is not a believable number.
     pub(super) fn counts(&self) -> Result<Counts, BadLine> {
-        let (write_5m, write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
+        let split = self.cache_split.or(&self.prompt_details.split).or(&self.input_details.split);
+        let (write_5m, write_1h) = cache_writes(&self.cache_creation, split)?;
         let (short, long) = self.input_side().writes()?;
         let cache_read = first(
             &[&self.cache_read, &self.prompt_details.cached, &self.input_details.cached, &self.hit, &self.cached],
             "cached_tokens",
         )?;
         let input = given(&self.input, "input_tokens")?;
-        let prompt = given(&self.prompt, "prompt_tokens")?;
+        let hit_and_miss =
+            || Ok(given(&self.miss, "prompt_cache_miss_tokens")?.map(|miss| miss + cache_read.unwrap_or(0)));
+        let prompt = given(&self.prompt, "prompt_tokens")?.map_or_else(hit_and_miss, |prompt| Ok(Some(prompt)))?;
         let is_exclusive = self.is_anthropic();
         Ok(Counts {
             input: if is_exclusive { input } else { None },
@@ -119,7 +134,7 @@ impl Usage<'_> {
         let output =
             if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details };
         let (audio_input, audio_cache_read) = input.audio()?;
-        let has_split = !self.cache_split.is_absent() || !self.cache_creation.is_absent();
+        let has_split = !self.cache_split.is_absent() || !self.cache_creation.is_absent() || !input.split.is_absent();
         let parts = Parts {
             audio_input,
             audio_cache_read,
@@ -132,6 +147,37 @@ impl Usage<'_> {
     /// The details of the input, by the one name or the other.
     fn input_side(&self) -> &InputDetails<'_> {
         if self.prompt_details.says_more() { &self.prompt_details } else { &self.input_details }
+    }
+
+    /// The cost the object states. OpenRouter's `cost` is its own charge alone where the user's key was used: the
+    /// vendor's charge comes on top (<https://openrouter.ai/docs/use-cases/usage-accounting>, November 2026).
+    pub(super) fn quoted(&self) -> Option<Usd> {
+        let (cost, upstream) = (self.cost.0, self.cost_details.upstream.0);
+        let is_own_key = match self.is_byok.written() {
+            Some("true") => true,
+            Some("false") => false,
+            // Before the flag there was the upstream cost, for these calls only; the fee is a small part of it.
+            Some(_) | None => upstream > cost,
+        };
+        if is_own_key { upstream.map(|upstream| upstream + cost.unwrap_or_default()).or(cost) } else { cost }
+    }
+
+    /// True for the usage that LiteLLM counts itself where a stream ended without any: all of the output is text,
+    /// and nothing is said of the prompt. It writes the same of a server that gives no details.
+    ///
+    /// Seen with LiteLLM 1.110.2, November 2026: 13 tokens where 17,978 were billed.
+    pub(super) fn is_an_estimate(&self) -> bool {
+        let output = &self.completion_details;
+        let is_all_text = output.text.is_given() && output.text == self.completion;
+        is_all_text && self.prompt_details.is_absent()
+    }
+
+    /// True when tokens were written to a cache of a Claude model, which is sold in two lifetimes, and no lifetime is said.
+    pub(super) fn hides_lifetimes(&self, model: &str, tokens: &Tokens) -> bool {
+        let says = [&self.cache_split, &self.prompt_details.split, &self.input_details.split]
+            .iter()
+            .any(|split| !split.is_absent());
+        tokens.cache_write() > 0 && !says && has_two_lifetimes(model)
     }
 
     /// Web searches charged beside the tokens.
@@ -178,12 +224,19 @@ pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, B
     Ok(count.is_given().then_some(count.tokens(field)?))
 }
 
-/// Cache writes by lifetime; what the split leaves unnamed lives five minutes.
+/// Cache writes by lifetime, short and long; what the split leaves unnamed lives five minutes.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
-    let five_minutes = split.five_minutes.tokens("ephemeral_5m_input_tokens")?;
-    let one_hour = split.one_hour.tokens("ephemeral_1h_input_tokens")?;
+    let short = split.five_minutes.tokens("ephemeral_5m_input_tokens")?
+        + split.half_hour.tokens("ephemeral_30m_input_tokens")?;
+    let long = split.one_hour.tokens("ephemeral_1h_input_tokens")?
+        + split.twelve_hours.tokens("ephemeral_12h_input_tokens")?;
     let all = all.tokens("cache_creation_input_tokens")?;
-    Ok((five_minutes.max(all.saturating_sub(one_hour)), one_hour))
+    Ok((short.max(all.saturating_sub(long)), long))
+}
+
+/// True for a model whose cache writes are sold in two lifetimes: Anthropic's, whoever serves them (November 2026).
+pub(super) fn has_two_lifetimes(model: &str) -> bool {
+    model.to_ascii_lowercase().contains("claude")
 }
 
 /// What a log says of one answer, before its counts are split into classes that never overlap.
@@ -216,13 +269,21 @@ impl Counts {
         let cached = self.cache_read + self.cache_write_5m + self.cache_write_1h;
         let (output, reasoning_was_apart) = self.output_with_reasoning();
         let (input, guessed) = match (self.input, self.prompt) {
+            // Others write the whole prompt under our name; their total leaves no room for the cache beside it.
+            (Some(input), None) if (1..=input).contains(&cached) && self.total == Some(input + output) => {
+                (input - cached, false)
+            }
             (Some(input), None) => (input, false),
             (Some(input), Some(prompt)) if prompt == input + cached => (input, false),
             (_, Some(prompt)) => {
                 let is_exclusive = cached > prompt
                     || (cached > 0 && self.total == Some(prompt + cached + output) && self.input.is_none());
                 let input = if is_exclusive { prompt } else { prompt - cached };
-                (input, self.input.is_some() || (is_exclusive && self.total.is_none()))
+                let is_in_doubt = match self.input {
+                    Some(input) => input != prompt || self.total != Some(prompt + output),
+                    None => is_exclusive && self.total.is_none(),
+                };
+                (input, is_in_doubt)
             }
             (None, None) => {
                 let rest = self.total.map_or(0, |total| total.saturating_sub(output + cached));
@@ -323,6 +384,61 @@ mod tests {
         assert_eq!(split(r#"{"total_tokens":77}"#), ([77, 0, 0, 0, 0, 0], true));
         assert_eq!(split(r#"{"prompt_tokens":77,"total_tokens":77}"#), ([77, 0, 0, 0, 0, 0], false));
         assert_eq!(split(r#"{"prompt_tokens":70,"total_tokens":77}"#), ([70, 0, 0, 0, 7, 0], true));
+    }
+
+    #[test]
+    fn a_total_of_input_and_output_shows_that_the_cache_is_inside() {
+        let counts = |input, output, cache_read, reasoning, total| Counts {
+            input: Some(input),
+            output: Some(output),
+            total,
+            cache_read,
+            reasoning,
+            ..Counts::default()
+        };
+        let split = |counts: Counts| (counts.split().0.fields(), counts.split().1);
+        assert_eq!(split(counts(100, 30, 80, 12, Some(130))), ([20, 80, 0, 0, 30, 12], false));
+        assert_eq!(split(counts(100, 30, 100, 0, Some(130))), ([0, 100, 0, 0, 30, 0], false));
+        // Thoughts beside the output, as Gemini counts them.
+        assert_eq!(split(counts(100, 30, 80, 12, Some(142))), ([20, 80, 0, 0, 42, 12], false));
+        // Our own meaning, with a total that has room for the cache, with one that has none for it, and without one.
+        assert_eq!(split(counts(100, 30, 80, 0, Some(210))), ([100, 80, 0, 0, 30, 0], false));
+        assert_eq!(split(counts(100, 30, 180, 0, Some(130))), ([100, 180, 0, 0, 30, 0], false));
+        assert_eq!(split(counts(100, 30, 80, 0, None)), ([100, 80, 0, 0, 30, 0], false));
+        let both = Counts { prompt: Some(100), ..counts(100, 30, 80, 0, Some(130)) };
+        assert_eq!(split(both), ([20, 80, 0, 0, 30, 0], false));
+    }
+
+    #[test]
+    fn lifetimes_of_writes_are_read_wherever_a_proxy_puts_them() {
+        let litellm = r#"{"prompt_tokens":1500,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":300,
+            "cache_creation_tokens":1100,"cache_creation_token_details":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":1000}}}"#;
+        assert_eq!(split(litellm), ([100, 300, 100, 1000, 5, 0], false));
+        let others = r#"{"prompt_tokens":1500,"completion_tokens":5,"cache_creation_input_tokens":1100,"prompt_tokens_details":{
+            "cache_creation_token_details":{"ephemeral_5m_input_tokens":0,"ephemeral_30m_input_tokens":100,"ephemeral_1h_input_tokens":null,"ephemeral_12h_input_tokens":1000}}}"#;
+        assert_eq!(split(others), ([400, 0, 100, 1000, 5, 0], false));
+    }
+
+    #[test]
+    fn a_prompt_may_be_given_as_hits_and_misses_alone() {
+        let usage = r#"{"prompt_cache_hit_tokens":64,"prompt_cache_miss_tokens":36,"completion_tokens":5}"#;
+        assert_eq!(split(usage), ([36, 64, 0, 0, 5, 0], false));
+    }
+
+    #[test]
+    fn a_call_with_the_users_own_key_costs_the_fee_and_what_the_vendor_charges() {
+        let quoted = |text: &str| serde_json::from_str::<Usage<'_>>(text).unwrap().quoted();
+        let usd = |text: &str| Some(Usd::parse(text).unwrap().0);
+        let details = r#""cost_details":{"upstream_inference_cost":0.019,"upstream_inference_prompt_cost":0.01}"#;
+        assert_eq!(quoted(&format!(r#"{{"cost":0.00095,"is_byok":true,{details}}}"#)), usd("0.01995"));
+        assert_eq!(quoted(&format!(r#"{{"cost":0,"is_byok":true,{details}}}"#)), usd("0.019"));
+        assert_eq!(quoted(&format!(r#"{{"cost":0.019,"is_byok":false,{details}}}"#)), usd("0.019"));
+        assert_eq!(quoted(&format!(r#"{{"cost":0.00095,{details}}}"#)), usd("0.01995"));
+        assert_eq!(
+            quoted(r#"{"cost":0.5,"is_byok":true,"cost_details":{"upstream_inference_cost":null}}"#),
+            usd("0.5")
+        );
+        assert_eq!(quoted(r#"{"cost":0.5,"cost_details":null}"#), usd("0.5"));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Batch {
     pub file: Option<FileState>,
     /// The first few lines that could not be counted; `tallies.bad` has them all.
     pub bad: Vec<BadNote>,
+    /// The first few lines that look like usage and belong to no format known here; `tallies.other` has them all.
+    pub unknown: Vec<BadNote>,
     /// What was met on the way, in this batch alone.
     pub tallies: Tallies,
 }

@@ -16,6 +16,7 @@ pub(super) struct Taker {
     before: u64,
     pub(super) records: Vec<Record>,
     bad: Vec<BadNote>,
+    unknown: Vec<BadNote>,
     tallies: Tallies,
     /// The last line that was too long.
     pub(super) too_long: Option<u64>,
@@ -30,6 +31,7 @@ impl Taker {
             before,
             records: Vec::new(),
             bad: Vec::new(),
+            unknown: Vec::new(),
             tallies: Tallies::default(),
             too_long: None,
         }
@@ -46,7 +48,7 @@ impl Taker {
                 match self.lines.line(text, &self.origin, &mut self.records) {
                     Outcome::Passed => {}
                     Outcome::Read => self.tallies.read += 1,
-                    Outcome::Other => self.tallies.other += 1,
+                    Outcome::Other => self.unknown(offset),
                     Outcome::Bad(why) => self.bad(offset, why),
                 }
             }
@@ -57,6 +59,15 @@ impl Taker {
                 self.too_long = Some(offset);
             }
             Piece::Skipped => {}
+        }
+    }
+
+    #[cold]
+    fn unknown(&mut self, offset: u64) {
+        self.tallies.other += 1;
+        if self.unknown.len() < Batch::NOTES {
+            let line = self.before + self.tallies.lines;
+            self.unknown.push(BadNote { path: self.origin.path.clone(), line, offset, why: BadLine::Unknown });
         }
     }
 
@@ -96,7 +107,8 @@ impl Taker {
                 owner.fill(&mut call.from);
             }
         }
-        (Batch { path: self.origin.path.clone(), records, file: None, bad, tallies }, unknown)
+        let path = self.origin.path.clone();
+        (Batch { path, records, file: None, bad, unknown: std::mem::take(&mut self.unknown), tallies }, unknown)
     }
 
     /// The time of lines that bear none.

@@ -209,13 +209,13 @@ impl Heap {
             if let Some(place) = self.places.get(&key) {
                 let row = &mut self.rows[index(*place)];
                 if row.cost == Booked::Open {
-                    row.cost = till.price(row, names);
+                    till.settle(row, names);
                 }
             }
             if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))
                 && row.cost == Booked::Open
             {
-                row.cost = till.price(row, names);
+                till.settle(row, names);
             }
         }
     }
@@ -224,7 +224,7 @@ impl Heap {
     pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Names) {
         let mut till = Till::new(pricer);
         for row in &mut self.rows {
-            row.cost = till.price(row, names);
+            till.settle(row, names);
         }
     }
 

@@ -321,8 +321,22 @@ impl<'a> Till<'a> {
         Self { pricer, last: None }
     }
 
+    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them.
+    pub(super) fn settle(&mut self, slim: &mut Slim, names: &mut Names) {
+        let states_cost = slim.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
+        if slim.fidelity == Fidelity::Guessed
+            && states_cost
+            && slim.tokens.cache_write() > 0
+            && let Some(tokens) = self.pricer.solve_lifetimes(&slim.call(names))
+        {
+            slim.tokens = tokens;
+            slim.fidelity = Fidelity::Solved;
+        }
+        slim.cost = self.price(slim, names);
+    }
+
     /// What a row costs by the price book.
-    pub(super) fn price(&mut self, slim: &Slim, names: &mut Names) -> Booked {
+    fn price(&mut self, slim: &Slim, names: &mut Names) -> Booked {
         let call = match &mut self.last {
             Some((set, call)) if *set == slim.set => {
                 call.key = slim.key;

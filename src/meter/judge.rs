@@ -18,6 +18,8 @@ pub(crate) struct Used {
     pub(crate) output: u64,
     /// True when the dollars may be more.
     pub(crate) lower_bound: bool,
+    /// True when some of the calls are a guess.
+    pub(crate) guessed: bool,
 }
 
 impl Used {
@@ -29,6 +31,8 @@ impl Used {
             tokens: sums.tokens.total(),
             output: sums.tokens.output,
             lower_bound: sums.lower_bound_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_none()),
+            // Fallback rates are a guess at the price.
+            guessed: sums.guessed_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_some()),
         }
     }
 
@@ -40,6 +44,7 @@ impl Used {
             tokens: self.tokens.saturating_add(other.tokens),
             output: self.output.saturating_add(other.output),
             lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
         }
     }
 
@@ -51,6 +56,7 @@ impl Used {
             tokens: self.tokens.max(other.tokens),
             output: self.output.max(other.output),
             lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
         }
     }
 
@@ -166,6 +172,7 @@ pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Op
         verdict: verdict(limit, &amount),
         hit: None::<(Instant, Span)>,
         lower_bound: used.lower_bound && limit.amount.usd.is_some(),
+        guessed: used.guessed,
         limit: limit.clone(),
     }
 }

@@ -241,6 +241,8 @@ pub struct LimitState {
     pub hit: Option<(Instant, Span)>,
     /// True when some of the tokens in it have no price, so that dollars used are a lower bound.
     pub lower_bound: bool,
+    /// True when the model, the split or the price of some of the calls in it is a guess.
+    pub guessed: bool,
 }
 
 impl LimitState {

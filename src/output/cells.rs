@@ -2,7 +2,7 @@
 
 use chrono::SecondsFormat;
 
-use crate::domain::{Fidelity, Instant, Label, Usd};
+use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 
 /// One value.
@@ -45,7 +45,7 @@ impl From<Option<&Label>> for Cell {
 }
 
 /// The measures that every row and every total has, in their order.
-pub fn measures(sums: &Sums) -> [(Column, Cell); 12] {
+pub fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [
         ("calls", Cell::Count(sums.calls)),
@@ -59,6 +59,7 @@ pub fn measures(sums: &Sums) -> [(Column, Cell); 12] {
         ("cost_usd", cost_cell(sums)),
         ("unpriced_tokens", Cell::Count(sums.unpriced_tokens)),
         ("lower_bound_calls", Cell::Count(sums.lower_bound_calls)),
+        ("guessed_calls", Cell::Count(sums.guessed_calls)),
         ("cache_saved_usd", Cell::Usd(sums.saved)),
     ]
 }
@@ -152,11 +153,6 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
 /// The columns that say which call a row is.
 pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
-    let fidelity = match row.trust() {
-        Fidelity::Final => "final",
-        Fidelity::LowerBound => "lower_bound",
-        Fidelity::Guessed => "guessed",
-    };
     let cells = [
         Cell::Text(call.key.to_string()),
         Cell::Time(from.at),
@@ -169,7 +165,7 @@ pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
         Cell::from(from.agent.as_ref()),
         Cell::from(from.feature.as_ref()),
         Cell::from(from.org.as_ref()),
-        Cell::Text(fidelity.to_owned()),
+        Cell::Text(row.trust().word().to_owned()),
     ];
     OF_CALLS.into_iter().zip(cells).collect()
 }
@@ -193,7 +189,7 @@ mod tests {
             saved: Usd::from_micro(-9),
             unpriced_tokens: 10,
             lower_bound_calls: 11,
-            ..Sums::default()
+            guessed_calls: 12,
         };
         let told: Vec<(Column, Cell)> = measures(&sums).into();
         let counts = [
@@ -207,6 +203,7 @@ mod tests {
             ("total_tokens", 21),
             ("unpriced_tokens", 10),
             ("lower_bound_calls", 11),
+            ("guessed_calls", 12),
         ];
         for (name, count) in counts {
             assert!(told.contains(&(name, Cell::Count(count))), "{name} in {told:?}");

@@ -10,10 +10,11 @@ use crate::ledger::{Grain, Report, Sums};
 use crate::text;
 
 /// Columns that a person does not need beside the others.
-const HIDDEN: [&str; 7] = [
+const HIDDEN: [&str; 8] = [
     "reasoning_tokens",
     "unpriced_tokens",
     "lower_bound_calls",
+    "guessed_calls",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "key",

@@ -9,7 +9,7 @@ use super::table::{Line, Table};
 use super::tariff::Priced;
 use super::update::UpdateProblem;
 use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
-use crate::domain::{Call, Day, Instant, Label, Usd};
+use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
 /// The list that ships with the program; `prices/README.md` says where it comes from.
 const BUILT_IN: &str = include_str!("../../prices/book.txt");
@@ -232,6 +232,10 @@ impl Pricer for PriceBook {
             }
             _ => ours,
         }
+    }
+
+    fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
+        self.with(call.model.as_ref()?, |priced| priced?.at(call.at())?.solve_lifetimes(call))
     }
 }
 

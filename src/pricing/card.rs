@@ -154,6 +154,11 @@ impl Card {
         }
     }
 
+    /// What one web search costs, where it is known.
+    pub(crate) fn search(&self) -> Option<Usd> {
+        self.search
+    }
+
     /// The cost of a call.
     pub(crate) fn cost(&self, call: &Call) -> Cost {
         let terms = self.terms(call.tokens.prompt(), call.tier);

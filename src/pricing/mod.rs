@@ -9,6 +9,7 @@ mod explain;
 mod fill;
 mod hours;
 mod import;
+mod lifetimes;
 mod names;
 mod own;
 mod place;
@@ -22,7 +23,7 @@ mod golden;
 #[cfg(test)]
 mod laws;
 
-use crate::domain::{Call, Day, Label, Usd};
+use crate::domain::{Call, Day, Label, Tokens, Usd};
 
 pub use book::PriceBook;
 pub use build::{Built, build, remember, seed};
@@ -87,6 +88,13 @@ impl Cost {
 pub trait Pricer: Send + Sync {
     /// What this call costs at the prices in force when it was made.
     fn cost(&self, call: &Call) -> Cost;
+
+    /// The call's tokens with the lifetimes of its cache writes that alone explain the cost its log states.
+    ///
+    /// `None` where no split of the writes, or more than one, comes to that cost at the prices in force.
+    fn solve_lifetimes(&self, _call: &Call) -> Option<Tokens> {
+        None
+    }
 }
 
 /// Dollars for one token of each class, and for one web search.

@@ -41,7 +41,11 @@ struct Words {
 fn amounts(limit: &LimitState) -> Vec<Words> {
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
-    let bound = if limit.lower_bound { "≥ " } else { "" };
+    let bound = match (limit.lower_bound, limit.guessed) {
+        (true, _) => "≥ ",
+        (false, true) => "~ ",
+        (false, false) => "",
+    };
     if let Some(most) = allowed.usd {
         let spent = used.usd.unwrap_or_default();
         let words = Words { noun: "Cost", used: format!("{bound}{}", usd(spent)), allowed: usd(most) };
@@ -137,6 +141,7 @@ mod tests {
             verdict: if used >= 500_000 { Verdict::Over } else { Verdict::Near },
             hit: None,
             lower_bound: false,
+            guessed: false,
         }
     }
 

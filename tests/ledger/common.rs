@@ -121,7 +121,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         prop::array::uniform6(0_u64..4),
         0_u32..2,
         prop::option::of(0_i64..3),
-        prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Final]),
+        prop::sample::select(vec![Fidelity::Guessed, Fidelity::Solved, Fidelity::LowerBound, Fidelity::Final]),
     );
     // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only.
     let named = (0_u8..4, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));

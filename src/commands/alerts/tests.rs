@@ -31,6 +31,7 @@ fn alert() -> Alert {
         verdict: Verdict::Near,
         hit: None,
         lower_bound: false,
+        guessed: false,
     };
     Alert { id: AlertId::of(&limit, 80, now()), threshold: 80, limit }
 }

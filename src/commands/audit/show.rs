@@ -69,7 +69,7 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
             writeln!(out, "{:>12}  {what}", text::count(count))?;
         }
     }
-    if facts.iter().all(|(count, _)| *count == 0) {
+    if facts.iter().all(|(count, _)| *count == 0) && audit.notes.is_empty() {
         writeln!(out, "Every line was counted in full, at a known price.")?;
     }
     for model in &audit.unpriced {
@@ -77,8 +77,11 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
         let (calls, tokens) = (text::plural(model.calls, "call"), text::count(model.tokens));
         writeln!(out, "  no price: {name}, {calls}, {tokens} tokens")?;
     }
-    for bad in &audit.first_bad_lines {
-        writeln!(out, "  {bad}")?;
+    for marked in &audit.first_marked_calls {
+        writeln!(out, "  {marked}")?;
+    }
+    for line in audit.first_bad_lines.iter().chain(&audit.first_unknown_lines) {
+        writeln!(out, "  {line}")?;
     }
     let named = u64::try_from(audit.first_bad_lines.len()).unwrap_or(u64::MAX);
     if audit.bad_lines > named {

@@ -23,6 +23,8 @@ pub(super) enum Reason {
     Unpriced(u64),
     /// The agent logged some calls only in part.
     LowerBound(u64),
+    /// The model, the split or the rate of some calls is a guess.
+    Guessed(u64),
     /// The bill is half of the books.
     Half,
     /// The arithmetic shows nothing.
@@ -55,6 +57,9 @@ impl Reason {
         if cell.bill > Usd::ZERO && size(twice - books.cost).saturating_mul(100) <= size(books.cost) {
             return Self::Half;
         }
+        if books.guessed_calls > 0 {
+            return Self::Guessed(books.guessed_calls);
+        }
         Self::Unknown
     }
 
@@ -68,6 +73,7 @@ impl Reason {
             Self::OtherDay(_) => "another day",
             Self::Unpriced(_) => "unpriced",
             Self::LowerBound(_) => "logged in part",
+            Self::Guessed(_) => "guessed",
             Self::Half => "half price",
             Self::Unknown => "unexplained",
         }
@@ -85,6 +91,7 @@ impl fmt::Display for Reason {
             Self::OtherDay(day) => write!(out, "the other way round on {day}"),
             Self::Unpriced(tokens) => write!(out, "{} tokens without a price", text::count(*tokens)),
             Self::LowerBound(calls) => write!(out, "{} logged in part", text::plural(*calls, "call")),
+            Self::Guessed(calls) => write!(out, "{} with a guessed model or split", text::plural(*calls, "call")),
             Self::Half => out.write_str("half of the books: a batch?"),
             Self::Unknown => out.write_str("unexplained"),
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::line::Line;
 use crate::commands::{Desk, Exit, Failure};
-use crate::domain::Label;
+use crate::domain::{Fidelity, Label};
 use crate::pricing::{PriceBook, Pricer as _};
 
 /// Sends the lines; the answer to each is one line of JSON of the socket's form.
@@ -108,5 +108,7 @@ fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failu
 /// The answer the socket would give.
 fn booked(call: &crate::domain::Call, prices: &PriceBook) -> String {
     let cost = prices.cost(call).usd().map_or_else(|| "null".to_owned(), |usd| usd.to_string());
-    format!(r#"{{"ok":true,"key":"{}","cost_usd":{cost}}}"#, call.key)
+    let is_final = call.fidelity == Fidelity::Final;
+    let fidelity = if is_final { String::new() } else { format!(r#","fidelity":"{}""#, call.fidelity.word()) };
+    format!(r#"{{"ok":true,"key":"{}","cost_usd":{cost}{fidelity}}}"#, call.key)
 }

@@ -74,13 +74,15 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let speed = found.text(&["speed"]);
     let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"]);
     call.tier = tier(speed.as_deref(), None, None);
-    call.quoted = micros.filter(|usd| *usd > Usd::ZERO).or_else(|| found.usd(&["cost_usd"]));
+    // The dollars are exact to the float's last digit; the micro-dollars are rounded.
+    call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
     // What the main thread asks belongs to no agent; what runs behind it names its errand.
     let errand = found.text(&["query_source"]).filter(|errand| !matches!(&**errand, "main" | "repl_main_thread"));
     match errand.as_deref() {
         Some("subagent") => call.from.agent = call.from.agent.or_else(|| desk.labels.find(Some("subagent"))),
         errand => call.from.feature = call.from.feature.or_else(|| desk.labels.find(errand)),
     }
+    // A guess until the stated cost solves it, see `Pricer::solve_lifetimes`.
     if tokens.cache_write_5m > 0 {
         call.fidelity = Fidelity::Guessed;
     }

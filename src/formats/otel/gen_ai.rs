@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::super::BadLine;
 use super::super::keys::{answer_key, request_key};
-use super::super::usage::{Counts, tier};
+use super::super::usage::{Counts, has_two_lifetimes, tier};
 use super::Desk;
+use super::nesting::span_key;
 use super::signal::Signal;
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Place};
 
@@ -103,12 +104,15 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             ])
             .as_deref(),
     );
+    // The conventions know no lifetimes of what is written to a cache.
+    let hides_lifetimes = tokens.cache_write() > 0 && model.as_deref().is_some_and(has_two_lifetimes);
+    let is_guessed = is_split_guessed || model.is_none() || hides_lifetimes;
     let service = found.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
     let mut from = attribution(signal, desk);
     from.project = from.project.or_else(|| desk.labels.find(signal.resource.text(&["service.name"]).as_deref()));
     Ok(Some(Call {
-        fidelity: if is_split_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final },
+        fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
         tier: tier(None, service.as_deref(), None),
         quoted: found.usd(&[
             "llm.cost_usd",
@@ -128,16 +132,22 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
 /// True for one request to a model; spans of agents, workflows and tools repeat the sums of theirs.
 fn is_leaf(signal: &Signal<'_>) -> bool {
     let says = |name: &'static str| signal.attributes.text(&[name]);
-    let operation = says("gen_ai.operation.name").unwrap_or_else(|| Cow::Borrowed(first_word(&signal.name)));
-    let is_sum = ["invoke_agent", "create_agent", "invoke_workflow", "execute_tool", "agent"].contains(&&*operation)
-        || signal.name.contains("agent.turn");
     // OpenLLMetry and OpenInference name what is not a request to a model.
-    let is_wrapper = says("traceloop.span.kind")
-        .is_some_and(|kind| matches!(&*kind, "workflow" | "task" | "agent" | "tool"))
+    let is_wrapper = says("traceloop.span.kind").is_some_and(|kind| kind == "task")
         || says("openinference.span.kind").is_some_and(|kind| !matches!(&*kind, "LLM" | "EMBEDDING"));
     // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate`.
     let is_outer = says("ai.operationId").is_some_and(|operation| !operation.contains(".do"));
-    !is_sum && !is_wrapper && !is_outer
+    !is_bound(signal) && !is_wrapper && !is_outer
+}
+
+/// True for an agent, a workflow or a tool: its counts are sums, and what it asks a model are calls of their own.
+pub(super) fn is_bound(signal: &Signal<'_>) -> bool {
+    let says = |name: &'static str| signal.attributes.text(&[name]);
+    let operation = says("gen_ai.operation.name").unwrap_or_else(|| Cow::Borrowed(first_word(&signal.name)));
+    ["invoke_agent", "create_agent", "invoke_workflow", "execute_tool", "agent"].contains(&&*operation)
+        || signal.name.contains("agent.turn")
+        || says("traceloop.span.kind").is_some_and(|kind| matches!(&*kind, "workflow" | "agent" | "tool"))
+        || says("openinference.span.kind").is_some_and(|kind| matches!(&*kind, "AGENT" | "TOOL"))
 }
 
 fn first_word(name: &str) -> &str {
@@ -149,14 +159,7 @@ fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
     // An id too short to be the only one of its kind does not stand alone.
     let named = id
         .and_then(|id| answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::of(&["otel", "response", &*id]))));
-    named
-        .or_else(|| Some(CallKey::of(&["otel", "span", bare(signal.trace?), bare(signal.span?)])))
-        .unwrap_or_else(|| desk.content_key())
-}
-
-/// Hexadecimal without the prefix that some exporters write.
-fn bare(id: &str) -> &str {
-    id.strip_prefix("0x").unwrap_or(id)
+    named.or_else(|| span_key(signal)).unwrap_or_else(|| desk.content_key())
 }
 
 /// Who and where, by the attributes of the signal or of the program that sent it.

@@ -25,6 +25,8 @@ pub(super) struct Signal<'v> {
     pub(super) scope: &'v str,
     pub(super) trace: Option<&'v str>,
     pub(super) span: Option<&'v str>,
+    /// The span around it.
+    pub(super) parent: Option<&'v str>,
     pub(super) at: Option<Instant>,
     pub(super) latency: Option<Duration>,
 }
@@ -125,6 +127,12 @@ fn read<'v>(
         scope,
         trace: text(record, &["traceId", "trace_id", "TraceId"]),
         span: text(record, &["spanId", "span_id", "SpanId"]),
+        parent: text(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(
+            || {
+                let context = record.get("parentSpanContext").or_else(|| record.get("parent"))?.as_object()?;
+                text(context, &["spanId", "span_id"])
+            },
+        ),
         at: start.or_else(|| attributes.text(&["event.timestamp"]).and_then(|at| super::super::time::parse(&at))),
         latency: start.zip(end).and_then(|(start, end)| (end - start).to_std().ok()),
         attributes,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::CONNECTION_CAP;
 use super::bind::{Bound, bind};
 use super::connection::Connection;
-use crate::domain::{CallKey, Label, Record, Usd};
+use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
 
 /// How often the socket's path is looked at.
 const WATCH: Duration = Duration::from_secs(4);
@@ -52,6 +52,8 @@ pub enum Reply {
         key: CallKey,
         /// Its cost, when known.
         cost: Option<Usd>,
+        /// How far its counts can be trusted; said when they are not final.
+        fidelity: Fidelity,
     },
     /// Known already.
     Repeat,
@@ -72,8 +74,17 @@ impl Reply {
 impl fmt::Display for Reply {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Booked { key, cost: Some(usd) } => write!(out, r#"{{"ok":true,"key":"{key}","cost_usd":{usd}}}"#),
-            Self::Booked { key, cost: None } => write!(out, r#"{{"ok":true,"key":"{key}","cost_usd":null}}"#),
+            Self::Booked { key, cost, fidelity } => {
+                write!(out, r#"{{"ok":true,"key":"{key}","cost_usd":"#)?;
+                match cost {
+                    Some(usd) => write!(out, "{usd}")?,
+                    None => out.write_str("null")?,
+                }
+                if *fidelity != Fidelity::Final {
+                    write!(out, r#","fidelity":"{}""#, fidelity.word())?;
+                }
+                out.write_str("}")
+            }
             Self::Repeat => out.write_str(r#"{"ok":true,"repeat":true}"#),
             Self::Nothing => out.write_str(r#"{"ok":true,"calls":0}"#),
             Self::Json(text) => out.write_str(text),

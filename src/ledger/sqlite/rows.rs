@@ -95,7 +95,7 @@ pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed];
+const FIDELITIES: [Fidelity; 4] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed, Fidelity::Solved];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Only ever added to: a row holds the place of its service in this list.
 const SERVICES: [Service; 7] = [

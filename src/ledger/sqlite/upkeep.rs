@@ -179,7 +179,8 @@ impl Sqlite {
             let (mut till, mut changed) = (Till::new(pricer), Repriced::default());
             batches(&self.conn, &mut self.desk.borrow_mut(), "calls", i64::MAX, |desk, batch| {
                 for row in batch {
-                    let new = Slim { cost: till.price(&row, &mut desk.core.names), ..row.clone() };
+                    let mut new = row.clone();
+                    till.settle(&mut new, &mut desk.core.names);
                     changed.count(&row, &new, &desk.core.names);
                 }
                 Ok(())
@@ -227,8 +228,9 @@ impl Sqlite {
                 batches(conn, desk, table, i64::MAX, |desk, batch| {
                     step("reprice rows");
                     for row in batch {
-                        let new = Slim { cost: till.price(&row, &mut desk.core.names), ..row.clone() };
-                        if new.cost == row.cost {
+                        let mut new = row.clone();
+                        till.settle(&mut new, &mut desk.core.names);
+                        if new == row {
                             continue;
                         }
                         delete.execute(rows::of_key(row.key))?;

@@ -61,8 +61,12 @@ pub(super) const SERVICES: [(Service, &str); 7] = [
     (Service::Unknown, "unknown"),
 ];
 pub(super) const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-pub(super) const FIDELITIES: [(Fidelity, &str); 3] =
-    [(Fidelity::Final, ""), (Fidelity::LowerBound, "lower_bound"), (Fidelity::Guessed, "guessed")];
+pub(super) const FIDELITIES: [(Fidelity, &str); 4] = [
+    (Fidelity::Final, ""),
+    (Fidelity::LowerBound, "lower_bound"),
+    (Fidelity::Guessed, "guessed"),
+    (Fidelity::Solved, "solved"),
+];
 
 pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
     words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()

@@ -1,0 +1,154 @@
+//! Solves the lifetimes of cache writes from the cost that a log states, where the log does not split them.
+//!
+//! Claude Code's telemetry gives the tokens written to a cache in one number, and the cost in dollars. At Anthropic's
+//! prices a write that lives an hour costs 2 × input and one that lives five minutes 1.25 × input
+//! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so that the cost gives the split.
+
+use super::card::Card;
+use crate::domain::{Call, Tokens, Usd};
+
+/// A cost of whole micro-dollars may have been rounded to them, by up to this many pico-dollars.
+const HALF_A_MICRO: i128 = 500_000;
+/// The sum of a few floats is off by less than this many pico-dollars.
+const NANO: i128 = 1_000;
+
+impl Card {
+    /// The tokens with the one split of their cache writes that comes to the stated cost; `None` where no split does,
+    /// or more than one.
+    ///
+    /// All of one lifetime is tried first, since nearly every request sets one; then the mix nearest to the cost.
+    pub(super) fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
+        let stated = call.quoted?;
+        let slack = if stated.pico() % (2 * HALF_A_MICRO) == 0 { HALF_A_MICRO } else { NANO };
+        let written = call.tokens.cache_write();
+        let mut trial = call.clone();
+        let mut over = |long: u64| -> Option<i128> {
+            trial.tokens = split(call.tokens, long)?;
+            Some((stated - self.cost(&trial).usd()?).pico())
+        };
+        let (over_short, over_long) = (over(0)?, over(written)?);
+        let long = match (over_short.abs() <= slack, over_long.abs() <= slack) {
+            (true, true) => return None,
+            (true, false) => 0,
+            (false, true) => written,
+            (false, false) => {
+                // Searches that the log does not count would look like writes that live longer.
+                if [over_short, over_long].iter().any(|over| self.is_searches(*over, slack)) {
+                    return None;
+                }
+                let span = over_short.checked_sub(over_long).filter(|span| *span > 0)?;
+                let nearest = over_short.checked_mul(i128::from(written))?.checked_add(span / 2)?.div_euclid(span);
+                let long = u64::try_from(nearest).ok().filter(|long| (1..written).contains(long))?;
+                let mut fits = |long: u64| Some(over(long)?.abs() <= slack);
+                (fits(long)? && !fits(long - 1)? && !fits(long + 1)?).then_some(long)?
+            }
+        };
+        split(call.tokens, long)
+    }
+
+    /// True when so many pico-dollars are what one or more web searches cost.
+    fn is_searches(&self, pico: i128, slack: i128) -> bool {
+        let each = self.search().map_or(0, Usd::pico);
+        if each <= slack || pico < each - slack {
+            return false;
+        }
+        let rest = pico % each;
+        rest <= slack || each - rest <= slack
+    }
+}
+
+/// The tokens with this many of their cache writes living an hour.
+fn split(tokens: Tokens, long: u64) -> Option<Tokens> {
+    let short = tokens.cache_write().checked_sub(long)?;
+    Some(Tokens { cache_write_5m: short, cache_write_1h: long, ..tokens })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Tokens, Usd};
+    use crate::pricing::{CostMode, PriceBook, Pricer as _};
+
+    fn book() -> PriceBook {
+        PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
+    }
+
+    fn call(model: &str, tokens: [u64; 6]) -> Call {
+        let at: Instant = "2026-11-20T09:00:00Z".parse().unwrap();
+        let from = Attribution::new(at, Label::new("otlp"));
+        let tokens = Tokens::from_fields(tokens);
+        let call = Call::new(CallKey::of(&["one"]), from, Some(Label::new(model)), tokens);
+        Call { fidelity: Fidelity::Guessed, ..call }
+    }
+
+    /// The call as telemetry reports it: one number of writes, and this cost.
+    fn reported(truth: &Call, cost: Usd) -> Call {
+        let Tokens { input, cache_read, output, reasoning, .. } = truth.tokens;
+        let tokens = [input, cache_read, truth.tokens.cache_write(), 0, output, reasoning];
+        Call { tokens: Tokens::from_fields(tokens), quoted: Some(cost), ..truth.clone() }
+    }
+
+    fn solved(model: &str, tokens: [u64; 6], round: bool) -> Option<[u64; 6]> {
+        let truth = call(model, tokens);
+        let cost = book().cost(&truth).usd().unwrap();
+        let cost = if round { Usd::from_pico(cost.rounded(6) * 1_000_000) } else { cost };
+        book().solve_lifetimes(&reported(&truth, cost)).map(|tokens| tokens.fields())
+    }
+
+    #[test]
+    fn writes_of_one_lifetime_and_mixes_are_solved() {
+        for tokens in [
+            [3, 0, 37_000, 0, 400, 0],
+            [3, 0, 0, 37_000, 400, 0],
+            [3, 81_000, 1_200, 35_811, 400, 0],
+            [0, 0, 1, 1, 1, 0],
+        ] {
+            for model in ["claude-opus-5", "claude-haiku-4-5", "claude-sonnet-4-5"] {
+                assert_eq!(solved(model, tokens, false), Some(tokens), "{model} {tokens:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cost_that_no_split_explains_solves_nothing() {
+        let truth = call("claude-opus-5", [3, 0, 0, 37_000, 400, 0]);
+        let cost = book().cost(&truth).usd().unwrap();
+        for wrong in [cost + cost, Usd::from_micro(1), cost + Usd::from_micro(1), cost - Usd::from_pico(1_234_000)] {
+            assert_eq!(book().solve_lifetimes(&reported(&truth, wrong)), None, "{wrong}");
+        }
+        assert_eq!(book().solve_lifetimes(&Call { quoted: None, ..truth.clone() }), None);
+        assert_eq!(book().solve_lifetimes(&Call { model: Some(Label::new("of-the-house")), ..truth }), None);
+    }
+
+    #[test]
+    fn more_than_one_split_solves_nothing() {
+        // One token of Haiku: 1.25 and 2 micro-dollars, with 0.3 of reads, both round to two.
+        assert_eq!(solved("claude-haiku-4-5", [0, 3, 1, 0, 1_000, 0], true), None);
+        // Three searches at $0.01 and 8,000 writes that live longer come to the same.
+        let truth = call("claude-opus-5", [3, 0, 37_000, 0, 400, 0]);
+        let cost = book().cost(&truth).usd().unwrap() + Usd::from_micro(30_000);
+        assert_eq!(book().solve_lifetimes(&reported(&truth, cost)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn an_exact_cost_gives_the_split_back_or_says_that_it_cannot(
+            input in 0_u64..50_000, read in 0_u64..200_000, short in 0_u64..60_000, long in 0_u64..60_000, output in 1_u64..9_000,
+        ) {
+            let tokens = [input, read, short, long, output, 0];
+            if let Some(solved) = solved("claude-opus-5", tokens, false) {
+                prop_assert_eq!(solved, tokens);
+            }
+        }
+
+        #[test]
+        fn what_a_rounded_cost_gives_costs_the_same_to_the_rounding(short in 0_u64..60_000, long in 0_u64..60_000) {
+            let tokens = [9, 1_000, short, long, 77, 0];
+            if let Some(solved) = solved("claude-haiku-4-5", tokens, true) {
+                let cost = |tokens| book().cost(&call("claude-haiku-4-5", tokens)).usd().unwrap().pico();
+                prop_assert!((cost(solved) - cost(tokens)).abs() <= 1_000_000);
+            }
+        }
+    }
+}

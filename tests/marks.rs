@@ -1,0 +1,185 @@
+//! A number that may be wrong says so, in text and in JSON, and an audit names the place.
+
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+mod common;
+
+use std::path::Path;
+
+use common::Home;
+use serde_json::{Value, json};
+
+const EXACT: &str =
+    r#"{"id":"exact","at":"2026-11-20T10:00:00Z","model":"gpt-4o","session":"s1","input_tokens":10,"output_tokens":5}"#;
+/// A total alone: what of it is input is a guess.
+const GUESS: &str =
+    r#"{"id":"guess","at":"2026-11-20T10:01:00Z","model":"gpt-4o","session":"s1","total_tokens":50,"user":"bob"}"#;
+const UNPRICED: &str = r#"{"id":"unpriced","at":"2026-11-20T10:02:00Z","model":"of-the-house","session":"s1","input_tokens":7,"output_tokens":1}"#;
+/// Counts of tokens that belong to no format.
+const UNKNOWN: &str = r#"{"type":"message","usage":{"what_tokens":3},"input_tokens":{}}"#;
+/// A version of Claude Code that logged less than was used.
+const PARTIAL: &str = r#"{"type":"assistant","uuid":"u1","sessionId":"s2","timestamp":"2026-11-20T10:03:00Z","version":"2.1.20","message":{"id":"msg_01MarksPartial","role":"assistant","model":"claude-opus-4-5","usage":{"input_tokens":3,"output_tokens":1}}}"#;
+
+fn out(home: &Home, args: &[&str]) -> String {
+    let output = home.tokmeter().args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json_of(home: &Home, args: &[&str]) -> Value {
+    serde_json::from_str(&out(home, args)).unwrap()
+}
+
+fn lines(lines: &[&str]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn every_row_of_every_answer_for_programs_says_how_many_calls_are_guessed() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, GUESS]));
+    for grain in ["total", "day", "week", "month", "session", "call"] {
+        let report = json_of(&home, &["report", grain, "--json", "log.jsonl"]);
+        let rows = report["rows"].as_array().unwrap();
+        let sum: u64 = rows.iter().map(|row| row["guessed_calls"].as_u64().unwrap()).sum();
+        assert_eq!((sum, &report["total"]["guessed_calls"]), (1, &json!(1)), "{grain}");
+        assert!(rows.iter().all(|row| row["lower_bound_calls"].is_u64()), "{grain}");
+        let csv = out(&home, &["report", grain, "--csv", "log.jsonl"]);
+        assert!(csv.lines().next().unwrap().split(',').any(|column| column == "guessed_calls"), "{csv}");
+    }
+    let summary = json_of(&home, &["summary", "s1", "--json", "log.jsonl"]);
+    let one = json!(1);
+    assert_eq!((&summary["guessed_calls"], &summary["models"][0]["guessed_calls"]), (&one, &one));
+    assert_eq!(
+        (&summary["models"][0]["lower_bound_calls"], &summary["agents"]["guessed_calls"]),
+        (&json!(0), &json!(0))
+    );
+    let text = out(&home, &["report", "total", "log.jsonl"]);
+    assert!(text.contains("~ $") && text.contains("guessed"), "{text}");
+}
+
+#[test]
+fn limits_metrics_and_the_ledger_say_so_too() {
+    let home = Home::new();
+    home.config("logs = [\"~/log.jsonl\"]\n[limits]\ntotal = { usd = 1 }\n");
+    home.write("log.jsonl", &lines(&[EXACT]));
+    let limit = |home: &Home| json_of(home, &["limits", "show", "--json"])["limits"][0].clone();
+    assert_eq!((&limit(&home)["guessed"], &limit(&home)["lower_bound"]), (&json!(false), &json!(false)));
+    home.write("log.jsonl", &lines(&[EXACT, GUESS]));
+    assert_eq!((&limit(&home)["guessed"], &limit(&home)["lower_bound"]), (&json!(true), &json!(false)));
+    let shown = out(&home, &["limits", "show"]);
+    assert!(shown.contains("~ $"), "{shown}");
+    let metrics = out(&home, &["metrics"]);
+    assert!(metrics.contains("tokmeter_guessed_calls_total{source=\"native\",model=\"gpt-4o\"} 1"), "{metrics}");
+    assert_eq!(json_of(&home, &["ledger", "info", "--json"])["guessed_calls"], json!(1));
+    let gate = json_of(&home, &["gate", "--json"]);
+    assert_eq!(gate["limits"][0]["guessed"], json!(true), "{gate}");
+}
+
+#[test]
+fn an_audit_says_counted_in_full_only_of_what_was() {
+    let home = Home::new();
+    home.write("exact.jsonl", &lines(&[EXACT]));
+    assert!(out(&home, &["audit", "exact.jsonl"]).contains("counted in full"));
+    for (name, line, place) in [
+        ("guess", GUESS, format!("guess.jsonl, byte {}: guessed", EXACT.len() + 1)),
+        ("unpriced", UNPRICED, format!("unpriced.jsonl, byte {}: no price", EXACT.len() + 1)),
+        ("partial", PARTIAL, format!("partial.jsonl, byte {}: logged in part", EXACT.len() + 1)),
+        ("unknown", UNKNOWN, "unknown.jsonl:2: looks like usage, of no known format".to_owned()),
+        ("bad", r#"{"id":"bad","model":"gpt-4o","input_tokens":-1}"#, "bad.jsonl:2: input_tokens is -1".to_owned()),
+    ] {
+        home.write(&format!("{name}.jsonl"), &lines(&[EXACT, line]));
+        let audit = out(&home, &["audit", &format!("{name}.jsonl")]);
+        assert!(!audit.contains("counted in full"), "{name}: {audit}");
+        assert!(audit.contains(&place), "{name} is to name {place}: {audit}");
+    }
+    let audit = json_of(&home, &["audit", "--json", "guess.jsonl", "unknown.jsonl"]);
+    assert_eq!(audit["first_marked_calls"][0]["why"], "guessed");
+    assert_eq!((&audit["first_unknown_lines"][0]["line"], &audit["unknown_lines"]), (&json!(2), &json!(1)));
+    // What was not read at all is no line, and is not in full either.
+    std::os::unix::fs::symlink("nowhere", home.path().join("gone.jsonl")).unwrap();
+    home.write("logs/exact.jsonl", &lines(&[EXACT]));
+    std::os::unix::fs::symlink("nowhere", home.path().join("logs/gone.jsonl")).unwrap();
+    let audit = out(&home, &["audit", "logs"]);
+    assert!(!audit.contains("counted in full") && audit.contains("gone.jsonl"), "{audit}");
+}
+
+#[test]
+fn what_an_agent_notes_beside_its_answers_is_no_alarm() {
+    let home = Home::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/claude-code/bookkeeping.jsonl");
+    let audit = json_of(&home, &["audit", "--json", sample.to_str().unwrap()]);
+    assert_eq!((&audit["unknown_lines"], &audit["bad_lines"], &audit["calls"]), (&json!(0), &json!(0), &json!(1)));
+    assert!(out(&home, &["audit", sample.to_str().unwrap()]).contains("counted in full"));
+}
+
+/// An event of Claude Code's telemetry: so many tokens written to a cache, and their cost.
+fn event(request: &str, written: u64, output: u64, cost: &str) -> String {
+    let attribute = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
+    let attributes = [
+        attribute("event.name", "api_request"),
+        attribute("session.id", "s9"),
+        attribute("model", "claude-opus-5"),
+        attribute("input_tokens", "3"),
+        attribute("output_tokens", &output.to_string()),
+        attribute("cache_creation_tokens", &written.to_string()),
+        attribute("cost_usd", cost),
+        attribute("request_id", request),
+    ]
+    .join(",");
+    format!(
+        r#"{{"resourceLogs":[{{"resource":{{"attributes":[]}},"scopeLogs":[{{"scope":{{"name":"com.anthropic.claude_code.events"}},"logRecords":[{{"timeUnixNano":"1795165200000000000","body":{{"stringValue":"claude_code.api_request"}},"attributes":[{attributes}]}}]}}]}}]}}"#
+    )
+}
+
+/// A line of the transcript of the same answer.
+fn answer(request: &str, short: u64, long: u64, output: u64) -> String {
+    format!(
+        r#"{{"type":"assistant","uuid":"u-{request}","sessionId":"s9","timestamp":"2026-11-20T09:00:01Z","version":"2.1.300","requestId":"{request}","message":{{"id":"msg_{request}","role":"assistant","model":"claude-opus-5","usage":{{"input_tokens":3,"cache_creation_input_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":{short},"ephemeral_1h_input_tokens":{long}}},"output_tokens":{output}}}}}}}"#,
+        short + long
+    )
+}
+
+#[test]
+fn lifetimes_solved_from_the_cost_are_no_guess_and_a_cost_that_solves_nothing_leaves_one() {
+    let home = Home::new();
+    // 3 × $5 + 400 × $25 + 37,000 × $10, per million.
+    home.write("solved.jsonl", &lines(&[&event("req_1", 37_000, 400, "0.380015")]));
+    let call = &json_of(&home, &["report", "call", "--json", "solved.jsonl"])["rows"][0];
+    assert_eq!((&call["cache_write_5m_tokens"], &call["cache_write_1h_tokens"]), (&json!(0), &json!(37_000)));
+    assert_eq!((&call["fidelity"], &call["guessed_calls"]), (&json!("solved"), &json!(0)));
+    assert_eq!(call["cost_usd"].to_string(), "0.380015");
+    assert!(out(&home, &["audit", "solved.jsonl"]).contains("counted in full"));
+    home.write("guess.jsonl", &lines(&[&event("req_1", 37_000, 400, "0.9")]));
+    let call = &json_of(&home, &["report", "call", "--json", "guess.jsonl"])["rows"][0];
+    assert_eq!((&call["fidelity"], &call["guessed_calls"]), (&json!("guessed"), &json!(1)));
+    assert!(out(&home, &["report", "total", "guess.jsonl"]).contains("~ $"));
+}
+
+#[test]
+fn the_split_of_a_transcript_stands_before_one_that_was_solved_in_either_order() {
+    let transcript = ".claude/projects/-p/s9.jsonl";
+    // The transcript says a mix; the cost, rounded by another price list, would say an hour for all of it.
+    let (event, answer) = (event("req_1", 10_000, 400, "0.110015"), answer("req_1", 4_000, 6_000, 400));
+    let total = |home: &Home| {
+        let total = json_of(home, &["report", "total", "--json"])["total"].clone();
+        ["calls", "cache_write_5m_tokens", "cache_write_1h_tokens", "guessed_calls"]
+            .map(|name| total[name].as_u64().unwrap())
+    };
+    for telemetry_first in [true, false] {
+        let home = Home::new();
+        home.config("logs = [\"~/telemetry.jsonl\"]\n");
+        let steps = [("telemetry.jsonl", &event), (transcript, &answer)];
+        let order = if telemetry_first { [0, 1] } else { [1, 0] };
+        home.write(steps[order[0]].0, &lines(&[steps[order[0]].1]));
+        let first = total(&home);
+        assert_eq!(first, if telemetry_first { [1, 0, 10_000, 0] } else { [1, 4_000, 6_000, 0] });
+        home.write(steps[order[1]].0, &lines(&[steps[order[1]].1]));
+        assert_eq!(total(&home), [1, 4_000, 6_000, 0], "telemetry first: {telemetry_first}");
+        // Told again, it tells nothing new.
+        home.write("telemetry.jsonl", &lines(&[&event, &event]));
+        assert_eq!(total(&home), [1, 4_000, 6_000, 0], "telemetry first: {telemetry_first}");
+        assert!(out(&home, &["ledger", "verify"]).contains("whole"));
+    }
+}
