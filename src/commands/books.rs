@@ -1,6 +1,6 @@
 //! Opens the books a command is about, and catches up with the logs before it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,8 +49,17 @@ pub(super) struct Books {
     pub(super) bad: Vec<BadNote>,
     /// How the sources are.
     pub(super) health: Health,
-    /// Why these books may lack something: the ledger could not be opened, or what is new could not be booked.
+    /// Why these books may lack something: the ledger could not be opened.
     pub(super) trouble: Option<String>,
+    /// Why what is new is not booked. It is counted all the same.
+    pub(super) unbooked: Option<String>,
+}
+
+impl Books {
+    /// What a person must know about these books, if anything: that they may lack something, or are not booked.
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.trouble.as_deref().or(self.unbooked.as_deref())
+    }
 }
 
 /// Opens the books and reads what is new.
@@ -60,10 +69,45 @@ pub(super) struct Books {
 /// # Errors
 /// When given paths hold nothing that can be read.
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
+    let books = match gather_once(desk, reach, book, true) {
+        Err(Missed::Unreadable(error)) => {
+            desk.note(&format!("{error}; the logs are read instead"));
+            gather_once(desk, reach, book, false)
+        }
+        gathered => gathered,
+    };
+    books.map_err(|missed| match missed {
+        Missed::Failed(failure) => failure,
+        Missed::Unreadable(error) => error.into(),
+    })
+}
+
+/// Why books were not gathered.
+enum Missed {
+    /// The ledger can be opened, and neither be written nor read.
+    Unreadable(BooksError),
+    Failed(Failure),
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<BooksError> for Missed {
+    fn from(error: BooksError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// Opens the books and reads what is new; `with_ledger` is false where the ledger cannot be used.
+fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool) -> Result<Books, Missed> {
     let prices = desk.prices();
-    let roots = roots(desk, reach)?;
+    let mut reach = reach.clone();
+    let mut roots = roots(desk, &reach)?;
     // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
-    let threads = match reach {
+    let threads = match &reach {
         Reach::Session(Some(_)) => 1,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -73,10 +117,24 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
     if threads > 1 {
         tails.look_ahead();
     }
-    let options = ledger::Options { beside: true, ..options(desk, reach) };
-    let (ledger, trouble) = open(desk, reach, &prices, book, options);
+    let (ledger, trouble) = if with_ledger {
+        let options = ledger::Options { beside: true, ..options(desk, &reach) };
+        open(desk, &reach, &prices, book, options)
+    } else {
+        let trouble = "the ledger cannot be read; only what the logs still hold is counted, and nothing is booked";
+        (Shelf::memory(&prices), Some(trouble.to_owned()))
+    };
+    if let (Reach::Session(Some(transcript)), Some(_)) = (&reach, &trouble) {
+        // One session's transcript says nothing of the rest of the day: without the ledger, all logs are needed.
+        let transcript = transcript.clone();
+        roots = self::roots(desk, &Reach::Session(None))?;
+        roots.extra.push(transcript);
+        reach = Reach::Session(None);
+        tails = Tails::new(&roots, ingest::Options { oldest_first: true, ..tail_options(desk) });
+    }
     let (tallies, health) = (Tallies::default(), Health::default());
-    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
+    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble, unbooked: None };
+    let reach = &reach;
     tails.resume(match reach {
         Reach::Session(Some(transcript)) => states_of(&books.ledger, transcript)?,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
@@ -86,9 +144,32 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
         }
+        if let Some(error) = book_gathered(&mut books) {
+            not_booked(desk, &mut books, reach, &error);
+        }
         complain_if_empty(&books, paths)?;
+    } else if let Some(error) = book_gathered(&mut books) {
+        // What cannot be booked is counted with what is; where that cannot even be read, the logs have to do.
+        if with_ledger {
+            books.ledger.sums(&Filter { since: Some(desk.now()), ..Filter::default() })?;
+        }
+        not_booked(desk, &mut books, reach, &error);
     }
     Ok(books)
+}
+
+/// Books what was gathered; gives back why it could not be booked.
+fn book_gathered(books: &mut Books) -> Option<BooksError> {
+    books.ledger.flush().err()
+}
+
+/// Says that what is new is counted and not booked. An answer to a hook or a prompt says it itself.
+fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &BooksError) {
+    let unbooked = format!("{error}; what is new is counted here, and booked as soon as it can be");
+    if !matches!(reach, Reach::Session(_)) {
+        desk.note(&unbooked);
+    }
+    books.unbooked.get_or_insert(unbooked);
 }
 
 /// How the ledger is opened for a reach.
@@ -109,8 +190,9 @@ pub(super) fn open(
 ) -> (Shelf, Option<String>) {
     let mut shelf = Shelf::memory(prices);
     if matches!(reach, Reach::Everything | Reach::Session(_)) || book {
-        let opened = match desk.paths.ledger() {
-            Some(path) => Shelf::ledger(&path, options, prices).map_err(|error| error.to_string()),
+        let path = desk.paths.ledger();
+        let opened = match &path {
+            Some(path) => Shelf::ledger(path, options.clone(), prices).map_err(|error| error.to_string()),
             None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
         };
         match opened {
@@ -123,6 +205,9 @@ pub(super) fn open(
             Err(why) => {
                 let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
                 desk.note(&trouble);
+                if let (Some(path), false) = (path, matches!(reach, Reach::Paths(_))) {
+                    shelf = Shelf::instead_of(path, options, prices);
+                }
                 return (shelf, Some(trouble));
             }
         }
@@ -159,8 +244,7 @@ fn catch_up(desk: &mut Desk<'_>, books: &mut Books, mut tails: Tails, threads: u
     books.health = tails.health(std::time::Instant::now());
     // A command gathers once and ends with its answer; to let go of thousands of files first would make it wait.
     std::mem::forget(tails);
-    let flushed = books.ledger.flush();
-    if let Some(error) = failed.or(flushed.err()) {
+    if let Some(error) = failed {
         // What is booked can still be shown; the new lines are read again next time.
         let trouble = format!("{error}; what is new in the logs is missing here");
         desk.note(&trouble);
@@ -183,7 +267,6 @@ fn read_stdin(desk: &Desk<'_>, books: &mut Books) -> Result<(), Failure> {
     });
     books.health.files += 1;
     read.map_err(|error| Failure::new(Exit::NoInput, format!("standard input: {error}")))?;
-    books.ledger.flush()?;
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -255,19 +338,18 @@ pub(super) fn limit_states(
     books: &dyn Ledger,
     row: Option<&SessionRow>,
 ) -> Result<Vec<LimitState>, Failure> {
-    let (rules, now) = (desk.rules(Filter::default()), desk.now());
+    let (mut rules, now) = (desk.rules(Filter::default()), desk.now());
     let Some((row, session)) = row.and_then(|row| Some((row, row.session.as_ref()?))) else {
         return Ok(meter::states(books, &rules, None, now)?);
     };
     let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
-    // An asker is of one model; without limits on models one asker is enough.
-    let models: Vec<Option<&Label>> = if rules.limits.iter().any(about) && !row.models.is_empty() {
-        row.models.iter().map(|(model, _)| model.as_ref()).collect()
-    } else {
-        vec![None]
-    };
+    // An asker is of one model. Limits that are not about models are asked for once, whatever number there is of them.
+    let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
+    let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
-    for model in models {
+    let mut known: HashSet<(Limit, Option<String>)> = HashSet::new();
+    for (limits, model) in std::iter::once((&others, None)).chain(models.filter(|_| !of_models.is_empty())) {
+        rules.limits.clone_from(limits);
         let names = [
             (Dimension::Source, Some(&row.source)),
             (Dimension::Session, Some(session)),
@@ -277,7 +359,7 @@ pub(super) fn limit_states(
         ];
         let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?.as_str()))).collect();
         for state in meter::states(books, &rules, Some(&gate::asker(&desk.settings, &names)), now)? {
-            if !all.iter().any(|known| known.limit == state.limit && known.subject == state.subject) {
+            if known.insert((state.limit.clone(), state.subject.clone())) {
                 all.push(state);
             }
         }

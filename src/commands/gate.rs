@@ -2,7 +2,7 @@
 
 pub(super) mod claude;
 pub(super) mod lifted;
-mod query;
+pub(super) mod query;
 
 use std::path::PathBuf;
 
@@ -126,6 +126,9 @@ pub(super) fn judge(
     if let Some(trouble) = books.as_ref().and_then(|books| books.trouble.as_deref()) {
         answer.doubt(trouble, &desk.settings);
     }
+    if let Some(unbooked) = books.as_ref().and_then(|books| books.unbooked.as_deref()) {
+        answer.warn(unbooked);
+    }
     (answer, books)
 }
 
@@ -212,6 +215,11 @@ impl GateAnswer {
             }
             OnError::Deny => {}
         }
+    }
+
+    /// The answer is right, and something else is not.
+    pub(super) fn warn(&mut self, what: &str) {
+        self.warning.get_or_insert_with(|| what.to_owned());
     }
 
     /// True when a limit is near, or over without stopping work.

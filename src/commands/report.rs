@@ -116,7 +116,7 @@ fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Fa
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
     let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
-    Ok(last.and_then(|session| session.session))
+    Ok(last.and_then(|session| session.session.clone()))
 }
 
 /// The pattern of one session: `latest`, its whole name, or a beginning that only one session has.

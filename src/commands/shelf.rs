@@ -1,18 +1,34 @@
 //! Where a command's books stand: in the ledger, in memory, or shown from memory and booked beside.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::{CallKey, Filter, Instant, Label, Span};
 use crate::ledger::{
-    self, BooksError, FileState, Ledger, Memory, Note, Options, Posted, Posting, Query, Report, Row, Sqlite, Sums,
+    self, BooksError, FileState, Ledger, Memory, Note, Options, Order, Posted, Posting, Query, Report, Row, Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 use crate::tui::LedgerView;
 
+/// How long another process is waited for while the books cannot be written anyway.
+const HARDLY: Duration = Duration::from_millis(50);
+/// Calls that are gathered in memory before they are booked, or moved to a temporary file: so many are written in one
+/// go, and memory does not grow with the logs.
+const FIRST: usize = 300_000;
+/// The same once the first were booked: joined with rows that are booked already, calls take more room.
+const NEXT: usize = 40_000;
+
 /// Books, wherever they are kept.
 pub(super) struct Shelf {
     kept: Kept,
+    prices: Arc<PriceBook>,
+    /// Where the ledger belongs that could not be opened, and how to open it.
+    wanted: Option<(PathBuf, Options)>,
+    /// Why what was gathered could not be booked on the way; it is not tried again before the end.
+    failed: Option<BooksError>,
+    /// How many calls may be gathered.
+    most: usize,
     /// Also written, never asked: what given paths hold, when it is to be booked.
     beside: Option<Box<Sqlite>>,
 }
@@ -27,7 +43,16 @@ enum Kept {
 impl Shelf {
     /// Books that live as long as the command.
     pub(super) fn memory(prices: &Arc<PriceBook>) -> Self {
-        Self { kept: Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), beside: None }
+        Self::of(Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
+    }
+
+    /// Books in memory in the place of a ledger that cannot be opened now, and may be later: [`Shelf::come_home`].
+    pub(super) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
+        Self { wanted: Some((path, options)), ..Self::memory(prices) }
+    }
+
+    fn of(kept: Kept, prices: &Arc<PriceBook>) -> Self {
+        Self { kept, prices: Arc::clone(prices), wanted: None, failed: None, most: FIRST, beside: None }
     }
 
     /// The ledger, and what there is to say about it.
@@ -40,7 +65,7 @@ impl Shelf {
         prices: &Arc<PriceBook>,
     ) -> Result<(Self, Vec<Note>), BooksError> {
         let opened = ledger::open(path, options, Arc::clone(prices) as _)?;
-        Ok((Self { kept: Kept::Sqlite(Box::new(opened.books)), beside: None }, opened.notes))
+        Ok((Self::of(Kept::Sqlite(Box::new(opened.books)), prices), opened.notes))
     }
 
     /// Books everything into this ledger too.
@@ -56,6 +81,79 @@ impl Shelf {
             Kept::Sqlite(books) => Some(books),
             Kept::Memory(_) | Kept::Nothing(_) => None,
         }
+    }
+
+    /// Opens the ledger that could not be opened before, and books there what was gathered in its place.
+    ///
+    /// # Errors
+    /// When it still cannot be opened or written. Nothing is lost.
+    pub(super) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
+        let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
+        let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
+        let mut books = Box::new(opened.books);
+        let spare = Kept::Nothing(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
+        match std::mem::replace(&mut self.kept, spare) {
+            Kept::Memory(memory) => books.adopt(*memory),
+            Kept::Sqlite(_) | Kept::Nothing(_) => {}
+        }
+        self.kept = Kept::Sqlite(books);
+        self.wanted = None;
+        Ok(opened.notes)
+    }
+
+    /// True when the ledger could not be opened, and these books stand in its place.
+    pub(super) fn is_away(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Calls that were read and are not booked.
+    pub(super) fn unbooked(&self) -> usize {
+        match &self.kept {
+            Kept::Memory(books) if self.wanted.is_some() => books.len(),
+            Kept::Memory(_) | Kept::Nothing(_) => 0,
+            Kept::Sqlite(books) => books.unbooked(),
+        }
+    }
+
+    /// Keeps what cannot be booked now, and says what it changes.
+    ///
+    /// # Errors
+    /// When the books cannot be read. It is kept all the same.
+    pub(super) fn hold(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        match &mut self.kept {
+            Kept::Memory(books) | Kept::Nothing(books) => books.post(posting),
+            Kept::Sqlite(books) => books.hold(posting),
+        }
+    }
+
+    /// Waits for another process as long as usual, or hardly at all.
+    pub(super) fn hurry(&self, hurried: bool) {
+        if let Kept::Sqlite(books) = &self.kept {
+            books.wait_for_others(if hurried { HARDLY } else { books.patience() });
+        }
+    }
+
+    /// Where more calls are gathered than memory should hold, some are booked: in the ledger, or in a temporary file.
+    fn make_room(&mut self) -> Result<(), BooksError> {
+        match &mut self.kept {
+            Kept::Memory(books) if books.len() >= self.most && self.wanted.is_none() => {
+                let spare = Memory::new(Arc::clone(&self.prices) as _);
+                let memory = std::mem::replace(&mut **books, spare);
+                match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
+                    Ok(temporary) => self.kept = Kept::Sqlite(Box::new(temporary)),
+                    Err((_, memory)) => {
+                        // Without room for a file, memory has to do.
+                        **books = memory;
+                        self.most = usize::MAX;
+                        return Ok(());
+                    }
+                }
+            }
+            Kept::Sqlite(books) if books.unbooked() >= self.most && self.failed.is_none() => {}
+            Kept::Memory(_) | Kept::Nothing(_) | Kept::Sqlite(_) => return Ok(()),
+        }
+        self.most = NEXT;
+        self.flush()
     }
 
     /// Opens a ledger again that was damaged, replaced or removed. True when that helped: what it lacks must
@@ -86,7 +184,13 @@ impl Shelf {
     /// How the screen speaks of these books.
     pub(super) fn view(&self) -> LedgerView {
         match &self.kept {
-            Kept::Memory(_) | Kept::Nothing(_) => LedgerView::Memory,
+            Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
+                Some((path, _)) => {
+                    let path = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+                    LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
+                }
+                None => LedgerView::Memory,
+            },
             Kept::Sqlite(books) => {
                 let path = Label::from_bytes(books.path().as_os_str().as_encoded_bytes());
                 if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
@@ -120,15 +224,37 @@ impl Ledger for Shelf {
     fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
         if let Some(beside) = &mut self.beside {
             beside.absorb(posting)?;
+            if beside.unbooked() >= NEXT && self.failed.is_none() {
+                self.failed = beside.flush().err();
+            }
         }
-        self.books_mut().absorb(posting)
+        self.books_mut().absorb(posting)?;
+        if let Err(error) = self.make_room() {
+            // It stays gathered, and is told at the end.
+            self.failed.get_or_insert(error);
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), BooksError> {
-        if let Some(beside) = &mut self.beside {
-            beside.flush()?;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
-        self.books_mut().flush()
+        let beside = self.beside.as_mut().map_or(Ok(()), |beside| beside.flush());
+        let flushed = self.books_mut().flush();
+        if let Kept::Sqlite(books) = &mut self.kept
+            && books.is_nowhere()
+        {
+            // There is no room for a ledger at all: everything read is here, and stays in memory.
+            let memory = Memory::new(Arc::clone(&self.prices) as _);
+            let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
+            let books = std::mem::replace(&mut self.kept, Kept::Nothing(Box::new(memory)));
+            if let Kept::Sqlite(books) = books {
+                self.kept = Kept::Memory(Box::new(books.into_memory()));
+            }
+            self.wanted = Some((path, options));
+        }
+        flushed.and(beside)
     }
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {
@@ -141,6 +267,15 @@ impl Ledger for Shelf {
 
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
         self.books().calls(filter, limit)
+    }
+
+    fn each(
+        &self,
+        filter: &Filter,
+        order: Order,
+        each: &mut dyn FnMut(&Arc<Row>) -> bool,
+    ) -> Result<(), BooksError> {
+        self.books().each(filter, order, each)
     }
 
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use crate::ledger::FileState;
 
 /// Books how far files have been read.
-pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> {
+pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a FileState>) -> Result<()> {
     let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     for file in files {
         insert.execute(params![
