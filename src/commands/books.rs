@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::{Desk, Exit, Failure, gate};
 use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, SessionRow};
+use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, Salvaged, SessionRow};
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
@@ -69,17 +69,35 @@ impl Books {
 /// # Errors
 /// When given paths hold nothing that can be read.
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
-    let books = match gather_once(desk, reach, book, true) {
-        Err(Missed::Unreadable(error)) => {
-            desk.note(&format!("{error}; the logs are read instead"));
-            gather_once(desk, reach, book, false)
-        }
-        gathered => gathered,
+    let mut missed = match gather_once(desk, reach, book, true) {
+        Err(Missed::Unreadable(error)) => error,
+        Err(Missed::Failed(failure)) => return Err(failure),
+        Ok(books) => return Ok(books),
     };
-    books.map_err(|missed| match missed {
+    if missed.is_mendable() && mend(desk).is_ok() {
+        match gather_once(desk, reach, book, true) {
+            Err(Missed::Unreadable(error)) => missed = error,
+            Err(Missed::Failed(failure)) => return Err(failure),
+            Ok(books) => return Ok(books),
+        }
+    }
+    desk.note(&missed.to_string());
+    gather_once(desk, reach, book, false).map_err(|missed| match missed {
         Missed::Failed(failure) => failure,
         Missed::Unreadable(error) => error.into(),
     })
+}
+
+/// Puts the ledger aside if it is damaged, and makes a new one, which is filled from the logs by whoever opens it next.
+///
+/// # Errors
+/// When it can be neither put aside nor made.
+pub(super) fn mend(desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let Some(path) = desk.paths.ledger() else { return Ok(()) };
+    let prices = desk.prices();
+    let notes = ledger::mend(&path, ledger::Options::new(desk.now()), prices as _)?;
+    notes.iter().for_each(|note| desk.note(&note.to_string()));
+    Ok(())
 }
 
 /// Why books were not gathered.
@@ -124,7 +142,9 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
         let trouble = "the ledger cannot be read; only what the logs still hold is counted, and nothing is booked";
         (Shelf::memory(&prices), Some(trouble.to_owned()))
     };
-    if let (Reach::Session(Some(transcript)), Some(_)) = (&reach, &trouble) {
+    if let Reach::Session(Some(transcript)) = &reach
+        && (trouble.is_some() || ledger.to_salvage())
+    {
         // One session's transcript says nothing of the rest of the day: without the ledger, all logs are needed.
         let transcript = transcript.clone();
         roots = self::roots(desk, &Reach::Session(None))?;
@@ -149,13 +169,37 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
         }
         complain_if_empty(&books, paths)?;
     } else if let Some(error) = book_gathered(&mut books) {
+        if error.is_mendable() && with_ledger {
+            return Err(error.into());
+        }
         // What cannot be booked is counted with what is; where that cannot even be read, the logs have to do.
         if with_ledger {
             books.ledger.sums(&Filter { since: Some(desk.now()), ..Filter::default() })?;
         }
         not_booked(desk, &mut books, reach, &error);
+    } else if books.ledger.to_salvage() {
+        match books.ledger.salvage() {
+            Ok(salvaged) => salvaged.iter().for_each(|salvaged| desk.note(&salvaged_words(salvaged))),
+            Err(error) => desk.note(&format!("what no log holds any more was not taken over yet: {error}")),
+        }
     }
     Ok(books)
+}
+
+/// What was taken over from a damaged ledger, and what was not.
+pub(super) fn salvaged_words(salvaged: &Salvaged) -> String {
+    let from = shown(&salvaged.from);
+    let mut words = match salvaged.calls {
+        0 => format!("no call had to be taken over from {from}"),
+        calls => format!("{} that no log holds any more taken over from {from}", crate::text::plural(calls, "call")),
+    };
+    if salvaged.lost > 0 {
+        let lost = crate::text::plural(salvaged.lost, "call");
+        words += &format!("; {lost} in it cannot be read, and only those whose logs are still there are counted");
+    } else if salvaged.unsure {
+        words += "; parts of it cannot be read, and of those only the calls whose logs are still there are counted";
+    }
+    words
 }
 
 /// Books what was gathered; gives back why it could not be booked.
@@ -172,11 +216,16 @@ fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &Boo
     books.unbooked.get_or_insert(unbooked);
 }
 
+/// Sums that are looked at when the ledger is opened: fewer than would be noticed.
+const GLANCE: usize = 4_000;
+
 /// How the ledger is opened for a reach.
 pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
     match reach {
-        Reach::Session(_) => ledger::Options::hurried(desk.now()),
-        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => ledger::Options::new(desk.now()),
+        Reach::Session(_) => ledger::Options { glance: GLANCE / 4, ..ledger::Options::hurried(desk.now()) },
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => {
+            ledger::Options { glance: GLANCE, ..ledger::Options::new(desk.now()) }
+        }
     }
 }
 

@@ -139,6 +139,7 @@ impl Keeper {
             Event::CaughtUp => {
                 self.state.caught_up = true;
                 self.open_again();
+                self.salvage();
                 // What was taken in bulk was not looked through for models without a price.
                 if std::mem::take(&mut self.state.absorbed)
                     && let Ok(models) = books::unpriced(&self.books)
@@ -148,6 +149,22 @@ impl Keeper {
                 self.tell(Feed::Progress(None));
                 self.tell_health();
             }
+        }
+    }
+
+    /// Takes over from a damaged ledger what no log holds any more, once all of them are read.
+    fn salvage(&mut self) {
+        if self.state.stuck.is_some() || !self.books.to_salvage() {
+            return;
+        }
+        match self.books.salvage() {
+            Ok(salvaged) => {
+                if let Some(salvaged) = &salvaged {
+                    self.tell(Feed::Note(Note::new(Tone::Warning, &books::salvaged_words(salvaged))));
+                }
+                self.open_again();
+            }
+            Err(error) => _ = self.failed(&error),
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::domain::{CallKey, Filter, Instant, Label, Span};
 use crate::ledger::{
-    self, BooksError, FileState, Ledger, Memory, Note, Options, Order, Posted, Posting, Query, Report, Row, Sqlite, Sums,
+    self, BooksError, FileState, Ledger, Memory, Note, Options, Order, Posted, Posting, Query, Report, Row, Salvaged,
+    Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 use crate::tui::LedgerView;
@@ -99,6 +100,22 @@ impl Shelf {
         self.kept = Kept::Sqlite(books);
         self.wanted = None;
         Ok(opened.notes)
+    }
+
+    /// True while what no log holds any more is to be taken over from a damaged ledger.
+    pub(super) fn to_salvage(&self) -> bool {
+        match &self.kept {
+            Kept::Sqlite(books) => books.to_salvage().is_some(),
+            Kept::Memory(_) | Kept::Nothing(_) => false,
+        }
+    }
+
+    /// Takes it over.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub(super) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
+        self.sqlite().map_or(Ok(None), Sqlite::salvage)
     }
 
     /// True when the ledger could not be opened, and these books stand in its place.

@@ -95,7 +95,16 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     let mut facts =
         Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
     facts.agent.forget_past(desk.now());
-    let Ok(books) = books::gather(desk, &Reach::Session(transcript), false) else { return facts };
+    let reach = Reach::Session(transcript);
+    let Ok(mut books) = books::gather(desk, &reach, false) else { return facts };
+    let mut asked = ask(desk, &books, template, &mut facts);
+    if matches!(&asked, Err(error) if error.is_mendable())
+        && books::mend(desk).is_ok()
+        && let Ok(mended) = books::gather(desk, &reach, false)
+    {
+        books = mended;
+        asked = ask(desk, &books, template, &mut facts);
+    }
     if let Some(unbooked) = &books.unbooked {
         facts.mark = Some("not booked");
         desk.note(&unbooked.clone());
@@ -103,7 +112,7 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     if books.trouble.is_some() {
         facts.mark = Some("no ledger");
     }
-    if ask(desk, &books, template, &mut facts).is_err() {
+    if asked.is_err() {
         facts.session = facts.session.filter(|sums| sums.calls > 0);
         (facts.today, facts.month, facts.limit) = (None, None, None);
         facts.mark = Some("no ledger");

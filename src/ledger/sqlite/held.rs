@@ -40,9 +40,9 @@ impl<'a> Changes<'a> {
         pairs.filter(|(before, after)| before != after)
     }
 
-    /// True for a row that the books have otherwise, or not at all.
+    /// True for a row that [`Changes::each`] shows.
     pub(super) fn concern(self, key: CallKey) -> bool {
-        self.before.contains_key(&key)
+        self.before.get(&key).is_some_and(|before| before.as_deref() != self.heap.get(key))
     }
 
     /// The row as which a key would be shown, if it is one of those at work here.

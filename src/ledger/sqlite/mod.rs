@@ -6,6 +6,7 @@ mod desk;
 mod exchange;
 mod files;
 mod fill;
+mod glance;
 mod held;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +19,7 @@ mod read;
 mod rollup;
 mod rows;
 mod runs;
+mod salvage;
 mod schema;
 mod source;
 mod tally;
@@ -48,8 +50,9 @@ pub use exchange::{ExportError, ImportError, Imported};
 pub use note::Note;
 pub use open::{Opened, Options, open};
 pub use place::is_network;
+pub use salvage::Salvaged;
 pub use upkeep::{Info, PriceChange, Repriced};
-pub use verify::Findings;
+pub use verify::{Findings, mend};
 
 /// Books in a SQLite file.
 ///
@@ -235,7 +238,14 @@ impl Sqlite {
         {
             notes.push(Note::SetAside { to: place::set_aside(&path, now)?, what });
         }
+        let aside = notes.iter().find_map(|note| match note {
+            Note::SetAside { to, .. } => Some(to),
+            _ => None,
+        });
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
+        if let Some(aside) = aside {
+            salvage::begin(&opened.books.conn, aside).map_err(|error| opened.books.because(&error))?;
+        }
         // How far logs were read is told by the new books: what the old ones had is read again.
         opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
         opened.notes.splice(0..0, notes);
