@@ -31,7 +31,7 @@ pub(super) enum Source {
         /// What has happened already.
         before: Vec<super::demo::Step>,
         /// What is still to come.
-        after: Vec<super::demo::Step>,
+        after: play::Steps,
         /// How many times faster.
         speed: u32,
     },

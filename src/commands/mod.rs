@@ -189,7 +189,7 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         Some(Command::Run { command }) => run::run(desk, &command),
         Some(Command::Demo { speed }) => {
             let (before, after) = play::demo(&desk.settings.user, desk.now());
-            live::show(desk, loaded, &cli.live, live::Source::Played { before, after, speed })
+            live::show(desk, loaded, &cli.live, live::Source::Played { before, after: play::listed(after), speed })
         }
         Some(Command::Replay { file, speed }) => replay::run(desk, loaded, &cli.live, &file, speed),
         None => live::run(desk, loaded, &cli.live),

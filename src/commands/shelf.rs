@@ -235,7 +235,10 @@ impl Ledger for Shelf {
         if let Some(beside) = &mut self.beside {
             beside.post(posting)?;
         }
-        self.books_mut().post(posting)
+        let told = self.books_mut().post(posting)?;
+        // Books in memory may have grown too large for it; what was booked is booked either way.
+        let _ = self.make_room();
+        Ok(told)
     }
 
     fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {

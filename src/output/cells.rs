@@ -111,7 +111,7 @@ const OF_SESSIONS: [Column; 8] = ["session", "started", "ended", "duration_s", "
 const OF_CALLS: [Column; 12] =
     ["key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity"];
 
-fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
+pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
     match &row.period {
         PeriodKey::Hour(hour) => {
