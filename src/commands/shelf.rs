@@ -330,3 +330,49 @@ impl Ledger for Shelf {
         self.books_mut().changed_elsewhere()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::domain::{Attribution, Call, Record, Tokens};
+
+    fn posting(numbers: std::ops::Range<i64>) -> Posting {
+        let call = |number: i64| {
+            let at = Instant::from_timestamp(number * 60, 0).unwrap_or_default();
+            let key = CallKey::of(&["test", &number.to_string()]);
+            let from = Attribution::new(at, Label::new("test"));
+            Record::Call(Call::new(key, from, None, Tokens { input: 1, ..Tokens::ZERO }))
+        };
+        Posting { records: numbers.map(call).collect(), files: Vec::new() }
+    }
+
+    #[test]
+    fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        let prices = Arc::new(PriceBook::new(settings.prices, settings.aliases, settings.cost));
+        let options = || Options { beside: true, together: 50, ..Options::new(Instant::default()) };
+        let ledger = |name: &str| Shelf::ledger(&folder.path().join(name), options(), &prices).unwrap().0;
+        let whole = {
+            let mut shelf = Shelf::memory(&prices);
+            shelf.absorb(&posting(0..1000)).unwrap();
+            shelf.report(&Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC)).unwrap()
+        };
+        for mut shelf in [Shelf::memory(&prices), ledger("one.db")] {
+            shelf.most = 100;
+            for part in 0..20 {
+                // Every call is told twice, in another batch.
+                shelf.absorb(&posting(part * 50..(part * 50 + 50).min(1000))).unwrap();
+                shelf.absorb(&posting((part * 50 - 25).max(0)..part * 50 + 25)).unwrap();
+                assert!(shelf.sqlite().map_or(0, |books| books.unbooked()) <= 100 || shelf.most == NEXT);
+            }
+            assert!(shelf.sqlite().is_some(), "they are in a file by now");
+            assert_eq!(shelf.most, NEXT);
+            shelf.flush().unwrap();
+            assert_eq!(shelf.unbooked(), 0);
+            let query = Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC);
+            assert_eq!(shelf.report(&query).unwrap(), whole);
+        }
+    }
+}
