@@ -3,7 +3,12 @@
 //! One test, alone in its program: the peak is that of the largest child there ever was.
 
 #![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::naive_bytecount,
+    reason = "a test that fails here has found what it was looking for"
+)]
 
 mod common;
 

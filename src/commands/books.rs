@@ -96,7 +96,9 @@ pub(super) fn mend(desk: &mut Desk<'_>) -> Result<(), Failure> {
     let Some(path) = desk.paths.ledger() else { return Ok(()) };
     let prices = desk.prices();
     let notes = ledger::mend(&path, ledger::Options::new(desk.now()), prices as _)?;
-    notes.iter().for_each(|note| desk.note(&note.to_string()));
+    for note in notes {
+        desk.note(&note.to_string());
+    }
     Ok(())
 }
 
@@ -179,7 +181,8 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
         not_booked(desk, &mut books, reach, &error);
     } else if books.ledger.to_salvage() {
         match books.ledger.salvage() {
-            Ok(salvaged) => salvaged.iter().for_each(|salvaged| desk.note(&salvaged_words(salvaged))),
+            Ok(Some(salvaged)) => desk.note(&salvaged_words(&salvaged)),
+            Ok(None) => {}
             Err(error) => desk.note(&format!("what no log holds any more was not taken over yet: {error}")),
         }
     }
@@ -195,7 +198,7 @@ pub(super) fn salvaged_words(salvaged: &Salvaged) -> String {
     };
     if salvaged.lost > 0 {
         let lost = crate::text::plural(salvaged.lost, "call");
-        words += &format!("; {lost} in it cannot be read, and only those whose logs are still there are counted");
+        words = format!("{words}; {lost} in it cannot be read, and only those whose logs are still there are counted");
     } else if salvaged.unsure {
         words += "; parts of it cannot be read, and of those only the calls whose logs are still there are counted";
     }

@@ -138,13 +138,6 @@ impl HealthDesk {
         self.view.ledger = ledger;
     }
 
-    /// The books are written again; true when they were not before.
-    pub(super) fn ledger_recovered(&mut self) -> bool {
-        let news = self.view.ledger != self.ledger;
-        self.view.ledger = self.ledger.clone();
-        news
-    }
-
     /// How everything is now.
     pub(super) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
         HealthView {

@@ -84,7 +84,7 @@ pub(super) struct State {
     began: Option<crate::domain::Instant>,
     /// What was read cannot be booked, and is held in memory.
     stuck: Option<Stuck>,
-    /// The bad lines and calls of what was left out, because too much waits to be booked, are read again.
+    /// Some was left out, because too much waits to be booked, and is read again later.
     behind: bool,
 }
 
@@ -95,7 +95,7 @@ struct Stuck {
 }
 
 /// How many calls may wait to be booked. What comes after them is read again once they are.
-const MOST_HELD: usize = 200_000;
+const MOST_HELD: usize = 1_000_000;
 /// How soon it is tried again to write, at first and at most.
 const SOON: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_secs(4);
@@ -312,6 +312,8 @@ impl Keeper {
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
         self.tell(Feed::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));
         self.health.ledger_is(self.books.view());
+        self.state.stuck = None;
+        self.books.hurry(false);
         self.state.caught_up = false;
         let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
         self.tell_health();
@@ -322,16 +324,12 @@ impl Keeper {
         if self.state.stuck.is_none() {
             return;
         }
-        let away = self.books.is_away();
         let booked = self.come_home().and_then(|()| self.books.flush());
         match booked {
             Ok(()) => {
                 self.state.stuck = None;
                 self.books.hurry(false);
-                if away {
-                    self.health.ledger_is(self.books.view());
-                }
-                self.health.ledger_recovered();
+                self.health.ledger_is(self.books.view());
                 self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger is written again")));
                 if std::mem::take(&mut self.state.behind) {
                     self.state.caught_up = false;

@@ -158,9 +158,9 @@ impl Shelf {
                 let memory = std::mem::replace(&mut **books, spare);
                 match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
                     Ok(temporary) => self.kept = Kept::Sqlite(Box::new(temporary)),
-                    Err((_, memory)) => {
+                    Err(failed) => {
                         // Without room for a file, memory has to do.
-                        **books = memory;
+                        **books = failed.1;
                         self.most = usize::MAX;
                         return Ok(());
                     }
@@ -289,12 +289,7 @@ impl Ledger for Shelf {
         self.books().calls(filter, limit)
     }
 
-    fn each(
-        &self,
-        filter: &Filter,
-        order: Order,
-        each: &mut dyn FnMut(&Arc<Row>) -> bool,
-    ) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
         self.books().each(filter, order, each)
     }
 
@@ -334,7 +329,7 @@ impl Ledger for Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Settings;
+    use crate::config::{Settings, World};
     use crate::domain::{Attribution, Call, Record, Tokens};
 
     fn posting(numbers: std::ops::Range<i64>) -> Posting {
@@ -350,7 +345,8 @@ mod tests {
     #[test]
     fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::default();
+        let world = World::empty(Instant::default());
+        let settings = Settings::defaults(&world);
         let prices = Arc::new(PriceBook::new(settings.prices, settings.aliases, settings.cost));
         let options = || Options { beside: true, together: 50, ..Options::new(Instant::default()) };
         let ledger = |name: &str| Shelf::ledger(&folder.path().join(name), options(), &prices).unwrap().0;

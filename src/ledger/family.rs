@@ -120,7 +120,8 @@ impl Families {
                 }
             }
             let size = |part: &u32| self.parts[index(*part)].members.len();
-            let largest = parts.iter().copied().reduce(|one, other| if size(&other) > size(&one) { other } else { one });
+            let largest =
+                parts.iter().copied().reduce(|one, other| if size(&other) > size(&one) { other } else { one });
             let Some(main) = largest else { continue };
             parts.retain(|part| *part != main);
             for part in parts {

@@ -122,12 +122,7 @@ impl Ledger for Memory {
         Ok(rows.into_iter().map(|row| row.row(&self.core.names)).collect())
     }
 
-    fn each(
-        &self,
-        filter: &Filter,
-        order: Order,
-        each: &mut dyn FnMut(&Arc<Row>) -> bool,
-    ) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
         let mut rows: Vec<&Slim> = self.admitted(filter).collect();
         rows.sort_unstable_by_key(|row| (row.at, row.key));
         if order == Order::Descending {

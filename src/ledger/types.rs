@@ -230,12 +230,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// When the books cannot be read.
-    fn each(
-        &self,
-        filter: &Filter,
-        order: Order,
-        each: &mut dyn FnMut(&Arc<Row>) -> bool,
-    ) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
         let mut rows = self.calls(filter, usize::MAX)?;
         if order == Order::Ascending {
             rows.reverse();

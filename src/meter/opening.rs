@@ -140,7 +140,8 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
         limit: Some(limit),
     };
     let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
-    let mut sessions: Vec<SessionRow> = answer.rows.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone).collect();
+    let mut sessions: Vec<SessionRow> =
+        answer.rows.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone).collect();
     let every = sessions.len() < SESSIONS;
     let mut latest = books.calls(&rules.view, CALLS)?;
     let mut wanted: Vec<SessionId> = latest.iter().map(|row| SessionId::of(&row.call)).collect();

@@ -65,7 +65,9 @@ pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
     let mut rows: Vec<&Arc<Row>> = rows.iter().collect();
     rows.sort_by_key(|row| (row.call.at(), row.call.key));
     let mut watch = SignalWatch::new(most);
-    rows.into_iter().for_each(|row| watch.add(row));
+    for row in rows {
+        watch.add(row);
+    }
     watch.finish()
 }
 

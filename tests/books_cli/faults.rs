@@ -16,15 +16,16 @@ fn ledger(home: &Home) -> PathBuf {
 
 /// Calls of `gpt-4o` at a dollar each: 400,000 tokens of input.
 fn dollars(from: u32, count: u32) -> String {
-    let call = |number| {
-        line(&format!("d-{number}"), "2026-11-22T09:00:00Z", "gpt-4o", 400_000, 0, ",\"session\":\"s-1\"")
-    };
+    let call =
+        |number| line(&format!("d-{number}"), "2026-11-22T09:00:00Z", "gpt-4o", 400_000, 0, ",\"session\":\"s-1\"");
     (from..from + count).map(call).collect()
 }
 
 fn corrupt(home: &Home) -> Vec<PathBuf> {
     let aside = home.files().into_iter().filter(|path| path.to_string_lossy().contains(".corrupt-"));
-    aside.filter(|path| !path.to_string_lossy().ends_with("-wal") && !path.to_string_lossy().ends_with("-shm")).collect()
+    aside
+        .filter(|path| !path.to_string_lossy().ends_with("-wal") && !path.to_string_lossy().ends_with("-shm"))
+        .collect()
 }
 
 /// Every command that answers with numbers says that they are of one dollar booked and nine that are not.
@@ -43,7 +44,10 @@ fn says_ten(home: &Home, why: &str) {
     let summary = home.fine(&["summary", "--json"]);
     assert_eq!(summary.json()["calls"], 10, "{why}: {summary:?}");
     let metrics = home.fine(&["metrics"]);
-    assert!(metrics.out.contains("tokmeter_calls_total{source=\"native\",model=\"gpt-4o\"} 10\n"), "{why}: {metrics:?}");
+    assert!(
+        metrics.out.contains("tokmeter_calls_total{source=\"native\",model=\"gpt-4o\"} 10\n"),
+        "{why}: {metrics:?}"
+    );
     let line = home.fine(&["statusline"]).out;
     assert!(line.starts_with('▲') && line.contains("$10.00"), "{why}: {line}");
     let once = home.fine(&["--once"]);
@@ -86,10 +90,8 @@ fn j2_a_ledger_of_a_newer_version_is_read_and_the_rest_counted_with_it() {
     let version = |version: u32| {
         Connection::open(ledger(&home)).unwrap().pragma_update(None, "user_version", version).unwrap();
     };
-    let known: u32 = Connection::open(ledger(&home))
-        .unwrap()
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
+    let known: u32 =
+        Connection::open(ledger(&home)).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     // What is booked stands in no log any more.
     home.log(&dollars(1, 9));
     version(999);

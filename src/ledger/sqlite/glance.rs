@@ -30,8 +30,9 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
     }
     let ever = ever.map(|(sums, _)| sums);
     if ever.is_some_and(|ever| ever.calls <= FEW_CALLS) {
-        let some: Option<i64> =
-            conn.query_row("SELECT id FROM calls LIMIT 1 OFFSET ?", [FEW_CALLS.cast_signed()], |row| row.get(0)).optional()?;
+        let some: Option<i64> = conn
+            .query_row("SELECT id FROM calls LIMIT 1 OFFSET ?", [FEW_CALLS.cast_signed()], |row| row.get(0))
+            .optional()?;
         if some.is_some() {
             return Ok(Err("the sums in kinds are not those of the calls".to_owned()));
         }

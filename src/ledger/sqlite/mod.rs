@@ -6,10 +6,10 @@ mod desk;
 mod exchange;
 mod files;
 mod fill;
-mod glance;
-mod held;
 #[cfg(test)]
 mod fixture;
+mod glance;
+mod held;
 mod ids;
 mod insert;
 mod note;
@@ -137,7 +137,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When there is no room for it.
-    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, (BooksError, Memory)> {
+    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
         let options = Options::new(Instant::default());
         let made = (|| {
             // SQLite names it, makes it when the pages in memory no longer suffice, and removes its name at once.
@@ -154,7 +154,7 @@ impl Sqlite {
                 books.adopt(memory);
                 Ok(books)
             }
-            Err(error) => Err((because(Path::new("(temporary)"), &error), memory)),
+            Err(error) => Err(Box::new((because(Path::new("(temporary)"), &error), memory))),
         }
     }
 
@@ -238,10 +238,7 @@ impl Sqlite {
         {
             notes.push(Note::SetAside { to: place::set_aside(&path, now)?, what });
         }
-        let aside = notes.iter().find_map(|note| match note {
-            Note::SetAside { to, .. } => Some(to),
-            _ => None,
-        });
+        let aside = notes.iter().find_map(Note::set_aside);
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
         if let Some(aside) = aside {
             salvage::begin(&opened.books.conn, aside).map_err(|error| opened.books.because(&error))?;
@@ -495,12 +492,7 @@ impl Ledger for Sqlite {
         })
     }
 
-    fn each(
-        &self,
-        filter: &Filter,
-        order: Order,
-        each: &mut dyn FnMut(&Arc<Row>) -> bool,
-    ) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
         self.read(|mut reading| reading.in_order(filter, order, &mut |row, names| each(&row.row(names))))
     }
 

@@ -114,10 +114,8 @@ pub(super) fn open_with(
         let seen = identity(path);
         match try_open(path, &options, migrations, known, &mut notes) {
             Ok((conn, standing)) => {
-                for note in &notes {
-                    if let Note::SetAside { to, .. } = note {
-                        salvage::begin(&conn, to).map_err(|error| super::because(path, &error))?;
-                    }
+                if let Some(aside) = notes.iter().find_map(Note::set_aside) {
+                    salvage::begin(&conn, aside).map_err(|error| super::because(path, &error))?;
                 }
                 let books = Sqlite::new(path.to_owned(), conn, options, pricer, standing);
                 return Ok(Opened { books, notes });

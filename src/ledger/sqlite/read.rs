@@ -236,8 +236,7 @@ impl<'a> Reading<'a> {
     /// Joins the stretches of sessions with what is not booked.
     fn join_stretches(&mut self, filter: &Filter, stretches: Vec<Stretch>) -> Result<Vec<Stretch>> {
         let Some(held) = self.held else { return Ok(stretches) };
-        let mut of_set: FxHashMap<u32, Stretch> =
-            stretches.into_iter().map(|stretch| (stretch.set, stretch)).collect();
+        let mut of_set: FxHashMap<u32, Stretch> = stretches.into_iter().map(|stretch| (stretch.set, stretch)).collect();
         let mut doubtful: FxHashSet<u32> = FxHashSet::default();
         let admitted = |row: &&Slim| in_time(filter, row.at) && admits(filter, row.set, self.names);
         for (before, after) in held.each() {

@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
 
 use super::desk::Desk;
@@ -81,12 +80,7 @@ impl Sqlite {
         }
         let select = "SELECT value FROM meta WHERE name = ?";
         let path = self.conn.prepare_cached(select).and_then(|mut select| {
-            select
-                .query_row([SALVAGE], |row| match row.get_ref(0)? {
-                    ValueRef::Text(path) => Ok(PathBuf::from(String::from_utf8_lossy(path).into_owned())),
-                    _ => Ok(PathBuf::new()),
-                })
-                .optional()
+            select.query_row([SALVAGE], |row| Ok(PathBuf::from(row.get::<_, String>(0)?))).optional()
         });
         path.ok().flatten()
     }
@@ -191,7 +185,8 @@ impl Reader<'_> {
     fn descents(&self) -> Vec<Record> {
         let name = |number| self.desk.core.names.label(number).cloned();
         let all = self.desk.core.families.descents();
-        all.filter_map(|(child, parent)| Some(Record::Descends { child: name(child)?, parent: name(parent)? })).collect()
+        all.filter_map(|(child, parent)| Some(Record::Descends { child: name(child)?, parent: name(parent)? }))
+            .collect()
     }
 
     /// Between which ids rows lie; where that cannot be read, any time since 2000 is looked at, and a century on.
@@ -224,12 +219,7 @@ impl Reader<'_> {
         }
     }
 
-    fn stretch(
-        &mut self,
-        next: &mut i64,
-        until: i64,
-        each: &mut dyn FnMut(Slim, &mut Desk) -> bool,
-    ) -> Result<bool> {
+    fn stretch(&mut self, next: &mut i64, until: i64, each: &mut dyn FnMut(Slim, &mut Desk) -> bool) -> Result<bool> {
         let select = format!("SELECT {COLUMNS} FROM calls WHERE id >= ? AND id < ? ORDER BY id");
         let mut select = self.conn.prepare_cached(&select)?;
         let mut found = select.query([*next, until])?;
@@ -258,8 +248,11 @@ impl Reader<'_> {
 /// True when the index knows the row by the same key, and its numbers are possible.
 fn is_whole(conn: &Connection, id: i64, row: &Slim) -> bool {
     let find = format!("SELECT id FROM calls WHERE {OF_KEY}");
-    let found = conn.prepare_cached(&find).and_then(|mut find| find.query_row(rows::of_key(row.key), |row| row.get::<_, i64>(0)));
+    let found = conn
+        .prepare_cached(&find)
+        .and_then(|mut find| find.query_row(rows::of_key(row.key), |row| row.get::<_, i64>(0)));
     // An index that cannot be read says nothing against the row.
-    let known = !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));
+    let known =
+        !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));
     known && row.tokens.fields().iter().all(|count| *count < MOST_TOKENS) && row.at.timestamp() > 0
 }

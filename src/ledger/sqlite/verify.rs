@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags, Result};
 use rustc_hash::FxHashMap;
 
-use super::place::{identity, set_aside};
-use super::{Note, Options, Sqlite, open, salvage};
 use super::desk::Desk;
+use super::place::{identity, set_aside};
 use super::rollup::{self, QUARTERS};
 use super::schema::{self, KNOWN};
 use super::tally::moment;
 use super::upkeep::batches;
+use super::{Note, Options, Sqlite, open, salvage};
 use crate::domain::{Instant, quarter_of};
 use crate::ledger::{BooksError, Sums};
 use crate::pricing::Pricer;
