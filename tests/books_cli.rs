@@ -14,6 +14,8 @@ mod home;
 mod bills;
 #[path = "books_cli/care.rs"]
 mod care;
+#[path = "books_cli/faults.rs"]
+mod faults;
 #[path = "books_cli/forks.rs"]
 mod forks;
 #[path = "books_cli/prices.rs"]

@@ -18,6 +18,8 @@ mod common;
 mod durable;
 #[path = "ledger/faults.rs"]
 mod faults;
+#[path = "ledger/held.rs"]
+mod held;
 #[path = "ledger/laws.rs"]
 mod laws;
 #[path = "ledger/speed.rs"]

@@ -61,8 +61,15 @@ impl Aside {
     }
 
     /// Answers a question of the socket, as JSON.
-    pub(super) fn query(&self, question: &str, books: &dyn Ledger, rules: &Rules, now: Instant) -> String {
-        super::query(question, books, rules, &self.settings, now)
+    pub(super) fn query(
+        &self,
+        question: &str,
+        books: &dyn Ledger,
+        rules: &Rules,
+        warning: Option<&str>,
+        now: Instant,
+    ) -> String {
+        super::gate::query::query_with(question, books, rules, &self.settings, warning, now)
     }
 
     /// Says an alert aloud, unless another process has.

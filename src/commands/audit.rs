@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use super::books::{self, Reach};
 use super::gate::lifted::{self, Lifted};
+use super::shelf::Shelf;
 use super::{Desk, Exit, Failure, ledger};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
 use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
-use crate::ledger::{Grain, Ledger, Memory, Posting, Query, Report, Sums};
+use crate::ledger::{Grain, Ledger, Posting, Query, Report, Sums};
 use crate::output::{self, Decimal};
 
 /// Places that are named for each kind of trouble; all of them are counted.
@@ -37,7 +38,7 @@ pub(super) fn run(desk: &mut Desk<'_>, json: bool, paths: &[PathBuf]) -> Result<
 /// What a reading from the first byte met.
 pub(super) struct Read {
     /// Every call.
-    pub(super) books: Memory,
+    pub(super) books: Shelf,
     /// Calls as the lines report them, repetitions included, by format.
     pub(super) sightings: BTreeMap<Label, u64>,
     /// What was met.
@@ -67,7 +68,7 @@ pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> 
     };
     let mut tails = Tails::new(&books::roots(desk, &files)?, options.clone());
     let mut read = Read {
-        books: Memory::new(Arc::clone(&prices) as _),
+        books: Shelf::memory(&prices),
         sightings: BTreeMap::new(),
         tallies: Tallies::default(),
         bad: Vec::new(),

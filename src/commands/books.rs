@@ -1,6 +1,6 @@
 //! Opens the books a command is about, and catches up with the logs before it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::shelf::Shelf;
 use super::{Desk, Exit, Failure, gate};
 use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ingest::{self, BadNote, Batch, Health, Owner, Roots, Tails, Tallies};
-use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, SessionRow};
+use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, Salvaged, SessionRow};
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
@@ -49,8 +49,17 @@ pub(super) struct Books {
     pub(super) bad: Vec<BadNote>,
     /// How the sources are.
     pub(super) health: Health,
-    /// Why these books may lack something: the ledger could not be opened, or what is new could not be booked.
+    /// Why these books may lack something: the ledger could not be opened.
     pub(super) trouble: Option<String>,
+    /// Why what is new is not booked. It is counted all the same.
+    pub(super) unbooked: Option<String>,
+}
+
+impl Books {
+    /// What a person must know about these books, if anything: that they may lack something, or are not booked.
+    pub(super) fn warning(&self) -> Option<&str> {
+        self.trouble.as_deref().or(self.unbooked.as_deref())
+    }
 }
 
 /// Opens the books and reads what is new.
@@ -60,10 +69,65 @@ pub(super) struct Books {
 /// # Errors
 /// When given paths hold nothing that can be read.
 pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<Books, Failure> {
+    let mut missed = match gather_once(desk, reach, book, true) {
+        Err(Missed::Unreadable(error)) => error,
+        Err(Missed::Failed(failure)) => return Err(failure),
+        Ok(books) => return Ok(books),
+    };
+    if missed.is_mendable() && mend(desk).is_ok() {
+        match gather_once(desk, reach, book, true) {
+            Err(Missed::Unreadable(error)) => missed = error,
+            Err(Missed::Failed(failure)) => return Err(failure),
+            Ok(books) => return Ok(books),
+        }
+    }
+    desk.note(&missed.to_string());
+    gather_once(desk, reach, book, false).map_err(|missed| match missed {
+        Missed::Failed(failure) => failure,
+        Missed::Unreadable(error) => error.into(),
+    })
+}
+
+/// Puts the ledger aside if it is damaged, and makes a new one, which is filled from the logs by whoever opens it next.
+///
+/// # Errors
+/// When it can be neither put aside nor made.
+pub(super) fn mend(desk: &mut Desk<'_>) -> Result<(), Failure> {
+    let Some(path) = desk.paths.ledger() else { return Ok(()) };
     let prices = desk.prices();
-    let roots = roots(desk, reach)?;
+    let notes = ledger::mend(&path, ledger::Options::new(desk.now()), prices as _)?;
+    for note in notes {
+        desk.note(&note.to_string());
+    }
+    Ok(())
+}
+
+/// Why books were not gathered.
+enum Missed {
+    /// The ledger can be opened, and neither be written nor read.
+    Unreadable(BooksError),
+    Failed(Failure),
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<BooksError> for Missed {
+    fn from(error: BooksError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// Opens the books and reads what is new; `with_ledger` is false where the ledger cannot be used.
+fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool) -> Result<Books, Missed> {
+    let prices = desk.prices();
+    let mut reach = reach.clone();
+    let mut roots = roots(desk, &reach)?;
     // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
-    let threads = match reach {
+    let threads = match &reach {
         Reach::Session(Some(_)) => 1,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -73,10 +137,26 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
     if threads > 1 {
         tails.look_ahead();
     }
-    let options = ledger::Options { beside: true, ..options(desk, reach) };
-    let (ledger, trouble) = open(desk, reach, &prices, book, options);
+    let (ledger, trouble) = if with_ledger {
+        let options = ledger::Options { beside: true, ..options(desk, &reach) };
+        open(desk, &reach, &prices, book, options)
+    } else {
+        let trouble = "the ledger cannot be read; only what the logs still hold is counted, and nothing is booked";
+        (Shelf::memory(&prices), Some(trouble.to_owned()))
+    };
+    if let Reach::Session(Some(transcript)) = &reach
+        && (trouble.is_some() || ledger.to_salvage())
+    {
+        // One session's transcript says nothing of the rest of the day: without the ledger, all logs are needed.
+        let transcript = transcript.clone();
+        roots = self::roots(desk, &Reach::Session(None))?;
+        roots.extra.push(transcript);
+        reach = Reach::Session(None);
+        tails = Tails::new(&roots, ingest::Options { oldest_first: true, ..tail_options(desk) });
+    }
     let (tallies, health) = (Tallies::default(), Health::default());
-    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble };
+    let mut books = Books { ledger, prices, tallies, bad: Vec::new(), health, trouble, unbooked: None };
+    let reach = &reach;
     tails.resume(match reach {
         Reach::Session(Some(transcript)) => states_of(&books.ledger, transcript)?,
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
@@ -86,16 +166,69 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
         }
+        if let Some(error) = book_gathered(&mut books) {
+            not_booked(desk, &mut books, reach, &error);
+        }
         complain_if_empty(&books, paths)?;
+    } else if let Some(error) = book_gathered(&mut books) {
+        if error.is_mendable() && with_ledger {
+            return Err(error.into());
+        }
+        // What cannot be booked is counted with what is; where that cannot even be read, the logs have to do.
+        if with_ledger {
+            books.ledger.sums(&Filter { since: Some(desk.now()), ..Filter::default() })?;
+        }
+        not_booked(desk, &mut books, reach, &error);
+    } else if books.ledger.to_salvage() {
+        match books.ledger.salvage() {
+            Ok(Some(salvaged)) => desk.note(&salvaged_words(&salvaged)),
+            Ok(None) => {}
+            Err(error) => desk.note(&format!("what no log holds any more was not taken over yet: {error}")),
+        }
     }
     Ok(books)
 }
 
+/// What was taken over from a damaged ledger, and what was not.
+pub(super) fn salvaged_words(salvaged: &Salvaged) -> String {
+    let from = shown(&salvaged.from);
+    let mut words = match salvaged.calls {
+        0 => format!("no call had to be taken over from {from}"),
+        calls => format!("{} that no log holds any more taken over from {from}", crate::text::plural(calls, "call")),
+    };
+    if salvaged.lost > 0 {
+        let lost = crate::text::plural(salvaged.lost, "call");
+        words = format!("{words}; {lost} in it cannot be read, and only those whose logs are still there are counted");
+    } else if salvaged.unsure {
+        words += "; parts of it cannot be read, and of those only the calls whose logs are still there are counted";
+    }
+    words
+}
+
+/// Books what was gathered; gives back why it could not be booked.
+fn book_gathered(books: &mut Books) -> Option<BooksError> {
+    books.ledger.flush().err()
+}
+
+/// Says that what is new is counted and not booked. An answer to a hook or a prompt says it itself.
+fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &BooksError) {
+    let unbooked = format!("{error}; what is new is counted here, and booked as soon as it can be");
+    if !matches!(reach, Reach::Session(_)) {
+        desk.note(&unbooked);
+    }
+    books.unbooked.get_or_insert(unbooked);
+}
+
+/// Sums that are looked at when the ledger is opened: fewer than would be noticed.
+const GLANCE: usize = 4_000;
+
 /// How the ledger is opened for a reach.
 pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
     match reach {
-        Reach::Session(_) => ledger::Options::hurried(desk.now()),
-        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => ledger::Options::new(desk.now()),
+        Reach::Session(_) => ledger::Options { glance: GLANCE / 4, ..ledger::Options::hurried(desk.now()) },
+        Reach::Everything | Reach::Unbooked | Reach::Paths(_) => {
+            ledger::Options { glance: GLANCE, ..ledger::Options::new(desk.now()) }
+        }
     }
 }
 
@@ -109,8 +242,9 @@ pub(super) fn open(
 ) -> (Shelf, Option<String>) {
     let mut shelf = Shelf::memory(prices);
     if matches!(reach, Reach::Everything | Reach::Session(_)) || book {
-        let opened = match desk.paths.ledger() {
-            Some(path) => Shelf::ledger(&path, options, prices).map_err(|error| error.to_string()),
+        let path = desk.paths.ledger();
+        let opened = match &path {
+            Some(path) => Shelf::ledger(path, options.clone(), prices).map_err(|error| error.to_string()),
             None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
         };
         match opened {
@@ -123,6 +257,9 @@ pub(super) fn open(
             Err(why) => {
                 let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
                 desk.note(&trouble);
+                if let (Some(path), false) = (path, matches!(reach, Reach::Paths(_))) {
+                    shelf = Shelf::instead_of(path, options, prices);
+                }
                 return (shelf, Some(trouble));
             }
         }
@@ -159,8 +296,7 @@ fn catch_up(desk: &mut Desk<'_>, books: &mut Books, mut tails: Tails, threads: u
     books.health = tails.health(std::time::Instant::now());
     // A command gathers once and ends with its answer; to let go of thousands of files first would make it wait.
     std::mem::forget(tails);
-    let flushed = books.ledger.flush();
-    if let Some(error) = failed.or(flushed.err()) {
+    if let Some(error) = failed {
         // What is booked can still be shown; the new lines are read again next time.
         let trouble = format!("{error}; what is new in the logs is missing here");
         desk.note(&trouble);
@@ -183,7 +319,6 @@ fn read_stdin(desk: &Desk<'_>, books: &mut Books) -> Result<(), Failure> {
     });
     books.health.files += 1;
     read.map_err(|error| Failure::new(Exit::NoInput, format!("standard input: {error}")))?;
-    books.ledger.flush()?;
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -255,19 +390,18 @@ pub(super) fn limit_states(
     books: &dyn Ledger,
     row: Option<&SessionRow>,
 ) -> Result<Vec<LimitState>, Failure> {
-    let (rules, now) = (desk.rules(Filter::default()), desk.now());
+    let (mut rules, now) = (desk.rules(Filter::default()), desk.now());
     let Some((row, session)) = row.and_then(|row| Some((row, row.session.as_ref()?))) else {
         return Ok(meter::states(books, &rules, None, now)?);
     };
     let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
-    // An asker is of one model; without limits on models one asker is enough.
-    let models: Vec<Option<&Label>> = if rules.limits.iter().any(about) && !row.models.is_empty() {
-        row.models.iter().map(|(model, _)| model.as_ref()).collect()
-    } else {
-        vec![None]
-    };
+    // An asker is of one model. Limits that are not about models are asked for once, whatever number there is of them.
+    let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
+    let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
-    for model in models {
+    let mut known: HashSet<(Limit, Option<String>)> = HashSet::new();
+    for (limits, model) in std::iter::once((&others, None)).chain(models.filter(|_| !of_models.is_empty())) {
+        rules.limits.clone_from(limits);
         let names = [
             (Dimension::Source, Some(&row.source)),
             (Dimension::Session, Some(session)),
@@ -277,7 +411,7 @@ pub(super) fn limit_states(
         ];
         let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?.as_str()))).collect();
         for state in meter::states(books, &rules, Some(&gate::asker(&desk.settings, &names)), now)? {
-            if !all.iter().any(|known| known.limit == state.limit && known.subject == state.subject) {
+            if known.insert((state.limit.clone(), state.subject.clone())) {
                 all.push(state);
             }
         }

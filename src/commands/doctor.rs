@@ -138,7 +138,7 @@ impl Report {
         if let Some(note) = &facts.note {
             self.say("ledger", if state == State::Ok { State::Note } else { State::Attention }, note.as_str());
         }
-        if let Some(trouble) = &books.trouble {
+        if let Some(trouble) = books.warning() {
             self.say("ledger", State::Attention, trouble);
         }
         if facts.future_calls > 0 {

@@ -53,12 +53,14 @@ pub struct Failure {
     pub exit: Exit,
     /// What happened and what to do about it.
     pub message: String,
+    /// The ledger was found damaged, or gone, while it was read: once it is mended the command can be run again.
+    pub(super) mendable: bool,
 }
 
 impl Failure {
     /// A failure with its exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), mendable: false }
     }
 }
 
@@ -76,6 +78,6 @@ impl From<io::Error> for Failure {
 
 impl From<crate::ledger::BooksError> for Failure {
     fn from(error: crate::ledger::BooksError) -> Self {
-        Self::new(Exit::Unavailable, error.to_string())
+        Self { mendable: error.is_mendable(), ..Self::new(Exit::Unavailable, error.to_string()) }
     }
 }

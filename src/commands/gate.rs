@@ -2,7 +2,7 @@
 
 pub(super) mod claude;
 pub(super) mod lifted;
-mod query;
+pub(super) mod query;
 
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &GateArgs, loaded: &Loaded) -> Resu
         return claude::run(desk, loaded);
     }
     let asker = asker(&desk.settings, &args.names());
-    let answer = judge(desk, &Reach::Session(None), |_| Ok(asker)).0;
+    let answer = judge(desk, &Reach::Session(None), |_| Ok(asker.clone())).0;
     let exit = if answer.allowed { Exit::Fine } else { Exit::Over };
     if args.json {
         let written = output::to_line(&answer, desk.out);
@@ -111,20 +111,32 @@ pub(super) fn asker(settings: &Settings, names: &[(Dimension, &str)]) -> Asker {
 pub(super) fn judge(
     desk: &mut Desk<'_>,
     reach: &Reach,
-    asker: impl FnOnce(&dyn Ledger) -> Result<Asker, BooksError>,
+    asker: impl Fn(&dyn Ledger) -> Result<Asker, BooksError>,
 ) -> (GateAnswer, Option<Books>) {
     let rules = desk.rules(Filter::default());
     let now = desk.now();
-    let (mut answer, books) = match books::gather(desk, reach, false) {
+    let ask = |books: &Books, settings: &Settings| {
+        asker(&books.ledger).and_then(|asker| answer(&books.ledger, &rules, settings, &asker, now))
+    };
+    let mut gathered = books::gather(desk, reach, false);
+    let mut answered = gathered.as_ref().ok().map(|books| ask(books, &desk.settings));
+    if matches!(&answered, Some(Err(error)) if error.is_mendable()) {
+        drop(gathered);
+        gathered = books::mend(desk).and_then(|()| books::gather(desk, reach, false));
+        answered = gathered.as_ref().ok().map(|books| ask(books, &desk.settings));
+    }
+    let (mut answer, books) = match gathered {
         Ok(books) => {
-            let answered =
-                asker(&books.ledger).and_then(|asker| answer(&books.ledger, &rules, &desk.settings, &asker, now));
+            let answered = answered.unwrap_or_else(|| ask(&books, &desk.settings));
             (answered.unwrap_or_else(|error| GateAnswer::unknown(&error.to_string(), &desk.settings)), Some(books))
         }
         Err(failure) => (GateAnswer::unknown(&failure.message, &desk.settings), None),
     };
     if let Some(trouble) = books.as_ref().and_then(|books| books.trouble.as_deref()) {
         answer.doubt(trouble, &desk.settings);
+    }
+    if let Some(unbooked) = books.as_ref().and_then(|books| books.unbooked.as_deref()) {
+        answer.warn(unbooked);
     }
     (answer, books)
 }
@@ -212,6 +224,11 @@ impl GateAnswer {
             }
             OnError::Deny => {}
         }
+    }
+
+    /// The answer is right, and something else is not.
+    pub(super) fn warn(&mut self, what: &str) {
+        self.warning.get_or_insert_with(|| what.to_owned());
     }
 
     /// True when a limit is near, or over without stopping work.

@@ -118,30 +118,24 @@ impl HealthDesk {
     /// The books failed; true when that is news.
     pub(super) fn ledger_failed(&mut self, error: &BooksError) -> bool {
         let words = Label::new(&error.to_string());
-        let failed = match error {
-            BooksError::ReadOnly { .. } | BooksError::Newer { .. } => LedgerView::ReadOnly(words),
-            BooksError::Busy { .. }
-            | BooksError::Full { .. }
-            | BooksError::Damaged { .. }
-            | BooksError::Replaced { .. }
-            | BooksError::Other { .. } => LedgerView::Failed(words),
-        };
+        let failed = LedgerView::Failed(words);
         let news = self.view.ledger != failed;
         self.view.ledger = failed;
         news
+    }
+
+    /// Why the books are not written, when they are not.
+    pub(super) fn not_booked(&self) -> Option<&Label> {
+        match &self.view.ledger {
+            LedgerView::Failed(why) => Some(why),
+            LedgerView::Memory | LedgerView::Open(_) | LedgerView::ReadOnly(_) => None,
+        }
     }
 
     /// Other books took the place of these.
     pub(super) fn ledger_is(&mut self, ledger: LedgerView) {
         self.ledger = ledger.clone();
         self.view.ledger = ledger;
-    }
-
-    /// The books are written again; true when they were not before.
-    pub(super) fn ledger_recovered(&mut self) -> bool {
-        let news = self.view.ledger != self.ledger;
-        self.view.ledger = self.ledger.clone();
-        news
     }
 
     /// How everything is now.

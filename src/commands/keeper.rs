@@ -2,6 +2,7 @@
 //! answers questions, and tells the screen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,6 +40,8 @@ pub(super) enum Work {
     Config,
     /// Another process may have written to the ledger.
     Ledger,
+    /// It is time to try again to book what could not be booked.
+    Retry,
     /// Something went wrong after an alert was sent off.
     Late(String),
     /// The end: everything told before is done first.
@@ -79,13 +82,31 @@ pub(super) struct State {
     /// When the screen was last told how the reading at start goes, and when it began.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
-    /// Postings that could not be booked, to be tried again.
-    waiting: Vec<Posting>,
+    /// What was read cannot be booked, and is held in memory.
+    stuck: Option<Stuck>,
+    /// Some was left out, because too much waits to be booked, and is read again later.
+    behind: bool,
 }
+
+/// The books cannot be written.
+struct Stuck {
+    /// How long the next attempt is waited for.
+    wait: Duration,
+}
+
+/// How many calls may wait to be booked. What comes after them is read again once they are.
+const MOST_HELD: usize = 1_000_000;
+/// How soon it is tried again to write, at first and at most.
+const SOON: Duration = Duration::from_millis(250);
+const LATE: Duration = Duration::from_secs(4);
 
 impl Keeper {
     /// Works until told to stop, or until nobody is left to tell it anything.
     pub(super) fn run(mut self, mut work: mpsc::Receiver<Work>) {
+        if self.books.is_away() {
+            self.stuck();
+            self.tell_health();
+        }
         while let Some(item) = work.blocking_recv() {
             match item {
                 Work::Ingest(event) => self.event(event),
@@ -95,8 +116,9 @@ impl Keeper {
                 Work::Config => self.config(),
                 Work::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
                 Work::Ledger => self.look_at_ledger(),
+                Work::Retry => self.retry(),
                 Work::Stop(done) => {
-                    self.retry();
+                    let _ = self.come_home();
                     let _ = self.books.flush();
                     let _ = done.send(());
                     return;
@@ -117,6 +139,7 @@ impl Keeper {
             Event::CaughtUp => {
                 self.state.caught_up = true;
                 self.open_again();
+                self.salvage();
                 // What was taken in bulk was not looked through for models without a price.
                 if std::mem::take(&mut self.state.absorbed)
                     && let Ok(models) = books::unpriced(&self.books)
@@ -126,6 +149,22 @@ impl Keeper {
                 self.tell(Feed::Progress(None));
                 self.tell_health();
             }
+        }
+    }
+
+    /// Takes over from a damaged ledger what no log holds any more, once all of them are read.
+    fn salvage(&mut self) {
+        if self.state.stuck.is_some() || !self.books.to_salvage() {
+            return;
+        }
+        match self.books.salvage() {
+            Ok(salvaged) => {
+                if let Some(salvaged) = &salvaged {
+                    self.tell(Feed::Note(Note::new(Tone::Warning, &books::salvaged_words(salvaged))));
+                }
+                self.open_again();
+            }
+            Err(error) => _ = self.failed(&error),
         }
     }
 
@@ -157,11 +196,14 @@ impl Keeper {
         let troubled = self.health.batch(&batch);
         let posting = Posting::from(batch);
         if self.state.caught_up {
-            self.post(posting);
+            self.post(&posting);
         } else {
             self.state.absorbed = true;
-            let taken = self.books.absorb(&posting);
-            self.settle(taken, posting);
+            if self.is_full() {
+                self.leave_out();
+            } else if let Err(error) = self.books.absorb(&posting) {
+                self.failed(&error);
+            }
         }
         if troubled {
             self.tell_health();
@@ -169,14 +211,13 @@ impl Keeper {
     }
 
     /// Books, and tells the screen what changed.
-    fn post(&mut self, posting: Posting) {
-        self.retry();
-        if !self.state.waiting.is_empty() {
+    fn post(&mut self, posting: &Posting) {
+        if self.state.stuck.is_some() {
             // One after the other: a later offset must never be booked before the rows of an earlier one.
-            self.state.waiting.push(posting);
+            self.hold(posting);
             return;
         }
-        match self.books.post(&posting) {
+        match self.books.post(posting) {
             Ok(posted) => {
                 // What we take for a repetition, another process may have booked before us.
                 if posted.contains(&Posted::Repeat) && self.books.changed_elsewhere() {
@@ -185,7 +226,36 @@ impl Keeper {
                     self.tell_changes(posted);
                 }
             }
-            Err(error) => self.settle(Err(error), posting),
+            Err(error) => {
+                if !self.failed(&error) {
+                    self.hold(posting);
+                }
+            }
+        }
+    }
+
+    /// Counts what cannot be booked, and keeps it until it can.
+    fn hold(&mut self, posting: &Posting) {
+        if self.is_full() {
+            self.leave_out();
+            return;
+        }
+        match self.books.hold(posting) {
+            Ok(told) => self.tell_changes(told),
+            Err(error) => _ = self.failed(&error),
+        }
+    }
+
+    /// True when so much waits to be booked that memory would grow without end.
+    fn is_full(&self) -> bool {
+        self.state.stuck.is_some() && self.books.unbooked() >= MOST_HELD
+    }
+
+    /// What is left out now is read again from the logs, since its offsets are not booked either.
+    fn leave_out(&mut self) {
+        if !std::mem::replace(&mut self.state.behind, true) {
+            let text = "too many calls wait to be booked; what comes now is counted once they are";
+            self.tell(Feed::Note(Note::new(Tone::Danger, text)));
         }
     }
 
@@ -198,23 +268,42 @@ impl Keeper {
         }
     }
 
-    /// What could not be booked waits; the screen is told once.
-    fn settle(&mut self, taken: Result<(), BooksError>, posting: Posting) {
-        if let Err(error) = taken {
-            self.state.waiting.push(posting);
-            self.failed(&error);
-        }
-    }
-
-    fn failed(&mut self, error: &BooksError) {
+    /// The books failed. True when they were mended, and all logs are read again; else what is read is held in memory
+    /// and booked later, and the screen is told once.
+    fn failed(&mut self, error: &BooksError) -> bool {
         if let Some(notes) = self.books.mend(error, &self.prices, self.world.now()) {
             self.start_over(error, &notes);
-            return;
+            return true;
         }
         if self.health.ledger_failed(error) {
             self.tell(Feed::Note(Note::new(Tone::Danger, &error.to_string())));
             self.tell_health();
         }
+        self.stuck();
+        false
+    }
+
+    /// The books cannot be written now.
+    fn stuck(&mut self) {
+        if self.state.stuck.is_none() {
+            self.state.stuck = Some(Stuck { wait: SOON });
+            self.books.hurry(true);
+            self.retry_later();
+        }
+    }
+
+    /// Has itself told, after a while, to try again.
+    fn retry_later(&mut self) {
+        let Some(stuck) = &mut self.state.stuck else { return };
+        let (wait, work) = (stuck.wait, self.aside.work.clone());
+        stuck.wait = (wait * 2).min(LATE);
+        // Without a thread it is tried again when another process has written.
+        let _ = std::thread::Builder::new().name("retry".to_owned()).spawn(move || {
+            std::thread::sleep(wait);
+            if let Some(work) = work.upgrade() {
+                let _ = work.blocking_send(Work::Retry);
+            }
+        });
     }
 
     /// The ledger was opened again: what it lacks is read again from the logs.
@@ -223,29 +312,46 @@ impl Keeper {
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
         self.tell(Feed::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));
         self.health.ledger_is(self.books.view());
+        self.state.stuck = None;
+        self.books.hurry(false);
         self.state.caught_up = false;
         let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
         self.tell_health();
     }
 
-    /// Books what could not be booked before.
+    /// Tries to book what could not be booked before.
     fn retry(&mut self) {
-        if self.state.waiting.is_empty() {
+        if self.state.stuck.is_none() {
             return;
         }
-        let mut waiting = std::mem::take(&mut self.state.waiting).into_iter();
-        for posting in waiting.by_ref() {
-            if self.books.absorb(&posting).is_err() {
-                self.state.waiting.push(posting);
-                break;
+        let booked = self.come_home().and_then(|()| self.books.flush());
+        match booked {
+            Ok(()) => {
+                self.state.stuck = None;
+                self.books.hurry(false);
+                self.health.ledger_is(self.books.view());
+                self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger is written again")));
+                if std::mem::take(&mut self.state.behind) {
+                    self.state.caught_up = false;
+                    let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
+                }
+                self.open_again();
+                self.tell_health();
+            }
+            Err(error) => {
+                if !self.failed(&error) {
+                    self.retry_later();
+                }
             }
         }
-        self.state.waiting.extend(waiting);
-        if self.state.waiting.is_empty() && self.books.flush().is_ok() && self.health.ledger_recovered() {
-            self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger is written again")));
-            self.open_again();
-            self.tell_health();
+    }
+
+    /// Opens the ledger that could not be opened at start.
+    fn come_home(&mut self) -> Result<(), BooksError> {
+        for note in self.books.come_home()? {
+            self.tell(Feed::Note(Note::new(Tone::Warning, &note.to_string())));
         }
+        Ok(())
     }
 
     fn look_at_ledger(&mut self) {
@@ -257,9 +363,16 @@ impl Keeper {
     /// Tells the screen what the books say as a whole.
     fn open_again(&mut self) {
         let now = self.world.now();
-        match self.books.flush().and_then(|()| Opening::ask(&self.books, &self.rules, &self.follow, now)) {
+        // What cannot be booked is tried again by and by, not with every question.
+        if self.state.stuck.is_none()
+            && let Err(error) = self.books.flush()
+            && self.failed(&error)
+        {
+            return;
+        }
+        match Opening::ask(&self.books, &self.rules, &self.follow, now) {
             Ok(opening) => self.tell(Feed::Opening(Box::new(opening))),
-            Err(error) => self.failed(&error),
+            Err(error) => _ = self.failed(&error),
         }
     }
 
@@ -303,21 +416,34 @@ impl Keeper {
     fn delivery(&mut self, delivery: Delivery) {
         let reply = match delivery.said {
             Said::Query(question) => {
-                Reply::Json(self.aside.query(&question, &self.books, &self.rules, self.world.now()))
+                let warning = self.health.not_booked().map(Label::to_string);
+                let warning = warning.as_deref();
+                Reply::Json(self.aside.query(&question, &self.books, &self.rules, warning, self.world.now()))
             }
-            Said::Records(records) => match self.books.post(&Posting { records, files: Vec::new() }) {
-                Ok(posted) => {
-                    let reply = reply_of(&posted);
-                    self.tell_changes(posted);
-                    reply
-                }
-                Err(error) => {
-                    self.failed(&error);
-                    Reply::Error(Label::new(&error.to_string()))
-                }
-            },
+            Said::Records(records) => self.take_records(records),
         };
         let _ = delivery.reply.send(reply);
+    }
+
+    /// Books what came through the socket. What no log holds and cannot be booked now is refused, so that whoever sent
+    /// it keeps it.
+    #[cfg(unix)]
+    fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
+        let posting = Posting { records, files: Vec::new() };
+        if let Some(why) = self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
+            return Reply::Error(why.clone());
+        }
+        match self.books.post(&posting) {
+            Ok(posted) => {
+                let reply = reply_of(&posted);
+                self.tell_changes(posted);
+                reply
+            }
+            Err(error) => {
+                self.failed(&error);
+                Reply::Error(Label::new(&error.to_string()))
+            }
+        }
     }
 
     fn tell_health(&mut self) {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,7 +18,7 @@ use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Instant, Matcher};
 use crate::ingest;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::meter::{Alerts, Follow, Meter, Opening, Rules, SessionId};
 use crate::tui::{self, App, Feed, Note, Request, Tone};
 
@@ -30,7 +31,7 @@ pub(super) enum Source {
         /// What has happened already.
         before: Vec<super::demo::Step>,
         /// What is still to come.
-        after: Vec<super::demo::Step>,
+        after: play::Steps,
         /// How many times faster.
         speed: u32,
     },
@@ -113,7 +114,9 @@ impl Machine {
         };
         let stdin = matches!(&reach, Reach::Paths(paths) if paths.iter().any(|path| books::is_stdin(path)));
         let roots = books::roots(desk, &reach)?;
-        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book, books::options(desk, &reach));
+        // Who looks at a screen must not wait long for another process; what cannot be booked is held meanwhile.
+        let options = ledger::Options { busy: Duration::from_secs(1), ..books::options(desk, &reach) };
+        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book, options);
         let ledger_view = ledger.view();
         if let Some((before, _, _)) = &played {
             let records = before.iter().map(|step| crate::domain::Record::Call(step.call.clone())).collect();

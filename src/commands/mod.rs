@@ -38,6 +38,7 @@ mod statusline;
 mod summary;
 mod yesterday;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,8 +70,20 @@ pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn W
         }
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let (mut desk, loaded) = Desk::open(&cli, world, out, err)?;
-        let exit = dispatch(&mut desk, cli, &loaded)?;
+        let begun = Cell::new(false);
+        let mut out = Noticed { out, begun: &begun };
+        let (mut desk, loaded) = Desk::open(&cli, world, &mut out, err)?;
+        let exit = match dispatch(&mut desk, cli.clone(), &loaded) {
+            Err(failure) if failure.mendable => {
+                books::mend(&mut desk)?;
+                // Half an answer cannot be taken back, nor what was read from standard input be read again.
+                if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
+                    return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });
+                }
+                dispatch(&mut desk, cli, &loaded)?
+            }
+            dispatched => dispatched?,
+        };
         let flushed = desk.out.flush();
         // A gate's no must not become a yes because nobody reads its words.
         if exit != Exit::Over {
@@ -88,6 +101,23 @@ pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn W
 /// The calls of the made-up session that `demo` plays, the last of them made at `end`.
 pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
     demo::session(count, end, user).into_iter().map(|step| step.call).collect()
+}
+
+/// Notices when something is written.
+struct Noticed<'a> {
+    out: &'a mut dyn Write,
+    begun: &'a Cell<bool>,
+}
+
+impl Write for Noticed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.begun.set(true);
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
@@ -159,7 +189,7 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         Some(Command::Run { command }) => run::run(desk, &command),
         Some(Command::Demo { speed }) => {
             let (before, after) = play::demo(&desk.settings.user, desk.now());
-            live::show(desk, loaded, &cli.live, live::Source::Played { before, after, speed })
+            live::show(desk, loaded, &cli.live, live::Source::Played { before, after: play::listed(after), speed })
         }
         Some(Command::Replay { file, speed }) => replay::run(desk, loaded, &cli.live, &file, speed),
         None => live::run(desk, loaded, &cli.live),

@@ -17,25 +17,31 @@ pub(super) const BEFORE: usize = 45;
 /// Calls of the demo in all.
 pub(super) const CALLS: u64 = 400;
 
+/// Hands on one step after the other, until it is told that nobody takes them any more.
+pub(super) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
+
+/// Steps that are there already.
+pub(super) fn listed(steps: Vec<Step>) -> Steps {
+    Box::new(|play| _ = steps.into_iter().all(play))
+}
+
 /// Plays the steps on a thread of their own, `speed` times faster than they happened. Each call is
 /// made at the moment it is played.
 pub(super) fn start(
-    steps: Vec<Step>,
+    steps: Steps,
     speed: u32,
     work: mpsc::WeakSender<Work>,
     clock: impl Fn() -> Instant + Send + 'static,
 ) {
     let play = move || {
-        for Step { after, mut call } in steps {
+        steps(&mut |Step { after, mut call }| {
             let pause = after.to_std().unwrap_or_default() / speed.max(1);
             thread::sleep(pause.min(LONGEST));
             call.from.at = clock();
             // The screen is gone when nobody takes it any more.
-            let Some(work) = work.upgrade() else { return };
-            if work.blocking_send(Work::Ingest(event(vec![Record::Call(call)]))).is_err() {
-                return;
-            }
-        }
+            let Some(work) = work.upgrade() else { return false };
+            work.blocking_send(Work::Ingest(event(vec![Record::Call(call)]))).is_ok()
+        });
     };
     // Without a thread there is no playback, and the screen stays as it is.
     let _ = thread::Builder::new().name("playback".into()).spawn(play);
@@ -51,7 +57,7 @@ pub(super) fn start_demo(work: mpsc::WeakSender<Work>, user: &Label, now: Instan
     }
     let began = std::time::Instant::now();
     let clock = move || now + chrono::Duration::from_std(began.elapsed()).unwrap_or_default();
-    start(after, 20, work, clock);
+    start(listed(after), 20, work, clock);
 }
 
 /// The demo: what has happened before `now`, and what is still to come.

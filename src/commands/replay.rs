@@ -5,11 +5,12 @@ use std::path::Path;
 use super::books::{self, Reach};
 use super::demo::Step;
 use super::live::{self, Source};
+use super::play::Steps;
 use super::{Desk, Exit, Failure};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::Filter;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Order};
 
 /// Runs the command.
 pub(super) fn run(
@@ -21,21 +22,18 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let reach = Reach::Paths(vec![desk.absolute(file)]);
     let books = books::gather(desk, &reach, false)?;
-    // Each call as the books have it in the end: one that grew while it was streamed is played once.
-    let mut rows = books.ledger.calls(&Filter::default(), usize::MAX)?;
-    rows.reverse();
-    let Some(first) = rows.first().map(|row| row.call.at()) else {
+    if books.ledger.calls(&Filter::default(), 1)?.is_empty() {
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
-    };
-    let mut last = first;
-    let after = rows
-        .iter()
-        .map(|row| {
+    }
+    let ledger = books.ledger;
+    // Each call as the books have it in the end: one that grew while it was streamed is played once.
+    let after: Steps = Box::new(move |play| {
+        let mut last = None;
+        // These books are this command's own: nothing else could be done about an error than to end.
+        let _ = ledger.each(&Filter::default(), Order::Ascending, &mut |row| {
             let at = row.call.at();
-            let step = Step { after: at - last, call: row.call.clone() };
-            last = at;
-            step
-        })
-        .collect();
+            play(Step { after: at - last.replace(at).unwrap_or(at), call: row.call.clone() })
+        });
+    });
     live::show(desk, loaded, args, Source::Played { before: Vec::new(), after, speed })
 }

@@ -39,6 +39,12 @@ pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
+    if query.grain == Grain::Call && style == Style::Csv && !args.reprice {
+        if call_lines(desk, &books.ledger, &query)? == 0 {
+            name_strangers(desk, &books.ledger, &query.filter)?;
+        }
+        return Ok(Exit::Fine);
+    }
     let report = answer(&mut books, &query, args.reprice)?;
     write(desk, &report, style)?;
     if report.rows.is_empty() {
@@ -96,6 +102,23 @@ pub(super) fn write(desk: &mut Desk<'_>, report: &Report, style: Style) -> Resul
     Ok(())
 }
 
+/// Writes calls one by one, however many there are; gives back how many.
+fn call_lines(desk: &mut Desk<'_>, books: &dyn Ledger, query: &Query) -> Result<usize, Failure> {
+    let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
+    let mut lines = output::CallLines::new(query, desk.out)?;
+    let mut written = Ok(());
+    books.each(&query.filter, query.order, &mut |row| {
+        if count < most {
+            count += 1;
+            written = lines.write(row);
+        }
+        written.is_ok() && count < most
+    })?;
+    written?;
+    lines.finish()?;
+    Ok(count)
+}
+
 /// The first word may name a period; everything else is a path.
 fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     let grain = words.first().and_then(|word| match word.to_str()? {
@@ -116,7 +139,7 @@ fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Fa
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
     let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
-    Ok(last.and_then(|session| session.session))
+    Ok(last.and_then(|session| session.session.clone()))
 }
 
 /// The pattern of one session: `latest`, its whole name, or a beginning that only one session has.

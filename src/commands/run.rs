@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure, summary};
-use crate::domain::{Dimension, Filter, Label, Matcher};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
 
 /// Runs the command.
@@ -24,6 +24,21 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failu
         Failure::new(Exit::Code(127), format!("{name}: {error}"))
     })?;
     let status = child.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let mut told = tell(desk, started);
+    if matches!(&told, Err(failure) if failure.mendable) {
+        told = books::mend(desk).and_then(|()| tell(desk, started));
+    }
+    // Whatever the books do, the agent has ended as it has.
+    if let Err(failure) = told
+        && !failure.message.is_empty()
+    {
+        desk.note(&failure.message);
+    }
+    Ok(Exit::Code(code(status)))
+}
+
+/// What the session came to, to standard error.
+fn tell(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
     let books = books::gather(desk, &Reach::Everything, false)?;
     let mut filter = Filter { since: Some(started), ..Filter::default() };
     let here = Filter {
@@ -45,7 +60,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failu
             summary::write_text(&line, &limits, log.as_ref(), desk.err)?;
         }
     }
-    Ok(Exit::Code(code(status)))
+    Ok(())
 }
 
 /// The agent's own exit code, as a shell gives it.

@@ -1,18 +1,35 @@
 //! Where a command's books stand: in the ledger, in memory, or shown from memory and booked beside.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::{CallKey, Filter, Instant, Label, Span};
 use crate::ledger::{
-    self, BooksError, FileState, Ledger, Memory, Note, Options, Posted, Posting, Query, Report, Row, Sqlite, Sums,
+    self, BooksError, FileState, Ledger, Memory, Note, Options, Order, Posted, Posting, Query, Report, Row, Salvaged,
+    Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 use crate::tui::LedgerView;
 
+/// How long another process is waited for while the books cannot be written anyway.
+const HARDLY: Duration = Duration::from_millis(50);
+/// Calls that are gathered in memory before they are booked, or moved to a temporary file: so many are written in one
+/// go, and memory does not grow with the logs.
+const FIRST: usize = 300_000;
+/// The same once the first were booked: joined with rows that are booked already, calls take more room.
+const NEXT: usize = 40_000;
+
 /// Books, wherever they are kept.
 pub(super) struct Shelf {
     kept: Kept,
+    prices: Arc<PriceBook>,
+    /// Where the ledger belongs that could not be opened, and how to open it.
+    wanted: Option<(PathBuf, Options)>,
+    /// Why what was gathered could not be booked on the way; it is not tried again before the end.
+    failed: Option<BooksError>,
+    /// How many calls may be gathered.
+    most: usize,
     /// Also written, never asked: what given paths hold, when it is to be booked.
     beside: Option<Box<Sqlite>>,
 }
@@ -27,7 +44,16 @@ enum Kept {
 impl Shelf {
     /// Books that live as long as the command.
     pub(super) fn memory(prices: &Arc<PriceBook>) -> Self {
-        Self { kept: Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), beside: None }
+        Self::of(Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
+    }
+
+    /// Books in memory in the place of a ledger that cannot be opened now, and may be later: [`Shelf::come_home`].
+    pub(super) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
+        Self { wanted: Some((path, options)), ..Self::memory(prices) }
+    }
+
+    fn of(kept: Kept, prices: &Arc<PriceBook>) -> Self {
+        Self { kept, prices: Arc::clone(prices), wanted: None, failed: None, most: FIRST, beside: None }
     }
 
     /// The ledger, and what there is to say about it.
@@ -40,7 +66,7 @@ impl Shelf {
         prices: &Arc<PriceBook>,
     ) -> Result<(Self, Vec<Note>), BooksError> {
         let opened = ledger::open(path, options, Arc::clone(prices) as _)?;
-        Ok((Self { kept: Kept::Sqlite(Box::new(opened.books)), beside: None }, opened.notes))
+        Ok((Self::of(Kept::Sqlite(Box::new(opened.books)), prices), opened.notes))
     }
 
     /// Books everything into this ledger too.
@@ -56,6 +82,95 @@ impl Shelf {
             Kept::Sqlite(books) => Some(books),
             Kept::Memory(_) | Kept::Nothing(_) => None,
         }
+    }
+
+    /// Opens the ledger that could not be opened before, and books there what was gathered in its place.
+    ///
+    /// # Errors
+    /// When it still cannot be opened or written. Nothing is lost.
+    pub(super) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
+        let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
+        let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
+        let mut books = Box::new(opened.books);
+        let spare = Kept::Nothing(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
+        match std::mem::replace(&mut self.kept, spare) {
+            Kept::Memory(memory) => books.adopt(*memory),
+            Kept::Sqlite(_) | Kept::Nothing(_) => {}
+        }
+        self.kept = Kept::Sqlite(books);
+        self.wanted = None;
+        Ok(opened.notes)
+    }
+
+    /// True while what no log holds any more is to be taken over from a damaged ledger.
+    pub(super) fn to_salvage(&self) -> bool {
+        match &self.kept {
+            Kept::Sqlite(books) => books.to_salvage().is_some(),
+            Kept::Memory(_) | Kept::Nothing(_) => false,
+        }
+    }
+
+    /// Takes it over.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub(super) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
+        self.sqlite().map_or(Ok(None), Sqlite::salvage)
+    }
+
+    /// True when the ledger could not be opened, and these books stand in its place.
+    pub(super) fn is_away(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Calls that were read and are not booked.
+    pub(super) fn unbooked(&self) -> usize {
+        match &self.kept {
+            Kept::Memory(books) if self.wanted.is_some() => books.len(),
+            Kept::Memory(_) | Kept::Nothing(_) => 0,
+            Kept::Sqlite(books) => books.unbooked(),
+        }
+    }
+
+    /// Keeps what cannot be booked now, and says what it changes.
+    ///
+    /// # Errors
+    /// When the books cannot be read. It is kept all the same.
+    pub(super) fn hold(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        match &mut self.kept {
+            Kept::Memory(books) | Kept::Nothing(books) => books.post(posting),
+            Kept::Sqlite(books) => books.hold(posting),
+        }
+    }
+
+    /// Waits for another process as long as usual, or hardly at all.
+    pub(super) fn hurry(&self, hurried: bool) {
+        if let Kept::Sqlite(books) = &self.kept {
+            books.wait_for_others(if hurried { HARDLY } else { books.patience() });
+        }
+    }
+
+    /// Where more calls are gathered than memory should hold, some are booked: in the ledger, or in a temporary file.
+    fn make_room(&mut self) -> Result<(), BooksError> {
+        match &mut self.kept {
+            Kept::Memory(books) if books.len() >= self.most && self.wanted.is_none() => {
+                let spare = Memory::new(Arc::clone(&self.prices) as _);
+                let memory = std::mem::replace(&mut **books, spare);
+                match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
+                    Ok(temporary) => self.kept = Kept::Sqlite(Box::new(temporary)),
+                    Err(failed) => {
+                        // Without room for a file, memory has to do.
+                        **books = failed.1;
+                        self.most = usize::MAX;
+                        return Ok(());
+                    }
+                }
+            }
+            Kept::Sqlite(books) if books.unbooked() >= self.most && self.failed.is_none() => {}
+            Kept::Memory(_) | Kept::Nothing(_) | Kept::Sqlite(_) => return Ok(()),
+        }
+        self.most = NEXT;
+        self.flush()
     }
 
     /// Opens a ledger again that was damaged, replaced or removed. True when that helped: what it lacks must
@@ -86,7 +201,13 @@ impl Shelf {
     /// How the screen speaks of these books.
     pub(super) fn view(&self) -> LedgerView {
         match &self.kept {
-            Kept::Memory(_) | Kept::Nothing(_) => LedgerView::Memory,
+            Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
+                Some((path, _)) => {
+                    let path = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+                    LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
+                }
+                None => LedgerView::Memory,
+            },
             Kept::Sqlite(books) => {
                 let path = Label::from_bytes(books.path().as_os_str().as_encoded_bytes());
                 if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
@@ -114,21 +235,46 @@ impl Ledger for Shelf {
         if let Some(beside) = &mut self.beside {
             beside.post(posting)?;
         }
-        self.books_mut().post(posting)
+        let told = self.books_mut().post(posting)?;
+        // Books in memory may have grown too large for it; what was booked is booked either way.
+        let _ = self.make_room();
+        Ok(told)
     }
 
     fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
         if let Some(beside) = &mut self.beside {
             beside.absorb(posting)?;
+            if beside.unbooked() >= NEXT && self.failed.is_none() {
+                self.failed = beside.flush().err();
+            }
         }
-        self.books_mut().absorb(posting)
+        self.books_mut().absorb(posting)?;
+        if let Err(error) = self.make_room() {
+            // It stays gathered, and is told at the end.
+            self.failed.get_or_insert(error);
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), BooksError> {
-        if let Some(beside) = &mut self.beside {
-            beside.flush()?;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
-        self.books_mut().flush()
+        let beside = self.beside.as_mut().map_or(Ok(()), |beside| beside.flush());
+        let flushed = self.books_mut().flush();
+        if let Kept::Sqlite(books) = &mut self.kept
+            && books.is_nowhere()
+        {
+            // There is no room for a ledger at all: everything read is here, and stays in memory.
+            let memory = Memory::new(Arc::clone(&self.prices) as _);
+            let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
+            let books = std::mem::replace(&mut self.kept, Kept::Nothing(Box::new(memory)));
+            if let Kept::Sqlite(books) = books {
+                self.kept = Kept::Memory(Box::new(books.into_memory()));
+            }
+            self.wanted = Some((path, options));
+        }
+        flushed.and(beside)
     }
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {
@@ -141,6 +287,10 @@ impl Ledger for Shelf {
 
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
         self.books().calls(filter, limit)
+    }
+
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        self.books().each(filter, order, each)
     }
 
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
@@ -173,5 +323,52 @@ impl Ledger for Shelf {
 
     fn changed_elsewhere(&mut self) -> bool {
         self.books_mut().changed_elsewhere()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Settings, World};
+    use crate::domain::{Attribution, Call, Record, Tokens};
+
+    fn posting(numbers: std::ops::Range<i64>) -> Posting {
+        let call = |number: i64| {
+            let at = Instant::from_timestamp(number * 60, 0).unwrap_or_default();
+            let key = CallKey::of(&["test", &number.to_string()]);
+            let from = Attribution::new(at, Label::new("test"));
+            Record::Call(Call::new(key, from, None, Tokens { input: 1, ..Tokens::ZERO }))
+        };
+        Posting { records: numbers.map(call).collect(), files: Vec::new() }
+    }
+
+    #[test]
+    fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::empty(Instant::default());
+        let settings = Settings::defaults(&world);
+        let prices = Arc::new(PriceBook::new(settings.prices, settings.aliases, settings.cost));
+        let options = || Options { beside: true, together: 50, ..Options::new(Instant::default()) };
+        let ledger = |name: &str| Shelf::ledger(&folder.path().join(name), options(), &prices).unwrap().0;
+        let whole = {
+            let mut shelf = Shelf::memory(&prices);
+            shelf.absorb(&posting(0..1000)).unwrap();
+            shelf.report(&Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC)).unwrap()
+        };
+        for mut shelf in [Shelf::memory(&prices), ledger("one.db")] {
+            shelf.most = 100;
+            for part in 0..20 {
+                // Every call is told twice, in another batch.
+                shelf.absorb(&posting(part * 50..(part * 50 + 50).min(1000))).unwrap();
+                shelf.absorb(&posting((part * 50 - 25).max(0)..part * 50 + 25)).unwrap();
+                assert!(shelf.sqlite().map_or(0, |books| books.unbooked()) <= 100 || shelf.most == NEXT);
+            }
+            assert!(shelf.sqlite().is_some(), "they are in a file by now");
+            assert_eq!(shelf.most, NEXT);
+            shelf.flush().unwrap();
+            assert_eq!(shelf.unbooked(), 0);
+            let query = Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC);
+            assert_eq!(shelf.report(&query).unwrap(), whole);
+        }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -11,8 +10,8 @@ use super::books::{self, Reach};
 use super::{Desk, Exit, Failure, prices};
 use crate::cli::Filters;
 use crate::domain::{Label, Usd};
-use crate::ledger::{Ledger, Row, Sums};
-use crate::meter::{self, Signals};
+use crate::ledger::{Ledger, Order, Row, Sums};
+use crate::meter::{SignalWatch, Signals};
 use crate::output::{self, Cell, Decimal};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
@@ -33,12 +32,21 @@ pub(super) fn run(
     let filter = filters.filter(desk.now(), desk.settings.zone);
     let reach = Reach::of(desk, paths, false);
     let books = books::gather(desk, &reach, false)?;
-    let rows = books.ledger.calls(&filter, usize::MAX)?;
-    let against = against.map(|model| compare(&books.prices, &rows, model)).transpose()?;
-    let signals = meter::signals(&rows, DEAREST);
+    let mut against = against.map(|model| Compared::new(&books.prices, model)).transpose()?;
+    let mut watch = SignalWatch::new(DEAREST);
+    books.ledger.each(&filter, Order::Ascending, &mut |row| {
+        watch.add(row);
+        if let Some(against) = &mut against {
+            against.add(row);
+        }
+        true
+    })?;
+    let against = against.map(Compared::finish);
+    let calls = watch.calls();
+    let signals = watch.finish();
     if json {
-        output::to_line(&document(&rows, &signals, against.as_ref()), desk.out)?;
-    } else if rows.is_empty() {
+        output::to_line(&document(calls, &signals, against.as_ref()), desk.out)?;
+    } else if calls == 0 {
         writeln!(desk.out, "No calls in this selection.")?;
     } else {
         write_text(desk, &signals)?;
@@ -56,29 +64,48 @@ struct Comparison {
     rows: Vec<(Option<Label>, Sums, Usd)>,
 }
 
-fn compare(book: &PriceBook, rows: &[Arc<Row>], model: &str) -> Result<Comparison, Failure> {
-    let label = Label::new(model);
-    if book.history(model).is_none() {
-        let near = prices::near_words(book, model);
-        return Err(Failure::new(Exit::Usage, format!("no price for '{label}', so nothing can be compared{near}")));
+/// A comparison in the making.
+struct Compared<'a> {
+    book: &'a PriceBook,
+    model: &'a str,
+    by_model: BTreeMap<Option<Label>, (Sums, Usd)>,
+}
+
+impl<'a> Compared<'a> {
+    /// Nothing is compared yet.
+    ///
+    /// # Errors
+    /// When no price of the model is known.
+    fn new(book: &'a PriceBook, model: &'a str) -> Result<Self, Failure> {
+        if book.history(model).is_none() {
+            let (label, near) = (Label::new(model), prices::near_words(book, model));
+            return Err(Failure::new(Exit::Usage, format!("no price for '{label}', so nothing can be compared{near}")));
+        }
+        Ok(Self { book, model, by_model: BTreeMap::new() })
     }
-    let mut by_model: BTreeMap<Option<Label>, (Sums, Usd)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.cost != Cost::Unpriced) {
+
+    fn add(&mut self, row: &Row) {
+        if row.cost == Cost::Unpriced {
+            return;
+        }
         // Before the first day of a price stated with one, there is nothing to compare with.
-        let Some(usd) = book.cost_as(&row.call, model).usd() else { continue };
-        let (sums, elsewhere) = by_model.entry(row.call.model.clone()).or_default();
+        let Some(usd) = self.book.cost_as(&row.call, self.model).usd() else { return };
+        let (sums, elsewhere) = self.by_model.entry(row.call.model.clone()).or_default();
         sums.add(&Sums::of(row));
         *elsewhere += usd;
     }
-    let mut rows: Vec<_> = by_model.into_iter().map(|(model, (sums, usd))| (model, sums, usd)).collect();
-    rows.sort_by_key(|(_, sums, usd)| std::cmp::Reverse(sums.cost - *usd));
-    Ok(Comparison { model: label, rows })
+
+    fn finish(self) -> Comparison {
+        let mut rows: Vec<_> = self.by_model.into_iter().map(|(model, (sums, usd))| (model, sums, usd)).collect();
+        rows.sort_by_key(|(_, sums, usd)| std::cmp::Reverse(sums.cost - *usd));
+        Comparison { model: Label::new(self.model), rows }
+    }
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u8,
-    calls: usize,
+    calls: u64,
     cache_hit_per_cent: Option<u8>,
     cache_saved_usd: Decimal,
     agent_share_per_cent: u8,
@@ -95,7 +122,7 @@ struct Against<'a> {
     rows: Vec<BTreeMap<&'static str, Cell>>,
 }
 
-fn document<'a>(rows: &[Arc<Row>], signals: &Signals, against: Option<&'a Comparison>) -> Document<'a> {
+fn document<'a>(calls: u64, signals: &Signals, against: Option<&'a Comparison>) -> Document<'a> {
     let count = |number: usize| Cell::Count(u64::try_from(number).unwrap_or(u64::MAX));
     let key = |row: &Row| Cell::Text(row.call.key.to_string());
     let expired = signals.expired.iter().map(|expired| {
@@ -141,7 +168,7 @@ fn document<'a>(rows: &[Arc<Row>], signals: &Signals, against: Option<&'a Compar
     };
     Document {
         schema: 1,
-        calls: rows.len(),
+        calls,
         cache_hit_per_cent: signals.cache_hit,
         cache_saved_usd: Decimal(signals.saved),
         agent_share_per_cent: signals.agent_share,

@@ -18,6 +18,8 @@ const WITH_AGENT: &str =
     "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota} · by {forecast}";
 /// In tmux, or in a prompt.
 const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · by {forecast}";
+/// Between what is wrong with the books and the rest of the line.
+const GAP: &str = " · ";
 /// The log format of the agent whose status line it is.
 const SOURCE: &str = "claude-code";
 
@@ -47,8 +49,16 @@ fn line(desk: &mut Desk<'_>, agent: Option<&Agent>, format: Option<&str>) -> Str
     };
     let facts = facts(desk, agent, &template);
     let segments = template.fill(&mut |word| facts.word(word));
-    let line = template::fitted(segments, room, own.is_empty());
-    let line = if line.is_empty() { text::fit("tokmeter", room) } else { line };
+    // That numbers are not safe yet is worth more than any of them.
+    let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
+    let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
+    let line = template::fitted(segments, left, own.is_empty());
+    let line = match mark {
+        Some(mark) if line.is_empty() => mark,
+        Some(mark) => format!("{mark}{GAP}{line}"),
+        None if line.is_empty() => text::fit("tokmeter", room),
+        None => line,
+    };
     if is_ascii(desk) { text::ascii_text(&line) } else { line }
 }
 
@@ -75,6 +85,8 @@ struct Facts {
     /// When a limit that is near will be reached.
     forecast: Option<String>,
     user: Option<Label>,
+    /// What is wrong with the books, in two words.
+    mark: Option<&'static str>,
 }
 
 /// Asks the books. What they do not answer is not said.
@@ -83,15 +95,27 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     let mut facts =
         Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
     facts.agent.forget_past(desk.now());
-    let Ok(books) = books::gather(desk, &Reach::Session(transcript), false) else { return facts };
-    // Without its ledger it knows of one session only, or of what the logs still hold.
-    let whole = books.trouble.is_none();
-    match ask(desk, &books, template, &mut facts) {
-        Ok(()) if whole => {}
-        Ok(()) | Err(_) => {
-            facts.session = facts.session.filter(|sums| sums.calls > 0);
-            (facts.today, facts.month, facts.limit) = (None, None, None);
-        }
+    let reach = Reach::Session(transcript);
+    let Ok(mut books) = books::gather(desk, &reach, false) else { return facts };
+    let mut asked = ask(desk, &books, template, &mut facts);
+    if matches!(&asked, Err(error) if error.is_mendable())
+        && books::mend(desk).is_ok()
+        && let Ok(mended) = books::gather(desk, &reach, false)
+    {
+        books = mended;
+        asked = ask(desk, &books, template, &mut facts);
+    }
+    if let Some(unbooked) = &books.unbooked {
+        facts.mark = Some("not booked");
+        desk.note(&unbooked.clone());
+    }
+    if books.trouble.is_some() {
+        facts.mark = Some("no ledger");
+    }
+    if asked.is_err() {
+        facts.session = facts.session.filter(|sums| sums.calls > 0);
+        (facts.today, facts.month, facts.limit) = (None, None, None);
+        facts.mark = Some("no ledger");
     }
     facts
 }

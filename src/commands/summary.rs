@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::Duration;
 use serde::Serialize;
@@ -41,7 +42,8 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger:
 pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, Failure> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let rows = books.report(&query)?.rows;
-    Ok(rows.into_iter().filter_map(|ReportRow { session, .. }| session).max_by_key(|session| session.ended))
+    let sessions = rows.into_iter().filter_map(|ReportRow { session, .. }| session);
+    Ok(sessions.max_by_key(|session| session.ended).map(Arc::unwrap_or_clone))
 }
 
 /// A session as faces show it.

@@ -30,26 +30,25 @@ impl Core {
 
     /// The key under which a call of this session is kept; of a kept key, the one the log gave.
     pub(super) fn rooted(&self, key: CallKey, session: u32) -> CallKey {
-        self.names.label(self.families.root(session)).map_or(key, |root| key.under(root))
+        self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
     }
 
-    /// Prices every row that is new, or grew.
+    /// Moves rows to the roots of their families, and prices every row that is new, or grew.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
+        for moved in self.families.moves() {
+            self.follow(&moved);
+        }
         self.heap.settle(pricer, &mut self.names);
     }
 
-    /// Takes in one record, saying nothing.
+    /// Takes in one record, saying nothing. What it moves and costs is known after [`Core::settle`].
     pub(super) fn absorb(&mut self, record: &Record) {
         match record {
             Record::Call(call) => {
                 let slim = self.slim(call);
                 self.heap.feed(slim, &mut self.names);
             }
-            Record::Descends { child, parent } => {
-                for moved in self.learn(child, parent) {
-                    self.follow(&moved);
-                }
-            }
+            Record::Descends { child, parent } => self.learn(child, parent),
         }
     }
 
@@ -72,10 +71,10 @@ impl Core {
         self.tell(mark, key, told);
     }
 
-    /// Learns a descent, and says whose rows must follow it.
-    pub(super) fn learn(&mut self, child: &Label, parent: &Label) -> Vec<Move> {
+    /// Learns a descent. Rows follow it with the next [`Core::settle`].
+    pub(super) fn learn(&mut self, child: &Label, parent: &Label) {
         let (child, parent) = (self.names.number(Some(child)), self.names.number(Some(parent)));
-        self.families.descends(child, parent, &self.names)
+        self.families.learn(child, parent, &self.names);
     }
 
     /// Moves the rows of a family to its new root.

@@ -2,6 +2,13 @@
 
 use std::path::PathBuf;
 
+impl BooksError {
+    /// True when the ledger can be put aside or opened again, and filled from the logs.
+    pub fn is_mendable(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Replaced { .. })
+    }
+}
+
 /// Why the books did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {

@@ -1,6 +1,8 @@
 //! From rows, or from sums of rows, to the rows of a report: the same for every kind of books.
 
 use std::cmp::Ordering;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -110,7 +112,21 @@ impl<'a> PeriodReport<'a> {
 
     /// Adds a quarter hour of calls, if the filter's names admit it.
     pub(super) fn add(&mut self, quarter: &Quarter) {
-        let Some(group) = self.groups.of(quarter.set) else { return };
+        if let Some(cell) = self.cell(quarter) {
+            self.cells[cell].1.add(&quarter.sums);
+        }
+    }
+
+    /// Takes calls that were added back out.
+    pub(super) fn take(&mut self, quarter: &Quarter) {
+        if let Some(cell) = self.cell(quarter) {
+            self.cells[cell].1.sub(&quarter.sums);
+        }
+    }
+
+    /// The cell a quarter hour of calls belongs to, if the filter's names admit it.
+    fn cell(&mut self, quarter: &Quarter) -> Option<usize> {
+        let group = self.groups.of(quarter.set)?;
         let place = (self.periods.number(quarter.number), group);
         let cell = match self.last {
             Some((last, cell)) if last == place => cell,
@@ -124,11 +140,12 @@ impl<'a> PeriodReport<'a> {
                 cell
             }
         };
-        self.cells[cell].1.add(&quarter.sums);
+        Some(cell)
     }
 
     pub(super) fn finish(self) -> Report {
-        let rows = self.cells.iter().map(|((period, group), sums)| ReportRow {
+        let cells = self.cells.iter().filter(|(_, sums)| sums.calls > 0);
+        let rows = cells.map(|((period, group), sums)| ReportRow {
             period: self.periods.keys[*period].clone(),
             by: self.groups.labels(*group),
             sums: *sums,
@@ -156,13 +173,14 @@ pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<It
     }
     let mut rows = Vec::new();
     for (session, conversation) in first_ones(query, names, all.into_iter().collect()) {
-        let facts = conversation.row(session, names);
+        // Split by many names, a conversation has many rows, and each of them bears these facts.
+        let facts = Arc::new(conversation.row(session, names));
         let key = PeriodKey::Session(facts.started, facts.session.clone());
-        rows.extend(conversation.groups.iter().map(|(group, sums)| ReportRow {
+        rows.extend(conversation.groups.list.iter().map(|(group, sums)| ReportRow {
             period: key.clone(),
             by: groups.labels(*group),
             sums: *sums,
-            session: Some(facts.clone()),
+            session: Some(Arc::clone(&facts)),
             call: None,
         }));
     }
@@ -185,8 +203,8 @@ struct Conversation {
     source: First,
     project: First,
     user: First,
-    models: Vec<(u32, Sums)>,
-    groups: Vec<(usize, Sums)>,
+    models: Parts<u32>,
+    groups: Parts<usize>,
     in_agents: Sums,
     sums: Sums,
 }
@@ -216,8 +234,8 @@ impl Conversation {
             source: First::default(),
             project: First::default(),
             user: First::default(),
-            models: Vec::new(),
-            groups: Vec::new(),
+            models: Parts::default(),
+            groups: Parts::default(),
             in_agents: Sums::default(),
             sums: Sums::default(),
         }
@@ -230,8 +248,8 @@ impl Conversation {
         self.source.see(stretch.first, set[place(Dimension::Source)], names);
         self.project.see(stretch.first, set[place(Dimension::Project)], names);
         self.user.see(stretch.first, set[place(Dimension::User)], names);
-        add_to(&mut self.models, set[place(Dimension::Model)], &stretch.sums);
-        add_to(&mut self.groups, group, &stretch.sums);
+        self.models.add(set[place(Dimension::Model)], &stretch.sums);
+        self.groups.add(group, &stretch.sums);
         if set[place(Dimension::Agent)] != NONE {
             self.in_agents.add(&stretch.sums);
         }
@@ -240,7 +258,7 @@ impl Conversation {
 
     fn row(&self, session: u32, names: &Names) -> SessionRow {
         let mut models: Vec<(Option<Label>, Sums)> =
-            self.models.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
+            self.models.list.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
         models.sort_by(|(one, its), (other, theirs)| {
             let size = |sums: &Sums| (sums.cost, sums.tokens.total());
             size(theirs).cmp(&size(its)).then_with(|| none_last(one.as_ref(), other.as_ref()))
@@ -259,10 +277,34 @@ impl Conversation {
     }
 }
 
-fn add_to<K: PartialEq>(list: &mut Vec<(K, Sums)>, key: K, sums: &Sums) {
-    match list.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, sum)) => sum.add(sums),
-        None => list.push((key, *sums)),
+/// The parts a conversation falls into: most have one or two, and some have a hundred thousand.
+#[derive(Default)]
+struct Parts<K> {
+    list: Vec<(K, Sums)>,
+    /// Where each part stands in the list, once the list is too long to be searched.
+    places: FxHashMap<K, usize>,
+}
+
+impl<K: Copy + Eq + Hash> Parts<K> {
+    /// The longest list that is searched from its beginning.
+    const SHORT: usize = 8;
+
+    fn add(&mut self, key: K, sums: &Sums) {
+        let place = if self.places.is_empty() {
+            self.list.iter().position(|(known, _)| *known == key)
+        } else {
+            self.places.get(&key).copied()
+        };
+        if let Some((_, sum)) = place.and_then(|place| self.list.get_mut(place)) {
+            sum.add(sums);
+            return;
+        }
+        self.list.push((key, *sums));
+        if self.list.len() == Self::SHORT {
+            self.places = self.list.iter().enumerate().map(|(place, (known, _))| (*known, place)).collect();
+        } else if self.list.len() > Self::SHORT {
+            self.places.insert(key, self.list.len() - 1);
+        }
     }
 }
 

@@ -189,6 +189,7 @@ impl Heap {
     pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Names) {
         let listed: Vec<CallKey> =
             sessions.iter().flat_map(|session| self.by_session.remove(session).unwrap_or_default()).collect();
+        let sessions: FxHashSet<u32> = sessions.iter().copied().collect();
         let mut taken = Vec::new();
         for key in listed {
             if self.plain(key).is_some_and(|plain| plain.lineage != NONE && sessions.contains(&plain.lineage)) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::core::Core;
 use super::grouping::{self, admits, in_time};
 use super::slim::Slim;
-use super::{BooksError, FileState, Grain, Ledger, Posted, Posting, Query, Report, Row, Sums};
+use super::{BooksError, FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
@@ -29,6 +29,19 @@ impl Memory {
     /// Books of rows that lie elsewhere.
     pub(super) fn of(core: Core, pricer: Arc<dyn Pricer>) -> Self {
         Self { core, ..Self::new(pricer) }
+    }
+
+    /// Books that hold this, read from these files so far.
+    pub(super) fn with(core: Core, files: impl Iterator<Item = FileState>, pricer: Arc<dyn Pricer>) -> Self {
+        let mut books = Self::of(core, pricer);
+        books.core.settle(&*books.pricer);
+        books.files.extend(files.map(|file| (file.path.clone(), file)));
+        books
+    }
+
+    /// What these books hold, and the files it was read from.
+    pub(super) fn into_parts(self) -> (Core, Vec<FileState>) {
+        (self.core, self.files.into_values().collect())
     }
 
     /// How many calls are booked.
@@ -116,6 +129,16 @@ impl Ledger for Memory {
         }
         rows.sort_unstable_by_key(newest);
         Ok(rows.into_iter().map(|row| row.row(&self.core.names)).collect())
+    }
+
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        let mut rows: Vec<&Slim> = self.admitted(filter).collect();
+        rows.sort_unstable_by_key(|row| (row.at, row.key));
+        if order == Order::Descending {
+            rows.reverse();
+        }
+        let _ = rows.into_iter().all(|row| each(&row.row(&self.core.names)));
+        Ok(())
     }
 
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {

@@ -18,7 +18,7 @@ pub use error::BooksError;
 pub use memory::Memory;
 pub use question::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use sqlite::{
-    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Sqlite,
-    is_network, open,
+    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Salvaged, Sqlite,
+    is_network, mend, open,
 };
 pub use types::{Change, FileState, Ledger, Posted, Posting, Row, Sums};

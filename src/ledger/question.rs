@@ -98,7 +98,7 @@ pub struct ReportRow {
     /// The sums.
     pub sums: Sums,
     /// More about the session, in session reports.
-    pub session: Option<SessionRow>,
+    pub session: Option<Arc<SessionRow>>,
     /// The row itself, in call reports.
     pub call: Option<Arc<Row>>,
 }

@@ -7,7 +7,7 @@ use crate::domain::Call;
 use crate::domain::{CallKey, Fidelity, Filter, Instant, Record, Span, Tokens, Usd};
 use crate::pricing::Cost;
 
-use super::{BooksError, Query, Report};
+use super::{BooksError, Order, Query, Report};
 
 /// A call with its booked cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,6 +234,20 @@ pub trait Ledger {
     /// # Errors
     /// When the books cannot be read.
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
+
+    /// Shows each call a filter admits in the order of time, until `each` says no. However many there are, few are
+    /// held at a time. `each` must not ask these books anything.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        let mut rows = self.calls(filter, usize::MAX)?;
+        if order == Order::Ascending {
+            rows.reverse();
+        }
+        let _ = rows.iter().all(each);
+        Ok(())
+    }
 
     /// The sums of each stretch of time, oldest first: the bars of a history.
     ///

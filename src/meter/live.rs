@@ -152,10 +152,14 @@ impl Meter {
         let (at, sums) = (row.call.at(), Sums::of(row));
         self.all.sub(&sums);
         match self.models.get_mut(&row.call.model) {
-            Some(model) => model.sub(&sums),
+            Some(model) => {
+                model.sub(&sums);
+                if model.calls == 0 {
+                    self.models.remove(&row.call.model);
+                }
+            }
             None => self.stale = true,
         }
-        self.models.retain(|_, sums| sums.calls > 0);
         for (span, within) in [&mut self.today, &mut self.month] {
             if span.contains(at) {
                 within.sub(&sums);

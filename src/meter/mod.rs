@@ -18,5 +18,5 @@ pub use limit::{Amount, Asker, Limit, LimitState, Measure, Rules, Scope, Verdict
 pub use live::Meter;
 pub use opening::{Opening, states};
 pub use session::SHOWN as SESSIONS_SHOWN;
-pub use signal::{Expired, Signals, Uncached, cache_hit, signals};
+pub use signal::{Expired, SignalWatch, Signals, Uncached, cache_hit, signals};
 pub use summary::{CallLine, Follow, ModelLine, SessionId, SessionLine, Summary, TREND};

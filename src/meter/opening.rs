@@ -140,7 +140,8 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
         limit: Some(limit),
     };
     let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
-    let mut sessions: Vec<SessionRow> = answer.rows.into_iter().filter_map(|row| row.session).collect();
+    let mut sessions: Vec<SessionRow> =
+        answer.rows.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone).collect();
     let every = sessions.len() < SESSIONS;
     let mut latest = books.calls(&rules.view, CALLS)?;
     let mut wanted: Vec<SessionId> = latest.iter().map(|row| SessionId::of(&row.call)).collect();
@@ -154,7 +155,8 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
             continue;
         }
         let row = books.report(&session_query(of_session(&rules.view, &id), SESSIONS))?.rows;
-        sessions.extend(row.into_iter().filter_map(|row| row.session).filter(|row| id_of(row) == id));
+        let row = row.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone);
+        sessions.extend(row.filter(|row| id_of(row) == id));
     }
     if let Some(id) = followed(&sessions, follow, now) {
         let of_it = latest.iter().filter(|row| SessionId::of(&row.call) == id).count();

@@ -1,6 +1,5 @@
 //! Signals worth acting on: plain facts about rows, in exact numbers.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use chrono::Duration;
 
 use super::judge::share;
 use super::summary::SessionId;
-use crate::domain::{Label, Tokens, Usd};
+use crate::domain::{Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
 /// Calls in a row that must read nothing from a cache before a session counts as growing without one.
@@ -63,77 +62,147 @@ pub fn cache_hit(tokens: &Tokens) -> Option<u8> {
 
 /// The facts about these calls, whatever their order; `most` of the dearest.
 pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
-    let (mut all, mut in_agents) = (Sums::default(), Sums::default());
-    let mut threads: BTreeMap<(SessionId, Option<Label>), Vec<&Arc<Row>>> = BTreeMap::new();
+    let mut rows: Vec<&Arc<Row>> = rows.iter().collect();
+    rows.sort_by_key(|row| (row.call.at(), row.call.key));
+    let mut watch = SignalWatch::new(most);
     for row in rows {
+        watch.add(row);
+    }
+    watch.finish()
+}
+
+/// Gathers the facts about calls that come one by one, oldest first. Of each thread it remembers the last call only.
+#[derive(Debug)]
+pub struct SignalWatch {
+    most: usize,
+    all: Sums,
+    in_agents: Sums,
+    threads: BTreeMap<(SessionId, Option<Label>), Thread>,
+    expired: Vec<Expired>,
+    dearest: Vec<Arc<Row>>,
+}
+
+impl SignalWatch {
+    /// Nothing was seen yet; `most` of the dearest are kept.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            all: Sums::default(),
+            in_agents: Sums::default(),
+            threads: BTreeMap::new(),
+            expired: Vec::new(),
+            dearest: Vec::new(),
+        }
+    }
+
+    /// Takes in the next call.
+    pub fn add(&mut self, row: &Arc<Row>) {
         let sums = Sums::of(row);
-        all.add(&sums);
+        self.all.add(&sums);
         if row.call.from.agent.is_some() {
-            in_agents.add(&sums);
+            self.in_agents.add(&sums);
         }
-        threads.entry((SessionId::of(&row.call), row.call.from.agent.clone())).or_default().push(row);
+        let thread = (SessionId::of(&row.call), row.call.from.agent.clone());
+        match self.threads.get_mut(&thread) {
+            Some(thread) => self.expired.extend(thread.add(row)),
+            None => _ = self.threads.insert(thread, Thread::new(row)),
+        }
+        if let Some(usd) = row.cost.usd() {
+            let place = self.dearest.partition_point(|known| known.cost.usd() >= Some(usd));
+            if place < self.most {
+                self.dearest.truncate(self.most - 1);
+                self.dearest.insert(place, Arc::clone(row));
+            }
+        }
     }
-    let (mut expired, mut uncached) = (Vec::new(), Vec::new());
-    for ((session, agent), mut thread) in threads {
-        thread.sort_by_key(|row| (row.call.at(), row.call.key));
-        expired.extend(expired_in(&thread));
+
+    /// How many calls were taken in.
+    pub const fn calls(&self) -> u64 {
+        self.all.calls
+    }
+
+    /// The facts.
+    pub fn finish(self) -> Signals {
         // A sub-agent is short; its conversation is the session's.
-        if agent.is_none() {
-            uncached.extend(uncached_in(session, &thread));
+        let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
+        Signals {
+            cache_hit: cache_hit(&self.all.tokens),
+            saved: self.all.saved,
+            expired: self.expired,
+            uncached: sessions.filter_map(|((session, _), thread)| thread.uncached(session)).collect(),
+            agent_share: share(&self.in_agents, &self.all),
+            dearest: self.dearest,
         }
-    }
-    expired.sort_by_key(|call: &Expired| (call.row.call.at(), call.row.call.key));
-    let mut dearest: Vec<Arc<Row>> = rows.iter().filter(|row| row.cost.usd().is_some()).cloned().collect();
-    dearest.sort_by_key(|row| (Reverse(row.cost.usd()), row.call.at(), row.call.key));
-    dearest.truncate(most);
-    Signals {
-        cache_hit: cache_hit(&all.tokens),
-        saved: all.saved,
-        expired,
-        uncached,
-        agent_share: share(&in_agents, &all),
-        dearest,
     }
 }
 
-/// The calls of a thread, oldest first, that wrote again what the call before had in its cache.
-///
-/// A cache lives five minutes or one hour from its last use. Written again after longer than that, with
-/// next to nothing read, is expired; sooner than that it is another prompt, which is no one's loss.
-fn expired_in(thread: &[&Arc<Row>]) -> Vec<Expired> {
-    let mut expired = Vec::new();
-    let mut lives = Duration::minutes(5);
-    for pair in thread.windows(2) {
-        let [before, after] = pair else { continue };
-        let (had, has) = (&before.call.tokens, &after.call.tokens);
-        if had.cache_write() > 0 {
-            lives = if had.cache_write_1h > 0 { Duration::hours(1) } else { Duration::minutes(5) };
-        }
-        let cached = had.cache_read.saturating_add(had.cache_write());
-        let idle = after.call.at().signed_duration_since(before.call.at());
+/// What must be known of a thread to judge its next call.
+#[derive(Debug)]
+struct Thread {
+    at: Instant,
+    model: Option<Label>,
+    /// Tokens that its last call read from the cache and wrote to it.
+    cached: u64,
+    /// How long what was written to the cache lives.
+    lives: Duration,
+    /// Calls in a row, up to the last, whose prompts grow and read nothing from a cache.
+    uncached: usize,
+    /// The prompts of the first and the last of those.
+    prompts: (u64, u64),
+}
+
+impl Thread {
+    fn new(row: &Row) -> Self {
+        let mut thread = Self {
+            at: row.call.at(),
+            model: row.call.model.clone(),
+            cached: 0,
+            lives: Duration::minutes(5),
+            uncached: 0,
+            prompts: (0, 0),
+        };
+        thread.go_on(row);
+        thread
+    }
+
+    /// Takes in the next call: one that had to write again what the cache had forgotten is given back.
+    ///
+    /// A cache lives five minutes or one hour from its last use. Written again after longer than that, with
+    /// next to nothing read, is expired; sooner than that it is another prompt, which is no one's loss.
+    fn add(&mut self, row: &Arc<Row>) -> Option<Expired> {
+        let (has, cached) = (&row.call.tokens, self.cached);
+        let idle = row.call.at().signed_duration_since(self.at);
         let forgotten = has.cache_read <= cached / 10 && has.cache_write() >= cached / 2;
-        if cached >= WORTH_CACHING && before.call.model == after.call.model && idle > lives && forgotten {
+        let expired = cached >= WORTH_CACHING && self.model == row.call.model && idle > self.lives && forgotten;
+        self.go_on(row);
+        expired.then(|| {
             let rewritten = has.cache_write().min(cached - has.cache_read);
-            expired.push(Expired { row: Arc::clone(after), idle, rewritten });
-        }
+            Expired { row: Arc::clone(row), idle, rewritten }
+        })
     }
-    expired
-}
 
-/// The last calls of a thread, oldest first, when their prompts grow and nothing is read from a cache.
-fn uncached_in(session: SessionId, thread: &[&Arc<Row>]) -> Option<Uncached> {
-    let mut calls: usize = 0;
-    let mut later: Option<u64> = None;
-    for row in thread.iter().rev() {
-        let prompt = row.call.tokens.prompt();
-        if row.call.tokens.cache_read > 0 || later.is_some_and(|later| prompt > later) {
-            break;
+    fn go_on(&mut self, row: &Row) {
+        let tokens = &row.call.tokens;
+        if tokens.cache_write() > 0 {
+            self.lives = if tokens.cache_write_1h > 0 { Duration::hours(1) } else { Duration::minutes(5) };
         }
-        calls += 1;
-        later = Some(prompt);
+        let prompt = tokens.prompt();
+        if tokens.cache_read > 0 {
+            (self.uncached, self.prompts) = (0, (0, 0));
+        } else if self.uncached > 0 && prompt >= self.prompts.1 {
+            (self.uncached, self.prompts.1) = (self.uncached + 1, prompt);
+        } else {
+            (self.uncached, self.prompts) = (1, (prompt, prompt));
+        }
+        self.cached = tokens.cache_read.saturating_add(tokens.cache_write());
+        self.at = row.call.at();
+        self.model.clone_from(&row.call.model);
     }
-    let (first, last) = (thread.get(thread.len().checked_sub(calls)?)?, thread.last()?);
-    let prompt = last.call.tokens.prompt();
-    let grew = prompt > first.call.tokens.prompt();
-    (calls >= WITHOUT_CACHE && grew && prompt >= WORTH_CACHING).then_some(Uncached { session, calls, prompt })
+
+    /// The thread's last calls, when their prompts grow and nothing is read from a cache.
+    fn uncached(&self, session: SessionId) -> Option<Uncached> {
+        let (first, prompt) = self.prompts;
+        let found = self.uncached >= WITHOUT_CACHE && prompt > first && prompt >= WORTH_CACHING;
+        found.then_some(Uncached { session, calls: self.uncached, prompt })
+    }
 }

@@ -112,7 +112,7 @@ const OF_SESSIONS: [Column; 8] = ["session", "started", "ended", "duration_s", "
 const OF_CALLS: [Column; 12] =
     ["key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity"];
 
-fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
+pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
     match &row.period {
         PeriodKey::Hour(hour) => {
@@ -122,7 +122,7 @@ fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
         PeriodKey::Day(day) => cells.push(("day", Cell::Text(day.format("%Y-%m-%d").to_string()))),
         PeriodKey::Week(week) => cells.push(("week", Cell::Text(format!("{:04}-W{:02}", week.year, week.number)))),
         PeriodKey::Month(month) => cells.push(("month", Cell::Text(month.format("%Y-%m").to_string()))),
-        PeriodKey::Session(..) => cells.extend(row.session.iter().flat_map(session_facts)),
+        PeriodKey::Session(..) => cells.extend(row.session.iter().flat_map(|session| session_facts(session))),
         PeriodKey::Call(..) => cells.extend(row.call.iter().flat_map(|row| call_facts(row))),
         PeriodKey::Total => {}
     }
@@ -135,8 +135,19 @@ fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     cells
 }
 
+/// Models of one session that are named in a row; of the others, how many there are. A session split by many names
+/// has many rows, and each row names its models.
+const MODELS: usize = 50;
+
 /// The columns that say which session a row is.
 pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
+    let mut models: Vec<Label> =
+        session.models.iter().filter_map(|(model, _)| model.clone()).take(MODELS + 1).collect();
+    if models.len() > MODELS {
+        let others = session.models.len() - (MODELS - 1);
+        models.truncate(MODELS - 1);
+        models.push(Label::new(&format!("({others} more)")));
+    }
     let cells = [
         Cell::from(session.session.as_ref()),
         Cell::Time(session.started),
@@ -145,7 +156,7 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
         Cell::Name(session.source.clone()),
         Cell::from(session.project.as_ref()),
         Cell::from(session.user.as_ref()),
-        Cell::Names(session.models.iter().filter_map(|(model, _)| model.clone()).collect()),
+        Cell::Names(models),
     ];
     OF_SESSIONS.into_iter().zip(cells).collect()
 }

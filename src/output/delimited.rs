@@ -1,10 +1,12 @@
 //! CSV and Markdown, safe to open in a spreadsheet or to paste.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
-use super::cells::time;
+use super::cells::{named, report_grid, time};
 use super::{Cell, Grid};
 use crate::domain::Label;
+use crate::ledger::{PeriodKey, Query, Report, ReportRow, Row, Sums};
 
 /// The grid as CSV with a header line.
 ///
@@ -16,13 +18,61 @@ pub fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(&grid.columns).map_err(plain_error)?;
     for row in &grid.rows {
-        let fields = row.iter().map(|cell| match cell {
-            Cell::Name(_) | Cell::Names(_) | Cell::Text(_) => inert(plain(cell)),
-            Cell::Unknown | Cell::Time(_) | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
-        });
-        writer.write_record(fields).map_err(plain_error)?;
+        writer.write_record(row.iter().map(field)).map_err(plain_error)?;
     }
     writer.flush()
+}
+
+fn field(cell: &Cell) -> String {
+    match cell {
+        Cell::Name(_) | Cell::Names(_) | Cell::Text(_) => inert(plain(cell)),
+        Cell::Unknown | Cell::Time(_) | Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_) => plain(cell),
+    }
+}
+
+/// A report of calls as CSV, written call by call: the same lines as [`csv`] writes of the whole report.
+pub struct CallLines<'a> {
+    writer: csv::Writer<&'a mut dyn Write>,
+    /// The report without its rows.
+    report: Report,
+}
+
+impl<'a> CallLines<'a> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
+        let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default() };
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(report_grid(&report).columns).map_err(plain_error)?;
+        Ok(Self { writer, report })
+    }
+
+    /// Writes a call.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
+        let by = self.report.query.by.iter().map(|dimension| dimension.of(&row.call).cloned()).collect();
+        let line = ReportRow {
+            period: PeriodKey::Call(row.call.at(), row.call.key),
+            by,
+            sums: Sums::of(row),
+            session: None,
+            call: Some(Arc::clone(row)),
+        };
+        let cells = named(&self.report, &line);
+        self.writer.write_record(cells.iter().map(|(_, cell)| field(cell))).map_err(plain_error)
+    }
+
+    /// Writes what is still to be written.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// The system's own error, so that a closed pipe is known as one.

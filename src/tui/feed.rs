@@ -216,6 +216,6 @@ pub enum LedgerView {
     Open(Label),
     /// Read but not written, and why.
     ReadOnly(Label),
-    /// Not usable, and why; the meter goes on in memory.
+    /// Not written, and why; what is read is counted in memory with what is booked.
     Failed(Label),
 }

@@ -35,7 +35,7 @@ fn sound(books: &Sqlite) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn some_filter() -> impl Strategy<Value = Filter> {
+pub fn some_filter() -> impl Strategy<Value = Filter> {
     let moment = prop::option::of((-100_000_i64..200_000, 0_u32..2))
         .prop_map(|time| time.map(|(second, nano)| at(second) + chrono::Duration::nanoseconds(nano.into())));
     let only = prop::sample::select(vec![

@@ -184,7 +184,8 @@ fn d2_a_busy_ledger_is_waited_for_as_long_as_was_said_and_no_longer() {
     assert!(matches!(disk.post(&posting), Err(BooksError::Busy { .. })));
     disk.absorb(&posting).unwrap();
     assert!(matches!(disk.flush(), Err(BooksError::Busy { .. })));
-    assert_eq!(total(&disk).calls, 0, "it can still be read");
+    assert_eq!(total(&disk).calls, 1, "it can still be read, and what waits is counted");
+    assert_eq!(total(&opened(&path).books).calls, 0);
     other.execute_batch("COMMIT").unwrap();
     disk.flush().unwrap();
     disk.post(&posting).unwrap();

@@ -189,7 +189,13 @@ impl Ledger for Books {
         let session = |row: &Row| (query.grain == Grain::Session).then(|| self.session(row));
         let mut rows: Vec<ReportRow> = groups
             .into_iter()
-            .map(|((period, by), (sums, row))| ReportRow { period, by, sums, session: session(&row), call: None })
+            .map(|((period, by), (sums, row))| ReportRow {
+                period,
+                by,
+                sums,
+                session: session(&row).map(Arc::new),
+                call: None,
+            })
             .collect();
         if query.order == Order::Descending {
             rows.reverse();

@@ -29,6 +29,18 @@ struct Question {
 /// `org`, `source`, `session`); `summary` takes a `session`, and without one answers for the latest.
 /// What cannot be answered is `{"ok":false,"error":…}`, but for a gate that the config lets fail open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
+    query_with(question, books, rules, settings, None, now)
+}
+
+/// Answers a question of the socket from books about which there is something to say.
+pub(in crate::commands) fn query_with(
+    question: &str,
+    books: &dyn Ledger,
+    rules: &Rules,
+    settings: &Settings,
+    warning: Option<&str>,
+    now: Instant,
+) -> String {
     let question: Question = match serde_json::from_str(question) {
         Ok(question) => question,
         Err(error) => return refusal(&format!("not a question: {error}")),
@@ -41,11 +53,14 @@ pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Setti
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
             let answered = answer(books, rules, settings, &asker(settings, &names), now);
-            let answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
+            let mut answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
+            if let Some(warning) = warning {
+                answer.warn(warning);
+            }
             serde_json::to_string(&answer)
         }
         "summary" => match summary(books, rules, &names, now) {
-            Ok(answer) => serde_json::to_string(&answer),
+            Ok(answer) => serde_json::to_string(&Summary { warning: warning.map(str::to_owned), ..answer }),
             Err(failure) => return refusal(&failure.message),
         },
         other => return refusal(&format!("'{other}' is not a question; there are: gate, summary")),
@@ -77,6 +92,9 @@ struct Summary {
     schema: u8,
     session: Option<Box<RawValue>>,
     today: BTreeMap<&'static str, output::Cell>,
+    /// What is wrong with the books.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now: Instant) -> Result<Summary, Failure> {
@@ -98,7 +116,8 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     };
     let day = Span::day(now, rules.zone);
     let today = books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
-    Ok(Summary { ok: true, schema: 1, session, today: output::measures(&today).into_iter().collect() })
+    let today = output::measures(&today).into_iter().collect();
+    Ok(Summary { ok: true, schema: 1, session, today, warning: None })
 }
 
 fn refusal(why: &str) -> String {

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::fill::Draft;
 use super::open::{Standing, connect, open};
 use super::place::{free_name, identity, is_free, make_folder, private};
-use super::{Options, Sqlite, schema};
+use super::{Home, Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
 
@@ -197,7 +197,7 @@ impl Sqlite {
         };
         let placed = whole && birth.put(conn, &self.path, &step).is_ok();
         let options = Options { beside: false, ..self.options.clone() };
-        let opened = open(&self.path, options, Arc::clone(&self.pricer))?;
+        let opened = open(&self.path, options, Arc::clone(&self.pricer)).inspect_err(|_| self.home = Home::Nowhere)?;
         let gathered = std::mem::take(&mut self.gathered);
         *self = Self { gathered, ..opened.books };
         Ok(placed)

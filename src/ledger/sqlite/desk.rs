@@ -1,7 +1,7 @@
 //! Where rows lie while a transaction works on them: fetched when first touched, written back when done.
 
 use rusqlite::{Connection, OptionalExtension, Result};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ids::Ids;
 use super::insert::Inserter;
@@ -33,9 +33,34 @@ pub(super) struct Desk {
     telemetry: bool,
     /// Calls before this were pruned, and stay so.
     horizon: Option<Instant>,
+    /// Nothing may be written: the rows are only looked at.
+    reads_only: bool,
+    /// Which rows carry an alias, where no index tells; see [`Desk::find_carriers`].
+    carriers: FxHashMap<CallKey, Vec<CallKey>>,
 }
 
 impl Desk {
+    /// A desk on which rows are joined as ever, and from which nothing is written.
+    pub(super) fn of_a_reader() -> Self {
+        Self { reads_only: true, ..Self::default() }
+    }
+
+    /// Looks in all rows who carries these aliases, where no telemetry was booked yet, and aliases have no index.
+    pub(super) fn find_carriers(&mut self, conn: &Connection, wanted: &FxHashSet<CallKey>) -> Result<()> {
+        if meta(conn, "telemetry")?.is_some() {
+            return Ok(());
+        }
+        let mut select = conn.prepare("SELECT alias, hash, rest FROM calls WHERE alias IS NOT NULL")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let alias = CallKey::from_bytes(row.get(0)?);
+            if wanted.contains(&alias) {
+                self.carriers.entry(alias).or_default().push(rows::key([row.get(1)?, row.get(2)?]));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the desk ready for a transaction that has just begun.
     pub(super) fn open(&mut self, conn: &Connection) -> Result<()> {
         self.clear();
@@ -92,15 +117,20 @@ impl Desk {
                     None
                 }
             };
-            self.core.heap.settle(pricer, &mut self.core.names);
+            self.settle(conn, pricer)?;
             self.core.tell(mark, key, told);
         }
         Ok(())
     }
 
-    /// Prices what is new or grew.
-    pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
-        self.core.heap.settle(pricer, &mut self.core.names);
+    /// Moves rows to the roots of their families, and prices what is new or grew.
+    pub(super) fn settle(&mut self, conn: &Connection, pricer: &dyn Pricer) -> Result<()> {
+        for moved in self.core.families.moves() {
+            self.fetch_family(conn, &moved)?;
+            self.core.follow(&moved);
+        }
+        self.core.settle(pricer);
+        Ok(())
     }
 
     /// Takes in what was gathered elsewhere, row by row as it was told.
@@ -138,7 +168,7 @@ impl Desk {
         Ok(self.core.heap.feed(told, &mut self.core.names))
     }
 
-    /// Takes in a descent.
+    /// Takes in a descent. Rows follow it with the next [`Desk::settle`].
     pub(super) fn descend(&mut self, conn: &Connection, record: &Record) -> Result<()> {
         let Record::Descends { child, parent } = record else { return Ok(()) };
         self.read_families(conn, true)?;
@@ -147,10 +177,7 @@ impl Desk {
             return Ok(());
         }
         self.descents.push(numbers);
-        for moved in self.core.learn(child, parent) {
-            self.fetch_family(conn, &moved)?;
-            self.core.follow(&moved);
-        }
+        self.core.learn(child, parent);
         Ok(())
     }
 
@@ -167,7 +194,7 @@ impl Desk {
         // Some of them are on the desk only: new, or moved there by an earlier record.
         let mut keys = self.core.heap.keys_of(&moved.sessions);
         for session in &moved.sessions {
-            let id = self.ids.label(conn, &self.core.names, *session)?;
+            let Some(id) = self.ids.stored_label(conn, &self.core.names, *session)? else { continue };
             let booked: Vec<[i64; 2]> =
                 find.query_map([id], |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
             keys.extend(booked.into_iter().map(rows::key));
@@ -213,6 +240,12 @@ impl Desk {
                 continue;
             }
             self.fetch(conn, alias)?;
+            for key in self.carriers.remove(&alias).unwrap_or_default() {
+                self.fetch(conn, key)?;
+            }
+            if self.reads_only && meta(conn, "telemetry")?.is_none() {
+                continue;
+            }
             let find =
                 "SELECT hash, rest FROM calls WHERE alias = ?1 UNION SELECT hash, rest FROM apart WHERE alias = ?1";
             let mut find = conn.prepare_cached(find)?;
@@ -228,8 +261,10 @@ impl Desk {
     /// From the first telemetry on, aliases are indexed.
     fn expect_telemetry(&mut self, conn: &Connection) -> Result<()> {
         if !self.telemetry {
-            conn.execute_batch(INDEX_ALIAS)?;
-            conn.execute("INSERT INTO meta VALUES('telemetry', 1)", [])?;
+            if !self.reads_only {
+                conn.execute_batch(INDEX_ALIAS)?;
+                conn.execute("INSERT INTO meta VALUES('telemetry', 1)", [])?;
+            }
             self.telemetry = true;
             self.core.heap.look_for_telemetry();
         }
@@ -252,8 +287,10 @@ impl Desk {
         for (child, parent) in descents {
             let (child, parent) =
                 (self.ids.known_label(conn, names, child)?, self.ids.known_label(conn, names, parent)?);
-            self.core.families.descends(child, parent, names);
+            self.core.families.learn(child, parent, names);
         }
+        // Whoever booked a descent moved the rows with it.
+        self.core.families.moves();
         self.families_at = Some(version);
         Ok(())
     }

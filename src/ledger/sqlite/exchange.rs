@@ -191,7 +191,7 @@ impl Sqlite {
                     }
                 }
             }
-            desk.settle(pricer);
+            desk.settle(conn, pricer)?;
             desk.write_changes(conn, step)?;
             Ok(imported)
         });

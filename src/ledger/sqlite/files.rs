@@ -4,8 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use crate::ledger::FileState;
 
+/// The columns of a file, in the order in which they are read.
+const COLUMNS: &str =
+    "path, device, inode, offset, size, modified_ns, head_hash, head_len, tail_hash, reader, lines, bad_lines";
+
 /// Books how far files have been read.
-pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> {
+pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a FileState>) -> Result<()> {
     let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     for file in files {
         insert.execute(params![
@@ -28,14 +32,14 @@ pub(super) fn write_files(conn: &Connection, files: &[FileState]) -> Result<()> 
 
 /// How far files have been read.
 pub(super) fn read_files(conn: &Connection) -> Result<Vec<FileState>> {
-    let mut select = conn.prepare_cached("SELECT * FROM files ORDER BY path")?;
+    let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY path"))?;
     let files = select.query_map([], file_state)?;
     files.collect()
 }
 
 /// How far one file has been read.
 pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<FileState>> {
-    let mut select = conn.prepare_cached("SELECT * FROM files WHERE path = ?")?;
+    let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files WHERE path = ?"))?;
     select.query_row([path_bytes(path)], file_state).optional()
 }
 

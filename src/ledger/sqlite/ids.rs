@@ -62,6 +62,19 @@ impl Ids {
         name_id(&mut self.labels, conn, names, ours, statements, self.all)
     }
 
+    /// The number a label has in the database, if it is there.
+    pub(super) fn stored_label(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<Option<i64>> {
+        if let Some(id) = self.labels.to.get(&ours) {
+            return Ok(Some(*id));
+        }
+        let name = names.label(ours).map_or("", Label::as_str);
+        let id: Option<i64> = found(self.all, conn, "SELECT id FROM labels WHERE name = ?", [name])?;
+        if let Some(id) = id {
+            self.labels.learn(ours, id);
+        }
+        Ok(id)
+    }
+
     /// The number a price has in the database, which learns it if need be.
     pub(super) fn price(&mut self, conn: &Connection, names: &Names, ours: u32) -> Result<i64> {
         let statements = ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"];

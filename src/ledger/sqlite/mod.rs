@@ -8,6 +8,8 @@ mod files;
 mod fill;
 #[cfg(test)]
 mod fixture;
+mod glance;
+mod held;
 mod ids;
 mod insert;
 mod note;
@@ -17,6 +19,7 @@ mod read;
 mod rollup;
 mod rows;
 mod runs;
+mod salvage;
 mod schema;
 mod source;
 mod tally;
@@ -25,18 +28,21 @@ mod verify;
 mod wide;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, Error, ErrorCode, params};
 
 use self::birth::Birth;
 use self::desk::Desk;
+use self::held::Held;
 use self::open::Standing;
 use self::place::identity;
 use self::read::{Reading, is_aligned};
 use super::core::Core;
-use super::{BooksError, FileState, Ledger, Posted, Posting, Query, Report, Row, Sums};
+use super::{BooksError, FileState, Ledger, Memory, Order, Posted, Posting, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
@@ -44,8 +50,9 @@ pub use exchange::{ExportError, ImportError, Imported};
 pub use note::Note;
 pub use open::{Opened, Options, open};
 pub use place::is_network;
+pub use salvage::Salvaged;
 pub use upkeep::{Info, PriceChange, Repriced};
-pub use verify::Findings;
+pub use verify::{Findings, mend};
 
 /// Books in a SQLite file.
 ///
@@ -66,8 +73,25 @@ pub struct Sqlite {
     desk: RefCell<Desk>,
     /// Absorbed, not yet booked.
     gathered: Gathered,
+    /// What was gathered could not be booked when that was tried last, and belongs into every answer.
+    stuck: bool,
+    /// What was gathered, joined with the books, once a question needed it.
+    held: RefCell<Option<Held>>,
     /// The version of the data when it was last asked whether others have written.
     version: Option<i64>,
+    /// These are in no place of their own.
+    home: Home,
+}
+
+/// Where books are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Home {
+    /// In their place, or on the way to it.
+    Place,
+    /// In a temporary file that only this process knows.
+    Temporary,
+    /// Nowhere: they could not be put into their place. All they hold is what was gathered.
+    Nowhere,
 }
 
 /// Pages kept in memory, in KiB.
@@ -76,7 +100,8 @@ const CACHE_KIB: i64 = 8_000;
 #[derive(Default)]
 struct Gathered {
     core: Core,
-    files: Vec<FileState>,
+    /// How far each file was read, as it was said last.
+    files: BTreeMap<PathBuf, FileState>,
     anything: bool,
 }
 
@@ -101,8 +126,84 @@ impl Sqlite {
             damaged: Cell::new(false),
             desk: RefCell::default(),
             gathered: Gathered::default(),
+            stuck: false,
+            held: RefCell::default(),
             version,
+            home: Home::Place,
         }
+    }
+
+    /// Books in a temporary file of this process, for more calls than fit into memory. It is gone with them.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
+        let options = Options::new(Instant::default());
+        let made = (|| {
+            // SQLite names it, makes it when the pages in memory no longer suffice, and removes its name at once.
+            let mut conn = Connection::open("")?;
+            conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            conn.set_prepared_statement_cache_capacity(64);
+            schema::create(&mut conn)?;
+            Ok(conn)
+        })();
+        match made {
+            Ok(conn) => {
+                let books = Self::new(PathBuf::new(), conn, options, pricer, Standing::Writable);
+                let mut books = Self { home: Home::Temporary, ..books };
+                books.adopt(memory);
+                Ok(books)
+            }
+            Err(error) => Err(Box::new((because(Path::new("(temporary)"), &error), memory))),
+        }
+    }
+
+    /// Takes over what books in memory hold; it is booked with the next [`Ledger::flush`].
+    pub fn adopt(&mut self, memory: Memory) {
+        let (core, files) = memory.into_parts();
+        let anything = !core.heap.rows().is_empty() || !files.is_empty();
+        let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
+        self.gathered = Gathered { core, files, anything };
+        self.held = RefCell::default();
+    }
+
+    /// Opens books again that could only be read: the cause may be gone. What was gathered stays.
+    fn look_again(&mut self) {
+        if self.standing == Standing::Writable || self.options.read_only || self.birth.is_some() {
+            return;
+        }
+        if let Ok(opened) = open(&self.path, self.options.clone(), Arc::clone(&self.pricer))
+            && opened.books.standing == Standing::Writable
+        {
+            let (gathered, stuck) = (std::mem::take(&mut self.gathered), self.stuck);
+            *self = Self { gathered, stuck, ..opened.books };
+        }
+    }
+
+    /// True when these books could not be put into their place: all they hold was gathered by this process.
+    pub fn is_nowhere(&self) -> bool {
+        self.home == Home::Nowhere
+    }
+
+    /// What was gathered, as books in memory.
+    pub fn into_memory(self) -> Memory {
+        Memory::with(self.gathered.core, self.gathered.files.into_values(), self.pricer)
+    }
+
+    /// Waits no longer than this for another process that is writing.
+    pub fn wait_for_others(&self, busy: Duration) {
+        // A wait that cannot be changed stays as it is.
+        let _ = self.conn.busy_timeout(busy);
+    }
+
+    /// When these books were opened, as their owner says.
+    pub fn opened(&self) -> Instant {
+        self.options.now
+    }
+
+    /// How long these books were opened to wait for another process.
+    pub fn patience(&self) -> Duration {
+        self.options.busy
     }
 
     /// Where the books lie.
@@ -118,7 +219,7 @@ impl Sqlite {
     /// False once the file was removed, or another put in its place: nothing more can be booked before the books
     /// are opened again. Costs one look at the file system.
     pub fn is_in_place(&self) -> bool {
-        identity(self.birth.as_ref().map_or(&self.path, Birth::path)) == self.identity
+        self.home == Home::Temporary || identity(self.birth.as_ref().map_or(&self.path, Birth::path)) == self.identity
     }
 
     /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
@@ -137,8 +238,13 @@ impl Sqlite {
         {
             notes.push(Note::SetAside { to: place::set_aside(&path, now)?, what });
         }
+        let aside = notes.iter().find_map(Note::set_aside);
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
-        opened.books.gathered = gathered;
+        if let Some(aside) = aside {
+            salvage::begin(&opened.books.conn, aside).map_err(|error| opened.books.because(&error))?;
+        }
+        // How far logs were read is told by the new books: what the old ones had is read again.
+        opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
         opened.notes.splice(0..0, notes);
         Ok(opened)
     }
@@ -233,11 +339,11 @@ impl Sqlite {
                 desk.forget();
             } else {
                 desk.take_all(conn, &gathered.core)?;
-                desk.settle(pricer);
+                desk.settle(conn, pricer)?;
                 desk.write_changes(conn, step)?;
             }
             step("write files");
-            files::write_files(conn, &gathered.files)
+            files::write_files(conn, gathered.files.values())
         })
     }
 
@@ -245,9 +351,55 @@ impl Sqlite {
     fn read<T>(&self, answer: impl FnOnce(Reading<'_>) -> rusqlite::Result<T>) -> Result<T, BooksError> {
         let attempt = || {
             let _snapshot = self.conn.unchecked_transaction()?;
+            if self.stuck {
+                let mut held = self.held.borrow_mut();
+                return answer(self.joined(&mut held)?.reading(&self.conn));
+            }
             answer(Reading::new(&self.conn, &mut self.desk.borrow_mut()))
         };
         attempt().map_err(|error| self.because(&error))
+    }
+
+    /// What could not be booked, joined with the books as they are in this transaction.
+    fn joined<'a>(&self, held: &'a mut Option<Held>) -> rusqlite::Result<&'a mut Held> {
+        let fresh = match held.as_ref() {
+            Some(held) => held.is_fresh(&self.conn)?,
+            None => false,
+        };
+        let joined = if fresh { held.take() } else { None };
+        let joined = joined.map_or_else(|| Held::of(&self.conn, &self.gathered.core, &*self.pricer), Ok)?;
+        Ok(held.insert(joined))
+    }
+
+    /// Keeps what cannot be booked now, and says what it would change. Every answer holds it from now on, and it is
+    /// booked with the next [`Ledger::flush`] that works.
+    ///
+    /// # Errors
+    /// When the books cannot be read either. It is kept all the same.
+    pub fn hold(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+        let attempt = |held: &mut Option<Held>| {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            self.joined(held)?.post(&self.conn, posting, &*self.pricer)
+        };
+        let mut held = self.held.take();
+        let told = attempt(&mut held).map_err(|error| self.because(&error));
+        self.gather(posting);
+        self.stuck = true;
+        self.held = RefCell::new(held.filter(|_| told.is_ok()));
+        told
+    }
+
+    /// How many calls wait to be booked.
+    pub fn unbooked(&self) -> usize {
+        self.gathered.core.heap.rows().len()
+    }
+
+    fn gather(&mut self, posting: &Posting) {
+        self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
+        for record in &posting.records {
+            self.gathered.core.absorb(record);
+        }
+        self.gathered.files.extend(posting.files.iter().map(|file| (file.path.clone(), file.clone())));
     }
 
     fn because(&self, error: &Error) -> BooksError {
@@ -293,17 +445,15 @@ impl Ledger for Sqlite {
             desk.post(conn, posting, pricer, &mut told)?;
             desk.write_changes(conn, step)?;
             step("write files");
-            files::write_files(conn, &posting.files)?;
+            files::write_files(conn, posting.files.iter())?;
             Ok(told)
         })
     }
 
     fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
-        self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
-        for record in &posting.records {
-            self.gathered.core.absorb(record);
-        }
-        self.gathered.files.extend(posting.files.iter().cloned());
+        self.gather(posting);
+        // It is joined with the books when a question needs it.
+        self.held = RefCell::default();
         self.draft();
         Ok(())
     }
@@ -315,10 +465,14 @@ impl Ledger for Sqlite {
         if !self.gathered.anything {
             return Ok(());
         }
+        self.look_again();
         let mut gathered = std::mem::take(&mut self.gathered);
         let done = self.book(&mut gathered);
+        self.stuck = done.is_err();
         if done.is_err() {
             self.gathered = gathered;
+        } else {
+            self.held = RefCell::default();
         }
         done
     }
@@ -332,9 +486,14 @@ impl Ledger for Sqlite {
     }
 
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
-        let rows = self.read(|reading| reading.newest(filter, limit))?;
-        let names = &self.desk.borrow().core.names;
-        Ok(rows.into_iter().map(|row| row.row(names)).collect())
+        self.read(|mut reading| {
+            let rows = reading.newest(filter, limit)?;
+            Ok(rows.into_iter().map(|row| row.row(reading.names)).collect())
+        })
+    }
+
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        self.read(|mut reading| reading.in_order(filter, order, &mut |row, names| each(&row.row(names))))
     }
 
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
@@ -356,16 +515,29 @@ impl Ledger for Sqlite {
     }
 
     fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
-        let row = self.read(|reading| reading.call(key))?;
-        Ok(row.map(|row| row.row(&self.desk.borrow().core.names)))
+        self.read(|mut reading| {
+            let row = reading.call(key)?;
+            Ok(row.map(|row| row.row(reading.names)))
+        })
     }
 
     fn files(&self) -> Result<Vec<FileState>, BooksError> {
-        files::read_files(&self.conn).map_err(|error| self.because(&error))
+        let mut files = files::read_files(&self.conn).map_err(|error| self.because(&error))?;
+        if self.stuck {
+            // What is held reaches further than what is booked.
+            let held = &self.gathered.files;
+            files.retain(|file| !held.contains_key(&file.path));
+            files.extend(held.values().cloned());
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+        }
+        Ok(files)
     }
 
     fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
-        files::read_file(&self.conn, path).map_err(|error| self.because(&error))
+        match self.gathered.files.get(path).filter(|_| self.stuck) {
+            Some(file) => Ok(Some(file.clone())),
+            None => files::read_file(&self.conn, path).map_err(|error| self.because(&error)),
+        }
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {

@@ -1,7 +1,7 @@
 //! What a person should know about the ledger that was opened.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::schema::KNOWN;
 
@@ -42,6 +42,20 @@ pub enum Note {
         /// The copy that was made before.
         backup: PathBuf,
     },
+}
+
+impl Note {
+    /// Where a damaged ledger lies now, when the note is about one.
+    pub(super) fn set_aside(&self) -> Option<&Path> {
+        match self {
+            Self::SetAside { to, .. } => Some(to),
+            Self::Newer { .. }
+            | Self::ReadOnly { .. }
+            | Self::Network { .. }
+            | Self::Journal { .. }
+            | Self::Migrated { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Note {

@@ -9,10 +9,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::Sqlite;
+use super::desk::Desk;
 use super::note::Note;
 use super::place::{back_up, identity, is_network, make, set_aside};
+use super::read::Reading;
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
+use super::{Sqlite, files, glance, salvage};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 use crate::pricing::Pricer;
@@ -35,6 +37,8 @@ pub struct Options {
     pub now: Instant,
     /// Tells whether a path lies on a network file system, where SQLite's write-ahead log does not work.
     pub is_network: fn(&Path) -> bool,
+    /// So many of the sums are looked at, whether they agree with each other, when the books are opened.
+    pub glance: usize,
     /// Called before each step that must happen together with others or not at all: tests stop the
     /// process here.
     pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
@@ -52,6 +56,7 @@ impl Options {
             max_pages: None,
             now,
             is_network,
+            glance: 0,
             step: None,
         }
     }
@@ -109,6 +114,9 @@ pub(super) fn open_with(
         let seen = identity(path);
         match try_open(path, &options, migrations, known, &mut notes) {
             Ok((conn, standing)) => {
+                if let Some(aside) = notes.iter().find_map(Note::set_aside) {
+                    salvage::begin(&conn, aside).map_err(|error| super::because(path, &error))?;
+                }
                 let books = Sqlite::new(path.to_owned(), conn, options, pricer, standing);
                 return Ok(Opened { books, notes });
             }
@@ -174,11 +182,23 @@ fn try_open(
         return Err(BooksError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
     }
     if found > known {
+        // A newer version may have added to the tables. Where it changed what is there, they are not understood.
+        if !is_understood(&conn) {
+            return Err(BooksError::Newer { path: path.to_owned(), found, known });
+        }
         notes.push(Note::Newer { found });
         return Ok((conn, Standing::Newer { found }));
     }
+    let look = |conn: &Connection| {
+        if options.glance == 0 {
+            return Ok(());
+        }
+        let looked = glance::glance(conn, options.glance).map_err(because)?;
+        looked.map_err(|what| BooksError::Damaged { path: path.to_owned(), what })
+    };
     if standing == Standing::ReadOnly {
         if found == known {
+            look(&conn)?;
             return Ok((conn, standing));
         }
         return Err(BooksError::ReadOnly { path: path.to_owned() });
@@ -194,9 +214,30 @@ fn try_open(
         // What the old tables took is given back; where there is no room for that, it is used again later.
         let _ = conn.execute_batch("VACUUM");
         notes.push(Note::Migrated { from: found, backup });
+    } else {
+        look(&conn)?;
     }
     Ok((conn, standing))
 }
+
+/// True when the tables of a newer version can be read as if they were of this one: what is asked for is there, and
+/// the newest sums agree with each other.
+fn is_understood(conn: &Connection) -> bool {
+    let read = || -> rusqlite::Result<bool> {
+        let mut desk = Desk::default();
+        files::read_files(conn)?;
+        desk.read_families(conn, true)?;
+        let newest = crate::domain::Filter::default();
+        Reading::new(conn, &mut desk).newest(&newest, 10)?;
+        Reading::new(conn, &mut desk).sums(&newest)?;
+        conn.prepare("SELECT id, fired FROM alerts")?;
+        Ok(glance::glance(conn, NEWEST)?.is_ok())
+    };
+    read().unwrap_or(false)
+}
+
+/// Sums of a newer version that are looked at.
+const NEWEST: usize = 2_000;
 
 pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
     let access = match standing {

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::desk::{Desk, meta};
+use super::held::Changes;
 use super::ids::Ids;
 use super::rollup;
 use super::rows;
@@ -13,43 +14,54 @@ use super::runs::exact_session;
 use super::schema::{COLUMNS, OF_KEY};
 use super::source::{Kept, Source, Window};
 use crate::domain::{CallKey, Dimension, Filter, Instant, Span, quarter_of};
-use crate::ledger::grouping::{self, PeriodReport, admits, in_time};
+use crate::ledger::grouping::{self, PeriodReport, Stretch, admits, in_time};
 use crate::ledger::names::{DIMENSIONS, NONE, Names, index};
 use crate::ledger::slim::Slim;
-use crate::ledger::{Grain, Query, Report, Sums};
+use crate::ledger::{Grain, Order, Query, Report, Sums};
 
 /// Reads for one question.
 pub(super) struct Reading<'a> {
     pub(super) conn: &'a Connection,
     pub(super) ids: &'a mut Ids,
     pub(super) names: &'a mut Names,
+    /// What could not be booked, and belongs into the answer.
+    pub(super) held: Option<Changes<'a>>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(conn: &'a Connection, desk: &'a mut Desk) -> Self {
-        Self { conn, ids: &mut desk.ids, names: &mut desk.core.names }
+        Self { conn, ids: &mut desk.ids, names: &mut desk.core.names, held: None }
     }
 
     pub(super) fn report(mut self, query: &Query) -> Result<Report> {
         match query.grain {
             Grain::Call => {
-                let rows = self.rows(&query.filter)?;
+                let rows = self.joined_rows(&query.filter)?;
                 Ok(grouping::calls(query, self.names, rows.iter()))
             }
             Grain::Session => {
-                if let Some(runs) = self.first_runs(query)? {
+                // What is not booked may move any session to the front.
+                if self.held.is_none()
+                    && let Some(runs) = self.first_runs(query)?
+                {
                     let stretches = self.stretches(&query.filter, runs)?;
                     let report = grouping::sessions(query, self.names, stretches.into_iter());
                     return Ok(Report { total: self.sums(&query.filter)?, ..report });
                 }
                 let runs = self.runs(&query.filter)?;
                 let stretches = self.stretches(&query.filter, runs)?;
+                let stretches = self.join_stretches(&query.filter, stretches)?;
                 Ok(grouping::sessions(query, self.names, stretches.into_iter()))
             }
             Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let source = self.prepare(&query.filter, &query.by, query.grain == Grain::Total)?;
                 let mut report = PeriodReport::new(query, self.names);
                 source.each(self.conn, self.ids, &mut |quarter| report.add(&quarter))?;
+                let admitted = |row: &&Slim| in_time(&query.filter, row.at);
+                for (before, after) in self.held.into_iter().flat_map(Changes::each) {
+                    after.filter(admitted).into_iter().for_each(|row| report.add(&grouping::quarter(row)));
+                    before.filter(admitted).into_iter().for_each(|row| report.take(&grouping::quarter(row)));
+                }
                 Ok(report.finish())
             }
         }
@@ -64,6 +76,11 @@ impl<'a> Reading<'a> {
                 sums.add(&quarter.sums);
             }
         })?;
+        for (before, after) in self.held.into_iter().flat_map(Changes::each) {
+            let mut admitted = |row: &&Slim| in_time(filter, row.at) && verdicts.admits(row.set);
+            after.filter(&mut admitted).into_iter().for_each(|row| sums.add(&row.sums()));
+            before.filter(&mut admitted).into_iter().for_each(|row| sums.sub(&row.sums()));
+        }
         Ok(sums)
     }
 
@@ -85,14 +102,26 @@ impl<'a> Reading<'a> {
                 inside.for_each(|(_, sums)| sums.add(&quarter.sums));
             }
         })?;
+        for (before, after) in self.held.into_iter().flat_map(Changes::each) {
+            let mut admitted = |row: &&Slim| in_time(filter, row.at) && verdicts.admits(row.set);
+            let (after, before) = (after.filter(&mut admitted), before.filter(&mut admitted));
+            for (span, sums) in spans.iter().zip(&mut all) {
+                let inside = |row: &&Slim| span.contains(row.at);
+                after.filter(inside).into_iter().for_each(|row| sums.add(&row.sums()));
+                before.filter(inside).into_iter().for_each(|row| sums.sub(&row.sums()));
+            }
+        }
         Ok(all)
     }
 
     /// The rows a filter admits, newest first, no more than `limit`.
-    pub(super) fn newest(mut self, filter: &Filter, limit: usize) -> Result<Vec<Slim>> {
+    pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Slim>> {
         let mut rows: Vec<Slim> = Vec::new();
-        let mut last = None;
+        let (mut last, held) = (None, self.held);
         self.each_row(filter, true, &mut |row| {
+            if held.is_some_and(|held| held.concern(row.key)) {
+                return true;
+            }
             let second = row.at.timestamp();
             if rows.len() >= limit && last != Some(second) {
                 return false;
@@ -101,14 +130,22 @@ impl<'a> Reading<'a> {
             rows.push(row);
             true
         })?;
+        rows.extend(self.unbooked(filter).cloned());
         rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.at, row.key)));
         rows.truncate(limit);
         Ok(rows)
     }
 
     /// The row as which a key is shown.
-    pub(super) fn call(self, key: CallKey) -> Result<Option<Slim>> {
-        let Self { conn, ids, names } = self;
+    pub(super) fn call(&mut self, key: CallKey) -> Result<Option<Slim>> {
+        let (conn, held) = (self.conn, self.held);
+        let (ids, names) = (&mut *self.ids, &mut *self.names);
+        if let Some(held) = held {
+            let shown = held.shown_for(key).cloned();
+            if shown.is_some() || held.concern(key) {
+                return Ok(shown);
+            }
+        }
         let mut find = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE {OF_KEY}"))?;
         if let Some(row) = find.query_row(rows::of_key(key), |row| rows::read(row, conn, ids, names)).optional()? {
             return Ok(Some(row));
@@ -131,7 +168,114 @@ impl<'a> Reading<'a> {
         self.names
     }
 
-    /// Every row a filter admits.
+    /// Every row a filter admits, with what is not booked.
+    pub(super) fn joined_rows(&mut self, filter: &Filter) -> Result<Vec<Slim>> {
+        let mut rows = self.rows(filter)?;
+        if let Some(held) = self.held {
+            rows.retain(|row| !held.concern(row.key));
+            rows.extend(self.unbooked(filter).cloned());
+        }
+        Ok(rows)
+    }
+
+    /// The rows a filter admits that are not booked as they would stand.
+    fn unbooked(&self, filter: &Filter) -> impl Iterator<Item = &'a Slim> {
+        let names = &*self.names;
+        let all = self.held.into_iter().flat_map(Changes::each).filter_map(|(_, after)| after);
+        all.filter(move |row| in_time(filter, row.at) && admits(filter, row.set, names))
+    }
+
+    /// Shows each row a filter admits in the order of time and key, until told to stop. Only the rows of one second
+    /// are held at a time.
+    pub(super) fn in_order(
+        &mut self,
+        filter: &Filter,
+        order: Order,
+        each: &mut dyn FnMut(&Slim, &Names) -> bool,
+    ) -> Result<()> {
+        let newest_first = order == Order::Descending;
+        let in_order = |one: &Slim, other: &Slim| {
+            let order = (one.at, one.key).cmp(&(other.at, other.key));
+            if newest_first { order.reverse() } else { order }
+        };
+        let mut unbooked: Vec<&Slim> = self.unbooked(filter).collect();
+        unbooked.sort_unstable_by(|one, other| in_order(one, other));
+        let mut unbooked = unbooked.into_iter().cloned().peekable();
+        let (mut second, mut going, held) = (Vec::new(), true, self.held);
+        // `until` is the second that has just begun: all that stands before it is complete.
+        let mut show = |second: &mut Vec<Slim>, until: Option<i64>, names: &Names| {
+            let is_past = |row: &Slim| {
+                until.is_none_or(|until| {
+                    let at = row.at.timestamp();
+                    if newest_first { at > until } else { at < until }
+                })
+            };
+            while let Some(row) = unbooked.next_if(is_past) {
+                second.push(row);
+            }
+            second.sort_unstable_by(in_order);
+            second.drain(..).all(|row| each(&row, names))
+        };
+        self.each_row_named(filter, newest_first, &mut |row, names| {
+            if held.is_some_and(|held| held.concern(row.key)) {
+                return true;
+            }
+            let at = row.at.timestamp();
+            if second.last().is_some_and(|last: &Slim| last.at.timestamp() != at) {
+                going = show(&mut second, Some(at), names);
+            }
+            second.push(row);
+            going
+        })?;
+        if going {
+            show(&mut second, None, self.names);
+        }
+        Ok(())
+    }
+
+    /// Joins the stretches of sessions with what is not booked.
+    fn join_stretches(&mut self, filter: &Filter, stretches: Vec<Stretch>) -> Result<Vec<Stretch>> {
+        let Some(held) = self.held else { return Ok(stretches) };
+        let mut of_set: FxHashMap<u32, Stretch> = stretches.into_iter().map(|stretch| (stretch.set, stretch)).collect();
+        let mut doubtful: FxHashSet<u32> = FxHashSet::default();
+        let admitted = |row: &&Slim| in_time(filter, row.at) && admits(filter, row.set, self.names);
+        for (before, after) in held.each() {
+            let after = after.filter(admitted);
+            if let Some(before) = before.filter(admitted)
+                && let Some(stretch) = of_set.get_mut(&before.set)
+            {
+                stretch.sums.sub(&before.sums());
+                let stays = after.is_some_and(|after| (after.set, after.at) == (before.set, before.at));
+                if !stays && (before.at <= stretch.first || before.at >= stretch.last) {
+                    doubtful.insert(before.set);
+                }
+            }
+        }
+        of_set.retain(|_, stretch| stretch.sums.calls > 0);
+        // Which call is the first now, and which the last, only the rows can tell.
+        for stretch in of_set.values_mut().filter(|stretch| doubtful.contains(&stretch.set)) {
+            let mut ends: Option<(Instant, Instant)> = None;
+            let since = Some(stretch.first);
+            self.each_row(&Filter { since, ..filter.clone() }, false, &mut |row| {
+                if row.set == stretch.set && !held.concern(row.key) {
+                    let (first, _) = ends.unwrap_or((row.at, row.at));
+                    ends = Some((first.min(row.at), row.at));
+                }
+                true
+            })?;
+            (stretch.first, stretch.last) = ends.unwrap_or((Instant::MAX_UTC, Instant::MIN_UTC));
+        }
+        let unbooked: Vec<&Slim> = self.unbooked(filter).collect();
+        for row in unbooked {
+            let new = || Stretch { sums: Sums::default(), ..grouping::stretch(row) };
+            let stretch = of_set.entry(row.set).or_insert_with(new);
+            (stretch.first, stretch.last) = (stretch.first.min(row.at), stretch.last.max(row.at));
+            stretch.sums.add(&row.sums());
+        }
+        Ok(of_set.into_values().collect())
+    }
+
+    /// Every booked row a filter admits.
     pub(super) fn rows(&mut self, filter: &Filter) -> Result<Vec<Slim>> {
         let mut rows = Vec::new();
         self.each_row(filter, false, &mut |row| {
@@ -141,8 +285,17 @@ impl<'a> Reading<'a> {
         Ok(rows)
     }
 
-    /// Shows each row a filter admits in the order of seconds, until told to stop.
+    /// Shows each booked row a filter admits in the order of seconds, until told to stop.
     fn each_row(&mut self, filter: &Filter, newest_first: bool, each: &mut dyn FnMut(Slim) -> bool) -> Result<()> {
+        self.each_row_named(filter, newest_first, &mut |row, _| each(row))
+    }
+
+    fn each_row_named(
+        &mut self,
+        filter: &Filter,
+        newest_first: bool,
+        each: &mut dyn FnMut(Slim, &Names) -> bool,
+    ) -> Result<()> {
         let mut low = filter.since.map_or(i64::MIN, |since| rows::first_id(since.timestamp()));
         let mut high = filter.until.map_or(i64::MAX, |until| rows::first_id(until.timestamp().saturating_add(1)));
         if exact_session(filter).is_some() {
@@ -168,7 +321,7 @@ impl<'a> Reading<'a> {
             };
             if admitted {
                 let row = rows::read(row, self.conn, self.ids, self.names)?;
-                if in_time(filter, row.at) && !each(row) {
+                if in_time(filter, row.at) && !each(row, self.names) {
                     break;
                 }
             }

@@ -196,7 +196,7 @@ impl Sqlite {
     /// When the books cannot be read.
     pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> std::result::Result<Report, BooksError> {
         let core = self.read(|mut reading| {
-            let rows = reading.rows(&query.filter)?;
+            let rows = reading.joined_rows(&query.filter)?;
             let mut core = Core { names: std::mem::take(reading.names()), ..Core::default() };
             for row in rows {
                 core.heap.restore(row, true);
@@ -205,6 +205,7 @@ impl Sqlite {
         });
         // The names went with the rows; what the desk knew of them no longer holds.
         self.desk.borrow_mut().forget();
+        self.held.take();
         let mut core = core?;
         core.heap.reprice(&*pricer, &mut core.names);
         Memory::of(core, pricer).report(query)

@@ -1,18 +1,21 @@
 //! A thorough check: the file itself, and that everything kept beside the rows is what the rows say.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, Result};
 use rustc_hash::FxHashMap;
 
-use super::Sqlite;
 use super::desk::Desk;
+use super::place::{identity, set_aside};
 use super::rollup::{self, QUARTERS};
 use super::schema::{self, KNOWN};
 use super::tally::moment;
 use super::upkeep::batches;
+use super::{Note, Options, Sqlite, open, salvage};
 use crate::domain::{Instant, quarter_of};
 use crate::ledger::{BooksError, Sums};
+use crate::pricing::Pricer;
 
 /// What a thorough check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,23 @@ impl Sqlite {
     }
 }
 
+/// Puts a damaged ledger aside, if a thorough check finds it so, and makes a new one that remembers it.
+///
+/// # Errors
+/// When it can be neither put aside nor made anew.
+pub fn mend(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> std::result::Result<Vec<Note>, BooksError> {
+    let (seen, now) = (identity(path), options.now);
+    let Err(what) = check(path) else { return Ok(Vec::new()) };
+    // Another process may have mended it meanwhile.
+    if seen.is_none() || identity(path) != seen {
+        return Ok(Vec::new());
+    }
+    let to = set_aside(path, now)?;
+    let opened = open(path, options, pricer)?;
+    salvage::begin(&opened.books.conn, &to).map_err(|error| opened.books.because(&error))?;
+    Ok([Note::SetAside { to, what }].into_iter().chain(opened.notes).collect())
+}
+
 /// A thorough check of a file that nobody has open here; the error says what is wrong with it.
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -67,13 +87,18 @@ fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
     Ok(if said == "ok" { Ok(()) } else { Err(said) })
 }
 
-/// Sums every row and compares what comes out with what is kept.
+/// Compares all sums with the rows, in books of the schema that is known.
 fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
     let found = schema::version(conn)?;
     if found != KNOWN {
         findings.problems.push(format!("schema {found} cannot be checked by a program that knows schema {KNOWN}"));
         return Ok(());
     }
+    compare_sums(conn, desk, findings)
+}
+
+/// Sums every row and compares what comes out with what is kept.
+pub(super) fn compare_sums(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
     let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_day: FxHashMap<(i64, i64), Sums> = FxHashMap::default();

@@ -45,7 +45,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         LedgerView::Memory => ("Ledger: in memory only".to_owned(), Role::Text),
         LedgerView::Open(path) => (format!("Ledger: {path}"), Role::Text),
         LedgerView::ReadOnly(why) => (format!("▲ Ledger read-only: {why}"), Role::Warning),
-        LedgerView::Failed(why) => (format!("▲ Ledger not saved: {why}"), Role::Danger),
+        LedgerView::Failed(why) => (format!("▲ Not booked, and counted all the same: {why}"), Role::Danger),
     });
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));

@@ -22,6 +22,10 @@ impl Widget for &Header<'_> {
         let theme = &app.theme;
         let (chip, role) = state(app);
         let mut left = vec![ink(theme, Role::Accent, " tokmeter  "), ink(theme, role, chip)];
+        if matches!(app.health.ledger, LedgerView::Failed(_)) {
+            // What is shown is right, and not safe yet.
+            left.push(ink(theme, Role::Danger, "  ▲ not booked"));
+        }
         let summary = app.summary();
         let mut middle: Vec<Span<'static>> = Vec::new();
         let mut length = Vec::new();
@@ -237,7 +241,7 @@ fn chips(app: &App) -> Vec<(String, Role)> {
     match &health.ledger {
         LedgerView::Memory | LedgerView::Open(_) => {}
         LedgerView::ReadOnly(_) => chips.push(("▲ ledger read-only".to_owned(), Role::Warning)),
-        LedgerView::Failed(_) => chips.push(("▲ not saved".to_owned(), Role::Danger)),
+        LedgerView::Failed(_) => chips.push(("▲ not booked".to_owned(), Role::Danger)),
     }
     if !app.failures.is_empty() {
         chips.push(("▲ worker failed".to_owned(), Role::Danger));

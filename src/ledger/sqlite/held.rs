@@ -1,0 +1,113 @@
+//! What was read and cannot be booked: joined with the books in memory, so that answers hold it all the same.
+//!
+//! The rows that such calls concern are fetched from the books and joined as a transaction would join them, only that
+//! nothing is written. A question is answered from the books, without those rows as they stand there and with them as
+//! they would stand. So a call that is booked too, by whomever, counts once.
+
+use rusqlite::{Connection, Result};
+use rustc_hash::FxHashSet;
+
+use super::desk::Desk;
+use super::read::Reading;
+use crate::domain::{CallKey, Record};
+use crate::ledger::by_key::ByKey;
+use crate::ledger::core::Core;
+use crate::ledger::heap::Heap;
+use crate::ledger::slim::Slim;
+use crate::ledger::{Posted, Posting};
+use crate::pricing::Pricer;
+
+/// What could not be booked, joined with the books as they are at one version of the data.
+pub(super) struct Held {
+    desk: Desk,
+    /// The version of the data that the rows were fetched at.
+    version: i64,
+    /// Each row that changes, as it stands in the books; nothing where it is new.
+    before: ByKey<Option<Box<Slim>>>,
+}
+
+/// How rows would stand if everything could be booked.
+#[derive(Clone, Copy)]
+pub(super) struct Changes<'a> {
+    before: &'a ByKey<Option<Box<Slim>>>,
+    heap: &'a Heap,
+}
+
+impl<'a> Changes<'a> {
+    /// Each row that differs from the books: as it stands there, and as it would stand.
+    pub(super) fn each(self) -> impl Iterator<Item = (Option<&'a Slim>, Option<&'a Slim>)> {
+        let pairs = self.before.iter().map(move |(key, before)| (before.as_deref(), self.heap.get(*key)));
+        pairs.filter(|(before, after)| before != after)
+    }
+
+    /// True for a row that [`Changes::each`] shows.
+    pub(super) fn concern(self, key: CallKey) -> bool {
+        self.before.get(&key).is_some_and(|before| before.as_deref() != self.heap.get(key))
+    }
+
+    /// The row as which a key would be shown, if it is one of those at work here.
+    pub(super) fn shown_for(self, key: CallKey) -> Option<&'a Slim> {
+        self.heap.shown_for(key)
+    }
+}
+
+impl Held {
+    /// Joins what was gathered with the books. Call it within a transaction, so that the books stand still.
+    pub(super) fn of(conn: &Connection, gathered: &Core, pricer: &dyn Pricer) -> Result<Self> {
+        let version = version(conn)?;
+        let mut desk = Desk::of_a_reader();
+        desk.open(conn)?;
+        let rows = || gathered.heap.plain_rows();
+        if rows().any(|row| row.alias == Some(row.key)) {
+            desk.find_carriers(conn, &rows().filter_map(|row| row.alias).collect())?;
+        }
+        desk.take_all(conn, gathered)?;
+        desk.settle(conn, pricer)?;
+        let mut held = Self { desk, version, before: ByKey::default() };
+        held.note_changes();
+        Ok(held)
+    }
+
+    /// True while the books are as they were when this was joined with them.
+    pub(super) fn is_fresh(&self, conn: &Connection) -> Result<bool> {
+        Ok(version(conn)? == self.version)
+    }
+
+    /// Takes in more, and says what it would change.
+    pub(super) fn post(&mut self, conn: &Connection, posting: &Posting, pricer: &dyn Pricer) -> Result<Vec<Posted>> {
+        let calls = || {
+            posting.records.iter().filter_map(|record| match record {
+                Record::Call(call) => Some(call),
+                Record::Descends { .. } => None,
+            })
+        };
+        if calls().any(|call| call.alias == Some(call.key)) {
+            let wanted: FxHashSet<CallKey> = calls().filter_map(|call| call.alias).collect();
+            self.desk.find_carriers(conn, &wanted)?;
+        }
+        self.desk.core.heap.keep_journal();
+        let mut told = Vec::with_capacity(posting.records.len());
+        self.desk.post(conn, posting, pricer, &mut told)?;
+        self.note_changes();
+        Ok(told)
+    }
+
+    /// Reads for one question, with what is held.
+    pub(super) fn reading<'a>(&'a mut self, conn: &'a Connection) -> Reading<'a> {
+        let Core { names, heap, .. } = &mut self.desk.core;
+        let held = Some(Changes { before: &self.before, heap });
+        Reading { conn, ids: &mut self.desk.ids, names, held }
+    }
+
+    /// Remembers how the rows that just changed stand in the books.
+    fn note_changes(&mut self) {
+        for (key, before) in self.desk.core.heap.take_journal() {
+            self.before.entry(key).or_insert(before);
+        }
+        self.desk.core.heap.keep_journal();
+    }
+}
+
+fn version(conn: &Connection) -> Result<i64> {
+    conn.pragma_query_value(None, "data_version", |row| row.get(0))
+}

@@ -1,0 +1,258 @@
+//! What a damaged ledger still tells: what no log holds any more is taken over into the books that take its place.
+//!
+//! The logs come first. Of what they still hold, nothing is taken from damaged rows, whose numbers may be wrong; so the
+//! new books remember where the old ones lie, and whoever has read all logs into them takes over the rest.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
+
+use super::desk::Desk;
+use super::rows;
+use super::schema::{COLUMNS, KNOWN, OF_KEY};
+use super::{Home, Sqlite, rollup, schema};
+use crate::domain::Record;
+use crate::ledger::slim::{Booked, Slim};
+use crate::ledger::{BooksError, Ledger, Sums};
+
+/// The name under which new books remember the damaged ones.
+const SALVAGE: &str = "salvage";
+/// Rows that are taken over in one transaction.
+const TOGETHER: usize = 5_000;
+/// A stretch of time shorter than this is given up when it cannot be read, in seconds.
+const SHORTEST: i64 = 900;
+/// How often a stretch that cannot be read is cut in two, altogether.
+const CUTS: u32 = 2_000;
+/// No call has more tokens of a class than this; a damaged number has.
+const MOST_TOKENS: u64 = 1 << 40;
+
+/// What was taken over from a damaged ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Salvaged {
+    /// Where it lies.
+    pub from: PathBuf,
+    /// Calls that no log holds any more.
+    pub calls: u64,
+    /// Calls that were in it and cannot be read.
+    pub lost: u64,
+    /// It holds calls that cannot be read, and how many cannot be said.
+    pub unsure: bool,
+}
+
+/// Takes over, into books that are new, what must be known before a log is read again: what was pruned, which alerts
+/// were said, which limits lifted. What cannot be read is left out.
+pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
+    let path = aside.to_string_lossy();
+    conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![SALVAGE, path])?;
+    let Some(old) = open(aside) else { return Ok(()) };
+    for name in ["machine", "horizon", "horizon_ns"] {
+        let value = old.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get(0));
+        if let Ok(value) = value {
+            let value: rusqlite::types::Value = value;
+            conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![name, value])?;
+        }
+    }
+    for (id, fired) in alerts(&old) {
+        conn.execute("INSERT OR IGNORE INTO alerts VALUES(?, ?)", params![id, fired])?;
+    }
+    Ok(())
+}
+
+fn alerts(old: &Connection) -> Vec<(String, i64)> {
+    let Ok(mut select) = old.prepare("SELECT id, fired FROM alerts") else { return Vec::new() };
+    let Ok(found) = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))) else { return Vec::new() };
+    // After the first error, what follows cannot be trusted.
+    found.map_while(Result::ok).collect()
+}
+
+/// Opens a damaged ledger for reading, if it is one that this version can read.
+fn open(path: &Path) -> Option<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).ok()?;
+    (schema::version(&conn).ok()? == KNOWN && !schema::is_foreign(&conn).ok()?).then_some(conn)
+}
+
+impl Sqlite {
+    /// The damaged ledger whose place these books took, while what no log holds is still to be taken over from it.
+    pub fn to_salvage(&self) -> Option<PathBuf> {
+        if self.home != Home::Place || self.birth.is_some() {
+            return None;
+        }
+        let select = "SELECT value FROM meta WHERE name = ?";
+        let path = self.conn.prepare_cached(select).and_then(|mut select| {
+            select.query_row([SALVAGE], |row| Ok(PathBuf::from(row.get::<_, String>(0)?))).optional()
+        });
+        path.ok().flatten()
+    }
+
+    /// Takes over from a damaged ledger what no log holds any more. Call it once all logs have been read.
+    ///
+    /// # Errors
+    /// When these books cannot be written; it may be called again.
+    pub fn salvage(&mut self) -> std::result::Result<Option<Salvaged>, BooksError> {
+        let Some(from) = self.to_salvage() else { return Ok(None) };
+        self.flush()?;
+        let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
+        if let Some(old) = open(&from) {
+            let mut read = Reader { conn: &old, desk: Desk::default(), cuts: CUTS, read: 0, gaps: false };
+            // Descents that cannot be read leave forks under their own names.
+            let _ = read.desk.read_families(&old, true);
+            let descents: Vec<Record> = read.descents();
+            self.write(|conn, desk, _, _| descents.iter().try_for_each(|record| desk.descend(conn, record)))?;
+            let mut waiting: Vec<Slim> = Vec::new();
+            let mut failed = None;
+            let ends = read.ends();
+            read.each(ends.0, ends.1, &mut |row, old_desk| {
+                waiting.push(row);
+                if waiting.len() >= TOGETHER && failed.is_none() {
+                    match self.take_over(&mut waiting, old_desk) {
+                        Ok(calls) => salvaged.calls += calls,
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                failed.is_none()
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            salvaged.calls += self.take_over(&mut waiting, &mut read.desk)?;
+            let expected = expected(&old);
+            salvaged.unsure = read.gaps && expected.is_none();
+            salvaged.lost = expected.map_or(0, |expected| expected.saturating_sub(read.read));
+        }
+        self.write(|conn, _, _, _| conn.execute("DELETE FROM meta WHERE name = ?", [SALVAGE]).map(drop))?;
+        Ok(Some(salvaged))
+    }
+
+    /// Books the rows that these books do not have yet; gives back how many those are.
+    fn take_over(&mut self, rows: &mut Vec<Slim>, old: &mut Desk) -> std::result::Result<u64, BooksError> {
+        let rows = std::mem::take(rows);
+        self.write(|conn, desk, pricer, step| {
+            let mut calls = 0;
+            for row in &rows {
+                let mut call = row.call(&old.core.names);
+                if call.lineage.is_some() {
+                    call.key = old.core.rooted(row.key, row.lineage);
+                }
+                desk.read_families(conn, call.lineage.is_some())?;
+                let mut slim = desk.core.slim(&call);
+                desk.fetch(conn, slim.key)?;
+                if desk.core.heap.shown_for(slim.key).is_some() {
+                    continue;
+                }
+                slim.cost = match row.cost {
+                    Booked::Priced { usd, saved, price } => {
+                        let price = old.core.names.label(price).cloned();
+                        Booked::Priced { usd, saved, price: desk.core.names.number(price.as_ref()) }
+                    }
+                    Booked::Quoted(usd) => Booked::Quoted(usd),
+                    Booked::Open | Booked::Unpriced => Booked::Unpriced,
+                };
+                let machine = old.core.names.label(row.machine).cloned();
+                slim.machine = desk.core.names.number(machine.as_ref());
+                calls += u64::from(desk.take(conn, slim)?);
+            }
+            desk.settle(conn, pricer)?;
+            desk.write_changes(conn, step)?;
+            Ok(calls)
+        })
+    }
+}
+
+/// How many calls the damaged ledger held by its own sums, where those can be read.
+fn expected(old: &Connection) -> Option<u64> {
+    let mut all = Sums::default();
+    let mut select = old.prepare("SELECT sums FROM rollup_days").ok()?;
+    let mut found = select.query([]).ok()?;
+    while let Some(row) = found.next().ok()? {
+        for entry in rollup::entries(row.get_ref(0).ok()?.as_blob().ok()?) {
+            all.add(&entry.ok()?.1);
+        }
+    }
+    Some(all.calls)
+}
+
+/// Reads the rows of a damaged ledger, around what cannot be read.
+struct Reader<'a> {
+    conn: &'a Connection,
+    desk: Desk,
+    cuts: u32,
+    read: u64,
+    gaps: bool,
+}
+
+impl Reader<'_> {
+    fn descents(&self) -> Vec<Record> {
+        let name = |number| self.desk.core.names.label(number).cloned();
+        let all = self.desk.core.families.descents();
+        all.filter_map(|(child, parent)| Some(Record::Descends { child: name(child)?, parent: name(parent)? }))
+            .collect()
+    }
+
+    /// Between which ids rows lie; where that cannot be read, any time since 2000 is looked at, and a century on.
+    fn ends(&self) -> (i64, i64) {
+        let end = |order: &str| {
+            let select = format!("SELECT id FROM calls ORDER BY id {order} LIMIT 1");
+            self.conn.query_row(&select, [], |row| row.get::<_, i64>(0)).ok()
+        };
+        let first = end("ASC").unwrap_or_else(|| rows::first_id(946_684_800));
+        let last = end("DESC").unwrap_or_else(|| rows::first_id(946_684_800 + 100 * 31_557_600));
+        (first, last.saturating_add(1))
+    }
+
+    /// Shows each row that can be read; false when the reader has seen enough.
+    fn each(&mut self, from: i64, until: i64, each: &mut dyn FnMut(Slim, &mut Desk) -> bool) -> bool {
+        let mut next = from;
+        match self.stretch(&mut next, until, each) {
+            Ok(going) => going,
+            // What failed lies somewhere behind the last row that was read.
+            Err(_) if next >= until => true,
+            Err(_) if self.cuts == 0 || until - next <= rows::first_id(SHORTEST) => {
+                self.gaps = true;
+                true
+            }
+            Err(_) => {
+                self.cuts -= 1;
+                let middle = next + (until - next) / 2;
+                self.each(next, middle, each) && self.each(middle, until, each)
+            }
+        }
+    }
+
+    fn stretch(&mut self, next: &mut i64, until: i64, each: &mut dyn FnMut(Slim, &mut Desk) -> bool) -> Result<bool> {
+        let select = format!("SELECT {COLUMNS} FROM calls WHERE id >= ? AND id < ? ORDER BY id");
+        let mut select = self.conn.prepare_cached(&select)?;
+        let mut found = select.query([*next, until])?;
+        while let Some(row) = found.next()? {
+            let id: i64 = row.get(0)?;
+            *next = id.saturating_add(1);
+            let Desk { core, ids, .. } = &mut self.desk;
+            // A row that cannot be understood is passed over; those behind it may be whole.
+            let Ok(row) = rows::read(row, self.conn, ids, &mut core.names) else {
+                self.gaps = true;
+                continue;
+            };
+            if !is_whole(self.conn, id, &row) {
+                self.gaps = true;
+                continue;
+            }
+            self.read += 1;
+            if !each(row, &mut self.desk) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// True when the index knows the row by the same key, and its numbers are possible.
+fn is_whole(conn: &Connection, id: i64, row: &Slim) -> bool {
+    let find = format!("SELECT id FROM calls WHERE {OF_KEY}");
+    let found = conn
+        .prepare_cached(&find)
+        .and_then(|mut find| find.query_row(rows::of_key(row.key), |row| row.get::<_, i64>(0)));
+    // An index that cannot be read says nothing against the row.
+    let known =
+        !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));
+    known && row.tokens.fields().iter().all(|count| *count < MOST_TOKENS) && row.at.timestamp() > 0
+}

@@ -1,0 +1,84 @@
+//! The screen while the ledger cannot be written: it counts, judges and warns as ever, says so, and books it all later.
+
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+
+mod common;
+
+use common::pty::Pty;
+use common::{Home, append, native, now};
+use rusqlite::Connection;
+
+const USAGE: &str = ".local/share/tokmeter/usage.jsonl";
+const LEDGER: &str = ".local/share/tokmeter/ledger.db";
+const MARK: &str = "▲ not booked";
+
+/// How many calls are booked.
+fn booked(home: &Home) -> i64 {
+    let db = Connection::open(home.file(LEDGER)).unwrap();
+    db.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn j2_the_screen_counts_and_judges_what_cannot_be_booked_and_books_it_when_it_can() {
+    let home = Home::new();
+    home.config("[limits]\nday = { tokens = 1_000 }\n");
+    home.write(USAGE, &native("one", &now(), "claude-opus-5", 80, 0));
+    let mut pty = Pty::start(&home, &[], 120, 36);
+    pty.wait_for("Tokens: 80");
+    pty.wait("the first call to be booked", |_| home.file(LEDGER).exists() && booked(&home) == 1);
+    assert!(!pty.screen().contains(MARK), "{}", pty.screen());
+    let lock = Connection::open(home.file(LEDGER)).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut log = home.append(USAGE);
+    append(&mut log, &native("two", &now(), "claude-opus-5", 870, 0));
+    pty.wait_for("95% of daily limit used");
+    pty.wait_for(MARK);
+    append(&mut log, &native("three", &now(), "claude-opus-5", 100, 0));
+    pty.wait_for("Daily limit reached");
+    pty.wait_for("Tokens: 1,050");
+    drop(lock);
+    pty.wait("the mark to go", |screen| !screen.contains(MARK));
+    pty.wait_for("Tokens: 1,050");
+    assert_eq!(booked(&home), 3);
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+}
+
+#[test]
+fn j2_a_screen_that_found_no_place_for_its_ledger_makes_one_as_soon_as_there_is() {
+    let home = Home::new();
+    let log = home.write("logs/usage.jsonl", &native("one", &now(), "claude-opus-5", 80, 0));
+    home.config(&format!("logs = [\"{}\"]\n", log.display()));
+    // A file stands where the folder belongs.
+    let place = home.write(".local/share/tokmeter", "");
+    let mut pty = Pty::start(&home, &[], 120, 36);
+    pty.wait_for("Tokens: 80");
+    pty.wait_for(MARK);
+    append(&mut home.append("logs/usage.jsonl"), &native("two", &now(), "claude-opus-5", 20, 0));
+    pty.wait_for("Tokens: 100");
+    std::fs::remove_file(&place).unwrap();
+    pty.wait("the mark to go", |screen| !screen.contains(MARK));
+    assert_eq!(booked(&home), 2);
+    append(&mut home.append("logs/usage.jsonl"), &native("three", &now(), "claude-opus-5", 5, 0));
+    pty.wait_for("Tokens: 105");
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+    assert_eq!(booked(&home), 3);
+}
+
+#[test]
+fn j3_a_screen_that_finds_its_ledger_damaged_mends_it_at_its_start() {
+    let home = Home::new();
+    home.write(USAGE, &native("one", &now(), "claude-opus-5", 80, 0));
+    home.tokmeter().arg("report").assert().success();
+    let db = Connection::open(home.file(LEDGER)).unwrap();
+    db.execute_batch("UPDATE rollup_days SET sums = (SELECT sums FROM kinds LIMIT 1)").unwrap();
+    drop(db);
+    let mut pty = Pty::start(&home, &[], 120, 36);
+    pty.wait_for("Tokens: 80");
+    pty.wait("the call to be booked again", |_| booked(&home) == 1);
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+    home.tokmeter().args(["ledger", "verify"]).assert().success();
+}

@@ -1,0 +1,174 @@
+//! What cannot be booked is counted all the same: answers are those of books that hold everything, and once it can be
+//! booked nothing is missing and nothing counts twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use tokmeter::domain::{Filter, Record, Span, Zone};
+use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
+
+use super::common::{add_up, any_records, at, call, calls, file, key, posting, prices, rows, total};
+use super::durable::{assert_alike, some_filter};
+
+fn hurried(folder: &tempfile::TempDir) -> Sqlite {
+    let options = Options { busy: Duration::ZERO, ..Options::new(at(0)) };
+    open(&folder.path().join("ledger.db"), options, prices()).unwrap().books
+}
+
+/// Another process that is writing, until it is dropped.
+fn writer(folder: &tempfile::TempDir) -> Connection {
+    let conn = Connection::open(folder.path().join("ledger.db")).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
+fn everything(books: &dyn Ledger, order: Order) -> Vec<tokmeter::ledger::Row> {
+    let mut all = Vec::new();
+    books
+        .each(&Filter::default(), order, &mut |row| {
+            all.push((**row).clone());
+            true
+        })
+        .unwrap();
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn j2_books_that_cannot_be_written_answer_like_books_that_hold_everything(
+        booked in any_records(),
+        waiting in any_records(),
+        later in any_records(),
+        filter in some_filter(),
+        elsewhere in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (Memory::new(prices()), hurried(&folder));
+        memory.absorb(&posting(booked.clone())).unwrap();
+        disk.post(&posting(booked)).unwrap();
+        let lock = writer(&folder);
+        memory.absorb(&posting(waiting.clone())).unwrap();
+        disk.absorb(&posting(waiting.clone())).unwrap();
+        if !waiting.is_empty() {
+            let busy = matches!(disk.flush(), Err(BooksError::Busy { .. }));
+            prop_assert!(busy);
+        }
+        // What comes while it is held says what it changes.
+        let mut sums = total(&disk);
+        for record in &later {
+            memory.absorb(&posting([record.clone()])).unwrap();
+            add_up(&disk.hold(&posting([record.clone()])).unwrap(), &mut sums);
+        }
+        prop_assert_eq!(sums, total(&disk));
+        assert_alike(&memory, &disk)?;
+        prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());
+        prop_assert_eq!(memory.calls(&filter, 3).unwrap(), disk.calls(&filter, 3).unwrap());
+        let days: Vec<Span> = (-2..3).map(|day| Span::day(at(day * 86_400), Zone::UTC)).collect();
+        prop_assert_eq!(memory.spans(&days, &filter).unwrap(), disk.spans(&days, &filter).unwrap());
+        for order in [Order::Ascending, Order::Descending] {
+            prop_assert_eq!(everything(&memory, order), everything(&disk, order));
+        }
+        for row in rows(&memory) {
+            prop_assert_eq!(memory.call(row.call.key).unwrap(), disk.call(row.call.key).unwrap());
+        }
+        drop(lock);
+        if elsewhere {
+            // Another process books the same calls first.
+            hurried(&folder).post(&posting(waiting)).unwrap();
+            assert_alike(&memory, &disk)?;
+        }
+        disk.flush().unwrap();
+        assert_alike(&memory, &disk)?;
+        prop_assert_eq!(disk.unbooked(), 0);
+        prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        assert_alike(&memory, &hurried(&folder))?;
+    }
+
+    #[test]
+    fn calls_come_one_by_one_in_the_order_of_time(told in any_records(), filter in some_filter()) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = hurried(&folder);
+        disk.post(&posting(told)).unwrap();
+        let mut each = Vec::new();
+        disk.each(&filter, Order::Descending, &mut |row| { each.push(Arc::clone(row)); true }).unwrap();
+        prop_assert_eq!(&each, &disk.calls(&filter, usize::MAX).unwrap());
+        let mut first = 0;
+        disk.each(&filter, Order::Ascending, &mut |_| { first += 1; first < 2 }).unwrap();
+        prop_assert_eq!(first, each.len().min(2));
+    }
+}
+
+#[test]
+fn j2_how_far_logs_were_read_is_known_while_it_cannot_be_booked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = hurried(&folder);
+    let read = |to: u64| tokmeter::ledger::Posting {
+        records: vec![Record::Call(call(&format!("{to}"), i64::try_from(to).unwrap(), 1))],
+        files: vec![file("/log", to)],
+    };
+    disk.post(&read(1)).unwrap();
+    let lock = writer(&folder);
+    disk.hold(&read(2)).unwrap();
+    disk.hold(&read(3)).unwrap();
+    assert_eq!(disk.files().unwrap(), [file("/log", 3)]);
+    assert_eq!(disk.file("/log".as_ref()).unwrap(), Some(file("/log", 3)));
+    assert_eq!(hurried(&folder).files().unwrap(), [file("/log", 1)]);
+    drop(lock);
+    disk.flush().unwrap();
+    assert_eq!((total(&disk).calls, disk.files().unwrap()), (3, vec![file("/log", 3)]));
+}
+
+#[test]
+fn j2_the_first_telemetry_finds_its_transcript_while_it_cannot_be_booked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = hurried(&folder);
+    let request = key("request");
+    let mut answer = call("answer", 1000, 5);
+    answer.alias = Some(request);
+    disk.post(&calls([answer])).unwrap();
+    let lock = writer(&folder);
+    let mut telemetry = call("-", 1001, 9);
+    (telemetry.key, telemetry.alias) = (request, Some(request));
+    disk.hold(&calls([telemetry])).unwrap();
+    assert_eq!((total(&disk).calls, total(&disk).tokens.output), (1, 9));
+    drop(lock);
+    disk.flush().unwrap();
+    assert_eq!((total(&disk).calls, total(&disk).tokens.output), (1, 9));
+}
+
+#[test]
+fn j2_books_without_room_for_a_file_at_all_hold_everything_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // No ledger can be made where a file stands in the place of its folder.
+    let path = folder.path().join("data");
+    std::fs::create_dir(&path).unwrap();
+    let options = Options { beside: true, ..Options::new(at(0)) };
+    let mut disk = open(&path.join("ledger.db"), options, prices()).unwrap().books;
+    disk.absorb(&calls((0..50).map(|number| call(&format!("{number}"), number, 2)))).unwrap();
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::write(&path, "a file").unwrap();
+    assert!(disk.flush().is_err());
+    assert!(disk.is_nowhere());
+    assert_eq!(total(&disk.into_memory()).calls, 50);
+}
+
+#[test]
+fn j13_books_in_a_temporary_file_answer_like_books_in_memory() {
+    let told = || calls((0..300).map(|number| call(&format!("{number}"), number * 700, 2)));
+    let (mut memory, mut first) = (Memory::new(prices()), Memory::new(prices()));
+    memory.absorb(&told()).unwrap();
+    first.absorb(&told()).unwrap();
+    let mut temporary = Sqlite::temporary(first, prices()).ok().unwrap();
+    temporary.flush().unwrap();
+    for more in [told(), calls([call("more", 5, 9)])] {
+        memory.absorb(&more).unwrap();
+        temporary.absorb(&more).unwrap();
+        temporary.flush().unwrap();
+    }
+    assert_alike(&memory, &temporary).unwrap();
+    assert_eq!(temporary.verify().unwrap().problems, Vec::<String>::new());
+}
