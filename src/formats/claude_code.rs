@@ -8,11 +8,12 @@
 //! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
 //! 2.1.332, seen 2026-11-26). Newer versions say whose they are; for the others, see [`Opening`].
 
+use super::claude_opening::{self, Opening};
 use super::claude_usage::{Booked, Usage};
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Flag, Money, Text};
 use super::keys::{advisor_key, message_key, request_key};
-use super::time::{self, Stamp};
+use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier};
 
@@ -39,7 +40,7 @@ impl Format for ClaudeCode {
             source: Label::new(NAME),
             labels: Labels::default(),
             session: String::new(),
-            opening: None,
+            opening: Opening::default(),
         })
     }
 }
@@ -54,42 +55,7 @@ struct Transcript {
     labels: Labels,
     /// The session of the last line that could be nobody else's.
     session: String,
-    opening: Option<Opening>,
-}
-
-/// When the log of a session began, as its first lines say, and the session of the first line with a time stamp.
-///
-/// An answer that is older was copied into the file when it began, and another session made the call. A fork opens with
-/// a line of its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and
-/// 2.1.332, seen 2026-11-26). Of a file into which several sessions were written, this is known of the first one only.
-struct Opening {
-    at: Instant,
-    session: Option<Label>,
-    /// A line with a time stamp of its own has been read.
-    is_whole: bool,
-}
-
-impl Opening {
-    /// True when the file is this session's as far as is known.
-    fn is_of(&self, session: Option<&str>) -> bool {
-        self.session.is_none() || self.session.as_deref() == session
-    }
-}
-
-fields! {
-    /// What is read of the lines a file opens with.
-    Stamped {
-        at: Stamp = "timestamp",
-        session: Text<'a> = "sessionId" | "session_id",
-        snapshot: Snapshot<'a> = "snapshot",
-    }
-}
-
-fields! {
-    /// What stood in the files of a project when a prompt was given.
-    Snapshot {
-        at: Stamp = "timestamp",
-    }
+    opening: Opening,
 }
 
 fields! {
@@ -98,7 +64,7 @@ fields! {
         kind: Text<'a> = "type",
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
-        maker: Text<'a> = "requestSessionId",
+        made_by: Text<'a> = "requestSessionId",
         forked_from: ForkedFrom<'a> = "forkedFrom",
         uuid: Seen = "uuid",
         version: Text<'a> = "version",
@@ -177,10 +143,10 @@ impl Line<'_> {
     }
 
     /// The session that made the call, and how sure that is.
-    fn maker(&self, at: Option<Instant>, opening: Option<&Opening>) -> (Option<&str>, Claim) {
+    fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
         let own = self.session.get();
-        let is_older = || opening.zip(at).is_some_and(|(opening, at)| at < opening.at);
-        match (self.maker.get(), self.forked_from.session.get().filter(|parent| Some(*parent) != own)) {
+        let is_older = || at.zip(began).is_some_and(|(at, began)| at < began);
+        match (self.made_by.get(), self.forked_from.session.get().filter(|parent| Some(*parent) != own)) {
             (Some(maker), _) if Some(maker) == own => (own, Claim::Own),
             (Some(maker), _) => (Some(maker), Claim::Maker),
             (None, Some(parent)) => (Some(parent), Claim::Parent),
@@ -218,13 +184,6 @@ impl Line<'_> {
     }
 }
 
-impl Transcript {
-    /// True once it is known when the log began.
-    fn is_open(&self) -> bool {
-        self.opening.as_ref().is_some_and(|opening| opening.is_whole)
-    }
-}
-
 /// True for a kind of line that only Claude Code writes and that charges nothing, though it may name counts: what it asked,
 /// its state, and its notes on a session (2.1.104 to 2.1.332, November 2026).
 fn is_bookkeeping(kind: &str) -> bool {
@@ -256,8 +215,8 @@ impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut parsed = Line::default();
         json::parse_into(line, &mut parsed)?;
-        if !self.is_open() && parsed.may_open() {
-            self.open(line);
+        if !self.opening.is_whole() && parsed.may_open() {
+            self.opening.see(line);
         }
         if !parsed.is_ours() {
             return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
@@ -268,8 +227,8 @@ impl Reader for Transcript {
         let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
         let usage = &answer.message.usage;
         let booked = usage.booked()?;
-        let opening = self.opening.as_ref().filter(|opening| opening.is_of(parsed.session.get()));
-        let (session, claim) = parsed.maker(answer.at, opening);
+        let began = self.opening.began(parsed.session.get());
+        let (session, claim) = parsed.maker(answer.at, began);
         let session = session.unwrap_or_else(|| origin.stem());
         let mut advisors = usage.advisors().peekable();
         if booked.is_nothing() && advisors.peek().is_none() {
@@ -291,7 +250,7 @@ impl Reader for Transcript {
                     feature: self.labels.find(parsed.skill.get()),
                     place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                     claim,
-                    began: opening.map(|opening| opening.at),
+                    began,
                     ..Attribution::new(answer.at.unwrap_or(origin.modified), self.source.clone())
                 },
                 self.labels.find(answer.message.model.get()),
@@ -322,29 +281,23 @@ impl Reader for Transcript {
     }
 
     fn open(&mut self, line: &[u8]) -> bool {
-        if let Ok(stamped) = json::parse::<Stamped<'_>>(line)
-            && let Some(at) = stamped.at.or(&stamped.snapshot.at).0
-        {
-            let at = self.opening.as_ref().map_or(at, |opening| opening.at.max(at));
-            let session = stamped.session.get().map(Label::new);
-            self.opening = Some(Opening { at, session, is_whole: !stamped.at.is_absent() });
-        }
-        self.is_open()
+        self.opening.see(line);
+        self.opening.is_whole()
     }
 
     fn state(&self) -> String {
-        let Some(opening) = &self.opening else { return self.session.clone() };
-        let opening = (opening.at.to_rfc3339(), opening.session.as_deref(), opening.is_whole);
-        serde_json::to_string(&(&self.session, opening)).unwrap_or_default()
+        match self.opening.state() {
+            Some(opening) => serde_json::to_string(&(&self.session, opening)).unwrap_or_default(),
+            None => self.session.clone(),
+        }
     }
 
     fn restore(&mut self, state: &str) {
         // Earlier versions knew the session only.
-        let saved: Result<(String, (String, Option<String>, bool)), _> = serde_json::from_str(state);
-        let Ok((session, (at, of, is_whole))) = saved else { return state.clone_into(&mut self.session) };
-        let of = of.as_deref().map(Label::new);
-        self.opening = time::parse(&at).map(|at| Opening { at, session: of, is_whole });
-        self.session = session;
+        let Ok((session, opening)) = serde_json::from_str::<(String, claude_opening::State)>(state) else {
+            return state.clone_into(&mut self.session);
+        };
+        (self.session, self.opening) = (session, Opening::restored(&opening));
     }
 }
 

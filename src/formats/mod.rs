@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod claude_code;
+mod claude_opening;
 mod claude_usage;
 mod codex;
 mod codex_exec;
