@@ -9,8 +9,10 @@ mod codex;
 mod codex_exec;
 mod codex_usage;
 pub(crate) mod count;
+mod escaped;
 mod fields;
 pub(crate) mod json;
+mod kept;
 pub(crate) mod keys;
 mod lines;
 mod litellm;
@@ -23,6 +25,7 @@ mod sse;
 pub(crate) mod time;
 mod usage;
 
+pub(crate) use kept::line as kept_line;
 pub use lines::{Lines, Outcome};
 pub(crate) use mend::whole;
 
