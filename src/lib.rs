@@ -37,9 +37,10 @@ pub mod tui;
 
 /// The program: asks the system for its arguments and its world, and runs.
 pub fn main() -> std::process::ExitCode {
+    commands::prepare();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     // Not locked: the screen's painter writes to the same output from a thread of its own.
     let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let exit = commands::run(&args, config::World::system(), &mut out, &mut std::io::stderr());
-    std::process::ExitCode::from(exit.code())
+    std::process::ExitCode::from(commands::ended(exit).code())
 }

@@ -507,3 +507,64 @@ fn b8_bytes_that_are_no_characters_do_not_hide_a_call_of_any_program() {
         assert_eq!((outcome, records.len()), (Outcome::Read, 1), "{}", String::from_utf8_lossy(line));
     }
 }
+
+/// The line with one letter of every name of a field written as an escape.
+fn with_escaped_names(line: &str) -> String {
+    let (mut out, mut rest) = (String::new(), line);
+    let name = regex::Regex::new(r#"([{,]\s*)"([A-Za-z_.]+)([A-Za-z])([A-Za-z_.0-9]*)"(\s*:)"#).unwrap();
+    while let Some(found) = name.captures(rest) {
+        let whole = found.get(0).unwrap();
+        out.push_str(&rest[..whole.start()]);
+        let letter = found[3].as_bytes()[0];
+        let escaped = format!("\\u{letter:04x}");
+        out.extend([&found[1], "\"", &found[2], &escaped, &found[4], "\"", &found[5]]);
+        rest = &rest[whole.end()..];
+    }
+    out + rest
+}
+
+#[test]
+fn a_line_whose_names_are_written_with_escapes_is_seen() {
+    let mut count = 0;
+    for format in ["native", "openai", "anthropic", "claude-code", "litellm"] {
+        for line in lines_of(format) {
+            let read = |line: &str, alone: bool| {
+                let lines = Lines::new(&[]);
+                let mut lines = if alone { lines.of_one_program() } else { lines };
+                let mut records = Vec::new();
+                let outcome = lines.line(line.as_bytes(), &origin(0), &mut records);
+                // What no id names is known by its letters.
+                let mut calls = calls(records);
+                for call in &mut calls {
+                    call.key = tokmeter::domain::CallKey::of(&["any"]);
+                }
+                (outcome, calls)
+            };
+            let (outcome, calls) = read(&line, false);
+            if calls.is_empty() || outcome != Outcome::Read {
+                continue;
+            }
+            let escaped = with_escaped_names(&line);
+            assert_ne!(escaped, line);
+            assert_eq!(read(&escaped, false), (outcome.clone(), calls.clone()), "{escaped}");
+            assert_eq!(read(&escaped, true), (outcome, calls), "{escaped}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+    // What a text escapes makes no line about usage.
+    let text = r#"{"type":"user","text":"\u001b[1m \u0075sage \u003cinput_tokens\u003e"}"#;
+    let outcome = Lines::new(&[]).line(text.as_bytes(), &origin(0), &mut Vec::new());
+    assert!(matches!(outcome, Outcome::Passed), "{outcome:?}");
+}
+
+#[test]
+fn an_escaped_line_among_others_of_one_program_is_seen() {
+    let line = |id: &str| format!("{{\"id\":\"{id}\",\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":7}}");
+    let mut lines = Lines::new(&[]).of_one_program();
+    let mut records = Vec::new();
+    for text in [line("a"), with_escaped_names(&line("b")), line("c")] {
+        assert_eq!(lines.line(text.as_bytes(), &origin(0), &mut records), Outcome::Read, "{text}");
+    }
+    assert_eq!(calls(records).len(), 3);
+}

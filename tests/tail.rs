@@ -606,6 +606,52 @@ fn b9_a_line_that_is_too_long_is_passed_over_in_little_memory() {
 }
 
 #[test]
+fn j24_the_rest_of_a_line_that_was_too_long_is_no_line_for_the_next_process() {
+    let (_keep, root) = folder();
+    let log = root.join("a.jsonl");
+    // What stands behind the cut looks like a call of its own, with and without more of the line before it.
+    for rest in [object("z"), format!("yyy{}", object("z")), format!("\"}}{}", object("z"))] {
+        let _ = fs::remove_file(&log);
+        let mut meter =
+            Meter::with(Roots::only([root.clone()]), Options { longest_line: 1 << 20, ..Options::default() });
+        append(&log, format!("{}{{\"id\":\"long\",\"text\":\"{}", line("a"), "x".repeat(3 << 20)));
+        meter.rescan();
+        for _ in 0..2 {
+            meter.restart().rescan();
+            append(&log, "y".repeat(1 << 20));
+        }
+        append(&log, format!("{rest}\n{}", line("b")));
+        meter.restart().rescan();
+        assert_eq!(meter.ids().join(""), "ab", "{rest}");
+        assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad), (1, 1), "{rest}");
+        assert_eq!((meter.books.files[&log].lines, meter.books.files[&log].bad_lines), (3, 1));
+    }
+}
+
+#[test]
+fn j6_a_reading_that_is_told_to_stop_looks_at_no_further_folder_or_file() {
+    let (_keep, root) = folder();
+    for number in 0..20 {
+        fs::create_dir(root.join(format!("p{number}"))).unwrap();
+        append(&root.join(format!("p{number}/a.jsonl")), line(&format!("{number:02}")));
+    }
+    for threads in [1, 2] {
+        let mut tails = Tails::new(&Roots::only([root.clone()]), Options::default());
+        let stop = tails.stopper();
+        let mut read = 0;
+        tails.catch_up(Instant::now(), threads, &mut |_, _| {
+            read += 1;
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(read, 1);
+        let mut tails = Tails::new(&Roots::only([root.clone()]), Options::default());
+        tails.stopper().store(true, std::sync::atomic::Ordering::Relaxed);
+        tails.catch_up(Instant::now(), threads, &mut |_, _| panic!("something was read"));
+        assert_eq!(tails.health(Instant::now()).files, 0, "no folder was looked into");
+    }
+}
+
+#[test]
 fn b9_a_long_line_that_grows_slowly_is_read_when_it_ends() {
     let (_keep, root) = folder();
     let log = root.join("a.jsonl");

@@ -36,8 +36,14 @@ pub fn commands() -> Vec<String> {
 }
 
 /// The shell completions.
-pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) {
-    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", out);
+///
+/// # Errors
+/// When they cannot be written.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+    // The generator panics on an output that takes no more; memory takes everything.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", &mut script);
+    out.write_all(&script)
 }
 
 /// The manual page.

@@ -1,23 +1,28 @@
 //! The keeper of the books while the screen is open: one thread that owns them, posts what is read,
 //! answers questions, and tells the screen.
 
+mod models;
+
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::aside::Aside;
 use super::books;
+use super::course::{Course, can_wait};
 use super::health::HealthDesk;
 use super::reading::Control;
 use super::shelf::Shelf;
 use crate::config::World;
-use crate::domain::{Dimension, Label, Tokens, Usd};
+use crate::domain::Label;
 use crate::ingest::{Batch, Event};
-use crate::ledger::{BooksError, Grain, Ledger, Posted, Posting, Query};
+use crate::ledger::{BooksError, Ledger, Posted, Posting};
 use crate::meter::{Follow, Opening, Rules};
-use crate::pricing::{PriceBook, Rates};
-use crate::tui::{Feed, ModelView, Note, Progress, Request, Tone};
+use crate::pricing::PriceBook;
+use crate::tui::{Feed, Note, Progress, Request, Tone};
 
 #[cfg(unix)]
 use crate::ingest::socket::{Delivery, Reply, Said};
@@ -44,8 +49,10 @@ pub(super) enum Work {
     Retry,
     /// Something went wrong after an alert was sent off.
     Late(String),
-    /// The end: everything told before is done first.
-    Stop(oneshot::Sender<()>),
+    /// Standard input has ended, and nothing else is followed.
+    InputEnded,
+    /// The end: everything before it is done first, except what can be read again from the logs.
+    Stop(std::sync::mpsc::Sender<()>),
 }
 
 /// The keeper.
@@ -68,6 +75,8 @@ pub(super) struct Keeper {
     pub(super) aside: Aside,
     /// To the reader of the logs.
     pub(super) reader: mpsc::UnboundedSender<Control>,
+    /// How far the program has come.
+    pub(super) course: Arc<Course>,
     /// Everything else the keeper remembers.
     pub(super) state: State,
 }
@@ -79,6 +88,10 @@ pub(super) struct State {
     caught_up: bool,
     /// True when calls were taken in bulk since the models without a price were last asked for.
     absorbed: bool,
+    /// True when something was taken in that no log holds, and that may not have been booked yet.
+    unread_again: bool,
+    /// Standard input has ended, which the screen learns once everything is read.
+    input_ended: bool,
     /// When the screen was last told how the reading at start goes, and when it began.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
@@ -109,6 +122,7 @@ impl Keeper {
         }
         while let Some(item) = work.blocking_recv() {
             match item {
+                Work::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
                 Work::Ingest(event) => self.event(event),
                 #[cfg(unix)]
                 Work::Socket(delivery) => self.delivery(delivery),
@@ -117,9 +131,17 @@ impl Keeper {
                 Work::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
                 Work::Ledger => self.look_at_ledger(),
                 Work::Retry => self.retry(),
+                Work::InputEnded => {
+                    self.state.input_ended = true;
+                    self.tell_end_of_input();
+                }
                 Work::Stop(done) => {
                     let _ = self.come_home();
-                    let _ = self.books.flush();
+                    // A first reading that was broken off begins again from what is booked.
+                    if self.state.caught_up || self.state.unread_again {
+                        let _ = self.books.flush();
+                    }
+                    self.books.close();
                     let _ = done.send(());
                     return;
                 }
@@ -138,6 +160,7 @@ impl Keeper {
             }
             Event::CaughtUp => {
                 self.state.caught_up = true;
+                self.course.caught_up.store(true, Ordering::SeqCst);
                 self.open_again();
                 self.salvage();
                 // What was taken in bulk was not looked through for models without a price.
@@ -148,6 +171,7 @@ impl Keeper {
                 }
                 self.tell(Feed::Progress(None));
                 self.tell_health();
+                self.tell_end_of_input();
             }
         }
     }
@@ -165,6 +189,12 @@ impl Keeper {
                 self.open_again();
             }
             Err(error) => _ = self.failed(&error),
+        }
+    }
+
+    fn tell_end_of_input(&mut self) {
+        if self.state.caught_up && std::mem::take(&mut self.state.input_ended) {
+            self.tell(Feed::Ended);
         }
     }
 
@@ -194,6 +224,7 @@ impl Keeper {
 
     fn batch(&mut self, batch: Batch) {
         let troubled = self.health.batch(&batch);
+        self.state.unread_again |= batch.file.is_none();
         let posting = Posting::from(batch);
         if self.state.caught_up {
             self.post(&posting);
@@ -455,49 +486,6 @@ impl Keeper {
     fn tell(&self, news: Feed) {
         let _ = self.feed.blocking_send(news);
     }
-
-    /// Every model's spend in view, dearest first, and its rates now.
-    fn models(&self) -> Vec<ModelView> {
-        let query = Query {
-            by: vec![Dimension::Model],
-            filter: self.rules.view.clone(),
-            ..Query::new(Grain::Total, self.rules.zone)
-        };
-        let Ok(report) = self.books.report(&query) else { return Vec::new() };
-        let now = self.world.now();
-        let mut views: Vec<ModelView> = report
-            .rows
-            .into_iter()
-            .map(|row| {
-                let model = row.by.into_iter().next().flatten();
-                let rates = model.as_ref().and_then(|model| self.prices.rates(model, now)).map(|tariff| tariff.rates);
-                ModelView { model, sums: row.sums, rates, elsewhere: None }
-            })
-            .collect();
-        views.sort_by(|one, other| other.sums.cost.cmp(&one.sums.cost).then_with(|| one.model.cmp(&other.model)));
-        // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
-        let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
-        for view in &mut views {
-            // A model that answers nothing is no other way to an answer.
-            let answers = view.sums.tokens.output > 0;
-            let others = priced
-                .iter()
-                .filter(|(model, rates)| Some(model) != view.model.as_ref() && (!answers || rates.output > Usd::ZERO));
-            let costs = others.map(|(model, rates)| (model.clone(), at_rates(&view.sums.tokens, rates)));
-            view.elsewhere = costs.min_by_key(|(_, usd)| *usd).filter(|(_, usd)| *usd < view.sums.cost);
-        }
-        views
-    }
-}
-
-/// What these tokens would have cost at other rates.
-fn at_rates(tokens: &Tokens, rates: &Rates) -> Usd {
-    let or_input = |rate: Option<Usd>| rate.unwrap_or(rates.input);
-    rates.input.times(tokens.input)
-        + or_input(rates.cache_read).times(tokens.cache_read)
-        + or_input(rates.cache_write_5m).times(tokens.cache_write_5m)
-        + or_input(rates.cache_write_1h).times(tokens.cache_write_1h)
-        + rates.output.times(tokens.output)
 }
 
 #[cfg(unix)]

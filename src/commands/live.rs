@@ -3,17 +3,21 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::aside::Aside;
 use super::books::{self, Reach};
+use super::course::{Course, Running, spawn};
+use super::ending::Ending;
 use super::health::HealthDesk;
 use super::keeper::{Keeper, QUEUE, State, Work};
 use super::reading::{self, Control};
-use super::{Desk, Exit, Failure, once, plain, play, screen, summary};
+use super::{Desk, Exit, Failure, once, plain, play, process, screen, summary};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Instant, Matcher};
@@ -21,6 +25,13 @@ use crate::ingest;
 use crate::ledger::{self, Ledger};
 use crate::meter::{Alerts, Follow, Meter, Opening, Rules, SessionId};
 use crate::tui::{self, App, Feed, Note, Request, Tone};
+
+/// How long the end waits for what can be done again the next time.
+const SOON: Duration = Duration::from_millis(300);
+/// How long the screen has to act on a signal before the signal counts as missed.
+const MISSED: Duration = Duration::from_secs(1);
+/// How often it is looked whether something has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What is shown when there is no screen to open.
 pub(super) enum Source {
@@ -55,24 +66,42 @@ pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source
     }
     let zone = desk.settings.zone;
     let rules = desk.rules(args.filters.filter(desk.now(), zone));
+    // Before anybody can reach the socket: what has arrived there is booked, whatever signal comes.
+    let mut ending = Ending::watch();
     let mut machine = Machine::start(desk, args, rules, source)?;
     if args.plain || dumb {
-        return plain::run(desk, machine);
+        return plain::run(desk, machine, ending);
     }
     let options = screen::options(desk, loaded, args, &machine.roots)?;
     let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let alerts = Alerts::new(machine.quiet());
     let clock = Arc::clone(&desk.world.clock);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let runtime = process::runtime(true)?;
     let (feed, requests, meter) = machine.faces();
-    let left = runtime.block_on(tui::run(app, meter, alerts, clock, feed, requests));
+    let left = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            left = tui::run(app, meter, alerts, clock, feed, requests) => Ok(left),
+            // The screen takes signals itself, except one that came before it opened.
+            code = missed(&mut ending) => Err(code),
+        }
+    });
+    ending.begins();
     machine.stop();
+    let left = match left {
+        Ok(left) => left,
+        Err(code) => return Ok(Exit::Code(code)),
+    };
     let (exit, mut meter) = left.map_err(|error| Failure::new(Exit::Io, format!("the terminal: {error}")))?;
     goodbye(desk, &mut meter, exit)?;
-    Ok(Exit::Code(exit.code()))
+    Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
+}
+
+/// Waits for a signal that nobody else acts on; gives back the exit code it leads to.
+async fn missed(ending: &mut Ending) -> u8 {
+    let code = ending.signal().await;
+    tokio::time::sleep(MISSED).await;
+    code
 }
 
 /// The summary of what was followed, on the normal screen.
@@ -98,7 +127,10 @@ pub(super) struct Machine {
     work: mpsc::Sender<Work>,
     keeper: Option<thread::JoinHandle<()>>,
     reader: mpsc::UnboundedSender<Control>,
-    reading: Option<thread::JoinHandle<()>>,
+    reading: Option<Running>,
+    course: Arc<Course>,
+    /// Something is fed in that no log holds: it is booked before the end, however long that takes.
+    is_fed: bool,
     _notice: Option<ingest::Notice>,
     #[cfg(unix)]
     listening: Option<ingest::socket::Listening>,
@@ -133,6 +165,7 @@ impl Machine {
         let (feed, fed) = mpsc::channel(QUEUE);
         let (requests, mut asked) = mpsc::channel(64);
         let (reader, control) = mpsc::unbounded_channel();
+        let course = Arc::new(Course::default());
         let files = ledger.files()?;
         #[cfg(unix)]
         let news = feed.clone();
@@ -152,9 +185,10 @@ impl Machine {
                 work: work.downgrade(),
             },
             reader: reader.clone(),
+            course: Arc::clone(&course),
             state: State::default(),
         };
-        let thread = spawn("books", move || keeper.run(hear))?;
+        let thread = spawn("books", move || keeper.run(hear))?.thread;
         let ask = work.clone();
         spawn("requests", move || {
             while let Some(request) = asked.blocking_recv() {
@@ -177,9 +211,12 @@ impl Machine {
             }
         };
         if stdin {
-            read_stdin(desk, work.clone())?;
+            let alone = args.socket.is_none() && args.paths.iter().all(|path| books::is_stdin(path));
+            read_stdin(desk, work.clone(), alone)?;
         }
         Ok(Self {
+            course,
+            is_fed: stdin || args.socket.is_some(),
             quiet: quiet(desk),
             meter: Some(meter),
             feed: Some(fed),
@@ -209,17 +246,32 @@ impl Machine {
         (feed, requests, meter)
     }
 
-    /// Ends everything: what has arrived is booked first.
+    /// Ends everything: what has arrived is booked first. What the logs hold can be read again, so that neither a
+    /// slow folder nor a first reading holds up the end.
     pub(super) fn stop(mut self) {
+        self.course.ending.store(true, Ordering::SeqCst);
         let _ = self.reader.send(Control::Stop);
         if let Some(reading) = self.reading.take() {
-            let _ = reading.join();
+            reading.ended_within(SOON);
         }
         #[cfg(unix)]
         drop(self.listening.take());
-        let (done, wait) = oneshot::channel();
-        if self.work.blocking_send(Work::Stop(done)).is_ok() {
-            let _ = wait.blocking_recv();
+        let (done, wait) = std::sync::mpsc::channel();
+        let began = std::time::Instant::now();
+        let may_leave = || !self.is_fed && !self.course.caught_up.load(Ordering::SeqCst) && began.elapsed() >= SOON;
+        let mut stop = Work::Stop(done);
+        loop {
+            match self.work.try_send(stop) {
+                Ok(()) => break,
+                Err(mpsc::error::TrySendError::Full(again)) if !may_leave() => stop = again,
+                Err(mpsc::error::TrySendError::Full(_) | mpsc::error::TrySendError::Closed(_)) => return,
+            }
+            thread::sleep(LOOK);
+        }
+        while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(LOOK) {
+            if may_leave() {
+                return;
+            }
         }
         if let Some(keeper) = self.keeper.take() {
             let _ = keeper.join();
@@ -227,15 +279,8 @@ impl Machine {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, Failure> {
-    thread::Builder::new()
-        .name(name.into())
-        .spawn(work)
-        .map_err(|error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}")))
-}
-
-/// Reads standard input for as long as it lasts.
-fn read_stdin(desk: &Desk<'_>, work: mpsc::Sender<Work>) -> Result<(), Failure> {
+/// Reads standard input for as long as it lasts; `alone` when nothing else is followed, so that its end is the end.
+fn read_stdin(desk: &Desk<'_>, work: mpsc::Sender<Work>, alone: bool) -> Result<(), Failure> {
     let (options, clock) = (books::tail_options(desk), Arc::clone(&desk.world.clock));
     spawn("stdin", move || {
         let name = crate::domain::Label::new("-");
@@ -243,6 +288,9 @@ fn read_stdin(desk: &Desk<'_>, work: mpsc::Sender<Work>) -> Result<(), Failure> 
         let _ = ingest::read_stream(&mut input, &name, &options, &|| clock(), &mut |batch| {
             let _ = work.blocking_send(Work::Ingest(ingest::Event::Batch(Box::new(batch))));
         });
+        if alone {
+            let _ = work.blocking_send(Work::InputEnded);
+        }
     })?;
     Ok(())
 }

@@ -6,9 +6,11 @@ mod audit;
 mod bill;
 mod books;
 mod config;
+mod course;
 mod demo;
 mod desk;
 mod doctor;
+mod ending;
 mod exit;
 mod explain;
 mod gate;
@@ -24,6 +26,7 @@ mod piped;
 mod plain;
 mod play;
 mod prices;
+mod process;
 mod reading;
 mod reconcile;
 mod record;
@@ -47,6 +50,7 @@ use std::path::PathBuf;
 use desk::Desk;
 pub use exit::{Exit, Failure};
 pub use gate::query;
+pub(crate) use process::{ended, prepare};
 
 use crate::cli::{self, Cli, Command};
 use crate::config::{Loaded, World};
@@ -179,7 +183,7 @@ fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Fail
         Some(Command::Record(args)) => record::run(desk, &args),
         Some(Command::Setup { command }) => setup::run(desk, command),
         Some(Command::Completions { shell }) => {
-            cli::completions(shell, desk.out);
+            cli::completions(shell, desk.out)?;
             Ok(Exit::Fine)
         }
         Some(Command::Man) => {

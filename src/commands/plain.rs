@@ -1,62 +1,86 @@
 //! `--plain`: one line per change, for terminals without a full screen, and for logs of logs.
 
-use std::io;
+mod printer;
+
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::ending::Ending;
 use super::live::Machine;
-use super::{Desk, Exit, Failure};
+use super::{Desk, Exit, Failure, process};
 use crate::domain::{Instant, Label, Zone};
 use crate::ledger::{Posted, Row, Sums};
 use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
 use crate::text;
 use crate::tui::{Feed, Note, Request};
+use printer::Printer;
 
 /// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
+/// How long an output that takes nothing may hold up the end that was asked for.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Writes until the feed ends, the reader goes away, or a signal comes.
-pub(super) fn run(desk: &mut Desk<'_>, mut machine: Machine) -> Result<Exit, Failure> {
+pub(super) fn run(desk: &mut Desk<'_>, mut machine: Machine, mut ending: Ending) -> Result<Exit, Failure> {
+    desk.out.flush()?;
     let alerts = Alerts::new(machine.quiet());
     let (mut feed, requests, meter) = machine.faces();
-    let mut lines = Lines { meter, alerts, requests, asked: false, standing: None };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    let mut exit = Exit::Fine;
-    let outcome: io::Result<()> = runtime.block_on(async {
-        #[cfg(unix)]
-        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
+    let mut printer = Printer::start().map_err(no_thread)?;
+    let mut lines = Lines { meter, alerts, requests, asked: false, standing: None, out: Vec::new() };
+    let runtime = process::runtime(false)?;
+    let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {
-            #[cfg(unix)]
-            let end = terminated.recv();
-            #[cfg(not(unix))]
-            let end = std::future::pending::<Option<()>>();
             let sleep = lines.sleep(desk.now());
             tokio::select! {
+                biased;
+                code = ending.signal() => return Ok(Exit::Code(code)),
+                error = printer.ended() => return Err(error),
                 news = feed.recv() => {
-                    let Some(news) = news else { return Ok(()) };
-                    lines.tell(&mut *desk, news)?;
-                    desk.out.flush()?;
+                    let Some(news) = news else { return Ok(Exit::Fine) };
+                    let ended = matches!(news, Feed::Ended);
+                    lines.tell(desk, news, &printer)?;
+                    printer.print(std::mem::take(&mut lines.out));
+                    if ended {
+                        return Ok(Exit::Fine);
+                    }
                 }
                 () = tokio::time::sleep(sleep) => {
-                    lines.look(&mut *desk)?;
-                    desk.out.flush()?;
+                    lines.look(desk)?;
+                    printer.print(std::mem::take(&mut lines.out));
                 }
-                _ = tokio::signal::ctrl_c() => { exit = Exit::Code(130); return Ok(()) }
-                _ = end => { exit = Exit::Code(143); return Ok(()) }
             }
         }
     });
+    // The keeper waits for somebody to take its news: without a receiver it goes on.
+    drop(feed);
+    ending.begins();
     machine.stop();
-    outcome?;
+    let exit = left?;
     let summary = lines.meter.summary(desk.now());
     if let Some(session) = super::summary::of_followed(&summary) {
-        super::summary::write_text(&session, &summary.limits, None, desk.out)?;
+        super::summary::write_text(&session, &summary.limits, None, &mut lines.out)?;
+        printer.print(std::mem::take(&mut lines.out));
     }
-    Ok(exit)
+    let written = printer.written();
+    runtime.block_on(async {
+        let patience = async {
+            // At the end of the input all is written, however slowly it is read.
+            if exit == Exit::Fine {
+                ending.signal().await;
+            }
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            error = printer.ended() => Err(Failure::from(error)),
+            () = written => Ok(exit),
+            () = patience => Ok(exit),
+        }
+    })
 }
 
 /// What is written, and what it is written from.
@@ -68,10 +92,12 @@ struct Lines {
     asked: bool,
     /// What the last line said of the worst limit.
     standing: Option<String>,
+    /// Lines that are to be printed.
+    out: Vec<u8>,
 }
 
 impl Lines {
-    fn tell(&mut self, desk: &mut Desk<'_>, news: Feed) -> io::Result<()> {
+    fn tell(&mut self, desk: &Desk<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
         let (now, zone) = (desk.now(), desk.settings.zone);
         match news {
             Feed::Opening(opening) => {
@@ -88,11 +114,14 @@ impl Lines {
                     Posted::Repeat | Posted::Moved(_) | Posted::Gone(_) => None,
                 });
                 for row in changed {
-                    writeln!(desk.out, "{}", call_line(row, zone))?;
+                    writeln!(self.out, "{}", call_line(row, zone))?;
                 }
                 self.counter(desk)
             }
-            Feed::Note(note) => say(desk, &note),
+            Feed::Note(note) => {
+                printer.note(said(desk, &note));
+                Ok(())
+            }
             Feed::Settings(settings) => {
                 self.meter.rule(settings.rules);
                 self.look(desk)
@@ -102,21 +131,21 @@ impl Lines {
     }
 
     /// The counter, and the worst limit if it is worth a word.
-    fn counter(&mut self, desk: &mut Desk<'_>) -> io::Result<()> {
+    fn counter(&mut self, desk: &Desk<'_>) -> io::Result<()> {
         let summary = self.count(desk.now());
-        self.write(&summary, desk)
+        self.write(&summary)
     }
 
     /// The counter once more, if how the limits stand has changed with nothing being counted.
-    fn look(&mut self, desk: &mut Desk<'_>) -> io::Result<()> {
+    fn look(&mut self, desk: &Desk<'_>) -> io::Result<()> {
         let summary = self.count(desk.now());
-        if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary, desk) }
+        if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary) }
     }
 
-    fn write(&mut self, summary: &Summary, desk: &mut Desk<'_>) -> io::Result<()> {
+    fn write(&mut self, summary: &Summary) -> io::Result<()> {
         self.standing = standing(summary);
         let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
-        writeln!(desk.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
+        writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
     }
 
     /// The numbers now. What has to be said aloud, and what only the books know, is asked for.
@@ -153,14 +182,14 @@ fn standing(summary: &Summary) -> Option<String> {
 }
 
 /// A note; with the bell or a notification where standard error is a terminal.
-fn say(desk: &mut Desk<'_>, note: &Note) -> io::Result<()> {
+fn said(desk: &Desk<'_>, note: &Note) -> Vec<u8> {
+    let mut bytes = Vec::new();
     if desk.world.terminal[2] {
-        if note.bell {
-            desk.err.write_all(b"\x07")?;
-        }
-        desk.err.write_all(note.popup.as_deref().unwrap_or_default())?;
+        bytes.extend(note.bell.then_some(7));
+        bytes.extend_from_slice(note.popup.as_deref().unwrap_or_default());
     }
-    writeln!(desk.err, "tokmeter: {}", note.text)
+    bytes.extend_from_slice(format!("tokmeter: {}\n", note.text).as_bytes());
+    bytes
 }
 
 /// One call.

@@ -11,7 +11,7 @@ use line::Line;
 pub(super) fn run(desk: &mut Desk<'_>, args: &RecordArgs) -> Result<Exit, Failure> {
     let now = desk.now();
     let lines = match Line::of_flags(args, &desk.settings, now)? {
-        Some(line) => vec![line],
+        Some(lines) => lines,
         None if desk.world.terminal[0] => {
             return Err(Failure::new(
                 Exit::Usage,

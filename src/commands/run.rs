@@ -1,44 +1,44 @@
 //! `run`: an agent in this terminal, and its session summary when it ends.
 
+mod agent;
+
 use std::ffi::OsString;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure, summary};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
+use agent::Agent;
 
 /// Runs the command.
 pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failure> {
     let started = desk.now();
     let (program, args) = words.split_first().ok_or_else(|| Failure::new(Exit::Usage, "run what?"))?;
-    // Ctrl-C is the agent's: it decides what to do with it, and we are still here when it has ended.
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT] {
-        let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
-    }
-    let mut child = Command::new(program).args(args).spawn().map_err(|error| {
+    let mut agent = Agent::start(Command::new(program).args(args)).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
-        Failure::new(Exit::Code(127), format!("{name}: {error}"))
+        // As a shell has it: not found, or found and no program.
+        let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+        Failure::new(Exit::Code(code), format!("{name}: {error}"))
     })?;
-    let status = child.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    let mut told = tell(desk, started);
-    if matches!(&told, Err(failure) if failure.mendable) {
-        told = books::mend(desk).and_then(|()| tell(desk, started));
-    }
-    // Whatever the books do, the agent has ended as it has.
-    if let Err(failure) = told
+    let code = agent.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    // A summary that fails does not change the agent's exit code.
+    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(desk, started) {
+        Err(failure) if failure.mendable => books::mend(desk).and_then(|()| summarise(desk, started)),
+        other => other,
+    }));
+    if let Ok(Err(failure)) = summary
         && !failure.message.is_empty()
     {
         desk.note(&failure.message);
     }
-    Ok(Exit::Code(code(status)))
+    Ok(Exit::Code(code))
 }
 
-/// What the session came to, to standard error.
-fn tell(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
+/// Prints what was spent while the agent ran.
+fn summarise(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
     let books = books::gather(desk, &Reach::Everything, false)?;
     let mut filter = Filter { since: Some(started), ..Filter::default() };
     let here = Filter {
@@ -61,13 +61,4 @@ fn tell(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The agent's own exit code, as a shell gives it.
-fn code(status: std::process::ExitStatus) -> u8 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).unwrap_or(128);
-    }
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -198,6 +198,13 @@ impl Shelf {
         }
     }
 
+    /// Closes the ledger. Books in memory are left to the end of the process: to let go of them takes longer.
+    pub(super) fn close(self) {
+        if let Kept::Memory(books) | Kept::Nothing(books) = self.kept {
+            std::mem::forget(books);
+        }
+    }
+
     /// How the screen speaks of these books.
     pub(super) fn view(&self) -> LedgerView {
         match &self.kept {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mend::Cut;
 use super::sieve::{Set, Sieve};
-use super::{ALL, BadLine, Format, Origin, Reader, Reading, json, mend, sse};
+use super::{ALL, BadLine, Format, Origin, Reader, Reading, escaped, json, mend, sse};
 use crate::domain::Record;
 
 /// The reader of one file in whatever formats.
@@ -184,7 +184,7 @@ impl Lines {
             if self.opening > 0 {
                 self.open(line);
             }
-            return Ok(Offer::Unmarked);
+            return self.offer_escaped(line, 0, alone.is_some(), origin, out);
         };
         let tried = match self.current {
             Some(at) if first & self.allowed & (1 << at) != 0 => {
@@ -196,6 +196,33 @@ impl Lines {
             _ => 0,
         };
         let wanted = SIEVE.all(line) & self.allowed & !tried;
+        match self.try_all(wanted, line, origin, out)? {
+            Offer::Taken => Ok(Offer::Taken),
+            Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
+            Offer::Unmarked | Offer::Refused => self.offer_escaped(line, wanted | tried, false, origin, out),
+        }
+    }
+
+    /// Offers a line, which `tried` have refused, to those whose markers stand in it with escapes.
+    fn offer_escaped(
+        &mut self,
+        line: &[u8],
+        tried: Set,
+        alone: bool,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Offer, BadLine> {
+        let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
+        let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
+        let wanted = SIEVE.all(&plain) & self.allowed & !tried;
+        match self.try_all(wanted, line, origin, out)? {
+            Offer::Unmarked => Ok(nobody),
+            offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
+        }
+    }
+
+    /// Offers a line to these formats, the one that read the last line first.
+    fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let order = self.current.into_iter().chain(0..self.slots.len());
         let mut done: Set = 0;
         for at in order {
@@ -209,7 +236,7 @@ impl Lines {
                 return Ok(Offer::Taken);
             }
         }
-        Ok(if wanted | tried == 0 { Offer::Unmarked } else { Offer::Refused })
+        Ok(if wanted == 0 { Offer::Unmarked } else { Offer::Refused })
     }
 
     /// Shows a line without markers to the formats that want to see how a file opens.

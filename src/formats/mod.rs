@@ -11,8 +11,10 @@ mod codex_exec;
 mod codex_usage;
 pub(crate) mod count;
 mod details;
+mod escaped;
 mod fields;
 pub(crate) mod json;
+mod kept;
 pub(crate) mod keys;
 mod lines;
 mod litellm;
@@ -26,6 +28,7 @@ mod tier;
 pub(crate) mod time;
 mod usage;
 
+pub(crate) use kept::line as kept_line;
 pub use lines::{Lines, Outcome};
 pub(crate) use mend::whole;
 

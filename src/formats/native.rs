@@ -5,11 +5,15 @@ use serde::de::IgnoredAny;
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{Money, Object, Text};
+use super::kept::Kept;
 use super::keys::{answer_key, content_key, request_key};
 use super::time::Stamp;
 use super::usage::{CacheSplit, Counts, Usage, cache_writes, given};
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
+
+/// The format's name, which is also the source of calls whose program names no other.
+pub(super) const NAME: &str = "native";
 
 /// The usage log.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ pub(super) struct Native;
 
 impl Format for Native {
     fn name(&self) -> &'static str {
-        "native"
+        NAME
     }
 
     fn markers(&self) -> &'static [&'static str] {
@@ -70,6 +74,7 @@ fields! {
         auth_type: Seen = "authType",
         source: Named<'a> = "source",
         attributes: Within<'a> = "attributes",
+        kept: Kept<'a> = "tokmeter",
         // What only other formats write.
         kind: Text<'a> = "type",
         object: Text<'a> = "object",
@@ -188,7 +193,7 @@ impl Lines {
         let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
         let quoted = read.cost.or(&inner.cost).0.or_else(|| usage.quoted());
         let web_searches = usage.web_searches()?;
-        if tokens.is_zero() && quoted.is_none() && web_searches == 0 {
+        if tokens.is_zero() && quoted.is_none() && web_searches == 0 && !read.kept.is_ours() {
             return Ok(None);
         }
         let mut label = |field: Field| self.labels.find(either(field).get());
@@ -201,7 +206,7 @@ impl Lines {
             feature: label(|line| &line.feature),
             org: label(|line| &line.org),
             place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-            ..Attribution::new(read.at.or(&inner.at).0.unwrap_or(origin.modified), Label::new("native"))
+            ..Attribution::new(read.at.or(&inner.at).0.unwrap_or(origin.modified), Label::new(NAME))
         };
         let model = label(|line| &line.model);
         let request = either(|line| &line.request).get();
@@ -209,7 +214,7 @@ impl Lines {
         // The vendor's request id, by which an agent's transcript or telemetry knows the answer too.
         let vendors = [request, id].into_iter().flatten().find(|id| id.starts_with("req_"));
         let is_guessed = is_split_guessed || model.is_none();
-        Ok(Some(Call {
+        let call = Call {
             tier: usage.tier(read.service_tier.or(&inner.service_tier)),
             parts: usage.parts(&tokens)?,
             web_searches,
@@ -219,14 +224,15 @@ impl Lines {
             alias: vendors.map(request_key),
             ..Call::new(
                 id.map_or_else(
-                    || content_key("native", line),
-                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["native", id])),
+                    || content_key(NAME, line),
+                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&[NAME, id])),
                 ),
                 from,
                 model,
                 tokens,
             )
-        }))
+        };
+        Ok(Some(read.kept.restore(call)))
     }
 }
 

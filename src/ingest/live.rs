@@ -64,6 +64,9 @@ impl Live {
                 emit(Event::Progress(progress));
             }
         });
+        if self.tails.is_stopping() {
+            return;
+        }
         self.tails.seed_recent(NEWEST);
         self.attach();
         self.due.everything = now + pace::TRUST;

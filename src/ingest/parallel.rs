@@ -1,7 +1,6 @@
 //! Reads many files at once, one thread a core, and hands everything on to one place.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::cutter::Cutter;
@@ -66,6 +65,9 @@ pub(super) fn read_all(
     let threads = if progress.bytes < SMALL { 1 } else { threads.clamp(1, jobs.len()) };
     if threads == 1 {
         let read = |(at, (tail, _)): (usize, Job<'_>)| {
+            if tools.is_stopping() {
+                return Ok(Reached::More);
+            }
             let end = read_to_end(tail, tools, at < keep, &mut |batch| {
                 progress.bytes_done += batch.tallies.bytes;
                 sink(batch, progress);
@@ -91,7 +93,7 @@ pub(super) fn read_all(
                     *bytes = 0;
                     let _ = say.send(std::mem::take(unsaid));
                 };
-                loop {
+                while !tools.is_stopping() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((at, (tail, _))) = next else { break };
                     let end = read_to_end(tail, &mut tools, at < keep, &mut |batch| {
@@ -131,7 +133,7 @@ pub(super) fn read_all(
 fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn FnMut(Batch)) -> io::Result<Reached> {
     loop {
         let reached = tail.read(tools, hand)?;
-        if reached != Reached::More || tools.stop.load(Ordering::Relaxed) {
+        if reached != Reached::More || tools.is_stopping() {
             if !keep {
                 tail.close();
             }

@@ -11,6 +11,9 @@ impl Tails {
     pub(super) fn look_at_all(&mut self, now: Instant) {
         let ids: Vec<FileId> = self.files.keys().copied().collect();
         for id in ids {
+            if self.is_stopping() {
+                return;
+            }
             self.look(id, now);
         }
         // A line that stays torn is worth a word some day, without anything happening.

@@ -24,6 +24,10 @@ const TURN: u64 = 64 * 1024 * 1024;
 /// A last line longer than this is not searched again from its beginning for its end.
 const LONG: u64 = 256 * 1024;
 
+/// Stands before what the formats remember, in the state of a file whose offset lies inside a line that is too long:
+/// the process that reads on must not take the rest of that line for a line.
+const INSIDE_TOO_LONG: &str = "inside a line that is too long\n";
+
 /// A log file that is followed.
 pub(crate) struct Tail {
     /// How far it has been read, and how to know it again.
@@ -65,6 +69,11 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
+    /// True once reading shall end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// A reader of lines that knows nothing yet but whose place they were found in.
     fn lines(&self, naming: Naming) -> Lines {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
@@ -107,7 +116,7 @@ impl Tail {
             booked,
             open: None,
             searched: state.offset,
-            skipping: false,
+            skipping: state.reader.starts_with(INSIDE_TOO_LONG),
             state,
         }
     }
@@ -162,7 +171,8 @@ impl Tail {
             Some(open) => open,
             None => {
                 let mut lines = tools.lines(self.naming);
-                lines.restore(&self.state.reader);
+                let remembered = self.state.reader.as_str();
+                lines.restore(remembered.strip_prefix(INSIDE_TOO_LONG).unwrap_or(remembered));
                 (tools.fs.open(&self.state.path)?, lines)
             }
         };
@@ -229,7 +239,7 @@ impl Reading<'_> {
             if consumed.saturating_sub(self.tail.state.offset) >= BYTES {
                 self.flush(tools, &print, Reached::More);
             }
-            if consumed.saturating_sub(begin) >= TURN || tools.stop.load(Ordering::Relaxed) {
+            if consumed.saturating_sub(begin) >= TURN || tools.is_stopping() {
                 break Reached::More;
             }
         };
@@ -321,7 +331,8 @@ impl Reading<'_> {
         state.size = tail.searched;
         tail.lag = self.stat.size.max(tail.searched).saturating_sub(offset);
         if is_news {
-            state.reader = self.taker.state();
+            let mark = if tools.cutter.is_skipping() { INSIDE_TOO_LONG } else { "" };
+            state.reader = [mark, &self.taker.state()].concat();
             tail.booked = true;
             (self.hand)(Batch { file: Some(state.clone()), ..batch });
         }

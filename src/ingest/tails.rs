@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -164,6 +164,11 @@ impl Tails {
         Arc::clone(&self.tools.stop)
     }
 
+    /// True once reading shall end: then nothing more is looked for or read.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.tools.is_stopping()
+    }
+
     /// Looks at every known file, and reads what is new in it.
     pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
         self.look_at_all(now);
@@ -209,7 +214,7 @@ impl Tails {
         waiting.sort_unstable_by(|one, other| other.cmp(one));
         let mut queue: VecDeque<FileId> = waiting.into_iter().map(|(_, id)| id).collect();
         while let Some(id) = queue.pop_front() {
-            if self.tools.stop.load(Ordering::Relaxed) {
+            if self.is_stopping() {
                 return;
             }
             queue.extend(self.read_one(id, now, sink));

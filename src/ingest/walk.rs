@@ -67,6 +67,9 @@ impl Tails {
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
         for at in 0..self.roots.len() {
+            if self.is_stopping() {
+                return;
+            }
             let Root { ref path, naming, .. } = self.roots[at];
             let path = path.clone();
             let found = self.tools.fs.stat(&path);
@@ -161,7 +164,7 @@ impl Tails {
 
     /// Goes through a folder and all below it. A folder that is known and has not changed is only looked at.
     fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
-        if walk.above.len() >= DEEPEST {
+        if walk.above.len() >= DEEPEST || self.is_stopping() {
             return;
         }
         let known = self.folders.get(path.as_os_str()).map(|folder| (folder.id, folder.changed_ns, folder.settled));
@@ -236,6 +239,9 @@ impl Tails {
         self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
         let (mut folders, mut sound) = (Vec::new(), true);
         for entry in entries {
+            if self.is_stopping() {
+                return (folders, false);
+            }
             let admitted = admits(&entry.name, walk.naming);
             match entry.sort {
                 Sort::Folder if admitted => {

@@ -5,6 +5,7 @@ mod limit;
 mod money;
 mod name;
 mod number;
+mod panic;
 mod time;
 
 pub use complete::{cache_line, complete, counter};
@@ -14,6 +15,7 @@ pub use name::{
     ascii, ascii_text, fit, fit_end, fit_parts, model_short, pad, pad_left, project_short, session_short, width,
 };
 pub use number::{bytes, compact, compact_above, count, per_cent, plural};
+pub use panic::{has_panicked, panic_words};
 pub use time::{
     ago, clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
 };

@@ -32,3 +32,4 @@ pub use options::{Effect, Message, Next, Options};
 pub use paint::paint;
 pub use run::{Clock, Exit, run};
 pub use still::{as_svg, as_text};
+pub use terminal::give_back;

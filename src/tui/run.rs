@@ -13,8 +13,11 @@ use crate::domain::Instant;
 use crate::meter::{Alerts, Meter};
 
 use super::core::{Core, Leave};
-use super::terminal::{Terminal, step};
+use super::terminal::{Terminal, give_back, step};
 use super::{App, Feed, Request};
+
+/// How long an orderly end may still take after a second Ctrl-C.
+const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// The clock: asked at every step.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -162,9 +165,28 @@ fn resume(terminal: &mut Terminal, core: &mut Core) -> io::Result<()> {
 }
 
 /// Keys, in a thread that blocks: no polling.
+///
+/// While the terminal is ours Ctrl-C is a key. The second one ends the program soon, whatever the loop hangs on.
+///
+/// # Errors
+/// When keys cannot be read at all, so that nobody could leave the screen by one.
 fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
+    let few = |error: io::Error| {
+        io::Error::other(format!("no key can be read ({error}); may it open more files? (ulimit -n)"))
+    };
+    crossterm::event::poll(std::time::Duration::ZERO).map_err(few)?;
     let read = move || {
+        let mut interrupted = false;
         while let Ok(event) = crossterm::event::read() {
+            let is_interrupt = matches!(&event, Event::Key(key) if super::Chord::of(*key) == super::Chord::interrupt());
+            if is_interrupt && std::mem::replace(&mut interrupted, true) {
+                let end = || {
+                    thread::sleep(IMPATIENCE);
+                    give_back();
+                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                };
+                let _ = thread::Builder::new().name("impatience".to_owned()).spawn(end);
+            }
             if tell.blocking_send(Happening::Input(event)).is_err() {
                 return;
             }
@@ -240,8 +262,12 @@ mod signals {
     /// (crossterm issue 793). This waits in `poll` for nothing but the hang-up, so it costs nothing.
     pub(super) fn watch_terminal(tell: Sender<Happening>) -> io::Result<()> {
         let stdin = io::stdin();
-        let terminal: OwnedFd =
-            if rustix::termios::isatty(&stdin) { rustix::io::dup(&stdin)? } else { File::open("/dev/tty")?.into() };
+        // No program that is started later may inherit it.
+        let terminal: OwnedFd = if rustix::termios::isatty(&stdin) {
+            rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?
+        } else {
+            File::open("/dev/tty")?.into()
+        };
         let watch = move || {
             loop {
                 let mut waits = [PollFd::new(&terminal, PollFlags::empty())];

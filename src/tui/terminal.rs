@@ -16,6 +16,7 @@ use crossterm::style::{Attribute, ResetColor, SetAttribute, force_color_output};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 
 use crate::domain::Label;
+use crate::text;
 
 /// How long a terminal that does not read may hold up the end.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -146,23 +147,32 @@ fn unblock() {
 #[cfg(not(unix))]
 fn unblock() {}
 
+/// Gives the terminal back in an emergency, from whatever thread, whatever the loop and the painter hang on. Does
+/// nothing where the terminal is not ours.
+pub fn give_back() {
+    if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
+        return;
+    }
+    unblock();
+    // Not through the standard library: the painter may hold its lock, and wait for the terminal.
+    #[cfg(unix)]
+    let _ = rustix::io::write(rustix::stdio::stdout(), &goodbye());
+    drop(disable_raw_mode());
+}
+
 /// A panic: in the loop it gives the terminal back and is told there; elsewhere it is passed on.
 fn hear(panic: &PanicHookInfo<'_>, ours: &AtomicBool, told: &dyn Fn(String)) {
-    let words = panic.payload();
-    let text = words.downcast_ref::<&str>().copied().or_else(|| words.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("no words");
-    let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+    let words = text::panic_words(panic);
     if !IN_THE_LOOP.get() {
         let name = thread::current().name().unwrap_or("worker").to_owned();
-        return told(Label::new(&format!("{name} failed: {text}{place}")).to_string());
+        return told(Label::new(&format!("{name} failed: {words}")).to_string());
     }
     if ours.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
         drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
         drop(disable_raw_mode());
     }
-    // The text may hold what a log said: it is cleaned like any other.
-    let said = Label::new(&format!("tokmeter stopped on an error of its own: {text}{place}"));
+    let said = Label::new(&format!("tokmeter stopped on an error of its own: {words}"));
     drop(writeln!(io::stderr(), "{said}\nWhat was booked is safe. Please report this with the line above."));
 }
 

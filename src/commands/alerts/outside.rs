@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Later, Words};
 use crate::commands::limits::LimitJson;
+use crate::commands::process;
 use crate::config::World;
 use crate::domain::{Label, Zone};
 use crate::meter::Alert;
@@ -84,7 +85,7 @@ fn filled(argument: &str, words: &Words) -> String {
 /// Starts a program with nothing of ours open, and sees to its end without waiting for it.
 fn start(mut command: Command, what: &str, later: &Later) -> Result<(), String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("{what} could not be started: {error}"))?;
+    let mut child = process::spawn(&mut command).map_err(|error| format!("{what} could not be started: {error}"))?;
     let (what, later) = (what.to_owned(), Later::clone(later));
     let watched = thread::Builder::new().name("alert".into()).spawn(move || match child.wait() {
         Ok(status) if status.success() => {}

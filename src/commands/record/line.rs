@@ -1,4 +1,5 @@
-//! A line of the usage log made from flags or from JSON, and read once before it is sent: what we write, we can read.
+//! Lines of the usage log made from flags or from JSON. A line holds the call and nothing else of the input, which may
+//! be a whole answer; and it is read once before it is sent: what we write, we can read.
 
 use chrono::SecondsFormat;
 use serde_json::value::RawValue;
@@ -8,29 +9,34 @@ use crate::cli::RecordArgs;
 use crate::commands::{Exit, Failure};
 use crate::config::Settings;
 use crate::domain::{Call, Instant, Label, Record, Usd};
-use crate::formats::{Lines, Origin, Outcome};
+use crate::formats::{self, Lines, Origin, Outcome};
 
-/// A line, and the calls it tells of.
+/// A line, and the call it keeps.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     /// The line, without its end.
     pub(super) text: String,
     /// What it says.
-    pub(super) calls: Vec<Call>,
+    pub(super) call: Call,
+}
+
+/// The calls of an input.
+struct Input {
+    calls: Vec<Call>,
     /// True when it had no time of its own that could be read.
     added_time: bool,
 }
 
 impl Line {
     /// The line these flags mean; nothing without any flag about a call.
-    pub(super) fn of_flags(args: &RecordArgs, settings: &Settings, now: Instant) -> Result<Option<Self>, Failure> {
+    pub(super) fn of_flags(args: &RecordArgs, settings: &Settings, now: Instant) -> Result<Option<Vec<Self>>, Failure> {
         let Some(text) = text_of(args)? else { return Ok(None) };
-        let line = complete(&text, settings, now).map_err(|why| Failure::new(Exit::Usage, why))?;
-        if args.at.is_some() && line.added_time {
+        let input = complete(&text, settings, now).map_err(|why| Failure::new(Exit::Usage, why))?;
+        if args.at.is_some() && input.added_time {
             let at = Label::new(args.at.as_deref().unwrap_or_default());
             return Err(Failure::new(Exit::Usage, format!("--at '{at}' is no time; write 2026-11-22T14:02:00Z")));
         }
-        Ok(Some(line))
+        kept(input, &text).map(Some).map_err(|why| Failure::new(Exit::Usage, why))
     }
 
     /// The lines this JSON means: one value or many, on one line or over several.
@@ -45,7 +51,8 @@ impl Line {
             if !text.starts_with('{') {
                 return Err(wrong(at + 1, "not an object"));
             }
-            lines.push(complete(&text, settings, now).map_err(|why| wrong(at + 1, &why))?);
+            let input = complete(&text, settings, now).and_then(|input| kept(input, &text));
+            lines.extend(input.map_err(|why| wrong(at + 1, &why))?);
         }
         if lines.is_empty() {
             return Err(Failure::new(Exit::NoInput, "nothing on standard input; give JSON, or flags such as --model"));
@@ -57,8 +64,31 @@ impl Line {
 /// The time of a line that has none.
 const UNKNOWN: Instant = Instant::MIN_UTC;
 
-/// Adds the time and the user where a line has none, and makes sure that it can be counted.
-fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Line, String> {
+/// The lines that keep the calls of an input.
+fn kept(input: Input, text: &str) -> Result<Vec<Line>, String> {
+    let id = id_of(text).filter(|_| input.calls.len() == 1);
+    let keep = |call: Call| {
+        let text = formats::kept_line(&call, id.as_deref());
+        match read(&text)?.as_slice() {
+            [again] if (again.key, again.tokens) == (call.key, call.tokens) => Ok(Line { text, call }),
+            _ => Err("its counts are too large to be kept".to_owned()),
+        }
+    };
+    input.calls.into_iter().map(keep).collect()
+}
+
+/// The name that an input gives its call, where it is one word as ids are.
+fn id_of(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        id: Option<String>,
+    }
+    let id = serde_json::from_str::<Named>(text).ok()?.id?;
+    (id.len() <= 128 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
+}
+
+/// Adds the time and the user where an input has none, and makes sure that it can be counted.
+fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, String> {
     let calls = read(text)?;
     let mut added = String::new();
     let added_time = calls.iter().any(|call| call.at() == UNKNOWN);
@@ -70,15 +100,18 @@ fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Line, Strin
         added.push_str(&["\"user\":", &user, ","].concat());
     }
     if added.is_empty() {
-        return Ok(Line { text: text.to_owned(), calls, added_time });
+        return Ok(Input { calls, added_time });
     }
     let text = format!("{{{added}{}", &text[1..]);
     let mut calls = read(&text)?;
-    // A format with no room for our time is read with the time at which its line arrives.
-    for call in calls.iter_mut().filter(|call| call.at() == UNKNOWN) {
-        call.from.at = now;
+    // A format with no room for our time and our user is given both here.
+    for call in &mut calls {
+        if call.at() == UNKNOWN {
+            call.from.at = now;
+        }
+        call.from.user.get_or_insert_with(|| settings.user.clone());
     }
-    Ok(Line { text, calls, added_time })
+    Ok(Input { calls, added_time })
 }
 
 fn read(text: &str) -> Result<Vec<Call>, String> {

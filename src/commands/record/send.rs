@@ -34,7 +34,7 @@ pub(super) fn send(
     }
     if !rest.is_empty() {
         append(desk, place, rest)?;
-        answers.extend(rest.iter().flat_map(|line| line.calls.iter().map(|call| booked(call, prices))));
+        answers.extend(rest.iter().map(|line| booked(&line.call, prices)));
     }
     Ok(answers)
 }

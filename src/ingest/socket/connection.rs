@@ -1,25 +1,26 @@
 //! One connection: its lines, and the answers to them.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::LINE_CAP;
 use super::serve::{Deliver, Delivery, Reply, Rules, Said, Tally, more};
+use super::{LAST_WORDS, LINE_CAP, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Lines, Origin, Outcome};
 
-/// How long a connection is still heard once the meter ends, and how long a pause in it may be.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a pause in a connection may be once the meter ends.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Answers kept for a client that does not read them; further ones are dropped.
 const ANSWER_CAP: usize = 64 * 1024;
+/// How long a line waits for books that take nothing before it is refused.
+const BOOKS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What follows a line.
 enum After {
@@ -27,61 +28,101 @@ enum After {
     Close,
 }
 
-/// What has been heard on one connection, and what is still to be said.
+/// What the server sees of a connection.
+pub(super) struct Activity {
+    /// When it last finished a line. Single bytes do not count.
+    pub(super) last: Cell<Instant>,
+    /// A line is being booked.
+    pub(super) busy: Cell<bool>,
+    /// It was asked to make room.
+    pub(super) asked: Cell<bool>,
+    leave: Notify,
+}
+
+impl Activity {
+    /// Asks the connection to end once it has taken what has arrived.
+    pub(super) fn make_room(&self) {
+        self.asked.set(true);
+        self.leave.notify_one();
+    }
+}
+
+/// A connection that is served.
 pub(super) struct Connection {
     lines: Lines,
     user: Option<Label>,
     first: bool,
     offset: u64,
+    /// What has arrived of a line that is not complete.
+    buffer: Vec<u8>,
     answers: Vec<u8>,
     rules: Rules,
     deliver: Deliver,
     tally: Arc<Tally>,
-    last: Rc<RefCell<Instant>>,
+    shared: Rc<Shared>,
+    activity: Rc<Activity>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.held.set(self.shared.held.get().saturating_sub(self.buffer.len()));
+    }
 }
 
 impl Connection {
-    /// A connection of the local user `user`, who has said nothing yet.
-    pub(super) fn new(user: Option<Label>, rules: Rules, deliver: Deliver, tally: Arc<Tally>) -> Self {
+    /// A connection of the local user `user` on which nothing was received yet.
+    pub(super) fn new(
+        user: Option<Label>,
+        rules: Rules,
+        deliver: Deliver,
+        tally: Arc<Tally>,
+        shared: Rc<Shared>,
+    ) -> Self {
+        let activity = Activity {
+            last: Cell::new(Instant::now()),
+            busy: Cell::new(false),
+            asked: Cell::new(false),
+            leave: Notify::new(),
+        };
         Self {
             lines: Lines::new(&[]),
             user,
             first: true,
             offset: 0,
+            buffer: Vec::new(),
             answers: Vec::new(),
             rules,
             deliver,
             tally,
-            last: Rc::new(RefCell::new(Instant::now())),
+            shared,
+            activity: Rc::new(activity),
         }
     }
 
-    /// When it was last heard.
-    pub(super) fn last(&self) -> Rc<RefCell<Instant>> {
-        Rc::clone(&self.last)
+    /// What the server sees of it.
+    pub(super) fn activity(&self) -> Rc<Activity> {
+        Rc::clone(&self.activity)
     }
 
-    /// Serves it until it ends, or has been silent for a moment after the meter has begun to end.
+    /// Serves it until it ends, is asked to make room, or pauses after the meter has begun to end. The lines that
+    /// have arrived by then are taken.
     pub(super) async fn run(mut self, stream: UnixStream, mut stopped: watch::Receiver<bool>) {
-        let mut buffer: Vec<u8> = Vec::new();
-        let mut chunk = vec![0; 64 * 1024];
         let mut last_words = None;
         loop {
             let ending = *stopped.borrow();
-            match stream.try_read(&mut chunk) {
+            match self.read(&stream) {
                 Ok(0) => break,
-                Ok(count) => {
-                    *self.last.borrow_mut() = Instant::now();
-                    buffer.extend_from_slice(&chunk[..count]);
-                    if let After::Close = self.take(&mut buffer).await {
+                Ok(_) => {
+                    if let After::Close = self.take().await {
                         self.answer(&stream);
                         return;
                     }
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.activity.asked.get() => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && ending => {
                     // A connection that has just been accepted does not know yet what waits in it.
                     let end = *last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS);
-                    let more = tokio::time::timeout_at(end.min(Instant::now() + PAUSE), stream.readable()).await;
+                    let more = timeout_at(end.min(Instant::now() + PAUSE), stream.readable()).await;
                     if !matches!(more, Ok(Ok(()))) {
                         break;
                     }
@@ -91,6 +132,7 @@ impl Connection {
                     tokio::select! {
                         readable = stream.readable() => if readable.is_err() { break },
                         writable = stream.writable(), if !self.answers.is_empty() => if writable.is_err() { break },
+                        () = self.activity.leave.notified() => {}
                         _ = stopped.changed() => {}
                     }
                 }
@@ -98,27 +140,52 @@ impl Connection {
             }
             self.answer(&stream);
         }
-        if !buffer.is_empty() {
+        if !self.buffer.is_empty() {
             more(&self.tally.partial);
         }
-        self.answer(&stream);
+        self.last_answers(&stream).await;
+    }
+
+    /// Reads what has arrived behind what is there already.
+    fn read(&mut self, stream: &UnixStream) -> io::Result<usize> {
+        let mut chunk = self.shared.chunk.borrow_mut();
+        let count = stream.try_read(&mut chunk)?;
+        self.buffer.extend_from_slice(&chunk[..count]);
+        self.shared.held.set(self.shared.held.get() + count);
+        Ok(count)
     }
 
     /// Takes the complete lines out of the buffer.
-    async fn take(&mut self, buffer: &mut Vec<u8>) -> After {
-        let mut start = 0;
+    async fn take(&mut self) -> After {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (mut start, mut after) = (0, After::GoOn);
+        self.activity.busy.set(true);
         while let Some(length) = memchr::memchr(b'\n', &buffer[start..]) {
             let line = start..start + length;
             start = line.end + 1;
-            if line.len() > LINE_CAP {
-                return self.too_long();
-            }
-            if let After::Close = self.line(&buffer[line]).await {
-                return After::Close;
+            self.activity.last.set(Instant::now());
+            after = if line.len() > LINE_CAP { self.too_long() } else { self.line(&buffer[line]).await };
+            if let After::Close = after {
+                break;
             }
         }
+        self.activity.busy.set(false);
         buffer.drain(..start);
-        if buffer.len() > LINE_CAP { self.too_long() } else { After::GoOn }
+        self.shared.held.set(self.shared.held.get().saturating_sub(start));
+        let held = self.shared.held.get();
+        self.buffer = buffer;
+        if let After::Close = after {
+            return after;
+        }
+        if self.buffer.len() > LINE_CAP {
+            return self.too_long();
+        }
+        if held > super::HELD_CAP && !self.buffer.is_empty() {
+            more(&self.tally.crowded);
+            self.say(&Reply::refusal("busy: too many lines wait for their end"));
+            return After::Close;
+        }
+        After::GoOn
     }
 
     fn too_long(&mut self) -> After {
@@ -139,41 +206,46 @@ impl Connection {
             // Who begins with something else speaks another language altogether.
             return if first { After::Close } else { After::GoOn };
         }
-        let said = match query_of(trimmed) {
-            Some(query) => Said::Query(query),
-            None => {
-                let mut records = Vec::new();
-                let origin = Origin { path: Label::new("socket"), offset: self.offset, modified: (self.rules.clock)() };
-                self.offset = self.offset.saturating_add(line.len() as u64 + 1);
-                if let Outcome::Bad(why) = self.lines.line(trimmed, &origin, &mut records) {
-                    more(&self.tally.bad);
-                    self.say(&Reply::Error(Label::new(&why.to_string())));
-                    return After::GoOn;
-                }
-                if records.is_empty() {
-                    self.say(&Reply::Nothing);
-                    return After::GoOn;
-                }
-                for record in &mut records {
-                    if let Record::Call(call) = record
-                        && call.from.user.is_none()
-                    {
-                        call.from.user.clone_from(&self.user);
-                    }
-                }
-                Said::Records(records)
+        let mut records = Vec::new();
+        let origin = Origin { path: Label::new("socket"), offset: self.offset, modified: (self.rules.clock)() };
+        self.offset = self.offset.saturating_add(line.len() as u64 + 1);
+        let question = match self.lines.line(trimmed, &origin, &mut records) {
+            Outcome::Bad(why) => {
+                more(&self.tally.bad);
+                self.say(&Reply::Error(Label::new(&why.to_string())));
+                return After::GoOn;
             }
+            // A line about usage is no question, whatever else it holds.
+            Outcome::Read => None,
+            Outcome::Other | Outcome::Passed => query_of(trimmed),
         };
-        let (reply, answer) = oneshot::channel();
-        let reply = match self.deliver.try_send(Delivery { said, reply }) {
-            Ok(()) => answer.await.unwrap_or_else(|_| Reply::refusal("the meter is closing; the line was not booked")),
-            Err(mpsc::error::TrySendError::Full(_)) => Reply::refusal("busy"),
-            Err(mpsc::error::TrySendError::Closed(_)) => {
-                Reply::refusal("the meter is closing; the line was not booked")
+        for record in &mut records {
+            if let Record::Call(call) = record
+                && call.from.user.is_none()
+            {
+                call.from.user.clone_from(&self.user);
             }
+        }
+        let reply = match question {
+            Some(query) => self.deliver(Said::Query(query)).await,
+            None if records.is_empty() => Reply::Nothing,
+            None => self.deliver(Said::Records(records)).await,
         };
         self.say(&reply);
         After::GoOn
+    }
+
+    /// Hands over the content of a line and waits for the answer. While the books are busy the client waits: its next
+    /// lines stay in the system's buffer.
+    async fn deliver(&self, said: Said) -> Reply {
+        let closing = || Reply::refusal("the meter is closing; the line was not booked");
+        let (reply, answer) = oneshot::channel();
+        match timeout(BOOKS_PATIENCE, self.deliver.reserve()).await {
+            Ok(Ok(place)) => place.send(Delivery { said, reply }),
+            Ok(Err(_)) => return closing(),
+            Err(_) => return Reply::refusal("busy: the books take nothing; the line was not booked"),
+        }
+        answer.await.unwrap_or_else(|_| closing())
     }
 
     fn say(&mut self, reply: &Reply) {
@@ -189,6 +261,22 @@ impl Connection {
         while !self.answers.is_empty() {
             match stream.try_write(&self.answers) {
                 Ok(count) => drop(self.answers.drain(..count)),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Writes the rest to a client that sends no more and still reads, for a moment.
+    async fn last_answers(&mut self, stream: &UnixStream) {
+        let end = Instant::now() + LAST_WORDS;
+        self.answer(stream);
+        while !self.answers.is_empty() {
+            if !matches!(timeout_at(end, stream.writable()).await, Ok(Ok(()))) {
+                return;
+            }
+            match stream.try_write(&self.answers) {
+                Ok(count) => drop(self.answers.drain(..count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }

@@ -7,11 +7,23 @@ mod serve;
 
 pub use bind::{Bound, SocketError, bind, in_use};
 pub use client::{ClientError, WRITE_PATIENCE, ask, send};
-pub use serve::{Deliver, Delivery, Listener, Listening, Reply, Rules, Said, Tally};
+pub use serve::{Deliver, Delivery, Listener, Listening, Reply, Rules, Said, Tally, descriptors_of_a_runtime};
 
 /// Longest line that is taken.
 pub const LINE_CAP: usize = 1024 * 1024;
-/// Connections at once.
-pub const CONNECTION_CAP: usize = 64;
-/// A connection that has been silent for so long makes room for a new one once all are taken.
-pub const IDLE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Connections served at once; fewer where the process may open few files. Others wait until there is room.
+pub const CONNECTION_CAP: usize = 256;
+/// A connection that has finished no line for so long makes room once all are taken and others wait.
+pub const IDLE: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long a connection is still served once the meter ends.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
+/// Bytes of incomplete lines that are kept for all connections together.
+const HELD_CAP: usize = 64 * 1024 * 1024;
+
+/// What the connections, which one thread serves, have in common.
+struct Shared {
+    /// Where bytes are read to before they are known to whom they belong.
+    chunk: std::cell::RefCell<Vec<u8>>,
+    /// Bytes that wait for the end of their line.
+    held: std::cell::Cell<usize>,
+}

@@ -1,6 +1,6 @@
 //! Serving the socket: connections, lines, answers, and a clean end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -10,17 +10,21 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, LocalSet};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
-use super::CONNECTION_CAP;
 use super::bind::{Bound, bind};
-use super::connection::Connection;
+use super::connection::{Activity, Connection};
+use super::{CONNECTION_CAP, Shared};
 use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
 
 /// How often the socket's path is looked at.
 const WATCH: Duration = Duration::from_secs(4);
+/// How long it is waited before it is looked again whether there is room.
+const REST: Duration = Duration::from_millis(50);
+/// How long the end may take when the books answer no more.
+const END: Duration = Duration::from_secs(3);
 
 /// What a connection hands over, and where the answer goes.
 #[derive(Debug)]
@@ -119,7 +123,7 @@ pub struct Tally {
     pub accepted: AtomicU64,
     /// Connections of other users, refused.
     pub foreign: AtomicU64,
-    /// Connections turned away or closed because there were too many.
+    /// Connections closed because there were too many.
     pub crowded: AtomicU64,
     /// Lines that could not be counted.
     pub bad: AtomicU64,
@@ -161,6 +165,7 @@ impl Listener {
         let (stop, stopped) = watch::channel(false);
         let tally = Arc::new(Tally::default());
         let counted = Arc::clone(&tally);
+        descriptors_of_a_runtime()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let thread = thread::Builder::new().name("socket".into()).spawn(move || {
             LocalSet::new().block_on(&runtime, self.serve(stopped, counted));
@@ -169,17 +174,25 @@ impl Listener {
     }
 
     async fn serve(mut self, mut stopped: watch::Receiver<bool>, tally: Arc<Tally>) {
-        let guests = Rc::new(RefCell::new(Guests::default()));
+        let mut guests = Guests::new(self.rules.idle);
         let Ok(mut listener) = listener_of(&self.bound) else { return };
         let mut look = tokio::time::interval(WATCH);
+        let mut rests = false;
         loop {
+            guests.count();
+            let full = guests.are_full();
+            // Who finds no room waits in the system's own queue, and is refused by nobody.
+            let crowded = full && self.is_awaited() && guests.make_room(&tally);
             tokio::select! {
                 biased;
                 _ = stopped.changed() => break,
-                accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else { continue };
-                    self.admit(stream, &guests, &tally, &stopped);
-                }
+                accepted = listener.accept(), if !full && !rests => match accepted {
+                    Ok((stream, _)) => self.admit(stream, &mut guests, &tally, &stopped),
+                    // No descriptor is left: there will be, once another connection or file is closed.
+                    Err(_) => rests = true,
+                },
+                () = guests.left.notified(), if !guests.all.is_empty() => rests = false,
+                () = tokio::time::sleep(REST), if rests || (full && !crowded) => rests = false,
                 _ = look.tick() => {
                     if !self.bound.stands()
                         && let Ok(bound) = bind(&self.bound.path, self.rules.uid)
@@ -191,64 +204,68 @@ impl Listener {
                 }
             }
         }
-        // Whoever has reached us is still heard: connections that wait to be accepted, and all they have said.
-        while let Ok((stream, _)) = self.bound.listener.accept() {
-            if stream.set_nonblocking(true).is_ok()
-                && let Ok(stream) = UnixStream::from_std(stream)
-            {
-                self.admit(stream, &guests, &tally, &stopped);
-            }
-        }
-        // Whoever is connected has its complete lines taken; each guest sees the stop and ends by itself.
-        while !guests.borrow().all.is_empty() {
-            tokio::task::yield_now().await;
-            let waiting = guests.borrow().all.iter().map(|guest| guest.done.clone()).next();
-            if let Some(mut done) = waiting {
-                let _ = done.changed().await;
-            }
-            guests.borrow_mut().all.retain(|guest| !*guest.done.borrow());
-        }
+        self.finish(guests, &tally, &stopped).await;
         self.bound.remove();
     }
 
-    fn admit(
-        &self,
-        stream: UnixStream,
-        guests: &Rc<RefCell<Guests>>,
-        tally: &Arc<Tally>,
-        stopped: &watch::Receiver<bool>,
-    ) {
+    /// Serves everybody who has connected by now, also those who wait for room, and takes all they have sent.
+    async fn finish(&self, mut guests: Guests, tally: &Arc<Tally>, stopped: &watch::Receiver<bool>) {
+        // Each sees the stop and ends by itself, unless the books answer no more.
+        let end = Instant::now() + END;
+        loop {
+            guests.count();
+            while !guests.are_full()
+                && let Ok((stream, _)) = self.bound.listener.accept()
+            {
+                if stream.set_nonblocking(true).is_ok()
+                    && let Ok(stream) = UnixStream::from_std(stream)
+                {
+                    self.admit(stream, &mut guests, tally, stopped);
+                }
+            }
+            if guests.all.is_empty() || tokio::time::timeout_at(end, guests.left.notified()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// True when somebody has connected who was not admitted yet.
+    fn is_awaited(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut waits = [PollFd::new(&self.bound.listener, PollFlags::IN)];
+        poll(&mut waits, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0)
+    }
+
+    fn admit(&self, stream: UnixStream, guests: &mut Guests, tally: &Arc<Tally>, stopped: &watch::Receiver<bool>) {
         let peer = stream.peer_cred().map(|peer| peer.uid()).ok();
         if peer != Some(self.rules.uid) {
             more(&tally.foreign);
             let _ = stream.try_write(format!("{}\n", Reply::refusal("this meter belongs to another user")).as_bytes());
             return;
         }
-        let mut all = guests.borrow_mut();
-        all.all.retain(|guest| !*guest.done.borrow());
-        if all.all.len() >= CONNECTION_CAP {
-            more(&tally.crowded);
-            let oldest = all.all.iter().enumerate().min_by_key(|(_, guest)| *guest.last.borrow());
-            match oldest.map(|(at, guest)| (at, guest.last.borrow().elapsed() >= self.rules.idle)) {
-                Some((at, true)) => all.all.swap_remove(at).task.abort(),
-                Some((_, false)) | None => {
-                    let _ = stream.try_write(format!("{}\n", Reply::refusal("busy: too many connections")).as_bytes());
-                    return;
-                }
-            }
-        }
         more(&tally.accepted);
         let user = peer.and_then(|uid| (self.rules.name_of)(uid));
-        let (ended, done) = watch::channel(false);
-        let guest = Connection::new(user, self.rules.clone(), self.deliver.clone(), Arc::clone(tally));
-        let last = guest.last();
-        let stopped = stopped.clone();
+        let shared = Rc::clone(&guests.shared);
+        let guest = Connection::new(user, self.rules.clone(), self.deliver.clone(), Arc::clone(tally), shared);
+        let activity = guest.activity();
+        let (stopped, left) = (stopped.clone(), Rc::clone(&guests.left));
         let task = tokio::task::spawn_local(async move {
             guest.run(stream, stopped).await;
-            let _ = ended.send(true);
+            left.notify_one();
         });
-        all.all.push(Guest { last, done, task: task.abort_handle() });
+        guests.all.push(Guest { activity, task });
     }
+}
+
+/// Makes sure that the system grants what a runtime with signals opens, and some more for who opens files meanwhile.
+/// Where it does not, a runtime would panic instead of saying so.
+///
+/// # Errors
+/// When it does not.
+pub fn descriptors_of_a_runtime() -> io::Result<()> {
+    let pairs: Vec<_> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<io::Result<_>>()?;
+    drop(pairs);
+    Ok(())
 }
 
 fn listener_of(bound: &Bound) -> io::Result<UnixListener> {
@@ -280,13 +297,52 @@ impl Drop for Listening {
     }
 }
 
-#[derive(Default)]
+/// The connections that are served.
 struct Guests {
     all: Vec<Guest>,
+    /// How many there may be at once.
+    most: usize,
+    idle: Duration,
+    shared: Rc<Shared>,
+    /// Notified when one ends.
+    left: Rc<Notify>,
 }
 
 struct Guest {
-    last: Rc<RefCell<Instant>>,
-    done: watch::Receiver<bool>,
-    task: AbortHandle,
+    activity: Rc<Activity>,
+    task: JoinHandle<()>,
+}
+
+impl Guests {
+    fn new(idle: Duration) -> Self {
+        // A quarter of what the process may open: the logs and the books need descriptors too.
+        let most = crate::ingest::fs::descriptors().clamp(1, CONNECTION_CAP);
+        let shared = Shared { chunk: RefCell::new(vec![0; 64 * 1024]), held: Cell::new(0) };
+        Self { all: Vec::new(), most, idle, shared: Rc::new(shared), left: Rc::new(Notify::new()) }
+    }
+
+    /// Forgets those that have ended.
+    fn count(&mut self) {
+        self.all.retain(|guest| !guest.task.is_finished());
+    }
+
+    fn are_full(&self) -> bool {
+        self.all.len() >= self.most
+    }
+
+    /// Asks the one that has been silent longest to end, if that is long enough. False when nobody can be asked.
+    fn make_room(&self, tally: &Tally) -> bool {
+        if self.all.iter().any(|guest| guest.activity.asked.get()) {
+            return true;
+        }
+        let silent = self.all.iter().map(|guest| &guest.activity).filter(|activity| !activity.busy.get());
+        match silent.min_by_key(|activity| activity.last.get()) {
+            Some(activity) if activity.last.get().elapsed() >= self.idle => {
+                more(&tally.crowded);
+                activity.make_room();
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
 }

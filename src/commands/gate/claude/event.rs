@@ -1,9 +1,9 @@
 //! What Claude Code tells a hook: the few fields that matter, even of input that is cut off or partly nonsense.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Which moment it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,101 +70,90 @@ impl Event {
     /// before the cut counts, so that nobody passes the gate by being long.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let mut event = Self::default();
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        // A byte that is no character, in whatever field, must not hide the fields after it.
+        let text = String::from_utf8_lossy(bytes);
+        let mut reader = serde_json::Deserializer::from_str(&text);
         // An error ends the reading; what was read before it stands.
-        let _ = Fields(&mut event).deserialize(&mut reader);
+        let _ = reader.deserialize_map(Fields(|key: &str, value: &RawValue| event.take(key, value)));
         event
     }
 
-    fn take(&mut self, key: &str, value: Option<String>) {
-        match key {
-            "hook_event_name" => self.moment = value.as_deref().map(Moment::of).unwrap_or_default(),
-            "session_id" => self.session = value,
-            "transcript_path" => self.transcript = value,
-            "cwd" => self.cwd = value,
-            "agent_id" => self.agent = value,
-            "model" => self.model = value,
-            _ => {}
+    /// Takes a field. A value of an unexpected type is passed over and replaces nothing.
+    fn take(&mut self, key: &str, value: &RawValue) {
+        let field = match key {
+            "hook_event_name" => {
+                if let Some(name) = text_of(value) {
+                    self.moment = Moment::of(&name);
+                }
+                return;
+            }
+            "session_id" => &mut self.session,
+            "transcript_path" => &mut self.transcript,
+            "cwd" => &mut self.cwd,
+            "agent_id" => &mut self.agent,
+            "model" => &mut self.model,
+            _ => return,
+        };
+        let name = text_of(value).or_else(|| if key == "model" { id_of(value) } else { None });
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            *field = Some(name);
         }
     }
 }
 
-/// Fills an event as the fields come by.
-struct Fields<'e>(&'e mut Event);
+/// Hands on the fields of an object as they come by, whatever their values are.
+struct Fields<F>(F);
 
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fields<'_> {
+impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Fields<F> {
     type Value = ();
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an object")
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
-                "hook_event_name" | "session_id" | "transcript_path" | "cwd" | "agent_id" | "model" => {
-                    let value = map.next_value_seed(Name)?;
-                    self.0.take(&key, value.filter(|name| !name.is_empty()));
-                }
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Letters(key)) = map.next_key()? {
+            (self.0)(&key, map.next_value()?);
         }
         Ok(())
     }
 }
 
-/// A text, or the `id` of an object; anything else is no name.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Option<String>;
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(self)
+/// The text that a value is; none for a value of another type.
+fn text_of(value: &RawValue) -> Option<String> {
+    if !value.get().starts_with('"') {
+        return None;
     }
+    serde_json::from_str(value.get()).ok().map(|Letters(text)| text)
 }
 
-impl<'de> Visitor<'de> for Name {
-    type Value = Option<String>;
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a name")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut id = None;
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == "id" {
-                id = map.next_value::<Option<String>>().unwrap_or_default();
-            } else {
-                map.next_value::<IgnoredAny>()?;
+/// The `id` of the object that a value is.
+fn id_of(value: &RawValue) -> Option<String> {
+    let mut id = None;
+    let mut reader = serde_json::Deserializer::from_str(value.get());
+    let fields = Fields(|key: &str, value: &RawValue| {
+        if key == "id" {
+            id = text_of(value).or_else(|| id.take());
+        }
+    });
+    let _ = reader.deserialize_map(fields);
+    id
+}
+
+/// A JSON text. Half of a surrogate pair, which a text that was cut may end with, becomes a replacement character.
+struct Letters(String);
+
+impl<'de> Deserialize<'de> for Letters {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Letters;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a text")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Letters, E> {
+                Ok(Letters(String::from_utf8_lossy(bytes).into_owned()))
             }
         }
-        Ok(id)
+        reader.deserialize_bytes(Bytes)
     }
 }
 
@@ -205,5 +194,52 @@ mod tests {
             assert_eq!((Moment::of(name), moment.name()), (moment, name));
         }
         assert_eq!(Moment::of("PreCompact"), Moment::Other);
+    }
+
+    #[test]
+    fn j20_an_event_is_read_whatever_the_type_of_any_field_is() {
+        let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+        let odd = [
+            "null",
+            "true",
+            "7",
+            "-1",
+            "1.5",
+            "[]",
+            "[{\"id\":\"x\"}]",
+            "{}",
+            "{\"id\":{\"a\":1}}",
+            "\"\"",
+            "\"\\ud83d\"",
+            &deep,
+        ];
+        let fields = ["model", "cwd", "agent_id", "transcript_path", "tool_input", "\\udc80", "hook_event_name"];
+        for value in odd {
+            for field in fields {
+                for (before, after) in [(true, false), (false, true), (true, true)] {
+                    let mut parts = vec!["\"session_id\":\"s\"".to_owned()];
+                    parts.extend(before.then(|| format!("\"{field}\":{value}")));
+                    parts.push("\"hook_event_name\":\"PreToolUse\"".to_owned());
+                    // Of two names of the event the last that is one counts; an odd text is a name, of another moment.
+                    let after = after && !(field == "hook_event_name" && value.starts_with('"'));
+                    parts.extend(after.then(|| format!("\"{field}\":{value}")));
+                    let event = Event::read(format!("{{{}}}", parts.join(",")).as_bytes());
+                    assert_eq!(
+                        (event.moment, event.session.as_deref()),
+                        (Moment::PreToolUse, Some("s")),
+                        "{field}: {value:.40}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn j20_bytes_that_are_no_characters_hide_nothing() {
+        let event = Event::read(
+            b"{\"cwd\":\"/w/\xff\",\"\xfe\":1,\"model\":{\"id\":7,\"id\":\"m\"},\"hook_event_name\":\"Stop\"}",
+        );
+        assert_eq!((event.moment, event.model.as_deref()), (Moment::Stop, Some("m")));
+        assert_eq!(event.cwd.as_deref(), Some("/w/\u{fffd}"));
     }
 }
