@@ -1,17 +1,20 @@
-//! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl` and `archived_sessions/`.
+//! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl`, also compressed, and `archived_sessions/`.
 //!
-//! A rollout tells running totals, sometimes twice, and a fork replays its parent's. An answer is what
-//! a total added to the one before it in the same file; its name is the running total itself, within
-//! the family of sessions that descend from one.
+//! Since 0.156 a rollout holds one record for each answer, named by the answer's id; the running totals then only
+//! repeat it. Before, it holds running totals alone, sometimes twice, and a fork replays its parent's: an answer
+//! is what a total added to the one before it in the same file, and its key is the running total itself, within
+//! the family of threads that descend from one. A file may begin the one way and go on the other.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 use serde::{Deserialize, Serialize};
 
-use super::codex_usage::{Totals, Usage};
-use super::fields::{Slot, fields};
-use super::json::{self, NameOr, Text};
-use super::time::Stamp;
-use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier};
+use super::codex_line::{Line, Payload};
+use super::codex_usage::Totals;
+use super::fields::Slot;
+use super::{BadLine, Format, Origin, Reader, Reading, json, keys, usage};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier, Tokens};
 
 /// Codex's rollouts.
 pub(super) struct Codex;
@@ -21,11 +24,19 @@ impl Format for Codex {
         NAME
     }
     fn markers(&self) -> &'static [&'static str] {
-        &["\"token_count\"", "\"turn_context\"", "\"session_meta\""]
+        &[
+            "\"token_count\"",
+            "\"turn_context\"",
+            "\"session_meta\"",
+            "\"token_usage_record\"",
+            "\"thread_settings_applied\"",
+            "\"compacted\"",
+            "\"task_complete\"",
+            "\"turn_aborted\"",
+        ]
     }
-    fn hints(&self) -> &'static [&'static str] {
-        // What the first two have in common, and the third.
-        &["n_co", "\"session_meta\""]
+    fn is_idle(&self, line: &[u8]) -> bool {
+        is_idle(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
@@ -40,114 +51,44 @@ struct Rollout {
     thread: Thread,
 }
 
-/// What a rollout has said so far.
+/// What the lines of a rollout said so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Thread {
-    /// The session.
+    /// The thread.
     own: Option<String>,
-    /// Whether the session descends from another.
+    /// The root of the session it belongs to, where that is another thread.
+    root: Option<String>,
+    /// Whether the thread descends from another.
     descends: bool,
-    /// What the sub-agent is called, in a sub-agent's rollout.
+    /// The sub-agent's name, in a sub-agent's rollout.
     agent: Option<String>,
     cwd: Option<String>,
     model: Option<String>,
+    service_tier: Option<String>,
     /// The last running totals.
     before: Option<Totals>,
+    /// Answers were recorded one by one since the running totals grew last.
+    recorded: bool,
+    /// The last answer that was recorded.
+    response: Option<String>,
+    /// The service compacted the history, in a request that this rollout does not hold.
+    unlogged: bool,
+    /// A call of this thread has been counted.
+    begun: bool,
 }
 
-fields! {
-    /// A line of any kind.
-    Line {
-        at: Stamp = "timestamp",
-        kind: Text<'a> = "type",
-        forked_from: Text<'a> = "forked_from_id",
-        spawned_by: Text<'a> = "parent_thread_id",
-        payload: Payload<'a> = "payload",
-    }
-}
-
-fields! {
-    /// The payloads of all the kinds of lines that matter.
-    Payload {
-        kind: Text<'a> = "type",
-        info: Info<'a> = "info",
-        model: Text<'a> = "model",
-        cwd: Text<'a> = "cwd",
-        id: Text<'a> = "id" | "session_id",
-        forked_from: Text<'a> = "forked_from_id",
-        spawned_by: Text<'a> = "parent_thread_id",
-        nickname: Text<'a> = "agent_nickname",
-        role: Text<'a> = "agent_role",
-        source: Source<'a> = "source",
-    }
-}
-
-fields! {
-    /// How much was used.
-    Info {
-        total: Usage<'a> = "total_token_usage",
-        last: Usage<'a> = "last_token_usage",
-    }
-}
-
-fields! {
-    /// Who began the session, where it was not the user.
-    Source {
-        subagent: NameOr<'a, Subagent<'a>> = "subagent",
-    }
-}
-
-fields! {
-    /// A sub-agent.
-    Subagent {
-        spawn: Spawn<'a> = "thread_spawn",
-        other: Text<'a> = "other",
-    }
-}
-
-fields! {
-    /// How a sub-agent came to be.
-    Spawn {
-        spawned_by: Text<'a> = "parent_thread_id",
-        nickname: Text<'a> = "agent_nickname",
-        role: Text<'a> = "agent_role",
-    }
-}
-
-impl Line<'_> {
-    /// The sessions that this one was forked from or spawned by.
-    fn parents(&self) -> impl Iterator<Item = &str> {
-        let payload = &self.payload;
-        let forked = payload.forked_from.or(&self.forked_from).get();
-        let spawned = payload.spawned_by.or(&self.spawned_by).get();
-        let told = payload.source.spawn().and_then(|spawn| spawn.spawned_by.get());
-        [forked, spawned, told].into_iter().flatten()
-    }
-
-    /// What the sub-agent is called; `None` in a thread of the user's own.
-    fn agent(&self) -> Option<&str> {
-        let payload = &self.payload;
-        let id = payload.id.get();
-        let kind = match &payload.source.subagent {
-            NameOr::Name(name) => Some(name.as_ref()),
-            NameOr::Object(subagent) => subagent.other.get().or(id),
-            NameOr::Neither => payload.spawned_by.or(&self.spawned_by).get().and(id),
-        };
-        let spawn = payload.source.spawn();
-        let nickname = payload.nickname.get().or_else(|| spawn?.nickname.get());
-        let role = payload.role.get().or_else(|| spawn?.role.get());
-        nickname.or(role).or(kind)
-    }
-}
-
-impl<'a> Source<'a> {
-    fn spawn(&self) -> Option<&Spawn<'a>> {
-        match &self.subagent {
-            NameOr::Object(subagent) => Some(&subagent.spawn),
-            NameOr::Name(_) | NameOr::Neither => None,
-        }
-    }
+/// A call as one line reports it.
+struct Sighting<'a> {
+    key: CallKey,
+    /// The key is unique within the family of threads alone.
+    in_family: bool,
+    tokens: Tokens,
+    /// The line names the thread, its session and the tier itself.
+    payload: &'a Payload<'a>,
+    /// Certainly made by this thread, and not copied along with another's history.
+    own: bool,
+    lower_bound: bool,
 }
 
 impl Reader for Rollout {
@@ -156,9 +97,13 @@ impl Reader for Rollout {
         json::parse_into(text, &mut line)?;
         match (line.kind.get(), line.payload.kind.get()) {
             _ if line.payload.is_absent() => return Ok(Reading::NotMine),
-            (Some("session_meta"), _) => self.thread.met(&line, out),
-            (Some("turn_context"), _) => self.thread.turned(&line.payload),
+            (Some("session_meta"), _) => self.thread.describe(&line, out),
+            (Some("turn_context"), _) => self.thread.turn(&line.payload),
+            (Some("token_usage_record"), _) => self.record(&line, origin, out)?,
+            (Some("compacted"), _) => self.thread.compact(&line.payload),
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
+            (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
+            (Some("event_msg"), Some("task_complete" | "turn_aborted")) => self.end_turn(&line, origin, out),
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
@@ -174,65 +119,134 @@ impl Reader for Rollout {
 }
 
 impl Rollout {
+    /// One answer, recorded by itself.
+    fn record(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        let payload = &line.payload;
+        if payload.usage.is_absent() {
+            return Ok(());
+        }
+        let tokens = payload.usage.totals()?.tokens()?;
+        let id = payload.response.get();
+        self.thread.recorded = true;
+        self.thread.response = id.map(str::to_owned);
+        if tokens.is_zero() {
+            return Ok(());
+        }
+        let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
+            Some((_, Some(key))) => (key, false),
+            // An id that another service may give again is only unique among the family's.
+            Some((id, None)) => (CallKey::of(&[NAME, "response", id]), true),
+            None => {
+                let totals = payload.thread_usage.totals()?;
+                (CallKey::of(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)
+            }
+        };
+        let own = payload.thread.get().is_none_or(|thread| self.thread.own.as_deref() == Some(thread));
+        let lower_bound = own && std::mem::take(&mut self.thread.unlogged);
+        self.see(line, origin, &Sighting { key, in_family, tokens, payload, own, lower_bound }, out);
+        Ok(())
+    }
+
+    /// Running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
-        // The first report of a session tells its rate limits only.
+        // The first report of a thread holds its rate limits only.
         if info.total.is_absent() {
             return Ok(());
         }
         let now = info.total.totals()?;
         let last = info.last.totals().unwrap_or_default();
+        let continues = self.thread.continues(now, last);
         let tokens = self.thread.added(now, last).tokens()?;
-        if tokens.is_zero() {
+        if tokens.is_zero() || std::mem::take(&mut self.thread.recorded) {
             return Ok(());
         }
+        let key = CallKey::of(&[NAME.as_bytes(), &now.bytes()]);
+        let own = continues || !self.thread.descends;
+        let lower_bound = std::mem::take(&mut self.thread.unlogged);
+        let payload = &line.payload;
+        self.see(line, origin, &Sighting { key, in_family: true, tokens, payload, own, lower_bound }, out);
+        Ok(())
+    }
+
+    /// A turn ends. One that only compacted the history made one call, of which no line holds the counts.
+    fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
+        if std::mem::take(&mut self.thread.unlogged) {
+            let totals = self.thread.before.unwrap_or_default();
+            let key = CallKey::of(&[NAME.as_bytes(), b"compaction", &totals.bytes()]);
+            let (tokens, payload) = (Tokens::ZERO, &line.payload);
+            let sighting = Sighting { key, in_family: true, tokens, payload, own: false, lower_bound: true };
+            self.see(line, origin, &sighting, out);
+        }
+    }
+
+    /// Hands on a call.
+    fn see(&mut self, line: &Line<'_>, origin: &Origin, seen: &Sighting<'_>, out: &mut Vec<Record>) {
         let thread = &self.thread;
-        let session = self.labels.get(thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem())));
-        let model = self.labels.find(thread.model.as_deref());
+        let own = thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem()));
+        let (of, root) = (seen.payload.thread.get(), seen.payload.session.get());
+        // A record that was copied along with another thread's history names its maker.
+        let (maker, session, agent) = match of.filter(|of| *of != own) {
+            Some(of) => (of, root.unwrap_or(of), Some(of).filter(|of| root.is_some_and(|root| root != *of))),
+            None => (own, thread.root.as_deref().unwrap_or(own), thread.agent.as_deref()),
+        };
+        let model = self.labels.find(seen.payload.model.get().or(thread.model.as_deref()));
+        let tier = seen.payload.service_tier.get().or(thread.service_tier.as_deref());
+        // Where `codex exec` printed the same thread's totals, they only repeat this rollout.
+        let alias = (seen.own && !thread.begun && maker == own).then(|| keys::thread_key(own));
+        let fidelity = match (&model, seen.lower_bound) {
+            (_, true) => Fidelity::LowerBound,
+            (Some(_), false) => Fidelity::Final,
+            (None, false) => Fidelity::Guessed,
+        };
         out.push(Record::Call(Call {
-            key: CallKey::of(&[NAME.as_bytes(), &now.bytes()]),
+            key: seen.key,
             from: Attribution {
-                session: Some(session.clone()),
-                agent: self.labels.find(thread.agent.as_deref()),
+                session: Some(self.labels.get(session)),
+                agent: self.labels.find(agent),
                 project: self.labels.find(thread.cwd.as_deref()),
                 place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                 ..Attribution::new(line.at.0.unwrap_or(origin.modified), self.source.clone())
             },
-            fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+            fidelity,
             model,
-            tokens,
-            tier: Tier::default(),
+            tokens: seen.tokens,
+            tier: tier.map_or_else(Tier::default, |tier| usage::tier(None, Some(tier), None)),
             web_searches: 0,
             quoted: None,
             latency: None,
-            alias: None,
-            lineage: Some(session),
+            alias,
+            lineage: seen.in_family.then(|| self.labels.get(own)),
         }));
-        Ok(())
+        self.thread.begun |= alias.is_some();
     }
 }
 
 impl Thread {
-    /// A session tells who it is, again who it is, or, copied along with its history, an ancestor does.
-    fn met(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
+    /// A line describes the thread, describes it again, or, copied along with its history, an ancestor.
+    fn describe(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
         let payload = &line.payload;
-        let Some(id) = payload.id.get() else { return };
+        let Some(id) = line.thread() else { return };
         if self.own.is_none() {
             self.own = Some(id.to_owned());
+            self.root = line.root().map(str::to_owned);
             self.agent = line.agent().map(str::to_owned);
             self.cwd = payload.cwd.get().map(str::to_owned);
             self.model = payload.model.get().map(str::to_owned);
         }
         let own = self.own.as_deref().unwrap_or(id);
         let copied = (own, id);
-        let told = line.parents().map(|parent| (id, parent));
-        for (child, parent) in std::iter::once(copied).chain(told).filter(|(child, parent)| child != parent) {
+        let named = line.parents().map(|parent| (id, parent));
+        for (child, parent) in std::iter::once(copied).chain(named).filter(|(child, parent)| child != parent) {
             self.descends = true;
-            out.push(Record::Descends { child: Label::new(child), parent: Label::new(parent) });
+            let descends = Record::Descends { child: Label::new(child), parent: Label::new(parent) };
+            if !out.contains(&descends) {
+                out.push(descends);
+            }
         }
     }
 
-    fn turned(&mut self, payload: &Payload<'_>) {
+    fn turn(&mut self, payload: &Payload<'_>) {
         for (now, said) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
             if let Some(said) = said.filter(|said| now.as_deref() != Some(said)) {
                 *now = Some(said.to_owned());
@@ -240,21 +254,82 @@ impl Thread {
         }
     }
 
+    /// New settings, all of them: without a tier the usual one holds again.
+    fn set(&mut self, payload: &Payload<'_>) {
+        if payload.thread.get().is_some_and(|thread| self.own.as_deref().is_some_and(|own| own != thread)) {
+            return;
+        }
+        let settings = &payload.settings;
+        if let Some(model) = settings.model.get() {
+            self.model = Some(model.to_owned());
+        }
+        self.service_tier = settings.service_tier.get().map(str::to_owned);
+    }
+
+    /// The history was compacted. Codex itself writes the summary in clear, and the totals hold its request; what
+    /// the service compacted has no clear text, and its request is in the totals of no version (measured on 0.142.5
+    /// to 0.171.0, 2026-11-26): only a record holds it.
+    fn compact(&mut self, payload: &Payload<'_>) {
+        let is_recorded = std::mem::take(&mut self.recorded)
+            || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
+        self.unlogged |= payload.message.get().is_none() && !is_recorded;
+    }
+
+    /// True when these totals, the first in this file, go on from those of another file.
+    fn continues(&self, now: Totals, last: Totals) -> bool {
+        self.before.is_none() && self.descends && now.sum() > last.sum() && last.sum() > 0
+    }
+
     /// What these totals add to the last ones of this file.
     fn added(&mut self, now: Totals, last: Totals) -> Totals {
+        let continues = self.continues(now, last);
         match self.before.replace(now) {
             Some(before) => now.since(before),
-            // Totals may continue from an ancestor's whose history is not replayed here.
-            None if self.descends && now.sum() > last.sum() && last.sum() > 0 => last,
+            None if continues => last,
             None => now,
         }
     }
+}
+
+fn tokens_name(tokens: Tokens) -> Vec<u8> {
+    tokens.fields().map(u64::to_le_bytes).concat()
 }
 
 /// The session's id in the name of a rollout, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.
 fn id_in(stem: &str) -> &str {
     stem.strip_prefix("rollout-").and_then(|rest| rest.get(20..)).filter(|id| id.len() == 36).unwrap_or(stem)
 }
+
+/// How every line of a rollout begins.
+const BEGINNING: &[u8] = b"{\"timestamp\":\"";
+/// Within so many bytes of its beginning a line names its kind.
+const HEAD: usize = 160;
+
+static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
+
+/// True when the first bytes of a line show that it is of a kind that matters to nobody, and no other line stands
+/// behind it. All others are searched.
+fn is_idle(line: &[u8]) -> bool {
+    let head = &line[..line.len().min(HEAD)];
+    let is_known = || {
+        let rest = head.strip_prefix(BEGINNING)?;
+        let rest = &rest[memmem::find(rest, b",\"type\":\"")? + 9..];
+        let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
+        match kind {
+            b"response_item" | b"world_state" => Some(true),
+            b"event_msg" => {
+                let event = rest.strip_prefix(b"\",\"payload\":{\"type\":\"")?;
+                let event = &event[..memchr::memchr(b'"', event)?];
+                Some(!EVENTS.contains(&event))
+            }
+            _ => None,
+        }
+    };
+    is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
+}
+
+/// The events that are read.
+const EVENTS: [&[u8]; 4] = [b"token_count", b"thread_settings_applied", b"task_complete", b"turn_aborted"];
 
 #[cfg(test)]
 mod tests {
@@ -265,5 +340,29 @@ mod tests {
         let uuid = "0195f0e2-3333-7000-8000-000000000001";
         assert_eq!(id_in(&format!("rollout-2026-08-03T10-48-56-{uuid}")), uuid);
         assert_eq!(id_in("notes"), "notes");
+    }
+
+    #[test]
+    fn a_line_is_idle_only_when_its_beginning_and_its_end_say_so() {
+        let at = r#"{"timestamp":"2026-11-10T09:00:00.000Z","ordinal":3,"#;
+        let item = format!(r#"{at}"type":"response_item","payload":{{"type":"message","text":""token_count""}}}}"#);
+        let event = |kind: &str| format!(r#"{at}"type":"event_msg","payload":{{"type":"{kind}","info":null}}}}"#);
+        let torn = &item[..item.len() - 20];
+        assert!(is_idle(item.as_bytes()) && is_idle(event("agent_message").as_bytes()) && is_idle(torn.as_bytes()));
+        for matters in EVENTS {
+            assert!(!is_idle(event(std::str::from_utf8(matters).unwrap()).as_bytes()));
+        }
+        let others = [
+            format!("{torn}{}", event("token_count")),
+            format!("{item}{item}"),
+            item.replace("\":\"", "\": \""),
+            item.replace("response_item", "session_meta"),
+            item.replace("response_item", "a_new_kind"),
+            String::new(),
+            "{".to_owned(),
+        ];
+        for other in others {
+            assert!(!is_idle(other.as_bytes()), "{other}");
+        }
     }
 }

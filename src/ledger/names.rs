@@ -38,6 +38,11 @@ impl Names {
         number
     }
 
+    /// The number of a label that has one.
+    pub(super) fn find(&self, label: &Label) -> Option<u32> {
+        self.numbers.get(label).copied()
+    }
+
     /// The number of a path, which is most often the one asked for last.
     pub(super) fn path(&mut self, path: Option<&Label>) -> u32 {
         match (&self.last_path, path) {

@@ -38,10 +38,14 @@ pub(super) struct Tail {
     pub(super) latency: Option<i128>,
     /// The number of a label; 0 is this machine.
     pub(super) machine: i64,
+    /// The number of a label; 0 is no worktree. Only rows that have one have it, since schema 4.
+    pub(super) folder: i64,
 }
 
 type BodyArray = (u32, u64, u64, u64, u64, u64, u64, Option<Exact>, Option<Exact>, u32, i64, u64);
-type TailArray = (u32, Option<Exact>, Option<Exact>, i64);
+
+#[derive(Deserialize)]
+struct TailArray(u32, Option<Exact>, Option<Exact>, i64, #[serde(default)] i64);
 
 impl Body {
     /// Writes the array to the end of a text.
@@ -77,14 +81,17 @@ impl Tail {
         array.exact(self.quoted);
         array.exact(self.latency);
         array.number(self.machine);
+        if self.folder != 0 {
+            array.number(self.folder);
+        }
         array.end();
     }
 
     /// Reads the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
-        let (web_searches, quoted, latency, machine): TailArray = array(text)?;
+        let TailArray(web_searches, quoted, latency, machine, folder) = array(text)?;
         let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
-        Ok(Self { web_searches, quoted, latency, machine })
+        Ok(Self { web_searches, quoted, latency, machine, folder })
     }
 }
 
@@ -182,11 +189,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back_as_it_was(body in body(), quoted in any::<Option<i128>>(), machine in any::<i64>()) {
+        fn what_is_written_reads_back_as_it_was(body in body(), quoted in any::<Option<i128>>(), (machine, folder) in any::<(i64, i64)>()) {
             let mut text = Vec::new();
             body.write(&mut text);
             prop_assert_eq!(Body::read(&text).unwrap(), body);
-            let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine };
+            let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine, folder };
             text.clear();
             tail.write(&mut text);
             prop_assert_eq!(Tail::read(&text).unwrap(), tail);

@@ -110,7 +110,7 @@ fn crowded() -> Error {
 }
 
 fn is_usual(row: &Slim) -> bool {
-    row.rare.is_none() && (row.web_searches, row.machine) == (0, NONE)
+    row.rare.is_none() && (row.web_searches, row.machine, row.folder) == (0, NONE, NONE)
 }
 
 /// What gives a label its number in the database.
@@ -169,6 +169,7 @@ fn bind_rare(
         quoted: rare.and_then(|rare| rare.quoted).map(Usd::pico),
         latency: rare.and_then(|rare| rare.latency).map(|latency| latency.as_nanos().cast_signed()),
         machine: ids.label(conn, names, row.machine)?,
+        folder: ids.label(conn, names, row.folder)?,
     };
     text.clear();
     tail.write(text);

@@ -67,6 +67,7 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
         quoted: wide(19)?,
         latency: wide(20)?,
         machine: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
+        folder: 0,
     };
     let text = |write: &dyn Fn(&mut Vec<u8>)| {
         let mut text = Vec::new();
