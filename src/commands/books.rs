@@ -12,6 +12,9 @@ use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, 
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
+/// Files that are not read are named up to this number.
+const NAMED: usize = 3;
+
 /// What a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -82,6 +85,9 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
     });
     catch_up(desk, &mut books, tails, threads);
+    if !matches!(reach, Reach::Session(_)) {
+        name_unread(desk, &books.health);
+    }
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -89,6 +95,18 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         complain_if_empty(&books, paths)?;
     }
     Ok(books)
+}
+
+/// Warns of files that may hold more calls and are not read.
+fn name_unread(desk: &mut Desk<'_>, health: &Health) {
+    for note in health.unread().take(NAMED) {
+        let what = super::health::condition_words(&note.what);
+        desk.note(&format!("{}: {what}; the numbers may be higher", note.path));
+    }
+    let more = health.unread().count().saturating_sub(NAMED);
+    if more > 0 {
+        desk.note(&format!("{more} more files are not read; `tokmeter doctor` names them"));
+    }
 }
 
 /// How the ledger is opened for a reach.

@@ -72,7 +72,7 @@ struct Thread {
     recorded: bool,
     /// The last answer that was recorded.
     response: Option<String>,
-    /// The service compacted the history, in a request that this rollout does not hold.
+    /// A call was made of which no line holds the counts.
     unlogged: bool,
     /// A call of this thread has been counted.
     begun: bool,
@@ -103,7 +103,14 @@ impl Reader for Rollout {
             (Some("compacted"), _) => self.thread.compact(&line.payload),
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
             (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
-            (Some("event_msg"), Some("task_complete" | "turn_aborted")) => self.end_turn(&line, origin, out),
+            (Some("event_msg"), Some("task_complete")) => self.end_turn(&line, origin, out),
+            (Some("event_msg"), Some("turn_aborted")) => {
+                self.thread.abort();
+                // A sub-agent's last turn: no call comes after it that could bear the mark.
+                if self.thread.agent.is_some() {
+                    self.end_turn(&line, origin, out);
+                }
+            }
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
@@ -169,11 +176,12 @@ impl Rollout {
         Ok(())
     }
 
-    /// A turn ends. One that only compacted the history made one call, of which no line holds the counts.
+    /// A turn ends. If a call was made in it of which no line holds the counts, and none after it that could bear the
+    /// mark, it is counted as a call of at least nothing.
     fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
         if std::mem::take(&mut self.thread.unlogged) {
             let totals = self.thread.before.unwrap_or_default();
-            let key = CallKey::of(&[NAME.as_bytes(), b"compaction", &totals.bytes()]);
+            let key = CallKey::of(&[NAME.as_bytes(), b"unlogged", &totals.bytes()]);
             let (tokens, payload) = (Tokens::ZERO, &line.payload);
             let sighting = Sighting { key, in_family: true, tokens, payload, own: false, lower_bound: true };
             self.see(line, origin, &sighting, out);
@@ -273,6 +281,13 @@ impl Thread {
         let is_recorded = std::mem::take(&mut self.recorded)
             || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
         self.unlogged |= payload.message.get().is_none() && !is_recorded;
+    }
+
+    /// A turn was aborted. Where answers are recorded one by one, the one that was under way is recorded nowhere, and
+    /// billed (a sub-agent that its parent's exit ended, measured on 0.156.1 to 0.171.0, 2026-11-26); while tools run,
+    /// none is under way. Running totals alone grow by it later (see `interrupted.jsonl` among the samples).
+    fn abort(&mut self) {
+        self.unlogged |= self.response.is_some() && !self.recorded;
     }
 
     /// True when these totals, the first in this file, go on from those of another file.

@@ -43,6 +43,10 @@ impl Reading<'_> {
                 self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
                 self.tail.news = Some(Condition::Unsupported("the rest of a compressed file that is damaged"));
             }
+            Err(Trouble::TooWide(what)) => {
+                self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
+                self.tail.news = Some(Condition::Unsupported(what));
+            }
             Err(Trouble::System(error)) => {
                 self.tail.restart();
                 return Err(error);

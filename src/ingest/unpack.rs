@@ -26,8 +26,10 @@ const CHUNK: usize = 64 * 1024;
 pub(super) enum Trouble {
     /// The file system says so.
     System(io::Error),
-    /// What stands in it is no sound zstd from here on; in a few words, for a note.
+    /// What stands in it is no sound zstd from here on; in a few words.
     Damaged(&'static str),
+    /// It would need more memory than it is given; in a few words.
+    TooWide(&'static str),
 }
 
 /// What a compressed file holds, from its beginning.
@@ -108,7 +110,7 @@ impl<'a> Unpack<'a> {
                     }
                 }
                 Err(FrameDecoderError::WindowSizeTooBig { .. }) => {
-                    return Err(Trouble::Damaged("compressed with a window above 64 MiB"));
+                    return Err(Trouble::TooWide("compressed with zstd in a window above 64 MiB"));
                 }
                 Err(_) => return Err(self.trouble("cut short or damaged")),
             }

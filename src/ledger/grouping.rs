@@ -318,7 +318,7 @@ pub(super) fn calls<'a>(query: &Query, names: &Names, rows: impl Iterator<Item =
         session: None,
         call: Some(row.row(names)),
     });
-    Report { query: query.clone(), rows: rows.collect(), total }
+    Report { query: query.clone(), rows: rows.collect(), total, unread_files: 0 }
 }
 
 fn total(rows: &[ReportRow]) -> Sums {
@@ -341,7 +341,7 @@ fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
         })
     });
     rows.truncate(query.limit.unwrap_or(usize::MAX));
-    Report { query: query.clone(), rows, total }
+    Report { query: query.clone(), rows, total, unread_files: 0 }
 }
 
 fn in_order<T: Ord>(order: Order, one: &T, other: &T) -> Ordering {

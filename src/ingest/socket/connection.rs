@@ -14,6 +14,7 @@ use super::LINE_CAP;
 use super::serve::{Deliver, Delivery, Reply, Rules, Said, Tally, more};
 use crate::domain::{Label, Record};
 use crate::formats::{Lines, Origin, Outcome};
+use crate::ingest::Projects;
 
 /// How long a connection is still heard once the meter ends, and how long a pause in it may be.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ enum After {
 /// What has been heard on one connection, and what is still to be said.
 pub(super) struct Connection {
     lines: Lines,
+    projects: Projects,
     user: Option<Label>,
     first: bool,
     offset: u64,
@@ -45,6 +47,7 @@ impl Connection {
     pub(super) fn new(user: Option<Label>, rules: Rules, deliver: Deliver, tally: Arc<Tally>) -> Self {
         Self {
             lines: Lines::new(&[]),
+            projects: Projects::default(),
             user,
             first: true,
             offset: 0,
@@ -161,6 +164,7 @@ impl Connection {
                         call.from.user.clone_from(&self.user);
                     }
                 }
+                self.projects.fold(&mut records);
                 Said::Records(records)
             }
         };
