@@ -149,7 +149,7 @@ impl Filter {
 
     /// True when this value of a dimension is not filtered out.
     pub fn admits_value(&self, dimension: Dimension, value: Option<&str>) -> bool {
-        // Books of before 0.2 hold worktrees as projects of their own.
+        // Books of before schema 4 hold worktrees as projects of their own.
         let value = if dimension == Dimension::Project { value.map(project_of) } else { value };
         let mut patterns = self.only.iter().filter(|(of, _)| *of == dimension).peekable();
         patterns.peek().is_none() || patterns.any(|(_, pattern)| value.is_some_and(|value| pattern.matches(value)))

@@ -5,13 +5,8 @@
 //! is what a total added to the one before it in the same file, and its key is the running total itself, within
 //! the family of threads that descend from one. A file may begin the one way and go on the other.
 
-use std::sync::LazyLock;
-
-use memchr::memmem::{self, Finder};
-use serde::{Deserialize, Serialize};
-
-use super::codex_line::{Line, Payload};
-use super::codex_usage::Totals;
+use super::codex_line::{Line, Payload, is_idle};
+use super::codex_thread::Thread;
 use super::fields::Slot;
 use super::{BadLine, Format, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tier, Tokens};
@@ -49,33 +44,6 @@ struct Rollout {
     source: Label,
     labels: Labels,
     thread: Thread,
-}
-
-/// What the lines of a rollout said so far.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Thread {
-    /// The thread.
-    own: Option<String>,
-    /// The root of the session it belongs to, where that is another thread.
-    root: Option<String>,
-    /// Whether the thread descends from another.
-    descends: bool,
-    /// The sub-agent's name, in a sub-agent's rollout.
-    agent: Option<String>,
-    cwd: Option<String>,
-    model: Option<String>,
-    service_tier: Option<String>,
-    /// The last running totals.
-    before: Option<Totals>,
-    /// Answers were recorded one by one since the running totals grew last.
-    recorded: bool,
-    /// The last answer that was recorded.
-    response: Option<String>,
-    /// A call was made of which no line holds the counts.
-    unlogged: bool,
-    /// A call of this thread has been counted.
-    begun: bool,
 }
 
 /// A call as one line reports it.
@@ -230,82 +198,6 @@ impl Rollout {
     }
 }
 
-impl Thread {
-    /// A line describes the thread, describes it again, or, copied along with its history, an ancestor.
-    fn describe(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
-        let payload = &line.payload;
-        let Some(id) = line.thread() else { return };
-        if self.own.is_none() {
-            self.own = Some(id.to_owned());
-            self.root = line.root().map(str::to_owned);
-            self.agent = line.agent().map(str::to_owned);
-            self.cwd = payload.cwd.get().map(str::to_owned);
-            self.model = payload.model.get().map(str::to_owned);
-        }
-        let own = self.own.as_deref().unwrap_or(id);
-        let copied = (own, id);
-        let named = line.parents().map(|parent| (id, parent));
-        for (child, parent) in std::iter::once(copied).chain(named).filter(|(child, parent)| child != parent) {
-            self.descends = true;
-            let descends = Record::Descends { child: Label::new(child), parent: Label::new(parent) };
-            if !out.contains(&descends) {
-                out.push(descends);
-            }
-        }
-    }
-
-    fn turn(&mut self, payload: &Payload<'_>) {
-        for (now, said) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
-            if let Some(said) = said.filter(|said| now.as_deref() != Some(said)) {
-                *now = Some(said.to_owned());
-            }
-        }
-    }
-
-    /// New settings, all of them: without a tier the usual one holds again.
-    fn set(&mut self, payload: &Payload<'_>) {
-        if payload.thread.get().is_some_and(|thread| self.own.as_deref().is_some_and(|own| own != thread)) {
-            return;
-        }
-        let settings = &payload.settings;
-        if let Some(model) = settings.model.get() {
-            self.model = Some(model.to_owned());
-        }
-        self.service_tier = settings.service_tier.get().map(str::to_owned);
-    }
-
-    /// The history was compacted. Codex itself writes the summary in clear, and the totals hold its request; what
-    /// the service compacted has no clear text, and its request is in the totals of no version (measured on 0.142.5
-    /// to 0.171.0, 2026-11-26): only a record holds it.
-    fn compact(&mut self, payload: &Payload<'_>) {
-        let is_recorded = std::mem::take(&mut self.recorded)
-            || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
-        self.unlogged |= payload.message.get().is_none() && !is_recorded;
-    }
-
-    /// A turn was aborted. Where answers are recorded one by one, the one that was under way is recorded nowhere, and
-    /// billed (a sub-agent that its parent's exit ended, measured on 0.156.1 to 0.171.0, 2026-11-26); while tools run,
-    /// none is under way. Running totals alone grow by it later (see `interrupted.jsonl` among the samples).
-    fn abort(&mut self) {
-        self.unlogged |= self.response.is_some() && !self.recorded;
-    }
-
-    /// True when these totals, the first in this file, go on from those of another file.
-    fn continues(&self, now: Totals, last: Totals) -> bool {
-        self.before.is_none() && self.descends && now.sum() > last.sum() && last.sum() > 0
-    }
-
-    /// What these totals add to the last ones of this file.
-    fn added(&mut self, now: Totals, last: Totals) -> Totals {
-        let continues = self.continues(now, last);
-        match self.before.replace(now) {
-            Some(before) => now.since(before),
-            None if continues => last,
-            None => now,
-        }
-    }
-}
-
 fn tokens_name(tokens: Tokens) -> Vec<u8> {
     tokens.fields().map(u64::to_le_bytes).concat()
 }
@@ -314,37 +206,6 @@ fn tokens_name(tokens: Tokens) -> Vec<u8> {
 fn id_in(stem: &str) -> &str {
     stem.strip_prefix("rollout-").and_then(|rest| rest.get(20..)).filter(|id| id.len() == 36).unwrap_or(stem)
 }
-
-/// How every line of a rollout begins.
-const BEGINNING: &[u8] = b"{\"timestamp\":\"";
-/// Within so many bytes of its beginning a line names its kind.
-const HEAD: usize = 160;
-
-static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
-
-/// True when the first bytes of a line show that it is of a kind that matters to nobody, and no other line stands
-/// behind it. All others are searched.
-fn is_idle(line: &[u8]) -> bool {
-    let head = &line[..line.len().min(HEAD)];
-    let is_known = || {
-        let rest = head.strip_prefix(BEGINNING)?;
-        let rest = &rest[memmem::find(rest, b",\"type\":\"")? + 9..];
-        let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
-        match kind {
-            b"response_item" | b"world_state" => Some(true),
-            b"event_msg" => {
-                let event = rest.strip_prefix(b"\",\"payload\":{\"type\":\"")?;
-                let event = &event[..memchr::memchr(b'"', event)?];
-                Some(!EVENTS.contains(&event))
-            }
-            _ => None,
-        }
-    };
-    is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
-}
-
-/// The events that are read.
-const EVENTS: [&[u8]; 4] = [b"token_count", b"thread_settings_applied", b"task_complete", b"turn_aborted"];
 
 #[cfg(test)]
 mod tests {
@@ -355,29 +216,5 @@ mod tests {
         let uuid = "0195f0e2-3333-7000-8000-000000000001";
         assert_eq!(id_in(&format!("rollout-2026-08-03T10-48-56-{uuid}")), uuid);
         assert_eq!(id_in("notes"), "notes");
-    }
-
-    #[test]
-    fn a_line_is_idle_only_when_its_beginning_and_its_end_say_so() {
-        let at = r#"{"timestamp":"2026-11-10T09:00:00.000Z","ordinal":3,"#;
-        let item = format!(r#"{at}"type":"response_item","payload":{{"type":"message","text":""token_count""}}}}"#);
-        let event = |kind: &str| format!(r#"{at}"type":"event_msg","payload":{{"type":"{kind}","info":null}}}}"#);
-        let torn = &item[..item.len() - 20];
-        assert!(is_idle(item.as_bytes()) && is_idle(event("agent_message").as_bytes()) && is_idle(torn.as_bytes()));
-        for matters in EVENTS {
-            assert!(!is_idle(event(std::str::from_utf8(matters).unwrap()).as_bytes()));
-        }
-        let others = [
-            format!("{torn}{}", event("token_count")),
-            format!("{item}{item}"),
-            item.replace("\":\"", "\": \""),
-            item.replace("response_item", "session_meta"),
-            item.replace("response_item", "a_new_kind"),
-            String::new(),
-            "{".to_owned(),
-        ];
-        for other in others {
-            assert!(!is_idle(other.as_bytes()), "{other}");
-        }
     }
 }

@@ -1,5 +1,9 @@
 //! The lines of a Codex rollout, as far as they matter here.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
+
 use super::codex_usage::Usage;
 use super::fields::{Slot, fields};
 use super::json::{NameOr, Text};
@@ -142,6 +146,66 @@ impl<'a> Source<'a> {
         match &self.subagent {
             NameOr::Object(subagent) => Some(&subagent.spawn),
             NameOr::Name(_) | NameOr::Neither => None,
+        }
+    }
+}
+
+/// How every line of a rollout begins.
+const BEGINNING: &[u8] = b"{\"timestamp\":\"";
+/// Within so many bytes of its beginning a line names its kind.
+const HEAD: usize = 160;
+
+static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
+
+/// True when the first bytes of a line show that it is of a kind that matters to nobody, and no other line stands
+/// behind it. All others are searched.
+pub(super) fn is_idle(line: &[u8]) -> bool {
+    let head = &line[..line.len().min(HEAD)];
+    let is_known = || {
+        let rest = head.strip_prefix(BEGINNING)?;
+        let rest = &rest[memmem::find(rest, b",\"type\":\"")? + 9..];
+        let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
+        match kind {
+            b"response_item" | b"world_state" => Some(true),
+            b"event_msg" => {
+                let event = rest.strip_prefix(b"\",\"payload\":{\"type\":\"")?;
+                let event = &event[..memchr::memchr(b'"', event)?];
+                Some(!EVENTS.contains(&event))
+            }
+            _ => None,
+        }
+    };
+    is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
+}
+
+/// The events that are read.
+const EVENTS: [&[u8]; 4] = [b"token_count", b"thread_settings_applied", b"task_complete", b"turn_aborted"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_idle_only_when_its_beginning_and_its_end_say_so() {
+        let at = r#"{"timestamp":"2026-11-10T09:00:00.000Z","ordinal":3,"#;
+        let item = format!(r#"{at}"type":"response_item","payload":{{"type":"message","text":""token_count""}}}}"#);
+        let event = |kind: &str| format!(r#"{at}"type":"event_msg","payload":{{"type":"{kind}","info":null}}}}"#);
+        let torn = &item[..item.len() - 20];
+        assert!(is_idle(item.as_bytes()) && is_idle(event("agent_message").as_bytes()) && is_idle(torn.as_bytes()));
+        for matters in EVENTS {
+            assert!(!is_idle(event(std::str::from_utf8(matters).unwrap()).as_bytes()));
+        }
+        let others = [
+            format!("{torn}{}", event("token_count")),
+            format!("{item}{item}"),
+            item.replace("\":\"", "\": \""),
+            item.replace("response_item", "session_meta"),
+            item.replace("response_item", "a_new_kind"),
+            String::new(),
+            "{".to_owned(),
+        ];
+        for other in others {
+            assert!(!is_idle(other.as_bytes()), "{other}");
         }
     }
 }

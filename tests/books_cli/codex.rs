@@ -36,7 +36,9 @@ fn every_way(files: &[PathBuf]) -> BTreeMap<String, Row> {
         home.write(&format!(".codex/sessions/2026/11/20/{}", file.file_name().unwrap().to_str().unwrap()), &text);
     };
     let home = Home::new();
-    files.iter().for_each(|file| put(&home, file));
+    for file in files {
+        put(&home, file);
+    }
     let expected = sessions(&home, &["--no-ledger"]);
     assert_eq!(sessions(&home, &[]), expected, "a ledger that is filled at once");
     let reversed: Vec<&PathBuf> = files.iter().rev().collect();
@@ -135,5 +137,18 @@ fn a_thread_that_was_printed_and_logged_counts_once() {
         let all = home.path(".").display().to_string();
         assert_eq!(total(&[&all]), (5, 15_155), "{order}, in memory");
         assert!(home.fine(&["ledger", "verify"]).out.contains("The ledger is whole"), "{order}");
+    }
+}
+
+#[test]
+fn a_recorded_answer_that_a_proxy_logged_too_counts_once() {
+    let home = Home::new();
+    let record = r#"{"timestamp":"2026-11-20T09:00:02.000Z","type":"token_usage_record","payload":{"thread_id":"t-1","session_id":"t-1","response_id":"resp_00112233445566778899","usage":{"input_tokens":900,"cached_input_tokens":400,"output_tokens":30,"total_tokens":930}}}"#;
+    let proxy = r#"{"id":"resp_00112233445566778899","object":"response","created_at":1795165202,"model":"gpt-5.6","usage":{"input_tokens":900,"input_tokens_details":{"cached_tokens":400},"output_tokens":30,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":930}}"#;
+    let one = home.write("rollout-t-1.jsonl", &format!("{record}\n")).display().to_string();
+    let two = home.write("proxy.jsonl", &format!("{proxy}\n")).display().to_string();
+    for order in [[&*one, &*two], [&*two, &*one]] {
+        let total = home.fine(&[&["report", "total", "--json"], &order[..]].concat()).json()["total"].clone();
+        assert_eq!((total["calls"].as_u64(), total["total_tokens"].as_u64()), (Some(1), Some(930)), "{order:?}");
     }
 }
