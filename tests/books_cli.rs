@@ -14,11 +14,15 @@ mod home;
 mod bills;
 #[path = "books_cli/care.rs"]
 mod care;
+#[path = "books_cli/codex.rs"]
+mod codex;
 #[path = "books_cli/faults.rs"]
 mod faults;
 #[path = "books_cli/forks.rs"]
 mod forks;
 #[path = "books_cli/prices.rs"]
 mod prices;
+#[path = "books_cli/projects.rs"]
+mod projects;
 #[path = "books_cli/views.rs"]
 mod views;

@@ -36,6 +36,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),
+    ("ruzstd", &["ingest"]),
     ("tokio", &["ingest", "tui", "commands"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli", "commands"]),

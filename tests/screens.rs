@@ -407,7 +407,7 @@ fn history_answer(query: &Query) -> Report {
             }
         }
     }
-    Report { query: query.clone(), rows, total: Sums::default() }
+    Report { query: query.clone(), rows, total: Sums::default(), unread_files: 0 }
 }
 
 fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {

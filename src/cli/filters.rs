@@ -1,6 +1,6 @@
 //! The filters that every command about calls takes.
 
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone, project_of};
 
 use super::When;
 
@@ -58,7 +58,11 @@ impl Filters {
         let only = groups
             .into_iter()
             .flat_map(|(dimension, names)| {
-                names.iter().map(move |name| (dimension, Matcher::new(Label::new(name).as_str())))
+                names.iter().map(move |name| {
+                    let name = Label::new(name);
+                    let is_project = dimension == Dimension::Project;
+                    (dimension, Matcher::new(if is_project { project_of(&name) } else { name.as_str() }))
+                })
             })
             .collect();
         Filter {

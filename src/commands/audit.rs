@@ -188,6 +188,7 @@ struct Audit {
     over_long_lines: u64,
     nul_bytes: u64,
     unread_bytes: u64,
+    unread_files: u64,
     notes: Vec<Note>,
     ledger: Option<Kept>,
     #[serde(skip)]
@@ -343,6 +344,7 @@ impl Audit {
             over_long_lines: read.tallies.over_long,
             nul_bytes: read.tallies.nuls,
             unread_bytes: read.health.lag,
+            unread_files: u64::try_from(read.health.unread().count()).unwrap_or(u64::MAX),
             notes: notes
                 .take(PLACES)
                 .map(|note| Note {

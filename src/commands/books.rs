@@ -12,6 +12,9 @@ use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, 
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
+/// Files that are not read are named up to this number.
+const NAMED: usize = 3;
+
 /// What a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -162,6 +165,9 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
     });
     catch_up(desk, &mut books, tails, threads);
+    if !matches!(reach, Reach::Session(_)) {
+        name_unread(desk, &books.health);
+    }
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -221,6 +227,18 @@ fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &Boo
 
 /// Sums that are looked at when the ledger is opened: fewer than would be noticed.
 const GLANCE: usize = 4_000;
+
+/// Warns of files that may hold more calls and are not read.
+fn name_unread(desk: &mut Desk<'_>, health: &Health) {
+    for note in health.unread().take(NAMED) {
+        let what = super::health::condition_words(&note.what);
+        desk.note(&format!("{}: {what}; the numbers may be higher", note.path));
+    }
+    let more = health.unread().count().saturating_sub(NAMED);
+    if more > 0 {
+        desk.note(&format!("{more} more files are not read; `tokmeter doctor` names them"));
+    }
+}
 
 /// How the ledger is opened for a reach.
 pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {

@@ -189,6 +189,7 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
         ("agent", &call.from.agent),
         ("user", &call.from.user),
         ("project", &call.from.project),
+        ("worktree", &call.from.folder),
     ] {
         who.extend(value.as_ref().map(|value| format!("{name} {value}")));
     }

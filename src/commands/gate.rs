@@ -14,6 +14,7 @@ use super::{Desk, Exit, Failure};
 use crate::cli::GateArgs;
 use crate::config::{Loaded, OnError, Settings};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{self, Asker, LimitState, Rules, Verdict, Window};
 use crate::output;
@@ -90,7 +91,11 @@ impl GateArgs {
 /// Who asks: the names given, and the config's where none is.
 pub(super) fn asker(settings: &Settings, names: &[(Dimension, &str)]) -> Asker {
     let mut all: Vec<(Dimension, Label)> = Vec::new();
-    let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| (*of, Label::new(name)));
+    let projects = Projects::default();
+    let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| {
+        let name = Label::new(name);
+        (*of, if *of == Dimension::Project { projects.project(&name) } else { name })
+    });
     let usual = [
         (Dimension::User, Some(&settings.user)),
         (Dimension::Team, settings.team.as_ref()),

@@ -78,10 +78,12 @@ fn name_strangers(desk: &mut Desk<'_>, books: &dyn Ledger, filter: &Filter) -> R
 /// What is kept in memory was priced today.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
-    Ok(match books.ledger.sqlite() {
+    let unread_files = u64::try_from(books.health.unread().count()).unwrap_or(u64::MAX);
+    let report = match books.ledger.sqlite() {
         Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
         Some(_) | None => books.ledger.report(query)?,
-    })
+    };
+    Ok(Report { unread_files, ..report })
 }
 
 /// Writes a report in the style asked for.
@@ -91,11 +93,9 @@ pub(super) fn write(desk: &mut Desk<'_>, report: &Report, style: Style) -> Resul
         Style::Csv => output::csv(&output::report_grid(report), desk.out)?,
         Style::Markdown => output::markdown(&output::report_grid(report), desk.out)?,
         Style::Table if report.rows.is_empty() => {
-            writeln!(
-                desk.out,
-                "No calls{}.",
-                if report.query.filter == Filter::default() { " yet" } else { " in this selection" }
-            )?;
+            let selected = if report.query.filter == Filter::default() { " yet" } else { " in this selection" };
+            let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
+            writeln!(desk.out, "No calls{selected}{unread}.")?;
         }
         Style::Table => output::report_table(report, desk.world.columns, desk.out)?,
     }

@@ -46,8 +46,10 @@ pub struct Attribution {
     pub session: Option<Label>,
     /// The sub-agent within the conversation; `None` is the main thread.
     pub agent: Option<Label>,
-    /// The working directory, or whatever the log calls a project.
+    /// The working directory, or whatever the log calls a project; the repository, where that is a worktree of it.
     pub project: Option<Label>,
+    /// The working directory itself, where `project` is the repository that it is a worktree of.
+    pub folder: Option<Label>,
     /// Who.
     pub user: Option<Label>,
     /// The user's team.
@@ -249,6 +251,10 @@ impl Fidelity {
     }
 }
 
+/// The sources whose one row sums up a whole thread: it counts only where no other source has the thread's calls one
+/// by one. Such a row's second name is its own key, as in an agent's telemetry, and a call of the thread carries it.
+pub(crate) const SUMS_UP: [&str; 1] = ["codex-exec"];
+
 impl Call {
     /// An answer that is charged in the ordinary way, and of which nothing else is known.
     pub fn new(key: CallKey, from: Attribution, model: Option<Label>, tokens: Tokens) -> Self {
@@ -334,6 +340,7 @@ impl Attribution {
             session: None,
             agent: None,
             project: None,
+            folder: None,
             user: None,
             team: None,
             feature: None,
@@ -363,8 +370,11 @@ impl Attribution {
             .then_with(|| self.agent.cmp(&other.agent))
             .then_with(|| self.session.cmp(&other.session))
             .then_with(|| self.source.cmp(&other.source))
+            // Of two, the sighting that still found the repository knows more.
+            .then_with(|| self.folder.is_none().cmp(&other.folder.is_none()))
             .then_with(|| (&self.project, &self.user, &self.team).cmp(&(&other.project, &other.user, &other.team)))
             .then_with(|| (&self.feature, &self.org, &self.place).cmp(&(&other.feature, &other.org, &other.place)))
+            .then_with(|| self.folder.cmp(&other.folder))
     }
 }
 

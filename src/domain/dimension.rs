@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Call, Instant, Label};
+use super::{Call, Instant, Label, project_of};
 
 /// A property of a call by which totals are split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,6 +149,8 @@ impl Filter {
 
     /// True when this value of a dimension is not filtered out.
     pub fn admits_value(&self, dimension: Dimension, value: Option<&str>) -> bool {
+        // Books of before schema 4 hold worktrees as projects of their own.
+        let value = if dimension == Dimension::Project { value.map(project_of) } else { value };
         let mut patterns = self.only.iter().filter(|(of, _)| *of == dimension).peekable();
         patterns.peek().is_none() || patterns.any(|(_, pattern)| value.is_some_and(|value| pattern.matches(value)))
     }

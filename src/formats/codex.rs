@@ -1,17 +1,15 @@
-//! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl` and `archived_sessions/`.
+//! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl`, also compressed, and `archived_sessions/`.
 //!
-//! A rollout tells running totals, sometimes twice, and a fork replays its parent's. An answer is what
-//! a total added to the one before it in the same file; its name is the running total itself, within
-//! the family of sessions that descend from one.
+//! Since 0.156 a rollout holds one record for each answer, named by the answer's id; the running totals then only
+//! repeat it. Before, it holds running totals alone, sometimes twice, and a fork replays its parent's: an answer
+//! is what a total added to the one before it in the same file, and its key is the running total itself, within
+//! the family of threads that descend from one. A file may begin the one way and go on the other.
 
-use serde::{Deserialize, Serialize};
-
-use super::codex_usage::{Totals, Usage};
-use super::fields::{Slot, fields};
-use super::json::{self, NameOr, Text};
-use super::time::Stamp;
-use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier};
+use super::codex_line::{Line, Payload, is_idle};
+use super::codex_thread::Thread;
+use super::fields::Slot;
+use super::{BadLine, Format, Origin, Reader, Reading, json, keys, usage};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
 
 /// Codex's rollouts.
 pub(super) struct Codex;
@@ -21,11 +19,19 @@ impl Format for Codex {
         NAME
     }
     fn markers(&self) -> &'static [&'static str] {
-        &["\"token_count\"", "\"turn_context\"", "\"session_meta\""]
+        &[
+            "\"token_count\"",
+            "\"turn_context\"",
+            "\"session_meta\"",
+            "\"token_usage_record\"",
+            "\"thread_settings_applied\"",
+            "\"compacted\"",
+            "\"task_complete\"",
+            "\"turn_aborted\"",
+        ]
     }
-    fn hints(&self) -> &'static [&'static str] {
-        // What the first two have in common, and the third.
-        &["n_co", "\"session_meta\""]
+    fn is_idle(&self, line: &[u8]) -> bool {
+        is_idle(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
@@ -40,114 +46,17 @@ struct Rollout {
     thread: Thread,
 }
 
-/// What a rollout has said so far.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Thread {
-    /// The session.
-    own: Option<String>,
-    /// Whether the session descends from another.
-    descends: bool,
-    /// What the sub-agent is called, in a sub-agent's rollout.
-    agent: Option<String>,
-    cwd: Option<String>,
-    model: Option<String>,
-    /// The last running totals.
-    before: Option<Totals>,
-}
-
-fields! {
-    /// A line of any kind.
-    Line {
-        at: Stamp = "timestamp",
-        kind: Text<'a> = "type",
-        forked_from: Text<'a> = "forked_from_id",
-        spawned_by: Text<'a> = "parent_thread_id",
-        payload: Payload<'a> = "payload",
-    }
-}
-
-fields! {
-    /// The payloads of all the kinds of lines that matter.
-    Payload {
-        kind: Text<'a> = "type",
-        info: Info<'a> = "info",
-        model: Text<'a> = "model",
-        cwd: Text<'a> = "cwd",
-        id: Text<'a> = "id" | "session_id",
-        forked_from: Text<'a> = "forked_from_id",
-        spawned_by: Text<'a> = "parent_thread_id",
-        nickname: Text<'a> = "agent_nickname",
-        role: Text<'a> = "agent_role",
-        source: Source<'a> = "source",
-    }
-}
-
-fields! {
-    /// How much was used.
-    Info {
-        total: Usage<'a> = "total_token_usage",
-        last: Usage<'a> = "last_token_usage",
-    }
-}
-
-fields! {
-    /// Who began the session, where it was not the user.
-    Source {
-        subagent: NameOr<'a, Subagent<'a>> = "subagent",
-    }
-}
-
-fields! {
-    /// A sub-agent.
-    Subagent {
-        spawn: Spawn<'a> = "thread_spawn",
-        other: Text<'a> = "other",
-    }
-}
-
-fields! {
-    /// How a sub-agent came to be.
-    Spawn {
-        spawned_by: Text<'a> = "parent_thread_id",
-        nickname: Text<'a> = "agent_nickname",
-        role: Text<'a> = "agent_role",
-    }
-}
-
-impl Line<'_> {
-    /// The sessions that this one was forked from or spawned by.
-    fn parents(&self) -> impl Iterator<Item = &str> {
-        let payload = &self.payload;
-        let forked = payload.forked_from.or(&self.forked_from).get();
-        let spawned = payload.spawned_by.or(&self.spawned_by).get();
-        let told = payload.source.spawn().and_then(|spawn| spawn.spawned_by.get());
-        [forked, spawned, told].into_iter().flatten()
-    }
-
-    /// What the sub-agent is called; `None` in a thread of the user's own.
-    fn agent(&self) -> Option<&str> {
-        let payload = &self.payload;
-        let id = payload.id.get();
-        let kind = match &payload.source.subagent {
-            NameOr::Name(name) => Some(name.as_ref()),
-            NameOr::Object(subagent) => subagent.other.get().or(id),
-            NameOr::Neither => payload.spawned_by.or(&self.spawned_by).get().and(id),
-        };
-        let spawn = payload.source.spawn();
-        let nickname = payload.nickname.get().or_else(|| spawn?.nickname.get());
-        let role = payload.role.get().or_else(|| spawn?.role.get());
-        nickname.or(role).or(kind)
-    }
-}
-
-impl<'a> Source<'a> {
-    fn spawn(&self) -> Option<&Spawn<'a>> {
-        match &self.subagent {
-            NameOr::Object(subagent) => Some(&subagent.spawn),
-            NameOr::Name(_) | NameOr::Neither => None,
-        }
-    }
+/// A call as one line reports it.
+struct Sighting<'a> {
+    key: CallKey,
+    /// The key is unique within the family of threads alone.
+    in_family: bool,
+    tokens: Tokens,
+    /// The line names the thread, its session and the tier itself.
+    payload: &'a Payload<'a>,
+    /// Certainly made by this thread, and not copied along with another's history.
+    own: bool,
+    lower_bound: bool,
 }
 
 impl Reader for Rollout {
@@ -156,9 +65,20 @@ impl Reader for Rollout {
         json::parse_into(text, &mut line)?;
         match (line.kind.get(), line.payload.kind.get()) {
             _ if line.payload.is_absent() => return Ok(Reading::NotMine),
-            (Some("session_meta"), _) => self.thread.met(&line, out),
-            (Some("turn_context"), _) => self.thread.turned(&line.payload),
+            (Some("session_meta"), _) => self.thread.describe(&line, out),
+            (Some("turn_context"), _) => self.thread.turn(&line.payload),
+            (Some("token_usage_record"), _) => self.record(&line, origin, out)?,
+            (Some("compacted"), _) => self.thread.compact(&line.payload),
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
+            (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
+            (Some("event_msg"), Some("task_complete")) => self.end_turn(&line, origin, out),
+            (Some("event_msg"), Some("turn_aborted")) => {
+                self.thread.abort();
+                // A sub-agent's last turn: no call comes after it that could bear the mark.
+                if self.thread.agent.is_some() {
+                    self.end_turn(&line, origin, out);
+                }
+            }
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
@@ -174,82 +94,113 @@ impl Reader for Rollout {
 }
 
 impl Rollout {
+    /// One answer, recorded by itself.
+    fn record(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        let payload = &line.payload;
+        if payload.usage.is_absent() {
+            return Ok(());
+        }
+        let tokens = payload.usage.totals()?.tokens()?;
+        let id = payload.response.get();
+        self.thread.recorded = true;
+        self.thread.response = id.map(str::to_owned);
+        if tokens.is_zero() {
+            return Ok(());
+        }
+        let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
+            Some((_, Some(key))) => (key, false),
+            // An id that another service may give again is only unique among the family's.
+            Some((id, None)) => (CallKey::of(&[NAME, "response", id]), true),
+            None => {
+                let totals = payload.thread_usage.totals()?;
+                (CallKey::of(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)
+            }
+        };
+        let own = payload.thread.get().is_none_or(|thread| self.thread.own.as_deref() == Some(thread));
+        let lower_bound = own && std::mem::take(&mut self.thread.unlogged);
+        self.see(line, origin, &Sighting { key, in_family, tokens, payload, own, lower_bound }, out);
+        Ok(())
+    }
+
+    /// Running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
-        // The first report of a session tells its rate limits only.
+        // The first report of a thread holds its rate limits only.
         if info.total.is_absent() {
             return Ok(());
         }
         let now = info.total.totals()?;
         let last = info.last.totals().unwrap_or_default();
+        let continues = self.thread.continues(now, last);
         let tokens = self.thread.added(now, last).tokens()?;
-        if tokens.is_zero() {
+        if tokens.is_zero() || std::mem::take(&mut self.thread.recorded) {
             return Ok(());
         }
+        let key = CallKey::of(&[NAME.as_bytes(), &now.bytes()]);
+        let own = continues || !self.thread.descends;
+        let lower_bound = std::mem::take(&mut self.thread.unlogged);
+        let payload = &line.payload;
+        self.see(line, origin, &Sighting { key, in_family: true, tokens, payload, own, lower_bound }, out);
+        Ok(())
+    }
+
+    /// A turn ends. If a call was made in it of which no line holds the counts, and none after it that could bear the
+    /// mark, it is counted as a call of at least nothing.
+    fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
+        if std::mem::take(&mut self.thread.unlogged) {
+            let totals = self.thread.before.unwrap_or_default();
+            let key = CallKey::of(&[NAME.as_bytes(), b"unlogged", &totals.bytes()]);
+            let (tokens, payload) = (Tokens::ZERO, &line.payload);
+            let sighting = Sighting { key, in_family: true, tokens, payload, own: false, lower_bound: true };
+            self.see(line, origin, &sighting, out);
+        }
+    }
+
+    /// Hands on a call.
+    fn see(&mut self, line: &Line<'_>, origin: &Origin, seen: &Sighting<'_>, out: &mut Vec<Record>) {
         let thread = &self.thread;
-        let session = self.labels.get(thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem())));
-        let model = self.labels.find(thread.model.as_deref());
+        let own = thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem()));
+        let (of, root) = (seen.payload.thread.get(), seen.payload.session.get());
+        // A record that was copied along with another thread's history names its maker.
+        let (maker, session, agent) = match of.filter(|of| *of != own) {
+            Some(of) => (of, root.unwrap_or(of), Some(of).filter(|of| root.is_some_and(|root| root != *of))),
+            None => (own, thread.root.as_deref().unwrap_or(own), thread.agent.as_deref()),
+        };
+        let model = self.labels.find(seen.payload.model.get().or(thread.model.as_deref()));
+        let tier = seen.payload.service_tier.get().or(thread.service_tier.as_deref());
+        // Where `codex exec` printed the same thread's totals, they only repeat this rollout.
+        let alias = (seen.own && !thread.begun && maker == own).then(|| keys::thread_key(own));
+        let fidelity = match (&model, seen.lower_bound) {
+            (_, true) => Fidelity::LowerBound,
+            (Some(_), false) => Fidelity::Final,
+            (None, false) => Fidelity::Guessed,
+        };
         out.push(Record::Call(Call {
-            key: CallKey::of(&[NAME.as_bytes(), &now.bytes()]),
+            key: seen.key,
             from: Attribution {
-                session: Some(session.clone()),
-                agent: self.labels.find(thread.agent.as_deref()),
+                session: Some(self.labels.get(session)),
+                agent: self.labels.find(agent),
                 project: self.labels.find(thread.cwd.as_deref()),
                 place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                 ..Attribution::new(line.at.0.unwrap_or(origin.modified), self.source.clone())
             },
-            fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+            fidelity,
             model,
-            tokens,
+            tokens: seen.tokens,
             parts: Parts::NONE,
-            tier: Tier::default(),
+            tier: tier.map_or_else(Tier::default, |tier| usage::tier(None, Some(tier), None)),
             web_searches: 0,
             quoted: None,
             latency: None,
-            alias: None,
-            lineage: Some(session),
+            alias,
+            lineage: seen.in_family.then(|| self.labels.get(own)),
         }));
-        Ok(())
+        self.thread.begun |= alias.is_some();
     }
 }
 
-impl Thread {
-    /// A session tells who it is, again who it is, or, copied along with its history, an ancestor does.
-    fn met(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
-        let payload = &line.payload;
-        let Some(id) = payload.id.get() else { return };
-        if self.own.is_none() {
-            self.own = Some(id.to_owned());
-            self.agent = line.agent().map(str::to_owned);
-            self.cwd = payload.cwd.get().map(str::to_owned);
-            self.model = payload.model.get().map(str::to_owned);
-        }
-        let own = self.own.as_deref().unwrap_or(id);
-        let copied = (own, id);
-        let told = line.parents().map(|parent| (id, parent));
-        for (child, parent) in std::iter::once(copied).chain(told).filter(|(child, parent)| child != parent) {
-            self.descends = true;
-            out.push(Record::Descends { child: Label::new(child), parent: Label::new(parent) });
-        }
-    }
-
-    fn turned(&mut self, payload: &Payload<'_>) {
-        for (now, said) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
-            if let Some(said) = said.filter(|said| now.as_deref() != Some(said)) {
-                *now = Some(said.to_owned());
-            }
-        }
-    }
-
-    /// What these totals add to the last ones of this file.
-    fn added(&mut self, now: Totals, last: Totals) -> Totals {
-        match self.before.replace(now) {
-            Some(before) => now.since(before),
-            // Totals may continue from an ancestor's whose history is not replayed here.
-            None if self.descends && now.sum() > last.sum() && last.sum() > 0 => last,
-            None => now,
-        }
-    }
+fn tokens_name(tokens: Tokens) -> Vec<u8> {
+    tokens.fields().map(u64::to_le_bytes).concat()
 }
 
 /// The session's id in the name of a rollout, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.

@@ -1,14 +1,15 @@
 //! What `codex exec --json` prints: the running totals of a thread at the end of each turn.
 //!
-//! It tells neither time nor model. The rollout of the same thread tells both, and more exactly:
-//! count the one or the other.
+//! It names neither time nor model. A resumed thread goes on from its totals, often in another file: the totals of a
+//! thread are one row, that of the greatest. The rollout of the same thread has each call by itself; where both are
+//! read, the rollout counts (see [`SUMS_UP`](crate::domain::SUMS_UP)).
 
 use serde::{Deserialize, Serialize};
 
 use super::codex_usage::{Totals, Usage};
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
-use super::{BadLine, Format, Origin, Reader, Reading};
+use super::{BadLine, Format, Origin, Reader, Reading, keys};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
 /// The output of `codex exec --json`.
@@ -40,6 +41,12 @@ struct Run {
 struct Thread {
     id: Option<String>,
     before: Totals,
+    /// Totals that are booked elsewhere: by the versions that booked each turn by itself.
+    apart: Totals,
+    /// How often the totals fell, and counting began again.
+    falls: u64,
+    /// The turns so far are one row.
+    whole: bool,
 }
 
 fields! {
@@ -57,7 +64,7 @@ impl Reader for Run {
         match line.kind.get() {
             Some("thread.started") => {
                 if self.thread.id.as_deref() != line.thread.get() {
-                    self.thread = Thread { id: line.thread.get().map(str::to_owned), before: Totals::default() };
+                    self.thread = Thread { id: line.thread.get().map(str::to_owned), ..Thread::default() };
                 }
             }
             Some("turn.completed") => self.count(&line, origin, out)?,
@@ -81,18 +88,31 @@ impl Run {
             return Ok(());
         }
         let now = line.usage.totals()?;
-        let before = std::mem::replace(&mut self.thread.before, now);
-        let tokens = now.since(before).tokens()?;
+        let thread = &mut self.thread;
+        if !std::mem::replace(&mut thread.whole, true) {
+            thread.apart = thread.before;
+        }
+        if now.is_below(thread.before) {
+            thread.falls += 1;
+            thread.apart = Totals::default();
+        }
+        thread.before = now;
+        let tokens = now.since(thread.apart).whole_tokens();
         if tokens.is_zero() {
             return Ok(());
         }
-        let thread = self.thread.id.as_deref().unwrap_or(origin.stem());
+        let name = thread.id.as_deref().unwrap_or(origin.stem());
+        let key = match thread.falls {
+            0 => keys::thread_key(name),
+            falls => CallKey::of(&[b"thread".as_slice(), name.as_bytes(), &falls.to_le_bytes()]),
+        };
         out.push(Record::Call(Call {
             fidelity: Fidelity::Guessed,
+            alias: (thread.id.is_some() && thread.falls == 0).then_some(key),
             ..Call::new(
-                CallKey::of(&[NAME.as_bytes(), thread.as_bytes(), &now.bytes()]),
+                key,
                 Attribution {
-                    session: self.labels.find(Some(thread)),
+                    session: self.labels.find(Some(name)),
                     place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                     ..Attribution::new(origin.modified, self.source.clone())
                 },

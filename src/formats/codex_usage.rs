@@ -44,10 +44,15 @@ pub(super) struct Totals([u64; 6]);
 impl Totals {
     /// What was added since `before`. Where any count fell the thread was counted anew, and all of it was added.
     pub(super) fn since(self, before: Self) -> Self {
-        if self.0.iter().zip(before.0).any(|(now, before)| *now < before) {
+        if self.is_below(before) {
             return self;
         }
         Self(std::array::from_fn(|at| self.0[at] - before.0[at]))
+    }
+
+    /// True when any count is lower than it was before.
+    pub(super) fn is_below(self, before: Self) -> bool {
+        self.0.iter().zip(before.0).any(|(now, before)| *now < before)
     }
 
     /// The whole, for telling a first answer from one that continues another thread's totals.
@@ -66,19 +71,25 @@ impl Totals {
     /// # Errors
     /// When there are more than one answer can consume.
     pub(super) fn tokens(self) -> Result<Tokens, BadLine> {
+        let [input, _, _, output, _, _] = self.0;
+        Count::Whole(input).tokens("input_tokens")?;
+        Count::Whole(output).tokens("output_tokens")?;
+        Ok(self.whole_tokens())
+    }
+
+    /// The counts of a whole thread in disjoint classes, however many there are.
+    pub(super) fn whole_tokens(self) -> Tokens {
         let [input, cached, written, output, reasoning, _] = self.0;
-        let input = Count::Whole(input).tokens("input_tokens")?;
-        let output = Count::Whole(output).tokens("output_tokens")?;
         let cache_read = cached.min(input);
         let cache_write_5m = written.min(input - cache_read);
-        Ok(Tokens {
+        Tokens {
             input: input - cache_read - cache_write_5m,
             cache_read,
             cache_write_5m,
             cache_write_1h: 0,
             output,
             reasoning: reasoning.min(output),
-        })
+        }
     }
 }
 

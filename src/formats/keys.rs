@@ -19,6 +19,11 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::of(&["request", id])
 }
 
+/// The key of a whole thread: of totals that stand for all its answers together.
+pub(crate) fn thread_key(id: &str) -> CallKey {
+    CallKey::of(&["thread", id])
+}
+
 /// The key of an advising model's round within an answer, by its place in the list of rounds.
 ///
 /// Its tokens are not in the answer's own counts.

@@ -180,6 +180,9 @@ impl Lines {
     /// Offers a line to the formats whose markers stand in it.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
+        if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
+            return Ok(Offer::Unmarked);
+        }
         let Some(first) = SIEVE.first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);

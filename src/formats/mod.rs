@@ -8,6 +8,8 @@ mod claude_opening;
 mod claude_usage;
 mod codex;
 mod codex_exec;
+mod codex_line;
+mod codex_thread;
 mod codex_usage;
 pub(crate) mod count;
 mod details;
@@ -76,6 +78,12 @@ pub trait Format: Sync {
         None
     }
 
+    /// True when the first bytes of a line show that it says nothing, in a file of this format alone; such a line is
+    /// not searched at all. False where there is any doubt.
+    fn is_idle(&self, _line: &[u8]) -> bool {
+        false
+    }
+
     /// A reader for one file, or one connection.
     fn reader(&self) -> Box<dyn Reader>;
 }
@@ -125,9 +133,10 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The file's name without folders and without its last ending.
+    /// The file's name without folders and without its last ending, that of a compression not counted.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let name = name.strip_suffix(".zst").unwrap_or(name);
         name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
     }
 }
@@ -160,6 +169,9 @@ pub enum BadLine {
     /// It names counts of tokens, and belongs to no format known here.
     #[error("looks like usage, of no known format")]
     Unknown,
+    /// No line: a compressed file that cannot be unpacked to its end.
+    #[error("the compressed file is {0}; what stands behind is not counted")]
+    Packed(&'static str),
     /// Longer than any line that is read.
     #[error("longer than {0} bytes")]
     TooLong(u64),

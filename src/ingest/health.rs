@@ -27,6 +27,11 @@ impl Health {
     /// Notes kept; further ones are only counted.
     pub const NOTES: usize = 200;
 
+    /// Files that may hold calls and are not read: compressed in a way that is not known here, or damaged.
+    pub fn unread(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| matches!(note.what, Condition::Unsupported(_)))
+    }
+
     /// True when some root is watched only by looking at it from time to time.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))

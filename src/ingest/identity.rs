@@ -86,25 +86,31 @@ fn first(handle: &dyn Handle, end: u64) -> io::Result<Vec<u8>> {
 
 /// What a file is whose first bytes say that it holds no lines of text, so that it is never read as such.
 pub(crate) fn unsupported(head: &[u8]) -> Option<&'static str> {
-    const MAGIC: [(&[u8], &str); 7] = [
+    const MAGIC: [(&[u8], &str); 8] = [
         (b"\x1f\x8b", "compressed with gzip"),
-        (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
         (b"BZh", "compressed with bzip2"),
         (b"\xfd7zXZ\0", "compressed with xz"),
-        (b"PK\x03\x04", "a zip archive"),
+        (b"\x04\x22\x4d\x18", "compressed with lz4"),
+        (b"PK\x03\x04", ARCHIVE),
+        (b"7z\xbc\xaf\x27\x1c", ARCHIVE),
         (b"\xff\xfe", "text in UTF-16"),
         (b"\xfe\xff", "text in UTF-16"),
     ];
     MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
-/// What a file is by its name, when the name says that it is compressed.
+/// Many files in one, compressed.
+pub(crate) const ARCHIVE: &str = "an archive";
+
+/// What a file is by its name, when the name says that it is compressed in a way that is not read.
 pub(crate) fn unsupported_name(ending: &[u8]) -> Option<&'static str> {
     match ending {
         b"gz" => Some("compressed with gzip"),
-        b"zst" => Some("compressed with zstd"),
         b"bz2" => Some("compressed with bzip2"),
         b"xz" => Some("compressed with xz"),
+        b"lz4" => Some("compressed with lz4"),
+        b"br" => Some("compressed with brotli"),
+        b"zip" | b"7z" | b"tgz" | b"txz" | b"tzst" => Some(ARCHIVE),
         _ => None,
     }
 }

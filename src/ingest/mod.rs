@@ -13,7 +13,9 @@ mod live;
 mod names;
 mod notice;
 mod pace;
+mod packed;
 mod parallel;
+mod project;
 mod recent;
 mod roots;
 #[cfg(unix)]
@@ -25,6 +27,7 @@ mod survey;
 mod tail;
 mod tails;
 mod take;
+mod unpack;
 mod walk;
 mod watch;
 
@@ -34,6 +37,7 @@ pub use follow::{Follower, follow};
 pub use fs::{Entry, FileId, Fs, Handle, Listing, Sort, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};
 pub use notice::{Notice, notice};
+pub use project::Projects;
 pub use roots::{Naming, Roots};
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

@@ -150,6 +150,7 @@ impl Tools {
             cutter: Cutter::new(self.cutter.longest()),
             only: self.only.clone(),
             owner: self.owner.clone(),
+            projects: self.projects.clone(),
             stop: self.stop.clone(),
         }
     }

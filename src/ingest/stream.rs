@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::cutter::Cutter;
 use super::identity::Print;
+use super::project::Projects;
 use super::take::Taker;
 use super::{Batch, Options, Tallies};
 use crate::domain::{Instant, Label};
@@ -31,6 +32,7 @@ pub fn read_stream(
     let mut taker = Taker::new(Lines::new(&only), name.clone(), now(), 0);
     let mut cutter = Cutter::new(options.longest_line);
     let (mut all, mut done) = (Tallies::default(), 0);
+    let projects = Projects::default();
     // There is nothing to know again: the fingerprint is only what the cutter tells.
     let mut print = Print::default();
     cutter.begin(0, false);
@@ -38,7 +40,7 @@ pub fn read_stream(
         let bytes = cutter.consumed() - done;
         done = cutter.consumed();
         if bytes > 0 || taker.has_news() {
-            sink(taker.batch(bytes, &mut all, &options.owner).0);
+            sink(taker.batch(bytes, &mut all, &options.owner, &projects).0);
         }
     };
     loop {

@@ -9,14 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::cutter::Cutter;
 use super::fs::{FileId, Fs, Handle, Sort, Stat, fill};
 use super::identity::{Print, unsupported};
+use super::packed::PACKED;
+use super::project::Projects;
 use super::take::Taker;
+use super::unpack::is_packed;
 use super::{Batch, Condition, Naming, Owner, Tallies};
 use crate::domain::{Instant, Label};
 use crate::formats::Lines;
 use crate::ledger::FileState;
 
 /// Records after which a batch is handed on.
-const RECORDS: usize = 1024;
+pub(super) const RECORDS: usize = 1024;
 /// Bytes after which a batch is handed on, so that progress shows and offsets are booked.
 const BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes read of one file before the others get their turn.
@@ -46,10 +49,10 @@ pub(crate) struct Tail {
     /// Bytes seen in it that are not consumed.
     pub(crate) lag: u64,
     /// True when the books know `state` as it is.
-    booked: bool,
+    pub(super) booked: bool,
     open: Option<(Box<dyn Handle>, Lines)>,
     /// No line ends between the offset and here.
-    searched: u64,
+    pub(super) searched: u64,
     /// The offset lies inside a line that is too long.
     skipping: bool,
 }
@@ -64,6 +67,8 @@ pub(crate) struct Tools {
     pub(crate) only: Arc<[String]>,
     /// Whose calls they are when a log does not say.
     pub(crate) owner: Owner,
+    /// The repositories of worktrees.
+    pub(crate) projects: Arc<Projects>,
     /// Set when reading shall end before everything is read.
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -75,7 +80,7 @@ impl Tools {
     }
 
     /// A reader of lines that knows nothing yet but whose place they were found in.
-    fn lines(&self, naming: Naming) -> Lines {
+    pub(super) fn lines(&self, naming: Naming) -> Lines {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
         let lines = Lines::new(&only);
         match naming {
@@ -190,7 +195,7 @@ impl Tail {
     }
 
     /// Everything read of it is forgotten; the next reading begins at the first byte.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let FileState { path, device, inode, .. } =
             std::mem::replace(&mut self.state, FileState::unread(PathBuf::new()));
         self.state = FileState { device, inode, ..FileState::unread(path) };
@@ -198,20 +203,33 @@ impl Tail {
     }
 }
 
+/// What a file holds.
+enum Content {
+    Lines,
+    /// Lines, compressed.
+    Packed,
+    /// Nothing that is read; that has been noted.
+    Unsupported,
+}
+
 /// One reading of one file.
-struct Reading<'a> {
-    tail: &'a mut Tail,
-    handle: &'a dyn Handle,
-    taker: Taker,
-    stat: Stat,
-    hand: &'a mut dyn FnMut(Batch),
+pub(super) struct Reading<'a> {
+    pub(super) tail: &'a mut Tail,
+    pub(super) handle: &'a dyn Handle,
+    pub(super) taker: Taker,
+    pub(super) stat: Stat,
+    pub(super) hand: &'a mut dyn FnMut(Batch),
 }
 
 impl Reading<'_> {
     fn run(&mut self, tools: &mut Tools) -> io::Result<Reached> {
         let mut print = self.identify(tools)?;
-        if self.tail.state.offset == 0 && self.is_unsupported()? {
-            return Ok(Reached::End);
+        if self.tail.state.offset == 0 || self.tail.state.reader == PACKED {
+            match self.kind()? {
+                Content::Lines => {}
+                Content::Packed => return self.read_packed(tools),
+                Content::Unsupported => return Ok(Reached::End),
+            }
         }
         if !self.has_news(tools)? {
             (self.tail.state.size, self.tail.state.modified_ns) = (self.tail.searched, self.stat.changed_ns);
@@ -271,13 +289,17 @@ impl Reading<'_> {
         Ok(Print::default())
     }
 
-    fn is_unsupported(&mut self) -> io::Result<bool> {
+    /// What a file holds by its first bytes.
+    fn kind(&mut self) -> io::Result<Content> {
         let mut head = [0; 8];
         let count = fill(self.handle, &mut head, 0)?;
-        let Some(what) = unsupported(&head[..count]) else { return Ok(false) };
+        if is_packed(&head[..count]) {
+            return Ok(Content::Packed);
+        }
+        let Some(what) = unsupported(&head[..count]) else { return Ok(Content::Lines) };
         self.tail.news = Some(Condition::Unsupported(what));
         (self.tail.state.size, self.tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);
-        Ok(true)
+        Ok(Content::Unsupported)
     }
 
     /// False when the last line is long and has still no end, so that it need not be read again.
@@ -313,7 +335,7 @@ impl Reading<'_> {
         let offset = tools.cutter.consumed();
         let is_news = offset != tail.state.offset || self.taker.has_news() || !tail.booked;
         let bytes = offset.saturating_sub(tail.state.offset);
-        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner);
+        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
         tail.strange = unknown && (tail.naming == Naming::Named || tail.tallies.bad > 0);
         if let Some(offset) = self.taker.too_long.take() {
             tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });
@@ -339,7 +361,7 @@ impl Reading<'_> {
     }
 }
 
-fn retry(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(super) fn retry(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         match handle.read_at(into, offset) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

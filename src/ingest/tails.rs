@@ -15,6 +15,7 @@ use super::cutter::{Cutter, LONGEST_LINE};
 use super::disk::Disk;
 use super::fs::{FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
 use super::known::Known;
+use super::project::Projects;
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
 use super::{Batch, Condition, Owner, Progress, Roots, Tallies, parallel};
@@ -126,6 +127,7 @@ impl Tails {
     /// Follows what is under these roots, on this file system.
     pub fn on(fs: Arc<dyn Fs>, roots: &Roots, options: Options) -> Self {
         let tools = Tools {
+            projects: Arc::new(Projects::new(Arc::clone(&fs))),
             fs,
             cutter: Cutter::new(options.longest_line),
             only: options.only.clone().into(),

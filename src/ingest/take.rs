@@ -1,6 +1,7 @@
 //! Takes lines to the formats, and gathers what comes of them until it is handed on.
 
 use super::cutter::Piece;
+use super::project::Projects;
 use super::{BadNote, Batch, Owner, Tallies};
 use crate::domain::{Instant, Label, Record};
 use crate::formats::{BadLine, Lines, Origin, Outcome};
@@ -62,6 +63,11 @@ impl Taker {
         }
     }
 
+    /// Notes that what stands behind an offset cannot be read.
+    pub(super) fn put_aside(&mut self, offset: u64, why: BadLine) {
+        self.bad(offset, why);
+    }
+
     #[cold]
     fn unknown(&mut self, offset: u64) {
         self.tallies.other += 1;
@@ -92,7 +98,7 @@ impl Taker {
     ///
     /// `all` is what was met in the source before, and is brought up to date. Gives back, too, whether
     /// the source still looks like none that is known: then its lines do not count as broken.
-    pub(super) fn batch(&mut self, bytes: u64, all: &mut Tallies, owner: &Owner) -> (Batch, bool) {
+    pub(super) fn batch(&mut self, bytes: u64, all: &mut Tallies, owner: &Owner, projects: &Projects) -> (Batch, bool) {
         let mut tallies = Tallies { bytes, ..std::mem::take(&mut self.tallies) };
         let (mut records, mut bad) = (std::mem::take(&mut self.records), std::mem::take(&mut self.bad));
         self.before += tallies.lines;
@@ -102,6 +108,7 @@ impl Taker {
             bad.retain(|note| matches!(note.why, BadLine::TooLong(_)));
         }
         all.add(&tallies);
+        projects.fold(&mut records);
         for record in &mut records {
             if let Record::Call(call) = record {
                 owner.fill(&mut call.from);

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::ahead::{Ahead, Looking};
 use super::fs::{Entry, FileId, Listing, Sort, Stat};
-use super::identity::unsupported_name;
+use super::identity::{ARCHIVE, unsupported_name};
 use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, Naming, RootState, Tails};
@@ -319,10 +319,14 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
 /// True for the name of a log.
 ///
 /// In an agent's own folder that is `*.jsonl`. In a folder the user named it is `*.jsonl`, `*.ndjson`
-/// and `*.log`, and any of these followed by a number, as log rotation leaves them. A file that is
-/// named itself is read whatever its name is.
+/// and `*.log`, and any of these followed by a number, as log rotation leaves them. Each may be compressed
+/// with zstd. A file that is named itself is read whatever its name is.
 pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
     let name = name.as_encoded_bytes();
+    is_log(name.strip_suffix(b".zst").unwrap_or(name), naming)
+}
+
+fn is_log(name: &[u8], naming: Naming) -> bool {
     match naming {
         Naming::Agent | Naming::Own => name.ends_with(b".jsonl"),
         Naming::Named => {
@@ -335,9 +339,10 @@ pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
     }
 }
 
-/// Why a file is not read whose name says that it is a compressed log.
+/// Why a file is not read whose name says that it is a compressed log, or, in an agent's own folder, an archive.
 fn unsupported_log(name: &OsStr, naming: Naming) -> Option<&'static str> {
     let path = Path::new(name);
     let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
-    admits(path.file_stem()?, naming).then_some(what)
+    let is_archive = what == ARCHIVE && naming == Naming::Agent;
+    (is_archive || admits(path.file_stem()?, naming)).then_some(what)
 }

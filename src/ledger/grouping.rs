@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::names::{NONE, Names, index, place};
+use super::names::{NONE, Names, count, index, place};
 use super::periods::Periods;
 use super::slim::Slim;
 use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
-use crate::domain::{Dimension, Filter, Instant, Label, quarter_of};
+use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
 /// Sums of calls that share a quarter hour and an attribution.
 pub(super) struct Quarter {
@@ -36,6 +36,8 @@ struct Groups<'a> {
     of_set: Vec<Group>,
     values: Vec<Vec<u32>>,
     numbers: FxHashMap<Vec<u32>, usize>,
+    /// Repositories of worktrees that may have no number; then they are counted down from the highest.
+    repositories: Vec<Label>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +56,7 @@ impl<'a> Groups<'a> {
             of_set: vec![Group::NotAsked; names.sets()],
             values: Vec::new(),
             numbers: FxHashMap::default(),
+            repositories: Vec::new(),
         }
     }
 
@@ -65,7 +68,7 @@ impl<'a> Groups<'a> {
             Group::NotAsked => {}
         }
         let group = if admits(self.filter, set, self.names) {
-            let values: Vec<u32> = self.by.iter().map(|by| self.names.set(set)[place(*by)]).collect();
+            let values: Vec<u32> = self.by.iter().map(|by| self.value(set, *by)).collect();
             let next = self.values.len();
             let group = *self.numbers.entry(values.clone()).or_insert(next);
             if group == next {
@@ -79,8 +82,28 @@ impl<'a> Groups<'a> {
         self.of(set)
     }
 
+    /// The value of a dimension; of a worktree, as books of before schema 4 hold it, the repository.
+    fn value(&mut self, set: u32, by: Dimension) -> u32 {
+        let number = self.names.set(set)[place(by)];
+        if by != Dimension::Project {
+            return number;
+        }
+        let Some(repository) = self.names.label(number).and_then(|label| repository_of(label)) else { return number };
+        let known = self.repositories.iter().position(|known| known.as_str() == repository);
+        let at = known.unwrap_or_else(|| {
+            self.repositories.push(Label::new(repository));
+            self.repositories.len() - 1
+        });
+        self.names.find(&self.repositories[at]).unwrap_or(u32::MAX - count(at))
+    }
+
+    fn label(&self, number: u32) -> Option<Label> {
+        let unnamed = self.repositories.get(index(u32::MAX - number));
+        unnamed.or_else(|| self.names.label(number)).cloned()
+    }
+
     fn labels(&self, group: usize) -> Vec<Option<Label>> {
-        self.values[group].iter().map(|number| self.names.label(*number).cloned()).collect()
+        self.values[group].iter().map(|number| self.label(*number)).collect()
     }
 }
 
@@ -268,7 +291,10 @@ impl Conversation {
             source: self.source.label(names).unwrap_or_else(|| Label::new("")),
             started: self.started,
             ended: self.ended,
-            project: self.project.label(names),
+            project: self.project.label(names).map(|project| match repository_of(&project) {
+                Some(repository) => Label::new(repository),
+                None => project,
+            }),
             user: self.user.label(names),
             models,
             in_agents: self.in_agents,
@@ -334,7 +360,7 @@ pub(super) fn calls<'a>(query: &Query, names: &Names, rows: impl Iterator<Item =
         session: None,
         call: Some(row.row(names)),
     });
-    Report { query: query.clone(), rows: rows.collect(), total }
+    Report { query: query.clone(), rows: rows.collect(), total, unread_files: 0 }
 }
 
 fn total(rows: &[ReportRow]) -> Sums {
@@ -357,7 +383,7 @@ fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
         })
     });
     rows.truncate(query.limit.unwrap_or(usize::MAX));
-    Report { query: query.clone(), rows, total }
+    Report { query: query.clone(), rows, total, unread_files: 0 }
 }
 
 fn in_order<T: Ord>(order: Order, one: &T, other: &T) -> Ordering {

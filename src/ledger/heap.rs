@@ -3,7 +3,8 @@
 //! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
 //! by its request alone: its row's alias is its own key. Where another row carries that alias (of
 //! several, the one with the least key), the two are one call: that row shows the join of both, and
-//! the telemetry's own row is not shown. So what is shown is a function of the plain rows, and the
+//! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
+//! the thread carries its alias, and adds nothing to that call. So what is shown is a function of the plain rows, and the
 //! plain rows do not depend on the order or the repetition of sightings.
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -245,10 +246,11 @@ impl Heap {
         let told = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
         let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
         let host = told.as_ref().and_then(|_| carriers.iter().min().copied());
+        let sums_up = told.as_ref().is_some_and(|told| told.sums_up(names));
         for carrier in carriers {
             let Some(plain) = self.plain(carrier).cloned() else { continue };
             match &told {
-                Some(told) if host == Some(carrier) => {
+                Some(told) if host == Some(carrier) && !sums_up => {
                     self.set_apart(plain.clone());
                     self.show(plain.show_with(told, names));
                 }

@@ -40,6 +40,11 @@ impl Names {
         number
     }
 
+    /// The number of a label that has one.
+    pub(super) fn find(&self, label: &Label) -> Option<u32> {
+        self.numbers.get(label).copied()
+    }
+
     /// The number of the path of a place, which is most often the one asked for last; `began` is when that log began.
     pub(super) fn path(&mut self, place: Option<&Place>, began: Option<Instant>) -> u32 {
         match (&self.last_path, place.map(|place| &place.path)) {

@@ -86,6 +86,16 @@ pub struct Report {
     pub rows: Vec<ReportRow>,
     /// The sum of all rows, those beyond the limit included.
     pub total: Sums,
+    /// Files that may hold more calls and could not be read; the books do not know them, a command that read on does.
+    pub unread_files: u64,
+}
+
+impl Report {
+    /// The total, marked as the least that it can be where files could not be read.
+    pub fn marked_total(&self) -> Sums {
+        let unread = u64::from(self.unread_files > 0);
+        Sums { lower_bound_calls: self.total.lower_bound_calls.max(unread), ..self.total }
+    }
 }
 
 /// One row of a report.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::names::{NONE, Names, place};
 use super::{Row, Sums};
 use crate::domain::{
-    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Instant, Label, Parts, Place, Tier, Tokens, Usd,
+    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Instant, Label, Parts, Place, SUMS_UP, Tier, Tokens, Usd,
 };
 use crate::pricing::{Cost, Pricer};
 
@@ -19,6 +19,8 @@ pub(super) struct Slim {
     /// Who, where, which model: a set of [`Names`].
     pub(super) set: u32,
     pub(super) path: u32,
+    /// The worktree, of a project that is a repository; else [`NONE`].
+    pub(super) folder: u32,
     pub(super) offset: u64,
     pub(super) lineage: u32,
     /// The machine whose books reported it first; [`NONE`] is this one.
@@ -71,6 +73,7 @@ impl Slim {
             at: call.from.at,
             set: names.set_of(call),
             path: names.path(place, call.from.began),
+            folder: call.from.folder.as_ref().map_or(NONE, |folder| names.number(Some(folder))),
             offset: place.map_or(0, |place| place.offset),
             lineage: names.number(call.lineage.as_ref()),
             machine: NONE,
@@ -98,6 +101,7 @@ impl Slim {
                 session: value(Dimension::Session),
                 agent: value(Dimension::Agent),
                 project: value(Dimension::Project),
+                folder: names.label(self.folder).cloned(),
                 user: value(Dimension::User),
                 team: value(Dimension::Team),
                 feature: value(Dimension::Feature),
@@ -136,6 +140,11 @@ impl Slim {
         }
     }
 
+    /// True for the totals of a whole thread, which other rows may hold call by call.
+    pub(super) fn sums_up(&self, names: &Names) -> bool {
+        names.value(self.set, Dimension::Source).is_some_and(|source| SUMS_UP.contains(&source.as_str()))
+    }
+
     /// The sums of this row alone.
     pub(super) fn sums(&self) -> Sums {
         let (cost, saved) = match self.cost {
@@ -170,6 +179,7 @@ impl Slim {
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         self.key == other.key
             && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
+            && self.folder == other.folder
             && (self.lineage, self.machine, self.alias) == (other.lineage, other.machine, other.alias)
             && self.claim == other.claim
             && self.charges_the_same(other)
@@ -216,6 +226,7 @@ impl Slim {
             at: first.at,
             set,
             path: first.path,
+            folder: first.folder,
             offset: first.offset,
             machine: first.machine,
             claim: first.claim,
@@ -241,7 +252,8 @@ impl Slim {
         let model = place(Dimension::Model);
         let same_attribution = || {
             let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
-            same && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
+            same && self.folder == told.folder
+                && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
         };
         let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
             Ordering::Less => Winner::Kept,

@@ -109,8 +109,10 @@ const fn own_columns(grain: Grain) -> &'static [Column] {
 
 const OF_SESSIONS: [Column; 8] = ["session", "started", "ended", "duration_s", "source", "project", "user", "models"];
 
-const OF_CALLS: [Column; 12] =
-    ["key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity"];
+const OF_CALLS: [Column; 13] = [
+    "key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity",
+    "folder",
+];
 
 pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
@@ -177,6 +179,7 @@ pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
         Cell::from(from.feature.as_ref()),
         Cell::from(from.org.as_ref()),
         Cell::Text(row.trust().word().to_owned()),
+        Cell::from(from.folder.as_ref().or(from.project.as_ref())),
     ];
     OF_CALLS.into_iter().zip(cells).collect()
 }

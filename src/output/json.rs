@@ -77,6 +77,14 @@ struct Document<'a> {
     timezone: &'static str,
     rows: Rows<'a>,
     total: Measures<'a>,
+    /// Files that could not be read, so that every number may be higher; absent when there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    unread_files: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A report, as INTERFACE schema 1: flat rows and a total.
@@ -101,6 +109,7 @@ impl<'a> Document<'a> {
             timezone: report.query.zone.name(),
             rows: Rows(grid),
             total: Measures(&report.total),
+            unread_files: report.unread_files,
         }
     }
 }

@@ -6,15 +6,16 @@ use comfy_table::{Cell as Field, CellAlignment, Table};
 
 use super::cells::{Cell, report_grid};
 use crate::domain::{Label, Zone};
-use crate::ledger::{Grain, Report, Sums};
+use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Sums};
 use crate::text;
 
 /// Columns that a person does not need beside the others.
-const HIDDEN: [&str; 8] = [
+const HIDDEN: [&str; 9] = [
     "reasoning_tokens",
     "unpriced_tokens",
     "lower_bound_calls",
     "guessed_calls",
+    "folder",
     "cache_write_5m_tokens",
     "cache_write_1h_tokens",
     "key",
@@ -76,7 +77,12 @@ pub fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) -> io::
     if !spared.is_empty() {
         writeln!(out, "\nLeft out for want of room: {} (`--json` has everything)", spared.join(", "))?;
     }
-    marks(&report.total, out)
+    marks(&report.total, out)?;
+    if report.unread_files > 0 {
+        let files = text::plural(report.unread_files, "file");
+        writeln!(out, "\n≥ without {files} that could not be read (`tokmeter doctor` names them)")?;
+    }
+    Ok(())
 }
 
 /// A column of a table: its name, and its head and fields from above.
@@ -95,6 +101,8 @@ fn width(columns: &[Shown]) -> usize {
 fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     let grid = report_grid(report);
     let by_call = report.rows.iter().any(|row| row.call.is_some());
+    // A total that is split by nothing is its only row.
+    let is_total = |row: &ReportRow| row.by.is_empty() && row.period == PeriodKey::Total;
     let mut columns: Vec<Shown> = Vec::with_capacity(grid.columns.len());
     for (at, name) in grid.columns.iter().copied().enumerate() {
         if (HIDDEN.contains(&name) && !(by_call && name == "key")) || !text_columns_with_content(&grid, at) {
@@ -108,7 +116,8 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
             });
         }
         let rows = report.rows.iter().zip(&grid.rows);
-        let fields = rows.map(|(row, cells)| field(name, &cells[at], &row.sums, report.query.zone, short));
+        let sums = |row: &ReportRow| if is_total(row) { report.marked_total() } else { row.sums };
+        let fields = rows.map(|(row, cells)| field(name, &cells[at], &sums(row), report.query.zone, short));
         columns.push(Shown { name, fields: std::iter::once(head(name)).chain(fields).collect() });
     }
     let labels: Vec<&str> = columns.iter().map(|column| column.name).take_while(|name| *name != "calls").collect();
@@ -117,7 +126,7 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
         for (at, column) in columns.iter_mut().enumerate() {
             let measure = measures.iter().find(|(name, _)| *name == column.name);
             column.fields.push(match measure {
-                Some((name, cell)) => field(name, cell, &report.total, report.query.zone, short),
+                Some((name, cell)) => field(name, cell, &report.marked_total(), report.query.zone, short),
                 None if column.name == CACHE_WRITE => text::count(report.total.tokens.cache_write()),
                 None if at == 0 => "total".to_owned(),
                 None => String::new(),

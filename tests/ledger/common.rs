@@ -123,8 +123,9 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         prop::option::of(0_i64..3),
         prop::sample::select(vec![Fidelity::Guessed, Fidelity::Solved, Fidelity::LowerBound, Fidelity::Final]),
     );
-    // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only.
-    let named = (0_u8..4, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
+    // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by
+    // a request. Some of the third kind sum up what others hold call by call.
+    let named = (0_u8..5, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
     let claim = prop::sample::select(Claim::ALL.to_vec());
     (who, what, named, when, claim).prop_map(|(who, what, named, when, claim)| {
@@ -137,18 +138,21 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             0 => (key(&format!("call {own}")), None, None),
             1 => (key(&format!("call {own}")), Some(request), None),
             2 => (request, Some(request), None),
-            _ => (key(&format!("count {own}")), None, Some(Label::new(family))),
+            3 => (key(&format!("count {own}")), None, Some(Label::new(family))),
+            _ => (key(&format!("count {own}")), Some(request), Some(Label::new(family))),
         };
+        let source = if kind == 2 && own == 0 { "codex-exec" } else { "test" };
         Call {
             key,
             from: Attribution {
                 session,
                 agent,
+                folder: project.as_ref().filter(|_| offset == 2).map(|_| Label::new("/w")),
                 project,
                 user,
                 place: Some(Place { path: Label::new("/log"), offset }),
                 claim,
-                ..Attribution::new(Instant::from_timestamp(seconds, nanos * 7).unwrap(), Label::new("test"))
+                ..Attribution::new(Instant::from_timestamp(seconds, nanos * 7).unwrap(), Label::new(source))
             },
             model,
             tokens: Tokens::from_fields(tokens),

@@ -62,6 +62,7 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
         (audit.over_long_lines, "of them longer than any line that is read"),
         (audit.unknown_lines, "lines that look like usage, of no known format"),
         (audit.nul_bytes, "NUL bytes skipped"),
+        (audit.unread_files, "files not read, or only in part (≥): compressed in an unknown way, or damaged"),
         (audit.unread_bytes, "bytes not read: a last line that is not complete"),
     ];
     for (count, what) in facts {

@@ -14,6 +14,7 @@ use super::serve::{Deliver, Delivery, Reply, Rules, Said, Tally, more};
 use super::{LAST_WORDS, LINE_CAP, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Lines, Origin, Outcome};
+use crate::ingest::Projects;
 
 /// How long a pause in a connection may be once the meter ends.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -50,6 +51,7 @@ impl Activity {
 /// A connection that is served.
 pub(super) struct Connection {
     lines: Lines,
+    projects: Projects,
     user: Option<Label>,
     first: bool,
     offset: u64,
@@ -86,6 +88,7 @@ impl Connection {
         };
         Self {
             lines: Lines::new(&[]),
+            projects: Projects::default(),
             user,
             first: true,
             offset: 0,
@@ -226,6 +229,7 @@ impl Connection {
                 call.from.user.clone_from(&self.user);
             }
         }
+        self.projects.fold(&mut records);
         let reply = match question {
             Some(query) => self.deliver(Said::Query(query)).await,
             None if records.is_empty() => Reply::Nothing,

@@ -38,8 +38,10 @@ pub(super) struct Tail {
     pub(super) latency: Option<i128>,
     /// The number of a label; 0 is this machine.
     pub(super) machine: i64,
-    /// The last four numbers, which older rows and most rows leave out.
+    /// Four numbers that older rows and most rows leave out.
     pub(super) parts: Parts,
+    /// The number of a label; 0 is no worktree. Older rows and most rows leave it out.
+    pub(super) folder: i64,
 }
 
 type BodyArray = (u32, u64, u64, u64, u64, u64, u64, Option<Exact>, Option<Exact>, u32, i64, u64);
@@ -78,10 +80,13 @@ impl Tail {
         array.exact(self.quoted);
         array.exact(self.latency);
         array.number(self.machine);
-        if !self.parts.is_none() {
+        if !self.parts.is_none() || self.folder != 0 {
             for count in self.parts.fields() {
                 array.number(count);
             }
+        }
+        if self.folder != 0 {
+            array.number(self.folder);
         }
         array.end();
     }
@@ -113,10 +118,11 @@ impl<'de> Deserialize<'de> for Tail {
                 for part in &mut parts {
                     *part = numbers.next_element()?.unwrap_or(0);
                 }
+                let folder = numbers.next_element()?.unwrap_or(0);
                 // What a later version adds is none of ours.
                 while numbers.next_element::<de::IgnoredAny>()?.is_some() {}
                 let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
-                Ok(Tail { web_searches, quoted, latency, machine, parts: Parts::from_fields(parts) })
+                Ok(Tail { web_searches, quoted, latency, machine, parts: Parts::from_fields(parts), folder })
             }
         }
 
@@ -221,15 +227,17 @@ mod tests {
         fn what_is_written_reads_back_as_it_was(
             body in body(),
             quoted in any::<Option<i128>>(),
-            machine in any::<i64>(),
+            (machine, folder) in any::<(i64, i64)>(),
             parts in any::<[u64; 4]>(),
-            has_parts in any::<bool>(),
+            (has_parts, has_folder) in any::<(bool, bool)>(),
         ) {
             let mut text = Vec::new();
             body.write(&mut text);
             prop_assert_eq!(Body::read(&text).unwrap(), body);
             let parts = if has_parts { Parts::from_fields(parts) } else { Parts::NONE };
-            let tail = Tail { web_searches: 3, quoted, latency: quoted.map(i128::wrapping_neg), machine, parts };
+            let folder = if has_folder { folder } else { 0 };
+            let latency = quoted.map(i128::wrapping_neg);
+            let tail = Tail { web_searches: 3, quoted, latency, machine, parts, folder };
             text.clear();
             tail.write(&mut text);
             prop_assert_eq!(Tail::read(&text).unwrap(), tail);

@@ -93,6 +93,8 @@ struct Who {
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<String>,
@@ -260,6 +262,7 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
             session: text(&call.from.session),
             agent: text(&call.from.agent),
             project: text(&call.from.project),
+            folder: text(&call.from.folder),
             user: text(&call.from.user),
             team: text(&call.from.team),
             feature: text(&call.from.feature),
@@ -346,6 +349,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             session: label(&who.session),
             agent: label(&who.agent),
             project: label(&who.project),
+            folder: label(&who.folder),
             user: label(&who.user),
             team: label(&who.team),
             feature: label(&who.feature),

@@ -110,7 +110,7 @@ fn crowded() -> Error {
 }
 
 fn is_usual(row: &Slim) -> bool {
-    row.rare.is_none() && (row.web_searches, row.machine) == (0, NONE)
+    row.rare.is_none() && (row.web_searches, row.machine, row.folder) == (0, NONE, NONE)
 }
 
 /// What gives a label its number in the database.
@@ -175,6 +175,7 @@ fn bind_rare(
         latency: rare.and_then(|rare| rare.latency).map(|latency| latency.as_nanos().cast_signed()),
         machine: ids.label(conn, names, row.machine)?,
         parts: row.parts(),
+        folder: ids.label(conn, names, row.folder)?,
     };
     text.clear();
     tail.write(text);

@@ -63,6 +63,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>, conn: &Connection, ids: &mut Ids, na
         at: Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))?,
         set: ids.known_session(conn, names, row.get(3)?)?,
         path: ids.known_label(conn, names, body.path)?,
+        folder: ids.known_label(conn, names, tail.folder)?,
         offset: body.offset,
         lineage: ids.known_label(conn, names, row.get::<_, Option<i64>>(5)?.unwrap_or(0))?,
         machine: ids.known_label(conn, names, tail.machine)?,

@@ -68,6 +68,7 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
         latency: wide(20)?,
         machine: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
         parts: Parts::NONE,
+        folder: 0,
     };
     let text = |write: &dyn Fn(&mut Vec<u8>)| {
         let mut text = Vec::new();

@@ -1,0 +1,126 @@
+//! Reads a compressed log: whole, once, and again whenever it changes.
+//!
+//! An offset into it is an offset into its compressed bytes, and is either its beginning or its end. What it says has
+//! the same keys as the lines it was made from, so a log that is compressed, or read twice, counts once.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use super::Condition;
+use super::cutter::Piece;
+use super::identity::Print;
+use super::tail::{RECORDS, Reached, Reading, Tools};
+use super::unpack::{Trouble, Unpack};
+use crate::formats::BadLine;
+
+/// What the state of a compressed file remembers: nothing but what it is.
+pub(super) const PACKED: &str = "zstd";
+
+impl Reading<'_> {
+    /// Reads a compressed file from its beginning, unless it is the one that was read.
+    pub(super) fn read_packed(&mut self, tools: &mut Tools) -> io::Result<Reached> {
+        let tail = &mut *self.tail;
+        if tail.state.offset > 0 && tail.state.offset == self.stat.size {
+            (tail.state.size, tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);
+            return Ok(Reached::End);
+        }
+        if tail.state.offset > 0 {
+            tail.restart();
+            self.taker.restart(tools.lines(tail.naming));
+        }
+        let handle = self.handle;
+        let mut unpack = Unpack::new(handle);
+        let read = self.unpack(&mut unpack, tools);
+        match read {
+            Ok(Reached::End) => self.tail.news = None,
+            Ok(Reached::More | Reached::Replaced(_)) => {
+                // It cannot be gone on with in the middle; what was read of it is known by its keys.
+                self.tail.restart();
+                self.taker.restart(tools.lines(self.tail.naming));
+                return Ok(Reached::More);
+            }
+            Err(Trouble::Damaged(what)) => {
+                self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
+                self.tail.news = Some(Condition::Unsupported("the rest of a compressed file that is damaged"));
+            }
+            Err(Trouble::TooWide(what)) => {
+                self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
+                self.tail.news = Some(Condition::Unsupported(what));
+            }
+            Err(Trouble::System(error)) => {
+                self.tail.restart();
+                return Err(error);
+            }
+        }
+        let is_whole = read.is_ok();
+        let end = if is_whole { unpack.consumed() } else { self.stat.size };
+        self.flush_packed(end, tools, is_whole.then(|| unpack.print()));
+        Ok(Reached::End)
+    }
+
+    /// Unpacks to the end, or until reading shall stop.
+    fn unpack(&mut self, unpack: &mut Unpack<'_>, tools: &mut Tools) -> Result<Reached, Trouble> {
+        let longest = tools.cutter.longest();
+        tools.cutter.begin(0, false);
+        loop {
+            let mut trouble = None;
+            let filled = tools.cutter.fill(|into, _| {
+                Ok(unpack.fill(into).unwrap_or_else(|why| {
+                    trouble = Some(why);
+                    0
+                }))
+            });
+            let count = filled.map_err(Trouble::System)?;
+            while let Some(piece) = tools.cutter.next() {
+                self.taker.piece(&piece, false, longest);
+                if self.taker.records.len() >= RECORDS {
+                    self.flush_packed(unpack.consumed(), tools, None);
+                }
+            }
+            tools.cutter.tell(&mut Print::default());
+            if let Some(trouble) = trouble {
+                return Err(trouble);
+            }
+            if count == 0 {
+                break;
+            }
+            if tools.stop.load(Ordering::Relaxed) {
+                return Ok(Reached::More);
+            }
+        }
+        // Nobody goes on writing to a compressed file: its last line is as whole as it will be.
+        while let Some(piece) = tools.cutter.whole_rest() {
+            self.taker.piece(&piece, false, longest);
+        }
+        if let Some(Piece::Line { text, offset, nuls }) = tools.cutter.torn_rest() {
+            self.taker.piece(&Piece::Line { text, offset, nuls }, false, longest);
+        }
+        tools.cutter.tell(&mut Print::default());
+        Ok(Reached::End)
+    }
+
+    /// Hands on what was gathered. Only with the fingerprint of the whole file is the file done with; one that is
+    /// damaged is looked at again by the next run.
+    fn flush_packed(&mut self, end: u64, tools: &Tools, whole: Option<&Print>) {
+        let tail = &mut *self.tail;
+        let bytes = end.saturating_sub(tail.state.offset);
+        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
+        tail.strange = unknown;
+        if let Some(offset) = self.taker.too_long.take() {
+            tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });
+        }
+        let state = &mut tail.state;
+        state.offset = end;
+        state.lines += batch.tallies.lines;
+        state.bad_lines += batch.tallies.bad;
+        (state.size, state.modified_ns) = (end, self.stat.changed_ns);
+        (tail.searched, tail.partial, tail.lag) = (end, None, 0);
+        PACKED.clone_into(&mut state.reader);
+        let file = whole.map(|print| {
+            print.seal(state);
+            state.clone()
+        });
+        tail.booked = file.is_some();
+        (self.hand)(super::Batch { file, ..batch });
+    }
+}

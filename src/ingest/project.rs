@@ -1,0 +1,145 @@
+//! Finds the repository that a working directory is a worktree of.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::disk::Disk;
+use super::fs::{Fs, Sort, fill};
+use crate::domain::{Call, Label, Record, repository_of};
+
+/// The longest `.git` file that is read; git writes one line with a path.
+const LONGEST: usize = 8 * 1024;
+
+/// The repositories of the working directories that logs name. Each is looked up on the disk once.
+pub struct Projects {
+    fs: Arc<dyn Fs>,
+    known: Mutex<FxHashMap<Label, Option<Label>>>,
+}
+
+impl Default for Projects {
+    fn default() -> Self {
+        Self::new(Arc::new(Disk))
+    }
+}
+
+impl Projects {
+    /// On this file system; nothing is looked up yet.
+    pub fn new(fs: Arc<dyn Fs>) -> Self {
+        Self { fs, known: Mutex::default() }
+    }
+
+    /// Gives the calls of a worktree to its repository; the worktree itself stays a detail of theirs.
+    pub fn fold(&self, records: &mut [Record]) {
+        // The calls of a file share one label most of the time.
+        let mut last: Option<(Label, Option<Label>)> = None;
+        for record in records {
+            let Record::Call(Call { from, .. }) = record else { continue };
+            let Some(folder) = from.project.as_ref().filter(|_| from.folder.is_none()) else { continue };
+            let repository = match &last {
+                Some((known, repository)) if std::ptr::eq(known.as_str(), folder.as_str()) => repository.clone(),
+                Some(_) | None => {
+                    let found = self.repository(folder);
+                    last = Some((folder.clone(), found.clone()));
+                    found
+                }
+            };
+            if let Some(repository) = repository {
+                from.folder = from.project.replace(repository);
+            }
+        }
+    }
+
+    /// The project that reports and limits know a working directory by.
+    pub fn project(&self, folder: &Label) -> Label {
+        self.repository(folder).unwrap_or_else(|| folder.clone())
+    }
+
+    /// The repository of a worktree.
+    fn repository(&self, folder: &Label) -> Option<Label> {
+        if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(folder) {
+            return known.clone();
+        }
+        let found = match repository_of(folder) {
+            Some(repository) => Some(Label::new(repository)),
+            None => linked(&*self.fs, Path::new(folder.as_str()))
+                .map(|repository| Label::from_bytes(repository.as_os_str().as_encoded_bytes())),
+        };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone(), found.clone());
+        found
+    }
+}
+
+/// The repository that a folder, or one above it, is a linked worktree of.
+///
+/// A linked worktree has a file `.git` with the line `gitdir: <repository>/.git/worktrees/<name>` in the place of the
+/// folder; a submodule has one that leads to `.git/modules` and is a project of its own (git 2.47, gitrepository-layout).
+fn linked(fs: &dyn Fs, folder: &Path) -> Option<PathBuf> {
+    if !folder.is_absolute() {
+        return None;
+    }
+    for above in folder.ancestors() {
+        let git = above.join(".git");
+        match fs.stat(&git) {
+            Ok(stat) if stat.sort == Sort::File => return repository_in(above, &read(fs, &git)?),
+            Ok(_) => return None,
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+fn read(fs: &dyn Fs, git: &Path) -> Option<String> {
+    let handle = fs.open(git).ok()?;
+    let mut text = vec![0; LONGEST];
+    let count = fill(&*handle, &mut text, 0).ok()?;
+    text.truncate(count);
+    String::from_utf8(text).ok()
+}
+
+/// The repository that the text of a worktree's `.git` file leads to.
+fn repository_in(worktree: &Path, text: &str) -> Option<PathBuf> {
+    let gitdir = plain(&worktree.join(text.lines().next()?.strip_prefix("gitdir:")?.trim()));
+    let worktrees = gitdir.parent()?;
+    let common = worktrees.parent().filter(|_| worktrees.file_name() == Some(OsStr::new("worktrees")))?;
+    // A bare repository has no folder of files: it stands for itself.
+    let is_usual = common.file_name() == Some(OsStr::new(".git"));
+    if is_usual { common.parent().map(Path::to_owned) } else { Some(common.to_owned()) }
+}
+
+/// A path without `.` and `..`: git may write it relative to the worktree.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = plain.pop(),
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_worktrees_own_file_leads_to_a_repository() {
+        let cases = [
+            ("gitdir: /home/kim/shop/.git/worktrees/fix\n", Some("/home/kim/shop")),
+            ("gitdir: ../shop/.git/worktrees/fix", Some("/home/kim/shop")),
+            ("gitdir: /srv/shop.git/worktrees/fix\r\n", Some("/srv/shop.git")),
+            ("gitdir: ../shop/.git/modules/vendor", None),
+            ("gitdir: /home/kim/shop/.git", None),
+            ("gitdir:", None),
+            ("worktrees", None),
+            ("", None),
+        ];
+        for (text, repository) in cases {
+            assert_eq!(repository_in(Path::new("/home/kim/fix"), text), repository.map(PathBuf::from), "{text}");
+        }
+    }
+}
