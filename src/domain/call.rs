@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::{CallKey, Instant, Label, Tokens, Usd};
+use super::{Bill, CallKey, Instant, Label, Tokens, Usd};
 
 /// One answer of a model and what it consumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,9 +121,23 @@ pub enum Fidelity {
     Guessed,
     /// The writer is known to log less than was used.
     LowerBound,
+    /// The call itself is whole, but its session makes other calls that no log lists: titles, summaries, permission
+    /// checks. Sums with it are lower bounds.
+    Unlisted,
+    /// As [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known: nothing is missing from sums.
+    Settled,
+    /// Several calls that only a [`super::Bill`] knows, added up: exact, but no length of any one prompt is known.
+    Summed,
     /// The log's own final numbers.
     #[default]
     Final,
+}
+
+impl Fidelity {
+    /// True when more was used than sums with such a call say.
+    pub fn is_lower_bound(self) -> bool {
+        matches!(self, Self::LowerBound | Self::Unlisted)
+    }
 }
 
 impl Call {
@@ -221,6 +235,8 @@ pub enum Record {
         /// The session it was forked from or spawned by.
         parent: Label,
     },
+    /// What a session has used in all, in its agent's own words.
+    Bill(Bill),
 }
 
 #[cfg(test)]
@@ -237,7 +253,7 @@ mod tests {
             label(),
             prop::array::uniform6(0_u64..3),
             0_u32..2,
-            prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Final]),
+            prop::sample::select(vec![Fidelity::Guessed, Fidelity::LowerBound, Fidelity::Unlisted, Fidelity::Final]),
         )
             .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity)| Call {
                 key: CallKey::of(&["one"]),

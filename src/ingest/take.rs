@@ -92,8 +92,10 @@ impl Taker {
         }
         all.add(&tallies);
         for record in &mut records {
-            if let Record::Call(call) = record {
-                owner.fill(&mut call.from);
+            match record {
+                Record::Call(call) => owner.fill(&mut call.from),
+                Record::Bill(bill) => owner.fill(&mut bill.from),
+                Record::Descends { .. } => {}
             }
         }
         (Batch { path: self.origin.path.clone(), records, file: None, bad, tallies }, unknown)

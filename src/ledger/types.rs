@@ -89,7 +89,7 @@ impl Sums {
             cost: row.cost.usd().unwrap_or_default(),
             saved: row.cost.saved(),
             unpriced_tokens: if row.cost == Cost::Unpriced { tokens.total() } else { 0 },
-            lower_bound_calls: u64::from(row.call.fidelity == Fidelity::LowerBound),
+            lower_bound_calls: u64::from(row.call.fidelity.is_lower_bound()),
             guessed_calls: u64::from(row.call.fidelity == Fidelity::Guessed),
         }
     }

@@ -8,7 +8,7 @@ use chrono::Duration;
 
 use super::judge::share;
 use super::summary::SessionId;
-use crate::domain::{Label, Tokens, Usd};
+use crate::domain::{Fidelity, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
 /// Calls in a row that must read nothing from a cache before a session counts as growing without one.
@@ -124,6 +124,8 @@ fn expired_in(thread: &[&Arc<Row>]) -> Vec<Expired> {
 fn uncached_in(session: SessionId, thread: &[&Arc<Row>]) -> Option<Uncached> {
     let mut calls: usize = 0;
     let mut later: Option<u64> = None;
+    // A sum of calls has no prompt.
+    let thread: Vec<_> = thread.iter().filter(|row| row.call.fidelity != Fidelity::Summed).collect();
     for row in thread.iter().rev() {
         let prompt = row.call.tokens.prompt();
         if row.call.tokens.cache_read > 0 || later.is_some_and(|later| prompt > later) {

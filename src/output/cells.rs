@@ -153,8 +153,9 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
 pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
     let fidelity = match call.fidelity {
-        Fidelity::Final => "final",
-        Fidelity::LowerBound => "lower_bound",
+        Fidelity::Final | Fidelity::Settled => "final",
+        Fidelity::LowerBound | Fidelity::Unlisted => "lower_bound",
+        Fidelity::Summed => "summed",
         Fidelity::Guessed => "guessed",
     };
     let cells = [

@@ -1,6 +1,6 @@
 //! How the cost of one call comes about: every number that went into it.
 
-use super::card::{Terms, counts};
+use super::card::{Terms, counts, prompt};
 use super::sheet::Class;
 use super::tariff::Priced;
 use super::{Cost, PriceId};
@@ -97,7 +97,7 @@ impl Explanation {
             path: call.model.iter().cloned().collect(),
             price: None,
             since: None,
-            prompt: call.tokens.prompt(),
+            prompt: prompt(call),
             above: None,
             service: call.tier.service,
             buckets: Vec::new(),

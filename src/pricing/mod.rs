@@ -21,6 +21,7 @@ use crate::domain::{Call, Day, Label, Usd};
 pub use book::PriceBook;
 pub use explain::{Bucket, Explanation, Factor, Found, Searches};
 pub use import::ImportError;
+pub(crate) use names::core as core_name;
 pub use own::build;
 pub use sheet::Class;
 pub use table::TableError;

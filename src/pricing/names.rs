@@ -85,6 +85,11 @@ pub(crate) fn forms(name: &str) -> Vec<Form> {
     forms
 }
 
+/// The shortest form of a name: two logs that write one model differently agree on it.
+pub(crate) fn core(name: &str) -> String {
+    forms(name).into_iter().map(|form| form.name).min_by_key(String::len).unwrap_or_default()
+}
+
 /// The names from the first form to the one at `at`.
 pub(crate) fn path(forms: &[Form], mut at: usize) -> Vec<&str> {
     let mut path = vec![forms[at].name.as_str()];
@@ -236,6 +241,14 @@ mod tests {
         assert!(reaches("models/gemini-2.5-pro", "gemini-2.5-pro"));
         assert!(reaches("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"));
         assert!(reaches("x-ai/grok-4", "xai/grok-4"));
+    }
+
+    #[test]
+    fn one_models_names_have_one_core() {
+        for name in ["claude-opus-4-5[1m]", "us.anthropic.claude-opus-4-5-20251101-v1:0", "claude-opus-4-5@20251101"] {
+            assert_eq!(core(name), "claude-opus-4-5", "{name}");
+        }
+        assert_ne!(core("claude-opus-5"), core("claude-opus-5-5"));
     }
 
     #[test]

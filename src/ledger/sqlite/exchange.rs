@@ -8,11 +8,12 @@ use rusqlite::Connection;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use super::bill::Written;
 use super::desk::Desk;
+use super::words::{FIDELITIES, GEOS, SERVICES, SPEEDS, meaning, word};
 use super::{Sqlite, upkeep};
-use crate::domain::{
-    Attribution, Call, CallKey, Fidelity, Geo, Instant, Label, Place, Record, Service, Speed, Tier, Tokens, Usd,
-};
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::ledger::bills::row_keys;
 use crate::ledger::names::NONE;
 use crate::ledger::slim::{Booked, Slim};
 use crate::ledger::{BooksError, Ledger};
@@ -31,6 +32,7 @@ pub struct Imported {
 #[serde(untagged)]
 enum Line {
     Descent { child: String, parent: String },
+    Bill { bill: Box<Written> },
     Call(Box<Told>),
 }
 
@@ -107,22 +109,6 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-const SPEEDS: [(Speed, &str); 2] = [(Speed::Standard, ""), (Speed::Fast, "fast")];
-const SERVICES: [(Service, &str); 4] =
-    [(Service::Standard, ""), (Service::Priority, "priority"), (Service::Flex, "flex"), (Service::Batch, "batch")];
-const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-const FIDELITIES: [(Fidelity, &str); 3] =
-    [(Fidelity::Final, ""), (Fidelity::LowerBound, "lower_bound"), (Fidelity::Guessed, "guessed")];
-
-fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
-    words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()
-}
-
-fn meaning<T: Copy>(words: &[(T, &'static str)], word: &str, field: &str) -> Result<T, String> {
-    let known = words.iter().find(|(_, known)| *known == word);
-    known.map(|(value, _)| *value).ok_or_else(|| format!("{field} '{word}' is not known"))
-}
-
 impl Sqlite {
     /// Writes the books as lines of JSON: descents first, then one call a line, oldest first.
     ///
@@ -137,6 +123,13 @@ impl Sqlite {
         for (child, parent) in descents {
             line(&Line::Descent { child, parent }, out)?;
         }
+        let mut computed = FxHashSet::default();
+        for bill in Desk::all_bills(&self.conn).map_err(books)? {
+            computed.extend(row_keys(&bill));
+            if let Some(bill) = Written::of(&bill) {
+                line(&Line::Bill { bill: Box::new(bill) }, out)?;
+            }
+        }
         // Rows that tell of the same call as another are written as they were told.
         let mut apart = FxHashSet::default();
         let mut failed = None;
@@ -145,6 +138,8 @@ impl Sqlite {
                 batch.sort_unstable_by_key(|row| (row.at, row.key));
                 for row in batch {
                     let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
+                    // What is computed from a bill is computed again where the bill is imported.
+                    let skip = skip || computed.contains(&row.key);
                     if !skip && failed.is_none() {
                         failed = line(&Line::Call(Box::new(tell(&row, desk, &machine))), out).err();
                         calls += 1;
@@ -312,6 +307,10 @@ fn hear(conn: &Connection, desk: &mut Desk, text: &str, here: &str) -> rusqlite:
             desk.descend(conn, &record)?;
             Ok(Ok(None))
         }
+        Line::Bill { bill } => match bill.bill() {
+            Ok(bill) => desk.bill(conn, &bill).map(|()| Ok(None)),
+            Err(what) => Ok(Err(what)),
+        },
         Line::Call(told) => {
             let (call, cost) = match call(&told) {
                 Ok(call) => call,

@@ -94,7 +94,9 @@ pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-const FIDELITIES: [Fidelity; 3] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed];
+/// Their places are in the books: new ones go to the end.
+const FIDELITIES: [Fidelity; 6] =
+    [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed, Fidelity::Unlisted, Fidelity::Settled, Fidelity::Summed];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 const SERVICES: [Service; 4] = [Service::Standard, Service::Priority, Service::Flex, Service::Batch];
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];

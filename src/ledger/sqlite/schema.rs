@@ -5,7 +5,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 use super::{tally, wide};
 
 /// The newest schema this version knows.
-pub(super) const KNOWN: i64 = 3;
+pub(super) const KNOWN: i64 = 4;
 /// Marks a database as ours.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -27,7 +27,21 @@ CREATE INDEX sessions_first ON sessions(first);",
         fill: tally::sum_up,
     },
     Migration { to: 3, sql: wide::MAKE_ROOM, fill: wide::narrow },
+    // Transcripts are read once more: what they say of whole sessions was passed over before.
+    Migration { to: 4, sql: BILLS, fill: |conn| conn.execute(READ_AGAIN, []).map(drop) },
 ];
+
+/// What agents state of whole sessions, see bill.rs; and what the calls of those sessions add up to, pruned ones included.
+pub(super) const BILLS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bills_counter ON bills(counter) WHERE counter IS NOT NULL;
+CREATE TABLE spent(
+  session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
+) STRICT, WITHOUT ROWID;
+";
+
+const READ_AGAIN: &str = "DELETE FROM files WHERE reader LIKE '%\"claude-code\"%'";
 
 /// The columns of a row, the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
@@ -147,6 +161,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
     if version(&transaction)? == 0 {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
+        transaction.execute_batch(BILLS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
