@@ -8,6 +8,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "ledger/bills.rs"]
+mod bills;
 #[path = "ledger/birth.rs"]
 mod birth;
 #[path = "ledger/claims.rs"]

@@ -202,7 +202,15 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
         }
     }
     match call.fidelity {
-        Fidelity::Final => {}
+        Fidelity::Final | Fidelity::Settled => {}
+        Fidelity::Unlisted => writeln!(
+            out,
+            "this call is whole, but its session also makes calls that its log does not list: the session's real numbers are higher"
+        )?,
+        Fidelity::Summed => writeln!(
+            out,
+            "calls that no log lists one by one: what the session's own bill has beyond the calls that are listed, as one"
+        )?,
         Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
         Fidelity::Guessed => {
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;

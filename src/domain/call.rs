@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::{CallKey, Instant, Label, Tokens, Usd};
+use super::{Bill, CallKey, Instant, Label, Tokens, Usd};
 
 /// One answer of a model and what it consumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,6 +225,13 @@ pub enum Fidelity {
     Solved,
     /// The writer is known to log less than was used.
     LowerBound,
+    /// The call itself is whole, but its session makes other calls that no log lists: titles, summaries, permission
+    /// checks. Sums with it are lower bounds.
+    Unlisted,
+    /// As [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known: nothing is missing from sums.
+    Settled,
+    /// Several calls that only a [`super::Bill`] knows, added up: exact, but no length of any one prompt is known.
+    Summed,
     /// The log's own final numbers.
     #[default]
     Final,
@@ -236,9 +243,15 @@ impl Fidelity {
         match self {
             Self::Guessed => "guessed",
             Self::Solved => "solved",
-            Self::LowerBound => "lower_bound",
-            Self::Final => "final",
+            Self::LowerBound | Self::Unlisted => "lower_bound",
+            Self::Summed => "summed",
+            Self::Settled | Self::Final => "final",
         }
+    }
+
+    /// True when more was used than sums with such a call say.
+    pub fn is_lower_bound(self) -> bool {
+        matches!(self, Self::LowerBound | Self::Unlisted)
     }
 
     /// How the split into classes is known: guessed, solved, or stated by the log.
@@ -246,7 +259,7 @@ impl Fidelity {
         match self {
             Self::Guessed => 0,
             Self::Solved => 1,
-            Self::LowerBound | Self::Final => 2,
+            Self::LowerBound | Self::Unlisted | Self::Settled | Self::Summed | Self::Final => 2,
         }
     }
 }
@@ -390,6 +403,8 @@ pub enum Record {
         /// The session it was forked from or spawned by.
         parent: Label,
     },
+    /// What a session has used in all, in its agent's own words.
+    Bill(Bill),
 }
 
 #[cfg(test)]
@@ -408,7 +423,13 @@ mod tests {
             label(),
             prop::array::uniform6(0_u64..3),
             0_u32..2,
-            prop::sample::select(vec![Fidelity::Guessed, Fidelity::Solved, Fidelity::LowerBound, Fidelity::Final]),
+            prop::sample::select(vec![
+                Fidelity::Guessed,
+                Fidelity::Solved,
+                Fidelity::LowerBound,
+                Fidelity::Unlisted,
+                Fidelity::Final,
+            ]),
             claim,
         )
             .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (claim, began))| Call {

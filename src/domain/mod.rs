@@ -1,5 +1,6 @@
 //! The nouns of the trade and their exact arithmetic. This room knows nothing of files, clocks or screens.
 
+mod bill;
 mod call;
 mod civil;
 mod dimension;
@@ -10,6 +11,7 @@ mod tokens;
 mod usd;
 mod zone;
 
+pub use bill::{Bill, Billed, Counter};
 pub(crate) use call::SUMS_UP;
 pub use call::{Attribution, Call, Claim, Fidelity, Geo, Parts, Place, Record, Service, Speed, Tier};
 pub use civil::{Day, Span, Week, day_of, day_start, month_of, quarter_of, week_of};

@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::count::Count;
 use super::fields::{Slot, fields};
 use super::json::Text;
+use super::time::Stamp;
 use super::usage::tier;
-use crate::domain::{Call, CallKey, Fidelity, Geo, Label, Service, Speed};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed};
 
 fields! {
     /// What only this program writes: what the names of the usage log cannot say.
@@ -25,16 +26,24 @@ fields! {
         geo: Text<'a> = "geo",
         web_searches: Count = "web_searches",
         latency: Count = "latency_ns",
+        claim: Text<'a> = "claim",
+        began: Stamp = "began",
+        folder: Text<'a> = "folder",
+        audio_input: Count = "audio_input_tokens",
+        audio_cache_read: Count = "audio_cache_read_tokens",
+        audio_output: Count = "audio_output_tokens",
+        unstated_lifetime: Count = "cache_write_unstated_lifetime_tokens",
     }
 }
 
 /// The line that keeps a call, without its end; `id` is what the call's own log names it by.
 pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
     // Every field is named, so that none is forgotten when one is added.
-    let Call { key, from, model, tokens, tier, web_searches, quoted, latency, fidelity, alias, lineage } = call;
+    let Call { key, from, model, tokens, tier, web_searches, quoted, latency, fidelity, alias, lineage, parts } = call;
     let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
     let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
     let count = |count: u64| (count > 0).then(|| Value::from(count));
+    let time = |at: &Instant| Value::from(at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
     let kept = [
         ("key", Some(Value::from(key.to_string()))),
         ("alias", alias.map(|alias| Value::from(alias.to_string()))),
@@ -46,10 +55,17 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
         ("geo", word(geo_word(tier.geo))),
         ("web_searches", count(u64::from(*web_searches))),
         ("latency_ns", latency.map(|latency| json!(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX)))),
+        ("claim", word(from.claim.word())),
+        ("began", from.began.as_ref().map(time)),
+        ("folder", name(&from.folder)),
+        ("audio_input_tokens", count(parts.audio_input)),
+        ("audio_cache_read_tokens", count(parts.audio_cache_read)),
+        ("audio_output_tokens", count(parts.audio_output)),
+        ("cache_write_unstated_lifetime_tokens", count(parts.write_of_unstated_lifetime)),
     ];
     let fields = [
         ("id", id.map(Value::from)),
-        ("at", Some(Value::from(from.at.to_rfc3339_opts(SecondsFormat::AutoSi, true)))),
+        ("at", Some(time(&from.at))),
         ("model", name(model)),
         ("input_tokens", Some(tokens.input.into())),
         ("output_tokens", Some(tokens.output.into())),
@@ -91,7 +107,11 @@ impl Kept<'_> {
         if let Some(source) = self.source.get() {
             from.source = Label::new(source);
         }
+        from.claim = self.claim.get().and_then(Claim::of_word).unwrap_or_default();
+        from.began = self.began.0;
+        from.folder = self.folder.get().map(Label::new);
         let whole = |count: &Count| count.total("").ok().filter(|_| count.is_given());
+        let part = |count: &Count| whole(count).unwrap_or(0);
         Call {
             key,
             from,
@@ -101,10 +121,12 @@ impl Kept<'_> {
             web_searches: whole(&self.web_searches).and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
             quoted,
             latency: if self.latency.is_absent() { None } else { whole(&self.latency).map(Duration::from_nanos) },
-            fidelity: match self.fidelity.get() {
-                Some("guessed") => Fidelity::Guessed,
-                Some("lower_bound") => Fidelity::LowerBound,
-                _ => Fidelity::Final,
+            fidelity: FIDELITIES.into_iter().find(|known| Some(fidelity_word(*known)) == self.fidelity.get()).unwrap_or_default(),
+            parts: Parts {
+                audio_input: part(&self.audio_input),
+                audio_cache_read: part(&self.audio_cache_read),
+                audio_output: part(&self.audio_output),
+                write_of_unstated_lifetime: part(&self.unstated_lifetime),
             },
             alias: self.alias.get().and_then(|alias| alias.parse().ok()),
             lineage: self.lineage.get().map(Label::new),
@@ -112,11 +134,25 @@ impl Kept<'_> {
     }
 }
 
+const FIDELITIES: [Fidelity; 7] = [
+    Fidelity::Final,
+    Fidelity::LowerBound,
+    Fidelity::Guessed,
+    Fidelity::Solved,
+    Fidelity::Unlisted,
+    Fidelity::Settled,
+    Fidelity::Summed,
+];
+
 const fn fidelity_word(fidelity: Fidelity) -> &'static str {
     match fidelity {
         Fidelity::Final => "",
         Fidelity::LowerBound => "lower_bound",
         Fidelity::Guessed => "guessed",
+        Fidelity::Solved => "solved",
+        Fidelity::Unlisted => "unlisted",
+        Fidelity::Settled => "settled",
+        Fidelity::Summed => "summed",
     }
 }
 
@@ -133,6 +169,9 @@ const fn service_word(service: Service) -> &'static str {
         Service::Priority => "priority",
         Service::Flex => "flex",
         Service::Batch => "batch",
+        Service::Ultrafast => "ultrafast",
+        Service::Balanced => "balanced",
+        Service::Unknown => "unknown",
     }
 }
 
@@ -149,7 +188,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::domain::{Instant, Record};
+    use crate::domain::Record;
     use crate::formats::{Lines, Origin, Outcome};
 
     fn files(folder: &Path) -> Vec<PathBuf> {

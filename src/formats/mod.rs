@@ -3,7 +3,9 @@
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
 mod anthropic;
+mod claude_bill;
 mod claude_code;
+mod claude_content;
 mod claude_opening;
 mod claude_usage;
 mod codex;
@@ -82,6 +84,13 @@ pub trait Format: Sync {
     /// not searched at all. False where there is any doubt.
     fn is_idle(&self, _line: &[u8]) -> bool {
         false
+    }
+
+    /// Byte strings that make a line worth a look where none of the hints stands in it, if they stand near its end.
+    ///
+    /// They cost little, since only the end of a line is searched.
+    fn end_hints(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// A reader for one file, or one connection.

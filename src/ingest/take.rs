@@ -110,8 +110,10 @@ impl Taker {
         all.add(&tallies);
         projects.fold(&mut records);
         for record in &mut records {
-            if let Record::Call(call) = record {
-                owner.fill(&mut call.from);
+            match record {
+                Record::Call(call) => owner.fill(&mut call.from),
+                Record::Bill(bill) => owner.fill(&mut bill.from),
+                Record::Descends { .. } => {}
             }
         }
         let path = self.origin.path.clone();

@@ -2,12 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
+use super::bills::Bills;
 use super::family::{Families, Move};
 use super::heap::Heap;
 use super::names::Names;
 use super::slim::Slim;
 use super::{Change, Posted};
-use crate::domain::{Call, CallKey, Instant, Label, Record};
+use crate::domain::{Bill, Call, CallKey, Instant, Label, Record};
 use crate::pricing::Pricer;
 
 /// Rows, the families their keys depend on, and the names of both.
@@ -16,6 +17,9 @@ pub(super) struct Core {
     pub(super) names: Names,
     pub(super) heap: Heap,
     pub(super) families: Families,
+    pub(super) bills: Bills,
+    /// Calls before this were pruned, and stay so.
+    pub(super) horizon: Option<Instant>,
 }
 
 impl Core {
@@ -33,12 +37,43 @@ impl Core {
         self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
     }
 
-    /// Moves rows to the roots of their families, and prices every row that is new, or grew.
+    /// Moves rows to the roots of their families, books what bills have beyond the calls, and prices every row that is
+    /// new, or grew.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
         for moved in self.families.moves() {
             self.follow(&moved);
         }
+        self.balance();
         self.heap.settle(pricer, &mut self.names);
+    }
+
+    /// Computes the rows of sessions whose bills or calls changed.
+    fn balance(&mut self) {
+        if self.bills.is_empty() {
+            return;
+        }
+        let touched = self.heap.take_touched();
+        for family in self.bills.take_due(touched.into_iter()) {
+            let Some(spending) = self.heap.spending() else { continue };
+            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names);
+            for key in gone {
+                self.heap.remove(key, &self.names);
+            }
+            for call in calls {
+                let slim = Slim::of(&call, &mut self.names);
+                self.heap.put(slim, &self.names);
+            }
+        }
+    }
+
+    /// Takes in what an agent states of a session; whose session it is must say so.
+    pub(super) fn learn_bill(&mut self, bill: &Bill) {
+        if let Some(session) = &bill.from.session {
+            let session = self.names.number(Some(session));
+            if self.bills.learn(session, bill) {
+                self.heap.watch(session, None, &self.names);
+            }
+        }
     }
 
     /// Takes in one record, saying nothing. What it moves and costs is known after [`Core::settle`].
@@ -49,6 +84,7 @@ impl Core {
                 self.heap.feed(slim, &mut self.names);
             }
             Record::Descends { child, parent } => self.learn(child, parent),
+            Record::Bill(bill) => self.learn_bill(bill),
         }
     }
 
@@ -62,7 +98,7 @@ impl Core {
                 self.heap.feed(slim, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } => {
+            Record::Descends { .. } | Record::Bill(_) => {
                 self.absorb(record);
                 None
             }
@@ -107,7 +143,8 @@ impl Core {
                 told.push(Posted::Grown(Change { before: Some(row(&before)), after: row(&after) }));
             } else if let Some(at) = born.iter().position(|after| after.key == shown) {
                 let after = row(&born.remove(at));
-                told.push(match gone.pop() {
+                let is_call = |before: &Slim| !self.heap.is_computed(before.key);
+                told.push(match gone.iter().rposition(is_call).map(|at| gone.remove(at)) {
                     Some(before) => Posted::Grown(Change { before: Some(row(&before)), after }),
                     None => Posted::New(Change { before: None, after }),
                 });

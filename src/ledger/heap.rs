@@ -7,11 +7,16 @@
 //! the thread carries its alias, and adds nothing to that call. So what is shown is a function of the plain rows, and the
 //! plain rows do not depend on the order or the repetition of sightings.
 
+mod telemetry;
+mod watch;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::telemetry::Telemetry;
 use super::by_key::{ByKey, Keys};
 use super::names::{NONE, Names, count, index};
 use super::slim::{Booked, Slim, Till};
+use super::spending::{Spending, session_of};
 use crate::domain::CallKey;
 use crate::pricing::Pricer;
 
@@ -28,20 +33,12 @@ pub(super) struct Heap {
     journal: Option<Vec<Before>>,
     /// Rows to be priced.
     open: Vec<CallKey>,
+    /// Kept only once a session has a bill.
+    spending: Option<Box<Spending>>,
 }
 
 /// A shown row's key, and the row as it stood before a change.
 pub(super) type Before = (CallKey, Option<Box<Slim>>);
-
-#[derive(Debug, Default)]
-struct Telemetry {
-    /// The keys that carry an alias.
-    carriers: FxHashMap<CallKey, Vec<CallKey>>,
-    /// Plain rows that are not shown as they are: those that tell of another's call, and those told of.
-    apart: FxHashMap<CallKey, Slim>,
-    /// Keys whose entry in `apart` changed since it was asked last.
-    changed: FxHashSet<CallKey>,
-}
 
 impl Heap {
     /// Begins to keep what every change replaces, for [`Heap::take_journal`] or [`Heap::changes_since`].
@@ -92,6 +89,8 @@ impl Heap {
     pub(super) fn plain_rows(&self) -> impl Iterator<Item = &Slim> {
         let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
         let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
+        let computed = self.spending.as_deref();
+        let shown = shown.filter(move |row| computed.is_none_or(|computed| !computed.is_computed(row.key)));
         shown.chain(apart.into_iter().flat_map(FxHashMap::values))
     }
 
@@ -112,14 +111,14 @@ impl Heap {
     }
 
     /// Puts a row in as it stands in a store: shown, or kept apart.
-    pub(super) fn restore(&mut self, slim: Slim, shown: bool) {
+    pub(super) fn restore(&mut self, slim: Slim, shown: bool, names: &Names) {
         let slim = Slim { booked: true, ..slim };
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.carry(slim.alias, slim.key);
         }
         self.index_session(&slim);
         if shown {
-            self.insert(slim);
+            self.insert(slim, names);
         } else if let Some(telemetry) = &mut self.telemetry {
             telemetry.apart.insert(slim.key, slim);
         }
@@ -147,12 +146,12 @@ impl Heap {
                     if joined.lineage != self.rows[place].lineage {
                         self.index_session(&joined);
                     }
-                    self.replace(place, joined);
+                    self.replace(place, joined, names);
                     true
                 }
                 None => {
                     self.index_session(&told);
-                    self.show(told);
+                    self.show(told, names);
                     true
                 }
             };
@@ -174,7 +173,7 @@ impl Heap {
             telemetry.drop_carrier(old_alias, key);
             telemetry.carry(alias, key);
         }
-        self.put_plain(plain);
+        self.put_plain(plain, names);
         for alias in [old_alias, alias, Some(key)].into_iter().flatten().collect::<FxHashSet<_>>() {
             self.regroup(alias, names);
         }
@@ -252,11 +251,12 @@ impl Heap {
             match &told {
                 Some(told) if host == Some(carrier) && !sums_up => {
                     self.set_apart(plain.clone());
-                    self.show(plain.show_with(told, names));
+                    let shown = plain.show_with(told, names);
+                    self.show(shown, names);
                 }
                 Some(_) | None => {
                     if self.drop_apart(carrier) {
-                        self.show(plain);
+                        self.show(plain, names);
                     }
                 }
             }
@@ -264,19 +264,19 @@ impl Heap {
         if let Some(told) = told {
             if host.is_some() {
                 self.set_apart(told);
-                self.hide(alias);
+                self.hide(alias, names);
             } else if self.drop_apart(alias) {
-                self.show(told);
+                self.show(told, names);
             }
         }
     }
 
-    fn put_plain(&mut self, plain: Slim) {
+    fn put_plain(&mut self, plain: Slim, names: &Names) {
         let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
         if apart {
             self.set_apart(plain);
         } else {
-            self.show(plain);
+            self.show(plain, names);
         }
     }
 
@@ -286,7 +286,7 @@ impl Heap {
             telemetry.drop_carrier(plain.alias, key);
         }
         self.drop_apart(key);
-        self.hide(key);
+        self.hide(key, names);
         if let Some(alias) = plain.alias.filter(|_| self.telemetry.is_some()) {
             self.regroup(alias, names);
         }
@@ -314,13 +314,17 @@ impl Heap {
         dropped
     }
 
-    fn show(&mut self, row: Slim) {
+    fn show(&mut self, row: Slim, names: &Names) {
+        let row = match &self.spending {
+            Some(spending) => spending.settled(row, names),
+            None => row,
+        };
         match self.places.get(&row.key) {
             Some(place) => {
                 let place = index(*place);
                 // Shown again with nothing new: what it was booked at stays.
                 if !self.rows[place].says_the_same(&row) {
-                    self.replace(place, row);
+                    self.replace(place, row, names);
                 }
             }
             None => {
@@ -330,12 +334,23 @@ impl Heap {
                 if row.cost == Booked::Open {
                     self.open.push(row.key);
                 }
-                self.insert(row);
+                if let Some(spending) = &mut self.spending {
+                    spending.add(&row, names);
+                }
+                self.insert(row, names);
             }
         }
     }
 
-    fn replace(&mut self, place: usize, row: Slim) {
+    fn replace(&mut self, place: usize, mut row: Slim, names: &Names) {
+        if let Some(spending) = &mut self.spending {
+            row = spending.settled(row, names);
+            spending.take(&self.rows[place], names);
+            spending.add(&row, names);
+            if session_of(&row, names) != session_of(&self.rows[place], names) {
+                spending.index(&row, names);
+            }
+        }
         let was_open = self.rows[place].cost == Booked::Open;
         if row.cost == Booked::Open && !was_open {
             self.open.push(row.key);
@@ -346,14 +361,20 @@ impl Heap {
         }
     }
 
-    fn insert(&mut self, row: Slim) {
+    fn insert(&mut self, row: Slim, names: &Names) {
+        if let Some(spending) = &mut self.spending {
+            spending.index(&row, names);
+        }
         self.places.insert(row.key, count(self.rows.len()));
         self.rows.push(row);
     }
 
-    fn hide(&mut self, key: CallKey) {
+    fn hide(&mut self, key: CallKey, names: &Names) {
         let Some(place) = self.places.remove(&key) else { return };
         let row = self.rows.swap_remove(index(place));
+        if let Some(spending) = &mut self.spending {
+            spending.take(&row, names);
+        }
         if let Some(moved) = self.rows.get(index(place)) {
             self.places.insert(moved.key, place);
         }
@@ -368,23 +389,6 @@ impl Heap {
             if keys.last() != Some(&row.key) {
                 keys.push(row.key);
             }
-        }
-    }
-}
-
-impl Telemetry {
-    fn carry(&mut self, alias: Option<CallKey>, key: CallKey) {
-        if let Some(alias) = alias.filter(|alias| *alias != key) {
-            let keys = self.carriers.entry(alias).or_default();
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
-    }
-
-    fn drop_carrier(&mut self, alias: Option<CallKey>, key: CallKey) {
-        if let Some(keys) = alias.and_then(|alias| self.carriers.get_mut(&alias)) {
-            keys.retain(|carrier| *carrier != key);
         }
     }
 }

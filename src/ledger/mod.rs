@@ -1,5 +1,7 @@
 //! The books: one row per call, joined by key, and everything that is asked of them.
 
+mod account;
+mod bills;
 mod by_key;
 mod core;
 mod error;
@@ -11,6 +13,7 @@ mod names;
 mod periods;
 mod question;
 mod slim;
+mod spending;
 mod sqlite;
 mod types;
 

@@ -159,7 +159,7 @@ impl Slim {
             cost,
             saved,
             unpriced_tokens: if unpriced { self.tokens.total() } else { 0 },
-            lower_bound_calls: u64::from(self.fidelity == Fidelity::LowerBound),
+            lower_bound_calls: u64::from(self.fidelity.is_lower_bound()),
             guessed_calls: u64::from(self.is_guessed()),
         }
     }

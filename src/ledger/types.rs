@@ -99,7 +99,7 @@ impl Sums {
             cost: row.cost.usd().unwrap_or_default(),
             saved: row.cost.saved(),
             unpriced_tokens: if row.cost == Cost::Unpriced { tokens.total() } else { 0 },
-            lower_bound_calls: u64::from(row.trust() == Fidelity::LowerBound),
+            lower_bound_calls: u64::from(row.trust().is_lower_bound()),
             guessed_calls: u64::from(row.trust() == Fidelity::Guessed),
         }
     }

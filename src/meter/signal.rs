@@ -7,7 +7,7 @@ use chrono::Duration;
 
 use super::judge::share;
 use super::summary::SessionId;
-use crate::domain::{Instant, Label, Tokens, Usd};
+use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
 /// Calls in a row that must read nothing from a cache before a session counts as growing without one.
@@ -104,6 +104,8 @@ impl SignalWatch {
         }
         let thread = (SessionId::of(&row.call), row.call.from.agent.clone());
         match self.threads.get_mut(&thread) {
+            // A sum of calls has no prompt.
+            _ if row.call.fidelity == Fidelity::Summed => {}
             Some(thread) => self.expired.extend(thread.add(row)),
             None => _ = self.threads.insert(thread, Thread::new(row)),
         }

@@ -43,7 +43,7 @@ impl<'a> CallLines<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
-        let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default() };
+        let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 };
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(report_grid(&report).columns).map_err(plain_error)?;
         Ok(Self { writer, report })

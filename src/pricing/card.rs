@@ -6,7 +6,7 @@ use super::hours::Hours;
 use super::sheet::{Class, Sheet};
 use super::table::Since;
 use super::{Cost, Found, Guess, PriceId, Rates};
-use crate::domain::{Call, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
+use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
 
 /// No rate beyond this many half pico-dollars a token (over $500), so that no sum can overflow.
 const MOST: u64 = 1 << 50;
@@ -88,6 +88,11 @@ pub(crate) struct Terms<'a> {
     pub(crate) geo: Option<Ratio>,
 }
 
+/// How long a call's prompt is, which decides its rates; the prompts that were added up to a sum are not known to be long.
+pub(crate) fn prompt(call: &Call) -> u64 {
+    if call.fidelity == Fidelity::Summed { 0 } else { call.tokens.prompt() }
+}
+
 impl Card {
     /// A card of a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
     pub(crate) fn new(
@@ -161,7 +166,7 @@ impl Card {
 
     /// The cost of a call.
     pub(crate) fn cost(&self, call: &Call) -> Cost {
-        let terms = self.terms(call.tokens.prompt(), call.tier);
+        let terms = self.terms(prompt(call), call.tier);
         let (usd, saved) = terms.cost(&call.tokens, call.parts);
         let usd = usd + terms.searches(call.web_searches).unwrap_or_default();
         Cost::Priced { usd, saved, price: self.id.clone(), is_guessed: terms.is_guess(call) }

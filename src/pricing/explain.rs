@@ -1,7 +1,7 @@
 //! How the cost of one call comes about: every number that went into it.
 
 use super::audio::apart;
-use super::card::Terms;
+use super::card::{Terms, prompt};
 use super::sheet::Class;
 use super::table::Known;
 use super::tariff::Priced;
@@ -123,7 +123,7 @@ impl Explanation {
             known: None,
             next: None,
             guesses: Vec::new(),
-            prompt: call.tokens.prompt(),
+            prompt: prompt(call),
             above: None,
             service: call.tier.service,
             buckets: Vec::new(),

@@ -29,6 +29,7 @@ pub use book::PriceBook;
 pub use build::{Built, build, remember, seed};
 pub use explain::{Bucket, Explanation, Factor, Found, Guess, Searches};
 pub use import::ImportError;
+pub(crate) use names::core as core_name;
 pub use sheet::Class;
 pub use table::{Known, TableError};
 pub use tariff::Tariff;

@@ -96,6 +96,11 @@ pub(crate) fn forms(name: &str) -> Vec<Form> {
     forms
 }
 
+/// The shortest form of a name: two logs that write one model differently agree on it.
+pub(crate) fn core(name: &str) -> String {
+    forms(name).into_iter().map(|form| form.name).min_by_key(String::len).unwrap_or_default()
+}
+
 /// The names from the first form to the one at `at`.
 pub(crate) fn path(forms: &[Form], mut at: usize) -> Vec<&str> {
     let mut path = vec![forms[at].name.as_str()];
@@ -268,6 +273,14 @@ mod tests {
         let fast = |name: &str, other: &str| forms(name).iter().find(|form| form.name == other).unwrap().is_fast;
         assert!(fast("gpt-5.6-sol-high-fast", "gpt-5.6-sol") && fast("openai/gpt-5.6-fast", "gpt-5.6"));
         assert!(!fast("gpt-5.6-sol-high", "gpt-5.6-sol") && !fast("claude-opus-4-5-thinking", "claude-opus-4-5"));
+    }
+
+    #[test]
+    fn one_models_names_have_one_core() {
+        for name in ["claude-opus-4-5[1m]", "us.anthropic.claude-opus-4-5-20251101-v1:0", "claude-opus-4-5@20251101"] {
+            assert_eq!(core(name), "claude-opus-4-5", "{name}");
+        }
+        assert_ne!(core("claude-opus-5"), core("claude-opus-5-5"));
     }
 
     #[test]

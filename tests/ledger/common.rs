@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmeter::domain::{
-    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Filter, Instant, Label, Parts, Place, Record, Tier, Tokens,
-    Usd, Zone,
+    Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts, Place,
+    Record, Tier, Tokens, Usd, Zone,
 };
 use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};
@@ -121,7 +121,13 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         prop::array::uniform6(0_u64..4),
         0_u32..2,
         prop::option::of(0_i64..3),
-        prop::sample::select(vec![Fidelity::Guessed, Fidelity::Solved, Fidelity::LowerBound, Fidelity::Final]),
+        prop::sample::select(vec![
+            Fidelity::Guessed,
+            Fidelity::Solved,
+            Fidelity::LowerBound,
+            Fidelity::Unlisted,
+            Fidelity::Final,
+        ]),
     );
     // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by
     // a request. Some of the third kind sum up what others hold call by call.
@@ -168,9 +174,34 @@ pub fn any_call() -> impl Strategy<Value = Call> {
     })
 }
 
+/// Statements of few sessions, some of which share a counter.
+pub fn any_bill() -> impl Strategy<Value = Record> {
+    let model = |name: &'static str| {
+        (prop::array::uniform6(0_u64..12), any::<bool>(), 0_u32..3).prop_map(move |(tokens, is_split, web_searches)| {
+            Billed { model: Label::new(name), tokens: Tokens::from_fields(tokens), is_split, web_searches }
+        })
+    };
+    let models = (prop::option::of(model("haiku")), model("opus[1m]"));
+    let counter = prop_oneof![
+        3 => (prop::option::of(1_i64..3), prop::option::of(0_i64..1000)).prop_map(|(started, since)| Counter::Session {
+            started,
+            since: since.map(at),
+        }),
+        1 => prop::array::uniform6(0_u64..6).prop_map(|own| Counter::Run { own: Tokens::from_fields(own) }),
+    ];
+    let who = (label(&["s", "t", "u"]), label(&["/a", "/b"]));
+    let when = prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_400, 172_801]);
+    (who, when, models, counter, 0_u8..4).prop_map(|((session, project), seconds, models, counter, id)| {
+        let from = Attribution { session, project, ..Attribution::new(at(seconds), Label::new("test")) };
+        let models = models.0.into_iter().chain([models.1]).collect();
+        Record::Bill(Bill { id: key(&format!("bill {id}")), from, counter, models })
+    })
+}
+
 pub fn any_record() -> impl Strategy<Value = Record> {
     let family = || prop::sample::select(vec!["r", "s", "t", "u"]);
     prop_oneof![
+        2 => any_bill(),
         8 => any_call().prop_map(Record::Call),
         1 => (family(), family()).prop_map(|(child, parent)| descends(child, parent)),
     ]

@@ -482,7 +482,7 @@ fn as_it_was() -> String {
         "DROP VIEW readable; {tables}
          CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
          CREATE VIEW readable AS SELECT hex(key), input FROM calls;
-         DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;
+         DROP TABLE bills; DROP TABLE spent; DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;
          PRAGMA user_version = 1;"
     )
 }

@@ -3,17 +3,20 @@
 use rusqlite::{Connection, OptionalExtension, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::bill;
 use super::ids::Ids;
 use super::insert::Inserter;
 use super::rows;
 use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
 use super::tally::Tally;
 use crate::domain::{CallKey, Instant, Record};
+use crate::ledger::bills::Bills;
 use crate::ledger::core::Core;
 use crate::ledger::family::Move;
 use crate::ledger::heap::Before;
 use crate::ledger::names::Names;
 use crate::ledger::slim::Slim;
+use crate::ledger::spending::session_of;
 use crate::ledger::{Posted, Posting};
 use crate::pricing::Pricer;
 
@@ -37,6 +40,12 @@ pub(super) struct Desk {
     reads_only: bool,
     /// Which rows carry an alias, where no index tells; see [`Desk::find_carriers`].
     carriers: FxHashMap<CallKey, Vec<CallKey>>,
+    /// True once any session has a bill.
+    pub(super) has_bills: bool,
+    /// Sessions whose bills are here, if they have any.
+    pub(super) accounts: FxHashSet<u32>,
+    /// Counters whose sessions' bills are here.
+    pub(super) counters: FxHashSet<i64>,
 }
 
 impl Desk {
@@ -72,6 +81,8 @@ impl Desk {
             (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
             (_, _) => None,
         };
+        self.core.horizon = self.horizon;
+        self.has_bills = conn.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])?;
         self.core.heap.keep_journal();
         Ok(())
     }
@@ -79,6 +90,9 @@ impl Desk {
     /// Forgets the rows at work.
     pub(super) fn clear(&mut self) {
         self.core.heap.clear();
+        self.core.bills = Bills::default();
+        self.accounts.clear();
+        self.counters.clear();
         self.fetched.clear();
         self.gathered.clear();
         self.descents.clear();
@@ -92,6 +106,7 @@ impl Desk {
     /// Lets calls from before the horizon in again.
     pub(super) fn ignore_horizon(&mut self) {
         self.horizon = None;
+        self.core.horizon = None;
     }
 
     /// Takes in records and says what they changed.
@@ -116,6 +131,10 @@ impl Desk {
                     self.descend(conn, record)?;
                     None
                 }
+                Record::Bill(bill) => {
+                    self.bill(conn, bill)?;
+                    None
+                }
             };
             self.settle(conn, pricer)?;
             self.core.tell(mark, key, told);
@@ -123,7 +142,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Moves rows to the roots of their families, and prices what is new or grew.
+    /// Moves rows to the roots of their families, computes what bills have beyond the calls, and prices what is new or
+    /// grew.
     pub(super) fn settle(&mut self, conn: &Connection, pricer: &dyn Pricer) -> Result<()> {
         for moved in self.core.families.moves() {
             self.fetch_family(conn, &moved)?;
@@ -139,6 +159,11 @@ impl Desk {
         for (child, parent) in gathered.families.descents() {
             if let (Some(child), Some(parent)) = (label(child), label(parent)) {
                 self.descend(conn, &Record::Descends { child, parent })?;
+            }
+        }
+        for record in bill::gathered(gathered) {
+            if let Record::Bill(bill) = record {
+                self.bill(conn, &bill)?;
             }
         }
         let mut rows: Vec<&Slim> = gathered.heap.plain_rows().collect();
@@ -165,6 +190,7 @@ impl Desk {
         }
         self.fetch(conn, told.key)?;
         self.gather(conn, told.key, told.alias)?;
+        self.account(conn, session_of(&told, &self.core.names))?;
         Ok(self.core.heap.feed(told, &mut self.core.names))
     }
 
@@ -214,14 +240,21 @@ impl Desk {
             return Ok(());
         }
         if let Some(row) = self.select(conn, "calls", key)? {
-            self.core.heap.restore(row, true);
+            self.restore(conn, row, true)?;
         }
         if self.telemetry
             && let Some(row) = self.select(conn, "apart", key)?
         {
-            self.core.heap.restore(row, false);
+            self.restore(conn, row, false)?;
         }
         Ok(())
+    }
+
+    /// Puts a fetched row in, with the bill of its session: whatever changes the row may change what the bill has beyond it.
+    fn restore(&mut self, conn: &Connection, row: Slim, shown: bool) -> Result<()> {
+        let session = session_of(&row, &self.core.names);
+        self.core.heap.restore(row, shown, &self.core.names);
+        self.account(conn, session)
     }
 
     fn select(&mut self, conn: &Connection, table: &str, key: CallKey) -> Result<Option<Slim>> {
@@ -331,6 +364,8 @@ impl Desk {
             }
         }
         tally.write(conn, &mut self.ids, names, step)?;
+        step("write bills");
+        bill::write(conn, &mut self.core, &mut self.ids)?;
         self.write_descents(conn)
     }
 

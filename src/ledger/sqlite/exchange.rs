@@ -11,9 +11,11 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use super::bill::Written;
 use super::desk::Desk;
 use super::{Sqlite, upkeep};
 use crate::domain::{Attribution, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::ledger::bills::row_keys;
 use crate::ledger::names::NONE;
 use crate::ledger::slim::{Booked, Slim};
 use crate::ledger::{BooksError, Ledger};
@@ -32,6 +34,7 @@ pub struct Imported {
 #[serde(untagged)]
 enum Line {
     Descent { child: String, parent: String },
+    Bill { bill: Box<Written> },
     Call(Box<Told>),
 }
 
@@ -126,6 +129,13 @@ impl Sqlite {
         for (child, parent) in descents {
             line(&Line::Descent { child, parent }, out)?;
         }
+        let mut computed = FxHashSet::default();
+        for bill in Desk::all_bills(&self.conn).map_err(books)? {
+            computed.extend(row_keys(&bill));
+            if let Some(bill) = Written::of(&bill) {
+                line(&Line::Bill { bill: Box::new(bill) }, out)?;
+            }
+        }
         // Rows that tell of the same call as another are written as they were told.
         let mut apart = FxHashSet::default();
         let mut failed = None;
@@ -134,6 +144,8 @@ impl Sqlite {
                 batch.sort_unstable_by_key(|row| (row.at, row.key));
                 for row in batch {
                     let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
+                    // What is computed from a bill is computed again where the bill is imported.
+                    let skip = skip || computed.contains(&row.key);
                     if !skip && failed.is_none() {
                         failed = line(&Line::Call(Box::new(tell(&row, desk, &machine))), out).err();
                         calls += 1;
@@ -307,6 +319,10 @@ fn hear(conn: &Connection, desk: &mut Desk, text: &str, here: &str) -> rusqlite:
             desk.descend(conn, &record)?;
             Ok(Ok(None))
         }
+        Line::Bill { bill } => match bill.bill() {
+            Ok(bill) => desk.bill(conn, &bill).map(|()| Ok(None)),
+            Err(what) => Ok(Err(what)),
+        },
         Line::Call(told) => {
             let (call, cost) = match call(&told) {
                 Ok(call) => call,

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use rusqlite::{Connection, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::bill;
 use super::desk::{Step, write_descent};
 use super::ids::Ids;
 use super::insert::Inserter;
@@ -162,7 +163,7 @@ fn summed(heap: &Heap, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>)
 
 /// Writes what is kept beside the rows into books that hold nothing but those.
 fn write_rest(conn: &Connection, core: &mut Core, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
-    let Core { names, heap, families } = core;
+    let Core { names, heap, families, .. } = core;
     step("write rows apart");
     if heap.has_telemetry() {
         conn.execute_batch(INDEX_ALIAS)?;
@@ -176,7 +177,8 @@ fn write_rest(conn: &Connection, core: &mut Core, ids: &mut Ids, tally: &Tally, 
     for (child, parent) in families.descents() {
         write_descent(conn, ids, names, child, parent)?;
     }
-    Ok(())
+    step("write bills");
+    bill::write(conn, core, ids)
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Held {
         let calls = || {
             posting.records.iter().filter_map(|record| match record {
                 Record::Call(call) => Some(call),
-                Record::Descends { .. } => None,
+                Record::Descends { .. } | Record::Bill(_) => None,
             })
         };
         if calls().any(|call| call.alias == Some(call.key)) {

@@ -1,5 +1,6 @@
 //! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
 
+mod bill;
 mod birth;
 mod body;
 mod desk;
@@ -323,7 +324,7 @@ impl Sqlite {
         self.write_here(|conn, desk, pricer, step| {
             let empty: bool = conn.query_row(
                 "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
-                 AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
+                 AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM bills) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
                 [],
                 |row| row.get(0),
             )?;

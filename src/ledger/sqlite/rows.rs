@@ -96,7 +96,16 @@ pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-const FIDELITIES: [Fidelity; 4] = [Fidelity::Final, Fidelity::LowerBound, Fidelity::Guessed, Fidelity::Solved];
+/// Only ever added to: a row holds the place of its fidelity in this list.
+const FIDELITIES: [Fidelity; 7] = [
+    Fidelity::Final,
+    Fidelity::LowerBound,
+    Fidelity::Guessed,
+    Fidelity::Solved,
+    Fidelity::Unlisted,
+    Fidelity::Settled,
+    Fidelity::Summed,
+];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Only ever added to: a row holds the place of its service in this list.
 const SERVICES: [Service; 7] = [

@@ -141,9 +141,9 @@ impl Sqlite {
                     continue;
                 }
                 slim.cost = match row.cost {
-                    Booked::Priced { usd, saved, price } => {
+                    Booked::Priced { usd, saved, price, is_guessed } => {
                         let price = old.core.names.label(price).cloned();
-                        Booked::Priced { usd, saved, price: desk.core.names.number(price.as_ref()) }
+                        Booked::Priced { usd, saved, price: desk.core.names.number(price.as_ref()), is_guessed }
                     }
                     Booked::Quoted(usd) => Booked::Quoted(usd),
                     Booked::Open | Booked::Unpriced => Booked::Unpriced,

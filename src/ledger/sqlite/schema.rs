@@ -27,8 +27,9 @@ CREATE INDEX sessions_first ON sessions(first);",
         fill: tally::sum_up,
     },
     Migration { to: 3, sql: wide::MAKE_ROOM, fill: wide::narrow },
-    // Nobody looked for the copies in the logs of forks: who made these calls is decided when those logs are read again.
-    Migration { to: 4, sql: UNCHECKED, fill: |_| Ok(()) },
+    // Transcripts are read once more: nobody looked for the copies in the logs of forks, and what they say of whole sessions
+    // was passed over.
+    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 of a
@@ -40,7 +41,17 @@ UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
 UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
   WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
 DROP TABLE transcripts;
-DELETE FROM files WHERE reader LIKE '%\"on\":\"claude-code\"%';";
+DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
+
+/// What agents state of whole sessions, see bill.rs; and what the calls of those sessions add up to, pruned ones included.
+pub(super) const BILLS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bills_counter ON bills(counter) WHERE counter IS NOT NULL;
+CREATE TABLE spent(
+  session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
+) STRICT, WITHOUT ROWID;
+";
 
 /// The columns of a row, the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
@@ -160,6 +171,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
     if version(&transaction)? == 0 {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
+        transaction.execute_batch(BILLS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;

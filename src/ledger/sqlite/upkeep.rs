@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Result, params};
 
+use super::bill;
 use super::desk::{Desk, meta};
 use super::insert::Inserter;
 use super::place::back_up;
@@ -131,9 +132,13 @@ impl Sqlite {
             let mut gone = Sums::default();
             let mut delete = conn.prepare(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
             let until = rows::first_id(before.timestamp().saturating_add(1));
-            batches(conn, desk, "calls", until, |_, batch| {
+            let computed = Desk::computed(conn)?;
+            batches(conn, desk, "calls", until, |desk, batch| {
                 step("prune rows");
                 for row in batch.iter().filter(|row| row.at < before) {
+                    if computed.contains(&row.key) {
+                        bill::account_for(conn, row, &mut desk.ids, &mut desk.core.names)?;
+                    }
                     delete.execute(rows::of_key(row.key))?;
                     tally.take(row);
                     gone.add(&row.sums());
@@ -199,7 +204,7 @@ impl Sqlite {
             let rows = reading.joined_rows(&query.filter)?;
             let mut core = Core { names: std::mem::take(reading.names()), ..Core::default() };
             for row in rows {
-                core.heap.restore(row, true);
+                core.heap.restore(row, true, &core.names);
             }
             Ok(core)
         });

@@ -61,11 +61,14 @@ pub(super) const SERVICES: [(Service, &str); 7] = [
     (Service::Unknown, "unknown"),
 ];
 pub(super) const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-pub(super) const FIDELITIES: [(Fidelity, &str); 4] = [
+pub(super) const FIDELITIES: [(Fidelity, &str); 7] = [
     (Fidelity::Final, ""),
     (Fidelity::LowerBound, "lower_bound"),
     (Fidelity::Guessed, "guessed"),
     (Fidelity::Solved, "solved"),
+    (Fidelity::Unlisted, "unlisted"),
+    (Fidelity::Settled, "settled"),
+    (Fidelity::Summed, "summed"),
 ];
 
 pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {

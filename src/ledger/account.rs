@@ -1,0 +1,212 @@
+//! One session's account: what its agent stated of it, and what that comes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::spending::Part;
+use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens};
+
+/// The feature of a row that adds up a session's unlisted calls.
+const FEATURE: &str = "background";
+
+/// How many chains of runs, and how many statements of relatives, are looked at: the newest. Real sessions have a few.
+pub(super) const NEAREST: usize = 64;
+
+/// One session's statements.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) bills: BTreeMap<CallKey, Bill>,
+    /// The least and the greatest statement of the session's own counter.
+    ends: Option<(CallKey, CallKey)>,
+    /// What single runs stated.
+    runs: BTreeSet<CallKey>,
+    /// The first statement that names a model.
+    firsts: BTreeMap<Label, CallKey>,
+    /// The keys of the rows that are booked for it.
+    pub(super) booked: BTreeSet<CallKey>,
+}
+
+/// What a session has used of one model in all, less what is accounted for.
+pub(super) struct Due {
+    pub(super) model: Label,
+    pub(super) part: Part,
+    pub(super) is_split: bool,
+}
+
+impl Account {
+    /// The least statement of the session's own counter.
+    pub(super) fn first(&self) -> Option<&Bill> {
+        self.bills.get(&self.ends?.0)
+    }
+
+    pub(super) fn insert(&mut self, bill: Bill) {
+        let id = bill.id;
+        let is_known = self.bills.insert(id, bill).is_some();
+        if is_known {
+            // What is known of the others may rest on what this one said before.
+            (self.ends, self.runs, self.firsts) = Default::default();
+            self.bills.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| self.place(id));
+        } else {
+            self.place(id);
+        }
+    }
+
+    /// Finds the place of a statement among the others.
+    fn place(&mut self, id: CallKey) {
+        let bill = &self.bills[&id];
+        let order = |id: &CallKey| (size(&self.bills[id]), self.bills[id].from.at, *id);
+        match bill.counter {
+            Counter::Session { .. } => {
+                let ends = self.ends.map_or((id, id), |(least, most)| {
+                    (
+                        if order(&id) < order(&least) { id } else { least },
+                        if order(&id) > order(&most) { id } else { most },
+                    )
+                });
+                self.ends = Some(ends);
+            }
+            Counter::Run { .. } => _ = self.runs.insert(id),
+        }
+        for billed in &bill.models {
+            let is_first = |known: &CallKey| bill.from.precedence(&self.bills[known].from).is_lt();
+            if self.firsts.get(&billed.model).is_none_or(is_first) {
+                self.firsts.insert(billed.model.clone(), id);
+            }
+        }
+    }
+
+    /// The session's totals, model by model.
+    ///
+    /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 begin a new counter with each
+    /// run, so that the runs' last statements add up (seen in 2.1.232 and 2.1.268, August 2026).
+    pub(super) fn dues(&self) -> Vec<Due> {
+        let last = self.ends.map(|(_, last)| last);
+        let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
+        // Of two that are equal the run's stands first: its own part must not be asked of it twice.
+        bills.sort_by_key(|bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
+        let mut chains: Vec<Chain<'_>> = Vec::new();
+        for bill in bills {
+            let near = chains.len().saturating_sub(NEAREST);
+            match chains[near..].iter().rposition(|chain| chain.goes_on(bill)) {
+                Some(at) => chains[near + at].extend(bill),
+                None => chains.push(Chain { last: bill, lifetimes: lifetimes_of(bill) }),
+            }
+        }
+        let mut dues: BTreeMap<&Label, Due> = BTreeMap::new();
+        for (billed, lifetimes) in
+            chains.iter().flat_map(|chain| chain.last.models.iter().map(|billed| (billed, chain.lifetimes)))
+        {
+            let due = dues.entry(&billed.model).or_insert_with(|| Due {
+                model: billed.model.clone(),
+                part: Part::default(),
+                is_split: true,
+            });
+            let mut tokens = billed.tokens;
+            let mut is_split = billed.is_split || tokens.cache_write() == 0;
+            if let Some((short, long)) =
+                lifetimes.filter(|(short, long)| !is_split && short + long == tokens.cache_write())
+            {
+                (tokens.cache_write_5m, tokens.cache_write_1h) = (short, long);
+                is_split = true;
+            }
+            due.part.add(&Part::new(tokens, billed.web_searches));
+            due.is_split &= is_split;
+        }
+        dues.into_values().collect()
+    }
+
+    /// What is left of a total as a call, if anything is.
+    pub(super) fn call(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
+        let Due { model, mut part, is_split } = due;
+        if part.is_zero() {
+            return None;
+        }
+        // It stands where the first statement that names the model stands: it grows like any other call, and no day loses
+        // what it once had. Only what was pruned stays pruned.
+        let is_kept = |bill: &&Bill| horizon.is_none_or(|horizon| bill.from.at >= horizon);
+        let first = self.firsts.get(&model).and_then(|id| self.bills.get(id)).filter(is_kept).or_else(|| {
+            let named = self.bills.values().filter(|bill| bill.models.iter().any(|billed| billed.model == model));
+            named.filter(is_kept).min_by(|one, other| one.from.precedence(&other.from))
+        })?;
+        let mut fidelity = Fidelity::Summed;
+        if !is_split && part.cache_write() > 0 {
+            match lifetimes {
+                (0, long) if long > 0 => part.live_an_hour(),
+                (short, 0) if short > 0 => {}
+                (_, _) => fidelity = Fidelity::Guessed,
+            }
+        }
+        let from = Attribution {
+            feature: Some(Label::new(FEATURE)),
+            agent: None,
+            place: first.from.place.as_ref().map(|place| Place { path: place.path.clone(), offset: place.offset }),
+            ..first.from.clone()
+        };
+        let key = row_key(first, &model);
+        let web_searches = part.web_searches();
+        Some(Call { web_searches, fidelity, ..Call::new(key, from, Some(model), part.tokens()) })
+    }
+}
+
+/// Statements of one counter, each of which counts on from the one before.
+struct Chain<'a> {
+    last: &'a Bill,
+    /// The cache writes of both lifetimes, where they are known.
+    lifetimes: Option<(u64, u64)>,
+}
+
+impl<'a> Chain<'a> {
+    /// True when a greater statement counts on from this.
+    fn goes_on(&self, next: &Bill) -> bool {
+        let mut least = self.last.tokens();
+        if let Counter::Run { own } = next.counter {
+            least = least.saturating_add(own);
+        }
+        Part::of_tokens(next.tokens()).covers(&Part::of_tokens(least))
+    }
+
+    fn extend(&mut self, next: &'a Bill) {
+        let so_far = self.lifetimes.and_then(|(short, long)| match next.counter {
+            Counter::Run { own } => Some((short + own.cache_write_5m, long + own.cache_write_1h)),
+            Counter::Session { .. } => None,
+        });
+        let whole = next.tokens().cache_write();
+        self.lifetimes = lifetimes_of(next).or(so_far.filter(|(short, long)| short + long == whole));
+        self.last = next;
+    }
+}
+
+/// The cache writes of both lifetimes, where a statement knows them.
+fn lifetimes_of(bill: &Bill) -> Option<(u64, u64)> {
+    let tokens = bill.tokens();
+    let is_split = bill.models.iter().all(|billed| billed.is_split || billed.tokens.cache_write() == 0);
+    is_split.then_some((tokens.cache_write_5m, tokens.cache_write_1h))
+}
+
+/// The key of the row for what a session's bill has of a model beyond the session's calls.
+pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
+    let session = bill.from.session.as_deref().unwrap_or_default();
+    CallKey::of(&["session bill", &*bill.from.source, session, model.as_str()])
+}
+
+/// When the counter of a session began.
+pub(super) fn started(bill: &Bill) -> Option<i64> {
+    match bill.counter {
+        Counter::Session { started, .. } => started,
+        Counter::Run { .. } => None,
+    }
+}
+
+/// The tokens of all models.
+pub(super) fn size(bill: &Bill) -> u64 {
+    bill.tokens().total()
+}
+
+impl Part {
+    pub(super) fn of_bill(billed: &Billed) -> Self {
+        Self::new(billed.tokens, billed.web_searches)
+    }
+
+    pub(super) fn of_tokens(tokens: Tokens) -> Self {
+        Self::new(tokens, 0)
+    }
+}

@@ -1,0 +1,255 @@
+//! Agents' own totals of their sessions, and what of them no listed call accounts for.
+//!
+//! A session's bill less the session's calls is booked as one row per model. The row is a function of the bills and of
+//! the calls, so that neither their order nor their repetition matters: the books compute it anew whenever one of the
+//! two changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::account::{Account, Due, NEAREST, row_key, size, started};
+use super::names::Names;
+use super::spending::{Part, Spending};
+use crate::domain::{Bill, Call, CallKey, Instant, Record};
+use crate::pricing::core_name;
+
+/// No real running total of a session has more tokens of a class.
+pub(super) const MOST: u64 = 1_000_000_000_000_000;
+
+/// The bills of sessions.
+#[derive(Debug, Default)]
+pub(super) struct Bills {
+    accounts: FxHashMap<u32, Account>,
+    /// Statements by the counter they come from, in the order of time.
+    counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
+    /// Sessions by the counter they share.
+    families: FxHashMap<i64, BTreeSet<u32>>,
+    /// Counters with new statements: what forks took over may differ.
+    recounted: FxHashSet<i64>,
+    /// Sessions whose rows are to be computed anew.
+    due: FxHashSet<u32>,
+    /// New statements, for a store.
+    fresh: Vec<(u32, CallKey)>,
+}
+
+impl Bills {
+    /// True while no session has a bill.
+    pub(super) fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// True when this session has a bill.
+    pub(super) fn has(&self, session: u32) -> bool {
+        self.accounts.contains_key(&session)
+    }
+
+    /// Takes in a statement; true when it says something new.
+    pub(super) fn learn(&mut self, session: u32, bill: &Bill) -> bool {
+        let account = self.accounts.entry(session).or_default();
+        let known = account.bills.get(&bill.id).cloned();
+        let joined = known.clone().map_or_else(|| bill.clone(), |known| known.join(bill.clone()));
+        if known.as_ref() == Some(&joined) {
+            return false;
+        }
+        if let Some((known, started)) = known.as_ref().and_then(|known| Some((known, started(known)?))) {
+            self.counters.entry(started).or_default().remove(&(known.from.at, session, known.id));
+        }
+        self.recounted.extend(started(&joined));
+        self.place(session, joined);
+        self.due.insert(session);
+        self.fresh.push((session, bill.id));
+        true
+    }
+
+    fn place(&mut self, session: u32, bill: Bill) {
+        if let Some(started) = started(&bill) {
+            self.counters.entry(started).or_default().insert((bill.from.at, session, bill.id));
+            self.families.entry(started).or_default().insert(session);
+        }
+        self.accounts.entry(session).or_default().insert(bill);
+    }
+
+    /// Puts a statement in as it stands in a store.
+    pub(super) fn restore(&mut self, session: u32, bill: Bill) {
+        self.accounts.entry(session).or_default().booked.extend(row_keys(&bill));
+        self.place(session, bill);
+    }
+
+    /// The rows that may be booked for a session.
+    pub(super) fn booked(&self, session: u32) -> impl Iterator<Item = CallKey> + '_ {
+        self.accounts.get(&session).into_iter().flat_map(|account| account.booked.iter().copied())
+    }
+
+    /// Every statement, as it was made.
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        self.accounts.values().flat_map(|account| account.bills.values().cloned().map(Record::Bill))
+    }
+
+    /// The statements that are new since this was asked last.
+    pub(super) fn take_fresh(&mut self) -> Vec<(u32, Bill)> {
+        let fresh: BTreeSet<_> = std::mem::take(&mut self.fresh).into_iter().collect();
+        let bill = |(session, id)| Some((session, self.accounts.get(&session)?.bills.get(&id)?.clone()));
+        fresh.into_iter().filter_map(bill).collect()
+    }
+
+    /// The sessions that may share a counter with this one.
+    pub(super) fn counters_of(&self, session: u32) -> Vec<i64> {
+        let bills = self.accounts.get(&session).into_iter().flat_map(|account| account.bills.values());
+        bills.filter_map(started).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The sessions whose rows are to be computed anew, family by family: those with new statements, or with other calls
+    /// than before, and those that share a counter with them.
+    pub(super) fn take_due(&mut self, touched: impl Iterator<Item = u32>) -> Vec<Vec<u32>> {
+        let mut due = std::mem::take(&mut self.due);
+        due.extend(touched.filter(|session| self.accounts.contains_key(session)));
+        let recounted = std::mem::take(&mut self.recounted).into_iter();
+        due.extend(recounted.flat_map(|counter| self.families.get(&counter).into_iter().flatten().copied()));
+        let mut groups: BTreeSet<Vec<u32>> = BTreeSet::new();
+        let mut done = FxHashSet::default();
+        for session in due {
+            match self.family(session) {
+                Some((counter, family)) if done.insert(counter) => _ = groups.insert(family),
+                Some(_) => {}
+                None => _ = groups.insert(vec![session]),
+            }
+        }
+        groups.into_iter().collect()
+    }
+
+    /// The sessions whose first counter is that of this one, when there are others, and not too many.
+    fn family(&self, session: u32) -> Option<(i64, Vec<u32>)> {
+        let own = |session: &u32| started(self.accounts.get(session)?.first()?);
+        let counter = own(&session)?;
+        let all = self.families.get(&counter).filter(|all| (2..=NEAREST).contains(&all.len()))?;
+        Some((counter, all.iter().filter(|session| own(session) == Some(counter)).copied().collect()))
+    }
+
+    /// The calls that the bills of a family of sessions have beyond their own, one a model and session; and the keys of
+    /// rows that are no more.
+    pub(super) fn rest(
+        &mut self,
+        family: &[u32],
+        spending: &Spending,
+        horizon: Option<Instant>,
+        names: &Names,
+    ) -> (Vec<Call>, Vec<CallKey>) {
+        let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
+        let mut family = family.to_vec();
+        // By name: numbers depend on the order in which sessions were met.
+        family.sort_by_key(|session| names.label(*session));
+        for session in &family {
+            let Some(account) = self.accounts.get(session) else { continue };
+            let mut dues = account.dues();
+            if let Some(inherited) = self.inherited(*session, account, names) {
+                for due in &mut dues {
+                    if let Some(before) = inherited.models.iter().find(|billed| billed.model == due.model) {
+                        due.part.take(&mut Part::of_bill(before));
+                    }
+                }
+            }
+            let over = subtract(&mut dues, spending, *session, names);
+            shares.push(Share { session: *session, account, dues, over });
+        }
+        // Which of a family made a call is not always known: what one has beyond its bill is another's.
+        for giver in 0..shares.len() {
+            let mut over = std::mem::take(&mut shares[giver].over);
+            for (_, share) in shares.iter_mut().enumerate().filter(|(taker, _)| *taker != giver) {
+                for due in &mut share.dues {
+                    if let Some(over) = over.get_mut(&core_name(&due.model)).filter(|over| !over.is_zero()) {
+                        due.part.take(over);
+                    }
+                }
+            }
+        }
+        let (mut calls, mut gone, mut booked) = (Vec::new(), Vec::new(), Vec::new());
+        for Share { session, account, dues, .. } in shares {
+            let lifetimes = spending.lifetimes(session);
+            let own: Vec<Call> = dues.into_iter().filter_map(|due| account.call(due, lifetimes, horizon)).collect();
+            let kept: BTreeSet<CallKey> = own.iter().map(|call| call.key).collect();
+            gone.extend(account.booked.difference(&kept).copied());
+            booked.push((session, kept));
+            calls.extend(own);
+        }
+        for (session, kept) in booked {
+            if let Some(account) = self.accounts.get_mut(&session) {
+                account.booked = kept;
+            }
+        }
+        (calls, gone)
+    }
+
+    /// What a fork's counter stood at when it was taken over from its parent.
+    ///
+    /// `claude -p --resume … --fork-session` counts on from the last state in the parent's transcript, and keeps the moment
+    /// at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the copies in a
+    /// fork's transcript are not marked (2.1.299 to 2.1.314) the session seems older than it is: then its first
+    /// statement says how far back to look.
+    fn inherited(&self, session: u32, account: &Account, names: &Names) -> Option<&Bill> {
+        let first = account.first()?;
+        let family = self.counters.get(&started(first)?)?;
+        let most = Part::of_tokens(first.tokens());
+        let before = |at: Instant| {
+            let earlier = family.range(..=(at, u32::MAX, CallKey::from_bytes([u8::MAX; 16]))).rev();
+            let others = earlier.filter(|(_, other, _)| *other != session).take(NEAREST);
+            let bills = others.filter_map(|(_, other, id)| Some((*other, self.accounts.get(other)?.bills.get(id)?)));
+            // Of two that are equal only one can have it from the other.
+            let is_older = |(other, bill): &(u32, &Bill)| {
+                (size(bill), names.label(*other)) < (size(first), names.label(session))
+                    && most.covers(&Part::of_tokens(bill.tokens()))
+            };
+            bills.filter(is_older).map(|(_, bill)| bill).max_by_key(|bill| (size(bill), bill.id))
+        };
+        before(first.since().unwrap_or(first.from.at)).or_else(|| before(first.from.at))
+    }
+}
+
+/// One session's part of what its family has used.
+struct Share<'a> {
+    session: u32,
+    account: &'a Account,
+    dues: Vec<Due>,
+    /// What its calls have beyond its bill, by the core of the model's name.
+    over: BTreeMap<String, Part>,
+}
+
+/// Takes out of the totals what the session's own calls account for, and gives back what those have beyond the totals.
+///
+/// A total and a row may name one model differently. What is left of rows then that no total names is taken from the
+/// totals that no row names: a gateway may give its models names of its own.
+fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Names) -> BTreeMap<String, Part> {
+    let mut spent: BTreeMap<String, Part> = BTreeMap::new();
+    // A model whose calls turned out to be another's has sums of zero: it is as if it never was.
+    for (model, part) in spending.of(session).filter(|(_, part)| !part.is_zero()) {
+        let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
+        spent.entry(core).or_default().add(part);
+    }
+    let mut strangers: Vec<&mut Due> = Vec::new();
+    let mut named = BTreeSet::new();
+    for due in &mut *dues {
+        let core = core_name(&due.model);
+        match spent.get_mut(&core) {
+            Some(spent) => due.part.take(spent),
+            None => strangers.push(due),
+        }
+        named.insert(core);
+    }
+    for (_, orphan) in spent.iter_mut().filter(|(core, _)| !named.contains(*core)) {
+        for due in &mut strangers {
+            due.part.take(orphan);
+        }
+    }
+    // A web search may run on another model than the call that asked for it.
+    for due in dues {
+        for spent in spent.values_mut() {
+            due.part.take_searches(spent);
+        }
+    }
+    spent
+}
+
+/// The keys of all rows that may be booked for a statement.
+pub(super) fn row_keys(bill: &Bill) -> impl Iterator<Item = CallKey> + '_ {
+    bill.models.iter().map(|billed| row_key(bill, &billed.model))
+}

@@ -1,0 +1,233 @@
+//! What the calls of some sessions add up to, kept up to date row by row.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::names::{NONE, Names, place};
+use super::slim::Slim;
+use crate::domain::{CallKey, Dimension, Fidelity, Tokens};
+
+/// Tokens and web searches.
+///
+/// Sums wrap around, so that a row can always be taken back out. No real sum reaches that far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Part {
+    classes: [u64; 6],
+    searches: u64,
+}
+
+/// The places of [`Tokens::fields`].
+const SHORT: usize = 2;
+const LONG: usize = 3;
+
+impl Part {
+    pub(super) fn new(tokens: Tokens, web_searches: u32) -> Self {
+        Self { classes: tokens.fields(), searches: web_searches.into() }
+    }
+
+    /// As a store keeps it.
+    pub(super) fn fields(&self) -> [u64; 7] {
+        let [input, read, short, long, output, reasoning] = self.classes;
+        [input, read, short, long, output, reasoning, self.searches]
+    }
+
+    /// As a store kept it.
+    pub(super) fn from_fields([input, read, short, long, output, reasoning, searches]: [u64; 7]) -> Self {
+        Self { classes: [input, read, short, long, output, reasoning], searches }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.change(other, u64::wrapping_add);
+    }
+
+    pub(super) fn sub(&mut self, other: &Self) {
+        self.change(other, u64::wrapping_sub);
+    }
+
+    fn change(&mut self, other: &Self, change: fn(u64, u64) -> u64) {
+        for (mine, theirs) in self.classes.iter_mut().zip(other.classes) {
+            *mine = change(*mine, theirs);
+        }
+        self.searches = change(self.searches, other.searches);
+    }
+
+    /// Takes out of both what they have in common.
+    ///
+    /// Cache writes of one lifetime may be known as writes of the other: all of them are compared.
+    pub(super) fn take(&mut self, other: &mut Self) {
+        for (mine, theirs) in self.classes.iter_mut().zip(&mut other.classes) {
+            common(mine, theirs);
+        }
+        let [mine, theirs] = [&mut self.classes, &mut other.classes];
+        common(&mut mine[SHORT], &mut theirs[LONG]);
+        common(&mut mine[LONG], &mut theirs[SHORT]);
+        common(&mut self.searches, &mut other.searches);
+    }
+
+    /// Takes the searches out of both that they have in common.
+    pub(super) fn take_searches(&mut self, other: &mut Self) {
+        common(&mut self.searches, &mut other.searches);
+    }
+
+    /// True when no class is less than the other's.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let sides = |part: &Self| {
+            let [input, read, short, long, output, _] = part.classes;
+            [input, read, short.saturating_add(long), output, part.searches]
+        };
+        sides(self).iter().zip(sides(other)).all(|(mine, theirs)| *mine >= theirs)
+    }
+
+    /// True when nothing is left, reasoning apart: that is a part of the output.
+    pub(super) fn is_zero(&self) -> bool {
+        let [input, read, short, long, output, _] = self.classes;
+        [input, read, short, long, output, self.searches] == [0; 6]
+    }
+
+    pub(super) fn cache_write(&self) -> u64 {
+        self.classes[SHORT].saturating_add(self.classes[LONG])
+    }
+
+    /// All cache writes live an hour.
+    pub(super) fn live_an_hour(&mut self) {
+        self.classes[LONG] = self.cache_write();
+        self.classes[SHORT] = 0;
+    }
+
+    pub(super) fn tokens(&self) -> Tokens {
+        let mut tokens = Tokens::from_fields(self.classes);
+        tokens.reasoning = tokens.reasoning.min(tokens.output);
+        tokens
+    }
+
+    pub(super) fn web_searches(&self) -> u32 {
+        u32::try_from(self.searches).unwrap_or(u32::MAX)
+    }
+}
+
+fn common(mine: &mut u64, theirs: &mut u64) {
+    let common = *mine.min(theirs);
+    *mine -= common;
+    *theirs -= common;
+}
+
+/// The sums of watched sessions, and the rows of all.
+#[derive(Debug, Default)]
+pub(super) struct Spending {
+    /// The rows of each session; may name rows that have moved on.
+    rows: FxHashMap<u32, Vec<CallKey>>,
+    /// The sums of the sessions that are watched, by model.
+    sums: FxHashMap<u32, FxHashMap<u32, Part>>,
+    /// Rows that are computed from the sums, and no part of them.
+    computed: FxHashSet<CallKey>,
+    /// Watched sessions whose sums changed.
+    touched: FxHashSet<u32>,
+    /// Watched sessions whose sums are not those of the store.
+    unsaved: FxHashSet<u32>,
+}
+
+impl Spending {
+    /// True when the sums of this session are kept.
+    pub(super) fn watches(&self, session: u32) -> bool {
+        self.sums.contains_key(&session)
+    }
+
+    /// Keeps the sums of a session from now on; these are what they are now.
+    pub(super) fn watch(&mut self, session: u32, sums: FxHashMap<u32, Part>) {
+        self.sums.insert(session, sums);
+    }
+
+    /// The keys that rows of this session had, among others that have moved on.
+    pub(super) fn rows(&self, session: u32) -> &[CallKey] {
+        self.rows.get(&session).map_or(&[], Vec::as_slice)
+    }
+
+    /// These rows are computed, and no part of the sums.
+    pub(super) fn compute(&mut self, keys: impl Iterator<Item = CallKey>) {
+        self.computed.extend(keys);
+    }
+
+    pub(super) fn is_computed(&self, key: CallKey) -> bool {
+        self.computed.contains(&key)
+    }
+
+    /// A row is in the books; it may be one that was before.
+    pub(super) fn index(&mut self, row: &Slim, names: &Names) {
+        let session = session_of(row, names);
+        if session != NONE {
+            let keys = self.rows.entry(session).or_default();
+            if keys.last() != Some(&row.key) {
+                keys.push(row.key);
+            }
+        }
+    }
+
+    /// A row was added.
+    pub(super) fn add(&mut self, row: &Slim, names: &Names) {
+        self.change(row, names, Part::add);
+    }
+
+    /// A row was taken out.
+    pub(super) fn take(&mut self, row: &Slim, names: &Names) {
+        self.change(row, names, Part::sub);
+    }
+
+    fn change(&mut self, row: &Slim, names: &Names, change: fn(&mut Part, &Part)) {
+        let session = session_of(row, names);
+        if let Some(sums) = self.sums.get_mut(&session)
+            && !self.computed.contains(&row.key)
+        {
+            let model = names.set(row.set)[place(Dimension::Model)];
+            change(sums.entry(model).or_default(), &part(row));
+            self.touched.insert(session);
+            self.unsaved.insert(session);
+        }
+    }
+
+    /// A call that lacks others beside it is whole once its session has a bill.
+    pub(super) fn settled(&self, mut row: Slim, names: &Names) -> Slim {
+        if matches!(row.fidelity, Fidelity::Unlisted | Fidelity::Settled) {
+            let billed = self.watches(session_of(&row, names));
+            row.fidelity = if billed { Fidelity::Settled } else { Fidelity::Unlisted };
+        }
+        row
+    }
+
+    /// The sums of these sessions are not in the store.
+    pub(super) fn unsaved(&mut self, session: u32) {
+        self.unsaved.insert(session);
+    }
+
+    /// Sessions whose sums are to be stored, in order.
+    pub(super) fn take_unsaved(&mut self) -> Vec<u32> {
+        let mut sessions: Vec<u32> = std::mem::take(&mut self.unsaved).into_iter().collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
+    /// What a session's calls add up to, by model.
+    pub(super) fn of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
+        self.sums.get(&session).into_iter().flatten().map(|(model, part)| (*model, part))
+    }
+
+    /// Cache writes of a session's calls that live five minutes, and an hour.
+    pub(super) fn lifetimes(&self, session: u32) -> (u64, u64) {
+        self.of(session).fold((0, 0), |(short, long), (_, part)| {
+            (short.wrapping_add(part.classes[SHORT]), long.wrapping_add(part.classes[LONG]))
+        })
+    }
+
+    /// Watched sessions whose sums changed since this was asked last.
+    pub(super) fn take_touched(&mut self) -> FxHashSet<u32> {
+        std::mem::take(&mut self.touched)
+    }
+}
+
+/// What a row consumed.
+pub(super) fn part(row: &Slim) -> Part {
+    Part::new(row.tokens, row.web_searches)
+}
+
+/// The session of a row.
+pub(super) fn session_of(row: &Slim, names: &Names) -> u32 {
+    names.set(row.set)[place(Dimension::Session)]
+}

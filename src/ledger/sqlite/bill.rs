@@ -1,0 +1,312 @@
+//! How agents' own totals lie in the tables and in exports, and the sums of calls that they are compared with.
+
+use chrono::SecondsFormat;
+use rusqlite::{Connection, Result, params};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::ids::Ids;
+use super::rollup::{self, QUARTERS};
+use super::rows::{self, damaged};
+use super::tally::moment;
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Place, Record, Tokens, quarter_of};
+use crate::ledger::account::started;
+use crate::ledger::bills::{MOST, row_keys};
+use crate::ledger::core::Core;
+use crate::ledger::names::{NONE, Names};
+use crate::ledger::slim::Slim;
+use crate::ledger::spending::{self, Part};
+
+/// A bill as a text: in the column `body`, and in a line of an export.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Written {
+    id: String,
+    at: String,
+    source: String,
+    session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// When the session's counter began, and when the session did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    started: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// Present where a single run is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own: Option<[u64; 6]>,
+    models: Vec<WrittenModel>,
+}
+
+/// The running total of one model.
+#[derive(Serialize, Deserialize)]
+struct WrittenModel {
+    model: String,
+    /// Input, cache reads, five-minute and one-hour cache writes, output, reasoning.
+    tokens: [u64; 6],
+    #[serde(default)]
+    searches: u32,
+    split: bool,
+}
+
+impl Written {
+    /// A bill as a text; one without a session has none.
+    pub(super) fn of(bill: &Bill) -> Option<Self> {
+        let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let (started, since, own) = match bill.counter {
+            Counter::Session { started, since } => (started, since, None),
+            Counter::Run { own } => (None, None, Some(own.fields())),
+        };
+        let models = bill.models.iter().map(|billed| WrittenModel {
+            model: billed.model.to_string(),
+            tokens: billed.tokens.fields(),
+            searches: billed.web_searches,
+            split: billed.is_split,
+        });
+        Some(Self {
+            id: bill.id.to_string(),
+            at: time(bill.from.at),
+            source: bill.from.source.to_string(),
+            session: text(&bill.from.session)?,
+            project: text(&bill.from.project),
+            user: text(&bill.from.user),
+            team: text(&bill.from.team),
+            org: text(&bill.from.org),
+            path: bill.from.place.as_ref().map(|place| place.path.to_string()),
+            offset: bill.from.place.as_ref().map(|place| place.offset),
+            started,
+            since: since.map(time),
+            own,
+            models: models.collect(),
+        })
+    }
+
+    /// The bill again.
+    ///
+    /// # Errors
+    /// A sentence that names the field that is wrong.
+    pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
+        let label = |text: &Option<String>| text.as_deref().map(Label::new);
+        let time = |text: &str| {
+            chrono::DateTime::parse_from_rfc3339(text).map(Instant::from).map_err(|error| format!("'{text}': {error}"))
+        };
+        let path = self.path.as_deref().map(Label::new);
+        let mut models: Vec<Billed> = Vec::with_capacity(self.models.len());
+        for written in &self.models {
+            let tokens = Tokens::from_fields(written.tokens);
+            models.push(Billed {
+                model: Label::new(&written.model),
+                tokens,
+                is_split: written.split,
+                web_searches: written.searches,
+            });
+        }
+        models.sort_by(|one, other| one.model.cmp(&other.model));
+        if models.windows(2).any(|pair| pair[0].model == pair[1].model) {
+            return Err("a model stands twice in a bill".to_owned());
+        }
+        let most = MOST;
+        if models.iter().any(|billed| billed.tokens.fields().iter().any(|count| *count > most)) {
+            return Err(format!("a bill has more than {most} tokens"));
+        }
+        Ok(Bill {
+            id: self.id.parse().map_err(|_| format!("'{}' is not a key", self.id))?,
+            from: Attribution {
+                session: Some(Label::new(&self.session)),
+                project: label(&self.project),
+                user: label(&self.user),
+                team: label(&self.team),
+                org: label(&self.org),
+                place: path.map(|path| Place { path, offset: self.offset.unwrap_or(0) }),
+                ..Attribution::new(time(&self.at)?, Label::new(&self.source))
+            },
+            counter: match self.own {
+                Some(own) => Counter::Run { own: Tokens::from_fields(own) },
+                None => {
+                    let since = self.since.as_deref().map(time).transpose()?;
+                    Counter::Session { started: self.started, since }
+                }
+            },
+            models,
+        })
+    }
+}
+
+impl Desk {
+    /// Takes in an agent's statement of a session.
+    pub(super) fn bill(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
+        let Some(session) = &bill.from.session else { return Ok(()) };
+        self.has_bills = true;
+        let session = self.core.names.number(Some(session));
+        self.account(conn, session)?;
+        if let Some(started) = started(bill) {
+            self.family(conn, started)?;
+        }
+        if !self.core.bills.has(session) {
+            self.fetch_session(conn, session)?;
+        }
+        self.core.learn_bill(bill);
+        Ok(())
+    }
+
+    /// Fetches what is known of a session's bill, and of those that share its counter.
+    pub(super) fn account(&mut self, conn: &Connection, session: u32) -> Result<()> {
+        if !self.has_bills || session == NONE || !self.accounts.insert(session) {
+            return Ok(());
+        }
+        let id = self.ids.label(conn, &self.core.names, session)?;
+        let mut select = conn.prepare_cached("SELECT body FROM bills WHERE session = ?")?;
+        let bodies: Vec<String> = select.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        for body in bodies {
+            self.core.bills.restore(session, parsed(&body)?);
+        }
+        let keys: Vec<CallKey> = self.core.bills.booked(session).collect();
+        self.core.heap.look_for_spending(&self.core.names).compute(keys.iter().copied());
+        for key in keys {
+            self.fetch(conn, key)?;
+        }
+        let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
+        let found: Vec<(i64, String)> =
+            select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+        let mut sums = FxHashMap::default();
+        for (model, fields) in found {
+            sums.insert(self.ids.known_label(conn, &mut self.core.names, model)?, sums_of(&fields)?);
+        }
+        self.core.heap.watch(session, Some(sums), &self.core.names);
+        for counter in self.core.bills.counters_of(session) {
+            self.family(conn, counter)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches what is known of the sessions that share a counter.
+    fn family(&mut self, conn: &Connection, counter: i64) -> Result<()> {
+        if !self.counters.insert(counter) {
+            return Ok(());
+        }
+        let mut select = conn.prepare_cached("SELECT DISTINCT session FROM bills WHERE counter = ?")?;
+        let sessions: Vec<i64> = select.query_map([counter], |row| row.get(0))?.collect::<Result<_>>()?;
+        for session in sessions {
+            let session = self.ids.known_label(conn, &mut self.core.names, session)?;
+            self.account(conn, session)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches every row of a session, found through its sums.
+    fn fetch_session(&mut self, conn: &Connection, session: u32) -> Result<()> {
+        let label = self.ids.label(conn, &self.core.names, session)?;
+        let mut select = conn.prepare_cached(
+            "SELECT id, first, first_ns, last, last_ns FROM sessions WHERE session = ? AND first IS NOT NULL",
+        )?;
+        let runs: Vec<(i64, Option<Instant>, Option<Instant>)> = select
+            .query_map([label], |row| {
+                Ok((row.get(0)?, moment(row.get(1)?, row.get(2)?), moment(row.get(3)?, row.get(4)?)))
+            })?
+            .collect::<Result<_>>()?;
+        let mut sums = conn.prepare_cached("SELECT day, sums FROM rollup WHERE day >= ? AND day <= ? AND of = ?")?;
+        let mut find = conn.prepare_cached("SELECT hash, rest FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
+        for (id, first, last) in runs {
+            let (Some(first), Some(last)) = (first, last) else { continue };
+            let day = |at: Instant| quarter_of(at).div_euclid(QUARTERS);
+            let mut found = sums.query([day(first), day(last), id])?;
+            while let Some(row) = found.next()? {
+                let day: i64 = row.get(0)?;
+                for entry in rollup::entries(row.get_ref(1)?.as_blob()?) {
+                    let quarter = day * QUARTERS + i64::from(entry?.0);
+                    let span = [rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), id];
+                    let keys: Vec<[i64; 2]> =
+                        find.query_map(span, |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
+                    for key in keys {
+                        self.fetch(conn, rows::key(key))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every bill of the books.
+    pub(super) fn all_bills(conn: &Connection) -> Result<Vec<Bill>> {
+        let mut select = conn.prepare("SELECT body FROM bills ORDER BY session, id")?;
+        let bodies = select.query_map([], |row| row.get::<_, String>(0))?;
+        bodies.map(|body| parsed(&body?)).collect()
+    }
+
+    /// The keys of rows that are computed from bills, and the session and model of each.
+    pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
+        Ok(Self::all_bills(conn)?.iter().flat_map(row_keys).collect())
+    }
+}
+
+/// Writes what is new of bills and of the sums they are compared with.
+pub(super) fn write(conn: &Connection, core: &mut Core, ids: &mut Ids) -> Result<()> {
+    if core.bills.is_empty() {
+        return Ok(());
+    }
+    let names = &core.names;
+    let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
+    for (session, bill) in core.bills.take_fresh() {
+        let Some(written) = Written::of(&bill) else { continue };
+        let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
+        let session = ids.label(conn, names, session)?;
+        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(&bill), body])?;
+    }
+    let unsaved = core.heap.take_unsaved();
+    let Some(spending) = core.heap.spending() else { return Ok(()) };
+    for session in unsaved {
+        let id = ids.label(conn, names, session)?;
+        for (model, part) in spending.of(session) {
+            put_sums(conn, id, ids.label(conn, names, model)?, part)?;
+        }
+    }
+    Ok(())
+}
+
+fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<()> {
+    let sums = serde_json::to_string(&part.fields()).map_err(|_| damaged("the sums of a session"))?;
+    let put = "INSERT OR REPLACE INTO spent(session, model, sums) VALUES(?, ?, ?)";
+    conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
+}
+
+/// A computed row was pruned: it is accounted for, and must not be computed again.
+pub(super) fn account_for(conn: &Connection, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
+    use crate::domain::Dimension;
+    use crate::ledger::names::place;
+    let set = *names.set(row.set);
+    let session = ids.label(conn, names, set[place(Dimension::Session)])?;
+    let model = ids.label(conn, names, set[place(Dimension::Model)])?;
+    let mut select = conn.prepare_cached("SELECT sums FROM spent WHERE session = ? AND model = ?")?;
+    let found: Vec<String> = select.query_map([session, model], |row| row.get(0))?.collect::<Result<_>>()?;
+    let mut sums = found.first().map(|fields| sums_of(fields)).transpose()?.unwrap_or_default();
+    sums.add(&spending::part(row));
+    put_sums(conn, session, model, &sums)
+}
+
+fn parsed(body: &str) -> Result<Bill> {
+    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
+    written.bill().map_err(|_| damaged("a bill"))
+}
+
+fn sums_of(fields: &str) -> Result<Part> {
+    serde_json::from_str(fields).map(Part::from_fields).map_err(|_| damaged("the sums of a session"))
+}
+
+/// The records of bills that were gathered elsewhere.
+pub(super) fn gathered(core: &Core) -> Vec<Record> {
+    core.bills.records().collect()
+}

@@ -1,0 +1,374 @@
+//! Agents' own totals of sessions: what they have beyond the calls is booked once, whatever is read when.
+
+use proptest::prelude::*;
+use tokmeter::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record,
+    Tokens,
+};
+use tokmeter::ledger::{Ledger, Memory, Row, Sums};
+
+use super::common::{at, call, calls, key, posting, prices, rows, total};
+use super::durable::{assert_alike, books, opened};
+
+fn tokens(input: u64, output: u64) -> Tokens {
+    Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
+}
+
+/// What a session's agent states at this second.
+fn bill(session: &str, seconds: i64, models: &[(&str, Tokens)]) -> Bill {
+    let models = models.iter().map(|(model, tokens)| Billed {
+        model: Label::new(model),
+        tokens: *tokens,
+        is_split: true,
+        web_searches: 0,
+    });
+    Bill {
+        id: CallKey::of(&[session, &format!("{seconds}")]),
+        from: Attribution {
+            session: Some(Label::new(session)),
+            ..Attribution::new(at(seconds), Label::new("claude-code"))
+        },
+        counter: Counter::Session { started: Some(7), since: None },
+        models: models.collect(),
+    }
+}
+
+fn made(name: &str, session: &str, seconds: i64, model: &str, tokens: Tokens) -> Call {
+    let mut call = Call { tokens, model: Some(Label::new(model)), ..call(name, seconds, 0) };
+    call.from.session = Some(Label::new(session));
+    call
+}
+
+fn background(books: &dyn Ledger) -> Vec<Row> {
+    rows(books).into_iter().filter(|row| row.call.from.feature.as_deref() == Some("background")).collect()
+}
+
+fn sums(books: &dyn Ledger, dimension: Dimension, value: &str) -> Sums {
+    books.sums(&Filter { only: vec![(dimension, Matcher::new(value))], ..Filter::default() }).unwrap()
+}
+
+fn memory() -> Memory {
+    Memory::new(prices())
+}
+
+#[derive(Clone, Debug)]
+struct Life {
+    /// Listed or not, of which model.
+    calls: Vec<(bool, &'static str, Tokens)>,
+}
+
+impl Life {
+    /// Every listed call, and the agent's statement after each call.
+    fn records(&self, session: &str) -> Vec<Record> {
+        let mut records = Vec::new();
+        let mut so_far = [("opus", Tokens::ZERO), ("haiku", Tokens::ZERO)];
+        for (seconds, (is_listed, model, tokens)) in (0_i64..).zip(&self.calls) {
+            for (name, sum) in &mut so_far {
+                if name == model {
+                    *sum = sum.saturating_add(*tokens);
+                }
+            }
+            if *is_listed {
+                let name = format!("{session} {seconds}");
+                records.push(Record::Call(made(&name, session, seconds * 600, model, *tokens)));
+            }
+            records.push(Record::Bill(Bill {
+                counter: Counter::Session { started: None, since: None },
+                ..bill(session, seconds * 600, &so_far)
+            }));
+        }
+        records
+    }
+
+    fn used(&self, model: &str) -> Tokens {
+        self.calls.iter().filter(|(_, name, _)| *name == model).map(|(_, _, tokens)| *tokens).sum()
+    }
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let model = prop::sample::select(vec!["opus", "haiku"]);
+    let tokens = prop::array::uniform6(0_u64..50).prop_map(|fields| {
+        let tokens = Tokens::from_fields(fields);
+        Tokens { reasoning: 0, output: tokens.output + 1, ..tokens }
+    });
+    prop::collection::vec((any::<bool>(), model, tokens), 1..8).prop_map(|calls| Life { calls })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_sessions_total_is_its_bill_whatever_is_read_first(
+        (lives, shuffled, cuts) in (life(), life()).prop_flat_map(|(one, other)| {
+            let all: Vec<Record> = one.records("s").into_iter().chain(other.records("t")).collect();
+            let twice = all.iter().cloned().chain(all.clone()).collect::<Vec<_>>();
+            (Just([("s", one), ("t", other)]), Just(twice).prop_shuffle(), prop::collection::vec(1_usize..9, 6))
+        }),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut here, mut disk) = (memory(), books(&folder));
+        let mut rest = &shuffled[..];
+        for cut in cuts {
+            let (now, later) = rest.split_at(cut.min(rest.len()));
+            rest = later;
+            here.post(&posting(now.to_vec())).unwrap();
+            disk.post(&posting(now.to_vec())).unwrap();
+            // Every posting is followed by a restart.
+            drop(disk);
+            disk = books(&folder);
+            assert_alike(&here, &disk)?;
+        }
+        here.post(&posting(rest.to_vec())).unwrap();
+        disk.post(&posting(rest.to_vec())).unwrap();
+        assert_alike(&here, &disk)?;
+        for (session, life) in &lives {
+            for model in ["opus", "haiku"] {
+                let filter = Filter {
+                    only: vec![(Dimension::Session, Matcher::new(*session)), (Dimension::Model, Matcher::new(model))],
+                    ..Filter::default()
+                };
+                prop_assert_eq!(disk.sums(&filter).unwrap().tokens, life.used(model), "{} {}", session, model);
+            }
+        }
+        prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_background_call_grows_with_the_bill_and_shrinks_as_calls_are_found() {
+    let mut books = memory();
+    let mut telling = Sums::default();
+    let mut post = |record: Record| {
+        super::common::add_up(&books.post(&posting([record])).unwrap(), &mut telling);
+        assert_eq!(telling, total(&books));
+        (background(&books).iter().map(|row| row.call.tokens.output).sum::<u64>(), telling.tokens.output)
+    };
+    assert_eq!(post(Record::Call(made("a", "s", 10, "opus", tokens(1, 10)))), (0, 10));
+    assert_eq!(post(Record::Bill(bill("s", 20, &[("opus", tokens(3, 14))]))), (4, 14));
+    assert_eq!(post(Record::Bill(bill("s", 30, &[("opus", tokens(9, 40))]))), (30, 40));
+    // A sub-agent's file is read later; telemetry brings the rest, one call after the other, and once more.
+    assert_eq!(post(Record::Call(made("b", "s", 15, "opus", tokens(2, 6)))), (24, 40));
+    let mut seen = made("request", "s", 25, "opus", tokens(6, 20));
+    (seen.key, seen.alias) = (key("request"), Some(key("request")));
+    assert_eq!(post(Record::Call(seen.clone())), (4, 40));
+    assert_eq!(post(Record::Call(seen)), (4, 40));
+    // Calls after the last statement are not in it yet.
+    assert_eq!(post(Record::Call(made("c", "s", 40, "opus", tokens(5, 50)))), (0, 86));
+}
+
+#[test]
+fn a_background_call_says_what_it_is_and_stands_where_its_bill_first_named_the_model() {
+    let mut books = memory();
+    books
+        .post(&posting(
+            [bill("s", 900, &[("opus", tokens(9, 40))]), bill("s", 100, &[("opus", tokens(1, 4))])].map(Record::Bill),
+        ))
+        .unwrap();
+    let [row] = &background(&books)[..] else { panic!("one call") };
+    assert_eq!(
+        (row.call.at(), row.call.fidelity, row.call.from.session.as_deref()),
+        (at(100), Fidelity::Summed, Some("s"))
+    );
+    assert_eq!(row.call.tokens, tokens(9, 40));
+    assert_eq!((total(&books).lower_bound_calls, total(&books).guessed_calls), (0, 0));
+}
+
+#[test]
+fn a_persons_session_is_a_lower_bound_until_its_bill_is_known() {
+    let listed = |name: &str, session: &str| Call {
+        fidelity: Fidelity::Unlisted,
+        ..made(name, session, 10, "opus", tokens(1, 10))
+    };
+    let records = [
+        Record::Call(listed("a", "s")),
+        Record::Call(listed("b", "s")),
+        Record::Call(listed("c", "t")),
+        Record::Bill(bill("s", 20, &[("opus", tokens(2, 20))])),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    disk.post(&posting(records[..3].to_vec())).unwrap();
+    assert_eq!(total(&disk).lower_bound_calls, 3);
+    drop(disk);
+    let mut disk = books(&folder);
+    disk.post(&posting([records[3].clone()])).unwrap();
+    let mut turned = memory();
+    turned.post(&posting(records.iter().rev().cloned())).unwrap();
+    for books in [&disk as &dyn Ledger, &turned] {
+        assert_eq!(sums(books, Dimension::Session, "s").lower_bound_calls, 0);
+        assert_eq!(sums(books, Dimension::Session, "t").lower_bound_calls, 1);
+        assert_eq!(total(books).calls, 3);
+    }
+    // What is read once more is still settled.
+    disk.post(&calls([listed("a", "s"), listed("d", "s")])).unwrap();
+    assert_eq!(sums(&disk, Dimension::Session, "s").lower_bound_calls, 0);
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn a_fork_that_took_its_parents_counter_over_is_charged_for_its_own_part_only() {
+    let since = |bill: Bill, seconds: Option<i64>| Bill {
+        counter: Counter::Session { started: Some(7), since: seconds.map(at) },
+        ..bill
+    };
+    // The parent had a title made, and goes on after the fork; the fork has one made, too.
+    let records = |fork_since: Option<i64>, maker: &str| {
+        vec![
+            Record::Call(made("p1", maker, 10, "opus", tokens(1, 10))),
+            Record::Bill(since(bill("p", 20, &[("opus", tokens(3, 13))]), Some(10))),
+            Record::Call(made("p2", "p", 90, "opus", tokens(1, 20))),
+            Record::Bill(since(bill("p", 100, &[("opus", tokens(4, 33))]), Some(10))),
+            Record::Call(made("f1", "f", 50, "opus", tokens(2, 50))),
+            Record::Bill(since(bill("f", 60, &[("opus", tokens(8, 70))]), fork_since)),
+        ]
+    };
+    // Its first own call is known, or the copy of its parent's is taken for one; the copy may be booked for the wrong one.
+    for fork_since in [Some(50), Some(10), None] {
+        for maker in ["p", "f"] {
+            let told = records(fork_since, maker);
+            let folder = tempfile::tempdir().unwrap();
+            let (mut once, mut disk) = (memory(), books(&folder));
+            once.post(&posting(told.clone())).unwrap();
+            for record in told.iter().rev() {
+                disk.post(&posting([record.clone()])).unwrap();
+            }
+            assert_alike(&once, &disk).unwrap();
+            assert_eq!(total(&disk).tokens, tokens(9, 90), "since {fork_since:?}, booked for {maker}");
+            if maker == "p" {
+                assert_eq!(sums(&disk, Dimension::Session, "p").tokens, tokens(4, 33));
+                assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(5, 57));
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
+    let run = |name: &str, whole: Tokens, own: Tokens| {
+        let mut bill = bill("s", 10, &[("opus", whole)]);
+        (bill.id, bill.counter) = (key(name), Counter::Run { own });
+        Record::Bill(bill)
+    };
+    let (first, second) = (tokens(2, 30), tokens(1, 12));
+    for (runs, used) in [
+        (vec![run("a", first, first), run("b", second, second)], tokens(3, 42)),
+        (vec![run("a", first, first), run("b", tokens(3, 42), second)], tokens(3, 42)),
+        // The second did something in the background.
+        (vec![run("a", first, first), run("b", tokens(5, 50), second)], tokens(5, 50)),
+        // The transcript's own state knows both runs, and the same state is printed by the second.
+        (
+            vec![
+                run("a", first, first),
+                Record::Bill(bill("s", 9, &[("opus", tokens(3, 42))])),
+                run("b", tokens(3, 42), second),
+            ],
+            tokens(3, 42),
+        ),
+    ] {
+        for told in [runs.clone(), runs.into_iter().rev().collect()] {
+            let mut books = memory();
+            books.post(&posting(told)).unwrap();
+            assert_eq!(total(&books).tokens, used);
+        }
+    }
+}
+
+#[test]
+fn a_bill_names_models_as_its_agent_does() {
+    let mut books = memory();
+    let records = [
+        Record::Call(made("a", "s", 1, "claude-opus-5-20260801", tokens(1, 10))),
+        Record::Call(made("b", "s", 2, "my-gateways-model", tokens(2, 20))),
+        Record::Bill(bill(
+            "s",
+            3,
+            &[("us.anthropic.claude-opus-5-v1:0", tokens(1, 11)), ("claude-haiku-5", tokens(2, 22))],
+        )),
+    ];
+    books.post(&posting(records)).unwrap();
+    let rest: Vec<u64> = background(&books).iter().map(|row| row.call.tokens.output).collect();
+    assert_eq!((total(&books).tokens, rest), (tokens(3, 33), vec![2, 1]));
+}
+
+#[test]
+fn what_was_pruned_does_not_come_back_as_a_background_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let day = 86_400;
+    disk.post(&posting([
+        Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+        Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        Record::Call(made("b", "s", 2 * day, "opus", tokens(3, 30))),
+        Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(5, 45))])),
+    ]))
+    .unwrap();
+    assert_eq!(disk.prune(at(day)).unwrap().tokens, tokens(2, 15));
+    drop(disk);
+    let mut disk = books(&folder);
+    assert_eq!(total(&disk).tokens, tokens(3, 30));
+    disk.post(&posting([
+        Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        Record::Bill(bill("s", 3 * day, &[("opus", tokens(6, 49))])),
+    ]))
+    .unwrap();
+    let [row] = &background(&disk)[..] else { panic!("one call") };
+    assert_eq!((row.call.tokens, row.call.at()), (tokens(1, 4), at(2 * day + 10)));
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn an_import_brings_bills_and_not_what_was_computed_from_them() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];
+    one.post(&posting([
+        Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+        Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
+    ]))
+    .unwrap();
+    other.post(&calls([made("b", "s", 15, "opus", tokens(2, 20))])).unwrap();
+    let mut lines = Vec::new();
+    assert_eq!(one.export(&mut lines).unwrap(), 1);
+    for _ in 0..2 {
+        other.import(&mut &lines[..]).unwrap();
+        assert_eq!((total(&other).tokens, total(&other).calls), (tokens(5, 50), 3));
+    }
+    let impossible = String::from_utf8(lines).unwrap().replace("[5,0,0,5,50,0]", "[5,0,0,5,18446744073709551615,0]");
+    assert!(other.import(&mut impossible.as_bytes()).is_err());
+}
+
+#[test]
+fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = books(&folder);
+    let transcript = |name: &str, format: &str| tokmeter::ledger::FileState {
+        reader: format!("{{\"v\":1,\"on\":\"{format}\"}}"),
+        ..super::common::file(name, 10)
+    };
+    let files = vec![transcript("/a.jsonl", "claude-code"), transcript("/b.jsonl", "codex")];
+    disk.post(&tokmeter::ledger::Posting { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
+    drop(disk);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
+    drop(old);
+    let disk = opened(&path).books;
+    let known: Vec<_> = disk.files().unwrap().into_iter().map(|file| file.path).collect();
+    assert_eq!(known, [std::path::PathBuf::from("/b.jsonl")]);
+    assert_eq!(total(&disk).calls, 1);
+}
+
+#[test]
+fn the_cost_of_a_sum_does_not_depend_on_how_long_it_is() {
+    use tokmeter::pricing::{CostMode, PriceBook, Pricer};
+    let book = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
+    let long = Tokens { input: 300_000, ..Tokens::ZERO };
+    let when: Instant = "2026-01-10T00:00:00Z".parse().unwrap();
+    let cost = |fidelity: Fidelity, tokens: Tokens| {
+        let mut call = Call { fidelity, ..made("a", "s", 0, "claude-sonnet-4-5-20250929", tokens) };
+        call.from.at = when;
+        book.cost(&call).usd().unwrap()
+    };
+    let third = cost(Fidelity::Final, Tokens { input: 100_000, ..Tokens::ZERO });
+    assert_eq!(cost(Fidelity::Summed, long), third.times(3));
+    assert!(cost(Fidelity::Final, long) > third.times(3), "one prompt of this length costs more");
+}
