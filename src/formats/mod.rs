@@ -19,6 +19,7 @@ mod native;
 mod openai;
 mod otel;
 mod sieve;
+mod split;
 mod sse;
 pub(crate) mod time;
 mod usage;
