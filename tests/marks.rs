@@ -183,3 +183,33 @@ fn the_split_of_a_transcript_stands_before_one_that_was_solved_in_either_order()
         assert!(out(&home, &["ledger", "verify"]).contains("whole"));
     }
 }
+
+/// A span of a chat, within another one or not, one a line.
+fn span(id: u8, parent: Option<u8>, read: Option<u64>) -> String {
+    let parent = parent.map_or_else(String::new, |parent| format!(r#""parentSpanId":"{parent:016x}","#));
+    let read = read.map_or_else(String::new, |read| format!(r#","gen_ai.usage.cache_read.input_tokens":{read}"#));
+    format!(
+        r#"{{"name":"chat","traceId":"{:032x}","spanId":"{id:016x}",{parent}"startTime":"2026-11-20T10:00:00Z","attributes":{{"gen_ai.operation.name":"chat","gen_ai.request.model":"gpt-4o","gen_ai.usage.input_tokens":100,"gen_ai.usage.output_tokens":5{read}}}}}"#,
+        7
+    )
+}
+
+#[test]
+fn a_span_around_another_is_the_same_call_whichever_comes_first_and_whenever_it_is_read() {
+    let (outer, inner) = (span(1, None, None), span(2, Some(1), Some(60)));
+    for (first, second) in [(&inner, &outer), (&outer, &inner)] {
+        let home = Home::new();
+        home.config("logs = [\"~/spans.jsonl\"]\n");
+        let total = |text: &str| {
+            home.write("spans.jsonl", text);
+            let total = json_of(&home, &["report", "total", "--json"])["total"].clone();
+            ["calls", "input_tokens", "cache_read_tokens"].map(|name| total[name].as_u64().unwrap())
+        };
+        // Each line is read by a process of its own.
+        assert_eq!(total(&lines(&[first]))[0], 1);
+        assert_eq!(total(&lines(&[first, second])), [1, 40, 60]);
+        // Another attempt within the same span is another call.
+        assert_eq!(total(&lines(&[first, second, &span(3, Some(1), Some(60))])), [2, 80, 120]);
+        assert!(out(&home, &["ledger", "verify"]).contains("whole"));
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Nothing of it is booked, and nothing of what a line says is shown: only counts, places and reasons.
 
+mod marked;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use self::marked::Marked;
 use super::books::{self, Reach};
 use super::gate::lifted::{self, Lifted};
 use super::shelf::Shelf;
@@ -214,48 +216,6 @@ struct Unpriced {
     tokens: u64,
 }
 
-/// A call whose numbers are more, or others, than what is counted: where it stands, and why.
-#[derive(Serialize)]
-struct Marked {
-    file: Option<Label>,
-    byte: u64,
-    key: String,
-    why: &'static str,
-}
-
-/// Places that are named for each mark.
-const MARKED: usize = 5;
-/// A mark, by the sums of a call.
-type Mark = (&'static str, fn(&Sums) -> bool);
-
-const MARKS: [Mark; 3] = [
-    ("guessed", |sums| sums.guessed_calls > 0),
-    ("logged in part", |sums| sums.lower_bound_calls > 0),
-    ("no price", |sums| sums.unpriced_tokens > 0),
-];
-
-impl Marked {
-    /// The first calls of each mark.
-    fn first(books: &Memory) -> Vec<Self> {
-        let of = |(why, is_marked): Mark| {
-            books.marked(is_marked, MARKED).into_iter().map(move |row| {
-                let (call, place) = (&row.call, row.call.from.place.as_ref());
-                let (file, byte) = (place.map(|place| place.path.clone()), place.map_or(0, |place| place.offset));
-                Self { file, byte, key: call.key.to_string(), why }
-            })
-        };
-        MARKS.into_iter().flat_map(of).collect()
-    }
-}
-
-/// `FILE, byte N: why`.
-impl std::fmt::Display for Marked {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let file = self.file.as_ref().map_or("(no place)", Label::as_str);
-        write!(out, "{file}, byte {}: {}", self.byte, self.why)
-    }
-}
-
 /// A line that was not counted: where, and why. What it says stays where it is.
 #[derive(Serialize)]
 pub(super) struct Bad {
@@ -337,7 +297,7 @@ impl Audit {
                 })
                 .collect(),
             unpriced_tokens: total.unpriced_tokens,
-            first_marked_calls: Marked::first(&read.books),
+            first_marked_calls: Marked::first(&read.books, &total)?,
             first_unknown_lines: read.unknown.iter().map(Bad::of).collect(),
             bad_lines: read.tallies.bad,
             first_bad_lines: read.bad.iter().map(Bad::of).collect(),

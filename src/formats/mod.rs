@@ -27,6 +27,7 @@ mod native;
 mod openai;
 mod otel;
 mod sieve;
+mod split;
 mod sse;
 mod tier;
 pub(crate) mod time;

@@ -54,15 +54,6 @@ impl Memory {
         self.len() == 0
     }
 
-    /// The first calls, by where they stand, whose sums are marked so; no more than `most`.
-    pub fn marked(&self, is_marked: impl Fn(&Sums) -> bool, most: usize) -> Vec<Arc<Row>> {
-        let names = &self.core.names;
-        let mut rows: Vec<&Slim> = self.core.heap.rows().iter().filter(|row| is_marked(&row.sums())).collect();
-        rows.sort_by(|one, other| (names.label(one.path), one.offset).cmp(&(names.label(other.path), other.offset)));
-        rows.truncate(most);
-        rows.into_iter().map(|row| row.row(names)).collect()
-    }
-
     fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Slim> {
         let mut admitted: Vec<Option<bool>> = vec![None; self.core.names.sets()];
         self.core.heap.rows().iter().filter(move |row| {

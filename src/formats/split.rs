@@ -1,0 +1,125 @@
+//! How the counts of a log become disjoint classes, whatever its words for them include.
+
+use crate::domain::Tokens;
+
+/// What a log says of one answer, before its counts are split into classes that never overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Input without what was read from or written to a cache.
+    pub(super) input: Option<u64>,
+    /// Input with what was read from and written to a cache.
+    pub(super) prompt: Option<u64>,
+    /// Output, usually with reasoning.
+    pub(super) output: Option<u64>,
+    /// Everything, where the log says so.
+    pub(super) total: Option<u64>,
+    /// Read from a cache.
+    pub(super) cache_read: u64,
+    /// Written to a cache of five minutes, or of unknown lifetime.
+    pub(super) cache_write_5m: u64,
+    /// Written to a cache of an hour.
+    pub(super) cache_write_1h: u64,
+    /// Reasoning, usually within the output.
+    pub(super) reasoning: u64,
+}
+
+impl Counts {
+    /// Disjoint classes, and whether the split had to be guessed.
+    ///
+    /// Where a count's meaning is in doubt the stated total decides; where that is missing too, a
+    /// part larger than its whole shows that it is no part.
+    pub(super) fn split(self) -> (Tokens, bool) {
+        let cached = self.cache_read + self.cache_write_5m + self.cache_write_1h;
+        let (output, reasoning_was_apart) = self.output_with_reasoning();
+        let (input, guessed) = match (self.input, self.prompt) {
+            // Others write the whole prompt under our name; their total leaves no room for the cache beside it.
+            (Some(input), None) if (1..=input).contains(&cached) && self.total == Some(input + output) => {
+                (input - cached, false)
+            }
+            (Some(input), None) => (input, false),
+            (Some(input), Some(prompt)) if prompt == input + cached => (input, false),
+            (_, Some(prompt)) => {
+                let is_exclusive = cached > prompt
+                    || (cached > 0 && self.total == Some(prompt + cached + output) && self.input.is_none());
+                let input = if is_exclusive { prompt } else { prompt - cached };
+                let is_in_doubt = match self.input {
+                    Some(input) => input != prompt || self.total != Some(prompt + output),
+                    None => is_exclusive && self.total.is_none(),
+                };
+                (input, is_in_doubt)
+            }
+            (None, None) => {
+                let rest = self.total.map_or(0, |total| total.saturating_sub(output + cached));
+                (rest, rest > 0)
+            }
+        };
+        let told = input + cached;
+        let (output, output_guessed) = match (self.output, self.total) {
+            (None, Some(total)) if self.input.is_some() || self.prompt.is_some() => {
+                (total.saturating_sub(told), total > told)
+            }
+            _ => (output, false),
+        };
+        let tokens = Tokens {
+            input,
+            cache_read: self.cache_read,
+            cache_write_5m: self.cache_write_5m,
+            cache_write_1h: self.cache_write_1h,
+            output,
+            reasoning: self.reasoning.min(output),
+        };
+        (tokens, guessed || output_guessed || (reasoning_was_apart && self.total.is_none()))
+    }
+
+    /// The output with the reasoning inside; the flag is true when the log counts it apart.
+    fn output_with_reasoning(&self) -> (u64, bool) {
+        let output = self.output.unwrap_or(0);
+        let input = self.prompt.or(self.input).unwrap_or(0);
+        let is_total_told = self.output.is_some() && self.cache_read <= input;
+        let is_apart = self.reasoning > output
+            || (self.reasoning > 0 && is_total_told && self.total == Some(input + output + self.reasoning));
+        if is_apart { (output + self.reasoning, true) } else { (output, false) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_total_of_input_and_output_shows_that_the_cache_is_inside() {
+        let counts = |input, output, cache_read, reasoning, total| Counts {
+            input: Some(input),
+            output: Some(output),
+            total,
+            cache_read,
+            reasoning,
+            ..Counts::default()
+        };
+        let split = |counts: Counts| (counts.split().0.fields(), counts.split().1);
+        assert_eq!(split(counts(100, 30, 80, 12, Some(130))), ([20, 80, 0, 0, 30, 12], false));
+        assert_eq!(split(counts(100, 30, 100, 0, Some(130))), ([0, 100, 0, 0, 30, 0], false));
+        // Thoughts beside the output, as Gemini counts them.
+        assert_eq!(split(counts(100, 30, 80, 12, Some(142))), ([20, 80, 0, 0, 42, 12], false));
+        // Our own meaning, with a total that has room for the cache, with one that has none for it, and without one.
+        assert_eq!(split(counts(100, 30, 80, 0, Some(210))), ([100, 80, 0, 0, 30, 0], false));
+        assert_eq!(split(counts(100, 30, 180, 0, Some(130))), ([100, 180, 0, 0, 30, 0], false));
+        assert_eq!(split(counts(100, 30, 80, 0, None)), ([100, 80, 0, 0, 30, 0], false));
+        let both = Counts { prompt: Some(100), ..counts(100, 30, 80, 0, Some(130)) };
+        assert_eq!(split(both), ([20, 80, 0, 0, 30, 0], false));
+    }
+
+    proptest! {
+        #[test]
+        fn a_stated_total_is_the_total(prompt in 0_u64..9, cached in 0_u64..9, output in 0_u64..9, reasoning in 0_u64..9) {
+            let inclusive = cached <= prompt;
+            let total = prompt + output + if inclusive { 0 } else { cached };
+            let counts = Counts {
+                prompt: Some(prompt), output: Some(output), total: Some(total), cache_read: cached,
+                reasoning: reasoning.min(output), ..Counts::default()
+            };
+            prop_assert_eq!(counts.split().0.total(), total);
+        }
+    }
+}
