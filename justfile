@@ -12,6 +12,10 @@ bless:
 bench:
     cargo bench
 
+# The built-in price book from the newest public lists; needs pip and the network.
+prices *PACKAGES:
+    python3 prices/refresh.py {{PACKAGES}}
+
 # The live screen on the samples.
 demo:
     cargo run --release -- samples/

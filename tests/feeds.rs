@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tokmeter::domain::{Call, Fidelity, Instant, Label, Record, Service, Speed};
 use tokmeter::formats::{ALL, BadLine, Lines, Origin, Outcome, Reader, Reading};
+use tokmeter::pricing::{CostMode, PriceBook, Pricer as _};
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
@@ -567,4 +568,30 @@ fn an_escaped_line_among_others_of_one_program_is_seen() {
         assert_eq!(lines.line(text.as_bytes(), &origin(0), &mut records), Outcome::Read, "{text}");
     }
     assert_eq!(calls(records).len(), 3);
+}
+
+#[test]
+fn what_openai_charges_beside_the_plain_tokens_is_read_and_priced() {
+    let book = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
+    let of = |mark: &str| {
+        let line = lines_of("openai").into_iter().find(|line| line.contains(mark)).unwrap();
+        let call = one("openai", &line);
+        let cost = book.cost(&call);
+        (cost.usd().unwrap().to_string(), cost.is_guessed(), call)
+    };
+    // 4,000 × $4 and 200 × $20 per million, and one search: opening a page is free, a failed one too.
+    let (usd, is_guessed, call) = of("c001\"");
+    assert_eq!((usd.as_str(), is_guessed, call.web_searches), ("0.03", false, 1));
+    let (usd, is_guessed, call) = of("c002\"");
+    assert_eq!((usd.as_str(), is_guessed, call.web_searches), ("0.044", false, 3));
+    // 1,000 × $2, 1,000 × $0.20, 2,000 × $2.50, 5,000 × $5, 300 × $10 per million.
+    assert_eq!((of("c003\"").0.as_str(), of("c003\"").1), ("0.0352", false));
+    assert_eq!((of("c004\"").0.as_str(), of("c004\"").1), ("0.0227", true));
+    assert_eq!((of("c005\"").0.as_str(), of("c005\"").1), ("0.15", false));
+    assert_eq!((of("c006\"").0.as_str(), of("c006\"").1), ("0.05", false));
+    let (usd, is_guessed, call) = of("c007\"");
+    assert_eq!((usd.as_str(), is_guessed, call.trust()), ("0.025", true, Fidelity::Guessed));
+    // 20 × $0.60, 40 × $10, 20 × $2.40, 70 × $20 per million.
+    assert_eq!((of("c008\"").0.as_str(), of("c008\"").1), ("0.00186", false));
+    assert_eq!((of("realtime0000000009").0.as_str(), of("realtime0000000009").1), ("0.0087072", false));
 }

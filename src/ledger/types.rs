@@ -21,10 +21,8 @@ pub struct Row {
 impl Row {
     /// How far the counts, and the price they were computed with, can be trusted.
     pub fn trust(&self) -> Fidelity {
-        match self.call.trust() {
-            Fidelity::Final if self.cost.is_guessed() => Fidelity::Guessed,
-            trust => trust,
-        }
+        let trust = self.call.trust();
+        if trust == Fidelity::Final && self.cost.is_guessed() { Fidelity::Guessed } else { trust }
     }
 }
 

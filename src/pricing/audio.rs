@@ -21,7 +21,12 @@ pub(super) const fn whole_of(class: Class) -> Class {
         Class::AudioInput => Class::Input,
         Class::AudioCacheRead => Class::CacheRead,
         Class::AudioOutput => Class::Output,
-        text => text,
+        Class::Input
+        | Class::CacheRead
+        | Class::CacheWrite5m
+        | Class::CacheWrite1h
+        | Class::Output
+        | Class::Reasoning => class,
     }
 }
 
@@ -30,9 +35,8 @@ impl Audio {
     pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &Lot) -> Self {
         let listed = |class, service| sheet.get(above, class, service).or_else(|| sheet.get(0, class, service));
         let found = Class::AUDIO.map(|class| match (listed(class, service), listed(class, Service::Standard)) {
-            (Some(rate), _) => Some((rate, Ratio::ONE)),
             (None, Some(rate)) if service == Service::Batch => Some((rate, Ratio { num: 1, den: 2 })),
-            (None, Some(rate)) => Some((rate, Ratio::ONE)),
+            (Some(rate), _) | (None, Some(rate)) => Some((rate, Ratio::ONE)),
             (None, None) => None,
         });
         let of_text = Class::AUDIO.map(|class| text.of(whole_of(class)));

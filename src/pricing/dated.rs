@@ -216,9 +216,9 @@ pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day
 
 /// Corrects the history of one model.
 fn correct(name: &str, history: &mut History, dates: &Dates, rules: &[Rule], as_of: Day, notes: &mut Vec<String>) {
-    let kept = rules.iter().find_map(|rule| match rule {
-        Rule::Keep(names, list) if names.matches(name) => Some(*list),
-        _ => None,
+    let kept = rules.iter().find_map(|rule| {
+        let Rule::Keep(names, list) = rule else { return None };
+        names.matches(name).then_some(*list)
     });
     match kept {
         Some(List::Main) => return,

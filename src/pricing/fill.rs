@@ -26,8 +26,12 @@ fn usual(class: Class, input: Usd, claude: bool) -> Usd {
         Class::CacheRead => Ratio { num: 1, den: 10 },
         Class::CacheWrite5m => Ratio { num: 5, den: 4 },
         Class::CacheWrite1h => Ratio { num: 2, den: 1 },
-        Class::Input | Class::Output | Class::Reasoning => Ratio::ONE,
-        Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => Ratio::ONE,
+        Class::Input
+        | Class::Output
+        | Class::Reasoning
+        | Class::AudioInput
+        | Class::AudioCacheRead
+        | Class::AudioOutput => Ratio::ONE,
     };
     if claude { input.scaled(multiple) } else { input }
 }

@@ -19,9 +19,13 @@ mod tariff;
 mod update;
 
 #[cfg(test)]
+mod extras;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod published;
 
 use crate::domain::{Call, Day, Label, Tokens, Usd};
 

@@ -84,7 +84,13 @@ impl Rule {
                 book.push((Since::exact(*day), sheet.clone()));
                 book.sort_by_key(|(since, _)| *since);
             }
-            _ => {}
+            Self::Untier(..)
+            | Self::Alias(..)
+            | Self::Day(..)
+            | Self::Hours(..)
+            | Self::Keep(..)
+            | Self::Take(..)
+            | Self::Follows(..) => {}
         }
     }
 
@@ -235,9 +241,9 @@ fn rule(words: &[&str]) -> Result<Rule, &'static str> {
 
 /// Since when a model's hours hold; nothing when no rule says so.
 pub(super) fn hours_from(rules: &[Rule], name: &str) -> Option<HoursFrom> {
-    rules.iter().find_map(|rule| match rule {
-        Rule::Hours(names, from) if names.matches(name) => Some(*from),
-        _ => None,
+    rules.iter().find_map(|rule| {
+        let Rule::Hours(names, from) = rule else { return None };
+        names.matches(name).then_some(*from)
     })
 }
 

@@ -122,7 +122,7 @@ fn scaled(before: Option<&Sheet>, rates: &Sheet) -> Sheet {
             Class::Reasoning | Class::AudioOutput => Class::Output,
             Class::CacheWrite1h => Class::CacheWrite5m,
             Class::AudioInput | Class::AudioCacheRead => Class::Input,
-            class => class,
+            Class::Input | Class::Output | Class::CacheRead | Class::CacheWrite5m => key.class,
         };
         let pair = |class| plain(before, class).zip(plain(rates, class)).filter(|(old, _)| *old > Usd::ZERO);
         if let Some((old, new)) = pair(class).or_else(|| pair(Class::Input)) {

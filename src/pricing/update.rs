@@ -235,6 +235,44 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_has_not_followed_an_announced_price_does_not_undo_it() {
+        let list = |input: &str, output: &str| {
+            format!(
+                r#"{{"gemini/gemini-4-argon":{{"mode":"chat","litellm_provider":"gemini",
+                "input_cost_per_token":{input},"output_cost_per_token":{output},"cache_read_input_token_cost":1e-7}}}}"#
+            )
+        };
+        let after = |list: &str, on: &str| {
+            let (book, problem) = fresh().with_update(fresh().update(list, day(on)).unwrap().text);
+            assert_eq!(problem, None);
+            ["2026-11-28", "2026-11-30", "2026-12-01", "2026-12-20"]
+                .map(|day| million(&book, "gemini-4-argon", day).unwrap())
+        };
+        // Before the day and after it, the old price; and one that nobody announced.
+        assert_eq!(after(&list("0.000002", "0.00001"), "2026-11-28"), ["2", "2", "4", "4"]);
+        assert_eq!(after(&list("0.000002", "0.00001"), "2026-12-10"), ["2", "2", "4", "4"]);
+        assert_eq!(after(&list("0.000003", "0.000015"), "2026-11-30"), ["2", "3", "4", "4"]);
+        assert_eq!(after(&list("0.000003", "0.000015"), "2026-12-20"), ["2", "2", "4", "3"]);
+    }
+
+    #[test]
+    fn a_list_that_knows_one_of_the_hours_of_a_price_does_not_undo_the_others() {
+        let list = |input: &str, output: &str| {
+            format!(
+                r#"{{"deepseek-v4-pro":{{"mode":"chat","litellm_provider":"deepseek","input_cost_per_token":{input},
+                "output_cost_per_token":{output}}}}}"#
+            )
+        };
+        for (input, output) in [("0.00000132", "0.00000396"), ("6.6e-7", "0.00000198")] {
+            assert_eq!(fresh().update(&list(input, output), day("2026-12-10")).unwrap().differences, []);
+        }
+        let cheaper = fresh().update(&list("1e-7", "2e-7"), day("2026-12-10")).unwrap();
+        let (book, _) = fresh().with_update(cheaper.text);
+        assert_eq!(million(&book, "deepseek-v4-pro", "2026-12-09").as_deref(), Some("0.66"));
+        assert_eq!(million(&book, "deepseek-v4-pro", "2026-12-10").as_deref(), Some("0.1"));
+    }
+
+    #[test]
     fn b21_a_missing_damaged_or_old_list_leaves_the_built_in_one_in_use() {
         let text = fresh().update(LIST, day("2026-12-01")).unwrap().text;
         let flipped = text.replace("i=1 ", "i=9 ");

@@ -44,7 +44,7 @@ fn a_model_without_a_price_is_answered_with_near_names() {
 
 #[test]
 fn e13_unusual_digits_are_rounded_and_told_and_what_cannot_be_true_is_refused() {
-    let home = Home::new();
+    let home = Home::new().at("2026-11-28T12:00:00Z");
     home.write("list.json", NEWER);
     let said = home.fine(&["prices", "update", "list.json"]);
     assert!(said.err.contains("1 number with unusually many digits"), "{said:?}");
@@ -66,8 +66,8 @@ fn e13_unusual_digits_are_rounded_and_told_and_what_cannot_be_true_is_refused() 
 
 #[test]
 fn d16_a_price_that_changes_later_leaves_what_is_booked_and_reprice_shows_the_new_one() {
-    let home = Home::new();
-    home.log(&line("a", "2026-11-22T09:00:00Z", "gpt-4o", 500, 300, ""));
+    let home = Home::new().at("2026-11-28T12:00:00Z");
+    home.log(&line("a", "2026-11-28T09:00:00Z", "gpt-4o", 500, 300, ""));
     let cost = |args: &[&str]| home.fine(args).json()["total"]["cost_usd"].to_string();
     let booked = || cost(&["report", "total", "--json"]);
     let today = || cost(&["report", "total", "--json", "--reprice"]);

@@ -7,6 +7,7 @@ use crate::domain::{Fidelity, Geo, Parts, Service, Speed};
 /// Parts of a call's counts, never added to them.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the names that stand in the export")]
 pub(super) struct ToldParts {
     #[serde(skip_serializing_if = "is_none")]
     audio_input_tokens: u64,
