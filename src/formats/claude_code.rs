@@ -2,16 +2,19 @@
 //!
 //! One answer stands on two to four lines, in several files, under several sessions; its message id
 //! is what makes it one. A sub-agent's answers stand in its own file and, from some versions, again in
-//! its parent's `progress` lines. Summaries that repeat usage (`toolUseResult`, the `result` line of a
-//! headless run) are this format's lines and say nothing.
+//! its parent's `progress` lines. Summaries that repeat usage (`toolUseResult`) are this format's lines and say nothing;
+//! what states the total of a session is read in `claude_bill.rs`.
 
-use super::claude_usage::{Booked, Usage};
+use super::claude_bill::{self, Context, Met};
+use super::claude_content::content;
+use super::claude_usage::{Booked, Usage, round_tokens};
+use super::count::Count;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Flag, Money, Text};
-use super::keys::{advisor_key, message_key, request_key};
+use super::keys::{advisor_key, attempt_key, message_key, request_key};
 use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier, Tokens};
 
 /// Claude Code's transcripts.
 pub(super) struct ClaudeCode;
@@ -22,16 +25,23 @@ impl Format for ClaudeCode {
     }
     fn markers(&self) -> &'static [&'static str] {
         // Answers hold the first; the others are for kinds of lines that are not known yet.
-        &["\"usage\"", "_tokens\"", "Tokens\""]
+        &["\"usage\"", "_tokens\"", "Tokens\"", SEARCHES]
     }
     fn hints(&self) -> &'static [&'static str] {
         // There is no usage without a count of tokens.
         &["okens\""]
     }
+    fn end_hints(&self) -> &'static [&'static str] {
+        // A search's results are long, and their number stands behind them.
+        &[SEARCHES]
+    }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Transcript { source: Label::new(NAME), labels: Labels::default(), session: String::new() })
+        Box::new(Transcript { source: Label::new(NAME), labels: Labels::default(), context: Context::default() })
     }
 }
+
+/// How often Claude Code itself searched the web for one tool call.
+const SEARCHES: &str = "\"searchCount\"";
 
 const NAME: &str = "claude-code";
 
@@ -41,18 +51,20 @@ const SYNTHETIC: &str = "<synthetic>";
 struct Transcript {
     source: Label,
     labels: Labels,
-    /// The session of the last line that could be nobody else's.
-    session: String,
+    context: Context,
 }
 
 fields! {
     /// A line of any kind.
     Line {
         kind: Text<'a> = "type",
+        subtype: Text<'a> = "subtype",
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
         forked_from: ForkedFrom<'a> = "forkedFrom",
-        uuid: Seen = "uuid",
+        request_session: Text<'a> = "requestSessionId",
+        entrypoint: Text<'a> = "entrypoint",
+        uuid: Text<'a> = "uuid",
         version: Text<'a> = "version",
         cwd: Text<'a> = "cwd",
         agent: Text<'a> = "agentId",
@@ -62,6 +74,15 @@ fields! {
         cost: Money = "costUSD",
         message: Message<'a> = "message",
         data: Progress<'a> = "data",
+        tool_result: ToolResult<'a> = "toolUseResult",
+    }
+}
+
+fields! {
+    /// What a tool answered.
+    ToolResult {
+        query: Seen = "query",
+        searches: Count = "searchCount",
     }
 }
 
@@ -78,6 +99,7 @@ fields! {
         id: Text<'a> = "id",
         model: Text<'a> = "model",
         usage: Usage<'a> = "usage",
+        stop: Text<'a> = "stop_reason",
     }
 }
 
@@ -136,10 +158,18 @@ impl Line<'_> {
             Some("progress") => named || !self.data.is_absent(),
             // They may repeat usage. No other kind holds any, and another program's line may well have a
             // type and a session of its own; pieces of an answer are in the API's own format.
-            Some("user" | "system" | "result" | "summary" | "attachment") => named,
+            Some("user" | "system" | "result" | "summary" | "attachment" | "cost-state") => named,
             Some(_) => false,
             None => self.message.usage.has_counts(),
         }
+    }
+
+    /// Searches that Claude Code made itself, in a call that stands in no line. The answer's own counter says nothing of
+    /// them (2.1.332, November 2026).
+    fn own_searches(&self) -> u32 {
+        let is_search = self.kind.get() == Some("user") && !self.tool_result.query.is_absent();
+        let searches = self.tool_result.searches.tokens("searchCount").unwrap_or(0);
+        if is_search { u32::try_from(searches).unwrap_or(0) } else { 0 }
     }
 
     /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
@@ -150,22 +180,56 @@ impl Line<'_> {
     }
 }
 
+impl Line<'_> {
+    /// How far the counts of an answer in this line can be trusted. A person's session makes calls that it does not
+    /// list (titles, summaries, permission checks): 9 to 15 % of all that is charged (measured in August 2026). A
+    /// session without a person does so when it sums up its history.
+    fn fidelity(&self, model: Option<&str>, context: &Context) -> Fidelity {
+        let known = fidelity(model, self.version.get());
+        let is_alone = self.entrypoint.get() != Some("cli") && !context.is_compacted;
+        if known == Fidelity::Final && !is_alone { Fidelity::Unlisted } else { known }
+    }
+}
+
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut parsed = Line::default();
         json::parse_into(line, &mut parsed)?;
         if !parsed.is_ours() {
-            return Ok(if parsed.is_aside(&self.session) { Reading::Mine } else { Reading::NotMine });
+            return Ok(if parsed.is_aside(&self.context.session) { Reading::Mine } else { Reading::NotMine });
         }
-        if let Some(session) = parsed.session.get().filter(|session| *session != self.session) {
-            session.clone_into(&mut self.session);
+        if let Some(session) = parsed.session.get() {
+            self.context.enter(session);
         }
-        let Some(answer) = parsed.answer() else { return Ok(Reading::Mine) };
+        if matches!(parsed.kind.get(), Some("cost-state" | "result")) {
+            let bill = claude_bill::bill(line, &self.context, &self.source, &mut self.labels, origin)?;
+            out.extend(bill.map(Record::Bill));
+            return Ok(Reading::Mine);
+        }
+        let Some(answer) = parsed.answer() else {
+            self.context.is_compacted |= parsed.subtype.get() == Some("compact_boundary");
+            out.extend(self.search(&parsed, origin, line));
+            return Ok(Reading::Mine);
+        };
         let usage = &answer.message.usage;
-        let booked = usage.booked()?;
+        let stated = usage.booked()?;
+        let mut booked = stated;
+        self.context.meet(&Met {
+            at: answer.at,
+            model: answer.message.model.get(),
+            project: parsed.cwd.get(),
+            searches: booked.web_searches,
+            is_copy: parsed.request_session.get().is_some_and(|maker| Some(maker) != parsed.session.get()),
+            is_branch: !parsed.forked_from.session.is_absent(),
+        });
         let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or_else(|| origin.stem());
-        let mut advisors = usage.advisors().peekable();
-        if booked.is_nothing() && advisors.peek().is_none() {
+        let beside = usage.beside(&stated);
+        if answer.message.stop.get() == Some("refusal") && booked.tokens.output == 0 {
+            // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of
+            // refusals, November 2026).
+            booked = Booked { tokens: Tokens::ZERO, web_searches: 0, ..booked };
+        }
+        if booked.is_nothing() && beside.is_empty() {
             return Ok(Reading::Mine);
         }
         let key = key_of(&answer, session, &booked, line);
@@ -173,7 +237,11 @@ impl Reader for Transcript {
             tier: booked.tier,
             web_searches: booked.web_searches,
             quoted: parsed.cost.0,
-            fidelity: fidelity(answer.message.model.get(), parsed.version.get()),
+            fidelity: if booked.is_guessed {
+                Fidelity::Guessed
+            } else {
+                parsed.fidelity(answer.message.model.get(), &self.context)
+            },
             alias: answer.request.map(request_key),
             ..Call::new(
                 key,
@@ -189,18 +257,19 @@ impl Reader for Transcript {
                 booked.tokens,
             )
         };
-        for (place, advisor) in advisors {
-            let tokens = advisor.tokens()?;
+        for (place, round) in beside {
+            let tokens = round_tokens(round, &stated)?;
             if !tokens.is_zero() {
-                let model = advisor.model.get();
+                let is_advice = round.kind.get() == Some("advisor_message");
+                let model = round.model.get();
                 out.push(Record::Call(Call {
-                    key: advisor_key(key, place),
+                    key: if is_advice { advisor_key(key, place) } else { attempt_key(key, place) },
                     model: self.labels.find(model),
                     tokens,
                     tier: Tier { speed: Speed::Standard, ..booked.tier },
                     web_searches: 0,
                     quoted: None,
-                    fidelity: fidelity(model, parsed.version.get()),
+                    fidelity: parsed.fidelity(model, &self.context),
                     alias: None,
                     ..call.clone()
                 }));
@@ -213,11 +282,38 @@ impl Reader for Transcript {
     }
 
     fn state(&self) -> String {
-        self.session.clone()
+        self.context.state()
     }
 
     fn restore(&mut self, state: &str) {
-        state.clone_into(&mut self.session);
+        self.context.restore(state);
+    }
+}
+
+impl Transcript {
+    /// The searches of a tool call, as a call of their own: what was read and written for them is in no line.
+    fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Option<Record> {
+        let web_searches = parsed.own_searches();
+        if web_searches == 0 || self.context.counts_searches {
+            return None;
+        }
+        let key = match parsed.uuid.get() {
+            Some(uuid) => CallKey::of(&["claude-code search", uuid]),
+            None => CallKey::of(&[b"claude-code search", line]),
+        };
+        let session = parsed.forked_from.session.or(&parsed.session).get().unwrap_or_else(|| origin.stem());
+        let sidechain = parsed.sidechain.0.then_some("sidechain");
+        let from = Attribution {
+            session: self.labels.find(Some(session)),
+            agent: self.labels.find(parsed.agent.get().or(sidechain)),
+            project: self.labels.find(parsed.cwd.get()),
+            feature: self.labels.find(parsed.skill.get()),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(parsed.at.0.unwrap_or(origin.modified), self.source.clone())
+        };
+        let model = self.labels.find(self.context.model.as_deref());
+        let fidelity = if model.is_some() { Fidelity::Unlisted } else { Fidelity::Guessed };
+        Some(Record::Call(Call { web_searches, fidelity, ..Call::new(key, from, model, Tokens::ZERO) }))
     }
 }
 
@@ -238,37 +334,6 @@ fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> C
             CallKey::of(&[NAME.as_bytes(), content(line), &at])
         }
     }
-}
-
-/// The content of the answer in a line, as it is written; the whole line when it cannot be cut out.
-fn content(line: &[u8]) -> &[u8] {
-    use serde::Deserialize;
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(borrow)]
-        message: Option<Message<'a>>,
-        #[serde(borrow)]
-        data: Option<Progress<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Progress<'a> {
-        #[serde(borrow)]
-        message: Option<Told<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Told<'a> {
-        #[serde(borrow)]
-        message: Option<Message<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        content: Option<&'a serde_json::value::RawValue>,
-    }
-    let Ok(parsed) = serde_json::from_slice::<Line<'_>>(line) else { return line };
-    let told = || parsed.data.and_then(|data| data.message).and_then(|told| told.message);
-    let message = parsed.message.or_else(told);
-    message.and_then(|message| message.content).map_or(line, |content| content.get().as_bytes())
 }
 
 /// How far the counts of this version can be trusted: from 2.1.9 to 2.1.49 the number of output

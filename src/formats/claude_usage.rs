@@ -4,7 +4,7 @@ use super::BadLine;
 use super::count::Count;
 use super::fields::fields;
 use super::json::{List, Text};
-use super::usage::{CacheSplit, Iteration, ServerTools, cache_writes, tier};
+use super::usage::{CacheSplit, Iteration, ServerTools, cache_writes, is_lifetime_guessed, tier};
 use crate::domain::{Tier, Tokens};
 
 fields! {
@@ -37,6 +37,8 @@ pub(super) struct Booked {
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) web_searches: u32,
+    /// The lifetime of some cache writes is not stated, and not clear from the others.
+    pub(super) is_guessed: bool,
 }
 
 impl Booked {
@@ -73,12 +75,58 @@ impl Usage<'_> {
             },
             tier: tier(self.speed.get(), self.service_tier.get(), self.geo.get()),
             web_searches: u32::try_from(searches).unwrap_or(0),
+            is_guessed: is_lifetime_guessed(&self.cache_creation, &self.cache_split),
         })
     }
 
-    /// The rounds in which another model was asked for advice, by their places among all rounds. All
-    /// other rounds repeat what the usage object itself says.
-    pub(super) fn advisors(&self) -> impl Iterator<Item = (u64, &Iteration<'_>)> {
-        (0..).zip(&self.iterations.0).filter(|(_, round)| round.kind.get() == Some("advisor_message"))
+    /// The rounds that are charged beside what the usage object says, by their places among all rounds: those in which
+    /// another model was asked for advice, and attempts of a model that wrote something and then declined.
+    ///
+    /// All other rounds repeat what the usage object itself says, or are free: an attempt that wrote nothing is
+    /// (Claude Code 2.1.220, August 2026).
+    pub(super) fn beside(&self, booked: &Booked) -> Vec<(u64, &Iteration<'_>)> {
+        if self.iterations.0.is_empty() {
+            return Vec::new();
+        }
+        let counts = |round: &Iteration<'_>| {
+            let tokens = round.tokens().unwrap_or_default();
+            [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
+        };
+        let whole = {
+            let tokens = booked.tokens;
+            [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
+        };
+        let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
+        let rounds: Vec<_> = (0..).zip(&self.iterations.0).collect();
+        // The attempt that answered is the shortest tail of the rounds that adds up to the whole.
+        let mut answer: Option<u64> = None;
+        let mut sum = [0_u64; 4];
+        for (place, round) in rounds.iter().rev().filter(|(_, round)| !is_advice(round)) {
+            for (sum, count) in sum.iter_mut().zip(counts(round)) {
+                *sum = sum.saturating_add(count);
+            }
+            if sum == whole {
+                answer = Some(*place);
+                break;
+            }
+        }
+        let is_declined = |place: u64, round: &Iteration<'_>| {
+            let counts = counts(round);
+            answer.is_some_and(|answer| place < answer) && counts[3] > 0 && counts != whole
+        };
+        rounds.into_iter().filter(|(place, round)| is_advice(round) || is_declined(*place, round)).collect()
     }
+}
+
+/// The tokens of a round; cache writes whose lifetime it does not state live as long as those of the whole.
+///
+/// # Errors
+/// When a count of tokens is none, or cannot be true.
+pub(super) fn round_tokens(round: &Iteration<'_>, booked: &Booked) -> Result<Tokens, BadLine> {
+    let mut tokens = round.tokens()?;
+    let is_stated = round.cache_split.five_minutes.is_given() || round.cache_split.one_hour.is_given();
+    if !is_stated && booked.tokens.cache_write_1h > 0 && booked.tokens.cache_write_5m == 0 {
+        (tokens.cache_write_5m, tokens.cache_write_1h) = (0, tokens.cache_write());
+    }
+    Ok(tokens)
 }

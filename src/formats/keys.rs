@@ -26,6 +26,11 @@ pub(crate) fn advisor_key(answer: CallKey, place: u64) -> CallKey {
     CallKey::of(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
+/// The key of an attempt within an answer, by its place in the list of rounds: a model wrote something and then declined.
+pub(crate) fn attempt_key(answer: CallKey, place: u64) -> CallKey {
+    CallKey::of(&[b"attempt".as_slice(), &answer.bytes(), &place.to_le_bytes()])
+}
+
 /// The key of the answer that this id names wherever it stands; `None` for an id that is not a
 /// vendor's, or that is too short to be the only one of its kind (Ollama has 999 of them).
 pub(crate) fn answer_key(id: &str) -> Option<CallKey> {

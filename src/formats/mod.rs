@@ -3,7 +3,9 @@
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
 mod anthropic;
+mod claude_bill;
 mod claude_code;
+mod claude_content;
 mod claude_usage;
 mod codex;
 mod codex_exec;
@@ -62,6 +64,13 @@ pub trait Format: Sync {
     /// Each is looked for by itself, which is several times as fast as looking for all markers at once if there are
     /// no more than two. None: all lines are searched for the markers.
     fn hints(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Byte strings that make a line worth a look where none of the hints stands in it, if they stand near its end.
+    ///
+    /// They cost little, since only the end of a line is searched.
+    fn end_hints(&self) -> &'static [&'static str] {
         &[]
     }
 

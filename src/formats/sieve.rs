@@ -6,6 +6,9 @@ use memchr::memmem::Finder;
 
 use super::Format;
 
+/// How much of a line is its end.
+const END: usize = 2048;
+
 /// A set of formats, one bit each, by their place in the table.
 pub(super) type Set = u64;
 
@@ -20,6 +23,8 @@ pub(super) struct Sieve {
     sets: Vec<Set>,
     /// What each format looks for in a file that is its own.
     hints: Vec<Vec<Finder<'static>>>,
+    /// What it looks for at the ends of lines there.
+    end_hints: Vec<Vec<Finder<'static>>>,
     /// How long the longest marker is.
     longest: usize,
 }
@@ -47,12 +52,13 @@ impl Sieve {
             .match_kind(MatchKind::LeftmostFirst)
             .build(&needles)
             .expect("a few short markers fit any automaton");
-        let finders = |format: &&dyn Format| format.hints().iter().map(|hint| Finder::new(*hint)).collect();
+        let finders = |hints: &'static [&'static str]| hints.iter().map(|hint| Finder::new(*hint)).collect();
         Self {
             fast: Searcher::new(&needles),
             sure,
             sets,
-            hints: formats.iter().map(finders).collect(),
+            hints: formats.iter().map(|format| finders(format.hints())).collect(),
+            end_hints: formats.iter().map(|format| finders(format.end_hints())).collect(),
             longest: markers().map(|(marker, _)| marker.len()).max().unwrap_or_default(),
         }
     }
@@ -69,7 +75,13 @@ impl Sieve {
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
         let hints = &self.hints[format];
         let first = hints.iter().filter_map(|hint| hint.find(line)).min();
-        if hints.is_empty() { Some(0) } else { first.map(|first| first.saturating_sub(self.longest)) }
+        if hints.is_empty() {
+            return Some(0);
+        }
+        let from = line.len().saturating_sub(END);
+        let at_the_end =
+            || self.end_hints[format].iter().filter_map(|hint| Some(from + hint.find(&line[from..])?)).min();
+        first.or_else(at_the_end).map(|first| first.saturating_sub(self.longest))
     }
 
     /// All formats that need this line.
@@ -135,6 +147,35 @@ mod tests {
         assert_eq!(sieve.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
         assert_eq!(sieve.first(br#"{"text":"\"usage\": 7"}"#, None), None);
         assert_eq!(sieve.all(br#"{"b":1,"x":{"tokens":1}}"#), 0b101, "needles that overlap are all found");
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_searched_for_what_rarely_stands_in_one() {
+        struct Ended;
+        impl Format for Ended {
+            fn name(&self) -> &'static str {
+                "ended"
+            }
+            fn markers(&self) -> &'static [&'static str] {
+                &["\"tokens\"", "\"rare\""]
+            }
+            fn hints(&self) -> &'static [&'static str] {
+                &["okens\""]
+            }
+            fn end_hints(&self) -> &'static [&'static str] {
+                &["\"rare\""]
+            }
+            fn reader(&self) -> Box<dyn Reader> {
+                Box::new(Never)
+            }
+        }
+        let sieve = Sieve::new(&[&Ended]);
+        let padded = |before: usize, after: usize| {
+            format!("{{\"x\":\"{}\",\"rare\":1,\"y\":\"{}\"}}", "x".repeat(before), "y".repeat(after))
+        };
+        assert_eq!(sieve.first(padded(9_000, 1_000).as_bytes(), Some(0)), Some(1));
+        assert_eq!(sieve.first(padded(0, 0).as_bytes(), Some(0)), Some(1));
+        assert_eq!(sieve.first(padded(0, 9_000).as_bytes(), Some(0)), None);
     }
 
     #[test]

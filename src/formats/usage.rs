@@ -167,12 +167,22 @@ pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, B
     Ok(count.is_given().then_some(count.tokens(field)?))
 }
 
-/// Cache writes by lifetime; what the split leaves unnamed lives five minutes.
+/// Cache writes by lifetime.
+///
+/// With server tools the split covers the first round only (Claude Code, November 2026): the rest lives as long as what
+/// the split names, and five minutes where it names both lifetimes, or none.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
     let five_minutes = split.five_minutes.tokens("ephemeral_5m_input_tokens")?;
     let one_hour = split.one_hour.tokens("ephemeral_1h_input_tokens")?;
-    let all = all.tokens("cache_creation_input_tokens")?;
-    Ok((five_minutes.max(all.saturating_sub(one_hour)), one_hour))
+    let rest = all.tokens("cache_creation_input_tokens")?.saturating_sub(five_minutes + one_hour);
+    Ok(if five_minutes == 0 && one_hour > 0 { (0, one_hour + rest) } else { (five_minutes + rest, one_hour) })
+}
+
+/// True when the split names both lifetimes and leaves some cache writes to neither.
+pub(super) fn is_lifetime_guessed(all: &Count, split: &CacheSplit<'_>) -> bool {
+    let count = |count: &Count| count.tokens("").unwrap_or(0);
+    let (five_minutes, one_hour) = (count(&split.five_minutes), count(&split.one_hour));
+    five_minutes > 0 && one_hour > 0 && count(all) > five_minutes + one_hour
 }
 
 /// What an answer was charged as, by the names in a log; a name that is not known is the usual one.
@@ -299,6 +309,28 @@ mod tests {
             split(r#"{"input_tokens":1,"cache_creation_input_tokens":9,"output_tokens":2}"#).0,
             [1, 0, 9, 0, 2, 0]
         );
+    }
+
+    #[test]
+    fn cache_writes_of_later_rounds_live_as_long_as_those_of_the_first() {
+        let usage = |split: &str| {
+            let text = format!(
+                r#"{{"input_tokens":1,"cache_creation_input_tokens":900,"output_tokens":2,"cache_creation":{split}}}"#
+            );
+            let usage: Usage<'_> = serde_json::from_str(&text).unwrap();
+            let guessed = is_lifetime_guessed(&usage.cache_creation, &usage.cache_split);
+            (cache_writes(&usage.cache_creation, &usage.cache_split).unwrap(), guessed)
+        };
+        for (split, writes) in [
+            (r#"{"ephemeral_1h_input_tokens":200,"ephemeral_5m_input_tokens":0}"#, ((0, 900), false)),
+            (r#"{"ephemeral_1h_input_tokens":0,"ephemeral_5m_input_tokens":200}"#, ((900, 0), false)),
+            (r#"{"ephemeral_1h_input_tokens":300,"ephemeral_5m_input_tokens":200}"#, ((600, 300), true)),
+            (r#"{"ephemeral_1h_input_tokens":700,"ephemeral_5m_input_tokens":200}"#, ((200, 700), false)),
+            ("{}", ((900, 0), false)),
+            ("null", ((900, 0), false)),
+        ] {
+            assert_eq!(usage(split), writes, "{split}");
+        }
     }
 
     #[test]

@@ -1,0 +1,348 @@
+//! What Claude Code states of a whole session: `cost-state` lines of a transcript, `result` lines of `claude -p`.
+//!
+//! A `cost-state` counts the session over all its runs and holds what no other line holds: titles, `/btw`, `/compact`, the
+//! classifier of the auto mode (2.1.299 to 2.1.332, November 2026). A `result` counts the same from 2.1.299 on, and
+//! before that the run alone; the answers printed above it say only what was written when their streams began.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::claude_usage::Usage;
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, Text};
+use super::time::Stamp;
+use super::{BadLine, Origin};
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Labels, Place, Tokens};
+
+/// What earlier lines of a transcript tell of later ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Context {
+    /// The session of the last line that could be nobody else's.
+    pub(super) session: String,
+    /// The model that answered last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+    /// The last answer says how often it searched the web.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) counts_searches: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    /// When the last answer came, and the first that is the session's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Instant>,
+    /// The session summed up its history, in a call that stands in no line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_compacted: bool,
+    /// The session branched off another and counts from nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_branch: bool,
+}
+
+/// What of an answer matters to later lines.
+pub(super) struct Met<'a> {
+    pub(super) at: Option<Instant>,
+    pub(super) model: Option<&'a str>,
+    pub(super) project: Option<&'a str>,
+    pub(super) searches: u32,
+    /// Another session's, copied when this one was forked.
+    pub(super) is_copy: bool,
+    pub(super) is_branch: bool,
+}
+
+impl Context {
+    /// A line of this session was read.
+    pub(super) fn enter(&mut self, session: &str) {
+        if session != self.session {
+            *self = Self { session: session.to_owned(), ..Self::default() };
+        }
+    }
+
+    /// An answer was read.
+    pub(super) fn meet(&mut self, met: &Met<'_>) {
+        let keep = |kept: &mut Option<String>, now: Option<&str>| {
+            if now.is_some() && kept.as_deref() != now {
+                *kept = now.map(str::to_owned);
+            }
+        };
+        keep(&mut self.model, met.model);
+        keep(&mut self.project, met.project);
+        self.counts_searches = met.searches > 0;
+        self.last = met.at.max(self.last);
+        if !met.is_copy {
+            self.since = self.since.or(met.at);
+        }
+        self.is_branch |= met.is_branch;
+    }
+
+    /// As a text that [`Context::restore`] reads.
+    pub(super) fn state(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Goes on from what [`Context::state`] gave; before there was more to remember, it was the session alone.
+    pub(super) fn restore(&mut self, state: &str) {
+        *self = serde_json::from_str(state).unwrap_or_else(|_| Self { session: state.to_owned(), ..Self::default() });
+    }
+}
+
+fields! {
+    /// A line that states what a session has used.
+    Line {
+        kind: Text<'a> = "type",
+        session: Text<'a> = "sessionId" | "session_id",
+        uuid: Text<'a> = "uuid",
+        at: Stamp = "timestamp",
+        started: Count = "startTime",
+        usage: Usage<'a> = "usage",
+        models: Models<'a> = "modelUsage",
+    }
+}
+
+fields! {
+    /// The total of one model.
+    ModelUsage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        thinking: Count = "thinkingTokens",
+        cache_read: Count = "cacheReadInputTokens",
+        cache_creation: Count = "cacheCreationInputTokens",
+        five_minutes: Count = "cacheCreationEphemeral5mInputTokens",
+        one_hour: Count = "cacheCreationEphemeral1hInputTokens",
+        searches: Count = "webSearchRequests",
+    }
+}
+
+/// Reads the bill that a line states; none when it states none.
+///
+/// # Errors
+/// When a count is none, or cannot be true.
+pub(super) fn bill(
+    line: &[u8],
+    context: &Context,
+    source: &Label,
+    labels: &mut Labels,
+    origin: &Origin,
+) -> Result<Option<Bill>, BadLine> {
+    let line: Line<'_> = json::parse(line)?;
+    let Some(session) = line.session.get() else { return Ok(None) };
+    let mut models: BTreeMap<&str, Billed> = BTreeMap::new();
+    for (name, usage) in &line.models.0 {
+        // The size of the context window is no part of the model's name.
+        let name = name.strip_suffix("[1m]").unwrap_or(name);
+        let billed = usage.billed(name)?;
+        match models.get_mut(name) {
+            Some(known) => {
+                known.tokens = known.tokens.saturating_add(billed.tokens);
+                known.is_split &= billed.is_split;
+                known.web_searches = known.web_searches.saturating_add(billed.web_searches);
+            }
+            None => drop(models.insert(name, billed)),
+        }
+    }
+    let mut models: Vec<Billed> = models.into_values().collect();
+    let own = line.usage.booked()?;
+    let is_run = line.kind.get() == Some("result");
+    if is_run && line.models.0.is_empty() {
+        // Before it was told by model, the run's usage was all there was.
+        let Some(model) = &context.model else { return Ok(None) };
+        let is_split = !line.usage.cache_split.is_absent();
+        let (tokens, web_searches) = (own.tokens, own.web_searches);
+        models.push(Billed { model: Label::new(model), tokens, is_split, web_searches });
+    }
+    if let [only] = &mut models[..] {
+        only.borrow_lifetimes(own.tokens);
+    }
+    models.retain(|billed| !billed.tokens.is_zero() || billed.web_searches > 0);
+    if models.is_empty() {
+        return Ok(None);
+    }
+    let started = line.started.total("startTime").ok().and_then(|started| i64::try_from(started).ok());
+    let started = started.filter(|started| *started > 0 && !context.is_branch);
+    let is_known = context.session == session;
+    let since = context.since.filter(|_| is_known);
+    let counter = if is_run { Counter::Run { own: own.tokens } } else { Counter::Session { started, since } };
+    let last = context.last.filter(|_| is_known);
+    let from = Attribution {
+        session: labels.find(Some(session)),
+        project: labels.find(context.project.as_deref().filter(|_| is_known)),
+        place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+        ..Attribution::new(line.at.0.or(last).unwrap_or(origin.modified), source.clone())
+    };
+    let id = match line.uuid.get().filter(|_| is_run) {
+        Some(uuid) => CallKey::of(&["claude-code result", session, uuid]),
+        None => CallKey::of(&[line.kind.get().unwrap_or_default(), session, &format!("{started:?}{models:?}")]),
+    };
+    Ok(Some(Bill { id, from, counter, models }))
+}
+
+impl ModelUsage<'_> {
+    fn billed(&self, model: &str) -> Result<Billed, BadLine> {
+        let output = self.output.total("outputTokens")?;
+        let written = self.cache_creation.total("cacheCreationInputTokens")?;
+        let short = self.five_minutes.total("cacheCreationEphemeral5mInputTokens")?;
+        let long = self.one_hour.total("cacheCreationEphemeral1hInputTokens")?;
+        let rest = written.saturating_sub(short.saturating_add(long));
+        let searches = self.searches.total("webSearchRequests")?;
+        Ok(Billed {
+            model: Label::new(model),
+            tokens: Tokens {
+                input: self.input.total("inputTokens")?,
+                cache_read: self.cache_read.total("cacheReadInputTokens")?,
+                cache_write_5m: short.saturating_add(rest),
+                cache_write_1h: long,
+                output,
+                reasoning: self.thinking.total("thinkingTokens")?.min(output),
+            },
+            is_split: rest == 0,
+            web_searches: u32::try_from(searches).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+impl Billed {
+    /// The run's own usage names the lifetimes that the total by model leaves out.
+    fn borrow_lifetimes(&mut self, own: Tokens) {
+        let written = self.tokens.cache_write();
+        if !self.is_split && written == own.cache_write() {
+            (self.tokens.cache_write_5m, self.tokens.cache_write_1h) = (own.cache_write_5m, own.cache_write_1h);
+            self.is_split = true;
+        }
+    }
+}
+
+/// An object whose names are models; anything else is none.
+#[derive(Debug, Default)]
+pub(super) struct Models<'a>(Vec<(Cow<'a, str>, ModelUsage<'a>)>);
+
+impl Slot for Models<'_> {
+    fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Models<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct ByName;
+        impl<'de> Visitor<'de> for ByName {
+            type Value = Models<'de>;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("any value")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut models = Vec::new();
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    models.push((name, map.next_value()?));
+                }
+                Ok(Models(models))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Models::default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Models::default())
+            }
+        }
+        from.deserialize_any(ByName)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<Bill> {
+        let origin = Origin { path: Label::new("a.jsonl"), offset: 0, modified: Instant::default() };
+        let source = Label::new("claude-code");
+        bill(line.as_bytes(), &Context::default(), &source, &mut Labels::default(), &origin).unwrap()
+    }
+
+    fn billed(line: &str) -> Vec<(String, [u64; 6], bool)> {
+        let models = read(line).map(|bill| bill.models).unwrap_or_default();
+        models.iter().map(|billed| (billed.model.to_string(), billed.tokens.fields(), billed.is_split)).collect()
+    }
+
+    #[test]
+    fn one_model_with_two_context_sizes_is_one_model() {
+        let line = r#"{"type":"cost-state","sessionId":"s","modelUsage":{
+            "claude-opus-5[1m]":{"inputTokens":1,"outputTokens":2,"cacheCreationInputTokens":4,"cacheCreationEphemeral1hInputTokens":4},
+            "claude-opus-5":{"inputTokens":10,"outputTokens":20,"thinkingTokens":99}}}"#;
+        assert_eq!(billed(line), [("claude-opus-5".to_owned(), [11, 0, 0, 4, 22, 20], true)]);
+    }
+
+    #[test]
+    fn the_runs_own_usage_names_the_lifetimes_that_the_model_leaves_out() {
+        let line = |own: u64| {
+            format!(
+                r#"{{"type":"result","session_id":"s","usage":{{"input_tokens":1,"output_tokens":2,"cache_creation_input_tokens":{own},
+                "cache_creation":{{"ephemeral_1h_input_tokens":{own},"ephemeral_5m_input_tokens":0}}}},
+                "modelUsage":{{"m":{{"inputTokens":1,"outputTokens":2,"cacheCreationInputTokens":9}}}}}}"#
+            )
+        };
+        assert_eq!(billed(&line(9)), [("m".to_owned(), [1, 0, 0, 9, 2, 0], true)]);
+        assert_eq!(billed(&line(7)), [("m".to_owned(), [1, 0, 9, 0, 2, 0], false)]);
+    }
+
+    #[test]
+    fn what_is_no_bill_is_none_and_what_cannot_be_true_is_a_bad_line() {
+        for line in [
+            r#"{"type":"cost-state","sessionId":"s"}"#,
+            r#"{"type":"cost-state","sessionId":"s","modelUsage":[{"inputTokens":1}]}"#,
+            r#"{"type":"cost-state","sessionId":"s","modelUsage":{"m":7,"n":null}}"#,
+            r#"{"type":"cost-state","modelUsage":{"m":{"inputTokens":1}}}"#,
+            r#"{"type":"result","session_id":"s","usage":{"input_tokens":1}}"#,
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
+        let origin = Origin { path: Label::new("a.jsonl"), offset: 0, modified: Instant::default() };
+        let line = br#"{"type":"cost-state","sessionId":"s","modelUsage":{"m":{"inputTokens":-1}}}"#;
+        let read = bill(line, &Context::default(), &Label::new("c"), &mut Labels::default(), &origin);
+        assert!(matches!(read, Err(BadLine::Absurd { field: "inputTokens", .. })), "{read:?}");
+    }
+
+    #[test]
+    fn a_context_goes_on_from_its_state_and_from_that_of_an_older_version() {
+        let mut context = Context::default();
+        assert_eq!(context.state(), "");
+        context.enter("s");
+        context.meet(&Met {
+            at: Some(Instant::default()),
+            model: Some("m"),
+            project: Some("/p"),
+            searches: 1,
+            is_copy: false,
+            is_branch: true,
+        });
+        let mut again = Context::default();
+        again.restore(&context.state());
+        assert_eq!(again, context);
+        again.restore("5e55-1");
+        assert_eq!(again, Context { session: "5e55-1".to_owned(), ..Context::default() });
+    }
+}
