@@ -402,6 +402,7 @@ fn every_name_in_the_schema_is_read() {
             "usage" => r#"{"prompt_tokens":3,"completion_tokens":4}"#,
             "tier" => "\"batch\"",
             "attributes" => r#"{"user":"x"}"#,
+            "kept" => r#"{"key":"0123456789abcdef0123456789abcdef","source":"otel"}"#,
             other => panic!("{name} is of no known kind: {other}"),
         };
         let is_output = ["output_tokens", "completion_tokens", "outputTokens", "completionTokens", "llm.tokens.output"];

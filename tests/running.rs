@@ -76,6 +76,21 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
+/// The signals of this list that the program is not started with ignored, as `nohup cargo test` would do.
+fn heeded<T>(signals: impl IntoIterator<Item = (Signal, T)>) -> Vec<(Signal, T)> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let is_heeded = |signal: Signal| {
+        let ignored = mask >> (signal.as_raw() - 1) & 1 == 1;
+        if ignored {
+            eprintln!("skipped: {signal:?} is ignored here");
+        }
+        !ignored
+    };
+    signals.into_iter().filter(|(signal, _)| is_heeded(*signal)).collect()
+}
+
 /// Waits for the end of a program, for so long; kills it and panics when it does not come.
 fn ended_within(child: &mut Child, patience: Duration) -> ExitStatus {
     let end = Instant::now() + patience;

@@ -7,11 +7,11 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::{Home, PATIENCE, ended_within, eventually, program, signal};
+use super::{Home, PATIENCE, ended_within, eventually, heeded, program, signal};
 
 #[test]
 fn j26_sigterm_and_sighup_are_passed_on_and_the_summary_is_printed() {
-    for (what, name) in [(Signal::TERM, "TERM"), (Signal::HUP, "HUP")] {
+    for (what, name) in heeded([(Signal::TERM, "TERM"), (Signal::HUP, "HUP")]) {
         let home = Home::new();
         let script = format!("trap 'echo got {name} > got; exit 7' {name}; echo up > up; while :; do sleep 0.01; done");
         let mut child = program(&home, &["run", "--", "/bin/sh", "-c", &script]).spawn().unwrap();

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::common::pty::Pty;
 use super::common::{native, now};
-use super::{Home, booked, connect, ended_within, eventually, has, program, signal, socket};
+use super::{Home, booked, connect, ended_within, eventually, has, heeded, program, signal, socket};
 
 /// An end that is at once, on a machine that is busy with other tests.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ fn lines(count: usize) -> String {
 
 #[test]
 fn j1_plain_ends_at_once_with_a_stalled_output_and_thousands_of_lines_queued() {
-    for (what, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+    for (what, code) in heeded([(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)]) {
         let home = Home::new();
         let path = socket(&home);
         // Nobody reads its output: the pipe is full after some hundred lines.
