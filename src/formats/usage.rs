@@ -228,14 +228,15 @@ pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, B
 /// Cache writes by lifetime, short and long.
 ///
 /// With server tools the split covers the first round only (Claude Code, November 2026): the rest lives as long as what
-/// the split names, and the shorter time where it names both lifetimes, or none.
+/// the split names, and the shorter time where it names both lifetimes, or none, or says nothing of the shorter one.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
     let short = split.five_minutes.tokens("ephemeral_5m_input_tokens")?
         + split.half_hour.tokens("ephemeral_30m_input_tokens")?;
     let long = split.one_hour.tokens("ephemeral_1h_input_tokens")?
         + split.twelve_hours.tokens("ephemeral_12h_input_tokens")?;
     let rest = all.tokens("cache_creation_input_tokens")?.saturating_sub(short + long);
-    Ok(if short == 0 && long > 0 { (0, long + rest) } else { (short + rest, long) })
+    let is_all_long = split.five_minutes.is_given() && short == 0 && long > 0;
+    Ok(if is_all_long { (0, long + rest) } else { (short + rest, long) })
 }
 
 /// True when the split names both lifetimes and leaves some cache writes to neither.
@@ -300,6 +301,7 @@ mod tests {
             (r#"{"ephemeral_1h_input_tokens":0,"ephemeral_5m_input_tokens":200}"#, ((900, 0), false)),
             (r#"{"ephemeral_1h_input_tokens":300,"ephemeral_5m_input_tokens":200}"#, ((600, 300), true)),
             (r#"{"ephemeral_1h_input_tokens":700,"ephemeral_5m_input_tokens":200}"#, ((200, 700), false)),
+            (r#"{"ephemeral_1h_input_tokens":200}"#, ((700, 200), false)),
             ("{}", ((900, 0), false)),
             ("null", ((900, 0), false)),
         ] {
