@@ -14,10 +14,12 @@ use crate::tui::LedgerView;
 
 /// How long another process is waited for while the books cannot be written anyway.
 const HARDLY: Duration = Duration::from_millis(50);
-/// Calls that are gathered in memory before they are booked, or moved to a temporary file: so many are written in one
-/// go, and memory does not grow with the logs.
-const FIRST: usize = 300_000;
-/// The same once the first were booked: joined with rows that are booked already, calls take more room.
+/// Calls that are gathered in memory before they are booked: so many are written in one go, and memory does not grow
+/// with the logs. A call takes some 450 bytes until it is booked.
+const FIRST: usize = 260_000;
+/// Calls of books in memory before they move to a temporary file, all in one go.
+const IN_MEMORY: usize = 200_000;
+/// Calls that are gathered once the first were booked: joined with rows that are booked already, they take more room.
 const NEXT: usize = 40_000;
 
 /// Books, wherever they are kept.
@@ -153,7 +155,7 @@ impl Shelf {
     /// Where more calls are gathered than memory should hold, some are booked: in the ledger, or in a temporary file.
     fn make_room(&mut self) -> Result<(), BooksError> {
         match &mut self.kept {
-            Kept::Memory(books) if books.len() >= self.most && self.wanted.is_none() => {
+            Kept::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
                 let spare = Memory::new(Arc::clone(&self.prices) as _);
                 let memory = std::mem::replace(&mut **books, spare);
                 match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {

@@ -18,7 +18,7 @@ const WITH_AGENT: &str =
     "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota} · by {forecast}";
 /// In tmux, or in a prompt.
 const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · by {forecast}";
-/// Between what is wrong with the books and the rest of the line.
+/// Between the line and what is wrong with the books.
 const GAP: &str = " · ";
 /// The log format of the agent whose status line it is.
 const SOURCE: &str = "claude-code";
@@ -49,13 +49,13 @@ fn line(desk: &mut Desk<'_>, agent: Option<&Agent>, format: Option<&str>) -> Str
     };
     let facts = facts(desk, agent, &template);
     let segments = template.fill(&mut |word| facts.word(word));
-    // That numbers are not safe yet is worth more than any of them.
+    // That numbers are not safe yet is worth more than any of them: the mark has its room before they have theirs.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
     let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
     let line = template::fitted(segments, left, own.is_empty());
     let line = match mark {
         Some(mark) if line.is_empty() => mark,
-        Some(mark) => format!("{mark}{GAP}{line}"),
+        Some(mark) => format!("{line}{GAP}{mark}"),
         None if line.is_empty() => text::fit("tokmeter", room),
         None => line,
     };
@@ -111,6 +111,10 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     }
     if books.trouble.is_some() {
         facts.mark = Some("no ledger");
+        // What no log holds any more is not known: nothing is no answer then.
+        let known = |sums: &Sums| sums.calls > 0;
+        facts.session = facts.session.filter(known);
+        (facts.today, facts.month) = (facts.today.filter(known), facts.month.filter(known));
     }
     if asked.is_err() {
         facts.session = facts.session.filter(|sums| sums.calls > 0);

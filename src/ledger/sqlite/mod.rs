@@ -1,5 +1,7 @@
 //! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
 
+mod answers;
+mod away;
 mod bill;
 mod birth;
 mod body;
@@ -32,19 +34,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use rusqlite::{Connection, Error, ErrorCode, params};
+use rusqlite::{Connection, Error, ErrorCode};
 
 use self::birth::Birth;
 use self::desk::Desk;
 use self::held::Held;
 use self::open::Standing;
 use self::place::identity;
-use self::read::{Reading, is_aligned};
+use self::read::Reading;
 use super::core::Core;
-use super::{BooksError, FileState, Ledger, Memory, Order, Posted, Posting, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Instant, Span};
+use super::{BooksError, FileState, Posting};
+use crate::domain::Instant;
 use crate::pricing::Pricer;
 
 pub use exchange::{ExportError, ImportError, Imported};
@@ -132,79 +133,6 @@ impl Sqlite {
             version,
             home: Home::Place,
         }
-    }
-
-    /// Books in a temporary file of this process, for more calls than fit into memory. It is gone with them.
-    ///
-    /// # Errors
-    /// When there is no room for it.
-    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
-        let options = Options::new(Instant::default());
-        let made = (|| {
-            // SQLite names it, makes it when the pages in memory no longer suffice, and removes its name at once.
-            let mut conn = Connection::open("")?;
-            conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            conn.set_prepared_statement_cache_capacity(64);
-            schema::create(&mut conn)?;
-            Ok(conn)
-        })();
-        match made {
-            Ok(conn) => {
-                let books = Self::new(PathBuf::new(), conn, options, pricer, Standing::Writable);
-                let mut books = Self { home: Home::Temporary, ..books };
-                books.adopt(memory);
-                Ok(books)
-            }
-            Err(error) => Err(Box::new((because(Path::new("(temporary)"), &error), memory))),
-        }
-    }
-
-    /// Takes over what books in memory hold; it is booked with the next [`Ledger::flush`].
-    pub fn adopt(&mut self, memory: Memory) {
-        let (core, files) = memory.into_parts();
-        let anything = !core.heap.rows().is_empty() || !files.is_empty();
-        let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
-        self.gathered = Gathered { core, files, anything };
-        self.held = RefCell::default();
-    }
-
-    /// Opens books again that could only be read: the cause may be gone. What was gathered stays.
-    fn look_again(&mut self) {
-        if self.standing == Standing::Writable || self.options.read_only || self.birth.is_some() {
-            return;
-        }
-        if let Ok(opened) = open(&self.path, self.options.clone(), Arc::clone(&self.pricer))
-            && opened.books.standing == Standing::Writable
-        {
-            let (gathered, stuck) = (std::mem::take(&mut self.gathered), self.stuck);
-            *self = Self { gathered, stuck, ..opened.books };
-        }
-    }
-
-    /// True when these books could not be put into their place: all they hold was gathered by this process.
-    pub fn is_nowhere(&self) -> bool {
-        self.home == Home::Nowhere
-    }
-
-    /// What was gathered, as books in memory.
-    pub fn into_memory(self) -> Memory {
-        Memory::with(self.gathered.core, self.gathered.files.into_values(), self.pricer)
-    }
-
-    /// Waits no longer than this for another process that is writing.
-    pub fn wait_for_others(&self, busy: Duration) {
-        // A wait that cannot be changed stays as it is.
-        let _ = self.conn.busy_timeout(busy);
-    }
-
-    /// When these books were opened, as their owner says.
-    pub fn opened(&self) -> Instant {
-        self.options.now
-    }
-
-    /// How long these books were opened to wait for another process.
-    pub fn patience(&self) -> Duration {
-        self.options.busy
     }
 
     /// Where the books lie.
@@ -372,29 +300,6 @@ impl Sqlite {
         Ok(held.insert(joined))
     }
 
-    /// Keeps what cannot be booked now, and says what it would change. Every answer holds it from now on, and it is
-    /// booked with the next [`Ledger::flush`] that works.
-    ///
-    /// # Errors
-    /// When the books cannot be read either. It is kept all the same.
-    pub fn hold(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
-        let attempt = |held: &mut Option<Held>| {
-            let _snapshot = self.conn.unchecked_transaction()?;
-            self.joined(held)?.post(&self.conn, posting, &*self.pricer)
-        };
-        let mut held = self.held.take();
-        let told = attempt(&mut held).map_err(|error| self.because(&error));
-        self.gather(posting);
-        self.stuck = true;
-        self.held = RefCell::new(held.filter(|_| told.is_ok()));
-        told
-    }
-
-    /// How many calls wait to be booked.
-    pub fn unbooked(&self) -> usize {
-        self.gathered.core.heap.rows().len()
-    }
-
     fn gather(&mut self, posting: &Posting) {
         self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
         for record in &posting.records {
@@ -432,140 +337,5 @@ fn because(path: &Path, error: &Error) -> BooksError {
         }
         // Nothing but damage puts a value where it does not belong: the tables are strict.
         None => BooksError::Damaged { path, what: error.to_string() },
-    }
-}
-
-impl Ledger for Sqlite {
-    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
-        self.flush()?;
-        if posting.records.is_empty() && posting.files.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.write(|conn, desk, pricer, step| {
-            let mut told = Vec::with_capacity(posting.records.len());
-            desk.post(conn, posting, pricer, &mut told)?;
-            desk.write_changes(conn, step)?;
-            step("write files");
-            files::write_files(conn, posting.files.iter())?;
-            Ok(told)
-        })
-    }
-
-    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
-        self.gather(posting);
-        // It is joined with the books when a question needs it.
-        self.held = RefCell::default();
-        self.draft();
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), BooksError> {
-        if self.birth.is_some() {
-            return self.flush_at_birth();
-        }
-        if !self.gathered.anything {
-            return Ok(());
-        }
-        self.look_again();
-        let mut gathered = std::mem::take(&mut self.gathered);
-        let done = self.book(&mut gathered);
-        self.stuck = done.is_err();
-        if done.is_err() {
-            self.gathered = gathered;
-        } else {
-            self.held = RefCell::default();
-        }
-        done
-    }
-
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
-        self.read(|reading| reading.report(query))
-    }
-
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
-        self.read(|reading| reading.sums(filter))
-    }
-
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
-        self.read(|mut reading| {
-            let rows = reading.newest(filter, limit)?;
-            Ok(rows.into_iter().map(|row| row.row(reading.names)).collect())
-        })
-    }
-
-    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
-        self.read(|mut reading| reading.in_order(filter, order, &mut |row, names| each(&row.row(names))))
-    }
-
-    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
-        let aligned = |at: &Option<Instant>| at.is_none_or(is_aligned);
-        if spans.iter().all(|span| is_aligned(span.from) && is_aligned(span.until))
-            && aligned(&filter.since)
-            && aligned(&filter.until)
-        {
-            return self.read(|reading| reading.spans(spans, filter));
-        }
-        spans
-            .iter()
-            .map(|span| {
-                let since = filter.since.map_or(span.from, |since| since.max(span.from));
-                let until = filter.until.map_or(span.until, |until| until.min(span.until));
-                self.sums(&Filter { since: Some(since), until: Some(until), ..filter.clone() })
-            })
-            .collect()
-    }
-
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
-        self.read(|mut reading| {
-            let row = reading.call(key)?;
-            Ok(row.map(|row| row.row(reading.names)))
-        })
-    }
-
-    fn files(&self) -> Result<Vec<FileState>, BooksError> {
-        let mut files = files::read_files(&self.conn).map_err(|error| self.because(&error))?;
-        if self.stuck {
-            // What is held reaches further than what is booked.
-            let held = &self.gathered.files;
-            files.retain(|file| !held.contains_key(&file.path));
-            files.extend(held.values().cloned());
-            files.sort_by(|one, other| one.path.cmp(&other.path));
-        }
-        Ok(files)
-    }
-
-    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
-        match self.gathered.files.get(path).filter(|_| self.stuck) {
-            Some(file) => Ok(Some(file.clone())),
-            None => files::read_file(&self.conn, path).map_err(|error| self.because(&error)),
-        }
-    }
-
-    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
-        self.write(|conn, _, _, _| {
-            let insert = "INSERT OR IGNORE INTO alerts(id, fired) VALUES(?, ?)";
-            Ok(conn.prepare_cached(insert)?.execute(params![id, at.timestamp()])? == 1)
-        })
-    }
-
-    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
-        self.write(|conn, _, _, _| conn.prepare_cached("DELETE FROM alerts WHERE id = ?")?.execute([id]).map(drop))
-    }
-
-    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
-        let attempt = || -> rusqlite::Result<Vec<_>> {
-            // `substr` counts characters, as the length of the parameter does; no pattern has to be quoted.
-            let select = "SELECT id, fired FROM alerts WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id";
-            let mut statement = self.conn.prepare_cached(select)?;
-            let rows = statement.query_map([beginning], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
-            rows.map(|row| row.map(|(id, fired)| (id, Instant::from_timestamp(fired, 0).unwrap_or_default()))).collect()
-        };
-        attempt().map_err(|error| self.because(&error))
-    }
-
-    fn changed_elsewhere(&mut self) -> bool {
-        let version: Option<i64> = self.conn.pragma_query_value(None, "data_version", |row| row.get(0)).ok();
-        let before = std::mem::replace(&mut self.version, version);
-        before.is_some() && version != before
     }
 }
