@@ -41,7 +41,7 @@ fn reader(format: &str) -> Box<dyn Reader> {
 fn calls(records: Vec<Record>) -> Vec<Call> {
     let call = |record| match record {
         Record::Call(call) => Some(call),
-        Record::Descends { .. } => None,
+        Record::Descends { .. } | Record::Rekeyed { .. } => None,
     };
     records.into_iter().filter_map(call).collect()
 }

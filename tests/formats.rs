@@ -280,7 +280,7 @@ fn each_line_says_where_it_stands_and_who_spoke() {
 fn call(record: &Record) -> &tokmeter::domain::Call {
     match record {
         Record::Call(call) => call,
-        Record::Descends { .. } => panic!("not a call: {record:?}"),
+        Record::Descends { .. } | Record::Rekeyed { .. } => panic!("not a call: {record:?}"),
     }
 }
 

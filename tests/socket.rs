@@ -57,7 +57,7 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
                         seen.lock().unwrap().push(call.from.user.clone());
                         Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)) }
                     }
-                    Record::Descends { .. } => Reply::Nothing,
+                    Record::Descends { .. } | Record::Rekeyed { .. } => Reply::Nothing,
                 },
             };
             let _ = delivery.reply.send(reply);

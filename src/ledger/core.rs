@@ -50,6 +50,8 @@ impl Core {
                     self.follow(&moved);
                 }
             }
+            // Only books that outlive a version hold what an older one booked.
+            Record::Rekeyed { .. } => {}
         }
     }
 
@@ -63,7 +65,7 @@ impl Core {
                 self.heap.feed(slim, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } => {
+            Record::Descends { .. } | Record::Rekeyed { .. } => {
                 self.absorb(record);
                 None
             }

@@ -163,7 +163,7 @@ impl Ledger for Books {
     fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
         let calls = posting.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
-            Record::Descends { .. } => None,
+            Record::Descends { .. } | Record::Rekeyed { .. } => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }

@@ -91,7 +91,7 @@ fn read(text: &str) -> Result<Vec<Call>, String> {
         .into_iter()
         .filter_map(|record| match record {
             Record::Call(call) => Some(call),
-            Record::Descends { .. } => None,
+            Record::Descends { .. } | Record::Rekeyed { .. } => None,
         })
         .collect();
     if calls.is_empty() {

@@ -12,7 +12,7 @@ use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::core::Core;
 use crate::ledger::family::Move;
 use crate::ledger::heap::Before;
-use crate::ledger::names::Names;
+use crate::ledger::names::{NONE, Names};
 use crate::ledger::slim::Slim;
 use crate::ledger::{Posted, Posting};
 use crate::pricing::Pricer;
@@ -91,6 +91,10 @@ impl Desk {
                     self.descend(conn, record)?;
                     None
                 }
+                Record::Rekeyed { .. } => {
+                    self.rekey(conn, record)?;
+                    None
+                }
             };
             self.core.heap.settle(pricer, &mut self.core.names);
             self.core.tell(mark, key, told);
@@ -151,6 +155,25 @@ impl Desk {
             self.fetch_family(conn, &moved)?;
             self.core.follow(&moved);
         }
+        Ok(())
+    }
+
+    /// Takes a call that an older version booked to the key it is known by now.
+    pub(super) fn rekey(&mut self, conn: &Connection, record: &Record) -> Result<()> {
+        let Record::Rekeyed { from, lineage, to, in_family } = record else { return Ok(()) };
+        self.read_families(conn, true)?;
+        let session = self.core.names.number(Some(lineage));
+        let from = self.core.rooted(*from, session);
+        let (to, session) = if *in_family { (self.core.rooted(*to, session), session) } else { (*to, NONE) };
+        self.fetch(conn, from)?;
+        if self.core.heap.plain(from).is_none() {
+            return Ok(());
+        }
+        for key in [from, to] {
+            self.fetch(conn, key)?;
+            self.gather(conn, key, None)?;
+        }
+        self.core.heap.rekey_one(from, to, session, &mut self.core.names);
         Ok(())
     }
 

@@ -37,7 +37,7 @@ use self::place::identity;
 use self::read::{Reading, is_aligned};
 use super::core::Core;
 use super::{BooksError, FileState, Ledger, Posted, Posting, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Instant, Span};
+use crate::domain::{CallKey, Filter, Instant, Record, Span};
 use crate::pricing::Pricer;
 
 pub use exchange::{ExportError, ImportError, Imported};
@@ -77,6 +77,8 @@ const CACHE_KIB: i64 = 8_000;
 struct Gathered {
     core: Core,
     files: Vec<FileState>,
+    /// Calls that an older version may have booked under another key.
+    rekeyed: Vec<Record>,
     anything: bool,
 }
 
@@ -233,6 +235,9 @@ impl Sqlite {
                 desk.forget();
             } else {
                 desk.take_all(conn, &gathered.core)?;
+                for record in &gathered.rekeyed {
+                    desk.rekey(conn, record)?;
+                }
                 desk.settle(pricer);
                 desk.write_changes(conn, step)?;
             }
@@ -301,7 +306,12 @@ impl Ledger for Sqlite {
     fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
         self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
         for record in &posting.records {
-            self.gathered.core.absorb(record);
+            match record {
+                // New books hold nothing of before.
+                Record::Rekeyed { .. } if self.birth.is_some() => {}
+                Record::Rekeyed { .. } => self.gathered.rekeyed.push(record.clone()),
+                Record::Call(_) | Record::Descends { .. } => self.gathered.core.absorb(record),
+            }
         }
         self.gathered.files.extend(posting.files.iter().cloned());
         self.draft();
