@@ -343,7 +343,7 @@ fn each_line_says_where_it_stands_and_who_spoke() {
 fn call(record: &Record) -> &tokmeter::domain::Call {
     match record {
         Record::Call(call) => call,
-        Record::Descends { .. } | Record::Bill(_) => panic!("not a call: {record:?}"),
+        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => panic!("not a call: {record:?}"),
     }
 }
 

@@ -405,6 +405,17 @@ pub enum Record {
     },
     /// What a session has used in all, in its agent's own words.
     Bill(Bill),
+    /// An older version booked an answer under another key, where its books are still in use.
+    Rekeyed {
+        /// The key within the family of `lineage`.
+        from: CallKey,
+        /// The session that made it.
+        lineage: Label,
+        /// The key it is known by now.
+        to: CallKey,
+        /// That key, too, is one within the family.
+        in_family: bool,
+    },
 }
 
 #[cfg(test)]

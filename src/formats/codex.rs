@@ -100,7 +100,8 @@ impl Rollout {
         if payload.usage.is_absent() {
             return Ok(());
         }
-        let tokens = payload.usage.totals()?.tokens()?;
+        let usage = payload.usage.totals()?;
+        let tokens = usage.tokens()?;
         let id = payload.response.get();
         self.thread.recorded = true;
         self.thread.response = id.map(str::to_owned);
@@ -116,6 +117,16 @@ impl Rollout {
                 (CallKey::of(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)
             }
         };
+        if let Some(thread) = self.thread.own.as_deref() {
+            // Before schema 4 the running totals that will repeat this answer were its key.
+            let totals = match self.thread.before {
+                Some(before) => before.and(usage),
+                None if self.thread.descends => payload.thread_usage.totals().unwrap_or(usage),
+                None => usage,
+            };
+            let from = CallKey::of(&[NAME.as_bytes(), &totals.bytes()]);
+            out.push(Record::Rekeyed { from, lineage: self.labels.get(thread), to: key, in_family });
+        }
         let own = payload.thread.get().is_none_or(|thread| self.thread.own.as_deref() == Some(thread));
         let lower_bound = own && std::mem::take(&mut self.thread.unlogged);
         self.see(line, origin, &Sighting { key, in_family, tokens, payload, own, lower_bound }, out);

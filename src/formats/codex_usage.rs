@@ -50,6 +50,11 @@ impl Totals {
         Self(std::array::from_fn(|at| self.0[at] - before.0[at]))
     }
 
+    /// These totals and as much more.
+    pub(super) fn and(self, more: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at].saturating_add(more.0[at])))
+    }
+
     /// True when any count is lower than it was before.
     pub(super) fn is_below(self, before: Self) -> bool {
         self.0.iter().zip(before.0).any(|(now, before)| *now < before)

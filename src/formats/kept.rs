@@ -121,7 +121,10 @@ impl Kept<'_> {
             web_searches: whole(&self.web_searches).and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
             quoted,
             latency: if self.latency.is_absent() { None } else { whole(&self.latency).map(Duration::from_nanos) },
-            fidelity: FIDELITIES.into_iter().find(|known| Some(fidelity_word(*known)) == self.fidelity.get()).unwrap_or_default(),
+            fidelity: FIDELITIES
+                .into_iter()
+                .find(|known| Some(fidelity_word(*known)) == self.fidelity.get())
+                .unwrap_or_default(),
             parts: Parts {
                 audio_input: part(&self.audio_input),
                 audio_cache_read: part(&self.audio_cache_read),

@@ -113,7 +113,7 @@ impl Taker {
             match record {
                 Record::Call(call) => owner.fill(&mut call.from),
                 Record::Bill(bill) => owner.fill(&mut bill.from),
-                Record::Descends { .. } => {}
+                Record::Descends { .. } | Record::Rekeyed { .. } => {}
             }
         }
         let path = self.origin.path.clone();

@@ -85,6 +85,8 @@ impl Core {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
+            // Only books that outlive a version hold what an older one booked.
+            Record::Rekeyed { .. } => {}
         }
     }
 
@@ -98,7 +100,7 @@ impl Core {
                 self.heap.feed(slim, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } | Record::Bill(_) => {
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => {
                 self.absorb(record);
                 None
             }

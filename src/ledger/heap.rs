@@ -203,6 +203,13 @@ impl Heap {
         }
     }
 
+    /// Takes the row of a key to another key, where it joins what is there.
+    pub(super) fn rekey_one(&mut self, from: CallKey, to: CallKey, lineage: u32, names: &mut Names) {
+        if let Some(plain) = self.take_plain(from, names) {
+            self.feed(Slim { key: to, lineage, ..plain }, names);
+        }
+    }
+
     /// Prices every row that is new, or grew.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Names) {
         let mut till = Till::new(pricer);

@@ -152,3 +152,26 @@ fn a_recorded_answer_that_a_proxy_logged_too_counts_once() {
         assert_eq!((total["calls"].as_u64(), total["total_tokens"].as_u64()), (Some(1), Some(930)), "{order:?}");
     }
 }
+
+#[test]
+fn answers_that_were_booked_by_their_totals_count_once_when_their_records_are_read() {
+    let rollout = fs::read_to_string(&samples("codex/records")[0]).unwrap();
+    // An id that is the only one of its kind, and ids that are not.
+    for rollout in [rollout.replace("resp_0a1b2c3d4e5f", "r"), rollout] {
+        let is_total = |line: &&str| !line.contains("\"token_usage_record\",\"payload");
+        let totals_alone: String = rollout.split_inclusive('\n').filter(is_total).collect();
+        assert!(totals_alone.len() < rollout.len());
+        for folder in ["sessions", "archived_sessions"] {
+            let home = Home::new();
+            let thread = "0195c0de-0000-7000-8000-000000000041";
+            let name = |folder: &str| format!(".codex/{folder}/rollout-2026-11-20T09-00-00-{thread}.jsonl");
+            home.write(&name("sessions"), &totals_alone);
+            assert_eq!(home.fine(&["report", "total", "--json"]).json()["total"]["calls"], 4);
+            home.write(&name(folder), &rollout);
+            let total = home.fine(&["report", "total", "--json"]).json()["total"].clone();
+            let number = |field: &str| total[field].as_u64().unwrap();
+            assert_eq!((number("calls"), number("total_tokens"), number("lower_bound_calls")), (5, 15_155, 0));
+            assert!(home.fine(&["ledger", "verify"]).out.contains("The ledger is whole"));
+        }
+    }
+}

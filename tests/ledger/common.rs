@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokmeter::domain::{
-    Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts, Place,
-    Record, Tier, Tokens, Usd, Zone,
+    Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts,
+    Place, Record, Tier, Tokens, Usd, Zone,
 };
 use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};

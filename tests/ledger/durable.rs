@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use tokmeter::domain::{Dimension, Filter, Label, Matcher, Record, Span, Zone};
-use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Order, Posting, Query, Sqlite, open};
+use tokmeter::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
+use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Order, Posting, Query, Sqlite, Sums, open};
 
 use super::common::{
-    a_decided_telling_and_a_retelling, add_up, at, call, calls, decided_records, file, key, posting, prices, query,
-    questions, rows, total,
+    a_decided_telling_and_a_retelling, add_up, at, call, calls, decided_records, descends, file, key, posting, prices,
+    query, questions, rows, total,
 };
 
 pub fn opened(path: &Path) -> Opened {
@@ -447,4 +447,32 @@ fn descents_of_a_first_fill_are_known_to_books_that_were_asked_before_it() {
         books.post(&posting([descends("fork", "root")])).unwrap();
     }
     assert_alike(&memory, &disk).unwrap();
+}
+
+#[test]
+fn a_call_that_an_older_version_booked_under_another_key_is_not_counted_again() {
+    for flushed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut books = books(&folder);
+        let lineage = Label::new("thread");
+        let old = Call { lineage: Some(lineage.clone()), ..call("totals", 5, 7) };
+        let mut sums = Sums::default();
+        let descent = descends("thread", "root");
+        add_up(&books.post(&posting([Record::Call(old.clone()), descent])).unwrap(), &mut sums);
+        let rekeyed = |to| Record::Rekeyed { from: old.key, lineage: lineage.clone(), to, in_family: false };
+        let new = call("response", 4, 7);
+        let told =
+            posting([rekeyed(new.key), Record::Call(new.clone()), rekeyed(new.key), Record::Call(call("b", 9, 1))]);
+        if flushed {
+            books.absorb(&told).unwrap();
+            books.flush().unwrap();
+        } else {
+            add_up(&books.post(&told).unwrap(), &mut sums);
+            assert_eq!(sums, total(&books), "what was said is what is booked");
+        }
+        let rows = rows(&books);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(rows.iter().any(|row| row.call.key == new.key && row.call.at() == new.at()), "{rows:?}");
+        assert_eq!(books.verify().unwrap().problems, Vec::<String>::new());
+    }
 }

@@ -163,7 +163,7 @@ impl Ledger for Books {
     fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
         let calls = posting.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
-            Record::Descends { .. } | Record::Bill(_) => None,
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }

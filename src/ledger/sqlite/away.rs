@@ -45,7 +45,7 @@ impl Sqlite {
         let (core, files) = memory.into_parts();
         let anything = !core.heap.rows().is_empty() || !files.is_empty();
         let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
-        self.gathered = Gathered { core, files, anything };
+        self.gathered = Gathered { core, files, rekeyed: Vec::new(), anything };
         self.held = RefCell::default();
     }
 

@@ -260,7 +260,10 @@ mod tests {
     #[test]
     fn a_row_of_an_older_version_has_no_parts_and_one_of_a_newer_version_is_still_read() {
         let old = Tail::read(b"[3,null,7,2]").unwrap();
-        assert_eq!(old, Tail { web_searches: 3, quoted: None, latency: Some(7), machine: 2, parts: Parts::NONE, folder: 0 });
+        assert_eq!(
+            old,
+            Tail { web_searches: 3, quoted: None, latency: Some(7), machine: 2, parts: Parts::NONE, folder: 0 }
+        );
         let new = Tail::read(b"[0,null,null,0,1,2,3,4,\"later\",[5]]").unwrap();
         assert_eq!(new.parts, Parts::from_fields([1, 2, 3, 4]));
         let mut text = Vec::new();

@@ -14,7 +14,7 @@ use crate::ledger::bills::Bills;
 use crate::ledger::core::Core;
 use crate::ledger::family::Move;
 use crate::ledger::heap::Before;
-use crate::ledger::names::Names;
+use crate::ledger::names::{NONE, Names};
 use crate::ledger::slim::Slim;
 use crate::ledger::spending::session_of;
 use crate::ledger::{Posted, Posting};
@@ -135,6 +135,10 @@ impl Desk {
                     self.bill(conn, bill)?;
                     None
                 }
+                Record::Rekeyed { .. } => {
+                    self.rekey(conn, record)?;
+                    None
+                }
             };
             self.settle(conn, pricer)?;
             self.core.tell(mark, key, told);
@@ -204,6 +208,25 @@ impl Desk {
         }
         self.descents.push(numbers);
         self.core.learn(child, parent);
+        Ok(())
+    }
+
+    /// Takes a call that an older version booked to the key it is known by now.
+    pub(super) fn rekey(&mut self, conn: &Connection, record: &Record) -> Result<()> {
+        let Record::Rekeyed { from, lineage, to, in_family } = record else { return Ok(()) };
+        self.read_families(conn, true)?;
+        let session = self.core.names.number(Some(lineage));
+        let from = self.core.rooted(*from, session);
+        let (to, session) = if *in_family { (self.core.rooted(*to, session), session) } else { (*to, NONE) };
+        self.fetch(conn, from)?;
+        if self.core.heap.plain(from).is_none() {
+            return Ok(());
+        }
+        for key in [from, to] {
+            self.fetch(conn, key)?;
+            self.gather(conn, key, None)?;
+        }
+        self.core.heap.rekey_one(from, to, session, &mut self.core.names);
         Ok(())
     }
 

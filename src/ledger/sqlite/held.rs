@@ -7,6 +7,7 @@
 use rusqlite::{Connection, Result};
 use rustc_hash::FxHashSet;
 
+use super::Gathered;
 use super::desk::Desk;
 use super::read::Reading;
 use crate::domain::{CallKey, Record};
@@ -53,15 +54,18 @@ impl<'a> Changes<'a> {
 
 impl Held {
     /// Joins what was gathered with the books. Call it within a transaction, so that the books stand still.
-    pub(super) fn of(conn: &Connection, gathered: &Core, pricer: &dyn Pricer) -> Result<Self> {
+    pub(super) fn of(conn: &Connection, gathered: &Gathered, pricer: &dyn Pricer) -> Result<Self> {
         let version = version(conn)?;
         let mut desk = Desk::of_a_reader();
         desk.open(conn)?;
-        let rows = || gathered.heap.plain_rows();
+        let rows = || gathered.core.heap.plain_rows();
         if rows().any(|row| row.alias == Some(row.key)) {
             desk.find_carriers(conn, &rows().filter_map(|row| row.alias).collect())?;
         }
-        desk.take_all(conn, gathered)?;
+        desk.take_all(conn, &gathered.core)?;
+        for record in &gathered.rekeyed {
+            desk.rekey(conn, record)?;
+        }
         desk.settle(conn, pricer)?;
         let mut held = Self { desk, version, before: ByKey::default() };
         held.note_changes();
@@ -78,7 +82,7 @@ impl Held {
         let calls = || {
             posting.records.iter().filter_map(|record| match record {
                 Record::Call(call) => Some(call),
-                Record::Descends { .. } | Record::Bill(_) => None,
+                Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
             })
         };
         if calls().any(|call| call.alias == Some(call.key)) {

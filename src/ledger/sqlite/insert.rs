@@ -137,12 +137,7 @@ fn bind_usual(
         tokens: row.tokens,
         usd,
         saved,
-        charge: charge(
-            row.tier,
-            row.fidelity,
-            row.claim,
-            matches!(row.cost, Booked::Priced { is_guessed: true, .. }),
-        ),
+        charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, Booked::Priced { is_guessed: true, .. })),
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };

@@ -45,7 +45,7 @@ use self::place::identity;
 use self::read::Reading;
 use super::core::Core;
 use super::{BooksError, FileState, Posting};
-use crate::domain::Instant;
+use crate::domain::{Instant, Record};
 use crate::pricing::Pricer;
 
 pub use exchange::{ExportError, ImportError, Imported};
@@ -104,6 +104,8 @@ struct Gathered {
     core: Core,
     /// How far each file was read, as it was said last.
     files: BTreeMap<PathBuf, FileState>,
+    /// Calls that an older version may have booked under another key.
+    rekeyed: Vec<Record>,
     anything: bool,
 }
 
@@ -268,6 +270,9 @@ impl Sqlite {
                 desk.forget();
             } else {
                 desk.take_all(conn, &gathered.core)?;
+                for record in &gathered.rekeyed {
+                    desk.rekey(conn, record)?;
+                }
                 desk.settle(conn, pricer)?;
                 desk.write_changes(conn, step)?;
             }
@@ -296,14 +301,19 @@ impl Sqlite {
             None => false,
         };
         let joined = if fresh { held.take() } else { None };
-        let joined = joined.map_or_else(|| Held::of(&self.conn, &self.gathered.core, &*self.pricer), Ok)?;
+        let joined = joined.map_or_else(|| Held::of(&self.conn, &self.gathered, &*self.pricer), Ok)?;
         Ok(held.insert(joined))
     }
 
     fn gather(&mut self, posting: &Posting) {
         self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
         for record in &posting.records {
-            self.gathered.core.absorb(record);
+            match record {
+                // A new ledger holds nothing of an older version.
+                Record::Rekeyed { .. } if self.birth.is_some() => {}
+                Record::Rekeyed { .. } => self.gathered.rekeyed.push(record.clone()),
+                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) => self.gathered.core.absorb(record),
+            }
         }
         self.gathered.files.extend(posting.files.iter().map(|file| (file.path.clone(), file.clone())));
     }
