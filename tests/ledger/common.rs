@@ -26,7 +26,12 @@ impl Pricer for Prices {
         let late = u64::from(call.at().timestamp() >= 86_400);
         let usd = Usd::from_pico(1_000_001).times(rate * self.factor * (1 + late) * call.tokens.total());
         let price = Label::new(&format!("test:{rate}@{late}"));
-        Cost::Priced { usd, saved: Usd::from_pico(7).times(call.tokens.cache_read), price, is_guessed: call.parts.audio_output == 2 }
+        Cost::Priced {
+            usd,
+            saved: Usd::from_pico(7).times(call.tokens.cache_read),
+            price,
+            is_guessed: call.parts.audio_output == 2,
+        }
     }
 }
 
