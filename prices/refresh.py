@@ -77,6 +77,7 @@ def load(text):
 def text_of(dated):
     """Our vendors' entries, one a line; numbers as plain decimals."""
     ours = {name: entry for name, entry in dated.items() if name.split(" ")[0] in VENDORS}
+    print(f"dated: {len(dated) - len(ours)} entries of resellers are not kept", file=sys.stderr)
     lines = (f" {json.dumps(name)}: {plain(entry)}" for name, entry in sorted(ours.items()))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

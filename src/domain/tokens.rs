@@ -12,9 +12,11 @@ pub struct Tokens {
     pub input: u64,
     /// Input served from a prompt cache.
     pub cache_read: u64,
-    /// Input written to a cache that lives five minutes, or whose lifetime the vendor does not price apart.
+    /// Input written to a cache of the shorter lifetime (five minutes at Anthropic, half an hour at OpenAI), or whose
+    /// lifetime the vendor does not price apart.
     pub cache_write_5m: u64,
-    /// Input written to a cache that lives one hour.
+    /// Input written to a cache of the longer lifetime: one hour at Anthropic, twelve hours at OpenAI. The reports
+    /// keep the name of the first.
     pub cache_write_1h: u64,
     /// Everything the model wrote, reasoning included.
     pub output: u64,

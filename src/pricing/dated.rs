@@ -210,7 +210,9 @@ pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day
             }
         }
     }
-    notes.push(format!("dated: {foreign} entries of resellers are not used"));
+    if foreign > 0 {
+        notes.push(format!("dated: {foreign} entries of resellers are not used"));
+    }
     notes.push(format!("dated: not in the list, and no rule takes them: {}", lacking.join(", ")));
 }
 

@@ -27,7 +27,12 @@ impl Pricer for Prices {
         let late = u64::from(call.at().timestamp() >= 86_400);
         let usd = Usd::from_pico(1_000_001).times(rate * self.factor * (1 + late) * call.tokens.total());
         let price = Label::new(&format!("test:{rate}@{late}"));
-        Cost::Priced { usd, saved: Usd::from_pico(7).times(call.tokens.cache_read), price, is_guessed: false }
+        Cost::Priced {
+            usd,
+            saved: Usd::from_pico(7).times(call.tokens.cache_read),
+            price,
+            is_guessed: call.parts.audio_output == 2,
+        }
     }
 }
 
@@ -162,7 +167,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             },
             model,
             tokens: Tokens::from_fields(tokens),
-            parts: Parts::NONE,
+            parts: Parts { audio_output: quoted.map_or(0, i64::unsigned_abs), ..Parts::NONE },
             tier: Tier::default(),
             web_searches,
             quoted: quoted.map(Usd::from_micro),
