@@ -131,7 +131,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
             name = latest_named(books, filter)?;
         }
         return name
-            .map(|name| Matcher::new(name.as_str()))
+            .map(|name| Matcher::exact(name.as_str()))
             .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));
     }
     let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
@@ -142,7 +142,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
     };
     match fits.as_slice() {
-        [one] => Ok(Matcher::new(one.as_str())),
+        [one] => Ok(Matcher::exact(one.as_str())),
         [] => Err(Failure::new(
             Exit::NoInput,
             format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),

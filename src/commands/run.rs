@@ -29,7 +29,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failu
     let here = Filter {
         only: vec![(
             Dimension::Project,
-            Matcher::new(Label::from_bytes(desk.world.cwd.as_os_str().as_encoded_bytes()).as_str()),
+            Matcher::exact(Label::from_bytes(desk.world.cwd.as_os_str().as_encoded_bytes()).as_str()),
         )],
         ..filter.clone()
     };

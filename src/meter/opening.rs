@@ -169,9 +169,9 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
 fn of_session(view: &Filter, id: &SessionId) -> Filter {
     let mut filter = view.clone();
     filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
-    filter.only.push((Dimension::Source, Matcher::new(id.source.as_str())));
+    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
     if let Some(session) = &id.session {
-        filter.only.push((Dimension::Session, Matcher::new(session.as_str())));
+        filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
     }
     filter
 }
@@ -239,6 +239,6 @@ fn own_names(asker: &Asker, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
     if limit.window == Window::Run {
         dimensions.push(Dimension::Agent);
     }
-    let own = |dimension| asker.name(dimension).map(|name| (dimension, Matcher::new(name.as_str())));
+    let own = |dimension| asker.name(dimension).map(|name| (dimension, Matcher::exact(name.as_str())));
     dimensions.into_iter().filter_map(own).collect()
 }

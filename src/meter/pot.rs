@@ -90,8 +90,8 @@ impl Pot {
                 for id in sessions {
                     let Some(session) = &id.session else { continue };
                     let mut filter = filter.clone();
-                    filter.only.push((Dimension::Source, Matcher::new(id.source.as_str())));
-                    filter.only.push((Dimension::Session, Matcher::new(session.as_str())));
+                    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
+                    filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
                     pot.take(books, filter, rules)?;
                     pot.sessions.insert(id.clone());
                 }
