@@ -111,7 +111,7 @@ pub(super) fn open(
     if matches!(reach, Reach::Everything | Reach::Session(_)) || book {
         let opened = match desk.paths.ledger() {
             Some(path) => Shelf::ledger(&path, options, prices).map_err(|error| error.to_string()),
-            None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
+            None => Err(desk.paths.why_no_data()),
         };
         match opened {
             Ok((ledger, notes)) => {

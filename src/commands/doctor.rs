@@ -100,8 +100,13 @@ impl Report {
         for problem in &loaded.problems {
             self.say("config", State::Attention, problem.to_string());
         }
+        let themes = super::desk::themes(&desk.paths);
+        let (_, refused) = screen::check(loaded, &themes);
+        for problem in refused.iter().chain(&screen::unused_themes(loaded, &themes)) {
+            self.say("config", State::Attention, problem.to_string());
+        }
         match &desk.paths.data {
-            None => self.say("data", State::Attention, "no data folder: set HOME or TOKMETER_DATA_DIR"),
+            None => self.say("data", State::Attention, desk.paths.why_no_data()),
             Some(folder) => self.say("data", State::Ok, shown(folder)),
         }
         let zone = desk.settings.zone;
@@ -230,6 +235,9 @@ impl Report {
             Ok(socket) => {
                 let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
                 self.say("socket", State::Ok, format!("{}: {listening}", shown(&socket.path)));
+                if let Some(note) = &socket.note {
+                    self.say("socket", State::Note, note);
+                }
             }
         }
     }

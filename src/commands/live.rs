@@ -252,7 +252,8 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
         None | Some("latest") => Ok(Follow::Latest),
         Some(wanted) => {
             let name = super::report::only_session(ledger, wanted, view)?;
-            let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
+            let filter =
+                Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
             let row = ledger.calls(&filter, 1)?;
             Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::of(&row.call))))
         }
