@@ -16,5 +16,7 @@ mod bills;
 mod care;
 #[path = "books_cli/prices.rs"]
 mod prices;
+#[path = "books_cli/trust.rs"]
+mod trust;
 #[path = "books_cli/views.rs"]
 mod views;

@@ -203,13 +203,27 @@ fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
             Failure::new(Exit::NoInput, format!("{shown}:{line}: {what}; nothing was imported"))
         }
     })?;
+    for (line, what) in &imported.first_refused {
+        desk.note(&format!("{shown}:{line}: {what}; this line is not imported"));
+    }
+    let more = imported.refused - u64::try_from(imported.first_refused.len()).unwrap_or(0);
+    if more > 0 {
+        desk.note(&format!("{} more not imported for such reasons", text::plural(more, "line")));
+    }
+    if imported.refused > 0 && imported.calls == 0 {
+        return Err(Failure::new(Exit::NoInput, format!("{shown}: nothing was imported")));
+    }
+    let refused = match imported.refused {
+        0 => String::new(),
+        lines => format!(" {} refused: no log could hold what they say.", text::plural(lines, "line")),
+    };
     writeln!(
         desk.out,
-        "{} read, {} of them new or told more than was known.",
+        "{} read, {} of them new or told more than was known.{refused}",
         text::plural(imported.calls, "call"),
         text::count(imported.told)
     )?;
-    Ok(Exit::Fine)
+    Ok(if imported.refused > 0 { Exit::Attention } else { Exit::Fine })
 }
 
 fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {

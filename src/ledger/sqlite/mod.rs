@@ -9,6 +9,7 @@ mod fill;
 #[cfg(test)]
 mod fixture;
 mod ids;
+mod import;
 mod insert;
 mod note;
 mod open;
@@ -40,7 +41,8 @@ use super::{BooksError, FileState, Ledger, Posted, Posting, Query, Report, Row, 
 use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
-pub use exchange::{ExportError, ImportError, Imported};
+pub use exchange::ExportError;
+pub use import::{ImportError, Imported};
 pub use note::Note;
 pub use open::{Opened, Options, open};
 pub use place::is_network;
