@@ -12,6 +12,9 @@ use crate::ledger::{self, BooksError, FileState, Grain, Ledger, Posting, Query, 
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Opening, Summary};
 use crate::pricing::PriceBook;
 
+/// Logs that cannot be read are named up to this number.
+const NAMED: usize = 3;
+
 /// What a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -82,6 +85,14 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) | Reach::Session(None) => books.ledger.files()?,
     });
     catch_up(desk, &mut books, tails, threads);
+    if !matches!(reach, Reach::Session(_)) {
+        name_unreadable(desk, &books.health);
+    }
+    if matches!(reach, Reach::Everything) && books.health.gone > 0 {
+        let now = desk.now();
+        // Books that cannot be tidied now are tidied another day.
+        let _ = books.ledger.sqlite().map(|books| books.tidy(now));
+    }
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -89,6 +100,17 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
         complain_if_empty(&books, paths)?;
     }
     Ok(books)
+}
+
+/// Warns of logs that are there and cannot be read.
+fn name_unreadable(desk: &mut Desk<'_>, health: &Health) {
+    let all = health.unreadable();
+    for (path, why) in all.iter().take(NAMED) {
+        desk.note(&format!("{path} is not read: {why}; the numbers may be higher (≥)"));
+    }
+    if all.len() > NAMED {
+        desk.note(&format!("{} more are not read; `tokmeter doctor` names them", all.len() - NAMED));
+    }
 }
 
 /// How the ledger is opened for a reach.

@@ -9,6 +9,7 @@ use super::{Exit, Failure};
 use crate::cli::{Cli, Color, Command};
 use crate::config::{self, Loaded, Overrides, Paths, Settings, World, regular};
 use crate::domain::{Filter, Instant, Label};
+use crate::ledger;
 use crate::meter::Rules;
 use crate::pricing::PriceBook;
 use crate::theme::{self, ColorWhen, Themes, UserTheme};
@@ -62,6 +63,9 @@ impl<'a> Desk<'a> {
                 return Err(Failure::new(Exit::Config, ""));
             }
         }
+        if !lenient {
+            remove_strays(&paths);
+        }
         let settings = loaded.settings.clone();
         Ok((Self { world, settings, paths, overrides, out, err }, loaded))
     }
@@ -93,6 +97,19 @@ impl<'a> Desk<'a> {
     /// A path given on the command line, from the working folder.
     pub(super) fn absolute(&self, path: &Path) -> PathBuf {
         self.world.cwd.join(path)
+    }
+}
+
+/// Removes the drafts of a config or a price list whose writers were killed.
+fn remove_strays(paths: &Paths) {
+    if let Some((folder, name)) =
+        paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))
+    {
+        let begins = format!(".{name}.");
+        ledger::remove_strays(folder, |found| found.strip_prefix(begins.as_str())?.strip_suffix(".tmp"));
+    }
+    if let Some(folder) = &paths.data {
+        ledger::remove_strays(folder, |found| found.strip_prefix(PRICE_LIST)?.strip_prefix('.'));
     }
 }
 

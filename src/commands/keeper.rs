@@ -39,6 +39,8 @@ pub(super) enum Work {
     Config,
     /// Another process may have written to the ledger.
     Ledger,
+    /// The socket got a line that could not be counted.
+    BadLine,
     /// Something went wrong after an alert was sent off.
     Late(String),
     /// The end: everything told before is done first.
@@ -95,6 +97,7 @@ impl Keeper {
                 Work::Config => self.config(),
                 Work::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
                 Work::Ledger => self.look_at_ledger(),
+                Work::BadLine => self.tell_health(),
                 Work::Stop(done) => {
                     self.retry();
                     let _ = self.books.flush();
@@ -301,9 +304,14 @@ impl Keeper {
 
     #[cfg(unix)]
     fn delivery(&mut self, delivery: Delivery) {
+        if let Said::Records(records) = &delivery.said {
+            self.health.delivered(records);
+        }
         let reply = match delivery.said {
             Said::Query(question) => {
-                Reply::Json(self.aside.query(&question, &self.books, &self.rules, self.world.now()))
+                let own = self.health.answer(&question);
+                let now = self.world.now();
+                Reply::Json(own.unwrap_or_else(|| self.aside.query(&question, &self.books, &self.rules, now)))
             }
             Said::Records(records) => match self.books.post(&Posting { records, files: Vec::new() }) {
                 Ok(posted) => {

@@ -18,7 +18,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Writes until the feed ends, the reader goes away, or a signal comes.
 pub(super) fn run(desk: &mut Desk<'_>, mut machine: Machine) -> Result<Exit, Failure> {
-    let alerts = Alerts::new(machine.quiet());
+    let alerts = Alerts::new(machine.quiet(), desk.settings.alerts.hysteresis);
     let (mut feed, requests, meter) = machine.faces();
     let mut lines = Lines { meter, alerts, requests, asked: false, standing: None };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -69,14 +69,11 @@ pub(crate) fn not_text(bytes: &[u8], valid: usize) -> io::Error {
 
 /// Says why a file cannot be used, as the rest of a sentence that begins with its name.
 pub(crate) fn why(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidData
-            if error.get_ref().is_some() =>
-        {
-            error.to_string()
-        }
-        _ => format!("cannot be read: {error}"),
+    let ours = [io::ErrorKind::InvalidInput, io::ErrorKind::FileTooLarge, io::ErrorKind::InvalidData];
+    if ours.contains(&error.kind()) && error.get_ref().is_some() {
+        return error.to_string();
     }
+    format!("cannot be read: {error}")
 }
 
 #[cfg(unix)]
@@ -105,7 +102,8 @@ fn kind_words(kind: FileType) -> &'static str {
     if kind.is_dir() { "is a folder, not a file" } else { "is not a regular file" }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;

@@ -114,7 +114,8 @@ pub(crate) fn planted(_: &Path, _: u32) -> Option<String> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::Instant;

@@ -40,6 +40,11 @@ impl Label {
         }
     }
 
+    /// True for a letter that a label keeps as it is: one that can be seen and moves nothing else.
+    pub fn is_shown(letter: char) -> bool {
+        shown(letter) == letter
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

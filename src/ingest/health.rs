@@ -27,6 +27,37 @@ impl Health {
     /// Notes kept; further ones are only counted.
     pub const NOTES: usize = 200;
 
+    /// Places and files that are there and may not or cannot be read, with the reason: they may hold more calls.
+    pub fn unreadable(&self) -> Vec<(&Label, String)> {
+        let roots = self.roots.iter().filter_map(|root| match &root.state {
+            RootState::PermissionDenied => Some((&root.path, "permission denied".to_owned())),
+            RootState::Failing(why) => Some((&root.path, why.to_string())),
+            RootState::Waiting | RootState::Found | RootState::Live | RootState::Polling(_) | RootState::Gone => None,
+        });
+        let mut all: Vec<(&Label, String)> = roots.collect();
+        for note in &self.notes {
+            let why = match &note.what {
+                Condition::PermissionDenied => "permission denied".to_owned(),
+                Condition::Failing(why) => why.to_string(),
+                Condition::Replaced
+                | Condition::Rewritten
+                | Condition::Gone
+                | Condition::Unsupported(_)
+                | Condition::Skipped(_)
+                | Condition::SymlinkLoop
+                | Condition::DanglingLink
+                | Condition::Partial { .. }
+                | Condition::NotRecognised
+                | Condition::OverLong { .. }
+                | Condition::NulsSkipped { .. } => continue,
+            };
+            if !all.iter().any(|(path, _)| **path == note.path) {
+                all.push((&note.path, why));
+            }
+        }
+        all
+    }
+
     /// True when some root is watched only by looking at it from time to time.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))

@@ -19,6 +19,6 @@ pub use memory::Memory;
 pub use question::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use sqlite::{
     ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Sqlite,
-    is_network, open,
+    is_network, open, remove_strays,
 };
 pub use types::{Change, FileState, Ledger, Posted, Posting, Row, Sums};

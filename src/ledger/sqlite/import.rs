@@ -197,7 +197,7 @@ pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
 pub(super) fn impossible_count(text: &str) -> Option<String> {
     let serde_json::Value::Object(line) = serde_json::from_str(text).ok()? else { return None };
     let is_call =
-        ["key", "at", "source", "machine"].iter().all(|name| line.get(*name).is_some_and(|name| name.is_string()));
+        ["key", "at", "source", "machine"].iter().all(|name| line.get(*name).is_some_and(serde_json::Value::is_string));
     let mut numbers = line.iter().filter(|(_, value)| value.is_number());
     let (name, value) = numbers.find(|(_, value)| !value.is_u64())?;
     is_call.then(|| format!("{name} is {value}, which is no count"))

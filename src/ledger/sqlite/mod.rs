@@ -20,6 +20,7 @@ mod rows;
 mod runs;
 mod schema;
 mod source;
+mod strays;
 mod tally;
 mod upkeep;
 mod verify;
@@ -46,6 +47,7 @@ pub use import::{ImportError, Imported};
 pub use note::Note;
 pub use open::{Opened, Options, open};
 pub use place::is_network;
+pub use strays::remove_strays;
 pub use upkeep::{Info, PriceChange, Repriced};
 pub use verify::Findings;
 
