@@ -176,15 +176,13 @@ pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
     if !(0..253_402_300_800).contains(&at.timestamp()) {
         return Err(format!("at is {}, a time before 1970 or after 9999", at.format("%Y-%m-%d")));
     }
-    if let Some(quoted) = call.quoted.filter(|usd| *usd <= Usd::ZERO || *usd > DEAREST) {
+    if let Some(quoted) = call.quoted.filter(|usd| usd.is_negative() || *usd > DEAREST) {
         return Err(format!("quoted_usd is {quoted}, which no call costs"));
     }
     match cost {
         Some((usd, _)) if usd.is_negative() || *usd > DEAREST => {
             Err(format!("booked_usd is {usd}, which no call costs"))
         }
-        // Without a price the cost is one a log stated, and a log that states nothing states no cost.
-        Some((usd, None)) if *usd == Usd::ZERO => Err("booked_usd is 0 without a price".to_owned()),
         Some((_, Some((saved, _)))) if *saved > DEAREST || *saved < Usd::ZERO - DEAREST => {
             Err(format!("saved_usd is {saved}, which no call saves"))
         }
