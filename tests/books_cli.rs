@@ -24,5 +24,7 @@ mod forks;
 mod prices;
 #[path = "books_cli/projects.rs"]
 mod projects;
+#[path = "books_cli/trust.rs"]
+mod trust;
 #[path = "books_cli/views.rs"]
 mod views;

@@ -154,7 +154,7 @@ fn archives_in_an_agents_own_folder_are_said_and_those_elsewhere_are_nobodys_bus
     for name in ["old.zip", "old.tgz", "a.jsonl.gz"] {
         append(&root.join(name), "-");
     }
-    let notes = |roots| Meter::on(roots).rescan().health().unread().count();
+    let notes = |roots| Meter::on(roots).rescan().health().unread().len();
     assert_eq!(notes(Roots { codex: vec![root.clone()], ..Roots::default() }), 3);
     assert_eq!(notes(Roots::only([root])), 1);
 }

@@ -43,10 +43,14 @@ impl Words {
     /// An alert in words. They hold names from outside, all of them printable.
     pub(super) fn of(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let title = text::banner_title(&alert.limit);
+        let title = title.trim_start_matches(['⚠', '■', ' ']);
+        // A title begins with a name from outside. It must be no option of the program that shows it (`-`), and no
+        // file that the program reads (`@`, as curl has it).
+        let title = if title.starts_with(['-', '@']) { format!("tokmeter: {title}") } else { title.to_owned() };
         let mut body = vec![text::banner_amounts(&alert.limit)];
         body.extend(text::resets(&alert.limit, now, zone));
         body.extend(text::forecast(&alert.limit, now, zone));
-        Self { title: title.trim_start_matches(['⚠', '■', ' ']).to_owned(), body: body.join(" · ") }
+        Self { title, body: body.join(" · ") }
     }
 }
 

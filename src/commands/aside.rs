@@ -7,12 +7,12 @@ use tokio::sync::mpsc;
 use super::alerts::{self, Later};
 use super::desk;
 use super::keeper::Work;
-use super::play;
-use crate::config::{self, LimitKey, Loaded, Overrides, Paths, Settings, World, edit};
+use super::{play, screen};
+use crate::config::{self, LimitKey, Overrides, Paths, Settings, World, edit};
 use crate::domain::Instant;
 use crate::ledger::Ledger;
 use crate::meter::Rules;
-use crate::tui::{Feed, Keys, NewSettings, Note, Request, Tone};
+use crate::tui::{Feed, NewSettings, Note, Request, Tone};
 
 /// What is asked that is not about the books.
 pub(super) struct Aside {
@@ -47,7 +47,7 @@ impl Aside {
                     .and_then(|key| self.change(|text| edit::unset_limit(text, &world, &key.expanded(&world))));
                 told(edited, &format!("{scope}: no limit"))
             }
-            Request::Theme(name) => match self.change(|text| edit::set(text, "theme", name.as_str())) {
+            Request::Theme(name) => match self.keep_theme(&name) {
                 Ok(()) => Vec::new(),
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
@@ -96,10 +96,11 @@ impl Aside {
         if let Some(problem) = loaded.problems.iter().find(|_| !loaded.is_usable(false)) {
             return wrong(&format!("{problem} (the old settings stay)"));
         }
-        let keys = match keys(&loaded) {
-            Ok(keys) => keys,
-            Err(problem) => return wrong(&format!("{problem} (the old settings stay)")),
-        };
+        let themes = desk::themes(&paths);
+        let (keys, problems) = screen::check(&loaded, &themes);
+        if let Some(problem) = problems.first() {
+            return wrong(&format!("{problem} (the old settings stay)"));
+        }
         if loaded.settings == self.settings {
             return None;
         }
@@ -107,34 +108,25 @@ impl Aside {
         self.paths = paths;
         Some(Feed::Settings(Box::new(NewSettings {
             theme: self.settings.theme.clone(),
-            themes: desk::themes(&self.paths),
+            themes,
             keys,
             rules: desk::rules(&self.settings, rules.view.clone()),
         })))
+    }
+
+    /// Writes a theme into the config, unless it cannot be opened: its file may have changed since the screen read it.
+    fn keep_theme(&self, name: &str) -> Result<(), String> {
+        let themes = desk::themes(&self.paths);
+        if let Some(error) = screen::theme_error(&themes, name) {
+            return Err(format!("{error}; the config keeps its theme"));
+        }
+        self.change(|text| edit::set(text, "theme", name))
     }
 
     fn change(&self, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
         let path = self.paths.config.as_ref().ok_or("there is no place for a config: HOME is not set")?;
         config::change(path, edit)
     }
-}
-
-/// The keys of these settings.
-///
-/// # Errors
-/// What is wrong with them, placed in the config.
-pub(super) fn keys(loaded: &Loaded) -> Result<Keys, String> {
-    let bound = &loaded.settings.keys;
-    let changes =
-        bound.iter().map(|binding| (binding.action.as_str(), binding.keys.iter().map(String::as_str).collect()));
-    Keys::rebound(changes).map_err(|wrong| {
-        let place = |message: &String| {
-            let about = bound.iter().find(|binding| message.contains(&format!("'{}'", binding.action)));
-            let key = about.map_or_else(|| "keys".to_owned(), |binding| format!("keys.{}", binding.action));
-            loaded.problem(&key, message).to_string()
-        };
-        wrong.iter().map(place).collect::<Vec<_>>().join("\n")
-    })
 }
 
 fn told(edited: Result<(), String>, done: &str) -> Vec<Feed> {

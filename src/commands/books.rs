@@ -169,6 +169,11 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
     if !matches!(reach, Reach::Session(_)) {
         name_unread(desk, &books.health);
     }
+    if matches!(reach, Reach::Everything) && books.health.gone > 0 {
+        let now = desk.now();
+        // Books that cannot be tidied now are tidied another day.
+        let _ = books.ledger.sqlite().map(|books| books.tidy(now));
+    }
     if let Reach::Paths(paths) = reach {
         if paths.iter().any(|path| is_stdin(path)) {
             read_stdin(desk, &mut books)?;
@@ -231,11 +236,11 @@ const GLANCE: usize = 4_000;
 
 /// Warns of files that may hold more calls and are not read.
 fn name_unread(desk: &mut Desk<'_>, health: &Health) {
-    for note in health.unread().take(NAMED) {
-        let what = super::health::condition_words(&note.what);
-        desk.note(&format!("{}: {what}; the numbers may be higher", note.path));
+    let all = health.unread();
+    for (path, why) in all.iter().take(NAMED) {
+        desk.note(&format!("{path} is not read: {why}; the numbers may be higher"));
     }
-    let more = health.unread().count().saturating_sub(NAMED);
+    let more = all.len().saturating_sub(NAMED);
     if more > 0 {
         desk.note(&format!("{more} more files are not read; `tokmeter doctor` names them"));
     }
@@ -264,7 +269,7 @@ pub(super) fn open(
         let path = desk.paths.ledger();
         let opened = match &path {
             Some(path) => Shelf::ledger(path, options.clone(), prices).map_err(|error| error.to_string()),
-            None => Err("there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned()),
+            None => Err(desk.paths.why_no_data()),
         };
         match opened {
             Ok((ledger, notes)) => {

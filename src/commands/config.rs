@@ -1,8 +1,8 @@
 //! `config`: where it is, what is in force, whether it is right, and a first one to begin with.
 
-use super::{Desk, Exit, Failure};
+use super::{Desk, Exit, Failure, desk, screen};
 use crate::cli::ConfigCommand;
-use crate::config::{self, Loaded, Severity};
+use crate::config::{self, Loaded, Problem, Severity};
 use crate::domain::Label;
 
 /// Runs the command. It works with a broken config too: finding out is what it is for.
@@ -23,10 +23,15 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<ConfigCommand>, loaded: &
         }
         ConfigCommand::Show { origin } => {
             loaded.show(origin, desk.out)?;
-            told(desk, loaded, false)
+            outcome(desk, &loaded.problems, false)
         }
         ConfigCommand::Check => {
-            let exit = told(desk, loaded, true)?;
+            // The config as the screen would take it, which reads keys and themes too.
+            let themes = desk::themes(&desk.paths);
+            let (_, refused) = screen::check(loaded, &themes);
+            let unused = screen::unused_themes(loaded, &themes);
+            let problems: Vec<Problem> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
+            let exit = outcome(desk, &problems, true)?;
             if exit == Exit::Fine {
                 let there = if path.exists() { "is right" } else { "does not exist; the defaults are in force" };
                 writeln!(desk.out, "{shown} {there}")?;
@@ -36,11 +41,11 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<ConfigCommand>, loaded: &
     }
 }
 
-/// Tells what is wrong, and ends accordingly.
-fn told(desk: &mut Desk<'_>, loaded: &Loaded, warnings_count: bool) -> Result<Exit, Failure> {
-    loaded.report(desk.err)?;
-    let errors = loaded.problems.iter().any(|problem| problem.severity == Severity::Error);
-    Ok(match (errors, loaded.problems.is_empty()) {
+/// Writes what is wrong, and decides the exit code: 78 for an error, 1 for a warning where warnings count.
+fn outcome(desk: &mut Desk<'_>, problems: &[Problem], warnings_count: bool) -> Result<Exit, Failure> {
+    problems.iter().try_for_each(|problem| problem.explain(desk.err))?;
+    let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
+    Ok(match (errors, problems.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) if warnings_count => Exit::Attention,
         (false, _) => Exit::Fine,

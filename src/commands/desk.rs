@@ -7,14 +7,20 @@ use std::sync::Arc;
 
 use super::{Exit, Failure};
 use crate::cli::{Cli, Color, Command};
-use crate::config::{self, Loaded, Overrides, Paths, Settings, World};
+use crate::config::{self, Loaded, Overrides, Paths, Settings, World, regular};
 use crate::domain::{Filter, Instant, Label};
+use crate::ledger;
 use crate::meter::Rules;
 use crate::pricing::PriceBook;
-use crate::theme::{ColorWhen, Themes, UserTheme};
+use crate::theme::{self, ColorWhen, Themes, UserTheme};
 
 /// The file, in the data folder, of a price list the user took in.
 pub(super) const PRICE_LIST: &str = "prices.txt";
+
+/// The longest list of prices that is read, in bytes: as much as `prices update` takes in.
+const LONGEST_PRICES: u64 = 64 << 20;
+/// The longest theme that is read, in bytes.
+const LONGEST_THEME: u64 = 1 << 20;
 
 /// What every command works with.
 pub(super) struct Desk<'a> {
@@ -57,6 +63,9 @@ impl<'a> Desk<'a> {
                 return Err(Failure::new(Exit::Config, ""));
             }
         }
+        if !lenient {
+            remove_strays(&paths);
+        }
         let settings = loaded.settings.clone();
         Ok((Self { world, settings, paths, overrides, out, err }, loaded))
     }
@@ -91,10 +100,24 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Removes the drafts of a config or a price list whose writers were killed.
+fn remove_strays(paths: &Paths) {
+    if let Some((folder, name)) =
+        paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))
+    {
+        let begins = format!(".{name}.");
+        ledger::remove_strays(folder, |found| found.strip_prefix(begins.as_str())?.strip_suffix(".tmp"));
+    }
+    if let Some(folder) = &paths.data {
+        ledger::remove_strays(folder, |found| found.strip_prefix(PRICE_LIST)?.strip_prefix('.'));
+    }
+}
+
 /// The settings as the config file, the environment and the flags have them now.
 pub(super) fn load(world: &World, overrides: &Overrides) -> (Paths, Loaded) {
-    let themes = themes(&Paths::of(world, overrides));
-    let (paths, mut loaded) = config::open(world, overrides, &themes.names());
+    let own: Vec<String> = theme_files(&Paths::of(world, overrides)).into_iter().map(|(name, _)| name).collect();
+    let themes = theme::names(own.iter().map(String::as_str));
+    let (paths, mut loaded) = config::open(world, overrides, &themes);
     loaded.problems.extend(super::statusline::problem(&loaded));
     (paths, loaded)
 }
@@ -115,25 +138,29 @@ pub(super) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Opti
     let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
     let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
     let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
-    match fs::read_to_string(&path) {
+    match regular::read_text(&path, LONGEST_PRICES) {
         Ok(text) => {
             let (book, problem) = book.with_update(text);
             (book, problem.map(|problem| format!("{shown}: {problem}; the built-in prices are used")))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => (book, None),
-        Err(error) => (book, Some(format!("{shown}: {error}; the built-in prices are used"))),
+        Err(error) => (book, Some(format!("{shown} {}; the built-in prices are used", regular::why(&error)))),
     }
 }
 
 /// The built-in themes and the user's own.
 pub(super) fn themes(paths: &Paths) -> Themes {
-    let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
-    Themes::new(entries.into_iter().flatten().filter_map(|entry| {
-        let path = entry.ok()?.path();
-        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
-        let text = fs::read_to_string(&path).ok()?;
-        Some(UserTheme { name, path: path.to_string_lossy().into_owned(), text })
+    Themes::new(theme_files(paths).into_iter().map(|(name, path)| {
+        let text = regular::read_text(&path, LONGEST_THEME).map_err(|error| regular::why(&error));
+        UserTheme { name, path: Label::from_bytes(path.as_os_str().as_encoded_bytes()).to_string(), text }
     }))
+}
+
+/// The names of the user's own themes and their files, which are not opened.
+fn theme_files(paths: &Paths) -> Vec<(String, PathBuf)> {
+    let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
+    let named = |path: PathBuf| Some((path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned(), path));
+    entries.into_iter().flatten().filter_map(|entry| named(entry.ok()?.path())).collect()
 }
 
 fn overrides(cli: &Cli) -> Overrides {

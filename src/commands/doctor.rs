@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::audit::{self, Bad};
 use super::books::{self, Books, Reach};
+#[cfg(unix)]
+use super::health::socket::SocketJson;
 use super::health::{OLD_PRICES, condition_words, prices_words, state_words};
 use super::ledger::LedgerFacts;
 use super::{Desk, Exit, Failure, screen};
@@ -81,6 +83,10 @@ struct Report {
     first_bad_lines: Vec<Bad>,
     unpriced: std::collections::BTreeMap<Label, u64>,
     formats: Vec<&'static str>,
+    /// The counters of the socket, while a meter listens on it.
+    #[cfg(unix)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    socket: Option<SocketJson>,
 }
 
 impl Report {
@@ -100,8 +106,13 @@ impl Report {
         for problem in &loaded.problems {
             self.say("config", State::Attention, problem.to_string());
         }
+        let themes = super::desk::themes(&desk.paths);
+        let (_, refused) = screen::check(loaded, &themes);
+        for problem in refused.iter().chain(&screen::unused_themes(loaded, &themes)) {
+            self.say("config", State::Attention, problem.to_string());
+        }
         match &desk.paths.data {
-            None => self.say("data", State::Attention, "no data folder: set HOME or TOKMETER_DATA_DIR"),
+            None => self.say("data", State::Attention, desk.paths.why_no_data()),
             Some(folder) => self.say("data", State::Ok, shown(folder)),
         }
         let zone = desk.settings.zone;
@@ -230,8 +241,33 @@ impl Report {
             Ok(socket) => {
                 let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
                 self.say("socket", State::Ok, format!("{}: {listening}", shown(&socket.path)));
+                #[cfg(unix)]
+                self.counters(&socket.path);
+                if let Some(note) = &socket.note {
+                    self.say("socket", State::Note, note);
+                }
             }
         }
+    }
+
+    /// What the meter that listens has counted on its socket.
+    #[cfg(unix)]
+    fn counters(&mut self, path: &Path) {
+        use crate::ingest::socket::{WRITE_PATIENCE, ask};
+        let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_PATIENCE) else { return };
+        // A meter of an older version answers with an error.
+        if !answer.contains("\"ok\":true") {
+            return;
+        }
+        let Ok(counters) = serde_json::from_str::<SocketJson>(&answer) else { return };
+        let lines = text::plural(counters.bad_lines, "line");
+        if let Some(why) = counters.last_reason() {
+            self.say("socket", State::Attention, format!("{lines} could not be counted, the last: {why}"));
+        }
+        if let Some(words) = counters.words() {
+            self.say("socket", State::Note, words);
+        }
+        self.socket = Some(counters);
     }
 
     /// Whether the folders of the logs come near to what the system lets one user watch.

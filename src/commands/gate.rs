@@ -246,7 +246,7 @@ impl GateAnswer {
 fn with_source(books: &dyn Ledger, asker: &Asker) -> Result<Asker, BooksError> {
     let mut asker = asker.clone();
     if let (Some(session), None) = (asker.name(Dimension::Session), asker.name(Dimension::Source)) {
-        let filter = Filter { only: vec![(Dimension::Session, Matcher::new(session.as_str()))], ..Filter::default() };
+        let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(session.as_str()))], ..Filter::default() };
         let newest = books.calls(&filter, 1)?;
         let source = newest.first().map_or_else(|| Label::new(OWN_SOURCE), |row| row.call.from.source.clone());
         asker.names.push((Dimension::Source, source));

@@ -1,10 +1,16 @@
 //! Puts together how everything is that the numbers depend on: sources, bad lines, books, prices.
 
-use std::collections::{BTreeMap, VecDeque};
+#[cfg(unix)]
+pub(super) mod socket;
 
-use crate::domain::{Instant, Label};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+
+#[cfg(unix)]
+use self::socket::{SOCKET, SocketCounters, SocketJson};
+use crate::domain::{Instant, Label, Record};
 use crate::ingest::{Batch, Condition, Health, Kind, RootState};
-use crate::ledger::{BooksError, Posted, Row};
+use crate::ledger::{BooksError, FileState, Posted, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 use crate::tui::{BadLineView, HealthView, LedgerView, SourceView, Watching};
@@ -21,6 +27,27 @@ pub(super) struct HealthDesk {
     unpriced: BTreeMap<Label, u64>,
     /// How the books are when they are well.
     ledger: LedgerView,
+    /// What each place that is watched has brought, and each feed.
+    brought: BTreeMap<Label, Brought>,
+    /// The counters of the socket, once it is served.
+    #[cfg(unix)]
+    socket: SocketCounters,
+}
+
+/// What a source has brought.
+#[derive(Clone, Debug, Default)]
+struct Brought {
+    formats: BTreeSet<Label>,
+    bad: u64,
+    last: Option<Instant>,
+}
+
+impl Brought {
+    /// Its formats, in words; nothing while none is known.
+    fn format(&self) -> Option<Label> {
+        let names: Vec<&str> = self.formats.iter().map(Label::as_str).collect();
+        (!names.is_empty()).then(|| Label::new(&names.join(", ")))
+    }
 }
 
 impl HealthDesk {
@@ -31,7 +58,72 @@ impl HealthDesk {
             bad: VecDeque::new(),
             unpriced,
             ledger,
+            brought: BTreeMap::new(),
+            #[cfg(unix)]
+            socket: SocketCounters::default(),
         }
+    }
+
+    /// These places are watched, and so far their files were read before.
+    #[must_use]
+    pub(super) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[FileState]) -> Self {
+        self.brought = roots.map(|root| (label(root), Brought::default())).collect();
+        for file in files {
+            let Some(brought) = self.root_of(&label(&file.path)).and_then(|root| self.brought.get_mut(&root)) else {
+                continue;
+            };
+            brought.bad = brought.bad.saturating_add(file.bad_lines);
+            let changed = Instant::from_timestamp_nanos(file.modified_ns);
+            brought.last = brought.last.max(Some(changed));
+        }
+        self
+    }
+
+    /// Where the counters of the socket are found once it is served.
+    #[cfg(unix)]
+    pub(super) fn socket(&self) -> SocketCounters {
+        std::sync::Arc::clone(&self.socket)
+    }
+
+    /// The watched place that a file lies in, the innermost of several.
+    fn root_of(&self, path: &Label) -> Option<Label> {
+        let lies_in = |root: &&Label| {
+            path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
+        };
+        self.brought.keys().filter(lies_in).max_by_key(|root| root.len()).cloned()
+    }
+
+    /// Takes in what a source brought: records, and so many lines that could not be counted.
+    fn bring(&mut self, source: &Label, records: &[Record], bad: u64) {
+        let source = self.root_of(source).unwrap_or_else(|| source.clone());
+        let brought = self.brought.entry(source).or_default();
+        brought.bad = brought.bad.saturating_add(bad);
+        for record in records {
+            if let Record::Call(call) = record {
+                if !brought.formats.contains(&call.from.source) {
+                    brought.formats.insert(call.from.source.clone());
+                }
+                brought.last = brought.last.max(Some(call.at()));
+            }
+        }
+    }
+
+    /// Takes in what the socket delivered.
+    #[cfg(unix)]
+    pub(super) fn delivered(&mut self, records: &[Record]) {
+        self.bring(&Label::new(SOCKET), records, 0);
+    }
+
+    /// Answers `{"query":"socket"}`: the counters of the socket, as JSON.
+    #[cfg(unix)]
+    pub(super) fn answer(&self, question: &str) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Question {
+            query: String,
+        }
+        let asked: Question = serde_json::from_str(question).ok()?;
+        let (path, tally) = self.socket.get().filter(|_| asked.query == "socket")?;
+        serde_json::to_string(&SocketJson::of(path, tally)).ok()
     }
 
     /// Takes in how the sources are.
@@ -39,9 +131,11 @@ impl HealthDesk {
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
         // A place that is not there yet is no trouble.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
+        let brought = &self.brought;
+        let of = |path: &Label| brought.get(path).cloned().unwrap_or_default();
         let roots = there.map(|root| SourceView {
             path: root.path.clone(),
-            format: None,
+            format: of(&root.path).format(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
                 RootState::Polling(_) => Watching::Polling,
@@ -52,8 +146,8 @@ impl HealthDesk {
                 | RootState::Failing(_) => Watching::Off,
             },
             files: root.files,
-            bad: 0,
-            last: None,
+            bad: of(&root.path).bad,
+            last: of(&root.path).last,
             trouble: state_words(&root.state).map(|words| Label::new(&words)),
         });
         let files = health.notes.iter().map(|note| SourceView {
@@ -76,6 +170,7 @@ impl HealthDesk {
     /// Takes in what a batch met; true when there is something new to say.
     pub(super) fn batch(&mut self, batch: &Batch) -> bool {
         self.view.bad_total = self.view.bad_total.saturating_add(batch.tallies.bad);
+        self.bring(&batch.path, &batch.records, batch.tallies.bad);
         for note in &batch.bad {
             self.bad.push_front(BadLineView {
                 path: note.path.clone(),
@@ -140,13 +235,53 @@ impl HealthDesk {
 
     /// How everything is now.
     pub(super) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
+        let mut view = self.view.clone();
+        // The sources were put together when the readers last said something; what they brought is known to the line.
+        for source in &mut view.sources {
+            if let Some(brought) = self.brought.get(&source.path) {
+                (source.format, source.bad, source.last) = (brought.format(), brought.bad, brought.last);
+            }
+        }
+        let mut bad_lines: Vec<BadLineView> = self.bad.iter().cloned().collect();
+        #[cfg(unix)]
+        self.show_socket(&mut view, &mut bad_lines);
+        bad_lines.truncate(BAD_LINES);
         HealthView {
-            bad_lines: self.bad.iter().cloned().collect(),
+            bad_lines,
             unpriced: self.unpriced.iter().map(|(model, tokens)| (model.clone(), *tokens)).collect(),
             prices: Some(Label::new(&prices_words(prices, now))),
-            ..self.view.clone()
+            ..view
         }
     }
+
+    /// Adds the socket to the sources, and its bad lines to the others.
+    #[cfg(unix)]
+    fn show_socket(&self, view: &mut HealthView, bad_lines: &mut Vec<BadLineView>) {
+        let Some((path, tally)) = self.socket.get() else { return };
+        let counters = SocketJson::of(path, tally);
+        let brought = self.brought.get(SOCKET).cloned().unwrap_or_default();
+        view.bad_total = view.bad_total.saturating_add(counters.bad_lines);
+        let first = counters.bad_lines.saturating_sub(counters.reasons.len() as u64);
+        let lines = (first + 1..).zip(&counters.reasons);
+        let mut lines: Vec<BadLineView> =
+            lines.map(|(line, why)| BadLineView { path: Label::new(SOCKET), line, why: Label::new(why) }).collect();
+        lines.reverse();
+        bad_lines.extend(lines);
+        view.notes.extend(counters.words());
+        view.sources.push(SourceView {
+            path: path.clone(),
+            format: brought.format(),
+            watching: Watching::Live,
+            files: 0,
+            bad: counters.bad_lines,
+            last: brought.last,
+            trouble: None,
+        });
+    }
+}
+
+fn label(path: &Path) -> Label {
+    Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }
 
 /// Which prices are in force, and how old they are.
@@ -208,3 +343,7 @@ pub(super) fn condition_words(what: &Condition) -> String {
         Condition::NulsSkipped { bytes } => format!("{bytes} NULs skipped"),
     }
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,8 @@ pub(super) enum Work {
     Ledger,
     /// It is time to try again to book what could not be booked.
     Retry,
+    /// The socket got a line that could not be counted.
+    BadLine,
     /// Something went wrong after an alert was sent off.
     Late(String),
     /// Standard input has ended, and nothing else is followed.
@@ -122,6 +124,7 @@ impl Keeper {
                     self.state.input_ended = true;
                     self.tell_end_of_input();
                 }
+                Work::BadLine => self.tell_health(),
                 Work::Stop(done) => {
                     let _ = self.come_home();
                     // A first reading that was broken off begins again from what is booked.
@@ -305,11 +308,16 @@ impl Keeper {
 
     #[cfg(unix)]
     fn delivery(&mut self, delivery: Delivery) {
+        if let Said::Records(records) = &delivery.said {
+            self.health.delivered(records);
+        }
         let reply = match delivery.said {
             Said::Query(question) => {
                 let warning = self.health.not_booked().map(Label::to_string);
-                let warning = warning.as_deref();
-                Reply::Json(self.aside.query(&question, &self.books, &self.rules, warning, self.world.now()))
+                let (warning, now) = (warning.as_deref(), self.world.now());
+                let own = self.health.answer(&question);
+                let answer = || self.aside.query(&question, &self.books, &self.rules, warning, now);
+                Reply::Json(own.unwrap_or_else(answer))
             }
             Said::Records(records) => self.take_records(records),
         };

@@ -1,7 +1,6 @@
 //! `ledger`: looks after the books that outlive the logs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use serde::Serialize;
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::cli::{LedgerCommand, When};
+use crate::config::regular;
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{self, BooksError, ExportError, ImportError, Info, Options, Repriced, Sqlite};
 use crate::output::{self, Decimal};
@@ -44,7 +44,7 @@ pub(super) fn open(desk: &mut Desk<'_>, prices: &Arc<PriceBook>) -> Result<Optio
 
 fn nothing_yet(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
     let place = desk.paths.ledger().map_or_else(
-        || "there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned(),
+        || desk.paths.why_no_data(),
         |path| format!("it will be {}", Label::from_bytes(path.as_os_str().as_encoded_bytes())),
     );
     writeln!(desk.out, "No ledger yet ({place}). The first `tokmeter` or `tokmeter report` fills it from the logs.")?;
@@ -191,16 +191,14 @@ fn export(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
 
 fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(file.as_os_str().as_encoded_bytes());
-    let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown}: {error}"));
+    let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error)));
     let mut source: Box<dyn io::BufRead> = if file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        Box::new(BufReader::new(File::open(desk.absolute(file)).map_err(wrong)?))
+        Box::new(BufReader::new(regular::open_operand(&desk.absolute(file)).map_err(wrong)?))
     };
     let prices = desk.prices();
-    let path = desk.paths.ledger().ok_or_else(|| {
-        Failure::new(Exit::Unavailable, "there is no data folder for a ledger: set HOME or TOKMETER_DATA_DIR")
-    })?;
+    let path = desk.paths.ledger().ok_or_else(|| Failure::new(Exit::Unavailable, desk.paths.why_no_data()))?;
     let mut opened = ledger::open(&path, Options::new(desk.now()), prices)?;
     for note in &opened.notes {
         desk.note(&note.to_string());
@@ -211,13 +209,27 @@ fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
             Failure::new(Exit::NoInput, format!("{shown}:{line}: {what}; nothing was imported"))
         }
     })?;
+    for (line, what) in &imported.first_refused {
+        desk.note(&format!("{shown}:{line}: {what}; this line is not imported"));
+    }
+    let more = imported.refused - u64::try_from(imported.first_refused.len()).unwrap_or(0);
+    if more > 0 {
+        desk.note(&format!("{} more not imported for such reasons", text::plural(more, "line")));
+    }
+    if imported.refused > 0 && imported.calls == 0 {
+        return Err(Failure::new(Exit::NoInput, format!("{shown}: nothing was imported")));
+    }
+    let refused = match imported.refused {
+        0 => String::new(),
+        lines => format!(" {} refused: no log could hold what they say.", text::plural(lines, "line")),
+    };
     writeln!(
         desk.out,
-        "{} read, {} of them new or told more than was known.",
+        "{} read, {} of them new or told more than was known.{refused}",
         text::plural(imported.calls, "call"),
         text::count(imported.told)
     )?;
-    Ok(Exit::Fine)
+    Ok(if imported.refused > 0 { Exit::Attention } else { Exit::Fine })
 }
 
 fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {

@@ -15,6 +15,8 @@ use super::books::{self, Reach};
 use super::course::{Course, Running, spawn};
 use super::ending::Ending;
 use super::health::HealthDesk;
+#[cfg(unix)]
+use super::health::socket::SocketCounters;
 use super::keeper::{Keeper, QUEUE, State, Work};
 use super::reading::{self, Control};
 use super::{Desk, Exit, Failure, once, plain, play, process, screen, summary};
@@ -74,7 +76,7 @@ pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source
     }
     let options = screen::options(desk, loaded, args, &machine.roots)?;
     let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let alerts = Alerts::new(machine.quiet());
+    let alerts = Alerts::new(machine.quiet(), desk.settings.alerts.hysteresis);
     let clock = Arc::clone(&desk.world.clock);
     let runtime = process::runtime(true)?;
     let (feed, requests, meter) = machine.faces();
@@ -169,12 +171,16 @@ impl Machine {
         let files = ledger.files()?;
         #[cfg(unix)]
         let news = feed.clone();
+        let health =
+            HealthDesk::new(ledger_view, unpriced).watching(roots.all().iter().map(|(path, _)| &**path), &files);
+        #[cfg(unix)]
+        let counters = health.socket();
         let keeper = Keeper {
             books: ledger,
             prices,
             rules,
             follow,
-            health: HealthDesk::new(ledger_view, unpriced),
+            health,
             feed,
             world: desk.world.clone(),
             aside: Aside {
@@ -222,7 +228,7 @@ impl Machine {
             feed: Some(fed),
             requests: Some(requests),
             #[cfg(unix)]
-            listening: listen(desk, args, &work, &news)?,
+            listening: listen(desk, args, &work, &news, &counters)?,
             _notice: notice(desk, &work),
             roots,
             work,
@@ -303,7 +309,8 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
         None | Some("latest") => Ok(Follow::Latest),
         Some(wanted) => {
             let name = super::report::only_session(ledger, wanted, view)?;
-            let filter = Filter { only: vec![(Dimension::Session, Matcher::new(name.as_str()))], ..Filter::default() };
+            let filter =
+                Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
             let row = ledger.calls(&filter, 1)?;
             Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::of(&row.call))))
         }
@@ -339,6 +346,7 @@ fn listen(
     args: &LiveArgs,
     work: &mpsc::Sender<Work>,
     news: &mpsc::Sender<Feed>,
+    counters: &SocketCounters,
 ) -> Result<Option<ingest::socket::Listening>, Failure> {
     use ingest::socket;
     if args.socket.is_none() {
@@ -353,6 +361,7 @@ fn listen(
     let told = format!("listening on {}", crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()));
     let bound = socket::bind(&place.path, desk.world.uid).map_err(|error| unavailable(error.to_string()))?;
     let (deliver, mut deliveries) = mpsc::channel(32);
+    let told_of = work.downgrade();
     let work = work.clone();
     spawn("deliveries", move || {
         while let Some(delivery) = deliveries.blocking_recv() {
@@ -372,6 +381,12 @@ fn listen(
     let listening = socket::Listener::new(bound, rules, deliver)
         .start()
         .map_err(|error| unavailable(format!("the socket cannot be served: {error}")))?;
+    let tally = listening.shared_tally();
+    // A full queue brings the counters to the screen by itself.
+    tally.on_bad(move || {
+        let _ = told_of.upgrade().is_some_and(|work| work.try_send(Work::BadLine).is_ok());
+    });
+    let _ = counters.set((crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()), tally));
     // Nobody reads the feed yet; it has room.
     let _ = news.try_send(Feed::Note(Note::new(Tone::Plain, &told)));
     Ok(Some(listening))

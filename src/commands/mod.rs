@@ -14,6 +14,7 @@ mod ending;
 mod exit;
 mod explain;
 mod gate;
+mod guard;
 mod health;
 mod invoice;
 mod keeper;
@@ -50,6 +51,7 @@ use std::path::PathBuf;
 use desk::Desk;
 pub use exit::{Exit, Failure};
 pub use gate::query;
+use guard::Guard;
 pub(crate) use process::{ended, prepare};
 
 use crate::cli::{self, Cli, Command};
@@ -61,6 +63,7 @@ use crate::domain::Label;
 /// Results go to `out`, everything else to `err`. Nothing here ends the process, so that every
 /// command can be tested without one.
 pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut Guard::new(out), &mut Guard::new(err));
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) if cli::is_display(&error) => {

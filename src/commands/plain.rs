@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Writes until the feed ends, the reader goes away, or a signal comes.
 pub(super) fn run(desk: &mut Desk<'_>, mut machine: Machine, mut ending: Ending) -> Result<Exit, Failure> {
     desk.out.flush()?;
-    let alerts = Alerts::new(machine.quiet());
+    let alerts = Alerts::new(machine.quiet(), desk.settings.alerts.hysteresis);
     let (mut feed, requests, meter) = machine.faces();
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;

@@ -3,8 +3,6 @@
 mod reason;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Read as _;
 
 use serde::Serialize;
 
@@ -12,6 +10,7 @@ use super::bill::{Bill, Columns, Vendor};
 use super::books::{self, Reach};
 use super::{Desk, Exit, Failure};
 use crate::cli::ReconcileArgs;
+use crate::config::regular;
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_start};
 use crate::ledger::{Grain, Ledger, PeriodKey, Query, Sums};
 use crate::output::{self, Decimal};
@@ -28,7 +27,8 @@ const LARGEST: u64 = 256 << 20;
 pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(args.file.as_os_str().as_encoded_bytes());
     let wrong = |what: String| Failure::new(Exit::NoInput, format!("{shown}: {what}"));
-    let text = read(desk, args).map_err(|error| wrong(error.to_string()))?;
+    let text =
+        read(desk, args).map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error))))?;
     let columns =
         Columns { date: args.date.as_deref(), model: args.model_column.as_deref(), cost: args.cost.as_deref() };
     let mut bill = Bill::read(&text, columns).map_err(wrong)?;
@@ -61,13 +61,10 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Fai
 }
 
 fn read(desk: &Desk<'_>, args: &ReconcileArgs) -> std::io::Result<String> {
-    let mut text = String::new();
     if args.file.as_os_str() == "-" {
-        std::io::stdin().lock().take(LARGEST).read_to_string(&mut text)?;
-    } else {
-        fs::File::open(desk.absolute(&args.file))?.take(LARGEST).read_to_string(&mut text)?;
+        return regular::read_whole_text(std::io::stdin().lock(), LARGEST);
     }
-    Ok(text)
+    regular::read_whole_text(regular::open_operand(&desk.absolute(&args.file))?, LARGEST)
 }
 
 /// A model on a day: what was charged, and what the books say.

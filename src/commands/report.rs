@@ -78,7 +78,7 @@ fn name_strangers(desk: &mut Desk<'_>, books: &dyn Ledger, filter: &Filter) -> R
 /// What is kept in memory was priced today.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
-    let unread_files = u64::try_from(books.health.unread().count()).unwrap_or(u64::MAX);
+    let unread_files = u64::try_from(books.health.unread().len()).unwrap_or(u64::MAX);
     let report = match books.ledger.sqlite() {
         Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
         Some(_) | None => books.ledger.report(query)?,
@@ -154,7 +154,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
             name = latest_named(books, filter)?;
         }
         return name
-            .map(|name| Matcher::new(name.as_str()))
+            .map(|name| Matcher::exact(name.as_str()))
             .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));
     }
     let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
@@ -165,7 +165,7 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
     };
     match fits.as_slice() {
-        [one] => Ok(Matcher::new(one.as_str())),
+        [one] => Ok(Matcher::exact(one.as_str())),
         [] => Err(Failure::new(
             Exit::NoInput,
             format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),

@@ -44,7 +44,7 @@ fn summarise(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
     let here = Filter {
         only: vec![(
             Dimension::Project,
-            Matcher::new(Label::from_bytes(desk.world.cwd.as_os_str().as_encoded_bytes()).as_str()),
+            Matcher::exact(Label::from_bytes(desk.world.cwd.as_os_str().as_encoded_bytes()).as_str()),
         )],
         ..filter.clone()
     };

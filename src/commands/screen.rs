@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::aside;
 use super::desk::{self, Desk};
 use super::{Exit, Failure};
 use crate::cli::LiveArgs;
-use crate::config::{Loaded, Symbols};
+use crate::config::{Loaded, Problem, Symbols, Where};
 use crate::domain::Label;
 use crate::ingest::Roots;
-use crate::theme::{Depth, Facts, utf8};
-use crate::tui::Options;
+use crate::theme::{Background, Depth, Facts, ThemeError, Themes, utf8};
+use crate::tui::{Keys, Options};
 
 /// The screen's options.
 ///
@@ -18,10 +17,15 @@ use crate::tui::Options;
 /// When keys or the theme in the config are wrong.
 pub(super) fn options(desk: &Desk<'_>, loaded: &Loaded, args: &LiveArgs, roots: &Roots) -> Result<Options, Failure> {
     let settings = &desk.settings;
-    let keys = aside::keys(loaded).map_err(|message| Failure::new(Exit::Config, message))?;
+    let themes = desk::themes(&desk.paths);
+    let (keys, problems) = check(loaded, &themes);
+    if !problems.is_empty() {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(Failure::new(Exit::Config, problems.join("\n")));
+    }
     Ok(Options {
         theme: settings.theme.clone(),
-        themes: desk::themes(&desk.paths),
+        themes,
         depth: depth(desk, desk.world.terminal[1]),
         ascii: ascii(desk),
         keys,
@@ -30,6 +34,43 @@ pub(super) fn options(desk: &Desk<'_>, loaded: &Loaded, args: &LiveArgs, roots: 
         looks: roots.all().into_iter().map(|(path, _)| shown(desk, &path)).collect(),
         ..Options::new(settings.zone, settings.user.clone())
     })
+}
+
+/// The keys of these settings, and all that the screen would refuse: keys that clash, a theme that cannot be opened.
+pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Problem>) {
+    let bound = &loaded.settings.keys;
+    let changes =
+        bound.iter().map(|binding| (binding.action.as_str(), binding.keys.iter().map(String::as_str).collect()));
+    let (keys, mut problems) = match Keys::rebound(changes) {
+        Ok(keys) => (keys, Vec::new()),
+        Err(wrong) => {
+            let place = |message: &String| {
+                let about = bound.iter().find(|binding| message.contains(&format!("'{}'", binding.action)));
+                let key = about.map_or_else(|| "keys".to_owned(), |binding| format!("keys.{}", binding.action));
+                loaded.problem(&key, message)
+            };
+            (Keys::default(), wrong.iter().map(place).collect())
+        }
+    };
+    let theme = theme_error(themes, &loaded.settings.theme);
+    problems.extend(theme.map(|error| loaded.problem("theme", &error.to_string())));
+    (keys, problems)
+}
+
+/// The user's own themes that cannot be opened and are not chosen: the theme key passes over them.
+pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Problem> {
+    let others = themes.broken().filter(|(name, _)| *name != loaded.settings.theme);
+    others
+        .map(|(name, error)| {
+            let message = format!("cannot be used: {error}");
+            Problem::warning(Where::Path(Label::new(&format!("theme '{name}'"))), message)
+        })
+        .collect()
+}
+
+/// Why the screen cannot open with this theme. It opens as on a dark terminal, and asks for the background later.
+pub(super) fn theme_error(themes: &Themes, name: &str) -> Option<ThemeError> {
+    themes.get(name, Background::Dark).err()
 }
 
 /// How many colours may be sent.

@@ -131,7 +131,7 @@ fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -
     let rules = desk.rules(Filter::default());
     if let Some(session) = facts.agent.session.clone() {
         let only =
-            vec![(Dimension::Source, Matcher::new(SOURCE)), (Dimension::Session, Matcher::new(session.as_str()))];
+            vec![(Dimension::Source, Matcher::exact(SOURCE)), (Dimension::Session, Matcher::exact(session.as_str()))];
         facts.session = Some(books.sums(&Filter { only, ..Filter::default() })?);
     }
     facts.today = Some(books.sums(&within(Span::day(now, zone)))?);

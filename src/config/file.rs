@@ -1,11 +1,12 @@
 //! The config file on disk: read with a cap, watched by its stamp, written whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::paths::make_private_folder;
+use super::regular;
 use super::{ConfigText, Loaded, Overrides, Paths, Problem, Settings, Where, World};
 use crate::domain::Label;
 
@@ -53,19 +54,28 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Problem> {
     if !kind.is_file() && !given {
         return Err(wrong("is not a regular file"));
     }
-    let unreadable = |error: io::Error| wrong(&format!("cannot be read: {error}"));
-    let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(wrong("is larger than 1 MiB, which no config is"));
-    }
+    // `--config /dev/null` asks for the defaults, so a device that is named is read, up to the cap.
+    let bytes = regular::read_bytes(path, LONGEST, |kind| given && is_device(kind)).map_err(|error| {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return wrong("is larger than 1 MiB, which no config is");
+        }
+        wrong(&regular::why(&error))
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.split(|byte| *byte == b'\n').count();
-        wrong(&format!("is not UTF-8 text: see line {line}"))
+        wrong(&regular::why(&regular::not_text(error.as_bytes(), error.utf8_error().valid_up_to())))
     })?;
     let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
     Ok(Some(ConfigText { path: path.to_owned(), text }))
+}
+
+#[cfg(unix)]
+fn is_device(kind: fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_char_device(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_device(_: fs::FileType) -> bool {
+    false
 }
 
 /// What changes when a file does: cheap to take, to be compared with an earlier one.
@@ -262,6 +272,13 @@ mod tests {
         assert!(why(&path, false).contains("is larger than 1 MiB"));
         assert!(why(Path::new("/dev/zero"), true).contains("is larger than 1 MiB"));
         assert!(why(Path::new("/dev/zero"), false).contains("is not a regular file"));
+        let pipe = base.path().join("pipe");
+        if std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+            assert!(why(&pipe, false).ends_with("is not a regular file"));
+            assert!(why(&pipe, true).ends_with("is a named pipe, not a regular file"));
+        } else {
+            eprintln!("skipped: no mkfifo");
+        }
         assert_eq!(read(Path::new("/dev/null"), true).unwrap().unwrap().text, "");
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Overrides, Problem, Where, World};
+use super::{Overrides, Problem, Where, World, trust};
 use crate::domain::Label;
 
 /// The name of our folder inside the system's.
@@ -19,49 +19,60 @@ pub struct Paths {
     pub data: Option<PathBuf>,
     /// The folder for what may be lost.
     pub cache: Option<PathBuf>,
+    /// Why there is no data folder although one is named: what it holds cannot be trusted.
+    pub data_refusal: Option<String>,
     /// What must be said about them.
     pub problems: Vec<Problem>,
 }
 
 impl Paths {
     /// Finds out where things are. Nothing is opened or made.
+    ///
+    /// A variable that names a place in the working folder is passed over: a repository that brings a file of
+    /// variables along must not change limits or move the books. Flags are the user's own word.
     pub fn of(world: &World, overrides: &Overrides) -> Self {
         let mut problems = Vec::new();
-        let config_home = world.path_var("XDG_CONFIG_HOME").or_else(|| world.folders.config.clone());
-        let data_home = world.path_var("XDG_DATA_HOME").or_else(|| world.folders.data.clone());
-        let cache_home = world.path_var("XDG_CACHE_HOME").or_else(|| world.folders.cache.clone());
-        let usual = config_home.map(|folder| folder.join(NAME).join("config.toml"));
-        let given = overrides.config.as_deref().map(|path| absolute(world, path)).or_else(|| {
-            let path = absolute(world, Path::new(world.var("TOKMETER_CONFIG")?));
-            if usual.as_ref() != Some(&path) && in_working_folder(world, &path) {
-                let message = format!(
-                    "names {}, a file in the working folder, which must not change limits; it is passed over (use --config)",
-                    Label::new(&path.to_string_lossy())
-                );
-                problems.push(Problem::warning(Where::Variable("TOKMETER_CONFIG"), message));
-                return None;
-            }
-            Some(path)
-        });
-        let data = overrides
-            .data_dir
-            .as_deref()
-            .map(|path| absolute(world, path))
-            .or_else(|| world.var("TOKMETER_DATA_DIR").map(|path| absolute(world, Path::new(path))))
-            .or_else(|| data_home.map(|folder| folder.join(NAME)));
+        let config = config(world, overrides, &mut problems);
+        let data = data(world, overrides, &mut problems);
+        let cache = world.path_var("XDG_CACHE_HOME").or_else(|| world.folders.cache.clone());
+        // Its value is taken by `SocketPath`; what is wrong with it is said here, once for every command.
+        socket_given(world, &mut problems);
         if data.is_none() {
             problems.push(Problem::warning(
                 Where::Variable("HOME"),
                 "is not set, so there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)",
             ));
         }
-        Self {
-            config_given: given.is_some(),
-            config: given.or(usual),
+        let mut paths = Self {
+            config_given: config.1,
+            config: config.0,
             data,
-            cache: cache_home.map(|folder| folder.join(NAME)),
+            cache: cache.map(|folder| folder.join(NAME)),
+            data_refusal: None,
             problems,
+        };
+        paths.distrust(world.uid);
+        paths
+    }
+
+    /// Looks whether others can change what the data folder holds, and whether somebody may have done so.
+    fn distrust(&mut self, uid: u32) {
+        let Some(folder) = &self.data else { return };
+        let Some(why) = trust::open_to_others(folder, uid) else { return };
+        if let Some(refusal) = trust::planted(folder, uid) {
+            self.problems.push(Problem::warning(Where::Path(Label::new("data folder")), &refusal));
+            self.data_refusal = Some(refusal);
+            self.data = None;
+            return;
         }
+        let at = Where::Path(Label::from_bytes(folder.as_os_str().as_encoded_bytes()));
+        self.problems.push(Problem::warning(at, format!("the data folder {why}")));
+    }
+
+    /// Why there is no data folder, in a sentence.
+    pub fn why_no_data(&self) -> String {
+        let refusal = self.data_refusal.clone();
+        refusal.unwrap_or_else(|| "there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned())
     }
 
     /// The books.
@@ -89,13 +100,67 @@ impl Paths {
     /// # Errors
     /// A sentence that names the folder, why it cannot be made, and what to do.
     pub fn make_data_folder(&self) -> Result<PathBuf, String> {
-        let folder = self.data.clone().ok_or("no data folder: set HOME or TOKMETER_DATA_DIR")?;
+        let folder = self.data.clone().ok_or_else(|| self.why_no_data())?;
         make_private_folder(&folder).map_err(|error| {
             let shown = Label::new(&folder.to_string_lossy());
             format!("{shown} cannot be made: {error}; name a folder you can write with --data-dir or TOKMETER_DATA_DIR")
         })?;
         Ok(folder)
     }
+}
+
+/// What a config, a data folder and a socket from the working folder must not do, and the flag that may name them.
+const CONFIG: (&str, &str) = ("change limits", "--config");
+const DATA: (&str, &str) = ("decide where the books are", "--data-dir");
+const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");
+
+/// The config file, and whether it was given.
+fn config(world: &World, overrides: &Overrides, problems: &mut Vec<Problem>) -> (Option<PathBuf>, bool) {
+    let home = home_of(world, "XDG_CONFIG_HOME", ".config", world.folders.config.as_ref(), CONFIG, problems);
+    let usual = home.map(|folder| folder.join(NAME).join("config.toml"));
+    let given = overrides.config.as_deref().map(|path| absolute(world, path)).or_else(|| {
+        let path = trust::given_path(world, "TOKMETER_CONFIG")?;
+        trust::variable_path(world, "TOKMETER_CONFIG", path, usual.as_deref(), CONFIG, problems)
+    });
+    (given.clone().or(usual), given.is_some())
+}
+
+/// The data folder.
+fn data(world: &World, overrides: &Overrides, problems: &mut Vec<Problem>) -> Option<PathBuf> {
+    if let Some(path) = &overrides.data_dir {
+        return Some(absolute(world, path));
+    }
+    let home = home_of(world, "XDG_DATA_HOME", ".local/share", world.folders.data.as_ref(), DATA, problems);
+    let usual = home.map(|folder| folder.join(NAME));
+    let given = trust::given_path(world, "TOKMETER_DATA_DIR")
+        .and_then(|path| trust::variable_path(world, "TOKMETER_DATA_DIR", path, usual.as_deref(), DATA, problems));
+    given.or(usual)
+}
+
+/// The folder a variable of the system names, else the system's own.
+fn home_of(
+    world: &World,
+    name: &'static str,
+    below_home: &str,
+    systems: Option<&PathBuf>,
+    about: (&str, &str),
+    problems: &mut Vec<Problem>,
+) -> Option<PathBuf> {
+    let own = || world.home.as_ref().map(|home| home.join(below_home));
+    let Some(path) = world.path_var(name) else { return systems.cloned() };
+    let given =
+        trust::variable_path(world, name, path.join(NAME), own().map(|own| own.join(NAME)).as_deref(), about, problems);
+    match given {
+        Some(_) => Some(path),
+        // What the system gives as its own may be the same variable's.
+        None => systems.filter(|folder| **folder != path).cloned().or_else(own),
+    }
+}
+
+/// The socket that `TOKMETER_SOCKET` names.
+pub(crate) fn socket_given(world: &World, problems: &mut Vec<Problem>) -> Option<PathBuf> {
+    let path = trust::given_path(world, "TOKMETER_SOCKET")?;
+    trust::variable_path(world, "TOKMETER_SOCKET", path, None, SOCKET, problems)
 }
 
 /// Makes a folder and those above it; what is made is for its owner only.
@@ -126,11 +191,6 @@ pub(crate) fn absolute(world: &World, path: &Path) -> PathBuf {
 /// The path with a leading `~` replaced; `None` when it has none, or there is no home.
 pub(crate) fn expanded(world: &World, path: &Path) -> Option<PathBuf> {
     Some(world.home.as_ref()?.join(path.strip_prefix("~").ok()?))
-}
-
-/// True for a file that came with what one works on: at or below the working folder, unless one works at home.
-fn in_working_folder(world: &World, path: &Path) -> bool {
-    path.starts_with(&world.cwd) && !world.home.as_ref().is_some_and(|home| home.starts_with(&world.cwd))
 }
 
 #[cfg(test)]
@@ -212,6 +272,42 @@ mod tests {
         let made = paths.make_data_folder().unwrap();
         assert_eq!(std::fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(paths.make_data_folder(), Ok(made));
+    }
+
+    #[test]
+    fn j15_no_variable_moves_config_books_or_socket_into_the_working_folder() {
+        let all = [
+            ("XDG_CONFIG_HOME", "/src/repo"),
+            ("XDG_DATA_HOME", "/src/repo/x"),
+            ("TOKMETER_CONFIG", "/src/repo/c.toml"),
+            ("TOKMETER_DATA_DIR", "d"),
+            ("TOKMETER_SOCKET", "./s.sock"),
+        ];
+        for given in all {
+            let hostile = world(&[given]);
+            let paths = Paths::of(&hostile, &Overrides::default());
+            let usual = Paths::of(&world(&[]), &Overrides::default());
+            assert_eq!((&paths.config, &paths.data), (&usual.config, &usual.data));
+            let said: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
+            assert!(
+                said.len() == 1 && said[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
+                "{said:?}"
+            );
+            assert!(said[0].contains("passed over"));
+        }
+        // The folder that holds the config may be above the working folder, and the config still in it.
+        let inside = World { cwd: "/src/repo/tokmeter".into(), ..world(&[("XDG_CONFIG_HOME", "/src/repo")]) };
+        assert_eq!(shown(Paths::of(&inside, &Overrides::default()).config), "/home/alice/.config/tokmeter/config.toml");
+        // A variable that names the usual place says nothing new, wherever one stands.
+        let dots = World { cwd: "/home/alice/.config".into(), ..world(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
+        let paths = Paths::of(&dots, &Overrides::default());
+        assert_eq!((shown(paths.config), paths.problems.len()), ("/home/alice/.config/tokmeter/config.toml".into(), 0));
+        // The system's own folder may be the same variable's.
+        let mut same = world(&[("XDG_CONFIG_HOME", "/src/repo")]);
+        same.folders.config = Some("/src/repo".into());
+        assert_eq!(shown(Paths::of(&same, &Overrides::default()).config), "/home/alice/.config/tokmeter/config.toml");
+        let flag = Overrides { data_dir: Some("/src/repo/d".into()), ..Overrides::default() };
+        assert_eq!(shown(Paths::of(&world(&[]), &flag).data), "/src/repo/d");
     }
 
     #[test]

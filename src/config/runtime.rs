@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::paths::{absolute, make_private_folder};
+use super::paths::{absolute, make_private_folder, socket_given};
+use super::trust::in_working_folder;
 use super::{Overrides, World};
 use crate::domain::Label;
 
@@ -28,14 +29,22 @@ impl SocketPath {
     /// # Errors
     /// A sentence that names the folder when the last resort is not ours alone.
     pub fn of(world: &World, overrides: &Overrides) -> Result<Self, String> {
-        let given = overrides.socket.as_deref().or_else(|| world.var("TOKMETER_SOCKET").map(Path::new));
-        if let Some(path) = given {
-            return Ok(Self { path: absolute(world, path), note: None, own_folder: false, uid: world.uid });
+        // What is wrong with the variable is among the problems of the paths.
+        let given = overrides.socket.as_deref().map(|path| absolute(world, path));
+        if let Some(path) = given.or_else(|| socket_given(world, &mut Vec::new())) {
+            return Ok(Self { path, note: None, own_folder: false, uid: world.uid });
         }
         let usual = PathBuf::from(format!("/run/user/{}", world.uid));
         let temporary = if cfg!(target_os = "macos") { world.path_var("TMPDIR") } else { None };
         let temporary = temporary.unwrap_or_else(|| PathBuf::from("/tmp"));
-        choose(world.var("XDG_RUNTIME_DIR").map(Path::new), &usual, &temporary, world.uid)
+        let said = world.var("XDG_RUNTIME_DIR").map(Path::new);
+        if let Some(folder) = said.filter(|folder| *folder != usual && in_working_folder(world, folder)) {
+            let why = format!("XDG_RUNTIME_DIR is {}, which lies in the working folder", shown(folder));
+            let mut found = choose(None, &usual, &temporary, world.uid)?;
+            found.note = Some(why);
+            return Ok(found);
+        }
+        choose(said, &usual, &temporary, world.uid)
     }
 
     /// Makes the folder if it is ours to make, and makes sure again that nobody else can enter it.
@@ -219,11 +228,30 @@ mod tests {
     }
 
     #[test]
+    fn j15_no_variable_puts_the_socket_into_the_working_folder() {
+        let place = Place::new();
+        let folder = place.folder("run", 0o700);
+        let mut world =
+            World { cwd: place.base.path().to_owned(), uid: place.uid, ..World::empty(Instant::UNIX_EPOCH) };
+        world.vars.insert("TOKMETER_SOCKET".into(), "s.sock".into());
+        world.vars.insert("XDG_RUNTIME_DIR".into(), folder.clone().into());
+        let found = SocketPath::of(&world, &Overrides::default());
+        assert!(found.as_ref().map_or(true, |socket| !socket.path.starts_with(place.base.path())), "{found:?}");
+        if let Ok(socket) = found {
+            assert!(socket.note.is_some_and(|note| note.contains("in the working folder")));
+        }
+        world.cwd = "/elsewhere".into();
+        world.vars.remove(std::ffi::OsStr::new("TOKMETER_SOCKET"));
+        assert_eq!(SocketPath::of(&world, &Overrides::default()).unwrap().path, folder.join("tokmeter.sock"));
+    }
+
+    #[test]
     fn a_socket_that_is_named_is_taken_as_it_is() {
         let mut world = World::empty(Instant::UNIX_EPOCH);
         world.vars.insert("TOKMETER_SOCKET".into(), "/a/../b.sock".into());
+        world.cwd = "/elsewhere".into();
         assert_eq!(SocketPath::of(&world, &Overrides::default()).unwrap().path, PathBuf::from("/b.sock"));
-        let flag = Overrides { socket: Some("c.sock".into()), ..Overrides::default() };
+        let flag = Overrides { socket: Some("/c.sock".into()), ..Overrides::default() };
         assert_eq!(SocketPath::of(&world, &flag).unwrap().path, PathBuf::from("/c.sock"));
     }
 }

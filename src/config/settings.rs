@@ -78,8 +78,7 @@ pub struct Alerts {
     pub webhook: Option<String>,
     /// When to be silent; the banner shows all the same.
     pub quiet: Option<Quiet>,
-    /// By how many percentage points use must fall below a warning before the warning may come again
-    /// within a rolling window.
+    /// By how many percentage points use must fall below a warning before the warning may come again.
     pub hysteresis: u8,
 }
 

@@ -1,6 +1,7 @@
 //! The settings in force, written as a config that means the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::load::Origin;
@@ -8,7 +9,7 @@ use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::words::Word as _;
 use super::{Loaded, Settings};
-use crate::domain::Usd;
+use crate::domain::{Label, Usd};
 use crate::meter::{Amount, Limit};
 use crate::pricing::{CustomPrice, Rates};
 
@@ -179,7 +180,30 @@ fn percentages(all: &[u8]) -> String {
 }
 
 fn text(text: &str) -> String {
-    toml_edit::Value::from(text).to_string()
+    escaped(&toml_edit::Value::from(text).to_string())
+}
+
+/// A quoted text with everything invisible as an escape sequence, so that a terminal shows what is there.
+fn escaped(quoted: &str) -> String {
+    let hidden = |letter: char| !letter.is_ascii() && !Label::is_shown(letter);
+    if !quoted.contains(hidden) {
+        return quoted.to_owned();
+    }
+    // Only a basic string has escape sequences; a literal one, between apostrophes, holds backslashes as they are.
+    let literal = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let basic = match literal {
+        Some(inner) => format!("\"{}\"", inner.replace('\\', "\\\\").replace('"', "\\\"")),
+        None => quoted.to_owned(),
+    };
+    let mut out = String::with_capacity(basic.len());
+    for letter in basic.chars() {
+        if hidden(letter) {
+            let _ = write!(out, "\\U{:08X}", u32::from(letter));
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 fn texts(all: &[String]) -> String {
@@ -188,5 +212,5 @@ fn texts(all: &[String]) -> String {
 }
 
 fn key(name: &str) -> String {
-    toml_edit::Key::new(name).display_repr().into_owned()
+    escaped(&toml_edit::Key::new(name).display_repr())
 }

@@ -90,24 +90,47 @@ impl FromStr for Dimension {
     }
 }
 
-/// A pattern for a name: exact, or with `*` for any run of characters.
+/// Which names are meant: one exact name, or a pattern in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Matcher(String);
+pub struct Matcher {
+    text: String,
+    kind: Kind,
+}
+
+/// How the text of a matcher is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Kind {
+    Exact,
+    Pattern,
+}
 
 impl Matcher {
     /// A pattern; `*` stands for any run of characters, everything else for itself.
+    ///
+    /// For what a person writes: the limits of the config and the filters of the command line. A name that comes
+    /// from a log, a client or a gate's caller goes to [`Matcher::exact`].
     pub fn new(pattern: impl Into<String>) -> Self {
-        Self(pattern.into())
+        let text = pattern.into();
+        let kind = if text.contains('*') { Kind::Pattern } else { Kind::Exact };
+        Self { text, kind }
     }
 
-    /// True when the pattern holds a `*`.
+    /// This name and no other: a `*` in it is a letter.
+    pub fn exact(name: impl Into<String>) -> Self {
+        Self { text: name.into(), kind: Kind::Exact }
+    }
+
+    /// True when more than one name can match.
     pub fn is_glob(&self) -> bool {
-        self.0.contains('*')
+        self.kind == Kind::Pattern
     }
 
     /// True when the whole name fits.
     pub fn matches(&self, name: &str) -> bool {
-        let mut parts = self.0.split('*');
+        if self.kind == Kind::Exact {
+            return self.text == name;
+        }
+        let mut parts = self.text.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = name.strip_prefix(first) else { return false };
         let mut parts: Vec<&str> = parts.collect();
@@ -119,9 +142,9 @@ impl Matcher {
         rest.ends_with(last)
     }
 
-    /// The pattern as it was written.
+    /// The text as it was written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -175,5 +198,15 @@ mod tests {
         for (pattern, name, fits) in cases {
             assert_eq!(Matcher::new(pattern).matches(name), fits, "{pattern} on {name}");
         }
+    }
+
+    #[test]
+    fn j10_a_star_in_an_exact_name_is_a_letter() {
+        let exact = Matcher::exact("al*");
+        assert!(exact.matches("al*") && !exact.matches("alice") && !exact.is_glob());
+        assert!(Matcher::new("al*").matches("alice") && Matcher::new("al*").is_glob());
+        assert_eq!(Matcher::exact("alice"), Matcher::new("alice"), "without a star both mean the same");
+        let filter = Filter { only: vec![(Dimension::User, Matcher::exact("*"))], ..Filter::default() };
+        assert!(filter.admits_value(Dimension::User, Some("*")) && !filter.admits_value(Dimension::User, Some("bob")));
     }
 }

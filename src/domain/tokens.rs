@@ -25,6 +25,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// More tokens of one class than one answer can consume: a greater count is an error of the log.
+    pub const MOST: u64 = 1_000_000_000;
     /// No tokens at all.
     pub const ZERO: Self =
         Self { input: 0, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0, reasoning: 0 };

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::BadLine;
-use crate::domain::Label;
+use crate::domain::{Label, Tokens};
 
 /// A count as a log writes it.
 ///
@@ -27,7 +27,7 @@ pub(crate) enum Count {
 
 impl Count {
     /// More tokens than one answer can consume.
-    pub(crate) const MOST: u64 = 1_000_000_000;
+    pub(crate) const MOST: u64 = Tokens::MOST;
     /// More than any running total of a session.
     pub(crate) const MOST_TOTAL: u64 = 1_000_000_000_000_000;
 

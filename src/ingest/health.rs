@@ -27,9 +27,36 @@ impl Health {
     /// Notes kept; further ones are only counted.
     pub const NOTES: usize = 200;
 
-    /// Files that may hold calls and are not read: compressed in a way that is not known here, or damaged.
-    pub fn unread(&self) -> impl Iterator<Item = &Note> {
-        self.notes.iter().filter(|note| matches!(note.what, Condition::Unsupported(_)))
+    /// Places and files that may hold calls and are not read, with the reason: they may not be read, reading fails, or
+    /// they are compressed in a way that is not known here, or damaged.
+    pub fn unread(&self) -> Vec<(&Label, String)> {
+        let roots = self.roots.iter().filter_map(|root| match &root.state {
+            RootState::PermissionDenied => Some((&root.path, "permission denied".to_owned())),
+            RootState::Failing(why) => Some((&root.path, why.to_string())),
+            RootState::Waiting | RootState::Found | RootState::Live | RootState::Polling(_) | RootState::Gone => None,
+        });
+        let mut all: Vec<(&Label, String)> = roots.collect();
+        for note in &self.notes {
+            let why = match &note.what {
+                Condition::PermissionDenied => "permission denied".to_owned(),
+                Condition::Failing(why) => why.to_string(),
+                Condition::Unsupported(what) => (*what).to_owned(),
+                Condition::Replaced
+                | Condition::Rewritten
+                | Condition::Gone
+                | Condition::Skipped(_)
+                | Condition::SymlinkLoop
+                | Condition::DanglingLink
+                | Condition::Partial { .. }
+                | Condition::NotRecognised
+                | Condition::OverLong { .. }
+                | Condition::NulsSkipped { .. } => continue,
+            };
+            if !all.iter().any(|(path, _)| **path == note.path) {
+                all.push((&note.path, why));
+            }
+        }
+        all
     }
 
     /// True when some root is watched only by looking at it from time to time.

@@ -22,6 +22,6 @@ pub use memory::Memory;
 pub use question::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use sqlite::{
     ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Salvaged, Sqlite,
-    is_network, mend, open,
+    is_network, mend, open, remove_strays,
 };
 pub use types::{Change, FileState, Ledger, Posted, Posting, Row, Sums};

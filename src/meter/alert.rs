@@ -8,9 +8,6 @@ use chrono::{Duration, NaiveTime, TimeZone};
 use super::limit::{LimitState, Verdict, Window};
 use crate::domain::{Instant, Zone};
 
-/// How far below a threshold, in points of a per cent, use must fall before the threshold can fire again.
-const CLEARLY_BELOW: u8 = 5;
-
 /// Something to say aloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -118,9 +115,11 @@ impl QuietHours {
 }
 
 /// Remembers what was said. What is held back by quiet hours or a snooze is said after them, if it is still so.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Alerts {
     quiet: Option<QuietHours>,
+    /// How far below a threshold, in points of a per cent, use must fall before the threshold can fire again.
+    hysteresis: u8,
     /// Nothing is said before; of every limit, or of one by its name.
     snoozed: Option<Instant>,
     snoozed_limits: BTreeMap<String, Instant>,
@@ -136,10 +135,17 @@ struct Said {
     period: Option<Instant>,
 }
 
+impl Default for Alerts {
+    fn default() -> Self {
+        Self::new(None, 5)
+    }
+}
+
 impl Alerts {
-    /// Nothing said yet.
-    pub fn new(quiet: Option<QuietHours>) -> Self {
-        Self { quiet, ..Self::default() }
+    /// Nothing said yet. Use must fall by `hysteresis` points of a per cent below a threshold before the threshold can
+    /// fire again: with 0, anything below it.
+    pub fn new(quiet: Option<QuietHours>, hysteresis: u8) -> Self {
+        Self { quiet, hysteresis, snoozed: None, snoozed_limits: BTreeMap::new(), held: false, said: BTreeMap::new() }
     }
 
     /// Says nothing before `until`.
@@ -175,7 +181,7 @@ impl Alerts {
             if let Some(said) = self.said.get_mut(&key) {
                 if said.period == period {
                     // Fallen clearly below what was said: the lower thresholds still reached stay said.
-                    while said.threshold > 0 && !state.reached(said.threshold.saturating_sub(CLEARLY_BELOW)) {
+                    while said.threshold > 0 && !state.reached(said.threshold.saturating_sub(self.hysteresis)) {
                         said.threshold = next_below(state, said.threshold);
                     }
                 } else {

@@ -69,8 +69,8 @@ impl Meter {
             stale: false,
             follow: opening.follow,
         };
-        for row in opening.recent.iter().filter(|row| meter.rules.view.admits(&row.call)) {
-            meter.sessions.pace(row, now);
+        for (id, paces) in &opening.paces {
+            meter.sessions.pace(id, paces);
         }
         meter.calls.extend(opening.latest.into_iter().map(|row| ((row.call.at(), row.call.key), row)));
         meter.listed = meter.followed(now);

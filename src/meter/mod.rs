@@ -7,6 +7,7 @@ mod limit;
 mod live;
 mod opening;
 mod pace;
+mod pages;
 mod pot;
 mod session;
 mod signal;

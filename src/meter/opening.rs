@@ -1,13 +1,15 @@
 //! What the meter asks the books before it starts to follow their changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::Duration;
 
 use super::forecast::Habits;
+use super::judge::Used;
 use super::limit::{Asker, LimitState, Rules, Window};
-use super::pace::KEPT;
+use super::pace::{KEPT, Minutes, Spent};
+use super::pages::every_call;
 use super::pot::Pot;
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
@@ -18,8 +20,8 @@ use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, SessionRow, Su
 pub(crate) const CALLS: usize = 200;
 /// Sessions asked of the books, those begun last.
 const SESSIONS: usize = 200;
-/// No more calls of the last hours than these are read for trend and rate.
-const RECENT: usize = 5_000;
+/// Spending of the last minutes by model.
+pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
 
 /// Everything a meter starts from: a handful of answers of the books, taken at one moment.
 ///
@@ -35,7 +37,7 @@ pub struct Opening {
     pub(crate) month: Sums,
     pub(crate) sessions: Vec<SessionRow>,
     pub(crate) every_session: bool,
-    pub(crate) recent: Vec<Arc<Row>>,
+    pub(crate) paces: BTreeMap<SessionId, Paces>,
     pub(crate) latest: Vec<Arc<Row>>,
     pub(crate) pots: Vec<Pot>,
     pub(crate) habits: Habits,
@@ -53,7 +55,7 @@ impl Opening {
             month: Sums::default(),
             sessions: Vec::new(),
             every_session: true,
-            recent: Vec::new(),
+            paces: BTreeMap::new(),
             latest: Vec::new(),
             pots: rules.limits.iter().map(|limit| Pot::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
@@ -78,12 +80,16 @@ impl Opening {
             pots.push(pot);
         }
         let since = now.checked_sub_signed(Duration::minutes(KEPT));
-        let recent = books.calls(&Filter { since, ..Filter::default() }, RECENT)?;
-        for pot in pots.iter_mut().filter(|pot| pot.limit.window != Window::Call) {
-            for row in &recent {
+        let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
+        every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
+            for pot in pots.iter_mut().filter(|pot| pot.limit.window != Window::Call) {
                 pot.pace(row, rules, now);
             }
-        }
+            if let Some(paces) = paces.get_mut(&SessionId::of(&row.call)).filter(|_| view.admits(&row.call)) {
+                let spent = Spent::from(Used::of(&Sums::of(row), None));
+                paces.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
+            }
+        })?;
         Ok(Self {
             at: now,
             follow: follow.clone(),
@@ -93,7 +99,7 @@ impl Opening {
             month: books.sums(&within(view, Span::month(now, rules.zone)))?,
             sessions,
             every_session,
-            recent,
+            paces,
             latest,
             pots,
             habits: Habits::ask(books, rules, now)?,
@@ -171,9 +177,9 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
 fn of_session(view: &Filter, id: &SessionId) -> Filter {
     let mut filter = view.clone();
     filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
-    filter.only.push((Dimension::Source, Matcher::new(id.source.as_str())));
+    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
     if let Some(session) = &id.session {
-        filter.only.push((Dimension::Session, Matcher::new(session.as_str())));
+        filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
     }
     filter
 }
@@ -200,14 +206,11 @@ pub fn states(
         }
         None if rules.limits.iter().any(|limit| matches!(limit.window, Window::Session | Window::Run)) => {
             let since = now.checked_sub_signed(Duration::minutes(5));
-            let mut ids: Vec<SessionId> = books
-                .calls(&Filter { since, ..Filter::default() }, RECENT)?
-                .iter()
-                .map(|row| SessionId::of(&row.call))
-                .collect();
-            ids.sort();
-            ids.dedup();
-            ids
+            let mut ids = BTreeSet::new();
+            every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
+                ids.insert(SessionId::of(&row.call));
+            })?;
+            ids.into_iter().collect()
         }
         None => Vec::new(),
     };
@@ -241,6 +244,6 @@ fn own_names(asker: &Asker, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
     if limit.window == Window::Run {
         dimensions.push(Dimension::Agent);
     }
-    let own = |dimension| asker.name(dimension).map(|name| (dimension, Matcher::new(name.as_str())));
+    let own = |dimension| asker.name(dimension).map(|name| (dimension, Matcher::exact(name.as_str())));
     dimensions.into_iter().filter_map(own).collect()
 }

@@ -8,6 +8,7 @@ use super::forecast::{Habits, Outlook};
 use super::judge::{Used, state};
 use super::limit::{Asker, Limit, LimitState, Rules, Verdict, Window};
 use super::pace::{Minutes, Spent};
+use super::pages::every_call;
 use super::subject::{Subject, grouped, overridden};
 use super::summary::SessionId;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
@@ -15,8 +16,6 @@ use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
 /// How much of what will leave a rolling window is read ahead from the books.
 const READ_AHEAD: Duration = Duration::hours(6);
-/// No more calls of one day than these are searched for the largest.
-const MOST_CALLS: usize = 20_000;
 
 /// What one subject has used of a limit.
 #[derive(Clone, Debug, Default)]
@@ -81,17 +80,17 @@ impl Pot {
         match limit.window {
             Window::Call => {
                 (filter.since, filter.until) = bounds(pot.span);
-                for row in books.calls(&filter, MOST_CALLS)? {
-                    pot.add(&row, rules, now);
-                }
+                every_call(books, &filter, &mut |row| {
+                    pot.add(row, rules, now);
+                })?;
                 return Ok(pot);
             }
             Window::Session | Window::Run => {
                 for id in sessions {
                     let Some(session) = &id.session else { continue };
                     let mut filter = filter.clone();
-                    filter.only.push((Dimension::Source, Matcher::new(id.source.as_str())));
-                    filter.only.push((Dimension::Session, Matcher::new(session.as_str())));
+                    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
+                    filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
                     pot.take(books, filter, rules)?;
                     pot.sessions.insert(id.clone());
                 }

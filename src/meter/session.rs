@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::judge::{Used, share};
+use super::opening::Paces;
 use super::pace::{KEPT, Minutes, Spent};
 use super::summary::{ModelLine, SessionId, SessionLine};
 use crate::domain::{Instant, Label};
@@ -61,10 +62,12 @@ impl Sessions {
         self.known.get(id)
     }
 
-    /// Counts a call's minute for trend and rate only: its sums came with the opening.
-    pub(crate) fn pace(&mut self, row: &Row, now: Instant) {
-        if let Some(session) = self.known.get_mut(&SessionId::of(&row.call)) {
-            session.pace(row, now);
+    /// Counts what a session spent in the last minutes for trend and rate only: its sums came with the opening.
+    pub(crate) fn pace(&mut self, id: &SessionId, paces: &Paces) {
+        if let Some(session) = self.known.get_mut(id) {
+            for (model, minutes) in paces {
+                session.minutes.entry(model.clone()).or_default().merge(minutes);
+            }
         }
     }
 

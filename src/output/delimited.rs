@@ -112,8 +112,25 @@ fn plain(cell: &Cell) -> String {
     }
 }
 
+/// The text with an apostrophe before each sign that a spreadsheet takes for the beginning of a formula.
+///
+/// A cell begins at the start of the text, and wherever a spreadsheet that is set to another separator would cut it:
+/// behind a semicolon, a tab or a line break. East Asian versions of Excel read the full-width signs as well.
 fn inert(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+    const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    if !text.contains(SIGNS) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 1);
+    let mut begins = true;
+    for letter in text.chars() {
+        if begins && SIGNS.contains(&letter) {
+            out.push('\'');
+        }
+        begins = matches!(letter, ';' | '\t' | '\r' | '\n') || (begins && letter.is_whitespace());
+        out.push(letter);
+    }
+    out
 }
 
 /// Characters with a meaning in Markdown, taken by their letter.
@@ -161,6 +178,31 @@ mod tests {
             let mut out = Vec::new();
             csv(&grid, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), format!("model\n'{first}SUM(A1)\n"));
+        }
+    }
+
+    #[test]
+    fn j23_no_cell_begins_as_a_formula_whatever_the_separator_and_the_width_of_its_signs() {
+        let cases = [
+            ("＝cmd()", "'＝cmd()"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("＠a", "'＠a"),
+            ("x;=cmd()", "x;'=cmd()"),
+            ("x; ＠a;-1", "x; '＠a;'-1"),
+            (" =1", " '=1"),
+            ("a-b=c", "a-b=c"),
+            ("claude-opus-5", "claude-opus-5"),
+        ];
+        for (name, expected) in cases {
+            let names = Cell::Names(vec![Label::new("first"), Label::new(name)]);
+            let grid = Grid { columns: vec!["a", "b"], rows: vec![vec![Cell::Name(Label::new(name)), names]] };
+            let mut out = Vec::new();
+            csv(&grid, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("a,b\n{expected},first;{expected}\n"));
+        }
+        for (text, expected) in [("x\t=1", "x\t'=1"), ("x\r=1", "x\r'=1"), ("x\n=1", "x\n'=1")] {
+            assert_eq!(inert(text.to_owned()), expected);
         }
     }
 

@@ -32,13 +32,31 @@ pub enum ThemeError {
         /// What is wrong, and what is expected.
         what: String,
     },
-    /// It inherits from itself.
-    #[error("{path}: theme '{name}' inherits from itself")]
+    /// It inherits from itself, directly or through others.
+    #[error("{path}: theme '{name}' inherits from itself{through}")]
     Circle {
         /// The file.
         path: String,
         /// The theme.
         name: String,
+        /// The themes between, as ` through 'a', 'b'`; empty where it names itself.
+        through: String,
+    },
+    /// It inherits through more themes than anyone needs.
+    #[error("{path}: theme '{name}' inherits through more than {DEEPEST} themes")]
+    Deep {
+        /// The file.
+        path: String,
+        /// The theme.
+        name: String,
+    },
+    /// Its file cannot be read.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why, as the rest of the sentence.
+        why: String,
     },
 }
 
@@ -94,24 +112,35 @@ struct Full {
 /// How deep themes may inherit.
 const DEEPEST: usize = 8;
 
+/// The path and the text of a theme's file, or why it cannot be read.
+pub(super) type Source<'a> = (String, Result<&'a str, &'a str>);
+
 /// The theme of this name, with everything it inherits.
-pub(super) fn load<'a>(name: &str, source: &dyn Fn(&str) -> Option<(String, &'a str)>) -> Result<Theme, ThemeError> {
-    load_at(name, source, 0)
+pub(super) fn load<'a>(name: &str, source: &dyn Fn(&str) -> Option<Source<'a>>) -> Result<Theme, ThemeError> {
+    load_through(name, source, &mut Vec::new())
 }
 
-fn load_at<'a>(
+/// Loads a theme that is inherited through these others, the one that was asked for first.
+fn load_through<'a>(
     name: &str,
-    source: &dyn Fn(&str) -> Option<(String, &'a str)>,
-    depth: usize,
+    source: &dyn Fn(&str) -> Option<Source<'a>>,
+    through: &mut Vec<String>,
 ) -> Result<Theme, ThemeError> {
     let unknown = || ThemeError::Unknown {
         name: name.to_owned(),
         known: BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect(),
     };
     let (path, text) = source(name).ok_or_else(unknown)?;
-    if depth > DEEPEST {
-        return Err(ThemeError::Circle { path, name: name.to_owned() });
+    if let Some(at) = through.iter().position(|earlier| earlier == name) {
+        let between: Vec<String> = through[at + 1..].iter().map(|name| format!("'{name}'")).collect();
+        let through = if between.is_empty() { String::new() } else { format!(" through {}", between.join(", ")) };
+        return Err(ThemeError::Circle { path, name: name.to_owned(), through });
     }
+    if through.len() > DEEPEST {
+        return Err(ThemeError::Deep { path, name: through[0].clone() });
+    }
+    through.push(name.to_owned());
+    let text = text.map_err(|why| ThemeError::Unreadable { path: path.clone(), why: why.to_owned() })?;
     let place = Place { path: &path, text };
     let file: File = toml::from_str(text).map_err(|error| {
         let first = error.message().lines().next().unwrap_or_default().to_owned();
@@ -124,7 +153,7 @@ fn load_at<'a>(
             if !known {
                 return Err(place.error(parent.span().start, format!("theme '{}' is not known", parent.get_ref())));
             }
-            load_at(parent.get_ref(), source, depth + 1)?
+            load_through(parent.get_ref(), source, through)?
         }
     };
     name.clone_into(&mut theme.name);

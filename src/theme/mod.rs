@@ -156,8 +156,8 @@ pub struct UserTheme {
     pub name: String,
     /// The file, for error messages.
     pub path: String,
-    /// What stands in it.
-    pub text: String,
+    /// Its text; or why it cannot be read, as the rest of a sentence that begins with the file's name.
+    pub text: Result<String, String>,
 }
 
 /// Every theme that can be chosen.
@@ -174,14 +174,13 @@ impl Themes {
 
     /// The names, in the order in which the theme key walks through them.
     pub fn names(&self) -> Vec<&str> {
-        let mut names = vec![AUTO];
-        names.extend(BUILT_IN.iter().map(|(name, _)| *name));
-        for name in self.user.keys() {
-            if !names.contains(&name.as_str()) {
-                names.push(name);
-            }
-        }
-        names
+        names(self.user.keys().map(String::as_str))
+    }
+
+    /// The user's own themes that cannot be used, with the reason.
+    pub fn broken(&self) -> impl Iterator<Item = (&str, ThemeError)> {
+        let names = self.user.keys();
+        names.filter_map(|name| Some((name.as_str(), self.get(name, Background::Dark).err()?)))
     }
 
     /// A theme by its name, at full colour depth.
@@ -199,18 +198,33 @@ impl Themes {
             ThemeError::Unknown { name, .. } => {
                 ThemeError::Unknown { name, known: self.names().iter().map(|&name| name.to_owned()).collect() }
             }
-            other @ (ThemeError::Broken { .. } | ThemeError::Circle { .. }) => other,
+            other @ (ThemeError::Broken { .. }
+            | ThemeError::Circle { .. }
+            | ThemeError::Deep { .. }
+            | ThemeError::Unreadable { .. }) => other,
         })
     }
 
     /// The path and the text of a theme's file.
-    fn source(&self, name: &str) -> Option<(String, &str)> {
+    fn source(&self, name: &str) -> Option<file::Source<'_>> {
         if let Some(theme) = self.user.get(name) {
-            return Some((theme.path.clone(), &theme.text));
+            return Some((theme.path.clone(), theme.text.as_deref().map_err(String::as_str)));
         }
         let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
-        Some((format!("themes/{name}.toml"), text))
+        Some((format!("themes/{name}.toml"), Ok(text)))
     }
+}
+
+/// The names of all themes when these are the user's own: `auto`, the built-in ones, the user's.
+pub fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut names = vec![AUTO];
+    names.extend(BUILT_IN.iter().map(|(name, _)| *name));
+    for name in user {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]
@@ -303,7 +317,7 @@ mod tests {
             ("[roles]\nseries = [\"red\"]\n", "t.toml:2:10: 'series' has 1 colour; give 8"),
         ];
         for (text, expected) in cases {
-            let themes = Themes::new([UserTheme { name: "t".into(), path: "t.toml".into(), text: text.into() }]);
+            let themes = Themes::new([UserTheme { name: "t".into(), path: "t.toml".into(), text: Ok(text.into()) }]);
             let said = themes.get("t", Background::Dark).unwrap_err().to_string();
             assert!(said.starts_with(expected), "{said}");
         }
@@ -312,7 +326,7 @@ mod tests {
     #[test]
     fn a_theme_takes_from_another_what_it_does_not_say() {
         let text = "inherits = \"nord\"\n[palette]\nrose = \"#ff88aa\"\n[roles]\naccent = \"rose\"\n";
-        let themes = Themes::new([UserTheme { name: "mine".into(), path: "mine.toml".into(), text: text.into() }]);
+        let themes = Themes::new([UserTheme { name: "mine".into(), path: "mine.toml".into(), text: Ok(text.into()) }]);
         let (mine, nord) =
             (themes.get("mine", Background::Dark).unwrap(), themes.get("nord", Background::Dark).unwrap());
         assert_eq!(mine.style(Role::Accent).fg, Some(Color::Rgb(255, 136, 170)));
@@ -321,14 +335,27 @@ mod tests {
     }
 
     #[test]
-    fn themes_that_inherit_in_a_circle_are_refused() {
+    fn j9_themes_that_inherit_in_a_circle_or_cannot_be_read_are_refused() {
         let user = |name: &str, from: &str| UserTheme {
             name: name.into(),
             path: format!("{name}.toml"),
-            text: format!("inherits = \"{from}\"\n"),
+            text: Ok(format!("inherits = \"{from}\"\n")),
         };
-        let themes = Themes::new([user("a", "b"), user("b", "a")]);
-        let said = themes.get("a", Background::Dark).unwrap_err().to_string();
-        assert!(said.contains("inherits from itself"), "{said}");
+        let unread = UserTheme { name: "p".into(), path: "p.toml".into(), text: Err("is a named pipe".into()) };
+        let chain = (0..12).map(|at| user(&format!("deep{at}"), &format!("deep{}", at + 1)));
+        let themes = [user("a", "b"), user("b", "c"), user("c", "a"), user("me", "me"), user("heir", "p"), unread];
+        let themes = Themes::new(themes.into_iter().chain(chain));
+        let cases = [
+            ("a", "a.toml: theme 'a' inherits from itself through 'b', 'c'"),
+            ("me", "me.toml: theme 'me' inherits from itself"),
+            ("p", "p.toml: is a named pipe"),
+            ("heir", "p.toml: is a named pipe"),
+            ("deep0", "deep9.toml: theme 'deep0' inherits through more than 8 themes"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(themes.get(name, Background::Dark).unwrap_err().to_string(), expected);
+        }
+        let broken: Vec<&str> = themes.broken().map(|(name, _)| name).collect();
+        assert!(["a", "b", "c", "heir", "me", "p"].iter().all(|name| broken.contains(name)), "{broken:?}");
     }
 }

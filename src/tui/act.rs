@@ -280,14 +280,25 @@ impl App {
         self.effects.push(Effect::Snooze(name, until));
     }
 
+    /// Puts the next theme on that can be opened. The program is asked to remember it only once it is on.
     fn next_theme(&mut self) {
         let names: Vec<String> = self.options.themes.names().iter().map(|&name| name.to_owned()).collect();
         let at = names.iter().position(|name| *name == self.options.theme).unwrap_or(0);
-        let name = names[(at + 1) % names.len()].clone();
-        self.say(Note::new(Tone::Plain, &format!("theme {name}")));
-        self.wear(&name);
-        self.options.theme.clone_from(&name);
-        self.effects.push(Effect::Ask(Request::Theme(name)));
+        let mut skipped = None;
+        for name in names.iter().cycle().skip(at + 1).take(names.len()) {
+            match self.options.themes.get(name, self.background) {
+                Ok(_) => {
+                    self.wear(name);
+                    self.effects.push(Effect::Ask(Request::Theme(name.clone())));
+                    let note = skipped.map_or_else(
+                        || Note::new(Tone::Plain, &format!("theme {name}")),
+                        |error| Note::new(Tone::Warning, &format!("theme {name}; passed over: {error}")),
+                    );
+                    return self.say(note);
+                }
+                Err(error) => skipped = skipped.or(Some(error)),
+            }
+        }
     }
 
     fn sideways(&mut self, left: bool) {

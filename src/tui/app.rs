@@ -75,7 +75,7 @@ pub struct App {
     pub(super) note: Option<(Note, Instant)>,
     pub(super) ended: bool,
     pub(super) mouse: bool,
-    background: Background,
+    pub(super) background: Background,
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,

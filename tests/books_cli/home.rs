@@ -78,6 +78,8 @@ impl Home {
             },
             cwd: home,
             login: "alice".to_owned(),
+            #[cfg(unix)]
+            uid: std::os::unix::fs::MetadataExt::uid(&fs::metadata(self.folder.path()).unwrap()),
             ..World::empty(now)
         };
         let args: Vec<OsString> = std::iter::once("tokmeter").chain(args.iter().copied()).map(OsString::from).collect();

@@ -53,6 +53,13 @@ pub fn some_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+fn a_month_later(mut record: Record) -> Record {
+    if let Record::Call(call) = &mut record {
+        call.from.at += chrono::Duration::days(30);
+    }
+    record
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -107,6 +114,8 @@ proptest! {
     fn two_machines_merged_hold_what_one_that_read_everything_holds(told in decided_records(), turn in any::<prop::sample::Index>()) {
         let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let [mut one, mut other, mut both] = folders.each_ref().map(books);
+        // No log brings in a call from before 1970, and an import refuses it.
+        let told: Vec<Record> = told.into_iter().map(a_month_later).collect();
         // Some of it is on both machines.
         let cut = turn.index(told.len() + 1);
         one.post(&posting(told[..cut].to_vec())).unwrap();

@@ -280,7 +280,7 @@ fn said(alerts: &mut Alerts, limits: &[LimitState], now: Instant) -> Vec<(u8, St
 #[test]
 fn each_threshold_speaks_once_in_a_period_and_several_passed_at_once_speak_as_the_highest() {
     let now = at(NOON);
-    let mut alerts = Alerts::new(None);
+    let mut alerts = Alerts::new(None, 5);
     let warn_at = [50, 80, 95];
     let at_used = |used| alerting(used, &warn_at);
     assert_eq!(said(&mut alerts, &at_used(200_000), now), []);
@@ -302,7 +302,7 @@ fn each_threshold_speaks_once_in_a_period_and_several_passed_at_once_speak_as_th
 fn two_processes_name_one_alert_alike() {
     let now = at(NOON);
     let ids = |offset: u64| {
-        let mut alerts = Alerts::new(None);
+        let mut alerts = Alerts::new(None, 5);
         alerts.due(&alerting(410_000 + offset, &[80]), now + Duration::minutes(5)).remove(0).id
     };
     assert_eq!(ids(0), ids(1_234));
@@ -311,7 +311,7 @@ fn two_processes_name_one_alert_alike() {
 #[test]
 fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clearly_below() {
     let now = at(NOON);
-    let mut alerts = Alerts::new(None);
+    let mut alerts = Alerts::new(None, 5);
     let hover = |used: u64| {
         let mut states = alerting(used, &[80]);
         states[0].limit.window = Window::Rolling(Duration::hours(5));
@@ -326,6 +326,19 @@ fn a_window_that_hovers_around_a_threshold_speaks_again_only_after_it_fell_clear
 }
 
 #[test]
+fn how_far_use_must_fall_before_a_warning_comes_again_is_a_setting() {
+    let now = at(NOON);
+    for (points, low_enough, too_high) in [(0, 399_999, 400_000), (5, 374_999, 375_000), (30, 249_999, 250_000)] {
+        for (fallen, times) in [(low_enough, 1), (too_high, 0)] {
+            let mut alerts = Alerts::new(None, points);
+            assert_eq!(said(&mut alerts, &alerting(400_000, &[80]), now).len(), 1);
+            said(&mut alerts, &alerting(fallen, &[80]), now);
+            assert_eq!(said(&mut alerts, &alerting(400_000, &[80]), now).len(), times, "{points} points, {fallen}");
+        }
+    }
+}
+
+#[test]
 fn a_rolling_window_is_named_by_the_largest_unit_it_is_a_whole_number_of() {
     for (minutes, name) in [(90, "90-minute"), (5 * 60, "5-hour"), (36 * 60, "36-hour"), (48 * 60, "2-day")] {
         assert_eq!(Window::Rolling(Duration::minutes(minutes)).adjective(), name);
@@ -335,7 +348,7 @@ fn a_rolling_window_is_named_by_the_largest_unit_it_is_a_whole_number_of() {
 #[test]
 fn a_lower_threshold_that_is_still_reached_is_not_said_again() {
     let now = at(NOON);
-    let mut alerts = Alerts::new(None);
+    let mut alerts = Alerts::new(None, 5);
     let at_used = |used| alerting(used, &[50, 80, 95]);
     assert_eq!(said(&mut alerts, &at_used(480_000), now), [(95, "96% of daily limit used".to_owned())]);
     assert_eq!(said(&mut alerts, &at_used(410_000), now), []);
@@ -350,7 +363,7 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
         until: NaiveTime::from_hms_opt(7, 30, 0).unwrap(),
         zone,
     };
-    let mut alerts = Alerts::new(Some(quiet));
+    let mut alerts = Alerts::new(Some(quiet), 5);
     let near = alerting(410_000, &[80]);
     assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), None);
     assert_eq!(said(&mut alerts, &near, at("2026-11-22T23:00:00Z")), []);
@@ -359,12 +372,12 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
     // Within one day, too, they end with their last moment.
     let midday = QuietHours { from: quiet.until, until: quiet.from, zone };
-    let mut alerts = Alerts::new(Some(midday));
+    let mut alerts = Alerts::new(Some(midday), 5);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T20:59:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T21:00:00Z")).len(), 1);
     let now = at(NOON);
-    let mut alerts = Alerts::new(None);
+    let mut alerts = Alerts::new(None, 5);
     alerts.snooze_limit("daily", now + Duration::hours(1));
     assert_eq!(said(&mut alerts, &near, now), []);
     assert_eq!(alerts.changes_at(now), Some(now + Duration::hours(1)));

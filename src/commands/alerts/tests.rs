@@ -82,6 +82,18 @@ fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
 }
 
 #[test]
+fn j21_a_name_is_never_an_option_of_the_users_program() {
+    for name in ["--hint=x", "-u", "@/etc/passwd", "-"] {
+        let mut alert = alert();
+        alert.limit.subject = Some(name.to_owned());
+        alert.limit.name = format!("{name} daily");
+        let words = Words::of(&alert, now(), Zone::UTC);
+        assert!(!words.title.starts_with(['-', '@']) && words.title.contains(name), "{}", words.title);
+        assert!(words.body.starts_with("Cost: "), "{}", words.body);
+    }
+}
+
+#[test]
 fn a_program_that_is_not_there_is_a_note_and_one_that_fails_a_late_one() {
     let world = World::empty(now());
     let mut settings = settings(&world);

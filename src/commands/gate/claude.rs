@@ -129,7 +129,8 @@ fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<As
 
 fn of_session(session: &str) -> Filter {
     let session = Label::new(session);
-    let only = vec![(Dimension::Source, Matcher::new(SOURCE)), (Dimension::Session, Matcher::new(session.as_str()))];
+    let only =
+        vec![(Dimension::Source, Matcher::exact(SOURCE)), (Dimension::Session, Matcher::exact(session.as_str()))];
     Filter { only, ..Filter::default() }
 }
 

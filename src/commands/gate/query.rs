@@ -98,12 +98,12 @@ struct Summary {
 }
 
 fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now: Instant) -> Result<Summary, Failure> {
-    let asked = names.iter().map(|(of, name)| (*of, Matcher::new(Label::new(name).as_str()))).collect();
+    let asked = names.iter().map(|(of, name)| (*of, Matcher::exact(Label::new(name).as_str()))).collect();
     let mut filter = Filter { only: asked, ..Filter::default() };
     if !names.iter().any(|(of, _)| *of == Dimension::Session) {
         let newest = books.calls(&filter, 1)?;
         let latest = newest.first().and_then(|row| row.call.from.session.clone());
-        filter.only.extend(latest.map(|session| (Dimension::Session, Matcher::new(session.as_str()))));
+        filter.only.extend(latest.map(|session| (Dimension::Session, Matcher::exact(session.as_str()))));
     }
     let session = match session_row(books, &filter)? {
         Some(row) => {

@@ -1,12 +1,13 @@
 //! `prices update` and `prices check`: a newer list, what it changes, and what that would change in the books.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::commands::desk::PRICE_LIST;
 use crate::commands::ledger;
 use crate::commands::{Desk, Exit, Failure};
+use crate::config::regular;
 use crate::domain::Label;
 use crate::output;
 use crate::pricing::{Difference, Tariff};
@@ -20,8 +21,8 @@ const LARGEST: u64 = 64 << 20;
 /// Takes in a newer list.
 pub(super) fn update(desk: &mut Desk<'_>, from: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
-    let text =
-        read(&desk.absolute(from), from).map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
+    let text = read(&desk.absolute(from), from)
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error))))?;
     let book = desk.prices();
     let update = book
         .update(&text, desk.now().date_naive())
@@ -114,13 +115,10 @@ fn differences(desk: &mut Desk<'_>, all: &[Difference]) -> io::Result<()> {
 }
 
 fn read(path: &Path, given: &Path) -> io::Result<String> {
-    let mut text = String::new();
     if given.as_os_str() == "-" {
-        io::stdin().lock().take(LARGEST).read_to_string(&mut text)?;
-    } else {
-        fs::File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+        return regular::read_whole_text(io::stdin().lock(), LARGEST);
     }
-    Ok(text)
+    regular::read_whole_text(regular::open_operand(path)?, LARGEST)
 }
 
 /// Puts a text in the place of a file in one step, for its owner only.

@@ -88,7 +88,7 @@ fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failu
         Place::UsageLog => desk.paths.usage_log(),
         Place::Spool => desk.paths.spool(),
     };
-    let path = path.ok_or_else(|| Failure::new(Exit::Io, "no data folder: set HOME or TOKMETER_DATA_DIR"))?;
+    let path = path.ok_or_else(|| Failure::new(Exit::Io, desk.paths.why_no_data()))?;
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::merge::{self, Merged};
 use crate::commands::{Exit, Failure};
+use crate::config::regular;
 use crate::domain::{Instant, Label};
+
+/// The longest settings file that is read, in bytes.
+const LONGEST: u64 = 16 << 20;
 
 /// What stands between a file's name and the time in the name of a copy.
 const COPY: &str = ".before-tokmeter-";
@@ -23,10 +27,10 @@ impl Settings {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         // A link (settings kept in a repository of dot files) stays one: its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match fs::read_to_string(&path) {
+        match regular::read_text(&path, LONGEST) {
             Ok(text) => Ok(Self { path, text: Some(text) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: None }),
-            Err(error) => Err(Failure::new(Exit::NoInput, format!("{}: {error}", shown(&path)))),
+            Err(error) => Err(Failure::new(Exit::NoInput, format!("{} {}", shown(&path), regular::why(&error)))),
         }
     }
 

@@ -192,7 +192,7 @@ impl Connection {
     }
 
     fn too_long(&mut self) -> After {
-        more(&self.tally.bad);
+        self.tally.bad_line(&format!("the line is longer than {LINE_CAP} bytes"));
         self.say(&Reply::Error(Label::new(&format!("the line is longer than {LINE_CAP} bytes"))));
         After::Close
     }
@@ -204,7 +204,7 @@ impl Connection {
             return After::GoOn;
         }
         if !trimmed.starts_with(b"{") {
-            more(&self.tally.bad);
+            self.tally.bad_line("not a JSON object");
             self.say(&Reply::refusal("expected one JSON object a line"));
             // Who begins with something else speaks another language altogether.
             return if first { After::Close } else { After::GoOn };
@@ -214,7 +214,7 @@ impl Connection {
         self.offset = self.offset.saturating_add(line.len() as u64 + 1);
         let question = match self.lines.line(trimmed, &origin, &mut records) {
             Outcome::Bad(why) => {
-                more(&self.tally.bad);
+                self.tally.bad_line(&why.to_string());
                 self.say(&Reply::Error(Label::new(&why.to_string())));
                 return After::GoOn;
             }

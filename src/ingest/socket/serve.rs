@@ -1,11 +1,12 @@
 //! Serving the socket: connections, lines, answers, and a clean end.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -117,7 +118,7 @@ pub struct Rules {
 }
 
 /// What has happened on the socket so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tally {
     /// Connections served.
     pub accepted: AtomicU64,
@@ -131,6 +132,45 @@ pub struct Tally {
     pub partial: AtomicU64,
     /// Times the socket had vanished and was made again.
     pub rebound: AtomicU64,
+    /// Why the last lines could not be counted, oldest first.
+    reasons: Mutex<VecDeque<Label>>,
+    /// Called after a line that could not be counted.
+    on_bad: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tally").field("accepted", &self.accepted).field("bad", &self.bad).finish_non_exhaustive()
+    }
+}
+
+impl Tally {
+    /// Reasons that are kept.
+    const REASONS: usize = 20;
+
+    /// Calls this after each line that could not be counted. It must not wait.
+    pub fn on_bad(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_bad.set(Box::new(call));
+    }
+
+    /// Why the last lines could not be counted, oldest first.
+    pub fn reasons(&self) -> Vec<Label> {
+        self.reasons.lock().map(|reasons| reasons.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Counts a line that could not be counted as a call.
+    pub(super) fn bad_line(&self, why: &str) {
+        more(&self.bad);
+        if let Ok(mut reasons) = self.reasons.lock() {
+            if reasons.len() == Self::REASONS {
+                reasons.pop_front();
+            }
+            reasons.push_back(Label::new(why));
+        }
+        if let Some(call) = self.on_bad.get() {
+            call();
+        }
+    }
 }
 
 pub(super) fn more(counter: &AtomicU64) {
@@ -276,6 +316,11 @@ impl Listening {
     /// What has happened so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The same, to be kept and read later.
+    pub fn shared_tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// Takes the complete lines that have arrived, answers them, and ends. Blocks until that is done.

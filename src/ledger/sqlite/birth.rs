@@ -14,12 +14,10 @@ use rusqlite::Connection;
 use super::fill::Draft;
 use super::open::{Standing, connect, open};
 use super::place::{free_name, identity, is_free, make_folder, private};
+use super::strays::{MARK, remove_drafts};
 use super::{Home, Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
-
-/// Between the name of a ledger and the process that fills it.
-const MARK: &str = "new-";
 
 /// The name under which new books grow. The name is gone when this is, wherever the books are then.
 pub(super) struct Birth {
@@ -49,7 +47,7 @@ impl Birth {
         if (options.is_network)(path) {
             return None;
         }
-        remove_strays(path);
+        remove_drafts(path);
         let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
         private(&grown, true).ok()?;
         let birth = Self { path: grown, draft: None, spoilt: false, settling: None };
@@ -107,34 +105,6 @@ impl Birth {
         step("in place");
         Ok(())
     }
-}
-
-/// Removes what processes that are no more began and did not finish.
-fn remove_strays(path: &Path) {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
-    let mut mark = name.to_owned();
-    mark.push(format!(".{MARK}"));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let rest = name.as_encoded_bytes().strip_prefix(mark.as_encoded_bytes());
-        let digits = rest.map(|rest| rest.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default());
-        let process = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<i32>().ok());
-        if process.is_some_and(is_gone) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// A mistake costs nothing but time: books whose name was taken from them are filled again in their place.
-#[cfg(unix)]
-fn is_gone(process: i32) -> bool {
-    rustix::process::Pid::from_raw(process)
-        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
-}
-
-#[cfg(not(unix))]
-fn is_gone(_process: i32) -> bool {
-    false
 }
 
 impl Sqlite {

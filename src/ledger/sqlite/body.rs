@@ -264,8 +264,8 @@ mod tests {
             old,
             Tail { web_searches: 3, quoted: None, latency: Some(7), machine: 2, parts: Parts::NONE, folder: 0 }
         );
-        let new = Tail::read(b"[0,null,null,0,1,2,3,4,\"later\",[5]]").unwrap();
-        assert_eq!(new.parts, Parts::from_fields([1, 2, 3, 4]));
+        let new = Tail::read(b"[0,null,null,0,1,2,3,4,9,\"later\",[5]]").unwrap();
+        assert_eq!((new.parts, new.folder), (Parts::from_fields([1, 2, 3, 4]), 9));
         let mut text = Vec::new();
         old.write(&mut text);
         assert_eq!(text, b"[3,null,7,2]");

@@ -1,8 +1,8 @@
-//! Books as lines of JSON, to be joined with those of another machine or kept as a copy.
+//! Books as lines of JSON: how they are written, and what each line means when it is imported.
 
 mod fields;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use chrono::SecondsFormat;
@@ -13,21 +13,13 @@ use serde::{Deserialize, Serialize};
 use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 use super::bill::Written;
 use super::desk::Desk;
+use super::import::{Wrong, impossible_count, possible};
 use super::{Sqlite, upkeep};
-use crate::domain::{Attribution, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::ledger::BooksError;
 use crate::ledger::bills::row_keys;
 use crate::ledger::names::NONE;
 use crate::ledger::slim::{Booked, Slim};
-use crate::ledger::{BooksError, Ledger};
-
-/// What an import brought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Calls read.
-    pub calls: u64,
-    /// Calls that were new, or told more than was known.
-    pub told: u64,
-}
 
 /// A line of an export.
 #[derive(Serialize, Deserialize)]
@@ -169,54 +161,6 @@ impl Sqlite {
         descents.sort_unstable();
         Ok((descents, upkeep::machine(&self.conn)?))
     }
-
-    /// Joins an export with these books, all of it or nothing. What both know counts once, and what was
-    /// booked here stays as it was booked.
-    ///
-    /// # Errors
-    /// When the books cannot be written, or a line is not one of an export.
-    pub fn import(&mut self, lines: &mut dyn BufRead) -> Result<Imported, ImportError> {
-        self.flush()?;
-        let mut failed = None;
-        let done = self.write(|conn, desk, pricer, step| {
-            desk.ignore_horizon();
-            let machine = upkeep::machine(conn)?;
-            let mut imported = Imported::default();
-            let mut text = String::new();
-            let mut number = 0_u64;
-            loop {
-                text.clear();
-                number += 1;
-                let read = lines.read_line(&mut text).map_err(|error| (number, error.to_string()));
-                let said = match read {
-                    Ok(0) => break,
-                    Ok(_) if text.trim().is_empty() => continue,
-                    Ok(_) => hear(conn, desk, &text, &machine)?.map_err(|what| (number, what)),
-                    Err(error) => Err(error),
-                };
-                match said {
-                    Ok(told) => {
-                        imported.calls += u64::from(told.is_some());
-                        imported.told += u64::from(told == Some(true));
-                    }
-                    Err((line, what)) => {
-                        failed = Some(ImportError::Line { line, what });
-                        return Err(rusqlite::Error::QueryReturnedNoRows);
-                    }
-                }
-            }
-            desk.settle(conn, pricer)?;
-            desk.write_changes(conn, step)?;
-            Ok(imported)
-        });
-        match failed {
-            Some(failed) => {
-                self.damaged.set(false);
-                Err(failed)
-            }
-            None => Ok(done?),
-        }
-    }
 }
 
 /// Why an export stopped.
@@ -228,22 +172,6 @@ pub enum ExportError {
     /// What is written to takes no more.
     #[error("write failed: {0}")]
     Write(#[from] io::Error),
-}
-
-/// Why nothing was imported.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// The books cannot be written.
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    /// A line is not one of an export.
-    #[error("line {line}: {what}; nothing was imported")]
-    Line {
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        what: String,
-    },
 }
 
 fn line(line: &Line, out: &mut dyn Write) -> Result<(), ExportError> {
@@ -307,46 +235,65 @@ fn tell(row: &Slim, desk: &Desk, here: &str) -> Told {
     }
 }
 
-/// Takes in one line: `Some(true)` when it is a call that told something new. The inner error is the line's.
-fn hear(conn: &Connection, desk: &mut Desk, text: &str, here: &str) -> rusqlite::Result<Result<Option<bool>, String>> {
-    let line: Line = match serde_json::from_str(text) {
-        Ok(line) => line,
-        Err(error) => return Ok(Err(format!("not a line of an export: {error}"))),
-    };
-    match line {
-        Line::Descent { child, parent } => {
-            let record = Record::Descends { child: Label::new(&child), parent: Label::new(&parent) };
-            desk.descend(conn, &record)?;
-            Ok(Ok(None))
+/// A line of an export, understood.
+pub(super) enum Heard {
+    Descent(Record),
+    Bill(Box<Bill>),
+    Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
+}
+
+/// Understands a line.
+///
+/// # Errors
+/// What is wrong with it: see [`Wrong`].
+pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
+    match serde_json::from_str(text) {
+        Ok(Line::Descent { child, parent }) => {
+            Ok(Heard::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
         }
-        Line::Bill { bill } => match bill.bill() {
-            Ok(bill) => desk.bill(conn, &bill).map(|()| Ok(None)),
-            Err(what) => Ok(Err(what)),
-        },
-        Line::Call(told) => {
-            let (call, cost) = match call(&told) {
-                Ok(call) => call,
-                Err(what) => return Ok(Err(what)),
-            };
+        Ok(Line::Call(told)) => {
+            let (call, cost) = call(&told).map_err(Wrong::Foreign)?;
+            possible(&call, &cost).map_err(Wrong::Impossible)?;
+            let is_price_guessed = told.is_price_guessed;
+            Ok(Heard::Call { call: Box::new(call), cost, is_price_guessed, machine: told.machine })
+        }
+        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Heard::Bill(Box::new(bill))).map_err(Wrong::Foreign),
+        Err(error) => Err(impossible_count(text)
+            .map_or_else(|| Wrong::Foreign(format!("not a line of an export: {error}")), Wrong::Impossible)),
+    }
+}
+
+/// Takes in one line: `Some(true)` when it is a call that is new or adds to what is known.
+pub(super) fn take(conn: &Connection, desk: &mut Desk, heard: Heard, here: &str) -> rusqlite::Result<Option<bool>> {
+    match heard {
+        Heard::Descent(record) => {
+            desk.descend(conn, &record)?;
+            Ok(None)
+        }
+        Heard::Bill(bill) => {
+            desk.bill(conn, &bill)?;
+            Ok(None)
+        }
+        Heard::Call { call, cost, is_price_guessed, machine } => {
             desk.read_families(conn, call.lineage.is_some())?;
             let mut slim = desk.core.slim(&call);
             slim.cost = match cost {
                 Some((usd, Some((saved, price)))) => {
                     let price = desk.core.names.number(Some(&price));
-                    Booked::Priced { usd, saved, price, is_guessed: told.is_price_guessed }
+                    Booked::Priced { usd, saved, price, is_guessed: is_price_guessed }
                 }
                 Some((usd, None)) => Booked::Quoted(usd),
                 None => Booked::Unpriced,
             };
-            if told.machine != here {
-                slim.machine = desk.core.names.number(Some(&Label::new(&told.machine)));
+            if machine != here {
+                slim.machine = desk.core.names.number(Some(&Label::new(&machine)));
             }
-            desk.take(conn, slim).map(|told| Ok(Some(told)))
+            desk.take(conn, slim).map(Some)
         }
     }
 }
 
-type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
+pub(super) type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
 
 fn call(told: &Told) -> Result<(Call, BookedCost), String> {
     let label = |text: &Option<String>| text.as_deref().map(Label::new);

@@ -43,6 +43,22 @@ pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Opt
     select.query_row([path_bytes(path)], file_state).optional()
 }
 
+/// Forgets how far files were read that are gone and were written last before this moment, in nanoseconds since 1970.
+/// Should one come back, it is read again, and each call in it counts once.
+pub(super) fn forget_gone(conn: &Connection, before: i64) -> Result<usize> {
+    let mut select = conn.prepare("SELECT path FROM files WHERE modified_ns < ?")?;
+    let paths: Vec<Vec<u8>> = select.query_map([before], |row| row.get(0))?.collect::<Result<_>>()?;
+    let mut forgotten = 0;
+    for bytes in paths {
+        let path = bytes_path(bytes);
+        let gone = std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if gone {
+            forgotten += conn.execute("DELETE FROM files WHERE path = ?", [path_bytes(&path)])?;
+        }
+    }
+    Ok(forgotten)
+}
+
 fn file_state(row: &rusqlite::Row<'_>) -> Result<FileState> {
     let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
     Ok(FileState {

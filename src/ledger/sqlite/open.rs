@@ -11,10 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::desk::Desk;
 use super::note::Note;
-use super::place::{back_up, identity, is_network, make, set_aside};
+use super::place::{back_up, current_copy, drop_copy, identity, is_network, make, set_aside};
 use super::read::Reading;
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
-use super::{Sqlite, files, glance, salvage};
+use super::{Sqlite, files, glance, salvage, strays};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 use crate::pricing::Pricer;
@@ -166,6 +166,9 @@ fn try_open(
         standing = Standing::ReadOnly;
         notes.push(Note::ReadOnly { path: path.to_owned() });
     }
+    if standing == Standing::Writable {
+        strays::remove_drafts(path);
+    }
     step("opened file");
     let because = |error| super::because(path, &error);
     let mut conn = connect(path, standing, options).map_err(|error| {
@@ -208,9 +211,14 @@ fn try_open(
         step("create");
         schema::create(&mut conn).map_err(because)?;
     } else if found < known {
-        let backup = back_up(&conn, path, &format!("schema-{found}")).map_err(because)?;
+        let why = format!("schema-{found}");
+        let backup = current_copy(path, &why).map_or_else(|| back_up(&conn, path, &why), Ok).map_err(because)?;
         step("backed up");
-        schema::migrate(&mut conn, migrations, &step).map_err(because)?;
+        if let Err(error) = schema::migrate(&mut conn, migrations, &step) {
+            // The books are as they were. Every program that opens them tries again, and one copy is enough.
+            drop_copy(path, &why, &backup);
+            return Err(because(error));
+        }
         // What the old tables took is given back; where there is no room for that, it is used again later.
         let _ = conn.execute_batch("VACUUM");
         notes.push(Note::Migrated { from: found, backup });
@@ -382,5 +390,32 @@ mod tests {
             assert_eq!(opened.books.files().unwrap(), [file(7)]);
             assert_eq!(schema_of(&path), (KNOWN + 2, true, true), "gone on after {name}");
         }
+    }
+
+    #[test]
+    fn j8_a_migration_that_fails_at_every_run_leaves_one_copy() {
+        const FAILING: &[Migration] =
+            &[Migration { to: KNOWN + 1, sql: "ALTER TABLE files ADD COLUMN path TEXT", fill: |_| Ok(()) }];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let now = Instant::default();
+        let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
+        old.post(&Posting { records: Vec::new(), files: vec![file(7)] }).unwrap();
+        drop(old);
+        let copies = || {
+            let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_string_lossy().starts_with("ledger.db.")).count()
+        };
+        for run in 0..5 {
+            let error = open_with(&path, Options::new(now), Arc::new(Free), FAILING, KNOWN + 1).unwrap_err();
+            assert!(error.to_string().contains("duplicate column"), "{error}");
+            assert_eq!(copies(), 1, "after run {run}");
+            // Written to in between, so that the copy is no longer that of these books.
+            let mut books = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
+            assert_eq!(books.files().unwrap(), [file(7 + run)]);
+            books.post(&Posting { records: Vec::new(), files: vec![file(8 + run)] }).unwrap();
+        }
+        let backup = folder.path().join(format!("ledger.db.schema-{KNOWN}"));
+        assert_eq!(schema_of(&backup), (KNOWN, false, false));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::strays::MARK;
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 
@@ -48,14 +49,37 @@ pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Writes a copy of the whole ledger beside it.
+/// Writes a copy of the whole ledger next to it. It has its name only once it is whole; nothing is left of a copy that
+/// could not be made.
 pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Result<PathBuf> {
     let copy = free_name(path, why);
+    let draft = free_name(path, &format!("{MARK}{}-{why}", std::process::id()));
+    let failed = |file: &Path, error: io::Error| {
+        rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", file.display()).into())
+    };
     // An empty file is one that SQLite will fill, and ours has the right mode.
-    private(&copy, true)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", copy.display()).into()))?;
-    conn.execute("VACUUM INTO ?", [copy.to_string_lossy()])?;
+    private(&draft, true).map_err(|error| failed(&draft, error))?;
+    let written = conn.execute("VACUUM INTO ?", [draft.to_string_lossy()]);
+    written.and_then(|_| fs::rename(&draft, &copy).map_err(|error| failed(&copy, error))).inspect_err(|_| {
+        let _ = fs::remove_file(&draft);
+    })?;
     Ok(copy)
+}
+
+/// The copy of a ledger that was made for this reason, if the ledger has not changed since.
+pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
+    let copy = with(path, &format!(".{why}"));
+    let changed = |path: &Path| fs::symlink_metadata(path).ok()?.modified().ok();
+    let copied = changed(&copy)?;
+    let last = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    last.filter_map(|path| changed(&path)).all(|at| at <= copied).then_some(copy)
+}
+
+/// Removes a copy that turned out not to be needed, unless it is the only one made for this reason.
+pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
+    if copy != with(path, &format!(".{why}")) {
+        let _ = fs::remove_file(copy);
+    }
 }
 
 /// Gives a damaged ledger another name, with what SQLite keeps beside it.

@@ -20,6 +20,9 @@ use crate::ledger::slim::{Slim, Till};
 use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
 use crate::pricing::Pricer;
 
+/// For so long the place in a log is kept after the log is gone: it may be on a disk that is not mounted.
+const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
+
 /// The books at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
@@ -172,6 +175,24 @@ impl Sqlite {
             step("vacuum");
         }
         self.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
+    }
+
+    /// Forgets, once a day, how far logs were read that are gone and were written last three months ago. What they
+    /// said stays booked.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), BooksError> {
+        let today = now.timestamp().div_euclid(86_400);
+        let done = meta(&self.conn, "tidied").map_err(|error| self.because(&error))?;
+        if self.is_read_only() || done == Some(today) {
+            return Ok(());
+        }
+        let before = now.checked_sub_signed(LONG_GONE).and_then(|at| at.timestamp_nanos_opt()).unwrap_or(0);
+        self.write(|conn, _, _, _| {
+            super::files::forget_gone(conn, before)?;
+            conn.execute("INSERT OR REPLACE INTO meta VALUES('tidied', ?)", [today]).map(drop)
+        })
     }
 
     /// What would change if every call were priced anew; nothing is written.

@@ -1,0 +1,140 @@
+//! Reads small text files that people keep: never blocks on a pipe or a device, never reads beyond a cap.
+
+use std::fs::{File, FileType, OpenOptions};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// Reads a text file of at most `most` bytes.
+///
+/// The file is opened without waiting, so that a named pipe nobody writes to is an error and no hang, and its kind
+/// is checked on the open file, so that nothing can take its place in between.
+///
+/// # Errors
+/// When it is not there, may not be read, is no regular file, is too large, or is not UTF-8: the text of the error
+/// completes a sentence that begins with the file's name.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let bytes = read_bytes(path, most, |_| false)?;
+    String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// Opens a file that a person named on the command line: a regular file, or a descriptor that is already open, as
+/// `<(…)` and `/dev/stdin` name one.
+///
+/// # Errors
+/// When it cannot be opened, or is a named pipe, a folder or a device, which could be without end.
+pub(crate) fn open_operand(path: &Path) -> io::Result<File> {
+    let is_descriptor = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|open| path.starts_with(open));
+    if is_descriptor {
+        return File::open(path);
+    }
+    let file = open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, kind_words(kind))) }
+}
+
+/// Reads at most `most` bytes of a regular file, or of a file of another kind that `accepts` allows.
+pub(crate) fn read_bytes(path: &Path, most: u64, accepts: impl Fn(FileType) -> bool) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let kind = file.metadata()?.file_type();
+    if !kind.is_file() && !accepts(kind) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, kind_words(kind)));
+    }
+    read_whole(file, most)
+}
+
+/// Reads a text to its end.
+///
+/// # Errors
+/// When it cannot be read, is longer than `most` bytes (nothing is cut short in silence), or is not UTF-8.
+pub(crate) fn read_whole_text(from: impl io::Read, most: u64) -> io::Result<String> {
+    let bytes = read_whole(from, most)?;
+    String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+fn read_whole(from: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+        let why = format!("is larger than {}", crate::text::bytes(most));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
+}
+
+/// The error of a file that is not UTF-8, with the line of its first bad byte.
+pub(crate) fn not_text(bytes: &[u8], valid: usize) -> io::Error {
+    let line = bytes[..valid].split(|byte| *byte == b'\n').count();
+    io::Error::new(io::ErrorKind::InvalidData, format!("is not UTF-8 text: see line {line}"))
+}
+
+/// Says why a file cannot be used, as the rest of a sentence that begins with its name.
+pub(crate) fn why(error: &io::Error) -> String {
+    let ours = [io::ErrorKind::InvalidInput, io::ErrorKind::FileTooLarge, io::ErrorKind::InvalidData];
+    if ours.contains(&error.kind()) && error.get_ref().is_some() {
+        return error.to_string();
+    }
+    format!("cannot be read: {error}")
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+fn kind_words(kind: FileType) -> &'static str {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if kind.is_fifo() {
+            return "is a named pipe, not a regular file";
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return "is a device, not a regular file";
+        }
+    }
+    if kind.is_dir() { "is a folder, not a file" } else { "is not a regular file" }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn refused(path: &Path) -> String {
+        why(&read_text(path, 1 << 20).unwrap_err())
+    }
+
+    #[test]
+    fn j17_what_is_no_regular_file_is_an_error_and_never_a_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|status| status.success()) {
+            assert_eq!(refused(&pipe), "is a named pipe, not a regular file");
+        } else {
+            eprintln!("skipped: no mkfifo");
+        }
+        assert_eq!(refused(Path::new("/dev/zero")), "is a device, not a regular file");
+        assert_eq!(refused(folder.path()), "is a folder, not a file");
+        let socket = folder.path().join("socket");
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(refused(&socket).starts_with("cannot be read: "), "{}", refused(&socket));
+        let endless = folder.path().join("endless");
+        File::create(&endless).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(refused(&endless), "is larger than 1 MB");
+        assert!(refused(&folder.path().join("none")).starts_with("cannot be read: No such file"));
+        let text = folder.path().join("text");
+        fs::write(&text, b"one\n\xff").unwrap();
+        assert_eq!(refused(&text), "is not UTF-8 text: see line 2");
+        fs::write(&text, "one").unwrap();
+        assert_eq!(read_text(&text, 3).unwrap(), "one");
+    }
+}

@@ -1,0 +1,175 @@
+//! Which places named by the environment or found on disk are not trusted: the working folder, folders open to others.
+
+use std::path::{Path, PathBuf};
+
+use super::paths::absolute;
+use super::{Problem, Where, World};
+use crate::domain::Label;
+
+/// The files of the data folder that are written, or believed when they are read.
+const DATA_FILES: [&str; 7] =
+    ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "usage.jsonl", "spool.jsonl", "prices.txt"];
+
+/// A path that a variable names, unless it lies in the working folder, which came with what one works on.
+///
+/// `usual` is the place that holds without the variable: a variable that names it says nothing new. `matters` says
+/// what such a file must not do, and `instead` the flag that may name it.
+pub(crate) fn variable_path(
+    world: &World,
+    name: &'static str,
+    path: PathBuf,
+    usual: Option<&Path>,
+    (matters, instead): (&str, &str),
+    problems: &mut Vec<Problem>,
+) -> Option<PathBuf> {
+    if usual == Some(path.as_path()) || !in_working_folder(world, &path) {
+        return Some(path);
+    }
+    let message = format!(
+        "names {}, which lies in the working folder and must not {matters}; it is passed over (use {instead})",
+        Label::from_bytes(path.as_os_str().as_encoded_bytes())
+    );
+    problems.push(Problem::warning(Where::Variable(name), message));
+    None
+}
+
+/// True for a path that came with what one works on: at or below the working folder, unless one works at home.
+///
+/// Links are resolved as far as the path exists, so that neither a link into the working folder nor one that leads to
+/// it (`/proc/self/cwd`, a linked home) hides where the path is.
+pub(crate) fn in_working_folder(world: &World, path: &Path) -> bool {
+    let cwd = resolved(&world.cwd);
+    let at_home = |home: &PathBuf| home.starts_with(&world.cwd) || resolved(home).starts_with(&cwd);
+    if world.home.as_ref().is_some_and(at_home) {
+        return false;
+    }
+    path.starts_with(&world.cwd) || resolved(path).starts_with(&cwd)
+}
+
+/// The path without links, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let Ok(real) = above.canonicalize() {
+            return path.strip_prefix(above).map_or_else(|_| real.clone(), |rest| real.join(rest));
+        }
+    }
+    path.to_owned()
+}
+
+/// The path a variable gives, from the working folder.
+pub(crate) fn given_path(world: &World, name: &str) -> Option<PathBuf> {
+    world.var(name).map(|path| absolute(world, Path::new(path)))
+}
+
+/// Why others could change what the data folder holds, as the rest of a sentence that begins with its name.
+#[cfg(unix)]
+pub(crate) fn open_to_others(folder: &Path, uid: u32) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(folder).ok().filter(std::fs::Metadata::is_dir)?;
+    if metadata.uid() != uid && metadata.uid() != 0 {
+        return Some("belongs to another user, who can change the books".to_owned());
+    }
+    if metadata.mode() & 0o022 == 0 {
+        return None;
+    }
+    Some(format!("has mode {:o}, so that others can change the books; run chmod 700 on it", metadata.mode() & 0o777))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_to_others(_: &Path, _: u32) -> Option<String> {
+    None
+}
+
+/// The first file of a folder open to others that could be another file under a false name: a link, a file with
+/// several names, or one that belongs to another user.
+#[cfg(unix)]
+pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    // Root may look after somebody else's books: what the owner of the folder put there is the owner's.
+    let owner = std::fs::metadata(folder).map_or(uid, |metadata| metadata.uid());
+    DATA_FILES.iter().find_map(|name| {
+        let path = folder.join(name);
+        let metadata = std::fs::symlink_metadata(&path).ok()?;
+        let what = if metadata.is_symlink() {
+            "is a link"
+        } else if !metadata.is_file() {
+            "is not a regular file"
+        } else if metadata.nlink() > 1 {
+            "has a second name elsewhere"
+        } else if ![uid, owner].contains(&metadata.uid()) {
+            "belongs to another user"
+        } else {
+            return None;
+        };
+        let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        Some(format!(
+            "{shown} {what}, in a folder where others can write: it is not followed and nothing is booked; \
+             remove it, then run chmod 700 on the folder"
+        ))
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn planted(_: &Path, _: u32) -> Option<String> {
+    None
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Instant;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    #[test]
+    fn j15_a_link_does_not_hide_that_a_path_is_in_the_working_folder() {
+        let base = tempfile::tempdir().unwrap();
+        let (repo, home, link) = (base.path().join("repo"), base.path().join("home"), base.path().join("link"));
+        fs::create_dir_all(repo.join("sub")).unwrap();
+        fs::create_dir(&home).unwrap();
+        symlink(&repo, &link).unwrap();
+        symlink(repo.join("sub"), home.join("linked")).unwrap();
+        let world =
+            |cwd: &Path| World { home: Some(home.clone()), cwd: cwd.to_owned(), ..World::empty(Instant::UNIX_EPOCH) };
+        for cwd in [&repo, &link] {
+            for path in [repo.join("x/y"), link.join("x"), home.join("linked/none"), repo.clone()] {
+                assert!(in_working_folder(&world(cwd), &path), "{} from {}", path.display(), cwd.display());
+            }
+            assert!(!in_working_folder(&world(cwd), &home.join(".config")));
+            assert!(!in_working_folder(&world(cwd), &base.path().join("repository")));
+        }
+        // Whoever works at home, or above it, works in nobody's repository.
+        assert!(!in_working_folder(&world(base.path()), &repo));
+        assert!(!in_working_folder(&world(&home), &home.join("x")));
+    }
+
+    #[test]
+    fn j16_a_folder_that_others_can_write_is_said_and_what_they_may_have_put_there_is_found() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("data");
+        fs::create_dir(&folder).unwrap();
+        let uid = fs::metadata(&folder).unwrap().uid();
+        for (mode, open) in [(0o700, false), (0o755, false), (0o775, true), (0o777, true), (0o1777, true)] {
+            fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open_to_others(&folder, uid).is_some(), open, "{mode:o}");
+        }
+        assert!(open_to_others(&folder, uid + 1).is_some_and(|why| uid == 0 || why.contains("another user")));
+        assert_eq!(open_to_others(&base.path().join("none"), uid), None);
+
+        assert_eq!(planted(&folder, uid), None);
+        fs::write(folder.join("usage.jsonl"), "").unwrap();
+        assert_eq!(planted(&folder, uid), None);
+        assert_eq!(planted(&folder, uid + 1), None, "the owner's own file in the owner's folder");
+        for name in DATA_FILES {
+            let path = folder.join(name);
+            let _ = fs::remove_file(&path);
+            symlink(base.path().join("precious"), &path).unwrap();
+            assert!(planted(&folder, uid).is_some_and(|why| why.contains(name) && why.contains("is a link")));
+            fs::remove_file(&path).unwrap();
+        }
+        fs::write(base.path().join("precious"), "").unwrap();
+        fs::hard_link(base.path().join("precious"), folder.join("spool.jsonl")).unwrap();
+        assert!(planted(&folder, uid).is_some_and(|why| why.contains("second name")));
+    }
+}
