@@ -249,7 +249,8 @@ fn name_unread(desk: &mut Desk<'_>, health: &Health) {
 /// How the ledger is opened for a reach.
 pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
     match reach {
-        Reach::Session(_) => ledger::Options { glance: GLANCE / 4, ..ledger::Options::hurried(desk.now()) },
+        // The newest day alone: an agent waits.
+        Reach::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(desk.now()) },
         Reach::Everything | Reach::Unbooked | Reach::Paths(_) => {
             ledger::Options { glance: GLANCE, ..ledger::Options::new(desk.now()) }
         }

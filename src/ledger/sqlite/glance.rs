@@ -4,7 +4,7 @@
 //! The four widths of sums must agree with each other. Of few calls, everything is compared with the rows. Of many,
 //! the newest days are compared, as many as a budget allows: those are what is asked for. `ledger verify` compares all.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, Params, Result};
 
 use super::desk::Desk;
 use super::rollup;
@@ -12,30 +12,13 @@ use super::verify::{Findings, compare_sums};
 use crate::ledger::Sums;
 
 /// Books with no more calls than this are compared with their rows.
-const FEW_CALLS: u64 = 300;
-/// Kinds of calls whose sums are added up; with more, that of all time is not compared.
-const MOST_KINDS: usize = 1_000;
+const FEW_CALLS: i64 = 300;
 
 /// Looks at no more than so many sums; the error says what is wrong.
 pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
     let _snapshot = conn.unchecked_transaction()?;
-    let mut ever = Some((Sums::default(), 0));
-    let mut select = conn.prepare_cached("SELECT sums FROM kinds WHERE sums IS NOT NULL")?;
-    let mut found = select.query([])?;
-    while let (Some(row), Some((sums, kinds))) = (found.next()?, &mut ever) {
-        *kinds += add(sums, row.get_ref(0)?.as_blob()?)?;
-        if *kinds > MOST_KINDS {
-            ever = None;
-        }
-    }
-    let ever = ever.map(|(sums, _)| sums);
-    if ever.is_some_and(|ever| ever.calls <= FEW_CALLS) {
-        let some: Option<i64> = conn
-            .query_row("SELECT id FROM calls LIMIT 1 OFFSET ?", [FEW_CALLS.cast_signed()], |row| row.get(0))
-            .optional()?;
-        if some.is_some() {
-            return Ok(Err("the sums in kinds are not those of the calls".to_owned()));
-        }
+    let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
+    if !many.exists([FEW_CALLS])? {
         let mut findings = Findings::default();
         compare_sums(conn, &mut Desk::default(), &mut findings)?;
         return Ok(findings.problems.pop().map_or(Ok(()), Err));
@@ -43,9 +26,9 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
     let (mut all, mut left) = (Sums::default(), budget);
     let mut day = newest(conn, i64::MAX)?;
     while let Some(number) = day {
-        let of_days = of_day(conn, "SELECT sums FROM rollup_days WHERE day = ?", number)?;
-        let of_kinds = of_day(conn, "SELECT sums FROM rollup_kinds WHERE day = ?", number)?;
-        let of_sessions = of_day(conn, "SELECT sums FROM rollup WHERE day = ?", number)?;
+        let of_days = add_up(conn, "SELECT sums FROM rollup_days WHERE day = ?", [number])?;
+        let of_kinds = add_up(conn, "SELECT sums FROM rollup_kinds WHERE day = ?", [number])?;
+        let of_sessions = add_up(conn, "SELECT sums FROM rollup WHERE day = ?", [number])?;
         if of_days.0 != of_kinds.0 || of_days.0 != of_sessions.0 {
             return Ok(Err(format!("the sums of day {number} do not agree with each other")));
         }
@@ -56,28 +39,30 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
         }
         day = newest(conn, number)?;
     }
-    let agree = ever.is_none_or(|ever| ever == all);
-    Ok(if agree { Ok(()) } else { Err("the sums in kinds are not those of the days".to_owned()) })
+    // All days were compared: then those of all time must agree with them too, and there are calls.
+    if all.calls == 0 {
+        return Ok(Err("there are calls, and no sums of them".to_owned()));
+    }
+    let ever = add_up(conn, "SELECT sums FROM kinds WHERE sums IS NOT NULL", [])?.0;
+    Ok(if ever == all { Ok(()) } else { Err("the sums in kinds are not those of the days".to_owned()) })
 }
 
 /// The newest day before this one that any width has sums of.
 fn newest(conn: &Connection, before: i64) -> Result<Option<i64>> {
-    let mut newest = None;
-    for select in [
-        "SELECT max(day) FROM rollup_days WHERE day < ?",
-        "SELECT max(day) FROM rollup_kinds WHERE day < ?",
-        "SELECT max(day) FROM rollup WHERE day < ?",
-    ] {
-        newest = newest.max(conn.prepare_cached(select)?.query_row([before], |row| row.get::<_, Option<i64>>(0))?);
-    }
-    Ok(newest)
+    let select =
+        "SELECT (SELECT max(day) FROM rollup_days WHERE day < ?1), (SELECT max(day) FROM rollup_kinds WHERE day < ?1),
+        (SELECT max(day) FROM rollup WHERE day < ?1)";
+    conn.prepare_cached(select)?.query_row([before], |row| {
+        let newest: [Option<i64>; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+        Ok(newest.into_iter().max().flatten())
+    })
 }
 
-/// The sums of one day, and how many entries they were added up from.
-fn of_day(conn: &Connection, select: &str, day: i64) -> Result<(Sums, usize)> {
+/// Packed sums added up, and how many entries there are of them.
+fn add_up(conn: &Connection, select: &str, place: impl Params) -> Result<(Sums, usize)> {
     let (mut sums, mut count) = (Sums::default(), 0);
     let mut select = conn.prepare_cached(select)?;
-    let mut found = select.query([day])?;
+    let mut found = select.query(place)?;
     while let Some(row) = found.next()? {
         count += add(&mut sums, row.get_ref(0)?.as_blob()?)?;
     }
