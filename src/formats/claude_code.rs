@@ -10,17 +10,14 @@
 
 use super::claude_bill::{self, Context, Met};
 use super::claude_content::content;
+use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
-use super::claude_usage::{Booked, Usage, round_tokens};
-use super::count::Count;
-use super::fields::{Seen, Slot, fields};
-use super::json::{self, Flag, Money, Text};
+use super::claude_usage::{Booked, round_tokens};
+use super::fields::Slot;
+use super::json;
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
-use super::time::Stamp;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{
-    Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Speed, Tier, Tokens,
-};
+use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Label, Labels, Place, Record, Speed, Tier, Tokens};
 
 /// Claude Code's transcripts.
 pub(super) struct ClaudeCode;
@@ -59,198 +56,11 @@ const SEARCHES: &str = "\"searchCount\"";
 
 const NAME: &str = "claude-code";
 
-/// What stands in the place of a model where no model answered.
-const SYNTHETIC: &str = "<synthetic>";
-
 struct Transcript {
     source: Label,
     labels: Labels,
     context: Context,
     opening: Opening,
-}
-
-fields! {
-    /// A line of any kind.
-    Line {
-        kind: Text<'a> = "type",
-        subtype: Text<'a> = "subtype",
-        at: Stamp = "timestamp",
-        session: Text<'a> = "sessionId" | "session_id",
-        made_by: Text<'a> = "requestSessionId",
-        forked_from: ForkedFrom<'a> = "forkedFrom",
-        entrypoint: Text<'a> = "entrypoint",
-        uuid: Text<'a> = "uuid",
-        version: Text<'a> = "version",
-        cwd: Text<'a> = "cwd",
-        agent: Text<'a> = "agentId",
-        sidechain: Flag = "isSidechain",
-        skill: Text<'a> = "attributionSkill",
-        request: Text<'a> = "requestId",
-        cost: Money = "costUSD",
-        message: Message<'a> = "message",
-        data: Progress<'a> = "data",
-        tool_result: ToolResult<'a> = "toolUseResult",
-    }
-}
-
-fields! {
-    /// What a tool answered.
-    ToolResult {
-        query: Seen = "query",
-        searches: Count = "searchCount",
-    }
-}
-
-fields! {
-    /// Where a line was copied from, when a session was forked.
-    ForkedFrom {
-        session: Text<'a> = "sessionId",
-    }
-}
-
-fields! {
-    /// What the model answered.
-    Message {
-        id: Text<'a> = "id",
-        model: Text<'a> = "model",
-        usage: Usage<'a> = "usage",
-        stop: Text<'a> = "stop_reason",
-    }
-}
-
-fields! {
-    /// What a sub-agent did, as its parent's file tells it.
-    Progress {
-        agent: Text<'a> = "agentId",
-        told: Told<'a> = "message",
-    }
-}
-
-fields! {
-    /// The sub-agent's own line.
-    Told {
-        at: Stamp = "timestamp",
-        request: Text<'a> = "requestId",
-        message: Message<'a> = "message",
-    }
-}
-
-/// An answer, wherever in the line it stands.
-struct Answer<'a> {
-    message: &'a Message<'a>,
-    request: Option<&'a str>,
-    at: Option<Instant>,
-    agent: Option<&'a str>,
-}
-
-impl Line<'_> {
-    /// The answer this line is about.
-    fn answer(&self) -> Option<Answer<'_>> {
-        let sidechain = self.sidechain.0.then_some("sidechain");
-        let answer = match self.kind.get() {
-            Some("assistant") | None => Answer {
-                message: &self.message,
-                request: self.request.get(),
-                at: self.at.0,
-                agent: self.agent.get().or(sidechain),
-            },
-            Some("progress") => Answer {
-                message: &self.data.told.message,
-                request: self.data.told.request.get(),
-                at: self.data.told.at.or(&self.at).0,
-                agent: self.data.agent.or(&self.agent).get().or(Some("sidechain")),
-            },
-            Some(_) => return None,
-        };
-        (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
-    }
-
-    /// The session that made the call, and how sure that is.
-    fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
-        let own = self.session.get();
-        let is_older = || at.zip(began).is_some_and(|(at, began)| at < began);
-        match (self.made_by.get(), self.forked_from.session.get().filter(|parent| Some(*parent) != own)) {
-            (Some(maker), _) if Some(maker) == own => (own, Claim::Own),
-            (Some(maker), _) => (Some(maker), Claim::Maker),
-            (None, Some(parent)) => (Some(parent), Claim::Parent),
-            (None, None) if is_older() => (own, Claim::Copy),
-            (None, None) => (own, Claim::Own),
-        }
-    }
-
-    /// True when no other program writes such lines.
-    fn is_ours(&self) -> bool {
-        let named = !self.session.is_absent() || !self.uuid.is_absent();
-        match self.kind.get() {
-            Some("assistant") => named || !self.message.is_absent(),
-            Some("progress") => named || !self.data.is_absent(),
-            // They may repeat usage. No other kind holds any, and another program's line may well have a
-            // type and a session of its own; pieces of an answer are in the API's own format.
-            Some("user" | "system" | "result" | "summary" | "attachment" | "cost-state") => named,
-            Some(kind) if is_bookkeeping(kind) => true,
-            Some(_) => false,
-            None => self.message.usage.has_counts(),
-        }
-    }
-
-    /// True when its time stamp may be the first of a transcript.
-    fn may_open(&self) -> bool {
-        let is_snapshot = self.kind.get() == Some("file-history-snapshot");
-        self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session.is_absent())
-    }
-
-    /// Searches that Claude Code made itself, in a call that stands in no line. The answer's own counter says nothing of
-    /// them (2.1.332, November 2026).
-    fn own_searches(&self) -> u32 {
-        let is_search = self.kind.get() == Some("user") && !self.tool_result.query.is_absent();
-        let searches = self.tool_result.searches.tokens("searchCount").unwrap_or(0);
-        if is_search { u32::try_from(searches).unwrap_or(0) } else { 0 }
-    }
-
-    /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
-    /// counts, which only the answers themselves charge; the API's own events are read elsewhere.
-    fn is_aside(&self, session: &str) -> bool {
-        let is_unknown = self.kind.get().is_some_and(|kind| kind != "stream_event");
-        is_unknown && self.session.get() == Some(session)
-    }
-}
-
-/// True for a kind of line that only Claude Code writes and that charges nothing, though it may name counts: what it asked,
-/// its state, and its notes on a session (2.1.104 to 2.1.332, November 2026).
-fn is_bookkeeping(kind: &str) -> bool {
-    matches!(
-        kind,
-        "api-request"
-            | "api-request-shape"
-            | "api-request-blob"
-            | "tools-used"
-            | "atis-latch"
-            | "permission-mode"
-            | "file-history-snapshot"
-            | "queue-operation"
-            | "last-prompt"
-            | "custom-title"
-            | "ai-title"
-            | "agent-name"
-            | "agent-color"
-            | "agent-setting"
-            | "pr-link"
-            | "worktree-state"
-            | "content-replacement"
-            | "attribution-snapshot"
-            | "context-collapse"
-    )
-}
-
-impl Line<'_> {
-    /// How far the counts of an answer in this line can be trusted. A person's session makes calls that it does not
-    /// list (titles, summaries, permission checks): 9 to 15 % of all that is charged (measured in August 2026). A
-    /// session without a person does so when it sums up its history.
-    fn fidelity(&self, model: Option<&str>, context: &Context) -> Fidelity {
-        let known = fidelity(model, self.version.get());
-        let is_alone = self.entrypoint.get() != Some("cli") && !context.is_compacted;
-        if known == Fidelity::Final && !is_alone { Fidelity::Unlisted } else { known }
-    }
 }
 
 impl Reader for Transcript {
@@ -419,43 +229,5 @@ fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> C
             let at = answer.at.map(|at| at.timestamp_micros().to_le_bytes()).unwrap_or_default();
             CallKey::of(&[NAME.as_bytes(), content(line), &at])
         }
-    }
-}
-
-/// How far the counts of this version can be trusted: from 2.1.9 to 2.1.49 the number of output
-/// tokens was taken from the beginning of the stream, a hundredth to a half of what was written.
-fn fidelity(model: Option<&str>, version: Option<&str>) -> Fidelity {
-    let patch = version.and_then(|version| version.strip_prefix("2.1."));
-    let patch =
-        patch.and_then(|patch| patch.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u32>().ok());
-    match (model, patch) {
-        (None, _) => Fidelity::Guessed,
-        (Some(_), Some(9..=49)) => Fidelity::LowerBound,
-        (Some(_), _) => Fidelity::Final,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_versions_that_log_too_little_are_lower_bounds() {
-        for (version, is) in [
-            ("2.1.8", Fidelity::Final),
-            ("2.1.9", Fidelity::LowerBound),
-            ("2.1.29", Fidelity::LowerBound),
-            ("2.1.30", Fidelity::LowerBound),
-            ("2.1.49", Fidelity::LowerBound),
-            ("2.1.49-beta.1", Fidelity::LowerBound),
-            ("2.1.50", Fidelity::Final),
-            ("2.1.104", Fidelity::Final),
-            ("2.0.14", Fidelity::Final),
-            ("2.10.14", Fidelity::Final),
-            ("", Fidelity::Final),
-        ] {
-            assert_eq!(fidelity(Some("m"), Some(version)), is, "{version}");
-        }
-        assert_eq!(fidelity(None, Some("2.1.9")), Fidelity::Guessed);
     }
 }

@@ -6,6 +6,7 @@ mod anthropic;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
+mod claude_line;
 mod claude_opening;
 mod claude_usage;
 mod codex;

@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::claude_line::is_bookkeeping;
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{Money, Object, Text};
@@ -164,7 +165,7 @@ impl<'a> Line<'a> {
                 ["message_", "content_block_", "response.", "turn.", "thread.", "item.", "session.", "span."]
                     .iter()
                     .any(|prefix| kind.starts_with(prefix));
-            is_known || is_stream
+            is_known || is_stream || is_bookkeeping(kind)
         });
         self.foreign.is_some() || self.message.is_answer() || self.response.is_answer() || is_api_object || is_event
     }
