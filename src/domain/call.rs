@@ -254,6 +254,12 @@ impl Fidelity {
         matches!(self, Self::LowerBound | Self::Unlisted)
     }
 
+    /// The fidelity that the log itself gave: whether a session's bill is known is decided by the books that hold it.
+    #[must_use]
+    pub fn as_read(self) -> Self {
+        if self == Self::Settled { Self::Unlisted } else { self }
+    }
+
     /// How the split into classes is known: guessed, solved, or stated by the log.
     fn split(self) -> u8 {
         match self {

@@ -124,7 +124,8 @@ impl Kept<'_> {
             fidelity: FIDELITIES
                 .into_iter()
                 .find(|known| Some(fidelity_word(*known)) == self.fidelity.get())
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .as_read(),
             parts: Parts {
                 audio_input: part(&self.audio_input),
                 audio_cache_read: part(&self.audio_cache_read),

@@ -165,7 +165,7 @@ impl Desk {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
         }
-        let id = self.ids.label(conn, &self.core.names, session)?;
+        let Some(id) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(()) };
         let mut select = conn.prepare_cached("SELECT body FROM bills WHERE session = ?")?;
         let bodies: Vec<String> = select.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
         if bodies.is_empty() {
@@ -209,7 +209,7 @@ impl Desk {
 
     /// Fetches every row of a session, found through its sums.
     fn fetch_session(&mut self, conn: &Connection, session: u32) -> Result<()> {
-        let label = self.ids.label(conn, &self.core.names, session)?;
+        let Some(label) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(()) };
         let mut select = conn.prepare_cached(
             "SELECT id, first, first_ns, last, last_ns FROM sessions WHERE session = ? AND first IS NOT NULL",
         )?;

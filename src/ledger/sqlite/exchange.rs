@@ -339,7 +339,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
         web_searches: told.web_searches,
         quoted: usd(&told.quoted_usd)?,
         latency: told.latency_s.as_deref().map(seconds).transpose()?,
-        fidelity: meaning(&FIDELITIES, &told.fidelity, "fidelity")?,
+        fidelity: meaning(&FIDELITIES, &told.fidelity, "fidelity")?.as_read(),
         alias: told.alias.as_deref().map(key).transpose()?,
         lineage: label(&who.lineage),
     };

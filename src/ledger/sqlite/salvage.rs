@@ -131,6 +131,7 @@ impl Sqlite {
             let mut calls = 0;
             for row in &rows {
                 let mut call = row.call(&old.core.names);
+                call.fidelity = call.fidelity.as_read();
                 if call.lineage.is_some() {
                     call.key = old.core.rooted(row.key, row.lineage);
                 }
