@@ -221,7 +221,7 @@ fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &Boo
 }
 
 /// Sums that are looked at when the ledger is opened: fewer than would be noticed.
-const GLANCE: usize = 4_000;
+const GLANCE: usize = 1_000;
 
 /// How the ledger is opened for a reach.
 pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
