@@ -1,6 +1,4 @@
 //! How much memory a command takes: of the number of calls it must not depend.
-//!
-//! One test, alone in its program: the peak is that of the largest child there ever was.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -17,7 +15,8 @@ use std::process::{Command, Stdio};
 
 use common::Home;
 
-/// Runs a command to its end; gives back its own peak of memory in KiB, and how many lines it wrote.
+/// Runs a command to its end; gives back the peak of its memory in KiB as far as it was seen, and how many lines it
+/// wrote.
 fn peak(home: &Home, args: &[&str]) -> (u64, usize) {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
         .args(args)
@@ -28,22 +27,25 @@ fn peak(home: &Home, args: &[&str]) -> (u64, usize) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let (mut highest, mut lines, mut bytes) = (0, 0, vec![0; 8192]);
     let mut out = child.stdout.take().unwrap();
-    loop {
-        // A process that has ended has no peak any more: what was seen before its last words counts.
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        out.read_to_end(&mut text).unwrap();
+        text.iter().filter(|byte| **byte == b'\n').count()
+    });
+    let (path, mut highest) = (format!("/proc/{}/status", child.id()), 0);
+    let status = loop {
+        // The kernel keeps the peak itself; what it was is asked until there is nobody left to ask about.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         highest = highest.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap()));
-        let count = out.read(&mut bytes).unwrap();
-        if count == 0 {
-            break;
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
         }
-        lines += bytes[..count].iter().filter(|byte| **byte == b'\n').count();
-    }
-    assert!(child.wait().unwrap().success(), "{args:?}");
-    (highest, lines)
+        std::thread::yield_now();
+    };
+    assert!(status.success(), "{args:?}");
+    (highest, reader.join().unwrap())
 }
 
 fn home(calls: u64) -> Home {
@@ -65,13 +67,13 @@ fn home(calls: u64) -> Home {
 
 #[test]
 fn j11_calls_that_are_written_or_judged_one_by_one_are_not_held() {
-    let (few, many) = (home(2_000), home(40_000));
+    let home = home(40_000);
     for args in [&["report", "call", "--csv"][..], &["signals", "--json"]] {
-        let ((small, _), (large, lines)) = (peak(&few, args), peak(&many, args));
+        let (peak, lines) = peak(&home, args);
         if args[0] == "report" {
             assert_eq!(lines, 40_001);
         }
-        // Forty thousand calls, held, are more than twenty MiB.
-        assert!(small > 0 && large < small + 8 * 1024, "{args:?}: {small} KiB for 2,000 calls, {large} for 40,000");
+        // The program itself takes some twenty MiB; forty thousand calls, held, take as much again and more.
+        assert!(peak < 36 * 1024, "{args:?}: {peak} KiB for 40,000 calls");
     }
 }

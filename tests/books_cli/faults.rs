@@ -178,6 +178,20 @@ fn j3_wrong_sums_are_found_and_mended_by_any_command() {
     }
 }
 
+#[test]
+fn j3_of_many_calls_the_newest_sums_are_compared_before_a_gate_is_answered() {
+    for spoil in [WRONG[1], WRONG[2], "UPDATE rollup_days SET sums = (SELECT sums FROM kinds WHERE sums IS NOT NULL)"] {
+        let home = Home::new();
+        home.config("[limits]\nday = \"5usd\"\n");
+        home.log(&dollars(0, 400));
+        home.fine(&["report"]);
+        Connection::open(ledger(&home)).unwrap().execute_batch(spoil).unwrap();
+        let said = home.run(&["gate"]);
+        assert!(said.code == 2 && said.err.contains("was damaged"), "{spoil}: {said:?}");
+        assert!(said.err.contains("$400.00 of $5.00"), "{spoil}: {said:?}");
+    }
+}
+
 /// Writes nonsense over pages in the middle of the ledger.
 fn spoil_pages(home: &Home, from: u64) {
     Connection::open(ledger(home)).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
