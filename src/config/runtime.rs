@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn i8_a_fallback_that_is_a_link_open_or_anothers_is_refused() {
+    fn i8_a_fallback_that_is_a_link_open_or_foreign_is_refused() {
         let place = Place::new();
         let good = place.folder("good", 0o700);
         symlink(&good, place.fallback()).unwrap();

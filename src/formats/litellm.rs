@@ -102,14 +102,14 @@ impl Line<'_> {
     }
 
     /// The proxy's own cache answered: no model was asked.
-    fn is_from_the_proxys_cache(&self) -> bool {
+    fn is_from_cache_of_proxy(&self) -> bool {
         self.cache_hit.written().is_some_and(|hit| hit.trim_matches('"').eq_ignore_ascii_case("true"))
     }
 }
 
 impl Payloads {
     fn call(&mut self, read: &Line<'_>, line: &[u8], origin: &Origin) -> Result<Option<Call>, BadLine> {
-        if read.is_from_the_proxys_cache() {
+        if read.is_from_cache_of_proxy() {
             return Ok(None);
         }
         // The rows of its database may hold the metadata as a text.

@@ -88,7 +88,7 @@ impl Reader for Signals {
         for (number, signal) in signals.iter().enumerate() {
             match self.call(signal, (line, number), origin) {
                 Ok(Made::Agents(call)) => out.push(Record::Call(call)),
-                Ok(Made::Librarys(call)) => calls.push((signal, call)),
+                Ok(Made::Libraries(call)) => calls.push((signal, call)),
                 Ok(Made::Nothing) => {}
                 // The sound records of a batch count, whatever stands beside them.
                 Err(why) => bad = Some(why),
@@ -117,7 +117,7 @@ enum Made {
     /// An agent's own event.
     Agents(Call),
     /// A span or a log record of an instrumentation library.
-    Librarys(Call),
+    Libraries(Call),
     Nothing,
 }
 
@@ -126,7 +126,7 @@ impl Signals {
         let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
         Ok(match agents::of(signal) {
             Some(agent) => agent.call(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
-            None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Librarys),
+            None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Libraries),
         })
     }
 }
