@@ -93,6 +93,16 @@ impl Bills {
         fresh.into_iter().filter_map(bill).collect()
     }
 
+    /// Every statement by its session, in the order in which a store writes them. None of them is new from then on.
+    pub(super) fn take_all(&mut self) -> Vec<(u32, Bill)> {
+        self.fresh = self
+            .accounts
+            .iter()
+            .flat_map(|(session, account)| account.bills.keys().map(|id| (*session, *id)))
+            .collect();
+        self.take_fresh()
+    }
+
     /// The sessions that may share a counter with this one.
     pub(super) fn counters_of(&self, session: u32) -> Vec<i64> {
         let bills = self.accounts.get(&session).into_iter().flat_map(|account| account.bills.values());
