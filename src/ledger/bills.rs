@@ -52,11 +52,14 @@ impl Bills {
         if known.as_ref() == Some(&joined) {
             return false;
         }
-        if let Some((known, started)) = known.as_ref().and_then(|known| Some((known, started(known)?))) {
-            self.counters.entry(started).or_default().remove(&(known.from.at, session, known.id));
+        // The sessions that share a counter with this one before differ from those after, where its first statement does.
+        let first_counter = |bills: &Self| bills.accounts.get(&session).and_then(|account| started(account.first()?));
+        let was = [first_counter(self), known.as_ref().and_then(started), started(&joined)];
+        if let Some(known) = known {
+            self.displace(session, &known);
         }
-        self.recounted.extend(started(&joined));
         self.place(session, joined);
+        self.recounted.extend(was.into_iter().flatten().chain(first_counter(self)));
         self.due.insert(session);
         self.fresh.push((session, bill.id));
         true
@@ -68,6 +71,19 @@ impl Bills {
             self.families.entry(started).or_default().insert(session);
         }
         self.accounts.entry(session).or_default().insert(bill);
+    }
+
+    /// Takes a statement that another replaces away from its counter.
+    fn displace(&mut self, session: u32, bill: &Bill) {
+        let Some(counter) = started(bill) else { return };
+        if let Some(statements) = self.counters.get_mut(&counter) {
+            statements.remove(&(bill.from.at, session, bill.id));
+        }
+        let others = self.accounts.get(&session).into_iter().flat_map(|account| account.bills.values());
+        let is_left = others.filter(|other| other.id != bill.id).any(|other| started(other) == Some(counter));
+        if let Some(sessions) = self.families.get_mut(&counter).filter(|_| !is_left) {
+            sessions.remove(&session);
+        }
     }
 
     /// Puts a statement in as it stands in a store.
@@ -91,6 +107,16 @@ impl Bills {
         let fresh: BTreeSet<_> = std::mem::take(&mut self.fresh).into_iter().collect();
         let bill = |(session, id)| Some((session, self.accounts.get(&session)?.bills.get(&id)?.clone()));
         fresh.into_iter().filter_map(bill).collect()
+    }
+
+    /// Every statement by its session, in the order in which a store writes them. None of them is new from then on.
+    pub(super) fn take_all(&mut self) -> Vec<(u32, Bill)> {
+        self.fresh = self
+            .accounts
+            .iter()
+            .flat_map(|(session, account)| account.bills.keys().map(|id| (*session, *id)))
+            .collect();
+        self.take_fresh()
     }
 
     /// The sessions that may share a counter with this one.

@@ -37,12 +37,14 @@ impl Core {
         self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
     }
 
-    /// Moves rows to the roots of their families, books what bills have beyond the calls, and prices every row that is
-    /// new, or grew.
+    /// Moves rows to the roots of their families, prices every row that is new, or grew, and books what bills have beyond
+    /// the calls.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
         for moved in self.families.moves() {
             self.follow(&moved);
         }
+        // Prices may solve the lifetimes of cache writes, and bills are compared with those.
+        self.heap.settle(pricer, &mut self.names);
         self.balance();
         self.heap.settle(pricer, &mut self.names);
     }

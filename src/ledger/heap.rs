@@ -217,7 +217,12 @@ impl Heap {
             if let Some(place) = self.places.get(&key) {
                 let row = &mut self.rows[index(*place)];
                 if row.cost == Booked::Open {
+                    let before = row.tokens;
                     till.settle(row, names);
+                    if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
+                        spending.take(&Slim { tokens: before, ..row.clone() }, names);
+                        spending.add(row, names);
+                    }
                 }
             }
             if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))

@@ -204,6 +204,11 @@ impl Spending {
         sessions
     }
 
+    /// The sums of no watched session are in the store.
+    pub(super) fn all_unsaved(&mut self) {
+        self.unsaved.extend(self.sums.keys().copied());
+    }
+
     /// What a session's calls add up to, by model.
     pub(super) fn of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
         self.sums.get(&session).into_iter().flatten().map(|(model, part)| (*model, part))

@@ -1,13 +1,16 @@
 //! Agents' own totals of sessions: what they have beyond the calls is booked once, whatever is read when.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use tokmeter::domain::{
     Attribution, Bill, Billed, Call, CallKey, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record,
-    Tokens,
+    Tokens, Usd,
 };
-use tokmeter::ledger::{Ledger, Memory, Row, Sums};
+use tokmeter::ledger::{Ledger, Memory, Options, Row, Sums, open};
+use tokmeter::pricing::{Cost, Pricer};
 
-use super::common::{at, call, calls, key, posting, prices, rows, total};
+use super::common::{Prices, at, call, calls, key, posting, prices, rows, total};
 use super::durable::{assert_alike, books, opened};
 
 fn tokens(input: u64, output: u64) -> Tokens {
@@ -358,8 +361,125 @@ fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
 }
 
 #[test]
+fn a_session_whose_first_statement_changes_gives_and_takes_nothing_of_the_forks_it_was_counted_among() {
+    let of_counter = |session: &str, seconds, started, used| {
+        let counter = Counter::Session { started, since: None };
+        Record::Bill(Bill { counter, ..bill(session, seconds, &[("opus", used)]) })
+    };
+    // What the one has beyond its bill is taken for the other's, until it turns out that its counter is its own.
+    let told = [
+        Record::Call(made("t1", "t", 10, "opus", tokens(3, 30))),
+        of_counter("t", 20, Some(7), tokens(1, 10)),
+        of_counter("u", 30, Some(7), tokens(5, 50)),
+        of_counter("t", 5, None, tokens(0, 1)),
+    ];
+    let mut all: Vec<Vec<Row>> = Vec::new();
+    for turn in 0..told.len() {
+        for backwards in [false, true] {
+            let mut told = told.to_vec();
+            told.rotate_left(turn);
+            if backwards {
+                told.reverse();
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let (mut here, mut disk) = (memory(), books(&folder));
+            for record in &told {
+                here.post(&posting([record.clone()])).unwrap();
+                disk.post(&posting([record.clone()])).unwrap();
+            }
+            assert_alike(&here, &disk).unwrap();
+            all.push(rows(&disk));
+        }
+    }
+    assert!(all.iter().all(|rows| *rows == all[0]), "{all:?}");
+    let rest: Vec<Tokens> =
+        all[0].iter().filter(|row| row.call.from.session.as_deref() == Some("u")).map(|row| row.call.tokens).collect();
+    assert_eq!(rest, [tokens(4, 40)], "the bill of the one less what it took over from the other's counter");
+}
+
+#[test]
+fn bills_of_a_first_fill_that_could_not_be_put_into_place_are_booked_with_its_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let beside = Options { beside: true, together: 1, ..Options::new(at(0)) };
+    let mut disk = open(&path, beside, prices()).unwrap().books;
+    for record in [
+        Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+        Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
+    ] {
+        disk.absorb(&posting([record])).unwrap();
+    }
+    // Another process makes a ledger there, and has booked nothing yet.
+    drop(opened(&path));
+    disk.flush().unwrap();
+    disk.post(&calls([made("b", "s", 15, "opus", tokens(2, 20))])).unwrap();
+    assert_eq!((total(&disk).tokens, background(&disk)[0].call.tokens), (tokens(5, 50), tokens(2, 20)));
+}
+
+/// Knows that all cache writes live an hour, once it is asked to.
+struct Solver {
+    knows: bool,
+}
+
+impl Pricer for Solver {
+    fn cost(&self, call: &Call) -> Cost {
+        Prices { factor: 1 }.cost(call)
+    }
+
+    fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
+        let long = call.tokens.cache_write();
+        self.knows.then_some(Tokens { cache_write_5m: 0, cache_write_1h: long, ..call.tokens })
+    }
+}
+
+#[test]
+fn a_bill_is_compared_with_the_lifetimes_that_a_stated_cost_gives() {
+    let unsplit = |cache_write_5m, output| Tokens { cache_write_5m, output, ..Tokens::ZERO };
+    let reported = |output| Call {
+        fidelity: Fidelity::Guessed,
+        quoted: Some(Usd::from_micro(5)),
+        ..made("a", "s", 10, "opus", unsplit(10, output))
+    };
+    let mut whole = bill("s", 20, &[("opus", unsplit(30, 50))]);
+    whole.models[0].is_split = false;
+    let told = [Record::Call(reported(4)), Record::Bill(whole), Record::Call(reported(6))];
+    let rest = |books: &dyn Ledger| {
+        let [row] = &background(books)[..] else { panic!("one call") };
+        (row.call.tokens, row.call.fidelity)
+    };
+    let solved = Tokens { cache_write_1h: 20, output: 44, ..Tokens::ZERO };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let known = || Arc::new(Solver { knows: true });
+    let mut disk = open(&path, Options::new(at(0)), known()).unwrap().books;
+    let mut here = Memory::new(known());
+    for record in &told {
+        here.post(&posting([record.clone()])).unwrap();
+        disk.post(&posting([record.clone()])).unwrap();
+    }
+    assert_eq!((rest(&here), rest(&disk)), ((solved, Fidelity::Summed), (solved, Fidelity::Summed)));
+    assert_alike(&here, &disk).unwrap();
+
+    // Books whose prices were not known are priced anew.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = open(&path, Options::new(at(0)), Arc::new(Solver { knows: false })).unwrap().books;
+    disk.post(&posting(told)).unwrap();
+    assert_eq!(rest(&disk), (unsplit(20, 44), Fidelity::Summed));
+    drop(disk);
+    let mut disk = open(&path, Options::new(at(0)), known()).unwrap().books;
+    disk.reprice(at(30)).unwrap();
+    assert_alike(&here, &disk).unwrap();
+    let again = [reported(8)];
+    here.post(&calls(again.clone())).unwrap();
+    disk.post(&calls(again)).unwrap();
+    assert_alike(&here, &disk).unwrap();
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 fn the_cost_of_a_sum_does_not_depend_on_how_long_it_is() {
-    use tokmeter::pricing::{CostMode, PriceBook, Pricer};
+    use tokmeter::pricing::{CostMode, PriceBook};
     let book = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
     let long = Tokens { input: 300_000, ..Tokens::ZERO };
     let when: Instant = "2026-01-10T00:00:00Z".parse().unwrap();

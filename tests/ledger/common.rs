@@ -221,7 +221,7 @@ pub fn any_records() -> impl Strategy<Value = Vec<Record>> {
 fn without_ties(record: Record) -> Record {
     let Record::Call(mut call) = record else { return record };
     let from = &call.from;
-    let names = (&from.session, &from.agent, &from.project, &from.user, &from.place, from.at);
+    let names = (&from.source, &from.session, &from.agent, &from.project, &from.user, &from.place, from.at);
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(names);
     call.from.at += chrono::Duration::nanoseconds((hash % 900_000_000).cast_signed());
     Record::Call(call)

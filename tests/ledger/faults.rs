@@ -9,13 +9,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokmeter::domain::{Dimension, Filter, Label, Record};
+use tokmeter::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
 use tokmeter::ledger::{BooksError, Grain, Ledger, Memory, Note, Options, Posting, Row, Sqlite, open};
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
 use super::durable::{books, opened};
 
-/// The postings of a life: new calls, growth, a fork that finds its root, telemetry, a cold start.
+/// What the agent of session `s` states of it at this second.
+fn bill(seconds: i64, output: u64) -> Record {
+    let tokens = Tokens { input: 150, output, ..Tokens::ZERO };
+    let opus = Billed { model: Label::new("opus"), tokens, is_split: true, web_searches: 0 };
+    let from = Attribution { session: Some(Label::new("s")), ..Attribution::new(at(seconds), Label::new("test")) };
+    let counter = Counter::Session { started: Some(7), since: None };
+    Record::Bill(Bill { id: key(&format!("bill {seconds}")), from, counter, models: vec![opus] })
+}
+
+/// The postings of a life: new calls, growth, a fork that finds its root, telemetry, statements of the whole session, a
+/// cold start.
 pub fn life() -> Vec<(bool, Vec<Record>)> {
     let lineage = |session: &str, seconds| {
         let mut call = call("10,20", seconds, 7);
@@ -31,10 +41,10 @@ pub fn life() -> Vec<(bool, Vec<Record>)> {
     vec![
         (true, many.collect()),
         (true, vec![lineage("fork", 40)]),
-        (false, vec![Record::Call(call("many 3", 2400, 90)), Record::Call(answer)]),
+        (false, vec![Record::Call(call("many 3", 2400, 90)), Record::Call(answer), bill(2500, 200)]),
         (false, vec![lineage("root", 30), Record::Call(telemetry)]),
         (false, vec![descends("fork", "root")]),
-        (true, vec![Record::Call(call("many 4", 100, 2)), Record::Call(call("last", 90_000, 1))]),
+        (true, vec![Record::Call(call("many 4", 100, 2)), Record::Call(call("last", 90_000, 1)), bill(90_001, 300)]),
     ]
 }
 
@@ -162,7 +172,18 @@ fn d1_killed_at_any_step_everything_is_booked_exactly_once() {
         assert_eq!(rows(&disk), in_memory(done), "killed at step {stop}");
         sound(&disk);
         live_on(&mut disk);
-        assert_eq!(rows(&disk), in_memory(life().len()), "killed at step {stop}, then gone on");
+        let whole = rows(&disk);
+        assert_eq!(whole, in_memory(life().len()), "killed at step {stop}, then gone on");
+        let is_computed = |row: &&Row| row.call.from.feature.as_deref() == Some("background");
+        assert_eq!(whole.iter().filter(is_computed).count(), 1, "what the bill has beyond the calls is booked");
+        // The bill and the sums it is compared with are whole too: a call that comes late makes the rest smaller.
+        let late = Record::Call(call("late", 60_000, 11));
+        disk.post(&Posting { records: vec![late.clone()], files: Vec::new() }).unwrap();
+        let mut memory = Memory::new(prices());
+        life().into_iter().flat_map(|(_, records)| records).chain([late]).for_each(|record| {
+            memory.absorb(&Posting { records: vec![record], files: Vec::new() }).unwrap();
+        });
+        assert_eq!(rows(&disk), rows(&memory), "killed at step {stop}, then a late call");
         sound(&disk);
         if status.success() {
             assert!(stop > 40, "only {stop} steps were tried");

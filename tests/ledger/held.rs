@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use tokmeter::domain::{Filter, Record, Span, Zone};
+use tokmeter::domain::{Call, Filter, Record, Span, Zone};
 use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
 
-use super::common::{add_up, any_records, at, call, calls, file, key, posting, prices, rows, total};
+use super::common::{add_up, any_records, at, call, calls, decided_records, file, key, posting, prices, rows, total};
 use super::durable::{assert_alike, some_filter};
 
 fn hurried(folder: &tempfile::TempDir) -> Sqlite {
@@ -40,9 +40,10 @@ proptest! {
 
     #[test]
     fn j2_books_that_cannot_be_written_answer_like_books_that_hold_everything(
-        booked in any_records(),
-        waiting in any_records(),
-        later in any_records(),
+        // Where nothing decides between two sightings what was booked first stays, and books in memory have booked nothing.
+        booked in decided_records(),
+        waiting in decided_records(),
+        later in decided_records(),
         filter in some_filter(),
         elsewhere in any::<bool>(),
     ) {
@@ -138,6 +139,28 @@ fn j2_the_first_telemetry_finds_its_transcript_while_it_cannot_be_booked() {
     drop(lock);
     disk.flush().unwrap();
     assert_eq!((total(&disk).calls, total(&disk).tokens.output), (1, 9));
+}
+
+#[test]
+fn j2_an_answer_held_after_other_telemetry_is_still_joined_with_the_booked_one_of_its_request() {
+    let telemetry = |name: &str| {
+        let request = key(name);
+        Call { key: request, alias: Some(request), ..call(name, 1001, 90) }
+    };
+    let answer = |name: &str, output| Call { alias: Some(key("request")), ..call(name, 1000, output) };
+    for [first, second] in [["a", "b"], ["b", "a"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut memory, mut disk) = (Memory::new(prices()), hurried(&folder));
+        let booked = calls([answer(first, 1)]);
+        memory.absorb(&booked).unwrap();
+        disk.post(&booked).unwrap();
+        let _lock = writer(&folder);
+        for held in [telemetry("another"), answer(second, 2), telemetry("request")] {
+            memory.absorb(&calls([held.clone()])).unwrap();
+            disk.hold(&calls([held])).unwrap();
+            assert_alike(&memory, &disk).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -81,6 +81,13 @@ impl Heap {
         self.spending.as_mut().map(|spending| spending.take_unsaved()).unwrap_or_default()
     }
 
+    /// The sums of every watched session are to be stored.
+    pub(in crate::ledger) fn all_unsaved(&mut self) {
+        if let Some(spending) = &mut self.spending {
+            spending.all_unsaved();
+        }
+    }
+
     /// True when a row is computed from the bill of its session.
     pub(in crate::ledger) fn is_computed(&self, key: CallKey) -> bool {
         self.spending.as_ref().is_some_and(|spending| spending.is_computed(key))

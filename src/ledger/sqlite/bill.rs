@@ -193,6 +193,18 @@ impl Desk {
         Ok(())
     }
 
+    /// Takes rows whose cache writes were split anew, in the books, into the sums of their sessions: each as it stood, and
+    /// as it stands.
+    pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(Slim, Slim)]) -> Result<()> {
+        for (before, after) in solved {
+            self.account(conn, spending::session_of(after, &self.core.names))?;
+            let sums = self.core.heap.look_for_spending(&self.core.names);
+            sums.take(before, &self.core.names);
+            sums.add(after, &self.core.names);
+        }
+        Ok(())
+    }
+
     /// Fetches what is known of the sessions that share a counter.
     fn family(&mut self, conn: &Connection, counter: i64) -> Result<()> {
         if !self.counters.insert(counter) {
@@ -255,12 +267,24 @@ impl Desk {
 
 /// Writes what is new of bills and of the sums they are compared with.
 pub(super) fn write(conn: &Connection, core: &mut Core, ids: &mut Ids) -> Result<()> {
+    let fresh = core.bills.take_fresh();
+    write_these(conn, core, ids, fresh)
+}
+
+/// Writes all bills and all sums into books that hold none: an earlier attempt may have failed after it took what was new.
+pub(super) fn write_all(conn: &Connection, core: &mut Core, ids: &mut Ids) -> Result<()> {
+    let all = core.bills.take_all();
+    core.heap.all_unsaved();
+    write_these(conn, core, ids, all)
+}
+
+fn write_these(conn: &Connection, core: &mut Core, ids: &mut Ids, bills: Vec<(u32, Bill)>) -> Result<()> {
     if core.bills.is_empty() {
         return Ok(());
     }
     let names = &core.names;
     let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
-    for (session, bill) in core.bills.take_fresh() {
+    for (session, bill) in bills {
         let Some(written) = Written::of(&bill) else { continue };
         let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
         let session = ids.label(conn, names, session)?;

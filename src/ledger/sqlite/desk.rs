@@ -38,7 +38,7 @@ pub(super) struct Desk {
     horizon: Option<Instant>,
     /// Nothing may be written: the rows are only looked at.
     reads_only: bool,
-    /// Which rows carry an alias, where no index tells; see [`Desk::find_carriers`].
+    /// The rows that carry each of the aliases that were looked for where there is no index; see [`Desk::find_carriers`].
     carriers: FxHashMap<CallKey, Vec<CallKey>>,
     /// True once any session has a bill.
     pub(super) has_bills: bool,
@@ -54,17 +54,26 @@ impl Desk {
         Self { reads_only: true, ..Self::default() }
     }
 
+    /// True once telemetry was booked, or is at work here.
+    pub(super) fn has_telemetry(&self) -> bool {
+        self.telemetry
+    }
+
     /// Looks in all rows who carries these aliases, where no telemetry was booked yet, and aliases have no index.
-    pub(super) fn find_carriers(&mut self, conn: &Connection, wanted: &FxHashSet<CallKey>) -> Result<()> {
-        if meta(conn, "telemetry")?.is_some() {
+    pub(super) fn find_carriers(&mut self, conn: &Connection, mut wanted: FxHashSet<CallKey>) -> Result<()> {
+        wanted.retain(|alias| !self.carriers.contains_key(alias));
+        if wanted.is_empty() || meta(conn, "telemetry")?.is_some() {
             return Ok(());
         }
+        self.carriers.extend(wanted.iter().map(|alias| (*alias, Vec::new())));
         let mut select = conn.prepare("SELECT alias, hash, rest FROM calls WHERE alias IS NOT NULL")?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
             let alias = CallKey::from_bytes(row.get(0)?);
-            if wanted.contains(&alias) {
-                self.carriers.entry(alias).or_default().push(rows::key([row.get(1)?, row.get(2)?]));
+            if wanted.contains(&alias)
+                && let Some(carriers) = self.carriers.get_mut(&alias)
+            {
+                carriers.push(rows::key([row.get(1)?, row.get(2)?]));
             }
         }
         Ok(())
@@ -296,10 +305,12 @@ impl Desk {
                 continue;
             }
             self.fetch(conn, alias)?;
-            for key in self.carriers.remove(&alias).unwrap_or_default() {
-                self.fetch(conn, key)?;
-            }
             if self.reads_only && meta(conn, "telemetry")?.is_none() {
+                // Most were looked for together; this one came with a row that was fetched since.
+                self.find_carriers(conn, FxHashSet::from_iter([alias]))?;
+                for key in self.carriers.get(&alias).cloned().unwrap_or_default() {
+                    self.fetch(conn, key)?;
+                }
                 continue;
             }
             let find =

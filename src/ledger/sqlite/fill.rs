@@ -178,7 +178,7 @@ fn write_rest(conn: &Connection, core: &mut Core, ids: &mut Ids, tally: &Tally, 
         write_descent(conn, ids, names, child, parent)?;
     }
     step("write bills");
-    bill::write(conn, core, ids)
+    bill::write_all(conn, core, ids)
 }
 
 #[cfg(test)]

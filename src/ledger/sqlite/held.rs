@@ -5,7 +5,6 @@
 //! they would stand. So a call that is booked too, by whomever, counts once.
 
 use rusqlite::{Connection, Result};
-use rustc_hash::FxHashSet;
 
 use super::Gathered;
 use super::desk::Desk;
@@ -60,7 +59,7 @@ impl Held {
         desk.open(conn)?;
         let rows = || gathered.core.heap.plain_rows();
         if rows().any(|row| row.alias == Some(row.key)) {
-            desk.find_carriers(conn, &rows().filter_map(|row| row.alias).collect())?;
+            desk.find_carriers(conn, rows().filter_map(|row| row.alias).collect())?;
         }
         desk.take_all(conn, &gathered.core)?;
         for record in &gathered.rekeyed {
@@ -85,9 +84,8 @@ impl Held {
                 Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
             })
         };
-        if calls().any(|call| call.alias == Some(call.key)) {
-            let wanted: FxHashSet<CallKey> = calls().filter_map(|call| call.alias).collect();
-            self.desk.find_carriers(conn, &wanted)?;
+        if self.desk.has_telemetry() || calls().any(|call| call.alias == Some(call.key)) {
+            self.desk.find_carriers(conn, calls().filter_map(|call| call.alias).collect())?;
         }
         self.desk.core.heap.keep_journal();
         let mut told = Vec::with_capacity(posting.records.len());

@@ -248,6 +248,7 @@ impl Sqlite {
         let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(&error))?;
         let mut changed = self.write(|conn, desk, pricer, step| {
             let mut changed = Repriced::default();
+            let mut solved: Vec<(Slim, Slim)> = Vec::new();
             for table in ["calls", "apart"] {
                 let (mut till, mut tally) = (Till::new(pricer), Tally::default());
                 let mut delete = conn.prepare(&format!("DELETE FROM {table} WHERE {OF_KEY}"))?;
@@ -266,12 +267,24 @@ impl Sqlite {
                             changed.count(&row, &new, &desk.core.names);
                             tally.take(&row);
                             tally.add(&new);
+                            if row.tokens != new.tokens {
+                                solved.push((row, new));
+                            }
                         }
                     }
                     Ok(())
                 })?;
                 tally.write(conn, &mut desk.ids, &mut desk.core.names, step)?;
             }
+            desk.follow_solved(conn, &solved)?;
+            desk.settle(conn, pricer)?;
+            let Core { names, heap, .. } = &desk.core;
+            for (key, before) in heap.changes_since(0) {
+                if let (Some(before), Some(after)) = (before, heap.get(key)) {
+                    changed.count(&before, after, names);
+                }
+            }
+            desk.write_changes(conn, step)?;
             Ok(changed)
         })?;
         changed.backup = Some(backup);
