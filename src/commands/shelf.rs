@@ -68,7 +68,7 @@ impl Shelf {
         }
     }
 
-    /// The ledger, and what there is to say about it. Why it is only read, if it is, the shelf keeps too.
+    /// The ledger, and what there is to say about it.
     ///
     /// # Errors
     /// When it can be neither read nor made.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ffi};
 
 use super::Options;
-use super::open::{immutable, prepare};
+use super::open::prepare;
 
 /// True when a ledger that is there cannot be opened because the disk has no room.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
@@ -62,6 +62,20 @@ pub(super) fn connect(path: &Path, options: &Options) -> rusqlite::Result<Connec
         Connection::open_with_flags(immutable(path), flags)?
     };
     prepare(conn, options)
+}
+
+/// The address of a database that nobody writes.
+pub(super) fn immutable(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for letter in path.to_string_lossy().chars() {
+        match letter {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            letter => uri.push(letter),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

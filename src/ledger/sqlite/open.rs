@@ -272,11 +272,10 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
         // be told that nobody writes.
         Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable(path), flags)?
+            Connection::open_with_flags(crowded::immutable(path), flags)?
         }
-        Ok(_) => conn,
         Err(error) if crowded::no_room(path, &error) => return Err(error),
-        Err(_) => conn,
+        Ok(_) | Err(_) => conn,
     };
     prepare(conn, options)
 }
@@ -301,20 +300,6 @@ fn needs_a_log(code: rusqlite::ErrorCode) -> bool {
         code,
         rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied
     )
-}
-
-/// The address of a database that nobody writes.
-pub(super) fn immutable(path: &Path) -> String {
-    let mut uri = String::from("file:");
-    for letter in path.to_string_lossy().chars() {
-        match letter {
-            '%' => uri.push_str("%25"),
-            '?' => uri.push_str("%3f"),
-            '#' => uri.push_str("%23"),
-            letter => uri.push(letter),
-        }
-    }
-    uri + "?immutable=1"
 }
 
 /// Uses a write-ahead log where that works, and looks at what SQLite made of it.
