@@ -181,7 +181,9 @@ fn j2_books_on_a_disk_without_a_free_byte_are_read_and_judged_and_booked_later()
         if stopped {
             let kept = [ledger.clone(), beside("-wal")].map(|path| (fs::read(&path).unwrap(), path));
             drop(other);
-            kept.iter().for_each(|(bytes, path)| fs::write(path, bytes).unwrap());
+            for (bytes, path) in &kept {
+                fs::write(path, bytes).unwrap();
+            }
             assert!(kept[1].0.len() > 1000, "the last call is in the log alone");
         } else {
             drop(other);
