@@ -198,6 +198,12 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
             Err(error) => desk.note(&format!("what no log holds any more was not taken over yet: {error}")),
         }
     }
+    // One sentence is enough: where something could not be booked, it was said why.
+    if books.unbooked.is_none()
+        && let Some(why) = books.ledger.why_only_read()
+    {
+        desk.note(why);
+    }
     Ok(books)
 }
 
@@ -257,7 +263,8 @@ pub(super) fn options(desk: &Desk<'_>, reach: &Reach) -> ledger::Options {
     }
 }
 
-/// The books a reach is about: the ledger where it can be opened, else books in memory and a warning.
+/// The books a reach is about: the ledger where it can be opened, else books in memory and a warning. That the ledger
+/// is only read is left to the caller to say: [`Shelf::why_only_read`].
 pub(super) fn open(
     desk: &mut Desk<'_>,
     reach: &Reach,
@@ -274,7 +281,7 @@ pub(super) fn open(
         };
         match opened {
             Ok((ledger, notes)) => {
-                for note in notes {
+                for note in notes.iter().filter(|note| !note.is_only_read()) {
                     desk.note(&note.to_string());
                 }
                 if book && matches!(reach, Reach::Paths(_)) { shelf.beside(ledger) } else { shelf = ledger }

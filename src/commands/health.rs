@@ -233,6 +233,15 @@ impl HealthDesk {
         self.view.ledger = ledger;
     }
 
+    /// Takes over what the books are now; true when they were shown as something else, such as read-only.
+    pub(super) fn ledger_became(&mut self, now: &LedgerView) -> bool {
+        let changed = self.view.ledger != *now;
+        if changed {
+            self.ledger_is(now.clone());
+        }
+        changed
+    }
+
     /// How everything is now.
     pub(super) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
         let mut view = self.view.clone();

@@ -251,6 +251,9 @@ impl Keeper {
     fn look_at_ledger(&mut self) {
         if self.state.caught_up && self.books.changed_elsewhere() {
             self.open_again();
+            if self.state.stuck.is_none() && self.health.ledger_became(&self.books.view()) {
+                self.tell_health();
+            }
         }
     }
 

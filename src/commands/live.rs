@@ -151,6 +151,9 @@ impl Machine {
         // Who looks at a screen must not wait long for another process; what cannot be booked is held meanwhile.
         let options = ledger::Options { busy: Duration::from_secs(1), ..books::options(desk, &reach) };
         let (mut ledger, _) = books::open(desk, &reach, &prices, args.book, options);
+        if let Some(why) = ledger.why_only_read() {
+            desk.note(why);
+        }
         let ledger_view = ledger.view();
         if let Some((before, _, _)) = &played {
             let records = before.iter().map(|step| crate::domain::Record::Call(step.call.clone())).collect();

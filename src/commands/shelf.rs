@@ -32,6 +32,8 @@ pub(super) struct Shelf {
     failed: Option<BooksError>,
     /// How many calls may be gathered.
     most: usize,
+    /// Why the ledger was opened to be read only, if it was.
+    only_read: Option<String>,
     /// Also written, never asked: what given paths hold, when it is to be booked.
     beside: Option<Box<Sqlite>>,
 }
@@ -55,7 +57,15 @@ impl Shelf {
     }
 
     fn of(kept: Kept, prices: &Arc<PriceBook>) -> Self {
-        Self { kept, prices: Arc::clone(prices), wanted: None, failed: None, most: FIRST, beside: None }
+        Self {
+            kept,
+            prices: Arc::clone(prices),
+            wanted: None,
+            failed: None,
+            most: FIRST,
+            only_read: None,
+            beside: None,
+        }
     }
 
     /// The ledger, and what there is to say about it.
@@ -68,12 +78,20 @@ impl Shelf {
         prices: &Arc<PriceBook>,
     ) -> Result<(Self, Vec<Note>), BooksError> {
         let opened = ledger::open(path, options, Arc::clone(prices) as _)?;
-        Ok((Self::of(Kept::Sqlite(Box::new(opened.books)), prices), opened.notes))
+        let only_read = opened.notes.iter().find(|note| note.is_only_read()).map(ToString::to_string);
+        let shelf = Self { only_read, ..Self::of(Kept::Sqlite(Box::new(opened.books)), prices) };
+        Ok((shelf, opened.notes))
+    }
+
+    /// Why the ledger was opened to be read only, in a sentence; `None` where it can be written.
+    pub(super) fn why_only_read(&self) -> Option<&str> {
+        self.only_read.as_deref()
     }
 
     /// Books everything into this ledger too.
     pub(super) fn beside(&mut self, ledger: Self) {
         if let Kept::Sqlite(books) = ledger.kept {
+            self.only_read = ledger.only_read;
             self.beside = Some(books);
         }
     }

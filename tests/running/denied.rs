@@ -155,6 +155,58 @@ fn j27_a_file_that_may_grow_no_more_is_an_error_and_no_end() {
     assert_eq!(booked(&home), 1);
 }
 
+/// What one command prints under limits of a shell, and its exit code.
+fn answer(home: &Home, limits: &str, words: &str) -> (String, String, i32) {
+    let out = limited(home, limits, words).stdin(std::process::Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(out.stdout), text(out.stderr), out.status.code().unwrap())
+}
+
+#[test]
+fn j2_books_on_a_disk_without_a_free_byte_are_read_and_judged_and_booked_later() {
+    // As on a full disk, SQLite cannot make the files beside the ledger that it needs to open it.
+    let (full, free) = ("ulimit -f 0", "true");
+    for stopped in [false, true] {
+        let home = Home::new();
+        home.write(".config/tokmeter/config.toml", "[limits]\nday = \"5usd\"\n");
+        let ledger = home.path().join(".local/share/tokmeter/ledger.db");
+        let beside = |ending: &str| home.path().join(format!(".local/share/tokmeter/ledger.db{ending}"));
+        home.write(USAGE_LOG, &native("early", &now(), "gpt-4o", 1_000_000, 0));
+        answer(&home, free, "report total");
+        // While another has the ledger open, what is booked stays in its log; a crash leaves it there.
+        let other = rusqlite::Connection::open(&ledger).unwrap();
+        other.query_row("SELECT count(*) FROM calls", [], |_| Ok(())).unwrap();
+        home.write(USAGE_LOG, &native("gone", &now(), "gpt-4o", 2_000_000, 0));
+        answer(&home, free, "report total");
+        if stopped {
+            let kept = [ledger.clone(), beside("-wal")].map(|path| (fs::read(&path).unwrap(), path));
+            drop(other);
+            for (bytes, path) in &kept {
+                fs::write(path, bytes).unwrap();
+            }
+            assert!(kept[1].0.len() > 1000, "the last call is in the log alone");
+        } else {
+            drop(other);
+        }
+        // No log holds the first two calls any more: $7.50 are in the ledger and nowhere else.
+        home.write(USAGE_LOG, "");
+        let (out, err, code) = answer(&home, full, "report total --csv");
+        assert!(out.contains("\n2,3000000,") && code == 0, "{stopped}: {out}{err}");
+        assert_eq!(err.matches("the disk is full").count(), 1, "{err}");
+        assert_eq!(answer(&home, full, "gate").2, 2, "{stopped}");
+        // What is new is counted with it.
+        home.write(USAGE_LOG, &native("new", &now(), "gpt-4o", 4_000_000, 0));
+        let (out, err, _) = answer(&home, full, "report total --csv");
+        assert!(out.contains("\n3,7000000,"), "{stopped}: {out}{err}");
+        assert_eq!(err.matches("the disk is full").count(), 1, "{err}");
+        assert!(answer(&home, full, "statusline").0.contains("not booked"));
+        // With room again, it is booked, and there is nothing left to say.
+        let (out, err, _) = answer(&home, free, "report total --csv");
+        assert!(out.contains("\n3,7000000,") && err.is_empty(), "{stopped}: {out}{err}");
+        assert!(!answer(&home, free, "statusline").0.contains("not booked"));
+    }
+}
+
 #[test]
 fn j27_modes_of_files_do_not_depend_on_the_umask() {
     for umask in ["000", "022", "077", "277", "777"] {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
+use super::open::Standing;
 use super::read::is_aligned;
 use super::{Sqlite, files};
 use crate::domain::{CallKey, Filter, Instant, Span};
@@ -140,6 +141,11 @@ impl Ledger for Sqlite {
     }
 
     fn changed_elsewhere(&mut self) -> bool {
+        // Books on a full disk are read as if nobody could write them, which ends when there is room.
+        if self.standing == Standing::Full {
+            self.look_again();
+            return self.standing != Standing::Full;
+        }
         let version: Option<i64> = self.conn.pragma_query_value(None, "data_version", |row| row.get(0)).ok();
         let before = std::mem::replace(&mut self.version, version);
         before.is_some() && version != before

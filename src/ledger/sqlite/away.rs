@@ -54,8 +54,13 @@ impl Sqlite {
         if self.standing == Standing::Writable || self.options.read_only || self.birth.is_some() {
             return;
         }
+        let full = self.standing == Standing::Full;
+        if full && let Ok(nothing) = Connection::open_in_memory() {
+            // It may have the file for itself alone, and would be waited for.
+            self.conn = nothing;
+        }
         if let Ok(opened) = open(&self.path, self.options.clone(), Arc::clone(&self.pricer))
-            && opened.books.standing == Standing::Writable
+            && (full || opened.books.standing == Standing::Writable)
         {
             let (gathered, stuck) = (std::mem::take(&mut self.gathered), self.stuck);
             *self = Self { gathered, stuck, ..opened.books };

@@ -5,6 +5,7 @@ mod away;
 mod bill;
 mod birth;
 mod body;
+mod crowded;
 mod desk;
 mod exchange;
 mod files;
@@ -146,7 +147,7 @@ impl Sqlite {
         &self.path
     }
 
-    /// True when nothing can be booked: a newer version made them, or the file system forbids it.
+    /// True when nothing can be booked: a newer version made them, the disk is full, or the file system forbids it.
     pub fn is_read_only(&self) -> bool {
         self.standing != Standing::Writable
     }
@@ -201,6 +202,7 @@ impl Sqlite {
         match self.standing {
             Standing::Writable => {}
             Standing::ReadOnly => return Err(BooksError::ReadOnly { path: self.path.clone() }),
+            Standing::Full => return Err(BooksError::Full { path: self.path.clone() }),
             Standing::Newer { found } => {
                 return Err(BooksError::Newer { path: self.path.clone(), found, known: schema::KNOWN });
             }

@@ -25,6 +25,11 @@ pub enum Note {
         /// The database.
         path: PathBuf,
     },
+    /// The disk is so full that they can only be read.
+    Full {
+        /// The database.
+        path: PathBuf,
+    },
     /// They lie on a network file system.
     Network {
         /// SQLite's journal mode.
@@ -45,12 +50,18 @@ pub enum Note {
 }
 
 impl Note {
+    /// True when it says why nothing can be booked.
+    pub fn is_only_read(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::ReadOnly { .. } | Self::Full { .. })
+    }
+
     /// Where a damaged ledger lies now, when the note is about one.
     pub(super) fn set_aside(&self) -> Option<&Path> {
         match self {
             Self::SetAside { to, .. } => Some(to),
             Self::Newer { .. }
             | Self::ReadOnly { .. }
+            | Self::Full { .. }
             | Self::Network { .. }
             | Self::Journal { .. }
             | Self::Migrated { .. } => None,
@@ -75,6 +86,9 @@ impl fmt::Display for Note {
                 "the ledger {} is read-only; give this user write access to it and its folder, or name another place with --data-dir",
                 path.display()
             ),
+            Self::Full { path } => {
+                write!(out, "the ledger {} is only read: the disk is full; make room on it", path.display())
+            }
             Self::Network { mode } => write!(
                 out,
                 "the ledger lies on a network file system: journal mode {mode}, slower, and safe only where its locks work"

@@ -14,7 +14,7 @@ use super::note::Note;
 use super::place::{back_up, current_copy, drop_copy, identity, is_network, make, set_aside};
 use super::read::Reading;
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
-use super::{Sqlite, files, glance, salvage, strays};
+use super::{Sqlite, crowded, files, glance, salvage, strays};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 use crate::pricing::Pricer;
@@ -137,7 +137,11 @@ pub(super) fn open_with(
 pub(super) enum Standing {
     Writable,
     ReadOnly,
-    Newer { found: i64 },
+    /// The disk has no room for the files that SQLite needs beside a database to write it.
+    Full,
+    Newer {
+        found: i64,
+    },
 }
 
 fn try_open(
@@ -171,7 +175,16 @@ fn try_open(
     }
     step("opened file");
     let because = |error| super::because(path, &error);
-    let mut conn = connect(path, standing, options).map_err(|error| {
+    let mut connected = connect(path, standing, options);
+    if connected.as_ref().is_err_and(|error| crowded::no_room(path, error)) {
+        // What is booked is there to be read all the same.
+        connected = crowded::connect(path, options);
+        if standing == Standing::Writable {
+            standing = Standing::Full;
+            notes.push(Note::Full { path: path.to_owned() });
+        }
+    }
+    let mut conn = connected.map_err(|error| {
         // SQLite says no more than that it cannot; the file is there, so it is a matter of rights.
         let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == Standing::ReadOnly;
         if denied && path.exists() { BooksError::ReadOnly { path: path.to_owned() } } else { because(error) }
@@ -199,12 +212,13 @@ fn try_open(
         let looked = glance::glance(conn, options.glance).map_err(because)?;
         looked.map_err(|what| BooksError::Damaged { path: path.to_owned(), what })
     };
-    if standing == Standing::ReadOnly {
+    if standing != Standing::Writable {
         if found == known {
             look(&conn)?;
             return Ok((conn, standing));
         }
-        return Err(BooksError::ReadOnly { path: path.to_owned() });
+        let path = path.to_owned();
+        return Err(if standing == Standing::Full { BooksError::Full { path } } else { BooksError::ReadOnly { path } });
     }
     journal(&conn, path, options, notes).map_err(because)?;
     if found == 0 {
@@ -250,7 +264,7 @@ const NEWEST: usize = 2_000;
 pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
     let access = match standing {
         Standing::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        Standing::ReadOnly | Standing::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Standing::ReadOnly | Standing::Full | Standing::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let conn = match schema::version(&conn) {
@@ -258,10 +272,16 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
         // be told that nobody writes.
         Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable(path), flags)?
+            Connection::open_with_flags(crowded::immutable(path), flags)?
         }
+        Err(error) if crowded::no_room(path, &error) => return Err(error),
         Ok(_) | Err(_) => conn,
     };
+    prepare(conn, options)
+}
+
+/// Sets what every connection needs.
+pub(super) fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> {
     conn.busy_timeout(options.busy)?;
     conn.set_prepared_statement_cache_capacity(64);
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
@@ -280,19 +300,6 @@ fn needs_a_log(code: rusqlite::ErrorCode) -> bool {
         code,
         rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied
     )
-}
-
-fn immutable(path: &Path) -> String {
-    let mut uri = String::from("file:");
-    for letter in path.to_string_lossy().chars() {
-        match letter {
-            '%' => uri.push_str("%25"),
-            '?' => uri.push_str("%3f"),
-            '#' => uri.push_str("%23"),
-            letter => uri.push(letter),
-        }
-    }
-    uri + "?immutable=1"
 }
 
 /// Uses a write-ahead log where that works, and looks at what SQLite made of it.

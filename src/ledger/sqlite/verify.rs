@@ -12,7 +12,7 @@ use super::rollup::{self, QUARTERS};
 use super::schema::{self, KNOWN};
 use super::tally::moment;
 use super::upkeep::batches;
-use super::{Note, Options, Sqlite, open, salvage};
+use super::{Note, Options, Sqlite, because, open, salvage};
 use crate::domain::{Instant, quarter_of};
 use crate::ledger::{BooksError, Sums};
 use crate::pricing::Pricer;
@@ -71,14 +71,28 @@ pub fn mend(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> std::resu
     Ok([Note::SetAside { to, what }].into_iter().chain(opened.notes).collect())
 }
 
-/// A thorough check of a file that nobody has open here; the error says what is wrong with it.
+/// A thorough check of a file that nobody has open here; the error says what is wrong with it. A file that cannot be
+/// checked now, on a full disk or while another process holds it, is not damaged for that.
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|error| error.to_string())?;
-    quick_check(&conn).map_err(|error| error.to_string())??;
-    let mut findings = Findings::default();
-    compare(&conn, &mut Desk::default(), &mut findings).map_err(|error| error.to_string())?;
-    findings.problems.pop().map_or(Ok(()), Err)
+    let attempt = || -> Result<std::result::Result<(), String>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        if let Err(what) = quick_check(&conn)? {
+            return Ok(Err(what));
+        }
+        if schema::version(&conn)? > KNOWN {
+            // That this version does not understand its sums is no damage.
+            return Ok(Ok(()));
+        }
+        let mut findings = Findings::default();
+        compare(&conn, &mut Desk::default(), &mut findings)?;
+        Ok(findings.problems.pop().map_or(Ok(()), Err))
+    };
+    match attempt().map_err(|error| because(path, &error)) {
+        Ok(checked) => checked,
+        Err(BooksError::Damaged { what, .. }) => Err(what),
+        Err(_) => Ok(()),
+    }
 }
 
 fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
