@@ -103,7 +103,11 @@ fn a_resumed_thread_that_was_printed_run_by_run_comes_to_its_last_total() {
             home.fine(&["report", "total", "--book", &file]);
         }
         let total = home.fine(&["report", "total", "--json"]).json()["total"].clone();
-        assert_eq!((total["total_tokens"].as_u64(), total["guessed_calls"].as_u64()), (Some(7_361), Some(1)), "{order:?}");
+        assert_eq!(
+            (total["total_tokens"].as_u64(), total["guessed_calls"].as_u64()),
+            (Some(7_361), Some(1)),
+            "{order:?}"
+        );
     }
 }
 

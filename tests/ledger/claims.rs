@@ -158,7 +158,10 @@ fn j29_books_of_before_learn_who_made_their_calls_when_the_logs_are_read_again()
     old.post(&Posting { records, files }).unwrap();
     let before = total(&old);
     drop(old);
-    Connection::open(&path).unwrap().execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3")
+        .unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Migrated { from: 3, backup: folder.path().join("ledger.db.schema-3") }]);
     let mut disk = opened.books;
