@@ -129,7 +129,7 @@ impl Line<'_> {
 
     /// True when no other program writes such lines.
     pub(super) fn is_ours(&self) -> bool {
-        let named = !self.session().is_none() || !self.uuid.is_absent();
+        let named = self.session().is_some() || !self.uuid.is_absent();
         match self.kind.get() {
             Some("assistant") => named || !self.message.is_absent(),
             Some("progress") => named || !self.data.is_absent(),

@@ -69,7 +69,7 @@ const REASONING: [&str; 7] = [
     "ai.usage.reasoningTokens",
     "llm.tokens.reasoning",
 ];
-/// OpenInference alone names the audio within the counts (its semantic conventions 0.1.46, November 2026).
+/// The audio within the counts, which `OpenInference` alone names (its semantic conventions 0.1.46, November 2026).
 const AUDIO_INPUT: [&str; 1] = ["llm.token_count.prompt_details.audio"];
 const AUDIO_OUTPUT: [&str; 1] = ["llm.token_count.completion_details.audio"];
 
