@@ -106,6 +106,17 @@ fn an_audit_says_counted_in_full_only_of_what_was() {
 }
 
 #[test]
+fn an_audit_of_a_folder_with_an_unread_file_is_a_lower_bound() {
+    let home = Home::new();
+    home.write("logs/log.jsonl", &lines(&[EXACT]));
+    assert!(!out(&home, &["audit", "logs"]).contains('≥'));
+    std::fs::write(home.file("logs/old.jsonl.gz"), b"\x1f\x8b\x08\0made up").unwrap();
+    let text = out(&home, &["audit", "logs"]);
+    assert!(text.contains("tokens, ≥ $") && !text.contains("in full, at"), "{text}");
+    assert_eq!(json_of(&home, &["audit", "logs", "--json"])["unread_files"], json!(1));
+}
+
+#[test]
 fn what_an_agent_notes_beside_its_answers_is_no_alarm() {
     let home = Home::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/claude-code/bookkeeping.jsonl");

@@ -205,7 +205,7 @@ fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Fail
         Fidelity::Final | Fidelity::Settled => {}
         Fidelity::Unlisted => writeln!(
             out,
-            "this call is whole, but its session also makes calls that its log does not list: the session's real numbers are higher"
+            "its session uses more than its log lists call by call: the session's real numbers are higher"
         )?,
         Fidelity::Summed => writeln!(
             out,

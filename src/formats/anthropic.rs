@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::claude_usage::{charged_beside, round_tokens};
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::Text;
-use super::keys::{content_key, message_key, request_key};
+use super::keys::{advisor_key, attempt_key, content_key, message_key, request_key};
 use super::time::Stamp;
-use super::usage::{Iteration, Usage, cache_writes};
+use super::usage::{Usage, cache_writes};
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{
-    Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Service, Tier, Tokens,
+    Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Service, Speed, Tier, Tokens,
 };
 
 /// Answers of Anthropic's API.
@@ -66,6 +67,7 @@ fields! {
         model: Text<'a> = "model",
         role: Text<'a> = "role",
         usage: Usage<'a> = "usage",
+        stop: Text<'a> = "stop_reason",
         at: Stamp = "timestamp" | "time" | "ts" | "at",
         session: Named<'a> = "session_id",
         request: Text<'a> = "request_id" | "_request_id",
@@ -123,8 +125,10 @@ impl Reader for Messages {
                     tier.service = service;
                 }
                 let request = message.request.get().map(request_key).or(frame.request);
-                self.push(&begun, tier, request, (at, frame.place.clone()), line, out);
-                self.advisors(&begun, &message, (at, frame.place), out)?;
+                if !begun.is_free_refusal(message.stop.get()) {
+                    self.push(&begun, tier, request, (at, frame.place.clone()), line, out);
+                }
+                self.others(&begun, tier, &message.usage, (at, frame.place), out)?;
             }
             Found::Start(message) => {
                 // Whatever becomes of it, later deltas are not the former message's.
@@ -141,7 +145,7 @@ impl Reader for Messages {
                 begun.grow(&event.usage)?;
                 let begun = begun.clone();
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), line, out);
-                self.advisors(&begun, &event, (at, frame.place), out)?;
+                self.others(&begun, begun.tier(), &event.usage, (at, frame.place), out)?;
             }
             Found::Stop => self.streaming = None,
             Found::Nothing => {}
@@ -261,6 +265,12 @@ impl Begun {
         }
     }
 
+    /// True for a refusal before any output: it is not charged, whatever was asked (Anthropic's documentation of refusals,
+    /// November 2026).
+    fn is_free_refusal(&self, stop: Option<&str>) -> bool {
+        stop == Some("refusal") && Tokens::from_fields(self.tokens).output == 0
+    }
+
     fn tier(&self) -> Tier {
         super::usage::tier(self.speed.as_deref(), self.service.as_deref(), self.geo.as_deref())
     }
@@ -312,25 +322,29 @@ impl Messages {
         }));
     }
 
-    /// Rounds in which another model advised: they are not in the message's own counts.
-    fn advisors(
+    /// What other models are charged for beside the message's own counts: advice, and attempts that were declined.
+    fn others(
         &mut self,
         begun: &Begun,
-        message: &Line<'_>,
+        tier: Tier,
+        usage: &Usage<'_>,
         (at, location): (Instant, Place),
         out: &mut Vec<Record>,
     ) -> Result<(), BadLine> {
-        let is_advice = |round: &Iteration<'_>| round.kind.get() == Some("advisor_message");
-        for (place, round) in (0..).zip(&message.usage.iterations.0).filter(|(_, round)| is_advice(round)) {
-            let tokens = round.tokens()?;
+        let whole = Tokens::from_fields(begun.tokens);
+        for (place, round) in charged_beside(&usage.iterations.0, &whole) {
+            let tokens = round_tokens(round, &whole)?;
             if tokens.is_zero() || begun.id.is_empty() {
                 continue;
             }
+            let is_advice = round.kind.get() == Some("advisor_message");
+            let key = begun.key(&[]);
             let model = self.labels.find(round.model.get());
             out.push(Record::Call(Call {
                 fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
+                tier: Tier { speed: Speed::Standard, ..tier },
                 ..Call::new(
-                    super::keys::advisor_key(begun.key(&[]), place),
+                    if is_advice { advisor_key(key, place) } else { attempt_key(key, place) },
                     Attribution {
                         session: self.labels.find(begun.session.as_deref()),
                         place: Some(location.clone()),

@@ -73,7 +73,7 @@ impl Reader for Transcript {
         if !parsed.is_ours() {
             return Ok(if parsed.is_aside(&self.context.session) { Reading::Mine } else { Reading::NotMine });
         }
-        if let Some(session) = parsed.session.get() {
+        if let Some(session) = parsed.session() {
             self.context.enter(session);
         }
         if matches!(parsed.kind.get(), Some("cost-state" | "result")) {
@@ -88,7 +88,7 @@ impl Reader for Transcript {
         };
         let usage = &answer.message.usage;
         let stated = usage.booked()?;
-        let began = self.opening.began(parsed.session.get());
+        let began = self.opening.began(parsed.session());
         let (session, claim) = parsed.maker(answer.at, began);
         let session = session.unwrap_or_else(|| origin.stem());
         let mut booked = stated;
@@ -137,7 +137,7 @@ impl Reader for Transcript {
             )
         };
         for (place, round) in beside {
-            let tokens = round_tokens(round, &stated)?;
+            let tokens = round_tokens(round, &stated.tokens)?;
             if !tokens.is_zero() {
                 let is_advice = round.kind.get() == Some("advisor_message");
                 let model = round.model.get();
@@ -193,7 +193,7 @@ impl Transcript {
             Some(uuid) => CallKey::of(&["claude-code search", uuid]),
             None => CallKey::of(&[b"claude-code search", line]),
         };
-        let began = self.opening.began(parsed.session.get());
+        let began = self.opening.began(parsed.session());
         let (session, claim) = parsed.maker(parsed.at.0, began);
         let session = session.unwrap_or_else(|| origin.stem());
         let sidechain = parsed.sidechain.0.then_some("sidechain");

@@ -17,7 +17,9 @@ fields! {
         kind: Text<'a> = "type",
         subtype: Text<'a> = "subtype",
         at: Stamp = "timestamp",
-        session: Text<'a> = "sessionId" | "session_id",
+        named: Text<'a> = "sessionId",
+        // What `claude -p` prints names its session so.
+        printed: Text<'a> = "session_id",
         made_by: Text<'a> = "requestSessionId",
         forked_from: ForkedFrom<'a> = "forkedFrom",
         entrypoint: Text<'a> = "entrypoint",
@@ -86,6 +88,11 @@ pub(super) struct Answer<'a> {
 }
 
 impl Line<'_> {
+    /// The session whose line this is.
+    pub(super) fn session(&self) -> Option<&str> {
+        self.named.or(&self.printed).get()
+    }
+
     /// The answer this line is about.
     pub(super) fn answer(&self) -> Option<Answer<'_>> {
         let sidechain = self.sidechain.0.then_some("sidechain");
@@ -109,7 +116,7 @@ impl Line<'_> {
 
     /// The session that made the call, and how sure that is.
     pub(super) fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
-        let own = self.session.get();
+        let own = self.session();
         let is_older = || at.zip(began).is_some_and(|(at, began)| at < began);
         match (self.made_by.get(), self.forked_from.session.get().filter(|parent| Some(*parent) != own)) {
             (Some(maker), _) if Some(maker) == own => (own, Claim::Own),
@@ -122,7 +129,7 @@ impl Line<'_> {
 
     /// True when no other program writes such lines.
     pub(super) fn is_ours(&self) -> bool {
-        let named = !self.session.is_absent() || !self.uuid.is_absent();
+        let named = self.session().is_some() || !self.uuid.is_absent();
         match self.kind.get() {
             Some("assistant") => named || !self.message.is_absent(),
             Some("progress") => named || !self.data.is_absent(),
@@ -138,7 +145,7 @@ impl Line<'_> {
     /// True when its time stamp may be the first of a transcript.
     pub(super) fn may_open(&self) -> bool {
         let is_snapshot = self.kind.get() == Some("file-history-snapshot");
-        self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session.is_absent())
+        self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session().is_none())
     }
 
     /// Searches that Claude Code made itself, in a call that stands in no line. The answer's own counter says nothing of
@@ -153,7 +160,7 @@ impl Line<'_> {
     /// counts, which only the answers themselves charge; the API's own events are read elsewhere.
     pub(super) fn is_aside(&self, session: &str) -> bool {
         let is_unknown = self.kind.get().is_some_and(|kind| kind != "stream_event");
-        is_unknown && self.session.get() == Some(session)
+        is_unknown && self.session() == Some(session)
     }
 }
 
@@ -187,11 +194,13 @@ pub(super) fn is_bookkeeping(kind: &str) -> bool {
 impl Line<'_> {
     /// How far the counts of an answer in this line can be trusted. A person's session makes calls that it does not
     /// list (titles, summaries, permission checks): 9 to 15 % of all that is charged (measured in August 2026). A
-    /// session without a person does so when it sums up its history.
+    /// session without a person does so when it sums up its history. What a run prints before an answer is whole names the
+    /// output of its beginning only: the run's last line states the rest.
     pub(super) fn fidelity(&self, model: Option<&str>, context: &Context) -> Fidelity {
         let known = fidelity(model, self.version.get());
         let is_alone = self.entrypoint.get() != Some("cli") && !context.is_compacted;
-        if known == Fidelity::Final && !is_alone { Fidelity::Unlisted } else { known }
+        let is_begun = !self.printed.is_absent() && self.message.stop.is_absent();
+        if known == Fidelity::Final && (!is_alone || is_begun) { Fidelity::Unlisted } else { known }
     }
 }
 

@@ -79,53 +79,53 @@ impl Usage<'_> {
         })
     }
 
-    /// The rounds that are charged beside what the usage object says, by their places among all rounds: those in which
-    /// another model was asked for advice, and attempts of a model that wrote something and then declined.
-    ///
-    /// All other rounds repeat what the usage object itself says, or are free: an attempt that wrote nothing is
-    /// (Claude Code 2.1.220, August 2026).
+    /// The rounds that are charged beside what the usage object says, see [`charged_beside`].
     pub(super) fn beside(&self, booked: &Booked) -> Vec<(u64, &Iteration<'_>)> {
-        if self.iterations.0.is_empty() {
-            return Vec::new();
-        }
-        let counts = |round: &Iteration<'_>| {
-            let tokens = round.tokens().unwrap_or_default();
-            [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
-        };
-        let whole = {
-            let tokens = booked.tokens;
-            [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
-        };
-        let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
-        let rounds: Vec<_> = (0..).zip(&self.iterations.0).collect();
-        // The attempt that answered is the shortest tail of the rounds that adds up to the whole.
-        let mut answer: Option<u64> = None;
-        let mut sum = [0_u64; 4];
-        for (place, round) in rounds.iter().rev().filter(|(_, round)| !is_advice(round)) {
-            for (sum, count) in sum.iter_mut().zip(counts(round)) {
-                *sum = sum.saturating_add(count);
-            }
-            if sum == whole {
-                answer = Some(*place);
-                break;
-            }
-        }
-        let is_declined = |place: u64, round: &Iteration<'_>| {
-            let counts = counts(round);
-            answer.is_some_and(|answer| place < answer) && counts[3] > 0 && counts != whole
-        };
-        rounds.into_iter().filter(|(place, round)| is_advice(round) || is_declined(*place, round)).collect()
+        charged_beside(&self.iterations.0, &booked.tokens)
     }
+}
+
+/// The rounds that are charged beside `whole`, which the usage object says, by their places among all rounds: those in
+/// which another model was asked for advice, and attempts of a model that wrote something and then declined.
+///
+/// All other rounds repeat what the usage object itself says, or are free: an attempt that wrote nothing is
+/// (Claude Code 2.1.220, August 2026).
+pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens) -> Vec<(u64, &'r Iteration<'a>)> {
+    if rounds.is_empty() {
+        return Vec::new();
+    }
+    let classes = |tokens: &Tokens| [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output];
+    let counts = |round: &Iteration<'_>| classes(&round.tokens().unwrap_or_default());
+    let whole = classes(whole);
+    let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
+    let rounds: Vec<_> = (0..).zip(rounds).collect();
+    // The attempt that answered is the shortest tail of the rounds that adds up to the whole.
+    let mut answer: Option<u64> = None;
+    let mut sum = [0_u64; 4];
+    for (place, round) in rounds.iter().rev().filter(|(_, round)| !is_advice(round)) {
+        for (sum, count) in sum.iter_mut().zip(counts(round)) {
+            *sum = sum.saturating_add(count);
+        }
+        if sum == whole {
+            answer = Some(*place);
+            break;
+        }
+    }
+    let is_declined = |place: u64, round: &Iteration<'_>| {
+        let counts = counts(round);
+        answer.is_some_and(|answer| place < answer) && counts[3] > 0 && counts != whole
+    };
+    rounds.into_iter().filter(|(place, round)| is_advice(round) || is_declined(*place, round)).collect()
 }
 
 /// The tokens of a round; cache writes whose lifetime it does not state live as long as those of the whole.
 ///
 /// # Errors
 /// When a count of tokens is none, or cannot be true.
-pub(super) fn round_tokens(round: &Iteration<'_>, booked: &Booked) -> Result<Tokens, BadLine> {
+pub(super) fn round_tokens(round: &Iteration<'_>, whole: &Tokens) -> Result<Tokens, BadLine> {
     let mut tokens = round.tokens()?;
     let is_stated = round.cache_split.five_minutes.is_given() || round.cache_split.one_hour.is_given();
-    if !is_stated && booked.tokens.cache_write_1h > 0 && booked.tokens.cache_write_5m == 0 {
+    if !is_stated && whole.cache_write_1h > 0 && whole.cache_write_5m == 0 {
         (tokens.cache_write_5m, tokens.cache_write_1h) = (0, tokens.cache_write());
     }
     Ok(tokens)

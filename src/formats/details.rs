@@ -13,6 +13,7 @@ fields! {
         split: CacheSplit<'a> = "cache_creation_token_details",
         lifetimes: Lifetimes<'a> = "cache_write_tokens_details" | "cacheWriteTokensDetails",
         audio: Count = "audio_tokens" | "audioTokens",
+        web_searches: Count = "web_search_requests",
         cached_details: CachedDetails<'a> = "cached_tokens_details" | "cachedTokensDetails",
     }
 }

@@ -2,8 +2,9 @@
 
 use super::count::Count;
 use super::fields::{Named, Slot, Within, fields};
-use super::json::{Money, NameOr, Text};
+use super::json::{List, Money, NameOr, Text};
 use super::keys::{answer_key, content_key};
+use super::searches::{self, Item, ToolUsage};
 use super::time::Stamp;
 use super::usage::{Counts, Usage, given, tier};
 use super::{BadLine, Format, Origin, Reader, Reading};
@@ -81,6 +82,8 @@ fields! {
     Response {
         usage: Usage<'a> = "usage",
         service_tier: Text<'a> = "service_tier",
+        output: List<Item<'a>> = "output",
+        tool_usage: ToolUsage<'a> = "tool_usage",
     }
 }
 
@@ -126,8 +129,12 @@ impl Payloads {
         // the answer, in the metadata, or in both.
         let response: Response<'_> = read.response.object().unwrap_or_default();
         let (answered, noted) = (response.usage.counts()?, notes.usage.counts()?);
-        let knows_more = |counts: &Counts| counts.cache_read + counts.cache_write_5m + counts.cache_write_1h;
-        let (usage, parts) = if response.usage.is_absent() || knows_more(&noted) > knows_more(&answered) {
+        let told = |usage: &Usage<'_>, counts: &Counts| -> Result<u64, BadLine> {
+            let cached = counts.cache_read + counts.cache_write_5m + counts.cache_write_1h;
+            Ok(cached.saturating_add(usage.audio_tokens()?))
+        };
+        let notes_know_more = told(&notes.usage, &noted)? > told(&response.usage, &answered)?;
+        let (usage, counts) = if response.usage.is_absent() || notes_know_more {
             (&notes.usage, noted)
         } else {
             (&response.usage, answered)
@@ -137,7 +144,7 @@ impl Payloads {
             prompt: given(&read.prompt, "prompt_tokens")?,
             output: given(&read.completion, "completion_tokens")?,
             total: given(&read.total, "total_tokens")?,
-            ..parts
+            ..counts
         }
         .split();
         let breakdown = if read.breakdown.is_absent() { &notes.breakdown } else { &read.breakdown };
@@ -165,7 +172,10 @@ impl Payloads {
         Ok(Some(Call {
             fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
             tier: tier(usage.speed.get(), service.get(), usage.geo.get()),
-            web_searches: usage.web_searches()?,
+            parts: usage.parts(&tokens)?,
+            web_searches: searches::charged(&response.output, &response.tool_usage)?
+                .max(response.usage.web_searches()?)
+                .max(notes.usage.web_searches()?),
             quoted: read.cost.or(&breakdown.total).0,
             latency: read.ended.0.and_then(|ended| (ended - at).to_std().ok()),
             ..Call::new(

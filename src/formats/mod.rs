@@ -27,6 +27,7 @@ mod mend;
 mod native;
 mod openai;
 mod otel;
+mod searches;
 mod sieve;
 mod split;
 mod sse;

@@ -2,10 +2,10 @@
 
 use serde::de::IgnoredAny;
 
-use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{List, Object, Text};
 use super::keys::{content_key, is_unique_response, response_key};
+use super::searches::{self, Item, ToolUsage};
 use super::time::Stamp;
 use super::usage::Usage;
 use super::{BadLine, Format, Origin, Reader, Reading};
@@ -60,36 +60,6 @@ fields! {
         message: Object<IgnoredAny> = "message",
         foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
             | "attributes" | "call_type",
-    }
-}
-
-fields! {
-    /// One item of a Responses answer.
-    Item {
-        kind: Text<'a> = "type",
-        status: Text<'a> = "status",
-        action: Action<'a> = "action",
-    }
-}
-
-fields! {
-    /// What a web search did: opening a page and looking within one are not charged.
-    Action {
-        kind: Text<'a> = "type",
-    }
-}
-
-fields! {
-    /// What OpenAI's own tools did, as the API sums it up.
-    ToolUsage {
-        web_search: Searches<'a> = "web_search",
-    }
-}
-
-fields! {
-    /// Web searches.
-    Searches {
-        count: Count = "num_requests",
     }
 }
 
@@ -170,16 +140,9 @@ impl Line<'_> {
         }
     }
 
-    /// Web searches charged beside the tokens. Citations are none: one search brings many, or no citation at all.
+    /// Web searches charged beside the tokens.
     fn web_searches(&self) -> Result<u32, BadLine> {
-        let summed = &self.tool_usage.web_search.count;
-        let listed = self.output.0.iter().filter(|item| item.is_charged_search()).count();
-        let searches = if summed.is_given() {
-            u32::try_from(summed.tokens("num_requests")?).unwrap_or(u32::MAX)
-        } else {
-            u32::try_from(listed).unwrap_or(u32::MAX)
-        };
-        Ok(searches.max(self.usage.web_searches()?))
+        Ok(searches::charged(&self.output, &self.tool_usage)?.max(self.usage.web_searches()?))
     }
 
     fn key(&self, line: &[u8]) -> CallKey {
@@ -191,14 +154,6 @@ impl Line<'_> {
             }
             None => content_key("openai", line),
         }
-    }
-}
-
-impl Item<'_> {
-    fn is_charged_search(&self) -> bool {
-        self.kind.get() == Some("web_search_call")
-            && matches!(self.status.get(), None | Some("completed"))
-            && matches!(self.action.kind.get(), None | Some("search"))
     }
 }
 

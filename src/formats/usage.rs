@@ -132,22 +132,34 @@ impl Usage<'_> {
     /// [`BadLine`] when a count is not a believable number.
     pub(super) fn parts(&self, tokens: &Tokens) -> Result<Parts, BadLine> {
         let input = self.input_side();
-        let output =
-            if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details };
         let (audio_input, audio_cache_read) = input.audio()?;
         let has_split = !self.cache_split.is_absent() || !self.cache_creation.is_absent() || !input.split.is_absent();
         let parts = Parts {
             audio_input,
             audio_cache_read,
-            audio_output: output.audio.tokens("audio_tokens")?,
+            audio_output: self.output_side().audio.tokens("audio_tokens")?,
             write_of_unstated_lifetime: if has_split { 0 } else { input.unstated_writes()? },
         };
         Ok(parts.within(tokens))
     }
 
+    /// The audio within the counts.
+    ///
+    /// # Errors
+    /// [`BadLine`] when a count is not a believable number.
+    pub(super) fn audio_tokens(&self) -> Result<u64, BadLine> {
+        let (new, cached) = self.input_side().audio()?;
+        Ok(new + cached + self.output_side().audio.tokens("audio_tokens")?)
+    }
+
     /// The details of the input, by the one name or the other.
     fn input_side(&self) -> &InputDetails<'_> {
         if self.prompt_details.says_more() { &self.prompt_details } else { &self.input_details }
+    }
+
+    /// The details of the output, by the one name or the other.
+    fn output_side(&self) -> &OutputDetails<'_> {
+        if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details }
     }
 
     /// The cost the object states. OpenRouter's `cost` is its own charge alone where the user's key was used: the
@@ -186,7 +198,9 @@ impl Usage<'_> {
     /// # Errors
     /// [`BadLine`] when their number is not believable.
     pub(super) fn web_searches(&self) -> Result<u32, BadLine> {
+        // LiteLLM brings the searches of other vendors here or there (its `PromptTokensDetailsWrapper`, 1.110).
         let searches = self.server_tools.web_searches.tokens("web_search_requests")?;
+        let searches = searches.max(self.prompt_details.web_searches.tokens("web_search_requests")?);
         Ok(u32::try_from(searches).unwrap_or(u32::MAX))
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use super::{Audit, Kept};
 use crate::commands::{Desk, Exit, Failure};
 use crate::domain::{Instant, Label, Zone};
+use crate::ledger::Sums;
 use crate::output;
 use crate::text;
 
@@ -44,7 +45,10 @@ pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Ex
         output::plain(&heads, 1, &rows, out)?;
         writeln!(out)?;
     }
-    let cost = text::cost(&audit.total);
+    // What could not be read may hold more calls.
+    let unread = u64::from(audit.unread_files > 0);
+    let lower_bound_calls = audit.total.lower_bound_calls.max(unread);
+    let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
     writeln!(out, "All of it: {} tokens, {cost}\n", text::count(audit.total_tokens))?;
     write_troubles(out, audit)?;
     if let Some(kept) = &audit.ledger {

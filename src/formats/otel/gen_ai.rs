@@ -8,7 +8,7 @@ use super::super::usage::{Counts, has_two_lifetimes, tier};
 use super::Desk;
 use super::nesting::span_key;
 use super::signal::Signal;
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Place};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Parts, Place};
 
 /// Input with cached tokens, by the conventions; those who leave them out are found out by the numbers.
 const INPUT: [&str; 9] = [
@@ -69,6 +69,9 @@ const REASONING: [&str; 7] = [
     "ai.usage.reasoningTokens",
     "llm.tokens.reasoning",
 ];
+/// The audio within the counts, which `OpenInference` alone names (its semantic conventions 0.1.46, November 2026).
+const AUDIO_INPUT: [&str; 1] = ["llm.token_count.prompt_details.audio"];
+const AUDIO_OUTPUT: [&str; 1] = ["llm.token_count.completion_details.audio"];
 
 /// The call that a signal reports, when it is a model's own and not a sum over others.
 pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
@@ -114,6 +117,12 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     Ok(Some(Call {
         fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
         tier: tier(None, service.as_deref(), None),
+        parts: Parts {
+            audio_input: found.count(&AUDIO_INPUT)?.unwrap_or(0),
+            audio_output: found.count(&AUDIO_OUTPUT)?.unwrap_or(0),
+            ..Parts::NONE
+        }
+        .within(&tokens),
         quoted: found.usd(&[
             "llm.cost_usd",
             "gen_ai.usage.cost",
