@@ -146,7 +146,8 @@ fn the_contract_names_the_fields_of_the_usage_log_and_the_tables_of_the_config()
 
 #[test]
 fn links_between_the_pages_lead_somewhere() {
-    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/faults.md", "benches/README.md"];
+    let pages =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/faults.md", "benches/README.md"];
     for name in pages {
         let path = root().join(name);
         let text = fs::read_to_string(&path).unwrap();

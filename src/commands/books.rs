@@ -60,7 +60,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// What a person must know about these books, if anything: that they may lack something, or are not booked.
+    /// Warning shown with the answer, if any: something may be missing, or is not booked yet.
     pub(super) fn warning(&self) -> Option<&str> {
         self.trouble.as_deref().or(self.unbooked.as_deref())
     }
@@ -92,7 +92,7 @@ pub(super) fn gather(desk: &mut Desk<'_>, reach: &Reach, book: bool) -> Result<B
     })
 }
 
-/// Puts the ledger aside if it is damaged, and makes a new one, which is filled from the logs by whoever opens it next.
+/// Moves a damaged ledger aside and creates a new one, which the next opening fills from the logs.
 ///
 /// # Errors
 /// When it can be neither put aside nor made.
@@ -207,7 +207,7 @@ fn gather_once(desk: &mut Desk<'_>, reach: &Reach, book: bool, with_ledger: bool
     Ok(books)
 }
 
-/// What was taken over from a damaged ledger, and what was not.
+/// Sentence about the calls that were, and were not, taken over from a damaged ledger.
 pub(super) fn salvaged_words(salvaged: &Salvaged) -> String {
     let from = shown(&salvaged.from);
     let mut words = match salvaged.calls {

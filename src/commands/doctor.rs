@@ -250,7 +250,7 @@ impl Report {
         }
     }
 
-    /// What the meter that listens has counted on its socket.
+    /// Counters of the meter that listens on the socket.
     #[cfg(unix)]
     fn counters(&mut self, path: &Path) {
         use crate::ingest::socket::{WRITE_PATIENCE, ask};

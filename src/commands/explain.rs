@@ -336,7 +336,7 @@ const fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// What of a cost is a guess, in JSON.
+/// The guesses in a cost, as JSON.
 const fn guess_word(guess: Guess) -> &'static str {
     match guess {
         Guess::Model => "model",

@@ -27,14 +27,14 @@ pub(super) struct HealthDesk {
     unpriced: BTreeMap<Label, u64>,
     /// How the books are when they are well.
     ledger: LedgerView,
-    /// What each place that is watched has brought, and each feed.
+    /// Counters of each watched place and each feed.
     brought: BTreeMap<Label, Brought>,
     /// The counters of the socket, once it is served.
     #[cfg(unix)]
     socket: SocketCounters,
 }
 
-/// What a source has brought.
+/// Counters of one source.
 #[derive(Clone, Debug, Default)]
 struct Brought {
     formats: BTreeSet<Label>,

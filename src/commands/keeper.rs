@@ -96,7 +96,7 @@ pub(super) struct State {
     /// When the screen was last told how the reading at start goes, and when it began.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
-    /// What was read cannot be booked, and is held in memory.
+    /// Set while calls that were read cannot be booked and are held in memory.
     stuck: Option<stuck::Stuck>,
     /// Some was left out, because too much waits to be booked, and is read again later.
     behind: bool,

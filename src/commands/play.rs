@@ -17,7 +17,7 @@ pub(super) const BEFORE: usize = 45;
 /// Calls of the demo in all.
 pub(super) const CALLS: u64 = 400;
 
-/// Hands on one step after the other, until it is told that nobody takes them any more.
+/// Hands on one step after the other, until nobody takes them any more.
 pub(super) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
 
 /// Steps that are there already.

@@ -85,7 +85,7 @@ struct Facts {
     /// When a limit that is near will be reached.
     forecast: Option<String>,
     user: Option<Label>,
-    /// What is wrong with the books, in two words.
+    /// The problem with the ledger, in two words.
     mark: Option<&'static str>,
 }
 

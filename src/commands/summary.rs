@@ -114,7 +114,7 @@ struct Share<'a> {
     marks: Marks,
 }
 
-/// How far the numbers beside it can be trusted.
+/// Fidelity of these numbers.
 #[derive(Serialize)]
 struct Marks {
     unpriced_tokens: u64,

@@ -109,7 +109,7 @@ impl Paths {
     }
 }
 
-/// What a config, a data folder and a socket from the working folder must not do, and the flag that may name them.
+/// Reasons to pass over a config, data folder or socket in the working folder, and the flag that may name each.
 const CONFIG: (&str, &str) = ("change limits", "--config");
 const DATA: (&str, &str) = ("decide where the books are", "--data-dir");
 const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");

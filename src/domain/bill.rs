@@ -1,4 +1,4 @@
-//! What an agent states that a session has used in all.
+//! Totals that an agent states for a whole session.
 
 use std::cmp::Ordering;
 
@@ -14,13 +14,13 @@ pub struct Bill {
     pub id: CallKey,
     /// When and for which session it was made. One without a session is not booked.
     pub from: Attribution,
-    /// What it counts.
+    /// The scope of the total.
     pub counter: Counter,
     /// The totals; each model stands once.
     pub models: Vec<Billed>,
 }
 
-/// What a running total counts.
+/// Scope of a running total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// The whole session, over all its runs. Forks take the counter of their parent over and count on.

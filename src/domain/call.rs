@@ -409,7 +409,7 @@ pub enum Record {
         /// The session it was forked from or spawned by.
         parent: Label,
     },
-    /// What a session has used in all, in its agent's own words.
+    /// The total of a session, as its agent states it.
     Bill(Bill),
     /// An older version booked an answer under another key, where its books are still in use.
     Rekeyed {

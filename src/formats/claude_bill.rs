@@ -1,4 +1,4 @@
-//! What Claude Code states of a whole session: `cost-state` lines of a transcript, `result` lines of `claude -p`.
+//! Totals that Claude Code states for a session: `cost-state` lines of a transcript, `result` lines of `claude -p`.
 //!
 //! A `cost-state` counts the session over all its runs and holds what no other line holds: titles, `/btw`, `/compact`, the
 //! classifier of the auto mode (2.1.299 to 2.1.332, November 2026). A `result` counts the same from 2.1.299 on, and
@@ -19,7 +19,7 @@ use super::time::Stamp;
 use super::{BadLine, Origin};
 use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Labels, Place, Tokens};
 
-/// What earlier lines of a transcript tell of later ones.
+/// State that earlier lines of a transcript leave for later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Context {
@@ -46,7 +46,7 @@ pub(super) struct Context {
     is_branch: bool,
 }
 
-/// What of an answer matters to later lines.
+/// The parts of an answer that later lines depend on.
 pub(super) struct Met<'a> {
     pub(super) at: Option<Instant>,
     pub(super) model: Option<&'a str>,

@@ -8,7 +8,7 @@ use super::json::{Flag, Money, Text};
 use super::time::Stamp;
 use crate::domain::{Claim, Fidelity, Instant};
 
-/// What stands in the place of a model where no model answered.
+/// Name in place of a model where no model answered.
 const SYNTHETIC: &str = "<synthetic>";
 
 fields! {
@@ -38,7 +38,7 @@ fields! {
 }
 
 fields! {
-    /// What a tool answered.
+    /// Result of a tool call.
     ToolResult {
         query: Seen = "query",
         searches: Count = "searchCount",
@@ -53,7 +53,7 @@ fields! {
 }
 
 fields! {
-    /// What the model answered.
+    /// Answer of the model.
     Message {
         id: Text<'a> = "id",
         model: Text<'a> = "model",
@@ -63,7 +63,7 @@ fields! {
 }
 
 fields! {
-    /// What a sub-agent did, as its parent's file tells it.
+    /// Progress of a sub-agent, as its parent's file reports it.
     Progress {
         agent: Text<'a> = "agentId",
         told: Told<'a> = "message",

@@ -22,7 +22,7 @@ pub(super) struct Opening {
 pub(super) type State = (String, Option<String>, bool);
 
 fields! {
-    /// What is read of the lines a file opens with.
+    /// Fields read from the first lines of a file.
     Stamped {
         at: Stamp = "timestamp",
         session: Text<'a> = "sessionId" | "session_id",
@@ -31,7 +31,7 @@ fields! {
 }
 
 fields! {
-    /// What stood in the files of a project when a prompt was given.
+    /// Snapshot of a project's files at a prompt.
     Snapshot {
         at: Stamp = "timestamp",
     }
@@ -58,7 +58,7 @@ impl Opening {
         self.at.filter(|_| self.session.is_none() || self.session.as_deref() == session)
     }
 
-    /// What must be remembered of it; nothing before the first time stamp.
+    /// State to store; none before the first time stamp.
     pub(super) fn state(&self) -> Option<State> {
         Some((self.at?.to_rfc3339(), self.session.as_ref().map(Label::to_string), self.is_whole))
     }

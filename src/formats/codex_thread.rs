@@ -1,4 +1,4 @@
-//! What a Codex rollout has said of its thread so far, and what a line means after that.
+//! State of a Codex thread while its rollout is read, and the meaning of a line in that state.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::codex_line::{Line, Payload};
 use super::codex_usage::Totals;
 use crate::domain::{Label, Record};
 
-/// What the lines of a rollout said so far.
+/// State gathered from the lines read so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Thread {
@@ -98,7 +98,7 @@ impl Thread {
         self.before.is_none() && self.descends && now.sum() > last.sum() && last.sum() > 0
     }
 
-    /// What these totals add to the last ones of this file.
+    /// Difference between these totals and the last ones of this file.
     pub(super) fn added(&mut self, now: Totals, last: Totals) -> Totals {
         let continues = self.continues(now, last);
         match self.before.replace(now) {

@@ -1,4 +1,4 @@
-//! What OpenAI's usage objects say of parts of their counts: what was cached, for how long, what was audio.
+//! Detail objects of OpenAI's usage: cached tokens, their lifetimes, audio tokens.
 
 use super::BadLine;
 use super::count::Count;
@@ -6,7 +6,7 @@ use super::fields::fields;
 use super::usage::CacheSplit;
 
 fields! {
-    /// What OpenAI says of the input tokens: parts of them.
+    /// Parts of the input tokens.
     InputDetails {
         cached: Count = "cached_tokens" | "cachedTokens" | "cache_read" | "cache_read_tokens",
         written: Count = "cache_write_tokens" | "cacheWriteTokens" | "cache_creation_tokens" | "cache_creation",
@@ -27,14 +27,14 @@ fields! {
 }
 
 fields! {
-    /// What the realtime API says of the cached tokens: parts of them.
+    /// Parts of the cached tokens (realtime API).
     CachedDetails {
         audio: Count = "audio_tokens" | "audioTokens",
     }
 }
 
 fields! {
-    /// What OpenAI says of the output tokens: parts of them.
+    /// Parts of the output tokens.
     OutputDetails {
         reasoning: Count = "reasoning_tokens" | "reasoningTokens" | "thinking_tokens" | "reasoning",
         audio: Count = "audio_tokens" | "audioTokens",

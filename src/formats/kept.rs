@@ -14,7 +14,7 @@ use super::usage::tier;
 use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed};
 
 fields! {
-    /// What only this program writes: what the names of the usage log cannot say.
+    /// Fields that only tokmeter writes, for facts without a field in the usage log.
     Kept {
         key: Text<'a> = "key",
         alias: Text<'a> = "alias",

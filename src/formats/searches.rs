@@ -15,14 +15,14 @@ fields! {
 }
 
 fields! {
-    /// What a web search did: opening a page and looking within one are not charged.
+    /// Action of a web search: opening a page and searching within one are not charged.
     Action {
         kind: Text<'a> = "type",
     }
 }
 
 fields! {
-    /// What OpenAI's own tools did, as the API sums it up.
+    /// Use of OpenAI's own tools, as the API sums it up.
     ToolUsage {
         web_search: Searches<'a> = "web_search",
     }

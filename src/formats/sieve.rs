@@ -23,7 +23,7 @@ pub(super) struct Sieve {
     sets: Vec<Set>,
     /// What each format looks for in a file that is its own.
     hints: Vec<Vec<Finder<'static>>>,
-    /// What it looks for at the ends of lines there.
+    /// Needles for the ends of lines there.
     end_hints: Vec<Vec<Finder<'static>>>,
     /// How long the longest marker is.
     longest: usize,

@@ -2,7 +2,7 @@
 
 use crate::domain::Tokens;
 
-/// What a log says of one answer, before its counts are split into classes that never overlap.
+/// Counts of one answer as a log states them, before they are split into disjoint classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     /// Input without what was read from or written to a cache.

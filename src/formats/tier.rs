@@ -2,7 +2,7 @@
 
 use crate::domain::{Geo, Service, Speed, Tier};
 
-/// What an answer was charged as, by the names in a log.
+/// The tier of an answer, from the names in a log.
 ///
 /// A name that is not known is [`Service::Unknown`]: the call is priced as a standard one, and marked as a guess.
 pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {

@@ -74,7 +74,7 @@ pub struct BadNote {
     pub line: u64,
     /// The byte at which it begins.
     pub offset: u64,
-    /// What is wrong with it.
+    /// The mistake.
     pub why: BadLine,
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn unsupported(head: &[u8]) -> Option<&'static str> {
 /// Many files in one, compressed.
 pub(crate) const ARCHIVE: &str = "an archive";
 
-/// What a file is by its name, when the name says that it is compressed in a way that is not read.
+/// Kind of compression by the file's name, when it is one that is not read.
 pub(crate) fn unsupported_name(ending: &[u8]) -> Option<&'static str> {
     match ending {
         b"gz" => Some("compressed with gzip"),

@@ -13,7 +13,7 @@ use super::tail::{RECORDS, Reached, Reading, Tools};
 use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
 
-/// What the state of a compressed file remembers: nothing but what it is.
+/// Marks the state of a compressed file.
 pub(super) const PACKED: &str = "zstd";
 
 impl Reading<'_> {

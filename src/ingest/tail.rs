@@ -203,7 +203,7 @@ impl Tail {
     }
 }
 
-/// What a file holds.
+/// Content of a file.
 enum Content {
     Lines,
     /// Lines, compressed.
@@ -289,7 +289,7 @@ impl Reading<'_> {
         Ok(Print::default())
     }
 
-    /// What a file holds by its first bytes.
+    /// Kind of content, by the first bytes.
     fn kind(&mut self) -> io::Result<Content> {
         let mut head = [0; 8];
         let count = fill(self.handle, &mut head, 0)?;

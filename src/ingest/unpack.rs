@@ -26,13 +26,13 @@ const CHUNK: usize = 64 * 1024;
 pub(super) enum Trouble {
     /// The file system says so.
     System(io::Error),
-    /// What stands in it is no sound zstd from here on; in a few words.
+    /// The data is damaged from here on; the reason in a few words.
     Damaged(&'static str),
     /// It would need more memory than it is given; in a few words.
     TooWide(&'static str),
 }
 
-/// What a compressed file holds, from its beginning.
+/// Reader over the unpacked content of a file.
 pub(super) struct Unpack<'a> {
     source: BufReader<Source<'a>>,
     decoder: FrameDecoder,

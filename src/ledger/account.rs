@@ -17,7 +17,7 @@ pub(super) struct Account {
     pub(super) bills: BTreeMap<CallKey, Bill>,
     /// The least and the greatest statement of the session's own counter.
     ends: Option<(CallKey, CallKey)>,
-    /// What single runs stated.
+    /// Statements of single runs.
     runs: BTreeSet<CallKey>,
     /// The first statement that names a model.
     firsts: BTreeMap<Label, CallKey>,
@@ -25,7 +25,7 @@ pub(super) struct Account {
     pub(super) booked: BTreeSet<CallKey>,
 }
 
-/// What a session has used of one model in all, less what is accounted for.
+/// Total of one model in a session, less the part that is accounted for.
 pub(super) struct Due {
     pub(super) model: Label,
     pub(super) part: Part,
@@ -114,7 +114,7 @@ impl Account {
         dues.into_values().collect()
     }
 
-    /// What is left of a total as a call, if anything is.
+    /// The remainder of a total as a call, if there is one.
     pub(super) fn call(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
         let Due { model, mut part, is_split } = due;
         if part.is_zero() {

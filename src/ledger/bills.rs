@@ -27,7 +27,7 @@ pub(super) struct Bills {
     families: FxHashMap<i64, BTreeSet<u32>>,
     /// Counters with new statements: what forks took over may differ.
     recounted: FxHashSet<i64>,
-    /// Sessions whose rows are to be computed anew.
+    /// Sessions whose computed rows are out of date.
     due: FxHashSet<u32>,
     /// New statements, for a store.
     fresh: Vec<(u32, CallKey)>,
@@ -206,7 +206,7 @@ impl Bills {
         (calls, gone)
     }
 
-    /// What a fork's counter stood at when it was taken over from its parent.
+    /// Value of a fork's counter when it was taken over from its parent.
     ///
     /// `claude -p --resume … --fork-session` counts on from the last state in the parent's transcript, and keeps the moment
     /// at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the copies in a
@@ -236,7 +236,7 @@ struct Share<'a> {
     session: u32,
     account: &'a Account,
     dues: Vec<Due>,
-    /// What its calls have beyond its bill, by the core of the model's name.
+    /// Sums of its calls beyond its bill, by the core of the model's name.
     over: BTreeMap<String, Part>,
 }
 

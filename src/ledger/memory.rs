@@ -39,7 +39,7 @@ impl Memory {
         books
     }
 
-    /// What these books hold, and the files it was read from.
+    /// The rows, and the checkpoints of the files they were read from.
     pub(super) fn into_parts(self) -> (Core, Vec<FileState>) {
         (self.core, self.files.into_values().collect())
     }

@@ -1,4 +1,4 @@
-//! What the calls of some sessions add up to, kept up to date row by row.
+//! Running sums of the calls of sessions that have a bill.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -183,7 +183,7 @@ impl Spending {
         }
     }
 
-    /// A call that lacks others beside it is whole once its session has a bill.
+    /// A call of a session with unlisted calls is exact once the session has a bill.
     pub(super) fn settled(&self, mut row: Slim, names: &Names) -> Slim {
         if matches!(row.fidelity, Fidelity::Unlisted | Fidelity::Settled) {
             let billed = self.watches(session_of(&row, names));
@@ -209,7 +209,7 @@ impl Spending {
         self.unsaved.extend(self.sums.keys().copied());
     }
 
-    /// What a session's calls add up to, by model.
+    /// Sums of a session's calls, by model.
     pub(super) fn of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
         self.sums.get(&session).into_iter().flatten().map(|(model, part)| (*model, part))
     }
@@ -227,7 +227,7 @@ impl Spending {
     }
 }
 
-/// What a row consumed.
+/// Counts of one row.
 pub(super) fn part(row: &Slim) -> Part {
     Part::new(row.tokens, row.web_searches)
 }

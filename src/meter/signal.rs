@@ -138,7 +138,7 @@ impl SignalWatch {
     }
 }
 
-/// What must be known of a thread to judge its next call.
+/// State of a thread that is needed to judge its next call.
 #[derive(Debug)]
 struct Thread {
     at: Instant,

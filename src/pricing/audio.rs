@@ -1,4 +1,4 @@
-//! What audio costs: a part of an answer's input, of what was read from a cache, and of its output.
+//! Cost of audio tokens in input, cache reads and output.
 
 use super::card::{Lot, halves};
 use super::sheet::{Class, Sheet};

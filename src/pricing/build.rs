@@ -20,7 +20,7 @@ pub(super) type Books = BTreeMap<String, History>;
 pub struct Built {
     /// The text of the book.
     pub text: String,
-    /// What could not be expressed, was not used, or is not settled between the two lists; one sentence each.
+    /// Notes, one sentence each: conditions not expressed, entries not used, disagreements not settled.
     pub notes: Vec<String>,
 }
 

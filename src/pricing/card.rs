@@ -159,7 +159,7 @@ impl Card {
         }
     }
 
-    /// What one web search costs, where it is known.
+    /// Price of one web search, where it is known.
     pub(crate) fn search(&self) -> Option<Usd> {
         self.search
     }
@@ -208,7 +208,7 @@ impl Card {
         self.fast.is_some() || self.names(Service::Priority)
     }
 
-    /// What a token of audio of each class comes to, where the list says so.
+    /// Price of an audio token of each class, where the list states one.
     pub(crate) fn audio(&self) -> [Option<Usd>; 3] {
         let terms = self.terms(0, crate::domain::Tier::default());
         Class::AUDIO.map(|class| {
@@ -272,7 +272,7 @@ impl Terms<'_> {
             || (!call.parts.is_none() && (self.is_audio_guessed(call) || self.is_lifetime_guessed(call)))
     }
 
-    /// What of the cost of this call is a guess.
+    /// The guesses in the cost of this call.
     pub(crate) fn guesses(&self, call: &Call) -> Vec<Guess> {
         [
             (self.card.is_guessed, Guess::Model),

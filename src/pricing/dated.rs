@@ -39,7 +39,7 @@ const VENDORS: &[(&str, &[&str])] = &[
 #[derive(Debug, Default)]
 pub(super) struct Dated(BTreeMap<(String, String), Dates>);
 
-/// What it says of one model.
+/// Entry of one model.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dates {
     /// The prices by their first day, oldest first; the first has none.

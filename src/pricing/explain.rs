@@ -33,7 +33,7 @@ pub struct Explanation {
     pub above: Option<u64>,
     /// The service tier whose rates are used.
     pub service: Service,
-    /// What of it is a guess.
+    /// The guesses in it.
     pub guesses: Vec<Guess>,
     /// One for each class with tokens in it.
     pub buckets: Vec<Bucket>,
@@ -87,13 +87,13 @@ pub enum Factor {
 pub enum Guess {
     /// Which model the name stands for.
     Model,
-    /// What the service tier or the speed costs: the list has no rates for it, and those of standard are used.
+    /// The rate of the service tier or speed: the list has none, and standard rates are used.
     Tier,
     /// How long cache writes live, at a vendor that charges two lifetimes differently: the shorter one is used.
     Lifetime,
-    /// What audio costs: the list has no rate for it, and that of text is used.
+    /// The rate of audio: the list has none, and the text rate is used.
     Audio,
-    /// What a web search costs: it is not in the cost.
+    /// The fee of a web search: it is not in the cost.
     Search,
 }
 

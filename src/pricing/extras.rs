@@ -12,7 +12,7 @@ fn both(input: u64, output: u64) -> Tokens {
     Tokens { input, output, ..Tokens::ZERO }
 }
 
-/// What a call costs and whether that is a guess: `"0.007"`, `"~0.007"`, `"?"`.
+/// Cost of a call with its mark: `"0.007"`, `"~0.007"`, `"?"`.
 fn cost(call: &Call) -> String {
     match book().cost(call) {
         Cost::Priced { usd, is_guessed, .. } => format!("{}{usd}", if is_guessed { "~" } else { "" }),

@@ -20,7 +20,7 @@ pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, 
     }
 }
 
-/// What a cache class usually costs beside this input: Anthropic's multiples, and input elsewhere.
+/// Usual price of a cache class for this input price: Anthropic's multiples, and the input price elsewhere.
 fn usual(class: Class, input: Usd, claude: bool) -> Usd {
     let multiple = match class {
         Class::CacheRead => Ratio { num: 1, den: 10 },

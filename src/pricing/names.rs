@@ -57,7 +57,7 @@ const MAKERS: &[(&str, &str)] = &[
     ("gemini", "gemini/"),
 ];
 
-/// What may be left out of a name, or written another way, without naming another model.
+/// Parts of a name that may be left out or spelt differently without naming another model.
 const STEPS: [fn(&str) -> Option<String>; 7] =
     [without_mark, without_date, without_provider, without_region, without_version, with_dashes, without_effort];
 

@@ -1,4 +1,4 @@
-//! What we know better than the lists: the rules of `prices/own.txt`.
+//! The rules of `prices/own.txt`, which correct the lists.
 
 use super::build::Books;
 use super::dated;
@@ -25,7 +25,7 @@ pub(super) enum Rule {
     Alias(String, String),
     /// A model the list never had.
     Price(String, Day, Sheet),
-    /// What was charged from a day on, whatever the list said.
+    /// Price from a day on, whatever the list says.
     Period(String, Day, Sheet),
     /// The vendor's own day of the newest change.
     Day(Matcher, Day),

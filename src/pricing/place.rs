@@ -100,7 +100,7 @@ fn is_step(sheet: &Sheet, step: &Sheet, steps: &[(Option<Day>, &Sheet)]) -> bool
     is_base_alike(sheet, step) && (is_only_one || is_plain_alike(sheet, step))
 }
 
-/// What held before the first dated change.
+/// Price before the first dated change.
 fn before(first: Day, old: &History, launch: &Sheet, history: &mut History) {
     history.extend(old.iter().filter(|(since, _)| since.day < first).cloned());
     if history.is_empty() {
@@ -168,7 +168,7 @@ fn by_the_hour(history: &mut History, dates: &Dates, from: HoursFrom) {
     }
 }
 
-/// What `rates` are to `today`, of another sheet.
+/// Scales another sheet by the ratio of `rates` to `today`.
 fn relation(sheet: &Sheet, today: &Sheet, rates: &Sheet) -> Sheet {
     let of = |(key, rate): (&Key, &Usd)| {
         let (now, then) = (today.rates.get(key)?, sheet.rates.get(key)?);

@@ -66,7 +66,7 @@ impl Since {
     }
 }
 
-/// What stands in the place of a day for a price at the launch.
+/// Marks a launch price in place of a day.
 const LAUNCH: &str = "launch";
 
 impl fmt::Display for Since {

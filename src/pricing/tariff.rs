@@ -24,7 +24,7 @@ pub struct Tariff {
     pub long: Vec<(u64, Rates)>,
     /// The rates of certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC), and the names of those prices.
     pub hours: Vec<(String, PriceId, Rates)>,
-    /// What a token of audio costs where the list says so: input, read from a cache, output.
+    /// Price of an audio token where the list states one: input, cache read, output.
     pub audio: [Option<Usd>; 3],
     /// The service tiers that have rates of their own.
     pub services: Vec<(Service, Rates)>,

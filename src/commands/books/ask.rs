@@ -1,4 +1,4 @@
-//! What several commands ask their books.
+//! Questions that several commands ask the ledger.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -92,7 +92,7 @@ struct Summary {
     schema: u8,
     session: Option<Box<RawValue>>,
     today: BTreeMap<&'static str, output::Cell>,
-    /// What is wrong with the books.
+    /// The problem with the ledger, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
 }

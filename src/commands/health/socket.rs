@@ -10,7 +10,7 @@ use crate::text;
 /// The path of the socket and its counters, set when it is served.
 pub(in crate::commands) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
 
-/// What lines from the socket are named by.
+/// Name of the socket in lists of bad lines.
 pub(super) const SOCKET: &str = "socket";
 
 /// The counters of the socket, as `{"query":"socket"}` answers them and `doctor --json` shows them.

@@ -41,7 +41,7 @@ impl Keeper {
     }
 }
 
-/// What these tokens would have cost at other rates.
+/// Cost of these tokens at other rates.
 fn at_rates(tokens: &Tokens, rates: &Rates) -> Usd {
     let or_input = |rate: Option<Usd>| rate.unwrap_or(rates.input);
     rates.input.times(tokens.input)

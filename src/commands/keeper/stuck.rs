@@ -39,7 +39,7 @@ impl Keeper {
         self.state.stuck.is_some() && self.books.unbooked() >= MOST_HELD
     }
 
-    /// What is left out now is read again from the logs, since its offsets are not booked either.
+    /// Drops a batch. It is read again from the logs, since its offsets are not booked either.
     pub(super) fn leave_out(&mut self) {
         if !std::mem::replace(&mut self.state.behind, true) {
             let text = "too many calls wait to be booked; what comes now is counted once they are";

@@ -14,7 +14,7 @@ const MOST: usize = 8 * 1024 * 1024;
 /// How often it is looked whether everything is written.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What is to be written.
+/// Output that waits to be written.
 enum Job {
     Out(Vec<u8>),
     Err(Vec<u8>),

@@ -45,7 +45,7 @@ pub enum SocketError {
     Unsafe {
         /// The folder.
         path: Label,
-        /// What is wrong with it.
+        /// The mistake.
         why: &'static str,
     },
     /// The system refused.

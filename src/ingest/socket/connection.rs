@@ -29,7 +29,7 @@ enum After {
     Close,
 }
 
-/// What the server sees of a connection.
+/// Activity of a connection, shared with the server.
 pub(super) struct Activity {
     /// When it last finished a line. Single bytes do not count.
     pub(super) last: Cell<Instant>,
@@ -55,7 +55,7 @@ pub(super) struct Connection {
     user: Option<Label>,
     first: bool,
     offset: u64,
-    /// What has arrived of a line that is not complete.
+    /// Bytes of an incomplete line.
     buffer: Vec<u8>,
     answers: Vec<u8>,
     rules: Rules,
@@ -102,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// What the server sees of it.
+    /// Its activity, shared with the server.
     pub(super) fn activity(&self) -> Rc<Activity> {
         Rc::clone(&self.activity)
     }

@@ -20,7 +20,7 @@ const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
 /// Bytes of incomplete lines that are kept for all connections together.
 const HELD_CAP: usize = 64 * 1024 * 1024;
 
-/// What the connections, which one thread serves, have in common.
+/// State shared by all connections, which one thread serves.
 struct Shared {
     /// Where bytes are read to before they are known to whom they belong.
     chunk: std::cell::RefCell<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What logs of an agent's telemetry tell of answers that other logs name otherwise.
+//! Telemetry rows, which name an answer by its request, and the rows of other logs they belong to.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -72,7 +72,7 @@ impl Sqlite {
         self.home == Home::Nowhere
     }
 
-    /// What was gathered, as books in memory.
+    /// The gathered rows as an in-memory ledger.
     pub fn into_memory(self) -> Memory {
         Memory::with(self.gathered.core, self.gathered.files.into_values(), self.pricer)
     }

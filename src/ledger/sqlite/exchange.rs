@@ -245,7 +245,7 @@ pub(super) enum Heard {
 /// Understands a line.
 ///
 /// # Errors
-/// What is wrong with it: see [`Wrong`].
+/// [`Wrong`] when the line cannot be imported.
 pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
     match serde_json::from_str(text) {
         Ok(Line::Descent { child, parent }) => {

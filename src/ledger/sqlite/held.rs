@@ -1,4 +1,4 @@
-//! What was read and cannot be booked: joined with the books in memory, so that answers hold it all the same.
+//! Calls that cannot be booked now, joined with the ledger in memory so that every answer includes them.
 //!
 //! The rows that such calls concern are fetched from the books and joined as a transaction would join them, only that
 //! nothing is written. A question is answered from the books, without those rows as they stand there and with them as
@@ -17,7 +17,7 @@ use crate::ledger::slim::Slim;
 use crate::ledger::{Posted, Posting};
 use crate::pricing::Pricer;
 
-/// What could not be booked, joined with the books as they are at one version of the data.
+/// Unbooked calls joined with one version of the ledger.
 pub(super) struct Held {
     desk: Desk,
     /// The version of the data that the rows were fetched at.

@@ -42,12 +42,12 @@ pub enum ImportError {
     Line {
         /// Counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The mistake.
         what: String,
     },
 }
 
-/// What is wrong with a line.
+/// Why a line is refused.
 pub(super) enum Wrong {
     /// It is not a line of an export, so the file is not one either.
     Foreign(String),
@@ -161,7 +161,7 @@ impl Sqlite {
 /// Makes sure that a call holds nothing that no log could bring in.
 ///
 /// # Errors
-/// What is impossible about it.
+/// The impossible value.
 pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
     let names = ["input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning"];
     for (name, count) in names.into_iter().zip(call.tokens.fields()) {

@@ -80,9 +80,9 @@ pub struct Sqlite {
     desk: RefCell<Desk>,
     /// Absorbed, not yet booked.
     gathered: Gathered,
-    /// What was gathered could not be booked when that was tried last, and belongs into every answer.
+    /// True when the last attempt to book failed: every answer must include the gathered rows.
     stuck: bool,
-    /// What was gathered, joined with the books, once a question needed it.
+    /// Cache: the gathered rows joined with the ledger.
     held: RefCell<Option<Held>>,
     /// The version of the data when it was last asked whether others have written.
     version: Option<i64>,
@@ -300,7 +300,7 @@ impl Sqlite {
         attempt().map_err(|error| self.because(&error))
     }
 
-    /// What could not be booked, joined with the books as they are in this transaction.
+    /// Unbooked rows joined with the ledger as it is in this transaction.
     fn joined<'a>(&self, held: &'a mut Option<Held>) -> rusqlite::Result<&'a mut Held> {
         let fresh = match held.as_ref() {
             Some(held) => held.is_fresh(&self.conn)?,

@@ -24,7 +24,7 @@ pub(super) struct Reading<'a> {
     pub(super) conn: &'a Connection,
     pub(super) ids: &'a mut Ids,
     pub(super) names: &'a mut Names,
-    /// What could not be booked, and belongs into the answer.
+    /// Unbooked rows that the answer must include.
     pub(super) held: Option<Changes<'a>>,
 }
 

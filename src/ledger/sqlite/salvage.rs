@@ -1,4 +1,4 @@
-//! What a damaged ledger still tells: what no log holds any more is taken over into the books that take its place.
+//! Salvages a damaged ledger: rows that no log holds any more move to the ledger that replaces it.
 //!
 //! The logs come first. Of what they still hold, nothing is taken from damaged rows, whose numbers may be wrong; so the
 //! new books remember where the old ones lie, and whoever has read all logs into them takes over the rest.
@@ -26,7 +26,7 @@ const CUTS: u32 = 2_000;
 /// No call has more tokens of a class than this; a damaged number has.
 const MOST_TOKENS: u64 = 1 << 40;
 
-/// What was taken over from a damaged ledger.
+/// Result of a salvage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Salvaged {
     /// Where it lies.

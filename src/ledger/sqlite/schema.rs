@@ -43,7 +43,7 @@ UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
 DROP TABLE transcripts;
 DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
 
-/// What agents state of whole sessions, see bill.rs; and what the calls of those sessions add up to, pruned ones included.
+/// Bills of sessions (see bill.rs), and the sums of the calls of those sessions, pruned ones included.
 pub(super) const BILLS: &str = "CREATE TABLE bills(
   session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
 ) STRICT, WITHOUT ROWID;

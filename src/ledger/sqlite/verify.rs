@@ -57,7 +57,7 @@ impl Sqlite {
 /// Puts a damaged ledger aside, if a thorough check finds it so, and makes a new one that remembers it.
 ///
 /// # Errors
-/// When it can be neither put aside nor made anew.
+/// When it can be neither moved aside nor created.
 pub fn mend(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> std::result::Result<Vec<Note>, BooksError> {
     let (seen, now) = (identity(path), options.now);
     let Err(what) = check(path) else { return Ok(Vec::new()) };
