@@ -155,15 +155,18 @@ impl Pty {
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// CPU time used so far.
-    pub fn cpu(&self) -> Duration {
+    /// How often its threads have been woken so far. Unlike processor time, this does not depend on what a wake-up costs
+    /// on this machine.
+    pub fn wake_ups(&self) -> u64 {
         let folder = format!("/proc/{}/task", self.child.process_id().unwrap());
-        let nanoseconds = std::fs::read_dir(folder)
-            .unwrap()
-            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("schedstat")).ok())
-            .map(|stat| stat.split(' ').next().unwrap().parse::<u64>().unwrap())
-            .sum();
-        Duration::from_nanos(nanoseconds)
+        let tasks = std::fs::read_dir(folder).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok())
+            .filter_map(|status| {
+                let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+                line.trim().parse::<u64>().ok()
+            })
+            .sum()
     }
 
     /// Closes the terminal, as when a window is closed.
