@@ -371,6 +371,8 @@ fn lines_without_a_screen_follow_the_config_and_deliver_alerts() {
     pty.wait_for("Tokens: 1,000");
     home.config(&format!("{alerts}[limits]\nday = \"1200 tokens\"\n"));
     pty.wait_for("⚠ 83% of daily limit used   Tokens: 1,000 / 1,200");
+    // Alert programs run side by side: the second one could write first.
+    pty.wait("one alert", |_| fs::read_to_string(&said).is_ok_and(|said| said.lines().count() == 1));
     append(&mut home.append(LOG), &native("two", &now(), "claude-opus-5", 500, 0));
     pty.wait_for("■ Daily limit reached   Tokens: 1,500 / 1,200");
     pty.wait_for("tokmeter: daily limit reached");
