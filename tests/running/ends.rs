@@ -155,7 +155,6 @@ fn j6_the_screen_ends_during_a_first_reading_and_the_next_one_reads_the_rest() {
 }
 
 #[test]
-#[ignore = "times out on a busy machine; run it alone"]
 fn j6_a_second_ctrl_c_ends_whatever_hangs() {
     if !has("strace") {
         return;
@@ -187,7 +186,8 @@ fn j6_a_second_ctrl_c_ends_whatever_hangs() {
     eventually("the end of the socket", || (!path.exists()).then_some(()));
     rustix::process::kill_process(pid, Signal::INT).unwrap();
     let began = Instant::now();
-    eventually("the end", || said("exit_group(130)").then_some(()));
+    // Where another thread's call comes between, strace writes `exit_group(130 <unfinished ...>`.
+    eventually("the end", || said("exit_group(130").then_some(()));
     assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     // Some versions of strace keep a process that they delay.
     let _ = rustix::process::kill_process(pid, Signal::KILL);
