@@ -13,7 +13,7 @@ use super::ledger::LedgerFacts;
 use super::{Desk, Exit, Failure, screen};
 use crate::config::{Loaded, SocketPath};
 use crate::domain::Label;
-use crate::ingest::{Condition, RootState};
+use crate::ingest::RootState;
 use crate::ledger::Ledger;
 use crate::output;
 use crate::text;
@@ -173,19 +173,7 @@ impl Report {
             self.roots.push(Root { path: root.path.clone(), state: word, files: root.files });
         }
         for note in books.health.notes.iter().take(NOTES) {
-            let state = match note.what {
-                Condition::PermissionDenied | Condition::Failing(_) | Condition::Unsupported(_) => State::Attention,
-                Condition::Replaced
-                | Condition::Rewritten
-                | Condition::Gone
-                | Condition::Skipped(_)
-                | Condition::SymlinkLoop
-                | Condition::DanglingLink
-                | Condition::Partial { .. }
-                | Condition::NotRecognised
-                | Condition::OverLong { .. }
-                | Condition::NulsSkipped { .. } => State::Note,
-            };
+            let state = if note.what.unread().is_some() { State::Attention } else { State::Note };
             self.say("file", state, format!("{}: {}", note.path, condition_words(&note.what)));
         }
         if books.health.gone > 0 {

@@ -327,8 +327,8 @@ impl Keeper {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Books what came through the socket. What no log holds and cannot be booked now is refused, so that whoever sent
-    /// it keeps it.
+    /// Books calls from the socket. A call that cannot be booked now is refused, since no log holds it: the sender keeps
+    /// it.
     #[cfg(unix)]
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Posting { records, files: Vec::new() };

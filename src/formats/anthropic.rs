@@ -253,7 +253,7 @@ impl Begun {
         Ok(())
     }
 
-    /// Anthropic sells cache writes in two lifetimes and states them beside their sum; a sum alone does not say.
+    /// Anthropic sells cache writes in two lifetimes and states them in addition to their sum; the sum alone does not tell the lifetime.
     fn fidelity(&self, model: Option<&Label>) -> Fidelity {
         let hides_lifetimes = Tokens::from_fields(self.tokens).cache_write() > 0 && !self.has_lifetimes;
         if model.is_none() || hides_lifetimes {

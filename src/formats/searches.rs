@@ -1,4 +1,4 @@
-//! Web searches of OpenAI's Responses API, which are charged beside the tokens.
+//! Web searches of OpenAI's Responses API, which are charged in addition to the tokens.
 
 use super::BadLine;
 use super::count::Count;

@@ -37,21 +37,7 @@ impl Health {
         });
         let mut all: Vec<(&Label, String)> = roots.collect();
         for note in &self.notes {
-            let why = match &note.what {
-                Condition::PermissionDenied => "permission denied".to_owned(),
-                Condition::Failing(why) => why.to_string(),
-                Condition::Unsupported(what) => (*what).to_owned(),
-                Condition::Replaced
-                | Condition::Rewritten
-                | Condition::Gone
-                | Condition::Skipped(_)
-                | Condition::SymlinkLoop
-                | Condition::DanglingLink
-                | Condition::Partial { .. }
-                | Condition::NotRecognised
-                | Condition::OverLong { .. }
-                | Condition::NulsSkipped { .. } => continue,
-            };
+            let Some(why) = note.what.unread() else { continue };
             if !all.iter().any(|(path, _)| **path == note.path) {
                 all.push((&note.path, why));
             }
@@ -172,6 +158,27 @@ pub enum Condition {
         /// How many.
         bytes: u64,
     },
+}
+
+impl Condition {
+    /// Why the file is not read although it may hold calls; none when it is read, or holds none.
+    pub fn unread(&self) -> Option<String> {
+        match self {
+            Self::PermissionDenied => Some("permission denied".to_owned()),
+            Self::Failing(why) => Some(why.to_string()),
+            Self::Unsupported(what) => Some((*what).to_owned()),
+            Self::Replaced
+            | Self::Rewritten
+            | Self::Gone
+            | Self::Skipped(_)
+            | Self::SymlinkLoop
+            | Self::DanglingLink
+            | Self::Partial { .. }
+            | Self::NotRecognised
+            | Self::OverLong { .. }
+            | Self::NulsSkipped { .. } => None,
+        }
+    }
 }
 
 /// What a file that is no regular file is.

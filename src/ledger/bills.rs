@@ -1,7 +1,7 @@
 //! Agents' own totals of their sessions, and what of them no listed call accounts for.
 //!
 //! A session's bill less the session's calls is booked as one row per model. The row is a function of the bills and of
-//! the calls, so that neither their order nor their repetition matters: the books compute it anew whenever one of the
+//! the calls, so that neither their order nor their repetition matters: it is computed again whenever one of the
 //! two changes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,7 +125,7 @@ impl Bills {
         bills.filter_map(started).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// The sessions whose rows are to be computed anew, family by family: those with new statements, or with other calls
+    /// Sessions whose computed rows are out of date, family by family: those with new statements, or with other calls
     /// than before, and those that share a counter with them.
     pub(super) fn take_due(&mut self, touched: impl Iterator<Item = u32>) -> Vec<Vec<u32>> {
         let mut due = std::mem::take(&mut self.due);

@@ -48,7 +48,7 @@ impl Keeper {
     }
 
     /// The books failed. True when they were mended, and all logs are read again; else what is read is held in memory
-    /// and booked later, and the screen is told once.
+    /// and booked later, and the screen gets one message.
     pub(super) fn failed(&mut self, error: &BooksError) -> bool {
         if let Some(notes) = self.books.mend(error, &self.prices, self.world.now()) {
             self.start_over(error, &notes);
@@ -71,7 +71,7 @@ impl Keeper {
         }
     }
 
-    /// Has itself told, after a while, to try again.
+    /// Schedules the next attempt.
     fn retry_later(&mut self) {
         let Some(stuck) = &mut self.state.stuck else { return };
         let (wait, work) = (stuck.wait, self.aside.work.clone());

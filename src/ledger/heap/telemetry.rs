@@ -9,7 +9,7 @@ use crate::ledger::slim::Slim;
 pub(super) struct Telemetry {
     /// The keys that carry an alias.
     pub(super) carriers: FxHashMap<CallKey, Vec<CallKey>>,
-    /// Plain rows that are not shown as they are: those that tell of another's call, and those told of.
+    /// Plain rows that are not shown as they are: telemetry rows of calls that another row names, and those rows.
     pub(super) apart: FxHashMap<CallKey, Slim>,
     /// Keys whose entry in `apart` changed since it was asked last.
     pub(super) changed: FxHashSet<CallKey>,

@@ -193,8 +193,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes rows whose cache writes were split anew, in the books, into the sums of their sessions: each as it stood, and
-    /// as it stands.
+    /// Updates the sums of sessions for rows whose cache writes were split again: pairs of the row before and after.
     pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(Slim, Slim)]) -> Result<()> {
         for (before, after) in solved {
             self.account(conn, spending::session_of(after, &self.core.names))?;

@@ -137,7 +137,7 @@ pub(super) fn open_with(
 pub(super) enum Standing {
     Writable,
     ReadOnly,
-    /// The disk has no room for the files that SQLite needs beside a database to write it.
+    /// The disk has no room for the files that SQLite needs next to a database in order to write it.
     Full,
     Newer {
         found: i64,

@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
         all.filter(move |row| in_time(filter, row.at) && admits(filter, row.set, names))
     }
 
-    /// Shows each row a filter admits in the order of time and key, until told to stop. Only the rows of one second
+    /// Shows each row a filter admits in the order of time and key, until `each` returns false. Only the rows of one second
     /// are held at a time.
     pub(super) fn in_order(
         &mut self,
@@ -285,7 +285,7 @@ impl<'a> Reading<'a> {
         Ok(rows)
     }
 
-    /// Shows each booked row a filter admits in the order of seconds, until told to stop.
+    /// Shows each booked row a filter admits in the order of seconds, until `each` returns false.
     fn each_row(&mut self, filter: &Filter, newest_first: bool, each: &mut dyn FnMut(Slim) -> bool) -> Result<()> {
         self.each_row_named(filter, newest_first, &mut |row, _| each(row))
     }

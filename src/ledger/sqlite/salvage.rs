@@ -1,7 +1,7 @@
 //! Salvages a damaged ledger: rows that no log holds any more move to the ledger that replaces it.
 //!
 //! The logs come first. Of what they still hold, nothing is taken from damaged rows, whose numbers may be wrong; so the
-//! new books remember where the old ones lie, and whoever has read all logs into them takes over the rest.
+//! the new ledger remembers where the old one is, and the rest is taken over once all logs are read.
 
 use std::path::{Path, PathBuf};
 
