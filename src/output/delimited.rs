@@ -30,7 +30,7 @@ fn field(cell: &Cell) -> String {
     }
 }
 
-/// A report of calls as CSV, written call by call: the same lines as [`csv`] writes of the whole report.
+/// A report of calls as CSV, written call by call: the same lines as [`csv()`] writes of the whole report.
 pub struct CallLines<'a> {
     writer: csv::Writer<&'a mut dyn Write>,
     /// The report without its rows.

@@ -40,7 +40,7 @@ impl Sqlite {
         }
     }
 
-    /// Takes over what books in memory hold; it is booked with the next [`Ledger::flush`].
+    /// Takes over what books in memory hold; it is booked with the next `Ledger::flush`.
     pub fn adopt(&mut self, memory: Memory) {
         let (core, files) = memory.into_parts();
         let anything = !core.heap.rows().is_empty() || !files.is_empty();
@@ -94,7 +94,7 @@ impl Sqlite {
     }
 
     /// Keeps what cannot be booked now, and says what it would change. Every answer holds it from now on, and it is
-    /// booked with the next [`Ledger::flush`] that works.
+    /// booked with the next `Ledger::flush` that works.
     ///
     /// # Errors
     /// When the books cannot be read either. It is kept all the same.
