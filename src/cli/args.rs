@@ -59,6 +59,7 @@ pub enum Color {
 
 /// A command.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Run an agent in this terminal; when it ends, print its session summary
     #[command(after_help = "Example:\n  tokmeter run -- claude")]

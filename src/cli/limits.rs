@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// What to do with limits.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum LimitsCommand {
     /// Show every limit and how it stands
     Show {

@@ -7,6 +7,7 @@ use super::when::parse_when;
 
 /// What to do with prices.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum PricesCommand {
     /// List models and their rates
     List {
@@ -38,6 +39,7 @@ pub enum PricesCommand {
 
 /// What to do with the books.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum LedgerCommand {
     /// Rows, size, oldest, newest
     Info {
@@ -71,6 +73,7 @@ pub enum LedgerCommand {
 
 /// What to do with the config.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum ConfigCommand {
     /// Where it is
     Path,
@@ -92,6 +95,7 @@ pub enum ConfigCommand {
 
 /// Which agent to connect.
 #[derive(Clone, Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub enum SetupCommand {
     /// Claude Code: shows what would be written to its settings, and writes it on confirmation
     Claude {

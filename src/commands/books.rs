@@ -238,7 +238,7 @@ fn not_booked(desk: &mut Desk<'_>, books: &mut Books, reach: &Reach, error: &Boo
 }
 
 /// Sums that are looked at when the ledger is opened: fewer than would be noticed.
-const GLANCE: usize = 300;
+const GLANCE: usize = 100;
 
 /// Warns of files that may hold more calls and are not read.
 fn name_unread(desk: &mut Desk<'_>, health: &Health) {

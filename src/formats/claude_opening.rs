@@ -40,7 +40,10 @@ fields! {
 impl Opening {
     /// Reads one of the first lines: the latest snapshot before the first line with a time stamp, or that stamp.
     pub(super) fn see(&mut self, line: &[u8]) {
-        let Ok(stamped) = json::parse::<Stamped<'_>>(line) else { return };
+        let ends = flat_ends(line);
+        let of_ends = ends.as_deref().and_then(|ends| json::parse::<Stamped<'_>>(ends).ok());
+        let of_ends = of_ends.filter(|stamped| !stamped.at.is_absent() && !stamped.session.is_absent());
+        let Some(stamped) = of_ends.or_else(|| json::parse(line).ok()) else { return };
         if let Some(at) = stamped.at.or(&stamped.snapshot.at).0 {
             self.at = self.at.max(Some(at));
             self.session = stamped.session.get().map(Label::new);
@@ -69,6 +72,22 @@ impl Opening {
     }
 }
 
+/// Lines up to this length are parsed as they are.
+const SHORT: usize = 512;
+
+/// The fields before the first nested value of a line and those after the last one, as an object of their own: a prompt
+/// between them may be very long. None where these are not whole fields; braces within texts make that an error.
+fn flat_ends(line: &[u8]) -> Option<Vec<u8>> {
+    let inner = line.strip_prefix(b"{")?.strip_suffix(b"}")?;
+    if inner.len() < SHORT {
+        return None;
+    }
+    let head = &inner[..memchr::memchr2(b'{', b'[', inner)?];
+    let head = &head[..memchr::memrchr(b',', head)?];
+    let tail = &inner[memchr::memrchr2(b'}', b']', inner)? + 1..];
+    Some([b"{", head, tail, b"}"].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +97,27 @@ mod tests {
         br#"{"type":"file-history-snapshot","snapshot":{"timestamp":"2026-11-10T09:00:00.007Z"}}"#,
         br#"{"type":"file-history-snapshot","snapshot":{"timestamp":"2026-11-10T08:00:00Z"}}"#,
     ];
+
+    #[test]
+    fn the_ends_of_a_long_line_say_the_same_as_the_whole() {
+        let long = "{[ x, ".repeat(200);
+        let (session, at) = (r#""sessionId":"a""#, r#""timestamp":"2026-11-10T09:00:00Z""#);
+        let snapshot = r#""snapshot":{"timestamp":"2026-11-01T00:00:00Z"}"#;
+        let text = format!(r#""message":{{"timestamp":"2026-11-01T00:00:00Z","content":"{long}"}}"#);
+        for line in [
+            format!("{{{session},{at},{text}}}"),
+            format!("{{{session},{text},{at}}}"),
+            format!(r#"{{"n":1,{text},{session},{at}}}"#),
+            format!(r#"{{"slug":"a, {{b","n":1,{text},{snapshot},{at},{session}}}"#),
+            format!(r#"{{"text":"{long}",{at},{snapshot},{session},"n":1}}"#),
+            format!(r#"{{{at},"text":"{long}",{session}}}"#),
+        ] {
+            let mut opening = Opening::default();
+            opening.see(line.as_bytes());
+            let state = ("2026-11-10T09:00:00+00:00".to_owned(), Some("a".to_owned()), true);
+            assert_eq!(opening.state(), Some(state), "{line}");
+        }
+    }
 
     #[test]
     fn j29_a_log_began_with_its_latest_snapshot_or_its_first_stamp_and_remembers_it() {

@@ -91,13 +91,16 @@ impl Usage<'_> {
 /// All other rounds repeat what the usage object itself says, or are free: an attempt that wrote nothing is
 /// (Claude Code 2.1.220, August 2026).
 pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens) -> Vec<(u64, &'r Iteration<'a>)> {
-    if rounds.is_empty() {
-        return Vec::new();
+    let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
+    match rounds {
+        [] => return Vec::new(),
+        // Before the round that answered nothing was declined.
+        [round] if !is_advice(&round) => return Vec::new(),
+        _ => {}
     }
     let classes = |tokens: &Tokens| [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output];
     let counts = |round: &Iteration<'_>| classes(&round.tokens().unwrap_or_default());
     let whole = classes(whole);
-    let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
     let rounds: Vec<_> = (0..).zip(rounds).collect();
     // The attempt that answered is the shortest tail of the rounds that adds up to the whole.
     let mut answer: Option<u64> = None;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 
 use super::codex_usage::Usage;
 use super::fields::{Slot, fields};
@@ -155,6 +155,7 @@ const BEGINNING: &[u8] = b"{\"timestamp\":\"";
 /// Within so many bytes of its beginning a line names its kind.
 const HEAD: usize = 160;
 
+static KIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"type\":\""));
 static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
 
 /// True when the first bytes of a line show that it is of a kind that matters to nobody, and no other line stands
@@ -163,7 +164,7 @@ pub(super) fn is_idle(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD)];
     let is_known = || {
         let rest = head.strip_prefix(BEGINNING)?;
-        let rest = &rest[memmem::find(rest, b",\"type\":\"")? + 9..];
+        let rest = &rest[KIND.find(rest)? + 9..];
         let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
         match kind {
             b"response_item" | b"world_state" => Some(true),

@@ -17,8 +17,7 @@ pub(super) type Set = u64;
 /// A marker that contains another one is found by the shorter: it tells a little less and costs a
 /// needle less.
 pub(super) struct Sieve {
-    fast: Option<Searcher>,
-    sure: AhoCorasick,
+    search: Search,
     /// The formats that need a line with this needle.
     sets: Vec<Set>,
     /// What each format looks for in a file that is its own.
@@ -48,14 +47,9 @@ impl Sieve {
             .iter()
             .map(|needle| markers().filter(|(marker, _)| marker.contains(needle)).fold(0, |all, (_, set)| all | set))
             .collect();
-        let sure = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(&needles)
-            .expect("a few short markers fit any automaton");
         let finders = |hints: &'static [&'static str]| hints.iter().map(|hint| Finder::new(*hint)).collect();
         Self {
-            fast: Searcher::new(&needles),
-            sure,
+            search: Search::new(&needles),
             sets,
             hints: formats.iter().map(|format| finders(format.hints())).collect(),
             end_hints: formats.iter().map(|format| finders(format.end_hints())).collect(),
@@ -96,11 +90,32 @@ impl Sieve {
     }
 
     fn at(&self, line: &[u8], from: usize) -> Option<(Set, usize)> {
-        let found = match &self.fast {
-            Some(fast) => fast.find_in(line, (from..line.len()).into()),
-            None => self.sure.find(Input::new(line).span(from..line.len()).anchored(Anchored::No)),
+        let found = match &self.search {
+            Search::Vector(searcher) => searcher.find_in(line, (from..line.len()).into()),
+            Search::Automaton(automaton) => {
+                automaton.find(Input::new(line).span(from..line.len()).anchored(Anchored::No))
+            }
         }?;
         Some((self.sets[found.pattern().as_usize()], found.start()))
+    }
+}
+
+/// Searches for many needles at once.
+enum Search {
+    /// With the vector instructions of this processor.
+    Vector(Searcher),
+    /// On any processor. Building it costs more than reading a small log, so it is built only where it is needed.
+    Automaton(AhoCorasick),
+}
+
+impl Search {
+    fn new(needles: &[&str]) -> Self {
+        Searcher::new(needles).map_or_else(|| Self::automaton(needles), Self::Vector)
+    }
+
+    fn automaton(needles: &[&str]) -> Self {
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(needles);
+        Self::Automaton(automaton.expect("a few short markers fit any automaton"))
     }
 }
 
@@ -147,6 +162,16 @@ mod tests {
         assert_eq!(sieve.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
         assert_eq!(sieve.first(br#"{"text":"\"usage\": 7"}"#, None), None);
         assert_eq!(sieve.all(br#"{"b":1,"x":{"tokens":1}}"#), 0b101, "needles that overlap are all found");
+    }
+
+    #[test]
+    fn both_kinds_of_search_find_the_same_needle() {
+        let needles = ["\"usage\"", "_tokens\"", "\"rare\""];
+        let mut sieve = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])]);
+        let lines: [&[u8]; 4] = [br#"{"usage":1,"rare":2}"#, br#"{"x_tokens":1,"usage":2}"#, b"{}", b""];
+        let by_vector = lines.map(|line| sieve.at(line, 0));
+        sieve.search = Search::automaton(&needles);
+        assert_eq!(lines.map(|line| sieve.at(line, 0)), by_vector);
     }
 
     #[test]

@@ -8,9 +8,11 @@ use crate::domain::{Geo, Service, Speed, Tier};
 pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {
     let (speed, is_speed_known) = match speed.unwrap_or_default() {
         "fast" => (Speed::Fast, true),
+        "" | "standard" => (Speed::Standard, true),
         name => (Speed::Standard, is_usual(name)),
     };
     let service = match service.unwrap_or_default() {
+        "" | "standard" if is_speed_known => Service::Standard,
         // OpenAI sells its priority tier as "fast" too, at the same rates (its price page of 2026-10-12).
         name if is_any(name, &["priority", "fast"]) => Service::Priority,
         name if is_any(name, &["flex"]) => Service::Flex,

@@ -132,8 +132,10 @@ pub(super) const fn grain_name(grain: Grain) -> &'static str {
 /// # Errors
 /// When it cannot be written.
 pub fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    writeln!(out)
+    let mut buffer = io::BufWriter::new(out);
+    serde_json::to_writer(&mut buffer, value)?;
+    writeln!(buffer)?;
+    buffer.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
 }
 
 /// Any answer as indented JSON.

@@ -166,7 +166,9 @@ impl Sqlite {
             }
         };
         let placed = whole && birth.put(conn, &self.path, &step).is_ok();
-        let options = Options { beside: false, ..self.options.clone() };
+        // Books that were just moved into place need no look at their sums; those of another process do.
+        let glance = if placed { 0 } else { self.options.glance };
+        let options = Options { beside: false, glance, ..self.options.clone() };
         let opened = open(&self.path, options, Arc::clone(&self.pricer)).inspect_err(|_| self.home = Home::Nowhere)?;
         let gathered = std::mem::take(&mut self.gathered);
         *self = Self { gathered, ..opened.books };

@@ -4,6 +4,7 @@
 //! The four widths of sums must agree with each other. Of few calls, everything is compared with the rows. Of many,
 //! the newest days are compared, as many as a budget allows: those are what is asked for. `ledger verify` compares all.
 
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
 
 use super::desk::Desk;
@@ -26,21 +27,27 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
     if budget <= 1 {
         return newest_agrees(conn);
     }
+    let mut statements = Vec::new();
+    for table in ["rollup_days", "rollup_kinds", "rollup"] {
+        statements.push(conn.prepare_cached(&format!("SELECT day, sums FROM {table} ORDER BY day DESC"))?);
+    }
+    let mut widths = Vec::new();
+    for statement in &mut statements {
+        widths.push(Width::new(statement.query([])?)?);
+    }
     let (mut all, mut left) = (Sums::default(), budget);
-    let mut day = newest(conn, i64::MAX)?;
-    while let Some(number) = day {
-        let of_days = day_of(conn, "SELECT sums FROM rollup_days WHERE day = ?", number)?;
-        let of_kinds = day_of(conn, "SELECT sums FROM rollup_kinds WHERE day = ?", number)?;
-        let of_sessions = day_of(conn, "SELECT sums FROM rollup WHERE day = ?", number)?;
-        if of_days.quarters != of_kinds.quarters || of_days.quarters != of_sessions.quarters {
+    while let Some(number) = widths.iter().filter_map(|width| width.next).max() {
+        let mut days: [Day; 3] = Default::default();
+        for (width, day) in widths.iter_mut().zip(&mut days) {
+            left = left.saturating_sub(width.day(number, day)?);
+        }
+        if days.iter().any(|day| *day != days[0]) {
             return Ok(Err(format!("the sums of day {number} do not agree with each other")));
         }
-        of_days.quarters.iter().for_each(|sums| all.add(sums));
-        left = left.saturating_sub(of_days.entries + of_kinds.entries + of_sessions.entries);
+        all.add(&days[0].sums);
         if left == 0 {
             return Ok(Ok(()));
         }
-        day = newest(conn, number)?;
     }
     // All days were compared: then those of all time must agree with them too, and there are calls.
     if all.calls == 0 {
@@ -65,42 +72,61 @@ fn newest_agrees(conn: &Connection) -> Result<std::result::Result<(), String>> {
     let mut of_days = Day::default();
     of_days.add(row.get_ref(1)?.as_blob()?)?;
     let of_kinds = day_of(conn, "SELECT sums FROM rollup_kinds WHERE day >= ?", row.get(0)?)?;
-    let agree = of_days.quarters == of_kinds.quarters;
+    let agree = of_days == of_kinds;
     Ok(if agree { Ok(()) } else { Err("the sums of the newest day do not agree with each other".to_owned()) })
 }
 
-/// The newest day before this one that any width has sums of.
-fn newest(conn: &Connection, before: i64) -> Result<Option<i64>> {
-    let select =
-        "SELECT (SELECT max(day) FROM rollup_days WHERE day < ?1), (SELECT max(day) FROM rollup_kinds WHERE day < ?1),
-        (SELECT max(day) FROM rollup WHERE day < ?1)";
-    conn.prepare_cached(select)?.query_row([before], |row| {
-        let newest: [Option<i64>; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
-        Ok(newest.into_iter().max().flatten())
-    })
+/// The sums of one width, the newest day first.
+struct Width<'s> {
+    rows: rusqlite::Rows<'s>,
+    /// The day of the row that is read next.
+    next: Option<i64>,
 }
 
-/// The sums of one day, by quarter hour.
-#[derive(Default)]
+impl<'s> Width<'s> {
+    fn new(rows: rusqlite::Rows<'s>) -> Result<Self> {
+        let mut width = Self { rows, next: None };
+        width.advance()?;
+        Ok(width)
+    }
+
+    /// Adds up this day, which is the next one of all widths, and returns how many sums it has.
+    fn day(&mut self, day: i64, sums: &mut Day) -> Result<usize> {
+        let mut entries = 0;
+        while self.next == Some(day)
+            && let Some(row) = self.rows.get()
+        {
+            entries += sums.add(row.get_ref(1)?.as_blob()?)?;
+            self.advance()?;
+        }
+        Ok(entries)
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        self.next = self.rows.next()?.map(|row| row.get(0)).transpose()?;
+        Ok(())
+    }
+}
+
+/// The sums of one day. Two widths agree when these do.
+#[derive(Default, PartialEq, Eq)]
 struct Day {
-    /// As many as there are up to the last one with any.
-    quarters: Vec<Sums>,
-    /// How many entries they were added up from.
-    entries: usize,
+    sums: Sums,
+    /// Calls weighted with their quarter hour, so that calls in another quarter are noticed.
+    weighted: u64,
 }
 
 impl Day {
-    fn add(&mut self, packed: &[u8]) -> Result<()> {
+    /// Adds the packed sums of one row, and returns how many they are.
+    fn add(&mut self, packed: &[u8]) -> Result<usize> {
+        let mut entries = 0;
         for entry in rollup::entries(packed) {
             let (quarter, sums) = entry?;
-            let quarter = usize::from(quarter);
-            if self.quarters.len() <= quarter {
-                self.quarters.resize(quarter + 1, Sums::default());
-            }
-            self.quarters[quarter].add(&sums);
-            self.entries += 1;
+            self.weighted = self.weighted.wrapping_add(sums.calls.wrapping_mul(u64::from(quarter) + 1));
+            self.sums.add(&sums);
+            entries += 1;
         }
-        Ok(())
+        Ok(entries)
     }
 }
 
