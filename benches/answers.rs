@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use divan::Bencher;
 use tokmeter::commands;
-use tokmeter::config::World;
+use tokmeter::config::Env;
 use tokmeter::domain::Instant;
 
 mod corpus;
@@ -41,17 +41,17 @@ fn answer(home: &Path, args: &[&str]) -> Vec<u8> {
     let now = Instant::from_timestamp(1_795_291_200, 0).unwrap_or_default();
     let vars =
         [("HOME", home.to_owned()), ("XDG_CONFIG_HOME", home.join(".config")), ("XDG_DATA_HOME", home.join(".data"))];
-    let world = World {
+    let env = Env {
         vars: vars.into_iter().map(|(name, path)| (OsString::from(name), path.into())).collect(),
         home: Some(home.to_owned()),
         cwd: home.to_owned(),
         // Standard input is a terminal: there is nothing to read from it.
         terminal: [true, false, false],
-        ..World::empty(now)
+        ..Env::empty(now)
     };
     let args: Vec<OsString> = std::iter::once("tokmeter").chain(args.iter().copied()).map(OsString::from).collect();
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let exit = commands::run(&args, world, &mut out, &mut err);
+    let exit = commands::run(&args, env, &mut out, &mut err);
     assert_eq!(exit.code(), 0, "{}", String::from_utf8_lossy(&err));
     out
 }

@@ -7,8 +7,8 @@ use divan::Bencher;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokmeter::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Zone};
-use tokmeter::ledger::{Ledger, Memory, Posting};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Summary, Window};
+use tokmeter::ledger::{Batch, Ledger, Memory};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Summary, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
 use tokmeter::theme::Background;
 use tokmeter::tui::{App, Message, Options, draw, paint};
@@ -29,7 +29,7 @@ fn call(at: i64) -> Record {
     let models = ["claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5.2-codex", "my-own-model"];
     let pick = usize::try_from(at).unwrap_or_default() % models.len();
     Record::Call(Call::new(
-        CallKey::of(&["draw", &at.to_string()]),
+        CallKey::from_parts(&["draw", &at.to_string()]),
         Attribution {
             session: Some(Label::new(if at % 7 == 0 { "nightly" } else { "3f2a91c0-1111-4222-8333-444455556666" })),
             project: Some(Label::new("/home/kim/basket")),
@@ -51,11 +51,11 @@ fn meter() -> (Meter, Memory) {
     };
     let rules = Rules { limits: [Window::Session, Window::Day, Window::Month].map(limit).to_vec(), ..Rules::new(ROME) };
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
-    let posting = Posting { records: (0..300).map(call).collect(), files: Vec::new() };
-    books.absorb(&posting).expect("memory takes all");
+    let batch = Batch { records: (0..300).map(call).collect(), files: Vec::new() };
+    books.absorb(&batch).expect("memory takes all");
     books.flush().expect("memory takes all");
-    let opening = Opening::ask(&books, &rules, &Follow::Latest, now()).expect("memory answers");
-    (Meter::open(rules, opening), books)
+    let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now()).expect("memory answers");
+    (Meter::open(rules, snapshot), books)
 }
 
 fn app(summary: Summary) -> App {
@@ -70,8 +70,8 @@ fn app(summary: Summary) -> App {
 fn pictures() -> (Buffer, Buffer) {
     let (mut meter, mut books) = meter();
     let before = draw(&app(meter.summary(now())), AREA);
-    let posting = Posting { records: vec![call(300)], files: Vec::new() };
-    for posted in books.post(&posting).expect("memory takes all") {
+    let batch = Batch { records: vec![call(300)], files: Vec::new() };
+    for posted in books.post(&batch).expect("memory takes all") {
         meter.apply(&posted, now());
     }
     (before, draw(&app(meter.summary(now())), AREA))

@@ -7,9 +7,9 @@ use std::time::Instant as Moment;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use tokmeter::domain::{Filter, Instant, Label, Record};
-use tokmeter::formats::{Lines, Origin, Outcome};
+use tokmeter::formats::{Decoder, Origin, Outcome};
 use tokmeter::ingest::{Options, Roots, Tails};
-use tokmeter::ledger::{Ledger, Memory, Posting};
+use tokmeter::ledger::{Batch, Ledger, Memory};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 mod corpus;
@@ -44,7 +44,7 @@ fn origin() -> Origin {
 fn lines(wanted: impl Fn(&Outcome) -> bool) -> Vec<&'static [u8]> {
     let mut kept = Vec::new();
     for log in &CORPUS.0 {
-        let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+        let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
         for line in log.text.lines().map(str::as_bytes) {
             if wanted(&reader.line(line, &origin(), &mut out)) {
                 kept.push(line);
@@ -57,7 +57,7 @@ fn lines(wanted: impl Fn(&Outcome) -> bool) -> Vec<&'static [u8]> {
 fn read(bencher: Bencher<'_, '_>, lines: &[&[u8]]) {
     let bytes: usize = lines.iter().map(|line| line.len()).sum();
     bencher.counter(BytesCount::new(bytes)).counter(ItemsCount::new(lines.len())).bench_local(|| {
-        let (mut reader, origin, mut out) = (Lines::new(&[]), origin(), Vec::new());
+        let (mut reader, origin, mut out) = (Decoder::new(&[]), origin(), Vec::new());
         for line in lines {
             divan::black_box(reader.line(line, &origin, &mut out));
         }
@@ -84,12 +84,12 @@ fn all_lines_into_memory(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::new(truth.bytes)).bench_local(|| {
         let mut books = memory();
         for log in logs {
-            let (mut reader, origin) = (Lines::new(&[]), origin());
+            let (mut reader, origin) = (Decoder::new(&[]), origin());
             let mut records: Vec<Record> = Vec::new();
             for line in log.text.lines() {
                 reader.line(line.as_bytes(), &origin, &mut records);
             }
-            books.absorb(&Posting { records, files: Vec::new() }).expect("memory takes all");
+            books.absorb(&Batch { records, files: Vec::new() }).expect("memory takes all");
         }
         exact(books, truth)
     });
@@ -98,13 +98,13 @@ fn all_lines_into_memory(bencher: Bencher<'_, '_>) {
 /// A cold start: files found, cut into lines, read and joined.
 #[divan::bench(args = [1, 2])]
 fn home_into_memory(bencher: Bencher<'_, '_>, threads: usize) {
-    let roots = Roots::found(Some(&home().join("home")), |_| None);
+    let roots = Roots::discover(Some(&home().join("home")), |_| None);
     let truth = &CORPUS.1;
     bencher.counter(BytesCount::new(truth.bytes)).bench_local(|| {
         let mut books = memory();
         let mut tails = Tails::new(&roots, Options::default());
         tails.catch_up(Moment::now(), threads, &mut |batch, _| {
-            books.absorb(&Posting::from(batch)).expect("memory takes all");
+            books.absorb(&Batch::from(batch)).expect("memory takes all");
         });
         exact(books, truth)
     });

@@ -9,8 +9,8 @@ use divan::counter::ItemsCount;
 use tokmeter::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Record, Span, Tokens, Zone,
 };
-use tokmeter::ledger::{self, Grain, Ledger, Order, Posting, Query, Sqlite};
-use tokmeter::meter::{self, Amount, Follow, Limit, Opening, Rules, Scope, Window};
+use tokmeter::ledger::{self, Batch, Grain, Ledger, Order, Query, Sqlite};
+use tokmeter::meter::{self, Amount, Follow, Limit, Rules, Scope, Snapshot, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 mod corpus;
@@ -27,7 +27,7 @@ static BOOKS: OnceLock<PathBuf> = OnceLock::new();
 fn books() -> &'static Path {
     BOOKS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a folder for books").keep();
-        take_in(&mut open(&folder), &posting(WARM));
+        take_in(&mut open(&folder), &batch_of(WARM));
         folder
     })
 }
@@ -49,7 +49,7 @@ fn open(folder: &Path) -> Sqlite {
 }
 
 /// Calls of a year of sessions: four models, a dozen projects, sub-agents, three users.
-fn posting(calls: u64) -> Posting {
+fn batch_of(calls: u64) -> Batch {
     let mut draw = corpus::Draw::new(calls);
     let names = |what: &str, count: u64| (0..count).map(|at| Label::new(&format!("{what}-{at}"))).collect::<Vec<_>>();
     let (projects, users) = (names("/home/kim/project", 12), names("user", 3));
@@ -67,7 +67,7 @@ fn posting(calls: u64) -> Posting {
             ..Attribution::new(now() - ago, Label::new("claude-code"))
         };
         Record::Call(Call::new(
-            CallKey::of(&["bench", &at.to_string()]),
+            CallKey::from_parts(&["bench", &at.to_string()]),
             from,
             pick(&mut draw, &models),
             Tokens {
@@ -80,25 +80,25 @@ fn posting(calls: u64) -> Posting {
             },
         ))
     });
-    Posting { records: records.collect(), files: Vec::new() }
+    Batch { records: records.collect(), files: Vec::new() }
 }
 
-fn take_in(books: &mut Sqlite, posting: &Posting) {
-    books.absorb(posting).expect("they take all");
+fn take_in(books: &mut Sqlite, batch: &Batch) {
+    books.absorb(batch).expect("they take all");
     books.flush().expect("they take all");
     let count = books.sums(&Filter::default()).expect("they answer").calls;
-    assert_eq!(count, posting.records.len() as u64);
+    assert_eq!(count, batch.records.len() as u64);
 }
 
 /// A cold start: 60,000 calls into new books, in one transaction.
 #[divan::bench(sample_count = 10)]
 fn absorb_and_flush(bencher: Bencher<'_, '_>) {
-    let posting = posting(COLD);
+    let batch = batch_of(COLD);
     bencher
         .counter(ItemsCount::new(COLD))
         .with_inputs(|| tempfile::tempdir().expect("a folder for books"))
         .bench_local_values(|folder| {
-            take_in(&mut open(folder.path()), &posting);
+            take_in(&mut open(folder.path()), &batch);
             folder
         });
 }
@@ -108,13 +108,13 @@ fn absorb_and_flush(bencher: Bencher<'_, '_>) {
 fn post_one(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a folder for books");
     let mut books = open(folder.path());
-    take_in(&mut books, &posting(COLD));
-    let Some(Record::Call(one)) = posting(1).records.pop() else { return };
+    take_in(&mut books, &batch_of(COLD));
+    let Some(Record::Call(one)) = batch_of(1).records.pop() else { return };
     let mut serial = 0_u64;
     bencher.bench_local(|| {
         serial += 1;
-        let call = Call { key: CallKey::of(&["one", &serial.to_string()]), ..one.clone() };
-        books.post(&Posting { records: vec![Record::Call(call)], files: Vec::new() }).expect("they take it")
+        let call = Call { key: CallKey::from_parts(&["one", &serial.to_string()]), ..one.clone() };
+        books.post(&Batch { records: vec![Record::Call(call)], files: Vec::new() }).expect("they take it")
     });
 }
 
@@ -185,5 +185,5 @@ fn states_of_four_limits(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn opening_of_the_screen(bencher: Bencher<'_, '_>) {
     let (books, rules) = (open(books()), rules());
-    bencher.bench_local(|| Opening::ask(&books, &rules, &Follow::Latest, now()).expect("they answer"));
+    bencher.bench_local(|| Snapshot::ask(&books, &rules, &Follow::Latest, now()).expect("they answer"));
 }

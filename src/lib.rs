@@ -41,6 +41,6 @@ pub fn main() -> std::process::ExitCode {
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     // Not locked: the screen's painter writes to the same output from a thread of its own.
     let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout());
-    let exit = commands::run(&args, config::World::system(), &mut out, &mut std::io::stderr());
+    let exit = commands::run(&args, config::Env::system(), &mut out, &mut std::io::stderr());
     std::process::ExitCode::from(commands::ended(exit).code())
 }

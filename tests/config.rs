@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::config::{
-    Alerts, ConfigText, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
-    Settings, Severity, Symbols, Where, World, edit, open, parse_amount, stamp,
+    Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
+    Settings, Severity, Symbols, Where, edit, open, parse_amount, stamp,
 };
 use tokmeter::domain::{Instant, Label, Usd, Zone};
 use tokmeter::meter::{Amount, Limit};
@@ -18,26 +18,26 @@ use tokmeter::theme::ColorWhen;
 
 const THEMES: [&str; 4] = ["dark", "light", "ansi", "mono"];
 
-fn world() -> World {
-    World {
+fn world() -> Env {
+    Env {
         home: Some("/home/alice".into()),
         login: "alice".into(),
         cwd: "/src/repo".into(),
-        ..World::empty(Instant::UNIX_EPOCH)
+        ..Env::empty(Instant::UNIX_EPOCH)
     }
 }
 
-fn with(vars: &[(&str, &str)]) -> World {
-    World { vars: vars.iter().map(|(name, value)| (name.into(), value.into())).collect(), ..world() }
+fn with(vars: &[(&str, &str)]) -> Env {
+    Env { vars: vars.iter().map(|(name, value)| (name.into(), value.into())).collect(), ..world() }
 }
 
 fn load(text: &str) -> Loaded {
     load_in(&world(), text)
 }
 
-fn load_in(world: &World, text: &str) -> Loaded {
+fn load_in(env: &Env, text: &str) -> Loaded {
     let text = ConfigText { path: "config.toml".into(), text: text.to_owned() };
-    Settings::load(Some(&text), world, &Overrides::default(), &THEMES)
+    Settings::load(Some(&text), env, &Overrides::default(), &THEMES)
 }
 
 fn defaults() -> Settings {
@@ -123,7 +123,7 @@ fn g3_a_wrong_value_leaves_the_default_and_all_others_in_force() {
     assert!(!loaded.is_usable(false));
     assert_eq!((loaded.settings.theme.as_str(), loaded.settings.mouse), ("auto", true));
     assert_eq!(
-        loaded.settings.limits.iter().map(|limit| LimitKey::of(limit).to_string()).collect::<Vec<_>>(),
+        loaded.settings.limits.iter().map(|limit| LimitKey::from_limit(limit).to_string()).collect::<Vec<_>>(),
         ["week"]
     );
 }
@@ -131,24 +131,24 @@ fn g3_a_wrong_value_leaves_the_default_and_all_others_in_force() {
 #[test]
 fn g4_a_named_config_that_is_missing_is_an_error_and_the_usual_one_is_not() {
     let base = tempfile::tempdir().unwrap();
-    let world = World { cwd: base.path().into(), ..with(&[("XDG_CONFIG_HOME", "/nowhere/at/all")]) };
-    let (paths, loaded) = open(&world, &Overrides::default(), &THEMES);
+    let env = Env { cwd: base.path().into(), ..with(&[("XDG_CONFIG_HOME", "/nowhere/at/all")]) };
+    let (paths, loaded) = open(&env, &Overrides::default(), &THEMES);
     assert!(!paths.config_given && loaded.is_usable(false), "{}", report(&loaded));
     let named = Overrides { config: Some("missing.toml".into()), ..Overrides::default() };
-    let (_, loaded) = open(&world, &named, &THEMES);
+    let (_, loaded) = open(&env, &named, &THEMES);
     assert!(!loaded.is_usable(false));
     assert!(report(&loaded).contains(&format!("{}: does not exist", base.path().join("missing.toml").display())));
 }
 
 #[test]
 fn g6_without_a_home_the_defaults_hold_and_it_is_said() {
-    let world = World { login: "alice".into(), ..World::empty(Instant::UNIX_EPOCH) };
-    let (paths, loaded) = open(&world, &Overrides::default(), &THEMES);
+    let env = Env { login: "alice".into(), ..Env::empty(Instant::UNIX_EPOCH) };
+    let (paths, loaded) = open(&env, &Overrides::default(), &THEMES);
     assert_eq!((paths.config, paths.data), (None, None));
     assert_eq!(loaded.settings, defaults());
     assert!(loaded.is_usable(false) && report(&loaded).starts_with("HOME: warning: is not set"));
     // A path that begins at home cannot be known.
-    assert!(!load_in(&world, "logs = [\"~/a\"]").is_usable(false));
+    assert!(!load_in(&env, "logs = [\"~/a\"]").is_usable(false));
 }
 
 #[test]
@@ -271,9 +271,9 @@ fn i11_nothing_but_the_users_own_file_makes_limits() {
         vec![("TOKMETER_LIMITS", "day=999usd"), ("TOKMETER_LIMITS_DAY", "999usd")],
         vec![("XDG_CONFIG_HOME", ".config")],
     ] {
-        let mut world = World { cwd: repo.clone(), home: Some(home.clone()), ..with(&vars) };
-        world.folders.config = Some(home.join(".config"));
-        let (_, loaded) = open(&world, &Overrides::default(), &THEMES);
+        let mut env = Env { cwd: repo.clone(), home: Some(home.clone()), ..with(&vars) };
+        env.folders.config = Some(home.join(".config"));
+        let (_, loaded) = open(&env, &Overrides::default(), &THEMES);
         assert_eq!(loaded.settings.limits.len(), 1);
         assert_eq!(loaded.settings.limits[0].amount.usd, Some(Usd::from_micro(5_000_000)), "{vars:?}");
     }
@@ -587,17 +587,17 @@ proptest! {
         for (key, amount, warn_at) in &more {
             text = edit::set_limit(&text, &world(), key, amount, Some(warn_at)).unwrap();
             let loaded = load(&text);
-            let found = loaded.settings.limits.iter().find(|limit| LimitKey::of(limit) == *key).unwrap();
+            let found = loaded.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == *key).unwrap();
             prop_assert_eq!((found.amount, &found.warn_at), (*amount, warn_at));
             prop_assert_eq!(count(&text), all, "{}", text);
         }
         for (key, _, _) in &more {
             text = edit::unset_limit(&text, &world(), key).unwrap();
-            prop_assert!(load(&text).settings.limits.iter().all(|limit| LimitKey::of(limit) != *key));
+            prop_assert!(load(&text).settings.limits.iter().all(|limit| LimitKey::from_limit(limit) != *key));
             prop_assert_eq!(count(&text), all, "{}", text);
         }
         let kept: Vec<Limit> =
-            settings.limits.iter().filter(|limit| more.iter().all(|(key, ..)| LimitKey::of(limit) != *key)).cloned().collect();
+            settings.limits.iter().filter(|limit| more.iter().all(|(key, ..)| LimitKey::from_limit(limit) != *key)).cloned().collect();
         prop_assert_eq!(load(&text).settings.limits, kept);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokmeter::domain::{Dimension, Label, Zone};
 use tokmeter::ingest::{Options, Roots, Tails};
-use tokmeter::ledger::{self, Grain, Ledger, Memory, PeriodKey, Posting, Query};
+use tokmeter::ledger::{self, Batch, Grain, Ledger, Memory, PeriodKey, Query};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 #[path = "../benches/corpus/mod.rs"]
@@ -20,10 +20,10 @@ fn prices() -> Arc<PriceBook> {
 }
 
 fn read(folder: &Path, threads: usize, books: &mut dyn Ledger) {
-    let roots = Roots::found(Some(&folder.join("home")), |_| None);
+    let roots = Roots::discover(Some(&folder.join("home")), |_| None);
     let mut tails = Tails::new(&roots, Options::default());
     tails.resume(books.files().unwrap());
-    tails.catch_up(Instant::now(), threads, &mut |batch, _| books.absorb(&Posting::from(batch)).unwrap());
+    tails.catch_up(Instant::now(), threads, &mut |batch, _| books.absorb(&Batch::from(batch)).unwrap());
     books.flush().unwrap();
 }
 

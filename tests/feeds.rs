@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::domain::{Call, Fidelity, Instant, Label, Record, Service, Speed};
-use tokmeter::formats::{ALL, BadLine, Lines, Origin, Outcome, Reader, Reading};
+use tokmeter::formats::{ALL, BadLine, Decoder, Origin, Outcome, Reader, Reading};
 use tokmeter::pricing::{CostMode, PriceBook, Pricer as _};
 
 fn samples() -> PathBuf {
@@ -66,7 +66,7 @@ fn bad(format: &str, line: &str) -> BadLine {
 /// All calls of all samples of a format, joined by key.
 fn joined(format: &str) -> Vec<Call> {
     let mut all: BTreeMap<_, Call> = BTreeMap::new();
-    let mut lines = Lines::new(&[]);
+    let mut lines = Decoder::new(&[]);
     for (number, line) in (0..).zip(lines_of(format)) {
         let mut records = Vec::new();
         let outcome = lines.line(line.as_bytes(), &origin(number), &mut records);
@@ -152,7 +152,7 @@ fn names_of_the_usage_log_may_be_numbers_and_dotted() {
 fn a_usage_log_line_may_have_a_type_and_a_session() {
     let line = r#"{"type":"llm_call","session_id":"s","model":"m","usage":{"input_tokens":5,"output_tokens":1}}"#;
     let mut records = Vec::new();
-    assert_eq!(Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read);
+    assert_eq!(Decoder::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read);
     assert_eq!(calls(records).pop().map(|call| (call.from.source, call.tokens.input)), Some((Label::new("native"), 5)));
 }
 
@@ -422,7 +422,7 @@ fn every_name_in_the_schema_is_read() {
         };
         let (without, with) = (read(format!("{{{rest}}}")), read(format!("{{{rest},\"{name}\":{value}}}")));
         // The key of a line without an id changes with whatever is in it.
-        let keyless = |call: &Call| Call { key: tokmeter::domain::CallKey::of(&["any"]), ..call.clone() };
+        let keyless = |call: &Call| Call { key: tokmeter::domain::CallKey::from_parts(&["any"]), ..call.clone() };
         let differ = without.as_ref().map(keyless) != with.as_ref().map(keyless);
         let names_the_call = with == read(format!("{{{rest},\"other\":1,\"{name}\":{value}}}"));
         assert!(differ || names_the_call, "{name} is not read");
@@ -443,7 +443,7 @@ fn a_usage_log_may_say_more_than_it_must() {
     ] {
         let line = format!(r#"{{"model":"m","session_id":"s","input_tokens":5,"output_tokens":1,{more}}}"#);
         let mut records = Vec::new();
-        assert_eq!(Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read, "{line}");
+        assert_eq!(Decoder::new(&[]).line(line.as_bytes(), &origin(0), &mut records), Outcome::Read, "{line}");
         assert_eq!(calls(records).len(), 1, "{line}");
     }
 }
@@ -486,7 +486,7 @@ proptest! {
             line[place] = byte;
         }
         let mut records = Vec::new();
-        Lines::new(&[]).line(&line, &origin(0), &mut records);
+        Decoder::new(&[]).line(&line, &origin(0), &mut records);
         for call in calls(records) {
             prop_assert!(call.tokens.fields().iter().all(|count| *count <= 6_000_000_000), "{:?}", call.tokens);
             prop_assert!(call.tokens.reasoning <= call.tokens.output);
@@ -505,7 +505,7 @@ fn b8_bytes_that_are_no_characters_do_not_hide_a_call_of_any_program() {
     ];
     for line in lines {
         let mut records = Vec::new();
-        let outcome = Lines::new(&[]).line(line, &origin(0), &mut records);
+        let outcome = Decoder::new(&[]).line(line, &origin(0), &mut records);
         assert_eq!((outcome, records.len()), (Outcome::Read, 1), "{}", String::from_utf8_lossy(line));
     }
 }
@@ -531,14 +531,14 @@ fn a_line_whose_names_are_written_with_escapes_is_seen() {
     for format in ["native", "openai", "anthropic", "claude-code", "litellm"] {
         for line in lines_of(format) {
             let read = |line: &str, alone: bool| {
-                let lines = Lines::new(&[]);
+                let lines = Decoder::new(&[]);
                 let mut lines = if alone { lines.of_one_program() } else { lines };
                 let mut records = Vec::new();
                 let outcome = lines.line(line.as_bytes(), &origin(0), &mut records);
                 // What no id names is known by its letters.
                 let mut calls = calls(records);
                 for call in &mut calls {
-                    call.key = tokmeter::domain::CallKey::of(&["any"]);
+                    call.key = tokmeter::domain::CallKey::from_parts(&["any"]);
                 }
                 (outcome, calls)
             };
@@ -556,14 +556,14 @@ fn a_line_whose_names_are_written_with_escapes_is_seen() {
     assert!(count > 50, "{count}");
     // What a text escapes makes no line about usage.
     let text = r#"{"type":"user","text":"\u001b[1m \u0075sage \u003cinput_tokens\u003e"}"#;
-    let outcome = Lines::new(&[]).line(text.as_bytes(), &origin(0), &mut Vec::new());
+    let outcome = Decoder::new(&[]).line(text.as_bytes(), &origin(0), &mut Vec::new());
     assert!(matches!(outcome, Outcome::Passed), "{outcome:?}");
 }
 
 #[test]
 fn an_escaped_line_among_others_of_one_program_is_seen() {
     let line = |id: &str| format!("{{\"id\":\"{id}\",\"model\":\"gpt-4o\",\"input_tokens\":5,\"output_tokens\":7}}");
-    let mut lines = Lines::new(&[]).of_one_program();
+    let mut lines = Decoder::new(&[]).of_one_program();
     let mut records = Vec::new();
     for text in [line("a"), with_escaped_names(&line("b")), line("c")] {
         assert_eq!(lines.line(text.as_bytes(), &origin(0), &mut records), Outcome::Read, "{text}");

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde::Deserialize;
 use tokmeter::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
-use tokmeter::formats::{BadLine, Lines, Origin, Outcome};
-use tokmeter::ledger::{Grain, Ledger, Memory, Posting, Query, Row};
+use tokmeter::formats::{BadLine, Decoder, Origin, Outcome};
+use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
 use tokmeter::pricing::{CostMode, PriceBook};
 
 /// What a folder of samples must come to.
@@ -118,7 +118,7 @@ enum Reading {
 
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     let bytes = fs::read(file).unwrap();
-    let mut lines = Lines::new(&[]);
+    let mut lines = Decoder::new(&[]);
     if how == Reading::OfOneProgram {
         lines = lines.of_one_program();
     }
@@ -127,7 +127,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if how == Reading::Restarted || how == Reading::RestartedAt(number) {
             let state = lines.state();
-            lines = Lines::new(&[]);
+            lines = Decoder::new(&[]);
             lines.restore(&state);
             assert_eq!(lines.state(), state);
         }
@@ -142,7 +142,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
 
 fn books(records: Vec<Record>) -> Memory {
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
-    books.post(&Posting { records, files: Vec::new() }).unwrap();
+    books.post(&Batch { records, files: Vec::new() }).unwrap();
     books
 }
 
@@ -236,14 +236,14 @@ fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_prog
     let ours = answer("msg_1", "10");
     let foreign = r#"{"type":"thread.started","thread_id":"t"}"#;
     let foreign_usage = r#"{"id":"msg_2","type":"message","role":"assistant","usage":{"input_tokens":1}}"#;
-    let outcomes = |mut lines: Lines| {
+    let outcomes = |mut lines: Decoder| {
         let (place, mut out) = (origin(Path::new("fed.jsonl"), 0), Vec::new());
         [foreign, &ours, foreign, foreign_usage].map(|line| lines.line(line.as_bytes(), &place, &mut out))
     };
     let (read, passed) = (Outcome::Read, Outcome::Passed);
-    assert_eq!(outcomes(Lines::new(&[])), [&read, &read, &read, &read].map(Clone::clone));
+    assert_eq!(outcomes(Decoder::new(&[])), [&read, &read, &read, &read].map(Clone::clone));
     // Until then any format may be the file's, and a line that looks like one of its own is shown to all.
-    assert_eq!(outcomes(Lines::new(&[]).of_one_program()), [&read, &read, &passed, &read].map(Clone::clone));
+    assert_eq!(outcomes(Decoder::new(&[]).of_one_program()), [&read, &read, &passed, &read].map(Clone::clone));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn j29_each_session_of_a_fork_has_the_calls_it_made_whatever_is_read_first() {
 #[test]
 fn j29_only_the_first_session_of_a_file_is_known_by_its_first_time_stamp() {
     let claims = |lines: &[&str]| {
-        let (mut reader, mut out, mut offset) = (Lines::new(&[]), Vec::new(), 0);
+        let (mut reader, mut out, mut offset) = (Decoder::new(&[]), Vec::new(), 0);
         for line in lines {
             reader.line(line.as_bytes(), &origin(Path::new("fed.jsonl"), offset), &mut out);
             offset += line.len();
@@ -298,7 +298,7 @@ fn j29_only_the_first_session_of_a_file_is_known_by_its_first_time_stamp() {
     assert_eq!(claims(&[queued, &same, &marked]), [Claim::Own, Claim::Maker]);
     // A reader that begins within the file has not seen how it opens.
     let mut out = Vec::new();
-    let mut reader = Lines::new(&[]);
+    let mut reader = Decoder::new(&[]);
     for text in [queued, &early] {
         reader.line(text.as_bytes(), &origin(Path::new("fed.jsonl"), 900), &mut out);
     }
@@ -364,7 +364,7 @@ fn only_the_formats_asked_for_are_read() {
     let file = samples().join("claude-code/streamed.jsonl");
     let bytes = fs::read(&file).unwrap();
     let counted = |only: &[&str]| {
-        let (mut lines, mut out) = (Lines::new(only), Vec::new());
+        let (mut lines, mut out) = (Decoder::new(only), Vec::new());
         for line in bytes.split(|byte| *byte == b'\n') {
             lines.line(line, &origin(&file, 0), &mut out);
         }
@@ -382,7 +382,7 @@ fn answer(id: &str, output: &str) -> String {
 
 /// A fed feed: what became of each line, and the output tokens of each answer.
 fn fed(lines: &[&[u8]]) -> (Vec<Outcome>, Vec<u64>, u64) {
-    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
     let place = origin(Path::new("fed.jsonl"), 0);
     let outcomes = lines.iter().map(|line| reader.line(line, &place, &mut out)).collect();
     (outcomes, out.iter().map(|record| call(record).tokens.output).collect(), reader.nul_bytes())
@@ -523,7 +523,7 @@ fn b12_numbers_that_cannot_be_true_are_put_aside() {
 #[test]
 fn b12_more_thinking_than_output_is_as_much_as_the_output() {
     let line = answer("msg_1", r#"10,"output_tokens_details":{"thinking_tokens":25}"#);
-    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
     reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
     let tokens = call(&out[0]).tokens;
     assert_eq!((tokens.output, tokens.reasoning), (10, 10));
@@ -533,7 +533,7 @@ fn b12_more_thinking_than_output_is_as_much_as_the_output() {
 fn an_advisor_of_a_fast_answer_is_charged_at_the_standard_speed() {
     let round = r#"{"type":"advisor_message","model":"claude-haiku-4-5","input_tokens":5,"output_tokens":2}"#;
     let line = answer("msg_1", &format!(r#"10,"speed":"fast","iterations":[{round}]"#));
-    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
     reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
     let speeds: Vec<_> = out.iter().map(call).map(|call| (call.model.as_deref(), call.tier.speed)).collect();
     assert_eq!(speeds, [(Some("claude-haiku-4-5"), Speed::Standard), (Some("claude-opus-5"), Speed::Fast)]);
@@ -573,7 +573,7 @@ fn b15_records_of_no_interest_are_passed_over_and_are_not_bad() {
 fn b16_an_answer_that_grows_counts_with_its_last_value() {
     let lines: Vec<_> = [3, 1, 427, 60].map(|output| answer("msg_1", &output.to_string())).into();
     let mut records = Vec::new();
-    let mut reader = Lines::new(&[]);
+    let mut reader = Decoder::new(&[]);
     for line in &lines {
         reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut records);
     }
@@ -586,7 +586,7 @@ fn b17_an_answer_copied_into_a_fork_counts_once() {
     let line = answer("msg_1", "10");
     let mut records = Vec::new();
     for (file, line) in [("a.jsonl", line.clone()), ("b.jsonl", line.replace(r#""s""#, r#""fork""#))] {
-        Lines::new(&[]).line(line.as_bytes(), &origin(Path::new(file), 0), &mut records);
+        Decoder::new(&[]).line(line.as_bytes(), &origin(Path::new(file), 0), &mut records);
     }
     assert_eq!(models(&books(records))[0].calls, 1);
 }
@@ -598,7 +598,7 @@ fn b18_one_id_for_every_answer_does_not_make_them_one() {
             .replace(r#""s""#, &format!("{session:?}"))
             .replace(r#"tokens":1,"#, &format!(r#"tokens":{input},"#))
     };
-    let (mut reader, mut records) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut records) = (Decoder::new(&[]), Vec::new());
     for line in [line("s", 1), line("s", 1), line("s", 2), line("t", 1)] {
         reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut records);
     }
@@ -623,7 +623,7 @@ fn b19_a_binary_file_has_bad_lines_and_no_calls() {
 
 #[test]
 fn b20_a_flood_of_bad_lines_is_only_counted() {
-    let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
     let place = origin(Path::new("x.jsonl"), 0);
     let bad = (0..100_000).filter(|_| is_bad(&reader.line(b"{\"torn", &place, &mut out))).count();
     assert_eq!((bad, out.len(), reader.state().len()), (100_000, 0, 0));
@@ -634,7 +634,7 @@ fn e6_an_answer_without_a_sensible_time_has_its_files() {
     for time in ["\"\"", "null", "\"0001-01-01T00:00:00Z\"", "\"soon\"", "{}"] {
         let line = answer("msg_1", "10").replace("\"2026-11-10T09:00:00.000Z\"", time);
         let mut out = Vec::new();
-        Lines::new(&[]).line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+        Decoder::new(&[]).line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
         assert_eq!(call(&out[0]).at(), noon(), "{time}");
     }
 }
@@ -650,7 +650,7 @@ fn i7_no_text_of_a_conversation_leaves_a_reader() {
         answer("msg_1", "10").replace("\"hello\"", "canary"),
         "{\"usage\":\"canary".to_owned(),
     ] {
-        let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+        let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
         let outcome = reader.line(secret.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
         write!(said, "{outcome:?} {out:?} {}", reader.state()).unwrap();
     }
@@ -691,7 +691,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic_and_none_make_an_absurd_call(lines in prop::collection::vec(prop_oneof![mangled(), prop::collection::vec(any::<u8>(), 0..200)], 1..6)) {
-        let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+        let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
         for line in &lines {
             reader.line(line, &origin(Path::new("x.jsonl"), 0), &mut out);
             let state = reader.state();
@@ -709,7 +709,7 @@ proptest! {
     #[test]
     fn a_state_that_is_no_state_is_a_new_beginning(state in "\\PC{0,60}", format in prop::sample::select(tokmeter::formats::names())) {
         for state in [state.clone(), format!("{{\"v\":1,\"on\":\"{format}\",\"formats\":{{\"{format}\":{state:?}}}}}")] {
-            let (mut reader, mut out) = (Lines::new(&[]), Vec::new());
+            let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
             reader.restore(&state);
             prop_assert_eq!(reader.line(answer("msg_1", "10").as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out), Outcome::Read);
             prop_assert_eq!(out.len(), 1);

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use chrono::Duration;
 use tokmeter::commands::demo_calls;
 use tokmeter::domain::{Call, Instant, Label, Record, Usd, Zone};
-use tokmeter::ledger::{Ledger, Memory, Posting};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Window};
+use tokmeter::ledger::{Batch, Ledger, Memory};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
 use tokmeter::pricing::{CostMode, PriceBook};
 use tokmeter::tui::{self, App, Effect, Feed, HealthView, LedgerView, Message, Options, Request, View};
 
@@ -42,13 +42,13 @@ fn books() -> Memory {
         }
         let end = now() - Duration::days(day);
         for mut call in demo_calls(busy, end, &alice()) {
-            call.key = tokmeter::domain::CallKey::of(&[call.key.to_string(), day.to_string()]);
+            call.key = tokmeter::domain::CallKey::from_parts(&[call.key.to_string(), day.to_string()]);
             call.from.session = Some(Label::new(&format!("{day:08x}-demo")));
             calls.push(call);
         }
     }
     let records = calls.into_iter().map(Record::Call).collect();
-    books.post(&Posting { records, files: Vec::new() }).unwrap();
+    books.post(&Batch { records, files: Vec::new() }).unwrap();
     books
 }
 
@@ -62,8 +62,8 @@ fn app(books: &Memory, rules: Rules, view: View, theme: &str) -> App {
     theme.clone_into(&mut options.theme);
     options.view = view;
     let mut app = App::new(options, now()).unwrap();
-    let opening = Opening::ask(books, &rules, &Follow::Latest, now()).unwrap();
-    let mut meter = Meter::open(rules, opening);
+    let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now()).unwrap();
+    let mut meter = Meter::open(rules, snapshot);
     let health = HealthView {
         files: 2,
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
@@ -97,8 +97,8 @@ fn the_pictures_of_the_readme_are_current() {
             limit(Window::Month, Some("300"), None),
         ])
     };
-    let opening = Opening::ask(&books, &roomy(), &Follow::Latest, now()).unwrap();
-    let used = Meter::open(roomy(), opening).summary(now()).today.tokens.total();
+    let snapshot = Snapshot::ask(&books, &roomy(), &Follow::Latest, now()).unwrap();
+    let used = Meter::open(roomy(), snapshot).summary(now()).today.tokens.total();
     // A daily limit of which 83 per cent are used, rounded down as the screen does.
     let tight =
         rules(vec![limit(Window::Day, None, Some(used * 1000 / 834)), limit(Window::Session, Some("25"), None)]);

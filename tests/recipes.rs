@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex};
 
 use common::Home;
 use tokio::sync::mpsc;
-use tokmeter::config::{Settings, World};
+use tokmeter::config::{Env, Settings};
 use tokmeter::domain::{Instant, Label, Usd, Zone};
 use tokmeter::ingest::socket::{Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
-use tokmeter::ledger::{Ledger, Memory, Posted, Posting, Sums};
+use tokmeter::ledger::{Batch, Change, Ledger, Memory, Sums};
 use tokmeter::meter::{Amount, Limit, Rules, Scope, Window};
 use tokmeter::pricing::{CostMode, CustomPrice, PriceBook, Rates};
 
@@ -49,7 +49,7 @@ impl Meter {
         let kept = Arc::clone(&books);
         let clock: Arc<dyn Fn() -> Instant + Send + Sync> = Arc::new(chrono::Utc::now);
         std::thread::spawn(move || {
-            let settings = Settings::defaults(&World::empty(chrono::Utc::now()));
+            let settings = Settings::defaults(&Env::empty(chrono::Utc::now()));
             let amount = Amount { tokens: Some(1_000), ..Amount::default() };
             let limit = Limit { scope: Scope::default(), window: Window::Session, amount, warn_at: vec![80] };
             let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
@@ -64,8 +64,8 @@ impl Meter {
                         chrono::Utc::now(),
                     )),
                     Said::Records(records) => {
-                        match books.post(&Posting { records, files: Vec::new() }).unwrap().as_slice() {
-                            [Posted::New(change)] => Reply::Booked {
+                        match books.post(&Batch { records, files: Vec::new() }).unwrap().as_slice() {
+                            [Change::New(change)] => Reply::Booked {
                                 key: change.after.call.key,
                                 cost: change.after.cost.usd(),
                                 fidelity: change.after.call.fidelity,

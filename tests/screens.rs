@@ -12,7 +12,7 @@ use ratatui::style::{Color, Modifier};
 use tokmeter::domain::{
     Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of,
 };
-use tokmeter::ledger::{Change, Grain, PeriodKey, Posted, Query, Report, ReportRow, Row, SessionRow, Sums};
+use tokmeter::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::meter::{
     Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionLine, Summary, Verdict,
     Window,
@@ -20,8 +20,8 @@ use tokmeter::meter::{
 use tokmeter::pricing::{Cost, Rates};
 use tokmeter::theme::{Background, Depth, Themes};
 use tokmeter::tui::{
-    Action, App, BadLineView, Core, Effect, FRAME, Feed, HealthView, LedgerView, Message, ModelView, Next, Note,
-    Options, Progress, Request, SourceView, Tone, Watching, draw, paint,
+    Action, App, BadLineView, Effect, FRAME, Feed, HealthView, LedgerView, Message, ModelView, Next, Note, Options,
+    Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
@@ -54,7 +54,7 @@ fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, age
         ..Attribution::new(at, Label::new("claude-code"))
     };
     let call = Call::new(
-        CallKey::of(&[model, &seconds_ago.to_string()]),
+        CallKey::from_parts(&[model, &seconds_ago.to_string()]),
         from,
         Some(Label::new(model)),
         Tokens::from_fields(tokens),
@@ -923,17 +923,17 @@ fn the_same_picture_again_writes_nothing_at_all() {
     assert!(bytes.is_empty());
 }
 
-fn posted(nth: u64, at: Instant) -> Posted {
+fn posted(nth: u64, at: Instant) -> Change {
     let mut row = (*call("claude-opus-5", 0, [10, 0, 0, 0, 5, 0], Some("0.01"), None).row).clone();
-    row.call.key = CallKey::of(&[nth.to_string()]);
+    row.call.key = CallKey::from_parts(&[nth.to_string()]);
     row.call.from.at = at;
-    Posted::New(Change { before: None, after: Arc::new(row) })
+    Change::New(RowChange { before: None, after: Arc::new(row) })
 }
 
 /// A loop without a terminal: what it would write comes back.
-fn core(depth: Depth) -> Core {
+fn core(depth: Depth) -> ScreenState {
     let app = App::new(Options { depth, ..options() }, now()).unwrap();
-    Core::new(app, Meter::new(Rules::new(ZONE), now()), Alerts::default(), Rect::new(0, 0, 120, 36))
+    ScreenState::new(app, Meter::new(Rules::new(ZONE), now()), Alerts::default(), Rect::new(0, 0, 120, 36))
 }
 
 #[test]
@@ -985,7 +985,7 @@ fn a_limit_passed_is_said_aloud_once_and_shown_until_it_starts_anew() {
     let amount = tokens(20);
     rules.limits = vec![Limit { scope: Scope::default(), window: Window::Day, amount, warn_at: vec![80] }];
     let app = App::new(options(), now()).unwrap();
-    let mut core = Core::new(app, Meter::new(rules, now()), Alerts::default(), Rect::new(0, 0, 120, 36));
+    let mut core = ScreenState::new(app, Meter::new(rules, now()), Alerts::default(), Rect::new(0, 0, 120, 36));
     let start = std::time::Instant::now();
     let mut said = Vec::new();
     let mut pictures = Vec::new();
@@ -1083,7 +1083,8 @@ fn a_key_is_answered_by_a_picture_and_quit_is_told_apart_from_interrupt() {
 #[test]
 fn f12_f13_the_background_is_asked_once_and_its_answer_turns_the_theme_light() {
     let app = App::new(Options { background: None, theme: "auto".to_owned(), ..options() }, now()).unwrap();
-    let mut core = Core::new(app, Meter::new(Rules::new(ZONE), now()), Alerts::default(), Rect::new(0, 0, 80, 24));
+    let mut core =
+        ScreenState::new(app, Meter::new(Rules::new(ZONE), now()), Alerts::default(), Rect::new(0, 0, 80, 24));
     let start = std::time::Instant::now();
     let first = core.frame(now(), start).unwrap();
     assert!(first.ends_with(b"\x1b]11;?\x07"), "asked after the picture, so that nothing waits");

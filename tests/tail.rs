@@ -716,10 +716,10 @@ struct Sealed;
 
 impl tokmeter::ingest::Fs for Sealed {
     fn stat(&self, path: &Path) -> std::io::Result<tokmeter::ingest::Stat> {
-        tokmeter::ingest::Disk.stat(path)
+        tokmeter::ingest::OsFs.stat(path)
     }
     fn list(&self, path: &Path) -> std::io::Result<Vec<tokmeter::ingest::Entry>> {
-        tokmeter::ingest::Disk.list(path)
+        tokmeter::ingest::OsFs.list(path)
     }
     fn open(&self, _path: &Path) -> std::io::Result<Box<dyn tokmeter::ingest::Handle>> {
         Err(std::io::Error::other("opened"))

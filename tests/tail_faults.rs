@@ -20,7 +20,7 @@ use script::{Script, Step};
 use tail_common::{Books, Meter, append, folder, line, object};
 use tokmeter::domain::Label;
 use tokmeter::ingest::{
-    Batch, Condition, Event, Follower, Options, Owner, PollReason, RootState, Roots, Tails, follow, read_stream,
+    Condition, Event, Follower, Options, Owner, PollReason, ReadBatch, RootState, Roots, Tails, follow, read_stream,
 };
 
 const ESTALE: i32 = 116;
@@ -244,7 +244,7 @@ impl Following {
         while !is_so(self) {
             assert!(Instant::now() < give_up, "{:?}, {:?}", self.books.ids(), self.health);
             match self.events.blocking_recv().expect("the reader goes on") {
-                Event::Batch(batch) => self.book(*batch),
+                Event::ReadBatch(batch) => self.book(*batch),
                 Event::Progress(progress) => self.progress.push(progress),
                 Event::Health(health) => self.health = *health,
                 Event::CaughtUp => self.caught_up = true,
@@ -253,7 +253,7 @@ impl Following {
         self
     }
 
-    fn book(&mut self, batch: Batch) {
+    fn book(&mut self, batch: ReadBatch) {
         self.books.book(batch);
     }
 

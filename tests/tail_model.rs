@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use tail_common::{Meter, append, folder};
 use tokmeter::domain::CallKey;
 use tokmeter::ingest::{Options, Roots};
-use tokmeter::ledger::FileState;
+use tokmeter::ledger::Checkpoint;
 
 /// What may happen. Files are known by a small number.
 #[derive(Clone, Debug)]
@@ -283,7 +283,7 @@ impl World {
 }
 
 /// What survives a crash.
-type Kept = (BTreeMap<CallKey, tokmeter::domain::Call>, BTreeMap<PathBuf, FileState>, BTreeSet<u64>);
+type Kept = (BTreeMap<CallKey, tokmeter::domain::Call>, BTreeMap<PathBuf, Checkpoint>, BTreeSet<u64>);
 
 fn counted(meter: &Meter) -> BTreeSet<u64> {
     meter.books.ids().iter().map(|id| id.parse().unwrap()).collect()

@@ -8,7 +8,7 @@ mod terminal;
 
 use std::sync::Arc;
 
-use crate::config::{Notify, Settings, World};
+use crate::config::{Env, Notify, Settings};
 use crate::domain::{Instant, Zone};
 use crate::ledger::Ledger;
 use crate::meter::Alert;
@@ -41,7 +41,7 @@ pub(super) struct Words {
 
 impl Words {
     /// An alert in words. They hold names from outside, all of them printable.
-    pub(super) fn of(alert: &Alert, now: Instant, zone: Zone) -> Self {
+    pub(super) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let title = text::banner_title(&alert.limit);
         let title = title.trim_start_matches(['⚠', '■', ' ']);
         // A title begins with a name from outside. It must be no option of the program that shows it (`-`), and no
@@ -58,7 +58,7 @@ impl Words {
 pub(super) fn deliver(
     alert: &Alert,
     settings: &Settings,
-    world: &World,
+    env: &Env,
     books: &mut dyn Ledger,
     now: Instant,
     later: &Later,
@@ -75,18 +75,18 @@ pub(super) fn deliver(
         // Better said twice than not at all.
         Err(error) => delivered.notes.push(format!("{error}; another process may say this alert too")),
     }
-    let words = Words::of(alert, now, settings.zone);
+    let words = Words::from_alert(alert, now, settings.zone);
     let alerts = &settings.alerts;
     delivered.bell = alerts.bell;
     let mut note = |outcome: Result<(), String>| delivered.notes.extend(outcome.err());
-    match way(alerts.notify, world) {
+    match way(alerts.notify, env) {
         Way::None => {}
         Way::Osc9 => delivered.terminal = terminal::osc9(&words),
         Way::Osc777 => delivered.terminal = terminal::osc777(&words),
-        Way::Desktop => note(outside::desktop(&words, alert.threshold, world, later)),
+        Way::Desktop => note(outside::desktop(&words, alert.threshold, env, later)),
         Way::DesktopIfAny => {
-            if outside::has_desktop(world) {
-                note(outside::desktop(&words, alert.threshold, world, later));
+            if outside::has_desktop(env) {
+                note(outside::desktop(&words, alert.threshold, env, later));
             }
         }
     }
@@ -110,13 +110,13 @@ enum Way {
     DesktopIfAny,
 }
 
-fn way(chosen: Notify, world: &World) -> Way {
+fn way(chosen: Notify, env: &Env) -> Way {
     match chosen {
         Notify::Off => Way::None,
         Notify::Osc9 => Way::Osc9,
         Notify::Osc777 => Way::Osc777,
         Notify::Desktop => Way::Desktop,
-        Notify::Auto => terminal::known(world).unwrap_or(Way::DesktopIfAny),
+        Notify::Auto => terminal::notification_way(env).unwrap_or(Way::DesktopIfAny),
     }
 }
 

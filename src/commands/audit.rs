@@ -13,34 +13,34 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use self::marked::Marked;
-use super::books::{self, Reach};
-use super::gate::lifted::{self, Lifted};
-use super::shelf::Shelf;
-use super::{Desk, Exit, Failure, ledger};
+use super::any_ledger::AnyLedger;
+use super::catch_up::{self, LogSelection};
+use super::gate::overrides::{self, Override};
+use super::{Context, Exit, Failure, ledger};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
-use crate::ingest::{self, BadNote, Batch, Condition, Health, Tails, Tallies};
-use crate::ledger::{Grain, Ledger, Posting, Query, Report, Sums};
+use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
+use crate::ledger::{Batch, Grain, Ledger, Query, Report, Sums};
 use crate::output::{self, Decimal};
 
 /// Places that are named for each kind of trouble; all of them are counted.
 const PLACES: usize = 20;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
-    let reach = Reach::of(desk, paths, true);
-    let read = read(desk, &reach)?;
+pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let selection = LogSelection::from_args(context, paths, true);
+    let read = read(context, &selection)?;
     if paths.is_empty() {
-        let audit = Audit::of(&read, Kept::of(desk, &read)?)?;
-        return show::write(desk, &audit, json);
+        let audit = Audit::from_read(&read, Kept::from_ledger(context, &read)?)?;
+        return show::write(context, &audit, json);
     }
-    let audit = Audit::of(&read, None)?;
-    show::write(desk, &audit, json)
+    let audit = Audit::from_read(&read, None)?;
+    show::write(context, &audit, json)
 }
 
 /// What a reading from the first byte met.
 pub(super) struct Read {
     /// Every call.
-    pub(super) books: Shelf,
+    pub(super) books: AnyLedger,
     /// Calls as the lines report them, repetitions included, by format.
     pub(super) sightings: BTreeMap<Label, u64>,
     /// What was met.
@@ -57,20 +57,20 @@ pub(super) struct Read {
 ///
 /// # Errors
 /// When a given path does not exist, or standard input cannot be read.
-pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> {
-    let prices = desk.prices();
-    let options = books::tail_options(desk);
-    let (files, with_stdin) = match reach {
-        Reach::Paths(paths) => {
-            let files: Vec<PathBuf> = paths.iter().filter(|path| !books::is_stdin(path)).cloned().collect();
+pub(super) fn read(context: &mut Context<'_>, selection: &LogSelection) -> Result<Read, Failure> {
+    let prices = context.prices();
+    let options = catch_up::tail_options(context);
+    let (files, with_stdin) = match selection {
+        LogSelection::Paths(paths) => {
+            let files: Vec<PathBuf> = paths.iter().filter(|path| !catch_up::is_stdin(path)).cloned().collect();
             let with_stdin = files.len() < paths.len();
-            (Reach::Paths(files), with_stdin)
+            (LogSelection::Paths(files), with_stdin)
         }
-        Reach::Everything | Reach::Unbooked | Reach::Session(_) => (reach.clone(), false),
+        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Session(_) => (selection.clone(), false),
     };
-    let mut tails = Tails::new(&books::roots(desk, &files)?, options.clone());
+    let mut tails = Tails::new(&catch_up::roots(context, &files)?, options.clone());
     let mut read = Read {
-        books: Shelf::memory(&prices),
+        books: AnyLedger::memory(&prices),
         sightings: BTreeMap::new(),
         tallies: Tallies::default(),
         bad: Vec::new(),
@@ -83,7 +83,7 @@ pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> 
     tails.catch_up(now, threads, &mut |batch, _| failed = failed.take().or(read.take(batch).err()));
     read.health = tails.health(now);
     if with_stdin {
-        let clock = Arc::clone(&desk.world.clock);
+        let clock = Arc::clone(&context.env.clock);
         let name = Label::new("-");
         ingest::read_stream(&mut io::stdin().lock(), &name, &options, &|| clock(), &mut |batch| {
             failed = failed.take().or(read.take(batch).err());
@@ -97,7 +97,7 @@ pub(super) fn read(desk: &mut Desk<'_>, reach: &Reach) -> Result<Read, Failure> 
 }
 
 impl Read {
-    fn take(&mut self, batch: Batch) -> Result<(), crate::ledger::BooksError> {
+    fn take(&mut self, batch: ReadBatch) -> Result<(), crate::ledger::BooksError> {
         self.tallies.add(&batch.tallies);
         for record in &batch.records {
             if let Record::Call(call) = record {
@@ -112,7 +112,7 @@ impl Read {
         if self.bad.len().max(self.unknown.len()) > 50 * PLACES {
             self.keep_first();
         }
-        self.books.absorb(&Posting::from(batch))
+        self.books.absorb(&Batch::from(batch))
     }
 
     /// Lets go of all but the first bad lines, so that a flood of them costs no memory.
@@ -138,21 +138,21 @@ struct Kept {
     files_gone: u64,
     first_files_gone: Vec<Label>,
     future_calls: u64,
-    limits_lifted: Vec<Lifted>,
+    limits_lifted: Vec<Override>,
 }
 
 impl Kept {
-    fn of(desk: &mut Desk<'_>, read: &Read) -> Result<Option<Self>, Failure> {
-        let prices = desk.prices();
-        let Some(books) = ledger::open(desk, &prices)? else { return Ok(None) };
-        let info = books.info(desk.now())?;
+    fn from_ledger(context: &mut Context<'_>, read: &Read) -> Result<Option<Self>, Failure> {
+        let prices = context.prices();
+        let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
+        let info = books.info(context.now())?;
         let files = books.files()?;
         let gone: BTreeSet<Label> = files
             .iter()
             .filter(|file| !file.path.exists())
             .map(|file| Label::from_bytes(file.path.as_os_str().as_encoded_bytes()))
             .collect();
-        let limits_lifted = lifted::all(&books)?;
+        let limits_lifted = overrides::all(&books)?;
         let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Some(Self {
             calls: info.sums.calls,
@@ -226,7 +226,7 @@ pub(super) struct Bad {
 }
 
 impl Bad {
-    pub(super) fn of(note: &BadNote) -> Self {
+    pub(super) fn from_note(note: &BadNote) -> Self {
         Self { file: note.path.clone(), line: note.line, byte: note.offset, why: Label::new(&note.why.to_string()) }
     }
 }
@@ -245,7 +245,7 @@ struct Note {
 }
 
 impl Audit {
-    fn of(read: &Read, ledger: Option<Kept>) -> Result<Self, Failure> {
+    fn from_read(read: &Read, ledger: Option<Kept>) -> Result<Self, Failure> {
         let sources = read.by(Dimension::Source)?;
         let of_source = |source: &Label| -> Sums {
             let row = sources.rows.iter().find(|row| row.by.first().is_some_and(|name| name.as_ref() == Some(source)));
@@ -298,9 +298,9 @@ impl Audit {
                 .collect(),
             unpriced_tokens: total.unpriced_tokens,
             first_marked_calls: Marked::first(&read.books, &total)?,
-            first_unknown_lines: read.unknown.iter().map(Bad::of).collect(),
+            first_unknown_lines: read.unknown.iter().map(Bad::from_note).collect(),
             bad_lines: read.tallies.bad,
-            first_bad_lines: read.bad.iter().map(Bad::of).collect(),
+            first_bad_lines: read.bad.iter().map(Bad::from_note).collect(),
             over_long_lines: read.tallies.over_long,
             nul_bytes: read.tallies.nuls,
             unread_bytes: read.health.lag,

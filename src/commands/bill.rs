@@ -88,12 +88,14 @@ impl Bill {
         let place = |flag: &str, given: Option<&str>, known: &[&str]| match given {
             Some(name) => {
                 let found = heads.iter().position(|head| *head == name.to_ascii_lowercase());
-                found.map(Some).ok_or_else(|| format!("no column '{name}' ({flag}); there are: {}", shown(&heads)))
+                found
+                    .map(Some)
+                    .ok_or_else(|| format!("no column '{name}' ({flag}); there are: {}", list_columns(&heads)))
             }
             None => Ok(known.iter().find_map(|name| heads.iter().position(|head| head == name))),
         };
         let missing = |what: &str, flag: &str| {
-            format!("no column of the {what} is recognised; name it with {flag}; there are: {}", shown(&heads))
+            format!("no column of the {what} is recognised; name it with {flag}; there are: {}", list_columns(&heads))
         };
         let date = place("--date", named.date, DATES)?.ok_or_else(|| missing("day", "--date"))?;
         let cost = place("--cost", named.cost, COSTS)?.ok_or_else(|| missing("cost in dollars", "--cost"))?;
@@ -182,7 +184,7 @@ fn delimiter(heads: &str) -> u8 {
         .map_or(b',', |(_, byte)| byte)
 }
 
-fn shown(heads: &[String]) -> String {
+fn list_columns(heads: &[String]) -> String {
     heads.iter().map(|head| Label::new(head).to_string()).collect::<Vec<_>>().join(", ")
 }
 

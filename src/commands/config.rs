@@ -1,12 +1,12 @@
 //! `config`: where it is, what is in force, whether it is right, and a first one to begin with.
 
-use super::{Desk, Exit, Failure, desk, screen};
+use super::{Context, Exit, Failure, context, tui_options};
 use crate::cli::ConfigCommand;
-use crate::config::{self, Loaded, Problem, Severity};
+use crate::config::{self, Diagnostic, Loaded, Severity};
 use crate::domain::Label;
 
 /// Runs the command. It works with a broken config too: finding out is what it is for.
-pub(super) fn run(desk: &mut Desk<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
+pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
     let path = desk.paths.config.clone().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
     })?;
@@ -27,10 +27,10 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<ConfigCommand>, loaded: &
         }
         ConfigCommand::Check => {
             // The config as the screen would take it, which reads keys and themes too.
-            let themes = desk::themes(&desk.paths);
-            let (_, refused) = screen::check(loaded, &themes);
-            let unused = screen::unused_themes(loaded, &themes);
-            let problems: Vec<Problem> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
+            let themes = context::themes(&desk.paths);
+            let (_, refused) = tui_options::check(loaded, &themes);
+            let unused = tui_options::unused_themes(loaded, &themes);
+            let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
             let exit = outcome(desk, &problems, true)?;
             if exit == Exit::Fine {
                 let there = if path.exists() { "is right" } else { "does not exist; the defaults are in force" };
@@ -42,7 +42,7 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<ConfigCommand>, loaded: &
 }
 
 /// Writes what is wrong, and decides the exit code: 78 for an error, 1 for a warning where warnings count.
-fn outcome(desk: &mut Desk<'_>, problems: &[Problem], warnings_count: bool) -> Result<Exit, Failure> {
+fn outcome(desk: &mut Context<'_>, problems: &[Diagnostic], warnings_count: bool) -> Result<Exit, Failure> {
     problems.iter().try_for_each(|problem| problem.explain(desk.err))?;
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     Ok(match (errors, problems.is_empty()) {

@@ -54,7 +54,8 @@ pub(super) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
             user: Some(user.clone()),
             ..Attribution::new(end, Label::new("demo"))
         };
-        let call = Call::new(CallKey::of(&["demo", &number.to_string()]), from, Some(Label::new(model)), tokens);
+        let call =
+            Call::new(CallKey::from_parts(&["demo", &number.to_string()]), from, Some(Label::new(model)), tokens);
         // Bursts of work with pauses between them, as people make them.
         let after = Duration::seconds(
             i64::try_from(if dice.roll(0, 11) == 0 { dice.roll(60, 150) } else { dice.roll(3, 22) }).unwrap_or(5),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::audit::{self, Bad};
-use super::books::{self, Books, Reach};
+use super::catch_up::{self, Books, LogSelection};
 #[cfg(unix)]
 use super::health::socket::SocketJson;
 use super::health::{OLD_PRICES, condition_words, prices_words, state_words};
 use super::ledger::LedgerFacts;
-use super::{Desk, Exit, Failure, screen};
+use super::{Context, Exit, Failure, tui_options};
 use crate::config::{Loaded, SocketPath};
 use crate::domain::Label;
 use crate::ingest::RootState;
@@ -27,23 +27,23 @@ const NAMED: usize = 8;
 const NOTES: usize = 20;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, json: bool, loaded: &Loaded) -> Result<Exit, Failure> {
-    let books = books::gather(desk, &Reach::Everything, false)?;
+pub(super) fn run(context: &mut Context<'_>, json: bool, loaded: &Loaded) -> Result<Exit, Failure> {
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut report = Report { schema: 1, version: env!("CARGO_PKG_VERSION"), attention: 0, ..Report::default() };
     report.say("version", State::Ok, format!("tokmeter {}", report.version));
-    report.settings(desk, loaded);
-    report.ledger(desk, &books);
+    report.settings(context, loaded);
+    report.ledger(context, &books);
     report.sources(&books);
-    report.bad_lines(desk, &books)?;
-    report.prices(desk, &books)?;
-    report.socket(desk);
+    report.bad_lines(context, &books)?;
+    report.prices(context, &books)?;
+    report.socket(context);
     report.watches(&books)?;
     report.formats = crate::formats::names();
     report.say("formats", State::Ok, report.formats.join(", "));
     if json {
-        output::to_line(&report, desk.out)?;
+        output::to_line(&report, context.out)?;
     } else {
-        report.write(desk)?;
+        report.write(context)?;
     }
     Ok(if report.attention == 0 { Exit::Fine } else { Exit::Attention })
 }
@@ -95,43 +95,43 @@ impl Report {
         self.checks.push(Check { area, state, text: Label::new(words.as_ref()) });
     }
 
-    fn settings(&mut self, desk: &Desk<'_>, loaded: &Loaded) {
-        match &desk.paths.config {
+    fn settings(&mut self, context: &Context<'_>, loaded: &Loaded) {
+        match &context.paths.config {
             None => self.say("config", State::Note, "no place for one: HOME is not set"),
             Some(path) => {
                 let there = if path.exists() { "" } else { " (does not exist; the defaults are in force)" };
-                self.say("config", State::Ok, format!("{}{there}", shown(path)));
+                self.say("config", State::Ok, format!("{}{there}", path_label(path)));
             }
         }
         for problem in &loaded.problems {
             self.say("config", State::Attention, problem.to_string());
         }
-        let themes = super::desk::themes(&desk.paths);
-        let (_, refused) = screen::check(loaded, &themes);
-        for problem in refused.iter().chain(&screen::unused_themes(loaded, &themes)) {
+        let themes = super::context::themes(&context.paths);
+        let (_, refused) = tui_options::check(loaded, &themes);
+        for problem in refused.iter().chain(&tui_options::unused_themes(loaded, &themes)) {
             self.say("config", State::Attention, problem.to_string());
         }
-        match &desk.paths.data {
-            None => self.say("data", State::Attention, desk.paths.why_no_data()),
-            Some(folder) => self.say("data", State::Ok, shown(folder)),
+        match &context.paths.data {
+            None => self.say("data", State::Attention, context.paths.why_no_data()),
+            Some(folder) => self.say("data", State::Ok, path_label(folder)),
         }
-        let zone = desk.settings.zone;
-        let now = desk.now().with_timezone(&zone);
+        let zone = context.settings.zone;
+        let now = context.now().with_timezone(&zone);
         self.say("time zone", State::Ok, format!("{zone}, where it is {}", now.format("%Y-%m-%d %H:%M")));
-        let depth = match screen::depth(desk, true) {
+        let depth = match tui_options::depth(context, true) {
             Depth::None => "no colour",
             Depth::Sixteen => "16 colours",
             Depth::TwoFiftySix => "256 colours",
             Depth::True => "true colour",
         };
-        let letters = if screen::ascii(desk) { "ASCII only" } else { "UTF-8" };
-        let term = desk.world.var("TERM").unwrap_or("not set");
+        let letters = if tui_options::ascii(context) { "ASCII only" } else { "UTF-8" };
+        let term = context.env.var("TERM").unwrap_or("not set");
         self.say("terminal", State::Ok, format!("TERM {term}, {depth}, {letters}"));
-        self.say("user", State::Ok, desk.settings.user.as_str());
+        self.say("user", State::Ok, context.settings.user.as_str());
     }
 
-    fn ledger(&mut self, desk: &Desk<'_>, books: &Books) {
-        let facts = LedgerFacts::of(desk, &books.prices);
+    fn ledger(&mut self, context: &Context<'_>, books: &Books) {
+        let facts = LedgerFacts::gather(context, &books.prices);
         let place = facts.path.as_ref().map_or_else(|| "no place for one".to_owned(), ToString::to_string);
         let state = match facts.state {
             "writable" => State::Ok,
@@ -183,7 +183,7 @@ impl Report {
     }
 
     /// The ledger knows how many; the files that are still there are read again to say which.
-    fn bad_lines(&mut self, desk: &mut Desk<'_>, books: &Books) -> Result<(), Failure> {
+    fn bad_lines(&mut self, context: &mut Context<'_>, books: &Books) -> Result<(), Failure> {
         let files: Vec<_> = books.ledger.files()?.into_iter().filter(|file| file.bad_lines > 0).collect();
         self.bad_lines = files.iter().map(|file| file.bad_lines).sum();
         if self.bad_lines == 0 {
@@ -193,8 +193,8 @@ impl Report {
         let there = files.iter().map(|file| &file.path).filter(|path| path.is_file());
         let again: Vec<PathBuf> = there.take(READ_AGAIN).cloned().collect();
         if !again.is_empty() {
-            let read = audit::read(desk, &Reach::Paths(again))?;
-            self.first_bad_lines = read.bad.iter().map(Bad::of).collect();
+            let read = audit::read(context, &LogSelection::Paths(again))?;
+            self.first_bad_lines = read.bad.iter().map(Bad::from_note).collect();
         }
         let files = text::plural(u64::try_from(files.len()).unwrap_or(u64::MAX), "file");
         let lines = text::plural(self.bad_lines, "line");
@@ -206,12 +206,12 @@ impl Report {
         Ok(())
     }
 
-    fn prices(&mut self, desk: &Desk<'_>, books: &Books) -> Result<(), Failure> {
-        let now = desk.now();
+    fn prices(&mut self, context: &Context<'_>, books: &Books) -> Result<(), Failure> {
+        let now = context.now();
         let old = (now.date_naive() - books.prices.as_of()).num_days() > OLD_PRICES;
         let state = if old { State::Attention } else { State::Ok };
         self.say("prices", state, prices_words(&books.prices, now));
-        self.unpriced = books::unpriced(&books.ledger)?;
+        self.unpriced = catch_up::unpriced(&books.ledger)?;
         let unpriced: Vec<String> = self
             .unpriced
             .iter()
@@ -223,12 +223,12 @@ impl Report {
         Ok(())
     }
 
-    fn socket(&mut self, desk: &Desk<'_>) {
-        match SocketPath::of(&desk.world, &desk.overrides) {
+    fn socket(&mut self, context: &Context<'_>) {
+        match SocketPath::resolve(&context.env, &context.overrides) {
             Err(why) => self.say("socket", State::Note, why),
             Ok(socket) => {
                 let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
-                self.say("socket", State::Ok, format!("{}: {listening}", shown(&socket.path)));
+                self.say("socket", State::Ok, format!("{}: {listening}", path_label(&socket.path)));
                 #[cfg(unix)]
                 self.counters(&socket.path);
                 if let Some(note) = &socket.note {
@@ -280,8 +280,8 @@ impl Report {
         Ok(())
     }
 
-    fn write(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
-        let ascii = screen::ascii(desk);
+    fn write(&self, context: &mut Context<'_>) -> std::io::Result<()> {
+        let ascii = tui_options::ascii(context);
         for check in &self.checks {
             let mark = match (check.state, ascii) {
                 (State::Ok, false) => "✓",
@@ -290,12 +290,12 @@ impl Report {
                 (State::Note, true) => ".",
                 (State::Attention, _) => "!",
             };
-            writeln!(desk.out, "{mark} {:<10} {}", check.area, check.text)?;
+            writeln!(context.out, "{mark} {:<10} {}", check.area, check.text)?;
         }
         match self.attention {
-            0 => writeln!(desk.out, "\nAll is well."),
-            1 => writeln!(desk.out, "\n1 thing needs attention."),
-            things => writeln!(desk.out, "\n{things} things need attention."),
+            0 => writeln!(context.out, "\nAll is well."),
+            1 => writeln!(context.out, "\n1 thing needs attention."),
+            things => writeln!(context.out, "\n{things} things need attention."),
         }
     }
 }
@@ -310,6 +310,6 @@ fn listens(_: &Path) -> bool {
     false
 }
 
-fn shown(path: &Path) -> Label {
+fn path_label(path: &Path) -> Label {
     Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::books::{self, Reach};
+use super::catch_up::{self, LogSelection};
 use super::prices::{decimal, known_word, service_word, since_words};
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::domain::{Fidelity, Label, Place, Ratio};
 use crate::ledger::Row;
 use crate::output::{self, Decimal};
@@ -18,7 +18,7 @@ use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, Guess, Pri
 use crate::text;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let wanted = key.trim_end_matches('…').to_ascii_lowercase();
     if wanted.is_empty() || wanted.len() > 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let key = Label::new(key);
@@ -27,14 +27,14 @@ pub(super) fn run(desk: &mut Desk<'_>, key: &str, json: bool, paths: &[PathBuf])
             format!("'{key}' is no call key: up to 32 hex digits, as `tokmeter report call` shows them"),
         ));
     }
-    let reach = Reach::of(desk, paths, false);
-    let books = books::gather(desk, &reach, false)?;
+    let selection = LogSelection::from_args(context, paths, false);
+    let books = catch_up::open_and_catch_up(context, &selection, false)?;
     let row = find::find(&books.ledger, &wanted, find::AT_A_TIME)?;
-    let explained = Explained::of(&row, &books.prices);
+    let explained = Explained::from_row(&row, &books.prices);
     if json {
-        output::to_line(&document(&explained), desk.out)?;
+        output::to_line(&document(&explained), context.out)?;
     } else {
-        write_text(desk, &explained)?;
+        write_text(context, &explained)?;
     }
     Ok(Exit::Fine)
 }
@@ -47,7 +47,7 @@ struct Explained<'a> {
 }
 
 impl<'a> Explained<'a> {
-    fn of(row: &'a Row, prices: &PriceBook) -> Self {
+    fn from_row(row: &'a Row, prices: &PriceBook) -> Self {
         let line = row.call.from.place.as_ref().and_then(line_of);
         Self { row, today: prices.explain(&row.call), line }
     }
@@ -176,10 +176,10 @@ fn document(explained: &Explained<'_>) -> Document {
     }
 }
 
-fn write_text(desk: &mut Desk<'_>, explained: &Explained<'_>) -> Result<(), Failure> {
+fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<(), Failure> {
     let Explained { row, today, line } = explained;
-    let (call, zone) = (&row.call, desk.settings.zone);
-    let out = &mut *desk.out;
+    let (call, zone) = (&row.call, context.settings.zone);
+    let out = &mut *context.out;
     let at = call.at().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z");
     let unnamed = || "no model named".to_owned();
     writeln!(out, "{}  {}", call.key, call.model.as_ref().map_or_else(unnamed, ToString::to_string))?;

@@ -1,25 +1,25 @@
 //! `gate`: may the next call be made? Exit code 0, or 2 when a limit is over; and the same answer for hooks and the socket.
 
 pub(super) mod claude;
-pub(super) mod lifted;
+pub(super) mod overrides;
 pub(super) mod query;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::books::{self, Books, Reach};
+use super::catch_up::{self, Books, LogSelection};
 use super::limits::LimitJson;
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::cli::GateArgs;
 use crate::config::{Loaded, OnError, Settings};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
 use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::{self, Asker, LimitState, Rules, Verdict, Window};
+use crate::meter::{self, CallContext, LimitState, Rules, Verdict, Window};
 use crate::output;
 use crate::text;
-use lifted::Lifted;
+use overrides::Override;
 
 pub use query::query;
 
@@ -40,7 +40,7 @@ pub(super) struct GateAnswer {
     limits: Vec<LimitJson>,
     /// Limits are lifted for this session.
     #[serde(rename = "override")]
-    lifted: Option<Lifted>,
+    lifted: Option<Override>,
     /// Why the answer may be wrong.
     pub(super) warning: Option<String>,
     /// The limits that concern the asker, worst first.
@@ -49,25 +49,25 @@ pub(super) struct GateAnswer {
 }
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, args: &GateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     if args.hook.is_some() {
-        return claude::run(desk, loaded);
+        return claude::run(context, loaded);
     }
-    let asker = asker(&desk.settings, &args.names());
-    let answer = judge(desk, &Reach::Session(None), |_| Ok(asker.clone())).0;
+    let caller = caller(&context.settings, &args.names());
+    let answer = judge(context, &LogSelection::Session(None), |_| Ok(caller.clone())).0;
     let exit = if answer.allowed { Exit::Fine } else { Exit::Over };
     if args.json {
-        let written = output::to_line(&answer, desk.out);
+        let written = output::to_line(&answer, context.out);
         if answer.allowed {
             written?;
         }
     }
     if let Some(warning) = &answer.warning {
-        desk.note(warning);
+        context.note(warning);
     }
     // The exit code is the answer; the words are for whoever watches, and for an agent's hook that shows them.
     if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
-        let _ = writeln!(desk.err, "{}", super::printable(reason));
+        let _ = writeln!(context.err, "{}", super::printable(reason));
     }
     Ok(exit)
 }
@@ -89,7 +89,7 @@ impl GateArgs {
 }
 
 /// Who asks: the names given, and the config's where none is.
-pub(super) fn asker(settings: &Settings, names: &[(Dimension, &str)]) -> Asker {
+pub(super) fn caller(settings: &Settings, names: &[(Dimension, &str)]) -> CallContext {
     let mut all: Vec<(Dimension, Label)> = Vec::new();
     let projects = Projects::default();
     let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| {
@@ -107,38 +107,38 @@ pub(super) fn asker(settings: &Settings, names: &[(Dimension, &str)]) -> Asker {
             all.push((dimension, name));
         }
     }
-    Asker { names: all }
+    CallContext { names: all }
 }
 
 /// Catches up, asks the books, and answers in any case: what cannot be known is answered as the config says.
 ///
 /// Gives back the books too, for whoever has more to ask.
 pub(super) fn judge(
-    desk: &mut Desk<'_>,
-    reach: &Reach,
-    asker: impl Fn(&dyn Ledger) -> Result<Asker, BooksError>,
+    context: &mut Context<'_>,
+    selection: &LogSelection,
+    caller: impl Fn(&dyn Ledger) -> Result<CallContext, BooksError>,
 ) -> (GateAnswer, Option<Books>) {
-    let rules = desk.rules(Filter::default());
-    let now = desk.now();
+    let rules = context.rules(Filter::default());
+    let now = context.now();
     let ask = |books: &Books, settings: &Settings| {
-        asker(&books.ledger).and_then(|asker| answer(&books.ledger, &rules, settings, &asker, now))
+        caller(&books.ledger).and_then(|caller| answer(&books.ledger, &rules, settings, &caller, now))
     };
-    let mut gathered = books::gather(desk, reach, false);
-    let mut answered = gathered.as_ref().ok().map(|books| ask(books, &desk.settings));
+    let mut gathered = catch_up::open_and_catch_up(context, selection, false);
+    let mut answered = gathered.as_ref().ok().map(|books| ask(books, &context.settings));
     if matches!(&answered, Some(Err(error)) if error.is_mendable()) {
         drop(gathered);
-        gathered = books::mend(desk).and_then(|()| books::gather(desk, reach, false));
-        answered = gathered.as_ref().ok().map(|books| ask(books, &desk.settings));
+        gathered = catch_up::mend(context).and_then(|()| catch_up::open_and_catch_up(context, selection, false));
+        answered = gathered.as_ref().ok().map(|books| ask(books, &context.settings));
     }
     let (mut answer, books) = match gathered {
         Ok(books) => {
-            let answered = answered.unwrap_or_else(|| ask(&books, &desk.settings));
-            (answered.unwrap_or_else(|error| GateAnswer::unknown(&error.to_string(), &desk.settings)), Some(books))
+            let answered = answered.unwrap_or_else(|| ask(&books, &context.settings));
+            (answered.unwrap_or_else(|error| GateAnswer::unknown(&error.to_string(), &context.settings)), Some(books))
         }
-        Err(failure) => (GateAnswer::unknown(&failure.message, &desk.settings), None),
+        Err(failure) => (GateAnswer::unknown(&failure.message, &context.settings), None),
     };
     if let Some(trouble) = books.as_ref().and_then(|books| books.trouble.as_deref()) {
-        answer.doubt(trouble, &desk.settings);
+        answer.doubt(trouble, &context.settings);
     }
     if let Some(unbooked) = books.as_ref().and_then(|books| books.unbooked.as_deref()) {
         answer.warn(unbooked);
@@ -154,13 +154,13 @@ pub(super) fn answer(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    asker: &Asker,
+    caller: &CallContext,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
-    let asker = with_source(books, asker)?;
-    let states = meter::states(books, rules, Some(&asker), now)?;
-    let lifted = match asker.name(Dimension::Session) {
-        Some(session) => lifted::of(books, session)?,
+    let caller = with_source(books, caller)?;
+    let states = meter::states(books, rules, Some(&caller), now)?;
+    let lifted = match caller.name(Dimension::Session) {
+        Some(session) => overrides::override_of(books, session)?,
         None => None,
     };
     let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
@@ -189,7 +189,7 @@ pub(super) fn answer(
         allowed,
         verdict: word(worst),
         reason,
-        limits: states.iter().map(|state| LimitJson::of(state, settings.zone)).collect(),
+        limits: states.iter().map(|state| LimitJson::from_state(state, settings.zone)).collect(),
         lifted,
         warning: None,
         states,
@@ -243,15 +243,15 @@ impl GateAnswer {
 }
 
 /// A session is known by its log format too: the one under which the books have it, else our own.
-fn with_source(books: &dyn Ledger, asker: &Asker) -> Result<Asker, BooksError> {
-    let mut asker = asker.clone();
-    if let (Some(session), None) = (asker.name(Dimension::Session), asker.name(Dimension::Source)) {
+fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
+    let mut caller = caller.clone();
+    if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {
         let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(session.as_str()))], ..Filter::default() };
         let newest = books.calls(&filter, 1)?;
         let source = newest.first().map_or_else(|| Label::new(OWN_SOURCE), |row| row.call.from.source.clone());
-        asker.names.push((Dimension::Source, source));
+        caller.names.push((Dimension::Source, source));
     }
-    Ok(asker)
+    Ok(caller)
 }
 
 const fn word(verdict: Verdict) -> &'static str {
@@ -309,8 +309,8 @@ fn length(state: &LimitState) -> String {
 }
 
 /// The transcript of a session, when it can be one: an absolute path of a JSONL file; `~` is the home folder.
-pub(super) fn transcript(desk: &Desk<'_>, path: &str) -> Option<PathBuf> {
-    let path = match (path.strip_prefix("~/"), &desk.world.home) {
+pub(super) fn transcript(context: &Context<'_>, path: &str) -> Option<PathBuf> {
+    let path = match (path.strip_prefix("~/"), &context.env.home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),
     };

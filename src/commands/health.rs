@@ -9,8 +9,8 @@ use std::path::Path;
 #[cfg(unix)]
 use self::socket::{SOCKET, SocketCounters, SocketJson};
 use crate::domain::{Instant, Label, Record};
-use crate::ingest::{Batch, Condition, Health, Kind, RootState};
-use crate::ledger::{BooksError, FileState, Posted, Row};
+use crate::ingest::{Condition, Health, Kind, ReadBatch, RootState};
+use crate::ledger::{BooksError, Change, Checkpoint, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 use crate::tui::{BadLineView, HealthView, LedgerView, SourceView, Watching};
@@ -21,7 +21,7 @@ const BAD_LINES: usize = 100;
 pub(super) const OLD_PRICES: i64 = 60;
 
 /// What is known of how everything is.
-pub(super) struct HealthDesk {
+pub(super) struct HealthState {
     view: HealthView,
     bad: VecDeque<BadLineView>,
     unpriced: BTreeMap<Label, u64>,
@@ -50,7 +50,7 @@ impl Brought {
     }
 }
 
-impl HealthDesk {
+impl HealthState {
     /// Everything is well, and these are the books.
     pub(super) fn new(ledger: LedgerView, unpriced: BTreeMap<Label, u64>) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl HealthDesk {
 
     /// These places are watched, and so far their files were read before.
     #[must_use]
-    pub(super) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[FileState]) -> Self {
+    pub(super) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[Checkpoint]) -> Self {
         self.brought = roots.map(|root| (label(root), Brought::default())).collect();
         for file in files {
             let Some(brought) = self.root_of(&label(&file.path)).and_then(|root| self.brought.get_mut(&root)) else {
@@ -123,7 +123,7 @@ impl HealthDesk {
         }
         let asked: Question = serde_json::from_str(question).ok()?;
         let (path, tally) = self.socket.get().filter(|_| asked.query == "socket")?;
-        serde_json::to_string(&SocketJson::of(path, tally)).ok()
+        serde_json::to_string(&SocketJson::from_tally(path, tally)).ok()
     }
 
     /// Takes in how the sources are.
@@ -168,7 +168,7 @@ impl HealthDesk {
     }
 
     /// Takes in what a batch met; true when there is something new to say.
-    pub(super) fn batch(&mut self, batch: &Batch) -> bool {
+    pub(super) fn batch(&mut self, batch: &ReadBatch) -> bool {
         self.view.bad_total = self.view.bad_total.saturating_add(batch.tallies.bad);
         self.bring(&batch.path, &batch.records, batch.tallies.bad);
         for note in &batch.bad {
@@ -183,7 +183,7 @@ impl HealthDesk {
     }
 
     /// Takes in what was booked; true when a model turned out to have no price.
-    pub(super) fn booked(&mut self, posted: &[Posted]) -> bool {
+    pub(super) fn booked(&mut self, posted: &[Change]) -> bool {
         let before = self.unpriced.len();
         for posted in posted {
             let (taken, added) = posted.rows();
@@ -267,7 +267,7 @@ impl HealthDesk {
     #[cfg(unix)]
     fn show_socket(&self, view: &mut HealthView, bad_lines: &mut Vec<BadLineView>) {
         let Some((path, tally)) = self.socket.get() else { return };
-        let counters = SocketJson::of(path, tally);
+        let counters = SocketJson::from_tally(path, tally);
         let brought = self.brought.get(SOCKET).cloned().unwrap_or_default();
         view.bad_total = view.bad_total.saturating_add(counters.bad_lines);
         let first = counters.bad_lines.saturating_sub(counters.reasons.len() as u64);

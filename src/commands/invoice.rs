@@ -3,8 +3,8 @@
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
 use crate::domain::{Day, Instant, Label, day_of, day_start, month_of};
 use crate::ledger::{Grain, Ledger, Query, Report, ReportRow, Sums};
@@ -12,32 +12,32 @@ use crate::output::{self, Cell, Grid};
 use crate::text;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, args: InvoiceArgs) -> Result<Exit, Failure> {
-    let (now, zone) = (desk.now(), desk.settings.zone);
-    let month = month(args.month, now, desk)?;
+pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, Failure> {
+    let (now, zone) = (context.now(), context.settings.zone);
+    let month = month(args.month, now, context)?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let (from, until) = (day_start(month, zone), day_start(next, zone));
     let mut filter = args.filters.filter(now, zone);
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
-    let books = books::gather(desk, &Reach::Everything, false)?;
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let query = Query { by: args.by, filter, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
     report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
     let statement =
         Statement { month, report: &report, prices: books.prices.as_of(), issued: now, running: until > now };
     match args.shape.style() {
-        Style::Json => statement.json(desk)?,
-        Style::Csv => output::csv(&output::report_grid(&report), desk.out)?,
-        Style::Markdown => statement.markdown(desk)?,
-        Style::Table => statement.text(desk)?,
+        Style::Json => statement.json(context)?,
+        Style::Csv => output::csv(&output::report_grid(&report), context.out)?,
+        Style::Markdown => statement.markdown(context)?,
+        Style::Table => statement.text(context)?,
     }
     Ok(Exit::Fine)
 }
 
 /// The month that was named, by its first day; the last whole one when none was.
-fn month(given: Option<When>, now: Instant, desk: &Desk<'_>) -> Result<NaiveDate, Failure> {
-    let zone = desk.settings.zone;
+fn month(given: Option<When>, now: Instant, context: &Context<'_>) -> Result<NaiveDate, Failure> {
+    let zone = context.settings.zone;
     match given {
         None => {
             let this = month_of(day_of(now, zone));
@@ -73,7 +73,7 @@ struct Document<R: Serialize> {
 }
 
 impl Statement<'_> {
-    fn json(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
+    fn json(&self, context: &mut Context<'_>) -> std::io::Result<()> {
         let grid = output::report_grid(self.report);
         let document = Document {
             month: self.month.format("%Y-%m").to_string(),
@@ -82,42 +82,42 @@ impl Statement<'_> {
             prices_as_of: self.prices.to_string(),
             report: output::report_document(self.report, &grid),
         };
-        output::to_line(&document, desk.out)
+        output::to_line(&document, context.out)
     }
 
-    fn text(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
-        writeln!(desk.out, "Statement for {}", self.month.format("%B %Y"))?;
-        writeln!(desk.out, "{}\n", self.period(desk))?;
+    fn text(&self, context: &mut Context<'_>) -> std::io::Result<()> {
+        writeln!(context.out, "Statement for {}", self.month.format("%B %Y"))?;
+        writeln!(context.out, "{}\n", self.period(context))?;
         if self.report.rows.is_empty() {
-            return writeln!(desk.out, "No calls.");
+            return writeln!(context.out, "No calls.");
         }
         let rows: Vec<Vec<String>> = self.rows();
-        output::plain(&self.heads(), self.report.query.by.len(), &rows, desk.out)?;
+        output::plain(&self.heads(), self.report.query.by.len(), &rows, context.out)?;
         for line in self.notes() {
-            writeln!(desk.out, "\n{line}")?;
+            writeln!(context.out, "\n{line}")?;
         }
         Ok(())
     }
 
-    fn markdown(&self, desk: &mut Desk<'_>) -> std::io::Result<()> {
-        writeln!(desk.out, "# Statement for {}\n", self.month.format("%B %Y"))?;
-        writeln!(desk.out, "{}\n", self.period(desk))?;
+    fn markdown(&self, context: &mut Context<'_>) -> std::io::Result<()> {
+        writeln!(context.out, "# Statement for {}\n", self.month.format("%B %Y"))?;
+        writeln!(context.out, "{}\n", self.period(context))?;
         if self.report.rows.is_empty() {
-            return writeln!(desk.out, "No calls.");
+            return writeln!(context.out, "No calls.");
         }
         let names = self.report.query.by.iter().map(|dimension| dimension.name());
         let columns: Vec<&'static str> = names.chain(MEASURES).collect();
         let rows = self.rows().into_iter().map(|row| row.into_iter().map(Cell::Text).collect()).collect();
-        output::markdown(&Grid { columns, rows }, desk.out)?;
+        output::markdown(&Grid { columns, rows }, context.out)?;
         for line in self.notes() {
-            writeln!(desk.out, "\n{line}")?;
+            writeln!(context.out, "\n{line}")?;
         }
         Ok(())
     }
 
     /// The stretch of time, in words that leave no doubt where it begins and ends.
-    fn period(&self, desk: &Desk<'_>) -> String {
-        let zone = desk.settings.zone;
+    fn period(&self, context: &Context<'_>) -> String {
+        let zone = context.settings.zone;
         let day = |at: Option<Instant>| at.map_or_else(String::new, |at| day_of(at, zone).to_string());
         let filter = &self.report.query.filter;
         let last = filter.until.and_then(|until| until.checked_sub_signed(chrono::Duration::nanoseconds(1)));

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure};
 use crate::cli::{LedgerCommand, When};
-use crate::config::regular;
+use crate::config::regular_file;
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{self, BooksError, ExportError, ImportError, Info, Options, Repriced, Sqlite};
 use crate::output::{self, Decimal};
@@ -18,14 +18,14 @@ use crate::pricing::PriceBook;
 use crate::text;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, command: Option<LedgerCommand>) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, command: Option<LedgerCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LedgerCommand::Info { json: false }) {
-        LedgerCommand::Info { json } => info(desk, json),
-        LedgerCommand::Verify => verify(desk),
-        LedgerCommand::Export => export(desk),
-        LedgerCommand::Import { file } => import(desk, &file),
-        LedgerCommand::Prune { before } => prune(desk, before),
-        LedgerCommand::Reprice { yes } => reprice(desk, yes),
+        LedgerCommand::Info { json } => info(context, json),
+        LedgerCommand::Verify => verify(context),
+        LedgerCommand::Export => export(context),
+        LedgerCommand::Import { file } => import(context, &file),
+        LedgerCommand::Prune { before } => prune(context, before),
+        LedgerCommand::Reprice { yes } => reprice(context, yes),
     }
 }
 
@@ -33,21 +33,24 @@ pub(super) fn run(desk: &mut Desk<'_>, command: Option<LedgerCommand>) -> Result
 ///
 /// # Errors
 /// When it is there and cannot be opened.
-pub(super) fn open(desk: &mut Desk<'_>, prices: &Arc<PriceBook>) -> Result<Option<Sqlite>, Failure> {
-    let Some(path) = desk.paths.ledger().filter(|path| path.exists()) else { return Ok(None) };
-    let opened = ledger::open(&path, Options::new(desk.now()), Arc::clone(prices) as _)?;
+pub(super) fn open(context: &mut Context<'_>, prices: &Arc<PriceBook>) -> Result<Option<Sqlite>, Failure> {
+    let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return Ok(None) };
+    let opened = ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _)?;
     for note in opened.notes {
-        desk.note(&note.to_string());
+        context.note(&note.to_string());
     }
     Ok(Some(opened.books))
 }
 
-fn nothing_yet(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
-    let place = desk.paths.ledger().map_or_else(
-        || desk.paths.why_no_data(),
+fn nothing_yet(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let place = context.paths.ledger().map_or_else(
+        || context.paths.why_no_data(),
         |path| format!("it will be {}", Label::from_bytes(path.as_os_str().as_encoded_bytes())),
     );
-    writeln!(desk.out, "No ledger yet ({place}). The first `tokmeter` or `tokmeter report` fills it from the logs.")?;
+    writeln!(
+        context.out,
+        "No ledger yet ({place}). The first `tokmeter` or `tokmeter report` fills it from the logs."
+    )?;
     Ok(Exit::Fine)
 }
 
@@ -81,16 +84,16 @@ struct PriceJson {
     calls: u64,
 }
 
-fn info(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
-    let prices = desk.prices();
-    let Some(books) = open(desk, &prices)? else {
+fn info(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
+    let prices = context.prices();
+    let Some(books) = open(context, &prices)? else {
         if json {
-            writeln!(desk.out, "{{\"schema\":1,\"path\":null,\"calls\":0}}")?;
+            writeln!(context.out, "{{\"schema\":1,\"path\":null,\"calls\":0}}")?;
             return Ok(Exit::Fine);
         }
-        return nothing_yet(desk);
+        return nothing_yet(context);
     };
-    let info = books.info(desk.now())?;
+    let info = books.info(context.now())?;
     let path = Label::from_bytes(info.path.as_os_str().as_encoded_bytes());
     if json {
         let document = InfoJson {
@@ -115,10 +118,10 @@ fn info(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
             imported: info.imported.into_iter().collect(),
             prices: info.prices.into_iter().map(|(price, calls)| PriceJson { price, calls }).collect(),
         };
-        output::to_line(&document, desk.out)?;
+        output::to_line(&document, context.out)?;
         return Ok(Exit::Fine);
     }
-    write_info(desk, &info, &path, books.is_read_only())?;
+    write_info(context, &info, &path, books.is_read_only())?;
     Ok(Exit::Fine)
 }
 
@@ -126,10 +129,10 @@ fn rfc(at: Instant) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn write_info(desk: &mut Desk<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
-    let zone = desk.settings.zone;
+fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
+    let zone = context.settings.zone;
     let day = |at: Instant| text::minute(at, zone);
-    let out = &mut *desk.out;
+    let out = &mut *context.out;
     let only = if read_only { ", read-only" } else { "" };
     writeln!(out, "{path}  ({}, schema {}{only})", text::bytes(info.bytes), info.schema)?;
     writeln!(
@@ -160,48 +163,48 @@ fn write_info(desk: &mut Desk<'_>, info: &Info, path: &Label, read_only: bool) -
     Ok(())
 }
 
-fn verify(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
-    let prices = desk.prices();
-    let Some(books) = open(desk, &prices)? else { return nothing_yet(desk) };
+fn verify(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let prices = context.prices();
+    let Some(books) = open(context, &prices)? else { return nothing_yet(context) };
     let findings = books.verify()?;
     for problem in &findings.problems {
-        writeln!(desk.out, "{}", Label::new(problem))?;
+        writeln!(context.out, "{}", Label::new(problem))?;
     }
     if findings.problems.is_empty() {
         let calls = text::plural(findings.calls, "call");
-        writeln!(desk.out, "The ledger is whole: {calls}, and every sum is that of its calls.")?;
+        writeln!(context.out, "The ledger is whole: {calls}, and every sum is that of its calls.")?;
         return Ok(Exit::Fine);
     }
     Ok(Exit::Attention)
 }
 
 /// Everything booked, and everything that is new in the logs.
-fn export(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
-    drop(books::gather(desk, &Reach::Everything, false)?);
-    let prices = desk.prices();
-    let Some(books) = open(desk, &prices)? else {
+fn export(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    drop(catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?);
+    let prices = context.prices();
+    let Some(books) = open(context, &prices)? else {
         return Err(Failure::new(Exit::Unavailable, "there is no ledger to export"));
     };
-    books.export(desk.out).map_err(|error| match error {
+    books.export(context.out).map_err(|error| match error {
         ExportError::Books(error) => Failure::from(error),
         ExportError::Write(error) => Failure::from(error),
     })?;
     Ok(Exit::Fine)
 }
 
-fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
+fn import(context: &mut Context<'_>, file: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(file.as_os_str().as_encoded_bytes());
-    let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error)));
+    let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error)));
     let mut source: Box<dyn io::BufRead> = if file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        Box::new(BufReader::new(regular::open_operand(&desk.absolute(file)).map_err(wrong)?))
+        Box::new(BufReader::new(regular_file::open_operand(&context.absolute(file)).map_err(wrong)?))
     };
-    let prices = desk.prices();
-    let path = desk.paths.ledger().ok_or_else(|| Failure::new(Exit::Unavailable, desk.paths.why_no_data()))?;
-    let mut opened = ledger::open(&path, Options::new(desk.now()), prices)?;
+    let prices = context.prices();
+    let path = context.paths.ledger().ok_or_else(|| Failure::new(Exit::Unavailable, context.paths.why_no_data()))?;
+    let mut opened = ledger::open(&path, Options::new(context.now()), prices)?;
     for note in &opened.notes {
-        desk.note(&note.to_string());
+        context.note(&note.to_string());
     }
     let imported = opened.books.import(&mut *source).map_err(|error| match error {
         ImportError::Books(error) => Failure::from(error),
@@ -210,11 +213,11 @@ fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
         }
     })?;
     for (line, what) in &imported.first_refused {
-        desk.note(&format!("{shown}:{line}: {what}; this line is not imported"));
+        context.note(&format!("{shown}:{line}: {what}; this line is not imported"));
     }
     let more = imported.refused - u64::try_from(imported.first_refused.len()).unwrap_or(0);
     if more > 0 {
-        desk.note(&format!("{} more not imported for such reasons", text::plural(more, "line")));
+        context.note(&format!("{} more not imported for such reasons", text::plural(more, "line")));
     }
     if imported.refused > 0 && imported.calls == 0 {
         return Err(Failure::new(Exit::NoInput, format!("{shown}: nothing was imported")));
@@ -224,7 +227,7 @@ fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
         lines => format!(" {} refused: no log could hold what they say.", text::plural(lines, "line")),
     };
     writeln!(
-        desk.out,
+        context.out,
         "{} read, {} of them new or told more than was known.{refused}",
         text::plural(imported.calls, "call"),
         text::count(imported.told)
@@ -232,17 +235,17 @@ fn import(desk: &mut Desk<'_>, file: &Path) -> Result<Exit, Failure> {
     Ok(if imported.refused > 0 { Exit::Attention } else { Exit::Fine })
 }
 
-fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {
-    let prices = desk.prices();
-    let Some(mut books) = open(desk, &prices)? else { return nothing_yet(desk) };
-    let zone = desk.settings.zone;
-    let moment = before.start(desk.now(), zone);
-    if moment > desk.now() {
+fn prune(context: &mut Context<'_>, before: When) -> Result<Exit, Failure> {
+    let prices = context.prices();
+    let Some(mut books) = open(context, &prices)? else { return nothing_yet(context) };
+    let zone = context.settings.zone;
+    let moment = before.start(context.now(), zone);
+    if moment > context.now() {
         return Err(Failure::new(Exit::Usage, "that is still to come; name a day that has been"));
     }
     let gone = books.prune(moment)?;
     writeln!(
-        desk.out,
+        context.out,
         "Removed every call before {}: {}, {} tokens, {}. They are not booked again when their logs are read.",
         text::minute(moment, zone),
         text::plural(gone.calls, "call"),
@@ -251,30 +254,30 @@ fn prune(desk: &mut Desk<'_>, before: When) -> Result<Exit, Failure> {
     )?;
     match books.compact() {
         Ok(()) => {}
-        Err(error) => desk.note(&format!("{error}; the file keeps its size until the next prune")),
+        Err(error) => context.note(&format!("{error}; the file keeps its size until the next prune")),
     }
     Ok(Exit::Fine)
 }
 
-fn reprice(desk: &mut Desk<'_>, yes: bool) -> Result<Exit, Failure> {
-    let prices = desk.prices();
-    let Some(mut books) = open(desk, &prices)? else { return nothing_yet(desk) };
-    let changed = if yes { books.reprice(desk.now())? } else { books.price_changes(&*prices)? };
+fn reprice(context: &mut Context<'_>, yes: bool) -> Result<Exit, Failure> {
+    let prices = context.prices();
+    let Some(mut books) = open(context, &prices)? else { return nothing_yet(context) };
+    let changed = if yes { books.reprice(context.now())? } else { books.price_changes(&*prices)? };
     if changed.calls == 0 {
-        writeln!(desk.out, "Every booked call costs what it would cost today. Nothing to do.")?;
+        writeln!(context.out, "Every booked call costs what it would cost today. Nothing to do.")?;
     } else {
-        write_changes(&changed, desk.out)?;
+        write_changes(&changed, context.out)?;
         let calls = text::plural(changed.calls, "call");
         let (before, after) = (text::usd(changed.before), text::usd(changed.after));
         if yes {
-            writeln!(desk.out, "{calls} booked anew: {before} became {after}.")?;
+            writeln!(context.out, "{calls} booked anew: {before} became {after}.")?;
         } else {
-            writeln!(desk.out, "{calls} would change from {before} to {after}. Nothing is written without --yes.")?;
+            writeln!(context.out, "{calls} would change from {before} to {after}. Nothing is written without --yes.")?;
         }
     }
     if let Some(backup) = &changed.backup {
         let kept = Label::from_bytes(backup.as_os_str().as_encoded_bytes());
-        writeln!(desk.out, "The ledger as it was is kept as {kept}")?;
+        writeln!(context.out, "The ledger as it was is kept as {kept}")?;
     }
     Ok(Exit::Fine)
 }
@@ -311,9 +314,9 @@ pub(super) struct LedgerFacts {
 
 impl LedgerFacts {
     /// How the ledger at its usual place is.
-    pub(super) fn of(desk: &Desk<'_>, prices: &Arc<PriceBook>) -> Self {
+    pub(super) fn gather(context: &Context<'_>, prices: &Arc<PriceBook>) -> Self {
         let mut facts = Self {
-            path: desk.paths.ledger().map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes())),
+            path: context.paths.ledger().map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes())),
             state: "none",
             note: None,
             bytes: 0,
@@ -322,14 +325,14 @@ impl LedgerFacts {
             future_calls: 0,
             cost_usd: None,
         };
-        let Some(path) = desk.paths.ledger().filter(|path| path.exists()) else { return facts };
+        let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return facts };
         let told = |error: &BooksError| Some(Label::new(&error.to_string()));
-        match ledger::open(&path, Options::new(desk.now()), Arc::clone(prices) as _) {
+        match ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _) {
             Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
             Ok(opened) => {
                 facts.state = if opened.books.is_read_only() { "read-only" } else { "writable" };
                 facts.note = opened.notes.first().map(|note| Label::new(&note.to_string()));
-                match opened.books.info(desk.now()) {
+                match opened.books.info(context.now()) {
                     Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
                     Ok(info) => {
                         (facts.bytes, facts.ledger_schema) = (info.bytes, Some(info.schema));

@@ -4,10 +4,10 @@ use std::io;
 
 use serde::Serialize;
 
-use super::books::{self, Reach};
-use super::gate::lifted::{self, Lifted};
+use super::catch_up::{self, LogSelection};
+use super::gate::overrides::{self, Override};
 use super::report::only_session;
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
 use crate::domain::{Filter, Label, Usd, Zone};
@@ -16,37 +16,37 @@ use crate::output::{self, Decimal};
 use crate::text;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LimitsCommand::Show { json: false }) {
-        LimitsCommand::Show { json } => show(desk, json),
+        LimitsCommand::Show { json } => show(context, json),
         LimitsCommand::Set { scope, amount } => {
             let key = key(&scope)?;
             let amount = config::parse_amount(&amount)
                 .map_err(|why| Failure::new(Exit::Usage, format!("'{}' {why}", Label::new(&amount))))?;
-            let world = desk.world.clone();
-            let before = desk.settings.limits.iter().find(|limit| LimitKey::of(limit) == key.expanded(&world));
+            let env = context.env.clone();
+            let before = context.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == key.expanded(&env));
             let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
-            change(desk, |text| edit::set_limit(text, &world, &key.expanded(&world), &amount, None))?;
+            change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
             let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
-            writeln!(desk.out, "{key}: {}{before}", config::amount_text(&amount))?;
+            writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
             Ok(Exit::Fine)
         }
         LimitsCommand::Unset { scope } => {
             let key = key(&scope)?;
-            let world = desk.world.clone();
-            let set: Vec<LimitKey> = desk.settings.limits.iter().map(LimitKey::of).collect();
-            change(desk, |text| edit::unset_limit(text, &world, &key.expanded(&world))).map_err(|failure| {
-                if set.contains(&key.expanded(&world)) {
+            let env = context.env.clone();
+            let set: Vec<LimitKey> = context.settings.limits.iter().map(LimitKey::from_limit).collect();
+            change(context, |text| edit::unset_limit(text, &env, &key.expanded(&env))).map_err(|failure| {
+                if set.contains(&key.expanded(&env)) {
                     return failure;
                 }
                 let set = set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {set}") };
                 Failure::new(Exit::Usage, format!("there is no limit {key}; {set}"))
             })?;
-            writeln!(desk.out, "{key}: no limit")?;
+            writeln!(context.out, "{key}: no limit")?;
             Ok(Exit::Fine)
         }
-        LimitsCommand::Override { session, reason, .. } => lift(desk, &session, reason.as_deref()),
+        LimitsCommand::Override { session, reason, .. } => lift(context, &session, reason.as_deref()),
     }
 }
 
@@ -59,48 +59,48 @@ fn wrong_words(message: String) -> Failure {
 }
 
 /// Changes the config file, keeping its comments.
-pub(super) fn change(desk: &Desk<'_>, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Failure> {
-    let path = desk.paths.config.as_ref().ok_or_else(|| {
+pub(super) fn change(context: &Context<'_>, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Failure> {
+    let path = context.paths.config.as_ref().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
     })?;
     config::change(path, edit).map_err(|message| Failure::new(Exit::Config, message))
 }
 
-fn show(desk: &mut Desk<'_>, json: bool) -> Result<Exit, Failure> {
-    let reach = Reach::Everything;
-    let books = books::gather(desk, &reach, false)?;
-    let summary = books::summary(desk, &books.ledger)?;
-    let mut lifted = lifted::all(&books.ledger)?;
+fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
+    let selection = LogSelection::Everything;
+    let books = catch_up::open_and_catch_up(context, &selection, false)?;
+    let summary = catch_up::summary(context, &books.ledger)?;
+    let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     if json {
-        write_json(&summary, lifted, desk.settings.zone, desk.out)?;
+        write_json(&summary, lifted, context.settings.zone, context.out)?;
         return Ok(Exit::Fine);
     }
     if summary.limits.is_empty() {
-        writeln!(desk.out, "No limits. Set one: tokmeter limits set day 25usd")?;
+        writeln!(context.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
-        write_table(desk, &summary.limits)?;
+        write_table(context, &summary.limits)?;
     }
     let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
     let ends: Vec<String> =
         ends.into_iter().filter_map(|(span, usd)| Some(format!("{} {span}", text::usd(usd?)))).collect();
     if !ends.is_empty() {
-        writeln!(desk.out, "\nAt this pace: {}", ends.join(", "))?;
+        writeln!(context.out, "\nAt this pace: {}", ends.join(", "))?;
     }
-    for Lifted { session, reason, at, .. } in lifted {
-        let since = text::moment(at, desk.now(), desk.settings.zone);
-        writeln!(desk.out, "Lifted for session {session} since {since}: {reason}")?;
+    for Override { session, reason, at, .. } in lifted {
+        let since = text::moment(at, context.now(), context.settings.zone);
+        writeln!(context.out, "Lifted for session {session} since {since}: {reason}")?;
     }
     Ok(Exit::Fine)
 }
 
 /// Lifts limits for one session, known or yet to come; without a reason, puts them back.
-fn lift(desk: &mut Desk<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
+fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
     let reason = reason.map(|reason| Label::new(reason.trim()));
     if reason.as_ref().is_some_and(|reason| reason.is_empty()) {
         return Err(Failure::new(Exit::Usage, "give a reason: --reason 'release tonight'"));
     }
-    let mut books = books::gather(desk, &Reach::Everything, false)?;
+    let mut books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     if let Some(trouble) = books.trouble {
         return Err(Failure::new(Exit::Unavailable, format!("nothing was changed: {trouble}")));
     }
@@ -112,11 +112,11 @@ fn lift(desk: &mut Desk<'_>, session: &str, reason: Option<&str>) -> Result<Exit
     };
     match reason {
         Some(reason) => {
-            lifted::lift(&mut books.ledger, &session, &reason, desk.now())?;
-            writeln!(desk.out, "Limits no longer stop session {session}: {reason}")?;
+            overrides::lift(&mut books.ledger, &session, &reason, context.now())?;
+            writeln!(context.out, "Limits no longer stop session {session}: {reason}")?;
         }
-        None if lifted::revoke(&mut books.ledger, &session, desk.now())? => {
-            writeln!(desk.out, "Limits stop session {session} again")?;
+        None if overrides::revoke(&mut books.ledger, &session, context.now())? => {
+            writeln!(context.out, "Limits stop session {session} again")?;
         }
         None => {
             let message =
@@ -127,8 +127,8 @@ fn lift(desk: &mut Desk<'_>, session: &str, reason: Option<&str>) -> Result<Exit
     Ok(Exit::Fine)
 }
 
-fn write_table(desk: &mut Desk<'_>, limits: &[LimitState]) -> io::Result<()> {
-    let (now, zone) = (desk.now(), desk.settings.zone);
+fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<()> {
+    let (now, zone) = (context.now(), context.settings.zone);
     let heads = ["limit", "used", "", "", "resets", "reached at this pace"].map(str::to_owned);
     let rows: Vec<Vec<String>> = limits
         .iter()
@@ -148,7 +148,7 @@ fn write_table(desk: &mut Desk<'_>, limits: &[LimitState]) -> io::Result<()> {
             ]
         })
         .collect();
-    output::plain(&heads, 2, &rows, desk.out)
+    output::plain(&heads, 2, &rows, context.out)
 }
 
 /// A limit as JSON: the same keys in `limits show`, `gate` and the socket's answers.
@@ -185,7 +185,7 @@ fn micro(usd: Usd) -> Usd {
 
 impl AmountJson {
     /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
-    fn of(amount: &Amount) -> Self {
+    fn from_amount(amount: &Amount) -> Self {
         Self {
             usd: amount.usd.map(|usd| Decimal(micro(usd))),
             tokens: amount.tokens,
@@ -196,11 +196,11 @@ impl AmountJson {
 
 impl LimitJson {
     /// How a limit stands; times in this zone.
-    pub(super) fn of(state: &LimitState, zone: Zone) -> Self {
+    pub(super) fn from_state(state: &LimitState, zone: Zone) -> Self {
         let time =
             |at: crate::domain::Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         Self {
-            limit: LimitKey::of(&state.limit).to_string(),
+            limit: LimitKey::from_limit(&state.limit).to_string(),
             name: state.name.clone(),
             subject: state.subject.clone(),
             verdict: match state.verdict {
@@ -209,8 +209,8 @@ impl LimitJson {
                 Verdict::Over => "over",
             },
             percent: state.percent,
-            used: AmountJson::of(&state.used),
-            allowed: AmountJson::of(&state.limit.amount),
+            used: AmountJson::from_amount(&state.used),
+            allowed: AmountJson::from_amount(&state.limit.amount),
             resets_at: state.span.map(|span| time(span.until)),
             reached_at: state.hit.map(|(at, _)| time(at)),
             reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
@@ -220,12 +220,12 @@ impl LimitJson {
     }
 }
 
-fn write_json(summary: &Summary, overrides: Vec<Lifted>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
-        overrides: Vec<Lifted>,
+        overrides: Vec<Override>,
         tokens_per_min: u64,
         cost_per_hour_usd: Decimal,
         by_day_end_usd: Option<Decimal>,
@@ -233,7 +233,7 @@ fn write_json(summary: &Summary, overrides: Vec<Lifted>, zone: Zone, out: &mut d
     }
     let document = Document {
         schema: 1,
-        limits: summary.limits.iter().map(|state| LimitJson::of(state, zone)).collect(),
+        limits: summary.limits.iter().map(|state| LimitJson::from_state(state, zone)).collect(),
         overrides,
         tokens_per_min: summary.tokens_per_min,
         cost_per_hour_usd: Decimal(micro(summary.cost_per_hour)),

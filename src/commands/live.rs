@@ -1,4 +1,4 @@
-//! The live screen: the reader, the keeper of the books, the socket and the screen, and how they end.
+//! The live screen: the reader, the thread that owns the ledger, the socket and the screen, and how they end.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::aside::Aside;
-use super::books::{self, Reach};
-use super::course::{Course, Running, spawn};
-use super::ending::Ending;
-use super::health::HealthDesk;
+use super::catch_up::{self, LogSelection};
+use super::config_edits::ConfigEdits;
+use super::health::HealthState;
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
-use super::keeper::{Keeper, QUEUE, State, Work};
-use super::reading::{self, Control};
-use super::{Desk, Exit, Failure, once, plain, play, process, screen, summary};
+use super::ledger_thread::{LedgerMessage, LedgerThread, QUEUE, State};
+use super::lifecycle::{Lifecycle, Running, spawn};
+use super::log_reader::{self, Control};
+use super::stop_signals::StopSignals;
+use super::{Context, Exit, Failure, playback, process, snapshot, stream, summary, tui_options};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Instant, Matcher};
 use crate::ingest;
 use crate::ledger::{self, Ledger};
-use crate::meter::{Alerts, Follow, Meter, Opening, Rules, SessionId};
+use crate::meter::{Alerts, Follow, Meter, Rules, SessionId, Snapshot};
 use crate::tui::{self, App, Feed, Note, Request, Tone};
 
 /// How long the end waits for what can be done again the next time.
@@ -38,46 +38,51 @@ const LOOK: Duration = Duration::from_millis(5);
 /// What is shown when there is no screen to open.
 pub(super) enum Source {
     /// The logs: everything, or the paths given.
-    Logs(Reach),
+    Logs(LogSelection),
     /// Calls that are played, `speed` times faster than they happened.
     Played {
         /// What has happened already.
         before: Vec<super::demo::Step>,
         /// What is still to come.
-        after: play::Steps,
+        after: playback::Steps,
         /// How many times faster.
         speed: u32,
     },
 }
 
 /// Runs the live screen on logs.
-pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
-    super::mistyped(desk, &args.paths, "tokmeter", crate::cli::commands)?;
-    let reach = Reach::of(desk, &args.paths, args.no_ledger);
-    show(desk, loaded, args, Source::Logs(reach))
+pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
+    super::mistyped(context, &args.paths, "tokmeter", crate::cli::commands)?;
+    let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
+    show(context, loaded, args, Source::Logs(selection))
 }
 
 /// Shows a source: on the live screen, line by line, or once.
-pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source: Source) -> Result<Exit, Failure> {
-    if args.once || (!desk.world.terminal[1] && !args.plain) {
-        return once::run(desk, loaded, args, source);
+pub(super) fn show(
+    context: &mut Context<'_>,
+    loaded: &Loaded,
+    args: &LiveArgs,
+    source: Source,
+) -> Result<Exit, Failure> {
+    if args.once || (!context.env.terminal[1] && !args.plain) {
+        return snapshot::run(context, loaded, args, source);
     }
-    let dumb = matches!(desk.world.var("TERM"), None | Some("dumb"));
+    let dumb = matches!(context.env.var("TERM"), None | Some("dumb"));
     if dumb && !args.plain {
-        desk.note("TERM is dumb or not set, so there is no full screen; one line per change instead");
+        context.note("TERM is dumb or not set, so there is no full screen; one line per change instead");
     }
-    let zone = desk.settings.zone;
-    let rules = desk.rules(args.filters.filter(desk.now(), zone));
+    let zone = context.settings.zone;
+    let rules = context.rules(args.filters.filter(context.now(), zone));
     // Before anybody can reach the socket: what has arrived there is booked, whatever signal comes.
-    let mut ending = Ending::watch();
-    let mut machine = Machine::start(desk, args, rules, source)?;
+    let mut ending = StopSignals::watch();
+    let mut machine = Machine::start(context, args, rules, source)?;
     if args.plain || dumb {
-        return plain::run(desk, machine, ending);
+        return stream::run(context, machine, ending);
     }
-    let options = screen::options(desk, loaded, args, &machine.roots)?;
-    let app = App::new(options, desk.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let alerts = Alerts::new(machine.quiet(), desk.settings.alerts.hysteresis);
-    let clock = Arc::clone(&desk.world.clock);
+    let options = tui_options::options(context, loaded, args, &machine.roots)?;
+    let app = App::new(options, context.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let alerts = Alerts::new(machine.quiet(), context.settings.alerts.hysteresis);
+    let clock = Arc::clone(&context.env.clock);
     let runtime = process::runtime(true)?;
     let (feed, requests, meter) = machine.faces();
     let left = runtime.block_on(async {
@@ -95,26 +100,26 @@ pub(super) fn show(desk: &mut Desk<'_>, loaded: &Loaded, args: &LiveArgs, source
         Err(code) => return Ok(Exit::Code(code)),
     };
     let (exit, mut meter) = left.map_err(|error| Failure::new(Exit::Io, format!("the terminal: {error}")))?;
-    goodbye(desk, &mut meter, exit)?;
+    goodbye(context, &mut meter, exit)?;
     Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
 }
 
 /// Waits for a signal that nobody else acts on; gives back the exit code it leads to.
-async fn missed(ending: &mut Ending) -> u8 {
+async fn missed(ending: &mut StopSignals) -> u8 {
     let code = ending.signal().await;
     tokio::time::sleep(MISSED).await;
     code
 }
 
 /// The summary of what was followed, on the normal screen.
-fn goodbye(desk: &mut Desk<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
+fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
     if exit == tui::Exit::HungUp {
         return Ok(());
     }
-    let summary = meter.summary(desk.now());
+    let summary = meter.summary(context.now());
     let log = summary.calls.first().and_then(|line| line.row.call.from.place.as_ref()).map(|place| &place.path);
     if let Some(session) = summary::of_followed(&summary) {
-        summary::write_text(&session, &summary.limits, log, desk.out)?;
+        summary::write_text(&session, &summary.limits, log, context.out)?;
     }
     Ok(())
 }
@@ -126,116 +131,117 @@ pub(super) struct Machine {
     meter: Option<Meter>,
     feed: Option<mpsc::Receiver<Feed>>,
     requests: Option<mpsc::Sender<Request>>,
-    work: mpsc::Sender<Work>,
-    keeper: Option<thread::JoinHandle<()>>,
+    work: mpsc::Sender<LedgerMessage>,
+    ledger_thread: Option<thread::JoinHandle<()>>,
     reader: mpsc::UnboundedSender<Control>,
     reading: Option<Running>,
-    course: Arc<Course>,
+    course: Arc<Lifecycle>,
     /// Something is fed in that no log holds: it is booked before the end, however long that takes.
     is_fed: bool,
-    _notice: Option<ingest::Notice>,
+    _notice: Option<ingest::FileWatch>,
     #[cfg(unix)]
     listening: Option<ingest::socket::Listening>,
 }
 
 impl Machine {
     /// Opens the books and starts whatever feeds them. Nothing is read yet when this returns.
-    fn start(desk: &mut Desk<'_>, args: &LiveArgs, rules: Rules, source: Source) -> Result<Self, Failure> {
-        let prices = desk.prices();
-        let (reach, played) = match source {
-            Source::Logs(reach) => (reach, None),
-            Source::Played { before, after, speed } => (Reach::Paths(Vec::new()), Some((before, after, speed))),
+    fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Source) -> Result<Self, Failure> {
+        let prices = context.prices();
+        let (selection, played) = match source {
+            Source::Logs(selection) => (selection, None),
+            Source::Played { before, after, speed } => (LogSelection::Paths(Vec::new()), Some((before, after, speed))),
         };
-        let stdin = matches!(&reach, Reach::Paths(paths) if paths.iter().any(|path| books::is_stdin(path)));
-        let roots = books::roots(desk, &reach)?;
+        let stdin =
+            matches!(&selection, LogSelection::Paths(paths) if paths.iter().any(|path| catch_up::is_stdin(path)));
+        let roots = catch_up::roots(context, &selection)?;
         // Who looks at a screen must not wait long for another process; what cannot be booked is held meanwhile.
-        let options = ledger::Options { busy: Duration::from_secs(1), ..books::options(desk, &reach) };
-        let (mut ledger, _) = books::open(desk, &reach, &prices, args.book, options);
+        let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
+        let (mut ledger, _) = catch_up::open(context, &selection, &prices, args.book, options);
         if let Some(why) = ledger.why_only_read() {
-            desk.note(why);
+            context.note(why);
         }
         let ledger_view = ledger.view();
         if let Some((before, _, _)) = &played {
             let records = before.iter().map(|step| crate::domain::Record::Call(step.call.clone())).collect();
-            ledger.absorb(&crate::ledger::Posting { records, files: Vec::new() })?;
+            ledger.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
         }
-        let now = desk.now();
+        let now = context.now();
         let follow = follow(&ledger, args, &rules.view)?;
-        let opening = Opening::ask(&ledger, &rules, &follow, now)?;
+        let opening = Snapshot::ask(&ledger, &rules, &follow, now)?;
         let mut meter = Meter::open(rules.clone(), opening);
         meter.follow(follow.clone());
-        let unpriced = books::unpriced(&ledger)?;
+        let unpriced = catch_up::unpriced(&ledger)?;
 
         let (work, hear) = mpsc::channel(QUEUE);
         let (feed, fed) = mpsc::channel(QUEUE);
         let (requests, mut asked) = mpsc::channel(64);
         let (reader, control) = mpsc::unbounded_channel();
-        let course = Arc::new(Course::default());
+        let course = Arc::new(Lifecycle::default());
         let files = ledger.files()?;
         #[cfg(unix)]
         let news = feed.clone();
         let health =
-            HealthDesk::new(ledger_view, unpriced).watching(roots.all().iter().map(|(path, _)| &**path), &files);
+            HealthState::new(ledger_view, unpriced).watching(roots.all().iter().map(|(path, _)| &**path), &files);
         #[cfg(unix)]
         let counters = health.socket();
-        let keeper = Keeper {
+        let ledger_thread = LedgerThread {
             books: ledger,
             prices,
             rules,
             follow,
             health,
             feed,
-            world: desk.world.clone(),
-            aside: Aside {
-                world: desk.world.clone(),
-                overrides: desk.overrides.clone(),
-                paths: desk.paths.clone(),
-                settings: desk.settings.clone(),
+            env: context.env.clone(),
+            config_edits: ConfigEdits {
+                env: context.env.clone(),
+                overrides: context.overrides.clone(),
+                paths: context.paths.clone(),
+                settings: context.settings.clone(),
                 work: work.downgrade(),
             },
             reader: reader.clone(),
             course: Arc::clone(&course),
             state: State::default(),
         };
-        let thread = spawn("books", move || keeper.run(hear))?.thread;
+        let thread = spawn("books", move || ledger_thread.run(hear))?.thread;
         let ask = work.clone();
         spawn("requests", move || {
             while let Some(request) = asked.blocking_recv() {
-                if ask.blocking_send(Work::Ask(request)).is_err() {
+                if ask.blocking_send(LedgerMessage::Ask(request)).is_err() {
                     return;
                 }
             }
         })?;
         let reading = match played {
             None => {
-                let options = books::tail_options(desk);
+                let options = catch_up::tail_options(context);
                 let (roots, work) = (roots.clone(), work.clone());
-                Some(spawn("reader", move || reading::run(&roots, &options, files, control, &work))?)
+                Some(spawn("reader", move || log_reader::run(&roots, &options, files, control, &work))?)
             }
             Some((_, after, speed)) => {
-                let _ = work.blocking_send(Work::Ingest(ingest::Event::CaughtUp));
-                let clock = Arc::clone(&desk.world.clock);
-                play::start(after, speed, work.downgrade(), move || clock());
+                let _ = work.blocking_send(LedgerMessage::Ingest(ingest::Event::CaughtUp));
+                let clock = Arc::clone(&context.env.clock);
+                playback::start(after, speed, work.downgrade(), move || clock());
                 None
             }
         };
         if stdin {
-            let alone = args.socket.is_none() && args.paths.iter().all(|path| books::is_stdin(path));
-            read_stdin(desk, work.clone(), alone)?;
+            let alone = args.socket.is_none() && args.paths.iter().all(|path| catch_up::is_stdin(path));
+            read_stdin(context, work.clone(), alone)?;
         }
         Ok(Self {
             course,
             is_fed: stdin || args.socket.is_some(),
-            quiet: quiet(desk),
+            quiet: quiet(context),
             meter: Some(meter),
             feed: Some(fed),
             requests: Some(requests),
             #[cfg(unix)]
-            listening: listen(desk, args, &work, &news, &counters)?,
-            _notice: notice(desk, &work),
+            listening: listen(context, args, &work, &news, &counters)?,
+            _notice: notice(context, &work),
             roots,
             work,
-            keeper: Some(thread),
+            ledger_thread: Some(thread),
             reader,
             reading,
         })
@@ -268,7 +274,7 @@ impl Machine {
         let (done, wait) = std::sync::mpsc::channel();
         let began = std::time::Instant::now();
         let may_leave = || !self.is_fed && !self.course.caught_up.load(Ordering::SeqCst) && began.elapsed() >= SOON;
-        let mut stop = Work::Stop(done);
+        let mut stop = LedgerMessage::Stop(done);
         loop {
             match self.work.try_send(stop) {
                 Ok(()) => break,
@@ -282,23 +288,23 @@ impl Machine {
                 return;
             }
         }
-        if let Some(keeper) = self.keeper.take() {
-            let _ = keeper.join();
+        if let Some(ledger_thread) = self.ledger_thread.take() {
+            let _ = ledger_thread.join();
         }
     }
 }
 
 /// Reads standard input for as long as it lasts; `alone` when nothing else is followed, so that its end is the end.
-fn read_stdin(desk: &Desk<'_>, work: mpsc::Sender<Work>, alone: bool) -> Result<(), Failure> {
-    let (options, clock) = (books::tail_options(desk), Arc::clone(&desk.world.clock));
+fn read_stdin(context: &Context<'_>, work: mpsc::Sender<LedgerMessage>, alone: bool) -> Result<(), Failure> {
+    let (options, clock) = (catch_up::tail_options(context), Arc::clone(&context.env.clock));
     spawn("stdin", move || {
         let name = crate::domain::Label::new("-");
         let mut input = io::stdin().lock();
         let _ = ingest::read_stream(&mut input, &name, &options, &|| clock(), &mut |batch| {
-            let _ = work.blocking_send(Work::Ingest(ingest::Event::Batch(Box::new(batch))));
+            let _ = work.blocking_send(LedgerMessage::Ingest(ingest::Event::ReadBatch(Box::new(batch))));
         });
         if alone {
-            let _ = work.blocking_send(Work::InputEnded);
+            let _ = work.blocking_send(LedgerMessage::InputEnded);
         }
     })?;
     Ok(())
@@ -315,29 +321,29 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
             let filter =
                 Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
             let row = ledger.calls(&filter, 1)?;
-            Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::of(&row.call))))
+            Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::from_call(&row.call))))
         }
     }
 }
 
-fn quiet(desk: &Desk<'_>) -> Option<crate::meter::QuietHours> {
-    let quiet = desk.settings.alerts.quiet?;
-    Some(crate::meter::QuietHours { from: quiet.from, until: quiet.until, zone: desk.settings.zone })
+fn quiet(context: &Context<'_>) -> Option<crate::meter::QuietHours> {
+    let quiet = context.settings.alerts.quiet?;
+    Some(crate::meter::QuietHours { from: quiet.from, until: quiet.until, zone: context.settings.zone })
 }
 
-/// Tells the keeper when the config or the ledger is written by somebody else.
-fn notice(desk: &Desk<'_>, work: &mpsc::Sender<Work>) -> Option<ingest::Notice> {
-    let config = desk.paths.config.clone();
-    let wal = desk.paths.ledger().map(|ledger| {
+/// Tells the ledger thread when the config or the ledger is written by somebody else.
+fn notice(context: &Context<'_>, work: &mpsc::Sender<LedgerMessage>) -> Option<ingest::FileWatch> {
+    let config = context.paths.config.clone();
+    let wal = context.paths.ledger().map(|ledger| {
         let mut name = ledger.into_os_string();
         name.push("-wal");
         PathBuf::from(name)
     });
     let files: Vec<PathBuf> = config.iter().cloned().chain(wal).collect();
     let work = work.downgrade();
-    ingest::notice(files, move |path| {
+    ingest::watch_files(files, move |path| {
         let Some(work) = work.upgrade() else { return };
-        let about = if Some(path) == config.as_deref() { Work::Config } else { Work::Ledger };
+        let about = if Some(path) == config.as_deref() { LedgerMessage::Config } else { LedgerMessage::Ledger };
         let _ = work.blocking_send(about);
     })
 }
@@ -345,9 +351,9 @@ fn notice(desk: &Desk<'_>, work: &mpsc::Sender<Work>) -> Option<ingest::Notice> 
 /// Listens on the socket, when asked to.
 #[cfg(unix)]
 fn listen(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     args: &LiveArgs,
-    work: &mpsc::Sender<Work>,
+    work: &mpsc::Sender<LedgerMessage>,
     news: &mpsc::Sender<Feed>,
     counters: &SocketCounters,
 ) -> Result<Option<ingest::socket::Listening>, Failure> {
@@ -356,27 +362,27 @@ fn listen(
         return Ok(None);
     }
     let unavailable = |message: String| Failure::new(Exit::Unavailable, message);
-    let place = crate::config::SocketPath::of(&desk.world, &desk.overrides).map_err(unavailable)?;
+    let place = crate::config::SocketPath::resolve(&context.env, &context.overrides).map_err(unavailable)?;
     place.prepare().map_err(unavailable)?;
     if let Some(note) = &place.note {
-        desk.note(note);
+        context.note(note);
     }
     let told = format!("listening on {}", crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()));
-    let bound = socket::bind(&place.path, desk.world.uid).map_err(|error| unavailable(error.to_string()))?;
+    let bound = socket::bind(&place.path, context.env.uid).map_err(|error| unavailable(error.to_string()))?;
     let (deliver, mut deliveries) = mpsc::channel(32);
     let told_of = work.downgrade();
     let work = work.clone();
     spawn("deliveries", move || {
         while let Some(delivery) = deliveries.blocking_recv() {
-            if work.blocking_send(Work::Socket(delivery)).is_err() {
+            if work.blocking_send(LedgerMessage::Socket(delivery)).is_err() {
                 return;
             }
         }
     })?;
-    let user = desk.settings.user.clone();
-    let clock = Arc::clone(&desk.world.clock);
+    let user = context.settings.user.clone();
+    let clock = Arc::clone(&context.env.clock);
     let rules = socket::Rules {
-        uid: desk.world.uid,
+        uid: context.env.uid,
         name_of: Arc::new(move |_| Some(user.clone())),
         clock: Arc::new(move || -> Instant { clock() }),
         idle: socket::IDLE,
@@ -387,7 +393,7 @@ fn listen(
     let tally = listening.shared_tally();
     // A full queue brings the counters to the screen by itself.
     tally.on_bad(move || {
-        let _ = told_of.upgrade().is_some_and(|work| work.try_send(Work::BadLine).is_ok());
+        let _ = told_of.upgrade().is_some_and(|work| work.try_send(LedgerMessage::BadLine).is_ok());
     });
     let _ = counters.set((crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()), tally));
     // Nobody reads the feed yet; it has room.

@@ -1,7 +1,7 @@
 //! `metrics`: the books as Prometheus text.
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure};
 use crate::config::LimitKey;
 use crate::domain::{Dimension, Label, Zone};
 use crate::ledger::{Grain, Ledger, Query, ReportRow};
@@ -9,11 +9,11 @@ use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
-    let books = books::gather(desk, &Reach::Everything, false)?;
+pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.ledger.report(&query)?.rows;
-    let limits = books::limit_states(desk, &books.ledger, None)?;
+    let limits = catch_up::limit_states(context, &books.ledger, None)?;
     let bad: u64 = books.ledger.files()?.iter().map(|file| file.bad_lines).sum();
     let mut metrics = Metrics::default();
     of_calls(&mut metrics, &rows);
@@ -22,7 +22,7 @@ pub(super) fn run(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
     metrics
         .begin("tokmeter_price_list_timestamp_seconds", Kind::Gauge, "The day of the price list in use.")
         .sample(&[], books.prices.as_of().and_time(chrono::NaiveTime::MIN).and_utc().timestamp());
-    metrics.write(desk.out)?;
+    metrics.write(context.out)?;
     Ok(Exit::Fine)
 }
 
@@ -88,7 +88,7 @@ fn of_limits(metrics: &mut Metrics, limits: &[LimitState]) {
     for (name, help, amount) in amounts {
         let mut metric = metrics.begin(name, Kind::Gauge, help);
         for state in limits {
-            let key = LimitKey::of(&state.limit).to_string();
+            let key = LimitKey::from_limit(&state.limit).to_string();
             let labels =
                 |unit| [("limit", key.as_str()), ("subject", state.subject.as_deref().unwrap_or("")), ("unit", unit)];
             let (allowed, amount) = (state.limit.amount, amount(state));

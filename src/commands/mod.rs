@@ -1,46 +1,46 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
 mod alerts;
-mod aside;
+mod any_ledger;
 mod audit;
+mod bidi_filter;
 mod bill;
-mod books;
+mod catch_up;
 mod config;
-mod course;
+mod config_edits;
+mod context;
+mod daily_digest;
 mod demo;
-mod desk;
 mod doctor;
-mod ending;
 mod exit;
 mod explain;
 mod gate;
-mod guard;
 mod health;
 mod invoice;
-mod keeper;
 mod ledger;
+mod ledger_thread;
+mod lifecycle;
 mod limits;
 mod live;
+mod log_reader;
 mod metrics;
-mod once;
-mod piped;
-mod plain;
-mod play;
+mod playback;
 mod prices;
 mod process;
-mod reading;
 mod reconcile;
 mod record;
 mod replay;
 mod report;
 mod run;
-mod screen;
 mod setup;
-mod shelf;
 mod signals;
+mod snapshot;
 mod statusline;
+mod stdin;
+mod stop_signals;
+mod stream;
 mod summary;
-mod yesterday;
+mod tui_options;
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -48,22 +48,22 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use desk::Desk;
+use bidi_filter::BidiFilter;
+use context::Context;
 pub use exit::{Exit, Failure};
 pub use gate::query;
-use guard::Guard;
 pub(crate) use process::{ended, prepare};
 
 use crate::cli::{self, Cli, Command};
-use crate::config::{Loaded, World};
+use crate::config::{Env, Loaded};
 use crate::domain::Label;
 
 /// Runs the program with these arguments, and says how it ended.
 ///
 /// Results go to `out`, everything else to `err`. Nothing here ends the process, so that every
 /// command can be tested without one.
-pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut Guard::new(out), &mut Guard::new(err));
+pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut BidiFilter::new(out), &mut BidiFilter::new(err));
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) if cli::is_display(&error) => {
@@ -79,19 +79,19 @@ pub fn run(args: &[OsString], world: World, out: &mut dyn Write, err: &mut dyn W
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let begun = Cell::new(false);
         let mut out = Noticed { out, begun: &begun };
-        let (mut desk, loaded) = Desk::open(&cli, world, &mut out, err)?;
-        let exit = match dispatch(&mut desk, cli.clone(), &loaded) {
+        let (mut context, loaded) = Context::open(&cli, env, &mut out, err)?;
+        let exit = match dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
-                books::mend(&mut desk)?;
+                catch_up::mend(&mut context)?;
                 // Half an answer cannot be taken back, nor what was read from standard input be read again.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });
                 }
-                dispatch(&mut desk, cli, &loaded)?
+                dispatch(&mut context, cli, &loaded)?
             }
             dispatched => dispatched?,
         };
-        let flushed = desk.out.flush();
+        let flushed = context.out.flush();
         // A gate's no must not become a yes because nobody reads its words.
         if exit != Exit::Over {
             flushed?;
@@ -147,12 +147,13 @@ fn printable(text: &str) -> String {
 /// # Errors
 /// What was probably meant: exit code 64.
 fn mistyped(
-    desk: &Desk<'_>,
+    context: &Context<'_>,
     words: &[PathBuf],
     before: &str,
     known: impl FnOnce() -> Vec<String>,
 ) -> Result<(), Failure> {
-    let Some(word) = words.first().filter(|word| !desk.absolute(word).exists()).and_then(|word| word.to_str()) else {
+    let Some(word) = words.first().filter(|word| !context.absolute(word).exists()).and_then(|word| word.to_str())
+    else {
         return Ok(());
     };
     if word.contains(['/', '.']) {
@@ -164,41 +165,46 @@ fn mistyped(
     })
 }
 
-fn dispatch(desk: &mut Desk<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
+fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
     match cli.command {
-        Some(Command::Report(args)) => report::run(desk, args),
-        Some(Command::Summary { words, json, no_ledger }) => summary::run(desk, &words, json, no_ledger),
-        Some(Command::Limits { command }) => limits::run(desk, command),
-        Some(Command::Prices { command }) => prices::run(desk, command),
-        Some(Command::Explain { key, json, paths }) => explain::run(desk, &key, json, &paths),
-        Some(Command::Audit { json, paths }) => audit::run(desk, json, &paths),
-        Some(Command::Ledger { command }) => ledger::run(desk, command),
-        Some(Command::Invoice(args)) => invoice::run(desk, args),
-        Some(Command::Reconcile(args)) => reconcile::run(desk, &args),
+        Some(Command::Report(args)) => report::run(context, args),
+        Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
+        Some(Command::Limits { command }) => limits::run(context, command),
+        Some(Command::Prices { command }) => prices::run(context, command),
+        Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
+        Some(Command::Audit { json, paths }) => audit::run(context, json, &paths),
+        Some(Command::Ledger { command }) => ledger::run(context, command),
+        Some(Command::Invoice(args)) => invoice::run(context, args),
+        Some(Command::Reconcile(args)) => reconcile::run(context, &args),
         Some(Command::Signals { json, against, filters, paths }) => {
-            signals::run(desk, json, against.as_deref(), &filters, &paths)
+            signals::run(context, json, against.as_deref(), &filters, &paths)
         }
-        Some(Command::Doctor { json }) => doctor::run(desk, json, loaded),
-        Some(Command::Metrics) => metrics::run(desk),
-        Some(Command::Config { command }) => config::run(desk, command, loaded),
-        Some(Command::Gate(args)) => gate::run(desk, &args, loaded),
-        Some(Command::Statusline { format }) => statusline::run(desk, format.as_deref()),
-        Some(Command::Record(args)) => record::run(desk, &args),
-        Some(Command::Setup { command }) => setup::run(desk, command),
+        Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
+        Some(Command::Metrics) => metrics::run(context),
+        Some(Command::Config { command }) => config::run(context, command, loaded),
+        Some(Command::Gate(args)) => gate::run(context, &args, loaded),
+        Some(Command::Statusline { format }) => statusline::run(context, format.as_deref()),
+        Some(Command::Record(args)) => record::run(context, &args),
+        Some(Command::Setup { command }) => setup::run(context, command),
         Some(Command::Completions { shell }) => {
-            cli::completions(shell, desk.out)?;
+            cli::completions(shell, context.out)?;
             Ok(Exit::Fine)
         }
         Some(Command::Man) => {
-            cli::man(desk.out)?;
+            cli::man(context.out)?;
             Ok(Exit::Fine)
         }
-        Some(Command::Run { command }) => run::run(desk, &command),
+        Some(Command::Run { command }) => run::run(context, &command),
         Some(Command::Demo { speed }) => {
-            let (before, after) = play::demo(&desk.settings.user, desk.now());
-            live::show(desk, loaded, &cli.live, live::Source::Played { before, after: play::listed(after), speed })
+            let (before, after) = playback::demo(&context.settings.user, context.now());
+            live::show(
+                context,
+                loaded,
+                &cli.live,
+                live::Source::Played { before, after: playback::listed(after), speed },
+            )
         }
-        Some(Command::Replay { file, speed }) => replay::run(desk, loaded, &cli.live, &file, speed),
-        None => live::run(desk, loaded, &cli.live),
+        Some(Command::Replay { file, speed }) => replay::run(context, loaded, &cli.live, &file, speed),
+        None => live::run(context, loaded, &cli.live),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::cli::PricesCommand;
 use crate::domain::{Day, Label, Ratio, Service, Usd};
 use crate::output::{self, Decimal};
@@ -18,16 +18,16 @@ use crate::text;
 const NEAR: usize = 5;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, command: Option<PricesCommand>) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, command: Option<PricesCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(PricesCommand::List { pattern: None, json: false }) {
-        PricesCommand::List { pattern, json } => list(desk, pattern.as_deref(), json),
-        PricesCommand::Show { model, json } => show::run(desk, &model, json),
-        PricesCommand::Update { from } => update::update(desk, &from),
-        PricesCommand::Check => update::check(desk),
+        PricesCommand::List { pattern, json } => list(context, pattern.as_deref(), json),
+        PricesCommand::Show { model, json } => show::run(context, &model, json),
+        PricesCommand::Update { from } => update::update(context, &from),
+        PricesCommand::Check => update::check(context),
     }
 }
 
-fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, Failure> {
+fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, Failure> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
@@ -41,20 +41,21 @@ fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, 
         #[serde(flatten)]
         tariff: TariffJson,
     }
-    let (book, now) = (desk.prices(), desk.now());
+    let (book, now) = (context.prices(), context.now());
     let names: BTreeSet<&str> = book.find(pattern.unwrap_or_default()).collect();
     let found: Vec<(Label, Tariff)> =
         names.into_iter().filter_map(|name| Some((Label::new(name), book.rates(name, now)?))).collect();
     if found.is_empty() {
         let pattern = pattern.unwrap_or_default();
-        desk.note(&format!("no model with a price has '{pattern}' in its name{}", near_words(&book, pattern)));
+        context.note(&format!("no model with a price has '{pattern}' in its name{}", near_words(&book, pattern)));
         return Ok(Exit::Attention);
     }
     if json {
-        let models = found.iter().map(|(model, tariff)| Model { model: model.clone(), tariff: TariffJson::of(tariff) });
+        let models =
+            found.iter().map(|(model, tariff)| Model { model: model.clone(), tariff: TariffJson::from_tariff(tariff) });
         let as_of = book.as_of().to_string();
         let document = Document { schema: 1, as_of, unit: UNIT, models: models.collect() };
-        output::to_line(&document, desk.out)?;
+        output::to_line(&document, context.out)?;
         return Ok(Exit::Fine);
     }
     let mut heads = vec!["model".to_owned()];
@@ -69,10 +70,10 @@ fn list(desk: &mut Desk<'_>, pattern: Option<&str>, json: bool) -> Result<Exit, 
             row
         })
         .collect();
-    output::plain(&heads, 1, &rows, desk.out)?;
+    output::plain(&heads, 1, &rows, context.out)?;
     let models = u64::try_from(found.len()).unwrap_or(u64::MAX);
     writeln!(
-        desk.out,
+        context.out,
         "\n{}, dollars per million tokens, list of {}; ~ a day known to half a month; \
          long prompts, hours and service tiers: tokmeter prices show MODEL",
         text::plural(models, "model"),
@@ -168,7 +169,7 @@ pub(super) struct RatesJson {
 }
 
 impl RatesJson {
-    fn of(rates: &Rates) -> Self {
+    fn from_rates(rates: &Rates) -> Self {
         let million = |rate: Usd| Decimal(rate.times(1_000_000));
         Self {
             input: million(rates.input),
@@ -224,13 +225,13 @@ struct ServiceJson {
 }
 
 impl TariffJson {
-    fn of(tariff: &Tariff) -> Self {
+    fn from_tariff(tariff: &Tariff) -> Self {
         let million = |rate: Usd| Decimal(rate.times(1_000_000));
         let [audio_input, audio_cache_read, audio_output] = tariff.audio.map(|rate| rate.map(million));
         let at_hours = |(hours, price, rates): &(String, Label, Rates)| HoursJson {
             utc: hours.clone(),
             price: price.clone(),
-            rates: RatesJson::of(rates),
+            rates: RatesJson::from_rates(rates),
         };
         let long = tariff.long.iter();
         let services = tariff.services.iter();
@@ -238,16 +239,19 @@ impl TariffJson {
             price: tariff.price.clone(),
             since: tariff.since.map(|day| day.to_string()),
             since_is: tariff.known.map(known_word),
-            rates: RatesJson::of(&tariff.rates),
+            rates: RatesJson::from_rates(&tariff.rates),
             audio_input,
             audio_cache_read,
             audio_output,
             hours: tariff.hours.iter().map(at_hours).collect(),
             long: long
-                .map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::of(rates) })
+                .map(|(above, rates)| LongJson { above_prompt_tokens: *above, rates: RatesJson::from_rates(rates) })
                 .collect(),
             services: services
-                .map(|(service, rates)| ServiceJson { service: service_word(*service), rates: RatesJson::of(rates) })
+                .map(|(service, rates)| ServiceJson {
+                    service: service_word(*service),
+                    rates: RatesJson::from_rates(rates),
+                })
                 .collect(),
             fast: tariff.fast.map(decimal),
             us: tariff.us.map(decimal),

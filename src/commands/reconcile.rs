@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::bill::{Bill, Columns, Vendor};
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure};
 use crate::cli::ReconcileArgs;
-use crate::config::regular;
+use crate::config::regular_file;
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_start};
 use crate::ledger::{Grain, Ledger, PeriodKey, Query, Sums};
 use crate::output::{self, Decimal};
@@ -24,15 +24,15 @@ const SHOWN: usize = 25;
 const LARGEST: u64 = 256 << 20;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(args.file.as_os_str().as_encoded_bytes());
     let wrong = |what: String| Failure::new(Exit::NoInput, format!("{shown}: {what}"));
-    let text =
-        read(desk, args).map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error))))?;
+    let text = read(context, args)
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error))))?;
     let columns =
         Columns { date: args.date.as_deref(), model: args.model_column.as_deref(), cost: args.cost.as_deref() };
     let mut bill = Bill::read(&text, columns).map_err(wrong)?;
-    let mut filter = args.filters.filter(desk.now(), desk.settings.zone);
+    let mut filter = args.filters.filter(context.now(), context.settings.zone);
     let wanted = |day: Day| {
         let start = day_start(day, Zone::UTC);
         filter.since.is_none_or(|since| start >= since) && filter.until.is_none_or(|until| start < until)
@@ -44,27 +44,27 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &ReconcileArgs) -> Result<Exit, Fai
     };
     filter.since = Some(day_start(first, Zone::UTC));
     filter.until = Some(day_start(last.succ_opt().unwrap_or(last), Zone::UTC));
-    let books = books::gather(desk, &Reach::Everything, false)?;
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut compared = Compared { first, last, cells: BTreeMap::new(), left_out: Sums::default() };
     let by_model = bill.lines.iter().any(|line| line.model.is_some());
     for line in &bill.lines {
         compared.cell(line.day, name(&books.prices, line.model.as_ref(), by_model)).charge(line.usd);
     }
     compared.add_books(&books.ledger, &books.prices, &filter, &bill, by_model)?;
-    let result = Outcome::of(&compared, &bill, args.tolerance);
+    let result = Outcome::from_compared(&compared, &bill, args.tolerance);
     if args.json {
-        output::to_line(&result, desk.out)?;
+        output::to_line(&result, context.out)?;
     } else {
-        result.write(desk, &compared)?;
+        result.write(context, &compared)?;
     }
     Ok(if result.within_tolerance && bill.problems.is_empty() { Exit::Fine } else { Exit::Attention })
 }
 
-fn read(desk: &Desk<'_>, args: &ReconcileArgs) -> std::io::Result<String> {
+fn read(context: &Context<'_>, args: &ReconcileArgs) -> std::io::Result<String> {
     if args.file.as_os_str() == "-" {
-        return regular::read_whole_text(std::io::stdin().lock(), LARGEST);
+        return regular_file::read_whole_text(std::io::stdin().lock(), LARGEST);
     }
-    regular::read_whole_text(regular::open_operand(&desk.absolute(&args.file))?, LARGEST)
+    regular_file::read_whole_text(regular_file::open_operand(&context.absolute(&args.file))?, LARGEST)
 }
 
 /// A model on a day: what was charged, and what the books say.
@@ -206,7 +206,7 @@ struct Line {
 }
 
 impl Outcome {
-    fn of(compared: &Compared, bill: &Bill, tolerance: u32) -> Self {
+    fn from_compared(compared: &Compared, bill: &Bill, tolerance: u32) -> Self {
         let total = |of: fn(&Cell) -> Usd| compared.cells.values().map(of).sum::<Usd>();
         let (billed, booked) = (total(|cell| cell.bill), total(|cell| cell.books.cost));
         let gap = billed - booked;
@@ -214,7 +214,7 @@ impl Outcome {
         let mut causes: BTreeMap<&'static str, Usd> = BTreeMap::new();
         let mut differences: Vec<Line> = Vec::new();
         for ((day, model), cell) in compared.cells.iter().filter(|(_, cell)| cell.difference() != Usd::ZERO) {
-            let reason = Reason::of(compared, *day, model, cell);
+            let reason = Reason::find(compared, *day, model, cell);
             *causes.entry(reason.word()).or_default() += cell.difference();
             differences.push(Line {
                 day: day.to_string(),
@@ -254,8 +254,8 @@ impl Outcome {
         }
     }
 
-    fn write(&self, desk: &mut Desk<'_>, compared: &Compared) -> std::io::Result<()> {
-        let out = &mut *desk.out;
+    fn write(&self, context: &mut Context<'_>, compared: &Compared) -> std::io::Result<()> {
+        let out = &mut *context.out;
         let signed = |usd: Usd| if usd > Usd::ZERO { format!("+{}", text::usd(usd)) } else { text::usd(usd) };
         writeln!(out, "{} to {} (UTC days)", compared.first, compared.last)?;
         writeln!(out, "Bill   {}", text::usd(self.bill_usd.0))?;

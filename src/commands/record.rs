@@ -3,27 +3,27 @@
 mod line;
 mod send;
 
-use super::{Desk, Exit, Failure, piped};
+use super::{Context, Exit, Failure, stdin};
 use crate::cli::RecordArgs;
 use line::Line;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, args: &RecordArgs) -> Result<Exit, Failure> {
-    let now = desk.now();
-    let lines = match Line::of_flags(args, &desk.settings, now)? {
+pub(super) fn run(context: &mut Context<'_>, args: &RecordArgs) -> Result<Exit, Failure> {
+    let now = context.now();
+    let lines = match Line::of_flags(args, &context.settings, now)? {
         Some(lines) => lines,
-        None if desk.world.terminal[0] => {
+        None if context.env.terminal[0] => {
             return Err(Failure::new(
                 Exit::Usage,
                 "nothing to record; give --model, --input and --output, or JSON on standard input",
             ));
         }
-        None => Line::of_json(&piped::everything(), &desk.settings, now)?,
+        None => Line::of_json(&stdin::everything(), &context.settings, now)?,
     };
-    let prices = desk.prices();
-    let answers = send::send(desk, args.socket.as_deref(), &lines, &prices)?;
+    let prices = context.prices();
+    let answers = send::send(context, args.socket.as_deref(), &lines, &prices)?;
     for answer in answers {
-        writeln!(desk.out, "{}", answer.trim_end())?;
+        writeln!(context.out, "{}", answer.trim_end())?;
     }
     Ok(Exit::Fine)
 }

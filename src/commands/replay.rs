@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::books::{self, Reach};
+use super::catch_up::{self, LogSelection};
 use super::demo::Step;
 use super::live::{self, Source};
-use super::play::Steps;
-use super::{Desk, Exit, Failure};
+use super::playback::Steps;
+use super::{Context, Exit, Failure};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::Filter;
@@ -14,14 +14,14 @@ use crate::ledger::{Ledger, Order};
 
 /// Runs the command.
 pub(super) fn run(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     loaded: &Loaded,
     args: &LiveArgs,
     file: &Path,
     speed: u32,
 ) -> Result<Exit, Failure> {
-    let reach = Reach::Paths(vec![desk.absolute(file)]);
-    let books = books::gather(desk, &reach, false)?;
+    let selection = LogSelection::Paths(vec![context.absolute(file)]);
+    let books = catch_up::open_and_catch_up(context, &selection, false)?;
     if books.ledger.calls(&Filter::default(), 1)?.is_empty() {
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
     }
@@ -35,5 +35,5 @@ pub(super) fn run(
             play(Step { after: at - last.replace(at).unwrap_or(at), call: row.call.clone() })
         });
     });
-    live::show(desk, loaded, args, Source::Played { before: Vec::new(), after, speed })
+    live::show(context, loaded, args, Source::Played { before: Vec::new(), after, speed })
 }

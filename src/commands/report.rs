@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::books::{self, Books, Reach};
-use super::{Desk, Exit, Failure, yesterday};
+use super::catch_up::{self, Books, LogSelection};
+use super::{Context, Exit, Failure, daily_digest};
 use crate::cli::{ReportArgs, Style, When};
 use crate::config::meant;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
@@ -18,43 +18,43 @@ const FEW: usize = 8;
 const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, args: ReportArgs) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
-    super::mistyped(desk, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
+    super::mistyped(context, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));
         filters.until = Some(When::DaysAgo(1));
     }
-    let zone = desk.settings.zone;
-    let mut filter = filters.filter(desk.now(), zone);
-    let reach = Reach::of(desk, &paths, args.no_ledger);
-    let mut books = books::gather(desk, &reach, args.book)?;
+    let zone = context.settings.zone;
+    let mut filter = filters.filter(context.now(), zone);
+    let selection = LogSelection::from_args(context, &paths, args.no_ledger);
+    let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
-        return yesterday::write(desk, &mut books, &filter, &args.by, args.reprice);
+        return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
     if query.grain == Grain::Call && style == Style::Csv && !args.reprice {
-        if call_lines(desk, &books.ledger, &query)? == 0 {
-            name_strangers(desk, &books.ledger, &query.filter)?;
+        if call_lines(context, &books.ledger, &query)? == 0 {
+            name_strangers(context, &books.ledger, &query.filter)?;
         }
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    write(desk, &report, style)?;
+    write(context, &report, style)?;
     if report.rows.is_empty() {
-        name_strangers(desk, &books.ledger, &query.filter)?;
+        name_strangers(context, &books.ledger, &query.filter)?;
     }
     Ok(Exit::Fine)
 }
 
 /// Says which of the names asked for no call has: a mistyped name is no empty selection.
-fn name_strangers(desk: &mut Desk<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
+fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
     for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
         let all = books.report(&Query { by: vec![*dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
         let names: Vec<Label> = all.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
@@ -68,7 +68,7 @@ fn name_strangers(desk: &mut Desk<'_>, books: &dyn Ledger, filter: &Filter) -> R
             None if names.len() <= FEW => format!("; there are: {}", known().collect::<Vec<_>>().join(", ")),
             None => String::new(),
         };
-        desk.note(&format!("no call has {dimension} '{asked}'{hint}"));
+        context.note(&format!("no call has {dimension} '{asked}'{hint}"));
     }
     Ok(())
 }
@@ -87,25 +87,25 @@ pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<
 }
 
 /// Writes a report in the style asked for.
-pub(super) fn write(desk: &mut Desk<'_>, report: &Report, style: Style) -> Result<(), Failure> {
+pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) -> Result<(), Failure> {
     match style {
-        Style::Json => output::report_json(report, desk.out)?,
-        Style::Csv => output::csv(&output::report_grid(report), desk.out)?,
-        Style::Markdown => output::markdown(&output::report_grid(report), desk.out)?,
+        Style::Json => output::report_json(report, context.out)?,
+        Style::Csv => output::csv(&output::report_grid(report), context.out)?,
+        Style::Markdown => output::markdown(&output::report_grid(report), context.out)?,
         Style::Table if report.rows.is_empty() => {
             let selected = if report.query.filter == Filter::default() { " yet" } else { " in this selection" };
             let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
-            writeln!(desk.out, "No calls{selected}{unread}.")?;
+            writeln!(context.out, "No calls{selected}{unread}.")?;
         }
-        Style::Table => output::report_table(report, desk.world.columns, desk.out)?,
+        Style::Table => output::report_table(report, context.env.columns, context.out)?,
     }
     Ok(())
 }
 
 /// Writes calls one by one, however many there are; gives back how many.
-fn call_lines(desk: &mut Desk<'_>, books: &dyn Ledger, query: &Query) -> Result<usize, Failure> {
+fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> Result<usize, Failure> {
     let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
-    let mut lines = output::CallLines::new(query, desk.out)?;
+    let mut lines = output::CallLines::new(query, context.out)?;
     let mut written = Ok(());
     books.each(&query.filter, query.order, &mut |row| {
         if count < most {

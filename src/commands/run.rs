@@ -7,15 +7,15 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure, summary};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure, summary};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
 use agent::Agent;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failure> {
-    let started = desk.now();
+pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit, Failure> {
+    let started = context.now();
     let (program, args) = words.split_first().ok_or_else(|| Failure::new(Exit::Usage, "run what?"))?;
     let mut agent = Agent::start(Command::new(program).args(args)).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
@@ -25,26 +25,26 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[OsString]) -> Result<Exit, Failu
     })?;
     let code = agent.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
     // A summary that fails does not change the agent's exit code.
-    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(desk, started) {
-        Err(failure) if failure.mendable => books::mend(desk).and_then(|()| summarise(desk, started)),
+    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, started) {
+        Err(failure) if failure.mendable => catch_up::mend(context).and_then(|()| summarise(context, started)),
         other => other,
     }));
     if let Ok(Err(failure)) = summary
         && !failure.message.is_empty()
     {
-        desk.note(&failure.message);
+        context.note(&failure.message);
     }
     Ok(Exit::Code(code))
 }
 
 /// Prints what was spent while the agent ran.
-fn summarise(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
-    let books = books::gather(desk, &Reach::Everything, false)?;
+fn summarise(context: &mut Context<'_>, started: Instant) -> Result<(), Failure> {
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut filter = Filter { since: Some(started), ..Filter::default() };
     let here = Filter {
         only: vec![(
             Dimension::Project,
-            Matcher::exact(Label::from_bytes(desk.world.cwd.as_os_str().as_encoded_bytes()).as_str()),
+            Matcher::exact(Label::from_bytes(context.env.cwd.as_os_str().as_encoded_bytes()).as_str()),
         )],
         ..filter.clone()
     };
@@ -52,12 +52,12 @@ fn summarise(desk: &mut Desk<'_>, started: Instant) -> Result<(), Failure> {
         filter = here;
     }
     match summary::session_row(&books.ledger, &filter)? {
-        None => writeln!(desk.err, "tokmeter: no call was logged while it ran")?,
+        None => writeln!(context.err, "tokmeter: no call was logged while it ran")?,
         Some(row) => {
-            let line = summary::session_line(row, desk.now());
-            let limits = books::limit_states(desk, &books.ledger, Some(&line.row))?;
+            let line = summary::session_line(row, context.now());
+            let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
             let log = summary::log_of(&books.ledger, &filter)?;
-            summary::write_text(&line, &limits, log.as_ref(), desk.err)?;
+            summary::write_text(&line, &limits, log.as_ref(), context.err)?;
         }
     }
     Ok(())

@@ -7,20 +7,20 @@ mod ordered;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::cli::SetupCommand;
 use crate::domain::Label;
 use file::Settings;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, command: SetupCommand) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Exit, Failure> {
     let SetupCommand::Claude { yes, undo, settings } = command;
     let path = match settings {
-        Some(path) => desk.absolute(&path),
-        None => usual_path(desk)?,
+        Some(path) => context.absolute(&path),
+        None => usual_path(context)?,
     };
     let settings = Settings::read(&path)?;
-    let program = program(desk);
+    let program = program(context);
     let (wanted, kept) = if undo {
         (settings.without_ours()?, Vec::new())
     } else {
@@ -29,26 +29,26 @@ pub(super) fn run(desk: &mut Desk<'_>, command: SetupCommand) -> Result<Exit, Fa
     };
     let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
     for kept in kept {
-        desk.note(&kept);
+        context.note(&kept);
     }
     if wanted.as_deref() == settings.text() {
         let why = if undo { "nothing of ours is in it" } else { "all of it is there already" };
-        writeln!(desk.out, "{shown}: {why}; nothing to do")?;
+        writeln!(context.out, "{shown}: {why}; nothing to do")?;
         return Ok(Exit::Fine);
     }
-    writeln!(desk.out, "{shown}:")?;
+    writeln!(context.out, "{shown}:")?;
     let (before, after) = (settings.text().unwrap_or_default(), wanted.as_deref().unwrap_or_default());
     for line in merge::difference(before, after) {
-        writeln!(desk.out, "{}", super::printable(&line))?;
+        writeln!(context.out, "{}", super::printable(&line))?;
     }
-    if !yes && !confirmed(desk)? {
-        writeln!(desk.out, "Nothing was written.")?;
+    if !yes && !confirmed(context)? {
+        writeln!(context.out, "Nothing was written.")?;
         return Ok(Exit::Fine);
     }
-    let backup = settings.write(wanted.as_deref(), desk.now())?;
+    let backup = settings.write(wanted.as_deref(), context.now())?;
     let kept_as = backup.map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes()));
     writeln!(
-        desk.out,
+        context.out,
         "Written.{}{}",
         kept_as.map(|path| format!(" The file as it was is kept as {path}.")).unwrap_or_default(),
         if undo { "" } else { " It holds for sessions that begin from now on; `--undo` takes it back." }
@@ -57,12 +57,12 @@ pub(super) fn run(desk: &mut Desk<'_>, command: SetupCommand) -> Result<Exit, Fa
 }
 
 /// Where Claude Code keeps the user's own settings.
-fn usual_path(desk: &Desk<'_>) -> Result<PathBuf, Failure> {
-    let folder = match desk.world.var("CLAUDE_CONFIG_DIR") {
+fn usual_path(context: &Context<'_>) -> Result<PathBuf, Failure> {
+    let folder = match context.env.var("CLAUDE_CONFIG_DIR") {
         Some(list) => {
-            list.split(',').map(str::trim).find(|part| !part.is_empty()).map(|first| desk.absolute(Path::new(first)))
+            list.split(',').map(str::trim).find(|part| !part.is_empty()).map(|first| context.absolute(Path::new(first)))
         }
-        None => desk.world.home.as_ref().map(|home| home.join(".claude")),
+        None => context.env.home.as_ref().map(|home| home.join(".claude")),
     };
     folder.map(|folder| folder.join("settings.json")).ok_or_else(|| {
         Failure::new(Exit::Usage, "where are Claude Code's settings? Set HOME, or name the file with --settings")
@@ -70,12 +70,12 @@ fn usual_path(desk: &Desk<'_>) -> Result<PathBuf, Failure> {
 }
 
 /// Asks on the terminal; without one, only `--yes` says yes.
-fn confirmed(desk: &mut Desk<'_>) -> Result<bool, Failure> {
-    if !desk.world.terminal[0] {
+fn confirmed(context: &mut Context<'_>) -> Result<bool, Failure> {
+    if !context.env.terminal[0] {
         return Err(Failure::new(Exit::Usage, "nobody can be asked here; say --yes to write it"));
     }
-    write!(desk.out, "Write this? [y/N] ")?;
-    desk.out.flush()?;
+    write!(context.out, "Write this? [y/N] ")?;
+    context.out.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
@@ -84,10 +84,10 @@ fn confirmed(desk: &mut Desk<'_>) -> Result<bool, Failure> {
 /// How the agent's shell starts this program: by its place on the search path where it stands there (a
 /// place that an upgrade keeps), else by its own. A bare name would depend on the agent's environment,
 /// and a hook that is not found lets everything pass.
-fn program(desk: &Desk<'_>) -> String {
+fn program(context: &Context<'_>) -> String {
     let own = std::env::current_exe().ok();
     let real = |path: &Path| std::fs::canonicalize(path).ok();
-    let on_path = desk.world.vars.get(std::ffi::OsStr::new("PATH")).and_then(|list| {
+    let on_path = context.env.vars.get(std::ffi::OsStr::new("PATH")).and_then(|list| {
         std::env::split_paths(list)
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join("tokmeter"))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::books::{self, Reach};
-use super::{Desk, Exit, Failure, prices};
+use super::catch_up::{self, LogSelection};
+use super::{Context, Exit, Failure, prices};
 use crate::cli::Filters;
 use crate::domain::{Label, Usd};
 use crate::ledger::{Ledger, Order, Row, Sums};
@@ -23,15 +23,15 @@ const SHOWN: usize = 10;
 
 /// Runs the command.
 pub(super) fn run(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     json: bool,
     against: Option<&str>,
     filters: &Filters,
     paths: &[PathBuf],
 ) -> Result<Exit, Failure> {
-    let filter = filters.filter(desk.now(), desk.settings.zone);
-    let reach = Reach::of(desk, paths, false);
-    let books = books::gather(desk, &reach, false)?;
+    let filter = filters.filter(context.now(), context.settings.zone);
+    let selection = LogSelection::from_args(context, paths, false);
+    let books = catch_up::open_and_catch_up(context, &selection, false)?;
     let mut against = against.map(|model| Compared::new(&books.prices, model)).transpose()?;
     let mut watch = SignalWatch::new(DEAREST);
     books.ledger.each(&filter, Order::Ascending, &mut |row| {
@@ -45,13 +45,13 @@ pub(super) fn run(
     let calls = watch.calls();
     let signals = watch.finish();
     if json {
-        output::to_line(&document(calls, &signals, against.as_ref()), desk.out)?;
+        output::to_line(&document(calls, &signals, against.as_ref()), context.out)?;
     } else if calls == 0 {
-        writeln!(desk.out, "No calls in this selection.")?;
+        writeln!(context.out, "No calls in this selection.")?;
     } else {
-        write_text(desk, &signals)?;
+        write_text(context, &signals)?;
         if let Some(against) = &against {
-            write_comparison(desk.out, against)?;
+            write_comparison(context.out, against)?;
         }
     }
     Ok(Exit::Fine)
@@ -91,7 +91,7 @@ impl<'a> Compared<'a> {
         // Before the first day of a price stated with one, there is nothing to compare with.
         let Some(usd) = self.book.cost_as(&row.call, self.model).usd() else { return };
         let (sums, elsewhere) = self.by_model.entry(row.call.model.clone()).or_default();
-        sums.add(&Sums::of(row));
+        sums.add(&Sums::from_row(row));
         *elsewhere += usd;
     }
 
@@ -179,9 +179,9 @@ fn document<'a>(calls: u64, signals: &Signals, against: Option<&'a Comparison>) 
     }
 }
 
-fn write_text(desk: &mut Desk<'_>, signals: &Signals) -> io::Result<()> {
-    let zone = desk.settings.zone;
-    let out = &mut *desk.out;
+fn write_text(context: &mut Context<'_>, signals: &Signals) -> io::Result<()> {
+    let zone = context.settings.zone;
+    let out = &mut *context.out;
     let hit = signals.cache_hit.map_or_else(|| "–".to_owned(), |hit| format!("{hit}%"));
     let verb = if signals.saved.is_negative() { "which cost more than it saved:" } else { "saved" };
     writeln!(out, "Cache: {hit} of the prompts read from it, {verb} {}", text::usd(signals.saved))?;
@@ -239,7 +239,7 @@ fn write_text(desk: &mut Desk<'_>, signals: &Signals) -> io::Result<()> {
                     call.model.as_ref().map_or_else(unnamed, |model| text::fit(text::model_short(model), 30)),
                     name(call.from.session.as_ref()),
                     text::count(call.tokens.total()),
-                    text::cost_fine(&Sums::of(row)),
+                    text::cost_fine(&Sums::from_row(row)),
                 ]
             })
             .collect();

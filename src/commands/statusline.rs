@@ -3,9 +3,9 @@
 mod agent;
 mod template;
 
-use super::books::{self, Books, Reach};
-use super::{Desk, Exit, Failure, gate, piped};
-use crate::config::{Loaded, Problem, Symbols};
+use super::catch_up::{self, Books, LogSelection};
+use super::{Context, Exit, Failure, gate, stdin};
+use crate::config::{Diagnostic, Loaded, Symbols};
 use crate::domain::{Dimension, Filter, Label, Matcher, Span};
 use crate::ledger::{BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState, Verdict};
@@ -24,24 +24,24 @@ const GAP: &str = " · ";
 const SOURCE: &str = "claude-code";
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, format: Option<&str>) -> Result<Exit, Failure> {
+pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, Failure> {
     let agent =
-        if desk.world.terminal[0] { None } else { Agent::read(&piped::standard_input(piped::Patience::STATUS_LINE)) };
+        if desk.env.terminal[0] { None } else { Agent::read(&stdin::standard_input(stdin::ReadLimits::STATUS_LINE)) };
     let line = line(desk, agent.as_ref(), format);
     writeln!(desk.out, "{line}")?;
     Ok(Exit::Fine)
 }
 
 /// What is wrong with the status line's form in the config.
-pub(super) fn problem(loaded: &Loaded) -> Option<Problem> {
+pub(super) fn problem(loaded: &Loaded) -> Option<Diagnostic> {
     Template::read(&loaded.settings.statusline).err().map(|why| loaded.problem("statusline", &why))
 }
 
 /// The line, fitted to the room there is.
-fn line(desk: &mut Desk<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
+fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
     let own = format.unwrap_or(&desk.settings.statusline).to_owned();
     let usual = if agent.is_some() { WITH_AGENT } else { ALONE };
-    let room = desk.world.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
+    let room = desk.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
     let template = match Template::read(if own.is_empty() { usual } else { &own }) {
         Ok(template) => template,
         // Where the line is shown is where the mistake is seen.
@@ -63,12 +63,12 @@ fn line(desk: &mut Desk<'_>, agent: Option<&Agent>, format: Option<&str>) -> Str
 }
 
 /// Whether only ASCII may be shown. An agent's own bar shows everything, whatever the locale says.
-fn is_ascii(desk: &Desk<'_>) -> bool {
+fn is_ascii(desk: &Context<'_>) -> bool {
     match desk.settings.symbols {
         Symbols::Ascii => true,
         Symbols::Unicode => false,
         Symbols::Auto => {
-            let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| desk.world.var(name));
+            let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| desk.env.var(name));
             locale.is_some_and(|locale| ["C", "POSIX"].contains(&locale))
         }
     }
@@ -90,17 +90,17 @@ struct Facts {
 }
 
 /// Asks the books. What they do not answer is not said.
-fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
+fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
     let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
     let mut facts =
         Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
     facts.agent.forget_past(desk.now());
-    let reach = Reach::Session(transcript);
-    let Ok(mut books) = books::gather(desk, &reach, false) else { return facts };
+    let selection = LogSelection::Session(transcript);
+    let Ok(mut books) = catch_up::open_and_catch_up(desk, &selection, false) else { return facts };
     let mut asked = ask(desk, &books, template, &mut facts);
     if matches!(&asked, Err(error) if error.is_mendable())
-        && books::mend(desk).is_ok()
-        && let Ok(mended) = books::gather(desk, &reach, false)
+        && catch_up::mend(desk).is_ok()
+        && let Ok(mended) = catch_up::open_and_catch_up(desk, &selection, false)
     {
         books = mended;
         asked = ask(desk, &books, template, &mut facts);
@@ -124,7 +124,7 @@ fn facts(desk: &mut Desk<'_>, agent: Option<&Agent>, template: &Template) -> Fac
     facts
 }
 
-fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -> Result<(), BooksError> {
+fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts: &mut Facts) -> Result<(), BooksError> {
     let (now, zone) = (desk.now(), desk.settings.zone);
     let within = |span: Span| Filter { since: Some(span.from), until: Some(span.until), ..Filter::default() };
     let books: &dyn Ledger = &books.ledger;
@@ -145,11 +145,11 @@ fn ask(desk: &Desk<'_>, books: &Books, template: &Template, facts: &mut Facts) -
         (Dimension::Project, facts.agent.project.as_deref()),
     ];
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
-    let asker = facts.agent.session.is_some().then(|| gate::asker(&desk.settings, &names));
-    facts.limit = meter::states(books, &rules, asker.as_ref(), now)?.into_iter().next();
+    let caller = facts.agent.session.is_some().then(|| gate::caller(&desk.settings, &names));
+    facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
     // Only a limit that is near is worth the questions a forecast needs.
     if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
-        let foretold = super::books::summary(desk, books)?.limits;
+        let foretold = super::catch_up::summary(desk, books)?.limits;
         near.hit = foretold
             .into_iter()
             .find(|limit| limit.limit == near.limit && limit.subject == near.subject)

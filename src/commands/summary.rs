@@ -7,9 +7,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde::Serialize;
 
-use super::books::{self, Reach};
+use super::catch_up::{self, LogSelection};
 use super::report::only_session;
-use super::{Desk, Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
 use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow, Sums};
 use crate::meter::{Follow, LimitState, SessionLine, Summary};
@@ -17,23 +17,23 @@ use crate::output::{self, Decimal};
 use crate::text;
 
 /// Runs the command.
-pub(super) fn run(desk: &mut Desk<'_>, words: &[PathBuf], json: bool, no_ledger: bool) -> Result<Exit, Failure> {
-    let named = words.first().filter(|word| !desk.absolute(word).exists()).and_then(|word| word.to_str());
+pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_ledger: bool) -> Result<Exit, Failure> {
+    let named = words.first().filter(|word| !context.absolute(word).exists()).and_then(|word| word.to_str());
     let paths = if named.is_some() { &words[1..] } else { words };
-    let reach = Reach::of(desk, paths, no_ledger);
-    let books = books::gather(desk, &reach, false)?;
+    let selection = LogSelection::from_args(context, paths, no_ledger);
+    let books = catch_up::open_and_catch_up(context, &selection, false)?;
     let session = only_session(&books.ledger, named.unwrap_or("latest"), &Filter::default())?;
     let filter = Filter { only: vec![(Dimension::Session, session)], ..Filter::default() };
     let Some(row) = session_row(&books.ledger, &filter)? else {
         return Err(Failure::new(Exit::NoInput, "no such session"));
     };
-    let line = session_line(row, desk.now());
+    let line = session_line(row, context.now());
     if json {
-        write_json(&line, desk.out)?;
+        write_json(&line, context.out)?;
     } else {
-        let limits = books::limit_states(desk, &books.ledger, Some(&line.row))?;
+        let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
         let log = log_of(&books.ledger, &filter)?;
-        write_text(&line, &limits, log.as_ref(), desk.out)?;
+        write_text(&line, &limits, log.as_ref(), context.out)?;
     }
     Ok(Exit::Fine)
 }
@@ -123,7 +123,7 @@ struct Marks {
 }
 
 impl Marks {
-    fn of(sums: &Sums) -> Self {
+    fn from_sums(sums: &Sums) -> Self {
         let Sums { unpriced_tokens, lower_bound_calls, guessed_calls, .. } = *sums;
         Self { unpriced_tokens, lower_bound_calls, guessed_calls }
     }
@@ -161,14 +161,14 @@ pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<
                 calls: sums.calls,
                 total_tokens: sums.tokens.total(),
                 cost_usd: output::cost_cell(sums),
-                marks: Marks::of(sums),
+                marks: Marks::from_sums(sums),
             })
             .collect(),
         agents: Agents {
             calls: line.row.in_agents.calls,
             total_tokens: line.row.in_agents.tokens.total(),
             cost_usd: Decimal(line.row.in_agents.cost),
-            marks: Marks::of(&line.row.in_agents),
+            marks: Marks::from_sums(&line.row.in_agents),
         },
     };
     output::to_line(&document, out)

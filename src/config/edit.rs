@@ -5,7 +5,7 @@ use toml_edit::{Document, Item, TableLike, Value};
 use super::document::{below_default, item, parse, put, remove};
 use super::scope::{self, LimitKey, TABLES, matcher, window};
 use super::show::amount_parts;
-use super::{ConfigText, Overrides, Settings, World};
+use super::{ConfigText, Env, Overrides, Settings};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope};
 
@@ -15,7 +15,7 @@ use crate::meter::{Amount, Limit, Scope};
 /// A sentence: the text is no TOML, or the place of the limit is taken by something else.
 pub fn set_limit(
     text: &str,
-    world: &World,
+    env: &Env,
     key: &LimitKey,
     amount: &Amount,
     warn_at: Option<&[u8]>,
@@ -26,7 +26,7 @@ pub fn set_limit(
     let document = parse(text)?;
     let warn_at = warn_at.map(|all| format!("{all:?}"));
     let mut parts: Vec<(&str, String)> = amount_parts(amount);
-    let edited = match find(&document, world, key) {
+    let edited = match find(&document, env, key) {
         Some(path) if item(&document, &path).is_some_and(Item::is_table) => {
             parts.extend(warn_at.map(|all| ("warn_at", all)));
             set_members(text, &path, &parts)?
@@ -43,18 +43,18 @@ pub fn set_limit(
             put(&with_limits_table(text, &document), &key.path(), &inline(&parts))?
         }
     };
-    verified(text, edited, world, key, Some(amount))
+    verified(text, edited, env, key, Some(amount))
 }
 
 /// The text without this limit.
 ///
 /// # Errors
 /// A sentence: the text is no TOML, or there is no such limit.
-pub fn unset_limit(text: &str, world: &World, key: &LimitKey) -> Result<String, String> {
+pub fn unset_limit(text: &str, env: &Env, key: &LimitKey) -> Result<String, String> {
     let document = parse(text)?;
-    let path = find(&document, world, key).ok_or_else(|| format!("there is no limit {key}"))?;
+    let path = find(&document, env, key).ok_or_else(|| format!("there is no limit {key}"))?;
     let edited = remove(text, &document, &path)?;
-    verified(text, edited, world, key, None)
+    verified(text, edited, env, key, None)
 }
 
 /// The text with a setting at the top (`theme`) or in a section (`alerts.bell`) set to a text, a number or a truth
@@ -81,15 +81,15 @@ fn inline(parts: &[(&str, String)]) -> String {
 }
 
 /// Where a limit stands in the text, in whichever order its scope is nested.
-fn find(document: &Document<&str>, world: &World, key: &LimitKey) -> Option<Vec<String>> {
-    let key = key.expanded(world);
+fn find(document: &Document<&str>, env: &Env, key: &LimitKey) -> Option<Vec<String>> {
+    let key = key.expanded(env);
     let mut path = vec!["limits".to_owned()];
-    search(document.get("limits")?.as_table_like()?, world, &mut Vec::new(), &mut path, &key).then_some(path)
+    search(document.get("limits")?.as_table_like()?, env, &mut Vec::new(), &mut path, &key).then_some(path)
 }
 
 fn search(
     table: &dyn TableLike,
-    world: &World,
+    env: &Env,
     only: &mut Vec<(Dimension, Matcher)>,
     path: &mut Vec<String>,
     key: &LimitKey,
@@ -97,7 +97,7 @@ fn search(
     for (name, item) in table.iter() {
         path.push(name.to_owned());
         if let Some(window) = window(name) {
-            if (LimitKey { scope: scope::scope(only.clone()), window }).expanded(world) == *key {
+            if (LimitKey { scope: scope::scope(only.clone()), window }).expanded(env) == *key {
                 return true;
             }
         } else if let Some(inner) = item.as_table_like() {
@@ -113,7 +113,7 @@ fn search(
                     let Some(inner) = item.as_table_like() else { continue };
                     only.push((*dimension, matcher(name)));
                     path.push(name.to_owned());
-                    if search(inner, world, only, path, key) {
+                    if search(inner, env, only, path, key) {
                         return true;
                     }
                     path.pop();
@@ -161,23 +161,17 @@ fn with_limits_table(text: &str, document: &Document<&str>) -> String {
 }
 
 /// The edited text, once it is sure that it says what was meant and nothing else.
-fn verified(
-    before: &str,
-    after: String,
-    world: &World,
-    key: &LimitKey,
-    amount: Option<&Amount>,
-) -> Result<String, String> {
+fn verified(before: &str, after: String, env: &Env, key: &LimitKey, amount: Option<&Amount>) -> Result<String, String> {
     let load = |text: &str| {
         let text = ConfigText { path: "config.toml".into(), text: text.to_owned() };
-        Settings::load(Some(&text), world, &Overrides::default(), &[])
+        Settings::load(Some(&text), env, &Overrides::default(), &[])
     };
     let (old, new) = (load(before), load(&after));
-    let key = key.expanded(world);
+    let key = key.expanded(env);
     let others = |limits: &[Limit]| -> Vec<Limit> {
-        limits.iter().filter(|limit| LimitKey::of(limit) != key).cloned().collect()
+        limits.iter().filter(|limit| LimitKey::from_limit(limit) != key).cloned().collect()
     };
-    let found = new.settings.limits.iter().find(|limit| LimitKey::of(limit) == key).map(|limit| &limit.amount);
+    let found = new.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == key).map(|limit| &limit.amount);
     let same = Settings { limits: others(&old.settings.limits), ..old.settings.clone() }
         == Settings { limits: others(&new.settings.limits), ..new.settings.clone() };
     if !same || found != amount || new.problems.len() > old.problems.len() {
@@ -194,8 +188,8 @@ mod tests {
     use super::*;
     use crate::domain::Instant;
 
-    fn world() -> World {
-        World { home: Some("/home/alice".into()), ..World::empty(Instant::UNIX_EPOCH) }
+    fn world() -> Env {
+        Env { home: Some("/home/alice".into()), ..Env::empty(Instant::UNIX_EPOCH) }
     }
 
     fn limit(text: &str, key: &str, amount: &str) -> String {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::paths::make_private_folder;
-use super::regular;
-use super::{ConfigText, Loaded, Overrides, Paths, Problem, Settings, Where, World};
+use super::regular_file;
+use super::{ConfigText, Diagnostic, Env, Loaded, Overrides, Paths, Settings, Where};
 use crate::domain::Label;
 
 /// The longest config that is read, in bytes.
@@ -17,14 +17,14 @@ const LONGEST: u64 = 1 << 20;
 pub const SAMPLE: &str = include_str!("../../samples/config.toml");
 
 /// Finds the config, reads it, and loads the settings; a file that cannot be read is one problem more.
-pub fn open(world: &World, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded) {
-    let paths = Paths::of(world, overrides);
+pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded) {
+    let paths = Paths::resolve(env, overrides);
     let (text, unread) = match paths.config.as_deref().map(|path| read(path, paths.config_given)) {
         Some(Ok(text)) => (text, None),
         Some(Err(problem)) => (None, Some(problem)),
         None => (None, None),
     };
-    let mut loaded = Settings::load(text.as_ref(), world, overrides, themes);
+    let mut loaded = Settings::load(text.as_ref(), env, overrides, themes);
     loaded.problems.splice(0..0, unread.into_iter().chain(paths.problems.iter().cloned()));
     (paths, loaded)
 }
@@ -33,8 +33,8 @@ pub fn open(world: &World, overrides: &Overrides, themes: &[&str]) -> (Paths, Lo
 ///
 /// # Errors
 /// One line that says why it cannot be used: it is a folder, may not be read, is not text, is too large.
-pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Problem> {
-    let wrong = |why: &str| Problem::error(Where::Path(shown(path)), why);
+pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> {
+    let wrong = |why: &str| Diagnostic::error(Where::Path(path_label(path)), why);
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -55,14 +55,14 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Problem> {
         return Err(wrong("is not a regular file"));
     }
     // `--config /dev/null` asks for the defaults, so a device that is named is read, up to the cap.
-    let bytes = regular::read_bytes(path, LONGEST, |kind| given && is_device(kind)).map_err(|error| {
+    let bytes = regular_file::read_bytes(path, LONGEST, |kind| given && is_device(kind)).map_err(|error| {
         if error.kind() == io::ErrorKind::FileTooLarge {
             return wrong("is larger than 1 MiB, which no config is");
         }
-        wrong(&regular::why(&error))
+        wrong(&regular_file::why(&error))
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        wrong(&regular::why(&regular::not_text(error.as_bytes(), error.utf8_error().valid_up_to())))
+        wrong(&regular_file::why(&regular_file::not_text(error.as_bytes(), error.utf8_error().valid_up_to())))
     })?;
     let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
     Ok(Some(ConfigText { path: path.to_owned(), text }))
@@ -110,7 +110,7 @@ pub fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) 
     let target = target(path)?;
     let _turn = lock(&target)?;
     let before = read(&target, false).map_err(|problem| problem.to_string())?.map(|file| file.text);
-    let after = change(before.as_deref().unwrap_or_default()).map_err(|why| format!("{}: {why}", shown(path)))?;
+    let after = change(before.as_deref().unwrap_or_default()).map_err(|why| format!("{}: {why}", path_label(path)))?;
     if before.as_ref() == Some(&after) {
         return Ok(());
     }
@@ -126,7 +126,7 @@ pub fn init(path: &Path, force: bool) -> Result<(), String> {
     if force {
         return replace(&target(path)?, SAMPLE);
     }
-    let exists = || format!("{} exists already; --force replaces it", shown(path));
+    let exists = || format!("{} exists already; --force replaces it", path_label(path));
     if fs::symlink_metadata(path).is_ok() {
         return Err(exists());
     }
@@ -145,7 +145,7 @@ pub fn init(path: &Path, force: bool) -> Result<(), String> {
 fn target(path: &Path) -> Result<PathBuf, String> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
-            path.canonicalize().map_err(|_| format!("{} is a link to a file that does not exist", shown(path)))
+            path.canonicalize().map_err(|_| format!("{} is a link to a file that does not exist", path_label(path)))
         }
         _ => Ok(path.to_owned()),
     }
@@ -178,10 +178,10 @@ fn replace(target: &Path, text: &str) -> Result<(), String> {
         Err(error) => return Err(unwritable(target, &error)),
     };
     if old.as_ref().is_some_and(|old| !old.is_file()) {
-        return Err(format!("{} is not a regular file; it is left as it is", shown(target)));
+        return Err(format!("{} is not a regular file; it is left as it is", path_label(target)));
     }
     if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
-        return Err(format!("{} is read-only; it is left as it is", shown(target)));
+        return Err(format!("{} is read-only; it is left as it is", path_label(target)));
     }
     let draft = draft(target, text)?;
     let put = || -> io::Result<()> {
@@ -226,10 +226,10 @@ fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be written: {error}", shown(path))
+    format!("{} cannot be written: {error}", path_label(path))
 }
 
-fn shown(path: &Path) -> Label {
+fn path_label(path: &Path) -> Label {
     Label::new(&path.to_string_lossy())
 }
 

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::World;
+use super::Env;
 use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
+use super::diagnostic::{quoted, suggestion};
 use super::paths::expanded;
-use super::problem::{quoted, suggestion};
 use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
-use super::walk::{Node, Walk};
+use super::toml_reader::{Node, Walk};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope, Window};
 
@@ -18,11 +18,13 @@ use crate::meter::{Amount, Limit, Scope, Window};
 ///
 /// A key that is not understood here is an error, not a warning: a limit must not be passed over because of a typing
 /// mistake.
-pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, world: &World, warn_at: &[u8]) -> Vec<Limit> {
-    let mut reader = Reader { world, warn_at, found: BTreeMap::new() };
+pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env, warn_at: &[u8]) -> Vec<Limit> {
+    let mut reader = Reader { env, warn_at, found: BTreeMap::new() };
     match node.table() {
         Some(table) => reader.table(walk, table, &mut Vec::new(), "limits"),
-        None => walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.found(node))),
+        None => {
+            walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.describe_value(node)))
+        }
     }
     reader.found.into_values().map(|(limit, _)| limit).collect()
 }
@@ -45,7 +47,7 @@ pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
 pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [50, 80, 95]";
 
 struct Reader<'w> {
-    world: &'w World,
+    env: &'w Env,
     warn_at: &'w [u8],
     found: BTreeMap<LimitKey, (Limit, Range<usize>)>,
 }
@@ -91,7 +93,7 @@ impl Reader<'_> {
                 .error(node.span.clone(), format!("{}: names a {dimension} within a {dimension}", quoted(path)));
         }
         let Some(table) = node.table() else {
-            let found = walk.found(node);
+            let found = walk.describe_value(node);
             return walk.error(node.span.clone(), format!("{} is {found}; give a table of names", quoted(path)));
         };
         for (key, value) in table {
@@ -102,7 +104,7 @@ impl Reader<'_> {
                 continue;
             }
             let Some(inner) = node.table() else {
-                let found = walk.found(&node);
+                let found = walk.describe_value(&node);
                 let expected = format!(
                     "{} is {found}; give a table with a window, such as {{ day = {{ usd = 5 }} }}",
                     quoted(&path)
@@ -110,7 +112,7 @@ impl Reader<'_> {
                 walk.error(node.span.clone(), expected);
                 continue;
             };
-            let home = if dimension == Dimension::Project { expanded(self.world, name.as_ref()) } else { None };
+            let home = if dimension == Dimension::Project { expanded(self.env, name.as_ref()) } else { None };
             only.push((dimension, home.map_or_else(|| matcher(name), |path| matcher(&path.to_string_lossy()))));
             self.table(walk, inner, only, &path);
             only.pop();
@@ -119,7 +121,7 @@ impl Reader<'_> {
 
     fn organisation(&mut self, walk: &mut Walk<'_>, node: &Node<'_, '_>, path: &str) {
         let Some(table) = node.table() else {
-            let found = walk.found(node);
+            let found = walk.describe_value(node);
             return walk.error(
                 node.span.clone(),
                 format!(
@@ -150,7 +152,7 @@ impl Reader<'_> {
         let mut warn_at = self.warn_at.to_vec();
         let amount = match node.value {
             DeValue::String(text) => parse_amount(text)
-                .map_err(|why| walk.error(node.span.clone(), format!("{label}: {} {why}", walk.found(node))))
+                .map_err(|why| walk.error(node.span.clone(), format!("{label}: {} {why}", walk.describe_value(node))))
                 .ok(),
             DeValue::Table(table) => amount(walk, table, &label, &mut warn_at)
                 .map_err(|missing| {
@@ -160,7 +162,7 @@ impl Reader<'_> {
                 })
                 .ok(),
             DeValue::Integer(_) | DeValue::Float(_) => {
-                let found = walk.found(node);
+                let found = walk.describe_value(node);
                 walk.error(
                     node.span.clone(),
                     format!("{label}: {found} does not say of what: dollars or tokens? {AMOUNT}"),
@@ -168,7 +170,7 @@ impl Reader<'_> {
                 None
             }
             DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) => {
-                walk.error(node.span.clone(), format!("{label}: is {}; {AMOUNT}", walk.found(node)));
+                walk.error(node.span.clone(), format!("{label}: is {}; {AMOUNT}", walk.describe_value(node)));
                 None
             }
         };
@@ -200,7 +202,7 @@ fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut V
     let mut wrong = false;
     for (key, value) in table {
         let (name, node) = (key.get_ref().as_ref(), Node::new(value));
-        let found = walk.found(&node);
+        let found = walk.describe_value(&node);
         let result: Result<(), String> = match name {
             "usd" => match node.decimal().map(|text| parse_usd(&text)) {
                 Some(Ok((usd, exact))) => {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use toml::de::DeTable;
 
-use super::problem::{Source, quoted};
-use super::walk::{Node, Section, Walk};
-use super::words::{quiet, theme, word, zone};
-use super::{KeyBinding, Overrides, Place, Problem, Settings, Severity, Where, World, limits, paths, prices};
+use super::diagnostic::{Source, quoted};
+use super::toml_reader::{Node, Section, Walk};
+use super::values::{quiet, theme, word, zone};
+use super::{Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, limits, paths, prices};
 use crate::domain::Label;
 
 /// A config file's text.
@@ -45,7 +45,7 @@ pub struct Loaded {
     /// The settings. Where something was wrong, they hold the default, so that a hook can go on with what is right.
     pub settings: Settings,
     /// Everything wrong, in the order in which it stands.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
     /// Where each setting comes from, by its dotted name (`alerts.bell`, `limits.users.alice.day`); what is not
     /// here is a default.
     pub origins: BTreeMap<String, Origin>,
@@ -58,14 +58,14 @@ impl Loaded {
     }
 
     /// A problem with a setting that another room found (a key, a placeholder), placed where the setting stands.
-    pub fn problem(&self, key: &str, message: &str) -> Problem {
+    pub fn problem(&self, key: &str, message: &str) -> Diagnostic {
         let at = match self.origins.get(key) {
             Some(Origin::File(place)) => Where::File(place.clone()),
             Some(Origin::Variable(name)) => Where::Variable(name),
             Some(Origin::Flag(name)) => Where::Flag(name),
             None => Where::Path(Label::new(key)),
         };
-        Problem::error(at, message)
+        Diagnostic::error(at, message)
     }
 
     /// Writes every problem with its line and caret.
@@ -83,8 +83,8 @@ impl Settings {
     ///
     /// This reads nothing: live reload is reading the text again and calling this, and keeping the old settings
     /// when the new ones are not usable.
-    pub fn load(file: Option<&ConfigText>, world: &World, overrides: &Overrides, themes: &[&str]) -> Loaded {
-        let mut settings = Self::defaults(world);
+    pub fn load(file: Option<&ConfigText>, env: &Env, overrides: &Overrides, themes: &[&str]) -> Loaded {
+        let mut settings = Self::defaults(env);
         let text = file.map_or("", |file| file.text.as_str());
         let mut walk = Walk::new(Source::new(file.map_or_else(|| Label::new(""), ConfigText::name), text));
         let (table, broken) = DeTable::parse_recoverable(text);
@@ -93,19 +93,19 @@ impl Settings {
             walk.error(span, error.message());
         }
         let syntax = std::mem::take(&mut walk.problems);
-        settings.read_file(&mut walk, table.get_ref(), world, themes);
+        settings.read_file(&mut walk, table.get_ref(), env, themes);
         let Walk { mut problems, mut origins, .. } = walk;
         // A line whose syntax is wrong may read as something nobody wrote, and what follows as keys of another table.
         if !syntax.is_empty() {
-            let broken = |problem: &Problem| syntax.iter().any(|broken| broken.line() == problem.line());
+            let broken = |problem: &Diagnostic| syntax.iter().any(|broken| broken.line() == problem.line());
             problems.retain(|problem| problem.severity == Severity::Error && !broken(problem));
         }
         problems.extend(syntax);
-        settings.read_variables(world, themes, &mut problems, &mut origins);
+        settings.read_variables(env, themes, &mut problems, &mut origins);
         settings.read_flags(overrides, &mut problems, &mut origins);
         if !origins.contains_key("timezone") {
-            let (_, warning) = world.zone();
-            problems.extend(warning.map(|text| Problem::warning(Where::Variable("TZ"), text)));
+            let (_, warning) = env.zone();
+            problems.extend(warning.map(|text| Diagnostic::warning(Where::Variable("TZ"), text)));
         }
         problems.sort_by_key(|problem| match &problem.at {
             Where::File(place) => (0, place.span.start),
@@ -114,7 +114,7 @@ impl Settings {
         Loaded { settings, problems, origins }
     }
 
-    fn read_file(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, world: &World, themes: &[&str]) {
+    fn read_file(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, env: &Env, themes: &[&str]) {
         let mut top = Section::new(table, "", "");
         let name = "a name in quotes";
         let label =
@@ -128,7 +128,7 @@ impl Settings {
         top.set(walk, &mut self.org, "org", name, label);
         self.read_zone(walk, &mut top);
         top.choose(walk, &mut self.week_start, "week_start");
-        self.read_logs(walk, &mut top, world);
+        self.read_logs(walk, &mut top, env);
         self.read_theme(walk, &mut top, themes);
         top.choose(walk, &mut self.symbols, "symbols");
         top.choose(walk, &mut self.color, "color");
@@ -137,7 +137,7 @@ impl Settings {
         top.choose(walk, &mut self.cost, "cost");
         top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);
         if let Some(node) = top.get("limits") {
-            self.limits = limits::read(walk, &node, world, &self.warn_at);
+            self.limits = limits::read(walk, &node, env, &self.warn_at);
         }
         if let Some(table) = section(walk, &mut top, "alerts") {
             self.read_alerts(walk, Section::new(table, "alerts", "alerts"));
@@ -175,11 +175,11 @@ impl Settings {
                 walk.came_from("timezone", node.span);
             }
             Some(Err(why)) => {
-                walk.error(node.span.clone(), format!("'timezone' is {}, which is {why}", walk.found(&node)));
+                walk.error(node.span.clone(), format!("'timezone' is {}, which is {why}", walk.describe_value(&node)));
             }
             None => walk.error(
                 node.span.clone(),
-                format!("'timezone' is {}; give a name such as \"Europe/Rome\"", walk.found(&node)),
+                format!("'timezone' is {}; give a name such as \"Europe/Rome\"", walk.describe_value(&node)),
             ),
         }
     }
@@ -187,7 +187,8 @@ impl Settings {
     fn read_theme(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, themes: &[&str]) {
         let Some(node) = top.get("theme") else { return };
         match node.text() {
-            None => walk.error(node.span.clone(), format!("'theme' is {}; give a name in quotes", walk.found(&node))),
+            None => walk
+                .error(node.span.clone(), format!("'theme' is {}; give a name in quotes", walk.describe_value(&node))),
             Some(text) => match theme(text, themes) {
                 Ok(theme) => {
                     self.theme = theme;
@@ -198,7 +199,7 @@ impl Settings {
         }
     }
 
-    fn read_logs(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, world: &World) {
+    fn read_logs(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, env: &Env) {
         const EXPECTED: &str = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
         let Some(items) =
             top.read(walk, "logs", EXPECTED, |node| node.texts().and(node.list().or_else(|| Some(vec![node.clone()]))))
@@ -208,7 +209,7 @@ impl Settings {
         for item in items {
             let text = item.text().unwrap_or_default();
             let path = PathBuf::from(text);
-            match paths::expanded(world, &path) {
+            match paths::expanded(env, &path) {
                 Some(path) => self.logs.push(path),
                 None if path.is_absolute() => self.logs.push(path),
                 None => {
@@ -217,7 +218,8 @@ impl Settings {
                     } else {
                         "relative to nothing"
                     };
-                    let message = format!("logs: {} is {why}; give a path that begins with / or ~/", walk.found(&item));
+                    let message =
+                        format!("logs: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
                     walk.error(item.span.clone(), message);
                 }
             }
@@ -254,18 +256,18 @@ impl Settings {
 
     fn read_variables(
         &mut self,
-        world: &World,
+        env: &Env,
         themes: &[&str],
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Diagnostic>,
         origins: &mut BTreeMap<String, Origin>,
     ) {
         let mut variable = |name: &'static str, key: &str, take: &mut dyn FnMut(&str) -> Result<(), String>| {
-            let Some(text) = world.var(name) else { return };
+            let Some(text) = env.var(name) else { return };
             match take(text) {
                 Ok(()) => {
                     origins.insert(key.to_owned(), Origin::Variable(name));
                 }
-                Err(why) => problems.push(Problem::error(Where::Variable(name), why)),
+                Err(why) => problems.push(Diagnostic::error(Where::Variable(name), why)),
             }
         };
         variable("TOKMETER_USER", "user", &mut |text| {
@@ -296,7 +298,7 @@ impl Settings {
     fn read_flags(
         &mut self,
         overrides: &Overrides,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Diagnostic>,
         origins: &mut BTreeMap<String, Origin>,
     ) {
         if let Some(text) = &overrides.tz {
@@ -306,7 +308,7 @@ impl Settings {
                     origins.insert("timezone".to_owned(), Origin::Flag("--tz"));
                 }
                 Err(why) => {
-                    problems.push(Problem::error(Where::Flag("--tz"), format!("{} is {why}", quoted(text))));
+                    problems.push(Diagnostic::error(Where::Flag("--tz"), format!("{} is {why}", quoted(text))));
                 }
             }
         }
@@ -321,7 +323,7 @@ impl Settings {
 fn section<'n, 't>(walk: &mut Walk<'_>, top: &mut Section<'n, 't>, key: &'static str) -> Option<&'n DeTable<'t>> {
     let node = top.get(key)?;
     if node.table().is_none() {
-        walk.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", walk.found(&node)));
+        walk.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", walk.describe_value(&node)));
     }
     node.table()
 }
@@ -343,7 +345,7 @@ fn named<'n, 't, T>(
         } else {
             walk.error(
                 node.span.clone(),
-                format!("{path}: {} is {}; give {expected}", quoted(name), walk.found(&node)),
+                format!("{path}: {} is {}; give {expected}", quoted(name), walk.describe_value(&node)),
             );
         }
     }

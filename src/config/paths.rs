@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Overrides, Problem, Where, World, trust};
+use super::{Diagnostic, Env, Overrides, Where, trust};
 use crate::domain::Label;
 
 /// The name of our folder inside the system's.
@@ -22,7 +22,7 @@ pub struct Paths {
     /// Why there is no data folder although one is named: what it holds cannot be trusted.
     pub data_refusal: Option<String>,
     /// What must be said about them.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Paths {
@@ -30,15 +30,15 @@ impl Paths {
     ///
     /// A variable that names a place in the working folder is passed over: a repository that brings a file of
     /// variables along must not change limits or move the books. Flags are the user's own word.
-    pub fn of(world: &World, overrides: &Overrides) -> Self {
+    pub fn resolve(env: &Env, overrides: &Overrides) -> Self {
         let mut problems = Vec::new();
-        let config = config(world, overrides, &mut problems);
-        let data = data(world, overrides, &mut problems);
-        let cache = world.path_var("XDG_CACHE_HOME").or_else(|| world.folders.cache.clone());
+        let config = config(env, overrides, &mut problems);
+        let data = data(env, overrides, &mut problems);
+        let cache = env.path_var("XDG_CACHE_HOME").or_else(|| env.folders.cache.clone());
         // Its value is taken by `SocketPath`; what is wrong with it is said here, once for every command.
-        socket_given(world, &mut problems);
+        socket_given(env, &mut problems);
         if data.is_none() {
-            problems.push(Problem::warning(
+            problems.push(Diagnostic::warning(
                 Where::Variable("HOME"),
                 "is not set, so there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)",
             ));
@@ -51,7 +51,7 @@ impl Paths {
             data_refusal: None,
             problems,
         };
-        paths.distrust(world.uid);
+        paths.distrust(env.uid);
         paths
     }
 
@@ -60,13 +60,13 @@ impl Paths {
         let Some(folder) = &self.data else { return };
         let Some(why) = trust::open_to_others(folder, uid) else { return };
         if let Some(refusal) = trust::planted(folder, uid) {
-            self.problems.push(Problem::warning(Where::Path(Label::new("data folder")), &refusal));
+            self.problems.push(Diagnostic::warning(Where::Path(Label::new("data folder")), &refusal));
             self.data_refusal = Some(refusal);
             self.data = None;
             return;
         }
         let at = Where::Path(Label::from_bytes(folder.as_os_str().as_encoded_bytes()));
-        self.problems.push(Problem::warning(at, format!("the data folder {why}")));
+        self.problems.push(Diagnostic::warning(at, format!("the data folder {why}")));
     }
 
     /// Why there is no data folder, in a sentence.
@@ -115,41 +115,41 @@ const DATA: (&str, &str) = ("decide where the books are", "--data-dir");
 const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");
 
 /// The config file, and whether it was given.
-fn config(world: &World, overrides: &Overrides, problems: &mut Vec<Problem>) -> (Option<PathBuf>, bool) {
-    let home = home_of(world, "XDG_CONFIG_HOME", ".config", world.folders.config.as_ref(), CONFIG, problems);
+fn config(env: &Env, overrides: &Overrides, problems: &mut Vec<Diagnostic>) -> (Option<PathBuf>, bool) {
+    let home = home_of(env, "XDG_CONFIG_HOME", ".config", env.folders.config.as_ref(), CONFIG, problems);
     let usual = home.map(|folder| folder.join(NAME).join("config.toml"));
-    let given = overrides.config.as_deref().map(|path| absolute(world, path)).or_else(|| {
-        let path = trust::given_path(world, "TOKMETER_CONFIG")?;
-        trust::variable_path(world, "TOKMETER_CONFIG", path, usual.as_deref(), CONFIG, problems)
+    let given = overrides.config.as_deref().map(|path| absolute(env, path)).or_else(|| {
+        let path = trust::given_path(env, "TOKMETER_CONFIG")?;
+        trust::variable_path(env, "TOKMETER_CONFIG", path, usual.as_deref(), CONFIG, problems)
     });
     (given.clone().or(usual), given.is_some())
 }
 
 /// The data folder.
-fn data(world: &World, overrides: &Overrides, problems: &mut Vec<Problem>) -> Option<PathBuf> {
+fn data(env: &Env, overrides: &Overrides, problems: &mut Vec<Diagnostic>) -> Option<PathBuf> {
     if let Some(path) = &overrides.data_dir {
-        return Some(absolute(world, path));
+        return Some(absolute(env, path));
     }
-    let home = home_of(world, "XDG_DATA_HOME", ".local/share", world.folders.data.as_ref(), DATA, problems);
+    let home = home_of(env, "XDG_DATA_HOME", ".local/share", env.folders.data.as_ref(), DATA, problems);
     let usual = home.map(|folder| folder.join(NAME));
-    let given = trust::given_path(world, "TOKMETER_DATA_DIR")
-        .and_then(|path| trust::variable_path(world, "TOKMETER_DATA_DIR", path, usual.as_deref(), DATA, problems));
+    let given = trust::given_path(env, "TOKMETER_DATA_DIR")
+        .and_then(|path| trust::variable_path(env, "TOKMETER_DATA_DIR", path, usual.as_deref(), DATA, problems));
     given.or(usual)
 }
 
 /// The folder a variable of the system names, else the system's own.
 fn home_of(
-    world: &World,
+    env: &Env,
     name: &'static str,
     below_home: &str,
     systems: Option<&PathBuf>,
     about: (&str, &str),
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> Option<PathBuf> {
-    let own = || world.home.as_ref().map(|home| home.join(below_home));
-    let Some(path) = world.path_var(name) else { return systems.cloned() };
+    let own = || env.home.as_ref().map(|home| home.join(below_home));
+    let Some(path) = env.path_var(name) else { return systems.cloned() };
     let given =
-        trust::variable_path(world, name, path.join(NAME), own().map(|own| own.join(NAME)).as_deref(), about, problems);
+        trust::variable_path(env, name, path.join(NAME), own().map(|own| own.join(NAME)).as_deref(), about, problems);
     match given {
         Some(_) => Some(path),
         // What the system gives as its own may be the same variable's.
@@ -158,9 +158,9 @@ fn home_of(
 }
 
 /// The socket that `TOKMETER_SOCKET` names.
-pub(crate) fn socket_given(world: &World, problems: &mut Vec<Problem>) -> Option<PathBuf> {
-    let path = trust::given_path(world, "TOKMETER_SOCKET")?;
-    trust::variable_path(world, "TOKMETER_SOCKET", path, None, SOCKET, problems)
+pub(crate) fn socket_given(env: &Env, problems: &mut Vec<Diagnostic>) -> Option<PathBuf> {
+    let path = trust::given_path(env, "TOKMETER_SOCKET")?;
+    trust::variable_path(env, "TOKMETER_SOCKET", path, None, SOCKET, problems)
 }
 
 /// Makes a folder and those above it; what is made is for its owner only.
@@ -173,10 +173,10 @@ pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The path with `~/` and the working folder filled in, and without `.` and `..`.
-pub(crate) fn absolute(world: &World, path: &Path) -> PathBuf {
-    let path = expanded(world, path).unwrap_or_else(|| path.to_owned());
+pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
+    let path = expanded(env, path).unwrap_or_else(|| path.to_owned());
     let mut clean = PathBuf::new();
-    for part in world.cwd.join(path).components() {
+    for part in env.cwd.join(path).components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir => {
@@ -189,8 +189,8 @@ pub(crate) fn absolute(world: &World, path: &Path) -> PathBuf {
 }
 
 /// The path with a leading `~` replaced; `None` when it has none, or there is no home.
-pub(crate) fn expanded(world: &World, path: &Path) -> Option<PathBuf> {
-    Some(world.home.as_ref()?.join(path.strip_prefix("~").ok()?))
+pub(crate) fn expanded(env: &Env, path: &Path) -> Option<PathBuf> {
+    Some(env.home.as_ref()?.join(path.strip_prefix("~").ok()?))
 }
 
 #[cfg(test)]
@@ -199,9 +199,9 @@ mod tests {
     use crate::config::Folders;
     use crate::domain::Instant;
 
-    fn world(vars: &[(&str, &str)]) -> World {
+    fn world(vars: &[(&str, &str)]) -> Env {
         let home = PathBuf::from("/home/alice");
-        World {
+        Env {
             vars: vars.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             folders: Folders {
                 config: Some(home.join(".config")),
@@ -210,7 +210,7 @@ mod tests {
             },
             home: Some(home),
             cwd: PathBuf::from("/src/repo"),
-            ..World::empty(Instant::UNIX_EPOCH)
+            ..Env::empty(Instant::UNIX_EPOCH)
         }
     }
 
@@ -220,24 +220,24 @@ mod tests {
 
     #[test]
     fn flags_go_before_variables_and_variables_before_the_systems_folders() {
-        let paths = Paths::of(&world(&[]), &Overrides::default());
+        let paths = Paths::resolve(&world(&[]), &Overrides::default());
         assert_eq!(shown(paths.config.clone()), "/home/alice/.config/tokmeter/config.toml");
         assert_eq!(shown(paths.ledger()), "/home/alice/.local/share/tokmeter/ledger.db");
         assert_eq!(shown(paths.themes()), "/home/alice/.config/tokmeter/themes");
         assert!(!paths.config_given);
 
         let xdg = world(&[("XDG_CONFIG_HOME", "/etc/alice"), ("XDG_DATA_HOME", "relative")]);
-        let paths = Paths::of(&xdg, &Overrides::default());
+        let paths = Paths::resolve(&xdg, &Overrides::default());
         assert_eq!(shown(paths.config), "/etc/alice/tokmeter/config.toml");
         assert_eq!(shown(paths.data), "/home/alice/.local/share/tokmeter");
 
         let own = world(&[("TOKMETER_CONFIG", "~/c.toml"), ("TOKMETER_DATA_DIR", "/data")]);
-        let paths = Paths::of(&own, &Overrides::default());
+        let paths = Paths::resolve(&own, &Overrides::default());
         assert_eq!((shown(paths.config.clone()), paths.config_given), ("/home/alice/c.toml".to_owned(), true));
         assert_eq!(shown(paths.usage_log()), "/data/usage.jsonl");
 
         let flags = Overrides { config: Some("../c.toml".into()), data_dir: Some("d".into()), ..Overrides::default() };
-        let paths = Paths::of(&own, &flags);
+        let paths = Paths::resolve(&own, &flags);
         assert_eq!(
             (shown(paths.config.clone()), shown(paths.spool())),
             ("/src/c.toml".into(), "/src/repo/d/spool.jsonl".into())
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn g6_without_a_home_nothing_is_guessed_and_it_is_said() {
-        let paths = Paths::of(&World::empty(Instant::UNIX_EPOCH), &Overrides::default());
+        let paths = Paths::resolve(&Env::empty(Instant::UNIX_EPOCH), &Overrides::default());
         assert_eq!((&paths.config, &paths.data), (&None, &None));
         assert!(paths.problems[0].to_string().starts_with("HOME: warning: is not set"), "{:?}", paths.problems);
         assert!(paths.make_data_folder().is_err_and(|text| text.contains("TOKMETER_DATA_DIR")));
@@ -285,8 +285,8 @@ mod tests {
         ];
         for given in all {
             let hostile = world(&[given]);
-            let paths = Paths::of(&hostile, &Overrides::default());
-            let usual = Paths::of(&world(&[]), &Overrides::default());
+            let paths = Paths::resolve(&hostile, &Overrides::default());
+            let usual = Paths::resolve(&world(&[]), &Overrides::default());
             assert_eq!((&paths.config, &paths.data), (&usual.config, &usual.data));
             let said: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
             assert!(
@@ -296,29 +296,35 @@ mod tests {
             assert!(said[0].contains("passed over"));
         }
         // The folder that holds the config may be above the working folder, and the config still in it.
-        let inside = World { cwd: "/src/repo/tokmeter".into(), ..world(&[("XDG_CONFIG_HOME", "/src/repo")]) };
-        assert_eq!(shown(Paths::of(&inside, &Overrides::default()).config), "/home/alice/.config/tokmeter/config.toml");
+        let inside = Env { cwd: "/src/repo/tokmeter".into(), ..world(&[("XDG_CONFIG_HOME", "/src/repo")]) };
+        assert_eq!(
+            shown(Paths::resolve(&inside, &Overrides::default()).config),
+            "/home/alice/.config/tokmeter/config.toml"
+        );
         // A variable that names the usual place says nothing new, wherever one stands.
-        let dots = World { cwd: "/home/alice/.config".into(), ..world(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
-        let paths = Paths::of(&dots, &Overrides::default());
+        let dots = Env { cwd: "/home/alice/.config".into(), ..world(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
+        let paths = Paths::resolve(&dots, &Overrides::default());
         assert_eq!((shown(paths.config), paths.problems.len()), ("/home/alice/.config/tokmeter/config.toml".into(), 0));
         // The system's own folder may be the same variable's.
         let mut same = world(&[("XDG_CONFIG_HOME", "/src/repo")]);
         same.folders.config = Some("/src/repo".into());
-        assert_eq!(shown(Paths::of(&same, &Overrides::default()).config), "/home/alice/.config/tokmeter/config.toml");
+        assert_eq!(
+            shown(Paths::resolve(&same, &Overrides::default()).config),
+            "/home/alice/.config/tokmeter/config.toml"
+        );
         let flag = Overrides { data_dir: Some("/src/repo/d".into()), ..Overrides::default() };
-        assert_eq!(shown(Paths::of(&world(&[]), &flag).data), "/src/repo/d");
+        assert_eq!(shown(Paths::resolve(&world(&[]), &flag).data), "/src/repo/d");
     }
 
     #[test]
     fn i11_a_variable_cannot_make_a_file_of_the_working_folder_the_config() {
         for hostile in ["/src/repo/evil.toml", "evil.toml", "sub/evil.toml", "/src/repo/../repo/evil.toml"] {
-            let paths = Paths::of(&world(&[("TOKMETER_CONFIG", hostile)]), &Overrides::default());
+            let paths = Paths::resolve(&world(&[("TOKMETER_CONFIG", hostile)]), &Overrides::default());
             assert_eq!(shown(paths.config), "/home/alice/.config/tokmeter/config.toml", "{hostile}");
             assert!(!paths.config_given && paths.problems.len() == 1);
         }
         // Working at home, or above it, is not working in somebody's repository.
-        let at_home = World { cwd: "/home/alice".into(), ..world(&[("TOKMETER_CONFIG", "/home/alice/dot/c.toml")]) };
-        assert_eq!(shown(Paths::of(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
+        let at_home = Env { cwd: "/home/alice".into(), ..world(&[("TOKMETER_CONFIG", "/home/alice/dot/c.toml")]) };
+        assert_eq!(shown(Paths::resolve(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
     }
 }

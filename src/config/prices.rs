@@ -2,8 +2,8 @@
 
 use toml::de::DeTable;
 
-use super::problem::quoted;
-use super::walk::{Node, Section, Walk};
+use super::diagnostic::quoted;
+use super::toml_reader::{Node, Section, Walk};
 use crate::domain::Usd;
 use crate::pricing::{CustomPrice, Rates};
 
@@ -13,7 +13,10 @@ const MOST: Usd = Usd::from_micro(1_000_000_000_000);
 /// Reads the table: each model has one price, or a list of prices with dates.
 pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
     let Some(models) = node.table() else {
-        walk.error(node.span.clone(), format!("'prices' is {}; give a table: [prices.\"my-model\"]", walk.found(node)));
+        walk.error(
+            node.span.clone(),
+            format!("'prices' is {}; give a table: [prices.\"my-model\"]", walk.describe_value(node)),
+        );
         return Vec::new();
     };
     let mut prices: Vec<CustomPrice> = Vec::new();
@@ -22,8 +25,11 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice>
         let versions = node.list().unwrap_or_else(|| vec![node.clone()]);
         for version in versions {
             let Some(table) = version.table() else {
-                let message =
-                    format!("price {}: is {}; give a table with input and output", quoted(model), walk.found(&version));
+                let message = format!(
+                    "price {}: is {}; give a table with input and output",
+                    quoted(model),
+                    walk.describe_value(&version)
+                );
                 walk.error(version.span.clone(), message);
                 continue;
             };
@@ -61,7 +67,8 @@ pub(crate) fn price_name(price: &CustomPrice) -> String {
 /// Reads a table of rates alone.
 pub(crate) fn unpriced(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Option<Rates> {
     let Some(table): Option<&DeTable<'_>> = node.table() else {
-        let message = format!("gate: 'unpriced' is {}; give {{ input = 15.0, output = 75.0 }}", walk.found(node));
+        let message =
+            format!("gate: 'unpriced' is {}; give {{ input = 15.0, output = 75.0 }}", walk.describe_value(node));
         walk.error(node.span.clone(), message);
         return None;
     };
@@ -118,7 +125,10 @@ fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, e
         Some(usd)
     })?;
     if !exact && let Some(node) = section.get(key) {
-        walk.warning(node.span.clone(), format!("'{key}' is {}, more digits than are kept", walk.found(&node)));
+        walk.warning(
+            node.span.clone(),
+            format!("'{key}' is {}, more digits than are kept", walk.describe_value(&node)),
+        );
     }
     Some(usd)
 }

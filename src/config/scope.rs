@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use chrono::Duration;
 
-use super::World;
+use super::Env;
+use super::diagnostic::{quoted, suggestion};
 use super::paths::expanded;
-use super::problem::{quoted, suggestion};
 use crate::domain::{Dimension, Label, Matcher};
 use crate::meter::{Limit, Scope, Window};
 
@@ -49,15 +49,15 @@ const LONGEST: i64 = 366 * 24;
 
 impl LimitKey {
     /// A limit's own.
-    pub fn of(limit: &Limit) -> Self {
+    pub fn from_limit(limit: &Limit) -> Self {
         Self { scope: limit.scope.clone(), window: limit.window }
     }
 
     /// The same with `~/` in a project replaced by the home folder, as calls name it.
     #[must_use]
-    pub fn expanded(&self, world: &World) -> Self {
+    pub fn expanded(&self, env: &Env) -> Self {
         let project = |(dimension, names): &(Dimension, Matcher)| {
-            let home = if *dimension == Dimension::Project { expanded(world, names.as_str().as_ref()) } else { None };
+            let home = if *dimension == Dimension::Project { expanded(env, names.as_str().as_ref()) } else { None };
             (*dimension, home.map_or_else(|| names.clone(), |path| matcher(&path.to_string_lossy())))
         };
         let scope = Scope { only: self.scope.only.iter().map(project).collect(), each: self.scope.each };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::World;
+use super::Env;
 use crate::domain::{Label, Zone};
 use crate::meter::Limit;
 use crate::pricing::{CostMode, CustomPrice, Rates};
@@ -154,12 +154,12 @@ pub struct KeyBinding {
 
 impl Settings {
     /// What holds when nobody has chosen anything.
-    pub fn defaults(world: &World) -> Self {
+    pub fn defaults(env: &Env) -> Self {
         Self {
-            user: Label::new(&world.login),
+            user: Label::new(&env.login),
             team: None,
             org: None,
-            zone: world.zone().0,
+            zone: env.zone().0,
             week_start: Weekday::Mon,
             logs: Vec::new(),
             theme: "auto".to_owned(),

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::load::Origin;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
-use super::words::Word as _;
+use super::values::Word as _;
 use super::{Loaded, Settings};
 use crate::domain::{Label, Usd};
 use crate::meter::{Amount, Limit};
@@ -74,7 +74,7 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
 
     page.table("[limits]")?;
     for limit in &settings.limits {
-        let path = LimitKey::of(limit).path();
+        let path = LimitKey::from_limit(limit).path();
         let short: Vec<String> = path.iter().skip(1).map(|part| key(part)).collect();
         page.line(&path.join("."), &short.join("."), &limit_value(limit, &settings.warn_at))?;
     }

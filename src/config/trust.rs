@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::paths::absolute;
-use super::{Problem, Where, World};
+use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 
 /// The files of the data folder that are written, or believed when they are read.
@@ -15,21 +15,21 @@ const DATA_FILES: [&str; 7] =
 /// `usual` is the place that holds without the variable: a variable that names it says nothing new. `matters` says
 /// what such a file must not do, and `instead` the flag that may name it.
 pub(crate) fn variable_path(
-    world: &World,
+    env: &Env,
     name: &'static str,
     path: PathBuf,
     usual: Option<&Path>,
     (matters, instead): (&str, &str),
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> Option<PathBuf> {
-    if usual == Some(path.as_path()) || !in_working_folder(world, &path) {
+    if usual == Some(path.as_path()) || !in_working_folder(env, &path) {
         return Some(path);
     }
     let message = format!(
         "names {}, which lies in the working folder and must not {matters}; it is passed over (use {instead})",
         Label::from_bytes(path.as_os_str().as_encoded_bytes())
     );
-    problems.push(Problem::warning(Where::Variable(name), message));
+    problems.push(Diagnostic::warning(Where::Variable(name), message));
     None
 }
 
@@ -37,13 +37,13 @@ pub(crate) fn variable_path(
 ///
 /// Links are resolved as far as the path exists, so that neither a link into the working folder nor one that leads to
 /// it (`/proc/self/cwd`, a linked home) hides where the path is.
-pub(crate) fn in_working_folder(world: &World, path: &Path) -> bool {
-    let cwd = resolved(&world.cwd);
-    let at_home = |home: &PathBuf| home.starts_with(&world.cwd) || resolved(home).starts_with(&cwd);
-    if world.home.as_ref().is_some_and(at_home) {
+pub(crate) fn in_working_folder(env: &Env, path: &Path) -> bool {
+    let cwd = resolved(&env.cwd);
+    let at_home = |home: &PathBuf| home.starts_with(&env.cwd) || resolved(home).starts_with(&cwd);
+    if env.home.as_ref().is_some_and(at_home) {
         return false;
     }
-    path.starts_with(&world.cwd) || resolved(path).starts_with(&cwd)
+    path.starts_with(&env.cwd) || resolved(path).starts_with(&cwd)
 }
 
 /// The path without links, as far as it exists.
@@ -57,8 +57,8 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// The path a variable gives, from the working folder.
-pub(crate) fn given_path(world: &World, name: &str) -> Option<PathBuf> {
-    world.var(name).map(|path| absolute(world, Path::new(path)))
+pub(crate) fn given_path(env: &Env, name: &str) -> Option<PathBuf> {
+    env.var(name).map(|path| absolute(env, Path::new(path)))
 }
 
 /// Why others could change what the data folder holds, as the rest of a sentence that begins with its name.
@@ -130,18 +130,17 @@ mod tests {
         fs::create_dir(&home).unwrap();
         symlink(&repo, &link).unwrap();
         symlink(repo.join("sub"), home.join("linked")).unwrap();
-        let world =
-            |cwd: &Path| World { home: Some(home.clone()), cwd: cwd.to_owned(), ..World::empty(Instant::UNIX_EPOCH) };
+        let env = |cwd: &Path| Env { home: Some(home.clone()), cwd: cwd.to_owned(), ..Env::empty(Instant::UNIX_EPOCH) };
         for cwd in [&repo, &link] {
             for path in [repo.join("x/y"), link.join("x"), home.join("linked/none"), repo.clone()] {
-                assert!(in_working_folder(&world(cwd), &path), "{} from {}", path.display(), cwd.display());
+                assert!(in_working_folder(&env(cwd), &path), "{} from {}", path.display(), cwd.display());
             }
-            assert!(!in_working_folder(&world(cwd), &home.join(".config")));
-            assert!(!in_working_folder(&world(cwd), &base.path().join("repository")));
+            assert!(!in_working_folder(&env(cwd), &home.join(".config")));
+            assert!(!in_working_folder(&env(cwd), &base.path().join("repository")));
         }
         // Whoever works at home, or above it, works in nobody's repository.
-        assert!(!in_working_folder(&world(base.path()), &repo));
-        assert!(!in_working_folder(&world(&home), &home.join("x")));
+        assert!(!in_working_folder(&env(base.path()), &repo));
+        assert!(!in_working_folder(&env(&home), &home.join("x")));
     }
 
     #[test]

@@ -450,7 +450,7 @@ mod tests {
             claim,
         )
             .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (claim, began))| Call {
-                key: CallKey::of(&["one"]),
+                key: CallKey::from_parts(&["one"]),
                 from: Attribution { session, agent, claim, began, ..Attribution::new(at, Label::new("test")) },
                 model,
                 tokens: Tokens::from_fields(tokens),
@@ -504,7 +504,7 @@ mod tests {
         let one = |fidelity, tokens| Call {
             fidelity,
             ..Call::new(
-                CallKey::of(&["one"]),
+                CallKey::from_parts(&["one"]),
                 Attribution::new(Instant::UNIX_EPOCH, Label::new("test")),
                 None,
                 Tokens::from_fields(tokens),

@@ -58,7 +58,7 @@ impl Dimension {
     }
 
     /// This property of a call.
-    pub fn of(self, call: &Call) -> Option<&Label> {
+    pub fn label_of(self, call: &Call) -> Option<&Label> {
         let from = &call.from;
         match self {
             Self::Model => call.model.as_ref(),
@@ -167,7 +167,7 @@ impl Filter {
             && self.until.is_none_or(|until| at < until)
             && Dimension::ALL
                 .iter()
-                .all(|dimension| self.admits_value(*dimension, dimension.of(call).map(Label::as_str)))
+                .all(|dimension| self.admits_value(*dimension, dimension.label_of(call).map(Label::as_str)))
     }
 
     /// True when this value of a dimension is not filtered out.

@@ -13,7 +13,7 @@ impl CallKey {
     /// The key of an answer that these parts name, in this order.
     ///
     /// Each part's length goes into the hash, so `["ab", "c"]` and `["a", "bc"]` differ.
-    pub fn of<P: AsRef<[u8]>>(parts: &[P]) -> Self {
+    pub fn from_parts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
         for part in parts {
             let part = part.as_ref();
@@ -28,7 +28,7 @@ impl CallKey {
     /// Applying it with the same root twice gives the key back, so a row can move to another root.
     #[must_use]
     pub fn under(self, root: &str) -> Self {
-        let Self(root) = Self::of(&["lineage", root]);
+        let Self(root) = Self::from_parts(&["lineage", root]);
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
     }
 
@@ -62,13 +62,13 @@ mod tests {
 
     #[test]
     fn the_cut_between_parts_matters() {
-        assert_ne!(CallKey::of(&["ab", "c"]), CallKey::of(&["a", "bc"]));
-        assert_eq!(CallKey::of(&["ab", "c"]), CallKey::of(&["ab", "c"]));
+        assert_ne!(CallKey::from_parts(&["ab", "c"]), CallKey::from_parts(&["a", "bc"]));
+        assert_eq!(CallKey::from_parts(&["ab", "c"]), CallKey::from_parts(&["ab", "c"]));
     }
 
     #[test]
     fn a_key_moves_between_roots_and_back() {
-        let key = CallKey::of(&["codex", "1,2,3"]);
+        let key = CallKey::from_parts(&["codex", "1,2,3"]);
         assert_ne!(key.under("a"), key.under("b"));
         assert_eq!(key.under("a").under("a").under("b"), key.under("b"));
         assert_eq!(key.to_string().parse(), Ok(key));

@@ -42,7 +42,7 @@ impl Label {
 
     /// True for a letter that a label keeps as it is: one that can be seen and moves nothing else.
     pub fn is_shown(letter: char) -> bool {
-        shown(letter) == letter
+        printable_char(letter) == letter
     }
 
     /// The name.
@@ -67,7 +67,7 @@ fn scrub(raw: &str) -> String {
     for (at, letter) in raw.char_indices() {
         marks = if is_mark(letter) { marks + 1 } else { 0 };
         // A mark with nothing to stand on would join whatever the screen shows before it.
-        let shown = if marks > MARKS || (marks > 0 && at == 0) { '\u{fffd}' } else { shown(letter) };
+        let shown = if marks > MARKS || (marks > 0 && at == 0) { '\u{fffd}' } else { printable_char(letter) };
         if out.len() + shown.len_utf8() > LONGEST {
             break;
         }
@@ -94,7 +94,7 @@ fn is_mark(letter: char) -> bool {
     !letter.is_ascii() && unicode_width::UnicodeWidthChar::width(letter) == Some(0)
 }
 
-fn shown(letter: char) -> char {
+fn printable_char(letter: char) -> char {
     match letter {
         '\u{1b}' | '\u{9b}' => '⎋',
         letter if letter.is_control() => '\u{fffd}',
@@ -279,7 +279,7 @@ mod tests {
         fn a_label_is_printable_bounded_and_stable(raw in any::<String>()) {
             let label = Label::new(&raw);
             prop_assert!(label.len() <= LONGEST);
-            prop_assert!(!label.chars().any(|letter| letter.is_control() || shown(letter) != letter));
+            prop_assert!(!label.chars().any(|letter| letter.is_control() || printable_char(letter) != letter));
             prop_assert_eq!(Label::new(&label), label);
         }
     }

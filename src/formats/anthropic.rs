@@ -115,11 +115,11 @@ impl Reader for Messages {
             request: read.request.get().map(request_key),
             place: Place { path: origin.path.clone(), offset: origin.offset },
         };
-        let Some(found) = read.found() else { return Ok(Reading::NotMine) };
+        let Some(found) = read.find_usage() else { return Ok(Reading::NotMine) };
         let at = frame.at.unwrap_or(origin.modified);
         match found {
             Found::Whole(message, service) => {
-                let begun = Begun::of(&message, &frame)?;
+                let begun = Begun::from_message(&message, &frame)?;
                 let mut tier = begun.tier();
                 if service != Service::Standard {
                     tier.service = service;
@@ -133,7 +133,7 @@ impl Reader for Messages {
             Found::Start(message) => {
                 // Whatever becomes of it, later deltas are not the former message's.
                 self.streaming = None;
-                let mut begun = Begun::of(&message, &frame)?;
+                let mut begun = Begun::from_message(&message, &frame)?;
                 // A stream that was cut off here has written more than it says.
                 begun.is_partial = true;
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
@@ -163,7 +163,7 @@ impl Reader for Messages {
 }
 
 impl<'a> Line<'a> {
-    fn found(self) -> Option<Found<'a>> {
+    fn find_usage(self) -> Option<Found<'a>> {
         if self.transcript.is_some() || self.foreign.is_some() {
             return None;
         }
@@ -178,7 +178,7 @@ impl<'a> Line<'a> {
             // A headless run of Claude Code wraps the events it passes on.
             Some("stream_event") => {
                 let event: Self = self.event.object()?;
-                if event.kind.get() == Some("stream_event") { None } else { event.found() }
+                if event.kind.get() == Some("stream_event") { None } else { event.find_usage() }
             }
             Some(_) => None,
             None if self.custom_id.is_some() => {
@@ -193,7 +193,7 @@ impl<'a> Line<'a> {
                 let response: Self = self.response.object()?;
                 // An SDK's events, each wrapped in a line of the program that logs them.
                 if response.kind.get().is_some_and(|kind| kind != "message" && kind != "stream_event") {
-                    return response.found();
+                    return response.find_usage();
                 }
                 let body = if response.is_message() { response } else { response.body.object()? };
                 body.is_message().then_some(Found::Whole(body, Service::Standard))
@@ -209,7 +209,7 @@ impl<'a> Line<'a> {
 }
 
 impl Begun {
-    fn of(message: &Line<'_>, frame: &Frame) -> Result<Self, BadLine> {
+    fn from_message(message: &Line<'_>, frame: &Frame) -> Result<Self, BadLine> {
         let usage = &message.usage;
         let mut begun = Self {
             id: message.id.get().unwrap_or_default().to_owned(),
@@ -285,7 +285,7 @@ impl Begun {
         }
         let Tokens { input, cache_read, .. } = Tokens::from_fields(self.tokens);
         let written = Tokens::from_fields(self.tokens).cache_write();
-        CallKey::of(&["anthropic", &self.id, &input.to_string(), &cache_read.to_string(), &written.to_string()])
+        CallKey::from_parts(&["anthropic", &self.id, &input.to_string(), &cache_read.to_string(), &written.to_string()])
     }
 }
 

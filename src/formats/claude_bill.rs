@@ -180,8 +180,8 @@ pub(super) fn bill(
         ..Attribution::new(line.at.0.or(last).unwrap_or(origin.modified), source.clone())
     };
     let id = match line.uuid.get().filter(|_| is_run) {
-        Some(uuid) => CallKey::of(&["claude-code result", session, uuid]),
-        None => CallKey::of(&[line.kind.get().unwrap_or_default(), session, &format!("{started:?}{models:?}")]),
+        Some(uuid) => CallKey::from_parts(&["claude-code result", session, uuid]),
+        None => CallKey::from_parts(&[line.kind.get().unwrap_or_default(), session, &format!("{started:?}{models:?}")]),
     };
     Ok(Some(Bill { id, from, counter, models }))
 }

@@ -190,8 +190,8 @@ impl Transcript {
             return None;
         }
         let key = match parsed.uuid.get() {
-            Some(uuid) => CallKey::of(&["claude-code search", uuid]),
-            None => CallKey::of(&[b"claude-code search", line]),
+            Some(uuid) => CallKey::from_parts(&["claude-code search", uuid]),
+            None => CallKey::from_parts(&[b"claude-code search", line]),
         };
         let began = self.opening.began(parsed.session());
         let (session, claim) = parsed.maker(parsed.at.0, began);
@@ -223,11 +223,11 @@ fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> C
         Some(id) => {
             let tokens = booked.tokens;
             let asked = [tokens.input, tokens.cache_read, tokens.cache_write()].map(u64::to_le_bytes).concat();
-            CallKey::of(&[NAME.as_bytes(), session.as_bytes(), id.as_bytes(), &asked])
+            CallKey::from_parts(&[NAME.as_bytes(), session.as_bytes(), id.as_bytes(), &asked])
         }
         None => {
             let at = answer.at.map(|at| at.timestamp_micros().to_le_bytes()).unwrap_or_default();
-            CallKey::of(&[NAME.as_bytes(), content(line), &at])
+            CallKey::from_parts(&[NAME.as_bytes(), content(line), &at])
         }
     }
 }

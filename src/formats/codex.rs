@@ -111,10 +111,10 @@ impl Rollout {
         let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
             Some((_, Some(key))) => (key, false),
             // An id that another service may give again is only unique among the family's.
-            Some((id, None)) => (CallKey::of(&[NAME, "response", id]), true),
+            Some((id, None)) => (CallKey::from_parts(&[NAME, "response", id]), true),
             None => {
                 let totals = payload.thread_usage.totals()?;
-                (CallKey::of(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)
+                (CallKey::from_parts(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)
             }
         };
         if let Some(thread) = self.thread.own.as_deref() {
@@ -124,7 +124,7 @@ impl Rollout {
                 None if self.thread.descends => payload.thread_usage.totals().unwrap_or(usage),
                 None => usage,
             };
-            let from = CallKey::of(&[NAME.as_bytes(), &totals.bytes()]);
+            let from = CallKey::from_parts(&[NAME.as_bytes(), &totals.bytes()]);
             out.push(Record::Rekeyed { from, lineage: self.labels.get(thread), to: key, in_family });
         }
         let own = payload.thread.get().is_none_or(|thread| self.thread.own.as_deref() == Some(thread));
@@ -147,7 +147,7 @@ impl Rollout {
         if tokens.is_zero() || std::mem::take(&mut self.thread.recorded) {
             return Ok(());
         }
-        let key = CallKey::of(&[NAME.as_bytes(), &now.bytes()]);
+        let key = CallKey::from_parts(&[NAME.as_bytes(), &now.bytes()]);
         let own = continues || !self.thread.descends;
         let lower_bound = std::mem::take(&mut self.thread.unlogged);
         let payload = &line.payload;
@@ -160,7 +160,7 @@ impl Rollout {
     fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
         if std::mem::take(&mut self.thread.unlogged) {
             let totals = self.thread.before.unwrap_or_default();
-            let key = CallKey::of(&[NAME.as_bytes(), b"unlogged", &totals.bytes()]);
+            let key = CallKey::from_parts(&[NAME.as_bytes(), b"unlogged", &totals.bytes()]);
             let (tokens, payload) = (Tokens::ZERO, &line.payload);
             let sighting = Sighting { key, in_family: true, tokens, payload, own: false, lower_bound: true };
             self.see(line, origin, &sighting, out);

@@ -104,7 +104,7 @@ impl Run {
         let name = thread.id.as_deref().unwrap_or(origin.stem());
         let key = match thread.falls {
             0 => keys::thread_key(name),
-            falls => CallKey::of(&[b"thread".as_slice(), name.as_bytes(), &falls.to_le_bytes()]),
+            falls => CallKey::from_parts(&[b"thread".as_slice(), name.as_bytes(), &falls.to_le_bytes()]),
         };
         out.push(Record::Call(Call {
             fidelity: Fidelity::Guessed,

@@ -6,34 +6,34 @@ use crate::domain::CallKey;
 ///
 /// A transcript, a proxy's log and a trace of the same answer all carry this id.
 pub(crate) fn message_key(id: &str) -> CallKey {
-    CallKey::of(&["anthropic", id])
+    CallKey::from_parts(&["anthropic", id])
 }
 
 /// The key of an OpenAI-style answer, named by its `resp_…`, `chatcmpl-…` or other response id.
 pub(crate) fn response_key(id: &str) -> CallKey {
-    CallKey::of(&["openai", id])
+    CallKey::from_parts(&["openai", id])
 }
 
 /// The second name of an answer: the id of the request that asked for it.
 pub(crate) fn request_key(id: &str) -> CallKey {
-    CallKey::of(&["request", id])
+    CallKey::from_parts(&["request", id])
 }
 
 /// The key of a whole thread: of totals that stand for all its answers together.
 pub(crate) fn thread_key(id: &str) -> CallKey {
-    CallKey::of(&["thread", id])
+    CallKey::from_parts(&["thread", id])
 }
 
 /// The key of an advising model's round within an answer, by its place in the list of rounds.
 ///
 /// Its tokens are not in the answer's own counts.
 pub(crate) fn advisor_key(answer: CallKey, place: u64) -> CallKey {
-    CallKey::of(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
+    CallKey::from_parts(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
 /// The key of an attempt within an answer, by its place in the list of rounds: a model wrote something and then declined.
 pub(crate) fn attempt_key(answer: CallKey, place: u64) -> CallKey {
-    CallKey::of(&[b"attempt".as_slice(), &answer.bytes(), &place.to_le_bytes()])
+    CallKey::from_parts(&[b"attempt".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
 /// The key of the answer that this id names wherever it stands; `None` for an id that is not a
@@ -66,7 +66,7 @@ pub(crate) fn content_key(format: &str, line: &[u8]) -> CallKey {
         }
         bytes.push(*byte);
     }
-    CallKey::of(&[format.as_bytes(), b"content", &bytes])
+    CallKey::from_parts(&[format.as_bytes(), b"content", &bytes])
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     fn the_same_id_in_two_roles_names_two_things() {
         let keys = [message_key("msg_1"), response_key("msg_1"), request_key("msg_1")];
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
-        assert_eq!(message_key("msg_1"), CallKey::of(&["anthropic", "msg_1"]));
+        assert_eq!(message_key("msg_1"), CallKey::from_parts(&["anthropic", "msg_1"]));
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl Payloads {
             ..Call::new(
                 id.map_or_else(
                     || content_key("litellm", line),
-                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&["litellm", id])),
+                    |id| answer_key(id).unwrap_or_else(|| CallKey::from_parts(&["litellm", id])),
                 ),
                 from,
                 model,

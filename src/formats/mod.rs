@@ -15,29 +15,29 @@ mod codex_line;
 mod codex_thread;
 mod codex_usage;
 pub(crate) mod count;
+mod decoder;
 mod details;
 mod escaped;
 mod fields;
 pub(crate) mod json;
-mod kept;
 pub(crate) mod keys;
-mod lines;
 mod litellm;
-mod mend;
 mod native;
 mod openai;
 mod otel;
+mod prefilter;
+mod repair;
 mod searches;
-mod sieve;
 mod split;
 mod sse;
 mod tier;
 pub(crate) mod time;
 mod usage;
+mod usage_log_line;
 
-pub(crate) use kept::line as kept_line;
-pub use lines::{Lines, Outcome};
-pub(crate) use mend::whole;
+pub use decoder::{Decoder, Outcome};
+pub(crate) use repair::whole;
+pub(crate) use usage_log_line::line as kept_line;
 
 use crate::domain::{Instant, Label, Record};
 

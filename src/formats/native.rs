@@ -6,10 +6,10 @@ use super::claude_line::is_bookkeeping;
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, Within, fields};
 use super::json::{Money, Object, Text};
-use super::kept::Kept;
 use super::keys::{answer_key, content_key, request_key};
 use super::time::Stamp;
 use super::usage::{CacheSplit, Counts, Usage, cache_writes, given};
+use super::usage_log_line::Kept;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
@@ -226,7 +226,7 @@ impl Lines {
             ..Call::new(
                 id.map_or_else(
                     || content_key(NAME, line),
-                    |id| answer_key(id).unwrap_or_else(|| CallKey::of(&[NAME, id])),
+                    |id| answer_key(id).unwrap_or_else(|| CallKey::from_parts(&[NAME, id])),
                 ),
                 from,
                 model,

@@ -150,7 +150,7 @@ impl Line<'_> {
             Some(id) if is_unique_response(id) => response_key(id),
             Some(id) => {
                 let created = self.created.0.map(|at| at.timestamp().to_string()).unwrap_or_default();
-                CallKey::of(&["openai", id, &created, self.model.get().unwrap_or_default()])
+                CallKey::from_parts(&["openai", id, &created, self.model.get().unwrap_or_default()])
             }
             None => content_key("openai", line),
         }

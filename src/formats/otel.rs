@@ -124,7 +124,7 @@ enum Made {
 impl Signals {
     fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Made, BadLine> {
         let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
-        Ok(match agents::of(signal) {
+        Ok(match agents::agent_of(signal) {
             Some(agent) => agent.call(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
             None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Libraries),
         })

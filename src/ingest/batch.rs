@@ -2,7 +2,7 @@
 
 use crate::domain::{Attribution, Label, Record};
 use crate::formats::BadLine;
-use crate::ledger::{FileState, Posting};
+use crate::ledger::{Batch, Checkpoint};
 
 use super::Health;
 
@@ -33,13 +33,13 @@ impl Owner {
 
 /// What was read from one file in one go, to be booked together or not at all.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct ReadBatch {
     /// The file, or the name of the feed, as it may be shown.
     pub path: Label,
     /// What its lines said, in the order in which they stand.
     pub records: Vec<Record>,
     /// How far the file has been read once `records` are booked; `None` for a feed that cannot be read again.
-    pub file: Option<FileState>,
+    pub file: Option<Checkpoint>,
     /// The first few lines that could not be counted; `tallies.bad` has them all.
     pub bad: Vec<BadNote>,
     /// The first few lines that look like usage and belong to no format known here; `tallies.other` has them all.
@@ -48,19 +48,19 @@ pub struct Batch {
     pub tallies: Tallies,
 }
 
-impl Batch {
+impl ReadBatch {
     /// Bad lines a batch names; the rest are only counted.
     pub const NOTES: usize = 32;
 
     /// Adds this batch to what will be booked in one transaction.
-    pub fn add_to(self, posting: &mut Posting) {
+    pub fn add_to(self, posting: &mut Batch) {
         posting.records.extend(self.records);
         posting.files.extend(self.file);
     }
 }
 
-impl From<Batch> for Posting {
-    fn from(batch: Batch) -> Self {
+impl From<ReadBatch> for Batch {
+    fn from(batch: ReadBatch) -> Self {
         Self { records: batch.records, files: batch.file.into_iter().collect() }
     }
 }
@@ -127,7 +127,7 @@ pub struct Progress {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Something was read.
-    Batch(Box<Batch>),
+    ReadBatch(Box<ReadBatch>),
     /// The reading at start has come this far.
     Progress(Progress),
     /// How the sources are doing has changed.

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::dir_watch::{Hint, Places, System, Watch};
 use super::live::Live;
-use super::watch::{Hint, Places, System, Watch};
 use super::{Event, PollReason, Tails};
 
 /// Events that may wait to be taken; then the reader waits, so that memory stays bounded.

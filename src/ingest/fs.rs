@@ -81,7 +81,7 @@ pub struct Stat {
     /// What names it.
     pub id: FileId,
     /// What it is.
-    pub sort: Sort,
+    pub sort: FileKind,
     /// Its size in bytes.
     pub size: u64,
     /// When its content was written last, in nanoseconds since 1970.
@@ -94,7 +94,7 @@ pub struct Stat {
 
 /// What an entry of a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
+pub enum FileKind {
     /// A regular file.
     File,
     /// A folder.
@@ -111,7 +111,7 @@ pub struct Entry {
     /// Its name.
     pub name: OsString,
     /// What it is.
-    pub sort: Sort,
+    pub sort: FileKind,
     /// Its inode; 0 where the system does not tell.
     pub inode: u64,
     /// What stands there, symbolic links followed, if that was found out along the way.

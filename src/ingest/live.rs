@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::fs::{FileId, Sort};
-use super::pace;
-use super::watch::{Hint, Watch};
+use super::dir_watch::{Hint, Watch};
+use super::fs::{FileId, FileKind};
+use super::poll_schedule;
 use super::{Event, Health, PollReason, RootState, Tails};
 
 /// How often the state of the sources is told, at most.
@@ -57,7 +57,7 @@ impl Live {
         self.attach();
         let mut shown: Option<Instant> = None;
         self.tails.catch_up(now, threads, &mut |batch, progress| {
-            emit(Event::Batch(Box::new(batch)));
+            emit(Event::ReadBatch(Box::new(batch)));
             let time = Instant::now();
             if shown.is_none_or(|shown| time.saturating_duration_since(shown) >= PROGRESS) {
                 shown = Some(time);
@@ -69,7 +69,7 @@ impl Live {
         }
         self.tails.seed_recent(NEWEST);
         self.attach();
-        self.due.everything = now + pace::TRUST;
+        self.due.everything = now + poll_schedule::TRUST;
         self.due.rescan = self.due.everything;
         self.tell(now, emit);
         emit(Event::CaughtUp);
@@ -101,7 +101,7 @@ impl Live {
         let mut changed = false;
         self.tails.read_pending(now, &mut |batch| {
             changed = true;
-            emit(Event::Batch(Box::new(batch)));
+            emit(Event::ReadBatch(Box::new(batch)));
         });
         if changed {
             self.changed = now;
@@ -121,13 +121,13 @@ impl Live {
         if self.tails.roots.iter().any(|root| root.path.starts_with(path)) {
             // A root, or what leads to one, came or went.
             self.due.everything = now;
-            self.again.extend(pace::AGAIN.map(|wait| (now + wait, path.to_owned())));
+            self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
             return;
         }
         match self.tails.tools.fs.stat(path) {
-            Ok(stat) if stat.sort == Sort::Folder => {
+            Ok(stat) if stat.sort == FileKind::Folder => {
                 self.tails.rescan_under(path, now);
-                self.again.extend(pace::AGAIN.map(|wait| (now + wait, path.to_owned())));
+                self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
             }
             Ok(_) => self.tails.rescan_under(path, now),
             Err(_) => {
@@ -150,36 +150,36 @@ impl Live {
             }
         }
         let idle = now.saturating_duration_since(self.changed);
-        let recent = now + pace::recent(idle, !self.is_polling());
+        let recent = now + poll_schedule::recent(idle, !self.is_polling());
         if now >= self.due.everything && now >= self.due.rescan {
             self.tails.rescan(now);
             self.tails.look_at_all(now);
             self.attach();
-            self.due.everything = now + pace::EVERYTHING;
-            self.due.rescan = now + pace::SOON;
+            self.due.everything = now + poll_schedule::EVERYTHING;
+            self.due.rescan = now + poll_schedule::SOON;
             // Whatever changed not long ago was looked at along with the rest.
-            (self.due.recent, self.due.hot) = (recent, now + pace::CLOSELY);
+            (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
         } else if now >= self.due.recent {
-            self.tails.look_at_recent(now, pace::RECENT_FOR);
+            self.tails.look_at_recent(now, poll_schedule::RECENT_FOR);
             self.due.recent = recent;
         } else if now >= self.due.hot {
-            self.tails.look_at_recent(now, pace::HOT_FOR);
+            self.tails.look_at_recent(now, poll_schedule::HOT_FOR);
         }
         if now >= self.due.hot {
-            self.due.hot = now + pace::CLOSELY;
+            self.due.hot = now + poll_schedule::CLOSELY;
         }
         if now >= self.due.folders {
             if self.is_polling() {
                 self.tails.rescan(now);
             }
-            self.due.folders = now + pace::folders(idle, self.tails.folders.len());
+            self.due.folders = now + poll_schedule::folders(idle, self.tails.folders.len());
         }
     }
 
     /// When something has to be looked at again.
     fn next(&self, now: Instant) -> Instant {
         let mut next = self.due.everything.max(self.due.rescan);
-        if self.tails.has_recent(now, pace::HOT_FOR) {
+        if self.tails.has_recent(now, poll_schedule::HOT_FOR) {
             next = next.min(self.due.hot);
         }
         if !self.tails.recent.is_empty() {
@@ -227,11 +227,11 @@ impl Live {
         let fs = self.tails.tools.fs.clone();
         let folders = self.tails.roots.iter().map(|root| root.path.clone());
         let deep: Vec<PathBuf> =
-            folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == Sort::Folder)).collect();
+            folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)).collect();
         for at in 0..self.tails.roots.len() {
             let root = &self.tails.roots[at];
             let found = fs.stat(&root.path).ok();
-            let is_folder = found.is_some_and(|stat| stat.sort == Sort::Folder);
+            let is_folder = found.is_some_and(|stat| stat.sort == FileKind::Folder);
             let above =
                 if is_folder { root.path.ancestors() } else { root.path.parent().unwrap_or(&root.path).ancestors() };
             let Some((target, stat)) = above.into_iter().find_map(|path| Some((path.to_owned(), fs.stat(path).ok()?)))

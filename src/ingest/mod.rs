@@ -1,43 +1,43 @@
 //! From bytes to records: finds the logs, cuts lines, remembers how far, survives whatever happens to the files.
 
-mod ahead;
 mod batch;
-mod cutter;
-mod disk;
+mod batch_builder;
+mod checkpoints;
+mod dir_watch;
+mod file_watch;
+mod fingerprint;
 mod follow;
 mod fs;
 mod health;
-mod identity;
-mod known;
+mod hot_files;
+mod line_splitter;
 mod live;
-mod names;
-mod notice;
-mod pace;
+mod os_fs;
 mod packed;
 mod parallel;
+mod poll_schedule;
+mod prefetch;
 mod project;
-mod recent;
+#[cfg(target_os = "linux")]
+mod read_dir;
 mod roots;
+mod rotation;
 #[cfg(unix)]
 pub mod socket;
 mod status;
 mod stream;
-#[cfg(target_os = "linux")]
-mod survey;
 mod tail;
 mod tails;
-mod take;
 mod unpack;
 mod walk;
-mod watch;
 
-pub use batch::{BadNote, Batch, Event, Owner, Progress, Tallies};
-pub use disk::Disk;
+pub use batch::{BadNote, Event, Owner, Progress, ReadBatch, Tallies};
+pub use file_watch::{FileWatch, watch_files};
 pub use follow::{Follower, follow};
-pub use fs::{Entry, FileId, Fs, Handle, Listing, Sort, Stat};
+pub use fs::{Entry, FileId, FileKind, Fs, Handle, Listing, Stat};
 pub use health::{Condition, Health, Kind, Note, PollReason, RootState, RootStatus};
-pub use notice::{Notice, notice};
+pub use os_fs::OsFs;
 pub use project::Projects;
-pub use roots::{Naming, Roots};
+pub use roots::{RootKind, Roots};
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

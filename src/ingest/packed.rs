@@ -7,8 +7,8 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use super::Condition;
-use super::cutter::Piece;
-use super::identity::Print;
+use super::fingerprint::Fingerprint;
+use super::line_splitter::Frame;
 use super::tail::{RECORDS, Reached, Reading, Tools};
 use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
@@ -26,7 +26,7 @@ impl Reading<'_> {
         }
         if tail.state.offset > 0 {
             tail.restart();
-            self.taker.restart(tools.lines(tail.naming));
+            self.builder.restart(tools.lines(tail.layout));
         }
         let handle = self.handle;
         let mut unpack = Unpack::new(handle);
@@ -36,15 +36,15 @@ impl Reading<'_> {
             Ok(Reached::More | Reached::Replaced(_)) => {
                 // It cannot be gone on with in the middle; what was read of it is known by its keys.
                 self.tail.restart();
-                self.taker.restart(tools.lines(self.tail.naming));
+                self.builder.restart(tools.lines(self.tail.layout));
                 return Ok(Reached::More);
             }
             Err(Trouble::Damaged(what)) => {
-                self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
+                self.builder.put_aside(unpack.consumed(), BadLine::Packed(what));
                 self.tail.news = Some(Condition::Unsupported("the rest of a compressed file that is damaged"));
             }
             Err(Trouble::TooWide(what)) => {
-                self.taker.put_aside(unpack.consumed(), BadLine::Packed(what));
+                self.builder.put_aside(unpack.consumed(), BadLine::Packed(what));
                 self.tail.news = Some(Condition::Unsupported(what));
             }
             Err(Trouble::System(error)) => {
@@ -60,24 +60,24 @@ impl Reading<'_> {
 
     /// Unpacks to the end, or until reading shall stop.
     fn unpack(&mut self, unpack: &mut Unpack<'_>, tools: &mut Tools) -> Result<Reached, Trouble> {
-        let longest = tools.cutter.longest();
-        tools.cutter.begin(0, false);
+        let longest = tools.splitter.longest();
+        tools.splitter.begin(0, false);
         loop {
             let mut trouble = None;
-            let filled = tools.cutter.fill(|into, _| {
+            let filled = tools.splitter.fill(|into, _| {
                 Ok(unpack.fill(into).unwrap_or_else(|why| {
                     trouble = Some(why);
                     0
                 }))
             });
             let count = filled.map_err(Trouble::System)?;
-            while let Some(piece) = tools.cutter.next() {
-                self.taker.piece(&piece, false, longest);
-                if self.taker.records.len() >= RECORDS {
+            while let Some(frame) = tools.splitter.next() {
+                self.builder.piece(&frame, false, longest);
+                if self.builder.records.len() >= RECORDS {
                     self.flush_packed(unpack.consumed(), tools, None);
                 }
             }
-            tools.cutter.tell(&mut Print::default());
+            tools.splitter.tell(&mut Fingerprint::default());
             if let Some(trouble) = trouble {
                 return Err(trouble);
             }
@@ -89,24 +89,24 @@ impl Reading<'_> {
             }
         }
         // Nobody goes on writing to a compressed file: its last line is as whole as it will be.
-        while let Some(piece) = tools.cutter.whole_rest() {
-            self.taker.piece(&piece, false, longest);
+        while let Some(frame) = tools.splitter.whole_rest() {
+            self.builder.piece(&frame, false, longest);
         }
-        if let Some(Piece::Line { text, offset, nuls }) = tools.cutter.torn_rest() {
-            self.taker.piece(&Piece::Line { text, offset, nuls }, false, longest);
+        if let Some(Frame::Line { text, offset, nuls }) = tools.splitter.torn_rest() {
+            self.builder.piece(&Frame::Line { text, offset, nuls }, false, longest);
         }
-        tools.cutter.tell(&mut Print::default());
+        tools.splitter.tell(&mut Fingerprint::default());
         Ok(Reached::End)
     }
 
     /// Hands on what was gathered. Only with the fingerprint of the whole file is the file done with; one that is
     /// damaged is looked at again by the next run.
-    fn flush_packed(&mut self, end: u64, tools: &Tools, whole: Option<&Print>) {
+    fn flush_packed(&mut self, end: u64, tools: &Tools, whole: Option<&Fingerprint>) {
         let tail = &mut *self.tail;
         let bytes = end.saturating_sub(tail.state.offset);
-        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
+        let (batch, unknown) = self.builder.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
         tail.strange = unknown;
-        if let Some(offset) = self.taker.too_long.take() {
+        if let Some(offset) = self.builder.too_long.take() {
             tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });
         }
         let state = &mut tail.state;
@@ -116,11 +116,11 @@ impl Reading<'_> {
         (state.size, state.modified_ns) = (end, self.stat.changed_ns);
         (tail.searched, tail.partial, tail.lag) = (end, None, 0);
         PACKED.clone_into(&mut state.reader);
-        let file = whole.map(|print| {
-            print.seal(state);
+        let file = whole.map(|fingerprint| {
+            fingerprint.seal(state);
             state.clone()
         });
         tail.booked = file.is_some();
-        (self.hand)(super::Batch { file, ..batch });
+        (self.hand)(super::ReadBatch { file, ..batch });
     }
 }

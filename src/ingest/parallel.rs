@@ -3,10 +3,10 @@
 use std::io;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use super::cutter::Cutter;
 use super::fs::Stat;
+use super::line_splitter::LineSplitter;
 use super::tail::{Reached, Tail, Tools};
-use super::{Batch, Progress};
+use super::{Progress, ReadBatch};
 
 /// Batches that may wait for the one place, for each thread: enough to go on reading, little to hold.
 const WAITING: usize = 4;
@@ -44,7 +44,7 @@ const TOGETHER: u64 = 2 * 1024 * 1024;
 
 /// What a thread says.
 enum Said {
-    Batch(Batch),
+    ReadBatch(ReadBatch),
     Done(usize, io::Result<Reached>),
 }
 
@@ -56,7 +56,7 @@ pub(super) fn read_all(
     tools: &mut Tools,
     threads: usize,
     keep: usize,
-    sink: &mut dyn FnMut(Batch, Progress),
+    sink: &mut dyn FnMut(ReadBatch, Progress),
 ) -> Vec<io::Result<Reached>> {
     let bytes: Vec<u64> = jobs.iter().map(|(tail, stat)| todo(tail, stat)).collect();
     let mut progress = Progress { files: jobs.len() as u64, bytes: bytes.iter().sum(), ..Progress::default() };
@@ -98,7 +98,7 @@ pub(super) fn read_all(
                     let Some((at, (tail, _))) = next else { break };
                     let end = read_to_end(tail, &mut tools, at < keep, &mut |batch| {
                         bytes += batch.tallies.bytes;
-                        unsaid.push(Said::Batch(batch));
+                        unsaid.push(Said::ReadBatch(batch));
                         if bytes >= TOGETHER {
                             tell(&mut unsaid, &mut bytes);
                         }
@@ -116,7 +116,7 @@ pub(super) fn read_all(
         drop(say);
         for said in hear.into_iter().flatten() {
             match said {
-                Said::Batch(batch) => {
+                Said::ReadBatch(batch) => {
                     progress.bytes_done += batch.tallies.bytes;
                     sink(batch, progress);
                 }
@@ -130,7 +130,7 @@ pub(super) fn read_all(
     ends
 }
 
-fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn FnMut(Batch)) -> io::Result<Reached> {
+fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
     loop {
         let reached = tail.read(tools, hand)?;
         if reached != Reached::More || tools.is_stopping() {
@@ -147,7 +147,7 @@ impl Tools {
     fn again(&self) -> Self {
         Self {
             fs: self.fs.clone(),
-            cutter: Cutter::new(self.cutter.longest()),
+            splitter: LineSplitter::new(self.splitter.longest()),
             only: self.only.clone(),
             owner: self.owner.clone(),
             projects: self.projects.clone(),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::disk::Disk;
-use super::fs::{Fs, Sort, fill};
+use super::fs::{FileKind, Fs, fill};
+use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
 
 /// The longest `.git` file that is read; git writes one line with a path.
@@ -21,7 +21,7 @@ pub struct Projects {
 
 impl Default for Projects {
     fn default() -> Self {
-        Self::new(Arc::new(Disk))
+        Self::new(Arc::new(OsFs))
     }
 }
 
@@ -83,7 +83,7 @@ fn linked(fs: &dyn Fs, folder: &Path) -> Option<PathBuf> {
     for above in folder.ancestors() {
         let git = above.join(".git");
         match fs.stat(&git) {
-            Ok(stat) if stat.sort == Sort::File => return repository_in(above, &read(fs, &git)?),
+            Ok(stat) if stat.sort == FileKind::File => return repository_in(above, &read(fs, &git)?),
             Ok(_) => return None,
             Err(_) => {}
         }

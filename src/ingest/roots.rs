@@ -18,7 +18,7 @@ pub struct Roots {
 
 /// Whose place it is, which decides the names of the files that count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Naming {
+pub enum RootKind {
     /// An agent's own folder: each file in it is written by that agent alone.
     Agent,
     /// Our own log, which any program may write to.
@@ -33,7 +33,7 @@ impl Roots {
     /// `var` looks up environment variables. A variable that names an agent's folder
     /// (`CLAUDE_CONFIG_DIR`, several separated by commas; `CODEX_HOME`) stands instead of that
     /// agent's usual folders, as it does for the agent itself.
-    pub fn found(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
+    pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
         let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let claude: Vec<PathBuf> = match var("CLAUDE_CONFIG_DIR") {
             Some(list) => split(&list),
@@ -70,17 +70,17 @@ impl Roots {
     }
 
     /// Every place once, and whose it is.
-    pub fn all(&self) -> Vec<(PathBuf, Naming)> {
-        let agents = self.claude.iter().chain(&self.codex).map(|path| (path, Naming::Agent));
-        let own = self.native.iter().map(|path| (path, Naming::Own));
-        let named = self.extra.iter().map(|path| (path, Naming::Named));
-        let mut all: Vec<(PathBuf, Naming)> = Vec::new();
-        for (path, naming) in agents.chain(own).chain(named) {
+    pub fn all(&self) -> Vec<(PathBuf, RootKind)> {
+        let agents = self.claude.iter().chain(&self.codex).map(|path| (path, RootKind::Agent));
+        let own = self.native.iter().map(|path| (path, RootKind::Own));
+        let named = self.extra.iter().map(|path| (path, RootKind::Named));
+        let mut all: Vec<(PathBuf, RootKind)> = Vec::new();
+        for (path, layout) in agents.chain(own).chain(named) {
             match all.iter_mut().find(|(earlier, _)| earlier == path) {
                 // Naming a place admits more names of files in it.
-                Some((_, earlier)) if naming == Naming::Named => *earlier = naming,
+                Some((_, earlier)) if layout == RootKind::Named => *earlier = layout,
                 Some(_) => {}
-                None => all.push((path.clone(), naming)),
+                None => all.push((path.clone(), layout)),
             }
         }
         all
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn found(vars: &[(&str, &str)]) -> Roots {
-        Roots::found(Some(Path::new("/home/alice")), |name| {
+        Roots::discover(Some(Path::new("/home/alice")), |name| {
             vars.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
         })
     }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn without_a_home_only_variables_name_places() {
-        let roots = Roots::found(None, |name| (name == "CODEX_HOME").then(|| OsString::from("/c")));
+        let roots = Roots::discover(None, |name| (name == "CODEX_HOME").then(|| OsString::from("/c")));
         assert_eq!((roots.claude.len(), roots.codex.len()), (0, 2));
     }
 
@@ -180,6 +180,6 @@ mod tests {
     fn a_place_named_twice_is_looked_at_once() {
         let roots = Roots { native: paths(&["/u"]), extra: paths(&["/u", "/v"]), ..Roots::default() };
         let all = roots.all();
-        assert_eq!(all, [(PathBuf::from("/u"), Naming::Named), (PathBuf::from("/v"), Naming::Named)]);
+        assert_eq!(all, [(PathBuf::from("/u"), RootKind::Named), (PathBuf::from("/v"), RootKind::Named)]);
     }
 }

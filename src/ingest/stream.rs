@@ -2,13 +2,13 @@
 
 use std::io::{self, Read};
 
-use super::cutter::Cutter;
-use super::identity::Print;
+use super::batch_builder::BatchBuilder;
+use super::fingerprint::Fingerprint;
+use super::line_splitter::LineSplitter;
 use super::project::Projects;
-use super::take::Taker;
-use super::{Batch, Options, Tallies};
+use super::{Options, ReadBatch, Tallies};
 use crate::domain::{Instant, Label};
-use crate::formats::Lines;
+use crate::formats::Decoder;
 
 /// Records after which a batch is handed on.
 const RECORDS: usize = 1024;
@@ -26,50 +26,50 @@ pub fn read_stream(
     name: &Label,
     options: &Options,
     now: &dyn Fn() -> Instant,
-    sink: &mut dyn FnMut(Batch),
+    sink: &mut dyn FnMut(ReadBatch),
 ) -> io::Result<()> {
     let only: Vec<&str> = options.only.iter().map(String::as_str).collect();
-    let mut taker = Taker::new(Lines::new(&only), name.clone(), now(), 0);
-    let mut cutter = Cutter::new(options.longest_line);
+    let mut builder = BatchBuilder::new(Decoder::new(&only), name.clone(), now(), 0);
+    let mut splitter = LineSplitter::new(options.longest_line);
     let (mut all, mut done) = (Tallies::default(), 0);
     let projects = Projects::default();
-    // There is nothing to know again: the fingerprint is only what the cutter tells.
-    let mut print = Print::default();
-    cutter.begin(0, false);
-    let mut hand = |taker: &mut Taker, cutter: &Cutter| {
-        let bytes = cutter.consumed() - done;
-        done = cutter.consumed();
-        if bytes > 0 || taker.has_news() {
-            sink(taker.batch(bytes, &mut all, &options.owner, &projects).0);
+    // There is nothing to know again: the fingerprint is only what the line splitter tells.
+    let mut fingerprint = Fingerprint::default();
+    splitter.begin(0, false);
+    let mut hand = |builder: &mut BatchBuilder, splitter: &LineSplitter| {
+        let bytes = splitter.consumed() - done;
+        done = splitter.consumed();
+        if bytes > 0 || builder.has_news() {
+            sink(builder.batch(bytes, &mut all, &options.owner, &projects).0);
         }
     };
     loop {
-        let count = match cutter.fill(|into, _| input.read(into)) {
+        let count = match splitter.fill(|into, _| input.read(into)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other?,
         };
-        taker.is_now(now());
-        while let Some(piece) = cutter.next() {
-            let inside = print.is_inside_a_line();
-            taker.piece(&piece, inside, options.longest_line);
-            cutter.tell(&mut print);
-            if taker.records.len() >= RECORDS {
-                hand(&mut taker, &cutter);
+        builder.is_now(now());
+        while let Some(frame) = splitter.next() {
+            let inside = fingerprint.is_inside_a_line();
+            builder.piece(&frame, inside, options.longest_line);
+            splitter.tell(&mut fingerprint);
+            if builder.records.len() >= RECORDS {
+                hand(&mut builder, &splitter);
             }
         }
-        let inside = print.is_inside_a_line();
-        if let Some(piece) = cutter.whole_rest() {
-            taker.piece(&piece, inside, options.longest_line);
+        let inside = fingerprint.is_inside_a_line();
+        if let Some(frame) = splitter.whole_rest() {
+            builder.piece(&frame, inside, options.longest_line);
         }
-        cutter.tell(&mut print);
+        splitter.tell(&mut fingerprint);
         if count == 0 {
             // A line that its writer never ended is a broken one.
-            if let Some(piece) = cutter.torn_rest() {
-                taker.piece(&piece, inside, options.longest_line);
+            if let Some(frame) = splitter.torn_rest() {
+                builder.piece(&frame, inside, options.longest_line);
             }
-            hand(&mut taker, &cutter);
+            hand(&mut builder, &splitter);
             return Ok(());
         }
-        hand(&mut taker, &cutter);
+        hand(&mut builder, &splitter);
     }
 }

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::cutter::Cutter;
-use super::fs::{FileId, Fs, Handle, Sort, Stat, fill};
-use super::identity::{Print, unsupported};
+use super::batch_builder::BatchBuilder;
+use super::fingerprint::{Fingerprint, unsupported};
+use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
+use super::line_splitter::LineSplitter;
 use super::packed::PACKED;
 use super::project::Projects;
-use super::take::Taker;
 use super::unpack::is_packed;
-use super::{Batch, Condition, Naming, Owner, Tallies};
+use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
 use crate::domain::{Instant, Label};
-use crate::formats::Lines;
-use crate::ledger::FileState;
+use crate::formats::Decoder;
+use crate::ledger::Checkpoint;
 
 /// Records after which a batch is handed on.
 pub(super) const RECORDS: usize = 1024;
@@ -34,10 +34,10 @@ const INSIDE_TOO_LONG: &str = "inside a line that is too long\n";
 /// A log file that is followed.
 pub(crate) struct Tail {
     /// How far it has been read, and how to know it again.
-    pub(crate) state: FileState,
+    pub(crate) state: Checkpoint,
     label: OnceCell<Label>,
     /// Whose place it was found in.
-    pub(crate) naming: Naming,
+    pub(crate) layout: RootKind,
     /// What was met in it since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines belongs to a known format.
@@ -50,7 +50,7 @@ pub(crate) struct Tail {
     pub(crate) lag: u64,
     /// True when the books know `state` as it is.
     pub(super) booked: bool,
-    open: Option<(Box<dyn Handle>, Lines)>,
+    open: Option<(Box<dyn Handle>, Decoder)>,
     /// No line ends between the offset and here.
     pub(super) searched: u64,
     /// The offset lies inside a line that is too long.
@@ -62,7 +62,7 @@ pub(crate) struct Tools {
     /// The file system.
     pub(crate) fs: Arc<dyn Fs>,
     /// The buffer.
-    pub(crate) cutter: Cutter,
+    pub(crate) splitter: LineSplitter,
     /// The formats to read; none means all.
     pub(crate) only: Arc<[String]>,
     /// Whose calls they are when a log does not say.
@@ -80,12 +80,12 @@ impl Tools {
     }
 
     /// A reader of lines that knows nothing yet but whose place they were found in.
-    pub(super) fn lines(&self, naming: Naming) -> Lines {
+    pub(super) fn lines(&self, layout: RootKind) -> Decoder {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
-        let lines = Lines::new(&only);
-        match naming {
-            Naming::Agent => lines.of_one_program(),
-            Naming::Own | Naming::Named => lines,
+        let lines = Decoder::new(&only);
+        match layout {
+            RootKind::Agent => lines.of_one_program(),
+            RootKind::Own | RootKind::Named => lines,
         }
     }
 }
@@ -103,16 +103,16 @@ pub(crate) enum Reached {
 
 impl Tail {
     /// A file found at a path, read as far as `known` says.
-    pub(crate) fn new(path: &Path, naming: Naming, stat: &Stat, known: Option<FileState>) -> Self {
+    pub(crate) fn new(path: &Path, layout: RootKind, stat: &Stat, known: Option<Checkpoint>) -> Self {
         let booked = known.as_ref().is_some_and(|state| state.path.as_os_str() == path.as_os_str());
-        let mut state = known.unwrap_or_else(|| FileState::unread(PathBuf::new()));
+        let mut state = known.unwrap_or_else(|| Checkpoint::unread(PathBuf::new()));
         if !booked {
             path.clone_into(&mut state.path);
         }
         (state.device, state.inode) = (stat.id.device, stat.id.inode);
         Self {
             label: OnceCell::new(),
-            naming,
+            layout,
             tallies: Tallies::default(),
             strange: false,
             partial: None,
@@ -171,41 +171,41 @@ impl Tail {
     }
 
     /// Reads what is new and hands it on.
-    pub(crate) fn read(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(Batch)) -> io::Result<Reached> {
+    pub(crate) fn read(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
         let (handle, lines) = match self.open.take() {
             Some(open) => open,
             None => {
-                let mut lines = tools.lines(self.naming);
+                let mut lines = tools.lines(self.layout);
                 let remembered = self.state.reader.as_str();
                 lines.restore(remembered.strip_prefix(INSIDE_TOO_LONG).unwrap_or(remembered));
                 (tools.fs.open(&self.state.path)?, lines)
             }
         };
         let stat = handle.stat()?;
-        if stat.id != self.id() || stat.sort != Sort::File {
+        if stat.id != self.id() || stat.sort != FileKind::File {
             return Ok(Reached::Replaced(stat));
         }
         let modified = Instant::from_timestamp_nanos(stat.modified_ns);
-        let taker = Taker::new(lines, self.label().clone(), modified, self.state.lines);
-        let mut reading = Reading { tail: self, handle: &*handle, taker, stat, hand };
+        let builder = BatchBuilder::new(lines, self.label().clone(), modified, self.state.lines);
+        let mut reading = Reading { tail: self, handle: &*handle, builder, stat, hand };
         let reached = reading.run(tools)?;
-        let lines = reading.taker.into_lines();
+        let lines = reading.builder.into_lines();
         self.open = Some((handle, lines));
         Ok(reached)
     }
 
     /// Everything read of it is forgotten; the next reading begins at the first byte.
     pub(super) fn restart(&mut self) {
-        let FileState { path, device, inode, .. } =
-            std::mem::replace(&mut self.state, FileState::unread(PathBuf::new()));
-        self.state = FileState { device, inode, ..FileState::unread(path) };
+        let Checkpoint { path, device, inode, .. } =
+            std::mem::replace(&mut self.state, Checkpoint::unread(PathBuf::new()));
+        self.state = Checkpoint { device, inode, ..Checkpoint::unread(path) };
         (self.searched, self.skipping, self.partial) = (0, false, None);
     }
 }
 
 /// Content of a file.
 enum Content {
-    Lines,
+    Decoder,
     /// Lines, compressed.
     Packed,
     /// Nothing that is read; that has been noted.
@@ -216,17 +216,17 @@ enum Content {
 pub(super) struct Reading<'a> {
     pub(super) tail: &'a mut Tail,
     pub(super) handle: &'a dyn Handle,
-    pub(super) taker: Taker,
+    pub(super) builder: BatchBuilder,
     pub(super) stat: Stat,
-    pub(super) hand: &'a mut dyn FnMut(Batch),
+    pub(super) hand: &'a mut dyn FnMut(ReadBatch),
 }
 
 impl Reading<'_> {
     fn run(&mut self, tools: &mut Tools) -> io::Result<Reached> {
-        let mut print = self.identify(tools)?;
+        let mut fingerprint = self.identify(tools)?;
         if self.tail.state.offset == 0 || self.tail.state.reader == PACKED {
             match self.kind()? {
-                Content::Lines => {}
+                Content::Decoder => {}
                 Content::Packed => return self.read_packed(tools),
                 Content::Unsupported => return Ok(Reached::End),
             }
@@ -236,57 +236,57 @@ impl Reading<'_> {
             return Ok(Reached::End);
         }
         let begin = self.tail.state.offset;
-        let longest = tools.cutter.longest();
+        let longest = tools.splitter.longest();
         // After an object that was counted without its line end, that end is no line.
-        let mut inside = print.is_inside_a_line();
-        tools.cutter.begin(begin, self.tail.skipping);
+        let mut inside = fingerprint.is_inside_a_line();
+        tools.splitter.begin(begin, self.tail.skipping);
         let reached = loop {
-            let count = tools.cutter.fill(|into, offset| retry(self.handle, into, offset))?;
-            while let Some(piece) = tools.cutter.next() {
-                self.taker.piece(&piece, std::mem::take(&mut inside), longest);
-                if self.taker.records.len() >= RECORDS {
-                    tools.cutter.tell(&mut print);
-                    self.flush(tools, &print, Reached::More);
+            let count = tools.splitter.fill(|into, offset| retry(self.handle, into, offset))?;
+            while let Some(frame) = tools.splitter.next() {
+                self.builder.piece(&frame, std::mem::take(&mut inside), longest);
+                if self.builder.records.len() >= RECORDS {
+                    tools.splitter.tell(&mut fingerprint);
+                    self.flush(tools, &fingerprint, Reached::More);
                 }
             }
             if count == 0 {
                 break Reached::End;
             }
-            tools.cutter.tell(&mut print);
-            let consumed = tools.cutter.consumed();
+            tools.splitter.tell(&mut fingerprint);
+            let consumed = tools.splitter.consumed();
             if consumed.saturating_sub(self.tail.state.offset) >= BYTES {
-                self.flush(tools, &print, Reached::More);
+                self.flush(tools, &fingerprint, Reached::More);
             }
             if consumed.saturating_sub(begin) >= TURN || tools.is_stopping() {
                 break Reached::More;
             }
         };
         if reached == Reached::End {
-            if let Some(piece) = tools.cutter.whole_rest() {
-                self.taker.piece(&piece, inside, longest);
+            if let Some(frame) = tools.splitter.whole_rest() {
+                self.builder.piece(&frame, inside, longest);
             }
-            tools.cutter.tell(&mut print);
-            let (rest, offset) = tools.cutter.rest();
+            tools.splitter.tell(&mut fingerprint);
+            let (rest, offset) = tools.splitter.rest();
             self.tail.partial = (!rest.is_empty()).then_some(offset);
         }
-        self.tail.skipping = tools.cutter.is_skipping();
-        self.flush(tools, &print, reached);
+        self.tail.skipping = tools.splitter.is_skipping();
+        self.flush(tools, &fingerprint, reached);
         Ok(reached)
     }
 
     /// The fingerprint at the offset; begins again when the file is not what was read.
-    fn identify(&mut self, tools: &Tools) -> io::Result<Print> {
-        if let Some(print) = Print::check(self.handle, &self.tail.state, self.stat.size)? {
+    fn identify(&mut self, tools: &Tools) -> io::Result<Fingerprint> {
+        if let Some(fingerprint) = Fingerprint::check(self.handle, &self.tail.state, self.stat.size)? {
             if self.stat.size <= self.tail.searched {
                 // Nothing was added: what lies behind the offset may have been written over.
                 self.tail.searched = self.tail.state.offset;
             }
-            return Ok(print);
+            return Ok(fingerprint);
         }
         self.tail.restart();
         self.tail.news = Some(Condition::Rewritten);
-        self.taker.restart(tools.lines(self.tail.naming));
-        Ok(Print::default())
+        self.builder.restart(tools.lines(self.tail.layout));
+        Ok(Fingerprint::default())
     }
 
     /// Kind of content, by the first bytes.
@@ -296,7 +296,7 @@ impl Reading<'_> {
         if is_packed(&head[..count]) {
             return Ok(Content::Packed);
         }
-        let Some(what) = unsupported(&head[..count]) else { return Ok(Content::Lines) };
+        let Some(what) = unsupported(&head[..count]) else { return Ok(Content::Decoder) };
         self.tail.news = Some(Condition::Unsupported(what));
         (self.tail.state.size, self.tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);
         Ok(Content::Unsupported)
@@ -308,55 +308,55 @@ impl Reading<'_> {
         if searched.saturating_sub(offset) < LONG || self.tail.skipping {
             return Ok(true);
         }
-        tools.cutter.begin(searched, true);
+        tools.splitter.begin(searched, true);
         let mut last = 0;
         loop {
-            let count = tools.cutter.fill(|into, offset| {
+            let count = tools.splitter.fill(|into, offset| {
                 let count = retry(self.handle, into, offset)?;
                 last = into[..count].iter().rfind(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or(last);
                 Ok(count)
             })?;
-            if tools.cutter.next().is_some() {
+            if tools.splitter.next().is_some() {
                 return Ok(true);
             }
-            self.tail.searched = tools.cutter.seen();
+            self.tail.searched = tools.splitter.seen();
             if count == 0 {
                 // It may have become a whole object, or too long to wait for.
                 let length = self.tail.searched.saturating_sub(offset);
-                return Ok(last == b'}' || length > tools.cutter.longest() as u64);
+                return Ok(last == b'}' || length > tools.splitter.longest() as u64);
             }
-            tools.cutter.tell(&mut Print::default());
+            tools.splitter.tell(&mut Fingerprint::default());
         }
     }
 
     /// Hands on what has been read so far, and writes down how far that is.
-    fn flush(&mut self, tools: &Tools, print: &Print, reached: Reached) {
+    fn flush(&mut self, tools: &Tools, fingerprint: &Fingerprint, reached: Reached) {
         let tail = &mut *self.tail;
-        let offset = tools.cutter.consumed();
-        let is_news = offset != tail.state.offset || self.taker.has_news() || !tail.booked;
+        let offset = tools.splitter.consumed();
+        let is_news = offset != tail.state.offset || self.builder.has_news() || !tail.booked;
         let bytes = offset.saturating_sub(tail.state.offset);
-        let (batch, unknown) = self.taker.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
-        tail.strange = unknown && (tail.naming == Naming::Named || tail.tallies.bad > 0);
-        if let Some(offset) = self.taker.too_long.take() {
+        let (batch, unknown) = self.builder.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
+        tail.strange = unknown && (tail.layout == RootKind::Named || tail.tallies.bad > 0);
+        if let Some(offset) = self.builder.too_long.take() {
             tail.news = Some(Condition::OverLong { lines: tail.tallies.over_long, offset });
         }
         let state = &mut tail.state;
         state.offset = offset;
         state.lines += batch.tallies.lines;
         state.bad_lines += batch.tallies.bad;
-        print.seal(state);
+        fingerprint.seal(state);
         (tail.searched, state.modified_ns) = match reached {
-            Reached::End => (tools.cutter.seen(), self.stat.changed_ns),
+            Reached::End => (tools.splitter.seen(), self.stat.changed_ns),
             // The file must not look as if nothing were new in it.
             Reached::More | Reached::Replaced(_) => (offset, 0),
         };
         state.size = tail.searched;
         tail.lag = self.stat.size.max(tail.searched).saturating_sub(offset);
         if is_news {
-            let mark = if tools.cutter.is_skipping() { INSIDE_TOO_LONG } else { "" };
-            state.reader = [mark, &self.taker.state()].concat();
+            let mark = if tools.splitter.is_skipping() { INSIDE_TOO_LONG } else { "" };
+            state.reader = [mark, &self.builder.state()].concat();
             tail.booked = true;
-            (self.hand)(Batch { file: Some(state.clone()), ..batch });
+            (self.hand)(ReadBatch { file: Some(state.clone()), ..batch });
         }
     }
 }

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use super::ahead::Looking;
-use super::cutter::{Cutter, LONGEST_LINE};
-use super::disk::Disk;
-use super::fs::{FileId, Fs, Sort, Stat, descriptors, is_out_of_descriptors};
-use super::known::Known;
+use super::checkpoints::Checkpoints;
+use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_out_of_descriptors};
+use super::line_splitter::{LONGEST_LINE, LineSplitter};
+use super::os_fs::OsFs;
+use super::prefetch::Looking;
 use super::project::Projects;
 use super::tail::{Reached, Tail, Tools};
 use super::walk::{Folder, Root};
-use super::{Batch, Condition, Owner, Progress, Roots, Tallies, parallel};
+use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
 use crate::domain::Label;
-use crate::ledger::FileState;
+use crate::ledger::Checkpoint;
 
 /// How long a file that could not be read is left alone at first; doubled until [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ pub struct Tails {
     pub(super) paths: FxHashMap<OsString, FileId>,
     pub(super) folders: FxHashMap<OsString, Folder>,
     /// What earlier runs read, until the file is met.
-    pub(super) known: Known,
+    pub(super) known: Checkpoints,
     pub(super) notes: BTreeMap<PathBuf, Condition>,
     pub(super) tallies: Tallies,
     /// True when there may be something new to say about the sources.
@@ -121,7 +121,7 @@ pub(super) struct Failure {
 impl Tails {
     /// Follows what is under these roots, on the real file system. Nothing is looked at yet.
     pub fn new(roots: &Roots, options: Options) -> Self {
-        Self::on(Arc::new(Disk), roots, options)
+        Self::on(Arc::new(OsFs), roots, options)
     }
 
     /// Follows what is under these roots, on this file system.
@@ -129,18 +129,18 @@ impl Tails {
         let tools = Tools {
             projects: Arc::new(Projects::new(Arc::clone(&fs))),
             fs,
-            cutter: Cutter::new(options.longest_line),
+            splitter: LineSplitter::new(options.longest_line),
             only: options.only.clone().into(),
             owner: options.owner.clone(),
             stop: Arc::new(AtomicBool::new(false)),
         };
         Self {
-            roots: roots.all().into_iter().map(|(path, naming)| Root::new(&path, naming)).collect(),
+            roots: roots.all().into_iter().map(|(path, layout)| Root::new(&path, layout)).collect(),
             tools,
             files: FxHashMap::default(),
             paths: FxHashMap::default(),
             folders: FxHashMap::default(),
-            known: Known::default(),
+            known: Checkpoints::default(),
             notes: BTreeMap::new(),
             tallies: Tallies::default(),
             dirty: true,
@@ -154,7 +154,7 @@ impl Tails {
     }
 
     /// Goes on where earlier runs ended, as the books have it. Call it before the first look.
-    pub fn resume(&mut self, states: impl IntoIterator<Item = FileState>) {
+    pub fn resume(&mut self, states: impl IntoIterator<Item = Checkpoint>) {
         self.known.extend(states);
         // As many files are about to be met; tables that grow step by step cost several times as much.
         self.files.reserve(self.known.len());
@@ -172,7 +172,7 @@ impl Tails {
     }
 
     /// Looks at every known file, and reads what is new in it.
-    pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
+    pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
         self.look_at_all(now);
         (self.started, self.round) = (true, self.round + 1);
         self.read_pending(now, sink);
@@ -181,7 +181,7 @@ impl Tails {
     /// Looks for files everywhere, then reads all that is new, several files at a time, newest first.
     ///
     /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
-    pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(Batch, Progress)) {
+    pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(ReadBatch, Progress)) {
         self.rescan(now);
         self.look_at_all(now);
         self.round += 1;
@@ -210,7 +210,7 @@ impl Tails {
     }
 
     /// Reads the files that have something new, the newest first.
-    pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(Batch)) {
+    pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
         let mut waiting: Vec<(i64, FileId)> =
             self.files.iter().filter_map(|(id, file)| Some((file.pending?.modified_ns, *id))).collect();
         waiting.sort_unstable_by(|one, other| other.cmp(one));
@@ -224,7 +224,7 @@ impl Tails {
     }
 
     /// Reads one file; gives back what has to be read after it.
-    fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(Batch)) -> Option<FileId> {
+    fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(ReadBatch)) -> Option<FileId> {
         let (tallies, dirty) = (&mut self.tallies, &mut self.dirty);
         let file = self.files.get_mut(&id)?;
         let end = file.tail.read(&mut self.tools, &mut |batch| {
@@ -281,7 +281,7 @@ impl Tails {
             return;
         }
         match self.tools.fs.stat(file.tail.path()) {
-            Ok(stat) if stat.id == id && stat.sort == Sort::File => {
+            Ok(stat) if stat.id == id && stat.sort == FileKind::File => {
                 let waits = file
                     .failure
                     .as_ref()

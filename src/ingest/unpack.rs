@@ -8,8 +8,8 @@ use ruzstd::decoding::BlockDecodingStrategy::UptoBlocks;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
+use super::fingerprint::Fingerprint;
 use super::fs::Handle;
-use super::identity::Print;
 use super::tail::retry;
 
 /// How every zstd frame begins.
@@ -44,7 +44,7 @@ pub(super) struct Unpack<'a> {
 struct Source<'a> {
     handle: &'a dyn Handle,
     at: u64,
-    print: Print,
+    fingerprint: Fingerprint,
     failed: Option<io::Error>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Unpack<'a> {
     pub(super) fn new(handle: &'a dyn Handle) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
-        let source = Source { handle, at: 0, print: Print::default(), failed: None };
+        let source = Source { handle, at: 0, fingerprint: Fingerprint::default(), failed: None };
         Self { source: BufReader::with_capacity(CHUNK, source), decoder, in_frame: false }
     }
 
@@ -88,8 +88,8 @@ impl<'a> Unpack<'a> {
     }
 
     /// The fingerprint of the compressed bytes read so far.
-    pub(super) fn print(&self) -> &Print {
-        &self.source.get_ref().print
+    pub(super) fn print(&self) -> &Fingerprint {
+        &self.source.get_ref().fingerprint
     }
 
     /// Begins the next frame; false at the end of the file. Frames that hold no data are passed over.
@@ -130,7 +130,7 @@ impl Read for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match retry(self.handle, into, self.at) {
             Ok(count) => {
-                self.print.push(&into[..count]);
+                self.fingerprint.push(&into[..count]);
                 self.at += count as u64;
                 Ok(count)
             }

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::ahead::{Ahead, Looking};
-use super::fs::{Entry, FileId, Listing, Sort, Stat};
-use super::identity::{ARCHIVE, unsupported_name};
+use super::fingerprint::{ARCHIVE, unsupported_name};
+use super::fs::{Entry, FileId, FileKind, Listing, Stat};
+use super::prefetch::{Looking, Prefetch};
 use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
-use super::{Condition, Kind, Naming, RootState, Tails};
+use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
 
 /// Folders inside folders that are walked; deeper ones are left out.
@@ -21,7 +21,7 @@ pub(super) const DEEPEST: usize = 64;
 /// A place where logs are looked for.
 pub(super) struct Root {
     pub(super) path: PathBuf,
-    pub(super) naming: Naming,
+    pub(super) layout: RootKind,
     pub(super) state: RootState,
     /// The folder or file that was found there last.
     pub(super) id: Option<FileId>,
@@ -40,23 +40,23 @@ pub(super) struct Folder {
 }
 
 impl Root {
-    pub(super) fn new(path: &Path, naming: Naming) -> Self {
+    pub(super) fn new(path: &Path, layout: RootKind) -> Self {
         // Spelt plainly, so that a path below it is spelt in one way only.
         let path = path.components().collect();
-        Self { path, naming, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
+        Self { path, layout, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
     }
 }
 
 /// What one walk has come across.
 struct Walk<'a> {
-    naming: Naming,
+    layout: RootKind,
     now: Instant,
     /// The folders above.
     above: Vec<FileId>,
     /// Every folder so far, under whatever root.
     met: FxHashSet<FileId>,
     /// Folders that another thread has read already.
-    ahead: Option<&'a Ahead>,
+    ahead: Option<&'a Prefetch>,
 }
 
 impl Tails {
@@ -70,17 +70,17 @@ impl Tails {
             if self.is_stopping() {
                 return;
             }
-            let Root { ref path, naming, .. } = self.roots[at];
+            let Root { ref path, layout, .. } = self.roots[at];
             let path = path.clone();
             let found = self.tools.fs.stat(&path);
             self.judge(at, &found);
             match found {
-                Ok(stat) if stat.sort == Sort::Folder => {
-                    let mut walk = Walk { naming, now, above: Vec::new(), met, ahead };
+                Ok(stat) if stat.sort == FileKind::Folder => {
+                    let mut walk = Walk { layout, now, above: Vec::new(), met, ahead };
                     self.walk(&path, Some(stat), &mut walk);
                     met = walk.met;
                 }
-                Ok(stat) => self.found(path, naming, stat, now),
+                Ok(stat) => self.add_file(path, layout, stat, now),
                 Err(_) => {}
             }
         }
@@ -88,27 +88,27 @@ impl Tails {
 
     /// Looks for files in one folder and below, or at one path.
     pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
-        let Some(naming) = self.naming_of(path) else { return };
+        let Some(layout) = self.naming_of(path) else { return };
         match self.tools.fs.stat(path) {
-            Ok(stat) if stat.sort == Sort::Folder => {
+            Ok(stat) if stat.sort == FileKind::Folder => {
                 if let Some(folder) = self.folders.get_mut(path.as_os_str()) {
                     folder.settled = false;
                     folder.changed_ns = 0;
                 }
-                let mut walk = Walk { naming, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
+                let mut walk = Walk { layout, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
                 self.walk(path, Some(stat), &mut walk);
             }
-            Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, naming)) => {
-                self.found(path.to_owned(), naming, stat, now);
+            Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, layout)) => {
+                self.add_file(path.to_owned(), layout, stat, now);
             }
             Ok(_) | Err(_) => {}
         }
     }
 
     /// Whose place a path lies in; `None` outside of all roots.
-    fn naming_of(&self, path: &Path) -> Option<Naming> {
+    fn naming_of(&self, path: &Path) -> Option<RootKind> {
         let holding = self.roots.iter().filter(|root| lies_in(path, &root.path));
-        holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.naming)
+        holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.layout)
     }
 
     pub(super) fn is_root(&self, path: &Path) -> bool {
@@ -149,16 +149,16 @@ impl Tails {
     }
 
     /// A path that is to be read whatever its name is.
-    fn found(&mut self, path: PathBuf, naming: Naming, stat: Stat, now: Instant) {
+    fn add_file(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
         match stat.sort {
-            Sort::File => {
+            FileKind::File => {
                 if self.paths.get(path.as_os_str()) != Some(&stat.id) {
-                    self.adopt(path, naming, stat, now);
+                    self.adopt(path, layout, stat, now);
                 }
             }
-            Sort::Folder => self.note(&path, Condition::Skipped(Kind::Folder)),
-            Sort::Link => self.note(&path, Condition::DanglingLink),
-            Sort::Other(kind) => self.note(&path, Condition::Skipped(kind)),
+            FileKind::Folder => self.note(&path, Condition::Skipped(Kind::Folder)),
+            FileKind::Link => self.note(&path, Condition::DanglingLink),
+            FileKind::Other(kind) => self.note(&path, Condition::Skipped(kind)),
         }
     }
 
@@ -170,7 +170,7 @@ impl Tails {
         let known = self.folders.get(path.as_os_str()).map(|folder| (folder.id, folder.changed_ns, folder.settled));
         let found = match (found, known) {
             (None, Some(_)) => match self.tools.fs.stat(path) {
-                Ok(stat) if stat.sort == Sort::Folder => Some(stat),
+                Ok(stat) if stat.sort == FileKind::Folder => Some(stat),
                 Ok(_) | Err(_) => return,
             },
             (found, _) => found,
@@ -184,9 +184,9 @@ impl Tails {
             settled && found.is_some_and(|stat| (stat.id, stat.changed_ns) == (id, changed_ns))
         };
         if !known.is_some_and(is_read) {
-            let naming = walk.naming;
+            let layout = walk.layout;
             let ahead = walk.ahead.and_then(|ahead| ahead.take(path)).map(Ok);
-            let survey = || self.tools.fs.survey(path, &|name| admits(name, naming));
+            let survey = || self.tools.fs.survey(path, &|name| admits(name, layout));
             let Listing { stat, entries } = match ahead.unwrap_or_else(survey) {
                 Ok(listing) => listing,
                 Err(error) => {
@@ -242,23 +242,23 @@ impl Tails {
             if self.is_stopping() {
                 return (folders, false);
             }
-            let admitted = admits(&entry.name, walk.naming);
+            let admitted = admits(&entry.name, walk.layout);
             match entry.sort {
-                Sort::Folder if admitted => {
+                FileKind::Folder if admitted => {
                     self.note(&folder.join(entry.name), Condition::Skipped(Kind::Folder));
                 }
-                Sort::Folder => folders.push(inside(folder, &entry.name)),
-                Sort::File if admitted => self.meet(inside(folder, &entry.name), &entry, walk),
-                Sort::File => {
-                    if let Some(what) = unsupported_log(&entry.name, walk.naming) {
+                FileKind::Folder => folders.push(inside(folder, &entry.name)),
+                FileKind::File if admitted => self.meet(inside(folder, &entry.name), &entry, walk),
+                FileKind::File => {
+                    if let Some(what) = unsupported_log(&entry.name, walk.layout) {
                         self.note(&folder.join(entry.name), Condition::Unsupported(what));
                     }
                 }
-                Sort::Link => {
+                FileKind::Link => {
                     let path = folder.join(entry.name);
                     match self.tools.fs.stat(&path) {
-                        Ok(stat) if stat.sort == Sort::Folder => folders.push(path),
-                        Ok(stat) if admitted => self.found(path, walk.naming, stat, walk.now),
+                        Ok(stat) if stat.sort == FileKind::Folder => folders.push(path),
+                        Ok(stat) if admitted => self.add_file(path, walk.layout, stat, walk.now),
                         Ok(_) => {}
                         Err(error) => {
                             sound = false;
@@ -277,8 +277,8 @@ impl Tails {
                         }
                     }
                 }
-                Sort::Other(kind) if admitted => self.note(&folder.join(entry.name), Condition::Skipped(kind)),
-                Sort::Other(_) => {}
+                FileKind::Other(kind) if admitted => self.note(&folder.join(entry.name), Condition::Skipped(kind)),
+                FileKind::Other(_) => {}
             }
         }
         (folders, sound)
@@ -287,14 +287,14 @@ impl Tails {
     /// Follows a regular file of a folder, unless that is done already.
     fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk<'_>) {
         if let Some(stat) = entry.stat {
-            self.found(path, walk.naming, stat, walk.now);
+            self.add_file(path, walk.layout, stat, walk.now);
             return;
         }
         if self.paths.get(path.as_os_str()).is_some_and(|id| entry.inode != 0 && id.inode == entry.inode) {
             return;
         }
         match self.tools.fs.stat(&path) {
-            Ok(stat) => self.found(path, walk.naming, stat, walk.now),
+            Ok(stat) => self.add_file(path, walk.layout, stat, walk.now),
             Err(error) if is_missing(&error) => {}
             Err(error) => self.note(&path, condition_of(&error)),
         }
@@ -321,15 +321,15 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
 /// In an agent's own folder that is `*.jsonl`. In a folder the user named it is `*.jsonl`, `*.ndjson`
 /// and `*.log`, and any of these followed by a number, as log rotation leaves them. Each may be compressed
 /// with zstd. A file that is named itself is read whatever its name is.
-pub(super) fn admits(name: &OsStr, naming: Naming) -> bool {
+pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
     let name = name.as_encoded_bytes();
-    is_log(name.strip_suffix(b".zst").unwrap_or(name), naming)
+    is_log(name.strip_suffix(b".zst").unwrap_or(name), layout)
 }
 
-fn is_log(name: &[u8], naming: Naming) -> bool {
-    match naming {
-        Naming::Agent | Naming::Own => name.ends_with(b".jsonl"),
-        Naming::Named => {
+fn is_log(name: &[u8], layout: RootKind) -> bool {
+    match layout {
+        RootKind::Agent | RootKind::Own => name.ends_with(b".jsonl"),
+        RootKind::Named => {
             let stem = match name.iter().rposition(|byte| *byte == b'.') {
                 Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
                 Some(_) | None => name,
@@ -340,9 +340,9 @@ fn is_log(name: &[u8], naming: Naming) -> bool {
 }
 
 /// Why a file is not read whose name says that it is a compressed log, or, in an agent's own folder, an archive.
-fn unsupported_log(name: &OsStr, naming: Naming) -> Option<&'static str> {
+fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
     let path = Path::new(name);
     let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
-    let is_archive = what == ARCHIVE && naming == Naming::Agent;
-    (is_archive || admits(path.file_stem()?, naming)).then_some(what)
+    let is_archive = what == ARCHIVE && layout == RootKind::Agent;
+    (is_archive || admits(path.file_stem()?, layout)).then_some(what)
 }

@@ -185,7 +185,7 @@ fn lifetimes_of(bill: &Bill) -> Option<(u64, u64)> {
 /// The key of the row for what a session's bill has of a model beyond the session's calls.
 pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
     let session = bill.from.session.as_deref().unwrap_or_default();
-    CallKey::of(&["session bill", &*bill.from.source, session, model.as_str()])
+    CallKey::from_parts(&["session bill", &*bill.from.source, session, model.as_str()])
 }
 
 /// When the counter of a session began.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::account::{Account, Due, NEAREST, row_key, size, started};
-use super::names::Names;
+use super::interner::Interner;
 use super::spending::{Part, Spending};
 use crate::domain::{Bill, Call, CallKey, Instant, Record};
 use crate::pricing::core_name;
@@ -159,7 +159,7 @@ impl Bills {
         family: &[u32],
         spending: &Spending,
         horizon: Option<Instant>,
-        names: &Names,
+        names: &Interner,
     ) -> (Vec<Call>, Vec<CallKey>) {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
@@ -212,7 +212,7 @@ impl Bills {
     /// at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the copies in a
     /// fork's transcript are not marked (2.1.299 to 2.1.314) the session seems older than it is: then its first
     /// statement says how far back to look.
-    fn inherited(&self, session: u32, account: &Account, names: &Names) -> Option<&Bill> {
+    fn inherited(&self, session: u32, account: &Account, names: &Interner) -> Option<&Bill> {
         let first = account.first()?;
         let family = self.counters.get(&started(first)?)?;
         let most = Part::of_tokens(first.tokens());
@@ -244,10 +244,10 @@ struct Share<'a> {
 ///
 /// A total and a row may name one model differently. What is left of rows then that no total names is taken from the
 /// totals that no row names: a gateway may give its models names of its own.
-fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Names) -> BTreeMap<String, Part> {
+fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
     // A model whose calls turned out to be another's has sums of zero: it is as if it never was.
-    for (model, part) in spending.of(session).filter(|(_, part)| !part.is_zero()) {
+    for (model, part) in spending.parts_of(session).filter(|(_, part)| !part.is_zero()) {
         let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
         spent.entry(core).or_default().add(part);
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::names::{NONE, Names, count, index, place};
+use super::compact_row::CompactRow;
+use super::interner::{Interner, NONE, count, index, place};
 use super::periods::Periods;
-use super::slim::Slim;
 use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
@@ -30,7 +30,7 @@ pub(super) struct Stretch {
 
 /// Which attributions a filter admits, and into which combination of values each falls.
 struct Groups<'a> {
-    names: &'a Names,
+    names: &'a Interner,
     by: &'a [Dimension],
     filter: &'a Filter,
     of_set: Vec<Group>,
@@ -48,7 +48,7 @@ enum Group {
 }
 
 impl<'a> Groups<'a> {
-    fn new(query: &'a Query, names: &'a Names) -> Self {
+    fn new(query: &'a Query, names: &'a Interner) -> Self {
         Self {
             names,
             by: &query.by,
@@ -61,7 +61,7 @@ impl<'a> Groups<'a> {
     }
 
     /// The number of a set's values, or nothing when the filter leaves it out.
-    fn of(&mut self, set: u32) -> Option<usize> {
+    fn group_of(&mut self, set: u32) -> Option<usize> {
         match self.of_set[index(set)] {
             Group::In(group) => return Some(group),
             Group::Out => return None,
@@ -79,7 +79,7 @@ impl<'a> Groups<'a> {
             Group::Out
         };
         self.of_set[index(set)] = group;
-        self.of(set)
+        self.group_of(set)
     }
 
     /// The value of a dimension; of a worktree, as books of before schema 4 hold it, the repository.
@@ -108,7 +108,7 @@ impl<'a> Groups<'a> {
 }
 
 /// True when a filter admits every value of this set; its times are not looked at.
-pub(super) fn admits(filter: &Filter, set: u32, names: &Names) -> bool {
+pub(super) fn admits(filter: &Filter, set: u32, names: &Interner) -> bool {
     filter.only.is_empty()
         || Dimension::ALL
             .iter()
@@ -128,7 +128,7 @@ pub(super) struct PeriodReport<'a> {
 }
 
 impl<'a> PeriodReport<'a> {
-    pub(super) fn new(query: &'a Query, names: &'a Names) -> Self {
+    pub(super) fn new(query: &'a Query, names: &'a Interner) -> Self {
         let (groups, periods) = (Groups::new(query, names), Periods::new(query.grain, query.zone));
         Self { query, groups, periods, cells: Vec::new(), cell_of: FxHashMap::default(), last: None }
     }
@@ -149,7 +149,7 @@ impl<'a> PeriodReport<'a> {
 
     /// The cell a quarter hour of calls belongs to, if the filter's names admit it.
     fn cell(&mut self, quarter: &Quarter) -> Option<usize> {
-        let group = self.groups.of(quarter.set)?;
+        let group = self.groups.group_of(quarter.set)?;
         let place = (self.periods.number(quarter.number), group);
         let cell = match self.last {
             Some((last, cell)) if last == place => cell,
@@ -182,11 +182,11 @@ impl<'a> PeriodReport<'a> {
 }
 
 /// A report of conversations.
-pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<Item = Stretch>) -> Report {
+pub(super) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator<Item = Stretch>) -> Report {
     let mut groups = Groups::new(query, names);
     let mut all: FxHashMap<u32, Conversation> = FxHashMap::default();
     for stretch in stretches {
-        let Some(group) = groups.of(stretch.set) else { continue };
+        let Some(group) = groups.group_of(stretch.set) else { continue };
         let session = names.set(stretch.set)[place(Dimension::Session)];
         all.entry(session).or_insert_with(|| Conversation::new(&stretch)).add(&stretch, group, names);
     }
@@ -211,7 +211,7 @@ pub(super) fn sessions(query: &Query, names: &Names, stretches: impl Iterator<It
 }
 
 /// The conversations that may stand above a report's limit: each has a row of its own, or more.
-fn first_ones(query: &Query, names: &Names, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
+fn first_ones(query: &Query, names: &Interner, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
     if let Some(limit) = query.limit.filter(|limit| *limit < all.len()) {
         let key = |(session, conversation): &(u32, Conversation)| (conversation.started, names.label(*session));
         all.select_nth_unstable_by(limit, |one, other| in_order(query.order, &key(one), &key(other)));
@@ -237,14 +237,14 @@ struct Conversation {
 struct First(Option<(Instant, u32)>);
 
 impl First {
-    fn see(&mut self, at: Instant, number: u32, names: &Names) {
+    fn see(&mut self, at: Instant, number: u32, names: &Interner) {
         let earlier = |(than, label): (Instant, u32)| (at, names.label(number)) < (than, names.label(label));
         if number != NONE && self.0.is_none_or(earlier) {
             self.0 = Some((at, number));
         }
     }
 
-    fn label(&self, names: &Names) -> Option<Label> {
+    fn label(&self, names: &Interner) -> Option<Label> {
         self.0.and_then(|(_, number)| names.label(number).cloned())
     }
 }
@@ -264,7 +264,7 @@ impl Conversation {
         }
     }
 
-    fn add(&mut self, stretch: &Stretch, group: usize, names: &Names) {
+    fn add(&mut self, stretch: &Stretch, group: usize, names: &Interner) {
         let set = names.set(stretch.set);
         self.started = self.started.min(stretch.first);
         self.ended = self.ended.max(stretch.last);
@@ -279,7 +279,7 @@ impl Conversation {
         self.sums.add(&stretch.sums);
     }
 
-    fn row(&self, session: u32, names: &Names) -> SessionRow {
+    fn row(&self, session: u32, names: &Interner) -> SessionRow {
         let mut models: Vec<(Option<Label>, Sums)> =
             self.models.list.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
         models.sort_by(|(one, its), (other, theirs)| {
@@ -335,12 +335,12 @@ impl<K: Copy + Eq + Hash> Parts<K> {
 }
 
 /// A report of single calls.
-pub(super) fn calls<'a>(query: &Query, names: &Names, rows: impl Iterator<Item = &'a Slim>) -> Report {
+pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Item = &'a CompactRow>) -> Report {
     let mut groups = Groups::new(query, names);
     let mut total = Sums::default();
-    let mut kept: Vec<(&Slim, usize)> = Vec::new();
+    let mut kept: Vec<(&CompactRow, usize)> = Vec::new();
     for row in rows {
-        if let Some(group) = groups.of(row.set) {
+        if let Some(group) = groups.group_of(row.set) {
             total.add(&row.sums());
             kept.push((row, group));
         }
@@ -398,12 +398,12 @@ fn none_last(one: Option<&Label>, other: Option<&Label>) -> Ordering {
 }
 
 /// The quarter hour, and the sums, of one row.
-pub(super) fn quarter(row: &Slim) -> Quarter {
+pub(super) fn quarter(row: &CompactRow) -> Quarter {
     Quarter { number: quarter_of(row.at), set: row.set, sums: row.sums() }
 }
 
 /// One row as a stretch of its own.
-pub(super) fn stretch(row: &Slim) -> Stretch {
+pub(super) fn stretch(row: &CompactRow) -> Stretch {
     Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
 }
 

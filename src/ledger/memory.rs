@@ -5,48 +5,48 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::core::Core;
+use super::compact_row::CompactRow;
 use super::grouping::{self, admits, in_time};
-use super::slim::Slim;
-use super::{BooksError, FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
+use super::merge_state::MergeState;
+use super::{Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
 /// Books in memory.
 pub struct Memory {
-    core: Core,
+    core: MergeState,
     pricer: Arc<dyn Pricer>,
-    files: BTreeMap<PathBuf, FileState>,
+    files: BTreeMap<PathBuf, Checkpoint>,
     alerts: BTreeMap<String, Instant>,
 }
 
 impl Memory {
     /// Empty books that price calls with this price book.
     pub fn new(pricer: Arc<dyn Pricer>) -> Self {
-        Self { core: Core::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
+        Self { core: MergeState::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
     }
 
     /// Books of rows that lie elsewhere.
-    pub(super) fn of(core: Core, pricer: Arc<dyn Pricer>) -> Self {
+    pub(super) fn from_state(core: MergeState, pricer: Arc<dyn Pricer>) -> Self {
         Self { core, ..Self::new(pricer) }
     }
 
     /// Books that hold this, read from these files so far.
-    pub(super) fn with(core: Core, files: impl Iterator<Item = FileState>, pricer: Arc<dyn Pricer>) -> Self {
-        let mut books = Self::of(core, pricer);
+    pub(super) fn with(core: MergeState, files: impl Iterator<Item = Checkpoint>, pricer: Arc<dyn Pricer>) -> Self {
+        let mut books = Self::from_state(core, pricer);
         books.core.settle(&*books.pricer);
         books.files.extend(files.map(|file| (file.path.clone(), file)));
         books
     }
 
     /// The rows, and the checkpoints of the files they were read from.
-    pub(super) fn into_parts(self) -> (Core, Vec<FileState>) {
+    pub(super) fn into_parts(self) -> (MergeState, Vec<Checkpoint>) {
         (self.core, self.files.into_values().collect())
     }
 
     /// How many calls are booked.
     pub fn len(&self) -> usize {
-        self.core.heap.rows().len()
+        self.core.row_store.rows().len()
     }
 
     /// True when nothing is booked.
@@ -54,34 +54,34 @@ impl Memory {
         self.len() == 0
     }
 
-    fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Slim> {
+    fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a CompactRow> {
         let mut admitted: Vec<Option<bool>> = vec![None; self.core.names.sets()];
-        self.core.heap.rows().iter().filter(move |row| {
+        self.core.row_store.rows().iter().filter(move |row| {
             in_time(filter, row.at)
-                && *admitted[super::names::index(row.set)]
+                && *admitted[super::interner::index(row.set)]
                     .get_or_insert_with(|| admits(filter, row.set, &self.core.names))
         })
     }
 }
 
 impl Ledger for Memory {
-    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
-        let mut told = Vec::with_capacity(posting.records.len());
-        self.core.heap.keep_journal();
-        for record in &posting.records {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+        let mut told = Vec::with_capacity(batch.records.len());
+        self.core.row_store.keep_journal();
+        for record in &batch.records {
             self.core.post(record, &*self.pricer, &mut told);
         }
-        self.core.heap.take_journal();
-        self.keep_files(&posting.files);
+        self.core.row_store.take_journal();
+        self.keep_files(&batch.files);
         Ok(told)
     }
 
-    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
-        for record in &posting.records {
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+        for record in &batch.records {
             self.core.absorb(record);
         }
         self.core.settle(&*self.pricer);
-        self.keep_files(&posting.files);
+        self.keep_files(&batch.files);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Ledger for Memory {
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {
         let names = &self.core.names;
-        let rows = self.core.heap.rows().iter().filter(|row| in_time(&query.filter, row.at));
+        let rows = self.core.row_store.rows().iter().filter(|row| in_time(&query.filter, row.at));
         Ok(match query.grain {
             Grain::Call => grouping::calls(query, names, rows),
             Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
@@ -112,8 +112,8 @@ impl Ledger for Memory {
     }
 
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
-        let mut rows: Vec<&Slim> = self.admitted(filter).collect();
-        let newest = |row: &&Slim| std::cmp::Reverse((row.at, row.key));
+        let mut rows: Vec<&CompactRow> = self.admitted(filter).collect();
+        let newest = |row: &&CompactRow| std::cmp::Reverse((row.at, row.key));
         if limit < rows.len() {
             rows.select_nth_unstable_by_key(limit, newest);
             rows.truncate(limit);
@@ -123,7 +123,7 @@ impl Ledger for Memory {
     }
 
     fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
-        let mut rows: Vec<&Slim> = self.admitted(filter).collect();
+        let mut rows: Vec<&CompactRow> = self.admitted(filter).collect();
         rows.sort_unstable_by_key(|row| (row.at, row.key));
         if order == Order::Descending {
             rows.reverse();
@@ -143,10 +143,10 @@ impl Ledger for Memory {
     }
 
     fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
-        Ok(self.core.heap.shown_for(key).map(|row| row.row(&self.core.names)))
+        Ok(self.core.row_store.shown_for(key).map(|row| row.row(&self.core.names)))
     }
 
-    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         Ok(self.files.values().cloned().collect())
     }
 
@@ -173,7 +173,7 @@ impl Ledger for Memory {
 }
 
 impl Memory {
-    fn keep_files(&mut self, files: &[FileState]) {
+    fn keep_files(&mut self, files: &[Checkpoint]) {
         self.files.extend(files.iter().map(|file| (file.path.clone(), file.clone())));
     }
 }

@@ -3,25 +3,25 @@
 mod account;
 mod bills;
 mod by_key;
-mod core;
+mod compact_row;
 mod error;
-mod family;
 mod grouping;
-mod heap;
+mod interner;
+mod lineage;
 mod memory;
-mod names;
+mod merge_state;
 mod periods;
-mod question;
-mod slim;
+mod query;
+mod row_store;
 mod spending;
 mod sqlite;
 mod types;
 
 pub use error::BooksError;
 pub use memory::Memory;
-pub use question::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
+pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use sqlite::{
     ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Salvaged, Sqlite,
     is_network, mend, open, remove_strays,
 };
-pub use types::{Change, FileState, Ledger, Posted, Posting, Row, Sums};
+pub use types::{Batch, Change, Checkpoint, Ledger, Row, RowChange, Sums};

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::names::{count, index};
+use super::interner::{count, index};
 use super::{Grain, PeriodKey};
 use crate::domain::{Instant, Span, Zone, day_of, month_of, week_of};
 

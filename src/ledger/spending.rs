@@ -2,8 +2,8 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::names::{NONE, Names, place};
-use super::slim::Slim;
+use super::compact_row::CompactRow;
+use super::interner::{Interner, NONE, place};
 use crate::domain::{CallKey, Dimension, Fidelity, Tokens};
 
 /// Tokens and web searches.
@@ -151,7 +151,7 @@ impl Spending {
     }
 
     /// A row is in the books; it may be one that was before.
-    pub(super) fn index(&mut self, row: &Slim, names: &Names) {
+    pub(super) fn index(&mut self, row: &CompactRow, names: &Interner) {
         let session = session_of(row, names);
         if session != NONE {
             let keys = self.rows.entry(session).or_default();
@@ -162,16 +162,16 @@ impl Spending {
     }
 
     /// A row was added.
-    pub(super) fn add(&mut self, row: &Slim, names: &Names) {
+    pub(super) fn add(&mut self, row: &CompactRow, names: &Interner) {
         self.change(row, names, Part::add);
     }
 
     /// A row was taken out.
-    pub(super) fn take(&mut self, row: &Slim, names: &Names) {
+    pub(super) fn take(&mut self, row: &CompactRow, names: &Interner) {
         self.change(row, names, Part::sub);
     }
 
-    fn change(&mut self, row: &Slim, names: &Names, change: fn(&mut Part, &Part)) {
+    fn change(&mut self, row: &CompactRow, names: &Interner, change: fn(&mut Part, &Part)) {
         let session = session_of(row, names);
         if let Some(sums) = self.sums.get_mut(&session)
             && !self.computed.contains(&row.key)
@@ -184,7 +184,7 @@ impl Spending {
     }
 
     /// A call of a session with unlisted calls is exact once the session has a bill.
-    pub(super) fn settled(&self, mut row: Slim, names: &Names) -> Slim {
+    pub(super) fn settled(&self, mut row: CompactRow, names: &Interner) -> CompactRow {
         if matches!(row.fidelity, Fidelity::Unlisted | Fidelity::Settled) {
             let billed = self.watches(session_of(&row, names));
             row.fidelity = if billed { Fidelity::Settled } else { Fidelity::Unlisted };
@@ -210,13 +210,13 @@ impl Spending {
     }
 
     /// Sums of a session's calls, by model.
-    pub(super) fn of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
+    pub(super) fn parts_of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
         self.sums.get(&session).into_iter().flatten().map(|(model, part)| (*model, part))
     }
 
     /// Cache writes of a session's calls that live five minutes, and an hour.
     pub(super) fn lifetimes(&self, session: u32) -> (u64, u64) {
-        self.of(session).fold((0, 0), |(short, long), (_, part)| {
+        self.parts_of(session).fold((0, 0), |(short, long), (_, part)| {
             (short.wrapping_add(part.classes[SHORT]), long.wrapping_add(part.classes[LONG]))
         })
     }
@@ -228,11 +228,11 @@ impl Spending {
 }
 
 /// Counts of one row.
-pub(super) fn part(row: &Slim) -> Part {
+pub(super) fn part(row: &CompactRow) -> Part {
     Part::new(row.tokens, row.web_searches)
 }
 
 /// The session of a row.
-pub(super) fn session_of(row: &Slim, names: &Names) -> u32 {
+pub(super) fn session_of(row: &CompactRow, names: &Interner) -> u32 {
     names.set(row.set)[place(Dimension::Session)]
 }

@@ -33,20 +33,20 @@ impl Row {
 /// fork's rows their root's keys, or two rows turned out to be one call. Whoever keeps totals takes
 /// every `before` and every `Gone` out and adds every `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Posted {
+pub enum Change {
     /// A call not seen before.
-    New(Change),
+    New(RowChange),
     /// A call seen before, of which more is known now.
-    Grown(Change),
+    Grown(RowChange),
     /// Nothing new.
     Repeat,
     /// Another row that changed with it.
-    Moved(Change),
+    Moved(RowChange),
     /// Another row that is no more, because it is part of the one before it.
     Gone(Arc<Row>),
 }
 
-impl Posted {
+impl Change {
     /// The rows to take out of a total and to add to it, in this order.
     pub fn rows(&self) -> (Option<&Arc<Row>>, Option<&Arc<Row>>) {
         match self {
@@ -61,7 +61,7 @@ impl Posted {
 
 /// A row before and after a posting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct RowChange {
     /// The row as it stood; `None` when it is new.
     pub before: Option<Arc<Row>>,
     /// The row as it stands.
@@ -89,7 +89,7 @@ pub struct Sums {
 
 impl Sums {
     /// The sums of one row.
-    pub fn of(row: &Row) -> Self {
+    pub fn from_row(row: &Row) -> Self {
         let tokens = row.call.tokens;
         Self {
             calls: 1,
@@ -132,16 +132,16 @@ impl Sums {
 
 /// Lines read and how far, to be booked in one transaction.
 #[derive(Clone, Debug, Default)]
-pub struct Posting {
+pub struct Batch {
     /// What the lines said, in the order in which they stand.
     pub records: Vec<Record>,
     /// How far each file has been read once these records are booked.
-    pub files: Vec<FileState>,
+    pub files: Vec<Checkpoint>,
 }
 
 /// How far a log file has been read, and how to know it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileState {
+pub struct Checkpoint {
     /// The path under which it was found.
     pub path: PathBuf,
     /// The device that holds it.
@@ -168,7 +168,7 @@ pub struct FileState {
     pub bad_lines: u64,
 }
 
-impl FileState {
+impl Checkpoint {
     /// A file of which nothing has been read.
     pub fn unread(path: PathBuf) -> Self {
         Self {
@@ -198,7 +198,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// When nothing of it could be booked; the posting may then be posted again.
-    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError>;
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
 
     /// Takes in what was read without saying what it changed: the way for a cold start.
     ///
@@ -207,7 +207,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// When nothing of it could be taken in.
-    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError>;
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError>;
 
     /// Books what was absorbed.
     ///
@@ -272,13 +272,13 @@ pub trait Ledger {
     ///
     /// # Errors
     /// When the books cannot be read.
-    fn files(&self) -> Result<Vec<FileState>, BooksError>;
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError>;
 
     /// How far one file has been read: for a hook, which follows no other.
     ///
     /// # Errors
     /// When the books cannot be read.
-    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 

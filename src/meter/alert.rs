@@ -40,7 +40,7 @@ impl AlertId {
     ///
     /// A changed amount is another limit. A rolling window has no periods: its length of time counts
     /// as one, so that it speaks at most once in that time.
-    pub fn of(state: &LimitState, threshold: u8, now: Instant) -> Self {
+    pub fn from_state(state: &LimitState, threshold: u8, now: Instant) -> Self {
         let period = match (state.limit.window, state.span) {
             (Window::Rolling(length), _) => {
                 let length = length.num_seconds().max(1);
@@ -197,7 +197,7 @@ impl Alerts {
                 self.held |= quiet;
                 continue;
             }
-            due.push(Alert { id: AlertId::of(state, threshold, now), threshold, limit: state.clone() });
+            due.push(Alert { id: AlertId::from_state(state, threshold, now), threshold, limit: state.clone() });
             self.said.insert(key, Said { threshold, period });
         }
         due.sort_by_key(|alert| std::cmp::Reverse((alert.threshold, alert.limit.percent)));

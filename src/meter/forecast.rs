@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use chrono::{Duration, Timelike};
 
 use super::limit::{LimitState, Measure, Rules, Window};
-use super::pace::{KEPT, Minutes, Spent, minute_of};
+use super::rate::{KEPT, Minutes, Spent, minute_of};
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
@@ -55,11 +55,11 @@ impl Habits {
             | PeriodKey::Call(..)
             | PeriodKey::Total => None,
         });
-        Ok(Self::of(used, rules.zone))
+        Ok(Self::from_use(used, rules.zone))
     }
 
     /// Learnt from hours and how many calls each saw.
-    fn of(used: impl Iterator<Item = (Instant, u64)>, zone: Zone) -> Self {
+    fn from_use(used: impl Iterator<Item = (Instant, u64)>, zone: Zone) -> Self {
         let (mut days, mut calls) = (BTreeSet::new(), [0_u64; 24]);
         for (hour, count) in used.filter(|(_, count)| *count > 0) {
             days.insert(day_of(hour, zone));
@@ -94,7 +94,7 @@ pub(crate) struct Outlook<'a> {
 
 /// How fast things go, in units a minute and [`ONE`]ths.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct Rate {
     near: i128,
     sustained: i128,
     /// For how many minutes it has been going on.
@@ -109,12 +109,12 @@ impl Outlook<'_> {
     /// When this limit will be reached, and between when and when; nothing when idle, or when it will
     /// start anew before.
     pub(crate) fn hit(&self, state: &LimitState) -> Option<(Instant, Span)> {
-        let kinds = Measure::ALL.into_iter().filter(|measure| measure.of(&state.limit.amount).is_some());
+        let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
         kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
     }
 
     fn hit_of(&self, state: &LimitState, measure: Measure) -> Option<(Instant, Span)> {
-        let (allowed, used) = (measure.of(&state.limit.amount)?, measure.of(&state.used)?);
+        let (allowed, used) = (measure.amount_of(&state.limit.amount)?, measure.amount_of(&state.used)?);
         let left = allowed.checked_sub(used).filter(|left| *left > 0)?;
         let pace = self.pace(measure)?;
         let until = match state.limit.window {
@@ -149,7 +149,7 @@ impl Outlook<'_> {
     }
 
     /// The pace of the last hours; nothing when idle.
-    fn pace(&self, measure: Measure) -> Option<Pace> {
+    fn pace(&self, measure: Measure) -> Option<Rate> {
         let this = minute_of(self.now);
         let spent = |spent: &Spent| match measure {
             Measure::Usd => spent.usd.pico(),
@@ -193,7 +193,7 @@ impl Outlook<'_> {
             })
             .sum();
         let deviation = u128::try_from(squares / blocks).unwrap_or(0).isqrt();
-        Some(Pace {
+        Some(Rate {
             near: near.saturating_mul(ONE) / over.max(1),
             sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
             lasted,
@@ -203,7 +203,7 @@ impl Outlook<'_> {
     }
 
     /// When so much more will have been used, if before `until`.
-    fn reaches(&self, left: i128, pace: Pace, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
+    fn reaches(&self, left: i128, pace: Rate, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
         let (mut sum, left, mut found) = (0_i128, left.saturating_mul(ONE), None);
         self.walk(pace, scale, long_run, until, |at, minutes, amount| {
             let before = sum;
@@ -223,7 +223,7 @@ impl Outlook<'_> {
     /// has and how much is expected in it, until told to stop.
     fn walk(
         &self,
-        pace: Pace,
+        pace: Rate,
         scale: i128,
         long_run: Option<i128>,
         until: Instant,
@@ -275,7 +275,7 @@ pub(crate) fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> 
 
 /// How far the pace may be off, in [`ONE`]ths: the more it varied, and the shorter the time over which
 /// it can even out, the further.
-fn spread(pace: Pace, ahead: i64) -> i128 {
+fn spread(pace: Rate, ahead: i64) -> i128 {
     let blocks = i128::from(ahead / 10).max(1);
     // The square root of 1/blocks + 1/seen, in ONEths.
     let inverse = ONE * ONE / blocks + ONE * ONE / pace.seen.max(1);

@@ -84,7 +84,10 @@ impl Scope {
     /// True when the limit covers this call.
     pub fn covers(&self, call: &Call) -> bool {
         self.is_organisation()
-            || self.only.iter().all(|(dimension, names)| dimension.of(call).is_some_and(|name| names.matches(name)))
+            || self
+                .only
+                .iter()
+                .all(|(dimension, names)| dimension.label_of(call).is_some_and(|name| names.matches(name)))
     }
 }
 
@@ -200,7 +203,7 @@ impl Measure {
     pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];
 
     /// This kind of an amount in its smallest unit (pico-dollars, tokens), when it is stated.
-    pub fn of(self, amount: &Amount) -> Option<i128> {
+    pub fn amount_of(self, amount: &Amount) -> Option<i128> {
         match self {
             Self::Usd => amount.usd.map(Usd::pico),
             Self::Tokens => amount.tokens.map(i128::from),
@@ -248,7 +251,7 @@ pub struct LimitState {
 impl LimitState {
     /// True when this many per cent are used of any of its amounts: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
-        super::judge::reached(&self.limit.amount, &self.used, per_cent)
+        super::evaluate::reached(&self.limit.amount, &self.used, per_cent)
     }
 
     /// The highest threshold reached: one of `warn_at`, or 100.
@@ -259,7 +262,7 @@ impl LimitState {
 
     /// The kind of amount that is nearest to its limit.
     pub fn leading(&self) -> Option<Measure> {
-        super::judge::leading(&self.limit.amount, &self.used)
+        super::evaluate::leading(&self.limit.amount, &self.used)
     }
 
     /// True when work should stop for it.
@@ -267,7 +270,7 @@ impl LimitState {
     /// A call that was too dear is over, and is warned of, but the next one may be small: only a call
     /// limit of nothing stops it.
     pub fn stops_work(&self) -> bool {
-        let nothing_allowed = Measure::ALL.iter().any(|measure| measure.of(&self.limit.amount) == Some(0));
+        let nothing_allowed = Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0));
         self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
     }
 }
@@ -277,12 +280,12 @@ impl LimitState {
 /// A limit about a name the asker does not have (another user, a model that is not known yet) does
 /// not concern it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asker {
+pub struct CallContext {
     /// What is known, at most one name for each dimension.
     pub names: Vec<(Dimension, Label)>,
 }
 
-impl Asker {
+impl CallContext {
     /// The name it has in a dimension.
     pub fn name(&self, dimension: Dimension) -> Option<&Label> {
         self.names.iter().find(|(of, _)| *of == dimension).map(|(_, name)| name)

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::evaluate::worst_first;
 use super::forecast::{Habits, Outlook, long_run};
-use super::judge::worst_first;
 use super::limit::{LimitState, Rules};
-use super::opening::{CALLS, Opening};
-use super::pace::{Minutes, next_minute};
-use super::pot::Pot;
+use super::limit_usage::LimitUsage;
+use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
+use super::snapshot::{CALLS, Snapshot};
 use super::summary::{CallLine, Follow, SessionId, Summary};
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
-use crate::ledger::{BooksError, Ledger, Posted, Row, Sums};
+use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// The counter's arrow stays so long after it grew.
 const GROWING: Duration = Duration::seconds(3);
@@ -38,7 +38,7 @@ pub struct Meter {
     month: (Span, Sums),
     sessions: Sessions,
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
-    pots: Vec<Pot>,
+    pots: Vec<LimitUsage>,
     habits: Habits,
     grew_at: Option<Instant>,
     stale: bool,
@@ -47,41 +47,41 @@ pub struct Meter {
 impl Meter {
     /// A meter for empty books.
     pub fn new(rules: Rules, now: Instant) -> Self {
-        let opening = Opening::empty(&rules, now);
-        Self::open(rules, opening)
+        let snapshot = Snapshot::empty(&rules, now);
+        Self::open(rules, snapshot)
     }
 
     /// A meter that goes on from what the books said. The rules are those the opening was asked with.
-    pub fn open(rules: Rules, opening: Opening) -> Self {
-        let now = opening.at;
+    pub fn open(rules: Rules, snapshot: Snapshot) -> Self {
+        let now = snapshot.at;
         let mut meter = Self {
-            today: (Span::day(now, rules.zone), opening.today),
-            month: (Span::month(now, rules.zone), opening.month),
+            today: (Span::day(now, rules.zone), snapshot.today),
+            month: (Span::month(now, rules.zone), snapshot.month),
             rules,
             listed: None,
-            all: opening.all,
-            models: opening.models,
-            sessions: Sessions::open(opening.sessions, opening.every_session),
+            all: snapshot.all,
+            models: snapshot.models,
+            sessions: Sessions::open(snapshot.sessions, snapshot.every_session),
             calls: BTreeMap::new(),
-            pots: opening.pots,
-            habits: opening.habits,
+            pots: snapshot.pots,
+            habits: snapshot.habits,
             grew_at: None,
             stale: false,
-            follow: opening.follow,
+            follow: snapshot.follow,
         };
-        for (id, paces) in &opening.paces {
+        for (id, paces) in &snapshot.paces {
             meter.sessions.pace(id, paces);
         }
-        meter.calls.extend(opening.latest.into_iter().map(|row| ((row.call.at(), row.call.key), row)));
+        meter.calls.extend(snapshot.latest.into_iter().map(|row| ((row.call.at(), row.call.key), row)));
         meter.listed = meter.followed(now);
         meter
     }
 
     /// Goes on from what the books say now. The arrow and what is followed stay.
-    pub fn reopen(&mut self, opening: Opening) {
+    pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
-        let same = opening.follow == follow;
-        *self = Self::open(self.rules.clone(), opening);
+        let same = snapshot.follow == follow;
+        *self = Self::open(self.rules.clone(), snapshot);
         (self.grew_at, self.follow, self.stale) = (grew_at, follow, !same);
     }
 
@@ -99,7 +99,7 @@ impl Meter {
         if !self.stale(now) {
             return Ok(false);
         }
-        self.reopen(Opening::ask(books, &self.rules, &self.follow, now)?);
+        self.reopen(Snapshot::ask(books, &self.rules, &self.follow, now)?);
         Ok(true)
     }
 
@@ -129,7 +129,7 @@ impl Meter {
     }
 
     /// Follows what a posting did to the books: every part of its answer, in order.
-    pub fn apply(&mut self, posted: &Posted, now: Instant) {
+    pub fn apply(&mut self, posted: &Change, now: Instant) {
         self.advance(now);
         let (before, after) = posted.rows();
         let total = self.all.tokens.total();
@@ -143,13 +143,13 @@ impl Meter {
             self.grew_at = Some(now);
         }
         let (before, after) = (before.map(Arc::as_ref), after.map(Arc::as_ref));
-        for pot in &mut self.pots {
-            self.stale |= !pot.apply(before, after, &self.rules, now);
+        for usage in &mut self.pots {
+            self.stale |= !usage.apply(before, after, &self.rules, now);
         }
     }
 
     fn take(&mut self, row: &Row, after: Option<&Row>) {
-        let (at, sums) = (row.call.at(), Sums::of(row));
+        let (at, sums) = (row.call.at(), Sums::from_row(row));
         self.all.sub(&sums);
         match self.models.get_mut(&row.call.model) {
             Some(model) => {
@@ -170,7 +170,7 @@ impl Meter {
     }
 
     fn put(&mut self, row: &Arc<Row>, now: Instant) {
-        let (at, sums) = (row.call.at(), Sums::of(row));
+        let (at, sums) = (row.call.at(), Sums::from_row(row));
         self.all.add(&sums);
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
         for (span, within) in [&mut self.today, &mut self.month] {
@@ -196,8 +196,8 @@ impl Meter {
             self.month = (Span::month(now, zone), Sums::default());
             self.stale = true;
         }
-        for pot in &mut self.pots {
-            self.stale |= !pot.advance(&self.rules, now);
+        for usage in &mut self.pots {
+            self.stale |= !usage.advance(&self.rules, now);
         }
     }
 
@@ -209,12 +209,12 @@ impl Meter {
             self.listed = followed;
             self.stale |= !self.sessions.complete || self.calls.len() >= REMEMBERED;
         }
-        let shown = self.shown(now);
-        self.stale |= !self.pots.iter().all(|pot| pot.knows(&shown));
+        let shown = self.sessions_shown(now);
+        self.stale |= !self.pots.iter().all(|usage| usage.knows(&shown));
     }
 
     /// The sessions for which session limits are shown: the active ones and the one that is followed.
-    fn shown(&self, now: Instant) -> BTreeSet<SessionId> {
+    fn sessions_shown(&self, now: Instant) -> BTreeSet<SessionId> {
         let active = self.sessions.active(now).map(|(id, _)| id.clone());
         active.chain(self.followed(now)).collect()
     }
@@ -241,7 +241,7 @@ impl Meter {
             (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
         };
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
-        let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::of(&row.call) == *id);
+        let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
         let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
         Summary {
             now,
@@ -273,8 +273,8 @@ impl Meter {
 
     /// Every limit, worst first.
     pub fn limits(&self, now: Instant) -> Vec<LimitState> {
-        let shown = self.shown(now);
-        let states = |pot: &Pot| pot.states(&self.rules, Some(&self.habits), Some(&shown), now);
+        let shown = self.sessions_shown(now);
+        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), Some(&shown), now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
         worst_first(&mut all);
         all
@@ -305,13 +305,13 @@ impl Meter {
     /// The next moment the picture changes by itself; nothing when it stays until something is booked.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
         let moving = self.sessions.are_moving(now)
-            || self.pots.iter().flat_map(|pot| pot.groups.values()).any(|group| group.minutes.is_moving(now));
+            || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
         let day = (self.today.1.calls > 0).then_some(self.today.0.until);
         let month = (self.month.1.calls > 0).then_some(self.month.0.until);
         let idle = self.sessions.active(now).map(|(_, until)| until);
-        let pots = self.pots.iter().filter_map(Pot::changes_at);
+        let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
         let all = minute.into_iter().chain(arrow).chain(day).chain(month).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }

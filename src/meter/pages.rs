@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Attribution, Call, Label, Record, Tokens};
-    use crate::ledger::{Memory, Posting};
+    use crate::ledger::{Batch, Memory};
     use crate::pricing::{CostMode, PriceBook};
 
     #[test]
@@ -58,10 +58,10 @@ mod tests {
             // Moments of one call, of two, and one of forty.
             let second = if (20..60).contains(&number) { 20 } else { number / 2 };
             let from = Attribution::new(Instant::from_timestamp(second, 0).unwrap(), Label::new("t"));
-            Call::new(CallKey::of(&["t", &number.to_string()]), from, None, Tokens { input: 1, ..Tokens::ZERO })
+            Call::new(CallKey::from_parts(&["t", &number.to_string()]), from, None, Tokens { input: 1, ..Tokens::ZERO })
         };
         let records = (0..100).map(|number| Record::Call(call(number))).collect();
-        books.absorb(&Posting { records, files: Vec::new() }).unwrap();
+        books.absorb(&Batch { records, files: Vec::new() }).unwrap();
         books.flush().unwrap();
         for page in [1, 2, 3, 7, 99, 100, 101] {
             let mut found = Vec::new();

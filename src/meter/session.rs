@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::judge::{Used, share};
-use super::opening::Paces;
-use super::pace::{KEPT, Minutes, Spent};
+use super::evaluate::{Used, share};
+use super::rate::{KEPT, Minutes, Spent};
+use super::snapshot::Paces;
 use super::summary::{ModelLine, SessionId, SessionLine};
 use crate::domain::{Instant, Label};
 use crate::ledger::{Row, SessionRow, Sums};
@@ -73,7 +73,7 @@ impl Sessions {
 
     /// Adds a call. False when the books must be asked again: the session may have a past.
     pub(crate) fn add(&mut self, row: &Row, now: Instant) -> bool {
-        let id = SessionId::of(&row.call);
+        let id = SessionId::from_call(&row.call);
         let known = self.known.contains_key(&id);
         self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, now);
         known || self.complete
@@ -82,7 +82,7 @@ impl Sessions {
     /// Takes a call back out. False when the books must be asked again: it was the session's first or
     /// last, and which is that now is not known here.
     pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>) -> bool {
-        let id = SessionId::of(&row.call);
+        let id = SessionId::from_call(&row.call);
         let Some(session) = self.known.get_mut(&id) else { return self.complete };
         session.sub(row);
         if session.sums.calls == 0 {
@@ -91,7 +91,7 @@ impl Sessions {
         }
         let at = row.call.at();
         let inside = session.started < at && at < session.ended;
-        inside || after.is_some_and(|after| after.call.at() == at && SessionId::of(&after.call) == id)
+        inside || after.is_some_and(|after| after.call.at() == at && SessionId::from_call(&after.call) == id)
     }
 
     /// The most recently active session.
@@ -171,7 +171,7 @@ impl Session {
     }
 
     fn add(&mut self, row: &Row, now: Instant) {
-        let (from, sums) = (&row.call.from, Sums::of(row));
+        let (from, sums) = (&row.call.from, Sums::from_row(row));
         let first = from.at < self.started;
         for (known, told) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
             if told.is_some() && (known.is_none() || first) {
@@ -189,7 +189,7 @@ impl Session {
     }
 
     fn sub(&mut self, row: &Row) {
-        let sums = Sums::of(row);
+        let sums = Sums::from_row(row);
         self.sums.sub(&sums);
         if let Some(model) = self.models.get_mut(&row.call.model) {
             model.sub(&sums);
@@ -201,12 +201,12 @@ impl Session {
             self.in_agents.sub(&sums);
         }
         if let Some(minutes) = self.minutes.get_mut(&row.call.model) {
-            minutes.sub(row.call.at(), &Spent::from(Used::of(&sums, None)));
+            minutes.sub(row.call.at(), &Spent::from(Used::from_sums(&sums, None)));
         }
     }
 
     fn pace(&mut self, row: &Row, now: Instant) {
-        let spent = Spent::from(Used::of(&Sums::of(row), None));
+        let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
         self.minutes.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
     }
 

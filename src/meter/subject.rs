@@ -14,15 +14,15 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// Whose this call is under a limit; `None` when the limit does not cover it.
-    pub(crate) fn of(call: &Call, limit: &Limit, rules: &Rules) -> Option<Self> {
+    pub(crate) fn from_call(call: &Call, limit: &Limit, rules: &Rules) -> Option<Self> {
         if !limit.scope.covers(call) {
             return None;
         }
         let names: Vec<Label> =
-            grouped(limit).map(|dimension| dimension.of(call).cloned()).collect::<Option<Vec<_>>>()?;
+            grouped(limit).map(|dimension| dimension.label_of(call).cloned()).collect::<Option<Vec<_>>>()?;
         let from = &call.from;
         let session = match limit.window {
-            Window::Session | Window::Run => Some(from.session.as_ref().map(|_| SessionId::of(call))?),
+            Window::Session | Window::Run => Some(from.session.as_ref().map(|_| SessionId::from_call(call))?),
             Window::Call
             | Window::Hour
             | Window::Day

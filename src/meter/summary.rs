@@ -31,7 +31,7 @@ pub struct SessionId {
 
 impl SessionId {
     /// The conversation of a call.
-    pub fn of(call: &Call) -> Self {
+    pub fn from_call(call: &Call) -> Self {
         Self { source: call.from.source.clone(), session: call.from.session.clone() }
     }
 }
@@ -127,7 +127,7 @@ impl SessionLine {
 
     /// The sub-agents' share of the session's cost, in whole per cent (of tokens where no cost is known).
     pub fn agent_share(&self) -> u8 {
-        super::judge::share(&self.row.in_agents, &self.row.sums)
+        super::evaluate::share(&self.row.in_agents, &self.row.sums)
     }
 }
 

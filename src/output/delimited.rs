@@ -54,11 +54,11 @@ impl<'a> CallLines<'a> {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
-        let by = self.report.query.by.iter().map(|dimension| dimension.of(&row.call).cloned()).collect();
+        let by = self.report.query.by.iter().map(|dimension| dimension.label_of(&row.call).cloned()).collect();
         let line = ReportRow {
             period: PeriodKey::Call(row.call.at(), row.call.key),
             by,
-            sums: Sums::of(row),
+            sums: Sums::from_row(row),
             session: None,
             call: Some(Arc::clone(row)),
         };

@@ -92,16 +92,16 @@ fn is_zero(number: &u64) -> bool {
 /// # Errors
 /// When it cannot be written.
 pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    to_line(&Document::of(report, &report_grid(report)), out)
+    to_line(&Document::from_report(report, &report_grid(report)), out)
 }
 
 /// A report as part of a larger answer: flatten it into that.
 pub fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
-    Document::of(report, grid)
+    Document::from_report(report, grid)
 }
 
 impl<'a> Document<'a> {
-    fn of(report: &'a Report, grid: &'a super::Grid) -> Self {
+    fn from_report(report: &'a Report, grid: &'a super::Grid) -> Self {
         Self {
             schema: 1,
             period: grain_name(report.query.grain),

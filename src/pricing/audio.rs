@@ -39,7 +39,7 @@ impl Audio {
             (Some(rate), _) | (None, Some(rate)) => Some((rate, Ratio::ONE)),
             (None, None) => None,
         });
-        let of_text = Class::AUDIO.map(|class| text.of(whole_of(class)));
+        let of_text = Class::AUDIO.map(|class| text.count_of(whole_of(class)));
         Self {
             rates: std::array::from_fn(|at| found[at].map_or(of_text[at].0, |(rate, part)| halves(rate, part))),
             halved: std::array::from_fn(|at| found[at].map_or(of_text[at].1, |(_, part)| part != Ratio::ONE)),

@@ -228,7 +228,7 @@ impl Terms<'_> {
     pub(crate) fn rate(&self, class: Class) -> (Usd, Ratio) {
         let (rate, halved) = match Class::AUDIO.iter().position(|audio| *audio == class) {
             Some(at) => (self.audio.rates[at], self.audio.halved[at]),
-            None => self.lot.of(class),
+            None => self.lot.count_of(class),
         };
         if halved {
             (Usd::from_pico(i128::from(rate)), HALF)
@@ -291,7 +291,7 @@ impl Terms<'_> {
     }
 
     fn is_lifetime_guessed(&self, call: &Call) -> bool {
-        let is_priced_apart = self.lot.of(Class::CacheWrite5m) != self.lot.of(Class::CacheWrite1h);
+        let is_priced_apart = self.lot.count_of(Class::CacheWrite5m) != self.lot.count_of(Class::CacheWrite1h);
         call.parts.write_of_unstated_lifetime > 0 && is_priced_apart
     }
 
@@ -333,7 +333,7 @@ pub(crate) fn counts(tokens: &Tokens) -> [u64; 6] {
 
 impl Lot {
     /// The rate of a class of text, and whether it is half of a standard one.
-    pub(super) fn of(&self, class: Class) -> (u64, bool) {
+    pub(super) fn count_of(&self, class: Class) -> (u64, bool) {
         let at = match class {
             Class::Input | Class::AudioInput => 0,
             Class::CacheRead | Class::AudioCacheRead => 1,

@@ -105,7 +105,7 @@ impl Dated {
             }
             for (spans, sheet) in hours {
                 let spans: Vec<(&str, &str)> = spans.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
-                match Hours::of(&spans) {
+                match Hours::from_spans(&spans) {
                     Some(hours) => dates.hours.push((hours, sheet)),
                     None => notes.push(format!("dated {name}: no hours of a day: {spans:?}")),
                 }
@@ -159,13 +159,13 @@ fn sheet(price: &Fields<'_>) -> Sheet {
         let Some(raw) = price.get(field) else { continue };
         match serde_json::from_str::<TieredJson<'_>>(raw.get()) {
             Ok(tiered) => {
-                sheet.rates.extend(token(tiered.base).map(|rate| (Key::of(class), rate)));
+                sheet.rates.extend(token(tiered.base).map(|rate| (Key::from_class(class), rate)));
                 for tier in &tiered.tiers {
-                    let key = Key { above: tier.above, ..Key::of(class) };
+                    let key = Key { above: tier.above, ..Key::from_class(class) };
                     sheet.rates.extend(token(tier.price).map(|rate| (key, rate)));
                 }
             }
-            Err(_) => sheet.rates.extend(token(raw).map(|rate| (Key::of(class), rate))),
+            Err(_) => sheet.rates.extend(token(raw).map(|rate| (Key::from_class(class), rate))),
         }
     }
     sheet.search = price

@@ -8,7 +8,12 @@ pub(super) fn at(text: &str) -> Instant {
 }
 
 pub(super) fn call(model: &str, day: &str, tokens: Tokens) -> Call {
-    Call::new(CallKey::of(&["one"]), Attribution::new(at(day), Label::new("test")), Some(Label::new(model)), tokens)
+    Call::new(
+        CallKey::from_parts(&["one"]),
+        Attribution::new(at(day), Label::new("test")),
+        Some(Label::new(model)),
+        tokens,
+    )
 }
 
 pub(super) fn book() -> PriceBook {

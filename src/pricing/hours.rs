@@ -20,7 +20,7 @@ const WEEKDAYS: &str = "/mon-fri";
 
 impl Hours {
     /// These stretches of every day, as `HH:MM` texts; `None` when one is no time of day, or there are none.
-    pub(crate) fn of(spans: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn from_spans(spans: &[(&str, &str)]) -> Option<Self> {
         let spans: Option<Vec<_>> = spans.iter().map(|(from, to)| Some((minute(from)?, minute(to)?))).collect();
         spans.filter(|spans| !spans.is_empty()).map(|spans| Self { spans, weekdays: false })
     }
@@ -37,7 +37,7 @@ impl Hours {
             None => (text, false),
         };
         let spans: Option<Vec<_>> = text.split('+').map(|span| span.split_once('-')).collect();
-        Some(Self { weekdays, ..Self::of(&spans?)? })
+        Some(Self { weekdays, ..Self::from_spans(&spans?)? })
     }
 
     /// True when a moment lies within them.
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn hours_may_run_past_midnight() {
-        let hours = Hours::of(&[("16:30", "00:30")]).unwrap();
+        let hours = Hours::from_spans(&[("16:30", "00:30")]).unwrap();
         let at = |text: &str| hours.contains(format!("2025-05-03T{text}:00Z").parse().unwrap());
         assert_eq!([at("16:29"), at("16:30"), at("23:59"), at("00:29"), at("00:30")], [false, true, true, true, false]);
     }

@@ -123,7 +123,7 @@ impl Entry {
 
     /// A cache read by the name one vendor gives it.
     fn hits(&mut self, fields: &Fields<'_>) {
-        let read = Key::of(Class::CacheRead);
+        let read = Key::from_class(Class::CacheRead);
         if let Some(raw) = fields.get("input_cost_per_token_cache_hit")
             && !self.sheet.rates.contains_key(&read)
             && let Some(rate) = self.number(raw)
@@ -172,8 +172,8 @@ impl Entry {
     /// Leaves out what follows from the rest: a Claude model's one-hour writes are twice its input.
     fn tidy(&mut self, name: &str) {
         let rates = &mut self.sheet.rates;
-        if rates.contains_key(&Key::of(Class::Input)) && !rates.contains_key(&Key::of(Class::Output)) {
-            rates.insert(Key::of(Class::Output), Usd::ZERO);
+        if rates.contains_key(&Key::from_class(Class::Input)) && !rates.contains_key(&Key::from_class(Class::Output)) {
+            rates.insert(Key::from_class(Class::Output), Usd::ZERO);
         }
         // Audio has no rates for long prompts where text has none; the list gives some models the text's rate there.
         let text: Vec<u64> = rates.keys().filter(|key| key.class == Class::Input).map(|key| key.above).collect();
@@ -211,7 +211,7 @@ fn key(field: &str) -> Option<Key> {
         ("cache_creation_input_token_cost", Class::CacheWrite5m),
     ];
     let (mut rest, class) = CLASSES.iter().find_map(|(name, class)| Some((field.strip_prefix(name)?, *class)))?;
-    let mut key = Key::of(class);
+    let mut key = Key::from_class(class);
     if class == Class::CacheWrite5m
         && let Some(after) = rest.strip_prefix("_above_1hr").or_else(|| rest.strip_prefix("_above_12hr"))
     {

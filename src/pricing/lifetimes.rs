@@ -78,7 +78,7 @@ mod tests {
         let at: Instant = "2026-11-20T09:00:00Z".parse().unwrap();
         let from = Attribution::new(at, Label::new("otlp"));
         let tokens = Tokens::from_fields(tokens);
-        let call = Call::new(CallKey::of(&["one"]), from, Some(Label::new(model)), tokens);
+        let call = Call::new(CallKey::from_parts(&["one"]), from, Some(Label::new(model)), tokens);
         Call { fidelity: Fidelity::Guessed, ..call }
     }
 

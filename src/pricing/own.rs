@@ -189,7 +189,7 @@ fn rule(words: &[&str]) -> Result<Rule, &'static str> {
     let names = || name().map(Matcher::new);
     let sheet = || {
         let sheet = words.get(3..).and_then(|words| Sheet::read(&words.join(" ")));
-        sheet.filter(|sheet| sheet.rates.contains_key(&Key::of(Class::Input))).ok_or("rates are missing")
+        sheet.filter(|sheet| sheet.rates.contains_key(&Key::from_class(Class::Input))).ok_or("rates are missing")
     };
     Ok(match words[0] {
         "drop" => Rule::Drop(names()?),

@@ -66,7 +66,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) const fn of(class: Class) -> Self {
+    pub(crate) const fn from_class(class: Class) -> Self {
         Self { above: 0, class, service: Service::Standard }
     }
 }
@@ -97,7 +97,10 @@ impl Sheet {
 
     /// The rates of the plain case, which tell whether a price has changed.
     pub(crate) fn base(&self) -> [Option<Usd>; 2] {
-        [self.rates.get(&Key::of(Class::Input)).copied(), self.rates.get(&Key::of(Class::Output)).copied()]
+        [
+            self.rates.get(&Key::from_class(Class::Input)).copied(),
+            self.rates.get(&Key::from_class(Class::Output)).copied(),
+        ]
     }
 
     /// True when every stated rate is zero.

@@ -174,7 +174,7 @@ impl Rates {
             (Class::CacheWrite5m, self.cache_write_5m),
             (Class::CacheWrite1h, self.cache_write_1h),
         ];
-        let rates = stated.into_iter().filter_map(|(class, rate)| Some((Key::of(class), rate?))).collect();
+        let rates = stated.into_iter().filter_map(|(class, rate)| Some((Key::from_class(class), rate?))).collect();
         Sheet { rates, search: self.web_search, ..Sheet::default() }
     }
 }

@@ -8,7 +8,7 @@ pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
     /// The parts of an exact colour; nothing for a colour that is the terminal's choice.
-    pub fn of(color: Color) -> Option<Self> {
+    pub fn from_color(color: Color) -> Option<Self> {
         if let Color::Rgb(red, green, blue) = color { Some(Self(red, green, blue)) } else { None }
     }
 

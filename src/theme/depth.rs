@@ -50,7 +50,7 @@ pub struct Facts<'a> {
 
 impl Depth {
     /// The depth these facts allow. The flag decides before `NO_COLOR`, that before `CLICOLOR_FORCE`.
-    pub fn of(facts: &Facts<'_>) -> Self {
+    pub fn detect(facts: &Facts<'_>) -> Self {
         let set = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
         match facts.when {
             ColorWhen::Never => return Self::None,
@@ -89,7 +89,7 @@ impl Depth {
 
     /// The nearest colour of this depth.
     pub(super) fn nearest(self, color: Color, light: bool) -> Color {
-        match (self, Rgb::of(color)) {
+        match (self, Rgb::from_color(color)) {
             (Self::None, _) => Color::Reset,
             (Self::Sixteen, Some(rgb)) => nearest_16(rgb, light),
             (Self::TwoFiftySix, Some(rgb)) => nearest_256(rgb),
@@ -132,7 +132,7 @@ mod tests {
             (Facts { when: ColorWhen::Never, clicolor_force: Some("1"), ..terminal }, Depth::None),
         ];
         for (facts, depth) in cases {
-            assert_eq!(Depth::of(&facts), depth, "{facts:?}");
+            assert_eq!(Depth::detect(&facts), depth, "{facts:?}");
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
         ];
         for (term, colorterm, depth) in cases {
             let facts = Facts { is_terminal: true, term, colorterm, ..Facts::default() };
-            assert_eq!(Depth::of(&facts), depth, "{term:?}");
+            assert_eq!(Depth::detect(&facts), depth, "{term:?}");
         }
     }
 

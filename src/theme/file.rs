@@ -187,13 +187,13 @@ impl File {
         let roles = &self.roles;
         if let Some(background) = &roles.background {
             theme.background = self.color(background.get_ref(), background.span().start, place)?;
-            if let Some(rgb) = Rgb::of(theme.background) {
+            if let Some(rgb) = Rgb::from_color(theme.background) {
                 theme.assumes = rgb;
             }
         }
         if let Some(assumed) = &self.assumes {
             let color = self.color(assumed.get_ref(), assumed.span().start, place)?;
-            theme.assumes = Rgb::of(color).ok_or_else(|| {
+            theme.assumes = Rgb::from_color(color).ok_or_else(|| {
                 place.error(assumed.span().start, "'assumes' must be a colour such as \"#1e1e1e\"".to_owned())
             })?;
         }

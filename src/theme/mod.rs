@@ -242,17 +242,17 @@ mod tests {
     #[test]
     fn f12_text_reaches_wcag_4_5_on_its_background() {
         for theme in every().iter().filter(|theme| !["ansi", "mono"].contains(&theme.name.as_str())) {
-            let behind = Rgb::of(theme.background).unwrap_or(theme.assumes);
+            let behind = Rgb::from_color(theme.background).unwrap_or(theme.assumes);
             for role in [Role::Text, Role::Dim, Role::Accent, Role::Good, Role::Warning, Role::Danger, Role::Selection]
             {
                 let style = theme.style(role);
                 let (front, behind) =
-                    (style.fg.and_then(Rgb::of).unwrap(), style.bg.and_then(Rgb::of).unwrap_or(behind));
+                    (style.fg.and_then(Rgb::from_color).unwrap(), style.bg.and_then(Rgb::from_color).unwrap_or(behind));
                 let ratio = contrast(front, behind);
                 assert!(ratio >= 4.5, "{}: {role:?} has a contrast of {ratio:.2}", theme.name);
             }
             for nth in 0..8 {
-                let front = theme.style(Role::Series(nth)).fg.and_then(Rgb::of).unwrap();
+                let front = theme.style(Role::Series(nth)).fg.and_then(Rgb::from_color).unwrap();
                 let ratio = contrast(front, behind);
                 assert!(ratio >= 3.0, "{}: series {} has a contrast of {ratio:.2}", theme.name, nth + 1);
             }

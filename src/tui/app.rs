@@ -198,7 +198,7 @@ impl App {
 
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
-            Feed::Changes(_) | Feed::Opening(_) => {
+            Feed::Changes(_) | Feed::Snapshot(_) => {
                 self.history.turn_stale();
                 self.asked = self.asked.stale();
                 self.ask();

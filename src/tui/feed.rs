@@ -3,8 +3,8 @@
 use chrono::Duration;
 
 use crate::domain::{Instant, Label, Usd};
-use crate::ledger::{Posted, Query, Report, Sums};
-use crate::meter::{Alert, Follow, Opening, Rules};
+use crate::ledger::{Change, Query, Report, Sums};
+use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
 use crate::theme::Themes;
 
@@ -14,9 +14,9 @@ use super::Keys;
 #[derive(Debug)]
 pub enum Feed {
     /// What was booked.
-    Changes(Vec<Posted>),
-    /// The answer to a [`Request::Opening`], in its place among the changes.
-    Opening(Box<Opening>),
+    Changes(Vec<Change>),
+    /// The answer to a [`Request::Snapshot`], in its place among the changes.
+    Snapshot(Box<Snapshot>),
     /// How far the first reading has come; `None` when it is done.
     Progress(Option<Progress>),
     /// How the sources, the books and the prices are.
@@ -36,8 +36,8 @@ pub enum Feed {
 /// What the screen asks of the program around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The meter wants to ask the books again; answered by [`Feed::Opening`].
-    Opening {
+    /// The meter wants to ask the books again; answered by [`Feed::Snapshot`].
+    Snapshot {
         /// What it counts by.
         rules: Box<Rules>,
         /// What it follows.

@@ -124,7 +124,7 @@ pub struct Chord {
 impl Chord {
     /// The chord of a key event. Shift counts only where the letter does not show it already.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
-    pub fn of(event: KeyEvent) -> Self {
+    pub fn from_event(event: KeyEvent) -> Self {
         let kept = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
         let modifiers = match event.code {
             KeyCode::Char(_) | KeyCode::BackTab => kept,
@@ -202,7 +202,7 @@ impl FromStr for Chord {
                 },
             },
         };
-        Ok(Self::of(KeyEvent::new(code, modifiers)))
+        Ok(Self::from_event(KeyEvent::new(code, modifiers)))
     }
 }
 
@@ -313,7 +313,7 @@ impl Keys {
     }
 
     /// The keys of an action, as help shows them: `?, F1`.
-    pub fn of(&self, action: Action) -> String {
+    pub fn chords_of(&self, action: Action) -> String {
         let keys: Vec<String> =
             self.bound.iter().filter(|(_, bound)| *bound == action).map(|(chord, _)| chord.to_string()).collect();
         keys.join(", ")
@@ -333,7 +333,7 @@ mod tests {
     fn every_action_has_a_key_that_reads_and_no_two_clash() {
         let keys = Keys::default();
         for action in Action::ALL {
-            assert!(!keys.of(*action).is_empty(), "{}", action.name());
+            assert!(!keys.chords_of(*action).is_empty(), "{}", action.name());
             for key in action.default_keys() {
                 let chord: Chord = key.parse().unwrap();
                 assert_eq!(chord.to_string().parse(), Ok(chord), "{key}");
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn a_rebound_action_leaves_its_old_keys() {
         let keys = Keys::rebound([("quit", vec!["ctrl-q", "F10"])]).unwrap();
-        assert_eq!(keys.of(Action::Quit), "Ctrl-Q, F10");
+        assert_eq!(keys.chords_of(Action::Quit), "Ctrl-Q, F10");
         assert_eq!(keys.action("q".parse().unwrap(), Place::Live), None);
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::domain::Instant;
 use crate::meter::{Alerts, Meter};
 
-use super::core::{Core, Leave};
+use super::screen_state::{Leave, ScreenState};
 use super::terminal::{Terminal, give_back, step};
 use super::{App, Feed, Request};
 
@@ -85,7 +85,7 @@ pub async fn run(
     )?;
     read_keys(tell.clone())?;
     signals::watch_terminal(tell)?;
-    let mut core = Core::new(app, meter, alerts, size()?);
+    let mut core = ScreenState::new(app, meter, alerts, size()?);
     let exit = loop {
         step(|| {
             core.wake(clock());
@@ -150,14 +150,14 @@ fn size() -> io::Result<Rect> {
     Ok(Rect::new(0, 0, width, height))
 }
 
-fn suspend(terminal: &mut Terminal, core: &mut Core) -> io::Result<()> {
+fn suspend(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
     terminal.leave();
     signals::stop()?;
     resume(terminal, core)
 }
 
 /// The shell may have changed every mode of the terminal while we were stopped.
-fn resume(terminal: &mut Terminal, core: &mut Core) -> io::Result<()> {
+fn resume(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
     drop(crossterm::terminal::disable_raw_mode());
     terminal.enter()?;
     core.repaint(size()?);
@@ -178,7 +178,8 @@ fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
     let read = move || {
         let mut interrupted = false;
         while let Ok(event) = crossterm::event::read() {
-            let is_interrupt = matches!(&event, Event::Key(key) if super::Chord::of(*key) == super::Chord::interrupt());
+            let is_interrupt =
+                matches!(&event, Event::Key(key) if super::Chord::from_event(*key) == super::Chord::interrupt());
             if is_interrupt && std::mem::replace(&mut interrupted, true) {
                 let end = || {
                     thread::sleep(IMPATIENCE);

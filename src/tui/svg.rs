@@ -17,7 +17,7 @@ const EDGE: usize = 12;
 pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
     let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
     let (width, height) = (columns * CELL.0 + 2 * EDGE, rows * CELL.1 + 2 * EDGE);
-    let behind = Rgb::of(theme.background).unwrap_or(theme.assumes);
+    let behind = Rgb::from_color(theme.background).unwrap_or(theme.assumes);
     let front = if behind.luminance() > 0.18 { Rgb(0x1f, 0x1f, 0x1f) } else { Rgb(0xe4, 0xe4, 0xe4) };
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
@@ -103,7 +103,7 @@ fn look(cell: &Cell, (behind, front): (Rgb, Rgb)) -> Look {
 
 /// What a terminal usually shows for a colour; nothing for its own front and back.
 fn rgb(color: Color) -> Option<Rgb> {
-    Rgb::of(color).or_else(|| Rgb::of_ansi(color))
+    Rgb::from_color(color).or_else(|| Rgb::of_ansi(color))
 }
 
 fn hex(Rgb(red, green, blue): Rgb) -> String {

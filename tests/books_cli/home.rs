@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokmeter::commands;
-use tokmeter::config::{Folders, World};
+use tokmeter::config::{Env, Folders};
 use tokmeter::domain::Instant;
 
 /// A home folder, removed when dropped, and the time in it.
@@ -67,7 +67,7 @@ impl Home {
         let now = self.now;
         let home = self.folder.path().to_owned();
         let vars = [("LANG", "C.UTF-8".into()), ("TERM", "xterm".into()), ("XDG_RUNTIME_DIR", home.join("run").into())];
-        let world = World {
+        let world = Env {
             clock: Arc::new(move || now),
             vars: vars.map(|(name, value): (_, OsString)| (OsString::from(name), value)).into(),
             home: Some(home.clone()),
@@ -80,7 +80,7 @@ impl Home {
             login: "alice".to_owned(),
             #[cfg(unix)]
             uid: std::os::unix::fs::MetadataExt::uid(&fs::metadata(self.folder.path()).unwrap()),
-            ..World::empty(now)
+            ..Env::empty(now)
         };
         let args: Vec<OsString> = std::iter::once("tokmeter").chain(args.iter().copied()).map(OsString::from).collect();
         let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use tokmeter::domain::{Dimension, Filter, Label, Zone};
-use tokmeter::formats::Lines;
-use tokmeter::ledger::{self, Grain, Ledger, Posting, Query, Sqlite};
+use tokmeter::formats::Decoder;
+use tokmeter::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
 
 use super::{now, origin, prices};
 
@@ -35,7 +35,7 @@ fn sound() -> &'static [u8] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let mut books = open(&path).unwrap();
-        let (mut lines, mut records) = (Lines::new(&[]), Vec::new());
+        let (mut lines, mut records) = (Decoder::new(&[]), Vec::new());
         for at in 0..CALLS {
             let line = format!(
                 "{{\"id\":\"{at}\",\"at\":{},\"model\":\"m{}\",\"session\":\"s\",\"input_tokens\":{at},\"output_tokens\":5}}",
@@ -44,7 +44,7 @@ fn sound() -> &'static [u8] {
             );
             lines.line(line.as_bytes(), &origin(at), &mut records);
         }
-        books.post(&Posting { records, files: Vec::new() }).unwrap();
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
         drop(books);
         fs::read(path).unwrap()
     })
@@ -89,8 +89,8 @@ pub fn ledger_open(data: &[u8]) {
     let _ = (books.files(), books.alerts(""));
     let mut records = Vec::new();
     let line = br#"{"id":"new","at":1795290000,"model":"m","input_tokens":1}"#;
-    Lines::new(&[]).line(line, &origin(CALLS), &mut records);
-    let posted = books.post(&Posting { records, files: Vec::new() });
+    Decoder::new(&[]).line(line, &origin(CALLS), &mut records);
+    let posted = books.post(&Batch { records, files: Vec::new() });
     if whole {
         assert!(answers.iter().all(|calls| calls.as_ref().is_ok_and(|calls| *calls == CALLS)), "{answers:?}");
         assert_eq!(posted.unwrap().len(), 1);

@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokmeter::commands;
-use tokmeter::config::{Settings, World};
+use tokmeter::config::{Env, Settings};
 use tokmeter::domain::{Filter, Instant, Label, Record, Zone};
-use tokmeter::formats::{Lines, Origin, Outcome};
+use tokmeter::formats::{Decoder, Origin, Outcome};
 use tokmeter::ingest::{Options, read_stream};
-use tokmeter::ledger::{Ledger, Memory, Posting};
+use tokmeter::ledger::{Batch, Ledger, Memory};
 use tokmeter::meter::Rules;
 use tokmeter::pricing::{CostMode, PriceBook};
 
@@ -56,13 +56,13 @@ fn prices() -> Arc<PriceBook> {
 
 /// No line panics; a reader put down and taken up between lines reads the same; nothing absurd is counted.
 pub fn line_parser(data: &[u8]) {
-    let (mut whole, mut records) = (Lines::new(&[]), Vec::new());
+    let (mut whole, mut records) = (Decoder::new(&[]), Vec::new());
     let (mut state, mut resumed) = (String::new(), Vec::new());
     for (at, line) in (0..).zip(data.split(|byte| *byte == b'\n')) {
         let (before, origin) = (records.len(), origin(at));
         let outcome = whole.line(line, &origin, &mut records);
         assert!(outcome != Outcome::Passed || records.len() == before, "a line passed over says nothing");
-        let mut again = Lines::new(&[]);
+        let mut again = Decoder::new(&[]);
         again.restore(&state);
         again.line(line, &origin, &mut resumed);
         state = again.state();
@@ -96,7 +96,7 @@ pub fn splitter(data: &[u8]) {
         let mut books = Memory::new(prices());
         let options = Options { longest_line: 4096, ..Options::default() };
         read_stream(&mut Sips(feed, sip), &Label::new("-"), &options, &now, &mut |batch| {
-            books.absorb(&Posting::from(batch)).unwrap();
+            books.absorb(&Batch::from(batch)).unwrap();
         })
         .unwrap();
         books.flush().unwrap();
@@ -113,10 +113,10 @@ pub fn splitter(data: &[u8]) {
 /// Whatever a client sends, a question is answered with one line of JSON, and books take any records.
 pub fn socket_line(data: &[u8]) {
     let mut records = Vec::new();
-    Lines::new(&[]).line(data, &origin(0), &mut records);
+    Decoder::new(&[]).line(data, &origin(0), &mut records);
     let mut books = Memory::new(prices());
-    books.post(&Posting { records, files: Vec::new() }).unwrap();
-    let settings = Settings::defaults(&World::empty(now()));
+    books.post(&Batch { records, files: Vec::new() }).unwrap();
+    let settings = Settings::defaults(&Env::empty(now()));
     let question = String::from_utf8_lossy(data);
     let answer = commands::query(&question, &books, &Rules::new(Zone::UTC), &settings, now());
     assert!(!answer.contains('\n') && serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{answer}");

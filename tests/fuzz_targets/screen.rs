@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use tokmeter::domain::Zone;
-use tokmeter::formats::Lines;
-use tokmeter::ledger::{Ledger, Memory, Posting};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Window};
+use tokmeter::formats::Decoder;
+use tokmeter::ledger::{Batch, Ledger, Memory};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
 use tokmeter::theme::Background;
 use tokmeter::tui::{App, Chord, Keys, Message, Next, Options, draw, paint};
 use tokmeter::{domain::Label, tui::Action};
@@ -34,11 +34,11 @@ pub fn render(data: &[u8]) {
     let [width, height, options, rest @ ..] = data else { return };
     let (keys, lines) = rest.split_at(rest.len().min(12));
     let mut books = Memory::new(prices());
-    let (mut reader, mut records) = (Lines::new(&[]), Vec::new());
+    let (mut reader, mut records) = (Decoder::new(&[]), Vec::new());
     for (at, line) in (0..).zip(lines.split(|byte| *byte == b'\n')) {
         reader.line(line, &origin(at), &mut records);
     }
-    books.absorb(&Posting { records, files: Vec::new() }).unwrap();
+    books.absorb(&Batch { records, files: Vec::new() }).unwrap();
     books.flush().unwrap();
     let limit = |window| Limit {
         scope: Scope::default(),
@@ -51,8 +51,8 @@ pub fn render(data: &[u8]) {
         ..Rules::new(Zone::named("Asia/Kolkata").unwrap())
     };
     let follow = if options & 1 == 0 { Follow::Latest } else { Follow::Everything };
-    let opening = Opening::ask(&books, &rules, &follow, now()).unwrap();
-    let summary = Arc::new(Meter::open(rules, opening).summary(now()));
+    let snapshot = Snapshot::ask(&books, &rules, &follow, now()).unwrap();
+    let summary = Arc::new(Meter::open(rules, snapshot).summary(now()));
     let mut start = Options::new(Zone::named("Asia/Kolkata").unwrap(), Label::from_bytes(lines));
     start.background = Some(Background::Light);
     (start.ascii, start.compact) = (options & 2 != 0, options & 4 != 0);

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 
 use tokmeter::cli;
-use tokmeter::config::{ConfigText, Overrides, Settings, World};
+use tokmeter::config::{ConfigText, Env, Overrides, Settings};
 use tokmeter::domain::{Label, Record, Span, Zone, day_of, day_start};
-use tokmeter::formats::Lines;
+use tokmeter::formats::Decoder;
 
 use super::{now, origin};
 
@@ -13,7 +13,7 @@ use super::{now, origin};
 pub fn config_toml(data: &[u8]) {
     let load = |text: String| {
         let file = ConfigText { path: "/home/kim/config.toml".into(), text };
-        Settings::load(Some(&file), &World::empty(now()), &Overrides::default(), &["dark", "light"])
+        Settings::load(Some(&file), &Env::empty(now()), &Overrides::default(), &["dark", "light"])
     };
     let loaded = load(String::from_utf8_lossy(data).into_owned());
     let mut told = Vec::new();
@@ -36,7 +36,7 @@ pub fn timestamp(data: &[u8]) {
     for at in [quoted.as_str(), &text] {
         let line = format!("{{\"id\":\"t\",\"at\":{at},\"model\":\"m\",\"input_tokens\":1}}");
         let mut records = Vec::new();
-        Lines::new(&[]).line(line.as_bytes(), &origin(0), &mut records);
+        Decoder::new(&[]).line(line.as_bytes(), &origin(0), &mut records);
         for record in records {
             let Record::Call(call) = record else { continue };
             for zone in [Zone::UTC, Zone::named("Asia/Kathmandu").unwrap(), Zone::named("America/Sao_Paulo").unwrap()] {

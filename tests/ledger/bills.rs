@@ -10,7 +10,7 @@ use tokmeter::domain::{
 use tokmeter::ledger::{Ledger, Memory, Options, Row, Sums, open};
 use tokmeter::pricing::{Cost, Pricer};
 
-use super::common::{Prices, at, call, calls, key, posting, prices, rows, total};
+use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books, opened};
 
 fn tokens(input: u64, output: u64) -> Tokens {
@@ -26,7 +26,7 @@ fn bill(session: &str, seconds: i64, models: &[(&str, Tokens)]) -> Bill {
         web_searches: 0,
     });
     Bill {
-        id: CallKey::of(&[session, &format!("{seconds}")]),
+        id: CallKey::from_parts(&[session, &format!("{seconds}")]),
         from: Attribution {
             session: Some(Label::new(session)),
             ..Attribution::new(at(seconds), Label::new("claude-code"))
@@ -114,15 +114,15 @@ proptest! {
         for cut in cuts {
             let (now, later) = rest.split_at(cut.min(rest.len()));
             rest = later;
-            here.post(&posting(now.to_vec())).unwrap();
-            disk.post(&posting(now.to_vec())).unwrap();
+            here.post(&batch_of(now.to_vec())).unwrap();
+            disk.post(&batch_of(now.to_vec())).unwrap();
             // Every posting is followed by a restart.
             drop(disk);
             disk = books(&folder);
             assert_alike(&here, &disk)?;
         }
-        here.post(&posting(rest.to_vec())).unwrap();
-        disk.post(&posting(rest.to_vec())).unwrap();
+        here.post(&batch_of(rest.to_vec())).unwrap();
+        disk.post(&batch_of(rest.to_vec())).unwrap();
         assert_alike(&here, &disk)?;
         for (session, life) in &lives {
             for model in ["opus", "haiku"] {
@@ -142,7 +142,7 @@ fn a_background_call_grows_with_the_bill_and_shrinks_as_calls_are_found() {
     let mut books = memory();
     let mut telling = Sums::default();
     let mut post = |record: Record| {
-        super::common::add_up(&books.post(&posting([record])).unwrap(), &mut telling);
+        super::common::add_up(&books.post(&batch_of([record])).unwrap(), &mut telling);
         assert_eq!(telling, total(&books));
         (background(&books).iter().map(|row| row.call.tokens.output).sum::<u64>(), telling.tokens.output)
     };
@@ -163,7 +163,7 @@ fn a_background_call_grows_with_the_bill_and_shrinks_as_calls_are_found() {
 fn a_background_call_says_what_it_is_and_stands_where_its_bill_first_named_the_model() {
     let mut books = memory();
     books
-        .post(&posting(
+        .post(&batch_of(
             [bill("s", 900, &[("opus", tokens(9, 40))]), bill("s", 100, &[("opus", tokens(1, 4))])].map(Record::Bill),
         ))
         .unwrap();
@@ -190,13 +190,13 @@ fn a_persons_session_is_a_lower_bound_until_its_bill_is_known() {
     ];
     let folder = tempfile::tempdir().unwrap();
     let mut disk = books(&folder);
-    disk.post(&posting(records[..3].to_vec())).unwrap();
+    disk.post(&batch_of(records[..3].to_vec())).unwrap();
     assert_eq!(total(&disk).lower_bound_calls, 3);
     drop(disk);
     let mut disk = books(&folder);
-    disk.post(&posting([records[3].clone()])).unwrap();
+    disk.post(&batch_of([records[3].clone()])).unwrap();
     let mut turned = memory();
-    turned.post(&posting(records.iter().rev().cloned())).unwrap();
+    turned.post(&batch_of(records.iter().rev().cloned())).unwrap();
     for books in [&disk as &dyn Ledger, &turned] {
         assert_eq!(sums(books, Dimension::Session, "s").lower_bound_calls, 0);
         assert_eq!(sums(books, Dimension::Session, "t").lower_bound_calls, 1);
@@ -231,9 +231,9 @@ fn a_fork_that_took_its_parents_counter_over_is_charged_for_its_own_part_only() 
             let told = records(fork_since, maker);
             let folder = tempfile::tempdir().unwrap();
             let (mut once, mut disk) = (memory(), books(&folder));
-            once.post(&posting(told.clone())).unwrap();
+            once.post(&batch_of(told.clone())).unwrap();
             for record in told.iter().rev() {
-                disk.post(&posting([record.clone()])).unwrap();
+                disk.post(&batch_of([record.clone()])).unwrap();
             }
             assert_alike(&once, &disk).unwrap();
             assert_eq!(total(&disk).tokens, tokens(9, 90), "since {fork_since:?}, booked for {maker}");
@@ -270,7 +270,7 @@ fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
     ] {
         for told in [runs.clone(), runs.into_iter().rev().collect()] {
             let mut books = memory();
-            books.post(&posting(told)).unwrap();
+            books.post(&batch_of(told)).unwrap();
             assert_eq!(total(&books).tokens, used);
         }
     }
@@ -288,7 +288,7 @@ fn a_bill_names_models_as_its_agent_does() {
             &[("us.anthropic.claude-opus-5-v1:0", tokens(1, 11)), ("claude-haiku-5", tokens(2, 22))],
         )),
     ];
-    books.post(&posting(records)).unwrap();
+    books.post(&batch_of(records)).unwrap();
     let rest: Vec<u64> = background(&books).iter().map(|row| row.call.tokens.output).collect();
     assert_eq!((total(&books).tokens, rest), (tokens(3, 33), vec![2, 1]));
 }
@@ -298,7 +298,7 @@ fn what_was_pruned_does_not_come_back_as_a_background_call() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = books(&folder);
     let day = 86_400;
-    disk.post(&posting([
+    disk.post(&batch_of([
         Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
         Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
         Record::Call(made("b", "s", 2 * day, "opus", tokens(3, 30))),
@@ -309,7 +309,7 @@ fn what_was_pruned_does_not_come_back_as_a_background_call() {
     drop(disk);
     let mut disk = books(&folder);
     assert_eq!(total(&disk).tokens, tokens(3, 30));
-    disk.post(&posting([
+    disk.post(&batch_of([
         Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
         Record::Bill(bill("s", 3 * day, &[("opus", tokens(6, 49))])),
     ]))
@@ -323,7 +323,7 @@ fn what_was_pruned_does_not_come_back_as_a_background_call() {
 fn an_import_brings_bills_and_not_what_was_computed_from_them() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];
-    one.post(&posting([
+    one.post(&batch_of([
         Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
         Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
     ]))
@@ -344,12 +344,12 @@ fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut disk = books(&folder);
-    let transcript = |name: &str, format: &str| tokmeter::ledger::FileState {
+    let transcript = |name: &str, format: &str| tokmeter::ledger::Checkpoint {
         reader: format!("{{\"v\":1,\"on\":\"{format}\"}}"),
         ..super::common::file(name, 10)
     };
     let files = vec![transcript("/a.jsonl", "claude-code"), transcript("/b.jsonl", "codex")];
-    disk.post(&tokmeter::ledger::Posting { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
+    disk.post(&tokmeter::ledger::Batch { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
     drop(disk);
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
@@ -384,8 +384,8 @@ fn a_session_whose_first_statement_changes_gives_and_takes_nothing_of_the_forks_
             let folder = tempfile::tempdir().unwrap();
             let (mut here, mut disk) = (memory(), books(&folder));
             for record in &told {
-                here.post(&posting([record.clone()])).unwrap();
-                disk.post(&posting([record.clone()])).unwrap();
+                here.post(&batch_of([record.clone()])).unwrap();
+                disk.post(&batch_of([record.clone()])).unwrap();
             }
             assert_alike(&here, &disk).unwrap();
             all.push(rows(&disk));
@@ -407,7 +407,7 @@ fn bills_of_a_first_fill_that_could_not_be_put_into_place_are_booked_with_its_ca
         Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
         Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
     ] {
-        disk.absorb(&posting([record])).unwrap();
+        disk.absorb(&batch_of([record])).unwrap();
     }
     // Another process makes a ledger there, and has booked nothing yet.
     drop(opened(&path));
@@ -454,8 +454,8 @@ fn a_bill_is_compared_with_the_lifetimes_that_a_stated_cost_gives() {
     let mut disk = open(&path, Options::new(at(0)), known()).unwrap().books;
     let mut here = Memory::new(known());
     for record in &told {
-        here.post(&posting([record.clone()])).unwrap();
-        disk.post(&posting([record.clone()])).unwrap();
+        here.post(&batch_of([record.clone()])).unwrap();
+        disk.post(&batch_of([record.clone()])).unwrap();
     }
     assert_eq!((rest(&here), rest(&disk)), ((solved, Fidelity::Summed), (solved, Fidelity::Summed)));
     assert_alike(&here, &disk).unwrap();
@@ -464,7 +464,7 @@ fn a_bill_is_compared_with_the_lifetimes_that_a_stated_cost_gives() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut disk = open(&path, Options::new(at(0)), Arc::new(Solver { knows: false })).unwrap().books;
-    disk.post(&posting(told)).unwrap();
+    disk.post(&batch_of(told)).unwrap();
     assert_eq!(rest(&disk), (unsplit(20, 44), Fidelity::Summed));
     drop(disk);
     let mut disk = open(&path, Options::new(at(0)), known()).unwrap().books;

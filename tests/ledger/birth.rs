@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
 
-use super::common::{a_telling_and_a_retelling, at, call, calls, key, posting, prices, rows, total};
+use super::common::{a_telling_and_a_retelling, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books};
 use super::faults::{child, in_memory, life, lived, names_in, run, sound, told};
 
@@ -71,17 +71,17 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let mut memory = Memory::new(prices());
-        memory.absorb(&posting(told)).unwrap();
+        memory.absorb(&batch_of(told)).unwrap();
         let mut disk = open(&path, Options { together, ..beside() }, prices()).unwrap().books;
-        for posting in &retold {
-            disk.absorb(posting).unwrap();
+        for batch in &retold {
+            disk.absorb(batch).unwrap();
         }
         disk.flush().unwrap();
         assert_alike(&memory, &disk)?;
         prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
         // From here on it is a ledger like any other.
-        for posting in &retold {
-            disk.post(posting).unwrap();
+        for batch in &retold {
+            disk.post(batch).unwrap();
         }
         assert_alike(&memory, &disk)?;
         prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());

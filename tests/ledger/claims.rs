@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use tokmeter::domain::{Attribution, Call, Claim, Dimension, Label, Place};
-use tokmeter::ledger::{FileState, Grain, Ledger, Memory, Note, Posted, Posting, Sqlite};
+use tokmeter::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory, Note, Sqlite};
 
 use super::common::{at, call, calls, file, prices, query, rows, total};
 use super::durable::{books, opened};
@@ -76,7 +76,7 @@ fn j29_where_nothing_decides_what_is_booked_stays() {
             let mut disk = books(&folder);
             disk.post(&calls([line(first, claim)])).unwrap();
             let said = disk.post(&calls([line(second, claim)])).unwrap();
-            assert_eq!((said, maker(&disk).as_str()), (vec![Posted::Repeat], first), "{claim:?}");
+            assert_eq!((said, maker(&disk).as_str()), (vec![Change::Repeat], first), "{claim:?}");
             drop(disk);
             let mut disk = books(&folder);
             disk.absorb(&calls([line(second, claim), line(first, claim)])).unwrap();
@@ -114,12 +114,12 @@ fn j29_what_changes_its_session_is_taken_out_of_the_one_and_added_to_the_other()
     let mut disk = books(&folder);
     disk.post(&calls([line("fork", Claim::Copy)])).unwrap();
     let said = disk.post(&calls([line("parent", Claim::Own)])).unwrap();
-    let [Posted::Grown(change)] = &said[..] else { panic!("{said:?}") };
+    let [Change::Grown(change)] = &said[..] else { panic!("{said:?}") };
     let session = |row: &tokmeter::ledger::Row| row.call.from.session.as_deref().map(str::to_owned);
     let before = change.before.as_deref().and_then(session);
     assert_eq!((before.as_deref(), session(&change.after).as_deref()), (Some("fork"), Some("parent")));
     assert_eq!(change.before.as_ref().unwrap().cost, change.after.cost);
-    assert_eq!(disk.post(&calls([line("fork", Claim::Copy)])).unwrap(), [Posted::Repeat]);
+    assert_eq!(disk.post(&calls([line("fork", Claim::Copy)])).unwrap(), [Change::Repeat]);
 }
 
 #[test]
@@ -149,13 +149,13 @@ fn j29_books_of_before_learn_who_made_their_calls_when_the_logs_are_read_again()
     let mut other = call("other", 20, 7);
     other.from.session = Some(Label::new("gone"));
     other.from.source = Label::new("claude-code");
-    let read_by = |path: &str, format: &str| FileState {
+    let read_by = |path: &str, format: &str| Checkpoint {
         reader: format!(r#"{{"v":1,"on":"{format}","formats":{{"{format}":"s"}}}}"#),
         ..file(path, 9)
     };
     let files = vec![read_by("/a.jsonl", "claude-code"), read_by("/b.jsonl", "codex")];
     let records = calls([line("a", Claim::Own), other, call("of another format", 30, 1)]).records;
-    old.post(&Posting { records, files }).unwrap();
+    old.post(&Batch { records, files }).unwrap();
     let before = total(&old);
     drop(old);
     Connection::open(&path)

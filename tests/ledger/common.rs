@@ -9,7 +9,7 @@ use tokmeter::domain::{
     Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts,
     Place, Record, Tier, Tokens, Usd, Zone,
 };
-use tokmeter::ledger::{FileState, Grain, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
+use tokmeter::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
 use tokmeter::pricing::{Cost, Pricer};
 
 /// Prices `opus` and `haiku`, dearer from the second day of 1970 on; takes a stated cost for the rest.
@@ -45,7 +45,7 @@ pub fn at(seconds: i64) -> Instant {
 }
 
 pub fn key(name: &str) -> CallKey {
-    CallKey::of(&["test", name])
+    CallKey::from_parts(&["test", name])
 }
 
 /// A call of `opus` by session `s`, at this second, with this much output.
@@ -58,20 +58,20 @@ pub fn call(name: &str, seconds: i64, output: u64) -> Call {
     )
 }
 
-pub fn posting(records: impl IntoIterator<Item = Record>) -> Posting {
-    Posting { records: records.into_iter().collect(), files: Vec::new() }
+pub fn batch_of(records: impl IntoIterator<Item = Record>) -> Batch {
+    Batch { records: records.into_iter().collect(), files: Vec::new() }
 }
 
-pub fn calls(calls: impl IntoIterator<Item = Call>) -> Posting {
-    posting(calls.into_iter().map(Record::Call))
+pub fn calls(calls: impl IntoIterator<Item = Call>) -> Batch {
+    batch_of(calls.into_iter().map(Record::Call))
 }
 
 pub fn descends(child: &str, parent: &str) -> Record {
     Record::Descends { child: Label::new(child), parent: Label::new(parent) }
 }
 
-pub fn file(path: &str, offset: u64) -> FileState {
-    FileState {
+pub fn file(path: &str, offset: u64) -> Checkpoint {
+    Checkpoint {
         path: path.into(),
         device: 1,
         inode: 2,
@@ -102,14 +102,14 @@ pub fn total(books: &dyn Ledger) -> Sums {
 }
 
 /// What a listener who was told everything adds up to.
-pub fn add_up(told: &[Posted], sums: &mut Sums) {
+pub fn add_up(told: &[Change], sums: &mut Sums) {
     for posted in told {
         let (out, add) = posted.rows();
         if let Some(add) = add {
-            sums.add(&Sums::of(add));
+            sums.add(&Sums::from_row(add));
         }
         if let Some(out) = out {
-            sums.sub(&Sums::of(out));
+            sums.sub(&Sums::from_row(out));
         }
     }
 }
@@ -233,15 +233,15 @@ pub fn decided_records() -> impl Strategy<Value = Vec<Record>> {
 }
 
 /// Like [`a_telling_and_a_retelling`], of which books on disk do not depend on the order.
-pub fn a_decided_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Posting>)> {
+pub fn a_decided_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Batch>)> {
     a_telling_and_a_retelling().prop_map(|(told, retold)| {
         let decided = |records: Vec<Record>| records.into_iter().map(without_ties);
-        (decided(told).collect(), retold.into_iter().map(|told| posting(decided(told.records))).collect())
+        (decided(told).collect(), retold.into_iter().map(|told| batch_of(decided(told.records))).collect())
     })
 }
 
 /// Records, and the same records again: in another order, some twice, cut into postings.
-pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Posting>)> {
+pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Batch>)> {
     any_records().prop_flat_map(|told| {
         let again = prop::collection::vec(any::<prop::sample::Index>(), 0..6);
         let all = again.prop_map({
@@ -256,9 +256,9 @@ pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Po
             let mut postings = Vec::new();
             for cut in cuts {
                 let rest = all.split_off(cut.min(all.len()));
-                postings.push(posting(std::mem::replace(&mut all, rest)));
+                postings.push(batch_of(std::mem::replace(&mut all, rest)));
             }
-            postings.push(posting(all));
+            postings.push(batch_of(all));
             postings
         });
         (Just(told), retold)

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tokmeter::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
-use tokmeter::ledger::{Grain, Ledger, Memory, Opened, Options, Order, Posting, Query, Sqlite, Sums, open};
+use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open};
 
 use super::common::{
-    a_decided_telling_and_a_retelling, add_up, at, call, calls, decided_records, descends, file, key, posting, prices,
+    a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, descends, file, key, prices,
     query, questions, rows, total,
 };
 
@@ -67,15 +67,15 @@ proptest! {
     fn disk_and_memory_agree_after_any_postings((told, retold) in a_decided_telling_and_a_retelling(), quietly in any::<Vec<bool>>()) {
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
-        memory.post(&posting(told)).unwrap();
+        memory.post(&batch_of(told)).unwrap();
         let mut quietly = quietly.into_iter();
-        for posting in &retold {
+        for batch in &retold {
             if quietly.next().unwrap_or(false) {
-                disk.absorb(posting).unwrap();
+                disk.absorb(batch).unwrap();
             } else {
                 disk.flush().unwrap();
                 let mut sums = total(&disk);
-                add_up(&disk.post(posting).unwrap(), &mut sums);
+                add_up(&disk.post(batch).unwrap(), &mut sums);
                 prop_assert_eq!(sums, total(&disk));
             }
         }
@@ -90,8 +90,8 @@ proptest! {
     fn disk_and_memory_agree_on_any_filter(told in decided_records(), filter in some_filter(), limit in 0_usize..6) {
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
-        memory.absorb(&posting(told.clone())).unwrap();
-        disk.absorb(&posting(told)).unwrap();
+        memory.absorb(&batch_of(told.clone())).unwrap();
+        disk.absorb(&batch_of(told)).unwrap();
         disk.flush().unwrap();
         for question in questions() {
             for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
@@ -118,9 +118,9 @@ proptest! {
         let told: Vec<Record> = told.into_iter().map(a_month_later).collect();
         // Some of it is on both machines.
         let cut = turn.index(told.len() + 1);
-        one.post(&posting(told[..cut].to_vec())).unwrap();
-        other.post(&posting(told[cut / 2..].to_vec())).unwrap();
-        both.post(&posting(told)).unwrap();
+        one.post(&batch_of(told[..cut].to_vec())).unwrap();
+        other.post(&batch_of(told[cut / 2..].to_vec())).unwrap();
+        both.post(&batch_of(told)).unwrap();
         let export = |books: &Sqlite| {
             let mut lines = Vec::new();
             books.export(&mut lines).unwrap();
@@ -141,7 +141,7 @@ proptest! {
     fn pruning_takes_out_what_is_older_and_nothing_else(told in decided_records(), cut in prop::sample::select(vec![-90_000_i64, 0, 450, 86_400, 999_999])) {
         let folder = tempfile::tempdir().unwrap();
         let mut disk = books(&folder);
-        disk.post(&posting(told.clone())).unwrap();
+        disk.post(&batch_of(told.clone())).unwrap();
         let kept: Vec<_> = rows(&disk).into_iter().filter(|row| row.call.at() >= at(cut)).collect();
         let (before, gone) = (total(&disk).calls, disk.prune(at(cut)).unwrap());
         prop_assert_eq!(before - gone.calls, total(&disk).calls);
@@ -154,7 +154,7 @@ proptest! {
             .into_iter()
             .filter(|record| matches!(record, Record::Call(call) if call.at() < at(cut)))
             .collect();
-        disk.post(&posting(late)).unwrap();
+        disk.post(&batch_of(late)).unwrap();
         prop_assert_eq!(&rows(&disk), &kept);
     }
 }
@@ -170,7 +170,7 @@ fn the_books_may_move_to_their_owner_thread() {
 fn offsets_and_rows_are_booked_together() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = books(&folder);
-    let read = Posting { files: vec![file("/b", 5), file("/a", u64::MAX)], ..calls([call("a", 1, 1)]) };
+    let read = Batch { files: vec![file("/b", 5), file("/a", u64::MAX)], ..calls([call("a", 1, 1)]) };
     disk.post(&read).unwrap();
     drop(disk);
     let disk = books(&folder);
@@ -418,7 +418,7 @@ fn what_another_process_books_is_joined_with_and_seen() {
         call
     };
     one.post(&calls([in_session("fork")])).unwrap();
-    other.post(&posting([super::common::descends("fork", "root"), Record::Call(in_session("root"))])).unwrap();
+    other.post(&batch_of([super::common::descends("fork", "root"), Record::Call(in_session("root"))])).unwrap();
     one.post(&calls([in_session("fork")])).unwrap();
     assert_eq!((total(&one).calls, total(&other).calls), (1, 1));
     assert_eq!(one.verify().unwrap().problems, Vec::<String>::new());
@@ -433,9 +433,9 @@ fn a_call_that_moves_twice_in_one_posting_still_meets_the_one_booked_before() {
         call.lineage = Some(Label::new(session));
         Record::Call(call)
     };
-    disk.post(&posting([in_session("top")])).unwrap();
+    disk.post(&batch_of([in_session("top")])).unwrap();
     let descends = super::common::descends;
-    disk.post(&posting([in_session("child"), descends("child", "middle"), descends("middle", "top")])).unwrap();
+    disk.post(&batch_of([in_session("child"), descends("child", "middle"), descends("middle", "top")])).unwrap();
     assert_eq!(total(&disk).calls, 1);
     assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
 }
@@ -447,13 +447,13 @@ fn descents_of_a_first_fill_are_known_to_books_that_were_asked_before_it() {
     let descends = super::common::descends;
     let mut fork = call("10,20", 5, 7);
     fork.lineage = Some(Label::new("fork"));
-    let told = posting([Record::Call(fork), descends("fork", "root")]);
+    let told = batch_of([Record::Call(fork), descends("fork", "root")]);
     // Asks for the families, and books nothing.
-    disk.post(&posting([descends("fork", "fork")])).unwrap();
+    disk.post(&batch_of([descends("fork", "fork")])).unwrap();
     for books in [&mut memory as &mut dyn Ledger, &mut disk] {
         books.absorb(&told).unwrap();
         books.flush().unwrap();
-        books.post(&posting([descends("fork", "root")])).unwrap();
+        books.post(&batch_of([descends("fork", "root")])).unwrap();
     }
     assert_alike(&memory, &disk).unwrap();
 }
@@ -467,11 +467,11 @@ fn a_call_that_an_older_version_booked_under_another_key_is_not_counted_again() 
         let old = Call { lineage: Some(lineage.clone()), ..call("totals", 5, 7) };
         let mut sums = Sums::default();
         let descent = descends("thread", "root");
-        add_up(&books.post(&posting([Record::Call(old.clone()), descent])).unwrap(), &mut sums);
+        add_up(&books.post(&batch_of([Record::Call(old.clone()), descent])).unwrap(), &mut sums);
         let rekeyed = |to| Record::Rekeyed { from: old.key, lineage: lineage.clone(), to, in_family: false };
         let new = call("response", 4, 7);
         let told =
-            posting([rekeyed(new.key), Record::Call(new.clone()), rekeyed(new.key), Record::Call(call("b", 9, 1))]);
+            batch_of([rekeyed(new.key), Record::Call(new.clone()), rekeyed(new.key), Record::Call(call("b", 9, 1))]);
         if flushed {
             books.absorb(&told).unwrap();
             books.flush().unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokmeter::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
-use tokmeter::ledger::{BooksError, Grain, Ledger, Memory, Note, Options, Posting, Row, Sqlite, open};
+use tokmeter::ledger::{Batch, BooksError, Grain, Ledger, Memory, Note, Options, Row, Sqlite, open};
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
 use super::durable::{books, opened};
@@ -48,8 +48,8 @@ pub fn life() -> Vec<(bool, Vec<Record>)> {
     ]
 }
 
-pub fn told(part: usize, records: &[Record]) -> Posting {
-    Posting { records: records.to_vec(), files: vec![file("/log", u64::try_from(part).unwrap() + 1)] }
+pub fn told(part: usize, records: &[Record]) -> Batch {
+    Batch { records: records.to_vec(), files: vec![file("/log", u64::try_from(part).unwrap() + 1)] }
 }
 
 /// Books what is left of a life, from where the file's offset says reading stopped.
@@ -178,10 +178,10 @@ fn d1_killed_at_any_step_everything_is_booked_exactly_once() {
         assert_eq!(whole.iter().filter(is_computed).count(), 1, "what the bill has beyond the calls is booked");
         // The bill and the sums it is compared with are whole too: a call that comes late makes the rest smaller.
         let late = Record::Call(call("late", 60_000, 11));
-        disk.post(&Posting { records: vec![late.clone()], files: Vec::new() }).unwrap();
+        disk.post(&Batch { records: vec![late.clone()], files: Vec::new() }).unwrap();
         let mut memory = Memory::new(prices());
         life().into_iter().flat_map(|(_, records)| records).chain([late]).for_each(|record| {
-            memory.absorb(&Posting { records: vec![record], files: Vec::new() }).unwrap();
+            memory.absorb(&Batch { records: vec![record], files: Vec::new() }).unwrap();
         });
         assert_eq!(rows(&disk), rows(&memory), "killed at step {stop}, then a late call");
         sound(&disk);
@@ -201,15 +201,15 @@ fn d2_a_busy_ledger_is_waited_for_as_long_as_was_said_and_no_longer() {
     let mut disk = open(&path, hurried, prices()).unwrap().books;
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let posting = calls([call("a", 1, 1)]);
-    assert!(matches!(disk.post(&posting), Err(BooksError::Busy { .. })));
-    disk.absorb(&posting).unwrap();
+    let batch = calls([call("a", 1, 1)]);
+    assert!(matches!(disk.post(&batch), Err(BooksError::Busy { .. })));
+    disk.absorb(&batch).unwrap();
     assert!(matches!(disk.flush(), Err(BooksError::Busy { .. })));
     assert_eq!(total(&disk).calls, 1, "it can still be read, and what waits is counted");
     assert_eq!(total(&opened(&path).books).calls, 0);
     other.execute_batch("COMMIT").unwrap();
     disk.flush().unwrap();
-    disk.post(&posting).unwrap();
+    disk.post(&batch).unwrap();
     assert_eq!(total(&disk).calls, 1);
     assert_eq!(
         (Options::new(at(0)).busy, Options::hurried(at(0)).busy),
@@ -418,13 +418,13 @@ fn d7_a_ledger_removed_or_replaced_while_open_is_noticed_and_filled_again() {
         if replace {
             drop(opened(&path));
         }
-        let posting = calls([call("new", 5, 5)]);
+        let batch = calls([call("new", 5, 5)]);
         assert!(!disk.is_in_place());
-        assert!(matches!(disk.post(&posting), Err(BooksError::Replaced { .. })));
+        assert!(matches!(disk.post(&batch), Err(BooksError::Replaced { .. })));
         let mut disk = disk.open_again(at(1)).unwrap().books;
         assert_eq!(disk.files().unwrap(), [], "every log is to be read again");
         live_on(&mut disk);
-        disk.post(&posting).unwrap();
+        disk.post(&batch).unwrap();
         assert_eq!(total(&disk).calls, u64::try_from(in_memory(life().len()).len()).unwrap() + 1);
     }
 }

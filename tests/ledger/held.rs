@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokmeter::domain::{Call, Filter, Record, Span, Zone};
 use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
 
-use super::common::{add_up, any_records, at, call, calls, decided_records, file, key, posting, prices, rows, total};
+use super::common::{add_up, any_records, at, batch_of, call, calls, decided_records, file, key, prices, rows, total};
 use super::durable::{assert_alike, some_filter};
 
 fn hurried(folder: &tempfile::TempDir) -> Sqlite {
@@ -49,11 +49,11 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), hurried(&folder));
-        memory.absorb(&posting(booked.clone())).unwrap();
-        disk.post(&posting(booked)).unwrap();
+        memory.absorb(&batch_of(booked.clone())).unwrap();
+        disk.post(&batch_of(booked)).unwrap();
         let lock = writer(&folder);
-        memory.absorb(&posting(waiting.clone())).unwrap();
-        disk.absorb(&posting(waiting.clone())).unwrap();
+        memory.absorb(&batch_of(waiting.clone())).unwrap();
+        disk.absorb(&batch_of(waiting.clone())).unwrap();
         if !waiting.is_empty() {
             let busy = matches!(disk.flush(), Err(BooksError::Busy { .. }));
             prop_assert!(busy);
@@ -61,8 +61,8 @@ proptest! {
         // What comes while it is held says what it changes.
         let mut sums = total(&disk);
         for record in &later {
-            memory.absorb(&posting([record.clone()])).unwrap();
-            add_up(&disk.hold(&posting([record.clone()])).unwrap(), &mut sums);
+            memory.absorb(&batch_of([record.clone()])).unwrap();
+            add_up(&disk.hold(&batch_of([record.clone()])).unwrap(), &mut sums);
         }
         prop_assert_eq!(sums, total(&disk));
         assert_alike(&memory, &disk)?;
@@ -79,7 +79,7 @@ proptest! {
         drop(lock);
         if elsewhere {
             // Another process books the same calls first.
-            hurried(&folder).post(&posting(waiting)).unwrap();
+            hurried(&folder).post(&batch_of(waiting)).unwrap();
             assert_alike(&memory, &disk)?;
         }
         disk.flush().unwrap();
@@ -93,7 +93,7 @@ proptest! {
     fn calls_come_one_by_one_in_the_order_of_time(told in any_records(), filter in some_filter()) {
         let folder = tempfile::tempdir().unwrap();
         let mut disk = hurried(&folder);
-        disk.post(&posting(told)).unwrap();
+        disk.post(&batch_of(told)).unwrap();
         let mut each = Vec::new();
         disk.each(&filter, Order::Descending, &mut |row| { each.push(Arc::clone(row)); true }).unwrap();
         prop_assert_eq!(&each, &disk.calls(&filter, usize::MAX).unwrap());
@@ -107,7 +107,7 @@ proptest! {
 fn j2_how_far_logs_were_read_is_known_while_it_cannot_be_booked() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = hurried(&folder);
-    let read = |to: u64| tokmeter::ledger::Posting {
+    let read = |to: u64| tokmeter::ledger::Batch {
         records: vec![Record::Call(call(&format!("{to}"), i64::try_from(to).unwrap(), 1))],
         files: vec![file("/log", to)],
     };

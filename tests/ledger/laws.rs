@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 use tokmeter::domain::{CallKey, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};
-use tokmeter::ledger::{Grain, Ledger, Memory, Order, PeriodKey, Posted, Sums};
+use tokmeter::ledger::{Change, Grain, Ledger, Memory, Order, PeriodKey, Sums};
 use tokmeter::pricing::Pricer;
 
 use super::common::{
-    Prices, a_telling_and_a_retelling, add_up, any_records, at, call, calls, descends, key, posting, prices, query,
+    Prices, a_telling_and_a_retelling, add_up, any_records, at, batch_of, call, calls, descends, key, prices, query,
     questions, rows, total,
 };
 
@@ -18,10 +18,10 @@ proptest! {
     #[test]
     fn order_repetition_and_batches_do_not_matter((told, retold) in a_telling_and_a_retelling()) {
         let (mut once, mut again, mut quietly) = (memory(), memory(), memory());
-        once.post(&posting(told)).unwrap();
-        for posting in &retold {
-            again.post(posting).unwrap();
-            quietly.absorb(posting).unwrap();
+        once.post(&batch_of(told)).unwrap();
+        for batch in &retold {
+            again.post(batch).unwrap();
+            quietly.absorb(batch).unwrap();
         }
         prop_assert_eq!(rows(&once), rows(&again));
         prop_assert_eq!(rows(&once), rows(&quietly));
@@ -35,8 +35,8 @@ proptest! {
         let (mut books, mut sums) = (memory(), Sums::default());
         for record in told {
             let is_call = matches!(record, Record::Call(_));
-            let said = books.post(&posting([record])).unwrap();
-            let answers = said.iter().filter(|said| matches!(said, Posted::New(_) | Posted::Grown(_) | Posted::Repeat));
+            let said = books.post(&batch_of([record])).unwrap();
+            let answers = said.iter().filter(|said| matches!(said, Change::New(_) | Change::Grown(_) | Change::Repeat));
             prop_assert_eq!(answers.count(), usize::from(is_call));
             add_up(&said, &mut sums);
             prop_assert_eq!(sums, total(&books));
@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn every_row_costs_what_the_prices_of_its_time_say(told in any_records()) {
         let mut books = memory();
-        books.absorb(&posting(told)).unwrap();
+        books.absorb(&batch_of(told)).unwrap();
         for row in rows(&books) {
             prop_assert_eq!(&row.cost, &Prices { factor: 1 }.cost(&row.call));
         }
@@ -55,7 +55,7 @@ proptest! {
     #[test]
     fn every_split_of_a_report_sums_to_the_same_total(told in any_records(), zone in prop::sample::select(Zone::all().collect::<Vec<_>>())) {
         let mut books = memory();
-        books.absorb(&posting(told)).unwrap();
+        books.absorb(&batch_of(told)).unwrap();
         for question in questions() {
             let report = books.report(&tokmeter::ledger::Query { zone, ..question }).unwrap();
             let mut sum = Sums::default();
@@ -69,9 +69,9 @@ proptest! {
 #[test]
 fn b16_a_streamed_answer_is_replaced_and_never_added() {
     let mut books = memory();
-    let said: Vec<Posted> =
+    let said: Vec<Change> =
         [1, 427, 3].iter().flat_map(|output| books.post(&calls([call("a", 10, *output)])).unwrap()).collect();
-    assert!(matches!(&said[..], [Posted::New(_), Posted::Grown(_), Posted::Repeat]), "{said:?}");
+    assert!(matches!(&said[..], [Change::New(_), Change::Grown(_), Change::Repeat]), "{said:?}");
     assert_eq!((total(&books).calls, total(&books).tokens.output), (1, 427));
 }
 
@@ -101,7 +101,7 @@ fn a_forks_replay_counts_once_whichever_is_read_first() {
         descends("fork", "middle"),
         descends("middle", "root"),
     ] {
-        add_up(&books.post(&posting([record])).unwrap(), &mut sums);
+        add_up(&books.post(&batch_of([record])).unwrap(), &mut sums);
     }
     assert_eq!((total(&books).calls, sums), (2, total(&books)));
     let keys: Vec<CallKey> = rows(&books).iter().map(|row| row.call.key).collect();
@@ -133,7 +133,7 @@ fn telemetry_and_transcript_of_one_request_are_one_call() {
         for call in told {
             let said = books.post(&calls([call])).unwrap();
             add_up(&said, &mut sums);
-            if total(&books).calls == 1 && sums.tokens.output == most && !matches!(said[0], Posted::New(_)) {
+            if total(&books).calls == 1 && sums.tokens.output == most && !matches!(said[0], Change::New(_)) {
                 assert!(format!("{:?}", said[0]).starts_with(says), "{said:?}");
             }
         }

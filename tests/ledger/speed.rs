@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeZone;
 use tokmeter::domain::{Attribution, Call, CallKey, Dimension, Filter, Label, Matcher, Place, Record, Tokens, Zone};
-use tokmeter::ledger::{Grain, Ledger, Memory, Options, Order, Posting, Query, Sqlite, open};
+use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Options, Order, Query, Sqlite, open};
 
 use super::common::{at, call, file, key, prices, query};
 
@@ -21,7 +21,7 @@ const DAY: i64 = 86_400;
 
 /// `calls` answers over `days`: three sessions a day, each with five sub-agents, two sightings of most answers.
 /// Every file has labels of its own, as readers make them.
-fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Posting)) {
+fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Batch)) {
     let a_day = calls / days;
     let per_file = (a_day / 18).max(1);
     let mut number = 0_i64;
@@ -43,7 +43,7 @@ fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Posting)) {
                 let second = day * DAY + 8 * 3600 + part * 1_900 + answer * 1_200 / per_file;
                 let alike = usize::try_from(number % 20).unwrap();
                 let told = Call {
-                    key: CallKey::of(&["claude", &number.to_string()]),
+                    key: CallKey::from_parts(&["claude", &number.to_string()]),
                     from: Attribution {
                         at: at(second) + chrono::Duration::milliseconds(number % 1000),
                         place: Some(Place { path: path.clone(), offset: u64::try_from(answer * 4000).unwrap() }),
@@ -57,7 +57,7 @@ fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Posting)) {
                         output: 200 + number.unsigned_abs() * 13 % 3_000,
                         ..Tokens::ZERO
                     },
-                    alias: Some(CallKey::of(&["request", &number.to_string()])),
+                    alias: Some(CallKey::from_parts(&["request", &number.to_string()])),
                     ..call("-", 0, 0)
                 };
                 let mut early = told.clone();
@@ -72,14 +72,14 @@ fn logs(calls: i64, days: i64, each: &mut dyn FnMut(Posting)) {
                     records.push(Record::Call(late));
                 }
             }
-            each(Posting { records, files: vec![file(&path, 1)] });
+            each(Batch { records, files: vec![file(&path, 1)] });
         }
     }
 }
 
-fn gathered(calls: i64, days: i64) -> Vec<Posting> {
+fn gathered(calls: i64, days: i64) -> Vec<Batch> {
     let mut all = Vec::new();
-    logs(calls, days, &mut |posting| all.push(posting));
+    logs(calls, days, &mut |batch| all.push(batch));
     all
 }
 
@@ -129,12 +129,12 @@ fn resident() -> u64 {
 #[ignore = "measures"]
 fn speed_of_a_cold_start() {
     let all = gathered(60_000, 60);
-    let sightings: usize = all.iter().map(|posting| posting.records.len()).sum();
+    let sightings: usize = all.iter().map(|batch| batch.records.len()).sum();
     println!("{sightings} sightings of 60000 answers");
     for _ in 0..3 {
         let before = resident();
         let mut memory = Memory::new(prices());
-        timed("memory: absorb", || all.iter().for_each(|posting| memory.absorb(posting).unwrap()));
+        timed("memory: absorb", || all.iter().for_each(|batch| memory.absorb(batch).unwrap()));
         println!("{:>10} bytes a row", (resident() - before) * 1024 / u64::try_from(memory.len()).unwrap());
         best("memory: report day", || memory.report(&query(Grain::Day, &[])).unwrap());
         best("memory: report session by model", || memory.report(&query(Grain::Session, &[Dimension::Model])).unwrap());
@@ -142,7 +142,7 @@ fn speed_of_a_cold_start() {
         let path = folder.path().join("ledger.db");
         let options = Options { step: Some(watched()), ..Options::new(at(0)) };
         let (mut disk, _) = timed("disk: make", || open(&path, options, prices()).unwrap().books);
-        timed("disk: absorb", || all.iter().for_each(|posting| disk.absorb(posting).unwrap()));
+        timed("disk: absorb", || all.iter().for_each(|batch| disk.absorb(batch).unwrap()));
         timed("disk: flush", || disk.flush().unwrap());
         assert_eq!(disk.report(&query(Grain::Day, &[])).unwrap(), memory.report(&query(Grain::Day, &[])).unwrap());
         timed("disk: close", || drop(disk));
@@ -152,7 +152,7 @@ fn speed_of_a_cold_start() {
 
 fn a_million(path: &std::path::Path) -> Sqlite {
     let mut disk = open(path, Options::new(at(0)), prices()).unwrap().books;
-    logs(1_000_000, 365, &mut |posting| disk.absorb(&posting).unwrap());
+    logs(1_000_000, 365, &mut |batch| disk.absorb(&batch).unwrap());
     timed("a million calls: flush", || disk.flush().unwrap());
     disk
 }
@@ -203,9 +203,9 @@ fn speed_of_books_of_a_million_calls() {
     best("post one call", || {
         number += 1;
         let new = Record::Call(call(&format!("new {number}"), 364 * DAY + 30_000, 5));
-        disk.post(&Posting { records: vec![new], files: vec![file("/log", number)] }).unwrap()
+        disk.post(&Batch { records: vec![new], files: vec![file("/log", number)] }).unwrap()
     });
-    let fresh = Posting {
+    let fresh = Batch {
         records: (0..5_000).map(|one| Record::Call(call(&format!("more {one}"), 364 * DAY + one * 7, 5))).collect(),
         files: Vec::new(),
     };

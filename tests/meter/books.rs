@@ -8,7 +8,7 @@ use tokmeter::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
 };
 use tokmeter::ledger::{
-    BooksError, Change, FileState, Grain, Ledger, Order, PeriodKey, Posted, Posting, Query, Report, ReportRow, Row,
+    Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, PeriodKey, Query, Report, ReportRow, Row, RowChange,
     SessionRow, Sums,
 };
 use tokmeter::pricing::Cost;
@@ -24,7 +24,7 @@ pub struct Told(pub Call);
 
 pub fn call(id: &str, when: Instant) -> Told {
     Told(Call::new(
-        CallKey::of(&[id]),
+        CallKey::from_parts(&[id]),
         Attribution { session: Some("s1".into()), ..Attribution::new(when, Label::new("test")) },
         Some("opus".into()),
         Tokens::ZERO,
@@ -84,7 +84,7 @@ pub struct Books {
 
 impl Books {
     /// Books one call and says what it changed.
-    pub fn tell(&mut self, told: Told) -> Posted {
+    pub fn tell(&mut self, told: Told) -> Change {
         let before = self.rows.get(&told.0.key).cloned();
         let joined = match &before {
             Some(before) => before.call.clone().join(told.0),
@@ -92,17 +92,17 @@ impl Books {
         };
         let after = row(Told(joined));
         if before.as_ref() == Some(&after) {
-            return Posted::Repeat;
+            return Change::Repeat;
         }
         self.rows.insert(after.call.key, Arc::clone(&after));
         let grown = before.is_some();
-        let change = Change { before, after };
-        if grown { Posted::Grown(change) } else { Posted::New(change) }
+        let change = RowChange { before, after };
+        if grown { Change::Grown(change) } else { Change::New(change) }
     }
 
     /// Takes a row away, as when it turns out to be part of another.
-    pub fn lose(&mut self, key: CallKey) -> Option<Posted> {
-        self.rows.remove(&key).map(Posted::Gone)
+    pub fn lose(&mut self, key: CallKey) -> Option<Change> {
+        self.rows.remove(&key).map(Change::Gone)
     }
 
     fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a Arc<Row>> {
@@ -118,10 +118,10 @@ impl Books {
         let mut models: BTreeMap<Option<Label>, Sums> = BTreeMap::new();
         let (mut sums, mut in_agents) = (Sums::default(), Sums::default());
         for row in &rows {
-            models.entry(row.call.model.clone()).or_default().add(&Sums::of(row));
-            sums.add(&Sums::of(row));
+            models.entry(row.call.model.clone()).or_default().add(&Sums::from_row(row));
+            sums.add(&Sums::from_row(row));
             if row.call.from.agent.is_some() {
-                in_agents.add(&Sums::of(row));
+                in_agents.add(&Sums::from_row(row));
             }
         }
         let mut models: Vec<_> = models.into_iter().collect();
@@ -160,16 +160,16 @@ impl Books {
 }
 
 impl Ledger for Books {
-    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
-        let calls = posting.records.iter().filter_map(|record| match record {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+        let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
             Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }
 
-    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
-        self.post(posting).map(drop)
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+        self.post(batch).map(drop)
     }
 
     fn flush(&mut self) -> Result<(), BooksError> {
@@ -181,10 +181,10 @@ impl Ledger for Books {
         let mut groups: BTreeMap<Key, (Sums, Arc<Row>)> = BTreeMap::new();
         let mut total = Sums::default();
         for row in self.admitted(&query.filter) {
-            let by = query.by.iter().map(|dimension: &Dimension| dimension.of(&row.call).cloned()).collect();
+            let by = query.by.iter().map(|dimension: &Dimension| dimension.label_of(&row.call).cloned()).collect();
             let key = (self.period(row, query.grain, query.zone), by);
-            groups.entry(key).or_insert_with(|| (Sums::default(), Arc::clone(row))).0.add(&Sums::of(row));
-            total.add(&Sums::of(row));
+            groups.entry(key).or_insert_with(|| (Sums::default(), Arc::clone(row))).0.add(&Sums::from_row(row));
+            total.add(&Sums::from_row(row));
         }
         let session = |row: &Row| (query.grain == Grain::Session).then(|| self.session(row));
         let mut rows: Vec<ReportRow> = groups
@@ -206,7 +206,7 @@ impl Ledger for Books {
 
     fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
         let mut sums = Sums::default();
-        self.admitted(filter).for_each(|row| sums.add(&Sums::of(row)));
+        self.admitted(filter).for_each(|row| sums.add(&Sums::from_row(row)));
         Ok(sums)
     }
 
@@ -221,7 +221,7 @@ impl Ledger for Books {
         Ok(self.rows.get(&key).cloned())
     }
 
-    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         Ok(Vec::new())
     }
 

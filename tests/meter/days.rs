@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use tokmeter::domain::{Instant, Zone};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Verdict, Window};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
 
 use crate::books::{Books, Told, at, call};
 
@@ -106,8 +106,8 @@ fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
         });
         let rules = Rules { limits: limits.to_vec(), ..Rules::new(Zone::UTC) };
         let start = midnight + Duration::hours(7);
-        let opening = Opening::ask(&books, &rules, &Follow::Latest, start).unwrap();
-        let mut meter = Meter::open(rules, opening);
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, start).unwrap();
+        let mut meter = Meter::open(rules, snapshot);
         let reached = limits.clone().map(|limit| {
             let mut sum = 0;
             let last = calls.iter().find(|(_, count)| {
@@ -249,7 +249,7 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
         books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(1_000_000));
     }
     let rules = Rules::new(Zone::UTC);
-    let summary = Meter::open(rules.clone(), Opening::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
+    let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
     let dollars = |usd: Option<tokmeter::domain::Usd>| usd.unwrap().rounded(0);
     assert_eq!(dollars(summary.by_day_end), 1);
     // Eighteen dollars in seventeen and a half days, and twelve and a half to go.
@@ -265,8 +265,8 @@ fn the_months_end_is_foretold_once_a_whole_day_is_known() {
     for (minutes, is_foretold) in [(24 * 60 - 1, false), (24 * 60, true)] {
         let mut books = Books::default();
         books.tell(call("first", now - Duration::minutes(minutes)).input(1_000_000));
-        let opening = Opening::ask(&books, &rules, &Follow::Latest, now).unwrap();
-        let summary = Meter::open(rules.clone(), opening).summary(now);
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap();
+        let summary = Meter::open(rules.clone(), snapshot).summary(now);
         assert_eq!(summary.by_month_end.is_some(), is_foretold, "after {minutes} minutes");
     }
 }

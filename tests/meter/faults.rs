@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use tokmeter::domain::{Instant, Tokens, Usd, Zone};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, Verdict, Window};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
 
 use crate::books::{Books, at, call};
 
@@ -17,8 +17,8 @@ fn rules(zone: Zone, limits: &[(Window, u64)]) -> Rules {
 }
 
 fn open(books: &Books, rules: &Rules, now: Instant) -> Meter {
-    let opening = Opening::ask(books, rules, &Follow::Latest, now).unwrap();
-    Meter::open(rules.clone(), opening)
+    let snapshot = Snapshot::ask(books, rules, &Follow::Latest, now).unwrap();
+    Meter::open(rules.clone(), snapshot)
 }
 
 #[test]

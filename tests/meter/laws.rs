@@ -6,7 +6,7 @@ use chrono::Duration;
 use proptest::prelude::*;
 use tokmeter::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
 use tokmeter::ledger::{Row, Sums};
-use tokmeter::meter::{Amount, Limit, Meter, Opening, Rules, Scope, SessionId, Window};
+use tokmeter::meter::{Amount, Limit, Meter, Rules, Scope, SessionId, Snapshot, Window};
 use tokmeter::pricing::Rates;
 
 use crate::books::{Books, Told, at, call};
@@ -82,10 +82,10 @@ type Uses = BTreeMap<(usize, Option<String>), (Usd, u64, u64)>;
 fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
     let mut all = Uses::new();
     let last = |id: &SessionId| {
-        let of_it = books.rows.values().filter(|row| SessionId::of(&row.call) == *id);
+        let of_it = books.rows.values().filter(|row| SessionId::from_call(&row.call) == *id);
         of_it.map(|row| row.call.at()).max().unwrap()
     };
-    let ids: BTreeSet<SessionId> = books.rows.values().map(|row| SessionId::of(&row.call)).collect();
+    let ids: BTreeSet<SessionId> = books.rows.values().map(|row| SessionId::from_call(&row.call)).collect();
     let near = |id: &SessionId| last(id) - now <= Duration::minutes(5);
     let followed = ids.iter().max_by_key(|id| (near(id), last(id)));
     for (number, limit) in rules.limits.iter().enumerate() {
@@ -99,7 +99,7 @@ fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
                 Window::Week => Span::week(now, rules.zone, rules.week_start).contains(when),
                 Window::Month => Span::month(now, rules.zone).contains(when),
             };
-            let id = SessionId::of(call);
+            let id = SessionId::from_call(call);
             let shown = match limit.window {
                 Window::Session => followed == Some(&id) || (now - last(&id)).abs() < Duration::minutes(5),
                 Window::Run => {
@@ -172,7 +172,7 @@ fn some(uses: Uses) -> Uses {
 
 fn sums<'a>(rows: impl Iterator<Item = &'a std::sync::Arc<Row>>) -> Sums {
     let mut all = Sums::default();
-    rows.for_each(|row| all.add(&Sums::of(row)));
+    rows.for_each(|row| all.add(&Sums::from_row(row)));
     all
 }
 
@@ -184,10 +184,10 @@ fn agrees(meter: &mut Meter, books: &Books, now: Instant) -> Result<(), TestCase
     prop_assert_eq!(summary.all, sums(rows()));
     prop_assert_eq!(summary.today, within(Span::day(now, rules.zone)));
     prop_assert_eq!(summary.month, within(Span::month(now, rules.zone)));
-    let ids: BTreeSet<SessionId> = rows().map(|row| SessionId::of(&row.call)).collect();
+    let ids: BTreeSet<SessionId> = rows().map(|row| SessionId::from_call(&row.call)).collect();
     prop_assert_eq!(summary.sessions.len(), ids.len());
     for line in &summary.sessions {
-        let of_it = || rows().filter(|row| SessionId::of(&row.call) == line.id());
+        let of_it = || rows().filter(|row| SessionId::from_call(&row.call) == line.id());
         prop_assert_eq!(line.row.sums, sums(of_it()));
         prop_assert_eq!(line.row.in_agents, sums(of_it().filter(|row| row.call.from.agent.is_some())));
         prop_assert_eq!(Some(line.row.started), of_it().map(|row| row.call.at()).min());
@@ -204,7 +204,7 @@ fn agrees(meter: &mut Meter, books: &Books, now: Instant) -> Result<(), TestCase
         });
         prop_assert_eq!(of_models, session.row.sums);
         let listed: Vec<_> = summary.calls.iter().map(|line| line.row.call.key).collect();
-        let mut of_it: Vec<_> = rows().filter(|row| SessionId::of(&row.call) == session.id()).collect();
+        let mut of_it: Vec<_> = rows().filter(|row| SessionId::from_call(&row.call) == session.id()).collect();
         of_it.sort_by_key(|row| std::cmp::Reverse((row.call.at(), row.call.key)));
         prop_assert_eq!(listed, of_it.iter().map(|row| row.call.key).collect::<Vec<_>>());
     } else {
@@ -229,8 +229,8 @@ proptest! {
                 books.tell(told(id, now + Duration::minutes(minutes), names, counts));
             }
         }
-        let opening = Opening::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
-        let mut meter = Meter::open(rules(), opening);
+        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let mut meter = Meter::open(rules(), snapshot);
         agrees(&mut meter, &books, now)?;
         for step in steps {
             match step {
@@ -239,7 +239,7 @@ proptest! {
                     meter.apply(&posted, now);
                 }
                 Step::Lost(id) => {
-                    let key = tokmeter::domain::CallKey::of(&[format!("call {id}")]);
+                    let key = tokmeter::domain::CallKey::from_parts(&[format!("call {id}")]);
                     if let Some(posted) = books.lose(key) {
                         meter.apply(&posted, now);
                     }
@@ -262,13 +262,13 @@ proptest! {
         for name in ["s1", "s2", "s3"] {
             books.tell(call(name, now).session(name).input(1));
         }
-        let opening = Opening::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
-        let mut meter = Meter::open(rules(), opening);
+        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let mut meter = Meter::open(rules(), snapshot);
         for (number, (id, wait, names, count)) in calls.into_iter().enumerate() {
             now += Duration::seconds(wait / 4);
             let number = u64::try_from(number).unwrap();
             // The same answer reports more and more, always under its first time and names.
-            let known = books.rows.get(&tokmeter::domain::CallKey::of(&[format!("call {id}")])).cloned();
+            let known = books.rows.get(&tokmeter::domain::CallKey::from_parts(&[format!("call {id}")])).cloned();
             let told = match known {
                 Some(row) => {
                     let tokens = row.call.tokens;
@@ -293,8 +293,8 @@ fn a_session_with_a_past_is_not_taken_for_a_new_one() {
     }
     books.tell(call("first", now - Duration::days(9)).session("resumed").input(7));
     let rules = Rules::new(Zone::UTC);
-    let opening = Opening::ask(&books, &rules, &tokmeter::meter::Follow::Latest, now).unwrap();
-    let mut meter = Meter::open(rules, opening);
+    let snapshot = Snapshot::ask(&books, &rules, &tokmeter::meter::Follow::Latest, now).unwrap();
+    let mut meter = Meter::open(rules, snapshot);
     meter.apply(&books.tell(call("second", now).session("resumed").input(5)), now);
     assert!(meter.refresh(&books, now).unwrap());
     let session = meter.summary(now).session.unwrap();

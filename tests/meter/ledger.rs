@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::Duration;
 use proptest::prelude::*;
 use tokmeter::domain::{Call, CallKey, Claim, Label, Record, Usd, Zone};
-use tokmeter::ledger::{Ledger, Memory, Posting};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Opening, Rules, Scope, SessionLine, Summary, Window};
+use tokmeter::ledger::{Batch, Ledger, Memory};
+use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, SessionLine, Snapshot, Summary, Window};
 use tokmeter::pricing::{Cost, Pricer};
 
 use crate::books::{at, call, price};
@@ -51,7 +51,7 @@ fn record() -> impl Strategy<Value = Record> {
         }
         let mut call = told.0;
         call.from.claim = claim;
-        call.alias = alias.map(|alias| CallKey::of(&[format!("alias {alias}")]));
+        call.alias = alias.map(|alias| CallKey::from_parts(&[format!("alias {alias}")]));
         if lineage {
             call.lineage = Some(Label::new(&name));
         }
@@ -81,12 +81,12 @@ proptest! {
         let mut books = Memory::new(Arc::new(Prices));
         let mut meter = Meter::new(rules(), now);
         for records in postings {
-            let posted = books.post(&Posting { records, files: Vec::new() }).unwrap();
+            let posted = books.post(&Batch { records, files: Vec::new() }).unwrap();
             for posted in &posted {
                 meter.apply(posted, now);
             }
             meter.refresh(&books, now).unwrap();
-            let mut opened = Meter::open(rules(), Opening::ask(&books, &rules(), &Follow::Latest, now).unwrap());
+            let mut opened = Meter::open(rules(), Snapshot::ask(&books, &rules(), &Follow::Latest, now).unwrap());
             prop_assert_eq!(settled(&meter.summary(now)), settled(&opened.summary(now)));
             prop_assert_eq!(meter.summary(now).all, books.sums(&tokmeter::domain::Filter::default()).unwrap());
         }
@@ -105,7 +105,7 @@ fn j29_a_call_that_turns_out_to_be_a_copy_leaves_the_forks_session_and_its_limit
     let mut books = Memory::new(Arc::new(Prices));
     let mut meter = Meter::new(rules(), now);
     for record in [line("fork", Claim::Copy), own, line("parent", Claim::Own), line("fork", Claim::Copy)] {
-        for posted in books.post(&Posting { records: vec![record], files: Vec::new() }).unwrap() {
+        for posted in books.post(&Batch { records: vec![record], files: Vec::new() }).unwrap() {
             meter.apply(&posted, now);
         }
     }

@@ -3,8 +3,8 @@
 use chrono::{Duration, NaiveTime};
 use tokmeter::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
 use tokmeter::meter::{
-    Alerts, Amount, Asker, Follow, Limit, LimitState, Measure, Meter, Opening, QuietHours, Rules, Scope, Verdict,
-    Window, states,
+    Alerts, Amount, CallContext, Follow, Limit, LimitState, Measure, Meter, QuietHours, Rules, Scope, Snapshot,
+    Verdict, Window, states,
 };
 use tokmeter::pricing::Rates;
 
@@ -31,8 +31,8 @@ fn rules(limits: Vec<Limit>) -> Rules {
 }
 
 fn open(books: &Books, rules: &Rules, now: Instant) -> Meter {
-    let opening = Opening::ask(books, rules, &Follow::Latest, now).unwrap();
-    Meter::open(rules.clone(), opening)
+    let snapshot = Snapshot::ask(books, rules, &Follow::Latest, now).unwrap();
+    Meter::open(rules.clone(), snapshot)
 }
 
 /// The meter's states, which are those the books alone give.
@@ -151,7 +151,7 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
         limit(Window::Session, tokens(60)),
         limit(Window::Day, tokens(1_000)),
     ]);
-    let asker = |user: &str| Asker {
+    let caller = |user: &str| CallContext {
         names: vec![
             (Dimension::User, Label::new(user)),
             (Dimension::Source, Label::new("test")),
@@ -159,7 +159,7 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
         ],
     };
     let of_asker = |user: &str| -> Vec<(String, Verdict)> {
-        let states = states(&books, &all, Some(&asker(user)), now).unwrap();
+        let states = states(&books, &all, Some(&caller(user)), now).unwrap();
         states.into_iter().map(|state| (state.name, state.verdict)).collect()
     };
     assert_eq!(
@@ -175,8 +175,8 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
     // The main thread is not stopped by what a sub-agent's run has used.
     books.tell(call("run", now).user("bob").session("bob").agent("explore").input(5));
     let run = rules(vec![limit(Window::Run, tokens(1))]);
-    assert_eq!(states(&books, &run, Some(&asker("bob")), now).unwrap(), []);
-    let mut agent = asker("bob");
+    assert_eq!(states(&books, &run, Some(&caller("bob")), now).unwrap(), []);
+    let mut agent = caller("bob");
     agent.names.push((Dimension::Agent, Label::new("explore")));
     assert_eq!(states(&books, &run, Some(&agent), now).unwrap()[0].verdict, Verdict::Over);
 }

@@ -270,7 +270,7 @@ fn j27_a_clock_before_1970_ends_in_an_answer_or_a_sentence() {
             "metrics",
         ]) {
             let args: Vec<OsString> = ["tokmeter"].into_iter().chain(words.split(' ')).map(OsString::from).collect();
-            let mut world = tokmeter::config::World::empty(then);
+            let mut world = tokmeter::config::Env::empty(then);
             world.clock = Arc::new(move || then);
             world.vars = home.vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
             world.home = Some(home.path().to_owned());

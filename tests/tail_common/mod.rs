@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokmeter::domain::{Call, CallKey, Record};
-use tokmeter::ingest::{BadNote, Batch, Condition, Health, Options, Roots, Tails, Tallies};
-use tokmeter::ledger::FileState;
+use tokmeter::ingest::{BadNote, Condition, Health, Options, ReadBatch, Roots, Tails, Tallies};
+use tokmeter::ledger::Checkpoint;
 
 /// One line of a usage log, with its end.
 pub(crate) fn line(id: &str) -> String {
@@ -34,14 +34,14 @@ pub(crate) struct Books {
     pub(crate) calls: BTreeMap<CallKey, Call>,
     /// How often each call was read, joins included.
     pub(crate) sightings: BTreeMap<String, u64>,
-    pub(crate) files: BTreeMap<PathBuf, FileState>,
+    pub(crate) files: BTreeMap<PathBuf, Checkpoint>,
     pub(crate) bad: Vec<BadNote>,
     pub(crate) tallies: Tallies,
     pub(crate) batches: usize,
 }
 
 impl Books {
-    pub(crate) fn book(&mut self, batch: Batch) {
+    pub(crate) fn book(&mut self, batch: ReadBatch) {
         self.batches += 1;
         self.tallies.add(&batch.tallies);
         self.bad.extend(batch.bad);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokmeter::ingest::{Disk, Entry, Fs, Handle, Stat};
+use tokmeter::ingest::{Entry, Fs, Handle, OsFs, Stat};
 
 /// What happens next to whoever reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,11 @@ impl Script {
 
 impl Fs for Script {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Disk.stat(path)
+        OsFs.stat(path)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
-        Disk.list(folder)
+        OsFs.list(folder)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
@@ -69,7 +69,7 @@ impl Fs for Script {
         if allowed > 0 && held > allowed {
             return Err(io::Error::from_raw_os_error(24));
         }
-        Ok(Box::new(Open { file: Some(Disk.open(path)?), script: self.clone(), path: open.keep() }))
+        Ok(Box::new(Open { file: Some(OsFs.open(path)?), script: self.clone(), path: open.keep() }))
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{Later, Words};
 use crate::commands::limits::LimitJson;
 use crate::commands::process;
-use crate::config::World;
+use crate::config::Env;
 use crate::domain::{Label, Zone};
 use crate::meter::Alert;
 
@@ -18,13 +18,13 @@ use crate::meter::Alert;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// True when this system has a program that shows notifications.
-pub(super) fn has_desktop(world: &World) -> bool {
-    notifier(world).is_some()
+pub(super) fn has_desktop(env: &Env) -> bool {
+    notifier(env).is_some()
 }
 
 /// Shows a notification on the desktop.
-pub(super) fn desktop(words: &Words, threshold: u8, world: &World, later: &Later) -> Result<(), String> {
-    let Some((program, is_mac)) = notifier(world) else {
+pub(super) fn desktop(words: &Words, threshold: u8, env: &Env, later: &Later) -> Result<(), String> {
+    let Some((program, is_mac)) = notifier(env) else {
         return Err("no desktop notification: neither notify-send nor osascript was found".to_owned());
     };
     let mut command = Command::new(program);
@@ -41,8 +41,8 @@ pub(super) fn desktop(words: &Words, threshold: u8, world: &World, later: &Later
 }
 
 /// The program that shows notifications, and whether it is the Mac's.
-fn notifier(world: &World) -> Option<(PathBuf, bool)> {
-    let path = world.vars.get(std::ffi::OsStr::new("PATH"))?;
+fn notifier(env: &Env) -> Option<(PathBuf, bool)> {
+    let path = env.vars.get(std::ffi::OsStr::new("PATH"))?;
     let found = |name: &str| {
         std::env::split_paths(path).map(|folder| folder.join(name)).find(|path| path.is_absolute() && path.is_file())
     };
@@ -50,7 +50,7 @@ fn notifier(world: &World) -> Option<(PathBuf, bool)> {
         return found("osascript").map(|path| (path, true));
     }
     // Without a session bus there is nobody to show it.
-    let has_bus = world.var("DBUS_SESSION_BUS_ADDRESS").is_some() || world.var("XDG_RUNTIME_DIR").is_some();
+    let has_bus = env.var("DBUS_SESSION_BUS_ADDRESS").is_some() || env.var("XDG_RUNTIME_DIR").is_some();
     found("notify-send").filter(|_| has_bus).map(|path| (path, false))
 }
 
@@ -111,7 +111,7 @@ pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later
         title: words.title.clone(),
         body: words.body.clone(),
         threshold: alert.threshold,
-        limit: LimitJson::of(&alert.limit, zone),
+        limit: LimitJson::from_state(&alert.limit, zone),
     };
     let post = serde_json::to_string(&post).map_err(|error| error.to_string())?;
     let (url, later) = (url.to_owned(), Later::clone(later));

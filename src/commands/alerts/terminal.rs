@@ -1,7 +1,7 @@
 //! Notifications as bytes for a terminal.
 
 use super::{Way, Words};
-use crate::config::World;
+use crate::config::Env;
 use crate::domain::Label;
 
 /// OSC 9: one text.
@@ -22,14 +22,14 @@ fn plain(text: &str) -> Label {
 }
 
 /// The way this terminal is known to understand, if it is known.
-pub(super) fn known(world: &World) -> Option<Way> {
+pub(super) fn notification_way(env: &Env) -> Option<Way> {
     // A multiplexer swallows both; and without a terminal there is nobody to understand.
-    if !world.terminal[1] || world.var("TMUX").is_some() || world.var("STY").is_some() {
+    if !env.terminal[1] || env.var("TMUX").is_some() || env.var("STY").is_some() {
         return None;
     }
-    let term = world.var("TERM").unwrap_or_default();
-    let program = world.var("TERM_PROGRAM").unwrap_or_default();
-    if ["iTerm.app", "WezTerm", "ghostty"].contains(&program) || world.var("KITTY_WINDOW_ID").is_some() {
+    let term = env.var("TERM").unwrap_or_default();
+    let program = env.var("TERM_PROGRAM").unwrap_or_default();
+    if ["iTerm.app", "WezTerm", "ghostty"].contains(&program) || env.var("KITTY_WINDOW_ID").is_some() {
         Some(Way::Osc9)
     } else if ["foot", "rxvt"].iter().any(|name| term.starts_with(name)) {
         Some(Way::Osc777)

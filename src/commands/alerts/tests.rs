@@ -33,11 +33,11 @@ fn alert() -> Alert {
         lower_bound: false,
         guessed: false,
     };
-    Alert { id: AlertId::of(&limit, 80, now()), threshold: 80, limit }
+    Alert { id: AlertId::from_state(&limit, 80, now()), threshold: 80, limit }
 }
 
-fn settings(world: &World) -> Settings {
-    let mut settings = Settings::defaults(world);
+fn settings(env: &Env) -> Settings {
+    let mut settings = Settings::defaults(env);
     settings.alerts.notify = Notify::Off;
     settings
 }
@@ -57,13 +57,13 @@ fn later() -> (Later, Arc<Mutex<mpsc::Receiver<String>>>) {
 fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("said");
-    let world = World::empty(now());
-    let mut settings = settings(&world);
+    let env = Env::empty(now());
+    let mut settings = settings(&env);
     let script =
         format!("cd '{}' && printf '%s\\n' \"$#\" \"$1\" \"$2\" > part && mv part said", folder.path().display());
     settings.alerts.command = ["/bin/sh", "-c", &script, "sh", "{title}", "{body}"].map(str::to_owned).to_vec();
     let (later, notes) = later();
-    let delivered = deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    let delivered = deliver(&alert(), &settings, &env, &mut memory(), now(), &later);
     assert_eq!((delivered.said, delivered.bell, delivered.notes.len()), (true, true, 0));
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !pipe.exists() && std::time::Instant::now() < end {
@@ -87,7 +87,7 @@ fn j21_a_name_is_never_an_option_of_the_users_program() {
         let mut alert = alert();
         alert.limit.subject = Some(name.to_owned());
         alert.limit.name = format!("{name} daily");
-        let words = Words::of(&alert, now(), Zone::UTC);
+        let words = Words::from_alert(&alert, now(), Zone::UTC);
         assert!(!words.title.starts_with(['-', '@']) && words.title.contains(name), "{}", words.title);
         assert!(words.body.starts_with("Cost: "), "{}", words.body);
     }
@@ -95,14 +95,14 @@ fn j21_a_name_is_never_an_option_of_the_users_program() {
 
 #[test]
 fn a_program_that_is_not_there_is_a_note_and_one_that_fails_a_late_one() {
-    let world = World::empty(now());
-    let mut settings = settings(&world);
+    let env = Env::empty(now());
+    let mut settings = settings(&env);
     let (later, notes) = later();
     settings.alerts.command = vec!["/nowhere/notify".to_owned()];
-    let delivered = deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    let delivered = deliver(&alert(), &settings, &env, &mut memory(), now(), &later);
     assert!(delivered.notes[0].contains("'/nowhere/notify' could not be started"), "{:?}", delivered.notes);
     settings.alerts.command = ["/bin/sh", "-c", "exit 3"].map(str::to_owned).to_vec();
-    deliver(&alert(), &settings, &world, &mut memory(), now(), &later);
+    deliver(&alert(), &settings, &env, &mut memory(), now(), &later);
     let late = notes.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20)).unwrap();
     assert!(late.contains("exit status: 3"), "{late}");
 }
@@ -134,12 +134,12 @@ fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret(
             told.send((head, String::from_utf8(body).unwrap())).unwrap();
         }
     });
-    let world = World::empty(now());
-    let mut settings = settings(&world);
+    let env = Env::empty(now());
+    let mut settings = settings(&env);
     settings.alerts.webhook = Some(format!("http://{address}/hook/SECRET"));
     let (later, notes) = later();
     for _ in 0..2 {
-        assert_eq!(deliver(&alert(), &settings, &world, &mut memory(), now(), &later).notes, [""; 0]);
+        assert_eq!(deliver(&alert(), &settings, &env, &mut memory(), now(), &later).notes, [""; 0]);
         let (head, body) = heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         assert!(head.starts_with("POST /hook/SECRET") && head.to_lowercase().contains("application/json"), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -157,45 +157,45 @@ fn two_processes_and_one_alert_say_it_once() {
     let pricer = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
     let open = || crate::ledger::open(&path, Options::new(now()), Arc::clone(&pricer) as _).unwrap().books;
     let (mut one, mut other) = (open(), open());
-    let world = World::empty(now());
-    let settings = settings(&world);
+    let env = Env::empty(now());
+    let settings = settings(&env);
     let (later, _notes) = later();
-    let said = [&mut one, &mut other, &mut open()]
-        .map(|books| deliver(&alert(), &settings, &world, books, now(), &later).said);
+    let said =
+        [&mut one, &mut other, &mut open()].map(|books| deliver(&alert(), &settings, &env, books, now(), &later).said);
     assert_eq!(said, [true, false, false]);
 }
 
 #[test]
 fn silent_hours_say_nothing_and_claim_nothing() {
-    let world = World::empty(now());
-    let mut settings = settings(&world);
+    let env = Env::empty(now());
+    let mut settings = settings(&env);
     let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
     settings.alerts.quiet = Some(Quiet { from: time(13), until: time(14) });
     let (later, _notes) = later();
     let mut books = memory();
-    assert_eq!(deliver(&alert(), &settings, &world, &mut books, now(), &later), Delivered::default());
+    assert_eq!(deliver(&alert(), &settings, &env, &mut books, now(), &later), Delivered::default());
     let after = now() + chrono::Duration::hours(1);
-    assert!(deliver(&alert(), &settings, &world, &mut books, after, &later).said);
+    assert!(deliver(&alert(), &settings, &env, &mut books, after, &later).said);
 }
 
 #[test]
 fn a_terminal_gets_only_what_it_understands_and_nothing_that_could_escape() {
-    let mut world = World::empty(now());
-    let mut settings = settings(&world);
+    let mut env = Env::empty(now());
+    let mut settings = settings(&env);
     settings.alerts.notify = Notify::Auto;
     let (later, _notes) = later();
     let bytes =
-        |world: &World, settings: &Settings| deliver(&alert(), settings, world, &mut memory(), now(), &later).terminal;
-    assert_eq!(bytes(&world, &settings), b"");
-    world.terminal = [true; 3];
-    world.vars.insert("TERM_PROGRAM".into(), "WezTerm".into());
-    let sent = String::from_utf8(bytes(&world, &settings)).unwrap();
+        |env: &Env, settings: &Settings| deliver(&alert(), settings, env, &mut memory(), now(), &later).terminal;
+    assert_eq!(bytes(&env, &settings), b"");
+    env.terminal = [true; 3];
+    env.vars.insert("TERM_PROGRAM".into(), "WezTerm".into());
+    let sent = String::from_utf8(bytes(&env, &settings)).unwrap();
     assert!(sent.starts_with("\u{1b}]9;tokmeter: 80% of ") && sent.ends_with('\u{7}'), "{sent:?}");
     assert_eq!(sent.chars().filter(|letter| letter.is_control()).count(), 2);
-    world.vars.insert("TMUX".into(), "/tmp/tmux".into());
-    assert_eq!(bytes(&world, &settings), b"");
+    env.vars.insert("TMUX".into(), "/tmp/tmux".into());
+    assert_eq!(bytes(&env, &settings), b"");
     settings.alerts.notify = Notify::Osc777;
-    let sent = String::from_utf8(bytes(&world, &settings)).unwrap();
+    let sent = String::from_utf8(bytes(&env, &settings)).unwrap();
     assert!(sent.starts_with("\u{1b}]777;notify;tokmeter: 80% of , touch x"), "{sent:?}");
     assert_eq!(sent.matches(';').count(), 3);
 }

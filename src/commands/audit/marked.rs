@@ -32,10 +32,10 @@ impl Marked {
         let mut first: [Vec<Self>; MARKS.len()] = Default::default();
         if MARKS.iter().any(|(_, is_marked)| is_marked(total)) {
             books.each(&Filter::default(), Order::Ascending, &mut |row| {
-                let sums = Sums::of(row);
+                let sums = Sums::from_row(row);
                 for ((why, is_marked), first) in MARKS.iter().zip(&mut first) {
                     if is_marked(&sums) {
-                        Self::of(row, why).insert_into(first);
+                        Self::from_row(row, why).insert_into(first);
                     }
                 }
                 true
@@ -44,7 +44,7 @@ impl Marked {
         Ok(first.into_iter().flatten().collect())
     }
 
-    fn of(row: &Row, why: &'static str) -> Self {
+    fn from_row(row: &Row, why: &'static str) -> Self {
         let place = row.call.from.place.as_ref();
         Self {
             file: place.map(|place| place.path.clone()),

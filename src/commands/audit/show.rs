@@ -3,19 +3,19 @@
 use std::io;
 
 use super::{Audit, Kept};
-use crate::commands::{Desk, Exit, Failure};
+use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Instant, Label, Zone};
 use crate::ledger::Sums;
 use crate::output;
 use crate::text;
 
-pub(super) fn write(desk: &mut Desk<'_>, audit: &Audit, json: bool) -> Result<Exit, Failure> {
+pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Result<Exit, Failure> {
     if json {
-        output::to_line(audit, desk.out)?;
+        output::to_line(audit, context.out)?;
         return Ok(Exit::Fine);
     }
-    let zone = desk.settings.zone;
-    let out = &mut *desk.out;
+    let zone = context.settings.zone;
+    let out = &mut *context.out;
     writeln!(
         out,
         "{} in {}, {}: {} of known formats",

@@ -57,14 +57,14 @@ pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result
 mod tests {
     use super::*;
     use crate::domain::{Attribution, Call, Instant, Label, Record, Tokens};
-    use crate::ledger::{Memory, Posting};
+    use crate::ledger::{Batch, Memory};
     use crate::pricing::{CostMode, PriceBook};
 
     #[test]
     fn a_call_is_found_by_its_beginning_however_few_are_looked_through_at_a_time() {
         let call = |number: i64| {
             Call::new(
-                CallKey::of(&[number.to_string()]),
+                CallKey::from_parts(&[number.to_string()]),
                 // Runs of calls at the very same moment, longer than what is looked through at a time.
                 Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
                 None,
@@ -75,7 +75,7 @@ mod tests {
         let mut books = Memory::new(prices);
         let calls: Vec<Call> = (0..40).map(call).collect();
         let records = calls.iter().cloned().map(Record::Call).collect();
-        books.post(&Posting { records, files: Vec::new() }).unwrap();
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
         for at_a_time in [1, 2, 3, 7, 40, 100] {
             for call in &calls {
                 let key = call.key.to_string();

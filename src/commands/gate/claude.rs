@@ -10,14 +10,14 @@ mod event;
 
 use serde_json::{Value, json};
 
-use super::{GateAnswer, asker, judge, near_words, transcript};
-use crate::commands::books::{Books, Reach};
+use super::{GateAnswer, caller, judge, near_words, transcript};
+use crate::commands::catch_up::{Books, LogSelection};
 use crate::commands::summary::{log_of, session_line, session_row, write_text};
-use crate::commands::{Desk, Exit, Failure, piped};
+use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::{Loaded, Settings};
 use crate::domain::{Dimension, Filter, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::{AlertId, Asker, Verdict};
+use crate::meter::{AlertId, CallContext, Verdict};
 use event::{Event, Moment};
 
 /// The log format of Claude Code's transcripts.
@@ -26,39 +26,44 @@ const SOURCE: &str = "claude-code";
 const LONGEST: usize = 4_000;
 
 /// Answers one hook.
-pub(super) fn run(desk: &mut Desk<'_>, loaded: &Loaded) -> Result<Exit, Failure> {
-    let input = if desk.world.terminal[0] { Vec::new() } else { piped::standard_input(piped::Patience::HOOK) };
-    if let Some(answer) = reply(desk, loaded, &input)? {
-        writeln!(desk.out, "{answer}")?;
+pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded) -> Result<Exit, Failure> {
+    let input = if context.env.terminal[0] { Vec::new() } else { stdin::standard_input(stdin::ReadLimits::HOOK) };
+    if let Some(answer) = reply(context, loaded, &input)? {
+        writeln!(context.out, "{answer}")?;
     }
     Ok(Exit::Fine)
 }
 
 /// What is said to this input; nothing where there is nothing to say.
-fn reply(desk: &mut Desk<'_>, loaded: &Loaded, input: &[u8]) -> Result<Option<Value>, Failure> {
+fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Option<Value>, Failure> {
     let event = Event::read(input);
     match event.moment {
         // Blocking an end makes the agent go on, and spend.
         Moment::Stop | Moment::SubagentStop | Moment::Other => return Ok(None),
         Moment::SessionEnd => {
-            let (_, books) = ask(desk, &event);
-            return summary(desk, &event, books.as_ref()).map(|()| None);
+            let (_, books) = ask(context, &event);
+            return summary(context, &event, books.as_ref()).map(|()| None);
         }
         Moment::UserPromptSubmit | Moment::PreToolUse | Moment::PostToolBatch | Moment::SessionStart => {}
     }
-    let (mut answer, books) = ask(desk, &event);
+    let (mut answer, books) = ask(context, &event);
     if !loaded.is_usable(false) {
-        answer.doubt("the config is wrong, so that limits may be missing: run `tokmeter config check`", &desk.settings);
+        answer.doubt(
+            "the config is wrong, so that limits may be missing: run `tokmeter config check`",
+            &context.settings,
+        );
     }
     if let Some(warning) = &answer.warning {
-        desk.note(warning);
+        context.note(warning);
     }
     if !answer.allowed {
         return Ok(refusal(event.moment, &answer, event.session.as_deref()));
     }
     let said = match event.moment {
-        Moment::SessionStart => answer.warns().then(|| near(desk, &answer)),
-        Moment::UserPromptSubmit if answer.warns() => fresh(desk, &answer, &event, books).then(|| near(desk, &answer)),
+        Moment::SessionStart => answer.warns().then(|| near(context, &answer)),
+        Moment::UserPromptSubmit if answer.warns() => {
+            fresh(context, &answer, &event, books).then(|| near(context, &answer))
+        }
         Moment::UserPromptSubmit => None,
         Moment::PreToolUse
         | Moment::PostToolBatch
@@ -103,14 +108,14 @@ fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option
 }
 
 /// Reads on in the session's transcript, and asks the books.
-fn ask(desk: &mut Desk<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
-    let transcript = event.transcript.as_deref().and_then(|path| transcript(desk, path));
-    let settings = desk.settings.clone();
-    judge(desk, &Reach::Session(transcript), |books| asker_of(event, &settings, books))
+fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
+    let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
+    let settings = context.settings.clone();
+    judge(context, &LogSelection::Session(transcript), |books| asker_of(event, &settings, books))
 }
 
 /// Who asks: the session, where it works, and the model of its last call, since a hook is not told one.
-fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<Asker, BooksError> {
+fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
         None => None,
@@ -124,7 +129,7 @@ fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<As
         (Dimension::Model, model),
     ];
     let names: Vec<(Dimension, &str)> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
-    Ok(asker(settings, &names))
+    Ok(caller(settings, &names))
 }
 
 fn of_session(session: &str) -> Filter {
@@ -135,20 +140,20 @@ fn of_session(session: &str) -> Filter {
 }
 
 /// The limits that are near, in words.
-fn near(desk: &Desk<'_>, answer: &GateAnswer) -> String {
+fn near(context: &Context<'_>, answer: &GateAnswer) -> String {
     let near = answer.states.iter().filter(|state| state.verdict != Verdict::Under);
-    near.map(|state| near_words(state, desk.now(), desk.settings.zone)).collect::<Vec<_>>().join("\n")
+    near.map(|state| near_words(state, context.now(), context.settings.zone)).collect::<Vec<_>>().join("\n")
 }
 
 /// True when some of this was not said in this session yet: each threshold is said once, not at every prompt.
-fn fresh(desk: &Desk<'_>, answer: &GateAnswer, event: &Event, books: Option<Books>) -> bool {
+fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Option<Books>) -> bool {
     let Some(mut books) = books else { return true };
     let session = Label::new(event.session.as_deref().unwrap_or_default());
-    let now = desk.now();
+    let now = context.now();
     let mut fresh = false;
     for state in &answer.states {
         if let Some(threshold) = state.threshold() {
-            let id = format!("hook:{session}\t{}", AlertId::of(state, threshold, now));
+            let id = format!("hook:{session}\t{}", AlertId::from_state(state, threshold, now));
             // A ledger that cannot be written now is no reason to keep a warning back.
             fresh |= books.ledger.claim_alert(&id, now).unwrap_or(true);
         }
@@ -157,13 +162,13 @@ fn fresh(desk: &Desk<'_>, answer: &GateAnswer, event: &Event, books: Option<Book
 }
 
 /// The session's summary, to standard error.
-fn summary(desk: &mut Desk<'_>, event: &Event, books: Option<&Books>) -> Result<(), Failure> {
+fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> Result<(), Failure> {
     let (Some(session), Some(books)) = (&event.session, books) else { return Ok(()) };
     let filter = of_session(session);
     let Some(row) = session_row(&books.ledger, &filter)? else { return Ok(()) };
-    let line = session_line(row, desk.now());
+    let line = session_line(row, context.now());
     let log = log_of(&books.ledger, &filter)?;
-    write_text(&line, &[], log.as_ref(), desk.err)?;
+    write_text(&line, &[], log.as_ref(), context.err)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{answer, asker};
+use super::{answer, caller};
 use crate::commands::Failure;
 use crate::commands::summary::{session_line, session_row, write_json};
 use crate::config::Settings;
@@ -52,7 +52,7 @@ pub(in crate::commands) fn query_with(
     let said = match question.query.as_str() {
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
-            let answered = answer(books, rules, settings, &asker(settings, &names), now);
+            let answered = answer(books, rules, settings, &caller(settings, &names), now);
             let mut answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
             if let Some(warning) = warning {
                 answer.warn(warning);

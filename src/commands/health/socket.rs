@@ -29,7 +29,7 @@ pub(in crate::commands) struct SocketJson {
 }
 
 impl SocketJson {
-    pub(super) fn of(path: &Label, tally: &Tally) -> Self {
+    pub(super) fn from_tally(path: &Label, tally: &Tally) -> Self {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Self {
             ok: true,

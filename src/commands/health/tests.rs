@@ -11,20 +11,20 @@ fn now() -> Instant {
 
 fn call(source: &str) -> Record {
     let from = Attribution::new(now(), Label::new(source));
-    Record::Call(Call::new(CallKey::of(&["t", source]), from, None, Tokens::ZERO))
+    Record::Call(Call::new(CallKey::from_parts(&["t", source]), from, None, Tokens::ZERO))
 }
 
-fn view(desk: &HealthDesk) -> HealthView {
-    desk.view(&PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto), now())
+fn view(health: &HealthState) -> HealthView {
+    health.view(&PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto), now())
 }
 
 #[test]
 fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() {
-    let mut desk = HealthDesk::new(LedgerView::Memory, BTreeMap::new())
+    let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new())
         .watching([Path::new("/logs"), Path::new("/logs/inner"), Path::new("/log")].into_iter(), &[]);
     let root = |path: &str| RootStatus { path: Label::new(path), state: RootState::Live, files: 1, reattached: 0 };
-    desk.sources(&Health { roots: vec![root("/logs"), root("/logs/inner"), root("/log")], ..Health::default() });
-    desk.batch(&Batch {
+    health.sources(&Health { roots: vec![root("/logs"), root("/logs/inner"), root("/log")], ..Health::default() });
+    health.batch(&ReadBatch {
         path: Label::new("/logs/inner/a.jsonl"),
         records: vec![call("codex"), call("native")],
         file: None,
@@ -32,7 +32,8 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
         unknown: Vec::new(),
         tallies: Tallies { bad: 2, ..Tallies::default() },
     });
-    let found: Vec<_> = view(&desk).sources.into_iter().map(|one| (one.path, one.format, one.bad, one.last)).collect();
+    let found: Vec<_> =
+        view(&health).sources.into_iter().map(|one| (one.path, one.format, one.bad, one.last)).collect();
     let none = |path: &str| (Label::new(path), None, 0, None);
     let inner = (Label::new("/logs/inner"), Some(Label::new("codex, native")), 2, Some(now()));
     assert_eq!(found, [none("/logs"), inner, none("/log")]);
@@ -40,19 +41,19 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
 
 #[test]
 fn the_socket_shows_its_counters_and_its_bad_lines() {
-    let mut desk = HealthDesk::new(LedgerView::Memory, BTreeMap::new());
-    assert_eq!((view(&desk).sources.len(), desk.answer("{\"query\":\"socket\"}")), (0, None));
+    let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
+    assert_eq!((view(&health).sources.len(), health.answer("{\"query\":\"socket\"}")), (0, None));
     let tally = std::sync::Arc::new(crate::ingest::socket::Tally::default());
     tally.bad.store(3, std::sync::atomic::Ordering::Relaxed);
     tally.foreign.store(1, std::sync::atomic::Ordering::Relaxed);
-    assert!(desk.socket().set((Label::new("/run/s.sock"), tally)).is_ok());
-    desk.delivered(&[call("native")]);
-    let view = view(&desk);
+    assert!(health.socket().set((Label::new("/run/s.sock"), tally)).is_ok());
+    health.delivered(&[call("native")]);
+    let view = view(&health);
     let source = &view.sources[0];
     assert_eq!((source.bad, source.last, source.format.clone()), (3, Some(now()), Some(Label::new("native"))));
     assert_eq!(view.bad_total, 3);
     assert_eq!(view.notes, [Label::new("socket: 1 connection of another user refused")]);
-    let answer = desk.answer("{\"query\":\"socket\"}").unwrap();
+    let answer = health.answer("{\"query\":\"socket\"}").unwrap();
     assert!(answer.contains("\"bad_lines\":3") && answer.contains("\"refused_users\":1"), "{answer}");
-    assert_eq!(desk.answer("{\"query\":\"gate\"}"), None);
+    assert_eq!(health.answer("{\"query\":\"gate\"}"), None);
 }

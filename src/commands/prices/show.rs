@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{CLASSES, TariffJson, UNIT, columns, decimal, near, service_word, since_words};
-use crate::commands::{Desk, Exit, Failure};
+use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Label, Ratio};
 use crate::output;
 use crate::pricing::{Found, Tariff};
@@ -20,16 +20,16 @@ struct Document<'a> {
     history: Vec<TariffJson>,
 }
 
-pub(super) fn run(desk: &mut Desk<'_>, model: &str, json: bool) -> Result<Exit, Failure> {
-    let (book, now) = (desk.prices(), desk.now());
+pub(super) fn run(context: &mut Context<'_>, model: &str, json: bool) -> Result<Exit, Failure> {
+    let (book, now) = (context.prices(), context.now());
     let label = Label::new(model);
     let Some((path, history)) = book.history(model) else {
         let near = near(&book, model);
-        desk.note(&format!("no price for '{label}' in the list of {}", book.as_of()));
+        context.note(&format!("no price for '{label}' in the list of {}", book.as_of()));
         for name in &near {
-            writeln!(desk.err, "  {name}")?;
+            writeln!(context.err, "  {name}")?;
         }
-        desk.note("give it one in the config under [prices], or name the model it means under [aliases]");
+        context.note("give it one in the config under [prices], or name the model it means under [aliases]");
         return Ok(Exit::Attention);
     };
     let in_force = book.rates(model, now).map(|tariff| tariff.price);
@@ -41,35 +41,35 @@ pub(super) fn run(desk: &mut Desk<'_>, model: &str, json: bool) -> Result<Exit, 
             as_of: book.as_of().to_string(),
             unit: UNIT,
             in_force,
-            history: history.iter().map(TariffJson::of).collect(),
+            history: history.iter().map(TariffJson::from_tariff).collect(),
         };
-        output::to_line(&document, desk.out)?;
+        output::to_line(&document, context.out)?;
         return Ok(Exit::Fine);
     }
-    writeln!(desk.out, "{label}")?;
+    writeln!(context.out, "{label}")?;
     if path.len() > 1 {
         let names: Vec<&str> = path.iter().map(Label::as_str).collect();
-        writeln!(desk.out, "found as {}", names.join(" → "))?;
+        writeln!(context.out, "found as {}", names.join(" → "))?;
     }
     for tariff in &history {
-        writeln!(desk.out)?;
-        write_tariff(desk, tariff, in_force.as_ref() == Some(&tariff.price))?;
+        writeln!(context.out)?;
+        write_tariff(context, tariff, in_force.as_ref() == Some(&tariff.price))?;
     }
-    writeln!(desk.out, "\ndollars per million tokens; list of {}", book.as_of())?;
+    writeln!(context.out, "\ndollars per million tokens; list of {}", book.as_of())?;
     Ok(Exit::Fine)
 }
 
-fn write_tariff(desk: &mut Desk<'_>, tariff: &Tariff, in_force: bool) -> Result<(), Failure> {
+fn write_tariff(context: &mut Context<'_>, tariff: &Tariff, in_force: bool) -> Result<(), Failure> {
     let since = since_words(tariff.since, tariff.known, tariff.found == Found::Fetched);
     let now = if in_force { ", in force" } else { "" };
-    writeln!(desk.out, "{since}{now}  ({})", tariff.price)?;
+    writeln!(context.out, "{since}{now}  ({})", tariff.price)?;
     let mut heads = vec![String::new()];
     heads.extend(CLASSES.map(str::to_owned));
     let mut rows = vec![row("standard".to_owned(), &tariff.rates)];
     rows.extend(tariff.hours.iter().map(|(hours, _, rates)| row(format!("{hours} UTC"), rates)));
     rows.extend(tariff.long.iter().map(|(above, rates)| row(format!("prompt above {}", text::count(*above)), rates)));
     rows.extend(tariff.services.iter().map(|(service, rates)| row(service_word(*service).to_owned(), rates)));
-    output::plain(&heads, 1, &rows, desk.out)?;
+    output::plain(&heads, 1, &rows, context.out)?;
     let mut others: Vec<String> = Vec::new();
     for (name, rate) in ["audio input", "audio from the cache", "audio output"].into_iter().zip(tariff.audio) {
         others.extend(rate.map(|rate| format!("{name} {}", text::rate_per_million(rate))));
@@ -80,7 +80,7 @@ fn write_tariff(desk: &mut Desk<'_>, tariff: &Tariff, in_force: bool) -> Result<
     others.extend(times("US only", tariff.us));
     others.extend(times("EU only", tariff.eu));
     if !others.is_empty() {
-        writeln!(desk.out, "{}", others.join(" · "))?;
+        writeln!(context.out, "{}", others.join(" · "))?;
     }
     Ok(())
 }

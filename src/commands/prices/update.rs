@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::commands::desk::PRICE_LIST;
+use crate::commands::context::PRICE_LIST;
 use crate::commands::ledger;
-use crate::commands::{Desk, Exit, Failure};
-use crate::config::regular;
+use crate::commands::{Context, Exit, Failure};
+use crate::config::regular_file;
 use crate::domain::Label;
 use crate::output;
 use crate::pricing::{Difference, Tariff};
@@ -19,71 +19,71 @@ const SHOWN: usize = 40;
 const LARGEST: u64 = 64 << 20;
 
 /// Takes in a newer list.
-pub(super) fn update(desk: &mut Desk<'_>, from: &Path) -> Result<Exit, Failure> {
+pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
-    let text = read(&desk.absolute(from), from)
-        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular::why(&error))))?;
-    let book = desk.prices();
+    let text = read(&context.absolute(from), from)
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error))))?;
+    let book = context.prices();
     let update = book
-        .update(&text, desk.now().date_naive())
+        .update(&text, context.now().date_naive())
         .map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
-    let folder = desk.paths.make_data_folder().map_err(|message| Failure::new(Exit::Io, message))?;
+    let folder = context.paths.make_data_folder().map_err(|message| Failure::new(Exit::Io, message))?;
     let target = folder.join(PRICE_LIST);
     keep(&target, update.text.as_bytes())
         .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", target.display())))?;
     if update.rounded > 0 {
         let numbers = text::plural(update.rounded, "number");
-        desk.note(&format!(
+        context.note(&format!(
             "{shown}: {numbers} with unusually many digits, rounded to the nearest pico-dollar a token"
         ));
     }
     if update.refused > 0 {
         let rates = text::plural(update.refused, "rate");
-        desk.note(&format!("{shown}: {rates} that cannot be true (no number, or below zero), passed over"));
+        context.note(&format!("{shown}: {rates} that cannot be true (no number, or below zero), passed over"));
     }
     let models = u64::try_from(update.models).unwrap_or(u64::MAX);
     let kept = Label::from_bytes(target.as_os_str().as_encoded_bytes());
-    writeln!(desk.out, "{} with a price, in force from today; kept as {kept}", text::plural(models, "model"))?;
-    differences(desk, &update.differences)?;
-    writeln!(desk.out, "What is booked keeps its cost; `tokmeter prices check` shows what would change.")?;
+    writeln!(context.out, "{} with a price, in force from today; kept as {kept}", text::plural(models, "model"))?;
+    differences(context, &update.differences)?;
+    writeln!(context.out, "What is booked keeps its cost; `tokmeter prices check` shows what would change.")?;
     Ok(Exit::Fine)
 }
 
 /// Shows what differs.
-pub(super) fn check(desk: &mut Desk<'_>) -> Result<Exit, Failure> {
-    let (book, now) = (desk.prices(), desk.now());
+pub(super) fn check(context: &mut Context<'_>) -> Result<Exit, Failure> {
+    let (book, now) = (context.prices(), context.now());
     let days = u64::try_from((now.date_naive() - book.as_of()).num_days()).unwrap_or(0);
     let on_top = if book.as_of() == book.built_in_as_of() {
         "the built-in one".to_owned()
     } else {
         format!("on top of the built-in one of {}", book.built_in_as_of())
     };
-    writeln!(desk.out, "Price list of {}, {} old, {on_top}.", book.as_of(), text::plural(days, "day"))?;
+    writeln!(context.out, "Price list of {}, {} old, {on_top}.", book.as_of(), text::plural(days, "day"))?;
     let changes = book.changes();
     if !changes.is_empty() {
-        differences(desk, &changes)?;
+        differences(context, &changes)?;
     }
-    let booked = match ledger::open(desk, &book)? {
+    let booked = match ledger::open(context, &book)? {
         Some(books) => books.price_changes(&*book)?,
         None => crate::ledger::Repriced::default(),
     };
     if booked.calls > 0 {
         writeln!(
-            desk.out,
+            context.out,
             "{} would cost {} instead of the booked {}:",
             text::plural(booked.calls, "booked call"),
             text::usd(booked.after),
             text::usd(booked.before)
         )?;
-        ledger::write_changes(&booked, desk.out)?;
-        writeln!(desk.out, "To book them anew: tokmeter ledger reprice")?;
+        ledger::write_changes(&booked, context.out)?;
+        writeln!(context.out, "To book them anew: tokmeter ledger reprice")?;
     } else {
-        writeln!(desk.out, "Every booked call costs what it would cost today.")?;
+        writeln!(context.out, "Every booked call costs what it would cost today.")?;
     }
     Ok(if changes.is_empty() && booked.calls == 0 { Exit::Fine } else { Exit::Attention })
 }
 
-fn differences(desk: &mut Desk<'_>, all: &[Difference]) -> io::Result<()> {
+fn differences(context: &mut Context<'_>, all: &[Difference]) -> io::Result<()> {
     let changed: Vec<(&Difference, &Tariff)> =
         all.iter().filter_map(|difference| Some((difference, difference.before.as_ref()?))).collect();
     let new = all.len() - changed.len();
@@ -105,20 +105,20 @@ fn differences(desk: &mut Desk<'_>, all: &[Difference]) -> io::Result<()> {
                 std::iter::once(name).chain(input).chain(output).collect()
             })
             .collect();
-        output::plain(&heads, 1, &rows, desk.out)?;
+        output::plain(&heads, 1, &rows, context.out)?;
         if changed.len() > SHOWN {
-            writeln!(desk.out, "and {} more", changed.len() - SHOWN)?;
+            writeln!(context.out, "and {} more", changed.len() - SHOWN)?;
         }
     }
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    writeln!(desk.out, "{} changed, {} new.", text::plural(count(changed.len()), "price"), text::count(count(new)))
+    writeln!(context.out, "{} changed, {} new.", text::plural(count(changed.len()), "price"), text::count(count(new)))
 }
 
 fn read(path: &Path, given: &Path) -> io::Result<String> {
     if given.as_os_str() == "-" {
-        return regular::read_whole_text(io::stdin().lock(), LARGEST);
+        return regular_file::read_whole_text(io::stdin().lock(), LARGEST);
     }
-    regular::read_whole_text(regular::open_operand(path)?, LARGEST)
+    regular_file::read_whole_text(regular_file::open_operand(path)?, LARGEST)
 }
 
 /// Puts a text in the place of a file in one step, for its owner only.

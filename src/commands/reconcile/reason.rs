@@ -32,7 +32,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    pub(super) fn of(compared: &Compared, day: Day, model: &str, cell: &Cell) -> Self {
+    pub(super) fn find(compared: &Compared, day: Day, model: &str, cell: &Cell) -> Self {
         let (difference, books) = (cell.difference(), &cell.books);
         if books.calls > 0 && size(difference) <= rounding(cell) {
             return Self::Rounding;

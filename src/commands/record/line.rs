@@ -9,7 +9,7 @@ use crate::cli::RecordArgs;
 use crate::commands::{Exit, Failure};
 use crate::config::Settings;
 use crate::domain::{Call, Instant, Label, Record, Usd};
-use crate::formats::{self, Lines, Origin, Outcome};
+use crate::formats::{self, Decoder, Origin, Outcome};
 
 /// A line, and the call it keeps.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, Stri
 fn read(text: &str) -> Result<Vec<Call>, String> {
     let origin = Origin { path: Label::new("record"), offset: 0, modified: UNKNOWN };
     let mut records = Vec::new();
-    if let Outcome::Bad(why) = Lines::new(&[]).line(text.as_bytes(), &origin, &mut records) {
+    if let Outcome::Bad(why) = Decoder::new(&[]).line(text.as_bytes(), &origin, &mut records) {
         return Err(why.to_string());
     }
     let calls: Vec<Call> = records

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::line::Line;
-use crate::commands::{Desk, Exit, Failure};
+use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Fidelity, Label};
 use crate::pricing::{PriceBook, Pricer as _};
 
@@ -13,7 +13,7 @@ use crate::pricing::{PriceBook, Pricer as _};
 /// # Errors
 /// When a line could be handed to nobody and written nowhere.
 pub(super) fn send(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     socket: Option<&Path>,
     lines: &[Line],
     prices: &PriceBook,
@@ -22,7 +22,7 @@ pub(super) fn send(
     let mut rest = lines;
     let mut place = Place::UsageLog;
     while let Some((line, after)) = rest.split_first() {
-        match ask(desk, socket, line) {
+        match ask(context, socket, line) {
             Asked::Answered(answer) => answers.push(answer),
             Asked::Nobody => break,
             Asked::Stalled => {
@@ -33,7 +33,7 @@ pub(super) fn send(
         rest = after;
     }
     if !rest.is_empty() {
-        append(desk, place, rest)?;
+        append(context, place, rest)?;
         answers.extend(rest.iter().map(|line| booked(&line.call, prices)));
     }
     Ok(answers)
@@ -57,13 +57,13 @@ enum Asked {
 }
 
 #[cfg(unix)]
-fn ask(desk: &Desk<'_>, socket: Option<&Path>, line: &Line) -> Asked {
+fn ask(context: &Context<'_>, socket: Option<&Path>, line: &Line) -> Asked {
     use crate::config::SocketPath;
     use crate::ingest::socket::{ClientError, WRITE_PATIENCE, ask};
 
     let path = match socket {
-        Some(path) => desk.absolute(path),
-        None => match SocketPath::of(&desk.world, &desk.overrides) {
+        Some(path) => context.absolute(path),
+        None => match SocketPath::resolve(&context.env, &context.overrides) {
             Ok(found) => found.path,
             Err(_) => return Asked::Nobody,
         },
@@ -77,18 +77,18 @@ fn ask(desk: &Desk<'_>, socket: Option<&Path>, line: &Line) -> Asked {
 }
 
 #[cfg(not(unix))]
-fn ask(_: &Desk<'_>, _: Option<&Path>, _: &Line) -> Asked {
+fn ask(_: &Context<'_>, _: Option<&Path>, _: &Line) -> Asked {
     Asked::Nobody
 }
 
 /// Appends the lines in one write, to a file of this user alone.
-fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failure> {
-    desk.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
+fn append(context: &mut Context<'_>, place: Place, lines: &[Line]) -> Result<(), Failure> {
+    context.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
     let path = match place {
-        Place::UsageLog => desk.paths.usage_log(),
-        Place::Spool => desk.paths.spool(),
+        Place::UsageLog => context.paths.usage_log(),
+        Place::Spool => context.paths.spool(),
     };
-    let path = path.ok_or_else(|| Failure::new(Exit::Io, desk.paths.why_no_data()))?;
+    let path = path.ok_or_else(|| Failure::new(Exit::Io, context.paths.why_no_data()))?;
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -100,7 +100,7 @@ fn append(desk: &mut Desk<'_>, place: Place, lines: &[Line]) -> Result<(), Failu
         Failure::new(Exit::Io, format!("{path}: {error}; nothing was recorded"))
     })?;
     if let Place::Spool = place {
-        desk.note("the meter does not answer; the call waits in spool.jsonl");
+        context.note("the meter does not answer; the call waits in spool.jsonl");
     }
     Ok(())
 }

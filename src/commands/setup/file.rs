@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::merge::{self, Merged};
 use crate::commands::{Exit, Failure};
-use crate::config::regular;
+use crate::config::regular_file;
 use crate::domain::{Instant, Label};
 
 /// The longest settings file that is read, in bytes.
@@ -27,10 +27,12 @@ impl Settings {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         // A link (settings kept in a repository of dot files) stays one: its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match regular::read_text(&path, LONGEST) {
+        match regular_file::read_text(&path, LONGEST) {
             Ok(text) => Ok(Self { path, text: Some(text) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: None }),
-            Err(error) => Err(Failure::new(Exit::NoInput, format!("{} {}", shown(&path), regular::why(&error)))),
+            Err(error) => {
+                Err(Failure::new(Exit::NoInput, format!("{} {}", path_label(&path), regular_file::why(&error))))
+            }
         }
     }
 
@@ -66,7 +68,7 @@ impl Settings {
 
     /// Replaces the file, and keeps a copy of the one that was there; gives back the copy's path.
     pub(super) fn write(&self, text: Option<&str>, now: Instant) -> Result<Option<PathBuf>, Failure> {
-        self.replace(text, now).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", shown(&self.path))))
+        self.replace(text, now).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path_label(&self.path))))
     }
 
     fn replace(&self, text: Option<&str>, now: Instant) -> io::Result<Option<PathBuf>> {
@@ -108,7 +110,7 @@ impl Settings {
     }
 
     fn refuse(&self, why: &str) -> Failure {
-        let path = shown(&self.path);
+        let path = path_label(&self.path);
         Failure::new(Exit::NoInput, format!("{path}: {why}; mend it first, nothing was written"))
     }
 
@@ -133,6 +135,6 @@ impl Settings {
     }
 }
 
-fn shown(path: &Path) -> Label {
+fn path_label(path: &Path) -> Label {
     Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }

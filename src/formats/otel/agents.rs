@@ -17,7 +17,7 @@ pub(super) enum Agent {
 }
 
 /// The agent that sent a signal, if one did.
-pub(super) fn of(signal: &Signal<'_>) -> Option<Agent> {
+pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
     let service = signal.resource.text(&["service.name"]).unwrap_or_default();
     let event = |prefix: &str| signal.name.starts_with(prefix) || signal.body.starts_with(prefix);
     if event("claude_code.") || signal.scope.contains("claude_code") || service == "claude-code" {
@@ -145,7 +145,7 @@ fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'stat
     let number = found.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
     let counts = format!("{:?}", tokens.fields());
     let key = match signal.at {
-        Some(at) => CallKey::of(&[&*signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
+        Some(at) => CallKey::from_parts(&[&*signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
         None => desk.content_key(),
     };
     Call {

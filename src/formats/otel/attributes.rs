@@ -19,7 +19,7 @@ pub(super) struct Attributes<'v>(FxHashMap<Cow<'v, str>, &'v Value>);
 
 impl<'v> Attributes<'v> {
     /// From a map, or from OTLP's list of keys and typed values.
-    pub(super) fn of(value: Option<&'v Value>) -> Self {
+    pub(super) fn from_json(value: Option<&'v Value>) -> Self {
         let mut all = Self::default();
         match value {
             Some(Value::Object(map)) => all.add_map("", map),

@@ -166,8 +166,9 @@ fn first_word(name: &str) -> &str {
 fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
     let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
     // An id too short to be the only one of its kind does not stand alone.
-    let named = id
-        .and_then(|id| answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::of(&["otel", "response", &*id]))));
+    let named = id.and_then(|id| {
+        answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::from_parts(&["otel", "response", &*id])))
+    });
     named.or_else(|| span_key(signal)).unwrap_or_else(|| desk.content_key())
 }
 

@@ -64,7 +64,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(call: &Call, span: CallKey) -> Self {
+    fn from_call(call: &Call, span: CallKey) -> Self {
         let tokens = &call.tokens;
         Self {
             key: call.key.bytes(),
@@ -126,7 +126,7 @@ impl Spans {
             Some(Kind::Other { dropped: false } | Kind::Bound) => {}
             None => self.insert(id, Span { parent, kind: Kind::Other { dropped: false } }),
         }
-        let mut seen = Seen::of(&call, span_key(signal)?);
+        let mut seen = Seen::from_call(&call, span_key(signal)?);
         let within = self.calls_within(id);
         if within.len() > 1 && is_sum(&seen, &within) {
             self.set(id, Kind::Other { dropped: true });
@@ -249,14 +249,15 @@ fn is_sum(call: &Seen, within: &[Seen]) -> bool {
 
 /// The key that a span gives a call which nothing else names.
 pub(super) fn span_key(signal: &Signal<'_>) -> Option<CallKey> {
-    Some(CallKey::of(&["otel", "span", bare(signal.trace?), bare(signal.span?)]))
+    Some(CallKey::from_parts(&["otel", "span", bare(signal.trace?), bare(signal.span?)]))
 }
 
 /// A span and the span around it (0 for none), each as a number.
 fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     let number = |key: CallKey| key.bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let parent =
-        signal.parent.map(|parent| CallKey::of(&["otel", "span", bare(signal.trace.unwrap_or("")), bare(parent)]));
+    let parent = signal
+        .parent
+        .map(|parent| CallKey::from_parts(&["otel", "span", bare(signal.trace.unwrap_or("")), bare(parent)]));
     Some((number(span_key(signal)?)?, parent.and_then(number).unwrap_or(0)))
 }
 

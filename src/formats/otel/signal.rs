@@ -42,10 +42,10 @@ const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id"
 /// The signal that a flat line is; `None` for any other line.
 pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
-    let mut attributes = Attributes::of(line.get("attributes"));
+    let mut attributes = Attributes::from_json(line.get("attributes"));
     attributes.add_dotted(line);
     let resource = line.get("resource").map(|resource| resource.get("attributes").unwrap_or(resource));
-    let mut signal = read(line, attributes, Rc::new(Attributes::of(resource)), "");
+    let mut signal = read(line, attributes, Rc::new(Attributes::from_json(resource)), "");
     let context = line.get("context").or_else(|| line.get("spanContext")).and_then(Value::as_object);
     if let Some(context) = context {
         signal.trace = signal.trace.or_else(|| text(context, &["trace_id", "traceId"]));
@@ -71,7 +71,7 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     let mut signals = Vec::new();
     for group in groups.iter().flat_map(|group| list(line, &[group])).filter_map(Value::as_object) {
         let resource = group.get("resource").and_then(|resource| resource.get("attributes"));
-        let resource = Rc::new(Attributes::of(resource));
+        let resource = Rc::new(Attributes::from_json(resource));
         let scopes = [
             "scopeSpans",
             "scope_spans",
@@ -85,7 +85,7 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
             for record in
                 list(scope, &["spans", "logRecords", "log_records", "logs"]).iter().filter_map(Value::as_object)
             {
-                let attributes = Attributes::of(record.get("attributes"));
+                let attributes = Attributes::from_json(record.get("attributes"));
                 signals.push(read(record, attributes, Rc::clone(&resource), library.unwrap_or_default()));
             }
         }

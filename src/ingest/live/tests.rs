@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::ingest::{Batch, Disk, Entry, Fs, Handle, Options, Roots, Stat};
+use crate::ingest::{Entry, Fs, Handle, Options, OsFs, ReadBatch, Roots, Stat};
 
 /// A watch that tells nothing, and says what it was attached to.
 struct Deaf {
@@ -36,16 +36,16 @@ impl Counting {
 
 impl Fs for Counting {
     fn stat(&self, path: &Path) -> io::Result<Stat> {
-        Disk.stat(path)
+        OsFs.stat(path)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Disk.list(folder)
+        OsFs.list(folder)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
-        Disk.open(path)
+        OsFs.open(path)
     }
 }
 
@@ -88,8 +88,8 @@ impl Scene {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Batch(batch) => {
-                let Batch { tallies, .. } = *batch;
+            Event::ReadBatch(batch) => {
+                let ReadBatch { tallies, .. } = *batch;
                 self.lines += tallies.lines;
             }
             Event::Health(health) => self.health = *health,

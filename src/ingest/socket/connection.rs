@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::serve::{Deliver, Delivery, Reply, Rules, Said, Tally, more};
 use super::{LAST_WORDS, LINE_CAP, Shared};
 use crate::domain::{Label, Record};
-use crate::formats::{Lines, Origin, Outcome};
+use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::Projects;
 
 /// How long a pause in a connection may be once the meter ends.
@@ -50,7 +50,7 @@ impl Activity {
 
 /// A connection that is served.
 pub(super) struct Connection {
-    lines: Lines,
+    lines: Decoder,
     projects: Projects,
     user: Option<Label>,
     first: bool,
@@ -87,7 +87,7 @@ impl Connection {
             leave: Notify::new(),
         };
         Self {
-            lines: Lines::new(&[]),
+            lines: Decoder::new(&[]),
             projects: Projects::default(),
             user,
             first: true,

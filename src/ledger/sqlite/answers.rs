@@ -10,26 +10,26 @@ use super::open::Standing;
 use super::read::is_aligned;
 use super::{Sqlite, files};
 use crate::domain::{CallKey, Filter, Instant, Span};
-use crate::ledger::{BooksError, FileState, Ledger, Order, Posted, Posting, Query, Report, Row, Sums};
+use crate::ledger::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, Sums};
 
 impl Ledger for Sqlite {
-    fn post(&mut self, posting: &Posting) -> Result<Vec<Posted>, BooksError> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         self.flush()?;
-        if posting.records.is_empty() && posting.files.is_empty() {
+        if batch.records.is_empty() && batch.files.is_empty() {
             return Ok(Vec::new());
         }
-        self.write(|conn, desk, pricer, step| {
-            let mut told = Vec::with_capacity(posting.records.len());
-            desk.post(conn, posting, pricer, &mut told)?;
-            desk.write_changes(conn, step)?;
+        self.write(|conn, working_set, pricer, step| {
+            let mut told = Vec::with_capacity(batch.records.len());
+            working_set.post(conn, batch, pricer, &mut told)?;
+            working_set.write_changes(conn, step)?;
             step("write files");
-            files::write_files(conn, posting.files.iter())?;
+            files::write_files(conn, batch.files.iter())?;
             Ok(told)
         })
     }
 
-    fn absorb(&mut self, posting: &Posting) -> Result<(), BooksError> {
-        self.gather(posting);
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+        self.gather(batch);
         // It is joined with the books when a question needs it.
         self.held = RefCell::default();
         self.draft();
@@ -37,7 +37,7 @@ impl Ledger for Sqlite {
     }
 
     fn flush(&mut self) -> Result<(), BooksError> {
-        if self.birth.is_some() {
+        if self.new_file.is_some() {
             return self.flush_at_birth();
         }
         if !self.gathered.anything {
@@ -99,7 +99,7 @@ impl Ledger for Sqlite {
         })
     }
 
-    fn files(&self) -> Result<Vec<FileState>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         let mut files = files::read_files(&self.conn).map_err(|error| self.because(&error))?;
         if self.stuck {
             // What is held reaches further than what is booked.
@@ -111,7 +111,7 @@ impl Ledger for Sqlite {
         Ok(files)
     }
 
-    fn file(&self, path: &Path) -> Result<Option<FileState>, BooksError> {
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         match self.gathered.files.get(path).filter(|_| self.stuck) {
             Some(file) => Ok(Some(file.clone())),
             None => files::read_file(&self.conn, path).map_err(|error| self.because(&error)),

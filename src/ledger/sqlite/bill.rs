@@ -5,17 +5,17 @@ use rusqlite::{Connection, Result, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use super::desk::Desk;
-use super::ids::Ids;
+use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
-use super::rows::{self, damaged};
-use super::tally::moment;
+use super::rollup_delta::moment;
+use super::row_mapping::{self, damaged};
+use super::working_set::WorkingSet;
 use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Place, Record, Tokens, quarter_of};
 use crate::ledger::account::started;
 use crate::ledger::bills::{MOST, row_keys};
-use crate::ledger::core::Core;
-use crate::ledger::names::{NONE, Names};
-use crate::ledger::slim::Slim;
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::interner::{Interner, NONE};
+use crate::ledger::merge_state::MergeState;
 use crate::ledger::spending::{self, Part};
 
 /// A bill as a text: in the column `body`, and in a line of an export.
@@ -61,7 +61,7 @@ struct WrittenModel {
 
 impl Written {
     /// A bill as a text; one without a session has none.
-    pub(super) fn of(bill: &Bill) -> Option<Self> {
+    pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
         let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
         let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let (started, since, own) = match bill.counter {
@@ -143,7 +143,7 @@ impl Written {
     }
 }
 
-impl Desk {
+impl WorkingSet {
     /// Takes in an agent's statement of a session.
     pub(super) fn bill(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
         let Some(session) = &bill.from.session else { return Ok(()) };
@@ -175,7 +175,7 @@ impl Desk {
             self.core.bills.restore(session, parsed(&body)?);
         }
         let keys: Vec<CallKey> = self.core.bills.booked(session).collect();
-        self.core.heap.look_for_spending(&self.core.names).compute(keys.iter().copied());
+        self.core.row_store.look_for_spending(&self.core.names).compute(keys.iter().copied());
         for key in keys {
             self.fetch(conn, key)?;
         }
@@ -186,7 +186,7 @@ impl Desk {
         for (model, fields) in found {
             sums.insert(self.ids.known_label(conn, &mut self.core.names, model)?, sums_of(&fields)?);
         }
-        self.core.heap.watch(session, Some(sums), &self.core.names);
+        self.core.row_store.watch(session, Some(sums), &self.core.names);
         for counter in self.core.bills.counters_of(session) {
             self.family(conn, counter)?;
         }
@@ -194,10 +194,10 @@ impl Desk {
     }
 
     /// Updates the sums of sessions for rows whose cache writes were split again: pairs of the row before and after.
-    pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(Slim, Slim)]) -> Result<()> {
+    pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(CompactRow, CompactRow)]) -> Result<()> {
         for (before, after) in solved {
             self.account(conn, spending::session_of(after, &self.core.names))?;
-            let sums = self.core.heap.look_for_spending(&self.core.names);
+            let sums = self.core.row_store.look_for_spending(&self.core.names);
             sums.take(before, &self.core.names);
             sums.add(after, &self.core.names);
         }
@@ -239,11 +239,11 @@ impl Desk {
                 let day: i64 = row.get(0)?;
                 for entry in rollup::entries(row.get_ref(1)?.as_blob()?) {
                     let quarter = day * QUARTERS + i64::from(entry?.0);
-                    let span = [rows::first_id(quarter * 900), rows::first_id((quarter + 1) * 900), id];
+                    let span = [row_mapping::first_id(quarter * 900), row_mapping::first_id((quarter + 1) * 900), id];
                     let keys: Vec<[i64; 2]> =
                         find.query_map(span, |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
                     for key in keys {
-                        self.fetch(conn, rows::key(key))?;
+                        self.fetch(conn, row_mapping::key(key))?;
                     }
                 }
             }
@@ -265,35 +265,35 @@ impl Desk {
 }
 
 /// Writes what is new of bills and of the sums they are compared with.
-pub(super) fn write(conn: &Connection, core: &mut Core, ids: &mut Ids) -> Result<()> {
+pub(super) fn write(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
     let fresh = core.bills.take_fresh();
     write_these(conn, core, ids, fresh)
 }
 
 /// Writes all bills and all sums into books that hold none: an earlier attempt may have failed after it took what was new.
-pub(super) fn write_all(conn: &Connection, core: &mut Core, ids: &mut Ids) -> Result<()> {
+pub(super) fn write_all(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
     let all = core.bills.take_all();
-    core.heap.all_unsaved();
+    core.row_store.all_unsaved();
     write_these(conn, core, ids, all)
 }
 
-fn write_these(conn: &Connection, core: &mut Core, ids: &mut Ids, bills: Vec<(u32, Bill)>) -> Result<()> {
+fn write_these(conn: &Connection, core: &mut MergeState, ids: &mut Ids, bills: Vec<(u32, Bill)>) -> Result<()> {
     if core.bills.is_empty() {
         return Ok(());
     }
     let names = &core.names;
     let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
     for (session, bill) in bills {
-        let Some(written) = Written::of(&bill) else { continue };
+        let Some(written) = Written::from_bill(&bill) else { continue };
         let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
         let session = ids.label(conn, names, session)?;
         conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(&bill), body])?;
     }
-    let unsaved = core.heap.take_unsaved();
-    let Some(spending) = core.heap.spending() else { return Ok(()) };
+    let unsaved = core.row_store.take_unsaved();
+    let Some(spending) = core.row_store.spending() else { return Ok(()) };
     for session in unsaved {
         let id = ids.label(conn, names, session)?;
-        for (model, part) in spending.of(session) {
+        for (model, part) in spending.parts_of(session) {
             put_sums(conn, id, ids.label(conn, names, model)?, part)?;
         }
     }
@@ -307,9 +307,9 @@ fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<
 }
 
 /// A computed row was pruned: it is accounted for, and must not be computed again.
-pub(super) fn account_for(conn: &Connection, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
+pub(super) fn account_for(conn: &Connection, row: &CompactRow, ids: &mut Ids, names: &mut Interner) -> Result<()> {
     use crate::domain::Dimension;
-    use crate::ledger::names::place;
+    use crate::ledger::interner::place;
     let set = *names.set(row.set);
     let session = ids.label(conn, names, set[place(Dimension::Session)])?;
     let model = ids.label(conn, names, set[place(Dimension::Model)])?;
@@ -330,6 +330,6 @@ fn sums_of(fields: &str) -> Result<Part> {
 }
 
 /// The records of bills that were gathered elsewhere.
-pub(super) fn gathered(core: &Core) -> Vec<Record> {
+pub(super) fn gathered(core: &MergeState) -> Vec<Record> {
     core.bills.records().collect()
 }

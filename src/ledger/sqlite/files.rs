@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
-use crate::ledger::FileState;
+use crate::ledger::Checkpoint;
 
 /// The columns of a file, in the order in which they are read.
 const COLUMNS: &str =
     "path, device, inode, offset, size, modified_ns, head_hash, head_len, tail_hash, reader, lines, bad_lines";
 
 /// Books how far files have been read.
-pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a FileState>) -> Result<()> {
+pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a Checkpoint>) -> Result<()> {
     let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     for file in files {
         insert.execute(params![
@@ -31,14 +31,14 @@ pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a
 }
 
 /// How far files have been read.
-pub(super) fn read_files(conn: &Connection) -> Result<Vec<FileState>> {
+pub(super) fn read_files(conn: &Connection) -> Result<Vec<Checkpoint>> {
     let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY path"))?;
     let files = select.query_map([], file_state)?;
     files.collect()
 }
 
 /// How far one file has been read.
-pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<FileState>> {
+pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<Checkpoint>> {
     let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files WHERE path = ?"))?;
     select.query_row([path_bytes(path)], file_state).optional()
 }
@@ -59,9 +59,9 @@ pub(super) fn forget_gone(conn: &Connection, before: i64) -> Result<usize> {
     Ok(forgotten)
 }
 
-fn file_state(row: &rusqlite::Row<'_>) -> Result<FileState> {
+fn file_state(row: &rusqlite::Row<'_>) -> Result<Checkpoint> {
     let number = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    Ok(FileState {
+    Ok(Checkpoint {
         path: bytes_path(row.get(0)?),
         device: number(1)?,
         inode: number(2)?,

@@ -16,5 +16,5 @@ impl Pricer for Free {
 pub(super) fn call(hour: i64, output: u64) -> Record {
     let from = Attribution::new(Instant::from_timestamp(hour * 3600, 0).unwrap(), Label::new("test"));
     let tokens = Tokens { output, ..Tokens::ZERO };
-    Record::Call(Call::new(CallKey::of(&[hour.to_string()]), from, None, tokens))
+    Record::Call(Call::new(CallKey::from_parts(&[hour.to_string()]), from, None, tokens))
 }

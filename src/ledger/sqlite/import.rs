@@ -4,8 +4,8 @@ use std::io::{BufRead, Read as _};
 
 use rusqlite::Connection;
 
-use super::exchange::{self, BookedCost};
-use super::{Sqlite, upkeep};
+use super::export_import::{self, BookedCost};
+use super::{Sqlite, maintenance};
 use crate::domain::{Call, Instant, Tokens, Usd};
 use crate::ledger::{BooksError, Ledger};
 
@@ -108,18 +108,18 @@ impl Sqlite {
                 return Ok(imported);
             }
             last = reached;
-            self.write(|conn, desk, pricer, step| {
-                desk.ignore_horizon();
-                let machine = upkeep::machine(conn)?;
+            self.write(|conn, working_set, pricer, step| {
+                working_set.ignore_horizon();
+                let machine = maintenance::machine(conn)?;
                 for text in &texts {
                     // What was understood when it was checked is understood again.
-                    let Ok(heard) = exchange::understand(text) else { continue };
-                    let told = exchange::take(conn, desk, heard, &machine)?;
+                    let Ok(heard) = export_import::understand(text) else { continue };
+                    let told = export_import::take(conn, working_set, heard, &machine)?;
                     imported.calls += u64::from(told.is_some());
                     imported.told += u64::from(told == Some(true));
                 }
-                desk.settle(conn, pricer)?;
-                desk.write_changes(conn, step)
+                working_set.settle(conn, pricer)?;
+                working_set.write_changes(conn, step)
             })?;
         }
     }
@@ -144,7 +144,7 @@ impl Sqlite {
             if text.is_empty() {
                 continue;
             }
-            match exchange::understand(text) {
+            match export_import::understand(text) {
                 Ok(_) => checked.keep(line, text).map_err(|error| self.because(&error))?,
                 Err(Wrong::Foreign(what)) => return Err(wrong(what)),
                 Err(Wrong::Impossible(what)) => {

@@ -4,12 +4,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Error, Result, Statement, ToSql};
 use rustc_hash::FxHashSet;
 
-use super::body::{Body, Tail};
-use super::ids::Ids;
-use super::rows::{charge, damaged, of_key, slots};
+use super::id_map::Ids;
+use super::row_codec::{Body, RareFields};
+use super::row_mapping::{charge, damaged, of_key, slots};
 use crate::domain::{CallKey, Usd};
-use crate::ledger::names::{NONE, Names};
-use crate::ledger::slim::{Booked, Slim};
+use crate::ledger::compact_row::{CompactRow, RowCost};
+use crate::ledger::interner::{Interner, NONE};
 
 /// The columns that most rows fill.
 const USUAL: &str = "id, hash, rest, session, price, lineage, body, alias";
@@ -40,10 +40,10 @@ impl<'a> Inserter<'a> {
     /// Inserts many rows into a table whose ids are all among these, and adds theirs.
     pub(super) fn fill(
         &mut self,
-        rows: &[&Slim],
+        rows: &[&CompactRow],
         taken: &mut FxHashSet<i64>,
         ids: &mut Ids,
-        names: &mut Names,
+        names: &mut Interner,
     ) -> Result<()> {
         let mut several = insert(self.conn, self.table, USUAL, TOGETHER)?;
         let (mut rest, mut waiting) = (Vec::new(), Vec::with_capacity(TOGETHER));
@@ -68,7 +68,7 @@ impl<'a> Inserter<'a> {
         rest.into_iter().try_for_each(|(id, row)| self.insert_at([id], row, ids, names))
     }
 
-    pub(super) fn insert(&mut self, row: &Slim, ids: &mut Ids, names: &mut Names) -> Result<()> {
+    pub(super) fn insert(&mut self, row: &CompactRow, ids: &mut Ids, names: &mut Interner) -> Result<()> {
         self.insert_at(slots(row), row, ids, names)
     }
 
@@ -76,9 +76,9 @@ impl<'a> Inserter<'a> {
     fn insert_at(
         &mut self,
         places: impl IntoIterator<Item = i64>,
-        row: &Slim,
+        row: &CompactRow,
         ids: &mut Ids,
-        names: &mut Names,
+        names: &mut Interner,
     ) -> Result<()> {
         let statement = if is_usual(row) { &mut self.usual } else { &mut self.whole };
         let next = bind_usual(statement, 1, 0, row, (self.conn, ids, names), &mut self.text)?;
@@ -109,26 +109,26 @@ fn crowded() -> Error {
     damaged("more than a million calls in one second")
 }
 
-fn is_usual(row: &Slim) -> bool {
+fn is_usual(row: &CompactRow) -> bool {
     row.rare.is_none() && (row.web_searches, row.machine, row.folder) == (0, NONE, NONE)
 }
 
 /// What gives a label its number in the database.
-type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Names);
+type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Interner);
 
 /// Binds what every row fills, from this parameter on; gives back the one after. `text` is written over.
 fn bind_usual(
     statement: &mut Statement<'_>,
     first: usize,
     id: i64,
-    row: &Slim,
+    row: &CompactRow,
     (conn, ids, names): Numbers<'_>,
     text: &mut Vec<u8>,
 ) -> Result<usize> {
     let (usd, saved, price) = match row.cost {
-        Booked::Open | Booked::Unpriced => (None, None, None),
-        Booked::Quoted(usd) => (Some(usd.pico()), None, None),
-        Booked::Priced { usd, saved, price, .. } => {
+        RowCost::Pending | RowCost::Unpriced => (None, None, None),
+        RowCost::Quoted(usd) => (Some(usd.pico()), None, None),
+        RowCost::Priced { usd, saved, price, .. } => {
             (Some(usd.pico()), Some(saved.pico()), Some(ids.price(conn, names, price)?))
         }
     };
@@ -137,7 +137,7 @@ fn bind_usual(
         tokens: row.tokens,
         usd,
         saved,
-        charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, Booked::Priced { is_guessed: true, .. })),
+        charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, RowCost::Priced { is_guessed: true, .. })),
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };
@@ -159,12 +159,12 @@ fn bind_usual(
 fn bind_rare(
     statement: &mut Statement<'_>,
     at: usize,
-    row: &Slim,
+    row: &CompactRow,
     (conn, ids, names): Numbers<'_>,
     text: &mut Vec<u8>,
 ) -> Result<()> {
     let rare = row.rare.as_deref();
-    let tail = Tail {
+    let tail = RareFields {
         web_searches: row.web_searches,
         quoted: rare.and_then(|rare| rare.quoted).map(Usd::pico),
         latency: rare.and_then(|rare| rare.latency).map(|latency| latency.as_nanos().cast_signed()),

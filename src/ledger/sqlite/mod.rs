@@ -1,37 +1,37 @@
 //! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
 
 mod answers;
-mod away;
 mod bill;
-mod birth;
-mod body;
-mod crowded;
-mod desk;
-mod exchange;
+mod bulk_load;
+mod db_file;
+mod export_import;
 mod files;
-mod fill;
 #[cfg(test)]
 mod fixture;
-mod glance;
-mod held;
-mod ids;
+mod full_disk;
+mod id_map;
 mod import;
 mod insert;
-mod note;
+mod leftover_files;
+mod maintenance;
+mod migrate_wide_rows;
+mod new_file;
 mod open;
-mod place;
+mod quick_check;
 mod read;
 mod rollup;
-mod rows;
-mod runs;
+mod rollup_delta;
+mod rollup_plan;
+mod row_codec;
+mod row_mapping;
 mod salvage;
 mod schema;
-mod source;
-mod strays;
-mod tally;
-mod upkeep;
+mod session_index;
+mod temporary;
+mod unwritten;
 mod verify;
-mod wide;
+mod warning;
+mod working_set;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -40,26 +40,26 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Error, ErrorCode};
 
-use self::birth::Birth;
-use self::desk::Desk;
-use self::held::Held;
+use self::db_file::identity;
+use self::new_file::NewFile;
 use self::open::Standing;
-use self::place::identity;
 use self::read::Reading;
-use super::core::Core;
-use super::{BooksError, FileState, Posting};
+use self::unwritten::Unwritten;
+use self::working_set::WorkingSet;
+use super::merge_state::MergeState;
+use super::{Batch, BooksError, Checkpoint};
 use crate::domain::{Instant, Record};
 use crate::pricing::Pricer;
 
-pub use exchange::ExportError;
+pub use db_file::is_network;
+pub use export_import::ExportError;
 pub use import::{ImportError, Imported};
-pub use note::Note;
+pub use leftover_files::remove_strays;
+pub use maintenance::{Info, PriceChange, Repriced};
 pub use open::{Opened, Options, open};
-pub use place::is_network;
 pub use salvage::Salvaged;
-pub use strays::remove_strays;
-pub use upkeep::{Info, PriceChange, Repriced};
 pub use verify::{Findings, mend};
+pub use warning::Note;
 
 /// Books in a SQLite file.
 ///
@@ -71,19 +71,19 @@ pub struct Sqlite {
     path: PathBuf,
     conn: Connection,
     /// While nobody has seen these books: where they grow.
-    birth: Option<Birth>,
+    new_file: Option<NewFile>,
     options: Options,
     pricer: Arc<dyn Pricer>,
     standing: Standing,
     identity: Option<(u64, u64)>,
     damaged: Cell<bool>,
-    desk: RefCell<Desk>,
+    working_set: RefCell<WorkingSet>,
     /// Absorbed, not yet booked.
     gathered: Gathered,
     /// True when the last attempt to book failed: every answer must include the gathered rows.
     stuck: bool,
     /// Cache: the gathered rows joined with the ledger.
-    held: RefCell<Option<Held>>,
+    held: RefCell<Option<Unwritten>>,
     /// The version of the data when it was last asked whether others have written.
     version: Option<i64>,
     /// These are in no place of their own.
@@ -106,9 +106,9 @@ const CACHE_KIB: i64 = 8_000;
 
 #[derive(Default)]
 struct Gathered {
-    core: Core,
+    core: MergeState,
     /// How far each file was read, as it was said last.
-    files: BTreeMap<PathBuf, FileState>,
+    files: BTreeMap<PathBuf, Checkpoint>,
     /// Calls that an older version may have booked under another key.
     rekeyed: Vec<Record>,
     anything: bool,
@@ -127,13 +127,13 @@ impl Sqlite {
         Self {
             path,
             conn,
-            birth: None,
+            new_file: None,
             options,
             pricer,
             standing,
             identity,
             damaged: Cell::new(false),
-            desk: RefCell::default(),
+            working_set: RefCell::default(),
             gathered: Gathered::default(),
             stuck: false,
             held: RefCell::default(),
@@ -155,7 +155,8 @@ impl Sqlite {
     /// False once the file was removed, or another put in its place: nothing more can be booked before the books
     /// are opened again. Costs one look at the file system.
     pub fn is_in_place(&self) -> bool {
-        self.home == Home::Temporary || identity(self.birth.as_ref().map_or(&self.path, Birth::path)) == self.identity
+        self.home == Home::Temporary
+            || identity(self.new_file.as_ref().map_or(&self.path, NewFile::path)) == self.identity
     }
 
     /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
@@ -172,7 +173,7 @@ impl Sqlite {
             && identity(&path) == known
             && let Err(what) = verify::check(&path)
         {
-            notes.push(Note::SetAside { to: place::set_aside(&path, now)?, what });
+            notes.push(Note::SetAside { to: db_file::set_aside(&path, now)?, what });
         }
         let aside = notes.iter().find_map(Note::set_aside);
         let mut opened = open(&path, Options { now, ..options }, pricer)?;
@@ -188,7 +189,7 @@ impl Sqlite {
     /// Everything or nothing: `work` within one transaction that has the right to write from its first moment.
     fn write<T>(
         &mut self,
-        work: impl FnOnce(&Connection, &mut Desk, &dyn Pricer, desk::Step<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Connection, &mut WorkingSet, &dyn Pricer, working_set::Step<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, BooksError> {
         self.be_born(true)?;
         self.write_here(work)
@@ -197,7 +198,7 @@ impl Sqlite {
     /// Like [`Sqlite::write`], in books that may not be in their place yet.
     fn write_here<T>(
         &mut self,
-        work: impl FnOnce(&Connection, &mut Desk, &dyn Pricer, desk::Step<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Connection, &mut WorkingSet, &dyn Pricer, working_set::Step<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, BooksError> {
         match self.standing {
             Standing::Writable => {}
@@ -211,8 +212,8 @@ impl Sqlite {
         if !self.is_in_place() {
             return Err(BooksError::Replaced { path: self.path.clone() });
         }
-        let Self { conn, desk, options, pricer, .. } = self;
-        let desk = desk.get_mut();
+        let Self { conn, working_set, options, pricer, .. } = self;
+        let working_set = working_set.get_mut();
         let step = |name| {
             if let Some(step) = &options.step {
                 step(name);
@@ -230,8 +231,8 @@ impl Sqlite {
             if found > schema::KNOWN {
                 return Err(Error::InvalidQuery);
             }
-            desk.open(conn)?;
-            let done = work(conn, desk, &**pricer, &step)?;
+            working_set.open(conn)?;
+            let done = work(conn, working_set, &**pricer, &step)?;
             step("commit");
             conn.execute_batch("COMMIT")?;
             step("committed");
@@ -239,9 +240,9 @@ impl Sqlite {
         };
         let done = attempt();
         if done.is_ok() {
-            desk.clear();
+            working_set.clear();
         } else {
-            desk.forget();
+            working_set.forget();
             if !conn.is_autocommit() {
                 // Nothing more can be done where even this fails; the file is as it was either way.
                 conn.execute_batch("ROLLBACK").unwrap_or_default();
@@ -256,8 +257,8 @@ impl Sqlite {
 
     /// Books what was gathered.
     fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
-        let mut draft = self.birth.as_mut().and_then(Birth::draft);
-        self.write_here(|conn, desk, pricer, step| {
+        let mut draft = self.new_file.as_mut().and_then(NewFile::draft);
+        self.write_here(|conn, working_set, pricer, step| {
             let empty: bool = conn.query_row(
                 "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
                  AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM bills) AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
@@ -269,18 +270,18 @@ impl Sqlite {
             } else if empty {
                 // Pages that find no room would be written, and read again, before the end.
                 conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-                let written = fill::write_all(conn, &mut gathered.core, pricer, step);
+                let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
                 conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 written?;
-                // The families that were just written are not the ones this desk may have read before.
-                desk.forget();
+                // The families that were just written are not the ones this working set may have read before.
+                working_set.forget();
             } else {
-                desk.take_all(conn, &gathered.core)?;
+                working_set.take_all(conn, &gathered.core)?;
                 for record in &gathered.rekeyed {
-                    desk.rekey(conn, record)?;
+                    working_set.rekey(conn, record)?;
                 }
-                desk.settle(conn, pricer)?;
-                desk.write_changes(conn, step)?;
+                working_set.settle(conn, pricer)?;
+                working_set.write_changes(conn, step)?;
             }
             step("write files");
             files::write_files(conn, gathered.files.values())
@@ -295,33 +296,33 @@ impl Sqlite {
                 let mut held = self.held.borrow_mut();
                 return answer(self.joined(&mut held)?.reading(&self.conn));
             }
-            answer(Reading::new(&self.conn, &mut self.desk.borrow_mut()))
+            answer(Reading::new(&self.conn, &mut self.working_set.borrow_mut()))
         };
         attempt().map_err(|error| self.because(&error))
     }
 
     /// Unbooked rows joined with the ledger as it is in this transaction.
-    fn joined<'a>(&self, held: &'a mut Option<Held>) -> rusqlite::Result<&'a mut Held> {
+    fn joined<'a>(&self, held: &'a mut Option<Unwritten>) -> rusqlite::Result<&'a mut Unwritten> {
         let fresh = match held.as_ref() {
             Some(held) => held.is_fresh(&self.conn)?,
             None => false,
         };
         let joined = if fresh { held.take() } else { None };
-        let joined = joined.map_or_else(|| Held::of(&self.conn, &self.gathered, &*self.pricer), Ok)?;
+        let joined = joined.map_or_else(|| Unwritten::from_gathered(&self.conn, &self.gathered, &*self.pricer), Ok)?;
         Ok(held.insert(joined))
     }
 
-    fn gather(&mut self, posting: &Posting) {
-        self.gathered.anything |= !posting.records.is_empty() || !posting.files.is_empty();
-        for record in &posting.records {
+    fn gather(&mut self, batch: &Batch) {
+        self.gathered.anything |= !batch.records.is_empty() || !batch.files.is_empty();
+        for record in &batch.records {
             match record {
                 // A new ledger holds nothing of an older version.
-                Record::Rekeyed { .. } if self.birth.is_some() => {}
+                Record::Rekeyed { .. } if self.new_file.is_some() => {}
                 Record::Rekeyed { .. } => self.gathered.rekeyed.push(record.clone()),
                 Record::Call(_) | Record::Descends { .. } | Record::Bill(_) => self.gathered.core.absorb(record),
             }
         }
-        self.gathered.files.extend(posting.files.iter().map(|file| (file.path.clone(), file.clone())));
+        self.gathered.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));
     }
 
     fn because(&self, error: &Error) -> BooksError {

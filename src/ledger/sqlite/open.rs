@@ -9,12 +9,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::desk::Desk;
-use super::note::Note;
-use super::place::{back_up, current_copy, drop_copy, identity, is_network, make, set_aside};
+use super::db_file::{back_up, current_copy, drop_copy, identity, is_network, make, set_aside};
 use super::read::Reading;
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
-use super::{Sqlite, crowded, files, glance, salvage, strays};
+use super::warning::Note;
+use super::working_set::WorkingSet;
+use super::{Sqlite, files, full_disk, leftover_files, quick_check, salvage};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 use crate::pricing::Pricer;
@@ -171,14 +171,14 @@ fn try_open(
         notes.push(Note::ReadOnly { path: path.to_owned() });
     }
     if standing == Standing::Writable {
-        strays::remove_drafts(path);
+        leftover_files::remove_drafts(path);
     }
     step("opened file");
     let because = |error| super::because(path, &error);
     let mut connected = connect(path, standing, options);
-    if connected.as_ref().is_err_and(|error| crowded::no_room(path, error)) {
+    if connected.as_ref().is_err_and(|error| full_disk::no_room(path, error)) {
         // What is booked is there to be read all the same.
-        connected = crowded::connect(path, options);
+        connected = full_disk::connect(path, options);
         if standing == Standing::Writable {
             standing = Standing::Full;
             notes.push(Note::Full { path: path.to_owned() });
@@ -209,7 +209,7 @@ fn try_open(
         if options.glance == 0 {
             return Ok(());
         }
-        let looked = glance::glance(conn, options.glance).map_err(because)?;
+        let looked = quick_check::glance(conn, options.glance).map_err(because)?;
         looked.map_err(|what| BooksError::Damaged { path: path.to_owned(), what })
     };
     if standing != Standing::Writable {
@@ -246,14 +246,14 @@ fn try_open(
 /// the newest sums agree with each other.
 fn is_understood(conn: &Connection) -> bool {
     let read = || -> rusqlite::Result<bool> {
-        let mut desk = Desk::default();
+        let mut working_set = WorkingSet::default();
         files::read_files(conn)?;
-        desk.read_families(conn, true)?;
+        working_set.read_families(conn, true)?;
         let newest = crate::domain::Filter::default();
-        Reading::new(conn, &mut desk).newest(&newest, 10)?;
-        Reading::new(conn, &mut desk).sums(&newest)?;
+        Reading::new(conn, &mut working_set).newest(&newest, 10)?;
+        Reading::new(conn, &mut working_set).sums(&newest)?;
         conn.prepare("SELECT id, fired FROM alerts")?;
-        Ok(glance::glance(conn, NEWEST)?.is_ok())
+        Ok(quick_check::glance(conn, NEWEST)?.is_ok())
     };
     read().unwrap_or(false)
 }
@@ -272,9 +272,9 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
         // be told that nobody writes.
         Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(crowded::immutable(path), flags)?
+            Connection::open_with_flags(full_disk::immutable(path), flags)?
         }
-        Err(error) if crowded::no_room(path, &error) => return Err(error),
+        Err(error) if full_disk::no_room(path, &error) => return Err(error),
         Ok(_) | Err(_) => conn,
     };
     prepare(conn, options)
@@ -327,7 +327,7 @@ mod tests {
 
     use super::super::fixture::Free;
     use super::*;
-    use crate::ledger::{FileState, Ledger, Posting};
+    use crate::ledger::{Batch, Checkpoint, Ledger};
 
     const STEPS: &[Migration] = &[
         Migration { to: KNOWN + 1, sql: "ALTER TABLE files ADD COLUMN note TEXT", fill: |_| Ok(()) },
@@ -338,8 +338,8 @@ mod tests {
         },
     ];
 
-    fn file(offset: u64) -> FileState {
-        FileState {
+    fn file(offset: u64) -> Checkpoint {
+        Checkpoint {
             path: "/log".into(),
             device: 1,
             inode: 1,
@@ -367,7 +367,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         let now = Instant::default();
         let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
-        old.post(&Posting { records: Vec::new(), files: vec![file(7)] }).unwrap();
+        old.post(&Batch { records: Vec::new(), files: vec![file(7)] }).unwrap();
         drop(old);
         // A copy of the files at a step is what a process killed there leaves behind.
         let copies = Arc::new(Mutex::new(Vec::new()));
@@ -407,7 +407,7 @@ mod tests {
         let path = folder.path().join("ledger.db");
         let now = Instant::default();
         let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
-        old.post(&Posting { records: Vec::new(), files: vec![file(7)] }).unwrap();
+        old.post(&Batch { records: Vec::new(), files: vec![file(7)] }).unwrap();
         drop(old);
         let copies = || {
             let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -420,7 +420,7 @@ mod tests {
             // Written to in between, so that the copy is no longer that of these books.
             let mut books = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
             assert_eq!(books.files().unwrap(), [file(7 + run)]);
-            books.post(&Posting { records: Vec::new(), files: vec![file(8 + run)] }).unwrap();
+            books.post(&Batch { records: Vec::new(), files: vec![file(8 + run)] }).unwrap();
         }
         let backup = folder.path().join(format!("ledger.db.schema-{KNOWN}"));
         assert_eq!(schema_of(&backup), (KNOWN, false, false));

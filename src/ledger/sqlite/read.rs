@@ -5,32 +5,32 @@ use std::ops::Range;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::desk::{Desk, meta};
-use super::held::Changes;
-use super::ids::Ids;
+use super::id_map::Ids;
 use super::rollup;
-use super::rows;
-use super::runs::exact_session;
+use super::rollup_plan::{Kept, Source, Window};
+use super::row_mapping;
 use super::schema::{COLUMNS, OF_KEY};
-use super::source::{Kept, Source, Window};
+use super::session_index::exact_session;
+use super::unwritten::Changes;
+use super::working_set::{WorkingSet, meta};
 use crate::domain::{CallKey, Dimension, Filter, Instant, Span, quarter_of};
+use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::{self, PeriodReport, Stretch, admits, in_time};
-use crate::ledger::names::{DIMENSIONS, NONE, Names, index};
-use crate::ledger::slim::Slim;
+use crate::ledger::interner::{DIMENSIONS, Interner, NONE, index};
 use crate::ledger::{Grain, Order, Query, Report, Sums};
 
 /// Reads for one question.
 pub(super) struct Reading<'a> {
     pub(super) conn: &'a Connection,
     pub(super) ids: &'a mut Ids,
-    pub(super) names: &'a mut Names,
+    pub(super) names: &'a mut Interner,
     /// Unbooked rows that the answer must include.
     pub(super) held: Option<Changes<'a>>,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(conn: &'a Connection, desk: &'a mut Desk) -> Self {
-        Self { conn, ids: &mut desk.ids, names: &mut desk.core.names, held: None }
+    pub(super) fn new(conn: &'a Connection, working_set: &'a mut WorkingSet) -> Self {
+        Self { conn, ids: &mut working_set.ids, names: &mut working_set.core.names, held: None }
     }
 
     pub(super) fn report(mut self, query: &Query) -> Result<Report> {
@@ -57,7 +57,7 @@ impl<'a> Reading<'a> {
                 let source = self.prepare(&query.filter, &query.by, query.grain == Grain::Total)?;
                 let mut report = PeriodReport::new(query, self.names);
                 source.each(self.conn, self.ids, &mut |quarter| report.add(&quarter))?;
-                let admitted = |row: &&Slim| in_time(&query.filter, row.at);
+                let admitted = |row: &&CompactRow| in_time(&query.filter, row.at);
                 for (before, after) in self.held.into_iter().flat_map(Changes::each) {
                     after.filter(admitted).into_iter().for_each(|row| report.add(&grouping::quarter(row)));
                     before.filter(admitted).into_iter().for_each(|row| report.take(&grouping::quarter(row)));
@@ -77,7 +77,7 @@ impl<'a> Reading<'a> {
             }
         })?;
         for (before, after) in self.held.into_iter().flat_map(Changes::each) {
-            let mut admitted = |row: &&Slim| in_time(filter, row.at) && verdicts.admits(row.set);
+            let mut admitted = |row: &&CompactRow| in_time(filter, row.at) && verdicts.admits(row.set);
             after.filter(&mut admitted).into_iter().for_each(|row| sums.add(&row.sums()));
             before.filter(&mut admitted).into_iter().for_each(|row| sums.sub(&row.sums()));
         }
@@ -103,10 +103,10 @@ impl<'a> Reading<'a> {
             }
         })?;
         for (before, after) in self.held.into_iter().flat_map(Changes::each) {
-            let mut admitted = |row: &&Slim| in_time(filter, row.at) && verdicts.admits(row.set);
+            let mut admitted = |row: &&CompactRow| in_time(filter, row.at) && verdicts.admits(row.set);
             let (after, before) = (after.filter(&mut admitted), before.filter(&mut admitted));
             for (span, sums) in spans.iter().zip(&mut all) {
-                let inside = |row: &&Slim| span.contains(row.at);
+                let inside = |row: &&CompactRow| span.contains(row.at);
                 after.filter(inside).into_iter().for_each(|row| sums.add(&row.sums()));
                 before.filter(inside).into_iter().for_each(|row| sums.sub(&row.sums()));
             }
@@ -115,8 +115,8 @@ impl<'a> Reading<'a> {
     }
 
     /// The rows a filter admits, newest first, no more than `limit`.
-    pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Result<Vec<Slim>> {
-        let mut rows: Vec<Slim> = Vec::new();
+    pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Result<Vec<CompactRow>> {
+        let mut rows: Vec<CompactRow> = Vec::new();
         let (mut last, held) = (None, self.held);
         self.each_row(filter, true, &mut |row| {
             if held.is_some_and(|held| held.concern(row.key)) {
@@ -137,7 +137,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The row as which a key is shown.
-    pub(super) fn call(&mut self, key: CallKey) -> Result<Option<Slim>> {
+    pub(super) fn call(&mut self, key: CallKey) -> Result<Option<CompactRow>> {
         let (conn, held) = (self.conn, self.held);
         let (ids, names) = (&mut *self.ids, &mut *self.names);
         if let Some(held) = held {
@@ -147,29 +147,35 @@ impl<'a> Reading<'a> {
             }
         }
         let mut find = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM calls WHERE {OF_KEY}"))?;
-        if let Some(row) = find.query_row(rows::of_key(key), |row| rows::read(row, conn, ids, names)).optional()? {
+        if let Some(row) =
+            find.query_row(row_mapping::of_key(key), |row| row_mapping::read(row, conn, ids, names)).optional()?
+        {
             return Ok(Some(row));
         }
         if meta(conn, "telemetry")?.is_none() {
             return Ok(None);
         }
-        let [hash, rest] = rows::of_key(key);
+        let [hash, rest] = row_mapping::of_key(key);
         let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?3");
         let apart = conn.prepare_cached(&apart)?.exists(params![hash, rest, key.bytes()])?;
         // The halves of keys are signed here, and keys are not: what is less than nothing is the greater half.
         let host =
             format!("SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY hash < 0, hash, rest < 0, rest LIMIT 1");
         let mut host = conn.prepare_cached(&host)?;
-        if apart { host.query_row([key.bytes()], |row| rows::read(row, conn, ids, names)).optional() } else { Ok(None) }
+        if apart {
+            host.query_row([key.bytes()], |row| row_mapping::read(row, conn, ids, names)).optional()
+        } else {
+            Ok(None)
+        }
     }
 
     /// What the numbers in rows stand for.
-    pub(super) fn names(&mut self) -> &mut Names {
+    pub(super) fn names(&mut self) -> &mut Interner {
         self.names
     }
 
     /// Every row a filter admits, with what is not booked.
-    pub(super) fn joined_rows(&mut self, filter: &Filter) -> Result<Vec<Slim>> {
+    pub(super) fn joined_rows(&mut self, filter: &Filter) -> Result<Vec<CompactRow>> {
         let mut rows = self.rows(filter)?;
         if let Some(held) = self.held {
             rows.retain(|row| !held.concern(row.key));
@@ -179,7 +185,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The rows a filter admits that are not booked as they would stand.
-    fn unbooked(&self, filter: &Filter) -> impl Iterator<Item = &'a Slim> {
+    fn unbooked(&self, filter: &Filter) -> impl Iterator<Item = &'a CompactRow> {
         let names = &*self.names;
         let all = self.held.into_iter().flat_map(Changes::each).filter_map(|(_, after)| after);
         all.filter(move |row| in_time(filter, row.at) && admits(filter, row.set, names))
@@ -191,20 +197,20 @@ impl<'a> Reading<'a> {
         &mut self,
         filter: &Filter,
         order: Order,
-        each: &mut dyn FnMut(&Slim, &Names) -> bool,
+        each: &mut dyn FnMut(&CompactRow, &Interner) -> bool,
     ) -> Result<()> {
         let newest_first = order == Order::Descending;
-        let in_order = |one: &Slim, other: &Slim| {
+        let in_order = |one: &CompactRow, other: &CompactRow| {
             let order = (one.at, one.key).cmp(&(other.at, other.key));
             if newest_first { order.reverse() } else { order }
         };
-        let mut unbooked: Vec<&Slim> = self.unbooked(filter).collect();
+        let mut unbooked: Vec<&CompactRow> = self.unbooked(filter).collect();
         unbooked.sort_unstable_by(|one, other| in_order(one, other));
         let mut unbooked = unbooked.into_iter().cloned().peekable();
         let (mut second, mut going, held) = (Vec::new(), true, self.held);
         // `until` is the second that has just begun: all that stands before it is complete.
-        let mut show = |second: &mut Vec<Slim>, until: Option<i64>, names: &Names| {
-            let is_past = |row: &Slim| {
+        let mut show = |second: &mut Vec<CompactRow>, until: Option<i64>, names: &Interner| {
+            let is_past = |row: &CompactRow| {
                 until.is_none_or(|until| {
                     let at = row.at.timestamp();
                     if newest_first { at > until } else { at < until }
@@ -221,7 +227,7 @@ impl<'a> Reading<'a> {
                 return true;
             }
             let at = row.at.timestamp();
-            if second.last().is_some_and(|last: &Slim| last.at.timestamp() != at) {
+            if second.last().is_some_and(|last: &CompactRow| last.at.timestamp() != at) {
                 going = show(&mut second, Some(at), names);
             }
             second.push(row);
@@ -238,7 +244,7 @@ impl<'a> Reading<'a> {
         let Some(held) = self.held else { return Ok(stretches) };
         let mut of_set: FxHashMap<u32, Stretch> = stretches.into_iter().map(|stretch| (stretch.set, stretch)).collect();
         let mut doubtful: FxHashSet<u32> = FxHashSet::default();
-        let admitted = |row: &&Slim| in_time(filter, row.at) && admits(filter, row.set, self.names);
+        let admitted = |row: &&CompactRow| in_time(filter, row.at) && admits(filter, row.set, self.names);
         for (before, after) in held.each() {
             let after = after.filter(admitted);
             if let Some(before) = before.filter(admitted)
@@ -265,7 +271,7 @@ impl<'a> Reading<'a> {
             })?;
             (stretch.first, stretch.last) = ends.unwrap_or((Instant::MAX_UTC, Instant::MIN_UTC));
         }
-        let unbooked: Vec<&Slim> = self.unbooked(filter).collect();
+        let unbooked: Vec<&CompactRow> = self.unbooked(filter).collect();
         for row in unbooked {
             let new = || Stretch { sums: Sums::default(), ..grouping::stretch(row) };
             let stretch = of_set.entry(row.set).or_insert_with(new);
@@ -276,7 +282,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Every booked row a filter admits.
-    pub(super) fn rows(&mut self, filter: &Filter) -> Result<Vec<Slim>> {
+    pub(super) fn rows(&mut self, filter: &Filter) -> Result<Vec<CompactRow>> {
         let mut rows = Vec::new();
         self.each_row(filter, false, &mut |row| {
             rows.push(row);
@@ -286,7 +292,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Shows each booked row a filter admits in the order of seconds, until `each` returns false.
-    fn each_row(&mut self, filter: &Filter, newest_first: bool, each: &mut dyn FnMut(Slim) -> bool) -> Result<()> {
+    fn each_row(
+        &mut self,
+        filter: &Filter,
+        newest_first: bool,
+        each: &mut dyn FnMut(CompactRow) -> bool,
+    ) -> Result<()> {
         self.each_row_named(filter, newest_first, &mut |row, _| each(row))
     }
 
@@ -294,14 +305,17 @@ impl<'a> Reading<'a> {
         &mut self,
         filter: &Filter,
         newest_first: bool,
-        each: &mut dyn FnMut(Slim, &Names) -> bool,
+        each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
     ) -> Result<()> {
-        let mut low = filter.since.map_or(i64::MIN, |since| rows::first_id(since.timestamp()));
-        let mut high = filter.until.map_or(i64::MAX, |until| rows::first_id(until.timestamp().saturating_add(1)));
+        let mut low = filter.since.map_or(i64::MIN, |since| row_mapping::first_id(since.timestamp()));
+        let mut high =
+            filter.until.map_or(i64::MAX, |until| row_mapping::first_id(until.timestamp().saturating_add(1)));
         if exact_session(filter).is_some() {
             let runs = self.runs(filter)?;
-            low = low.max(runs.iter().map(|run| rows::first_id(run.first.timestamp())).min().unwrap_or(i64::MAX));
-            high = high.min(runs.iter().map(|run| rows::first_id(run.last.timestamp() + 1)).max().unwrap_or(i64::MIN));
+            low =
+                low.max(runs.iter().map(|run| row_mapping::first_id(run.first.timestamp())).min().unwrap_or(i64::MAX));
+            high = high
+                .min(runs.iter().map(|run| row_mapping::first_id(run.last.timestamp() + 1)).max().unwrap_or(i64::MIN));
         }
         let order = if newest_first { "DESC" } else { "ASC" };
         let select = format!("SELECT {COLUMNS} FROM calls WHERE id >= ? AND id < ? ORDER BY id {order}");
@@ -320,7 +334,7 @@ impl<'a> Reading<'a> {
                 }
             };
             if admitted {
-                let row = rows::read(row, self.conn, self.ids, self.names)?;
+                let row = row_mapping::read(row, self.conn, self.ids, self.names)?;
                 if in_time(filter, row.at) && !each(row, self.names) {
                     break;
                 }
@@ -347,7 +361,7 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn source(&mut self, filter: &Filter, sums: Kept) -> Result<Source> {
-        let window = Window::of(filter);
+        let window = Window::from_filter(filter);
         let mut ragged = Vec::new();
         for (from, until) in &window.edges {
             let edge = Filter { since: Some(*from), until: Some(*until), ..filter.clone() };
@@ -375,12 +389,12 @@ impl<'a> Reading<'a> {
 /// What a filter says of each set, looked up once.
 struct Verdicts<'a> {
     filter: &'a Filter,
-    names: &'a Names,
+    names: &'a Interner,
     of_set: Vec<Option<bool>>,
 }
 
 impl<'a> Verdicts<'a> {
-    fn new(filter: &'a Filter, names: &'a Names) -> Self {
+    fn new(filter: &'a Filter, names: &'a Interner) -> Self {
         Self { filter, names, of_set: vec![None; names.sets()] }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Delta {
 
 impl Delta {
     /// These sums to be added.
-    pub(super) fn of(add: Sums) -> Self {
+    pub(super) fn from_sums(add: Sums) -> Self {
         Self { add, sub: Sums::default() }
     }
 

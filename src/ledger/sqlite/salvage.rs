@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
 
-use super::desk::Desk;
-use super::rows;
+use super::row_mapping;
 use super::schema::{COLUMNS, KNOWN, OF_KEY};
+use super::working_set::WorkingSet;
 use super::{Home, Sqlite, rollup, schema};
 use crate::domain::Record;
-use crate::ledger::slim::{Booked, Slim};
+use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::{BooksError, Ledger, Sums};
 
 /// The name under which new books remember the damaged ones.
@@ -75,7 +75,7 @@ fn open(path: &Path) -> Option<Connection> {
 impl Sqlite {
     /// The damaged ledger whose place these books took, while what no log holds is still to be taken over from it.
     pub fn to_salvage(&self) -> Option<PathBuf> {
-        if self.home != Home::Place || self.birth.is_some() {
+        if self.home != Home::Place || self.new_file.is_some() {
             return None;
         }
         let select = "SELECT value FROM meta WHERE name = ?";
@@ -94,12 +94,14 @@ impl Sqlite {
         self.flush()?;
         let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
         if let Some(old) = open(&from) {
-            let mut read = Reader { conn: &old, desk: Desk::default(), cuts: CUTS, read: 0, gaps: false };
+            let mut read = Reader { conn: &old, working_set: WorkingSet::default(), cuts: CUTS, read: 0, gaps: false };
             // Descents that cannot be read leave forks under their own names.
-            let _ = read.desk.read_families(&old, true);
+            let _ = read.working_set.read_families(&old, true);
             let descents: Vec<Record> = read.descents();
-            self.write(|conn, desk, _, _| descents.iter().try_for_each(|record| desk.descend(conn, record)))?;
-            let mut waiting: Vec<Slim> = Vec::new();
+            self.write(|conn, working_set, _, _| {
+                descents.iter().try_for_each(|record| working_set.descend(conn, record))
+            })?;
+            let mut waiting: Vec<CompactRow> = Vec::new();
             let mut failed = None;
             let ends = read.ends();
             read.each(ends.0, ends.1, &mut |row, old_desk| {
@@ -115,7 +117,7 @@ impl Sqlite {
             if let Some(error) = failed {
                 return Err(error);
             }
-            salvaged.calls += self.take_over(&mut waiting, &mut read.desk)?;
+            salvaged.calls += self.take_over(&mut waiting, &mut read.working_set)?;
             let expected = expected(&old);
             salvaged.unsure = read.gaps && expected.is_none();
             salvaged.lost = expected.map_or(0, |expected| expected.saturating_sub(read.read));
@@ -125,9 +127,9 @@ impl Sqlite {
     }
 
     /// Books the rows that these books do not have yet; gives back how many those are.
-    fn take_over(&mut self, rows: &mut Vec<Slim>, old: &mut Desk) -> std::result::Result<u64, BooksError> {
+    fn take_over(&mut self, rows: &mut Vec<CompactRow>, old: &mut WorkingSet) -> std::result::Result<u64, BooksError> {
         let rows = std::mem::take(rows);
-        self.write(|conn, desk, pricer, step| {
+        self.write(|conn, working_set, pricer, step| {
             let mut calls = 0;
             for row in &rows {
                 let mut call = row.call(&old.core.names);
@@ -135,26 +137,26 @@ impl Sqlite {
                 if call.lineage.is_some() {
                     call.key = old.core.rooted(row.key, row.lineage);
                 }
-                desk.read_families(conn, call.lineage.is_some())?;
-                let mut slim = desk.core.slim(&call);
-                desk.fetch(conn, slim.key)?;
-                if desk.core.heap.shown_for(slim.key).is_some() {
+                working_set.read_families(conn, call.lineage.is_some())?;
+                let mut compact = working_set.core.slim(&call);
+                working_set.fetch(conn, compact.key)?;
+                if working_set.core.row_store.shown_for(compact.key).is_some() {
                     continue;
                 }
-                slim.cost = match row.cost {
-                    Booked::Priced { usd, saved, price, is_guessed } => {
+                compact.cost = match row.cost {
+                    RowCost::Priced { usd, saved, price, is_guessed } => {
                         let price = old.core.names.label(price).cloned();
-                        Booked::Priced { usd, saved, price: desk.core.names.number(price.as_ref()), is_guessed }
+                        RowCost::Priced { usd, saved, price: working_set.core.names.number(price.as_ref()), is_guessed }
                     }
-                    Booked::Quoted(usd) => Booked::Quoted(usd),
-                    Booked::Open | Booked::Unpriced => Booked::Unpriced,
+                    RowCost::Quoted(usd) => RowCost::Quoted(usd),
+                    RowCost::Pending | RowCost::Unpriced => RowCost::Unpriced,
                 };
                 let machine = old.core.names.label(row.machine).cloned();
-                slim.machine = desk.core.names.number(machine.as_ref());
-                calls += u64::from(desk.take(conn, slim)?);
+                compact.machine = working_set.core.names.number(machine.as_ref());
+                calls += u64::from(working_set.take(conn, compact)?);
             }
-            desk.settle(conn, pricer)?;
-            desk.write_changes(conn, step)?;
+            working_set.settle(conn, pricer)?;
+            working_set.write_changes(conn, step)?;
             Ok(calls)
         })
     }
@@ -176,7 +178,7 @@ fn expected(old: &Connection) -> Option<u64> {
 /// Reads the rows of a damaged ledger, around what cannot be read.
 struct Reader<'a> {
     conn: &'a Connection,
-    desk: Desk,
+    working_set: WorkingSet,
     cuts: u32,
     read: u64,
     gaps: bool,
@@ -184,8 +186,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn descents(&self) -> Vec<Record> {
-        let name = |number| self.desk.core.names.label(number).cloned();
-        let all = self.desk.core.families.descents();
+        let name = |number| self.working_set.core.names.label(number).cloned();
+        let all = self.working_set.core.families.descents();
         all.filter_map(|(child, parent)| Some(Record::Descends { child: name(child)?, parent: name(parent)? }))
             .collect()
     }
@@ -196,19 +198,19 @@ impl Reader<'_> {
             let select = format!("SELECT id FROM calls ORDER BY id {order} LIMIT 1");
             self.conn.query_row(&select, [], |row| row.get::<_, i64>(0)).ok()
         };
-        let first = end("ASC").unwrap_or_else(|| rows::first_id(946_684_800));
-        let last = end("DESC").unwrap_or_else(|| rows::first_id(946_684_800 + 100 * 31_557_600));
+        let first = end("ASC").unwrap_or_else(|| row_mapping::first_id(946_684_800));
+        let last = end("DESC").unwrap_or_else(|| row_mapping::first_id(946_684_800 + 100 * 31_557_600));
         (first, last.saturating_add(1))
     }
 
     /// Shows each row that can be read; false when the reader has seen enough.
-    fn each(&mut self, from: i64, until: i64, each: &mut dyn FnMut(Slim, &mut Desk) -> bool) -> bool {
+    fn each(&mut self, from: i64, until: i64, each: &mut dyn FnMut(CompactRow, &mut WorkingSet) -> bool) -> bool {
         let mut next = from;
         match self.stretch(&mut next, until, each) {
             Ok(going) => going,
             // What failed lies somewhere behind the last row that was read.
             Err(_) if next >= until => true,
-            Err(_) if self.cuts == 0 || until - next <= rows::first_id(SHORTEST) => {
+            Err(_) if self.cuts == 0 || until - next <= row_mapping::first_id(SHORTEST) => {
                 self.gaps = true;
                 true
             }
@@ -220,16 +222,21 @@ impl Reader<'_> {
         }
     }
 
-    fn stretch(&mut self, next: &mut i64, until: i64, each: &mut dyn FnMut(Slim, &mut Desk) -> bool) -> Result<bool> {
+    fn stretch(
+        &mut self,
+        next: &mut i64,
+        until: i64,
+        each: &mut dyn FnMut(CompactRow, &mut WorkingSet) -> bool,
+    ) -> Result<bool> {
         let select = format!("SELECT {COLUMNS} FROM calls WHERE id >= ? AND id < ? ORDER BY id");
         let mut select = self.conn.prepare_cached(&select)?;
         let mut found = select.query([*next, until])?;
         while let Some(row) = found.next()? {
             let id: i64 = row.get(0)?;
             *next = id.saturating_add(1);
-            let Desk { core, ids, .. } = &mut self.desk;
+            let WorkingSet { core, ids, .. } = &mut self.working_set;
             // A row that cannot be understood is passed over; those behind it may be whole.
-            let Ok(row) = rows::read(row, self.conn, ids, &mut core.names) else {
+            let Ok(row) = row_mapping::read(row, self.conn, ids, &mut core.names) else {
                 self.gaps = true;
                 continue;
             };
@@ -238,7 +245,7 @@ impl Reader<'_> {
                 continue;
             }
             self.read += 1;
-            if !each(row, &mut self.desk) {
+            if !each(row, &mut self.working_set) {
                 return Ok(false);
             }
         }
@@ -247,11 +254,11 @@ impl Reader<'_> {
 }
 
 /// True when the index knows the row by the same key, and its numbers are possible.
-fn is_whole(conn: &Connection, id: i64, row: &Slim) -> bool {
+fn is_whole(conn: &Connection, id: i64, row: &CompactRow) -> bool {
     let find = format!("SELECT id FROM calls WHERE {OF_KEY}");
     let found = conn
         .prepare_cached(&find)
-        .and_then(|mut find| find.query_row(rows::of_key(row.key), |row| row.get::<_, i64>(0)));
+        .and_then(|mut find| find.query_row(row_mapping::of_key(row.key), |row| row.get::<_, i64>(0)));
     // An index that cannot be read says nothing against the row.
     let known =
         !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::{tally, wide};
+use super::{migrate_wide_rows, rollup_delta};
 
 /// The newest schema this version knows.
 pub(super) const KNOWN: i64 = 4;
@@ -24,16 +24,16 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
 CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
 CREATE INDEX sessions_first ON sessions(first);",
-        fill: tally::sum_up,
+        fill: rollup_delta::sum_up,
     },
-    Migration { to: 3, sql: wide::MAKE_ROOM, fill: wide::narrow },
+    Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
     // Transcripts are read once more: nobody looked for the copies in the logs of forks, and what they say of whole sessions
     // was passed over.
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 of a
-/// [charge](super::rows::charge), and forgets how far transcripts have been read.
+/// [charge](super::row_mapping::charge), and forgets how far transcripts have been read.
 const UNCHECKED: &str = "CREATE TEMP TABLE transcripts AS SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind
   JOIN labels l ON l.id = k.source WHERE l.name = 'claude-code';
 UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
@@ -56,7 +56,7 @@ CREATE TABLE spent(
 /// The columns of a row, the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
 
-/// What chooses the row of a key, see [`super::rows::of_key`].
+/// What chooses the row of a key, see [`super::row_mapping::of_key`].
 pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
 /// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key: rows lie in

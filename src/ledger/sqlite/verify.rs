@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags, Result};
 use rustc_hash::FxHashMap;
 
-use super::desk::Desk;
-use super::place::{identity, set_aside};
+use super::db_file::{identity, set_aside};
+use super::maintenance::batches;
 use super::rollup::{self, QUARTERS};
+use super::rollup_delta::moment;
 use super::schema::{self, KNOWN};
-use super::tally::moment;
-use super::upkeep::batches;
+use super::working_set::WorkingSet;
 use super::{Note, Options, Sqlite, because, open, salvage};
 use crate::domain::{Instant, quarter_of};
 use crate::ledger::{BooksError, Sums};
@@ -39,7 +39,7 @@ impl Sqlite {
                 findings.problems.push(what);
                 return Ok(findings);
             }
-            compare(&self.conn, &mut self.desk.borrow_mut(), &mut findings)?;
+            compare(&self.conn, &mut self.working_set.borrow_mut(), &mut findings)?;
             Ok(findings)
         };
         let found: Result<Findings> = attempt();
@@ -85,7 +85,7 @@ pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
             return Ok(Ok(()));
         }
         let mut findings = Findings::default();
-        compare(&conn, &mut Desk::default(), &mut findings)?;
+        compare(&conn, &mut WorkingSet::default(), &mut findings)?;
         Ok(findings.problems.pop().map_or(Ok(()), Err))
     };
     match attempt().map_err(|error| because(path, &error)) {
@@ -102,27 +102,27 @@ fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
 }
 
 /// Compares all sums with the rows, in books of the schema that is known.
-fn compare(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
+fn compare(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
     let found = schema::version(conn)?;
     if found != KNOWN {
         findings.problems.push(format!("schema {found} cannot be checked by a program that knows schema {KNOWN}"));
         return Ok(());
     }
-    compare_sums(conn, desk, findings)
+    compare_sums(conn, working_set, findings)
 }
 
 /// Sums every row and compares what comes out with what is kept.
-pub(super) fn compare_sums(conn: &Connection, desk: &mut Desk, findings: &mut Findings) -> Result<()> {
+pub(super) fn compare_sums(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
     let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_day: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut of_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut bounds: FxHashMap<i64, (Instant, Instant)> = FxHashMap::default();
-    batches(conn, desk, "calls", i64::MAX, |desk, batch| {
+    batches(conn, working_set, "calls", i64::MAX, |working_set, batch| {
         for row in batch {
-            let session = desk.ids.session(conn, &mut desk.core.names, row.set)?;
-            let kind = desk.ids.kind_of(&mut desk.core.names, row.set);
-            let kind = desk.ids.kind(conn, &mut desk.core.names, kind)?;
+            let session = working_set.ids.session(conn, &mut working_set.core.names, row.set)?;
+            let kind = working_set.ids.kind_of(&mut working_set.core.names, row.set);
+            let kind = working_set.ids.kind(conn, &mut working_set.core.names, kind)?;
             let (quarter, sums) = (quarter_of(row.at), row.sums());
             by_session.entry((quarter, session)).or_default().add(&sums);
             by_kind.entry((quarter, kind)).or_default().add(&sums);

@@ -91,7 +91,7 @@ impl Live<'_> {
             format!("{}/h", text::usd(summary.cost_per_hour)),
             format!("{} tok/min", text::count(summary.tokens_per_min)),
         ];
-        let last = summary.calls.first().map(|call| text::cost_fine(&Sums::of(&call.row)));
+        let last = summary.calls.first().map(|call| text::cost_fine(&Sums::from_row(&call.row)));
         pace.extend(last.map(|cost| format!("last call {cost}")));
         let mut totals =
             vec![format!("today {}", text::cost(&summary.today)), format!("month {}", text::cost(&summary.month))];
@@ -282,7 +282,7 @@ impl Live<'_> {
                     Some(agent) => agent.to_string(),
                     None => "main".to_owned(),
                 };
-                let cost = text::cost_fine(&Sums::of(&line.row));
+                let cost = text::cost_fine(&Sums::from_row(&line.row));
                 let cost_role = if cost == "?" { Role::Warning } else { Role::Text };
                 vec![
                     (when(call.from.at), Role::Dim),

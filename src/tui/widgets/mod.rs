@@ -1,7 +1,7 @@
 //! Pieces of the screen that several views share.
 
 mod bars;
-mod edges;
+mod chrome;
 mod overlay;
 mod table;
 
@@ -15,7 +15,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 use crate::theme::{Role, Theme};
 
 pub(super) use bars::{gauge, limit_line, role_of, spark};
-pub(super) use edges::{Banner, Footer, Header, Reading};
+pub(super) use chrome::{Banner, Footer, Header, Reading};
 pub(super) use overlay::{Overlay, help_lines};
 pub(super) use table::{Cell, Column, Grid};
 

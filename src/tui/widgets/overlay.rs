@@ -40,7 +40,7 @@ const MARKS: [(&str, &str); 7] = [
 
 /// Help's lines: every action with its keys, then what the marks mean; those that fit the search.
 pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<(String, String)> {
-    let actions = Action::ALL.iter().map(|action| (keys.of(*action), action.help().to_owned()));
+    let actions = Action::ALL.iter().map(|action| (keys.chords_of(*action), action.help().to_owned()));
     let marks = MARKS.iter().map(|(mark, words)| ((*mark).to_owned(), (*words).to_owned()));
     actions.chain(marks).filter(|(keys, words)| search.fits(&format!("{keys} {words}"))).collect()
 }

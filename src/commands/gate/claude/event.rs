@@ -38,7 +38,7 @@ impl Moment {
         ("SessionEnd", Self::SessionEnd),
     ];
 
-    fn of(name: &str) -> Self {
+    fn from_name(name: &str) -> Self {
         Self::NAMES.iter().find(|(known, _)| *known == name).map_or(Self::Other, |(_, moment)| *moment)
     }
 
@@ -83,7 +83,7 @@ impl Event {
         let field = match key {
             "hook_event_name" => {
                 if let Some(name) = text_of(value) {
-                    self.moment = Moment::of(&name);
+                    self.moment = Moment::from_name(&name);
                 }
                 return;
             }
@@ -191,9 +191,9 @@ mod tests {
     #[test]
     fn every_moment_is_known_by_its_own_name() {
         for (name, moment) in Moment::NAMES {
-            assert_eq!((Moment::of(name), moment.name()), (moment, name));
+            assert_eq!((Moment::from_name(name), moment.name()), (moment, name));
         }
-        assert_eq!(Moment::of("PreCompact"), Moment::Other);
+        assert_eq!(Moment::from_name("PreCompact"), Moment::Other);
     }
 
     #[test]

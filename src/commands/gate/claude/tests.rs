@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::World;
+use crate::config::Env;
 use crate::domain::Instant;
 
 fn now() -> Instant {
@@ -25,9 +25,9 @@ impl Machine {
         Self { home }
     }
 
-    fn world(&self) -> World {
+    fn world(&self) -> Env {
         let home = self.home.path().to_owned();
-        World { home: Some(home), login: "alice".to_owned(), cwd: "/w".into(), ..World::empty(now()) }
+        Env { home: Some(home), login: "alice".to_owned(), cwd: "/w".into(), ..Env::empty(now()) }
     }
 
     /// What is written to standard output and standard error.
@@ -38,8 +38,8 @@ impl Machine {
         let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).collect();
         let cli = crate::cli::parse(&words).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let (mut desk, loaded) = Desk::open(&cli, self.world(), &mut out, &mut err).unwrap();
-        let answer = reply(&mut desk, &loaded, input).unwrap();
+        let (mut context, loaded) = Context::open(&cli, self.world(), &mut out, &mut err).unwrap();
+        let answer = reply(&mut context, &loaded, input).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (answer.map(|answer| answer.to_string()).unwrap_or_default(), text(err))
     }
@@ -158,7 +158,7 @@ fn a_session_whose_limits_are_lifted_goes_on() {
         std::sync::Arc::new(crate::pricing::PriceBook::new(Vec::new(), Vec::new(), crate::pricing::CostMode::Auto));
     let path = machine.home.path().join("data/ledger.db");
     let mut books = crate::ledger::open(&path, crate::ledger::Options::new(now()), pricer).unwrap().books;
-    super::super::lifted::lift(&mut books, &Label::new("s"), &Label::new("release"), now()).unwrap();
+    super::super::overrides::lift(&mut books, &Label::new("s"), &Label::new("release"), now()).unwrap();
     drop(books);
     assert_eq!(machine.moment("PostToolBatch", 10_000).0, Value::Null);
     let (said, _) = machine.moment("UserPromptSubmit", 10_000);

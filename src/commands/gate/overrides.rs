@@ -1,0 +1,185 @@
+//! Limits lifted for one session: said once with a reason, kept in the ledger, respected by every gate, and
+//! put back by a word.
+
+use std::collections::BTreeMap;
+
+use chrono::SecondsFormat;
+use serde::{Serialize, Serializer};
+
+use crate::domain::{Instant, Label};
+use crate::ledger::{BooksError, Ledger};
+
+/// What begins the name of every entry in the books that lifts limits, and of every one that puts them back.
+const LIFTED: &str = "override:";
+const REVOKED: &str = "revoked:";
+
+/// Limits do not stop this session, or did not for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Override {
+    /// The session.
+    pub(crate) session: Label,
+    /// Why.
+    pub(crate) reason: Label,
+    /// Since when.
+    #[serde(serialize_with = "time")]
+    pub(crate) at: Instant,
+    /// Until when, once it was revoked.
+    #[serde(serialize_with = "time_if_any", skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Instant>,
+}
+
+fn time<S: Serializer>(at: &Instant, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field in so")]
+fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => time(at, to),
+        None => to.serialize_none(),
+    }
+}
+
+/// Lifts limits for a session. False when they are lifted for this very reason already.
+///
+/// # Errors
+/// When the books cannot be written.
+pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
+    if override_of(books, session)?.is_some_and(|lifted| lifted.reason == *reason) {
+        return Ok(false);
+    }
+    let turn = entries(books, &format!("{session}\t"))?.len();
+    // A label holds no control character, so that a tab parts them for certain.
+    books.claim_alert(&format!("{LIFTED}{session}\t{reason}\t{turn}"), now)
+}
+
+/// Puts limits back for a session. False when they were not lifted.
+///
+/// # Errors
+/// When the books cannot be written.
+pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
+    if override_of(books, session)?.is_none() {
+        return Ok(false);
+    }
+    let turn = entries(books, &format!("{session}\t"))?.len();
+    books.claim_alert(&format!("{REVOKED}{session}\t\t{turn}"), now)
+}
+
+/// Whether limits are lifted for a session now: the latest time that was said.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, BooksError> {
+    Ok(history(entries(books, &format!("{session}\t"))?).pop().filter(|lifted| lifted.until.is_none()))
+}
+
+/// Every time limits were lifted, oldest first: what `audit` lists.
+///
+/// # Errors
+/// When the books cannot be read.
+pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
+    Ok(history(entries(books, "")?))
+}
+
+/// What the books hold of one turn.
+struct Entry {
+    session: Label,
+    /// Why; nothing when limits were put back.
+    reason: Option<Label>,
+    /// Which of the session's entries it is: two may be of one second. Of an older kind all are the first.
+    turn: usize,
+    at: Instant,
+}
+
+/// The entries whose name goes on with this text, in the order in which they were made.
+fn entries(books: &dyn Ledger, beginning: &str) -> Result<Vec<Entry>, BooksError> {
+    let mut all = Vec::new();
+    for kind in [LIFTED, REVOKED] {
+        for (id, at) in books.alerts(&format!("{kind}{beginning}"))? {
+            let mut parts = id[kind.len()..].split('\t');
+            let (Some(session), Some(reason)) = (parts.next(), parts.next()) else { continue };
+            all.push(Entry {
+                session: Label::new(session),
+                reason: (kind == LIFTED).then(|| Label::new(reason)),
+                turn: parts.next().and_then(|turn| turn.parse().ok()).unwrap_or(0),
+                at,
+            });
+        }
+    }
+    all.sort_by_key(|entry| (entry.turn, entry.at));
+    Ok(all)
+}
+
+fn history(entries: Vec<Entry>) -> Vec<Override> {
+    let mut sessions: BTreeMap<Label, Vec<Override>> = BTreeMap::new();
+    for Entry { session, reason, at, .. } in entries {
+        let known = sessions.entry(session.clone()).or_default();
+        match reason {
+            Some(reason) => known.push(Override { session, reason, at, until: None }),
+            None => known.iter_mut().filter(|lifted| lifted.until.is_none()).for_each(|lifted| lifted.until = Some(at)),
+        }
+    }
+    let mut all: Vec<Override> = sessions.into_values().flatten().collect();
+    all.sort_by_key(|lifted| lifted.at);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Memory;
+    use crate::pricing::{CostMode, PriceBook};
+    use std::sync::Arc;
+
+    fn books() -> Memory {
+        Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)))
+    }
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn a_session_is_lifted_by_its_whole_name_only_and_the_latest_reason_holds() {
+        let mut books = books();
+        let (one, longer) = (Label::new("s1"), Label::new("s1 b"));
+        assert_eq!(override_of(&books, &one).unwrap(), None);
+        assert!(lift(&mut books, &longer, &Label::new("a release"), at(1)).unwrap());
+        assert_eq!(override_of(&books, &one).unwrap(), None);
+        assert!(lift(&mut books, &one, &Label::new("z: first"), at(2)).unwrap());
+        assert!(lift(&mut books, &one, &Label::new("a: second"), at(3)).unwrap());
+        assert!(!lift(&mut books, &one, &Label::new("a: second"), at(4)).unwrap());
+        let found = override_of(&books, &one).unwrap().unwrap();
+        assert_eq!((found.reason.as_str(), found.at), ("a: second", at(3)));
+        let all: Vec<String> = all(&books).unwrap().iter().map(|lifted| lifted.session.to_string()).collect();
+        assert_eq!(all, ["s1 b", "s1", "s1"]);
+    }
+
+    #[test]
+    fn a_revoked_session_is_stopped_again_and_can_be_lifted_anew_within_one_second() {
+        let mut books = books();
+        let (session, reason) = (Label::new("s1"), Label::new("release"));
+        assert!(!revoke(&mut books, &session, at(1)).unwrap());
+        for _ in 0..3 {
+            assert!(lift(&mut books, &session, &reason, at(2)).unwrap());
+            assert_eq!(override_of(&books, &session).unwrap().unwrap().until, None);
+            assert!(revoke(&mut books, &session, at(2)).unwrap());
+            assert_eq!(override_of(&books, &session).unwrap(), None);
+            assert!(!revoke(&mut books, &session, at(3)).unwrap());
+        }
+        let until: Vec<_> = all(&books).unwrap().iter().map(|lifted| lifted.until).collect();
+        assert_eq!(until, [Some(at(2)); 3]);
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_is_read_and_can_be_revoked() {
+        let mut books = books();
+        let session = Label::new("s1");
+        books.claim_alert("override:s1\trelease", at(2)).unwrap();
+        assert_eq!(override_of(&books, &session).unwrap().unwrap().reason.as_str(), "release");
+        assert!(revoke(&mut books, &session, at(3)).unwrap());
+        assert_eq!(override_of(&books, &session).unwrap(), None);
+        assert!(lift(&mut books, &session, &Label::new("release"), at(4)).unwrap());
+        assert!(override_of(&books, &session).unwrap().is_some());
+    }
+}

@@ -1,0 +1,52 @@
+//! The models that were used: what each cost, and what the same tokens would have cost on another.
+
+use super::LedgerThread;
+use crate::domain::{Dimension, Tokens, Usd};
+use crate::ledger::{Grain, Ledger, Query};
+use crate::pricing::Rates;
+use crate::tui::ModelView;
+
+impl LedgerThread {
+    /// Every model's spend in view, dearest first, and its rates now.
+    pub(super) fn models(&self) -> Vec<ModelView> {
+        let query = Query {
+            by: vec![Dimension::Model],
+            filter: self.rules.view.clone(),
+            ..Query::new(Grain::Total, self.rules.zone)
+        };
+        let Ok(report) = self.books.report(&query) else { return Vec::new() };
+        let now = self.env.now();
+        let mut views: Vec<ModelView> = report
+            .rows
+            .into_iter()
+            .map(|row| {
+                let model = row.by.into_iter().next().flatten();
+                let rates = model.as_ref().and_then(|model| self.prices.rates(model, now)).map(|tariff| tariff.rates);
+                ModelView { model, sums: row.sums, rates, elsewhere: None }
+            })
+            .collect();
+        views.sort_by(|one, other| other.sums.cost.cmp(&one.sums.cost).then_with(|| one.model.cmp(&other.model)));
+        // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
+        let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
+        for view in &mut views {
+            // A model that answers nothing is no other way to an answer.
+            let answers = view.sums.tokens.output > 0;
+            let others = priced
+                .iter()
+                .filter(|(model, rates)| Some(model) != view.model.as_ref() && (!answers || rates.output > Usd::ZERO));
+            let costs = others.map(|(model, rates)| (model.clone(), at_rates(&view.sums.tokens, rates)));
+            view.elsewhere = costs.min_by_key(|(_, usd)| *usd).filter(|(_, usd)| *usd < view.sums.cost);
+        }
+        views
+    }
+}
+
+/// Cost of these tokens at other rates.
+fn at_rates(tokens: &Tokens, rates: &Rates) -> Usd {
+    let or_input = |rate: Option<Usd>| rate.unwrap_or(rates.input);
+    rates.input.times(tokens.input)
+        + or_input(rates.cache_read).times(tokens.cache_read)
+        + or_input(rates.cache_write_5m).times(tokens.cache_write_5m)
+        + or_input(rates.cache_write_1h).times(tokens.cache_write_1h)
+        + rates.output.times(tokens.output)
+}

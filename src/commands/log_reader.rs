@@ -1,0 +1,59 @@
+//! The reader of the logs while the screen is open: follows them, and starts over when told to.
+
+use tokio::sync::mpsc;
+
+use super::ledger_thread::LedgerMessage;
+use crate::ingest::{self, Options, Roots, Tails};
+use crate::ledger::Checkpoint;
+
+/// What the reader is told.
+pub(super) enum Control {
+    /// Read everything again that these offsets do not cover.
+    Restart(Vec<Checkpoint>),
+    /// End.
+    Stop,
+}
+
+/// Follows the logs and hands everything on to the ledger thread, until told to stop.
+pub(super) fn run(
+    roots: &Roots,
+    options: &Options,
+    files: Vec<Checkpoint>,
+    mut control: mpsc::UnboundedReceiver<Control>,
+    work: &mpsc::Sender<LedgerMessage>,
+) {
+    // It only waits for one of two channels: no clock, no input of its own.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut next = Some(files);
+    while let Some(files) = next.take() {
+        let mut tails = Tails::new(roots, options.clone());
+        if threads > 1 {
+            tails.look_ahead();
+        }
+        tails.resume(files);
+        let Ok((follower, mut events)) = ingest::follow(tails, threads) else { return };
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    biased;
+                    told = control.recv() => {
+                        if let Some(Control::Restart(files)) = told {
+                            next = Some(files);
+                        }
+                        return;
+                    }
+                    event = events.recv() => {
+                        let Some(event) = event else { return };
+                        if work.send(LedgerMessage::Ingest(event)).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        // The reader ends once nobody hears it.
+        drop(events);
+        follower.join();
+    }
+}

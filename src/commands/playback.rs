@@ -1,0 +1,83 @@
+//! Plays calls to the ledger thread as if they were being made: the demo, and a log played back.
+
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::demo::{self, Step};
+use super::ledger_thread::LedgerMessage;
+use crate::domain::{Instant, Label, Record};
+use crate::ingest::{Event, ReadBatch, Tallies};
+
+/// The longest pause in a playback: nobody waits for a night to pass.
+const LONGEST: Duration = Duration::from_secs(4);
+/// Calls of the demo that are there from the beginning, so that the screen is full at once.
+pub(super) const BEFORE: usize = 45;
+/// Calls of the demo in all.
+pub(super) const CALLS: u64 = 400;
+
+/// Hands on one step after the other, until nobody takes them any more.
+pub(super) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
+
+/// Steps that are there already.
+pub(super) fn listed(steps: Vec<Step>) -> Steps {
+    Box::new(|play| _ = steps.into_iter().all(play))
+}
+
+/// Plays the steps on a thread of their own, `speed` times faster than they happened. Each call is
+/// made at the moment it is played.
+pub(super) fn start(
+    steps: Steps,
+    speed: u32,
+    work: mpsc::WeakSender<LedgerMessage>,
+    clock: impl Fn() -> Instant + Send + 'static,
+) {
+    let play = move || {
+        steps(&mut |Step { after, mut call }| {
+            let pause = after.to_std().unwrap_or_default() / speed.max(1);
+            thread::sleep(pause.min(LONGEST));
+            call.from.at = clock();
+            // The screen is gone when nobody takes it any more.
+            let Some(work) = work.upgrade() else { return false };
+            work.blocking_send(LedgerMessage::Ingest(event(vec![Record::Call(call)]))).is_ok()
+        });
+    };
+    // Without a thread there is no playback, and the screen stays as it is.
+    let _ = thread::Builder::new().name("playback".into()).spawn(play);
+}
+
+/// Puts the demo's first part behind us and plays the rest.
+pub(super) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, now: Instant) {
+    let (before, after) = demo(user, now);
+    let shown = before.into_iter().map(|step| Record::Call(step.call)).collect();
+    if let Some(work) = work.upgrade() {
+        // The ledger thread itself asks for the demo: its queue has room, or the demo begins with the next call.
+        let _ = work.try_send(LedgerMessage::Ingest(event(shown)));
+    }
+    let began = std::time::Instant::now();
+    let clock = move || now + chrono::Duration::from_std(began.elapsed()).unwrap_or_default();
+    start(listed(after), 20, work, clock);
+}
+
+/// The demo: what has happened before `now`, and what is still to come.
+pub(super) fn demo(user: &Label, now: Instant) -> (Vec<Step>, Vec<Step>) {
+    let mut before = demo::session(CALLS, now, user);
+    let after = before.split_off(BEFORE);
+    let shift = before.last().map_or_else(chrono::Duration::zero, |step| now - step.call.at());
+    for step in &mut before {
+        step.call.from.at += shift;
+    }
+    (before, after)
+}
+
+fn event(records: Vec<Record>) -> Event {
+    Event::ReadBatch(Box::new(ReadBatch {
+        path: Label::new("demo"),
+        records,
+        file: None,
+        bad: Vec::new(),
+        unknown: Vec::new(),
+        tallies: Tallies::default(),
+    }))
+}

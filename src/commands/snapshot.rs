@@ -1,0 +1,59 @@
+//! `--once`: one screen as text or as a picture; also what is shown when standard output is no terminal.
+
+use std::sync::Arc;
+
+use super::any_ledger::AnyLedger;
+use super::catch_up::{self, LogSelection};
+use super::live::Source;
+use super::{Context, Exit, Failure, tui_options};
+use crate::cli::LiveArgs;
+use crate::config::Loaded;
+use crate::domain::Record;
+use crate::ledger::{Batch, Ledger};
+use crate::meter::{Meter, Snapshot};
+use crate::tui::{self, App, Message};
+
+/// Draws one screen and ends.
+pub(super) fn run(
+    context: &mut Context<'_>,
+    loaded: &Loaded,
+    args: &LiveArgs,
+    source: Source,
+) -> Result<Exit, Failure> {
+    let rules = context.rules(args.filters.filter(context.now(), context.settings.zone));
+    let (ledger, roots) = match source {
+        Source::Logs(selection) => {
+            (catch_up::open_and_catch_up(context, &selection, args.book)?.ledger, catch_up::roots(context, &selection)?)
+        }
+        Source::Played { before, .. } => {
+            let mut books = AnyLedger::memory(&context.prices());
+            let records = before.into_iter().map(|step| Record::Call(step.call)).collect();
+            books.absorb(&Batch { records, files: Vec::new() })?;
+            (books, catch_up::roots(context, &LogSelection::Everything)?)
+        }
+    };
+    let now = context.now();
+    let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
+    let mut meter = Meter::open(rules, snapshot);
+    let mut options = tui_options::options(context, loaded, args, &roots)?;
+    if args.svg {
+        options.depth = crate::theme::Depth::True;
+    }
+    let mut app = App::new(options, now).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    app.update(Message::Summary(Arc::new(meter.summary(now))), now);
+    let (columns, rows) = args.size.unwrap_or_else(|| size(context));
+    if args.svg {
+        write!(context.out, "{}", tui::as_svg(&app, columns, rows))?;
+    } else {
+        for line in tui::as_text(&app, columns, rows) {
+            writeln!(context.out, "{line}")?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+/// The size the environment names, or a usual one.
+fn size(context: &Context<'_>) -> (u16, u16) {
+    let number = |name| context.env.var(name).and_then(|text| text.parse().ok());
+    (number("COLUMNS").unwrap_or(120), number("LINES").unwrap_or(36))
+}

@@ -1,0 +1,130 @@
+//! What another program pipes in: read up to a limit, and never waited for longer than was agreed.
+
+use std::time::Duration;
+
+/// How much is read, and how long is waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadLimits {
+    /// No more bytes than these are kept.
+    pub(super) bytes: usize,
+    /// For the first byte; who sends nothing has nothing to say.
+    pub(super) first: Duration,
+    /// For all of it.
+    pub(super) whole: Duration,
+}
+
+impl ReadLimits {
+    /// A status line: what comes is there at once, and whoever waits sees an empty bar.
+    pub(super) const STATUS_LINE: Self =
+        Self { bytes: 1024 * 1024, first: Duration::from_millis(150), whole: Duration::from_millis(500) };
+    /// A hook: its input may hold a whole file that a tool is about to write.
+    pub(super) const HOOK: Self =
+        Self { bytes: 64 * 1024 * 1024, first: Duration::from_secs(2), whole: Duration::from_secs(10) };
+}
+
+/// Reads all of standard input, however long it takes: what is to be booked is worth waiting for.
+pub(super) fn everything() -> Vec<u8> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    // What was read before a failure is all there is; a value that is cut off will be told.
+    let _ = std::io::stdin().lock().read_to_end(&mut bytes);
+    bytes
+}
+
+/// Reads standard input until its end, the end of one JSON value, the limit or the end of patience.
+#[cfg(unix)]
+pub(super) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
+    read(rustix::stdio::stdin(), read_limits)
+}
+
+/// Reads standard input until its end or the limit.
+#[cfg(not(unix))]
+pub(super) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(read_limits.bytes).unwrap_or(u64::MAX);
+    // What was read before a failure is all there is.
+    let _ = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+    bytes
+}
+
+#[cfg(unix)]
+fn read(from: std::os::fd::BorrowedFd<'_>, read_limits: ReadLimits) -> Vec<u8> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let ready = |wait: Duration| {
+        let wait = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+        let mut polled = [PollFd::from_borrowed_fd(from, PollFlags::IN)];
+        poll(&mut polled, Some(&wait)).is_ok_and(|count| count > 0)
+    };
+    let began = std::time::Instant::now();
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    while bytes.len() < read_limits.bytes {
+        let wait = if bytes.is_empty() { read_limits.first } else { read_limits.whole.saturating_sub(began.elapsed()) };
+        // An agent that keeps its end open has still said all when one JSON value is complete.
+        if ends_an_object(&bytes) && !ready(Duration::ZERO) && is_complete(&bytes) {
+            break;
+        }
+        if !ready(wait) {
+            break;
+        }
+        match rustix::io::read(from, chunk.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    bytes.truncate(read_limits.bytes);
+    bytes
+}
+
+#[cfg(unix)]
+fn ends_an_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_end().ends_with(b"}")
+}
+
+#[cfg(unix)]
+fn is_complete(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    const QUICK: ReadLimits =
+        ReadLimits { bytes: 1000, first: Duration::from_millis(20), whole: Duration::from_secs(30) };
+
+    #[test]
+    fn nothing_is_waited_for_beyond_what_was_agreed() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let began = std::time::Instant::now();
+        assert!(read(reader.as_fd(), QUICK).is_empty());
+        assert!(began.elapsed() < Duration::from_secs(10));
+        drop(writer);
+    }
+
+    #[test]
+    fn an_agent_that_keeps_its_end_open_is_not_waited_for() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let said = b"{\"a\":{\"b\":1}}\n";
+        writer.write_all(said).unwrap();
+        let began = std::time::Instant::now();
+        assert_eq!(read(reader.as_fd(), QUICK), said);
+        assert!(began.elapsed() < Duration::from_secs(10));
+        drop(writer);
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_kept() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&[b'x'; 5000]).unwrap();
+        drop(writer);
+        assert_eq!(read(reader.as_fd(), QUICK).len(), 1000);
+    }
+}

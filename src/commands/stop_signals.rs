@@ -1,0 +1,84 @@
+//! The end of a command that keeps running: the first signal asks for it, a second Ctrl-C forces it.
+
+use tokio::sync::mpsc;
+
+/// The signals that ask for the end.
+pub(super) struct StopSignals {
+    signals: mpsc::UnboundedReceiver<u8>,
+    #[cfg(unix)]
+    asked: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl StopSignals {
+    /// Begins to listen. Where the system grants no thread or descriptor for it, a signal ends the process as usual.
+    pub(super) fn watch() -> Self {
+        let (tell, signals) = mpsc::unbounded_channel();
+        #[cfg(unix)]
+        {
+            let asked = unix::watch(tell);
+            Self { signals, asked }
+        }
+        #[cfg(not(unix))]
+        {
+            drop(tell);
+            Self { signals }
+        }
+    }
+
+    /// The end has been asked for in another way, such as a key: from now on one Ctrl-C is the second.
+    pub(super) fn begins(&self) {
+        #[cfg(unix)]
+        self.asked.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Waits for the next signal; gives back the exit code it leads to.
+    pub(super) async fn signal(&mut self) -> u8 {
+        match self.signals.recv().await {
+            Some(signal) => 128 + signal,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use tokio::sync::mpsc::UnboundedSender;
+
+    use crate::commands::process::is_ignored;
+    use crate::tui;
+
+    /// Passes on each signal; gives back what is true once the end has been asked for.
+    pub(super) fn watch(tell: UnboundedSender<u8>) -> Arc<AtomicBool> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+        let Ok(mut signals) = Signals::new([SIGINT, SIGQUIT, SIGTERM].into_iter().chain(hangup)) else { return asked };
+        let seen = Arc::clone(&asked);
+        let listen = move || {
+            let mut terminated = false;
+            for signal in signals.forever() {
+                // Systems send SIGTERM and SIGHUP together: only the same one again is a second one.
+                let again = match signal {
+                    SIGINT | SIGQUIT => seen.swap(true, Ordering::SeqCst),
+                    SIGTERM => {
+                        seen.store(true, Ordering::SeqCst);
+                        std::mem::replace(&mut terminated, true)
+                    }
+                    _ => false,
+                };
+                let number = u8::try_from(signal).unwrap_or_default();
+                if again {
+                    tui::give_back();
+                    std::process::exit(i32::from(128 + number));
+                }
+                let _ = tell.send(number);
+            }
+        };
+        let _ = std::thread::Builder::new().name("signals".into()).spawn(listen);
+        asked
+    }
+}

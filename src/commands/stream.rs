@@ -1,0 +1,208 @@
+//! `--plain`: one line per change, for terminals without a full screen, and for logs of logs.
+
+mod printer;
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::live::Machine;
+use super::stop_signals::StopSignals;
+use super::{Context, Exit, Failure, process};
+use crate::domain::{Instant, Label, Zone};
+use crate::ledger::{Change, Row, Sums};
+use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
+use crate::text;
+use crate::tui::{Feed, Note, Request};
+use printer::Printer;
+
+/// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How long an output that takes nothing may hold up the end that was asked for.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Writes until the feed ends, the reader goes away, or a signal comes.
+pub(super) fn run(context: &mut Context<'_>, mut machine: Machine, mut ending: StopSignals) -> Result<Exit, Failure> {
+    context.out.flush()?;
+    let alerts = Alerts::new(machine.quiet(), context.settings.alerts.hysteresis);
+    let (mut feed, requests, meter) = machine.faces();
+    let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
+    let mut printer = Printer::start().map_err(no_thread)?;
+    let mut lines = Lines { meter, alerts, requests, asked: false, standing: None, out: Vec::new() };
+    let runtime = process::runtime(false)?;
+    let left: Result<Exit, io::Error> = runtime.block_on(async {
+        loop {
+            let sleep = lines.sleep(context.now());
+            tokio::select! {
+                biased;
+                code = ending.signal() => return Ok(Exit::Code(code)),
+                error = printer.ended() => return Err(error),
+                news = feed.recv() => {
+                    let Some(news) = news else { return Ok(Exit::Fine) };
+                    let ended = matches!(news, Feed::Ended);
+                    lines.tell(context, news, &printer)?;
+                    printer.print(std::mem::take(&mut lines.out));
+                    if ended {
+                        return Ok(Exit::Fine);
+                    }
+                }
+                () = tokio::time::sleep(sleep) => {
+                    lines.look(context)?;
+                    printer.print(std::mem::take(&mut lines.out));
+                }
+            }
+        }
+    });
+    // The ledger thread waits for somebody to take its news: without a receiver it goes on.
+    drop(feed);
+    ending.begins();
+    machine.stop();
+    let exit = left?;
+    let summary = lines.meter.summary(context.now());
+    if let Some(session) = super::summary::of_followed(&summary) {
+        super::summary::write_text(&session, &summary.limits, None, &mut lines.out)?;
+        printer.print(std::mem::take(&mut lines.out));
+    }
+    let written = printer.written();
+    runtime.block_on(async {
+        let read_limits = async {
+            // At the end of the input all is written, however slowly it is read.
+            if exit == Exit::Fine {
+                ending.signal().await;
+            }
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            error = printer.ended() => Err(Failure::from(error)),
+            () = written => Ok(exit),
+            () = read_limits => Ok(exit),
+        }
+    })
+}
+
+/// What is written, and what it is written from.
+struct Lines {
+    meter: Meter,
+    alerts: Alerts,
+    requests: mpsc::Sender<Request>,
+    /// The books were asked and have not answered.
+    asked: bool,
+    /// What the last line said of the worst limit.
+    standing: Option<String>,
+    /// Lines that are to be printed.
+    out: Vec<u8>,
+}
+
+impl Lines {
+    fn tell(&mut self, context: &Context<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
+        let (now, zone) = (context.now(), context.settings.zone);
+        match news {
+            Feed::Snapshot(snapshot) => {
+                self.meter.reopen(*snapshot);
+                self.asked = false;
+                self.counter(context)
+            }
+            Feed::Changes(posted) => {
+                for posted in &posted {
+                    self.meter.apply(posted, now);
+                }
+                let changed = posted.iter().filter_map(|posted| match posted {
+                    Change::New(change) | Change::Grown(change) => Some(&change.after),
+                    Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
+                });
+                for row in changed {
+                    writeln!(self.out, "{}", call_line(row, zone))?;
+                }
+                self.counter(context)
+            }
+            Feed::Note(note) => {
+                printer.note(note_line(context, &note));
+                Ok(())
+            }
+            Feed::Settings(settings) => {
+                self.meter.rule(settings.rules);
+                self.look(context)
+            }
+            Feed::Progress(_) | Feed::Health(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => Ok(()),
+        }
+    }
+
+    /// The counter, and the worst limit if it is worth a word.
+    fn counter(&mut self, context: &Context<'_>) -> io::Result<()> {
+        let summary = self.count(context.now());
+        self.write(&summary)
+    }
+
+    /// The counter once more, if how the limits stand has changed with nothing being counted.
+    fn look(&mut self, context: &Context<'_>) -> io::Result<()> {
+        let summary = self.count(context.now());
+        if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary) }
+    }
+
+    fn write(&mut self, summary: &Summary) -> io::Result<()> {
+        self.standing = standing(summary);
+        let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
+        writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
+    }
+
+    /// The numbers now. What has to be said aloud, and what only the books know, is asked for.
+    fn count(&mut self, now: Instant) -> Summary {
+        let stale = self.meter.stale(now);
+        let summary = self.meter.summary(now);
+        if stale && !self.asked {
+            let rules = Box::new(self.meter.rules().clone());
+            // When the ledger thread is busy, the next count asks again.
+            self.asked = self.requests.try_send(Request::Snapshot { rules, follow: summary.follow.clone() }).is_ok();
+        }
+        for alert in self.alerts.due(&summary.limits, now) {
+            // A thread of its own empties the queue; one that is full for long has lost the ledger thread.
+            let _ = self.requests.try_send(Request::Alert(Box::new(alert)));
+        }
+        summary
+    }
+
+    /// How long nothing changes by itself that is worth a line: a period that begins, quiet hours that end.
+    fn sleep(&self, now: Instant) -> Duration {
+        let next = [self.meter.changes_at(now), self.alerts.changes_at(now)].into_iter().flatten().min();
+        let next = next.map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO));
+        next.clamp(Duration::from_secs(1), LONGEST_SLEEP)
+    }
+}
+
+/// What there is to say of the worst limit, if it is worth a word.
+fn standing(summary: &Summary) -> Option<String> {
+    let near = |limit: &&LimitState| limit.verdict != Verdict::Under;
+    summary
+        .worst_limit()
+        .filter(near)
+        .map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
+}
+
+/// A note; with the bell or a notification where standard error is a terminal.
+fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if context.env.terminal[2] {
+        bytes.extend(note.bell.then_some(7));
+        bytes.extend_from_slice(note.popup.as_deref().unwrap_or_default());
+    }
+    bytes.extend_from_slice(format!("tokmeter: {}\n", note.text).as_bytes());
+    bytes
+}
+
+/// One call.
+fn call_line(row: &Row, zone: Zone) -> String {
+    let (call, tokens) = (&row.call, &row.call.tokens);
+    format!(
+        "{}  {}  in {} cache {} out {}  {}{}",
+        text::clock_seconds(call.at(), zone),
+        call.model.as_ref().map_or("?", Label::as_str),
+        text::count(tokens.input),
+        text::count(tokens.cache_read.saturating_add(tokens.cache_write())),
+        text::count(tokens.output),
+        text::cost_fine(&Sums::from_row(row)),
+        call.from.agent.as_ref().map(|agent| format!("  agent {agent}")).unwrap_or_default(),
+    )
+}

@@ -1,0 +1,243 @@
+//! What is wrong with the settings: where, what was found, what is expected, and the line itself.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::ops::Range;
+
+use crate::domain::Label;
+use crate::text;
+
+/// Columns of a source line that are shown; of a longer line, those around the mistake.
+const EXCERPT: usize = 100;
+
+/// Something wrong with the settings.
+///
+/// Displayed, it is one line: `config.toml:12:9: limit 'day': 'usd' is -1; give …`. [`Diagnostic::explain`] adds the
+/// line it is about and a caret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether the settings can be used all the same.
+    pub severity: Severity,
+    /// Where it stands.
+    pub at: Where,
+    /// What was found, and what is expected.
+    pub message: Label,
+}
+
+/// Whether settings with a problem can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// No.
+    Error,
+    /// Yes; with `--strict`, no.
+    Warning,
+}
+
+/// Where a problem stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// In a file's text.
+    File(Place),
+    /// A file or folder as a whole.
+    Path(Label),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A flag.
+    Flag(&'static str),
+}
+
+/// A place in a file's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file as it is shown.
+    pub file: Label,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters from 1.
+    pub column: usize,
+    /// The bytes it is about, counted without a byte order mark.
+    pub span: Range<usize>,
+    /// The line's text, or the part around the mistake.
+    excerpt: Label,
+    /// Columns before the caret, and carets.
+    caret: (usize, usize),
+}
+
+impl Diagnostic {
+    /// An error.
+    pub fn error(at: Where, message: impl AsRef<str>) -> Self {
+        Self { severity: Severity::Error, at, message: Label::new(message.as_ref()) }
+    }
+
+    /// A warning.
+    pub fn warning(at: Where, message: impl AsRef<str>) -> Self {
+        Self { severity: Severity::Warning, at, message: Label::new(message.as_ref()) }
+    }
+
+    /// The line it stands in, if it stands in a file.
+    pub(crate) fn line(&self) -> Option<usize> {
+        match &self.at {
+            Where::File(place) => Some(place.line),
+            Where::Path(_) | Where::Variable(_) | Where::Flag(_) => None,
+        }
+    }
+
+    /// Writes the problem, the line it is about, and a caret below it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn explain(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{self}")?;
+        let Where::File(place) = &self.at else { return Ok(()) };
+        let number = place.line.to_string();
+        let (indent, width) = place.caret;
+        writeln!(out, " {number} | {}", place.excerpt)?;
+        writeln!(out, " {:gutter$} | {:indent$}{}", "", "", "^".repeat(width), gutter = number.len())
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Where::File(place) => write!(out, "{}:{}:{}: ", place.file, place.line, place.column)?,
+            Where::Path(path) => write!(out, "{path}: ")?,
+            Where::Variable(name) | Where::Flag(name) => write!(out, "{name}: ")?,
+        }
+        if self.severity == Severity::Warning {
+            write!(out, "warning: ")?;
+        }
+        write!(out, "{}", self.message)
+    }
+}
+
+/// A file's text, and where its lines begin.
+pub(crate) struct Source<'t> {
+    file: Label,
+    pub(crate) text: &'t str,
+    lines: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    pub(crate) fn new(file: Label, text: &'t str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { file, text, lines: std::iter::once(0).chain(breaks).collect() }
+    }
+
+    /// The place of a span, which is cut to the text if it reaches beyond.
+    pub(crate) fn place(&self, span: Range<usize>) -> Place {
+        let start = self.boundary(span.start);
+        let end = self.boundary(span.end).max(start);
+        let line = self.lines.partition_point(|begin| *begin <= start).saturating_sub(1);
+        let begin = self.lines.get(line).copied().unwrap_or(0);
+        let whole = self.text[begin..].split(['\n', '\r']).next().unwrap_or_default();
+        let before = &self.text[begin..start.min(begin + whole.len())];
+        let inside = &self.text[begin + before.len()..end.clamp(begin + before.len(), begin + whole.len())];
+
+        // Of a very long line, what lies around the mistake.
+        let skip = if whole.chars().count() > EXCERPT { before.chars().count().saturating_sub(EXCERPT / 2) } else { 0 };
+        let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).collect();
+        let indent: String = before.chars().skip(skip).map(printable).collect();
+        let marked: String = inside.chars().take(EXCERPT / 2).map(printable).collect();
+        Place {
+            file: self.file.clone(),
+            line: line + 1,
+            column: before.chars().count() + 1,
+            span: start..end,
+            excerpt: Label::new(&shown),
+            caret: (text::width(&indent), text::width(&marked).max(1)),
+        }
+    }
+
+    /// The nearest place at or before this one where a character begins.
+    fn boundary(&self, at: usize) -> usize {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+}
+
+/// A character as an excerpt shows it: one column for a tab, a replacement for what a terminal must not get.
+fn printable(letter: char) -> char {
+    match letter {
+        '\t' => ' ',
+        ' '..='~' => letter,
+        letter => {
+            let probe = format!("a{letter}");
+            if Label::new(&probe).as_str() == probe { letter } else { '\u{fffd}' }
+        }
+    }
+}
+
+/// A name in quotes, as messages show it: cut when it is long.
+pub(crate) fn quoted(name: &str) -> String {
+    let mut letters = name.chars();
+    let head: String = letters.by_ref().take(60).map(printable).collect();
+    if letters.next().is_some() { format!("'{head}…'") } else { format!("'{head}'") }
+}
+
+/// The known name that was most likely meant.
+pub(crate) fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = found.to_lowercase();
+    let close = |name: &str| strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase());
+    known
+        .into_iter()
+        .map(|name| (close(name), name))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
+}
+
+/// `; did you mean 'theme'?`, or nothing.
+pub(crate) fn suggestion<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    meant(found, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn explained(text: &str, span: Range<usize>) -> String {
+        let source = Source::new(Label::new("config.toml"), text);
+        let mut out = Vec::new();
+        Diagnostic::error(Where::File(source.place(span)), "it is wrong").explain(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn g1_a_problem_shows_line_column_text_and_caret() {
+        assert_eq!(
+            explained("a = 1\n\ttheme = 12\r\n", 15..17),
+            "config.toml:2:10: it is wrong\n 2 |  theme = 12\n   |          ^^\n"
+        );
+        assert_eq!(explained("名 = 12", 6..8), "config.toml:1:5: it is wrong\n 1 | 名 = 12\n   |      ^^\n");
+        assert_eq!(explained("", 0..0), "config.toml:1:1: it is wrong\n 1 | \n   | ^\n");
+    }
+
+    #[test]
+    fn i1_what_stands_in_a_config_reaches_no_terminal_uncleaned() {
+        let shown = explained("theme = \"\u{1b}]0;x\u{7}\u{202e}\"\n", 8..20);
+        assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n') && !shown.contains('\u{202e}'));
+        assert!(quoted(&"x".repeat(1000)).chars().count() < 70);
+    }
+
+    #[test]
+    fn a_likely_name_is_suggested_and_an_unlikely_one_is_not() {
+        assert_eq!(meant("thmee", ["theme", "timezone"]), Some("theme"));
+        assert_eq!(meant("Europe/Roma", ["Europe/Rome", "Europe/Riga"]), Some("Europe/Rome"));
+        assert_eq!(meant("zzz", ["theme", "timezone"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_place_lies_inside_the_text(text in any::<String>(), start in 0_usize..80, length in 0_usize..80) {
+            let source = Source::new(Label::new("f"), &text);
+            let place = source.place(start..start + length);
+            prop_assert!(place.span.start <= place.span.end && place.span.end <= text.len());
+            prop_assert!(place.line <= text.matches('\n').count() + 1);
+            prop_assert!(place.caret.1 >= 1);
+        }
+    }
+}

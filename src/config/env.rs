@@ -1,0 +1,218 @@
+//! What the program may know of the machine it runs on, handed in once, so that everything else can be tested.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::domain::{Instant, Zone};
+
+/// The machine, the person and the terminal, as seen when the program started; and a clock.
+#[derive(Clone)]
+pub struct Env {
+    /// The clock.
+    pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    /// The environment.
+    pub vars: BTreeMap<OsString, OsString>,
+    /// The home folder, if there is one.
+    pub home: Option<PathBuf>,
+    /// Where this system keeps programs' settings and data, when no variable says otherwise.
+    pub folders: Folders,
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// The login name.
+    pub login: String,
+    /// The user's number; 0 where users have none.
+    pub uid: u32,
+    /// The system's time zone, by the name the system gives it.
+    pub zone_name: Option<String>,
+    /// Whether standard input, output and error are terminals.
+    pub terminal: [bool; 3],
+    /// How many columns the terminal of standard output has, if it is one.
+    pub columns: Option<usize>,
+}
+
+/// The folders a system gives every program to share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// For settings: `~/.config`, or the system's own.
+    pub config: Option<PathBuf>,
+    /// For data: `~/.local/share`, or the system's own.
+    pub data: Option<PathBuf>,
+    /// For what may be lost: `~/.cache`, or the system's own.
+    pub cache: Option<PathBuf>,
+}
+
+impl Env {
+    /// This machine, now. The only place that asks the system.
+    #[allow(clippy::disallowed_methods, reason = "the one place where time and environment enter the program")]
+    pub fn system() -> Self {
+        let vars: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let base = directories::BaseDirs::new();
+        let folders = base.as_ref().map_or_else(Folders::default, |base| Folders {
+            config: Some(base.config_dir().to_owned()),
+            data: Some(base.data_local_dir().to_owned()),
+            cache: Some(base.cache_dir().to_owned()),
+        });
+        let uid = uid();
+        let terminal = {
+            use std::io::IsTerminal as _;
+            [std::io::stdin().is_terminal(), std::io::stdout().is_terminal(), std::io::stderr().is_terminal()]
+        };
+        Self {
+            clock: Arc::new(chrono::Utc::now),
+            login: login(&vars, uid),
+            vars,
+            home: base.map(|base| base.home_dir().to_owned()).filter(|home| home.is_absolute()),
+            folders,
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            uid,
+            zone_name: iana_time_zone::get_timezone().ok(),
+            terminal,
+            columns: columns().filter(|_| terminal[1]),
+        }
+    }
+
+    /// A machine of which nothing is known but the time, for tests and demonstrations: nobody's home,
+    /// no variables, no terminal, UTC.
+    pub fn empty(now: Instant) -> Self {
+        Self {
+            clock: Arc::new(move || now),
+            vars: BTreeMap::new(),
+            home: None,
+            folders: Folders::default(),
+            cwd: PathBuf::from("/"),
+            login: "nobody".to_owned(),
+            uid: 0,
+            zone_name: None,
+            terminal: [false; 3],
+            columns: None,
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    /// An environment variable that is set, not empty, and text.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.vars.get(OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+    }
+
+    /// An environment variable that names an absolute path.
+    pub fn path_var(&self, name: &str) -> Option<PathBuf> {
+        self.vars.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// The machine's time zone: the variable `TZ`, else the system's; and what is wrong with it, if anything is.
+    ///
+    /// What cannot be understood is UTC, as the system itself would have it, with a sentence that says so.
+    /// A flag or the config goes before this: see [`Settings::zone`](super::Settings).
+    pub fn zone(&self) -> (Zone, Option<String>) {
+        if let Some(text) = self.var("TZ") {
+            let name = text.trim_start_matches(':');
+            let name = name.split_once("zoneinfo/").map_or(name, |(_, name)| name);
+            return match name.parse() {
+                Ok(zone) => (zone, None),
+                Err(_) if ["UTC0", "GMT0"].contains(&name) => (Zone::UTC, None),
+                Err(_) => (
+                    Zone::UTC,
+                    Some(format!(
+                        "TZ is '{text}', which is no time zone known here; using UTC (give a name such as Europe/Rome)"
+                    )),
+                ),
+            };
+        }
+        match self.zone_name.as_deref().map(|name| (name, name.parse())) {
+            None => (Zone::UTC, None),
+            Some((_, Ok(zone))) => (zone, None),
+            Some((name, Err(_))) => (
+                Zone::UTC,
+                Some(format!(
+                    "the system's time zone '{name}' is not known here; using UTC (set timezone in the config)"
+                )),
+            ),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn columns() -> Option<usize> {
+    rustix::termios::tcgetwinsize(rustix::stdio::stdout())
+        .ok()
+        .map(|size| size.ws_col.into())
+        .filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns() -> Option<usize> {
+    None
+}
+
+#[cfg(unix)]
+fn uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn uid() -> u32 {
+    0
+}
+
+/// The login name: what the session says, else what the system's list of users says, else the number.
+fn login(vars: &BTreeMap<OsString, OsString>, uid: u32) -> String {
+    let said = ["LOGNAME", "USER", "USERNAME"]
+        .into_iter()
+        .filter_map(|name| vars.get(OsStr::new(name)))
+        .map(|name| name.to_string_lossy().into_owned())
+        .find(|name| !name.is_empty());
+    said.or_else(|| listed(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), uid))
+        .unwrap_or_else(|| format!("uid{uid}"))
+}
+
+fn listed(users: &str, uid: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string() && !name.is_empty()).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(vars: &[(&str, &str)]) -> Env {
+        let vars = vars.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        Env { vars, zone_name: Some("Europe/Rome".into()), ..Env::empty(Instant::UNIX_EPOCH) }
+    }
+
+    #[test]
+    fn e5_the_zone_is_named_by_tz_else_by_the_system() {
+        assert_eq!(world(&[]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
+        for tz in ["Asia/Tokyo", ":Asia/Tokyo", "/usr/share/zoneinfo/Asia/Tokyo"] {
+            assert_eq!(world(&[("TZ", tz)]).zone(), (Zone::named("Asia/Tokyo").unwrap(), None), "{tz}");
+        }
+        assert_eq!(world(&[("TZ", "")]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
+        assert_eq!(world(&[("TZ", "UTC0")]).zone(), (Zone::UTC, None));
+    }
+
+    #[test]
+    fn e5_a_zone_that_does_not_exist_is_utc_with_a_warning() {
+        let (zone, problem) = world(&[("TZ", "Mars/Base")]).zone();
+        assert_eq!(zone, Zone::UTC);
+        assert!(problem.is_some_and(|text| text.contains("'Mars/Base'")));
+        let (zone, problem) = Env { zone_name: Some("Nowhere".into()), ..world(&[]) }.zone();
+        assert_eq!((zone, problem.is_some()), (Zone::UTC, true));
+    }
+
+    #[test]
+    fn the_login_name_is_found_without_variables() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        assert_eq!(listed(users, 1000).as_deref(), Some("alice"));
+        assert_eq!(listed(users, 7), None);
+        let vars = BTreeMap::from([(OsString::from("USER"), OsString::from("bob"))]);
+        assert_eq!(login(&vars, 0), "bob");
+    }
+}

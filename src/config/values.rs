@@ -1,0 +1,104 @@
+//! The words a config has for closed sets, time zones, themes and hours.
+
+use chrono::{NaiveTime, Weekday};
+
+use super::diagnostic::{meant, quoted};
+use super::{Notify, OnError, Quiet, Symbols};
+use crate::domain::Zone;
+use crate::pricing::CostMode;
+use crate::theme::ColorWhen;
+
+/// The words of a closed set.
+pub(crate) trait Word: Copy + PartialEq + 'static {
+    /// The words and what they mean.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word.
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
+    }
+
+    /// What a word means.
+    fn from_word(text: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+    }
+
+    /// `give "auto", "always" or "never"`, and which one was probably meant.
+    fn expected(found: Option<&str>) -> String {
+        let words: Vec<String> = Self::WORDS.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let (last, others) = words.split_last().map_or(("", &words[..]), |(last, others)| (last.as_str(), others));
+        let close = found.and_then(|found| meant(found, Self::WORDS.iter().map(|(word, _)| *word)));
+        let close = close.map(|word| format!("; did you mean \"{word}\"?")).unwrap_or_default();
+        format!("give {} or {last}{close}", others.join(", "))
+    }
+}
+
+impl Word for ColorWhen {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", ColorWhen::Auto), ("always", ColorWhen::Always), ("never", ColorWhen::Never)];
+}
+
+impl Word for Symbols {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Symbols::Auto), ("unicode", Symbols::Unicode), ("ascii", Symbols::Ascii)];
+}
+
+impl Word for CostMode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", CostMode::Auto), ("calculate", CostMode::Calculate), ("quoted", CostMode::Quoted)];
+}
+
+impl Word for Notify {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Notify::Auto),
+        ("off", Notify::Off),
+        ("osc9", Notify::Osc9),
+        ("osc777", Notify::Osc777),
+        ("desktop", Notify::Desktop),
+    ];
+}
+
+impl Word for OnError {
+    const WORDS: &'static [(&'static str, Self)] = &[("allow", OnError::Allow), ("deny", OnError::Deny)];
+}
+
+impl Word for Weekday {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("monday", Weekday::Mon),
+        ("tuesday", Weekday::Tue),
+        ("wednesday", Weekday::Wed),
+        ("thursday", Weekday::Thu),
+        ("friday", Weekday::Fri),
+        ("saturday", Weekday::Sat),
+        ("sunday", Weekday::Sun),
+    ];
+}
+
+/// The meaning of a word of a closed set.
+pub(crate) fn word<T: Word>(text: &str) -> Result<T, String> {
+    T::from_word(text).ok_or_else(|| format!("is {}; {}", quoted(text), T::expected(Some(text))))
+}
+
+/// The zone of this name.
+pub(crate) fn zone(text: &str) -> Result<Zone, String> {
+    text.parse().map_err(|_| {
+        let close = meant(text, Zone::all().map(Zone::name));
+        let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
+        format!("no time zone; give a name such as \"Europe/Rome\"{close}")
+    })
+}
+
+/// The theme of this name, if there is one.
+pub(crate) fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
+    if themes.is_empty() || text == "auto" || themes.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("theme {} is not known; there are: {}", quoted(text), themes.join(", ")))
+}
+
+/// Silent hours: `22:00-07:00`.
+pub(crate) fn quiet(text: &str) -> Option<Quiet> {
+    let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
+    let (from, until) = text.split_once(['-', '–'])?;
+    Some(Quiet { from: time(from)?, until: time(until)? }).filter(|quiet| quiet.from != quiet.until)
+}

@@ -1,0 +1,324 @@
+//! Reads one file, or one feed, whatever formats its lines are in.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::prefilter::{Set, Sieve};
+use super::repair::Cut;
+use super::{ALL, BadLine, Format, Origin, Reader, Reading, escaped, json, repair, sse};
+use crate::domain::Record;
+
+/// The reader of one file in whatever formats.
+///
+/// Each line is offered to the formats whose markers stand in it, the one that read this file's last
+/// line first. What can be mended in a broken line is mended: padding and control bytes are taken
+/// out, two objects on one line are both read, and so is a whole object behind a torn one.
+pub struct Decoder {
+    slots: Vec<Slot>,
+    /// The formats that may be tried.
+    allowed: Set,
+    /// The format that read the last line that any has read.
+    current: Option<usize>,
+    /// The first format that is recognised is that of all lines.
+    one_format: bool,
+    nul_bytes: u64,
+    /// How many more lines may be among those a file opens with, see [`Format::opening`]; [`UNREAD`] before the first.
+    opening: u16,
+}
+
+/// No line has been read yet.
+const UNREAD: u16 = OPENING + 1;
+/// Lines that a file may open with, if no format has read one of them: the fork of a long session opens with a snapshot
+/// for each of its prompts.
+const OPENING: u16 = 10_000;
+
+struct Slot {
+    format: &'static dyn Format,
+    reader: Option<Box<dyn Reader>>,
+}
+
+/// What became of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Blank, or without the marker of any format: not even parsed.
+    Passed,
+    /// Parsed for nothing: it is sound, but no format knows it.
+    Other,
+    /// A format's own. What it says has been appended, which may be nothing.
+    Read,
+    /// At least a part of it cannot be counted; the records of the sound part have been appended.
+    Bad(BadLine),
+}
+
+impl Outcome {
+    /// Which of two parts of a line tells what became of the whole.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Other => 1,
+            Self::Read => 2,
+            Self::Bad(_) => 3,
+        }
+    }
+}
+
+static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
+
+impl Decoder {
+    /// A reader that knows these formats only, by name; with no names, all of them.
+    pub fn new(only: &[&str]) -> Self {
+        let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
+        let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
+        let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
+        Self {
+            allowed: bits.fold(0, |all, bit: Set| all | bit),
+            slots,
+            current: None,
+            one_format: false,
+            nul_bytes: 0,
+            opening: UNREAD,
+        }
+    }
+
+    /// One program alone writes these lines: once its format is known, what only others write need not be looked for.
+    #[must_use]
+    pub fn of_one_program(mut self) -> Self {
+        self.one_format = true;
+        self
+    }
+
+    /// Reads one line, with or without its line end, and appends what it says to `out`.
+    pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        if self.opening == UNREAD {
+            // Whoever begins within a file does not know how it opens.
+            self.opening = if origin.offset == 0 { OPENING } else { 0 };
+        }
+        let line = self.trimmed(line);
+        let Some(line) = sse::payload(line).filter(|line| !line.is_empty()) else { return Outcome::Passed };
+        let offer = match self.offer(line, origin, out) {
+            Ok(offer) => offer,
+            Err(BadLine::NotJson(_)) => return self.mended(line, origin, out),
+            Err(bad) => return Outcome::Bad(bad),
+        };
+        // A value that is skipped is not looked at: bytes that are no characters stay unseen in it.
+        let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok() && repair::cleaned(json).is_none();
+        match (offer, sse::payload(line)) {
+            (Offer::Taken, _) => Outcome::Read,
+            // The frame around a streamed answer's events.
+            (_, None) => Outcome::Passed,
+            (Offer::Unmarked, Some(json)) => repair::torn(json).map_or(Outcome::Passed, Outcome::Bad),
+            (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
+            (Offer::Refused, Some(_)) => self.mended(line, origin, out),
+        }
+    }
+
+    /// The format that read the last line that any has read.
+    pub fn format(&self) -> Option<&'static str> {
+        self.current.map(|at| self.slots[at].format.name())
+    }
+
+    /// NUL bytes taken out of lines so far: holes that a truncated file's writer left.
+    pub fn nul_bytes(&self) -> u64 {
+        self.nul_bytes
+    }
+
+    /// What must be remembered to go on after a restart, as text; empty when nothing must.
+    pub fn state(&self) -> String {
+        let formats: BTreeMap<_, _> = self
+            .slots
+            .iter()
+            .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
+            .filter(|(_, state)| !state.is_empty())
+            .collect();
+        let opening = if self.opening == UNREAD { 0 } else { self.opening };
+        if formats.is_empty() && self.current.is_none() && opening == 0 {
+            return String::new();
+        }
+        let on = self.format().map(str::to_owned);
+        serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
+    }
+
+    /// Goes on from what [`Decoder::state`] gave; from the beginning when it is not understood.
+    pub fn restore(&mut self, state: &str) {
+        let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
+        if saved.version != VERSION {
+            return;
+        }
+        self.opening = saved.opening;
+        self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
+        for slot in &mut self.slots {
+            if let Some(state) = saved.formats.get(slot.format.name()) {
+                slot.reader().restore(state);
+            }
+        }
+    }
+
+    /// Without line end, surrounding blanks, byte order mark, and NUL padding.
+    fn trimmed<'line>(&mut self, line: &'line [u8]) -> &'line [u8] {
+        if let [b'{', .., b'}'] = line {
+            return line;
+        }
+        let edge = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+        let Some(first) = line.iter().position(|byte| !edge(byte)) else {
+            self.count_nuls(line);
+            return &[];
+        };
+        let last = line.iter().rposition(|byte| !edge(byte)).unwrap_or(first);
+        self.count_nuls(&line[..first]);
+        self.count_nuls(&line[last + 1..]);
+        let inner = &line[first..=last];
+        inner.strip_prefix(repair::BYTE_ORDER_MARK).map_or(inner, <[u8]>::trim_ascii_start)
+    }
+
+    fn count_nuls(&mut self, bytes: &[u8]) {
+        self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
+    }
+
+    /// Offers a line to the formats whose markers stand in it.
+    fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
+        let alone = self.current.filter(|_| self.one_format);
+        if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
+            return Ok(Offer::Unmarked);
+        }
+        let Some(first) = SIEVE.first(line, alone) else {
+            if self.opening > 0 {
+                self.open(line);
+            }
+            return self.offer_escaped(line, 0, alone.is_some(), origin, out);
+        };
+        let tried = match self.current {
+            Some(at) if first & self.allowed & (1 << at) != 0 => {
+                if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                    return Ok(Offer::Taken);
+                }
+                1 << at
+            }
+            _ => 0,
+        };
+        let wanted = SIEVE.all(line) & self.allowed & !tried;
+        match self.try_all(wanted, line, origin, out)? {
+            Offer::Taken => Ok(Offer::Taken),
+            Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
+            Offer::Unmarked | Offer::Refused => self.offer_escaped(line, wanted | tried, false, origin, out),
+        }
+    }
+
+    /// Offers a line, which `tried` have refused, to those whose markers stand in it with escapes.
+    fn offer_escaped(
+        &mut self,
+        line: &[u8],
+        tried: Set,
+        alone: bool,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Offer, BadLine> {
+        let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
+        let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
+        let wanted = SIEVE.all(&plain) & self.allowed & !tried;
+        match self.try_all(wanted, line, origin, out)? {
+            Offer::Unmarked => Ok(nobody),
+            offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
+        }
+    }
+
+    /// Offers a line to these formats, the one that read the last line first.
+    fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
+        let order = self.current.into_iter().chain(0..self.slots.len());
+        let mut done: Set = 0;
+        for at in order {
+            let bit = 1 << at;
+            if wanted & bit == 0 || done & bit != 0 {
+                continue;
+            }
+            done |= bit;
+            if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                (self.current, self.opening) = (Some(at), 0);
+                return Ok(Offer::Taken);
+            }
+        }
+        Ok(if wanted == 0 { Offer::Unmarked } else { Offer::Refused })
+    }
+
+    /// Shows a line without markers to the formats that want to see how a file opens.
+    #[cold]
+    fn open(&mut self, line: &[u8]) {
+        self.opening -= 1;
+        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(at, _)| self.allowed & (1 << at) != 0) {
+            let wanted =
+                slot.format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
+            if wanted && self.current.is_none_or(|current| current == at) && slot.reader().open(line) {
+                self.opening = 0;
+            }
+        }
+    }
+
+    /// Saves what can be saved of a line that is not one JSON value.
+    fn mended(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let cleaned = repair::cleaned(line);
+        let line = cleaned.as_deref().map_or(line, |cleaned| {
+            self.nul_bytes += repair::nuls(line);
+            cleaned
+        });
+        let Cut { objects, torn } = repair::cut(line);
+        let mut outcome = Outcome::Passed;
+        for object in objects {
+            let next = match self.offer(object, origin, out) {
+                Ok(Offer::Unmarked) => Outcome::Passed,
+                Ok(Offer::Refused) => Outcome::Other,
+                Ok(Offer::Taken) => Outcome::Read,
+                Err(bad) => Outcome::Bad(bad),
+            };
+            if next.rank() > outcome.rank() {
+                outcome = next;
+            }
+        }
+        let Some((torn, why)) = torn else { return outcome };
+        if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
+            // Only the format this file is in may read it: a fragment could look like another's line.
+            if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {
+                // What stands behind a torn line is a bonus: the line is bad either way.
+                let _ = self.slots[at].reader().line(whole, origin, out);
+            }
+        }
+        Outcome::Bad(why)
+    }
+}
+
+impl Slot {
+    fn reader(&mut self) -> &mut Box<dyn Reader> {
+        self.reader.get_or_insert_with(|| self.format.reader())
+    }
+}
+
+/// What the formats said to a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// No format was asked.
+    Unmarked,
+    /// None knew it.
+    Refused,
+    /// One has read it.
+    Taken,
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    #[serde(rename = "v")]
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    formats: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    opening: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}

@@ -1,0 +1,172 @@
+//! Notices changes of a few single files, such as the config, whether they exist yet or not.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use notify::event::ModifyKind;
+use notify::{EventKind, RecursiveMode, Watcher};
+
+/// What keeps the noticing alive; dropping it ends it.
+#[derive(Debug)]
+pub struct FileWatch {
+    stop: Sender<Option<notify::Event>>,
+}
+
+impl Drop for FileWatch {
+    fn drop(&mut self) {
+        let _ = self.stop.send(None);
+    }
+}
+
+/// Calls `tell` with one of these files whenever it may have changed: written, made, replaced or removed.
+///
+/// The folders of the files are watched, and those above them, with which they may be moved away; while a folder does
+/// not exist, the nearest one above it. Nothing is watched where the system allows no more watches; then there is
+/// nothing to give back.
+pub fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
+    let (stop, events) = channel();
+    let say = stop.clone();
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if let Ok(event) = event {
+            let _ = say.send(Some(event));
+        }
+    });
+    let mut places = Places { watcher: watcher.ok()?, watched: Vec::new(), files };
+    places.watch();
+    thread::Builder::new().name("notice".into()).spawn(move || places.run(&events, &tell)).ok()?;
+    Some(FileWatch { stop })
+}
+
+struct Places {
+    watcher: notify::RecommendedWatcher,
+    watched: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+impl Places {
+    fn run(mut self, events: &Receiver<Option<notify::Event>>, tell: &dyn Fn(&Path)) {
+        while let Ok(Some(event)) = events.recv() {
+            if matches!(event.kind, EventKind::Access(_)) {
+                continue;
+            }
+            self.forget(&event);
+            let deeper = self.watch();
+            for file in &self.files {
+                // A folder that has just appeared may have brought its file along before anybody watched.
+                if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
+                    tell(file);
+                }
+            }
+        }
+    }
+
+    /// A folder that was removed or moved away is watched no more, even if another stands in its place by now.
+    fn forget(&mut self, event: &notify::Event) {
+        if !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+            return;
+        }
+        let (gone, kept): (Vec<PathBuf>, _) = std::mem::take(&mut self.watched)
+            .into_iter()
+            .partition(|folder| event.paths.iter().any(|path| folder.starts_with(path)));
+        self.watched = kept;
+        for folder in gone {
+            // What no longer exists cannot be unwatched, which is as well.
+            let _ = self.watcher.unwatch(&folder);
+        }
+    }
+
+    /// Watches the nearest folders that exist above each file. True when those were others than before.
+    ///
+    /// A folder may appear in another between the look and the watch, untold: so it looks again until there is
+    /// nothing new.
+    fn watch(&mut self) -> bool {
+        let first = self.watched.len();
+        let mut before = usize::MAX;
+        while before != self.watched.len() {
+            before = self.watched.len();
+            self.watch_once();
+        }
+        before != first
+    }
+
+    fn watch_once(&mut self) {
+        for file in &self.files {
+            let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
+            // Further up, much happens that is no business of ours.
+            let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
+            for folder in nearest.take(count) {
+                let known = self.watched.iter().any(|watched| watched == folder);
+                if !known && self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                    self.watched.push(folder.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Duration;
+
+    #[test]
+    fn a_file_is_noticed_when_it_is_made_in_a_folder_that_did_not_exist_and_when_it_changes() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config/tokmeter/config.toml");
+        let (say, hear) = channel();
+        let _notice = watch_files(vec![file.clone()], move |path| drop(say.send(path.to_owned()))).unwrap();
+        let patience = Duration::from_secs(20);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        // The two folders and the file appear faster than anybody can watch them.
+        fs::write(&file, "one").unwrap();
+        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+        fs::write(home.path().join("config/tokmeter/other"), "x").unwrap();
+        fs::write(file.with_extension("new"), "two").unwrap();
+        fs::rename(file.with_extension("new"), &file).unwrap();
+        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+    }
+
+    #[test]
+    fn a2_a_folder_that_is_removed_and_made_again_is_watched_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("config/tokmeter");
+        let file = folder.join("config.toml");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&file, "0").unwrap();
+        let (say, hear) = channel();
+        let _notice =
+            watch_files(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
+        let wait_for = |text: &str| {
+            while hear.recv_timeout(Duration::from_secs(20)).unwrap().as_deref() != Some(text) {}
+        };
+        for (nth, gone) in [folder.as_path(), folder.parent().unwrap(), folder.as_path()].into_iter().enumerate() {
+            fs::remove_dir_all(gone).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, nth.to_string()).unwrap();
+            wait_for(&nth.to_string());
+            let moved = home.path().join(format!("moved-{nth}"));
+            fs::rename(gone, moved).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, format!("after {nth}")).unwrap();
+            wait_for(&format!("after {nth}"));
+        }
+    }
+
+    #[test]
+    fn a2_a_folder_that_moves_away_with_the_one_above_it_is_watched_again() {
+        let home = tempfile::tempdir().unwrap();
+        let above = home.path().join("config");
+        let file = above.join("tokmeter/config.toml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let (say, hear) = channel();
+        let _notice =
+            watch_files(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
+        // Nothing has happened below the folder that moves, so nothing but its own move tells of it.
+        fs::rename(&above, home.path().join("moved")).unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "after").unwrap();
+        while hear.recv_timeout(Duration::from_secs(20)).unwrap().as_deref() != Some("after") {}
+    }
+}

@@ -1,0 +1,75 @@
+//! Which of the followed files are looked at often: those that changed not long ago.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Tails;
+use super::fs::FileId;
+
+impl Tails {
+    /// Looks at every known file.
+    pub(super) fn look_at_all(&mut self, now: Instant) {
+        let ids: Vec<FileId> = self.files.keys().copied().collect();
+        for id in ids {
+            if self.is_stopping() {
+                return;
+            }
+            self.look(id, now);
+        }
+        // A line that stays torn is worth a word some day, without anything happening.
+        self.dirty |= self.files.values().any(|file| file.tail.partial.is_some());
+    }
+
+    /// Looks at the files that changed within this time, and at those of which nobody may tell.
+    pub(super) fn look_at_recent(&mut self, now: Instant, within: Duration) {
+        for id in self.recent_within(now, within) {
+            self.look(id, now);
+        }
+        if within < super::poll_schedule::RECENT_FOR {
+            return;
+        }
+        self.recent = self.recent_within(now, within);
+    }
+
+    /// True when some file changed within this time.
+    pub(super) fn has_recent(&self, now: Instant, within: Duration) -> bool {
+        let changed = |id| self.files.get(id).and_then(|file| file.changed);
+        self.recent.iter().filter_map(changed).any(|changed| now.saturating_duration_since(changed) < within)
+    }
+
+    /// Takes the newest files for files that changed not long ago.
+    pub(super) fn seed_recent(&mut self, count: usize) {
+        let mut newest: Vec<(i64, FileId)> =
+            self.files.iter().map(|(id, file)| (file.tail.state.modified_ns, *id)).collect();
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        self.recent.extend(newest.into_iter().take(count).map(|(_, id)| id));
+    }
+
+    /// When a file that could not be read is tried again.
+    pub(super) fn next_try(&self) -> Option<Instant> {
+        self.recent.iter().filter_map(|id| self.files.get(id)?.failure.as_ref()).map(|failure| failure.again).min()
+    }
+
+    /// The files in a folder and below.
+    pub(super) fn under(&self, folder: &Path) -> Vec<FileId> {
+        let inside = self.files.iter().filter(|(_, file)| file.tail.path().starts_with(folder));
+        inside.map(|(id, _)| *id).collect()
+    }
+
+    /// True when changes are to be found by looking.
+    pub(super) fn polls(&self) -> bool {
+        self.options.poll
+    }
+
+    fn recent_within(&self, now: Instant, within: Duration) -> Vec<FileId> {
+        let is_recent = |id: &&FileId| {
+            self.files.get(id).is_some_and(|file| {
+                file.failure.is_some() || file.detached || now.saturating_duration_since(file.since()) < within
+            })
+        };
+        let mut recent: Vec<FileId> = self.recent.iter().filter(is_recent).copied().collect();
+        recent.sort_unstable();
+        recent.dedup();
+        recent
+    }
+}

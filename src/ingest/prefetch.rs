@@ -1,0 +1,183 @@
+//! Reads folders ahead of the walk, from its far end: a second processor looks at the files while the first opens the
+//! books, and shares the rest of a large home with it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::fs::{FileKind, Fs, Listing};
+use super::walk::{DEEPEST, Root, admits, inside};
+use super::{RootKind, Tails};
+
+/// What was read ahead. It only saves the walk a reading: what it lacks is read by the walk itself.
+#[derive(Default)]
+pub(super) struct Prefetch {
+    /// Folders that were read, and `None` for those that the walk has come to.
+    folders: Mutex<FxHashMap<OsString, Option<Listing>>>,
+    over: AtomicBool,
+}
+
+/// Reading ahead, until this is dropped.
+pub(super) struct Looking(Arc<Prefetch>);
+
+impl Looking {
+    pub(super) fn ahead(&self) -> &Prefetch {
+        &self.0
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Prefetch {
+    /// The walk has come to a folder. What was read of it, if anything was.
+    pub(super) fn take(&self, folder: &Path) -> Option<Listing> {
+        self.lock().insert(folder.as_os_str().to_owned(), None).flatten()
+    }
+
+    /// Reads the roots from the last to the first, until it meets the walk.
+    fn read(&self, fs: &dyn Fs, roots: &[(PathBuf, RootKind)]) {
+        for (root, layout) in roots.iter().rev() {
+            if !self.read_below(fs, root, *layout, 0) {
+                return;
+            }
+        }
+    }
+
+    /// Reads a folder and those below it, the last first. False when the walk has come so far, or is over.
+    fn read_below(&self, fs: &dyn Fs, folder: &Path, layout: RootKind, depth: usize) -> bool {
+        if self.over.load(Ordering::Relaxed) {
+            return false;
+        }
+        if depth >= DEEPEST {
+            return true;
+        }
+        let has_come = |folder: &Path| matches!(self.lock().get(folder.as_os_str()), Some(None));
+        let come = has_come(folder);
+        // Why it cannot be read is for the walk to say.
+        let Ok(listing) = fs.survey(folder, &|name| admits(name, layout)) else { return true };
+        let is_folder = |sort: FileKind, name: &std::ffi::OsStr| sort == FileKind::Folder && !admits(name, layout);
+        let below = listing.entries.iter().filter(|entry| is_folder(entry.sort, &entry.name));
+        let below: Vec<_> = below.map(|entry| inside(folder, &entry.name)).collect();
+        if come && below.last().is_none_or(|last| has_come(last)) {
+            return false;
+        }
+        if !come {
+            self.lock().entry(folder.as_os_str().to_owned()).or_insert(Some(listing));
+        }
+        below.iter().rev().all(|folder| self.read_below(fs, folder, layout, depth + 1))
+    }
+
+    /// It is held to look a folder up, never while reading one.
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<OsString, Option<Listing>>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tails {
+    /// Begins to read the folders on a second thread; the next look at everything takes over what it has read. What is
+    /// read of a folder may then be older than the states given to [`Tails::resume`]: no harm, since a file that differs
+    /// is looked at anew before it is read.
+    pub fn look_ahead(&mut self) {
+        let (ahead, fs) = (Arc::new(Prefetch::default()), Arc::clone(&self.tools.fs));
+        let roots: Vec<_> = self.roots.iter().map(|Root { path, layout, .. }| (path.clone(), *layout)).collect();
+        self.looking = Some(Looking(Arc::clone(&ahead)));
+        // Without a second thread the walk reads everything itself.
+        let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || ahead.read(&*fs, &roots));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::{Options, OsFs, Roots};
+    use std::fs;
+    use std::time::Instant;
+
+    fn home() -> (tempfile::TempDir, PathBuf) {
+        let keep = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(keep.path()).unwrap();
+        for number in 0..1100 {
+            let folder = root.join(format!("p{}/s{}/sub", number % 7, number % 31));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{number}.jsonl")), "{}\n").unwrap();
+        }
+        fs::write(root.join("p0/x.jsonl.gz"), "").unwrap();
+        fs::create_dir(root.join("p1/folder.jsonl")).unwrap();
+        (keep, root)
+    }
+
+    #[test]
+    fn everything_below_is_read_ahead_and_given_once() {
+        let (_keep, root) = home();
+        let ahead = Prefetch::default();
+        ahead.read(&OsFs, &[(root.clone(), RootKind::Agent)]);
+        for folder in [root.clone(), root.join("p3"), root.join("p3/s3/sub")] {
+            assert!(ahead.take(&folder).is_some(), "{}", folder.display());
+            assert!(ahead.take(&folder).is_none());
+        }
+        assert!(ahead.take(&root.join("p1/folder.jsonl")).is_none());
+    }
+
+    #[test]
+    fn it_ends_where_it_meets_the_walk() {
+        let (_keep, root) = home();
+        let mut all = vec![root.clone()];
+        for at in 0.. {
+            let Some(folder) = all.get(at).cloned() else { break };
+            let below = OsFs.list(&folder).unwrap().into_iter().filter(|entry| entry.sort == FileKind::Folder);
+            all.extend(below.map(|entry| folder.join(entry.name)));
+        }
+        let ahead = Prefetch::default();
+        for folder in &all {
+            assert!(ahead.take(folder).is_none());
+        }
+        ahead.read(&OsFs, &[(root.clone(), RootKind::Agent)]);
+        assert!(ahead.lock().values().all(Option::is_none));
+    }
+
+    #[test]
+    fn the_second_thread_ends_with_the_first_look() {
+        let (_keep, root) = home();
+        let mut tails = Tails::new(&Roots::only([root]), Options::default());
+        tails.look_ahead();
+        let ahead = Arc::clone(&tails.looking.as_ref().unwrap().0);
+        assert!(!ahead.over.load(Ordering::Relaxed));
+        tails.rescan(Instant::now());
+        assert!(ahead.over.load(Ordering::Relaxed) && tails.looking.is_none());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn two_threads_find_what_one_finds() {
+        let (_keep, root) = home();
+        std::os::unix::fs::symlink(&root, root.join("p2/loop")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("p2/dangling.jsonl")).unwrap();
+        fs::hard_link(root.join("p3/s3/sub/3.jsonl"), root.join("p4/again.jsonl")).unwrap();
+        let roots = Roots::only([root.clone(), root.join("p5"), root.join("missing")]);
+        let now = Instant::now();
+        let mut states = Vec::new();
+        let mut first = Tails::new(&roots, Options::default());
+        first.catch_up(now, 1, &mut |batch, _| states.extend(batch.file));
+        let seen = |two: bool| {
+            let mut tails = Tails::new(&roots, Options::default());
+            if two {
+                tails.look_ahead();
+            }
+            tails.resume(states.clone());
+            let mut batches = 0;
+            tails.catch_up(now, 1, &mut |_, _| batches += 1);
+            let health = tails.health(now);
+            (batches, health.files, health.gone, health.roots, health.notes, tails.folders.len())
+        };
+        let (one, two) = (seen(false), seen(true));
+        assert_eq!((one.0, one.1, one.2), (0, 1100, 0));
+        assert_eq!(one, two);
+    }
+}

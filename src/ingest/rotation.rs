@@ -1,0 +1,142 @@
+//! Which file stands under which name: files that are found, moved, replaced, or gone.
+
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::fs::{FileId, FileKind, Stat};
+use super::tail::Tail;
+use super::tails::Followed;
+use super::{Condition, RootKind, Tails};
+
+impl Tails {
+    /// Another file took its place: what the old one still holds is read, then the new one is followed.
+    pub(super) fn replaced(&mut self, id: FileId, stat: Stat, now: Instant) -> Option<FileId> {
+        let file = self.files.get(&id)?;
+        let (path, layout) = (file.tail.path().to_owned(), file.tail.layout);
+        self.lost(id, now);
+        self.adopt(path.clone(), layout, stat, now);
+        let builder = self.files.get_mut(&stat.id)?;
+        if builder.tail.path() == path {
+            builder.tail.news = Some(Condition::Replaced);
+        }
+        self.dirty = true;
+        Some(stat.id)
+    }
+
+    /// A file is no longer where it was: finds it under another name, or holds on to its descriptor.
+    pub(super) fn lost(&mut self, id: FileId, now: Instant) {
+        self.dirty = true;
+        let Some(file) = self.files.get(&id) else { return };
+        let old = file.tail.path().to_owned();
+        if self.paths.get(old.as_os_str()) == Some(&id) {
+            self.paths.remove(old.as_os_str());
+        }
+        if let Some((path, stat)) = self.other_name(id, &old) {
+            self.paths.insert(path.clone().into_os_string(), id);
+            if let Some(file) = self.files.get_mut(&id) {
+                file.tail.move_to(path);
+                file.detached = false;
+                if !file.tail.is_read(&stat) {
+                    self.mark(id, stat, now);
+                }
+            }
+            return;
+        }
+        let Some(file) = self.files.get_mut(&id) else { return };
+        match file.tail.held() {
+            Some(Ok(stat)) => {
+                file.detached = true;
+                file.tail.news = Some(Condition::Gone);
+                self.mark(id, stat, now);
+            }
+            Some(Err(_)) | None => self.forget(id),
+        }
+    }
+
+    /// Another name of a file: one it was found under, or one beside the old, as log rotation gives it.
+    fn other_name(&self, id: FileId, old: &Path) -> Option<(PathBuf, Stat)> {
+        let fs = &self.tools.fs;
+        let is_it = |path: &Path| fs.stat(path).ok().filter(|stat| stat.id == id && stat.sort == FileKind::File);
+        let mut names = self.paths.iter().filter(|(path, other)| **other == id && *path != old.as_os_str());
+        if let Some(found) = names.find_map(|(path, _)| Some((path.into(), is_it(path.as_ref())?))) {
+            return Some(found);
+        }
+        let folder = old.parent()?;
+        let entries = if id.inode == 0 { Vec::new() } else { fs.list(folder).unwrap_or_default() };
+        entries
+            .into_iter()
+            .filter(|entry| entry.inode == id.inode && entry.sort == FileKind::File)
+            .map(|entry| folder.join(entry.name))
+            .find_map(|path| is_it(&path).map(|stat| (path, stat)))
+    }
+
+    /// Follows a file that was found, unless it is followed already under another name.
+    pub(super) fn adopt(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
+        if let Some(file) = self.files.get(&stat.id) {
+            let old = file.tail.path().to_owned();
+            if old == path && !file.detached {
+                self.paths.insert(old.into_os_string(), stat.id);
+                self.look(stat.id, now);
+                return;
+            }
+            let at_old = self.tools.fs.stat(&old).ok().filter(|_| !file.detached);
+            let had = self.paths.insert(path.clone().into_os_string(), stat.id);
+            if at_old.is_none_or(|found| found.id != stat.id)
+                && let Some(file) = self.files.get_mut(&stat.id)
+            {
+                // It was moved here.
+                file.tail.move_to(path.clone());
+                file.detached = false;
+                if !file.tail.is_read(&stat) {
+                    self.mark(stat.id, stat, now);
+                }
+                if self.paths.get(old.as_os_str()) == Some(&stat.id) && old != path {
+                    self.paths.remove(old.as_os_str());
+                }
+                if let Some(found) = at_old {
+                    self.adopt(old, layout, found, now);
+                }
+            }
+            self.displace(had, stat.id, &path, now);
+            return;
+        }
+        if stat.sort != FileKind::File {
+            return;
+        }
+        let known = self.known.take(&path, &stat);
+        let tail = Tail::new(&path, layout, &stat, known);
+        let pending = (!tail.is_read(&stat)).then_some(stat);
+        let file =
+            Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
+        self.files.insert(stat.id, file);
+        if self.started && pending.is_some() {
+            self.mark(stat.id, stat, now);
+        }
+        self.dirty = true;
+        match self.paths.entry(path.into_os_string()) {
+            Entry::Vacant(place) => drop(place.insert(stat.id)),
+            Entry::Occupied(mut place) => {
+                let (had, path) = (place.insert(stat.id), PathBuf::from(place.key()));
+                self.displace(Some(had), stat.id, &path, now);
+            }
+        }
+    }
+
+    /// A path that led to one file leads to another now.
+    fn displace(&mut self, had: Option<FileId>, new: FileId, path: &Path, now: Instant) {
+        let Some(old) = had.filter(|old| *old != new) else { return };
+        if self.files.get(&old).is_some_and(|file| file.tail.path() == path && !file.detached) {
+            self.lost(old, now);
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: FileId) {
+        let Some(mut file) = self.files.remove(&id) else { return };
+        file.tail.close();
+        self.open.retain(|other| *other != id);
+        self.paths.retain(|_, other| *other != id);
+        self.known.extend([file.tail.state]);
+        self.dirty = true;
+    }
+}

@@ -1,0 +1,377 @@
+//! A row as the books hold it: numbers instead of labels, less than 200 bytes.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::interner::{Interner, NONE, place};
+use super::{Row, Sums};
+use crate::domain::{
+    Attribution, Call, CallKey, Claim, Dimension, Fidelity, Instant, Label, Parts, Place, SUMS_UP, Tier, Tokens, Usd,
+};
+use crate::pricing::{Cost, Pricer};
+
+/// A call and its cost, its labels numbered by [`Interner`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CompactRow {
+    pub(super) key: CallKey,
+    pub(super) at: Instant,
+    /// Who, where, which model: a set of [`Interner`].
+    pub(super) set: u32,
+    pub(super) path: u32,
+    /// The worktree, of a project that is a repository; else [`NONE`].
+    pub(super) folder: u32,
+    pub(super) offset: u64,
+    pub(super) lineage: u32,
+    /// The machine whose books reported it first; [`NONE`] is this one.
+    pub(super) machine: u32,
+    pub(super) alias: Option<CallKey>,
+    pub(super) tokens: Tokens,
+    pub(super) tier: Tier,
+    pub(super) fidelity: Fidelity,
+    pub(super) claim: Claim,
+    /// It stood in a store before: where nothing decides between its attribution and another, its own stays.
+    pub(super) booked: bool,
+    pub(super) web_searches: u32,
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) cost: RowCost,
+}
+
+const _: () =
+    assert!(size_of::<CompactRow>() < 200, "a million of them are held while logs are read for the first time");
+
+/// What few logs state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    pub(super) quoted: Option<Usd>,
+    pub(super) latency: Option<Duration>,
+    pub(super) parts: Parts,
+}
+
+impl Rare {
+    /// A place for these, when there are any.
+    pub(super) fn from_parts(quoted: Option<Usd>, latency: Option<Duration>, parts: Parts) -> Option<Box<Self>> {
+        let is_empty = quoted.is_none() && latency.is_none() && parts.is_none();
+        (!is_empty).then(|| Box::new(Self { quoted, latency, parts }))
+    }
+}
+
+/// A cost whose price is numbered; `Open` until it has been looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowCost {
+    Pending,
+    Unpriced,
+    Quoted(Usd),
+    Priced { usd: Usd, saved: Usd, price: u32, is_guessed: bool },
+}
+
+impl CompactRow {
+    /// A call, not priced yet.
+    pub(super) fn from_call(call: &Call, names: &mut Interner) -> Self {
+        let place = call.from.place.as_ref();
+        Self {
+            key: call.key,
+            at: call.from.at,
+            set: names.set_of(call),
+            path: names.path(place, call.from.began),
+            folder: call.from.folder.as_ref().map_or(NONE, |folder| names.number(Some(folder))),
+            offset: place.map_or(0, |place| place.offset),
+            lineage: names.number(call.lineage.as_ref()),
+            machine: NONE,
+            alias: call.alias,
+            tokens: call.tokens,
+            tier: call.tier,
+            fidelity: call.trust(),
+            claim: call.from.claim,
+            booked: false,
+            web_searches: call.web_searches,
+            rare: Rare::from_parts(call.quoted, call.latency, call.parts),
+            cost: RowCost::Pending,
+        }
+    }
+
+    /// The call again.
+    pub(super) fn call(&self, names: &Interner) -> Call {
+        let value = |dimension| names.value(self.set, dimension).cloned();
+        let rare = self.rare.as_deref();
+        Call {
+            key: self.key,
+            from: Attribution {
+                at: self.at,
+                source: value(Dimension::Source).unwrap_or_else(|| Label::new("")),
+                session: value(Dimension::Session),
+                agent: value(Dimension::Agent),
+                project: value(Dimension::Project),
+                folder: names.label(self.folder).cloned(),
+                user: value(Dimension::User),
+                team: value(Dimension::Team),
+                feature: value(Dimension::Feature),
+                org: value(Dimension::Org),
+                place: names.label(self.path).map(|path| Place { path: path.clone(), offset: self.offset }),
+                claim: self.claim,
+                began: names.began(self.path),
+            },
+            model: value(Dimension::Model),
+            tokens: self.tokens,
+            parts: self.parts(),
+            tier: self.tier,
+            web_searches: self.web_searches,
+            quoted: rare.and_then(|rare| rare.quoted),
+            latency: rare.and_then(|rare| rare.latency),
+            fidelity: self.fidelity,
+            alias: self.alias,
+            lineage: names.label(self.lineage).cloned(),
+        }
+    }
+
+    /// The row as others see it.
+    pub(super) fn row(&self, names: &Interner) -> Arc<Row> {
+        Arc::new(Row { call: self.call(names), cost: self.cost(names) })
+    }
+
+    /// The cost as others see it.
+    pub(super) fn cost(&self, names: &Interner) -> Cost {
+        match self.cost {
+            RowCost::Pending | RowCost::Unpriced => Cost::Unpriced,
+            RowCost::Quoted(usd) => Cost::Quoted(usd),
+            RowCost::Priced { usd, saved, price, is_guessed } => {
+                let price = names.label(price).cloned().unwrap_or_else(|| Label::new(""));
+                Cost::Priced { usd, saved, price, is_guessed }
+            }
+        }
+    }
+
+    /// True for the totals of a whole thread, which other rows may hold call by call.
+    pub(super) fn sums_up(&self, names: &Interner) -> bool {
+        names.value(self.set, Dimension::Source).is_some_and(|source| SUMS_UP.contains(&source.as_str()))
+    }
+
+    /// The sums of this row alone.
+    pub(super) fn sums(&self) -> Sums {
+        let (cost, saved) = match self.cost {
+            RowCost::Pending | RowCost::Unpriced => (Usd::ZERO, Usd::ZERO),
+            RowCost::Quoted(usd) => (usd, Usd::ZERO),
+            RowCost::Priced { usd, saved, .. } => (usd, saved),
+        };
+        let unpriced = matches!(self.cost, RowCost::Pending | RowCost::Unpriced);
+        Sums {
+            calls: 1,
+            tokens: self.tokens,
+            cost,
+            saved,
+            unpriced_tokens: if unpriced { self.tokens.total() } else { 0 },
+            lower_bound_calls: u64::from(self.fidelity.is_lower_bound()),
+            guessed_calls: u64::from(self.is_guessed()),
+        }
+    }
+
+    /// The parts of the counts that few answers have.
+    pub(super) fn parts(&self) -> Parts {
+        self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)
+    }
+
+    /// True when the counts, or the price they were computed with, are a guess.
+    fn is_guessed(&self) -> bool {
+        let has_guessed_price = matches!(self.cost, RowCost::Priced { is_guessed: true, .. });
+        self.fidelity == Fidelity::Guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
+    }
+
+    /// True when everything but the cost is the same.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.key == other.key
+            && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
+            && self.folder == other.folder
+            && (self.lineage, self.machine, self.alias) == (other.lineage, other.machine, other.alias)
+            && self.claim == other.claim
+            && self.charges_the_same(other)
+    }
+
+    fn charges_the_same(&self, other: &Self) -> bool {
+        (self.tokens, self.tier, self.fidelity, self.web_searches)
+            == (other.tokens, other.tier, other.fidelity, other.web_searches)
+            && self.rare == other.rare
+    }
+
+    /// This row with what another sighting tells beside it, or nothing when it tells nothing new.
+    ///
+    /// The same as [`Call::join`], most of the time without looking at a label. The booked cost stays
+    /// as long as what it was computed from stays.
+    pub(super) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
+        let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
+        let lineage = match (self.lineage, told.lineage) {
+            (kept, told) if kept == told || told == NONE => kept,
+            (NONE, told) => told,
+            (kept, told) => {
+                if names.label(kept) < names.label(told) {
+                    told
+                } else {
+                    kept
+                }
+            }
+        };
+        let alias = self.alias.max(told.alias);
+        if from == Winner::Kept && charge == Winner::Kept && lineage == self.lineage && alias == self.alias {
+            return None;
+        }
+        let (first, most) = (from.pick(self, told), charge.pick(self, told));
+        let mut set = *names.set(first.set);
+        let model = names.set(most.set)[place(Dimension::Model)];
+        let set = if set[place(Dimension::Model)] == model {
+            first.set
+        } else {
+            set[place(Dimension::Model)] = model;
+            names.set_number(set)
+        };
+        let joined = Self {
+            key: self.key,
+            at: first.at,
+            set,
+            path: first.path,
+            folder: first.folder,
+            offset: first.offset,
+            machine: first.machine,
+            claim: first.claim,
+            booked: self.booked || told.booked,
+            lineage,
+            alias,
+            ..most.clone()
+        };
+        Some(joined.keep_cost(self, told, names))
+    }
+
+    /// This row joined with what telemetry tells of the same call. Where nothing decides between their attributions,
+    /// this row's stays, whichever was booked first.
+    pub(super) fn show_with(&self, telemetry: &Self, names: &mut Interner) -> Self {
+        let host = Self { booked: true, ..self.clone() };
+        let shown = host.join(&Self { booked: false, ..telemetry.clone() }, names).unwrap_or(host);
+        Self { booked: self.booked, ..shown }
+    }
+
+    /// Whose attribution and whose numbers stand, when that can be told without comparing labels.
+    fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
+        let (mine, theirs) = (names.set(self.set), names.set(told.set));
+        let model = place(Dimension::Model);
+        let same_attribution = || {
+            let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
+            same && self.folder == told.folder
+                && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
+        };
+        let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
+            Ordering::Less => Winner::Kept,
+            Ordering::Greater => Winner::Told,
+            Ordering::Equal if same_attribution() => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        let size = |compact: &Self| (compact.tokens.output, compact.tokens.total());
+        let charge = match size(self).cmp(&size(told)) {
+            Ordering::Greater => Winner::Kept,
+            Ordering::Less => Winner::Told,
+            Ordering::Equal if mine[model] == theirs[model] && self.charges_the_same(told) => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        Some((from, charge))
+    }
+
+    fn join_slowly(&self, told: &Self, names: &mut Interner) -> Option<Self> {
+        let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
+        let order = match (mine.from.evidence(&theirs.from), self.booked, told.booked) {
+            (Ordering::Equal, true, false) => Ordering::Less,
+            (Ordering::Equal, false, true) => Ordering::Greater,
+            (_, _, _) => mine.from.precedence(&theirs.from),
+        };
+        let machine = match order {
+            Ordering::Less => self.machine,
+            Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
+            Ordering::Equal | Ordering::Greater => told.machine,
+        };
+        let booked = self.booked || told.booked;
+        let joined = Self { machine, booked, ..Self::from_call(&mine.join_in_order(theirs, order), names) };
+        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
+    }
+
+    fn keep_cost(mut self, kept: &Self, told: &Self, names: &Interner) -> Self {
+        let priced_alike = |other: &Self| {
+            let kind = |compact: &Self| {
+                let set = names.set(compact.set);
+                (compact.at, set[place(Dimension::Model)], set[place(Dimension::Source)])
+            };
+            self.charges_the_same(other) && kind(&self) == kind(other)
+        };
+        self.cost = if priced_alike(kept) {
+            kept.cost
+        } else if priced_alike(told) {
+            told.cost
+        } else {
+            RowCost::Pending
+        };
+        self
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Winner {
+    Kept,
+    Told,
+}
+
+impl Winner {
+    fn pick<'a>(self, kept: &'a CompactRow, told: &'a CompactRow) -> &'a CompactRow {
+        match self {
+            Self::Kept => kept,
+            Self::Told => told,
+        }
+    }
+}
+
+/// Prices rows one after the other; neighbours share their labels, so that most need no new ones.
+pub(super) struct RowPricer<'a> {
+    pricer: &'a dyn Pricer,
+    last: Option<(u32, Call)>,
+}
+
+impl<'a> RowPricer<'a> {
+    pub(super) fn new(pricer: &'a dyn Pricer) -> Self {
+        Self { pricer, last: None }
+    }
+
+    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them.
+    pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
+        let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
+        if compact.fidelity == Fidelity::Guessed
+            && states_cost
+            && compact.tokens.cache_write() > 0
+            && let Some(tokens) = self.pricer.solve_lifetimes(&compact.call(names))
+        {
+            compact.tokens = tokens;
+            compact.fidelity = Fidelity::Solved;
+        }
+        compact.cost = self.price(compact, names);
+    }
+
+    /// What a row costs by the price book.
+    fn price(&mut self, compact: &CompactRow, names: &mut Interner) -> RowCost {
+        let call = match &mut self.last {
+            Some((set, call)) if *set == compact.set => {
+                call.key = compact.key;
+                call.from.at = compact.at;
+                call.tokens = compact.tokens;
+                call.parts = compact.parts();
+                call.tier = compact.tier;
+                call.fidelity = compact.fidelity;
+                call.web_searches = compact.web_searches;
+                call.quoted = compact.rare.as_ref().and_then(|rare| rare.quoted);
+                call.latency = compact.rare.as_ref().and_then(|rare| rare.latency);
+                call.alias = compact.alias;
+                call
+            }
+            last => &mut last.insert((compact.set, compact.call(names))).1,
+        };
+        match self.pricer.cost(call) {
+            Cost::Unpriced => RowCost::Unpriced,
+            Cost::Quoted(usd) => RowCost::Quoted(usd),
+            Cost::Priced { usd, saved, price, is_guessed } => {
+                RowCost::Priced { usd, saved, price: names.number(Some(&price)), is_guessed }
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Which sessions descend from which, and the root whose name is part of their calls' keys.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::interner::{Interner, count, index};
+use crate::domain::Label;
+
+/// Families of sessions, by the numbers of their names.
+///
+/// A family's root is the session in it that descends from none (the first in the alphabet where logs
+/// contradict each other). It depends on what was learnt, never on the order.
+///
+/// Rows follow their family's root when [`Families::moves`] is asked for, not with every descent: a long chain that
+/// is learnt from its end changes the root of everybody with each of its links. Until then the rows of each [`Part`]
+/// are kept under that part's own root.
+#[derive(Debug, Default)]
+pub(super) struct Families {
+    descents: FxHashSet<(u32, u32)>,
+    children: FxHashSet<u32>,
+    /// The part each session belongs to.
+    of: FxHashMap<u32, u32>,
+    parts: Vec<Part>,
+    /// Families that may have a new root or a new part since the moves were asked for.
+    touched: Vec<u32>,
+}
+
+/// Sessions whose rows are kept under one root.
+#[derive(Debug)]
+struct Part {
+    kept: u32,
+    members: Vec<u32>,
+    /// Another part of the same family, or itself: the last one in this direction holds the family.
+    up: u32,
+    family: Option<Lineage>,
+}
+
+/// Sessions that are related.
+#[derive(Debug)]
+struct Lineage {
+    /// Those that descend from none, in the order of their names.
+    founders: BTreeSet<(Label, u32)>,
+    /// The first of all by name.
+    least: (Label, u32),
+    parts: Vec<u32>,
+    size: usize,
+}
+
+impl Lineage {
+    fn root(&self) -> u32 {
+        self.founders.first().unwrap_or(&self.least).1
+    }
+
+    fn join(&mut self, mut other: Self) {
+        if other.founders.len() > self.founders.len() {
+            std::mem::swap(&mut self.founders, &mut other.founders);
+        }
+        if other.parts.len() > self.parts.len() {
+            std::mem::swap(&mut self.parts, &mut other.parts);
+        }
+        self.founders.append(&mut other.founders);
+        self.parts.append(&mut other.parts);
+        self.least = self.least.clone().min(other.least);
+        self.size += other.size;
+    }
+}
+
+/// Sessions whose calls now belong under another root.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    pub(super) sessions: Vec<u32>,
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
+impl Families {
+    /// The root under which a session's rows are kept. After [`Families::moves`] that is the root of its family.
+    pub(super) fn kept(&self, session: u32) -> u32 {
+        self.of.get(&session).map_or(session, |part| self.parts[index(*part)].kept)
+    }
+
+    /// Every descent learnt so far: child, parent.
+    pub(super) fn descents(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.descents.iter().copied()
+    }
+
+    /// True when this was learnt before.
+    pub(super) fn knows(&self, child: u32, parent: u32) -> bool {
+        child == parent || self.descents.contains(&(child, parent))
+    }
+
+    /// Learns a descent.
+    pub(super) fn learn(&mut self, child: u32, parent: u32, names: &Interner) {
+        if child == parent || !self.descents.insert((child, parent)) {
+            return;
+        }
+        let (one, other) = (self.family(child, names), self.family(parent, names));
+        let family = self.unite(one, other);
+        if self.children.insert(child)
+            && let Some(family) = &mut self.parts[index(family)].family
+        {
+            family.founders.remove(&(label(child, names), child));
+        }
+        self.touched.push(family);
+    }
+
+    /// Whose rows must follow a new root. They are taken to have followed from then on.
+    pub(super) fn moves(&mut self) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for touched in std::mem::take(&mut self.touched) {
+            let holder = self.holder(touched);
+            let Some(family) = &mut self.parts[index(holder)].family else { continue };
+            let (to, mut parts) = (family.root(), std::mem::take(&mut family.parts));
+            for part in &parts {
+                let part = &mut self.parts[index(*part)];
+                if part.kept != to {
+                    moves.push(Move { sessions: part.members.clone(), from: part.kept, to });
+                    part.kept = to;
+                }
+            }
+            let size = |part: &u32| self.parts[index(*part)].members.len();
+            let largest =
+                parts.iter().copied().reduce(|one, other| if size(&other) > size(&one) { other } else { one });
+            let Some(main) = largest else { continue };
+            parts.retain(|part| *part != main);
+            for part in parts {
+                let members = std::mem::take(&mut self.parts[index(part)].members);
+                self.of.extend(members.iter().map(|member| (*member, main)));
+                self.parts[index(main)].members.extend(members);
+            }
+            if let Some(family) = &mut self.parts[index(holder)].family {
+                family.parts.push(main);
+            }
+        }
+        moves
+    }
+
+    /// Makes one family of two, by the parts that hold them; gives back the part that holds it.
+    fn unite(&mut self, one: u32, other: u32) -> u32 {
+        if one == other {
+            return one;
+        }
+        let size = |part: u32| self.parts[index(part)].family.as_ref().map_or(0, |family| family.size);
+        let (stays, goes) = if size(one) < size(other) { (other, one) } else { (one, other) };
+        self.parts[index(goes)].up = stays;
+        let gone = self.parts[index(goes)].family.take();
+        if let (Some(family), Some(gone)) = (&mut self.parts[index(stays)].family, gone) {
+            family.join(gone);
+        }
+        stays
+    }
+
+    /// The part that holds the family of a session.
+    fn family(&mut self, session: u32, names: &Interner) -> u32 {
+        let part = *self.of.entry(session).or_insert_with(|| {
+            let (part, name) = (count(self.parts.len()), (label(session, names), session));
+            let family = Lineage { founders: BTreeSet::from([name.clone()]), least: name, parts: vec![part], size: 1 };
+            self.parts.push(Part { kept: session, members: vec![session], up: part, family: Some(family) });
+            part
+        });
+        self.holder(part)
+    }
+
+    /// The part that holds the family of a part. The smaller family always went to the larger, so the way is short.
+    fn holder(&self, mut part: u32) -> u32 {
+        loop {
+            let up = self.parts[index(part)].up;
+            if up == part {
+                return part;
+            }
+            part = up;
+        }
+    }
+}
+
+fn label(session: u32, names: &Interner) -> Label {
+    names.label(session).cloned().unwrap_or_else(|| Label::new(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names() -> Interner {
+        let mut names = Interner::default();
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            names.number(Some(&Label::new(name)));
+        }
+        names
+    }
+
+    #[test]
+    fn a_grandchild_told_first_moves_when_its_grandparent_is_named() {
+        let (names, mut families) = (names(), Families::default());
+        families.learn(3, 2, &names);
+        assert_eq!(families.moves(), [Move { sessions: vec![3], from: 3, to: 2 }]);
+        families.learn(2, 1, &names);
+        assert_eq!(families.kept(3), 2, "rows stay where they are until they are moved");
+        assert_eq!(families.moves(), [Move { sessions: vec![3, 2], from: 2, to: 1 }]);
+        assert_eq!((families.kept(3), families.kept(2), families.kept(9)), (1, 1, 9));
+        families.learn(3, 2, &names);
+        assert_eq!(families.moves(), []);
+    }
+
+    #[test]
+    fn j12_a_chain_of_20_000_descents_learnt_from_its_end_moves_each_session_once() {
+        let mut names = Interner::default();
+        let chain: Vec<u32> =
+            (0..20_001).map(|number| names.number(Some(&Label::new(&format!("{number:05}"))))).collect();
+        let mut families = Families::default();
+        for pair in chain.windows(2).rev() {
+            families.learn(pair[1], pair[0], &names);
+        }
+        let moves = families.moves();
+        assert_eq!(moves.iter().map(|moved| moved.sessions.len()).sum::<usize>(), 20_000);
+        assert!(moves.iter().all(|moved| moved.to == chain[0]));
+        assert!(chain.iter().all(|session| families.kept(*session) == chain[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn roots_do_not_depend_on_the_order_of_telling(told in prop::collection::vec((1_u32..7, 1_u32..7), 0..8), turn in any::<prop::sample::Index>(), pause in 0_usize..8) {
+            let names = names();
+            let roots = |told: &[(u32, u32)], pause: usize| {
+                let mut families = Families::default();
+                for (at, (child, parent)) in told.iter().enumerate() {
+                    families.learn(*child, *parent, &names);
+                    if at == pause {
+                        families.moves();
+                    }
+                }
+                families.moves();
+                (1..7).map(|session| families.kept(session)).collect::<Vec<_>>()
+            };
+            let mut retold = told.clone();
+            if !retold.is_empty() {
+                let at = turn.index(retold.len());
+                retold.rotate_left(at);
+                retold.push(told[at]);
+            }
+            prop_assert_eq!(roots(&told, 99), roots(&retold, pause));
+        }
+    }
+}

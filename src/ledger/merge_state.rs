@@ -1,0 +1,180 @@
+//! What all books share: how a record changes the rows, and how that is told.
+
+use rustc_hash::FxHashMap;
+
+use super::bills::Bills;
+use super::compact_row::CompactRow;
+use super::interner::Interner;
+use super::lineage::{Families, Move};
+use super::row_store::RowStore;
+use super::{Change, RowChange};
+use crate::domain::{Bill, Call, CallKey, Instant, Label, Record};
+use crate::pricing::Pricer;
+
+/// Rows, the families their keys depend on, and the names of both.
+#[derive(Debug, Default)]
+pub(super) struct MergeState {
+    pub(super) names: Interner,
+    pub(super) row_store: RowStore,
+    pub(super) families: Families,
+    pub(super) bills: Bills,
+    /// Calls before this were pruned, and stay so.
+    pub(super) horizon: Option<Instant>,
+}
+
+impl MergeState {
+    /// A call as a row under the key it is kept under.
+    pub(super) fn slim(&mut self, call: &Call) -> CompactRow {
+        let mut compact = CompactRow::from_call(call, &mut self.names);
+        if call.lineage.is_some() {
+            compact.key = self.rooted(compact.key, compact.lineage);
+        }
+        compact
+    }
+
+    /// The key under which a call of this session is kept; of a kept key, the one the log gave.
+    pub(super) fn rooted(&self, key: CallKey, session: u32) -> CallKey {
+        self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
+    }
+
+    /// Moves rows to the roots of their families, prices every row that is new, or grew, and books what bills have beyond
+    /// the calls.
+    pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
+        for moved in self.families.moves() {
+            self.follow(&moved);
+        }
+        // Prices may solve the lifetimes of cache writes, and bills are compared with those.
+        self.row_store.settle(pricer, &mut self.names);
+        self.balance();
+        self.row_store.settle(pricer, &mut self.names);
+    }
+
+    /// Computes the rows of sessions whose bills or calls changed.
+    fn balance(&mut self) {
+        if self.bills.is_empty() {
+            return;
+        }
+        let touched = self.row_store.take_touched();
+        for family in self.bills.take_due(touched.into_iter()) {
+            let Some(spending) = self.row_store.spending() else { continue };
+            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names);
+            for key in gone {
+                self.row_store.remove(key, &self.names);
+            }
+            for call in calls {
+                let compact = CompactRow::from_call(&call, &mut self.names);
+                self.row_store.put(compact, &self.names);
+            }
+        }
+    }
+
+    /// Takes in what an agent states of a session; whose session it is must say so.
+    pub(super) fn learn_bill(&mut self, bill: &Bill) {
+        if let Some(session) = &bill.from.session {
+            let session = self.names.number(Some(session));
+            if self.bills.learn(session, bill) {
+                self.row_store.watch(session, None, &self.names);
+            }
+        }
+    }
+
+    /// Takes in one record, saying nothing. What it moves and costs is known after [`MergeState::settle`].
+    pub(super) fn absorb(&mut self, record: &Record) {
+        match record {
+            Record::Call(call) => {
+                let compact = self.slim(call);
+                self.row_store.feed(compact, &mut self.names);
+            }
+            Record::Descends { child, parent } => self.learn(child, parent),
+            Record::Bill(bill) => self.learn_bill(bill),
+            // Only books that outlive a version hold what an older one booked.
+            Record::Rekeyed { .. } => {}
+        }
+    }
+
+    /// Takes in one record and says what it changed. The row store must keep a journal.
+    pub(super) fn post(&mut self, record: &Record, pricer: &dyn Pricer, told: &mut Vec<Change>) {
+        let mark = self.row_store.mark();
+        let key = match record {
+            Record::Call(call) => {
+                let compact = self.slim(call);
+                let key = compact.key;
+                self.row_store.feed(compact, &mut self.names);
+                Some(key)
+            }
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => {
+                self.absorb(record);
+                None
+            }
+        };
+        self.settle(pricer);
+        self.tell(mark, key, told);
+    }
+
+    /// Learns a descent. Rows follow it with the next [`MergeState::settle`].
+    pub(super) fn learn(&mut self, child: &Label, parent: &Label) {
+        let (child, parent) = (self.names.number(Some(child)), self.names.number(Some(parent)));
+        self.families.learn(child, parent, &self.names);
+    }
+
+    /// Moves the rows of a family to its new root.
+    pub(super) fn follow(&mut self, moved: &Move) {
+        let (Some(from), Some(to)) = (self.names.label(moved.from).cloned(), self.names.label(moved.to).cloned())
+        else {
+            return;
+        };
+        self.row_store.rekey(&moved.sessions, &from, &to, &mut self.names);
+    }
+
+    /// Says what changed since a mark; `key` names the call that was posted, if it was a call.
+    pub(super) fn tell(&self, mark: usize, key: Option<CallKey>, told: &mut Vec<Change>) {
+        let row = |compact: &CompactRow| compact.row(&self.names);
+        let mut gone: Vec<CompactRow> = Vec::new();
+        let mut born: Vec<CompactRow> = Vec::new();
+        let mut grown: Vec<(CompactRow, CompactRow)> = Vec::new();
+        for (key, before) in self.row_store.changes_since(mark) {
+            match (before, self.row_store.get(key)) {
+                (Some(before), Some(after)) if *before != *after => grown.push((*before, after.clone())),
+                (None, Some(after)) => born.push(after.clone()),
+                (Some(before), None) => gone.push(*before),
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+        if let Some(key) = key {
+            let shown = self.row_store.shown_for(key).map_or(key, |shown| shown.key);
+            if let Some(at) = grown.iter().position(|(_, after)| after.key == shown) {
+                let (before, after) = grown.remove(at);
+                told.push(Change::Grown(RowChange { before: Some(row(&before)), after: row(&after) }));
+            } else if let Some(at) = born.iter().position(|after| after.key == shown) {
+                let after = row(&born.remove(at));
+                let is_call = |before: &CompactRow| !self.row_store.is_computed(before.key);
+                told.push(match gone.iter().rposition(is_call).map(|at| gone.remove(at)) {
+                    Some(before) => Change::Grown(RowChange { before: Some(row(&before)), after }),
+                    None => Change::New(RowChange { before: None, after }),
+                });
+            } else {
+                told.push(Change::Repeat);
+            }
+        }
+        // Which row became which no longer shows in their keys; their moments and numbers tell.
+        let mut places: FxHashMap<(Instant, [u64; 6]), Vec<CompactRow>> = FxHashMap::default();
+        for after in born {
+            places.entry((after.at, after.tokens.fields())).or_default().push(after);
+        }
+        let moved = |before: Option<&CompactRow>, after: &CompactRow| {
+            Change::Moved(RowChange { before: before.map(&row), after: row(after) })
+        };
+        told.extend(grown.iter().map(|(before, after)| moved(Some(before), after)));
+        let mut rest = Vec::new();
+        for before in gone {
+            match places.get_mut(&(before.at, before.tokens.fields())).and_then(Vec::pop) {
+                Some(after) => told.push(moved(Some(&before), &after)),
+                None => rest.push(before),
+            }
+        }
+        let mut appeared: Vec<CompactRow> = places.into_values().flatten().collect();
+        appeared.sort_unstable_by_key(|after| after.key);
+        told.extend(appeared.iter().map(|after| moved(None, after)));
+        told.extend(rest.iter().map(|before| Change::Gone(row(before))));
+    }
+}

@@ -1,0 +1,406 @@
+//! Rows by key, and the rules by which sightings become rows: join by key, and by a second name.
+//!
+//! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
+//! by its request alone: its row's alias is its own key. Where another row carries that alias (of
+//! several, the one with the least key), the two are one call: that row shows the join of both, and
+//! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
+//! the thread carries its alias, and adds nothing to that call. So what is shown is a function of the plain rows, and the
+//! plain rows do not depend on the order or the repetition of sightings.
+
+mod telemetry;
+mod watch;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::telemetry::Telemetry;
+use super::by_key::{ByKey, Keys};
+use super::compact_row::{CompactRow, RowCost, RowPricer};
+use super::interner::{Interner, NONE, count, index};
+use super::spending::{Spending, session_of};
+use crate::domain::CallKey;
+use crate::pricing::Pricer;
+
+/// Rows by key.
+#[derive(Debug, Default)]
+pub(super) struct RowStore {
+    places: ByKey<u32>,
+    rows: Vec<CompactRow>,
+    /// Keys by the session whose family they are kept under; may name rows that have moved on.
+    by_session: FxHashMap<u32, Vec<CallKey>>,
+    /// Kept only once a row's alias is its own key.
+    telemetry: Option<Telemetry>,
+    /// Every shown row that changed, as it stood before; `None` while nobody asks.
+    journal: Option<Vec<Before>>,
+    /// Rows to be priced.
+    open: Vec<CallKey>,
+    /// Kept only once a session has a bill.
+    spending: Option<Box<Spending>>,
+}
+
+/// A shown row's key, and the row as it stood before a change.
+pub(super) type Before = (CallKey, Option<Box<CompactRow>>);
+
+impl RowStore {
+    /// Begins to keep what every change replaces, for [`RowStore::take_journal`] or [`RowStore::changes_since`].
+    pub(super) fn keep_journal(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// Where the journal stands.
+    pub(super) fn mark(&self) -> usize {
+        self.journal.as_ref().map_or(0, Vec::len)
+    }
+
+    /// What changed since a mark: each key once, with the row as it stood at the mark.
+    pub(super) fn changes_since(&self, mark: usize) -> Vec<Before> {
+        let mut met = FxHashSet::default();
+        let journal = self.journal.as_deref().unwrap_or_default();
+        journal[mark.min(journal.len())..].iter().filter(|(key, _)| met.insert(*key)).cloned().collect()
+    }
+
+    /// Everything that changed, each key once; nothing more is kept.
+    pub(super) fn take_journal(&mut self) -> Vec<Before> {
+        let mut journal = self.journal.take().unwrap_or_default();
+        let mut met = Keys::default();
+        met.reserve(journal.len());
+        journal.retain(|(key, _)| met.insert(*key));
+        journal
+    }
+
+    /// The row shown under a key.
+    pub(super) fn get(&self, key: CallKey) -> Option<&CompactRow> {
+        self.places.get(&key).map(|place| &self.rows[index(*place)])
+    }
+
+    /// The row as which a key is shown: its own, or the one that it is part of.
+    pub(super) fn shown_for(&self, key: CallKey) -> Option<&CompactRow> {
+        self.get(key).or_else(|| {
+            let telemetry = self.telemetry.as_ref()?;
+            telemetry.carriers.get(&key)?.iter().min().and_then(|host| self.get(*host))
+        })
+    }
+
+    /// Every shown row.
+    pub(super) fn rows(&self) -> &[CompactRow] {
+        &self.rows
+    }
+
+    /// Every plain row: what was told, key by key.
+    pub(super) fn plain_rows(&self) -> impl Iterator<Item = &CompactRow> {
+        let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
+        let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
+        let computed = self.spending.as_deref();
+        let shown = shown.filter(move |row| computed.is_none_or(|computed| !computed.is_computed(row.key)));
+        shown.chain(apart.into_iter().flat_map(FxHashMap::values))
+    }
+
+    /// True once telemetry is looked for.
+    pub(super) fn has_telemetry(&self) -> bool {
+        self.telemetry.is_some()
+    }
+
+    /// Looks for telemetry from now on.
+    pub(super) fn look_for_telemetry(&mut self) {
+        if self.telemetry.is_none() {
+            let mut telemetry = Telemetry::default();
+            for row in &self.rows {
+                telemetry.carry(row.alias, row.key);
+            }
+            self.telemetry = Some(telemetry);
+        }
+    }
+
+    /// Puts a row in as it stands in a store: shown, or kept apart.
+    pub(super) fn restore(&mut self, compact: CompactRow, shown: bool, names: &Interner) {
+        let compact = CompactRow { booked: true, ..compact };
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.carry(compact.alias, compact.key);
+        }
+        self.index_session(&compact);
+        if shown {
+            self.insert(compact, names);
+        } else if let Some(telemetry) = &mut self.telemetry {
+            telemetry.apart.insert(compact.key, compact);
+        }
+    }
+
+    /// The rows kept apart that changed since this was asked last; `None` is one that is no longer kept.
+    pub(super) fn take_apart(&mut self) -> Vec<(CallKey, Option<CompactRow>)> {
+        let Some(telemetry) = &mut self.telemetry else { return Vec::new() };
+        let changed = std::mem::take(&mut telemetry.changed);
+        changed.into_iter().map(|key| (key, telemetry.apart.get(&key).cloned())).collect()
+    }
+
+    /// Every row kept apart.
+    pub(super) fn apart(&self) -> impl Iterator<Item = &CompactRow> {
+        self.telemetry.iter().flat_map(|telemetry| telemetry.apart.values())
+    }
+
+    /// Takes in one sighting; true when it told something new.
+    pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
+        if self.telemetry.is_none() && told.alias != Some(told.key) {
+            return match self.places.get(&told.key) {
+                Some(place) => {
+                    let place = index(*place);
+                    let Some(joined) = self.rows[place].join(&told, names) else { return false };
+                    if joined.lineage != self.rows[place].lineage {
+                        self.index_session(&joined);
+                    }
+                    self.replace(place, joined, names);
+                    true
+                }
+                None => {
+                    self.index_session(&told);
+                    self.show(told, names);
+                    true
+                }
+            };
+        }
+        self.look_for_telemetry();
+        let key = told.key;
+        let old = self.plain(key).cloned();
+        let plain = match &old {
+            Some(old) => match old.join(&told, names) {
+                Some(joined) => joined,
+                None => return false,
+            },
+            None => told,
+        };
+        self.index_session(&plain);
+        let old_alias = old.and_then(|old| old.alias);
+        let alias = plain.alias;
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.drop_carrier(old_alias, key);
+            telemetry.carry(alias, key);
+        }
+        self.put_plain(plain, names);
+        for alias in [old_alias, alias, Some(key)].into_iter().flatten().collect::<FxHashSet<_>>() {
+            self.regroup(alias, names);
+        }
+        true
+    }
+
+    /// The keys of the rows of some sessions, among others that have moved on.
+    pub(super) fn keys_of(&self, sessions: &[u32]) -> Vec<CallKey> {
+        sessions.iter().filter_map(|session| self.by_session.get(session)).flatten().copied().collect()
+    }
+
+    /// Takes rows from under one root to under another, joining those that meet there.
+    pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Interner) {
+        let listed: Vec<CallKey> =
+            sessions.iter().flat_map(|session| self.by_session.remove(session).unwrap_or_default()).collect();
+        let sessions: FxHashSet<u32> = sessions.iter().copied().collect();
+        let mut taken = Vec::new();
+        for key in listed {
+            if self.plain(key).is_some_and(|plain| plain.lineage != NONE && sessions.contains(&plain.lineage)) {
+                taken.extend(self.take_plain(key, names));
+            }
+        }
+        for plain in taken {
+            let key = plain.key.under(from).under(to);
+            // What was its own second name stays so: a key that moves is never telemetry's.
+            self.feed(CompactRow { key, ..plain }, names);
+        }
+    }
+
+    /// Takes the row of a key to another key, where it joins what is there.
+    pub(super) fn rekey_one(&mut self, from: CallKey, to: CallKey, lineage: u32, names: &mut Interner) {
+        if let Some(plain) = self.take_plain(from, names) {
+            self.feed(CompactRow { key: to, lineage, ..plain }, names);
+        }
+    }
+
+    /// Prices every row that is new, or grew.
+    pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
+        let mut till = RowPricer::new(pricer);
+        for key in std::mem::take(&mut self.open) {
+            if let Some(place) = self.places.get(&key) {
+                let row = &mut self.rows[index(*place)];
+                if row.cost == RowCost::Pending {
+                    let before = row.tokens;
+                    till.settle(row, names);
+                    if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
+                        spending.take(&CompactRow { tokens: before, ..row.clone() }, names);
+                        spending.add(row, names);
+                    }
+                }
+            }
+            if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))
+                && row.cost == RowCost::Pending
+            {
+                till.settle(row, names);
+            }
+        }
+    }
+
+    /// Gives every row the cost a price book gives it now.
+    pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
+        let mut till = RowPricer::new(pricer);
+        for row in &mut self.rows {
+            till.settle(row, names);
+        }
+    }
+
+    /// Forgets every row.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The join of what was told under a key.
+    pub(super) fn plain(&self, key: CallKey) -> Option<&CompactRow> {
+        self.telemetry.as_ref().and_then(|telemetry| telemetry.apart.get(&key)).or_else(|| self.get(key))
+    }
+
+    /// Shows of one alias what belongs together as one row, and the rest as they are.
+    fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let told = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
+        let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
+        let host = told.as_ref().and_then(|_| carriers.iter().min().copied());
+        let sums_up = told.as_ref().is_some_and(|told| told.sums_up(names));
+        for carrier in carriers {
+            let Some(plain) = self.plain(carrier).cloned() else { continue };
+            match &told {
+                Some(told) if host == Some(carrier) && !sums_up => {
+                    self.set_apart(plain.clone());
+                    let shown = plain.show_with(told, names);
+                    self.show(shown, names);
+                }
+                Some(_) | None => {
+                    if self.drop_apart(carrier) {
+                        self.show(plain, names);
+                    }
+                }
+            }
+        }
+        if let Some(told) = told {
+            if host.is_some() {
+                self.set_apart(told);
+                self.hide(alias, names);
+            } else if self.drop_apart(alias) {
+                self.show(told, names);
+            }
+        }
+    }
+
+    fn put_plain(&mut self, plain: CompactRow, names: &Interner) {
+        let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
+        if apart {
+            self.set_apart(plain);
+        } else {
+            self.show(plain, names);
+        }
+    }
+
+    fn take_plain(&mut self, key: CallKey, names: &mut Interner) -> Option<CompactRow> {
+        let plain = self.plain(key).cloned()?;
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.drop_carrier(plain.alias, key);
+        }
+        self.drop_apart(key);
+        self.hide(key, names);
+        if let Some(alias) = plain.alias.filter(|_| self.telemetry.is_some()) {
+            self.regroup(alias, names);
+        }
+        Some(plain)
+    }
+
+    fn set_apart(&mut self, plain: CompactRow) {
+        if let Some(telemetry) = &mut self.telemetry
+            && telemetry.apart.get(&plain.key) != Some(&plain)
+        {
+            if plain.cost == RowCost::Pending {
+                self.open.push(plain.key);
+            }
+            telemetry.changed.insert(plain.key);
+            telemetry.apart.insert(plain.key, plain);
+        }
+    }
+
+    fn drop_apart(&mut self, key: CallKey) -> bool {
+        let Some(telemetry) = &mut self.telemetry else { return false };
+        let dropped = telemetry.apart.remove(&key).is_some();
+        if dropped {
+            telemetry.changed.insert(key);
+        }
+        dropped
+    }
+
+    fn show(&mut self, row: CompactRow, names: &Interner) {
+        let row = match &self.spending {
+            Some(spending) => spending.settled(row, names),
+            None => row,
+        };
+        match self.places.get(&row.key) {
+            Some(place) => {
+                let place = index(*place);
+                // Shown again with nothing new: what it was booked at stays.
+                if !self.rows[place].says_the_same(&row) {
+                    self.replace(place, row, names);
+                }
+            }
+            None => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((row.key, None));
+                }
+                if row.cost == RowCost::Pending {
+                    self.open.push(row.key);
+                }
+                if let Some(spending) = &mut self.spending {
+                    spending.add(&row, names);
+                }
+                self.insert(row, names);
+            }
+        }
+    }
+
+    fn replace(&mut self, place: usize, mut row: CompactRow, names: &Interner) {
+        if let Some(spending) = &mut self.spending {
+            row = spending.settled(row, names);
+            spending.take(&self.rows[place], names);
+            spending.add(&row, names);
+            if session_of(&row, names) != session_of(&self.rows[place], names) {
+                spending.index(&row, names);
+            }
+        }
+        let was_open = self.rows[place].cost == RowCost::Pending;
+        if row.cost == RowCost::Pending && !was_open {
+            self.open.push(row.key);
+        }
+        let before = std::mem::replace(&mut self.rows[place], row);
+        if let Some(journal) = &mut self.journal {
+            journal.push((before.key, Some(Box::new(before))));
+        }
+    }
+
+    fn insert(&mut self, row: CompactRow, names: &Interner) {
+        if let Some(spending) = &mut self.spending {
+            spending.index(&row, names);
+        }
+        self.places.insert(row.key, count(self.rows.len()));
+        self.rows.push(row);
+    }
+
+    fn hide(&mut self, key: CallKey, names: &Interner) {
+        let Some(place) = self.places.remove(&key) else { return };
+        let row = self.rows.swap_remove(index(place));
+        if let Some(spending) = &mut self.spending {
+            spending.take(&row, names);
+        }
+        if let Some(moved) = self.rows.get(index(place)) {
+            self.places.insert(moved.key, place);
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.push((key, Some(Box::new(row))));
+        }
+    }
+
+    fn index_session(&mut self, row: &CompactRow) {
+        if row.lineage != NONE {
+            let keys = self.by_session.entry(row.lineage).or_default();
+            if keys.last() != Some(&row.key) {
+                keys.push(row.key);
+            }
+        }
+    }
+}

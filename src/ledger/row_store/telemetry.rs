@@ -1,0 +1,33 @@
+//! Telemetry rows, which name an answer by its request, and the rows of other logs they belong to.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::domain::CallKey;
+use crate::ledger::compact_row::CompactRow;
+
+#[derive(Debug, Default)]
+pub(super) struct Telemetry {
+    /// The keys that carry an alias.
+    pub(super) carriers: FxHashMap<CallKey, Vec<CallKey>>,
+    /// Plain rows that are not shown as they are: telemetry rows of calls that another row names, and those rows.
+    pub(super) apart: FxHashMap<CallKey, CompactRow>,
+    /// Keys whose entry in `apart` changed since it was asked last.
+    pub(super) changed: FxHashSet<CallKey>,
+}
+
+impl Telemetry {
+    pub(super) fn carry(&mut self, alias: Option<CallKey>, key: CallKey) {
+        if let Some(alias) = alias.filter(|alias| *alias != key) {
+            let keys = self.carriers.entry(alias).or_default();
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+
+    pub(super) fn drop_carrier(&mut self, alias: Option<CallKey>, key: CallKey) {
+        if let Some(keys) = alias.and_then(|alias| self.carriers.get_mut(&alias)) {
+            keys.retain(|carrier| *carrier != key);
+        }
+    }
+}

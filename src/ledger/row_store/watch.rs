@@ -1,0 +1,95 @@
+//! Rows of sessions that have a bill: their sums, and the rows that are computed from them.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::RowStore;
+use crate::domain::{CallKey, Dimension, Fidelity};
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::interner::{Interner, index, place};
+use crate::ledger::spending::{Part, Spending, part, session_of};
+
+impl RowStore {
+    /// The sums of sessions that have a bill; none while there is no bill.
+    pub(in crate::ledger) fn spending(&self) -> Option<&Spending> {
+        self.spending.as_deref()
+    }
+
+    /// Knows rows by their session from now on.
+    pub(in crate::ledger) fn look_for_spending(&mut self, names: &Interner) -> &mut Spending {
+        let rows = &self.rows;
+        self.spending.get_or_insert_with(|| {
+            let mut spending = Box::<Spending>::default();
+            for row in rows {
+                spending.index(row, names);
+            }
+            spending
+        })
+    }
+
+    /// Keeps the sums of a session that has a bill; `sums` are known, or are those of the rows that are here.
+    pub(in crate::ledger) fn watch(&mut self, session: u32, sums: Option<FxHashMap<u32, Part>>, names: &Interner) {
+        if self.look_for_spending(names).watches(session) {
+            return;
+        }
+        let keys: FxHashSet<CallKey> =
+            self.spending.iter().flat_map(|spending| spending.rows(session)).copied().collect();
+        let is_saved = sums.is_some();
+        let sums = sums.unwrap_or_else(|| {
+            let mut sums: FxHashMap<u32, Part> = FxHashMap::default();
+            for row in keys.iter().filter_map(|key| self.get(*key)) {
+                if session_of(row, names) == session && !self.is_computed(row.key) {
+                    sums.entry(names.set(row.set)[place(Dimension::Model)]).or_default().add(&part(row));
+                }
+            }
+            sums
+        });
+        let spending = self.look_for_spending(names);
+        spending.watch(session, sums);
+        if !is_saved {
+            spending.unsaved(session);
+        }
+        let mut keys: Vec<CallKey> = keys.into_iter().collect();
+        keys.sort_unstable();
+        for key in keys {
+            if let Some(place) = self.places.get(&key).copied()
+                && self.rows[index(place)].fidelity == Fidelity::Unlisted
+            {
+                self.replace(index(place), self.rows[index(place)].clone(), names);
+            }
+        }
+    }
+
+    /// Watched sessions whose sums changed since this was asked last.
+    pub(in crate::ledger) fn take_touched(&mut self) -> FxHashSet<u32> {
+        self.spending.as_mut().map(|spending| spending.take_touched()).unwrap_or_default()
+    }
+
+    /// Shows a row that is computed from others, in the place of what was shown under its key.
+    pub(in crate::ledger) fn put(&mut self, row: CompactRow, names: &Interner) {
+        self.look_for_spending(names).compute(std::iter::once(row.key));
+        self.show(row, names);
+    }
+
+    /// Shows a computed row no more.
+    pub(in crate::ledger) fn remove(&mut self, key: CallKey, names: &Interner) {
+        self.look_for_spending(names).compute(std::iter::once(key));
+        self.hide(key, names);
+    }
+
+    /// Sessions whose sums are to be stored.
+    pub(in crate::ledger) fn take_unsaved(&mut self) -> Vec<u32> {
+        self.spending.as_mut().map(|spending| spending.take_unsaved()).unwrap_or_default()
+    }
+
+    /// The sums of every watched session are to be stored.
+    pub(in crate::ledger) fn all_unsaved(&mut self) {
+        if let Some(spending) = &mut self.spending {
+            spending.all_unsaved();
+        }
+    }
+
+    /// True when a row is computed from the bill of its session.
+    pub(in crate::ledger) fn is_computed(&self, key: CallKey) -> bool {
+        self.spending.as_ref().is_some_and(|spending| spending.is_computed(key))
+    }
+}

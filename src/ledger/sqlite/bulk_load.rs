@@ -1,0 +1,224 @@
+//! Fills books that hold nothing yet.
+//!
+//! Nobody sees new books before they are whole, so their rows are written while the logs are still read: one processor
+//! reads, another books. A row that a later line tells more of is written anew. The newest rows wait for those that
+//! other logs tell of the same hours: in the order of time, rows are written at half the cost. What is kept beside the
+//! rows waits for all of them.
+
+use chrono::TimeDelta;
+use rusqlite::{Connection, Result};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::bill;
+use super::id_map::Ids;
+use super::insert::Inserter;
+use super::rollup_delta::Tally;
+use super::row_mapping;
+use super::schema::{DROP_BOUNDS, DROP_INDEX, INDEX, INDEX_ALIAS, INDEX_BOUNDS, OF_KEY};
+use super::working_set::{Step, write_descent};
+use crate::domain::{CallKey, Instant};
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::interner::Interner;
+use crate::ledger::merge_state::MergeState;
+use crate::ledger::row_store::{Before, RowStore};
+use crate::pricing::Pricer;
+
+/// Rows from which on it is quicker to index them afterwards.
+const MANY: usize = 2_000;
+
+/// How much older than what is being told a row is when it is written: most sessions are shorter.
+const LAG: TimeDelta = TimeDelta::hours(6);
+/// When more rows than this have waited, all are written.
+const PATIENCE: usize = 8_192;
+
+/// What was written of books that nobody sees yet.
+#[derive(Default)]
+pub(super) struct Draft {
+    ids: Ids,
+    taken: FxHashSet<i64>,
+    /// How far the logs have told, as the middle one of what they told last: some tell of other times altogether.
+    reached: Instant,
+    /// Rows that are not written yet, and when they are of.
+    waiting: FxHashMap<CallKey, Instant>,
+}
+
+impl Draft {
+    /// Begins a draft, and the transaction that ends with it. Rows are indexed when all are written.
+    pub(super) fn begin(conn: &Connection) -> Result<Self> {
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        conn.execute_batch(DROP_INDEX)?;
+        conn.execute_batch(DROP_BOUNDS)?;
+        Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
+    }
+
+    /// Writes the rows that changed since the last time, but the newest.
+    pub(super) fn write(&mut self, conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
+        let (mut changes, mut told) = self.changes(core, pricer);
+        if !told.is_empty() {
+            let middle = told.len() / 2;
+            self.reached = self.reached.max(*told.select_nth_unstable(middle).1);
+        }
+        let settled = if self.waiting.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
+        changes.extend(self.waiting.extract_if(|_, at| *at <= settled).map(|(key, _)| (key, None)));
+        self.write_changes(conn, &core.row_store, &mut core.names, &changes)
+    }
+
+    /// What changed of the rows that are written, and when all is of that was told, since this was asked last. Rows
+    /// that are not written yet wait.
+    fn changes(&mut self, core: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
+        core.settle(pricer);
+        let (mut changes, mut told) = (core.row_store.take_journal(), Vec::new());
+        core.row_store.keep_journal();
+        changes.retain(|(key, before)| {
+            let at = core.row_store.get(*key).map(|row| row.at);
+            told.extend(at);
+            match at {
+                Some(at) if before.is_none() || self.waiting.contains_key(key) => {
+                    self.waiting.insert(*key, at);
+                    false
+                }
+                Some(_) => true,
+                None => self.waiting.remove(key).is_none(),
+            }
+        });
+        (changes, told)
+    }
+
+    /// Writes the rest of the rows, and what is kept beside them.
+    pub(super) fn finish(
+        &mut self,
+        conn: &Connection,
+        core: &mut MergeState,
+        pricer: &dyn Pricer,
+        step: Step<'_>,
+    ) -> Result<()> {
+        let (mut changes, _) = self.changes(core, pricer);
+        changes.extend(self.waiting.drain().map(|(key, _)| (key, None)));
+        step("write rows");
+        let tally = summed(&core.row_store, Tally::first, || {
+            self.write_changes(conn, &core.row_store, &mut core.names, &changes)?;
+            step("index rows");
+            conn.execute_batch(INDEX)
+        })?;
+        write_rest(conn, core, &mut self.ids, &tally, step)?;
+        conn.execute_batch(INDEX_BOUNDS)
+    }
+
+    fn write_changes(
+        &mut self,
+        conn: &Connection,
+        row_store: &RowStore,
+        names: &mut Interner,
+        changes: &[Before],
+    ) -> Result<()> {
+        let delete = format!("DELETE FROM calls WHERE {OF_KEY} AND id >= ?3 AND id < ?4");
+        let mut delete = conn.prepare_cached(&delete)?;
+        let mut new: Vec<&CompactRow> = Vec::with_capacity(changes.len());
+        for (key, before) in changes {
+            let after = row_store.get(*key);
+            if before.as_deref() == after {
+                continue;
+            }
+            if let Some(before) = before {
+                let ([hash, rest], second) = (row_mapping::of_key(*key), before.at.timestamp());
+                delete.execute([hash, rest, row_mapping::first_id(second), row_mapping::first_id(second + 1)])?;
+            }
+            new.extend(after);
+        }
+        // With the keys side by side: looked up in the rows, they would cost a cache miss each.
+        new.sort_by_cached_key(|row| row_mapping::order(row));
+        Inserter::new(conn, "calls")?.fill(&new, &mut self.taken, &mut self.ids, names)
+    }
+}
+
+/// Writes rows gathered elsewhere, all at once.
+pub(super) fn write_all(conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
+    core.settle(pricer);
+    let mut ids = Ids::default();
+    let mut rows: Vec<&CompactRow> = core.row_store.rows().iter().collect();
+    rows.sort_by_cached_key(|row| row_mapping::order(row));
+    let many = rows.len() > MANY;
+    if many {
+        conn.execute_batch(DROP_INDEX)?;
+    }
+    step("write rows");
+    let names = &mut core.names;
+    let tally = summed(&core.row_store, Tally::default, || {
+        Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names)?;
+        step("index rows");
+        if many { conn.execute_batch(INDEX) } else { Ok(()) }
+    })?;
+    write_rest(conn, core, &mut ids, &tally, step)
+}
+
+/// Adds up all rows. While one processor writes and indexes them, another adds; without a thread, so does this one.
+fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
+    let sum_up = || {
+        let mut tally = begin();
+        for row in row_store.rows() {
+            tally.add(row);
+        }
+        tally
+    };
+    std::thread::scope(|scope| {
+        let elsewhere = std::thread::Builder::new().name("sums".to_owned()).spawn_scoped(scope, sum_up);
+        write()?;
+        Ok(elsewhere.ok().and_then(|sums| sums.join().ok()).unwrap_or_else(sum_up))
+    })
+}
+
+/// Writes what is kept beside the rows into books that hold nothing but those.
+fn write_rest(conn: &Connection, core: &mut MergeState, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
+    let MergeState { names, row_store, families, .. } = core;
+    step("write rows apart");
+    if row_store.has_telemetry() {
+        conn.execute_batch(INDEX_ALIAS)?;
+        conn.execute("INSERT OR REPLACE INTO meta VALUES('telemetry', 1)", [])?;
+    }
+    let mut inserter = Inserter::new(conn, "apart")?;
+    for row in row_store.apart() {
+        inserter.insert(row, ids, names)?;
+    }
+    tally.write(conn, ids, names, step)?;
+    for (child, parent) in families.descents() {
+        write_descent(conn, ids, names, child, parent)?;
+    }
+    step("write bills");
+    bill::write_all(conn, core, ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Free, call};
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn the_newest_rows_wait_for_those_that_other_logs_tell_of_the_same_hours() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        schema::create(&mut conn).unwrap();
+        let mut core = MergeState::default();
+        core.row_store.keep_journal();
+        let mut draft = Draft::begin(&conn).unwrap();
+        // Hours, each with the output of its call.
+        let drafted = |conn: &Connection| -> Vec<(i64, i64)> {
+            let mut select = conn.prepare("SELECT (id >> 20) / 3600, body ->> 5 FROM calls ORDER BY id").unwrap();
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+        };
+        for (output, told, written) in [
+            (1, &[100, 90, 103][..], &[(90, 1)][..]),
+            // One that tells of another time altogether makes no other go.
+            (2, &[5_000, 101, 104], &[(90, 1)]),
+            (3, &[110, 109, 111], &[(90, 1), (100, 1), (101, 2), (103, 1), (104, 2)]),
+            // What is drafted already is written anew at once.
+            (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
+        ] {
+            for hour in told {
+                core.absorb(&call(*hour, output));
+            }
+            draft.write(&conn, &mut core, &Free).unwrap();
+            assert_eq!(drafted(&conn), written);
+        }
+        assert_eq!(draft.waiting.len(), 4);
+    }
+}

@@ -1,0 +1,163 @@
+//! The ledger as a file: made for one user alone, copied, put aside, told from another at the same path.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::leftover_files::MARK;
+use crate::domain::Instant;
+use crate::ledger::BooksError;
+
+/// Makes the folder and an empty file, which only this user may read. SQLite gives its log the same mode.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    make_folder(path)?;
+    match private(path, true) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // A ledger that others may read is made private again, where it is ours.
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                let mode = fs::metadata(path)?.permissions().mode();
+                if mode & 0o077 != 0 {
+                    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+                }
+            }
+            File::options().read(true).write(true).open(path).map(drop)
+        }
+        made => made.map(drop),
+    }
+}
+
+/// Makes the folder of a ledger, which only this user may read.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// A file that only this user may read; `new` when there must be none yet.
+pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(new).create(!new);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Writes a copy of the whole ledger next to it. It has its name only once it is whole; nothing is left of a copy that
+/// could not be made.
+pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Result<PathBuf> {
+    let copy = free_name(path, why);
+    let draft = free_name(path, &format!("{MARK}{}-{why}", std::process::id()));
+    let failed = |file: &Path, error: io::Error| {
+        rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", file.display()).into())
+    };
+    // An empty file is one that SQLite will fill, and ours has the right mode.
+    private(&draft, true).map_err(|error| failed(&draft, error))?;
+    let written = conn.execute("VACUUM INTO ?", [draft.to_string_lossy()]);
+    written.and_then(|_| fs::rename(&draft, &copy).map_err(|error| failed(&copy, error))).inspect_err(|_| {
+        let _ = fs::remove_file(&draft);
+    })?;
+    Ok(copy)
+}
+
+/// The copy of a ledger that was made for this reason, if the ledger has not changed since.
+pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
+    let copy = with(path, &format!(".{why}"));
+    let changed = |path: &Path| fs::symlink_metadata(path).ok()?.modified().ok();
+    let copied = changed(&copy)?;
+    let last = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    last.filter_map(|path| changed(&path)).all(|at| at <= copied).then_some(copy)
+}
+
+/// Removes a copy that turned out not to be needed, unless it is the only one made for this reason.
+pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
+    if copy != with(path, &format!(".{why}")) {
+        let _ = fs::remove_file(copy);
+    }
+}
+
+/// Gives a damaged ledger another name, with what SQLite keeps beside it.
+pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError> {
+    let to = free_name(path, &format!("corrupt-{}", now.format("%Y%m%dT%H%M%SZ")));
+    let fail = |error: io::Error| BooksError::Damaged {
+        path: path.to_owned(),
+        what: format!("it could not be put aside: {error}"),
+    };
+    fs::rename(path, &to).map_err(fail)?;
+    for ending in BESIDE {
+        match fs::rename(with(path, ending), with(&to, ending)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(to)
+}
+
+/// What SQLite keeps beside a database.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// True where no ledger lies and nothing is left of one: SQLite would take an old log for that of a new ledger.
+pub(super) fn is_free(path: &Path) -> bool {
+    let is_absent =
+        |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
+}
+
+/// `ledger.db.why`, or `ledger.db.why-2` and so on where that is taken.
+pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
+    let first = with(path, &format!(".{why}"));
+    let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
+    std::iter::once(first.clone()).chain(others).find(|name| fs::symlink_metadata(name).is_err()).unwrap_or(first)
+}
+
+fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// What tells one file from another at the same path.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&metadata), std::os::unix::fs::MetadataExt::ino(&metadata)));
+    #[cfg(not(unix))]
+    return metadata.is_file().then_some((0, 0));
+}
+
+/// True on file systems whose locks or shared memory cannot be relied on.
+#[cfg(target_os = "linux")]
+pub fn is_network(path: &Path) -> bool {
+    // NFS, SMB, CIFS, SMB2, 9p, FUSE, Ceph, AFS (both), Coda, NCP, Lustre, GFS2, OCFS2: linux/magic.h
+    // and their own headers.
+    const NETWORK: [i64; 14] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x0102_1997,
+        0x6573_5546,
+        0x00c3_6400,
+        0x5346_414f,
+        0x6b41_4653,
+        0x7375_7245,
+        0x564c,
+        0x0bd0_0bd0,
+        0x0116_1970,
+        0x7461_636f,
+    ];
+    let folder = path.parent().unwrap_or(path);
+    rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&found.f_type))
+}
+
+/// True on file systems whose locks or shared memory cannot be relied on.
+#[cfg(not(target_os = "linux"))]
+pub fn is_network(_path: &Path) -> bool {
+    false
+}

@@ -1,0 +1,362 @@
+//! Books as lines of JSON: how they are written, and what each line means when it is imported.
+
+mod fields;
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use chrono::SecondsFormat;
+use rusqlite::Connection;
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+
+use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use super::bill::Written;
+use super::import::{Wrong, impossible_count, possible};
+use super::working_set::WorkingSet;
+use super::{Sqlite, maintenance};
+use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::ledger::BooksError;
+use crate::ledger::bills::row_keys;
+use crate::ledger::compact_row::{CompactRow, RowCost};
+use crate::ledger::interner::NONE;
+
+/// A line of an export.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Descent { child: String, parent: String },
+    Bill { bill: Box<Written> },
+    Call(Box<Told>),
+}
+
+/// One call. The measures have the names of the usage log.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    key: String,
+    at: String,
+    source: String,
+    #[serde(flatten)]
+    who: Who,
+    input_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_5m_tokens: u64,
+    cache_write_1h_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    #[serde(flatten)]
+    parts: ToldParts,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    speed: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    service: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    geo: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    fidelity: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    claim: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    web_searches: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quoted_usd: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_s: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
+    /// The booked cost, the saving, and the price it was computed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    booked_usd: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    saved_usd: Option<String>,
+    /// True when a rate or a tier was guessed to compute it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_price_guessed: bool,
+    machine: String,
+}
+
+/// The names of a call that may be missing.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Who {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feature: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lineage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+impl Sqlite {
+    /// Writes the books as lines of JSON: descents first, then one call a line, oldest first.
+    ///
+    /// # Errors
+    /// When the books cannot be read, or `out` takes no more.
+    pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
+        let books = |error| ExportError::Books(self.because(&error));
+        let _snapshot = self.conn.unchecked_transaction().map_err(books)?;
+        let working_set = &mut self.working_set.borrow_mut();
+        let mut calls = 0;
+        let (descents, machine) = self.names_of_export(working_set).map_err(books)?;
+        for (child, parent) in descents {
+            line(&Line::Descent { child, parent }, out)?;
+        }
+        let mut computed = FxHashSet::default();
+        for bill in WorkingSet::all_bills(&self.conn).map_err(books)? {
+            computed.extend(row_keys(&bill));
+            if let Some(bill) = Written::from_bill(&bill) {
+                line(&Line::Bill { bill: Box::new(bill) }, out)?;
+            }
+        }
+        // Rows that tell of the same call as another are written as they were told.
+        let mut apart = FxHashSet::default();
+        let mut failed = None;
+        for table in ["apart", "calls"] {
+            let written = maintenance::batches(&self.conn, working_set, table, i64::MAX, |working_set, mut batch| {
+                batch.sort_unstable_by_key(|row| (row.at, row.key));
+                for row in batch {
+                    let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
+                    // What is computed from a bill is computed again where the bill is imported.
+                    let skip = skip || computed.contains(&row.key);
+                    if !skip && failed.is_none() {
+                        failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
+                        calls += 1;
+                    }
+                }
+                Ok(())
+            });
+            written.map_err(books)?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        Ok(calls)
+    }
+
+    fn names_of_export(&self, working_set: &mut WorkingSet) -> rusqlite::Result<(Vec<(String, String)>, String)> {
+        working_set.read_families(&self.conn, true)?;
+        let name = |number| working_set.core.names.label(number).map_or_else(String::new, ToString::to_string);
+        let mut descents: Vec<(String, String)> =
+            working_set.core.families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
+        descents.sort_unstable();
+        Ok((descents, maintenance::machine(&self.conn)?))
+    }
+}
+
+/// Why an export stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The books cannot be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// What is written to takes no more.
+    #[error("write failed: {0}")]
+    Write(#[from] io::Error),
+}
+
+fn line(line: &Line, out: &mut dyn Write) -> Result<(), ExportError> {
+    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
+    let names = &working_set.core.names;
+    let call = row.call(names);
+    let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+    let (booked, saved, price) = match row.cost {
+        RowCost::Pending | RowCost::Unpriced => (None, None, None),
+        RowCost::Quoted(usd) => (Some(usd), None, None),
+        RowCost::Priced { usd, saved, price, .. } => {
+            (Some(usd), Some(saved), names.label(price).map(ToString::to_string))
+        }
+    };
+    // Under which root a call is kept is this ledger's affair; its name is what the log gave it.
+    let key = if row.lineage == NONE { row.key } else { working_set.core.rooted(row.key, row.lineage) };
+    Told {
+        key: key.to_string(),
+        at: call.at().to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        source: call.from.source.to_string(),
+        who: Who {
+            model: text(&call.model),
+            session: text(&call.from.session),
+            agent: text(&call.from.agent),
+            project: text(&call.from.project),
+            folder: text(&call.from.folder),
+            user: text(&call.from.user),
+            team: text(&call.from.team),
+            feature: text(&call.from.feature),
+            org: text(&call.from.org),
+            lineage: text(&call.lineage),
+            price,
+            path: call.from.place.as_ref().map(|place| place.path.to_string()),
+            offset: call.from.place.as_ref().map(|place| place.offset),
+        },
+        input_tokens: call.tokens.input,
+        cache_read_tokens: call.tokens.cache_read,
+        cache_write_5m_tokens: call.tokens.cache_write_5m,
+        cache_write_1h_tokens: call.tokens.cache_write_1h,
+        output_tokens: call.tokens.output,
+        reasoning_tokens: call.tokens.reasoning,
+        parts: call.parts.into(),
+        speed: word(&SPEEDS, &call.tier.speed),
+        service: word(&SERVICES, &call.tier.service),
+        geo: word(&GEOS, &call.tier.geo),
+        fidelity: word(&FIDELITIES, &call.fidelity),
+        claim: call.from.claim.word().to_owned(),
+        web_searches: call.web_searches,
+        quoted_usd: call.quoted.map(|usd| usd.to_string()),
+        latency_s: call.latency.map(|latency| format!("{}.{:09}", latency.as_secs(), latency.subsec_nanos())),
+        alias: call.alias.map(|alias| alias.to_string()),
+        booked_usd: booked.map(|usd| usd.to_string()),
+        saved_usd: saved.map(|usd| usd.to_string()),
+        is_price_guessed: matches!(row.cost, RowCost::Priced { is_guessed: true, .. }),
+        machine: names.label(row.machine).map_or(here, Label::as_str).to_owned(),
+    }
+}
+
+/// A line of an export, understood.
+pub(super) enum Heard {
+    Descent(Record),
+    Bill(Box<Bill>),
+    Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
+}
+
+/// Understands a line.
+///
+/// # Errors
+/// [`Wrong`] when the line cannot be imported.
+pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
+    match serde_json::from_str(text) {
+        Ok(Line::Descent { child, parent }) => {
+            Ok(Heard::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
+        }
+        Ok(Line::Call(told)) => {
+            let (call, cost) = call(&told).map_err(Wrong::Foreign)?;
+            possible(&call, &cost).map_err(Wrong::Impossible)?;
+            let is_price_guessed = told.is_price_guessed;
+            Ok(Heard::Call { call: Box::new(call), cost, is_price_guessed, machine: told.machine })
+        }
+        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Heard::Bill(Box::new(bill))).map_err(Wrong::Foreign),
+        Err(error) => Err(impossible_count(text)
+            .map_or_else(|| Wrong::Foreign(format!("not a line of an export: {error}")), Wrong::Impossible)),
+    }
+}
+
+/// Takes in one line: `Some(true)` when it is a call that is new or adds to what is known.
+pub(super) fn take(
+    conn: &Connection,
+    working_set: &mut WorkingSet,
+    heard: Heard,
+    here: &str,
+) -> rusqlite::Result<Option<bool>> {
+    match heard {
+        Heard::Descent(record) => {
+            working_set.descend(conn, &record)?;
+            Ok(None)
+        }
+        Heard::Bill(bill) => {
+            working_set.bill(conn, &bill)?;
+            Ok(None)
+        }
+        Heard::Call { call, cost, is_price_guessed, machine } => {
+            working_set.read_families(conn, call.lineage.is_some())?;
+            let mut compact = working_set.core.slim(&call);
+            compact.cost = match cost {
+                Some((usd, Some((saved, price)))) => {
+                    let price = working_set.core.names.number(Some(&price));
+                    RowCost::Priced { usd, saved, price, is_guessed: is_price_guessed }
+                }
+                Some((usd, None)) => RowCost::Quoted(usd),
+                None => RowCost::Unpriced,
+            };
+            if machine != here {
+                compact.machine = working_set.core.names.number(Some(&Label::new(&machine)));
+            }
+            working_set.take(conn, compact).map(Some)
+        }
+    }
+}
+
+pub(super) type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
+
+fn call(told: &Told) -> Result<(Call, BookedCost), String> {
+    let label = |text: &Option<String>| text.as_deref().map(Label::new);
+    let usd = |text: &Option<String>| {
+        let parsed = text.as_deref().map(|text| Usd::parse(text).map_err(|error| format!("'{text}' is {error}")));
+        parsed.transpose().map(|usd| usd.map(|(usd, _)| usd))
+    };
+    let key = |text: &str| text.parse::<CallKey>().map_err(|_| format!("'{text}' is not a key"));
+    let at = chrono::DateTime::parse_from_rfc3339(&told.at).map_err(|error| format!("at '{}': {error}", told.at))?;
+    let who = &told.who;
+    let cost = usd(&told.booked_usd)?;
+    let saved = usd(&told.saved_usd)?.unwrap_or_default();
+    let call = Call {
+        key: key(&told.key)?,
+        from: Attribution {
+            session: label(&who.session),
+            agent: label(&who.agent),
+            project: label(&who.project),
+            folder: label(&who.folder),
+            user: label(&who.user),
+            team: label(&who.team),
+            feature: label(&who.feature),
+            org: label(&who.org),
+            claim: Claim::of_word(&told.claim).ok_or_else(|| format!("claim '{}' is not known", told.claim))?,
+            place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
+            ..Attribution::new(Instant::from(at), Label::new(&told.source))
+        },
+        model: label(&who.model),
+        tokens: Tokens {
+            input: told.input_tokens,
+            cache_read: told.cache_read_tokens,
+            cache_write_5m: told.cache_write_5m_tokens,
+            cache_write_1h: told.cache_write_1h_tokens,
+            output: told.output_tokens,
+            reasoning: told.reasoning_tokens,
+        },
+        parts: (&told.parts).into(),
+        tier: Tier {
+            speed: meaning(&SPEEDS, &told.speed, "speed")?,
+            service: meaning(&SERVICES, &told.service, "service")?,
+            geo: meaning(&GEOS, &told.geo, "geo")?,
+        },
+        web_searches: told.web_searches,
+        quoted: usd(&told.quoted_usd)?,
+        latency: told.latency_s.as_deref().map(seconds).transpose()?,
+        fidelity: meaning(&FIDELITIES, &told.fidelity, "fidelity")?.as_read(),
+        alias: told.alias.as_deref().map(key).transpose()?,
+        lineage: label(&who.lineage),
+    };
+    Ok((call, cost.map(|usd| (usd, label(&who.price).map(|price| (saved, price))))))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("latency_s '{text}' is not a number of seconds");
+    let (whole, nanos) = text.split_once('.').ok_or_else(wrong)?;
+    let (whole, nanos): (u64, u32) = (whole.parse().map_err(|_| wrong())?, nanos.parse().map_err(|_| wrong())?);
+    if nanos >= 1_000_000_000 {
+        return Err(wrong());
+    }
+    Ok(Duration::new(whole, nanos))
+}

@@ -1,0 +1,363 @@
+//! What the ledger commands do: look at the books, check them, cut off old ones, price them anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Result, params};
+
+use super::bill;
+use super::db_file::back_up;
+use super::insert::Inserter;
+use super::rollup_delta::{Tally, moment};
+use super::row_mapping;
+use super::schema::{COLUMNS, OF_KEY};
+use super::working_set::{WorkingSet, meta};
+use super::{Sqlite, schema};
+use crate::domain::{Filter, Instant, Label, Usd};
+use crate::ledger::compact_row::{CompactRow, RowPricer};
+use crate::ledger::merge_state::MergeState;
+use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
+use crate::pricing::Pricer;
+
+/// For so long the place in a log is kept after the log is gone: it may be on a disk that is not mounted.
+const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
+
+/// The books at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// The database.
+    pub path: PathBuf,
+    /// Its schema.
+    pub schema: i64,
+    /// What names this machine in exports.
+    pub machine: String,
+    /// Every call.
+    pub sums: Sums,
+    /// Conversations.
+    pub sessions: u64,
+    /// Logs read so far, those that are gone included.
+    pub files: u64,
+    /// The first and the last call.
+    pub span: Option<(Instant, Instant)>,
+    /// Calls whose time is still to come: the clock of whoever wrote them is wrong, or ours is.
+    pub future_calls: u64,
+    /// Calls before this were pruned.
+    pub pruned_before: Option<Instant>,
+    /// Calls that came from other machines, by machine.
+    pub imported: Vec<(Label, u64)>,
+    /// Calls by the price they were booked with; `None` are those without one.
+    pub prices: Vec<(Option<Label>, u64)>,
+    /// Size on disk, write-ahead log included, in bytes.
+    pub bytes: u64,
+}
+
+/// What other prices would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repriced {
+    /// Calls whose cost or price differs.
+    pub calls: u64,
+    /// What they were booked at.
+    pub before: Usd,
+    /// What they would be booked at.
+    pub after: Usd,
+    /// By the price they were booked with and the one they would get (`None` is no price).
+    pub by_price: BTreeMap<(Option<Label>, Option<Label>), PriceChange>,
+    /// The copy made before anything was written.
+    pub backup: Option<PathBuf>,
+}
+
+/// What one price in the place of another changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PriceChange {
+    /// How many calls.
+    pub calls: u64,
+    /// What they were booked at.
+    pub before: Usd,
+    /// What they would be booked at.
+    pub after: Usd,
+}
+
+impl Sqlite {
+    /// The books at a glance.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn info(&self, now: Instant) -> std::result::Result<Info, BooksError> {
+        let sums = self.sums(&Filter::default())?;
+        let future = self.sums(&Filter { since: Some(now), ..Filter::default() })?;
+        let ask = || -> Result<Info> {
+            let conn = &self.conn;
+            let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
+            let names = |sql: &str| -> Result<Vec<(Option<Label>, u64)>> {
+                let mut select = conn.prepare(sql)?;
+                let named = select.query_map([], |row| {
+                    let name: Option<String> = row.get(0)?;
+                    Ok((name.map(|name| Label::new(&name)), row.get::<_, i64>(1)?.cast_unsigned()))
+                })?;
+                named.collect()
+            };
+            let ends = "SELECT (SELECT id >> 20 FROM calls ORDER BY id LIMIT 1), (SELECT id >> 20 FROM calls ORDER BY id DESC LIMIT 1)";
+            let span: (Option<i64>, Option<i64>) = conn.query_row(ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let imported = names(
+                "SELECT name, count(*) FROM calls JOIN labels ON labels.id = rare ->> 3 WHERE rare IS NOT NULL
+                 GROUP BY name ORDER BY name",
+            )?;
+            Ok(Info {
+                path: self.path.clone(),
+                schema: schema::version(conn)?,
+                machine: machine(conn)?,
+                sums,
+                sessions: count("SELECT count(DISTINCT session) FROM sessions WHERE first IS NOT NULL")?,
+                files: count("SELECT count(*) FROM files")?,
+                span: moment(span.0, Some(0)).zip(moment(span.1, Some(0))),
+                future_calls: future.calls,
+                pruned_before: horizon(conn)?,
+                imported: imported.into_iter().filter_map(|(name, calls)| Some((name?, calls))).collect(),
+                prices: names(
+                    "SELECT name, count(*) FROM calls LEFT JOIN prices ON prices.id = price GROUP BY price ORDER BY name",
+                )?,
+                bytes: size(&self.path),
+            })
+        };
+        ask().map_err(|error| self.because(&error))
+    }
+
+    /// Takes every call before a moment out of the books for good: it is not booked again when its log is
+    /// read once more. Returns what was taken out.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn prune(&mut self, before: Instant) -> std::result::Result<Sums, BooksError> {
+        self.flush()?;
+        self.write(|conn, working_set, _, step| {
+            let mut tally = Tally::default();
+            let mut gone = Sums::default();
+            let mut delete = conn.prepare(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
+            let until = row_mapping::first_id(before.timestamp().saturating_add(1));
+            let computed = WorkingSet::computed(conn)?;
+            batches(conn, working_set, "calls", until, |working_set, batch| {
+                step("prune rows");
+                for row in batch.iter().filter(|row| row.at < before) {
+                    if computed.contains(&row.key) {
+                        bill::account_for(conn, row, &mut working_set.ids, &mut working_set.core.names)?;
+                    }
+                    delete.execute(row_mapping::of_key(row.key))?;
+                    tally.take(row);
+                    gone.add(&row.sums());
+                }
+                Ok(())
+            })?;
+            step("prune apart");
+            // What was told apart of a call goes with the row that showed it.
+            conn.execute(
+                "DELETE FROM apart
+                 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.rest = apart.rest)
+                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))",
+                [],
+            )?;
+            tally.write(conn, &mut working_set.ids, &mut working_set.core.names, step)?;
+            let kept = horizon(conn)?.map_or(before, |kept| kept.max(before));
+            for (name, value) in [("horizon", kept.timestamp()), ("horizon_ns", kept.timestamp_subsec_nanos().into())] {
+                conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![name, value])?;
+            }
+            Ok(gone)
+        })
+    }
+
+    /// Gives space that is no longer needed back to the file system.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn compact(&mut self) -> std::result::Result<(), BooksError> {
+        self.write(|_, _, _, _| Ok(()))?;
+        if let Some(step) = &self.options.step {
+            step("vacuum");
+        }
+        self.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
+    }
+
+    /// Forgets, once a day, how far logs were read that are gone and were written last three months ago. What they
+    /// said stays booked.
+    ///
+    /// # Errors
+    /// When the books cannot be written.
+    pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), BooksError> {
+        let today = now.timestamp().div_euclid(86_400);
+        let done = meta(&self.conn, "tidied").map_err(|error| self.because(&error))?;
+        if self.is_read_only() || done == Some(today) {
+            return Ok(());
+        }
+        let before = now.checked_sub_signed(LONG_GONE).and_then(|at| at.timestamp_nanos_opt()).unwrap_or(0);
+        self.write(|conn, _, _, _| {
+            super::files::forget_gone(conn, before)?;
+            conn.execute("INSERT OR REPLACE INTO meta VALUES('tidied', ?)", [today]).map(drop)
+        })
+    }
+
+    /// What would change if every call were priced anew; nothing is written.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn price_changes(&self, pricer: &dyn Pricer) -> std::result::Result<Repriced, BooksError> {
+        let attempt = || {
+            let _snapshot = self.conn.unchecked_transaction()?;
+            let (mut till, mut changed) = (RowPricer::new(pricer), Repriced::default());
+            batches(&self.conn, &mut self.working_set.borrow_mut(), "calls", i64::MAX, |working_set, batch| {
+                for row in batch {
+                    let mut new = row.clone();
+                    till.settle(&mut new, &mut working_set.core.names);
+                    changed.count(&row, &new, &working_set.core.names);
+                }
+                Ok(())
+            })?;
+            Ok(changed)
+        };
+        attempt().map_err(|error| self.because(&error))
+    }
+
+    /// A report with every call priced anew; nothing is written.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> std::result::Result<Report, BooksError> {
+        let core = self.read(|mut reading| {
+            let rows = reading.joined_rows(&query.filter)?;
+            let mut core = MergeState { names: std::mem::take(reading.names()), ..MergeState::default() };
+            for row in rows {
+                core.row_store.restore(row, true, &core.names);
+            }
+            Ok(core)
+        });
+        // The names went with the rows; what the working set knew of them no longer holds.
+        self.working_set.borrow_mut().forget();
+        self.held.take();
+        let mut core = core?;
+        core.row_store.reprice(&*pricer, &mut core.names);
+        Memory::from_state(core, pricer).report(query)
+    }
+
+    /// Books every call anew at the prices this ledger was opened with, after making a copy of the file.
+    ///
+    /// # Errors
+    /// When the books cannot be written, or not copied.
+    pub fn reprice(&mut self, now: Instant) -> std::result::Result<Repriced, BooksError> {
+        self.flush()?;
+        self.write(|_, _, _, _| Ok(()))?;
+        let why = format!("before-reprice-{}", now.format("%Y%m%dT%H%M%SZ"));
+        let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(&error))?;
+        let mut changed = self.write(|conn, working_set, pricer, step| {
+            let mut changed = Repriced::default();
+            let mut solved: Vec<(CompactRow, CompactRow)> = Vec::new();
+            for table in ["calls", "apart"] {
+                let (mut till, mut tally) = (RowPricer::new(pricer), Tally::default());
+                let mut delete = conn.prepare(&format!("DELETE FROM {table} WHERE {OF_KEY}"))?;
+                let mut inserter = Inserter::new(conn, table)?;
+                batches(conn, working_set, table, i64::MAX, |working_set, batch| {
+                    step("reprice rows");
+                    for row in batch {
+                        let mut new = row.clone();
+                        till.settle(&mut new, &mut working_set.core.names);
+                        if new == row {
+                            continue;
+                        }
+                        delete.execute(row_mapping::of_key(row.key))?;
+                        inserter.insert(&new, &mut working_set.ids, &mut working_set.core.names)?;
+                        if table == "calls" {
+                            changed.count(&row, &new, &working_set.core.names);
+                            tally.take(&row);
+                            tally.add(&new);
+                            if row.tokens != new.tokens {
+                                solved.push((row, new));
+                            }
+                        }
+                    }
+                    Ok(())
+                })?;
+                tally.write(conn, &mut working_set.ids, &mut working_set.core.names, step)?;
+            }
+            working_set.follow_solved(conn, &solved)?;
+            working_set.settle(conn, pricer)?;
+            let MergeState { names, row_store, .. } = &working_set.core;
+            for (key, before) in row_store.changes_since(0) {
+                if let (Some(before), Some(after)) = (before, row_store.get(key)) {
+                    changed.count(&before, after, names);
+                }
+            }
+            working_set.write_changes(conn, step)?;
+            Ok(changed)
+        })?;
+        changed.backup = Some(backup);
+        Ok(changed)
+    }
+}
+
+impl Repriced {
+    fn count(&mut self, old: &CompactRow, new: &CompactRow, names: &crate::ledger::interner::Interner) {
+        if old.cost == new.cost {
+            return;
+        }
+        let (before, after) = (old.cost(names), new.cost(names));
+        let dollars = |cost: &crate::pricing::Cost| cost.usd().unwrap_or_default();
+        let (was, is) = (dollars(&before), dollars(&after));
+        self.calls += 1;
+        self.before += was;
+        self.after += is;
+        let entry = self.by_price.entry((price(&before), price(&after))).or_default();
+        entry.calls += 1;
+        entry.before += was;
+        entry.after += is;
+    }
+}
+
+fn price(cost: &crate::pricing::Cost) -> Option<Label> {
+    match cost {
+        crate::pricing::Cost::Priced { price, .. } => Some(price.clone()),
+        crate::pricing::Cost::Quoted(_) => Some(Label::new("quoted")),
+        crate::pricing::Cost::Unpriced => None,
+    }
+}
+
+/// Shows every row of a table whose id is below `until`, a batch at a time, so that memory does not grow with
+/// the books. `each` may change the rows it is shown, and no others.
+pub(super) fn batches(
+    conn: &Connection,
+    working_set: &mut WorkingSet,
+    table: &str,
+    until: i64,
+    mut each: impl FnMut(&mut WorkingSet, Vec<CompactRow>) -> Result<()>,
+) -> Result<()> {
+    let select = format!("SELECT {COLUMNS} FROM {table} WHERE id > ? AND id < ? ORDER BY id LIMIT 10000");
+    let mut select = conn.prepare(&select)?;
+    let mut last = i64::MIN;
+    loop {
+        let found = select.query_map([last, until], |row| {
+            last = row.get(0)?;
+            row_mapping::read(row, conn, &mut working_set.ids, &mut working_set.core.names)
+        })?;
+        let batch: Vec<CompactRow> = found.collect::<Result<_>>()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        each(working_set, batch)?;
+    }
+}
+
+/// What names this machine in exports.
+pub(super) fn machine(conn: &Connection) -> Result<String> {
+    conn.query_row("SELECT value FROM meta WHERE name = 'machine'", [], |row| row.get(0))
+}
+
+fn horizon(conn: &Connection) -> Result<Option<Instant>> {
+    let (second, ns) = (meta(conn, "horizon")?, meta(conn, "horizon_ns")?);
+    Ok(moment(second, ns.and_then(|ns| u32::try_from(ns).ok())))
+}
+
+fn size(path: &Path) -> u64 {
+    let of = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        std::fs::metadata(name).map_or(0, |metadata| metadata.len())
+    };
+    of("") + of("-wal")
+}

@@ -1,0 +1,202 @@
+//! New books grow beside their place, and are put there whole.
+//!
+//! Nobody sees them before, so their first fill needs no lock and no log of what is written; one that is killed
+//! leaves no books, and at most a file that the next one removes.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use super::bulk_load::Draft;
+use super::db_file::{free_name, identity, is_free, make_folder, private};
+use super::leftover_files::{MARK, remove_drafts};
+use super::open::{Standing, connect, open};
+use super::{Home, Options, Sqlite, schema};
+use crate::ledger::{BooksError, Ledger};
+use crate::pricing::Pricer;
+
+/// The name under which new books grow. The name is gone when this is, wherever the books are then.
+pub(super) struct NewFile {
+    path: PathBuf,
+    draft: Option<Draft>,
+    /// What was drafted is not what was told; all must be written again, elsewhere.
+    spoilt: bool,
+    /// Puts on the disk what was drafted, while the rest is written.
+    settling: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next that fills a ledger here.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl NewFile {
+    /// Begins new books beside a path where there are none. `None` where that is not wanted or does not work: they
+    /// are then made in their place, which says why if that does not work either.
+    pub(super) fn begin(path: &Path, options: &Options) -> Option<(Connection, Self)> {
+        if !options.beside || options.read_only || !is_free(path) {
+            return None;
+        }
+        make_folder(path).ok()?;
+        if (options.is_network)(path) {
+            return None;
+        }
+        remove_drafts(path);
+        let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
+        private(&grown, true).ok()?;
+        let new_file = Self { path: grown, draft: None, spoilt: false, settling: None };
+        Some((new_file.tables(options).ok()?, new_file))
+    }
+
+    /// Where they grow.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What has been written of them, if anything has.
+    pub(super) fn draft(&mut self) -> Option<Draft> {
+        self.draft.take()
+    }
+
+    /// Begins to put on the disk what has been drafted so far: there is less left to wait for in the end.
+    fn settle(&mut self) {
+        if self.draft.is_some() {
+            let path = self.path.clone();
+            let sync = move || File::open(path)?.sync_data();
+            self.settling = std::thread::Builder::new().name("settling".to_owned()).spawn(sync).ok();
+        }
+    }
+
+    fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
+        let mut conn = connect(&self.path, Standing::Writable, options)?;
+        conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        // Of new pages it keeps nothing, and there are few others; so what fails can be taken back.
+        conn.pragma_update(None, "journal_mode", "MEMORY")?;
+        conn.pragma_update(None, "synchronous", "OFF")?;
+        // The keys of an index then lie side by side to be sorted, which takes half the time; from about 200,000 on
+        // in several pieces, of which processors that no longer read sort some. Where there is no room for temporary
+        // files, these books are given up, and filled in their place.
+        conn.pragma_update(None, "temp_store", "FILE")?;
+        conn.query_row("PRAGMA threads = 2", [], |_| Ok(()))?;
+        schema::create(&mut conn)?;
+        Ok(conn)
+    }
+
+    /// Puts the books into their place, if that is still free. They are on the disk before they have their name.
+    fn put(mut self, conn: Connection, path: &Path, step: super::working_set::Step<'_>) -> io::Result<()> {
+        conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
+        conn.close().map_err(|(_, error)| io::Error::other(error))?;
+        // What went wrong is told once only, to whoever asked first.
+        if let Some(Ok(settled)) = self.settling.take().map(JoinHandle::join) {
+            settled?;
+        }
+        File::open(&self.path)?.sync_data()?;
+        step("put into place");
+        if !is_free(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::hard_link(&self.path, path)?;
+        step("in place");
+        Ok(())
+    }
+}
+
+impl Sqlite {
+    /// Books that grow beside their place; `None` like [`NewFile::begin`].
+    pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
+        let (conn, new_file) = NewFile::begin(path, options)?;
+        let new = Self::new(path.to_owned(), conn, options.clone(), Arc::clone(pricer), Standing::Writable);
+        let mut new = Self { identity: identity(&new_file.path), new_file: Some(new_file), ..new };
+        new.gathered.core.row_store.keep_journal();
+        Some(new)
+    }
+
+    /// Writes some of what was absorbed, in books that nobody has seen yet, once there is enough of it.
+    pub(super) fn draft(&mut self) {
+        let Some(new_file) = self.new_file.as_mut().filter(|new_file| !new_file.spoilt) else { return };
+        if self.gathered.core.row_store.mark() < self.options.together {
+            return;
+        }
+        if let Some(step) = &self.options.step {
+            step("draft rows");
+        }
+        let conn = &self.conn;
+        let mut write = || -> rusqlite::Result<()> {
+            let draft = new_file.draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
+            new_file.draft.insert(draft).write(conn, &mut self.gathered.core, &*self.pricer)
+        };
+        // What was told is still gathered, and is booked where the books belong when these are given up.
+        new_file.spoilt = write().is_err();
+    }
+
+    /// Books what was absorbed in books that nobody has seen yet, and puts them into their place.
+    pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let spoilt = self.new_file.as_ref().is_some_and(|new_file| new_file.spoilt);
+        if let Some(new_file) = &mut self.new_file {
+            new_file.settle();
+        }
+        let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
+        let placed = self.be_born(whole);
+        if matches!(placed, Ok(true)) {
+            // To let go of so many rows takes a while that nobody need wait for.
+            let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
+        } else {
+            self.gathered = gathered;
+        }
+        // Where they could not be put, or others were faster, everything is booked like any other day.
+        if placed? { Ok(()) } else { self.flush() }
+    }
+
+    /// Opens the books in their place, where these are put if they are whole and no others are there.
+    /// True when what is in these is in those.
+    pub(super) fn be_born(&mut self, whole: bool) -> Result<bool, BooksError> {
+        let Some(new_file) = self.new_file.take() else { return Ok(true) };
+        let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
+        let conn = std::mem::replace(&mut self.conn, spare);
+        let step = |name| {
+            if let Some(step) = &self.options.step {
+                step(name);
+            }
+        };
+        let placed = whole && new_file.put(conn, &self.path, &step).is_ok();
+        // Books that were just moved into place need no look at their sums; those of another process do.
+        let glance = if placed { 0 } else { self.options.glance };
+        let options = Options { beside: false, glance, ..self.options.clone() };
+        let opened = open(&self.path, options, Arc::clone(&self.pricer)).inspect_err(|_| self.home = Home::Nowhere)?;
+        let gathered = std::mem::take(&mut self.gathered);
+        *self = Self { gathered, ..opened.books };
+        Ok(placed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Free, call};
+    use super::*;
+    use crate::domain::{Filter, Instant};
+    use crate::ledger::Batch;
+
+    #[test]
+    fn d3_what_a_draft_that_failed_was_told_is_booked_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { beside: true, together: 100, ..Options::new(Instant::default()) };
+        let mut books = Sqlite::unborn(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
+        let pages = |count: i64, books: &mut Sqlite, hours: std::ops::Range<i64>| {
+            books.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
+            books.absorb(&Batch { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();
+        };
+        // Full for a while, then no more.
+        pages(1, &mut books, 0..1000);
+        pages(1_000_000, &mut books, 1000..1200);
+        books.flush().unwrap();
+        assert_eq!(books.sums(&Filter::default()).unwrap().calls, 1200);
+        assert_eq!(books.verify().unwrap().problems, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,141 @@
+//! A look at the sums when the books are opened: cheap enough for a status line, and it finds what a flipped bit or a
+//! foreign hand made of them.
+//!
+//! The four widths of sums must agree with each other. Of few calls, everything is compared with the rows. Of many,
+//! the newest days are compared, as many as a budget allows: those are what is asked for. `ledger verify` compares all.
+
+use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
+use rusqlite::{Connection, Result};
+
+use super::rollup;
+use super::verify::{Findings, compare_sums};
+use super::working_set::WorkingSet;
+use crate::ledger::Sums;
+
+/// Books with no more calls than this are compared with their rows.
+const FEW_CALLS: i64 = 300;
+
+/// Looks at no more than so many sums; the error says what is wrong.
+pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
+    let _snapshot = conn.unchecked_transaction()?;
+    let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
+    if !many.exists([FEW_CALLS])? {
+        let mut findings = Findings::default();
+        compare_sums(conn, &mut WorkingSet::default(), &mut findings)?;
+        return Ok(findings.problems.pop().map_or(Ok(()), Err));
+    }
+    if budget <= 1 {
+        return newest_agrees(conn);
+    }
+    let mut statements = Vec::new();
+    for table in ["rollup_days", "rollup_kinds", "rollup"] {
+        statements.push(conn.prepare_cached(&format!("SELECT day, sums FROM {table} ORDER BY day DESC"))?);
+    }
+    let mut widths = Vec::new();
+    for statement in &mut statements {
+        widths.push(Width::new(statement.query([])?)?);
+    }
+    let (mut all, mut left) = (Sums::default(), budget);
+    while let Some(number) = widths.iter().filter_map(|width| width.next).max() {
+        let mut days: [Day; 3] = Default::default();
+        for (width, day) in widths.iter_mut().zip(&mut days) {
+            left = left.saturating_sub(width.day(number, day)?);
+        }
+        if days.iter().any(|day| *day != days[0]) {
+            return Ok(Err(format!("the sums of day {number} do not agree with each other")));
+        }
+        all.add(&days[0].sums);
+        if left == 0 {
+            return Ok(Ok(()));
+        }
+    }
+    // All days were compared: then those of all time must agree with them too, and there are calls.
+    if all.calls == 0 {
+        return Ok(Err("there are calls, and no sums of them".to_owned()));
+    }
+    let mut ever = Sums::default();
+    let mut select = conn.prepare_cached("SELECT sums FROM kinds WHERE sums IS NOT NULL")?;
+    let mut found = select.query([])?;
+    while let Some(row) = found.next()? {
+        for entry in rollup::entries(row.get_ref(0)?.as_blob()?) {
+            ever.add(&entry?.1);
+        }
+    }
+    Ok(if ever == all { Ok(()) } else { Err("the sums in kinds are not those of the days".to_owned()) })
+}
+
+/// Compares the newest day in the two widths that limits are judged by: what an agent's question can wait for.
+fn newest_agrees(conn: &Connection) -> Result<std::result::Result<(), String>> {
+    let mut newest = conn.prepare_cached("SELECT day, sums FROM rollup_days ORDER BY day DESC LIMIT 1")?;
+    let mut found = newest.query([])?;
+    let Some(row) = found.next()? else { return Ok(Err("there are calls, and no sums of them".to_owned())) };
+    let mut of_days = Day::default();
+    of_days.add(row.get_ref(1)?.as_blob()?)?;
+    let of_kinds = day_of(conn, "SELECT sums FROM rollup_kinds WHERE day >= ?", row.get(0)?)?;
+    let agree = of_days == of_kinds;
+    Ok(if agree { Ok(()) } else { Err("the sums of the newest day do not agree with each other".to_owned()) })
+}
+
+/// The sums of one width, the newest day first.
+struct Width<'s> {
+    rows: rusqlite::Rows<'s>,
+    /// The day of the row that is read next.
+    next: Option<i64>,
+}
+
+impl<'s> Width<'s> {
+    fn new(rows: rusqlite::Rows<'s>) -> Result<Self> {
+        let mut width = Self { rows, next: None };
+        width.advance()?;
+        Ok(width)
+    }
+
+    /// Adds up this day, which is the next one of all widths, and returns how many sums it has.
+    fn day(&mut self, day: i64, sums: &mut Day) -> Result<usize> {
+        let mut entries = 0;
+        while self.next == Some(day)
+            && let Some(row) = self.rows.get()
+        {
+            entries += sums.add(row.get_ref(1)?.as_blob()?)?;
+            self.advance()?;
+        }
+        Ok(entries)
+    }
+
+    fn advance(&mut self) -> Result<()> {
+        self.next = self.rows.next()?.map(|row| row.get(0)).transpose()?;
+        Ok(())
+    }
+}
+
+/// The sums of one day. Two widths agree when these do.
+#[derive(Default, PartialEq, Eq)]
+struct Day {
+    sums: Sums,
+    /// Calls weighted with their quarter hour, so that calls in another quarter are noticed.
+    weighted: u64,
+}
+
+impl Day {
+    /// Adds the packed sums of one row, and returns how many they are.
+    fn add(&mut self, packed: &[u8]) -> Result<usize> {
+        let mut entries = 0;
+        for entry in rollup::entries(packed) {
+            let (quarter, sums) = entry?;
+            self.weighted = self.weighted.wrapping_add(sums.calls.wrapping_mul(u64::from(quarter) + 1));
+            self.sums.add(&sums);
+            entries += 1;
+        }
+        Ok(entries)
+    }
+}
+
+fn day_of(conn: &Connection, select: &str, day: i64) -> Result<Day> {
+    let mut sums = Day::default();
+    let mut select = conn.prepare_cached(select)?;
+    let mut found = select.query([day])?;
+    while let Some(row) = found.next()? {
+        sums.add(row.get_ref(0)?.as_blob()?)?;
+    }
+    Ok(sums)
+}

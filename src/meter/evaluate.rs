@@ -1,0 +1,210 @@
+//! How a limit stands, in exact whole numbers.
+
+use std::cmp::Reverse;
+
+use super::limit::{Amount, Limit, LimitState, Measure, Verdict};
+use crate::domain::{Instant, Label, Span, Tokens, Usd};
+use crate::ledger::Sums;
+use crate::pricing::Rates;
+
+/// What has been used, as limits see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Dollars; tokens without a price at the fallback rates, where there are any.
+    pub(crate) usd: Usd,
+    /// Tokens of every class.
+    pub(crate) tokens: u64,
+    /// Output tokens.
+    pub(crate) output: u64,
+    /// True when the dollars may be more.
+    pub(crate) lower_bound: bool,
+    /// True when some of the calls are a guess.
+    pub(crate) guessed: bool,
+}
+
+impl Used {
+    /// What the sums of one model come to.
+    pub(crate) fn from_sums(sums: &Sums, fallback: Option<&Rates>) -> Self {
+        let unpriced = fallback.map(|rates| unpriced_cost(sums, rates));
+        Self {
+            usd: sums.cost + unpriced.unwrap_or_default(),
+            tokens: sums.tokens.total(),
+            output: sums.tokens.output,
+            lower_bound: sums.lower_bound_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_none()),
+            // Fallback rates are a guess at the price.
+            guessed: sums.guessed_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_some()),
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            usd: self.usd + other.usd,
+            tokens: self.tokens.saturating_add(other.tokens),
+            output: self.output.saturating_add(other.output),
+            lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
+        }
+    }
+
+    /// The greater of each.
+    #[must_use]
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            usd: self.usd.max(other.usd),
+            tokens: self.tokens.max(other.tokens),
+            output: self.output.max(other.output),
+            lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
+        }
+    }
+
+    /// True when the other is at least this much in every kind.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.usd <= other.usd && self.tokens <= other.tokens && self.output <= other.output
+    }
+
+    /// True when the other is this much in any kind.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.usd == other.usd || self.tokens == other.tokens || self.output == other.output
+    }
+
+    /// The kinds of amount that a limit states.
+    pub(crate) fn amount(&self, stated: &Amount) -> Amount {
+        Amount {
+            usd: stated.usd.map(|_| self.usd),
+            tokens: stated.tokens.map(|_| self.tokens),
+            output_tokens: stated.output_tokens.map(|_| self.output),
+        }
+    }
+}
+
+/// What a model's tokens without a price would cost at these rates.
+///
+/// Sums know how many tokens have no price, not of which class. Where all of the model's tokens have
+/// none, their classes are known; where some have one (a price that came later), the dearest classes
+/// are taken, so that a limit is reached too early rather than too late.
+fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
+    let mut left = sums.unpriced_tokens;
+    let mut classes = classes(&sums.tokens, rates);
+    classes.sort_by_key(|(_, rate)| Reverse(*rate));
+    let mut cost = Usd::ZERO;
+    for (count, rate) in classes {
+        let taken = count.min(left);
+        left -= taken;
+        cost += rate.times(taken);
+    }
+    cost
+}
+
+/// Each class and what one token of it costs; a rate that is not given is the usual multiple of the input's.
+fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
+    let of_input = |num, den| Usd::from_pico(rates.input.pico().saturating_mul(num) / den);
+    [
+        (tokens.input, rates.input),
+        (tokens.cache_read, rates.cache_read.unwrap_or_else(|| of_input(1, 10))),
+        (tokens.cache_write_5m, rates.cache_write_5m.unwrap_or_else(|| of_input(5, 4))),
+        (tokens.cache_write_1h, rates.cache_write_1h.unwrap_or_else(|| of_input(2, 1))),
+        (tokens.output, rates.output),
+    ]
+}
+
+/// True when `used × 100 ≥ limit × per_cent` for any amount the limit states. Nothing is always used up.
+pub(crate) fn reached(limit: &Amount, used: &Amount, per_cent: u8) -> bool {
+    pairs(limit, used)
+        .any(|(_, limit, used)| limit <= 0 || used.saturating_mul(100) >= limit.saturating_mul(i128::from(per_cent)))
+}
+
+/// The amount nearest to its limit.
+pub(crate) fn leading(limit: &Amount, used: &Amount) -> Option<Measure> {
+    // Compared as fractions, never divided: used/limit > best is used × best.limit > best.used × limit.
+    let mut best: Option<(Measure, i128, i128)> = None;
+    for (measure, limit, used) in pairs(limit, used) {
+        let nearer = best.is_none_or(|(_, best_limit, best_used)| {
+            used.saturating_mul(best_limit) > best_used.saturating_mul(limit) || (limit <= 0 && best_limit > 0)
+        });
+        if nearer {
+            best = Some((measure, limit, used));
+        }
+    }
+    best.map(|(measure, ..)| measure)
+}
+
+/// The whole per cent used, rounded down; 100 for a limit of nothing.
+pub(crate) fn percent(limit: &Amount, used: &Amount) -> u64 {
+    pairs(limit, used)
+        .map(|(_, limit, used)| match used.max(0).saturating_mul(100).checked_div(limit) {
+            Some(percent) if limit > 0 => u64::try_from(percent).unwrap_or(u64::MAX),
+            Some(_) | None => 100,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Under, near or over.
+pub(crate) fn verdict(limit: &Limit, used: &Amount) -> Verdict {
+    if reached(&limit.amount, used, 100) {
+        Verdict::Over
+    } else if limit.warn_at.iter().any(|per_cent| reached(&limit.amount, used, *per_cent)) {
+        Verdict::Near
+    } else {
+        Verdict::Under
+    }
+}
+
+fn pairs(limit: &Amount, used: &Amount) -> impl Iterator<Item = (Measure, i128, i128)> {
+    let (limit, used) = (*limit, *used);
+    Measure::ALL.into_iter().filter_map(move |measure| {
+        measure.amount_of(&limit).map(|allowed| (measure, allowed, measure.amount_of(&used).unwrap_or(0)))
+    })
+}
+
+/// A limit and how it stands with this much used.
+pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Option<Span>) -> LimitState {
+    let amount = used.amount(&limit.amount);
+    LimitState {
+        name: name(limit, subject.as_deref()),
+        subject,
+        used: amount,
+        span,
+        percent: percent(&limit.amount, &amount),
+        verdict: verdict(limit, &amount),
+        hit: None::<(Instant, Span)>,
+        lower_bound: used.lower_bound && limit.amount.usd.is_some(),
+        guessed: used.guessed,
+        limit: limit.clone(),
+    }
+}
+
+/// `daily`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used anything.
+fn name(limit: &Limit, subject: Option<&str>) -> String {
+    let mut words: Vec<String> = match subject {
+        Some(subject) if limit.scope.each => vec![subject.to_owned()],
+        Some(_) | None => (limit.scope.only.iter())
+            .map(|(dimension, names)| match names.as_str() {
+                "*" if limit.scope.each => format!("each {dimension}"),
+                "*" if limit.scope.is_organisation() => dimension.to_string(),
+                names => Label::new(names).as_str().to_owned(),
+            })
+            .collect(),
+    };
+    words.push(limit.window.adjective());
+    words.join(" ")
+}
+
+/// Over before near before under, then the most used first; else in the order of the config.
+pub(crate) fn worst_first(states: &mut [LimitState]) {
+    states.sort_by_key(|state| Reverse((state.verdict, state.percent)));
+}
+
+/// A part's share of a whole's cost, in whole per cent (of tokens where no cost is known).
+pub(crate) fn share(part: &Sums, whole: &Sums) -> u8 {
+    let (part, whole) = if whole.cost > Usd::ZERO {
+        (part.cost.pico(), whole.cost.pico())
+    } else {
+        (part.tokens.total().into(), whole.tokens.total().into())
+    };
+    let percent = part.max(0).saturating_mul(100).checked_div(whole).unwrap_or(0);
+    u8::try_from(percent.min(100)).unwrap_or(100)
+}

@@ -1,0 +1,210 @@
+//! Signals worth acting on: plain facts about rows, in exact numbers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::evaluate::share;
+use super::summary::SessionId;
+use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
+use crate::ledger::{Row, Sums};
+
+/// Calls in a row that must read nothing from a cache before a session counts as growing without one.
+const WITHOUT_CACHE: usize = 4;
+/// A prompt smaller than this is not worth a cache.
+const WORTH_CACHING: u64 = 4_096;
+
+/// The facts about some calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// The share of the prompts that came from a cache, in whole per cent; nothing without prompts.
+    pub cache_hit: Option<u8>,
+    /// What caching saved; negative where writing cost more than reading saved.
+    pub saved: Usd,
+    /// Calls that had to write again what a cache had forgotten, oldest first.
+    pub expired: Vec<Expired>,
+    /// Sessions whose prompts grow from call to call while nothing is read from a cache.
+    pub uncached: Vec<Uncached>,
+    /// The sub-agents' share of the cost, in whole per cent (of tokens where no cost is known).
+    pub agent_share: u8,
+    /// The dearest calls, dearest first.
+    pub dearest: Vec<Arc<Row>>,
+}
+
+/// A call that found its cache expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The call.
+    pub row: Arc<Row>,
+    /// How long nothing had been asked.
+    pub idle: Duration,
+    /// Tokens that were written again.
+    pub rewritten: u64,
+}
+
+/// A session that grows without a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncached {
+    /// The session.
+    pub session: SessionId,
+    /// How many calls in a row, up to its last, read nothing from a cache.
+    pub calls: usize,
+    /// The prompt of the last of them, in tokens.
+    pub prompt: u64,
+}
+
+/// The share of the prompts that came from a cache, in whole per cent; nothing without prompts.
+pub fn cache_hit(tokens: &Tokens) -> Option<u8> {
+    let part = u128::from(tokens.cache_read) * 100;
+    part.checked_div(tokens.prompt().into()).map(|per_cent| u8::try_from(per_cent.min(100)).unwrap_or(100))
+}
+
+/// The facts about these calls, whatever their order; `most` of the dearest.
+pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
+    let mut rows: Vec<&Arc<Row>> = rows.iter().collect();
+    rows.sort_by_key(|row| (row.call.at(), row.call.key));
+    let mut watch = SignalWatch::new(most);
+    for row in rows {
+        watch.add(row);
+    }
+    watch.finish()
+}
+
+/// Gathers the facts about calls that come one by one, oldest first. Of each thread it remembers the last call only.
+#[derive(Debug)]
+pub struct SignalWatch {
+    most: usize,
+    all: Sums,
+    in_agents: Sums,
+    threads: BTreeMap<(SessionId, Option<Label>), Thread>,
+    expired: Vec<Expired>,
+    dearest: Vec<Arc<Row>>,
+}
+
+impl SignalWatch {
+    /// Nothing was seen yet; `most` of the dearest are kept.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            all: Sums::default(),
+            in_agents: Sums::default(),
+            threads: BTreeMap::new(),
+            expired: Vec::new(),
+            dearest: Vec::new(),
+        }
+    }
+
+    /// Takes in the next call.
+    pub fn add(&mut self, row: &Arc<Row>) {
+        let sums = Sums::from_row(row);
+        self.all.add(&sums);
+        if row.call.from.agent.is_some() {
+            self.in_agents.add(&sums);
+        }
+        let thread = (SessionId::from_call(&row.call), row.call.from.agent.clone());
+        match self.threads.get_mut(&thread) {
+            // A sum of calls has no prompt.
+            _ if row.call.fidelity == Fidelity::Summed => {}
+            Some(thread) => self.expired.extend(thread.add(row)),
+            None => _ = self.threads.insert(thread, Thread::new(row)),
+        }
+        if let Some(usd) = row.cost.usd() {
+            let place = self.dearest.partition_point(|known| known.cost.usd() >= Some(usd));
+            if place < self.most {
+                self.dearest.truncate(self.most - 1);
+                self.dearest.insert(place, Arc::clone(row));
+            }
+        }
+    }
+
+    /// How many calls were taken in.
+    pub const fn calls(&self) -> u64 {
+        self.all.calls
+    }
+
+    /// The facts.
+    pub fn finish(self) -> Signals {
+        // A sub-agent is short; its conversation is the session's.
+        let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
+        Signals {
+            cache_hit: cache_hit(&self.all.tokens),
+            saved: self.all.saved,
+            expired: self.expired,
+            uncached: sessions.filter_map(|((session, _), thread)| thread.uncached(session)).collect(),
+            agent_share: share(&self.in_agents, &self.all),
+            dearest: self.dearest,
+        }
+    }
+}
+
+/// State of a thread that is needed to judge its next call.
+#[derive(Debug)]
+struct Thread {
+    at: Instant,
+    model: Option<Label>,
+    /// Tokens that its last call read from the cache and wrote to it.
+    cached: u64,
+    /// How long what was written to the cache lives.
+    lives: Duration,
+    /// Calls in a row, up to the last, whose prompts grow and read nothing from a cache.
+    uncached: usize,
+    /// The prompts of the first and the last of those.
+    prompts: (u64, u64),
+}
+
+impl Thread {
+    fn new(row: &Row) -> Self {
+        let mut thread = Self {
+            at: row.call.at(),
+            model: row.call.model.clone(),
+            cached: 0,
+            lives: Duration::minutes(5),
+            uncached: 0,
+            prompts: (0, 0),
+        };
+        thread.go_on(row);
+        thread
+    }
+
+    /// Takes in the next call: one that had to write again what the cache had forgotten is given back.
+    ///
+    /// A cache lives five minutes or one hour from its last use. Written again after longer than that, with
+    /// next to nothing read, is expired; sooner than that it is another prompt, which is no one's loss.
+    fn add(&mut self, row: &Arc<Row>) -> Option<Expired> {
+        let (has, cached) = (&row.call.tokens, self.cached);
+        let idle = row.call.at().signed_duration_since(self.at);
+        let forgotten = has.cache_read <= cached / 10 && has.cache_write() >= cached / 2;
+        let expired = cached >= WORTH_CACHING && self.model == row.call.model && idle > self.lives && forgotten;
+        self.go_on(row);
+        expired.then(|| {
+            let rewritten = has.cache_write().min(cached - has.cache_read);
+            Expired { row: Arc::clone(row), idle, rewritten }
+        })
+    }
+
+    fn go_on(&mut self, row: &Row) {
+        let tokens = &row.call.tokens;
+        if tokens.cache_write() > 0 {
+            self.lives = if tokens.cache_write_1h > 0 { Duration::hours(1) } else { Duration::minutes(5) };
+        }
+        let prompt = tokens.prompt();
+        if tokens.cache_read > 0 {
+            (self.uncached, self.prompts) = (0, (0, 0));
+        } else if self.uncached > 0 && prompt >= self.prompts.1 {
+            (self.uncached, self.prompts.1) = (self.uncached + 1, prompt);
+        } else {
+            (self.uncached, self.prompts) = (1, (prompt, prompt));
+        }
+        self.cached = tokens.cache_read.saturating_add(tokens.cache_write());
+        self.at = row.call.at();
+        self.model.clone_from(&row.call.model);
+    }
+
+    /// The thread's last calls, when their prompts grow and nothing is read from a cache.
+    fn uncached(&self, session: SessionId) -> Option<Uncached> {
+        let (first, prompt) = self.prompts;
+        let found = self.uncached >= WITHOUT_CACHE && prompt > first && prompt >= WORTH_CACHING;
+        found.then_some(Uncached { session, calls: self.uncached, prompt })
+    }
+}

@@ -1,0 +1,348 @@
+//! What has been used of one limit, exactly, by whom it limits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+
+use super::evaluate::{Used, state};
+use super::forecast::{Habits, Outlook};
+use super::limit::{CallContext, Limit, LimitState, Rules, Verdict, Window};
+use super::pages::every_call;
+use super::rate::{Minutes, Spent};
+use super::subject::{Subject, grouped, overridden};
+use super::summary::SessionId;
+use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
+
+/// How much of what will leave a rolling window is read ahead from the books.
+const READ_AHEAD: Duration = Duration::hours(6);
+
+/// What one subject has used of a limit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    models: BTreeMap<Option<Label>, Sums>,
+    largest: Used,
+    /// Minute by minute, for the forecast.
+    pub(crate) minutes: Minutes,
+}
+
+impl Group {
+    /// What counts against the limit.
+    pub(crate) fn used(&self, window: Window, rules: &Rules) -> Used {
+        if window == Window::Call {
+            return self.largest;
+        }
+        let used = self.models.values().map(|sums| Used::from_sums(sums, rules.fallback.as_ref()));
+        used.fold(Used::default(), Used::and)
+    }
+}
+
+/// What has been used of one limit, kept by changes.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitUsage {
+    pub(crate) limit: Limit,
+    pub(crate) span: Option<Span>,
+    pub(crate) groups: BTreeMap<Subject, Group>,
+    /// The sessions whose whole use is known, where the limit is about sessions.
+    sessions: BTreeSet<SessionId>,
+    /// The calls that will leave a rolling window, as far as they are known.
+    leaving: BTreeMap<(Instant, CallKey), (Subject, Option<Label>, Sums)>,
+    /// Up to when, by their own time, the leaving calls are known.
+    known_until: Instant,
+}
+
+impl LimitUsage {
+    /// Nothing used.
+    pub(crate) fn new(limit: Limit, rules: &Rules, now: Instant) -> Self {
+        let span = limit.window.span(now, rules.zone, rules.week_start);
+        Self {
+            limit,
+            span,
+            groups: BTreeMap::new(),
+            sessions: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+            known_until: now,
+        }
+    }
+
+    /// What the books say has been used. `sessions` are those a session limit is judged for.
+    pub(crate) fn ask(
+        books: &dyn Ledger,
+        limit: &Limit,
+        rules: &Rules,
+        sessions: &[SessionId],
+        only: &[(Dimension, Matcher)],
+        now: Instant,
+    ) -> Result<Self, BooksError> {
+        let mut usage = Self::new(limit.clone(), rules, now);
+        let scope = limit.scope.names().iter().filter(|(dimension, _)| only.iter().all(|(own, _)| own != dimension));
+        let mut filter = Filter { only: scope.chain(only).cloned().collect(), since: None, until: None };
+        match limit.window {
+            Window::Call => {
+                (filter.since, filter.until) = bounds(usage.span);
+                every_call(books, &filter, &mut |row| {
+                    usage.add(row, rules, now);
+                })?;
+                return Ok(usage);
+            }
+            Window::Session | Window::Run => {
+                for id in sessions {
+                    let Some(session) = &id.session else { continue };
+                    let mut filter = filter.clone();
+                    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
+                    filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
+                    usage.take(books, filter, rules)?;
+                    usage.sessions.insert(id.clone());
+                }
+                return Ok(usage);
+            }
+            Window::Hour | Window::Day | Window::Week | Window::Month => {
+                (filter.since, filter.until) = bounds(usage.span);
+            }
+            Window::Rolling(_) => filter.since = usage.span.map(|span| span.from),
+            Window::Total => {}
+        }
+        usage.take(books, filter, rules)?;
+        Ok(usage)
+    }
+
+    /// Reads, for a rolling window, the calls that leave it first.
+    pub(crate) fn read_ahead(&mut self, books: &dyn Ledger, rules: &Rules) -> Result<(), BooksError> {
+        let (Window::Rolling(_), Some(span)) = (self.limit.window, self.span) else { return Ok(()) };
+        self.known_until = span.from.checked_add_signed(READ_AHEAD).unwrap_or(Instant::MAX_UTC);
+        let only = self.limit.scope.names().to_vec();
+        let filter = Filter { only, since: Some(span.from), until: Some(self.known_until) };
+        for row in books.calls(&filter, usize::MAX)? {
+            let Some(subject) = Subject::from_call(&row.call, &self.limit, rules) else { continue };
+            let key = (row.call.at(), row.call.key);
+            self.leaving.insert(key, (subject, row.call.model.clone(), Sums::from_row(&row)));
+        }
+        Ok(())
+    }
+
+    /// Adds the sums the books give for a filter.
+    fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), BooksError> {
+        let grouped: Vec<Dimension> = grouped(&self.limit).collect();
+        let (with_session, with_agent) = match self.limit.window {
+            Window::Session => (true, false),
+            Window::Run => (true, true),
+            Window::Call
+            | Window::Hour
+            | Window::Day
+            | Window::Week
+            | Window::Month
+            | Window::Total
+            | Window::Rolling(_) => (false, false),
+        };
+        let mut by = vec![Dimension::Model];
+        by.extend(&grouped);
+        let session_at = by.len();
+        if with_session {
+            by.extend([Dimension::Source, Dimension::Session]);
+        }
+        if with_agent {
+            by.push(Dimension::Agent);
+        }
+        let query = Query { by, filter, ..Query::new(Grain::Total, rules.zone) };
+        for row in books.report(&query)?.rows {
+            let names: Option<Vec<Label>> = row.by[1..=grouped.len()].iter().cloned().collect();
+            let Some(names) = names else { continue };
+            let session = match row.by.get(session_at..) {
+                Some([Some(source), Some(session), ..]) => {
+                    Some(SessionId { source: source.clone(), session: Some(session.clone()) })
+                }
+                Some(_) | None => None,
+            };
+            let agent = row.by.get(session_at + 2).cloned().flatten();
+            if overridden(&self.limit, &names, rules)
+                || (with_session && session.is_none())
+                || (with_agent && agent.is_none())
+            {
+                continue;
+            }
+            let group = self.groups.entry(Subject { names, session, agent }).or_default();
+            group.models.entry(row.by[0].clone()).or_default().add(&row.sums);
+        }
+        Ok(())
+    }
+
+    /// Counts a call's minute for the forecast only: its sums came with the opening.
+    pub(crate) fn pace(&mut self, row: &Row, rules: &Rules, now: Instant) {
+        let Some(subject) = Subject::from_call(&row.call, &self.limit, rules) else { return };
+        if let Some(group) = self.groups.get_mut(&subject) {
+            let spent = Spent::from(Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref()));
+            group.minutes.add(row.call.at(), &spent, now);
+        }
+    }
+
+    /// Follows a change of the books. False when they must be asked again to be exact.
+    pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
+        let of = |row: &Row| Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref());
+        let grown = before.zip(after).is_some_and(|(before, after)| {
+            self.counted(before, rules) == self.counted(after, rules) && of(before).is_within(&of(after))
+        });
+        let taken = before.is_none_or(|before| self.sub(before, grown, rules));
+        after.is_none_or(|after| self.add(after, rules, now)) && taken
+    }
+
+    /// Adds a call.
+    fn add(&mut self, row: &Row, rules: &Rules, now: Instant) -> bool {
+        let Some(subject) = self.counted(row, rules) else { return true };
+        if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
+            return true;
+        }
+        let (at, sums) = (row.call.at(), Sums::from_row(row));
+        let used = Used::from_sums(&sums, rules.fallback.as_ref());
+        if at < self.known_until && matches!(self.limit.window, Window::Rolling(_)) {
+            self.leaving.insert((at, row.call.key), (subject.clone(), row.call.model.clone(), sums));
+        }
+        let group = self.groups.entry(subject).or_default();
+        group.models.entry(row.call.model.clone()).or_default().add(&sums);
+        group.minutes.add(at, &used.into(), now);
+        group.largest = group.largest.max(used);
+        true
+    }
+
+    /// Takes a call back out; `grown` says that a greater one of the same subject follows.
+    fn sub(&mut self, row: &Row, grown: bool, rules: &Rules) -> bool {
+        let Some(subject) = self.counted(row, rules) else { return true };
+        if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
+            return true;
+        }
+        let (at, sums) = (row.call.at(), Sums::from_row(row));
+        let used = Used::from_sums(&sums, rules.fallback.as_ref());
+        self.leaving.remove(&(at, row.call.key));
+        let Some(group) = self.groups.get_mut(&subject) else { return false };
+        group.minutes.sub(at, &used.into());
+        let was_largest = self.limit.window == Window::Call && !grown && group.largest.meets(&used);
+        take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums) && !was_largest
+    }
+
+    /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of
+    /// sessions only `shown` where some are named.
+    pub(crate) fn states(
+        &self,
+        rules: &Rules,
+        habits: Option<&Habits>,
+        shown: Option<&BTreeSet<SessionId>>,
+        now: Instant,
+    ) -> Vec<LimitState> {
+        let is_shown = |subject: &Subject| {
+            shown.zip(subject.session.as_ref()).is_none_or(|(shown, session)| shown.contains(session))
+        };
+        let mut states: Vec<LimitState> = self
+            .groups
+            .iter()
+            .filter(|(subject, _)| is_shown(subject))
+            .map(|(subject, group)| {
+                let mut state = state(&self.limit, subject.name(), group.used(self.limit.window, rules), self.span);
+                if let (Some(habits), Verdict::Under | Verdict::Near) = (habits, state.verdict) {
+                    let outlook = Outlook { minutes: &group.minutes, habits, zone: rules.zone, now };
+                    state.hit = outlook.hit(&state);
+                }
+                state
+            })
+            .collect();
+        if states.is_empty() {
+            states.push(state(&self.limit, None, Used::default(), self.span));
+        }
+        states
+    }
+
+    /// True when a limit stated for the asker's own names replaces this default.
+    pub(crate) fn is_overridden_for(&self, caller: &CallContext, rules: &Rules) -> bool {
+        let names: Option<Vec<Label>> = grouped(&self.limit).map(|dimension| caller.name(dimension).cloned()).collect();
+        names.is_some_and(|names| overridden(&self.limit, &names, rules))
+    }
+
+    /// Whose the call is, when it lies in the window.
+    fn counted(&self, row: &Row, rules: &Rules) -> Option<Subject> {
+        let at = row.call.at();
+        let inside = match self.limit.window {
+            Window::Session | Window::Run | Window::Total => true,
+            Window::Rolling(_) => self.span.is_some_and(|span| at >= span.from),
+            Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => {
+                self.span.is_some_and(|span| span.contains(at))
+            }
+        };
+        if inside { Subject::from_call(&row.call, &self.limit, rules) } else { None }
+    }
+
+    /// True when it knows what these sessions have used, if it limits sessions.
+    pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
+        match self.limit.window {
+            Window::Session | Window::Run => {
+                sessions.iter().filter(|id| id.session.is_some()).all(|id| self.sessions.contains(id))
+            }
+            Window::Call
+            | Window::Hour
+            | Window::Day
+            | Window::Week
+            | Window::Month
+            | Window::Total
+            | Window::Rolling(_) => true,
+        }
+    }
+
+    /// Moves the window to `now`. False when the books must be asked again to be exact.
+    pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> bool {
+        let rolling = matches!(self.limit.window, Window::Rolling(_));
+        if !rolling && self.span.is_none_or(|span| span.contains(now)) {
+            return true;
+        }
+        let span = self.limit.window.span(now, rules.zone, rules.week_start);
+        let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return true };
+        if !rolling {
+            self.groups.clear();
+            return false;
+        }
+        if before.is_some_and(|before| after.from < before.from) {
+            return false;
+        }
+        while let Some(first) = self.leaving.first_entry() {
+            if first.key().0 >= after.from {
+                break;
+            }
+            let (subject, model, sums) = first.remove();
+            take_out(&mut self.groups, &subject, model.as_ref(), &sums);
+        }
+        if self.groups.is_empty() {
+            self.known_until = self.known_until.max(now);
+        }
+        after.from <= self.known_until
+    }
+
+    /// The next moment at which the window alone changes what counts.
+    pub(crate) fn changes_at(&self) -> Option<Instant> {
+        match self.limit.window {
+            Window::Rolling(length) => {
+                let first = self.leaving.first_key_value().map(|((at, _), _)| *at);
+                let first = first.or_else(|| (!self.groups.is_empty()).then_some(self.known_until))?;
+                first.checked_add_signed(length)?.checked_add_signed(Duration::milliseconds(1))
+            }
+            Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => {
+                self.span.filter(|_| !self.groups.is_empty()).map(|span| span.until)
+            }
+            Window::Session | Window::Run | Window::Total => None,
+        }
+    }
+}
+
+/// Takes sums out of a subject's group; false when they were not there.
+fn take_out(groups: &mut BTreeMap<Subject, Group>, subject: &Subject, model: Option<&Label>, sums: &Sums) -> bool {
+    let Some(group) = groups.get_mut(subject) else { return false };
+    let model = model.cloned();
+    let Some(there) = group.models.get_mut(&model) else { return false };
+    there.sub(sums);
+    if there.calls == 0 {
+        group.models.remove(&model);
+    }
+    if group.models.is_empty() {
+        groups.remove(subject);
+    }
+    true
+}
+
+fn bounds(span: Option<Span>) -> (Option<Instant>, Option<Instant>) {
+    (span.map(|span| span.from), span.map(|span| span.until))
+}

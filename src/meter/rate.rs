@@ -1,0 +1,141 @@
+//! What was spent in each of the last minutes, and how fast that is.
+
+use std::collections::BTreeMap;
+
+use super::evaluate::Used;
+use super::summary::TREND;
+use crate::domain::{Instant, Usd};
+
+/// Minutes that are remembered.
+pub(crate) const KEPT: i64 = 180;
+/// What a minute counts in the rate by its age: half as much every five minutes, nothing after fifteen.
+const WEIGHTS: [i128; 15] =
+    [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
+/// A clock that is behind the log's by so many minutes is believed to be merely a little late.
+const AHEAD: i64 = 2;
+
+/// The number of the minute that holds this moment.
+pub(crate) fn minute_of(at: Instant) -> i64 {
+    at.timestamp().div_euclid(60)
+}
+
+/// When the next minute begins.
+pub(crate) fn next_minute(now: Instant) -> Option<Instant> {
+    Instant::from_timestamp(minute_of(now).saturating_add(1).saturating_mul(60), 0)
+}
+
+/// What was spent in a stretch of time, in the units limits are stated in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) usd: Usd,
+    pub(crate) tokens: u64,
+    pub(crate) output: u64,
+}
+
+impl From<Used> for Spent {
+    fn from(used: Used) -> Self {
+        Self { usd: used.usd, tokens: used.tokens, output: used.output }
+    }
+}
+
+impl Spent {
+    fn add(&mut self, other: &Self) {
+        self.usd += other.usd;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.output = self.output.saturating_add(other.output);
+    }
+
+    fn sub(&mut self, other: &Self) {
+        self.usd -= other.usd;
+        self.tokens = self.tokens.saturating_sub(other.tokens);
+        self.output = self.output.saturating_sub(other.output);
+    }
+}
+
+/// What was spent, minute by minute, for the last three hours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Minutes {
+    spent: BTreeMap<i64, Spent>,
+}
+
+impl Minutes {
+    /// What was spent in all of these together.
+    pub(crate) fn of_all<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut together = Self::default();
+        for minutes in all {
+            together.merge(minutes);
+        }
+        together
+    }
+
+    /// Adds what a call spent, unless it is older than what is remembered.
+    pub(crate) fn add(&mut self, at: Instant, spent: &Spent, now: Instant) {
+        self.spent.entry(minute_of(at)).or_default().add(spent);
+        while let Some(oldest) = self.spent.first_entry() {
+            if *oldest.key() > minute_of(now) - KEPT {
+                break;
+            }
+            oldest.remove();
+        }
+    }
+
+    /// Takes what a call spent back out.
+    pub(crate) fn sub(&mut self, at: Instant, spent: &Spent) {
+        let minute = minute_of(at);
+        if let Some(there) = self.spent.get_mut(&minute) {
+            there.sub(spent);
+            if *there == Spent::default() {
+                self.spent.remove(&minute);
+            }
+        }
+    }
+
+    /// Adds other minutes.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (minute, spent) in &other.spent {
+            self.spent.entry(*minute).or_default().add(spent);
+        }
+    }
+
+    /// Tokens in each of the last [`TREND`] minutes, oldest first.
+    pub(crate) fn trend(&self, now: Instant) -> [u64; TREND] {
+        let mut bars = [0; TREND];
+        for (bar, minute) in bars.iter_mut().rev().zip((0..=minute_of(now)).rev()) {
+            *bar = self.spent.get(&minute).map_or(0, |spent| spent.tokens);
+        }
+        bars
+    }
+
+    /// True while time alone still changes the trend or the rate.
+    pub(crate) fn is_moving(&self, now: Instant) -> bool {
+        let oldest = minute_of(now) - i64::try_from(TREND).unwrap_or(i64::MAX);
+        self.spent.range(oldest + 1..).next().is_some()
+    }
+
+    /// Tokens a minute and dollars an hour, weighted towards the last minutes and zero after fifteen idle ones.
+    ///
+    /// Only the log's own minutes count, so neither a suspend nor a clock that jumps makes a peak.
+    pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
+        let this = minute_of(now);
+        let (mut tokens, mut pico, mut oldest) = (0_i128, 0_i128, None);
+        for (minute, spent) in self.spent.range(this - 14..=this + AHEAD) {
+            let age = usize::try_from(this - minute).unwrap_or(0);
+            let weight = WEIGHTS.get(age).copied().unwrap_or(0);
+            oldest = oldest.or(Some(age));
+            tokens = tokens.saturating_add(i128::from(spent.tokens).saturating_mul(weight));
+            pico = pico.saturating_add(spent.usd.pico().saturating_mul(weight));
+        }
+        let Some(oldest) = oldest else { return (0, Usd::ZERO) };
+        // The minute that is running counts as far as it has run; a first call alone counts over two minutes.
+        let running = WEIGHTS[0] * i128::from(now.timestamp().rem_euclid(60)) / 60;
+        let whole: i128 = WEIGHTS.iter().skip(1).take(oldest).sum();
+        let over = (running + whole).max(WEIGHTS[0] + WEIGHTS[1]);
+        let tokens = u64::try_from(tokens.max(0) / over).unwrap_or(u64::MAX);
+        (tokens, Usd::from_pico(pico.max(0).saturating_mul(60) / over))
+    }
+
+    /// The minutes, oldest first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (i64, &Spent)> {
+        self.spent.iter().map(|(minute, spent)| (*minute, spent))
+    }
+}

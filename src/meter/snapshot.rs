@@ -1,0 +1,249 @@
+//! What the meter asks the books before it starts to follow their changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::evaluate::Used;
+use super::forecast::Habits;
+use super::limit::{CallContext, LimitState, Rules, Window};
+use super::limit_usage::LimitUsage;
+use super::pages::every_call;
+use super::rate::{KEPT, Minutes, Spent};
+use super::session::{is_active, recency};
+use super::summary::{Follow, SessionId};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, SessionRow, Sums};
+
+/// Calls in the list of a summary.
+pub(crate) const CALLS: usize = 200;
+/// Sessions asked of the books, those begun last.
+const SESSIONS: usize = 200;
+/// Spending of the last minutes by model.
+pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
+
+/// Everything a meter starts from: a handful of answers of the books, taken at one moment.
+///
+/// An opening and the changes that follow must come from the books in one order: a change posted
+/// before the opening was asked is in it already.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(crate) at: Instant,
+    pub(crate) follow: Follow,
+    pub(crate) all: Sums,
+    pub(crate) models: BTreeMap<Option<Label>, Sums>,
+    pub(crate) today: Sums,
+    pub(crate) month: Sums,
+    pub(crate) sessions: Vec<SessionRow>,
+    pub(crate) every_session: bool,
+    pub(crate) paces: BTreeMap<SessionId, Paces>,
+    pub(crate) latest: Vec<Arc<Row>>,
+    pub(crate) pots: Vec<LimitUsage>,
+    pub(crate) habits: Habits,
+}
+
+impl Snapshot {
+    /// The books are empty.
+    pub fn empty(rules: &Rules, now: Instant) -> Self {
+        Self {
+            at: now,
+            follow: Follow::Latest,
+            all: Sums::default(),
+            models: BTreeMap::new(),
+            today: Sums::default(),
+            month: Sums::default(),
+            sessions: Vec::new(),
+            every_session: true,
+            paces: BTreeMap::new(),
+            latest: Vec::new(),
+            pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
+            habits: Habits::default(),
+        }
+    }
+
+    /// What the books say now.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
+        let view = &rules.view;
+        let by_model =
+            Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };
+        let all = books.report(&by_model)?;
+        let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
+        let judged = judged(&sessions, follow, now);
+        let mut pots = Vec::with_capacity(rules.limits.len());
+        for limit in &rules.limits {
+            let mut usage = LimitUsage::ask(books, limit, rules, &judged, &[], now)?;
+            usage.read_ahead(books, rules)?;
+            pots.push(usage);
+        }
+        let since = now.checked_sub_signed(Duration::minutes(KEPT));
+        let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
+        every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
+            for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
+                usage.pace(row, rules, now);
+            }
+            if let Some(paces) = paces.get_mut(&SessionId::from_call(&row.call)).filter(|_| view.admits(&row.call)) {
+                let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
+                paces.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
+            }
+        })?;
+        Ok(Self {
+            at: now,
+            follow: follow.clone(),
+            all: all.total,
+            models: all.rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect(),
+            today: books.sums(&within(view, Span::day(now, rules.zone)))?,
+            month: books.sums(&within(view, Span::month(now, rules.zone)))?,
+            sessions,
+            every_session,
+            paces,
+            latest,
+            pots,
+            habits: Habits::ask(books, rules, now)?,
+        })
+    }
+}
+
+/// A view within a stretch of time.
+pub(crate) fn within(view: &Filter, span: Span) -> Filter {
+    let since = view.since.map_or(span.from, |since| since.max(span.from));
+    let until = view.until.map_or(span.until, |until| until.min(span.until));
+    Filter { only: view.only.clone(), since: Some(since), until: Some(until) }
+}
+
+fn id_of(row: &SessionRow) -> SessionId {
+    SessionId { source: row.source.clone(), session: row.session.clone() }
+}
+
+/// The active sessions, and the one that is followed although nothing happens in it.
+fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
+    let followed = followed(sessions, follow, now);
+    let all = sessions.iter().map(|row| (id_of(row), row.ended));
+    all.filter(|(id, ended)| is_active(*ended, now) || followed.as_ref() == Some(id)).map(|(id, _)| id).collect()
+}
+
+fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<SessionId> {
+    match follow {
+        Follow::Everything => None,
+        Follow::Session(id) => Some(id.clone()),
+        Follow::Latest => sessions.iter().map(|row| (recency(row.ended, now), id_of(row))).max().map(|(_, id)| id),
+    }
+}
+
+/// The sessions begun last and those active last; whether that is all; the latest calls.
+type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
+
+fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
+    let session_query = |filter: Filter, limit: usize| Query {
+        grain: Grain::Session,
+        by: Vec::new(),
+        filter,
+        zone: rules.zone,
+        order: Order::Descending,
+        limit: Some(limit),
+    };
+    let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
+    let mut sessions: Vec<SessionRow> =
+        answer.rows.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone).collect();
+    let every = sessions.len() < SESSIONS;
+    let mut latest = books.calls(&rules.view, CALLS)?;
+    let mut wanted: Vec<SessionId> = latest.iter().map(|row| SessionId::from_call(&row.call)).collect();
+    if let Follow::Session(id) = follow {
+        wanted.push(id.clone());
+    }
+    wanted.sort();
+    wanted.dedup();
+    for id in wanted {
+        if every || sessions.iter().any(|row| id_of(row) == id) {
+            continue;
+        }
+        let row = books.report(&session_query(of_session(&rules.view, &id), SESSIONS))?.rows;
+        let row = row.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone);
+        sessions.extend(row.filter(|row| id_of(row) == id));
+    }
+    if let Some(id) = followed(&sessions, follow, now) {
+        let of_it = latest.iter().filter(|row| SessionId::from_call(&row.call) == id).count();
+        if of_it < latest.len() {
+            latest.extend(books.calls(&of_session(&rules.view, &id), CALLS)?);
+        }
+    }
+    Ok((sessions, every, latest))
+}
+
+/// A view of one session only.
+fn of_session(view: &Filter, id: &SessionId) -> Filter {
+    let mut filter = view.clone();
+    filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
+    filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));
+    if let Some(session) = &id.session {
+        filter.only.push((Dimension::Session, Matcher::exact(session.as_str())));
+    }
+    filter
+}
+
+/// How the limits stand that concern an asker, straight from the books: what a gate or a status line
+/// needs, without a meter. Worst first; without a forecast.
+///
+/// The asker's names are those of the call to come. A session limit is judged when it names its source
+/// and session. `None` asks for every limit and, where limits are about sessions, for every active one.
+///
+/// # Errors
+/// When the books cannot be read.
+pub fn states(
+    books: &dyn Ledger,
+    rules: &Rules,
+    caller: Option<&CallContext>,
+    now: Instant,
+) -> Result<Vec<LimitState>, BooksError> {
+    let sessions = match caller {
+        Some(caller) => {
+            let session = caller.name(Dimension::Session).cloned();
+            let id = caller.name(Dimension::Source).map(|source| SessionId { source: source.clone(), session });
+            id.into_iter().filter(|id| id.session.is_some()).collect()
+        }
+        None if rules.limits.iter().any(|limit| matches!(limit.window, Window::Session | Window::Run)) => {
+            let since = now.checked_sub_signed(Duration::minutes(5));
+            let mut ids = BTreeSet::new();
+            every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
+                ids.insert(SessionId::from_call(&row.call));
+            })?;
+            ids.into_iter().collect()
+        }
+        None => Vec::new(),
+    };
+    let mut all = Vec::new();
+    for limit in &rules.limits {
+        let concerned = caller.is_none_or(|caller| {
+            // The main thread is no sub-agent's run.
+            let in_run = limit.window != Window::Run || caller.name(Dimension::Agent).is_some();
+            in_run && caller.is_covered_by(&limit.scope)
+        });
+        if !concerned {
+            continue;
+        }
+        let only = caller.map(|caller| own_names(caller, limit)).unwrap_or_default();
+        let usage = LimitUsage::ask(books, limit, rules, &sessions, &only, now)?;
+        if caller.is_some_and(|caller| usage.is_overridden_for(caller, rules)) {
+            continue;
+        }
+        all.extend(usage.states(rules, None, None, now));
+    }
+    super::evaluate::worst_first(&mut all);
+    Ok(all)
+}
+
+/// Narrows a default to the asker's own name, and a run limit to its own run.
+fn own_names(caller: &CallContext, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
+    let mut dimensions: Vec<Dimension> = Vec::new();
+    if limit.scope.each {
+        dimensions.extend(super::subject::grouped(limit));
+    }
+    if limit.window == Window::Run {
+        dimensions.push(Dimension::Agent);
+    }
+    let own = |dimension| caller.name(dimension).map(|name| (dimension, Matcher::exact(name.as_str())));
+    dimensions.into_iter().filter_map(own).collect()
+}

@@ -1,0 +1,279 @@
+//! The live loop without its waiting: what events do, when a picture is due, and what is then written.
+//!
+//! Time is handed in, and bytes come out, so everything the loop promises can be tested without sleeping.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant as Moment};
+
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture, Event};
+use crossterm::{clipboard::CopyToClipboard, queue};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::domain::{Instant, Label};
+use crate::meter::{Alerts, Meter};
+
+use super::terminal_reply::{Heard, QUESTION, Replies};
+use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
+
+/// The shortest time between two pictures.
+pub const FRAME: Duration = Duration::from_millis(33);
+/// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// The meter, the screen and the picture that is shown.
+pub struct ScreenState {
+    app: App,
+    meter: Meter,
+    alerts: Alerts,
+    area: Rect,
+    /// What the terminal shows; nothing when that is not known.
+    shown: Option<Buffer>,
+    drawn: Option<Moment>,
+    /// The moment the numbers are of.
+    counted: Instant,
+    /// The numbers may have changed.
+    numbers: bool,
+    /// The picture may have changed.
+    picture: bool,
+    /// The terminal is still taking the last picture.
+    painting: bool,
+    /// The books were asked and have not answered.
+    asked: bool,
+    background_asked: bool,
+    replies: Replies,
+    out: Vec<u8>,
+    requests: Vec<Request>,
+    suspend: bool,
+    quit: Option<Leave>,
+}
+
+/// Why the screen is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The quit key.
+    Asked,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl ScreenState {
+    /// A screen of this size, on this meter.
+    pub fn new(app: App, meter: Meter, alerts: Alerts, area: Rect) -> Self {
+        Self {
+            counted: app.summary().now,
+            app,
+            meter,
+            alerts,
+            area,
+            shown: None,
+            drawn: None,
+            numbers: true,
+            picture: true,
+            painting: false,
+            asked: false,
+            background_asked: false,
+            replies: Replies::default(),
+            out: Vec::new(),
+            requests: Vec::new(),
+            suspend: false,
+            quit: None,
+        }
+    }
+
+    /// Something came from the terminal.
+    pub fn event(&mut self, event: Event, now: Instant, at: Moment) {
+        let message = match event {
+            Event::Key(key) => match self.replies.hear(key, at) {
+                Heard::Key(key) => Message::Key(key),
+                Heard::Part => return,
+                Heard::Background(background) => Message::Background(background),
+            },
+            Event::Paste(text) => Message::Paste(text),
+            Event::Mouse(mouse) => Message::Mouse(mouse),
+            Event::Resize(width, height) => {
+                // Of many sizes in a row only the last may be told, and it may be the one before them all: the
+                // terminal has cut its picture all the same.
+                (self.area, self.shown, self.picture) = (Rect::new(0, 0, width, height), None, true);
+                return;
+            }
+            Event::FocusGained | Event::FocusLost => return,
+        };
+        let interrupted =
+            matches!(&message, Message::Key(key) if super::Chord::from_event(*key) == super::Chord::interrupt());
+        self.update(message, now);
+        if interrupted && self.quit.is_some() {
+            self.quit = Some(Leave::Interrupted);
+        }
+    }
+
+    /// News came.
+    pub fn feed(&mut self, feed: Feed, now: Instant) {
+        match &feed {
+            Feed::Changes(changes) => {
+                for posted in changes {
+                    self.meter.apply(posted, now);
+                }
+                self.numbers = true;
+            }
+            Feed::Snapshot(snapshot) => {
+                self.meter.reopen((**snapshot).clone());
+                self.asked = false;
+                self.numbers = true;
+            }
+            Feed::Settings(settings) => {
+                self.meter.rule(settings.rules.clone());
+                self.numbers = true;
+            }
+            Feed::Progress(_) | Feed::Health(_) | Feed::Note(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => {}
+        }
+        self.update(Message::Feed(feed), now);
+    }
+
+    /// A worker failed; everything else goes on.
+    pub fn failed(&mut self, text: &str, now: Instant) {
+        self.update(Message::Failed(Label::new(text)), now);
+    }
+
+    fn update(&mut self, message: Message, now: Instant) {
+        match self.app.update(message, now) {
+            Next::Stay => {}
+            Next::Redraw => self.picture = true,
+            Next::Quit => self.quit = Some(Leave::Asked),
+        }
+        for effect in self.app.effects() {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Ask(request) => self.requests.push(request),
+            Effect::Follow(follow) => {
+                self.meter.follow(follow);
+                self.numbers = true;
+            }
+            Effect::Snooze(limit, until) => self.alerts.snooze_limit(&limit, until),
+            // Writing into memory cannot fail.
+            Effect::Copy(text) => drop(queue!(self.out, CopyToClipboard::to_clipboard_from(text))),
+            Effect::Mouse(true) => drop(queue!(self.out, EnableMouseCapture)),
+            Effect::Mouse(false) => drop(queue!(self.out, DisableMouseCapture)),
+            Effect::Bell => self.out.push(7),
+            Effect::Popup(sequence) => self.out.extend_from_slice(&sequence),
+            Effect::Repaint => self.shown = None,
+            Effect::Suspend => self.suspend = true,
+        }
+    }
+
+    /// If the picture changes by itself by now, it will.
+    pub fn wake(&mut self, now: Instant) {
+        let by_itself = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)];
+        if by_itself.into_iter().flatten().any(|at| at <= now) {
+            self.numbers = true;
+        }
+        if self.app.changes_at().is_some_and(|at| at <= now) {
+            self.update(Message::Clock(now), now);
+        }
+    }
+
+    /// How long nothing happens by itself; `None` while the terminal is busy and all else waits for it.
+    pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
+        if self.numbers || (self.picture && !self.painting) {
+            let due = self.drawn.map_or(Duration::ZERO, |drawn| (drawn + FRAME).saturating_duration_since(at));
+            return due.min(LONGEST_SLEEP);
+        }
+        let next = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted), self.app.changes_at()];
+        next.into_iter()
+            .flatten()
+            .min()
+            .map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST_SLEEP))
+    }
+
+    /// What has to be written now: the next picture if it is due, and anything else that waits.
+    pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
+        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < FRAME) {
+            return None;
+        }
+        if self.numbers {
+            self.count(now);
+            if self.painting {
+                // The terminal is slow: this picture is dropped, the counting goes on.
+                self.drawn = Some(at);
+            }
+        }
+        if self.painting {
+            return None;
+        }
+        let mut out = std::mem::take(&mut self.out);
+        if self.picture {
+            self.picture = false;
+            self.drawn = Some(at);
+            let next = draw(&self.app, self.area);
+            // Writing into memory cannot fail.
+            drop(paint(self.shown.as_ref(), &next, &mut out));
+            self.shown = Some(next);
+            if !self.background_asked && self.app.wants_background() {
+                out.extend_from_slice(QUESTION);
+            }
+            self.background_asked = true;
+        }
+        self.painting = !out.is_empty();
+        self.painting.then_some(out)
+    }
+
+    /// Brings the numbers up to now, and says what must be said aloud.
+    fn count(&mut self, now: Instant) {
+        (self.numbers, self.counted) = (false, now);
+        let stale = self.meter.stale(now);
+        let summary = self.meter.summary(now);
+        if stale && !self.asked {
+            self.asked = true;
+            let rules = Box::new(self.meter.rules().clone());
+            self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
+        }
+        let alerts = self.alerts.due(&summary.limits, now);
+        self.requests.extend(alerts.into_iter().map(|alert| Request::Alert(Box::new(alert))));
+        self.update(Message::Summary(Arc::new(summary)), now);
+    }
+
+    /// The terminal has taken the last picture.
+    pub fn painted(&mut self) {
+        self.painting = false;
+    }
+
+    /// The terminal may show anything: the next picture is drawn whole.
+    pub fn repaint(&mut self, area: Rect) {
+        (self.area, self.shown, self.picture) = (area, None, true);
+    }
+
+    /// What to ask of the program around; asking empties it.
+    pub fn requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// True once when the suspend key was pressed.
+    pub fn suspends(&mut self) -> bool {
+        std::mem::take(&mut self.suspend)
+    }
+
+    /// Why to leave, if it is time to.
+    pub fn leaves(&self) -> Option<Leave> {
+        self.quit
+    }
+
+    /// True while the mouse is captured.
+    pub fn mouse(&self) -> bool {
+        self.app.mouse
+    }
+
+    /// Says that a request could not be passed on.
+    pub fn refused(&mut self, now: Instant) {
+        let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
+        self.update(Message::Feed(Feed::Note(busy)), now);
+    }
+
+    /// The meter, for the summary at the end.
+    pub fn into_meter(self) -> Meter {
+        self.meter
+    }
+}
