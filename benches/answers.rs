@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use divan::Bencher;
-use tokmeter::commands;
-use tokmeter::config::Env;
-use tokmeter::domain::Instant;
+use tokmeter::testing::commands;
+use tokmeter::testing::config::Env;
+use tokmeter::testing::domain::Instant;
 
 mod corpus;
 

@@ -6,12 +6,12 @@ use chrono::Duration;
 use divan::Bencher;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use tokmeter::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Zone};
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Summary, Window};
-use tokmeter::pricing::{CostMode, PriceBook};
-use tokmeter::theme::Background;
-use tokmeter::tui::{App, Message, Options, draw, paint};
+use tokmeter::testing::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Zone};
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Summary, Window};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
+use tokmeter::testing::theme::Background;
+use tokmeter::testing::tui::{App, Message, Options, draw, paint};
 
 const AREA: Rect = Rect { x: 0, y: 0, width: 120, height: 36 };
 /// The zone of the screen.

@@ -6,11 +6,11 @@ use std::time::Instant as Moment;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use tokmeter::domain::{Filter, Instant, Label, Record};
-use tokmeter::formats::{Decoder, Origin, Outcome};
-use tokmeter::ingest::{Options, Roots, Tails};
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::testing::domain::{Filter, Instant, Label, Record};
+use tokmeter::testing::formats::{Decoder, Origin, Outcome};
+use tokmeter::testing::ingest::{Options, Roots, Tails};
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 mod corpus;
 

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 use chrono::{Duration, TimeZone, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tokmeter::domain::{
+use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Record, Span, Tokens, Zone,
 };
-use tokmeter::ledger::{self, Batch, Grain, Ledger, Order, Query, Sqlite};
-use tokmeter::meter::{self, Amount, Follow, Limit, Rules, Scope, Snapshot, Window};
-use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Order, Query, Sqlite};
+use tokmeter::testing::meter::{self, Amount, Follow, Limit, Rules, Scope, Snapshot, Window};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 mod corpus;
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::{env, fs};
 
-use tokmeter::pricing;
+use tokmeter::testing::pricing;
 
 const USAGE: &str = "give one of
   seed SNAPSHOTS.json OLD_BOOK.txt HISTORY.txt     begins a history with half-monthly snapshots of the list

@@ -21,19 +21,22 @@
 //!
 //! `ARCHITECTURE.md` draws the house and says who may import whom; `tests/house.rs` holds it to that.
 
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod domain;
-pub mod formats;
-pub mod ingest;
-pub mod ledger;
-pub mod meter;
-pub mod output;
-pub mod pricing;
-pub mod text;
-pub mod theme;
-pub mod tui;
+mod cli;
+mod commands;
+mod config;
+mod domain;
+mod formats;
+mod ingest;
+mod ledger;
+mod meter;
+mod output;
+mod pricing;
+mod text;
+mod theme;
+mod tui;
+
+#[doc(hidden)]
+pub mod testing;
 
 /// The program: asks the system for its arguments and its world, and runs.
 pub fn main() -> std::process::ExitCode {

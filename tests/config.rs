@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tokmeter::config::{
+use tokmeter::testing::config::{
     Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
     Settings, Severity, Symbols, Where, edit, open, parse_amount, stamp,
 };
-use tokmeter::domain::{Instant, Label, Usd, Zone};
-use tokmeter::meter::{Amount, Limit};
-use tokmeter::pricing::{CostMode, CustomPrice, Rates};
-use tokmeter::theme::ColorWhen;
+use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
+use tokmeter::testing::meter::{Amount, Limit};
+use tokmeter::testing::pricing::{CostMode, CustomPrice, Rates};
+use tokmeter::testing::theme::ColorWhen;
 
 const THEMES: [&str; 4] = ["dark", "light", "ansi", "mono"];
 
@@ -65,7 +65,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 
 /// A file's settings, read as the program reads it, under its bare name.
 fn load_file(path: &Path) -> Loaded {
-    let text = tokmeter::config::read(path, true).unwrap().unwrap().text;
+    let text = tokmeter::testing::config::read(path, true).unwrap().unwrap().text;
     let text = ConfigText { path: path.file_name().unwrap().into(), text };
     Settings::load(Some(&text), &world(), &Overrides::default(), &THEMES)
 }
@@ -561,7 +561,7 @@ proptest! {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("config.toml");
         fs::write(&path, &bytes).unwrap();
-        match tokmeter::config::read(&path, true) {
+        match tokmeter::testing::config::read(&path, true) {
             Ok(text) => prop_assert!(bytes.ends_with(text.unwrap().text.as_bytes())),
             Err(problem) => prop_assert_eq!(problem.to_string().lines().count(), 1),
         }

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokmeter::domain::{Dimension, Label, Zone};
-use tokmeter::ingest::{Options, Roots, Tails};
-use tokmeter::ledger::{self, Batch, Grain, Ledger, Memory, PeriodKey, Query};
-use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::testing::domain::{Dimension, Label, Zone};
+use tokmeter::testing::ingest::{Options, Roots, Tails};
+use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Memory, PeriodKey, Query};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 #[path = "../benches/corpus/mod.rs"]
 mod corpus;

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tokmeter::domain::{Call, Fidelity, Instant, Label, Record, Service, Speed};
-use tokmeter::formats::{ALL, BadLine, Decoder, Origin, Outcome, Reader, Reading};
-use tokmeter::pricing::{CostMode, PriceBook, Pricer as _};
+use tokmeter::testing::domain::{Call, Fidelity, Instant, Label, Record, Service, Speed};
+use tokmeter::testing::formats::{ALL, BadLine, Decoder, Origin, Outcome, Reader, Reading};
+use tokmeter::testing::pricing::{CostMode, PriceBook, Pricer as _};
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
@@ -422,7 +422,8 @@ fn every_name_in_the_schema_is_read() {
         };
         let (without, with) = (read(format!("{{{rest}}}")), read(format!("{{{rest},\"{name}\":{value}}}")));
         // The key of a line without an id changes with whatever is in it.
-        let keyless = |call: &Call| Call { key: tokmeter::domain::CallKey::from_parts(&["any"]), ..call.clone() };
+        let keyless =
+            |call: &Call| Call { key: tokmeter::testing::domain::CallKey::from_parts(&["any"]), ..call.clone() };
         let differ = without.as_ref().map(keyless) != with.as_ref().map(keyless);
         let names_the_call = with == read(format!("{{{rest},\"other\":1,\"{name}\":{value}}}"));
         assert!(differ || names_the_call, "{name} is not read");
@@ -538,7 +539,7 @@ fn a_line_whose_names_are_written_with_escapes_is_seen() {
                 // What no id names is known by its letters.
                 let mut calls = calls(records);
                 for call in &mut calls {
-                    call.key = tokmeter::domain::CallKey::from_parts(&["any"]);
+                    call.key = tokmeter::testing::domain::CallKey::from_parts(&["any"]);
                 }
                 (outcome, calls)
             };

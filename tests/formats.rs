@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
-use tokmeter::formats::{BadLine, Decoder, Origin, Outcome};
-use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
-use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
+use tokmeter::testing::formats::{BadLine, Decoder, Origin, Outcome};
+use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 /// What a folder of samples must come to.
 #[derive(Deserialize)]
@@ -340,7 +340,7 @@ fn each_line_says_where_it_stands_and_who_spoke() {
     assert_eq!(spoke, [(None, true), (Some("Ada".to_owned()), true), (Some(third.to_owned()), true)]);
 }
 
-fn call(record: &Record) -> &tokmeter::domain::Call {
+fn call(record: &Record) -> &tokmeter::testing::domain::Call {
     match record {
         Record::Call(call) => call,
         Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => panic!("not a call: {record:?}"),
@@ -707,7 +707,7 @@ proptest! {
     }
 
     #[test]
-    fn a_state_that_is_no_state_is_a_new_beginning(state in "\\PC{0,60}", format in prop::sample::select(tokmeter::formats::names())) {
+    fn a_state_that_is_no_state_is_a_new_beginning(state in "\\PC{0,60}", format in prop::sample::select(tokmeter::testing::formats::names())) {
         for state in [state.clone(), format!("{{\"v\":1,\"on\":\"{format}\",\"formats\":{{\"{format}\":{state:?}}}}}")] {
             let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
             reader.restore(&state);

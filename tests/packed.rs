@@ -9,8 +9,8 @@ use std::path::Path;
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use tail_common::{Meter, append, folder, line};
-use tokmeter::formats::BadLine;
-use tokmeter::ingest::{Condition, Options, Roots};
+use tokmeter::testing::formats::BadLine;
+use tokmeter::testing::ingest::{Condition, Options, Roots};
 
 fn packed(text: &str) -> Vec<u8> {
     compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)

@@ -12,12 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Duration;
-use tokmeter::commands::demo_calls;
-use tokmeter::domain::{Call, Instant, Label, Record, Usd, Zone};
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
-use tokmeter::pricing::{CostMode, PriceBook};
-use tokmeter::tui::{self, App, Effect, Feed, HealthView, LedgerView, Message, Options, Request, View};
+use tokmeter::testing::commands::demo_calls;
+use tokmeter::testing::domain::{Call, Instant, Label, Record, Usd, Zone};
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
+use tokmeter::testing::pricing::{CostMode, PriceBook};
+use tokmeter::testing::tui::{self, App, Effect, Feed, HealthView, LedgerView, Message, Options, Request, View};
 
 /// Sunday, 22 November 2026, 14:02:09 in Rome.
 fn now() -> Instant {
@@ -42,7 +42,7 @@ fn books() -> Memory {
         }
         let end = now() - Duration::days(day);
         for mut call in demo_calls(busy, end, &alice()) {
-            call.key = tokmeter::domain::CallKey::from_parts(&[call.key.to_string(), day.to_string()]);
+            call.key = tokmeter::testing::domain::CallKey::from_parts(&[call.key.to_string(), day.to_string()]);
             call.from.session = Some(Label::new(&format!("{day:08x}-demo")));
             calls.push(call);
         }

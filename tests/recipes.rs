@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex};
 
 use common::Home;
 use tokio::sync::mpsc;
-use tokmeter::config::{Env, Settings};
-use tokmeter::domain::{Instant, Label, Usd, Zone};
-use tokmeter::ingest::socket::{Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
-use tokmeter::ledger::{Batch, Change, Ledger, Memory, Sums};
-use tokmeter::meter::{Amount, Limit, Rules, Scope, Window};
-use tokmeter::pricing::{CostMode, CustomPrice, PriceBook, Rates};
+use tokmeter::testing::config::{Env, Settings};
+use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
+use tokmeter::testing::ingest::socket::{Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
+use tokmeter::testing::ledger::{Batch, Change, Ledger, Memory, Sums};
+use tokmeter::testing::meter::{Amount, Limit, Rules, Scope, Window};
+use tokmeter::testing::pricing::{CostMode, CustomPrice, PriceBook, Rates};
 
 fn recipes() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/recipes")
@@ -56,7 +56,7 @@ impl Meter {
             while let Some(Delivery { said, reply }) = deliveries.blocking_recv() {
                 let mut books = kept.lock().unwrap();
                 let answer = match said {
-                    Said::Query(question) => Reply::Json(tokmeter::commands::query(
+                    Said::Query(question) => Reply::Json(tokmeter::testing::commands::query(
                         &question,
                         &*books,
                         &rules,
@@ -83,7 +83,7 @@ impl Meter {
     }
 
     fn sums(&self) -> Sums {
-        self.books.lock().unwrap().sums(&tokmeter::domain::Filter::default()).unwrap()
+        self.books.lock().unwrap().sums(&tokmeter::testing::domain::Filter::default()).unwrap()
     }
 }
 

@@ -9,17 +9,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use tokmeter::domain::{
+use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of,
 };
-use tokmeter::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
-use tokmeter::meter::{
+use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
+use tokmeter::testing::meter::{
     Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionLine, Summary, Verdict,
     Window,
 };
-use tokmeter::pricing::{Cost, Rates};
-use tokmeter::theme::{Background, Depth, Themes};
-use tokmeter::tui::{
+use tokmeter::testing::pricing::{Cost, Rates};
+use tokmeter::testing::theme::{Background, Depth, Themes};
+use tokmeter::testing::tui::{
     Action, App, BadLineView, Effect, FRAME, Feed, HealthView, LedgerView, Message, ModelView, Next, Note, Options,
     Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
@@ -256,7 +256,7 @@ fn text_of(buffer: &Buffer) -> String {
             if !covered {
                 line.push_str(symbol);
             }
-            covered = !covered && tokmeter::text::width(symbol) > 1;
+            covered = !covered && tokmeter::testing::text::width(symbol) > 1;
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -450,9 +450,9 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
         let query = Query {
             grain: Grain::Day,
             by,
-            filter: tokmeter::domain::Filter::default(),
+            filter: tokmeter::testing::domain::Filter::default(),
             zone: ZONE,
-            order: tokmeter::ledger::Order::Ascending,
+            order: tokmeter::testing::ledger::Order::Ascending,
             limit: None,
         };
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
@@ -1074,10 +1074,10 @@ fn a_key_is_answered_by_a_picture_and_quit_is_told_apart_from_interrupt() {
     assert!(core.frame(now(), at).is_some());
     assert_eq!(core.leaves(), None);
     core.event(key('q', KeyModifiers::NONE), now(), at);
-    assert_eq!(core.leaves(), Some(tokmeter::tui::Leave::Asked));
+    assert_eq!(core.leaves(), Some(tokmeter::testing::tui::Leave::Asked));
     let mut other = self::core(Depth::True);
     other.event(key('c', KeyModifiers::CONTROL), now(), at);
-    assert_eq!(other.leaves(), Some(tokmeter::tui::Leave::Interrupted));
+    assert_eq!(other.leaves(), Some(tokmeter::testing::tui::Leave::Interrupted));
 }
 
 #[test]
@@ -1099,7 +1099,9 @@ fn f12_f13_the_background_is_asked_once_and_its_answer_turns_the_theme_light() {
     core.painted();
     assert!(!second.ends_with(b"\x1b]11;?\x07"), "asked only once");
     let light = Themes::default().get("light", Background::Light).unwrap();
-    let Some(Color::Rgb(red, green, blue)) = light.style(tokmeter::theme::Role::Accent).fg else { panic!("no colour") };
+    let Some(Color::Rgb(red, green, blue)) = light.style(tokmeter::testing::theme::Role::Accent).fg else {
+        panic!("no colour")
+    };
     let wanted = format!("38;2;{red};{green};{blue}");
     assert!(String::from_utf8(second).unwrap().contains(&wanted), "the picture is not light");
 }
@@ -1108,10 +1110,10 @@ fn f12_f13_the_background_is_asked_once_and_its_answer_turns_the_theme_light() {
 fn g8_g9_a_theme_that_breaks_while_running_is_said_and_the_old_one_kept() {
     let mut app = app();
     let before = app.theme().clone();
-    let settings = tokmeter::tui::NewSettings {
+    let settings = tokmeter::testing::tui::NewSettings {
         theme: "gruvbx".to_owned(),
         themes: Themes::default(),
-        keys: tokmeter::tui::Keys::default(),
+        keys: tokmeter::testing::tui::Keys::default(),
         rules: Rules::new(ZONE),
     };
     app.update(Message::Feed(Feed::Settings(Box::new(settings))), now());
@@ -1131,11 +1133,11 @@ fn copying_gives_the_clipboard_our_own_text_only() {
 #[test]
 fn a_picture_for_the_readme_is_drawn_from_the_same_cells() {
     let app = app();
-    let svg = tokmeter::tui::svg::picture(&draw(&app, Rect::new(0, 0, 120, 30)), app.theme());
+    let svg = tokmeter::testing::tui::svg::picture(&draw(&app, Rect::new(0, 0, 120, 30)), app.theme());
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert!(svg.contains("Tokens: 145,230 ↑ | Cost: $2.18"));
     assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
     let hostile = app_with(options(), hostile());
-    let svg = tokmeter::tui::svg::picture(&draw(&hostile, Rect::new(0, 0, 120, 30)), hostile.theme());
+    let svg = tokmeter::testing::tui::svg::picture(&draw(&hostile, Rect::new(0, 0, 120, 30)), hostile.theme());
     assert!(!svg.chars().any(|letter| letter.is_control() && letter != '\n'));
 }

@@ -12,8 +12,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokmeter::domain::{CallKey, Label, Record, Usd};
-use tokmeter::ingest::socket::{CONNECTION_CAP, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, Said, bind};
+use tokmeter::testing::domain::{CallKey, Label, Record, Usd};
+use tokmeter::testing::ingest::socket::{
+    CONNECTION_CAP, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, Said, bind,
+};
 
 /// A meter that books in a list: one thread takes deliveries and answers, unless it is held.
 struct Meter {
@@ -85,7 +87,7 @@ impl Meter {
         self.booked.lock().unwrap().len()
     }
 
-    fn tally(&self, of: impl Fn(&tokmeter::ingest::socket::Tally) -> u64) -> u64 {
+    fn tally(&self, of: impl Fn(&tokmeter::testing::ingest::socket::Tally) -> u64) -> u64 {
         of(self.listening.as_ref().unwrap().tally())
     }
 

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tail_common::{Meter, append, folder, line, object};
-use tokmeter::domain::Label;
-use tokmeter::ingest::{Condition, Kind, Options, Owner, RootState, Roots, Tails};
+use tokmeter::testing::domain::Label;
+use tokmeter::testing::ingest::{Condition, Kind, Options, Owner, RootState, Roots, Tails};
 
 fn root_state(meter: &Meter) -> RootState {
     meter.health().roots[0].state.clone()
@@ -714,14 +714,14 @@ fn a_call_without_a_user_is_the_users_own() {
 /// The real file system, in which no file can be opened.
 struct Sealed;
 
-impl tokmeter::ingest::Fs for Sealed {
-    fn stat(&self, path: &Path) -> std::io::Result<tokmeter::ingest::Stat> {
-        tokmeter::ingest::OsFs.stat(path)
+impl tokmeter::testing::ingest::Fs for Sealed {
+    fn stat(&self, path: &Path) -> std::io::Result<tokmeter::testing::ingest::Stat> {
+        tokmeter::testing::ingest::OsFs.stat(path)
     }
-    fn list(&self, path: &Path) -> std::io::Result<Vec<tokmeter::ingest::Entry>> {
-        tokmeter::ingest::OsFs.list(path)
+    fn list(&self, path: &Path) -> std::io::Result<Vec<tokmeter::testing::ingest::Entry>> {
+        tokmeter::testing::ingest::OsFs.list(path)
     }
-    fn open(&self, _path: &Path) -> std::io::Result<Box<dyn tokmeter::ingest::Handle>> {
+    fn open(&self, _path: &Path) -> std::io::Result<Box<dyn tokmeter::testing::ingest::Handle>> {
         Err(std::io::Error::other("opened"))
     }
 }
@@ -736,7 +736,7 @@ fn a_warm_start_with_nothing_new_opens_no_file() {
     meter.rescan();
     let batches = meter.books.batches;
     let roots = Roots::only([root.clone()]);
-    meter.tails = tokmeter::ingest::Tails::on(std::sync::Arc::new(Sealed), &roots, Options::default());
+    meter.tails = tokmeter::testing::ingest::Tails::on(std::sync::Arc::new(Sealed), &roots, Options::default());
     meter.tails.resume(meter.books.files.values().cloned().collect::<Vec<_>>());
     meter.rescan();
     assert_eq!((meter.health().notes, meter.books.batches), (vec![], batches));

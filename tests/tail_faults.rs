@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use script::{Script, Step};
 use tail_common::{Books, Meter, append, folder, line, object};
-use tokmeter::domain::Label;
-use tokmeter::ingest::{
+use tokmeter::testing::domain::Label;
+use tokmeter::testing::ingest::{
     Condition, Event, Follower, Options, Owner, PollReason, ReadBatch, RootState, Roots, Tails, follow, read_stream,
 };
 
@@ -218,9 +218,9 @@ struct Following {
     follower: Option<Follower>,
     events: tokio::sync::mpsc::Receiver<Event>,
     books: Books,
-    health: tokmeter::ingest::Health,
+    health: tokmeter::testing::ingest::Health,
     caught_up: bool,
-    progress: Vec<tokmeter::ingest::Progress>,
+    progress: Vec<tokmeter::testing::ingest::Progress>,
 }
 
 impl Following {
@@ -230,7 +230,7 @@ impl Following {
             follower: Some(follower),
             events,
             books: Books::default(),
-            health: tokmeter::ingest::Health::default(),
+            health: tokmeter::testing::ingest::Health::default(),
             caught_up: false,
             progress: Vec::new(),
         };

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tail_common::{Meter, append, folder};
-use tokmeter::domain::CallKey;
-use tokmeter::ingest::{Options, Roots};
-use tokmeter::ledger::Checkpoint;
+use tokmeter::testing::domain::CallKey;
+use tokmeter::testing::ingest::{Options, Roots};
+use tokmeter::testing::ledger::Checkpoint;
 
 /// What may happen. Files are known by a small number.
 #[derive(Clone, Debug)]
@@ -283,7 +283,7 @@ impl World {
 }
 
 /// What survives a crash.
-type Kept = (BTreeMap<CallKey, tokmeter::domain::Call>, BTreeMap<PathBuf, Checkpoint>, BTreeSet<u64>);
+type Kept = (BTreeMap<CallKey, tokmeter::testing::domain::Call>, BTreeMap<PathBuf, Checkpoint>, BTreeSet<u64>);
 
 fn counted(meter: &Meter) -> BTreeSet<u64> {
     meter.books.ids().iter().map(|id| id.parse().unwrap()).collect()
@@ -415,7 +415,7 @@ proptest! {
     }
 }
 
-type Told = (Vec<tokmeter::domain::Call>, u64, u64, u64, [u64; 4]);
+type Told = (Vec<tokmeter::testing::domain::Call>, u64, u64, u64, [u64; 4]);
 
 fn read_in_pieces(text: &str, cuts: &[usize], restart: bool) -> Told {
     // One folder for all, so that the places are comparable.
@@ -436,7 +436,7 @@ fn read_in_pieces(text: &str, cuts: &[usize], restart: bool) -> Told {
     assert!(meter.books.files.keys().all(|path| name(path) == "a.jsonl"));
     let tallies = meter.books.tallies;
     let calls = meter.books.calls.values().cloned().map(|mut call| {
-        call.from.place = call.from.place.map(|place| tokmeter::domain::Place { path: "a".into(), ..place });
+        call.from.place = call.from.place.map(|place| tokmeter::testing::domain::Place { path: "a".into(), ..place });
         call.from.at = call.from.at.max(chrono::DateTime::UNIX_EPOCH);
         call
     });

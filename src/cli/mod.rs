@@ -8,13 +8,13 @@ mod reports;
 mod upkeep;
 mod when;
 
-pub use args::{Cli, Color, Command};
-pub use filters::Filters;
-pub use limits::{GateArgs, LimitsCommand, RecordArgs};
-pub use live::LiveArgs;
-pub use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Shape, Style};
-pub use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
-pub use when::When;
+pub(crate) use args::{Cli, Color, Command};
+pub(crate) use filters::Filters;
+pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
+pub(crate) use live::LiveArgs;
+pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
+pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
+pub(crate) use when::When;
 
 /// Reads the command line; the error is clap's own, ready to be shown.
 ///
@@ -25,12 +25,12 @@ pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
 }
 
 /// True when the person asked for something that is printed and ends well: help, the version.
-pub fn is_display(error: &clap::Error) -> bool {
+pub(crate) fn is_display(error: &clap::Error) -> bool {
     !error.use_stderr()
 }
 
 /// Every command's name.
-pub fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let all = <Cli as clap::CommandFactory>::command();
     all.get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
@@ -39,7 +39,7 @@ pub fn commands() -> Vec<String> {
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+pub(crate) fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
     // The generator panics on an output that takes no more; memory takes everything.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", &mut script);
@@ -50,6 +50,6 @@ pub fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) ->
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
+pub(crate) fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
     clap_mangen::Man::new(<Cli as clap::CommandFactory>::command()).render(out)
 }

@@ -48,7 +48,7 @@ impl Exit {
 /// Why a command could not do what it was asked: a sentence for the person who has to fix it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code it leads to.
     pub exit: Exit,
     /// What happened and what to do about it.
@@ -59,7 +59,7 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with its exit code.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), mendable: false }
     }
 }

@@ -50,7 +50,7 @@ use std::path::PathBuf;
 
 use bidi_filter::BidiFilter;
 use context::Context;
-pub use exit::{Exit, Failure};
+pub(crate) use exit::{Exit, Failure};
 pub use gate::query;
 pub(crate) use process::{ended, prepare};
 

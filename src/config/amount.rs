@@ -105,7 +105,7 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
 const MOST: u64 = i64::MAX.unsigned_abs();
 
 /// The amount as `parse_amount` reads it: `25usd`, `500k`, `25usd + 200k output`.
-pub fn amount_text(amount: &Amount) -> String {
+pub(crate) fn amount_text(amount: &Amount) -> String {
     let parts = [
         amount.usd.map(|usd| format!("{usd}usd")),
         amount.tokens.map(|tokens| format!("{} tokens", short_count(tokens))),

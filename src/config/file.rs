@@ -106,7 +106,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 ///
 /// # Errors
 /// A sentence that names the file: what `change` says, or why the file cannot be read or written.
-pub fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
+pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
     let target = target(path)?;
     let _turn = lock(&target)?;
     let before = read(&target, false).map_err(|problem| problem.to_string())?.map(|file| file.text);
@@ -121,7 +121,7 @@ pub fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) 
 ///
 /// # Errors
 /// When there is a file already and `force` is false, or it cannot be written. Never leaves half a file.
-pub fn init(path: &Path, force: bool) -> Result<(), String> {
+pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     let _turn = lock(path)?;
     if force {
         return replace(&target(path)?, SAMPLE);

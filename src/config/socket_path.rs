@@ -12,7 +12,7 @@ const SOCKET: &str = "tokmeter.sock";
 
 /// Where the socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketPath {
+pub(crate) struct SocketPath {
     /// The socket.
     pub path: PathBuf,
     /// Why it is not where one would expect it.
@@ -28,7 +28,7 @@ impl SocketPath {
     ///
     /// # Errors
     /// A sentence that names the folder when the last resort is not ours alone.
-    pub fn resolve(env: &Env, overrides: &Overrides) -> Result<Self, String> {
+    pub(crate) fn resolve(env: &Env, overrides: &Overrides) -> Result<Self, String> {
         // What is wrong with the variable is among the problems of the paths.
         let given = overrides.socket.as_deref().map(|path| absolute(env, path));
         if let Some(path) = given.or_else(|| socket_given(env, &mut Vec::new())) {
@@ -51,7 +51,7 @@ impl SocketPath {
     ///
     /// # Errors
     /// A sentence that names the folder.
-    pub fn prepare(&self) -> Result<(), String> {
+    pub(crate) fn prepare(&self) -> Result<(), String> {
         let Some(folder) = self.path.parent().filter(|_| self.own_folder) else { return Ok(()) };
         make_private_folder(folder).map_err(|error| format!("{} cannot be made: {error}", path_label(folder)))?;
         private(folder, self.uid).map_err(|why| refusal(folder, &why))

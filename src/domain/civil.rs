@@ -8,7 +8,7 @@ use chrono::{Datelike, Duration, Months, NaiveDate, NaiveTime, TimeZone, Weekday
 use super::{Instant, Zone};
 
 /// A local calendar day.
-pub type Day = NaiveDate;
+pub(crate) type Day = NaiveDate;
 
 /// A local ISO week, known by its year and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +86,7 @@ pub fn month_of(day: Day) -> Day {
 /// The number of the quarter hour, counted from 1970 in UTC, that holds this moment.
 ///
 /// Every zone's days begin on one of these, so sums kept by quarter hour serve every zone.
-pub fn quarter_of(at: Instant) -> i64 {
+pub(crate) fn quarter_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(900)
 }
 

@@ -170,11 +170,11 @@ impl serde::Serialize for Label {
 
 /// Labels met before, so that a name that stands in every line of a log is kept once.
 #[derive(Debug, Default)]
-pub struct Labels(FxHashSet<Label>);
+pub(crate) struct Labels(FxHashSet<Label>);
 
 impl Labels {
     /// The label of this name, shared with every earlier use of it.
-    pub fn get(&mut self, raw: &str) -> Label {
+    pub(crate) fn get(&mut self, raw: &str) -> Label {
         if let Some(label) = self.0.get(raw) {
             return label.clone();
         }
@@ -188,7 +188,7 @@ impl Labels {
     }
 
     /// The label of an optional name; an empty name is no name.
-    pub fn find(&mut self, raw: Option<&str>) -> Option<Label> {
+    pub(crate) fn find(&mut self, raw: Option<&str>) -> Option<Label> {
         raw.filter(|name| !name.is_empty()).map(|name| self.get(name))
     }
 }

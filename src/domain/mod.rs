@@ -12,16 +12,20 @@ mod usd;
 mod zone;
 
 pub use bill::{Bill, Billed, Counter};
+pub(crate) use call::Geo;
 pub(crate) use call::SUMS_UP;
-pub use call::{Attribution, Call, Claim, Fidelity, Geo, Parts, Place, Record, Service, Speed, Tier};
-pub use civil::{Day, Span, Week, day_of, day_start, month_of, quarter_of, week_of};
+pub use call::{Attribution, Call, Claim, Fidelity, Parts, Place, Record, Service, Speed, Tier};
+pub(crate) use civil::{Day, Week, quarter_of};
+pub use civil::{Span, day_of, day_start, month_of, week_of};
 pub use dimension::{Dimension, Filter, Matcher};
 pub use key::CallKey;
-pub use label::{Label, Labels};
-pub use project::{project_of, repository_of};
+pub use label::Label;
+pub(crate) use label::Labels;
+pub(crate) use project::{project_of, repository_of};
 pub use tokens::Tokens;
-pub use usd::{ParseUsdError, Ratio, Usd};
-pub use zone::{NoSuchZone, Zone, ZoneOffset};
+pub(crate) use usd::Ratio;
+pub use usd::Usd;
+pub use zone::Zone;
 
 /// A point in time.
 pub type Instant = chrono::DateTime<chrono::Utc>;

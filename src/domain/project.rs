@@ -5,14 +5,14 @@ const WORKTREES: [&str; 2] = ["/.claude/worktrees/", "\\.claude\\worktrees\\"];
 
 /// The repository of a folder that is one of Claude Code's worktrees, `<repository>/.claude/worktrees/<name>`, or
 /// lies in one; `None` of any other folder.
-pub fn repository_of(folder: &str) -> Option<&str> {
+pub(crate) fn repository_of(folder: &str) -> Option<&str> {
     let (at, end) = WORKTREES.iter().filter_map(|mark| folder.find(mark).map(|at| (at, at + mark.len()))).min()?;
     let name = folder[end..].trim_start_matches(['/', '\\']);
     (at > 0 && !name.is_empty()).then(|| &folder[..at])
 }
 
 /// The project that reports and limits know a folder by: itself, unless it is one of Claude Code's worktrees.
-pub fn project_of(folder: &str) -> &str {
+pub(crate) fn project_of(folder: &str) -> &str {
     repository_of(folder).unwrap_or(folder)
 }
 

@@ -9,7 +9,7 @@ use notify::{EventKind, RecursiveMode, Watcher};
 
 /// What keeps the noticing alive; dropping it ends it.
 #[derive(Debug)]
-pub struct FileWatch {
+pub(crate) struct FileWatch {
     stop: Sender<Option<notify::Event>>,
 }
 
@@ -24,7 +24,7 @@ impl Drop for FileWatch {
 /// The folders of the files are watched, and those above them, with which they may be moved away; while a folder does
 /// not exist, the nearest one above it. Nothing is watched where the system allows no more watches; then there is
 /// nothing to give back.
-pub fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
+pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
     let (stop, events) = channel();
     let say = stop.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

@@ -14,7 +14,7 @@ use crate::domain::{Call, Label, Record, repository_of};
 const LONGEST: usize = 8 * 1024;
 
 /// The repositories of the working directories that logs name. Each is looked up on the disk once.
-pub struct Projects {
+pub(crate) struct Projects {
     fs: Arc<dyn Fs>,
     known: Mutex<FxHashMap<Label, Option<Label>>>,
 }
@@ -27,12 +27,12 @@ impl Default for Projects {
 
 impl Projects {
     /// On this file system; nothing is looked up yet.
-    pub fn new(fs: Arc<dyn Fs>) -> Self {
+    pub(crate) fn new(fs: Arc<dyn Fs>) -> Self {
         Self { fs, known: Mutex::default() }
     }
 
     /// Gives the calls of a worktree to its repository; the worktree itself stays a detail of theirs.
-    pub fn fold(&self, records: &mut [Record]) {
+    pub(crate) fn fold(&self, records: &mut [Record]) {
         // The calls of a file share one label most of the time.
         let mut last: Option<(Label, Option<Label>)> = None;
         for record in records {
@@ -53,7 +53,7 @@ impl Projects {
     }
 
     /// The project that reports and limits know a working directory by.
-    pub fn project(&self, folder: &Label) -> Label {
+    pub(crate) fn project(&self, folder: &Label) -> Label {
         self.repository(folder).unwrap_or_else(|| folder.clone())
     }
 

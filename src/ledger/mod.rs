@@ -20,8 +20,6 @@ mod types;
 pub use error::BooksError;
 pub use memory::Memory;
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
-pub use sqlite::{
-    ExportError, Findings, ImportError, Imported, Info, Note, Opened, Options, PriceChange, Repriced, Salvaged, Sqlite,
-    is_network, mend, open, remove_strays,
-};
+pub(crate) use sqlite::{ExportError, ImportError, Info, Repriced, Salvaged, mend, remove_strays};
+pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use types::{Batch, Change, Checkpoint, Ledger, Row, RowChange, Sums};

@@ -73,7 +73,7 @@ pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
 
 /// Gathers the facts about calls that come one by one, oldest first. Of each thread it remembers the last call only.
 #[derive(Debug)]
-pub struct SignalWatch {
+pub(crate) struct SignalWatch {
     most: usize,
     all: Sums,
     in_agents: Sums,
@@ -84,7 +84,7 @@ pub struct SignalWatch {
 
 impl SignalWatch {
     /// Nothing was seen yet; `most` of the dearest are kept.
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
             all: Sums::default(),
@@ -96,7 +96,7 @@ impl SignalWatch {
     }
 
     /// Takes in the next call.
-    pub fn add(&mut self, row: &Arc<Row>) {
+    pub(crate) fn add(&mut self, row: &Arc<Row>) {
         let sums = Sums::from_row(row);
         self.all.add(&sums);
         if row.call.from.agent.is_some() {
@@ -119,12 +119,12 @@ impl SignalWatch {
     }
 
     /// How many calls were taken in.
-    pub const fn calls(&self) -> u64 {
+    pub(crate) const fn calls(&self) -> u64 {
         self.all.calls
     }
 
     /// The facts.
-    pub fn finish(self) -> Signals {
+    pub(crate) fn finish(self) -> Signals {
         // A sub-agent is short; its conversation is the session's.
         let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
         Signals {

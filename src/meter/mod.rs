@@ -14,10 +14,13 @@ mod snapshot;
 mod subject;
 mod summary;
 
-pub use alert::{Alert, AlertId, Alerts, QuietHours};
-pub use insights::{Expired, SignalWatch, Signals, Uncached, cache_hit, signals};
+pub(crate) use alert::{Alert, AlertId};
+pub use alert::{Alerts, QuietHours};
+pub(crate) use insights::{SignalWatch, Signals};
+pub use insights::{cache_hit, signals};
 pub use limit::{Amount, CallContext, Limit, LimitState, Measure, Rules, Scope, Verdict, Window};
 pub use live::Meter;
-pub use session::SHOWN as SESSIONS_SHOWN;
+pub(crate) use session::SHOWN as SESSIONS_SHOWN;
 pub use snapshot::{Snapshot, states};
-pub use summary::{CallLine, Follow, ModelLine, SessionId, SessionLine, Summary, TREND};
+pub(crate) use summary::TREND;
+pub use summary::{CallLine, Follow, ModelLine, SessionId, SessionLine, Summary};

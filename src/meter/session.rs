@@ -15,7 +15,7 @@ use crate::ledger::{Row, SessionRow, Sums};
 /// A session is active so long after its last call.
 const ACTIVE: Duration = Duration::minutes(5);
 /// Sessions in a summary.
-pub const SHOWN: usize = 200;
+pub(crate) const SHOWN: usize = 200;
 
 /// True when a session whose last call was then is active now; a clock a little late does not matter.
 pub(crate) fn is_active(last: Instant, now: Instant) -> bool {

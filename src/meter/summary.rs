@@ -37,7 +37,7 @@ impl SessionId {
 }
 
 /// Bars in a trend: one a minute.
-pub const TREND: usize = 30;
+pub(crate) const TREND: usize = 30;
 
 /// Everything a face shows, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Not known.
     Unknown,
     /// A name of ours.
@@ -27,11 +27,11 @@ pub enum Cell {
 }
 
 /// A column's name, the same in every format.
-pub type Column = &'static str;
+pub(crate) type Column = &'static str;
 
 /// Named columns and their rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub(crate) struct Grid {
     /// The names.
     pub columns: Vec<Column>,
     /// The rows; each as long as `columns`.
@@ -45,7 +45,7 @@ impl From<Option<&Label>> for Cell {
 }
 
 /// The measures that every row and every total has, in their order.
-pub fn measures(sums: &Sums) -> [(Column, Cell); 13] {
+pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [
         ("calls", Cell::Count(sums.calls)),
@@ -65,7 +65,7 @@ pub fn measures(sums: &Sums) -> [(Column, Cell); 13] {
 }
 
 /// The cost, which is unknown (and not $0) when nothing in the row has a price.
-pub fn cost_cell(sums: &Sums) -> Cell {
+pub(crate) fn cost_cell(sums: &Sums) -> Cell {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
         Cell::Unknown
     } else {
@@ -74,7 +74,7 @@ pub fn cost_cell(sums: &Sums) -> Cell {
 }
 
 /// A report's columns and rows, without its total.
-pub fn report_grid(report: &Report) -> Grid {
+pub(crate) fn report_grid(report: &Report) -> Grid {
     let rows: Vec<Vec<(Column, Cell)>> = report.rows.iter().map(|row| named(report, row)).collect();
     let columns = rows.first().map_or_else(|| empty_columns(report), |row| row.iter().map(|(name, _)| *name).collect());
     Grid { columns, rows: rows.into_iter().map(|row| row.into_iter().map(|(_, cell)| cell).collect()).collect() }
@@ -142,7 +142,7 @@ pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
 const MODELS: usize = 50;
 
 /// The columns that say which session a row is.
-pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
+pub(crate) fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     let mut models: Vec<Label> =
         session.models.iter().filter_map(|(model, _)| model.clone()).take(MODELS + 1).collect();
     if models.len() > MODELS {
@@ -164,7 +164,7 @@ pub fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
 }
 
 /// The columns that say which call a row is.
-pub fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
+pub(crate) fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
     let cells = [
         Cell::Text(call.key.to_string()),

@@ -14,7 +14,7 @@ use crate::ledger::{PeriodKey, Query, Report, ReportRow, Row, Sums};
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(&grid.columns).map_err(plain_error)?;
     for row in &grid.rows {
@@ -31,7 +31,7 @@ fn field(cell: &Cell) -> String {
 }
 
 /// A report of calls as CSV, written call by call: the same lines as [`csv()`] writes of the whole report.
-pub struct CallLines<'a> {
+pub(crate) struct CallLines<'a> {
     writer: csv::Writer<&'a mut dyn Write>,
     /// The report without its rows.
     report: Report,
@@ -42,7 +42,7 @@ impl<'a> CallLines<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
+    pub(crate) fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
         let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 };
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(report_grid(&report).columns).map_err(plain_error)?;
@@ -53,7 +53,7 @@ impl<'a> CallLines<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
+    pub(crate) fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
         let by = self.report.query.by.iter().map(|dimension| dimension.label_of(&row.call).cloned()).collect();
         let line = ReportRow {
             period: PeriodKey::Call(row.call.at(), row.call.key),
@@ -70,7 +70,7 @@ impl<'a> CallLines<'a> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
 }
@@ -85,7 +85,7 @@ fn plain_error(error: csv::Error) -> io::Error {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn markdown(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn markdown(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| {} |", grid.columns.join(" | "))?;
     let rule = |at: usize| match grid.rows.first().map(|row| &row[at]) {
         Some(Cell::Count(_) | Cell::Seconds(_) | Cell::Usd(_)) => "---:",

@@ -12,7 +12,7 @@ use crate::ledger::{Grain, Report, Sums};
 
 /// Dollars as a JSON number in plain decimals, exact to the last digit.
 #[derive(Clone, Copy, Debug)]
-pub struct Decimal(pub Usd);
+pub(crate) struct Decimal(pub Usd);
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
@@ -91,12 +91,12 @@ fn is_zero(number: &u64) -> bool {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     to_line(&Document::from_report(report, &report_grid(report)), out)
 }
 
 /// A report as part of a larger answer: flatten it into that.
-pub fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
+pub(crate) fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
     Document::from_report(report, grid)
 }
 
@@ -131,7 +131,7 @@ pub(super) const fn grain_name(grain: Grain) -> &'static str {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut buffer = io::BufWriter::new(out);
     serde_json::to_writer(&mut buffer, value)?;
     writeln!(buffer)?;
@@ -142,7 +142,7 @@ pub fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn to_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn to_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }

@@ -6,8 +6,8 @@ mod json;
 mod prometheus;
 mod table;
 
-pub use cells::{Cell, Column, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
-pub use delimited::{CallLines, csv, markdown};
-pub use json::{Decimal, report as report_json, report_document, to_line, to_pretty};
-pub use prometheus::{Kind, Metrics};
-pub use table::{mark_lines, plain, report as report_table};
+pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
+pub(crate) use delimited::{CallLines, csv, markdown};
+pub(crate) use json::{Decimal, report as report_json, report_document, to_line};
+pub(crate) use prometheus::{Kind, Metrics};
+pub(crate) use table::{mark_lines, plain, report as report_table};

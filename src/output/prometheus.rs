@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 /// What a number means over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// It only grows, but for what is pruned.
     Counter,
     /// It goes up and down.
@@ -14,11 +14,11 @@ pub enum Kind {
 
 /// Metrics, in the order in which they are added.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(String);
+pub(crate) struct Metrics(String);
 
 impl Metrics {
     /// Begins a metric: the samples that follow are its own.
-    pub fn begin(&mut self, name: &'static str, kind: Kind, help: &'static str) -> Metric<'_> {
+    pub(crate) fn begin(&mut self, name: &'static str, kind: Kind, help: &'static str) -> Metric<'_> {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
@@ -31,21 +31,21 @@ impl Metrics {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.0.as_bytes())
     }
 }
 
 /// One metric, to add samples to.
 #[derive(Debug)]
-pub struct Metric<'a> {
+pub(crate) struct Metric<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Metric<'_> {
     /// Adds a sample. The value is written as it shows itself: a count, or dollars in plain decimals.
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(crate) fn sample(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.text.push_str(self.name);
         let mut before = '{';
         for (name, value) in labels {

@@ -52,7 +52,7 @@ const CACHE_WRITE: &str = "cache_write_tokens";
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let (mut columns, labels) = columns(report, false);
     let mut spared = Vec::new();
     if let Some(room) = room.filter(|room| width(&columns) > *room) {
@@ -140,7 +140,7 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(heads.to_vec());
     for row in rows {
@@ -208,7 +208,7 @@ fn marks(total: &Sums, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// What the marks beside these sums mean, a line for each that stands there.
-pub fn mark_lines(total: &Sums) -> Vec<String> {
+pub(crate) fn mark_lines(total: &Sums) -> Vec<String> {
     let mut lines = Vec::new();
     if total.unpriced_tokens > 0 {
         lines.push(format!(

@@ -30,14 +30,13 @@ mod published;
 use crate::domain::{Call, Day, Label, Tokens, Usd};
 
 pub use book::PriceBook;
-pub use build::{Built, build, remember, seed};
-pub use explain::{Bucket, Explanation, Factor, Found, Guess, Searches};
-pub use import::ImportError;
+pub use build::{build, remember, seed};
+pub(crate) use explain::{Bucket, Explanation, Factor, Found, Guess};
 pub(crate) use names::core as core_name;
-pub use sheet::Class;
-pub use table::{Known, TableError};
-pub use tariff::Tariff;
-pub use update::{Difference, Update, UpdateError, UpdateProblem};
+pub(crate) use sheet::Class;
+pub(crate) use table::Known;
+pub(crate) use tariff::Tariff;
+pub(crate) use update::Difference;
 
 /// What a call costs.
 ///
@@ -64,7 +63,7 @@ pub enum Cost {
 
 /// The name of the price a call was booked with: where it comes from, which model, since when
 /// (`list:claude-opus-5@2026-08-16`, `config:my-model`).
-pub type PriceId = Label;
+pub(crate) type PriceId = Label;
 
 impl Cost {
     /// The dollars, when they are known.

@@ -6,14 +6,14 @@ use crate::ledger::Sums;
 use crate::meter::{LimitState, SessionLine, Verdict};
 
 /// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`; the arrow shows while the number grows.
-pub fn counter(sums: &Sums, growing: bool) -> String {
+pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
     let arrow = if growing { " ↑" } else { "" };
     format!("Tokens: {}{arrow} | Cost: {}", count(sums.tokens.total()), cost(sums))
 }
 
 /// The end-of-session summary, each line ended: duration, operations, tokens, cost; then models, the
 /// cache, the limits and the log's path, where there are any.
-pub fn complete(session: &SessionLine, limits: &[LimitState], log: Option<&Label>) -> String {
+pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option<&Label>) -> String {
     let sums = &session.row.sums;
     let mut lines = vec![
         "Session Complete".to_owned(),
@@ -64,7 +64,7 @@ pub fn complete(session: &SessionLine, limits: &[LimitState], log: Option<&Label
 }
 
 /// How well the cache served: `98% hit, saved $9.31`; nothing when there was nothing to cache.
-pub fn cache_line(sums: &Sums) -> Option<String> {
+pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
     let tokens = &sums.tokens;
     if tokens.cache_read == 0 && tokens.cache_write() == 0 {
         return None;

@@ -5,7 +5,7 @@ use crate::domain::{Instant, Usd, Zone};
 use crate::meter::{LimitState, Verdict, Window};
 
 /// The banner's first words, with the real percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
-pub fn banner_title(limit: &LimitState) -> String {
+pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
         Verdict::Under | Verdict::Near => format!("⚠ {}% of {} limit used", limit.percent, limit.name),
         Verdict::Over => {
@@ -18,7 +18,7 @@ pub fn banner_title(limit: &LimitState) -> String {
 }
 
 /// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; whichever amount is nearest first.
-pub fn banner_amounts(limit: &LimitState) -> String {
+pub(crate) fn banner_amounts(limit: &LimitState) -> String {
     let words: Vec<String> = amounts(limit)
         .into_iter()
         .map(|amount| format!("{}: {} / {}", amount.noun, amount.used, amount.allowed))
@@ -27,7 +27,7 @@ pub fn banner_amounts(limit: &LimitState) -> String {
 }
 
 /// Used and allowed in a bar's label: `400,000 of 500,000`, `$2.18 of $10.00`; the nearest amount only.
-pub fn used_of(limit: &LimitState) -> String {
+pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
 
@@ -71,7 +71,7 @@ fn nearness(used: u128, allowed: u128) -> u128 {
 }
 
 /// When the limit starts anew: `resets 00:00`; nothing for a session, a call or all time.
-pub fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     match limit.limit.window {
         Window::Hour | Window::Day | Window::Week | Window::Month => {
             limit.span.map(|span| format!("resets {}", moment(span.until, now, zone)))
@@ -81,7 +81,7 @@ pub fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
 }
 
 /// When it will be reached: `at this pace 16:40, between 15:55 and 18:10`.
-pub fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     // A band of less than a minute says nothing more.
@@ -90,7 +90,7 @@ pub fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> 
 }
 
 /// The same in fewer columns: `at this pace 16:40 (15:55–18:10)`.
-pub fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
@@ -98,7 +98,7 @@ pub fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<St
 }
 
 /// Everything the banner says, most important first; a narrow face drops from the end.
-pub fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
+pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];
     parts.extend(resets(limit, now, zone));
     if limit.verdict != Verdict::Over {
@@ -111,7 +111,7 @@ pub fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<
 }
 
 /// What the limit covers, briefly: `day`, `session`, `alice/day`, `claude-opus-*/month`, `5h`.
-pub fn scope(limit: &LimitState) -> String {
+pub(crate) fn scope(limit: &LimitState) -> String {
     let mut parts: Vec<String> = match &limit.subject {
         Some(subject) if limit.limit.scope.each => vec![subject.clone()],
         _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],

@@ -6,7 +6,7 @@ use crate::ledger::Sums;
 
 /// How far a total can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// Exact.
     Exact,
     /// Some tokens have no price, or were logged only in part: the real number is at least this (`≥`).
@@ -18,7 +18,7 @@ pub enum Mark {
 }
 
 /// How far these sums' cost can be trusted.
-pub fn mark(sums: &Sums) -> Mark {
+pub(crate) fn mark(sums: &Sums) -> Mark {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens >= sums.tokens.total() && sums.cost == Usd::ZERO {
         Mark::Unknown
     } else if sums.is_lower_bound() {
@@ -31,12 +31,12 @@ pub fn mark(sums: &Sums) -> Mark {
 }
 
 /// A total with its mark: `$2.18`, `≥ $1.23`, `~ $0.40`, `?`.
-pub fn cost(sums: &Sums) -> String {
+pub(crate) fn cost(sums: &Sums) -> String {
     marked(mark(sums), usd(sums.cost))
 }
 
 /// The cost of one call, or of few, with its mark and more digits: `$0.0721`.
-pub fn cost_fine(sums: &Sums) -> String {
+pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
 }
 
@@ -52,12 +52,12 @@ fn marked(mark: Mark, amount: String) -> String {
 /// A total: cents, and below ten cents two significant digits: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
 ///
 /// Never `$0.00` for an amount that is not zero.
-pub fn usd(amount: Usd) -> String {
+pub(crate) fn usd(amount: Usd) -> String {
     dollars(amount, 2)
 }
 
 /// What one call cost: below a dollar three significant digits: `$0.145`, `$0.0721`, `$0.0009`.
-pub fn usd_fine(amount: Usd) -> String {
+pub(crate) fn usd_fine(amount: Usd) -> String {
     dollars(amount, 3)
 }
 
@@ -96,7 +96,7 @@ fn split(units: i128, decimals: usize) -> (String, String) {
 }
 
 /// Dollars in few columns, for an axis: `$0.38`, `$12`, `$1.2k`.
-pub fn usd_short(amount: Usd) -> String {
+pub(crate) fn usd_short(amount: Usd) -> String {
     if amount.is_negative() || amount < Usd::from_micro(9_995_000) {
         return usd(amount);
     }
@@ -105,7 +105,7 @@ pub fn usd_short(amount: Usd) -> String {
 }
 
 /// A price of a list, per million tokens, from dollars for one, to its last digit: `$5`, `$0.50`, `$6.875`.
-pub fn rate_per_million(one: Usd) -> String {
+pub(crate) fn rate_per_million(one: Usd) -> String {
     let text = one.times(1_000_000).to_string();
     match text.split_once('.') {
         Some((_, cents)) if cents.len() == 1 => format!("${text}0"),

@@ -9,7 +9,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// The text in at most `room` columns; what does not fit ends in `…`.
-pub fn fit(text: &str, room: usize) -> String {
+pub(crate) fn fit(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -31,7 +31,7 @@ pub fn fit(text: &str, room: usize) -> String {
 }
 
 /// The end of the text in at most `room` columns, for paths: `…/alice/api`.
-pub fn fit_end(text: &str, room: usize) -> String {
+pub(crate) fn fit_end(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -54,7 +54,7 @@ pub fn fit_end(text: &str, room: usize) -> String {
 }
 
 /// The first of these parts and each further one that still fits, so that no number is cut in two.
-pub fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
+pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
     let mut parts = parts.iter().map(AsRef::as_ref);
     let mut line = fit(parts.next().unwrap_or_default(), room);
     for part in parts {
@@ -67,7 +67,7 @@ pub fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
 }
 
 /// The text in exactly `room` columns, filled with spaces on the right.
-pub fn pad(text: &str, room: usize) -> String {
+pub(crate) fn pad(text: &str, room: usize) -> String {
     let mut out = fit(text, room);
     let gap = room.saturating_sub(width(&out));
     out.extend(std::iter::repeat_n(' ', gap));
@@ -75,14 +75,14 @@ pub fn pad(text: &str, room: usize) -> String {
 }
 
 /// The text in exactly `room` columns, filled with spaces on the left.
-pub fn pad_left(text: &str, room: usize) -> String {
+pub(crate) fn pad_left(text: &str, room: usize) -> String {
     let out = fit(text, room);
     let gap = room.saturating_sub(width(&out));
     " ".repeat(gap) + &out
 }
 
 /// A model's name without its maker's prefix and date: `claude-haiku-4-5-20251001` is `haiku-4-5`.
-pub fn model_short(model: &str) -> &str {
+pub(crate) fn model_short(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);
     let name = name.strip_prefix("claude-").unwrap_or(name);
@@ -94,14 +94,14 @@ pub fn model_short(model: &str) -> &str {
 }
 
 /// The last part of a project's path: `/home/alice/api-server` is `api-server`.
-pub fn project_short(project: &str) -> &str {
+pub(crate) fn project_short(project: &str) -> &str {
     let trimmed = project.trim_end_matches(['/', '\\']);
     let last = trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed);
     if last.is_empty() { project } else { last }
 }
 
 /// The first part of a session's name: `3f2a91c0-…` is `3f2a91c0`; other names are left whole.
-pub fn session_short(session: &str) -> &str {
+pub(crate) fn session_short(session: &str) -> &str {
     match session.split_once('-') {
         Some((first, _))
             if session.len() == 36 && first.len() == 8 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
@@ -113,7 +113,7 @@ pub fn session_short(session: &str) -> &str {
 }
 
 /// The letter that stands for `letter` where only ASCII can be shown, in the same number of columns.
-pub fn ascii(letter: char) -> char {
+pub(crate) fn ascii(letter: char) -> char {
     match letter {
         letter if letter.is_ascii() => letter,
         '─' | '━' | '–' | '—' | '╌' | '▃' | '▂' | '▒' => '-',
@@ -137,7 +137,7 @@ pub fn ascii(letter: char) -> char {
 }
 
 /// Our own text where only ASCII can be shown; a wide letter becomes two marks, so that columns hold.
-pub fn ascii_text(text: &str) -> String {
+pub(crate) fn ascii_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for part in text.graphemes(true) {
         let mut letters = part.chars();

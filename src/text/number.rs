@@ -1,7 +1,7 @@
 //! Counts: exact with thousands marks, or short where there is little room.
 
 /// An exact count with thousands marks: `145,230`.
-pub fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     grouped(&number.to_string())
 }
 
@@ -20,7 +20,7 @@ pub(super) fn grouped(digits: &str) -> String {
 /// A count in at most five columns: `950`, `1.2k`, `98k`, `1.2M`, `3.4G`.
 ///
 /// Rounded once, half to even; one decimal below ten of a unit.
-pub fn compact(number: u64) -> String {
+pub(crate) fn compact(number: u64) -> String {
     const UNITS: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
     if number < 1000 {
         return number.to_string();
@@ -47,7 +47,7 @@ pub fn compact(number: u64) -> String {
 }
 
 /// An exact count where it fits in so many columns, else a compact one.
-pub fn compact_above(number: u64, columns: usize) -> String {
+pub(crate) fn compact_above(number: u64, columns: usize) -> String {
     let exact = count(number);
     if exact.len() <= columns { exact } else { compact(number) }
 }
@@ -63,13 +63,13 @@ fn half_even(number: u128, divisor: u128) -> u128 {
 }
 
 /// `part` of `whole` in whole per cent, rounded down; nothing when there is no whole.
-pub fn per_cent(part: u64, whole: u64) -> Option<u64> {
+pub(crate) fn per_cent(part: u64, whole: u64) -> Option<u64> {
     let (part, whole) = (u128::from(part), u128::from(whole));
     (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
 }
 
 /// A size: `512 B`, `14 kB`, `1.2 GB`; in powers of a thousand.
-pub fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     let text = compact(number);
     match text.find(|letter: char| letter.is_ascii_alphabetic()) {
         Some(at) => format!("{} {}B", &text[..at], &text[at..]),
@@ -78,7 +78,7 @@ pub fn bytes(number: u64) -> String {
 }
 
 /// `1 call`, `12 calls`, `1,204 calls`.
-pub fn plural(number: u64, noun: &str) -> String {
+pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 

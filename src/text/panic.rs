@@ -11,7 +11,7 @@ static HAPPENED: AtomicBool = AtomicBool::new(false);
 ///
 /// A message that was put together while running may repeat what a log holds; only its beginning is kept, up to the
 /// first quotation.
-pub fn panic_words(panic: &PanicHookInfo<'_>) -> String {
+pub(crate) fn panic_words(panic: &PanicHookInfo<'_>) -> String {
     HAPPENED.store(true, Ordering::SeqCst);
     let words = panic.payload();
     let text =
@@ -22,7 +22,7 @@ pub fn panic_words(panic: &PanicHookInfo<'_>) -> String {
 }
 
 /// True once any thread has panicked, whether or not another went on with its work.
-pub fn has_panicked() -> bool {
+pub(crate) fn has_panicked() -> bool {
     HAPPENED.load(Ordering::SeqCst)
 }
 

@@ -6,7 +6,7 @@ use super::number::plural;
 use crate::domain::{Day, Instant, Zone, day_of};
 
 /// A stretch of time in words: `45 seconds`, `23 minutes`, `1 hour 5 minutes`, `2 days 3 hours`.
-pub fn duration(length: Duration) -> String {
+pub(crate) fn duration(length: Duration) -> String {
     let seconds = u64::try_from(length.num_seconds()).unwrap_or(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let two = |first: String, rest: u64, noun: &str| {
@@ -21,7 +21,7 @@ pub fn duration(length: Duration) -> String {
 }
 
 /// The same in few columns: `45s`, `23m 12s`, `1h 05m`, `2d 3h`.
-pub fn duration_short(length: Duration) -> String {
+pub(crate) fn duration_short(length: Duration) -> String {
     let seconds = u64::try_from(length.num_seconds()).unwrap_or(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {
@@ -33,7 +33,7 @@ pub fn duration_short(length: Duration) -> String {
 }
 
 /// How long ago: `now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`.
-pub fn ago(at: Instant, now: Instant) -> String {
+pub(crate) fn ago(at: Instant, now: Instant) -> String {
     let seconds = (now - at).num_seconds();
     match seconds {
         ..=1 => "now".to_owned(),
@@ -45,28 +45,28 @@ pub fn ago(at: Instant, now: Instant) -> String {
 }
 
 /// The local time of day: `14:02`.
-pub fn clock(at: Instant, zone: Zone) -> String {
+pub(crate) fn clock(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%H:%M").to_string()
 }
 
 /// The local time of day with seconds: `14:02:09`.
-pub fn clock_seconds(at: Instant, zone: Zone) -> String {
+pub(crate) fn clock_seconds(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%H:%M:%S").to_string()
 }
 
 /// The local day and time of a screen's head: `Sun 22 Nov 14:02`.
-pub fn header_time(at: Instant, zone: Zone) -> String {
+pub(crate) fn header_time(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%a %-d %b %H:%M").to_string()
 }
 
 /// A moment that still means the same when it is read much later: `2026-11-22 16:40`.
-pub fn minute(at: Instant, zone: Zone) -> String {
+pub(crate) fn minute(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// A moment as briefly as it can be told from `now`: `16:40` today, `Mon 09:00` within a week,
 /// `1 Dec` this year, `1 Dec 2027` beyond. A day's first midnight after today reads `00:00`.
-pub fn moment(at: Instant, now: Instant, zone: Zone) -> String {
+pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     let (day, today) = (day_of(at, zone), day_of(now, zone));
     let local = at.with_timezone(&zone);
     let days = (day - today).num_days();
@@ -84,13 +84,13 @@ pub fn moment(at: Instant, now: Instant, zone: Zone) -> String {
 }
 
 /// A day: `Sun 22 Nov`, with its year when that is not `now`'s.
-pub fn day_name(day: Day, today: Day) -> String {
+pub(crate) fn day_name(day: Day, today: Day) -> String {
     let form = if day.year() == today.year() { "%a %-d %b" } else { "%a %-d %b %Y" };
     day.format(form).to_string()
 }
 
 /// A month: `Nov 2026`.
-pub fn month_name(day: Day) -> String {
+pub(crate) fn month_name(day: Day) -> String {
     day.format("%b %Y").to_string()
 }
 

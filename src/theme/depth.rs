@@ -99,7 +99,7 @@ impl Depth {
 }
 
 /// False when the locale says that the terminal cannot show more than ASCII; each variable as it is set.
-pub fn utf8(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
+pub(crate) fn utf8(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
     let locale = [lc_all, lc_ctype, lang].into_iter().flatten().find(|value| !value.is_empty());
     let Some(locale) = locale else { return true };
     let name = locale.to_ascii_lowercase();

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use ratatui::style::{Color, Modifier, Style};
 
-pub use color::{Rgb, contrast};
-pub use depth::{ColorWhen, Depth, Facts, utf8};
-pub use file::ThemeError;
+pub(crate) use color::{Rgb, contrast};
+pub use depth::{ColorWhen, Depth};
+pub(crate) use depth::{Facts, utf8};
+pub(crate) use file::ThemeError;
 
 /// What a widget means by a colour. It never asks for one by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +148,7 @@ const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// The theme that follows the terminal's background.
-pub const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// A theme of the user's, as found in the themes folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,7 +217,7 @@ impl Themes {
 }
 
 /// The names of all themes when these are the user's own: `auto`, the built-in ones, the user's.
-pub fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+pub(crate) fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let mut names = vec![AUTO];
     names.extend(BUILT_IN.iter().map(|(name, _)| *name));
     for name in user {

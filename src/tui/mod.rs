@@ -12,7 +12,7 @@ mod options;
 mod paint;
 mod run;
 mod screen_state;
-pub mod svg;
+pub(crate) mod svg;
 mod terminal;
 mod terminal_reply;
 mod update;
@@ -25,11 +25,14 @@ pub use feed::{
     BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
     Watching,
 };
-pub use keys::{Action, Chord, Keys, Place};
-pub use mode::{Input, Mode, Pane, View};
-pub use offscreen::{as_svg, as_text};
+pub(crate) use keys::Place;
+pub use keys::{Action, Chord, Keys};
+pub use mode::View;
+pub(crate) use mode::{Input, Mode, Pane};
+pub use offscreen::as_svg;
+pub(crate) use offscreen::as_text;
 pub use options::{Effect, Message, Next, Options};
 pub use paint::paint;
-pub use run::{Clock, Exit, run};
+pub(crate) use run::{Exit, run};
 pub use screen_state::{FRAME, Leave, ScreenState};
-pub use terminal::give_back;
+pub(crate) use terminal::give_back;

@@ -63,7 +63,7 @@ impl View {
 
 /// A pane of the Live view that can be scrolled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Pane {
+pub(crate) enum Pane {
     /// The latest calls.
     #[default]
     Calls,
@@ -93,7 +93,7 @@ impl Pane {
 
 /// What lies over the view and takes the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Nothing: keys act on the view.
     #[default]
     Browse,
@@ -129,20 +129,20 @@ const LONGEST: usize = 200;
 
 /// A line of typing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Input {
+pub(crate) struct Input {
     text: String,
 }
 
 impl Input {
     /// A line that begins with a text.
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let mut input = Self::default();
         input.paste(text);
         input
     }
 
     /// What was typed.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -168,7 +168,7 @@ impl Input {
     }
 
     /// True when the text stands in `name`, in whatever case; an empty text stands in every name.
-    pub fn fits(&self, name: &str) -> bool {
+    pub(crate) fn fits(&self, name: &str) -> bool {
         contains(name, &self.text)
     }
 }

@@ -7,7 +7,7 @@ use super::app::App;
 use super::{draw, svg};
 
 /// The screen in this size as lines of text, without colours.
-pub fn as_text(app: &App, columns: u16, rows: u16) -> Vec<String> {
+pub(crate) fn as_text(app: &App, columns: u16, rows: u16) -> Vec<String> {
     let buffer = drawn(app, columns, rows);
     let width = usize::from(columns.max(1));
     buffer.content().chunks(width).map(|cells| line(cells).trim_end().to_owned()).collect()

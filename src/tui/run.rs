@@ -20,11 +20,11 @@ use super::{App, Feed, Request};
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// The clock: asked at every step.
-pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// How the screen was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// By the quit key.
     Quit,
     /// By Ctrl-C or SIGINT.
@@ -39,7 +39,7 @@ pub enum Exit {
 
 impl Exit {
     /// The exit code: 0, or 128 and the signal's number.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Quit => 0,
             Self::HungUp => 129,
@@ -67,7 +67,7 @@ enum Happening {
 ///
 /// # Errors
 /// When there is no terminal, or it cannot be set or written to.
-pub async fn run(
+pub(crate) async fn run(
     app: App,
     meter: Meter,
     alerts: Alerts,

@@ -149,7 +149,7 @@ fn unblock() {}
 
 /// Gives the terminal back in an emergency, from whatever thread, whatever the loop and the painter hang on. Does
 /// nothing where the terminal is not ours.
-pub fn give_back() {
+pub(crate) fn give_back() {
     if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
         return;
     }

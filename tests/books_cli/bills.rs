@@ -160,11 +160,11 @@ fn the_arithmetic_names_the_likely_reason_and_the_largest_comes_first() {
     assert_eq!(reason("2026-10-02", "gpt-4o-mini"), "not in logs");
     assert_eq!(reason("2026-10-03", "claude-haiku-4-5"), "another day");
     assert_eq!(reason("2026-10-04", "claude-haiku-4-5"), "another day");
-    let sizes: Vec<tokmeter::domain::Usd> = rows(&json, "differences")
+    let sizes: Vec<tokmeter::testing::domain::Usd> = rows(&json, "differences")
         .iter()
         .map(|row| {
             let text = row["difference_usd"].to_string();
-            tokmeter::domain::Usd::parse(text.trim_start_matches('-')).unwrap().0
+            tokmeter::testing::domain::Usd::parse(text.trim_start_matches('-')).unwrap().0
         })
         .collect();
     assert!(sizes.windows(2).all(|pair| pair[0] >= pair[1]), "{sizes:?}");

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokmeter::commands;
-use tokmeter::config::{Env, Folders};
-use tokmeter::domain::Instant;
+use tokmeter::testing::commands;
+use tokmeter::testing::config::{Env, Folders};
+use tokmeter::testing::domain::Instant;
 
 /// A home folder, removed when dropped, and the time in it.
 pub struct Home {

@@ -108,7 +108,9 @@ fn metrics_parse_line_by_line_and_agree_with_the_report() {
     let report = home.fine(&["report", "total", "--json"]).json();
     let sum = |name: &str| {
         let of = samples.iter().filter(|sample| sample.0 == name);
-        of.map(|sample| tokmeter::domain::Usd::parse(&sample.2).unwrap().0).sum::<tokmeter::domain::Usd>().to_string()
+        of.map(|sample| tokmeter::testing::domain::Usd::parse(&sample.2).unwrap().0)
+            .sum::<tokmeter::testing::domain::Usd>()
+            .to_string()
     };
     assert_eq!(sum("tokmeter_tokens_total"), report["total"]["total_tokens"].to_string());
     assert_eq!(sum("tokmeter_cost_usd_total"), report["total"]["cost_usd"].to_string());

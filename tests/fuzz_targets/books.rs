@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tokmeter::domain::{Dimension, Filter, Label, Zone};
-use tokmeter::formats::Decoder;
-use tokmeter::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
+use tokmeter::testing::domain::{Dimension, Filter, Label, Zone};
+use tokmeter::testing::formats::Decoder;
+use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
 
 use super::{now, origin, prices};
 

@@ -12,14 +12,14 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokmeter::commands;
-use tokmeter::config::{Env, Settings};
-use tokmeter::domain::{Filter, Instant, Label, Record, Zone};
-use tokmeter::formats::{Decoder, Origin, Outcome};
-use tokmeter::ingest::{Options, read_stream};
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::meter::Rules;
-use tokmeter::pricing::{CostMode, PriceBook};
+use tokmeter::testing::commands;
+use tokmeter::testing::config::{Env, Settings};
+use tokmeter::testing::domain::{Filter, Instant, Label, Record, Zone};
+use tokmeter::testing::formats::{Decoder, Origin, Outcome};
+use tokmeter::testing::ingest::{Options, read_stream};
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::meter::Rules;
+use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 pub use books::{ledger_open, price_list};
 pub use screen::{key_binding, render};

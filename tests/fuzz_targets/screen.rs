@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
-use tokmeter::domain::Zone;
-use tokmeter::formats::Decoder;
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
-use tokmeter::theme::Background;
-use tokmeter::tui::{App, Chord, Keys, Message, Next, Options, draw, paint};
-use tokmeter::{domain::Label, tui::Action};
+use tokmeter::testing::domain::Zone;
+use tokmeter::testing::formats::Decoder;
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
+use tokmeter::testing::theme::Background;
+use tokmeter::testing::tui::{App, Chord, Keys, Message, Next, Options, draw, paint};
+use tokmeter::testing::{domain::Label, tui::Action};
 
 use super::{now, origin, prices};
 

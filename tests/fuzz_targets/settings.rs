@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use tokmeter::cli;
-use tokmeter::config::{ConfigText, Env, Overrides, Settings};
-use tokmeter::domain::{Label, Record, Span, Zone, day_of, day_start};
-use tokmeter::formats::Decoder;
+use tokmeter::testing::cli;
+use tokmeter::testing::config::{ConfigText, Env, Overrides, Settings};
+use tokmeter::testing::domain::{Label, Record, Span, Zone, day_of, day_start};
+use tokmeter::testing::formats::Decoder;
 
 use super::{now, origin};
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tokmeter::domain::{
+use tokmeter::testing::domain::{
     Attribution, Bill, Billed, Call, CallKey, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher, Record,
     Tokens, Usd,
 };
-use tokmeter::ledger::{Ledger, Memory, Options, Row, Sums, open};
-use tokmeter::pricing::{Cost, Pricer};
+use tokmeter::testing::ledger::{Ledger, Memory, Options, Row, Sums, open};
+use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books, opened};
@@ -344,12 +344,12 @@ fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut disk = books(&folder);
-    let transcript = |name: &str, format: &str| tokmeter::ledger::Checkpoint {
+    let transcript = |name: &str, format: &str| tokmeter::testing::ledger::Checkpoint {
         reader: format!("{{\"v\":1,\"on\":\"{format}\"}}"),
         ..super::common::file(name, 10)
     };
     let files = vec![transcript("/a.jsonl", "claude-code"), transcript("/b.jsonl", "codex")];
-    disk.post(&tokmeter::ledger::Batch { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
+    disk.post(&tokmeter::testing::ledger::Batch { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
     drop(disk);
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
@@ -479,7 +479,7 @@ fn a_bill_is_compared_with_the_lifetimes_that_a_stated_cost_gives() {
 
 #[test]
 fn the_cost_of_a_sum_does_not_depend_on_how_long_it_is() {
-    use tokmeter::pricing::{CostMode, PriceBook};
+    use tokmeter::testing::pricing::{CostMode, PriceBook};
     let book = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
     let long = Tokens { input: 300_000, ..Tokens::ZERO };
     let when: Instant = "2026-01-10T00:00:00Z".parse().unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
+use tokmeter::testing::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
 
 use super::common::{a_telling_and_a_retelling, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books};

@@ -1,8 +1,8 @@
 //! Whose call it is, when several sessions have a line about it.
 
 use rusqlite::Connection;
-use tokmeter::domain::{Attribution, Call, Claim, Dimension, Label, Place};
-use tokmeter::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory, Note, Sqlite};
+use tokmeter::testing::domain::{Attribution, Call, Claim, Dimension, Label, Place};
+use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory, Note, Sqlite};
 
 use super::common::{at, call, calls, file, prices, query, rows, total};
 use super::durable::{books, opened};
@@ -115,7 +115,7 @@ fn j29_what_changes_its_session_is_taken_out_of_the_one_and_added_to_the_other()
     disk.post(&calls([line("fork", Claim::Copy)])).unwrap();
     let said = disk.post(&calls([line("parent", Claim::Own)])).unwrap();
     let [Change::Grown(change)] = &said[..] else { panic!("{said:?}") };
-    let session = |row: &tokmeter::ledger::Row| row.call.from.session.as_deref().map(str::to_owned);
+    let session = |row: &tokmeter::testing::ledger::Row| row.call.from.session.as_deref().map(str::to_owned);
     let before = change.before.as_deref().and_then(session);
     assert_eq!((before.as_deref(), session(&change.after).as_deref()), (Some("fork"), Some("parent")));
     assert_eq!(change.before.as_ref().unwrap().cost, change.after.cost);

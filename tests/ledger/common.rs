@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tokmeter::domain::{
+use tokmeter::testing::domain::{
     Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts,
     Place, Record, Tier, Tokens, Usd, Zone,
 };
-use tokmeter::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
-use tokmeter::pricing::{Cost, Pricer};
+use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
+use tokmeter::testing::pricing::{Cost, Pricer};
 
 /// Prices `opus` and `haiku`, dearer from the second day of 1970 on; takes a stated cost for the rest.
 pub struct Prices {

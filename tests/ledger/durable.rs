@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use tokmeter::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
-use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open};
+use tokmeter::testing::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
+use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open};
 
 use super::common::{
     a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, descends, file, key, prices,
@@ -185,7 +185,7 @@ fn e8_counts_beyond_the_integers_of_sqlite_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = books(&folder);
     let mut huge = call("a", 1, u64::MAX);
-    huge.quoted = Some(tokmeter::domain::Usd::from_pico(i128::MAX));
+    huge.quoted = Some(tokmeter::testing::domain::Usd::from_pico(i128::MAX));
     huge.latency = Some(std::time::Duration::MAX);
     huge.model = None;
     disk.post(&calls([huge.clone()])).unwrap();
@@ -335,7 +335,7 @@ fn d16_a_booked_cost_stays_until_the_call_grows_or_is_priced_anew_on_request() {
     disk.post(&calls([grown])).unwrap();
     let now = rows(&disk);
     let alone = |factor, call| {
-        use tokmeter::pricing::Pricer;
+        use tokmeter::testing::pricing::Pricer;
         super::common::Prices { factor }.cost(call).usd().unwrap()
     };
     assert_eq!(now[0].cost.usd(), Some(alone(1, &now[0].call)));
@@ -362,9 +362,9 @@ fn d16_a_booked_cost_stays_until_the_call_grows_or_is_priced_anew_on_request() {
 #[test]
 fn b21_without_a_price_book_what_was_booked_keeps_its_cost() {
     struct Nothing;
-    impl tokmeter::pricing::Pricer for Nothing {
-        fn cost(&self, _: &tokmeter::domain::Call) -> tokmeter::pricing::Cost {
-            tokmeter::pricing::Cost::Unpriced
+    impl tokmeter::testing::pricing::Pricer for Nothing {
+        fn cost(&self, _: &tokmeter::testing::domain::Call) -> tokmeter::testing::pricing::Cost {
+            tokmeter::testing::pricing::Cost::Unpriced
         }
     }
     let folder = tempfile::tempdir().unwrap();

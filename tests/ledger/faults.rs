@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokmeter::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
-use tokmeter::ledger::{Batch, BooksError, Grain, Ledger, Memory, Note, Options, Row, Sqlite, open};
+use tokmeter::testing::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
+use tokmeter::testing::ledger::{Batch, BooksError, Grain, Ledger, Memory, Note, Options, Row, Sqlite, open};
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
 use super::durable::{books, opened};
@@ -113,7 +113,7 @@ fn a_process_of_its_own() {
         "live" => live_on(&mut open().unwrap().books),
         "cold" | "cold crowd" => {
             let beside = Options { beside: true, together: 4, ..options.clone() };
-            let mut disk = tokmeter::ledger::open(&path, beside, prices()).unwrap().books;
+            let mut disk = tokmeter::testing::ledger::open(&path, beside, prices()).unwrap().books;
             if task == "cold crowd" {
                 // Half of the calls are everyone's, half are this process's own.
                 let own = |number| if number % 2 == 0 { String::new() } else { format!("{stop} ") };
@@ -527,7 +527,7 @@ fn d10_books_of_schema_1_become_books_of_today() {
     assert_eq!(names_in(&path), names_in(&lived(&fresh)), "no table and no index is missing");
     let mut wanted = in_memory(life().len());
     let first = wanted.iter_mut().min_by_key(|row| (row.call.at().timestamp(), row.call.key)).unwrap();
-    first.call.quoted = Some(tokmeter::domain::Usd::from_pico(1 << 64));
+    first.call.quoted = Some(tokmeter::testing::domain::Usd::from_pico(1 << 64));
     assert_eq!(rows(&disk), wanted);
     let calls_of = |disk: &Sqlite, by: &[Dimension]| {
         disk.report(&query(Grain::Day, by)).unwrap().rows.iter().map(|row| row.sums.calls).sum::<u64>()

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use tokmeter::domain::{Call, Filter, Record, Span, Zone};
-use tokmeter::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
+use tokmeter::testing::domain::{Call, Filter, Record, Span, Zone};
+use tokmeter::testing::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
 
 use super::common::{add_up, any_records, at, batch_of, call, calls, decided_records, file, key, prices, rows, total};
 use super::durable::{assert_alike, some_filter};
@@ -24,7 +24,7 @@ fn writer(folder: &tempfile::TempDir) -> Connection {
     conn
 }
 
-fn everything(books: &dyn Ledger, order: Order) -> Vec<tokmeter::ledger::Row> {
+fn everything(books: &dyn Ledger, order: Order) -> Vec<tokmeter::testing::ledger::Row> {
     let mut all = Vec::new();
     books
         .each(&Filter::default(), order, &mut |row| {
@@ -107,7 +107,7 @@ proptest! {
 fn j2_how_far_logs_were_read_is_known_while_it_cannot_be_booked() {
     let folder = tempfile::tempdir().unwrap();
     let mut disk = hurried(&folder);
-    let read = |to: u64| tokmeter::ledger::Batch {
+    let read = |to: u64| tokmeter::testing::ledger::Batch {
         records: vec![Record::Call(call(&format!("{to}"), i64::try_from(to).unwrap(), 1))],
         files: vec![file("/log", to)],
     };

@@ -1,9 +1,9 @@
 //! What is booked depends on what was told, and on nothing else.
 
 use proptest::prelude::*;
-use tokmeter::domain::{CallKey, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};
-use tokmeter::ledger::{Change, Grain, Ledger, Memory, Order, PeriodKey, Sums};
-use tokmeter::pricing::Pricer;
+use tokmeter::testing::domain::{CallKey, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};
+use tokmeter::testing::ledger::{Change, Grain, Ledger, Memory, Order, PeriodKey, Sums};
+use tokmeter::testing::pricing::Pricer;
 
 use super::common::{
     Prices, a_telling_and_a_retelling, add_up, any_records, at, batch_of, call, calls, descends, key, prices, query,
@@ -57,7 +57,7 @@ proptest! {
         let mut books = memory();
         books.absorb(&batch_of(told)).unwrap();
         for question in questions() {
-            let report = books.report(&tokmeter::ledger::Query { zone, ..question }).unwrap();
+            let report = books.report(&tokmeter::testing::ledger::Query { zone, ..question }).unwrap();
             let mut sum = Sums::default();
             report.rows.iter().for_each(|row| sum.add(&row.sums));
             prop_assert_eq!(sum, report.total);
@@ -217,7 +217,7 @@ fn rows_come_in_order_without_a_name_last_and_the_total_is_of_all() {
         ]))
         .unwrap();
     let named = |order, limit| {
-        let question = tokmeter::ledger::Query { order, limit, ..query(Grain::Day, &[Dimension::Model]) };
+        let question = tokmeter::testing::ledger::Query { order, limit, ..query(Grain::Day, &[Dimension::Model]) };
         let report = books.report(&question).unwrap();
         assert_eq!(report.total.calls, 4);
         report

@@ -12,8 +12,10 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeZone;
-use tokmeter::domain::{Attribution, Call, CallKey, Dimension, Filter, Label, Matcher, Place, Record, Tokens, Zone};
-use tokmeter::ledger::{Batch, Grain, Ledger, Memory, Options, Order, Query, Sqlite, open};
+use tokmeter::testing::domain::{
+    Attribution, Call, CallKey, Dimension, Filter, Label, Matcher, Place, Record, Tokens, Zone,
+};
+use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Options, Order, Query, Sqlite, open};
 
 use super::common::{at, call, file, key, prices, query};
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{Duration, Timelike};
-use tokmeter::domain::{
+use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
 };
-use tokmeter::ledger::{
+use tokmeter::testing::ledger::{
     Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, PeriodKey, Query, Report, ReportRow, Row, RowChange,
     SessionRow, Sums,
 };
-use tokmeter::pricing::Cost;
+use tokmeter::testing::pricing::Cost;
 
 /// A moment, written as a person writes it.
 pub fn at(text: &str) -> Instant {

@@ -1,8 +1,8 @@
 //! Simulated days: how often the forecast cries wolf, how far it is off, how often its band holds.
 
 use chrono::Duration;
-use tokmeter::domain::{Instant, Zone};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
+use tokmeter::testing::domain::{Instant, Zone};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
 
 use crate::books::{Books, Told, at, call};
 
@@ -250,7 +250,7 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
     }
     let rules = Rules::new(Zone::UTC);
     let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
-    let dollars = |usd: Option<tokmeter::domain::Usd>| usd.unwrap().rounded(0);
+    let dollars = |usd: Option<tokmeter::testing::domain::Usd>| usd.unwrap().rounded(0);
     assert_eq!(dollars(summary.by_day_end), 1);
     // Eighteen dollars in seventeen and a half days, and twelve and a half to go.
     assert_eq!(dollars(summary.by_month_end), 31);

@@ -1,8 +1,8 @@
 //! Clocks, calendars and counters that misbehave.
 
 use chrono::Duration;
-use tokmeter::domain::{Instant, Tokens, Usd, Zone};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
+use tokmeter::testing::domain::{Instant, Tokens, Usd, Zone};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
 
 use crate::books::{Books, at, call};
 
@@ -91,7 +91,7 @@ fn e3_a_clock_that_jumps_back_or_ahead_never_gives_a_negative_rate_or_a_wrong_su
         let same_day = now.date_naive() == start.date_naive();
         assert_eq!(summary.today.tokens.input, if same_day { 600 } else { 0 }, "{hours}");
         let fresh = open(&books, &rules, now).summary(now);
-        let used = |summary: &tokmeter::meter::Summary| -> Vec<_> {
+        let used = |summary: &tokmeter::testing::meter::Summary| -> Vec<_> {
             summary.limits.iter().map(|limit| (limit.name.clone(), limit.used)).collect()
         };
         assert_eq!(used(&summary), used(&fresh), "{hours}");
@@ -206,8 +206,8 @@ fn e12_a_limit_crossed_by_a_call_is_over_for_the_next_one() {
     let mut made = 0;
     // An agent that asks before each call of 300 tokens is stopped with one call of overshoot at most.
     for number in 0..10 {
-        let states = tokmeter::meter::states(&books, &rules, None, now).unwrap();
-        if states.iter().any(tokmeter::meter::LimitState::stops_work) {
+        let states = tokmeter::testing::meter::states(&books, &rules, None, now).unwrap();
+        if states.iter().any(tokmeter::testing::meter::LimitState::stops_work) {
             break;
         }
         books.tell(call(&format!("{number}"), now).input(300));
@@ -264,7 +264,7 @@ fn h8_nothing_changes_by_itself_once_everything_has_come_to_rest() {
         meter.refresh(&books, next).unwrap();
         let after = meter.summary(next);
         wakes.push(next);
-        let same = tokmeter::meter::Summary { now, changes_at: before.changes_at, ..after };
+        let same = tokmeter::testing::meter::Summary { now, changes_at: before.changes_at, ..after };
         assert!(same != before || meter.changes_at(next).is_some(), "woken at {next} for nothing");
         now = next;
         assert!(wakes.len() < 60, "{wakes:?}");

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
-use tokmeter::ledger::{Row, Sums};
-use tokmeter::meter::{Amount, Limit, Meter, Rules, Scope, SessionId, Snapshot, Window};
-use tokmeter::pricing::Rates;
+use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
+use tokmeter::testing::ledger::{Row, Sums};
+use tokmeter::testing::meter::{Amount, Limit, Meter, Rules, Scope, SessionId, Snapshot, Window};
+use tokmeter::testing::pricing::Rates;
 
 use crate::books::{Books, Told, at, call};
 
@@ -229,7 +229,7 @@ proptest! {
                 books.tell(told(id, now + Duration::minutes(minutes), names, counts));
             }
         }
-        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::testing::meter::Follow::Latest, now).unwrap();
         let mut meter = Meter::open(rules(), snapshot);
         agrees(&mut meter, &books, now)?;
         for step in steps {
@@ -239,7 +239,7 @@ proptest! {
                     meter.apply(&posted, now);
                 }
                 Step::Lost(id) => {
-                    let key = tokmeter::domain::CallKey::from_parts(&[format!("call {id}")]);
+                    let key = tokmeter::testing::domain::CallKey::from_parts(&[format!("call {id}")]);
                     if let Some(posted) = books.lose(key) {
                         meter.apply(&posted, now);
                     }
@@ -262,13 +262,13 @@ proptest! {
         for name in ["s1", "s2", "s3"] {
             books.tell(call(name, now).session(name).input(1));
         }
-        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::meter::Follow::Latest, now).unwrap();
+        let snapshot = Snapshot::ask(&books, &rules(), &tokmeter::testing::meter::Follow::Latest, now).unwrap();
         let mut meter = Meter::open(rules(), snapshot);
         for (number, (id, wait, names, count)) in calls.into_iter().enumerate() {
             now += Duration::seconds(wait / 4);
             let number = u64::try_from(number).unwrap();
             // The same answer reports more and more, always under its first time and names.
-            let known = books.rows.get(&tokmeter::domain::CallKey::from_parts(&[format!("call {id}")])).cloned();
+            let known = books.rows.get(&tokmeter::testing::domain::CallKey::from_parts(&[format!("call {id}")])).cloned();
             let told = match known {
                 Some(row) => {
                     let tokens = row.call.tokens;
@@ -293,7 +293,7 @@ fn a_session_with_a_past_is_not_taken_for_a_new_one() {
     }
     books.tell(call("first", now - Duration::days(9)).session("resumed").input(7));
     let rules = Rules::new(Zone::UTC);
-    let snapshot = Snapshot::ask(&books, &rules, &tokmeter::meter::Follow::Latest, now).unwrap();
+    let snapshot = Snapshot::ask(&books, &rules, &tokmeter::testing::meter::Follow::Latest, now).unwrap();
     let mut meter = Meter::open(rules, snapshot);
     meter.apply(&books.tell(call("second", now).session("resumed").input(5)), now);
     assert!(meter.refresh(&books, now).unwrap());

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::domain::{Call, CallKey, Claim, Label, Record, Usd, Zone};
-use tokmeter::ledger::{Batch, Ledger, Memory};
-use tokmeter::meter::{Amount, Follow, Limit, Meter, Rules, Scope, SessionLine, Snapshot, Summary, Window};
-use tokmeter::pricing::{Cost, Pricer};
+use tokmeter::testing::domain::{Call, CallKey, Claim, Label, Record, Usd, Zone};
+use tokmeter::testing::ledger::{Batch, Ledger, Memory};
+use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, SessionLine, Snapshot, Summary, Window};
+use tokmeter::testing::pricing::{Cost, Pricer};
 
 use crate::books::{at, call, price};
 
@@ -88,7 +88,7 @@ proptest! {
             meter.refresh(&books, now).unwrap();
             let mut opened = Meter::open(rules(), Snapshot::ask(&books, &rules(), &Follow::Latest, now).unwrap());
             prop_assert_eq!(settled(&meter.summary(now)), settled(&opened.summary(now)));
-            prop_assert_eq!(meter.summary(now).all, books.sums(&tokmeter::domain::Filter::default()).unwrap());
+            prop_assert_eq!(meter.summary(now).all, books.sums(&tokmeter::testing::domain::Filter::default()).unwrap());
         }
     }
 }

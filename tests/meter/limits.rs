@@ -1,12 +1,12 @@
 //! Limits: exactly when one is near or over, whose it is, and when it speaks.
 
 use chrono::{Duration, NaiveTime};
-use tokmeter::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
-use tokmeter::meter::{
+use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
+use tokmeter::testing::meter::{
     Alerts, Amount, CallContext, Follow, Limit, LimitState, Measure, Meter, QuietHours, Rules, Scope, Snapshot,
     Verdict, Window, states,
 };
-use tokmeter::pricing::Rates;
+use tokmeter::testing::pricing::Rates;
 
 use crate::books::{Books, at, call};
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use tokmeter::domain::Tokens;
-use tokmeter::ledger::Row;
-use tokmeter::meter::{cache_hit, signals};
+use tokmeter::testing::domain::Tokens;
+use tokmeter::testing::ledger::Row;
+use tokmeter::testing::meter::{cache_hit, signals};
 
 use crate::books::{Told, at, call, row};
 

@@ -270,7 +270,7 @@ fn j27_a_clock_before_1970_ends_in_an_answer_or_a_sentence() {
             "metrics",
         ]) {
             let args: Vec<OsString> = ["tokmeter"].into_iter().chain(words.split(' ')).map(OsString::from).collect();
-            let mut world = tokmeter::config::Env::empty(then);
+            let mut world = tokmeter::testing::config::Env::empty(then);
             world.clock = Arc::new(move || then);
             world.vars = home.vars().into_iter().map(|(name, value)| (name.into(), value.into())).collect();
             world.home = Some(home.path().to_owned());
@@ -281,7 +281,7 @@ fn j27_a_clock_before_1970_ends_in_an_answer_or_a_sentence() {
             // Nothing is piped in: a command that reads its input takes the test's for none.
             world.terminal[0] = true;
             let (mut out, mut err) = (Vec::new(), Vec::new());
-            let exit = tokmeter::commands::run(&args, world, &mut out, &mut err).code();
+            let exit = tokmeter::testing::commands::run(&args, world, &mut out, &mut err).code();
             let err = String::from_utf8_lossy(&err);
             assert!([0, 1].contains(&exit), "{then}: {words}: {exit}: {err}");
         }

@@ -6,9 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokmeter::domain::{Call, CallKey, Record};
-use tokmeter::ingest::{BadNote, Condition, Health, Options, ReadBatch, Roots, Tails, Tallies};
-use tokmeter::ledger::Checkpoint;
+use tokmeter::testing::domain::{Call, CallKey, Record};
+use tokmeter::testing::ingest::{BadNote, Condition, Health, Options, ReadBatch, Roots, Tails, Tallies};
+use tokmeter::testing::ledger::Checkpoint;
 
 /// One line of a usage log, with its end.
 pub(crate) fn line(id: &str) -> String {
@@ -128,7 +128,7 @@ impl Meter {
 
     /// What there is to say about a path.
     pub(crate) fn says(&self, path: &Path) -> Vec<Condition> {
-        let label = tokmeter::domain::Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        let label = tokmeter::testing::domain::Label::from_bytes(path.as_os_str().as_encoded_bytes());
         self.health().notes.into_iter().filter(|note| note.path == label).map(|note| note.what).collect()
     }
 }

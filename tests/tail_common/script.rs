@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokmeter::ingest::{Entry, Fs, Handle, OsFs, Stat};
+use tokmeter::testing::ingest::{Entry, Fs, Handle, OsFs, Stat};
 
 /// What happens next to whoever reads a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

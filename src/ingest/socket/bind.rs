@@ -121,7 +121,7 @@ pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
 }
 
 /// The process of a meter that listens on this path, if one does.
-pub fn in_use(path: &Path) -> Option<Option<i32>> {
+pub(crate) fn in_use(path: &Path) -> Option<Option<i32>> {
     UnixStream::connect(path).ok().map(|stream| peer_pid(&stream))
 }
 

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a writer waits for a meter before it gives up on it.
-pub const WRITE_PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const WRITE_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Why a meter did not take a line.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// Nobody listens.
     #[error("no meter listens there")]
     Nobody,
@@ -39,7 +39,7 @@ impl From<io::Error> for ClientError {
 ///
 /// # Errors
 /// When nobody listens, or the meter does not take the line and answer within `patience`.
-pub fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, ClientError> {
+pub(crate) fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, ClientError> {
     let stream = open(path, patience)?;
     (&stream).write_all(line.trim_end().as_bytes())?;
     (&stream).write_all(b"\n")?;
@@ -52,7 +52,7 @@ pub fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, Client
 ///
 /// # Errors
 /// When nobody listens, or the meter does not take the lines within `patience`.
-pub fn send(path: &Path, lines: &[u8], patience: Duration) -> Result<(), ClientError> {
+pub(crate) fn send(path: &Path, lines: &[u8], patience: Duration) -> Result<(), ClientError> {
     let stream = open(path, patience)?;
     (&stream).write_all(lines)?;
     Ok(())

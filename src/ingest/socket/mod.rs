@@ -5,9 +5,10 @@ mod client;
 mod connection;
 mod serve;
 
-pub use bind::{Bound, SocketError, bind, in_use};
-pub use client::{ClientError, WRITE_PATIENCE, ask, send};
-pub use serve::{Deliver, Delivery, Listener, Listening, Reply, Rules, Said, Tally, descriptors_of_a_runtime};
+pub use bind::bind;
+pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
+pub(crate) use serve::descriptors_of_a_runtime;
+pub use serve::{Delivery, Listener, Listening, Reply, Rules, Said, Tally};
 
 /// Longest line that is taken.
 pub const LINE_CAP: usize = 1024 * 1024;

@@ -46,7 +46,7 @@ pub enum Said {
 }
 
 /// Where deliveries go: a bounded queue, so that a flood finds a limit.
-pub type Deliver = mpsc::Sender<Delivery>;
+pub(crate) type Deliver = mpsc::Sender<Delivery>;
 
 /// The answer to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -302,7 +302,7 @@ impl Listener {
 ///
 /// # Errors
 /// When it does not.
-pub fn descriptors_of_a_runtime() -> io::Result<()> {
+pub(crate) fn descriptors_of_a_runtime() -> io::Result<()> {
     let pairs: Vec<_> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<io::Result<_>>()?;
     drop(pairs);
     Ok(())

@@ -133,7 +133,7 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
 
 /// True on file systems whose locks or shared memory cannot be relied on.
 #[cfg(target_os = "linux")]
-pub fn is_network(path: &Path) -> bool {
+pub(crate) fn is_network(path: &Path) -> bool {
     // NFS, SMB, CIFS, SMB2, 9p, FUSE, Ceph, AFS (both), Coda, NCP, Lustre, GFS2, OCFS2: linux/magic.h
     // and their own headers.
     const NETWORK: [i64; 14] = [

@@ -22,7 +22,7 @@ pub(super) fn remove_drafts(ledger: &Path) {
 /// number of the process that made it; files whose name has none stay.
 ///
 /// A process that is taken for gone and lives in another container loses a draft, and says that it could not write.
-pub fn remove_strays(folder: &Path, process: impl Fn(&str) -> Option<&str>) {
+pub(crate) fn remove_strays(folder: &Path, process: impl Fn(&str) -> Option<&str>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let number = name.to_str().and_then(&process).and_then(|number| number.parse::<i32>().ok());

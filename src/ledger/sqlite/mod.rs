@@ -51,14 +51,13 @@ use super::{Batch, BooksError, Checkpoint};
 use crate::domain::{Instant, Record};
 use crate::pricing::Pricer;
 
-pub use db_file::is_network;
-pub use export_import::ExportError;
-pub use import::{ImportError, Imported};
-pub use leftover_files::remove_strays;
-pub use maintenance::{Info, PriceChange, Repriced};
+pub(crate) use export_import::ExportError;
+pub(crate) use import::ImportError;
+pub(crate) use leftover_files::remove_strays;
+pub(crate) use maintenance::{Info, Repriced};
 pub use open::{Opened, Options, open};
-pub use salvage::Salvaged;
-pub use verify::{Findings, mend};
+pub(crate) use salvage::Salvaged;
+pub(crate) use verify::mend;
 pub use warning::Note;
 
 /// Books in a SQLite file.

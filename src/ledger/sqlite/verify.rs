@@ -58,7 +58,11 @@ impl Sqlite {
 ///
 /// # Errors
 /// When it can be neither moved aside nor created.
-pub fn mend(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> std::result::Result<Vec<Note>, BooksError> {
+pub(crate) fn mend(
+    path: &Path,
+    options: Options,
+    pricer: Arc<dyn Pricer>,
+) -> std::result::Result<Vec<Note>, BooksError> {
     let (seen, now) = (identity(path), options.now);
     let Err(what) = check(path) else { return Ok(Vec::new()) };
     // Another process may have mended it meanwhile.

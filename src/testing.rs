@@ -1,0 +1,95 @@
+//! Names that tests, benches, examples and fuzz targets use. Not an interface: it changes without notice.
+
+/// From `cli`.
+pub mod cli {
+    pub use crate::cli::parse;
+}
+
+/// From `commands`.
+pub mod commands {
+    pub use crate::commands::{demo_calls, query, run};
+}
+
+/// From `config`.
+pub mod config {
+    pub use crate::config::{
+        Alerts, ConfigText, Env, Folders, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides,
+        Quiet, SAMPLE, Settings, Severity, Symbols, Where, open, parse_amount, read, stamp,
+    };
+    /// From `config::edit`.
+    pub mod edit {
+        pub use crate::config::edit::{set, set_limit, unset_limit};
+    }
+}
+
+/// From `domain`.
+pub mod domain {
+    pub use crate::domain::{
+        Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
+        Parts, Place, Record, Service, Span, Speed, Tier, Tokens, Usd, Zone, day_of, day_start, month_of, week_of,
+    };
+}
+
+/// From `formats`.
+pub mod formats {
+    pub use crate::formats::{ALL, BadLine, Decoder, Origin, Outcome, Reader, Reading, names};
+}
+
+/// From `ingest`.
+pub mod ingest {
+    pub use crate::ingest::{
+        BadNote, Condition, Entry, Event, Follower, Fs, Handle, Health, Kind, Options, OsFs, Owner, PollReason,
+        Progress, ReadBatch, RootState, Roots, Stat, Tails, Tallies, follow, read_stream,
+    };
+    #[cfg(unix)]
+    /// From `ingest::socket`.
+    pub mod socket {
+        pub use crate::ingest::socket::{
+            CONNECTION_CAP, Delivery, IDLE, LINE_CAP, Listener, Listening, Reply, Rules, Said, Tally, bind,
+        };
+    }
+}
+
+/// From `ledger`.
+pub mod ledger {
+    pub use crate::ledger::{
+        Batch, BooksError, Change, Checkpoint, Grain, Ledger, Memory, Note, Opened, Options, Order, PeriodKey, Query,
+        Report, ReportRow, Row, RowChange, SessionRow, Sqlite, Sums, open,
+    };
+}
+
+/// From `meter`.
+pub mod meter {
+    pub use crate::meter::{
+        Alerts, Amount, CallContext, CallLine, Follow, Limit, LimitState, Measure, Meter, ModelLine, QuietHours, Rules,
+        Scope, SessionId, SessionLine, Snapshot, Summary, Verdict, Window, cache_hit, signals, states,
+    };
+}
+
+/// From `pricing`.
+pub mod pricing {
+    pub use crate::pricing::{Cost, CostMode, CustomPrice, PriceBook, Pricer, Rates, build, remember, seed};
+}
+
+/// From `text`.
+pub mod text {
+    pub use crate::text::width;
+}
+
+/// From `theme`.
+pub mod theme {
+    pub use crate::theme::{Background, ColorWhen, Depth, Role, Themes};
+}
+
+/// From `tui`.
+pub mod tui {
+    pub use crate::tui::{
+        Action, App, BadLineView, Chord, Effect, FRAME, Feed, HealthView, Keys, Leave, LedgerView, Message, ModelView,
+        NewSettings, Next, Note, Options, Progress, Request, ScreenState, SourceView, Tone, View, Watching, as_svg,
+        draw, paint,
+    };
+    /// From `tui::svg`.
+    pub mod svg {
+        pub use crate::tui::svg::picture;
+    }
+}
