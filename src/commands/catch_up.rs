@@ -296,9 +296,9 @@ pub(super) fn open(
                     context.note(&note.to_string());
                 }
                 if book && matches!(selection, LogSelection::Paths(_)) {
-                    any_ledger.beside(ledger)
+                    any_ledger.beside(ledger);
                 } else {
-                    any_ledger = ledger
+                    any_ledger = ledger;
                 }
             }
             Err(why) => {

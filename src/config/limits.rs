@@ -23,7 +23,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env, warn_at:
     match node.table() {
         Some(table) => reader.table(walk, table, &mut Vec::new(), "limits"),
         None => {
-            walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.describe_value(node)))
+            walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.describe_value(node)));
         }
     }
     reader.found.into_values().map(|(limit, _)| limit).collect()

@@ -110,7 +110,7 @@ pub trait Reader: Send {
     /// reader as it was: it is mended where it can be, and then read again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
 
-    /// Looks at one of a file's first lines, see [`Format::opening`]; true when it needs to see no more of them.
+    /// Looks at one of a file's first lines, see `Format::opening`; true when it needs to see no more of them.
     fn open(&mut self, _line: &[u8]) -> bool {
         true
     }

@@ -73,7 +73,7 @@ impl Checkpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::{FileId, FileKind};
+    use crate::ingest::fs::{FileId, FileKind};
 
     fn state(path: &str, device: u64, size: u64) -> Checkpoint {
         Checkpoint { device, inode: 7, offset: size, size, modified_ns: 1, ..Checkpoint::unread(path.into()) }

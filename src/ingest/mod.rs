@@ -35,7 +35,6 @@ pub use batch::{BadNote, Event, Owner, Progress, ReadBatch, Tallies};
 pub(crate) use file_watch::{FileWatch, watch_files};
 pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};
-pub(crate) use fs::{FileId, FileKind, Listing};
 pub use health::{Condition, Health, Kind, PollReason, RootState};
 pub(crate) use health::{Note, RootStatus};
 pub use os_fs::OsFs;

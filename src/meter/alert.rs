@@ -166,7 +166,7 @@ impl Alerts {
 
     /// What is to be said now. Several thresholds passed at once are said as one: the highest.
     ///
-    /// The caller asks the books to remember [`Alert::id`] and says only what they had not heard of.
+    /// The caller asks the books to remember `Alert::id` and says only what they had not heard of.
     pub fn due(&mut self, limits: &[LimitState], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);

@@ -140,7 +140,7 @@ pub struct ModelLine {
     pub sums: Sums,
     /// Its share of the cost of what is followed, in whole per cent (of tokens where no cost is known).
     pub share: u8,
-    /// Tokens in each of the last [`TREND`] minutes, oldest first.
+    /// Tokens in each of the last `TREND` minutes, oldest first.
     pub trend: [u64; TREND],
 }
 

@@ -137,12 +137,3 @@ pub(crate) fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result
     writeln!(buffer)?;
     buffer.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
 }
-
-/// Any answer as indented JSON.
-///
-/// # Errors
-/// When it cannot be written.
-pub(crate) fn to_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
-}

@@ -32,23 +32,6 @@ pub(crate) fn duration_short(length: Duration) -> String {
     }
 }
 
-/// How long ago: `now`, `12s ago`, `5m ago`, `3h ago`, `2d ago`.
-pub(crate) fn ago(at: Instant, now: Instant) -> String {
-    let seconds = (now - at).num_seconds();
-    match seconds {
-        ..=1 => "now".to_owned(),
-        2..=59 => format!("{seconds}s ago"),
-        60..=3599 => format!("{}m ago", seconds / 60),
-        3600..=86_399 => format!("{}h ago", seconds / 3600),
-        _ => format!("{}d ago", seconds / 86_400),
-    }
-}
-
-/// The local time of day: `14:02`.
-pub(crate) fn clock(at: Instant, zone: Zone) -> String {
-    at.with_timezone(&zone).format("%H:%M").to_string()
-}
-
 /// The local time of day with seconds: `14:02:09`.
 pub(crate) fn clock_seconds(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%H:%M:%S").to_string()
@@ -131,7 +114,5 @@ mod tests {
             assert_eq!(moment(at.parse().unwrap(), now, zone), text);
         }
         assert_eq!(header_time(now, zone), "Sun 22 Nov 14:02");
-        assert_eq!(ago(now - Duration::seconds(300), now), "5m ago");
-        assert_eq!(ago(now + Duration::seconds(300), now), "now");
     }
 }

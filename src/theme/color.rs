@@ -37,6 +37,7 @@ impl Rgb {
 }
 
 /// The contrast of two colours as WCAG 2 defines it, from 1 to 21.
+#[cfg(test)]
 pub(crate) fn contrast(one: Rgb, other: Rgb) -> f64 {
     let (one, other) = (one.luminance(), other.luminance());
     (one.max(other) + 0.05) / (one.min(other) + 0.05)

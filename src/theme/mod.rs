@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ratatui::style::{Color, Modifier, Style};
 
-pub(crate) use color::{Rgb, contrast};
+pub(crate) use color::Rgb;
 pub use depth::{ColorWhen, Depth};
 pub(crate) use depth::{Facts, utf8};
 pub(crate) use file::ThemeError;
@@ -230,6 +230,7 @@ pub(crate) fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str>
 
 #[cfg(test)]
 mod tests {
+    use super::color::contrast;
     use super::*;
 
     fn every() -> Vec<Theme> {

@@ -48,16 +48,6 @@ pub(crate) fn ask(path: &Path, line: &str, patience: Duration) -> Result<String,
     if answer.ends_with('\n') { Ok(answer) } else { Err(ClientError::Stalled) }
 }
 
-/// Sends lines and does not wait for answers.
-///
-/// # Errors
-/// When nobody listens, or the meter does not take the lines within `patience`.
-pub(crate) fn send(path: &Path, lines: &[u8], patience: Duration) -> Result<(), ClientError> {
-    let stream = open(path, patience)?;
-    (&stream).write_all(lines)?;
-    Ok(())
-}
-
 fn open(path: &Path, patience: Duration) -> Result<UnixStream, ClientError> {
     let stream = UnixStream::connect(path)?;
     stream.set_write_timeout(Some(patience))?;
@@ -77,7 +67,7 @@ mod tests {
         let path = folder.path().join("t.sock");
         let _listener = UnixListener::bind(&path).unwrap();
         let start = Instant::now();
-        let error = send(&path, &vec![b'x'; 4 * 1024 * 1024], WRITE_PATIENCE).unwrap_err();
+        let error = ask(&path, &"x".repeat(4 * 1024 * 1024), WRITE_PATIENCE).unwrap_err();
         assert!(matches!(error, ClientError::Stalled), "{error}");
         let error = ask(&path, "{}", WRITE_PATIENCE).unwrap_err();
         assert!(matches!(error, ClientError::Stalled), "{error}");
