@@ -21,10 +21,12 @@
 //!
 //! `ARCHITECTURE.md` draws the house and says who may import whom; `tests/house.rs` holds it to that.
 
+mod app;
 mod cli;
 mod commands;
 mod config;
 mod domain;
+mod engine;
 mod formats;
 mod ingest;
 mod ledger;
@@ -40,10 +42,10 @@ pub mod testing;
 
 /// The program: asks the system for its arguments and its world, and runs.
 pub fn main() -> std::process::ExitCode {
-    commands::prepare();
+    engine::process::prepare();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     // Not locked: the screen's painter writes to the same output from a thread of its own.
     let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let exit = commands::run(&args, config::Env::system(), &mut out, &mut std::io::stderr());
-    std::process::ExitCode::from(commands::ended(exit).code())
+    std::process::ExitCode::from(app::ended(exit).code())
 }

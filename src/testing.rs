@@ -81,12 +81,14 @@ pub mod theme {
     pub use crate::theme::{Background, ColorWhen, Depth, Role, Themes};
 }
 
-/// From `tui`.
+/// From `tui`, and the messages it shares with `engine`.
 pub mod tui {
+    pub use crate::engine::{
+        BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
+        Watching,
+    };
     pub use crate::tui::{
-        Action, App, BadLineView, Chord, Effect, FRAME, Feed, HealthView, Keys, Leave, LedgerView, Message, ModelView,
-        NewSettings, Next, Note, Options, Progress, Request, ScreenState, SourceView, Tone, View, Watching, as_svg,
-        draw, paint,
+        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, ScreenState, View, as_svg, draw, paint,
     };
     /// From `tui::svg`.
     pub mod svg {

@@ -19,13 +19,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ingest", &["domain", "formats", "ledger"]),
     ("config", &["domain", "pricing", "meter", "text", "theme"]),
     ("output", &["domain", "pricing", "meter", "ledger", "text"]),
-    ("tui", &["domain", "pricing", "meter", "ledger", "text", "theme"]),
+    ("engine", &["domain", "pricing", "ledger", "meter", "text", "theme", "ingest", "config", "output"]),
+    ("tui", &["domain", "pricing", "meter", "ledger", "text", "theme", "config", "engine"]),
     ("cli", &["domain"]),
+    (
+        "app",
+        &[
+            "domain", "formats", "pricing", "text", "theme", "ledger", "meter", "ingest", "config", "engine", "tui",
+            "cli",
+        ],
+    ),
     (
         "commands",
         &[
-            "domain", "formats", "pricing", "text", "theme", "ledger", "meter", "ingest", "config", "output", "tui",
-            "cli",
+            "domain", "formats", "pricing", "text", "theme", "ledger", "meter", "ingest", "config", "output", "engine",
+            "tui", "cli", "app",
         ],
     ),
 ];
@@ -37,7 +45,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),
     ("ruzstd", &["ingest"]),
-    ("tokio", &["ingest", "tui", "commands"]),
+    ("tokio", &["ingest", "engine", "tui", "app", "commands"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli", "commands"]),
     ("clap_mangen", &["cli", "commands"]),
@@ -47,12 +55,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("iana_time_zone", &["config"]),
     ("memchr", &["formats", "ingest"]),
     ("aho_corasick", &["formats"]),
-    ("ureq", &["commands"]),
+    ("ureq", &["engine", "commands"]),
     ("unicode_width", &["domain", "text", "tui"]),
     ("comfy_table", &["output"]),
     ("csv", &["output", "commands"]),
     ("unicode_segmentation", &["text"]),
-    ("signal_hook", &["tui", "commands"]),
+    ("signal_hook", &["engine", "tui", "app", "commands"]),
 ];
 
 #[test]

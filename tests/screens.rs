@@ -1110,10 +1110,10 @@ fn f12_f13_the_background_is_asked_once_and_its_answer_turns_the_theme_light() {
 fn g8_g9_a_theme_that_breaks_while_running_is_said_and_the_old_one_kept() {
     let mut app = app();
     let before = app.theme().clone();
+    let defaults = tokmeter::testing::config::Settings::defaults(&tokmeter::testing::config::Env::empty(now()));
     let settings = tokmeter::testing::tui::NewSettings {
-        theme: "gruvbx".to_owned(),
+        settings: Box::new(tokmeter::testing::config::Settings { theme: "gruvbx".to_owned(), ..defaults }),
         themes: Themes::default(),
-        keys: tokmeter::testing::tui::Keys::default(),
         rules: Rules::new(ZONE),
     };
     app.update(Message::Feed(Feed::Settings(Box::new(settings))), now());

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use self::marked::Marked;
-use super::any_ledger::AnyLedger;
-use super::catch_up::{self, LogSelection};
 use super::gate::overrides::{self, Override};
 use super::{Context, Exit, Failure, ledger};
+use crate::app::catch_up::{self, LogSelection};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
+use crate::engine::AnyLedger;
 use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{Batch, Grain, Ledger, Query, Report, Sums};
 use crate::output::{self, Decimal};
@@ -309,7 +309,7 @@ impl Audit {
                 .take(PLACES)
                 .map(|note| Note {
                     path: note.path.clone(),
-                    what: Label::new(&super::health::condition_words(&note.what)),
+                    what: Label::new(&crate::engine::health::condition_words(&note.what)),
                 })
                 .collect(),
             ledger,

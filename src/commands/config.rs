@@ -1,6 +1,6 @@
 //! `config`: where it is, what is in force, whether it is right, and a first one to begin with.
 
-use super::{Context, Exit, Failure, context, tui_options};
+use super::{Context, Exit, Failure, tui_options};
 use crate::cli::ConfigCommand;
 use crate::config::{self, Diagnostic, Loaded, Severity};
 use crate::domain::Label;
@@ -27,7 +27,7 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
         }
         ConfigCommand::Check => {
             // The config as the screen would take it, which reads keys and themes too.
-            let themes = context::themes(&desk.paths);
+            let themes = config::themes(&desk.paths);
             let (_, refused) = tui_options::check(loaded, &themes);
             let unused = tui_options::unused_themes(loaded, &themes);
             let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();

@@ -2,9 +2,9 @@
 
 use chrono::Duration;
 
-use super::catch_up::Books;
 use super::report::answer;
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::Books;
+use crate::app::{Context, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label, day_of};
 use crate::ledger::{Grain, Query, ReportRow};
 use crate::meter::{self, LimitState, Verdict, Window};

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::audit::{self, Bad};
-use super::catch_up::{self, Books, LogSelection};
-#[cfg(unix)]
-use super::health::socket::SocketJson;
-use super::health::{OLD_PRICES, condition_words, prices_words, state_words};
 use super::ledger::LedgerFacts;
 use super::{Context, Exit, Failure, tui_options};
+use crate::app::catch_up::{self, Books, LogSelection};
 use crate::config::{Loaded, SocketPath};
 use crate::domain::Label;
+#[cfg(unix)]
+use crate::engine::health::socket::SocketJson;
+use crate::engine::health::{OLD_PRICES, condition_words, prices_words, state_words};
 use crate::ingest::RootState;
 use crate::ledger::Ledger;
 use crate::output;
@@ -106,7 +106,7 @@ impl Report {
         for problem in &loaded.problems {
             self.say("config", State::Attention, problem.to_string());
         }
-        let themes = super::context::themes(&context.paths);
+        let themes = crate::config::themes(&context.paths);
         let (_, refused) = tui_options::check(loaded, &themes);
         for problem in refused.iter().chain(&tui_options::unused_themes(loaded, &themes)) {
             self.say("config", State::Attention, problem.to_string());
@@ -211,7 +211,7 @@ impl Report {
         let old = (now.date_naive() - books.prices.as_of()).num_days() > OLD_PRICES;
         let state = if old { State::Attention } else { State::Ok };
         self.say("prices", state, prices_words(&books.prices, now));
-        self.unpriced = catch_up::unpriced(&books.ledger)?;
+        self.unpriced = crate::engine::health::unpriced(&books.ledger)?;
         let unpriced: Vec<String> = self
             .unpriced
             .iter()

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
 use super::prices::{decimal, known_word, service_word, since_words};
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::domain::{Fidelity, Label, Place, Ratio};
 use crate::ledger::Row;
 use crate::output::{self, Decimal};

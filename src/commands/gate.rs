@@ -8,16 +8,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::catch_up::{self, Books, LogSelection};
-use super::limits::LimitJson;
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::caller;
+use crate::app::catch_up::{self, Books, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::GateArgs;
+use crate::config::LimitKey;
 use crate::config::{Loaded, OnError, Settings};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
-use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{self, CallContext, LimitState, Rules, Verdict, Window};
 use crate::output;
+use crate::output::LimitJson;
 use crate::text;
 use overrides::Override;
 
@@ -86,28 +87,6 @@ impl GateArgs {
         ];
         all.into_iter().filter_map(|(dimension, name)| Some((dimension, name.as_deref()?))).collect()
     }
-}
-
-/// Who asks: the names given, and the config's where none is.
-pub(super) fn caller(settings: &Settings, names: &[(Dimension, &str)]) -> CallContext {
-    let mut all: Vec<(Dimension, Label)> = Vec::new();
-    let projects = Projects::default();
-    let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| {
-        let name = Label::new(name);
-        (*of, if *of == Dimension::Project { projects.project(&name) } else { name })
-    });
-    let usual = [
-        (Dimension::User, Some(&settings.user)),
-        (Dimension::Team, settings.team.as_ref()),
-        (Dimension::Org, settings.org.as_ref()),
-    ];
-    let usual = usual.into_iter().filter_map(|(of, name)| Some((of, name?.clone())));
-    for (dimension, name) in given.chain(usual) {
-        if all.iter().all(|(known, _)| *known != dimension) {
-            all.push((dimension, name));
-        }
-    }
-    CallContext { names: all }
 }
 
 /// Catches up, asks the books, and answers in any case: what cannot be known is answered as the config says.
@@ -189,7 +168,10 @@ pub(super) fn answer(
         allowed,
         verdict: word(worst),
         reason,
-        limits: states.iter().map(|state| LimitJson::from_state(state, settings.zone)).collect(),
+        limits: states
+            .iter()
+            .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, settings.zone))
+            .collect(),
         lifted,
         warning: None,
         states,

@@ -3,8 +3,8 @@
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
 use crate::domain::{Day, Instant, Label, day_of, day_start, month_of};
 use crate::ledger::{Grain, Ledger, Query, Report, ReportRow, Sums};

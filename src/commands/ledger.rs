@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::{LedgerCommand, When};
 use crate::config::regular_file;
 use crate::domain::{Instant, Label, Usd};

@@ -4,15 +4,15 @@ use std::io;
 
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
 use super::gate::overrides::{self, Override};
 use super::report::only_session;
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
-use crate::domain::{Filter, Label, Usd, Zone};
-use crate::meter::{Amount, LimitState, Summary, Verdict};
-use crate::output::{self, Decimal};
+use crate::domain::{Filter, Label, Zone};
+use crate::meter::{LimitState, Summary, Verdict};
+use crate::output::{self, Decimal, LimitJson};
 use crate::text;
 
 /// Runs the command.
@@ -151,75 +151,6 @@ fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<(
     output::plain(&heads, 2, &rows, context.out)
 }
 
-/// A limit as JSON: the same keys in `limits show`, `gate` and the socket's answers.
-#[derive(Serialize)]
-pub(super) struct LimitJson {
-    limit: String,
-    name: String,
-    subject: Option<String>,
-    verdict: &'static str,
-    percent: u64,
-    used: AmountJson,
-    allowed: AmountJson,
-    resets_at: Option<String>,
-    reached_at: Option<String>,
-    reached_between: Option<[String; 2]>,
-    lower_bound: bool,
-    guessed: bool,
-}
-
-#[derive(Serialize)]
-struct AmountJson {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usd: Option<Decimal>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_tokens: Option<u64>,
-}
-
-/// An amount rounded to the millionth of a dollar.
-fn micro(usd: Usd) -> Usd {
-    Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000))
-}
-
-impl AmountJson {
-    /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
-    fn from_amount(amount: &Amount) -> Self {
-        Self {
-            usd: amount.usd.map(|usd| Decimal(micro(usd))),
-            tokens: amount.tokens,
-            output_tokens: amount.output_tokens,
-        }
-    }
-}
-
-impl LimitJson {
-    /// How a limit stands; times in this zone.
-    pub(super) fn from_state(state: &LimitState, zone: Zone) -> Self {
-        let time =
-            |at: crate::domain::Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        Self {
-            limit: LimitKey::from_limit(&state.limit).to_string(),
-            name: state.name.clone(),
-            subject: state.subject.clone(),
-            verdict: match state.verdict {
-                Verdict::Under => "under",
-                Verdict::Near => "near",
-                Verdict::Over => "over",
-            },
-            percent: state.percent,
-            used: AmountJson::from_amount(&state.used),
-            allowed: AmountJson::from_amount(&state.limit.amount),
-            resets_at: state.span.map(|span| time(span.until)),
-            reached_at: state.hit.map(|(at, _)| time(at)),
-            reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
-            lower_bound: state.lower_bound,
-            guessed: state.guessed,
-        }
-    }
-}
-
 fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
@@ -233,12 +164,16 @@ fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut
     }
     let document = Document {
         schema: 1,
-        limits: summary.limits.iter().map(|state| LimitJson::from_state(state, zone)).collect(),
+        limits: summary
+            .limits
+            .iter()
+            .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
+            .collect(),
         overrides,
         tokens_per_min: summary.tokens_per_min,
-        cost_per_hour_usd: Decimal(micro(summary.cost_per_hour)),
-        by_day_end_usd: summary.by_day_end.map(|usd| Decimal(micro(usd))),
-        by_month_end_usd: summary.by_month_end.map(|usd| Decimal(micro(usd))),
+        cost_per_hour_usd: output::micro(summary.cost_per_hour),
+        by_day_end_usd: summary.by_day_end.map(output::micro),
+        by_month_end_usd: summary.by_month_end.map(output::micro),
     };
     output::to_line(&document, out)
 }

@@ -1,7 +1,7 @@
 //! `metrics`: the books as Prometheus text.
 
-use super::catch_up::{self, LogSelection};
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::config::LimitKey;
 use crate::domain::{Dimension, Label, Zone};
 use crate::ledger::{Grain, Ledger, Query, ReportRow};

@@ -1,32 +1,18 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
-mod alerts;
-mod any_ledger;
 mod audit;
-mod bidi_filter;
 mod bill;
-mod catch_up;
 mod config;
-mod config_edits;
-mod context;
 mod daily_digest;
-mod demo;
 mod doctor;
-mod exit;
 mod explain;
 mod gate;
-mod health;
 mod invoice;
 mod ledger;
-mod ledger_thread;
-mod lifecycle;
 mod limits;
 mod live;
-mod log_reader;
 mod metrics;
-mod playback;
 mod prices;
-mod process;
 mod reconcile;
 mod record;
 mod replay;
@@ -36,8 +22,6 @@ mod setup;
 mod signals;
 mod snapshot;
 mod statusline;
-mod stdin;
-mod stop_signals;
 mod stream;
 mod summary;
 mod tui_options;
@@ -48,15 +32,14 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use bidi_filter::BidiFilter;
-use context::Context;
-pub(crate) use exit::{Exit, Failure};
 pub use gate::query;
-pub(crate) use process::{ended, prepare};
 
+use crate::app::bidi_filter::BidiFilter;
+use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
 use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Loaded};
 use crate::domain::Label;
+use crate::engine::{self, playback};
 
 /// Runs the program with these arguments, and says how it ended.
 ///
@@ -107,7 +90,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
 
 /// The calls of the made-up session that `demo` plays, the last of them made at `end`.
 pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
-    demo::session(count, end, user).into_iter().map(|step| step.call).collect()
+    engine::demo_session(count, end, user).into_iter().map(|step| step.call).collect()
 }
 
 /// Notices when something is written.
@@ -134,12 +117,6 @@ fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
         }
         failure.exit
     })
-}
-
-/// A message, line by line without anything that could move a cursor.
-fn printable(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| Label::new(line).to_string()).collect();
-    lines.join("\n")
 }
 
 /// A word that names no file, and is close to a word that would have been understood, was mistyped.

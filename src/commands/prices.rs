@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Context, Exit, Failure};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::PricesCommand;
 use crate::domain::{Day, Label, Ratio, Service, Usd};
 use crate::output::{self, Decimal};

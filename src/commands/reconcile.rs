@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::bill::{Bill, Columns, Vendor};
-use super::catch_up::{self, LogSelection};
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::ReconcileArgs;
 use crate::config::regular_file;
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_start};

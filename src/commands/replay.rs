@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::catch_up::{self, LogSelection};
-use super::demo::Step;
 use super::live::{self, Source};
-use super::playback::Steps;
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::Filter;
+use crate::engine::Step;
+use crate::engine::playback::Steps;
 use crate::ledger::{Ledger, Order};
 
 /// Runs the command.

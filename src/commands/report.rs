@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::catch_up::{self, Books, LogSelection};
 use super::{Context, Exit, Failure, daily_digest};
+use crate::app::catch_up::{self, Books, LogSelection};
 use crate::cli::{ReportArgs, Style, When};
 use crate::config::meant;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone};

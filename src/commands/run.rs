@@ -7,8 +7,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
-use super::catch_up::{self, LogSelection};
 use super::{Context, Exit, Failure, summary};
+use crate::app::catch_up::{self, LogSelection};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
 use agent::Agent;

@@ -7,7 +7,7 @@ mod ordered;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
-use super::{Context, Exit, Failure};
+use crate::app::{Context, Exit, Failure};
 use crate::cli::SetupCommand;
 use crate::domain::Label;
 use file::Settings;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
 use super::{Context, Exit, Failure, prices};
+use crate::app::catch_up::{self, LogSelection};
 use crate::cli::Filters;
 use crate::domain::{Label, Usd};
 use crate::ledger::{Ledger, Order, Row, Sums};

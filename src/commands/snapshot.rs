@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::any_ledger::AnyLedger;
-use super::catch_up::{self, LogSelection};
 use super::live::Source;
 use super::{Context, Exit, Failure, tui_options};
+use crate::app::catch_up::{self, LogSelection};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::Record;
+use crate::engine::AnyLedger;
 use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
 use crate::tui::{self, App, Message};

@@ -3,8 +3,8 @@
 mod agent;
 mod template;
 
-use super::catch_up::{self, Books, LogSelection};
 use super::{Context, Exit, Failure, gate, stdin};
+use crate::app::catch_up::{self, Books, LogSelection};
 use crate::config::{Diagnostic, Loaded, Symbols};
 use crate::domain::{Dimension, Filter, Label, Matcher, Span};
 use crate::ledger::{BooksError, Ledger, Sums};
@@ -145,11 +145,11 @@ fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts: &mut Facts
         (Dimension::Project, facts.agent.project.as_deref()),
     ];
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
-    let caller = facts.agent.session.is_some().then(|| gate::caller(&desk.settings, &names));
+    let caller = facts.agent.session.is_some().then(|| catch_up::caller(&desk.settings, &names));
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
     // Only a limit that is near is worth the questions a forecast needs.
     if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
-        let foretold = super::catch_up::summary(desk, books)?.limits;
+        let foretold = crate::app::catch_up::summary(desk, books)?.limits;
         near.hit = foretold
             .into_iter()
             .find(|limit| limit.limit == near.limit && limit.subject == near.subject)

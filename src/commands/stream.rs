@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::live::Machine;
-use super::stop_signals::StopSignals;
-use super::{Context, Exit, Failure, process};
+use super::live::{Started, no_runtime, quiet};
+use super::{Context, Exit, Failure};
+use crate::app::StopSignals;
 use crate::domain::{Instant, Label, Zone};
+use crate::engine::{Feed, Note, Request, process};
 use crate::ledger::{Change, Row, Sums};
 use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
 use crate::text;
-use crate::tui::{Feed, Note, Request};
 use printer::Printer;
 
 /// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
@@ -24,14 +24,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Writes until the feed ends, the reader goes away, or a signal comes.
-pub(super) fn run(context: &mut Context<'_>, mut machine: Machine, mut ending: StopSignals) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopSignals) -> Result<Exit, Failure> {
     context.out.flush()?;
-    let alerts = Alerts::new(machine.quiet(), context.settings.alerts.hysteresis);
-    let (mut feed, requests, meter) = machine.faces();
+    let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
+    let Started { engine, mut events, meter, .. } = started;
+    let requests = engine.requests();
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;
     let mut lines = Lines { meter, alerts, requests, asked: false, standing: None, out: Vec::new() };
-    let runtime = process::runtime(false)?;
+    let runtime = process::runtime(false).map_err(no_runtime)?;
     let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {
             let sleep = lines.sleep(context.now());
@@ -39,7 +40,7 @@ pub(super) fn run(context: &mut Context<'_>, mut machine: Machine, mut ending: S
                 biased;
                 code = ending.signal() => return Ok(Exit::Code(code)),
                 error = printer.ended() => return Err(error),
-                news = feed.recv() => {
+                news = events.recv() => {
                     let Some(news) = news else { return Ok(Exit::Fine) };
                     let ended = matches!(news, Feed::Ended);
                     lines.tell(context, news, &printer)?;
@@ -55,10 +56,8 @@ pub(super) fn run(context: &mut Context<'_>, mut machine: Machine, mut ending: S
             }
         }
     });
-    // The ledger thread waits for somebody to take its news: without a receiver it goes on.
-    drop(feed);
     ending.begins();
-    machine.stop();
+    engine.stop(events);
     let exit = left?;
     let summary = lines.meter.summary(context.now());
     if let Some(session) = super::summary::of_followed(&summary) {

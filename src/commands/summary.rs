@@ -7,9 +7,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde::Serialize;
 
-use super::catch_up::{self, LogSelection};
 use super::report::only_session;
-use super::{Context, Exit, Failure};
+use crate::app::catch_up::{self, LogSelection};
+use crate::app::{Context, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
 use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow, Sums};
 use crate::meter::{Follow, LimitState, SessionLine, Summary};

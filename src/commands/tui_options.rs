@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::context::{self, Context};
-use super::{Exit, Failure};
+use crate::app::context::Context;
+use crate::app::{Exit, Failure};
 use crate::cli::LiveArgs;
-use crate::config::{Diagnostic, Loaded, Symbols, Where};
+use crate::config::{self, Diagnostic, Loaded, Symbols, Where};
 use crate::domain::Label;
 use crate::ingest::Roots;
 use crate::theme::{Background, Depth, Facts, ThemeError, Themes, utf8};
@@ -22,7 +22,7 @@ pub(super) fn options(
     roots: &Roots,
 ) -> Result<Options, Failure> {
     let settings = &context.settings;
-    let themes = context::themes(&context.paths);
+    let themes = config::themes(&context.paths);
     let (keys, problems) = check(loaded, &themes);
     if !problems.is_empty() {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -41,12 +41,15 @@ pub(super) fn options(
     })
 }
 
+/// The first thing in a config that the screen would refuse, or that the status line's template gets wrong.
+pub(super) fn problem(loaded: &Loaded, themes: &Themes) -> Option<Diagnostic> {
+    super::statusline::problem(loaded).or_else(|| check(loaded, themes).1.into_iter().next())
+}
+
 /// The keys of these settings, and all that the screen would refuse: keys that clash, a theme that cannot be opened.
 pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>) {
     let bound = &loaded.settings.keys;
-    let changes =
-        bound.iter().map(|binding| (binding.action.as_str(), binding.keys.iter().map(String::as_str).collect()));
-    let (keys, mut problems) = match Keys::rebound(changes) {
+    let (keys, mut problems) = match Keys::from_bindings(bound) {
         Ok(keys) => (keys, Vec::new()),
         Err(wrong) => {
             let place = |message: &String| {

@@ -214,9 +214,12 @@ impl App {
             Feed::Note(note) => self.say(note),
             Feed::Settings(settings) => {
                 self.options.themes = settings.themes;
-                self.options.keys = settings.keys;
+                // The engine has refused keys that clash.
+                if let Ok(keys) = super::Keys::from_bindings(&settings.settings.keys) {
+                    self.options.keys = keys;
+                }
                 self.options.zone = settings.rules.zone;
-                self.wear(&settings.theme);
+                self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {
                 self.history.answer(*report);

@@ -1,5 +1,6 @@
 //! The key table: from it keys are dispatched, help is written, and the config rebinds.
 
+use crate::config::KeyBinding;
 use std::fmt;
 use std::str::FromStr;
 
@@ -254,6 +255,14 @@ impl Default for Keys {
 }
 
 impl Keys {
+    /// The keys of these settings.
+    ///
+    /// # Errors
+    /// As [`Keys::rebound`].
+    pub(crate) fn from_bindings(bindings: &[KeyBinding]) -> Result<Self, Vec<String>> {
+        Self::rebound(bindings.iter().map(|bound| (&*bound.action, bound.keys.iter().map(String::as_str).collect())))
+    }
+
     /// The default keys with some rebound: for each action named, these keys and no others.
     ///
     /// # Errors

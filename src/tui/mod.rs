@@ -2,7 +2,6 @@
 
 mod app;
 mod draw;
-mod feed;
 mod history;
 mod keys;
 mod lists;
@@ -19,12 +18,9 @@ mod update;
 mod views;
 mod widgets;
 
+use crate::engine::{Feed, HealthView, LedgerView, ModelView, Note, Progress, Request, Tone, Watching};
 pub use app::App;
 pub use draw::draw;
-pub use feed::{
-    BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
-    Watching,
-};
 pub(crate) use keys::Place;
 pub use keys::{Action, Chord, Keys};
 pub use mode::View;

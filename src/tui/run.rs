@@ -72,7 +72,7 @@ pub(crate) async fn run(
     meter: Meter,
     alerts: Alerts,
     clock: Clock,
-    mut feed: Receiver<Feed>,
+    feed: &mut Receiver<Feed>,
     requests: Sender<Request>,
 ) -> io::Result<(Exit, Meter)> {
     let (tell, mut happenings) = channel(256);

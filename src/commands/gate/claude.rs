@@ -10,8 +10,9 @@ mod event;
 
 use serde_json::{Value, json};
 
-use super::{GateAnswer, caller, judge, near_words, transcript};
-use crate::commands::catch_up::{Books, LogSelection};
+use super::{GateAnswer, judge, near_words, transcript};
+use crate::app::catch_up::caller;
+use crate::app::catch_up::{Books, LogSelection};
 use crate::commands::summary::{log_of, session_line, session_row, write_text};
 use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::{Loaded, Settings};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{answer, caller};
+use super::answer;
+use crate::app::catch_up::caller;
 use crate::commands::Failure;
 use crate::commands::summary::{session_line, session_row, write_json};
 use crate::config::Settings;

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::commands::context::PRICE_LIST;
 use crate::commands::ledger;
 use crate::commands::{Context, Exit, Failure};
+use crate::config::PRICE_LIST;
 use crate::config::regular_file;
 use crate::domain::Label;
 use crate::output;

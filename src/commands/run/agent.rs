@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 
-use crate::commands::process;
+use crate::engine::process;
 
 /// An agent that runs.
 pub(super) struct Agent {
@@ -54,7 +54,7 @@ mod unix {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    use crate::commands::process::is_ignored;
+    use crate::engine::process::is_ignored;
 
     /// Where the agent stands.
     #[derive(Clone, Copy)]

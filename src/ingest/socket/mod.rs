@@ -5,6 +5,7 @@ mod client;
 mod connection;
 mod serve;
 
+pub(crate) use bind::Bound;
 pub use bind::bind;
 pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
 pub(crate) use serve::descriptors_of_a_runtime;

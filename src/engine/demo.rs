@@ -7,11 +7,11 @@ use chrono::Duration;
 use crate::domain::{Attribution, Call, CallKey, Instant, Label, Tokens};
 
 /// One call of the session, and how long after the one before it was made.
-pub(super) struct Step {
+pub(crate) struct Step {
     /// The time since the call before.
-    pub(super) after: Duration,
+    pub(crate) after: Duration,
     /// The call; its time is set when it is played.
-    pub(super) call: Call,
+    pub(crate) call: Call,
 }
 
 /// A sequence of numbers that look random and never change.
@@ -25,7 +25,7 @@ impl Dice {
 }
 
 /// The session: `calls` calls, the last of them made at `end`.
-pub(super) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
+pub(crate) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
     let mut dice = Dice(2_026);
     let mut context = 18_000;
     let mut steps = Vec::new();

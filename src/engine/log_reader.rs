@@ -7,7 +7,7 @@ use crate::ingest::{self, Options, Roots, Tails};
 use crate::ledger::Checkpoint;
 
 /// What the reader is told.
-pub(super) enum Control {
+pub(crate) enum Control {
     /// Read everything again that these offsets do not cover.
     Restart(Vec<Checkpoint>),
     /// End.
@@ -15,7 +15,7 @@ pub(super) enum Control {
 }
 
 /// Follows the logs and hands everything on to the ledger thread, until told to stop.
-pub(super) fn run(
+pub(crate) fn run(
     roots: &Roots,
     options: &Options,
     files: Vec<Checkpoint>,

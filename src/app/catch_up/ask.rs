@@ -1,27 +1,16 @@
 //! Questions that several commands ask the ledger.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use crate::commands::{Context, Failure, gate};
-use crate::domain::{Dimension, Filter, Label, Zone};
-use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow};
-use crate::meter::{self, Follow, Limit, LimitState, Meter, Snapshot, Summary};
-
-/// Tokens of each model that has no price.
-pub(in crate::commands) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failure> {
-    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
-    let rows = books.report(&query)?.rows.into_iter();
-    Ok(rows
-        .filter(|row| row.sums.unpriced_tokens > 0)
-        .map(|row| {
-            let model = row.by.into_iter().next().flatten();
-            (model.unwrap_or_else(|| Label::new("(no model named)")), row.sums.unpriced_tokens)
-        })
-        .collect())
-}
+use crate::app::{Context, Failure};
+use crate::config::Settings;
+use crate::domain::{Dimension, Filter, Label};
+use crate::ingest::Projects;
+use crate::ledger::{BooksError, Ledger, SessionRow};
+use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
 /// The numbers as the screen would show them now: limits with their forecast, pace, projections.
-pub(in crate::commands) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
+pub(crate) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
     let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now)?;
     Ok(Meter::open(rules, snapshot).summary(now))
@@ -29,7 +18,7 @@ pub(in crate::commands) fn summary(context: &Context<'_>, books: &dyn Ledger) ->
 
 /// How the limits stand that a session comes under, worst first: by its user, its project and each of its models,
 /// and this machine's own; every limit for calls that name no session.
-pub(in crate::commands) fn limit_states(
+pub(crate) fn limit_states(
     context: &Context<'_>,
     books: &dyn Ledger,
     row: Option<&SessionRow>,
@@ -54,7 +43,7 @@ pub(in crate::commands) fn limit_states(
             (Dimension::Model, model),
         ];
         let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?.as_str()))).collect();
-        for state in meter::states(books, &rules, Some(&gate::caller(&context.settings, &names)), now)? {
+        for state in meter::states(books, &rules, Some(&caller(&context.settings, &names)), now)? {
             if known.insert((state.limit.clone(), state.subject.clone())) {
                 all.push(state);
             }
@@ -62,4 +51,26 @@ pub(in crate::commands) fn limit_states(
     }
     all.sort_by_key(|state| std::cmp::Reverse((state.verdict, state.percent)));
     Ok(all)
+}
+
+/// Who asks: the names given, and the config's where none is.
+pub(crate) fn caller(settings: &Settings, names: &[(Dimension, &str)]) -> CallContext {
+    let mut all: Vec<(Dimension, Label)> = Vec::new();
+    let projects = Projects::default();
+    let given = names.iter().filter(|(_, name)| !name.is_empty()).map(|(of, name)| {
+        let name = Label::new(name);
+        (*of, if *of == Dimension::Project { projects.project(&name) } else { name })
+    });
+    let usual = [
+        (Dimension::User, Some(&settings.user)),
+        (Dimension::Team, settings.team.as_ref()),
+        (Dimension::Org, settings.org.as_ref()),
+    ];
+    let usual = usual.into_iter().filter_map(|(of, name)| Some((of, name?.clone())));
+    for (dimension, name) in given.chain(usual) {
+        if all.iter().all(|(known, _)| *known != dimension) {
+            all.push((dimension, name));
+        }
+    }
+    CallContext { names: all }
 }

@@ -4,42 +4,38 @@
 mod models;
 mod stuck;
 
+pub(crate) use stuck::salvaged_words;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
 use super::any_ledger::AnyLedger;
-use super::catch_up;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::Label;
+use crate::engine::{Feed, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
-use crate::tui::{Feed, Note, Progress, Request, Tone};
 
 #[cfg(unix)]
 use crate::ingest::socket::{Delivery, Reply, Said};
 
 /// How many messages may wait for the ledger thread, or for the screen.
-pub(super) const QUEUE: usize = 256;
+pub(crate) const QUEUE: usize = 256;
 /// While much is read at start, the screen is told this often what is known so far.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
 
 /// What the ledger thread is told.
-pub(super) enum LedgerMessage {
+pub(crate) enum LedgerMessage {
     /// The reader has something.
     Ingest(Event),
-    /// The screen asks.
-    Ask(Request),
-    /// A connection of the socket has something.
-    #[cfg(unix)]
-    Socket(Delivery),
     /// The config has changed on disk.
     Config,
     /// Another process may have written to the ledger.
@@ -56,35 +52,79 @@ pub(super) enum LedgerMessage {
     Stop(std::sync::mpsc::Sender<()>),
 }
 
+/// The channels that the ledger thread takes its work from.
+pub(crate) struct Inbox {
+    /// From the reader of the logs and everybody else.
+    pub(crate) messages: mpsc::Receiver<LedgerMessage>,
+    /// From the face.
+    pub(crate) requests: mpsc::Receiver<Request>,
+    /// From the socket.
+    #[cfg(unix)]
+    pub(crate) deliveries: mpsc::Receiver<Delivery>,
+}
+
+/// One piece of work.
+enum Item {
+    Message(LedgerMessage),
+    Request(Request),
+    #[cfg(unix)]
+    Delivery(Delivery),
+}
+
+impl Inbox {
+    /// The next piece of work; none once nobody is left who could send a message.
+    async fn next(&mut self) -> Option<Item> {
+        #[cfg(unix)]
+        let deliveries = &mut self.deliveries;
+        #[cfg(unix)]
+        let delivery = async { deliveries.recv().await.map(Item::Delivery) };
+        #[cfg(not(unix))]
+        let delivery = std::future::pending::<Option<Item>>();
+        tokio::select! {
+            message = self.messages.recv() => message.map(Item::Message),
+            Some(request) = self.requests.recv() => Some(Item::Request(request)),
+            Some(delivery) = delivery => Some(delivery),
+        }
+    }
+
+    /// Work that has already arrived from the face or the socket.
+    fn try_next(&mut self) -> Option<Item> {
+        let request = self.requests.try_recv().ok().map(Item::Request);
+        #[cfg(unix)]
+        let request = request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery));
+        request
+    }
+}
+
 /// The ledger thread.
-pub(super) struct LedgerThread {
+pub(crate) struct LedgerThread {
     /// The books.
-    pub(super) books: AnyLedger,
+    pub(crate) books: AnyLedger,
     /// What they are priced with.
-    pub(super) prices: Arc<PriceBook>,
+    pub(crate) prices: Arc<PriceBook>,
     /// What the screen counts by.
-    pub(super) rules: Rules,
+    pub(crate) rules: Rules,
     /// What the screen follows.
-    pub(super) follow: Follow,
+    pub(crate) follow: Follow,
     /// How everything is.
-    pub(super) health: HealthState,
+    pub(crate) health: HealthState,
     /// To the screen.
-    pub(super) feed: mpsc::Sender<Feed>,
+    pub(crate) feed: mpsc::Sender<Feed>,
     /// The machine.
-    pub(super) env: Env,
+    pub(crate) env: Env,
     /// What is asked that is not about the books.
-    pub(super) config_edits: ConfigEdits,
+    pub(crate) config_edits: ConfigEdits,
     /// To the reader of the logs.
-    pub(super) reader: mpsc::UnboundedSender<Control>,
+    pub(crate) reader: mpsc::UnboundedSender<Control>,
     /// How far the program has come.
-    pub(super) course: Arc<Lifecycle>,
+    pub(crate) course: Arc<Lifecycle>,
     /// Everything else the ledger thread remembers.
-    pub(super) state: State,
+    pub(crate) state: State,
 }
 
 /// What the ledger thread remembers between messages.
 #[derive(Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// True once everything that was there at start has been read.
     caught_up: bool,
     /// True when calls were taken in bulk since the models without a price were last asked for.
@@ -104,39 +144,62 @@ pub(super) struct State {
 
 impl LedgerThread {
     /// Works until told to stop, or until nobody is left to tell it anything.
-    pub(super) fn run(mut self, mut work: mpsc::Receiver<LedgerMessage>) {
+    pub(crate) fn run(mut self, mut inbox: Inbox) {
         if self.books.is_away() {
             self.stuck();
             self.tell_health();
         }
-        while let Some(item) = work.blocking_recv() {
+        // It only waits for one of several channels: no clock, no input of its own.
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+        while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
-                LedgerMessage::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
-                LedgerMessage::Ingest(event) => self.event(event),
+                Item::Request(request) => self.request(request),
                 #[cfg(unix)]
-                LedgerMessage::Socket(delivery) => self.delivery(delivery),
-                LedgerMessage::Ask(request) => self.request(request),
-                LedgerMessage::Config => self.config(),
-                LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
-                LedgerMessage::Ledger => self.look_at_ledger(),
-                LedgerMessage::Retry => self.retry(),
-                LedgerMessage::InputEnded => {
-                    self.state.input_ended = true;
-                    self.tell_end_of_input();
-                }
-                LedgerMessage::BadLine => self.tell_health(),
-                LedgerMessage::Stop(done) => {
-                    let _ = self.come_home();
-                    // A first reading that was broken off begins again from what is booked.
-                    if self.state.caught_up || self.state.unread_again {
-                        let _ = self.books.flush();
+                Item::Delivery(delivery) => self.delivery(delivery),
+                Item::Message(LedgerMessage::Stop(done)) => {
+                    while let Some(item) = inbox.try_next() {
+                        match item {
+                            Item::Request(request) => self.request(request),
+                            #[cfg(unix)]
+                            Item::Delivery(delivery) => self.delivery(delivery),
+                            Item::Message(_) => {}
+                        }
                     }
-                    self.books.close();
-                    let _ = done.send(());
+                    self.stop(&done);
                     return;
                 }
+                Item::Message(message) => self.message(message),
             }
         }
+    }
+
+    fn message(&mut self, message: LedgerMessage) {
+        match message {
+            LedgerMessage::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
+            LedgerMessage::Ingest(event) => self.event(event),
+            LedgerMessage::Config => self.config(),
+            LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
+            LedgerMessage::Ledger => self.look_at_ledger(),
+            LedgerMessage::Retry => self.retry(),
+            LedgerMessage::InputEnded => {
+                self.state.input_ended = true;
+                self.tell_end_of_input();
+            }
+            LedgerMessage::BadLine => self.tell_health(),
+            // `run` handles it, because it ends the thread.
+            LedgerMessage::Stop(_) => {}
+        }
+    }
+
+    /// Books what is left and closes the ledger.
+    fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
+        let _ = self.come_home();
+        // A first reading that was broken off begins again from what is booked.
+        if self.state.caught_up || self.state.unread_again {
+            let _ = self.books.flush();
+        }
+        self.books.close();
+        let _ = done.send(());
     }
 
     fn event(&mut self, event: Event) {
@@ -155,7 +218,7 @@ impl LedgerThread {
                 self.salvage();
                 // What was taken in bulk was not looked through for models without a price.
                 if std::mem::take(&mut self.state.absorbed)
-                    && let Ok(models) = catch_up::unpriced(&self.books)
+                    && let Ok(models) = super::health::unpriced(&self.books)
                 {
                     self.health.unpriced(models);
                 }

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 /// How much is read, and how long is waited.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ReadLimits {
+pub(crate) struct ReadLimits {
     /// No more bytes than these are kept.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// For the first byte; who sends nothing has nothing to say.
-    pub(super) first: Duration,
+    pub(crate) first: Duration,
     /// For all of it.
-    pub(super) whole: Duration,
+    pub(crate) whole: Duration,
 }
 
 impl ReadLimits {
     /// A status line: what comes is there at once, and whoever waits sees an empty bar.
-    pub(super) const STATUS_LINE: Self =
+    pub(crate) const STATUS_LINE: Self =
         Self { bytes: 1024 * 1024, first: Duration::from_millis(150), whole: Duration::from_millis(500) };
     /// A hook: its input may hold a whole file that a tool is about to write.
-    pub(super) const HOOK: Self =
+    pub(crate) const HOOK: Self =
         Self { bytes: 64 * 1024 * 1024, first: Duration::from_secs(2), whole: Duration::from_secs(10) };
 }
 
 /// Reads all of standard input, however long it takes: what is to be booked is worth waiting for.
-pub(super) fn everything() -> Vec<u8> {
+pub(crate) fn everything() -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     // What was read before a failure is all there is; a value that is cut off will be told.
@@ -33,13 +33,13 @@ pub(super) fn everything() -> Vec<u8> {
 
 /// Reads standard input until its end, the end of one JSON value, the limit or the end of patience.
 #[cfg(unix)]
-pub(super) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
+pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
     read(rustix::stdio::stdin(), read_limits)
 }
 
 /// Reads standard input until its end or the limit.
 #[cfg(not(unix))]
-pub(super) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
+pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let limit = u64::try_from(read_limits.bytes).unwrap_or(u64::MAX);

@@ -4,33 +4,48 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::alerts::{self, Later};
-use super::context;
+use super::alert_delivery::{self, Later};
 use super::ledger_thread::LedgerMessage;
-use super::{playback, tui_options};
-use crate::config::{self, Env, LimitKey, Overrides, Paths, Settings, edit};
+use super::playback;
+use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::Instant;
+use crate::engine::{Feed, NewSettings, Note, Request, Tone};
 use crate::ledger::Ledger;
 use crate::meter::Rules;
-use crate::tui::{Feed, NewSettings, Note, Request, Tone};
+use crate::theme::{Background, Themes};
 
-/// What is asked that is not about the books.
-pub(super) struct ConfigEdits {
+/// Answers a question of the socket as one line of JSON: the question, the books, the rules, the settings, the warning
+/// that goes with the answer, and the time.
+pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, Instant) -> String;
+
+/// Functions of the rooms above that the engine calls.
+#[derive(Clone, Copy)]
+pub(crate) struct Faces {
+    /// Answers the socket.
+    pub(crate) answer: Answer,
+    /// Names the first thing in a config that the screen would refuse, such as keys that clash.
+    pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
+}
+
+/// Requests that are not about the books: changing the config, sounding alerts, the demo.
+pub(crate) struct ConfigEdits {
     /// The machine.
-    pub(super) env: Env,
+    pub(crate) env: Env,
     /// What the command line says.
-    pub(super) overrides: Overrides,
+    pub(crate) overrides: Overrides,
     /// Where things are.
-    pub(super) paths: Paths,
+    pub(crate) paths: Paths,
     /// The settings in force.
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
+    /// Functions of the rooms above.
+    pub(crate) faces: Faces,
     /// Takes the calls of a demo.
-    pub(super) work: mpsc::WeakSender<LedgerMessage>,
+    pub(crate) work: mpsc::WeakSender<LedgerMessage>,
 }
 
 impl ConfigEdits {
     /// Does what is asked; gives back news for the screen.
-    pub(super) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+    pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         match request {
             Request::SetLimit { scope, amount } => {
                 let env = self.env.clone();
@@ -61,7 +76,7 @@ impl ConfigEdits {
     }
 
     /// Answers a question of the socket, as JSON.
-    pub(super) fn query(
+    pub(crate) fn query(
         &self,
         question: &str,
         books: &dyn Ledger,
@@ -69,7 +84,7 @@ impl ConfigEdits {
         warning: Option<&str>,
         now: Instant,
     ) -> String {
-        super::gate::query::query_with(question, books, rules, &self.settings, warning, now)
+        (self.faces.answer)(question, books, rules, &self.settings, warning, now)
     }
 
     /// Says an alert aloud, unless another process has.
@@ -79,7 +94,7 @@ impl ConfigEdits {
             // When the ledger thread is busy or gone, nobody waits for this note.
             let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
         });
-        let delivered = alerts::deliver(alert, &self.settings, &self.env, books, now, &later);
+        let delivered = alert_delivery::deliver(alert, &self.settings, &self.env, books, now, &later);
         let mut news: Vec<Feed> =
             delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
         if delivered.said {
@@ -89,16 +104,15 @@ impl ConfigEdits {
         news
     }
 
-    /// Reads the config again. A wrong one is told, and the old one kept.
-    pub(super) fn reload(&mut self, rules: &Rules) -> Option<Feed> {
-        let (paths, loaded) = context::load(&self.env, &self.overrides);
+    /// Reads the config again. A wrong one is reported, and the old one kept.
+    pub(crate) fn reload(&mut self, rules: &Rules) -> Option<Feed> {
+        let (paths, loaded) = config::load(&self.env, &self.overrides);
         let wrong = |message: &str| Some(Feed::Note(Note::new(Tone::Danger, message)));
         if let Some(problem) = loaded.problems.iter().find(|_| !loaded.is_usable(false)) {
             return wrong(&format!("{problem} (the old settings stay)"));
         }
-        let themes = context::themes(&paths);
-        let (keys, problems) = tui_options::check(&loaded, &themes);
-        if let Some(problem) = problems.first() {
+        let themes = config::themes(&paths);
+        if let Some(problem) = (self.faces.problem)(&loaded, &themes) {
             return wrong(&format!("{problem} (the old settings stay)"));
         }
         if loaded.settings == self.settings {
@@ -107,17 +121,16 @@ impl ConfigEdits {
         self.settings = loaded.settings;
         self.paths = paths;
         Some(Feed::Settings(Box::new(NewSettings {
-            theme: self.settings.theme.clone(),
+            settings: Box::new(self.settings.clone()),
             themes,
-            keys,
-            rules: context::rules(&self.settings, rules.view.clone()),
+            rules: config::rules(&self.settings, rules.view.clone()),
         })))
     }
 
     /// Writes a theme into the config, unless it cannot be opened: its file may have changed since the screen read it.
     fn keep_theme(&self, name: &str) -> Result<(), String> {
-        let themes = context::themes(&self.paths);
-        if let Some(error) = tui_options::theme_error(&themes, name) {
+        let themes = config::themes(&self.paths);
+        if let Some(error) = themes.get(name, Background::Dark).err() {
             return Err(format!("{error}; the config keeps its theme"));
         }
         self.change(|text| edit::set(text, "theme", name))

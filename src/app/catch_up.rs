@@ -5,12 +5,12 @@ mod ask;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) use self::ask::{limit_states, summary, unpriced};
-use super::any_ledger::AnyLedger;
+pub(crate) use self::ask::{caller, limit_states, summary};
 use super::{Context, Exit, Failure};
 use crate::domain::{Filter, Label};
+use crate::engine::AnyLedger;
 use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Roots, Tails, Tallies};
-use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger, Salvaged};
+use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
 /// Files that are not read are named up to this number.
@@ -18,7 +18,7 @@ const NAMED: usize = 3;
 
 /// What a command is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum LogSelection {
+pub(crate) enum LogSelection {
     /// Every log found, and all that was ever booked.
     Everything,
     /// Every log found, without the ledger.
@@ -32,7 +32,7 @@ pub(super) enum LogSelection {
 
 impl LogSelection {
     /// These paths, or everything; with or without the ledger.
-    pub(super) fn from_args(context: &Context<'_>, paths: &[PathBuf], unbooked: bool) -> Self {
+    pub(crate) fn from_args(context: &Context<'_>, paths: &[PathBuf], unbooked: bool) -> Self {
         match (paths, unbooked) {
             ([], true) => Self::Unbooked,
             ([], false) => Self::Everything,
@@ -42,26 +42,26 @@ impl LogSelection {
 }
 
 /// Books that have caught up, and what was met on the way.
-pub(super) struct Books {
+pub(crate) struct Books {
     /// The books.
-    pub(super) ledger: AnyLedger,
+    pub(crate) ledger: AnyLedger,
     /// What they are priced with.
-    pub(super) prices: Arc<PriceBook>,
+    pub(crate) prices: Arc<PriceBook>,
     /// What was met while catching up.
-    pub(super) tallies: Tallies,
+    pub(crate) tallies: Tallies,
     /// The first lines that could not be counted.
-    pub(super) bad: Vec<BadNote>,
+    pub(crate) bad: Vec<BadNote>,
     /// How the sources are.
-    pub(super) health: Health,
+    pub(crate) health: Health,
     /// Why these books may lack something: the ledger could not be opened.
-    pub(super) trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
     /// Why what is new is not booked. It is counted all the same.
-    pub(super) unbooked: Option<String>,
+    pub(crate) unbooked: Option<String>,
 }
 
 impl Books {
     /// Warning shown with the answer, if any: something may be missing, or is not booked yet.
-    pub(super) fn warning(&self) -> Option<&str> {
+    pub(crate) fn warning(&self) -> Option<&str> {
         self.trouble.as_deref().or(self.unbooked.as_deref())
     }
 }
@@ -72,7 +72,7 @@ impl Books {
 ///
 /// # Errors
 /// When given paths hold nothing that can be read.
-pub(super) fn open_and_catch_up(
+pub(crate) fn open_and_catch_up(
     context: &mut Context<'_>,
     selection: &LogSelection,
     book: bool,
@@ -100,7 +100,7 @@ pub(super) fn open_and_catch_up(
 ///
 /// # Errors
 /// When it can be neither put aside nor made.
-pub(super) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
+pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(path) = context.paths.ledger() else { return Ok(()) };
     let prices = context.prices();
     let notes = ledger::mend(&path, ledger::Options::new(context.now()), prices as _)?;
@@ -204,7 +204,7 @@ fn gather_once(
         not_booked(context, &mut books, selection, &error);
     } else if books.ledger.to_salvage() {
         match books.ledger.salvage() {
-            Ok(Some(salvaged)) => context.note(&salvaged_words(&salvaged)),
+            Ok(Some(salvaged)) => context.note(&crate::engine::salvaged_words(&salvaged)),
             Ok(None) => {}
             Err(error) => context.note(&format!("what no log holds any more was not taken over yet: {error}")),
         }
@@ -216,22 +216,6 @@ fn gather_once(
         context.note(why);
     }
     Ok(books)
-}
-
-/// Sentence about the calls that were, and were not, taken over from a damaged ledger.
-pub(super) fn salvaged_words(salvaged: &Salvaged) -> String {
-    let from = path_label(&salvaged.from);
-    let mut words = match salvaged.calls {
-        0 => format!("no call had to be taken over from {from}"),
-        calls => format!("{} that no log holds any more taken over from {from}", crate::text::plural(calls, "call")),
-    };
-    if salvaged.lost > 0 {
-        let lost = crate::text::plural(salvaged.lost, "call");
-        words = format!("{words}; {lost} in it cannot be read, and only those whose logs are still there are counted");
-    } else if salvaged.unsure {
-        words += "; parts of it cannot be read, and of those only the calls whose logs are still there are counted";
-    }
-    words
 }
 
 /// Books what was gathered; gives back why it could not be booked.
@@ -264,7 +248,7 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
 }
 
 /// How the ledger is opened for a reach.
-pub(super) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
+pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
     match selection {
         // The newest day alone: an agent waits.
         LogSelection::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(context.now()) },
@@ -276,7 +260,7 @@ pub(super) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger
 
 /// The books a reach is about: the ledger where it can be opened, else books in memory and a warning. That the ledger
 /// is only read is left to the caller to say: [`AnyLedger::why_only_read`].
-pub(super) fn open(
+pub(crate) fn open(
     context: &mut Context<'_>,
     selection: &LogSelection,
     prices: &Arc<PriceBook>,
@@ -370,7 +354,7 @@ fn read_stdin(context: &Context<'_>, books: &mut Books) -> Result<(), Failure> {
 }
 
 /// How logs are read with these settings.
-pub(super) fn tail_options(context: &Context<'_>) -> ingest::Options {
+pub(crate) fn tail_options(context: &Context<'_>) -> ingest::Options {
     let settings = &context.settings;
     let owner = Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() };
     ingest::Options { owner, ..ingest::Options::default() }
@@ -380,7 +364,7 @@ pub(super) fn tail_options(context: &Context<'_>) -> ingest::Options {
 ///
 /// # Errors
 /// When a given path does not exist.
-pub(super) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<Roots, Failure> {
+pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<Roots, Failure> {
     match selection {
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Session(None) => {
             let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
@@ -406,7 +390,7 @@ pub(super) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<R
 }
 
 /// True for `-`, which means standard input.
-pub(super) fn is_stdin(path: &Path) -> bool {
+pub(crate) fn is_stdin(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "-")
 }
 

@@ -3,7 +3,6 @@
 use std::io;
 use std::process::{Child, Command};
 
-use super::{Exit, Failure};
 use crate::text;
 
 /// Prepares the process: it creates files for this user alone, a file size limit becomes an error instead of a signal,
@@ -19,45 +18,34 @@ pub(crate) fn prepare() {
     }));
 }
 
-/// The exit code of the program: after a panic in any thread it is never a good one. A gate's refusal and an agent's own
-/// code stay.
-pub(crate) fn ended(exit: Exit) -> Exit {
-    ended_after(exit, text::has_panicked())
-}
-
-fn ended_after(exit: Exit, panicked: bool) -> Exit {
-    let is_well = matches!(exit, Exit::Fine | Exit::Attention);
-    if is_well && panicked { Exit::Internal } else { exit }
-}
-
 /// Starts a program with the umask of the user's shell.
-pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     #[cfg(unix)]
     return unix::with_the_users_umask(|| command.spawn());
     #[cfg(not(unix))]
     command.spawn()
 }
 
-/// The runtime with which a face waits: for news and its next moment, and for signals where it takes those itself.
+/// Starts the runtime with which a face waits: for events and for its next deadline, and for signals where it handles
+/// those itself.
 ///
 /// # Errors
 /// When the system grants no descriptors for it.
-pub(super) fn runtime(signals: bool) -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime(signals: bool) -> io::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time();
     if signals {
         builder.enable_io();
     }
     #[cfg(unix)]
-    let granted = if signals { crate::ingest::socket::descriptors_of_a_runtime() } else { Ok(()) };
-    #[cfg(not(unix))]
-    let granted = Ok(());
-    let built = granted.and_then(|()| builder.build());
-    built.map_err(|error| Failure::new(Exit::Code(71), format!("the system grants no more to wait with: {error}")))
+    if signals {
+        crate::ingest::socket::descriptors_of_a_runtime()?;
+    }
+    builder.build()
 }
 
 #[cfg(unix)]
-pub(super) use unix::is_ignored;
+pub(crate) use unix::is_ignored;
 
 #[cfg(unix)]
 mod unix {
@@ -72,7 +60,7 @@ mod unix {
     /// Held while a program is started.
     static STARTING: Mutex<()> = Mutex::new(());
 
-    pub(super) fn prepare() {
+    pub(crate) fn prepare() {
         let users = umask(Mode::RWXG | Mode::RWXO);
         let _ = USERS.set(users);
         // Caught, so that writing gives an error instead of ending the process.
@@ -81,7 +69,7 @@ mod unix {
 
     /// The mask is the whole process's: two programs are not started at once, and our own files bear their modes
     /// whatever it is.
-    pub(super) fn with_the_users_umask<T>(start: impl FnOnce() -> T) -> T {
+    pub(crate) fn with_the_users_umask<T>(start: impl FnOnce() -> T) -> T {
         let Some(users) = USERS.get() else { return start() };
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = umask(*users);
@@ -92,24 +80,10 @@ mod unix {
 
     /// True when this process was started with a signal ignored, as `nohup` does with SIGHUP. Where the system does
     /// not say, none is.
-    pub(in crate::commands) fn is_ignored(signal: i32) -> bool {
+    pub(crate) fn is_ignored(signal: i32) -> bool {
         let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
         u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panicked_worker_is_no_good_end_and_changes_no_answer() {
-        for (exit, code) in
-            [(Exit::Fine, 70), (Exit::Attention, 70), (Exit::Over, 2), (Exit::Code(0), 0), (Exit::Io, 74)]
-        {
-            assert_eq!((ended_after(exit, true).code(), ended_after(exit, false)), (code, exit));
-        }
     }
 }

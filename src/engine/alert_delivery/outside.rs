@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Later, Words};
-use crate::commands::limits::LimitJson;
-use crate::commands::process;
-use crate::config::Env;
+use crate::config::{Env, LimitKey};
 use crate::domain::{Label, Zone};
+use crate::engine::process;
 use crate::meter::Alert;
+use crate::output::LimitJson;
 
 /// How long a web hook may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -111,7 +111,7 @@ pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later
         title: words.title.clone(),
         body: words.body.clone(),
         threshold: alert.threshold,
-        limit: LimitJson::from_state(&alert.limit, zone),
+        limit: LimitJson::new(&LimitKey::from_limit(&alert.limit.limit), &alert.limit, zone),
     };
     let post = serde_json::to_string(&post).map_err(|error| error.to_string())?;
     let (url, later) = (url.to_owned(), Later::clone(later));

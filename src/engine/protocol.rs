@@ -1,14 +1,13 @@
-//! What the screen is told, and what it asks for.
+//! Messages between the engine and its faces: events to a face, requests from it.
 
 use chrono::Duration;
 
+use crate::config::Settings;
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Change, Query, Report, Sums};
 use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
 use crate::theme::Themes;
-
-use super::Keys;
 
 /// News for the screen.
 #[derive(Debug)]
@@ -116,12 +115,10 @@ impl Note {
 /// What changed in the config while running.
 #[derive(Clone, Debug)]
 pub struct NewSettings {
-    /// The theme's name.
-    pub theme: String,
+    /// The settings now in force.
+    pub settings: Box<Settings>,
     /// The themes there are.
     pub themes: Themes,
-    /// The keys.
-    pub keys: Keys,
     /// What is counted and judged by from now on.
     pub rules: Rules,
 }

@@ -15,33 +15,33 @@ use crate::meter::Alert;
 use crate::text;
 
 /// Takes the notes that come later, from whatever thread: a web hook that did not answer, a program that failed.
-pub(super) type Later = Arc<dyn Fn(String) + Send + Sync>;
+pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
 
 /// What is left to do after an alert was delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delivered {
+pub(crate) struct Delivered {
     /// True when this process was the one to say it.
-    pub(super) said: bool,
+    pub(crate) said: bool,
     /// Ring the bell.
-    pub(super) bell: bool,
+    pub(crate) bell: bool,
     /// Bytes for whoever owns the terminal to write; none without a terminal that understands them.
-    pub(super) terminal: Vec<u8>,
+    pub(crate) terminal: Vec<u8>,
     /// What went wrong.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What an alert says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// The fact: `80% of daily limit used`.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Spent, allowed, when it resets, when it will be reached.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Words {
     /// An alert in words. They hold names from outside, all of them printable.
-    pub(super) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
+    pub(crate) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let title = text::banner_title(&alert.limit);
         let title = title.trim_start_matches(['⚠', '■', ' ']);
         // A title begins with a name from outside. It must be no option of the program that shows it (`-`), and no
@@ -55,7 +55,7 @@ impl Words {
 }
 
 /// Says an alert in every way the settings ask for, if no other process has said it yet.
-pub(super) fn deliver(
+pub(crate) fn deliver(
     alert: &Alert,
     settings: &Settings,
     env: &Env,

@@ -13,21 +13,21 @@ use crate::ingest::{Event, ReadBatch, Tallies};
 /// The longest pause in a playback: nobody waits for a night to pass.
 const LONGEST: Duration = Duration::from_secs(4);
 /// Calls of the demo that are there from the beginning, so that the screen is full at once.
-pub(super) const BEFORE: usize = 45;
+pub(crate) const BEFORE: usize = 45;
 /// Calls of the demo in all.
-pub(super) const CALLS: u64 = 400;
+pub(crate) const CALLS: u64 = 400;
 
 /// Hands on one step after the other, until nobody takes them any more.
-pub(super) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
+pub(crate) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
 
 /// Steps that are there already.
-pub(super) fn listed(steps: Vec<Step>) -> Steps {
+pub(crate) fn listed(steps: Vec<Step>) -> Steps {
     Box::new(|play| _ = steps.into_iter().all(play))
 }
 
 /// Plays the steps on a thread of their own, `speed` times faster than they happened. Each call is
 /// made at the moment it is played.
-pub(super) fn start(
+pub(crate) fn start(
     steps: Steps,
     speed: u32,
     work: mpsc::WeakSender<LedgerMessage>,
@@ -48,7 +48,7 @@ pub(super) fn start(
 }
 
 /// Puts the demo's first part behind us and plays the rest.
-pub(super) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, now: Instant) {
+pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, now: Instant) {
     let (before, after) = demo(user, now);
     let shown = before.into_iter().map(|step| Record::Call(step.call)).collect();
     if let Some(work) = work.upgrade() {
@@ -61,7 +61,7 @@ pub(super) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, no
 }
 
 /// The demo: what has happened before `now`, and what is still to come.
-pub(super) fn demo(user: &Label, now: Instant) -> (Vec<Step>, Vec<Step>) {
+pub(crate) fn demo(user: &Label, now: Instant) -> (Vec<Step>, Vec<Step>) {
     let mut before = demo::session(CALLS, now, user);
     let after = before.split_off(BEFORE);
     let shift = before.last().map_or_else(chrono::Duration::zero, |step| now - step.call.at());

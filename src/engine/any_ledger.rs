@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{CallKey, Filter, Instant, Label, Span};
+use crate::engine::LedgerView;
 use crate::ledger::{
     self, Batch, BooksError, Change, Checkpoint, Ledger, Memory, Note, Options, Order, Query, Report, Row, Salvaged,
     Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
-use crate::tui::LedgerView;
 
 /// How long another process is waited for while the books cannot be written anyway.
 const HARDLY: Duration = Duration::from_millis(50);
@@ -23,7 +23,7 @@ const IN_MEMORY: usize = 200_000;
 const NEXT: usize = 40_000;
 
 /// Books, wherever they are kept.
-pub(super) struct AnyLedger {
+pub(crate) struct AnyLedger {
     kept: Kept,
     prices: Arc<PriceBook>,
     /// Where the ledger belongs that could not be opened, and how to open it.
@@ -47,12 +47,12 @@ enum Kept {
 
 impl AnyLedger {
     /// Books that live as long as the command.
-    pub(super) fn memory(prices: &Arc<PriceBook>) -> Self {
+    pub(crate) fn memory(prices: &Arc<PriceBook>) -> Self {
         Self::with_kept(Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
     }
 
     /// Books in memory in the place of a ledger that cannot be opened now, and may be later: [`AnyLedger::come_home`].
-    pub(super) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
+    pub(crate) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
         Self { wanted: Some((path, options)), ..Self::memory(prices) }
     }
 
@@ -72,7 +72,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When it can be neither read nor made.
-    pub(super) fn ledger(
+    pub(crate) fn ledger(
         path: &Path,
         options: Options,
         prices: &Arc<PriceBook>,
@@ -84,12 +84,12 @@ impl AnyLedger {
     }
 
     /// Why the ledger was opened to be read only, in a sentence; `None` where it can be written.
-    pub(super) fn why_only_read(&self) -> Option<&str> {
+    pub(crate) fn why_only_read(&self) -> Option<&str> {
         self.only_read.as_deref()
     }
 
     /// Books everything into this ledger too.
-    pub(super) fn beside(&mut self, ledger: Self) {
+    pub(crate) fn beside(&mut self, ledger: Self) {
         if let Kept::Sqlite(books) = ledger.kept {
             self.only_read = ledger.only_read;
             self.beside = Some(books);
@@ -97,7 +97,7 @@ impl AnyLedger {
     }
 
     /// The ledger itself, for what only it can do.
-    pub(super) fn sqlite(&mut self) -> Option<&mut Sqlite> {
+    pub(crate) fn sqlite(&mut self) -> Option<&mut Sqlite> {
         match &mut self.kept {
             Kept::Sqlite(books) => Some(books),
             Kept::Memory(_) | Kept::Nothing(_) => None,
@@ -108,7 +108,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When it still cannot be opened or written. Nothing is lost.
-    pub(super) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
+    pub(crate) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
         let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
         let mut books = Box::new(opened.books);
@@ -123,7 +123,7 @@ impl AnyLedger {
     }
 
     /// True while what no log holds any more is to be taken over from a damaged ledger.
-    pub(super) fn to_salvage(&self) -> bool {
+    pub(crate) fn to_salvage(&self) -> bool {
         match &self.kept {
             Kept::Sqlite(books) => books.to_salvage().is_some(),
             Kept::Memory(_) | Kept::Nothing(_) => false,
@@ -134,17 +134,17 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When the books cannot be written.
-    pub(super) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
+    pub(crate) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
         self.sqlite().map_or(Ok(None), Sqlite::salvage)
     }
 
     /// True when the ledger could not be opened, and these books stand in its place.
-    pub(super) fn is_away(&self) -> bool {
+    pub(crate) fn is_away(&self) -> bool {
         self.wanted.is_some()
     }
 
     /// Calls that were read and are not booked.
-    pub(super) fn unbooked(&self) -> usize {
+    pub(crate) fn unbooked(&self) -> usize {
         match &self.kept {
             Kept::Memory(books) if self.wanted.is_some() => books.len(),
             Kept::Memory(_) | Kept::Nothing(_) => 0,
@@ -156,7 +156,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When the books cannot be read. It is kept all the same.
-    pub(super) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         match &mut self.kept {
             Kept::Memory(books) | Kept::Nothing(books) => books.post(batch),
             Kept::Sqlite(books) => books.hold(batch),
@@ -164,7 +164,7 @@ impl AnyLedger {
     }
 
     /// Waits for another process as long as usual, or hardly at all.
-    pub(super) fn hurry(&self, hurried: bool) {
+    pub(crate) fn hurry(&self, hurried: bool) {
         if let Kept::Sqlite(books) = &self.kept {
             books.wait_for_others(if hurried { HARDLY } else { books.patience() });
         }
@@ -195,7 +195,7 @@ impl AnyLedger {
 
     /// Opens a ledger again that was damaged, replaced or removed. True when that helped: what it lacks must
     /// then be read again from the logs.
-    pub(super) fn mend(&mut self, error: &BooksError, prices: &Arc<PriceBook>, now: Instant) -> Option<Vec<Note>> {
+    pub(crate) fn mend(&mut self, error: &BooksError, prices: &Arc<PriceBook>, now: Instant) -> Option<Vec<Note>> {
         if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
             return None;
         }
@@ -219,14 +219,14 @@ impl AnyLedger {
     }
 
     /// Closes the ledger. Books in memory are left to the end of the process: to let go of them takes longer.
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         if let Kept::Memory(books) | Kept::Nothing(books) = self.kept {
             std::mem::forget(books);
         }
     }
 
     /// How the screen speaks of these books.
-    pub(super) fn view(&self) -> LedgerView {
+    pub(crate) fn view(&self) -> LedgerView {
         match &self.kept {
             Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
                 Some((path, _)) => {

@@ -1,27 +1,40 @@
 //! Puts together how everything is that the numbers depend on: sources, bad lines, books, prices.
 
 #[cfg(unix)]
-pub(super) mod socket;
+pub(crate) mod socket;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 #[cfg(unix)]
 use self::socket::{SOCKET, SocketCounters, SocketJson};
-use crate::domain::{Instant, Label, Record};
+use crate::domain::{Dimension, Instant, Label, Record, Zone};
+use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
 use crate::ingest::{Condition, Health, Kind, ReadBatch, RootState};
-use crate::ledger::{BooksError, Change, Checkpoint, Row};
+use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
-use crate::tui::{BadLineView, HealthView, LedgerView, SourceView, Watching};
 
 /// Bad lines that are kept by name; all are counted.
 const BAD_LINES: usize = 100;
 /// A price list is worth a word when it is older than this many days.
-pub(super) const OLD_PRICES: i64 = 60;
+pub(crate) const OLD_PRICES: i64 = 60;
+
+/// Tokens of each model that has no price.
+pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, BooksError> {
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+    let rows = books.report(&query)?.rows.into_iter();
+    Ok(rows
+        .filter(|row| row.sums.unpriced_tokens > 0)
+        .map(|row| {
+            let model = row.by.into_iter().next().flatten();
+            (model.unwrap_or_else(|| Label::new("(no model named)")), row.sums.unpriced_tokens)
+        })
+        .collect())
+}
 
 /// What is known of how everything is.
-pub(super) struct HealthState {
+pub(crate) struct HealthState {
     view: HealthView,
     bad: VecDeque<BadLineView>,
     unpriced: BTreeMap<Label, u64>,
@@ -52,7 +65,7 @@ impl Brought {
 
 impl HealthState {
     /// Everything is well, and these are the books.
-    pub(super) fn new(ledger: LedgerView, unpriced: BTreeMap<Label, u64>) -> Self {
+    pub(crate) fn new(ledger: LedgerView, unpriced: BTreeMap<Label, u64>) -> Self {
         Self {
             view: HealthView { ledger: ledger.clone(), ..HealthView::default() },
             bad: VecDeque::new(),
@@ -66,7 +79,7 @@ impl HealthState {
 
     /// These places are watched, and so far their files were read before.
     #[must_use]
-    pub(super) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[Checkpoint]) -> Self {
+    pub(crate) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[Checkpoint]) -> Self {
         self.brought = roots.map(|root| (label(root), Brought::default())).collect();
         for file in files {
             let Some(brought) = self.root_of(&label(&file.path)).and_then(|root| self.brought.get_mut(&root)) else {
@@ -81,7 +94,7 @@ impl HealthState {
 
     /// Where the counters of the socket are found once it is served.
     #[cfg(unix)]
-    pub(super) fn socket(&self) -> SocketCounters {
+    pub(crate) fn socket(&self) -> SocketCounters {
         std::sync::Arc::clone(&self.socket)
     }
 
@@ -110,13 +123,13 @@ impl HealthState {
 
     /// Takes in what the socket delivered.
     #[cfg(unix)]
-    pub(super) fn delivered(&mut self, records: &[Record]) {
+    pub(crate) fn delivered(&mut self, records: &[Record]) {
         self.bring(&Label::new(SOCKET), records, 0);
     }
 
     /// Answers `{"query":"socket"}`: the counters of the socket, as JSON.
     #[cfg(unix)]
-    pub(super) fn answer(&self, question: &str) -> Option<String> {
+    pub(crate) fn answer(&self, question: &str) -> Option<String> {
         #[derive(serde::Deserialize)]
         struct Question {
             query: String,
@@ -127,7 +140,7 @@ impl HealthState {
     }
 
     /// Takes in how the sources are.
-    pub(super) fn sources(&mut self, health: &Health) {
+    pub(crate) fn sources(&mut self, health: &Health) {
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
         // A place that is not there yet is no trouble.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
@@ -168,7 +181,7 @@ impl HealthState {
     }
 
     /// Takes in what a batch met; true when there is something new to say.
-    pub(super) fn batch(&mut self, batch: &ReadBatch) -> bool {
+    pub(crate) fn batch(&mut self, batch: &ReadBatch) -> bool {
         self.view.bad_total = self.view.bad_total.saturating_add(batch.tallies.bad);
         self.bring(&batch.path, &batch.records, batch.tallies.bad);
         for note in &batch.bad {
@@ -183,7 +196,7 @@ impl HealthState {
     }
 
     /// Takes in what was booked; true when a model turned out to have no price.
-    pub(super) fn booked(&mut self, posted: &[Change]) -> bool {
+    pub(crate) fn booked(&mut self, posted: &[Change]) -> bool {
         let before = self.unpriced.len();
         for posted in posted {
             let (taken, added) = posted.rows();
@@ -206,12 +219,12 @@ impl HealthState {
     }
 
     /// These models have no price, and so many tokens each: as the books say it.
-    pub(super) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
+    pub(crate) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
         self.unpriced = models;
     }
 
     /// The books failed; true when that is news.
-    pub(super) fn ledger_failed(&mut self, error: &BooksError) -> bool {
+    pub(crate) fn ledger_failed(&mut self, error: &BooksError) -> bool {
         let words = Label::new(&error.to_string());
         let failed = LedgerView::Failed(words);
         let news = self.view.ledger != failed;
@@ -220,7 +233,7 @@ impl HealthState {
     }
 
     /// Why the books are not written, when they are not.
-    pub(super) fn not_booked(&self) -> Option<&Label> {
+    pub(crate) fn not_booked(&self) -> Option<&Label> {
         match &self.view.ledger {
             LedgerView::Failed(why) => Some(why),
             LedgerView::Memory | LedgerView::Open(_) | LedgerView::ReadOnly(_) => None,
@@ -228,13 +241,13 @@ impl HealthState {
     }
 
     /// Other books took the place of these.
-    pub(super) fn ledger_is(&mut self, ledger: LedgerView) {
+    pub(crate) fn ledger_is(&mut self, ledger: LedgerView) {
         self.ledger = ledger.clone();
         self.view.ledger = ledger;
     }
 
     /// Takes over what the books are now; true when they were shown as something else, such as read-only.
-    pub(super) fn ledger_became(&mut self, now: &LedgerView) -> bool {
+    pub(crate) fn ledger_became(&mut self, now: &LedgerView) -> bool {
         let changed = self.view.ledger != *now;
         if changed {
             self.ledger_is(now.clone());
@@ -243,7 +256,7 @@ impl HealthState {
     }
 
     /// How everything is now.
-    pub(super) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
+    pub(crate) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
         let mut view = self.view.clone();
         // The sources were put together when the readers last said something; what they brought is known to the line.
         for source in &mut view.sources {
@@ -294,7 +307,7 @@ fn label(path: &Path) -> Label {
 }
 
 /// Which prices are in force, and how old they are.
-pub(super) fn prices_words(prices: &PriceBook, now: Instant) -> String {
+pub(crate) fn prices_words(prices: &PriceBook, now: Instant) -> String {
     let age = (now.date_naive() - prices.as_of()).num_days();
     let old = if age > OLD_PRICES { "; `tokmeter prices update FILE` takes in a newer list" } else { "" };
     format!("list of {}{old}", prices.as_of())
@@ -312,7 +325,7 @@ fn notes(health: &Health) -> Vec<Label> {
 }
 
 /// What there is to say about a root; nothing when it is simply there.
-pub(super) fn state_words(state: &RootState) -> Option<String> {
+pub(crate) fn state_words(state: &RootState) -> Option<String> {
     match state {
         RootState::Found | RootState::Live => None,
         RootState::Waiting => Some("not there yet; read as soon as it is".into()),
@@ -327,7 +340,7 @@ pub(super) fn state_words(state: &RootState) -> Option<String> {
 }
 
 /// What there is to say about a file.
-pub(super) fn condition_words(what: &Condition) -> String {
+pub(crate) fn condition_words(what: &Condition) -> String {
     match what {
         Condition::Replaced => "replaced; following the new file".into(),
         Condition::Rewritten => "cut short or rewritten; read again".into(),

@@ -8,7 +8,7 @@ use crate::ingest::socket::Tally;
 use crate::text;
 
 /// The path of the socket and its counters, set when it is served.
-pub(in crate::commands) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
+pub(crate) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
 
 /// Name of the socket in lists of bad lines.
 pub(super) const SOCKET: &str = "socket";
@@ -16,13 +16,13 @@ pub(super) const SOCKET: &str = "socket";
 /// The counters of the socket, as `{"query":"socket"}` answers them and `doctor --json` shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub(in crate::commands) struct SocketJson {
+pub(crate) struct SocketJson {
     ok: bool,
     path: String,
     pub(super) connections: u64,
     pub(super) refused_users: u64,
     pub(super) crowded_out: u64,
-    pub(in crate::commands) bad_lines: u64,
+    pub(crate) bad_lines: u64,
     pub(super) cut_lines: u64,
     pub(super) made_again: u64,
     pub(super) reasons: Vec<String>,
@@ -45,12 +45,12 @@ impl SocketJson {
     }
 
     /// The reason of the last bad line.
-    pub(in crate::commands) fn last_reason(&self) -> Option<&str> {
+    pub(crate) fn last_reason(&self) -> Option<&str> {
         self.reasons.last().map(String::as_str)
     }
 
     /// The counters that are worth a word.
-    pub(in crate::commands) fn words(&self) -> Option<Label> {
+    pub(crate) fn words(&self) -> Option<Label> {
         let counters = [
             (self.refused_users, "connection of another user refused", "connections of other users refused"),
             (self.crowded_out, "connection closed for want of room", "connections closed for want of room"),

@@ -54,7 +54,7 @@ pub(crate) struct Failure {
     /// What happened and what to do about it.
     pub message: String,
     /// The ledger was found damaged, or gone, while it was read: once it is mended the command can be run again.
-    pub(super) mendable: bool,
+    pub(crate) mendable: bool,
 }
 
 impl Failure {
@@ -79,5 +79,30 @@ impl From<io::Error> for Failure {
 impl From<crate::ledger::BooksError> for Failure {
     fn from(error: crate::ledger::BooksError) -> Self {
         Self { mendable: error.is_mendable(), ..Self::new(Exit::Unavailable, error.to_string()) }
+    }
+}
+
+/// The exit code of the program: after a panic in any thread it is never a good one. A gate's refusal and an agent's own
+/// code stay.
+pub(crate) fn ended(exit: Exit) -> Exit {
+    ended_after(exit, crate::text::has_panicked())
+}
+
+fn ended_after(exit: Exit, panicked: bool) -> Exit {
+    let is_well = matches!(exit, Exit::Fine | Exit::Attention);
+    if is_well && panicked { Exit::Internal } else { exit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panicked_worker_is_no_good_end_and_changes_no_answer() {
+        for (exit, code) in
+            [(Exit::Fine, 70), (Exit::Attention, 70), (Exit::Over, 2), (Exit::Code(0), 0), (Exit::Io, 74)]
+        {
+            assert_eq!((ended_after(exit, true).code(), ended_after(exit, false)), (code, exit));
+        }
     }
 }

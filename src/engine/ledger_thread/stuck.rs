@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::{LedgerMessage, LedgerThread};
-use crate::commands::catch_up;
-use crate::commands::log_reader::Control;
-use crate::ledger::{Batch, BooksError, Ledger};
-use crate::tui::{Feed, Note, Tone};
+use crate::domain::Label;
+use crate::engine::log_reader::Control;
+use crate::engine::{Feed, Note, Tone};
+use crate::ledger::{Batch, BooksError, Ledger, Salvaged};
 
 /// The books cannot be written.
 pub(super) struct Stuck {
@@ -141,11 +141,27 @@ impl LedgerThread {
         match self.books.salvage() {
             Ok(salvaged) => {
                 if let Some(salvaged) = &salvaged {
-                    self.tell(Feed::Note(Note::new(Tone::Warning, &catch_up::salvaged_words(salvaged))));
+                    self.tell(Feed::Note(Note::new(Tone::Warning, &salvaged_words(salvaged))));
                 }
                 self.open_again();
             }
             Err(error) => _ = self.failed(&error),
         }
     }
+}
+
+/// Sentence about the calls that were, and were not, taken over from a damaged ledger.
+pub(crate) fn salvaged_words(salvaged: &Salvaged) -> String {
+    let from = Label::from_bytes(salvaged.from.as_os_str().as_encoded_bytes());
+    let mut words = match salvaged.calls {
+        0 => format!("no call had to be taken over from {from}"),
+        calls => format!("{} that no log holds any more taken over from {from}", crate::text::plural(calls, "call")),
+    };
+    if salvaged.lost > 0 {
+        let lost = crate::text::plural(salvaged.lost, "call");
+        words = format!("{words}; {lost} in it cannot be read, and only those whose logs are still there are counted");
+    } else if salvaged.unsure {
+        words += "; parts of it cannot be read, and of those only the calls whose logs are still there are counted";
+    }
+    words
 }

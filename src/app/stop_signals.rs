@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 /// The signals that ask for the end.
-pub(super) struct StopSignals {
+pub(crate) struct StopSignals {
     signals: mpsc::UnboundedReceiver<u8>,
     #[cfg(unix)]
     asked: std::sync::Arc<std::sync::atomic::AtomicBool>,
@@ -11,7 +11,7 @@ pub(super) struct StopSignals {
 
 impl StopSignals {
     /// Begins to listen. Where the system grants no thread or descriptor for it, a signal ends the process as usual.
-    pub(super) fn watch() -> Self {
+    pub(crate) fn watch() -> Self {
         let (tell, signals) = mpsc::unbounded_channel();
         #[cfg(unix)]
         {
@@ -26,13 +26,13 @@ impl StopSignals {
     }
 
     /// The end has been asked for in another way, such as a key: from now on one Ctrl-C is the second.
-    pub(super) fn begins(&self) {
+    pub(crate) fn begins(&self) {
         #[cfg(unix)]
         self.asked.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// Waits for the next signal; gives back the exit code it leads to.
-    pub(super) async fn signal(&mut self) -> u8 {
+    pub(crate) async fn signal(&mut self) -> u8 {
         match self.signals.recv().await {
             Some(signal) => 128 + signal,
             None => std::future::pending().await,
@@ -49,11 +49,11 @@ mod unix {
     use signal_hook::iterator::Signals;
     use tokio::sync::mpsc::UnboundedSender;
 
-    use crate::commands::process::is_ignored;
+    use crate::engine::process::is_ignored;
     use crate::tui;
 
     /// Passes on each signal; gives back what is true once the end has been asked for.
-    pub(super) fn watch(tell: UnboundedSender<u8>) -> Arc<AtomicBool> {
+    pub(crate) fn watch(tell: UnboundedSender<u8>) -> Arc<AtomicBool> {
         let asked = Arc::new(AtomicBool::new(false));
         let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
         let Ok(mut signals) = Signals::new([SIGINT, SIGQUIT, SIGTERM].into_iter().chain(hangup)) else { return asked };

@@ -2,9 +2,9 @@
 
 use super::LedgerThread;
 use crate::domain::{Dimension, Tokens, Usd};
+use crate::engine::ModelView;
 use crate::ledger::{Grain, Ledger, Query};
 use crate::pricing::Rates;
-use crate::tui::ModelView;
 
 impl LedgerThread {
     /// Every model's spend in view, dearest first, and its rates now.

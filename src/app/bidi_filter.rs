@@ -9,14 +9,14 @@ const SHOWN: &[u8] = "\u{fffd}".as_bytes();
 ///
 /// Names from outside are cleaned where they are read. This is for paths, for what a person typed, and for whatever
 /// is forgotten.
-pub(super) struct BidiFilter<'a> {
+pub(crate) struct BidiFilter<'a> {
     out: &'a mut dyn Write,
     /// The beginning of a letter that may be a mark, until the rest of it is written.
     begun: Vec<u8>,
 }
 
 impl<'a> BidiFilter<'a> {
-    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write) -> Self {
         Self { out, begun: Vec::new() }
     }
 

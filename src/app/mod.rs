@@ -1,0 +1,21 @@
+//! Everything between the command line and the rooms below: the context of a command, catching up with the logs, exit
+//! codes, signals.
+
+pub(crate) mod bidi_filter;
+pub(crate) mod catch_up;
+pub(crate) mod context;
+mod exit;
+pub(crate) mod stdin;
+mod stop_signals;
+
+pub(crate) use context::Context;
+pub(crate) use exit::{Exit, Failure, ended};
+pub(crate) use stop_signals::StopSignals;
+
+use crate::domain::Label;
+
+/// A message, line by line without anything that could move a cursor.
+pub(crate) fn printable(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| Label::new(line).to_string()).collect();
+    lines.join("\n")
+}

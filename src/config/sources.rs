@@ -1,0 +1,67 @@
+//! Loads what the settings refer to: the config itself, the price book, the themes.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::{Env, Loaded, Overrides, Paths, Settings, open, regular_file};
+use crate::domain::{Filter, Label};
+use crate::meter::Rules;
+use crate::pricing::PriceBook;
+use crate::theme::{self, Themes, UserTheme};
+
+/// The file, in the data folder, of a price list the user took in.
+pub(crate) const PRICE_LIST: &str = "prices.txt";
+
+/// The longest list of prices that is read, in bytes: as much as `prices update` takes in.
+const LONGEST_PRICES: u64 = 64 << 20;
+/// The longest theme that is read, in bytes.
+const LONGEST_THEME: u64 = 1 << 20;
+
+/// The settings as the config file, the environment and the flags have them now.
+pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
+    let own: Vec<String> = theme_files(&Paths::resolve(env, overrides)).into_iter().map(|(name, _)| name).collect();
+    let themes = theme::names(own.iter().map(String::as_str));
+    open(env, overrides, &themes)
+}
+
+/// The rules of these settings.
+pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
+    Rules {
+        zone: settings.zone,
+        week_start: settings.week_start,
+        limits: settings.limits.clone(),
+        fallback: settings.gate.unpriced.clone(),
+        view,
+    }
+}
+
+/// The price book of these settings, and what is wrong with the list the user took in.
+pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
+    let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
+    let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
+    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    match regular_file::read_text(&path, LONGEST_PRICES) {
+        Ok(text) => {
+            let (book, problem) = book.with_update(text);
+            (book, problem.map(|problem| format!("{shown}: {problem}; the built-in prices are used")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (book, None),
+        Err(error) => (book, Some(format!("{shown} {}; the built-in prices are used", regular_file::why(&error)))),
+    }
+}
+
+/// The built-in themes and the user's own.
+pub(crate) fn themes(paths: &Paths) -> Themes {
+    Themes::new(theme_files(paths).into_iter().map(|(name, path)| {
+        let text = regular_file::read_text(&path, LONGEST_THEME).map_err(|error| regular_file::why(&error));
+        UserTheme { name, path: Label::from_bytes(path.as_os_str().as_encoded_bytes()).to_string(), text }
+    }))
+}
+
+/// The names of the user's own themes and their files, which are not opened.
+fn theme_files(paths: &Paths) -> Vec<(String, PathBuf)> {
+    let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
+    let named = |path: PathBuf| Some((path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned(), path));
+    entries.into_iter().flatten().filter_map(|entry| named(entry.ok()?.path())).collect()
+}

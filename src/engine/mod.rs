@@ -1,0 +1,25 @@
+//! The running meter below every face: the reader of the logs, the thread that owns the ledger, alerts, the socket, and
+//! how they start and stop. A face receives events and sends requests; the engine knows no face.
+
+mod alert_delivery;
+mod any_ledger;
+mod config_edits;
+mod demo;
+pub(crate) mod health;
+mod ledger_thread;
+mod lifecycle;
+mod log_reader;
+pub(crate) mod playback;
+pub(crate) mod process;
+mod protocol;
+mod start_stop;
+
+pub(crate) use any_ledger::AnyLedger;
+pub(crate) use config_edits::Faces;
+pub(crate) use demo::{Step, session as demo_session};
+pub(crate) use ledger_thread::salvaged_words;
+pub use protocol::{
+    BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
+    Watching,
+};
+pub(crate) use start_stop::{Engine, Events, Setup, StartError, Stdin};

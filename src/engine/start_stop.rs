@@ -1,0 +1,322 @@
+//! Starts everything behind a face, and ends it in order.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::any_ledger::AnyLedger;
+use super::config_edits::{ConfigEdits, Faces};
+#[cfg(unix)]
+use super::health::socket::SocketCounters;
+use super::health::{self, HealthState};
+use super::ledger_thread::{Inbox, LedgerMessage, LedgerThread, QUEUE, State};
+use super::lifecycle::{Lifecycle, Running, spawn};
+use super::log_reader::{self, Control};
+use super::playback::{self, Steps};
+use super::{Feed, Request};
+use crate::config::{Env, Overrides, Paths, Settings};
+use crate::domain::{Instant, Label};
+use crate::ingest::{self, Roots};
+use crate::ledger::{BooksError, Ledger};
+use crate::meter::{Follow, Meter, Rules, Snapshot};
+use crate::pricing::PriceBook;
+#[cfg(unix)]
+use {super::Note, super::Tone, crate::ingest::socket};
+
+/// The clock of the machine.
+type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// How long the end waits for what can be done again the next time.
+const SOON: Duration = Duration::from_millis(300);
+/// How often it is checked whether something has ended.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Everything the engine needs to start.
+pub(crate) struct Setup {
+    /// The machine.
+    pub(crate) env: Env,
+    /// Settings of the command line, for loading the config again.
+    pub(crate) overrides: Overrides,
+    /// Where things are kept.
+    pub(crate) paths: Paths,
+    /// The settings in force.
+    pub(crate) settings: Settings,
+    /// The prices in force.
+    pub(crate) prices: Arc<PriceBook>,
+    /// The open books.
+    pub(crate) books: AnyLedger,
+    /// Filter, zone and limits.
+    pub(crate) rules: Rules,
+    /// The session or sessions to follow.
+    pub(crate) follow: Follow,
+    /// Where logs are looked for.
+    pub(crate) roots: Roots,
+    /// How they are read.
+    pub(crate) reading: ingest::Options,
+    /// Calls to play, and how many times faster than they happened; the logs are not read then.
+    pub(crate) played: Option<(Steps, u32)>,
+    /// Whether standard input is read.
+    pub(crate) stdin: Stdin,
+    /// The bound socket to serve.
+    #[cfg(unix)]
+    pub(crate) socket: Option<socket::Bound>,
+    /// Functions of the rooms above.
+    pub(crate) faces: Faces,
+}
+
+/// Whether standard input is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stdin {
+    /// It is left alone.
+    Unread,
+    /// It is read besides the logs.
+    Read,
+    /// Nothing else is followed, so that its end is the end.
+    Alone,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The books cannot be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// The system grants no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] io::Error),
+    /// The socket cannot be served.
+    #[error("the socket cannot be served: {0}")]
+    Socket(io::Error),
+}
+
+/// The events for a face. The engine waits for a slow face rather than drop one.
+pub(crate) type Events = mpsc::Receiver<Feed>;
+
+/// The running engine. It ends with [`Engine::stop`].
+pub(crate) struct Engine {
+    requests: mpsc::Sender<Request>,
+    messages: mpsc::Sender<LedgerMessage>,
+    ledger_thread: Running,
+    reader: mpsc::UnboundedSender<Control>,
+    reading: Option<Running>,
+    course: Arc<Lifecycle>,
+    /// Something is fed in that no log holds: it is booked before the end, however long that takes.
+    is_fed: bool,
+    _watch: Option<ingest::FileWatch>,
+    #[cfg(unix)]
+    listening: Option<socket::Listening>,
+}
+
+impl Engine {
+    /// Starts everything; nothing is read yet when this returns. The meter holds what the books say now.
+    ///
+    /// # Errors
+    /// When the books cannot be read, no thread can be started, or the socket cannot be served.
+    pub(crate) fn start(setup: Setup) -> Result<(Self, Events, Meter), StartError> {
+        let now = setup.env.now();
+        let mut meter =
+            Meter::open(setup.rules.clone(), Snapshot::ask(&setup.books, &setup.rules, &setup.follow, now)?);
+        meter.follow(setup.follow.clone());
+        let unpriced = health::unpriced(&setup.books)?;
+        let (messages, inbox) = mpsc::channel(QUEUE);
+        let (feed, events) = mpsc::channel(QUEUE);
+        let (requests, requested) = mpsc::channel(64);
+        #[cfg(unix)]
+        let (deliver, deliveries) = mpsc::channel(32);
+        let (reader, control) = mpsc::unbounded_channel();
+        let course = Arc::new(Lifecycle::default());
+        let files = setup.books.files()?;
+        let places = setup.roots.all();
+        let health =
+            HealthState::new(setup.books.view(), unpriced).watching(places.iter().map(|(path, _)| &**path), &files);
+        #[cfg(unix)]
+        let counters = health.socket();
+        #[cfg(unix)]
+        let notes = feed.clone();
+        let watched = setup.paths.clone();
+        #[cfg(unix)]
+        let socket_rules = socket_rules(&setup);
+        let clock = Arc::clone(&setup.env.clock);
+        let ledger_thread = LedgerThread {
+            books: setup.books,
+            prices: setup.prices,
+            rules: setup.rules,
+            follow: setup.follow,
+            health,
+            feed,
+            config_edits: ConfigEdits {
+                env: setup.env.clone(),
+                overrides: setup.overrides,
+                paths: setup.paths,
+                settings: setup.settings,
+                faces: setup.faces,
+                work: messages.downgrade(),
+            },
+            env: setup.env,
+            reader: reader.clone(),
+            course: Arc::clone(&course),
+            state: State::default(),
+        };
+        let inbox = Inbox {
+            messages: inbox,
+            requests: requested,
+            #[cfg(unix)]
+            deliveries,
+        };
+        let ledger_thread = spawn("books", move || ledger_thread.run(inbox))?;
+        let reading = match setup.played {
+            None => {
+                let (roots, options, messages) = (setup.roots, setup.reading.clone(), messages.clone());
+                Some(spawn("reader", move || log_reader::run(&roots, &options, files, control, &messages))?)
+            }
+            Some((steps, speed)) => {
+                let _ = messages.blocking_send(LedgerMessage::Ingest(ingest::Event::CaughtUp));
+                let clock = Arc::clone(&clock);
+                playback::start(steps, speed, messages.downgrade(), move || clock());
+                None
+            }
+        };
+        if setup.stdin != Stdin::Unread {
+            read_stdin(setup.reading, clock, messages.clone(), setup.stdin == Stdin::Alone)?;
+        }
+        #[cfg(unix)]
+        let is_served = setup.socket.is_some();
+        #[cfg(not(unix))]
+        let is_served = false;
+        // Only now: `notify` panics where there are no threads, and the threads above end in an error instead.
+        let watch = watch_files(&watched, &messages);
+        let engine = Self {
+            #[cfg(unix)]
+            listening: match setup.socket {
+                Some(bound) => Some(serve(bound, socket_rules, deliver, &messages, &notes, &counters)?),
+                None => None,
+            },
+            requests,
+            messages,
+            ledger_thread,
+            reader,
+            reading,
+            course,
+            is_fed: setup.stdin != Stdin::Unread || is_served,
+            _watch: watch,
+        };
+        Ok((engine, events, meter))
+    }
+
+    /// Takes the requests of a face.
+    pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
+        self.requests.clone()
+    }
+
+    /// Ends everything: what has arrived is booked first. What the logs hold can be read again, so that neither a
+    /// slow folder nor a first reading holds up the end.
+    ///
+    /// The events go first: the ledger thread waits for a face that does not take them.
+    pub(crate) fn stop(mut self, events: Events) {
+        drop(events);
+        self.course.ending.store(true, Ordering::SeqCst);
+        let _ = self.reader.send(Control::Stop);
+        if let Some(reading) = self.reading.take() {
+            reading.ended_within(SOON);
+        }
+        #[cfg(unix)]
+        drop(self.listening.take());
+        let (done, wait) = std::sync::mpsc::channel();
+        let began = std::time::Instant::now();
+        let may_leave = || !self.is_fed && !self.course.caught_up.load(Ordering::SeqCst) && began.elapsed() >= SOON;
+        let mut stop = LedgerMessage::Stop(done);
+        loop {
+            match self.messages.try_send(stop) {
+                Ok(()) => break,
+                Err(mpsc::error::TrySendError::Full(again)) if !may_leave() => stop = again,
+                Err(mpsc::error::TrySendError::Full(_) | mpsc::error::TrySendError::Closed(_)) => return,
+            }
+            thread::sleep(LOOK);
+        }
+        while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(LOOK) {
+            if may_leave() {
+                return;
+            }
+        }
+        let _ = self.ledger_thread.thread.join();
+    }
+}
+
+/// Reads standard input for as long as it lasts; `alone` when nothing else is followed, so that its end is the end.
+fn read_stdin(
+    options: ingest::Options,
+    clock: Clock,
+    messages: mpsc::Sender<LedgerMessage>,
+    alone: bool,
+) -> io::Result<()> {
+    spawn("stdin", move || {
+        let name = Label::new("-");
+        let mut input = io::stdin().lock();
+        let _ = ingest::read_stream(&mut input, &name, &options, &|| clock(), &mut |batch| {
+            let _ = messages.blocking_send(LedgerMessage::Ingest(ingest::Event::ReadBatch(Box::new(batch))));
+        });
+        if alone {
+            let _ = messages.blocking_send(LedgerMessage::InputEnded);
+        }
+    })?;
+    Ok(())
+}
+
+/// Sends a message to the ledger thread when the config or the ledger is written by somebody else.
+fn watch_files(paths: &Paths, messages: &mpsc::Sender<LedgerMessage>) -> Option<ingest::FileWatch> {
+    let config = paths.config.clone();
+    let wal = paths.ledger().map(|ledger| {
+        let mut name = ledger.into_os_string();
+        name.push("-wal");
+        PathBuf::from(name)
+    });
+    let files: Vec<PathBuf> = config.iter().cloned().chain(wal).collect();
+    let messages = messages.downgrade();
+    ingest::watch_files(files, move |path| {
+        let Some(messages) = messages.upgrade() else { return };
+        let about = if Some(path) == config.as_deref() { LedgerMessage::Config } else { LedgerMessage::Ledger };
+        let _ = messages.blocking_send(about);
+    })
+}
+
+#[cfg(unix)]
+fn socket_rules(setup: &Setup) -> socket::Rules {
+    let user = setup.settings.user.clone();
+    let clock = Arc::clone(&setup.env.clock);
+    socket::Rules {
+        uid: setup.env.uid,
+        name_of: Arc::new(move |_| Some(user.clone())),
+        clock: Arc::new(move || clock()),
+        idle: socket::IDLE,
+    }
+}
+
+/// Serves the bound socket.
+#[cfg(unix)]
+fn serve(
+    bound: socket::Bound,
+    rules: socket::Rules,
+    deliver: mpsc::Sender<socket::Delivery>,
+    messages: &mpsc::Sender<LedgerMessage>,
+    notes: &mpsc::Sender<Feed>,
+    counters: &SocketCounters,
+) -> Result<socket::Listening, StartError> {
+    let path = Label::from_bytes(bound.path.as_os_str().as_encoded_bytes());
+    let listening = socket::Listener::new(bound, rules, deliver).start().map_err(StartError::Socket)?;
+    let tally = listening.shared_tally();
+    let messages = messages.downgrade();
+    // A full queue brings the counters to the screen by itself.
+    tally.on_bad(move || {
+        let _ = messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::BadLine).is_ok());
+    });
+    // Nobody reads the feed yet; it has room.
+    let _ = notes.try_send(Feed::Note(Note::new(Tone::Plain, &format!("listening on {path}"))));
+    let _ = counters.set((path, tally));
+    Ok(listening)
+}

@@ -1,0 +1,72 @@
+//! A limit and its state as JSON.
+
+use serde::Serialize;
+
+use super::Decimal;
+use crate::domain::{Usd, Zone};
+use crate::meter::{Amount, LimitState, Verdict};
+
+/// A limit as JSON: the same keys in `limits show`, `gate` and the socket's answers.
+#[derive(Serialize)]
+pub(crate) struct LimitJson {
+    limit: String,
+    name: String,
+    subject: Option<String>,
+    verdict: &'static str,
+    percent: u64,
+    used: AmountJson,
+    allowed: AmountJson,
+    resets_at: Option<String>,
+    reached_at: Option<String>,
+    reached_between: Option<[String; 2]>,
+    lower_bound: bool,
+    guessed: bool,
+}
+
+#[derive(Serialize)]
+struct AmountJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usd: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_tokens: Option<u64>,
+}
+
+/// An amount rounded to the millionth of a dollar.
+pub(crate) fn micro(usd: Usd) -> Decimal {
+    Decimal(Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000)))
+}
+
+impl AmountJson {
+    /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
+    fn from_amount(amount: &Amount) -> Self {
+        Self { usd: amount.usd.map(micro), tokens: amount.tokens, output_tokens: amount.output_tokens }
+    }
+}
+
+impl LimitJson {
+    /// The state of a limit that the config names `key`; times in this zone.
+    pub(crate) fn new(key: &impl ToString, state: &LimitState, zone: Zone) -> Self {
+        let time =
+            |at: crate::domain::Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Self {
+            limit: key.to_string(),
+            name: state.name.clone(),
+            subject: state.subject.clone(),
+            verdict: match state.verdict {
+                Verdict::Under => "under",
+                Verdict::Near => "near",
+                Verdict::Over => "over",
+            },
+            percent: state.percent,
+            used: AmountJson::from_amount(&state.used),
+            allowed: AmountJson::from_amount(&state.limit.amount),
+            resets_at: state.span.map(|span| time(span.until)),
+            reached_at: state.hit.map(|(at, _)| time(at)),
+            reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
+            lower_bound: state.lower_bound,
+            guessed: state.guessed,
+        }
+    }
+}
