@@ -29,6 +29,7 @@ mod domain;
 mod engine;
 mod formats;
 mod ingest;
+mod integrations;
 mod ledger;
 mod meter;
 mod output;

@@ -308,7 +308,10 @@ fn i10_every_answer_is_given_without_a_network() {
     }
     for (path, code) in sources() {
         let connects = ["TcpStream::", "UdpSocket::", "ureq::", "std::net::"].iter().any(|word| code.contains(word));
-        assert!(!connects || path.contains("webhook") || path.contains("alert_delivery"), "{path} can open a connection");
+        assert!(
+            !connects || path.contains("webhook") || path.contains("alert_delivery"),
+            "{path} can open a connection"
+        );
     }
 }
 

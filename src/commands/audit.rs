@@ -13,13 +13,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use self::marked::Marked;
-use super::gate::overrides::{self, Override};
 use super::{Context, Exit, Failure, ledger};
 use crate::app::catch_up::{self, LogSelection};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
 use crate::engine::AnyLedger;
 use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{Batch, Grain, Ledger, Query, Report, Sums};
+use crate::meter::overrides::{self, Override};
 use crate::output::{self, Decimal};
 
 /// Places that are named for each kind of trouble; all of them are counted.

@@ -1,7 +1,6 @@
 //! `gate`: may the next call be made? Exit code 0, or 2 when a limit is over; and the same answer for hooks and the socket.
 
 pub(super) mod claude;
-pub(super) mod overrides;
 pub(super) mod query;
 
 use std::path::PathBuf;
@@ -16,11 +15,11 @@ use crate::config::LimitKey;
 use crate::config::{Loaded, OnError, Settings};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
 use crate::ledger::{BooksError, Ledger};
+use crate::meter::overrides::{self, Override};
 use crate::meter::{self, CallContext, LimitState, Rules, Verdict, Window};
 use crate::output;
 use crate::output::LimitJson;
 use crate::text;
-use overrides::Override;
 
 pub use query::query;
 

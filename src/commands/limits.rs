@@ -4,13 +4,13 @@ use std::io;
 
 use serde::Serialize;
 
-use super::gate::overrides::{self, Override};
 use super::report::only_session;
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
 use crate::domain::{Filter, Label, Zone};
+use crate::meter::overrides::{self, Override};
 use crate::meter::{LimitState, Summary, Verdict};
 use crate::output::{self, Decimal, LimitJson};
 use crate::text;

@@ -66,7 +66,7 @@ pub(super) fn show(
     let app = App::new(options, context.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
     let clock = Arc::clone(&context.env.clock);
-    let runtime = process::runtime(true).map_err(no_runtime)?;
+    let runtime = process::runtime(true).map_err(|error| no_runtime(&error))?;
     let Started { engine, mut events, meter, .. } = started;
     let requests = engine.requests();
     let left = runtime.block_on(async {
@@ -142,7 +142,9 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
         LogSelection::Paths(paths) if paths.iter().any(is_stdin) => {
             if args.socket.is_none() && args.paths.iter().all(is_stdin) { Stdin::Alone } else { Stdin::Read }
         }
-        _ => Stdin::Unread,
+        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) | LogSelection::Session(_) => {
+            Stdin::Unread
+        }
     };
     let follow = follow(&books, args, &rules.view)?;
     let (engine, events, meter) = Engine::start(Setup {
@@ -171,7 +173,7 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
 }
 
 /// The failure when the system grants nothing to wait with.
-pub(super) fn no_runtime(error: std::io::Error) -> Failure {
+pub(super) fn no_runtime(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Code(71), format!("the system grants no more to wait with: {error}"))
 }
 

@@ -1,8 +1,6 @@
 //! `setup claude`: shows what would be added to Claude Code's settings, and adds it when told to. `--undo` takes it back.
 
 mod file;
-mod merge;
-mod ordered;
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::SetupCommand;
 use crate::domain::Label;
+use crate::integrations::claude_code::settings_merge;
 use file::Settings;
 
 /// Runs the command.
@@ -38,7 +37,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     }
     writeln!(context.out, "{shown}:")?;
     let (before, after) = (settings.text().unwrap_or_default(), wanted.as_deref().unwrap_or_default());
-    for line in merge::difference(before, after) {
+    for line in settings_merge::difference(before, after) {
         writeln!(context.out, "{}", super::printable(&line))?;
     }
     if !yes && !confirmed(context)? {

@@ -1,17 +1,14 @@
 //! `statusline`: one line for an agent's status bar, tmux or a shell prompt. It always says something, and ends well.
 
-mod agent;
-mod template;
-
 use super::{Context, Exit, Failure, gate, stdin};
 use crate::app::catch_up::{self, Books, LogSelection};
-use crate::config::{Diagnostic, Loaded, Symbols};
+use crate::config::Symbols;
+use crate::config::statusline_template::{self, Template, Word};
 use crate::domain::{Dimension, Filter, Label, Matcher, Span};
+use crate::integrations::claude_code::statusline_input::Agent;
 use crate::ledger::{BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState, Verdict};
 use crate::text;
-use agent::Agent;
-use template::{Template, Word};
 
 /// Inside an agent.
 const WITH_AGENT: &str =
@@ -32,11 +29,6 @@ pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, 
     Ok(Exit::Fine)
 }
 
-/// What is wrong with the status line's form in the config.
-pub(super) fn problem(loaded: &Loaded) -> Option<Diagnostic> {
-    Template::read(&loaded.settings.statusline).err().map(|why| loaded.problem("statusline", &why))
-}
-
 /// The line, fitted to the room there is.
 fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
     let own = format.unwrap_or(&desk.settings.statusline).to_owned();
@@ -52,7 +44,7 @@ fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> 
     // That numbers are not safe yet is worth more than any of them: the mark has its room before they have theirs.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
     let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
-    let line = template::fitted(segments, left, own.is_empty());
+    let line = statusline_template::fitted(segments, left, own.is_empty());
     let line = match mark {
         Some(mark) if line.is_empty() => mark,
         Some(mark) => format!("{line}{GAP}{mark}"),

@@ -32,7 +32,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;
     let mut lines = Lines { meter, alerts, requests, asked: false, standing: None, out: Vec::new() };
-    let runtime = process::runtime(false).map_err(no_runtime)?;
+    let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
     let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {
             let sleep = lines.sleep(context.now());

@@ -41,9 +41,9 @@ pub(super) fn options(
     })
 }
 
-/// The first thing in a config that the screen would refuse, or that the status line's template gets wrong.
+/// The first thing in a config that the screen would refuse, such as keys that clash.
 pub(super) fn problem(loaded: &Loaded, themes: &Themes) -> Option<Diagnostic> {
-    super::statusline::problem(loaded).or_else(|| check(loaded, themes).1.into_iter().next())
+    check(loaded, themes).1.into_iter().next()
 }
 
 /// The keys of these settings, and all that the screen would refuse: keys that clash, a theme that cannot be opened.

@@ -16,6 +16,7 @@ mod settings;
 mod show;
 mod socket_path;
 mod sources;
+pub(crate) mod statusline_template;
 mod toml_reader;
 mod trust;
 mod values;

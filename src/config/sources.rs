@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::statusline_template::Template;
 use super::{Env, Loaded, Overrides, Paths, Settings, open, regular_file};
 use crate::domain::{Filter, Label};
 use crate::meter::Rules;
@@ -22,7 +23,10 @@ const LONGEST_THEME: u64 = 1 << 20;
 pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     let own: Vec<String> = theme_files(&Paths::resolve(env, overrides)).into_iter().map(|(name, _)| name).collect();
     let themes = theme::names(own.iter().map(String::as_str));
-    open(env, overrides, &themes)
+    let (paths, mut loaded) = open(env, overrides, &themes);
+    let template = Template::read(&loaded.settings.statusline).err();
+    loaded.problems.extend(template.map(|why| loaded.problem("statusline", &why)));
+    (paths, loaded)
 }
 
 /// The rules of these settings.

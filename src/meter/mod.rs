@@ -7,6 +7,7 @@ mod insights;
 mod limit;
 mod limit_usage;
 mod live;
+pub(crate) mod overrides;
 mod pages;
 mod rate;
 mod session;

@@ -6,8 +6,6 @@
 //! JSON, `continue: false` ends the turn and `stopReason` reaches the person. So this program never
 //! ends a hook with 2, and whatever else goes wrong lets the agent work on.
 
-mod event;
-
 use serde_json::{Value, json};
 
 use super::{GateAnswer, judge, near_words, transcript};
@@ -17,9 +15,9 @@ use crate::commands::summary::{log_of, session_line, session_row, write_text};
 use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::{Loaded, Settings};
 use crate::domain::{Dimension, Filter, Label, Matcher};
+use crate::integrations::claude_code::hook_input::{Event, Moment};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{AlertId, CallContext, Verdict};
-use event::{Event, Moment};
 
 /// The log format of Claude Code's transcripts.
 const SOURCE: &str = "claude-code";

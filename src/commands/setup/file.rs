@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::merge::{self, Merged};
 use crate::commands::{Exit, Failure};
 use crate::config::regular_file;
 use crate::domain::{Instant, Label};
+use crate::integrations::claude_code::settings_merge::{self as merge, Merged};
 
 /// The longest settings file that is read, in bytes.
 const LONGEST: u64 = 16 << 20;

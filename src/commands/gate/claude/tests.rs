@@ -158,7 +158,7 @@ fn a_session_whose_limits_are_lifted_goes_on() {
         std::sync::Arc::new(crate::pricing::PriceBook::new(Vec::new(), Vec::new(), crate::pricing::CostMode::Auto));
     let path = machine.home.path().join("data/ledger.db");
     let mut books = crate::ledger::open(&path, crate::ledger::Options::new(now()), pricer).unwrap().books;
-    super::super::overrides::lift(&mut books, &Label::new("s"), &Label::new("release"), now()).unwrap();
+    crate::meter::overrides::lift(&mut books, &Label::new("s"), &Label::new("release"), now()).unwrap();
     drop(books);
     assert_eq!(machine.moment("PostToolBatch", 10_000).0, Value::Null);
     let (said, _) = machine.moment("UserPromptSubmit", 10_000);

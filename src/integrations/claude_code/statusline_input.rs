@@ -6,21 +6,21 @@ use crate::domain::{Instant, Label, Usd};
 
 /// What an agent says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     /// The session.
-    pub(super) session: Option<Label>,
+    pub(crate) session: Option<Label>,
     /// Its transcript, as it was written.
-    pub(super) transcript: Option<String>,
+    pub(crate) transcript: Option<String>,
     /// The model's name for people.
-    pub(super) model: Option<Label>,
+    pub(crate) model: Option<Label>,
     /// The model's name in the logs.
-    pub(super) model_id: Option<Label>,
+    pub(crate) model_id: Option<Label>,
     /// Where it works.
-    pub(super) project: Option<Label>,
+    pub(crate) project: Option<Label>,
     /// What the agent itself says the session cost.
-    pub(super) cost: Option<Usd>,
+    pub(crate) cost: Option<Usd>,
     /// How full the context is, in whole per cent.
-    pub(super) context: Option<u32>,
+    pub(crate) context: Option<u32>,
     /// How much of five hours' quota is used, in whole per cent.
     five_hour: Option<Quota>,
     /// How much of seven days' quota is used.
@@ -39,7 +39,7 @@ const SCARCE: u32 = 80;
 
 impl Agent {
     /// Reads what can be read; nothing where no object is found.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         value.as_object()?;
         let text = |path: &str| value.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -66,14 +66,14 @@ impl Agent {
     }
 
     /// Forgets quotas whose window has ended: what is used of the new one is not known yet.
-    pub(super) fn forget_past(&mut self, now: Instant) {
+    pub(crate) fn forget_past(&mut self, now: Instant) {
         for quota in [&mut self.five_hour, &mut self.seven_day] {
             *quota = quota.filter(|quota| quota.resets_at.is_none_or(|at| at > now));
         }
     }
 
     /// `5h 23%`; and the week's when it is scarce: `5h 23% 7d 91%`.
-    pub(super) fn quota(&self) -> Option<String> {
+    pub(crate) fn quota(&self) -> Option<String> {
         let five = self.five_hour.map(|quota| format!("5h {}%", quota.percent));
         let scarce = |quota: &Quota| quota.percent >= SCARCE || five.is_none();
         let seven = self.seven_day.filter(scarce).map(|quota| format!("7d {}%", quota.percent));

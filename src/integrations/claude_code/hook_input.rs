@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// Which moment it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// The person has written something.
     UserPromptSubmit,
     /// A tool is about to be used.
@@ -43,32 +43,32 @@ impl Moment {
     }
 
     /// Its name in the protocol.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, moment)| *moment == self).map_or("", |(name, _)| name)
     }
 }
 
 /// What a hook is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Event {
+pub(crate) struct Event {
     /// Which moment it is.
-    pub(super) moment: Moment,
+    pub(crate) moment: Moment,
     /// The session.
-    pub(super) session: Option<String>,
+    pub(crate) session: Option<String>,
     /// Its transcript.
-    pub(super) transcript: Option<String>,
+    pub(crate) transcript: Option<String>,
     /// The working folder.
-    pub(super) cwd: Option<String>,
+    pub(crate) cwd: Option<String>,
     /// The sub-agent, within one.
-    pub(super) agent: Option<String>,
+    pub(crate) agent: Option<String>,
     /// The model, where the event names it.
-    pub(super) model: Option<String>,
+    pub(crate) model: Option<String>,
 }
 
 impl Event {
     /// Reads what can be read. Large inputs (a file that a tool writes) may be cut off: what stood
     /// before the cut counts, so that nobody passes the gate by being long.
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut event = Self::default();
         // A byte that is no character, in whatever field, must not hide the fields after it.
         let text = String::from_utf8_lossy(bytes);

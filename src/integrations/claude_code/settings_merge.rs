@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::ordered::Members;
+use super::json_members::Members;
 
 /// The moments at which limits are checked, warned of, or summed up. An agent's stop is none of them:
 /// there is nothing to say there, and blocking it would make the agent go on.
@@ -17,18 +17,18 @@ const TIMEOUT: u32 = 10;
 
 /// Settings with ours in them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Merged {
+pub(crate) struct Merged {
     /// The settings.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// What was not touched because it is the user's own.
-    pub(super) kept: Vec<String>,
+    pub(crate) kept: Vec<String>,
 }
 
 /// Puts in what is missing.
 ///
 /// # Errors
 /// A sentence when the settings are not of the form that Claude Code documents.
-pub(super) fn add(text: &str, program: &str) -> Result<Merged, String> {
+pub(crate) fn add(text: &str, program: &str) -> Result<Merged, String> {
     let mut members = Members::read(text).map_err(|error| error.to_string())?;
     let mut kept = Vec::new();
     let mut changed = false;
@@ -78,7 +78,7 @@ pub(super) fn add(text: &str, program: &str) -> Result<Merged, String> {
 ///
 /// # Errors
 /// As for [`add`].
-pub(super) fn remove(text: &str) -> Result<String, String> {
+pub(crate) fn remove(text: &str) -> Result<String, String> {
     let mut members = Members::read(text).map_err(|error| error.to_string())?;
     let mut changed = false;
     let line = members.get("statusLine").and_then(|line| serde_json::from_str::<Value>(line).ok());
@@ -173,7 +173,7 @@ fn list(items: &[String], depth: usize) -> String {
 }
 
 /// The lines that differ, marked `-` and `+`, with a line of what surrounds them.
-pub(super) fn difference(before: &str, after: &str) -> Vec<String> {
+pub(crate) fn difference(before: &str, after: &str) -> Vec<String> {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let same_head = before.iter().zip(&after).take_while(|(one, other)| one == other).count();
     let tails = before[same_head..].iter().rev().zip(after[same_head..].iter().rev());

@@ -7,7 +7,7 @@ const BETWEEN: &str = " · ";
 
 /// A word that stands for a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// The model's name for people.
     Model,
     /// The model's name in the logs.
@@ -60,7 +60,7 @@ const WORDS: [(&str, Word); 15] = [
 
 /// The form of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
+pub(crate) struct Template {
     segments: Vec<Vec<Part>>,
 }
 
@@ -72,7 +72,7 @@ enum Part {
 
 /// A segment that has something to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     text: String,
     words: Vec<Word>,
 }
@@ -82,19 +82,19 @@ impl Template {
     ///
     /// # Errors
     /// A sentence that names the word that is not known, and those that are.
-    pub(super) fn read(form: &str) -> Result<Self, String> {
+    pub(crate) fn read(form: &str) -> Result<Self, String> {
         let segments: Result<Vec<_>, String> = form.split(BETWEEN).map(segment).collect();
         Ok(Self { segments: segments? })
     }
 
     /// True when one of these words stands in it.
-    pub(super) fn has(&self, words: &[Word]) -> bool {
+    pub(crate) fn has(&self, words: &[Word]) -> bool {
         let mut parts = self.segments.iter().flatten();
         parts.any(|part| matches!(part, Part::Word(word) if words.contains(word)))
     }
 
     /// Fills in what is known; a segment with a word that is not is left out.
-    pub(super) fn fill(&self, value: &mut dyn FnMut(Word) -> Option<String>) -> Vec<Segment> {
+    pub(crate) fn fill(&self, value: &mut dyn FnMut(Word) -> Option<String>) -> Vec<Segment> {
         let mut filled = Vec::new();
         'segments: for parts in &self.segments {
             let (mut text, mut words) = (String::new(), Vec::new());
@@ -150,7 +150,7 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
 
 /// The segments in one line of at most `room` columns. Whole segments give way first: the least
 /// important where the form is our own, the last where it is the user's.
-pub(super) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
+pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);
     while segments.len() > 1 && text::width(&joined(&segments)) > room {

@@ -7,24 +7,24 @@ use serde_json::value::RawValue;
 
 /// An object's members as they were written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Members(pub(super) Vec<(String, String)>);
+pub(crate) struct Members(pub(crate) Vec<(String, String)>);
 
 impl Members {
     /// Reads an object.
     ///
     /// # Errors
     /// A sentence that says where it is no JSON object.
-    pub(super) fn read(text: &str) -> Result<Self, serde_json::Error> {
+    pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
     /// A member's text.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Sets a member where it stands, else at the end.
-    pub(super) fn set(&mut self, name: &str, value: String) {
+    pub(crate) fn set(&mut self, name: &str, value: String) {
         match self.0.iter_mut().find(|(key, _)| key == name) {
             Some((_, there)) => *there = value,
             None => self.0.push((name.to_owned(), value)),
@@ -32,12 +32,12 @@ impl Members {
     }
 
     /// Takes a member out.
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| key != name);
     }
 
     /// The object, each member on a line of its own, indented by `depth` steps.
-    pub(super) fn write(&self, depth: usize) -> String {
+    pub(crate) fn write(&self, depth: usize) -> String {
         if self.0.is_empty() {
             return "{}".to_owned();
         }

@@ -1,0 +1,3 @@
+//! Formats of the programs that tokmeter is connected to, beyond their logs.
+
+pub(crate) mod claude_code;
