@@ -4,7 +4,7 @@ use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone, project_of
 
 use super::When;
 
-/// Which calls count.
+// No doc comment: clap would show it as the description of every command that takes these filters.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which calls count")]
 pub struct Filters {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-/// What to do with limits.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum LimitsCommand {
@@ -44,7 +43,6 @@ pub enum LimitsCommand {
     },
 }
 
-/// Ask whether a call may be made.
 #[derive(Clone, Debug, clap::Args)]
 pub struct GateArgs {
     /// Speak an agent's hook protocol on standard input and output
@@ -76,7 +74,6 @@ pub struct GateArgs {
     pub session: Option<String>,
 }
 
-/// One call, by hand.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct RecordArgs {
     /// The model

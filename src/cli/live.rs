@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::Filters;
 
-/// What the live screen shows, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct LiveArgs {
     /// Files, folders, or - for standard input; without any, every agent log on this machine

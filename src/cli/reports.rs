@@ -6,7 +6,6 @@ use super::when::parse_when;
 use super::{Filters, When};
 use crate::domain::Dimension;
 
-/// A report.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReportArgs {
     /// day (the default), week, month, session, call or total; then files and folders, or nothing for everything found
@@ -44,7 +43,6 @@ pub struct ReportArgs {
     pub filters: Filters,
 }
 
-/// How a result is written.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Shape {
     /// As JSON
@@ -83,7 +81,6 @@ impl Shape {
     }
 }
 
-/// A month's statement.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InvoiceArgs {
     /// The month, such as 2026-10; without one: last month
@@ -100,7 +97,6 @@ pub struct InvoiceArgs {
     pub filters: Filters,
 }
 
-/// A bill to hold against the books.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReconcileArgs {
     /// The provider's cost export

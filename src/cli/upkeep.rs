@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::When;
 use super::when::parse_when;
 
-/// What to do with prices.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum PricesCommand {
@@ -37,7 +36,6 @@ pub enum PricesCommand {
     Check,
 }
 
-/// What to do with the books.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum LedgerCommand {
@@ -71,7 +69,6 @@ pub enum LedgerCommand {
     },
 }
 
-/// What to do with the config.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum ConfigCommand {
@@ -93,7 +90,6 @@ pub enum ConfigCommand {
     Check,
 }
 
-/// Which agent to connect.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum SetupCommand {
