@@ -600,11 +600,11 @@ fn escape_drops_a_filter_that_is_still_being_typed() {
 fn escape_takes_away_what_was_said_before_it_leaves_a_view() {
     let mut app = app();
     press(&mut app, &["2"]);
-    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger is written again"))), now());
+    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger can be written again"))), now());
     let has = |app: &App, words: &str| shown(app, 120, 30).contains(words);
-    assert!(has(&app, "the ledger is written again"));
+    assert!(has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
-    assert!(has(&app, "Sessions") && !has(&app, "the ledger is written again"));
+    assert!(has(&app, "Sessions") && !has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
     assert!(has(&app, "Tokens: 145,230"));
 }

@@ -1,4 +1,4 @@
-//! What every command works with: the machine, the settings, and where results and messages go.
+//! Context of a command: environment, settings, output streams.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,36 +14,35 @@ use crate::meter::Rules;
 use crate::pricing::PriceBook;
 use crate::theme::{self, ColorWhen, Themes, UserTheme};
 
-/// The file, in the data folder, of a price list the user took in.
+/// Name of the imported price list in the data folder.
 pub(super) const PRICE_LIST: &str = "prices.txt";
 
-/// The longest list of prices that is read, in bytes: as much as `prices update` takes in.
+/// Size limit of an imported price list, in bytes, the same as for `prices update`.
 const LONGEST_PRICES: u64 = 64 << 20;
-/// The longest theme that is read, in bytes.
+/// Size limit of a theme file, in bytes.
 const LONGEST_THEME: u64 = 1 << 20;
 
-/// What every command works with.
+/// Environment, settings and output streams of a command.
 pub(super) struct Context<'a> {
-    /// The machine.
     pub(super) env: Env,
-    /// The settings in force.
+    /// Settings in force.
     pub(super) settings: Settings,
-    /// Where things are kept.
+    /// Locations of the config and data.
     pub(super) paths: Paths,
-    /// What the command line overrides, for loading the settings again.
+    /// Command-line overrides, needed to reload the settings.
     pub(super) overrides: Overrides,
-    /// Results.
+    /// Standard output: results.
     pub(super) out: &'a mut dyn Write,
-    /// Everything else.
+    /// Standard error: everything else.
     pub(super) err: &'a mut dyn Write,
 }
 
 impl<'a> Context<'a> {
-    /// Loads the settings; everything wrong with the config is told at once, before anything else happens.
+    /// Loads the settings and reports every problem of the config at once.
     ///
     /// # Errors
-    /// When the config is wrong: exit code 78. A hook and a status line go on with what is right in it, and
-    /// `config` itself says what is wrong.
+    /// When the config is invalid: exit code 78. A hook and the status line go on with the valid part; `config` reports
+    /// the problems itself.
     pub(super) fn open(
         cli: &Cli,
         env: Env,
@@ -70,12 +69,11 @@ impl<'a> Context<'a> {
         Ok((Self { env, settings, paths, overrides, out, err }, loaded))
     }
 
-    /// The time now.
     pub(super) fn now(&self) -> Instant {
         self.env.now()
     }
 
-    /// The price book of these settings, with the list the user took in, if any.
+    /// The price book of these settings, with the imported list if there is one.
     pub(super) fn prices(&mut self) -> Arc<PriceBook> {
         let (book, problem) = price_book(&self.settings, &self.paths);
         if let Some(problem) = problem {
@@ -84,23 +82,23 @@ impl<'a> Context<'a> {
         Arc::new(book)
     }
 
-    /// What the meter counts by and judges with.
+    /// Rules for the meter: limits, zone, filter.
     pub(super) fn rules(&self, view: Filter) -> Rules {
         rules(&self.settings, view)
     }
 
-    /// Tells the person something that is not a result. That it cannot be told is no reason to stop.
+    /// Prints a message to standard error. Failure to write it is ignored.
     pub(super) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "tokmeter: {}", super::printable(text));
     }
 
-    /// A path given on the command line, from the working folder.
+    /// Resolves a path given on the command line against the working directory.
     pub(super) fn absolute(&self, path: &Path) -> PathBuf {
         self.env.cwd.join(path)
     }
 }
 
-/// Removes the drafts of a config or a price list whose writers were killed.
+/// Removes temporary files left by killed writers of the config or the price list.
 fn remove_strays(paths: &Paths) {
     if let Some((folder, name)) =
         paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))
@@ -113,7 +111,7 @@ fn remove_strays(paths: &Paths) {
     }
 }
 
-/// The settings as the config file, the environment and the flags have them now.
+/// Loads the settings from config file, environment and flags.
 pub(super) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     let own: Vec<String> = theme_files(&Paths::resolve(env, overrides)).into_iter().map(|(name, _)| name).collect();
     let themes = theme::names(own.iter().map(String::as_str));
@@ -122,7 +120,7 @@ pub(super) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     (paths, loaded)
 }
 
-/// The rules of these settings.
+/// Meter rules of these settings.
 pub(super) fn rules(settings: &Settings, view: Filter) -> Rules {
     Rules {
         zone: settings.zone,
@@ -133,7 +131,7 @@ pub(super) fn rules(settings: &Settings, view: Filter) -> Rules {
     }
 }
 
-/// The price book of these settings, and what is wrong with the list the user took in.
+/// The price book of these settings, and the problem with the imported list if there is one.
 pub(super) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
     let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
     let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
@@ -148,7 +146,7 @@ pub(super) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Opti
     }
 }
 
-/// The built-in themes and the user's own.
+/// Built-in and user themes.
 pub(super) fn themes(paths: &Paths) -> Themes {
     Themes::new(theme_files(paths).into_iter().map(|(name, path)| {
         let text = regular_file::read_text(&path, LONGEST_THEME).map_err(|error| regular_file::why(&error));
@@ -156,7 +154,7 @@ pub(super) fn themes(paths: &Paths) -> Themes {
     }))
 }
 
-/// The names of the user's own themes and their files, which are not opened.
+/// Names and paths of the user's themes. The files are not opened.
 fn theme_files(paths: &Paths) -> Vec<(String, PathBuf)> {
     let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
     let named = |path: PathBuf| Some((path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned(), path));

@@ -1,4 +1,4 @@
-//! The live screen: the reader, the thread that owns the ledger, the socket and the screen, and how they end.
+//! The live screen: starts and stops the log reader, the ledger thread, the socket and the screen.
 
 use std::io;
 use std::path::PathBuf;
@@ -28,36 +28,36 @@ use crate::ledger::{self, Ledger};
 use crate::meter::{Alerts, Follow, Meter, Rules, SessionId, Snapshot};
 use crate::tui::{self, App, Feed, Note, Request, Tone};
 
-/// How long the end waits for what can be done again the next time.
+/// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
-/// How long the screen has to act on a signal before the signal counts as missed.
+/// Time for the screen to act on a signal before the main thread does.
 const MISSED: Duration = Duration::from_secs(1);
-/// How often it is looked whether something has ended.
+/// Polling interval while waiting for a thread.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What is shown when there is no screen to open.
+/// Source of the calls shown.
 pub(super) enum Source {
-    /// The logs: everything, or the paths given.
+    /// All logs, or the given paths.
     Logs(LogSelection),
-    /// Calls that are played, `speed` times faster than they happened.
+    /// Calls played `speed` times faster than they happened.
     Played {
-        /// What has happened already.
+        /// Calls before the start of the playback.
         before: Vec<super::demo::Step>,
-        /// What is still to come.
+        /// Calls to play.
         after: playback::Steps,
-        /// How many times faster.
+        /// Acceleration factor.
         speed: u32,
     },
 }
 
-/// Runs the live screen on logs.
+/// Runs the live screen on the selected logs.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
     super::mistyped(context, &args.paths, "tokmeter", crate::cli::commands)?;
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
     show(context, loaded, args, Source::Logs(selection))
 }
 
-/// Shows a source: on the live screen, line by line, or once.
+/// Shows a source: full screen, line by line, or once.
 pub(super) fn show(
     context: &mut Context<'_>,
     loaded: &Loaded,
@@ -73,7 +73,7 @@ pub(super) fn show(
     }
     let zone = context.settings.zone;
     let rules = context.rules(args.filters.filter(context.now(), zone));
-    // Before anybody can reach the socket: what has arrived there is booked, whatever signal comes.
+    // Installed before the socket is reachable: calls received there are written whatever signal comes.
     let mut ending = StopSignals::watch();
     let mut machine = Machine::start(context, args, rules, source)?;
     if args.plain || dumb {
@@ -89,7 +89,7 @@ pub(super) fn show(
         tokio::select! {
             biased;
             left = tui::run(app, meter, alerts, clock, feed, requests) => Ok(left),
-            // The screen takes signals itself, except one that came before it opened.
+            // The screen handles signals itself, except one that came before it opened.
             code = missed(&mut ending) => Err(code),
         }
     });
@@ -104,14 +104,14 @@ pub(super) fn show(
     Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
 }
 
-/// Waits for a signal that nobody else acts on; gives back the exit code it leads to.
+/// Waits for a signal that nothing else handles; returns its exit code.
 async fn missed(ending: &mut StopSignals) -> u8 {
     let code = ending.signal().await;
     tokio::time::sleep(MISSED).await;
     code
 }
 
-/// The summary of what was followed, on the normal screen.
+/// Prints the summary of the followed session on the normal screen.
 fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
     if exit == tui::Exit::HungUp {
         return Ok(());
@@ -124,7 +124,7 @@ fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Res
     Ok(())
 }
 
-/// Everything that runs beside a face.
+/// The background parts of the live program.
 pub(super) struct Machine {
     roots: ingest::Roots,
     quiet: Option<crate::meter::QuietHours>,
@@ -136,7 +136,7 @@ pub(super) struct Machine {
     reader: mpsc::UnboundedSender<Control>,
     reading: Option<Running>,
     course: Arc<Lifecycle>,
-    /// Something is fed in that no log holds: it is booked before the end, however long that takes.
+    /// Set when a source cannot be read again: its calls are written before the end, however long that takes.
     is_fed: bool,
     _notice: Option<ingest::FileWatch>,
     #[cfg(unix)]
@@ -144,7 +144,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Opens the books and starts whatever feeds them. Nothing is read yet when this returns.
+    /// Opens the ledger and starts the sources. Nothing has been read yet when this returns.
     fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Source) -> Result<Self, Failure> {
         let prices = context.prices();
         let (selection, played) = match source {
@@ -154,7 +154,7 @@ impl Machine {
         let stdin =
             matches!(&selection, LogSelection::Paths(paths) if paths.iter().any(|path| catch_up::is_stdin(path)));
         let roots = catch_up::roots(context, &selection)?;
-        // Who looks at a screen must not wait long for another process; what cannot be booked is held meanwhile.
+        // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
         let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
         let (mut ledger, _) = catch_up::open(context, &selection, &prices, args.book, options);
         if let Some(why) = ledger.why_only_read() {
@@ -247,12 +247,12 @@ impl Machine {
         })
     }
 
-    /// The hours in which no alert is said.
+    /// Hours without alerts.
     pub(super) const fn quiet(&self) -> Option<crate::meter::QuietHours> {
         self.quiet
     }
 
-    /// What a face needs; it can be taken once.
+    /// The channels and the meter of a face; taken once.
     pub(super) fn faces(&mut self) -> (mpsc::Receiver<Feed>, mpsc::Sender<Request>, Meter) {
         let closed = || mpsc::channel(1);
         let feed = self.feed.take().unwrap_or_else(|| closed().1);
@@ -261,8 +261,8 @@ impl Machine {
         (feed, requests, meter)
     }
 
-    /// Ends everything: what has arrived is booked first. What the logs hold can be read again, so that neither a
-    /// slow folder nor a first reading holds up the end.
+    /// Stops everything after writing what has arrived. Logs can be read again, so that neither a slow folder nor a
+    /// first reading delays the end.
     pub(super) fn stop(mut self) {
         self.course.ending.store(true, Ordering::SeqCst);
         let _ = self.reader.send(Control::Stop);
@@ -294,7 +294,7 @@ impl Machine {
     }
 }
 
-/// Reads standard input for as long as it lasts; `alone` when nothing else is followed, so that its end is the end.
+/// Reads standard input to its end; with `alone`, that ends the program.
 fn read_stdin(context: &Context<'_>, work: mpsc::Sender<LedgerMessage>, alone: bool) -> Result<(), Failure> {
     let (options, clock) = (catch_up::tail_options(context), Arc::clone(&context.env.clock));
     spawn("stdin", move || {
@@ -310,10 +310,10 @@ fn read_stdin(context: &Context<'_>, work: mpsc::Sender<LedgerMessage>, alone: b
     Ok(())
 }
 
-/// The session that is followed at start.
+/// The session followed at start.
 pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
     match args.session.as_deref() {
-        // Who names paths asks about all that is in them; else it is the session at work that counts.
+        // Given paths are followed as a whole; otherwise the latest session.
         None if !args.paths.is_empty() => Ok(Follow::Everything),
         None | Some("latest") => Ok(Follow::Latest),
         Some(wanted) => {
@@ -331,7 +331,7 @@ fn quiet(context: &Context<'_>) -> Option<crate::meter::QuietHours> {
     Some(crate::meter::QuietHours { from: quiet.from, until: quiet.until, zone: context.settings.zone })
 }
 
-/// Tells the ledger thread when the config or the ledger is written by somebody else.
+/// Notifies the ledger thread when another process writes the config or the ledger.
 fn notice(context: &Context<'_>, work: &mpsc::Sender<LedgerMessage>) -> Option<ingest::FileWatch> {
     let config = context.paths.config.clone();
     let wal = context.paths.ledger().map(|ledger| {
@@ -348,7 +348,7 @@ fn notice(context: &Context<'_>, work: &mpsc::Sender<LedgerMessage>) -> Option<i
     })
 }
 
-/// Listens on the socket, when asked to.
+/// Listens on the socket if requested.
 #[cfg(unix)]
 fn listen(
     context: &mut Context<'_>,
@@ -391,12 +391,12 @@ fn listen(
         .start()
         .map_err(|error| unavailable(format!("the socket cannot be served: {error}")))?;
     let tally = listening.shared_tally();
-    // A full queue brings the counters to the screen by itself.
+    // If the queue is full the counters reach the screen with the next update.
     tally.on_bad(move || {
         let _ = told_of.upgrade().is_some_and(|work| work.try_send(LedgerMessage::BadLine).is_ok());
     });
     let _ = counters.set((crate::domain::Label::from_bytes(place.path.as_os_str().as_encoded_bytes()), tally));
-    // Nobody reads the feed yet; it has room.
+    // Nothing has been read from the channel yet, so that it has room.
     let _ = news.try_send(Feed::Note(Note::new(Tone::Plain, &told)));
     Ok(Some(listening))
 }

@@ -160,7 +160,7 @@ fn d13_calls_from_the_future_stand_under_their_day_and_are_flagged() {
     let report = home.fine(&["report", "day", "--json"]).json();
     assert_eq!(report["rows"][0]["day"], "2036-11-22");
     assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["future_calls"], 1);
-    assert!(home.fine(&["ledger", "info"]).out.contains("1 call with a time still to come"));
+    assert!(home.fine(&["ledger", "info"]).out.contains("1 call dated in the future"));
     let doctor = home.run(&["doctor", "--json"]);
     let json = doctor.json();
     let clock = rows(&json, "checks").iter().find(|check| check["area"] == "clock");

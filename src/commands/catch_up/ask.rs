@@ -1,4 +1,4 @@
-//! Questions that several commands ask the ledger.
+//! Ledger queries shared by several commands.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,7 +7,7 @@ use crate::domain::{Dimension, Filter, Label, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow};
 use crate::meter::{self, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
-/// Tokens of each model that has no price.
+/// Tokens per model without a price.
 pub(in crate::commands) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Failure> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
@@ -20,15 +20,15 @@ pub(in crate::commands) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label
         .collect())
 }
 
-/// The numbers as the screen would show them now: limits with their forecast, pace, projections.
+/// The summary the screen would show now, with forecast, rate and projections.
 pub(in crate::commands) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
     let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now)?;
     Ok(Meter::open(rules, snapshot).summary(now))
 }
 
-/// How the limits stand that a session comes under, worst first: by its user, its project and each of its models,
-/// and this machine's own; every limit for calls that name no session.
+/// States of the limits that apply to a session, worst first: by its user, project and each of its models, plus this
+/// machine's. For calls without a session: all limits.
 pub(in crate::commands) fn limit_states(
     context: &Context<'_>,
     books: &dyn Ledger,
@@ -39,7 +39,7 @@ pub(in crate::commands) fn limit_states(
         return Ok(meter::states(books, &rules, None, now)?);
     };
     let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
-    // An asker is of one model. Limits that are not about models are asked for once, whatever number there is of them.
+    // A call context names one model. Limits that do not depend on the model are evaluated once.
     let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
     let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
