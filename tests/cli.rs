@@ -354,7 +354,7 @@ fn a_mistyped_word_is_told_what_was_meant() {
         (&["limits", "set", "dya", "5usd"], "did you mean 'day'?"),
         (&["limits", "set", "day", "25"], "'25' does not say of what: dollars or tokens?"),
         (&["limits", "set", "day", "-5usd"], "'-5usd' is negative"),
-        (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is no time zone"),
+        (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is not a time zone"),
     ] {
         let out = plain(&home).args(args).output().unwrap();
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
