@@ -415,7 +415,7 @@ fn a_table_fits_its_terminal_and_says_what_it_left_out() {
         assert_eq!(pty.ended(), 0);
         pty.drained();
         let screen = pty.screen();
-        assert!(screen.contains("Left out for want of room: saved, "), "{screen}");
+        assert!(screen.contains("Omitted for lack of space: saved, "), "{screen}");
         let rows: Vec<&str> = screen.lines().take_while(|line| !line.trim().is_empty()).collect();
         let height = if words[0] == "day" && words.len() == 2 || words[0] == "session" { 3 } else { 7 };
         assert_eq!(rows.len(), height, "{args:?} at {columns}:\n{screen}");
