@@ -1,4 +1,4 @@
-//! The pages under `docs/` against the program and its tests.
+//! Compares the pages under `docs/` with the program and its tests.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 

@@ -1,4 +1,4 @@
-//! `setup claude`: shown first, written when told, kept beside, taken back to the letter.
+//! `setup claude`: shown first, written on confirmation, with a backup, undone byte for byte.
 
 use super::{Home, json, run};
 
