@@ -1,4 +1,4 @@
-//! Whole commands without the process around them: what a status bar, a hook and a person wait for.
+//! Whole commands without the process around them: the latency seen by status bars, hooks and people.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ mod corpus;
 
 const BYTES: u64 = 24_000_000;
 
-/// A home with logs and books that have read them; it stays until the end.
+/// A home with logs and a ledger that has read them; kept until the end.
 static HOME: OnceLock<PathBuf> = OnceLock::new();
 
 fn home() -> &'static Path {
@@ -36,7 +36,7 @@ fn main() {
     }
 }
 
-/// What the command says.
+/// Output of the command.
 fn answer(home: &Path, args: &[&str]) -> Vec<u8> {
     let now = Instant::from_timestamp(1_795_291_200, 0).unwrap_or_default();
     let vars =

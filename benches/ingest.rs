@@ -1,4 +1,4 @@
-//! Reading: lines that say nothing, lines about usage, whole files, a whole home.
+//! Reading: irrelevant lines, lines about usage, whole files, a whole home.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};

@@ -1,4 +1,4 @@
-//! The books: taking in, going on, and answering when nothing is new.
+//! The ledger: bulk loading, single writes, and warm queries.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ const DAYS: u64 = 365;
 /// A zone whose days are not all of 24 hours.
 const ROME: Zone = Zone::named("Europe/Rome").expect("in the database");
 
-/// Books of a year, made once; the folder stays until the end.
+/// A ledger of a year, made once; the folder is kept until the end.
 static BOOKS: OnceLock<PathBuf> = OnceLock::new();
 
 fn books() -> &'static Path {
@@ -122,7 +122,7 @@ fn query(grain: Grain, by: &[Dimension], filter: Filter) -> Query {
     Query { grain, by: by.to_vec(), filter, zone: ROME, order: Order::Ascending, limit: None }
 }
 
-/// Opens books of 200,000 calls and nothing else.
+/// Opens a ledger of 200,000 calls.
 #[divan::bench]
 fn open_books() -> Sqlite {
     open(books())
@@ -147,7 +147,7 @@ fn report_days_by_model_and_project(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| books.report(&question).expect("they answer"));
 }
 
-/// What a daily limit of one user asks.
+/// The query of one user's daily limit.
 #[divan::bench]
 fn sums_for_a_limit(bencher: Bencher<'_, '_>) {
     let day = Span::day(now() - Duration::days(1), ROME);
@@ -174,14 +174,14 @@ fn rules() -> Rules {
     }
 }
 
-/// What a gate asks: four limits.
+/// The query of a gate: four limits.
 #[divan::bench]
 fn states_of_four_limits(bencher: Bencher<'_, '_>) {
     let (books, rules) = (open(books()), rules());
     bencher.bench_local(|| meter::states(&books, &rules, None, now()).expect("they answer"));
 }
 
-/// What the live screen asks before its first whole frame.
+/// The queries of the live screen before its first complete frame.
 #[divan::bench]
 fn opening_of_the_screen(bencher: Bencher<'_, '_>) {
     let (books, rules) = (open(books()), rules());

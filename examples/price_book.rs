@@ -1,4 +1,4 @@
-//! Keeps `prices/book.txt`. `prices/refresh.py` calls it; `prices/README.md` says how and when.
+//! Maintains `prices/book.txt`. Called by `prices/refresh.py`; see `prices/README.md`.
 
 use std::error::Error;
 use std::io::Write as _;

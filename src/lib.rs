@@ -1,25 +1,25 @@
-//! A taxi meter for coding agents: it shows, live, what an agent session spends, says so before a
-//! limit is reached, and keeps the books after the agent has thrown its logs away.
+//! A taxi meter for coding agents: it shows, live, what an agent session spends, warns before a
+//! limit is reached, and keeps the history after the agent has deleted its logs.
 //!
-//! One meter, many faces. Bytes flow downhill and nothing flows back:
+//! Data flows in one direction:
 //!
 //! ```text
 //! file · socket · stdin
 //!   │ bytes
-//! ingest    cuts lines, remembers offsets, survives rotation and truncation
+//! ingest    splits lines, keeps offsets, survives rotation and truncation
 //!   │ line
 //! formats   one file per log format: line → calls | nothing | bad line     (pure)
 //!   │ call
 //! pricing   dated price book: call → cost                                  (pure)
 //!   │ priced call
-//! ledger    the books: join by key, durable, offsets in the same transaction
+//! ledger    one row per call: merged by key, durable, offsets in the same transaction
 //!   │ change
 //! meter     totals, trend, sessions, limits, forecast → Summary            (pure)
 //!   │ summary
-//! faces     tui · output — they compute nothing
+//! faces     tui · output: display only
 //! ```
 //!
-//! `ARCHITECTURE.md` draws the house and says who may import whom; `tests/house.rs` holds it to that.
+//! `ARCHITECTURE.md` describes the modules and their allowed imports; `tests/house.rs` enforces them.
 
 mod app;
 mod cli;
@@ -41,7 +41,7 @@ mod tui;
 #[doc(hidden)]
 pub mod testing;
 
-/// The program: asks the system for its arguments and its world, and runs.
+/// Runs the program with the process's arguments and environment.
 pub fn main() -> std::process::ExitCode {
     engine::process::prepare();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();

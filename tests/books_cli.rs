@@ -1,4 +1,4 @@
-//! The commands that look back, each in a home of its own, at a time of the test's choosing.
+//! The commands that read the past, each in a home of its own, at a fixed time.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The program from the command line: exit codes, pipes, terminals that are none, and the worked examples.
+//! The program from the command line: exit codes, pipes, missing terminals, and the worked examples.
 
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
@@ -142,7 +142,7 @@ fn f17_no_keyboard_mode_is_pushed_that_could_be_left_behind() {
     let bytes = pty.bytes();
     let text = String::from_utf8_lossy(&bytes);
     assert!(!text.contains("\u{1b}[>") && !text.contains("\u{1b}[="), "a kitty keyboard mode was asked for");
-    // What is turned on is turned off, the other screen last.
+    // Every mode that is set is reset, the alternate screen last.
     for (on, off) in
         [("\u{1b}[?1049h", "\u{1b}[?1049l"), ("\u{1b}[?25l", "\u{1b}[?25h"), ("\u{1b}[?2004h", "\u{1b}[?2004l")]
     {
@@ -213,7 +213,7 @@ fn nothing_readable_has_a_code_of_its_own_and_says_what_was_expected() {
     }
 }
 
-/// A shell in this home, for what only a shell can set.
+/// Runs a script in this home, for settings that need a shell.
 fn shell(home: &Home, script: &str) -> Command {
     let mut shell = Command::new("bash");
     shell.args(["-c", script]).env_clear().envs(home.vars()).current_dir(home.path());
@@ -230,7 +230,7 @@ fn h5_a_large_backlog_is_read_in_little_memory() {
         writeln!(file, "{}", line.trim_end().replacen('{', &format!("{{\"text\":\"{filler}\","), 1)).unwrap();
     }
     let program = assert_cmd::cargo::cargo_bin("tokmeter");
-    // More memory than this is refused by the system, and the program would not survive it.
+    // The system refuses more memory than this, and the program would not survive it.
     let limited = format!("ulimit -d 150000; exec {} report total --json logs", program.display());
     let out = shell(&home, &limited).output().unwrap();
     assert!(out.status.success(), "{out:?}");
@@ -238,8 +238,8 @@ fn h5_a_large_backlog_is_read_in_little_memory() {
     assert_eq!(report["total"]["calls"], 8_000);
 }
 
-/// A report needs no thread; the live view does, and says what is missing. The superuser has no such limit, so then
-/// the program runs as a user of its own.
+/// A report needs no thread; the live view does, and names what is missing. Root has no such limit, so that the program
+/// then runs as another user.
 #[cfg(target_os = "linux")]
 #[test]
 fn h7_without_threads_a_report_is_whole_and_the_live_view_says_what_is_missing() {
@@ -303,7 +303,7 @@ fn i10_every_answer_is_given_without_a_network() {
     let with = plain(&home).args(["report", "--json", "logs"]).output().unwrap();
     match alone(&["report", "--json", "logs"]) {
         Ok(without) if without.status.success() => assert_eq!(without.stdout, with.stdout),
-        // Where no namespace may be made, the sources show it: nothing but the web hook can open a connection.
+        // Where namespaces are not available, the sources must show it: only the web hook can open a connection.
         _ => println!("skipped: this system makes no network namespaces for us"),
     }
     for (path, code) in sources() {
@@ -341,7 +341,7 @@ fn flags_for_everywhere_may_stand_before_the_command_and_after_it() {
     let after = json(&home, &["report", "total", "--json", "logs", "--data-dir", books, "--tz", "Asia/Tokyo"]);
     assert_eq!(before, after);
     assert_eq!(before["timezone"], "Asia/Tokyo");
-    // A word that is no command is a path, and a command's name behind a path is a path too.
+    // A word that is not a command is a path, and so is a command's name after a path.
     let out = plain(&home).args(["--once", "logs"]).output().unwrap();
     assert!(out.status.success(), "{out:?}");
     let out = plain(&home).args(["--once", "--size", "60x20", "demo"]).output().unwrap();
@@ -357,7 +357,7 @@ fn a_mistyped_word_is_told_what_was_meant() {
         (&["limits", "set", "dya", "5usd"], "did you mean 'day'?"),
         (&["limits", "set", "day", "25"], "'25' does not say of what: dollars or tokens?"),
         (&["limits", "set", "day", "-5usd"], "'-5usd' is negative"),
-        (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is no time zone"),
+        (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is not a time zone"),
     ] {
         let out = plain(&home).args(args).output().unwrap();
         let told = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -418,7 +418,7 @@ fn a_table_fits_its_terminal_and_says_what_it_left_out() {
         assert_eq!(pty.ended(), 0);
         pty.drained();
         let screen = pty.screen();
-        assert!(screen.contains("Left out for want of room: saved, "), "{screen}");
+        assert!(screen.contains("Omitted for lack of space: saved, "), "{screen}");
         let rows: Vec<&str> = screen.lines().take_while(|line| !line.trim().is_empty()).collect();
         let height = if words[0] == "day" && words.len() == 2 || words[0] == "session" { 3 } else { 7 };
         assert_eq!(rows.len(), height, "{args:?} at {columns}:\n{screen}");

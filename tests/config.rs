@@ -1,4 +1,4 @@
-//! The config: every mistake is placed and explained, and what is written reads back as the same.
+//! The config: every mistake is located and explained, and written settings read back the same.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 
@@ -147,7 +147,7 @@ fn g6_without_a_home_the_defaults_hold_and_it_is_said() {
     assert_eq!((paths.config, paths.data), (None, None));
     assert_eq!(loaded.settings, defaults());
     assert!(loaded.is_usable(false) && report(&loaded).starts_with("HOME: warning: is not set"));
-    // A path that begins at home cannot be known.
+    // A path relative to an unknown home is invalid.
     assert!(!load_in(&env, "logs = [\"~/a\"]").is_usable(false));
 }
 
@@ -200,7 +200,7 @@ fn e5_a_zone_is_taken_from_the_flag_then_the_variable_then_the_file_then_the_sys
     assert_eq!(zone(&all, Some(&file), None), ("Africa/Cairo", Some(Origin::Variable("TOKMETER_TZ")), 0));
     assert!(matches!(zone(&all[..1], Some(&file), None), ("Asia/Tokyo", Some(Origin::File(_)), 0)));
     assert_eq!(zone(&all[..1], None, None), ("Europe/Rome", None, 0));
-    // What the machine says may be wrong; what a person says may not.
+    // An invalid zone of the machine is a warning; one set by the user is an error.
     assert_eq!(zone(&[("TZ", "Mars/Base")], None, None), ("UTC", None, 1));
     assert_eq!(zone(&[("TZ", "Mars/Base")], Some(&file), None).2, 0);
     let wrong = Settings::load(None, &world(), &Overrides { tz: Some("Mars".into()), ..Overrides::default() }, &[]);
@@ -347,7 +347,7 @@ fn the_sample_with_its_comments_taken_off_is_exactly_the_default() {
 #[test]
 fn the_sample_names_every_setting() {
     let everything = load_file(&files("valid").into_iter().find(|path| stem(path) == "everything_else").unwrap());
-    // What is shown when everything is set names every key there is.
+    // The settings shown with everything set cover every key.
     for line in shown(&everything, false).lines() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
         assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
@@ -518,7 +518,7 @@ prop_compose! {
     }
 }
 
-/// Bytes that look like a config in places.
+/// Bytes that resemble a config in places.
 fn scraps() -> impl Strategy<Value = String> {
     let scrap = prop::sample::select(vec![
         "theme", "limits", "[", "]", "{", "}", "=", "\"", "'", "\n", ".", ",", "day", "usd", "users", "*", "5", "-1",
@@ -548,7 +548,7 @@ proptest! {
         let report = report(&loaded);
         let unsafe_letter = |letter: char| (letter.is_control() && letter != '\n') || letter == '\u{202e}';
         prop_assert!(!report.contains(unsafe_letter));
-        // Editing never panics either, and never makes a text worse.
+        // Editing never panics either, and never adds errors.
         let _ = edit::set(&text, "theme", "dark");
         let _ = edit::unset_limit(&text, &world(), &"day".parse().unwrap());
         if let Ok(edited) = edit::set_limit(&text, &world(), &"day".parse().unwrap(), &parse_amount("5usd").unwrap(), None) {

@@ -1,4 +1,4 @@
-//! The made-up logs that everything is measured on are counted exactly, whichever books and however many threads count them.
+//! The generated logs of the benchmarks are counted exactly, in any store and with any number of threads.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 

@@ -1,4 +1,4 @@
-//! The pages under `docs/` against the program and its tests.
+//! Compares the pages under `docs/` with the program and its tests.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 
@@ -101,6 +101,63 @@ fn the_contract_names_every_command_and_every_option_of_the_live_screen() {
     });
     for option in options {
         assert!(commands.contains(&option), "{option} is not in the contract");
+    }
+}
+
+/// The commands that a help text lists, with their descriptions, joined to one line each.
+fn listed_commands(help: &str) -> Vec<(String, String)> {
+    let mut listed: Vec<(String, String)> = Vec::new();
+    for line in help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty()) {
+        match line.strip_prefix("  ") {
+            Some(entry) if !entry.starts_with(' ') => {
+                let (name, about) = entry.split_once(' ').unwrap_or((entry, ""));
+                listed.push((name.to_owned(), about.trim().to_owned()));
+            }
+            _ => {
+                let about = &mut listed.last_mut().unwrap().1;
+                *about = format!("{about} {}", line.trim()).trim_start().to_owned();
+            }
+        }
+    }
+    listed.retain(|(name, _)| name != "help");
+    listed
+}
+
+#[test]
+fn the_help_of_a_command_begins_with_its_line_in_the_list_of_commands() {
+    let mut path_count = 0;
+    let mut open = vec![Vec::new()];
+    while let Some(path) = open.pop() {
+        let args: Vec<&str> = path.iter().map(String::as_str).collect();
+        for (name, about) in listed_commands(&tokmeter(&[&["help"], &args[..]].concat())) {
+            let help = tokmeter(&[&args[..], &[&name, "--help"]].concat());
+            let first: Vec<&str> = help.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            assert_eq!(first.join(" "), about, "{args:?} {name}");
+            path_count += 1;
+            open.push([&path[..], &[name]].concat());
+        }
+    }
+    assert!(path_count > 35, "{path_count}");
+}
+
+#[test]
+fn the_completions_know_every_command_and_its_help() {
+    let script = tokmeter(&["completions", "bash"]);
+    let man = tokmeter(&["man"]);
+    for (command, about) in listed_commands(&tokmeter(&["help"])) {
+        assert!(man.contains(&about.replace('-', "\\-").replace('\'', "\\*(Aq")), "{command}: {about}");
+        for (name, _) in listed_commands(&tokmeter(&["help", &command])) {
+            for path in ["tokmeter__subcmd__", "tokmeter__subcmd__help__subcmd__"] {
+                let state = format!("{path}{command}__subcmd__{name})");
+                assert!(script.contains(&state), "no {state}");
+            }
+        }
+    }
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        assert!(
+            tokmeter(&["completions", shell]).contains("Check the file, and that the sums equal the rows"),
+            "{shell}"
+        );
     }
 }
 

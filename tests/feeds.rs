@@ -1,4 +1,4 @@
-//! The formats of programs and feeds: what they say of their samples, and that none takes another's lines.
+//! The formats of programs and feeds: their samples decode correctly, and no format takes another's lines.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 
@@ -47,7 +47,7 @@ fn calls(records: Vec<Record>) -> Vec<Call> {
     records.into_iter().filter_map(call).collect()
 }
 
-/// What one format makes of one line.
+/// Decodes one line with one format.
 fn one(format: &str, line: &str) -> Call {
     let mut records = Vec::new();
     let reading = reader(format).line(line.as_bytes(), &origin(0), &mut records).unwrap();
@@ -87,7 +87,7 @@ fn joined(format: &str) -> Vec<Call> {
 fn no_format_takes_another_formats_lines() {
     for own in ALL {
         let folder = own.name();
-        // Whose a line is may be said by the lines before it alone; such a line is nobody's where it stands by itself.
+        // Some lines belong to a format only because of the lines before them; alone they belong to none.
         let stands_alone = |line: &String| {
             let alone = own.reader().line(line.as_bytes(), &origin(0), &mut Vec::new());
             !matches!(alone, Ok(Reading::NotMine))
@@ -249,7 +249,7 @@ fn a_delta_after_a_bad_beginning_or_an_end_is_not_the_former_messages() {
     let delta = r#"{"type":"message_delta","usage":{"output_tokens":9}}"#;
     assert!(say(delta).is_err());
     assert_eq!((say(&start("6")), say(delta)), (Ok(Reading::Mine), Ok(Reading::Mine)));
-    // Nor is one that comes when the message has ended.
+    // Nor is one after the end of the message.
     assert_eq!(say(r#"{"type":"message_stop"}"#), Ok(Reading::Mine));
     assert!(say(delta).is_err());
 }
@@ -359,7 +359,7 @@ fn every_field_of_the_samples_is_in_the_schema() {
     let text = fs::read_to_string(samples().join("native/schema.json")).unwrap();
     let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
     let known = schema["properties"].as_object().unwrap();
-    // Names that stand for whatever else a line may hold.
+    // Placeholders for other fields of a line.
     let qwens = ["schemaVersion", "localDate", "localMonth", "authType", "source"];
     let others = [&["prompt", "nested", "event", "error"][..], &qwens].concat();
     let mut seen = 0;
@@ -407,7 +407,7 @@ fn every_name_in_the_schema_is_read() {
         };
         let is_output = ["output_tokens", "completion_tokens", "outputTokens", "completionTokens", "llm.tokens.output"];
         let rest = match name.as_str() {
-            // Alone they make a line one of ours.
+            // Alone they make a line ours.
             "usage" | "total_tokens" | "totalTokens" | "llm.tokens.total" => r#""x":1"#,
             "input_tokens" | "inputTokens" | "llm.tokens.input" | "prompt_tokens" | "promptTokens" => {
                 r#""output_tokens":800"#
@@ -536,7 +536,7 @@ fn a_line_whose_names_are_written_with_escapes_is_seen() {
                 let mut lines = if alone { lines.of_one_program() } else { lines };
                 let mut records = Vec::new();
                 let outcome = lines.line(line.as_bytes(), &origin(0), &mut records);
-                // What no id names is known by its letters.
+                // Calls without an id are identified by their bytes.
                 let mut calls = calls(records);
                 for call in &mut calls {
                     call.key = tokmeter::testing::domain::CallKey::from_parts(&["any"]);
@@ -555,7 +555,7 @@ fn a_line_whose_names_are_written_with_escapes_is_seen() {
         }
     }
     assert!(count > 50, "{count}");
-    // What a text escapes makes no line about usage.
+    // Escapes inside a text do not make a line relevant.
     let text = r#"{"type":"user","text":"\u001b[1m \u0075sage \u003cinput_tokens\u003e"}"#;
     let outcome = Decoder::new(&[]).line(text.as_bytes(), &origin(0), &mut Vec::new());
     assert!(matches!(outcome, Outcome::Passed), "{outcome:?}");

@@ -1,4 +1,4 @@
-//! Every sample under `samples/` comes to what its `expected.json` says, however it is read.
+//! Every sample under `samples/` decodes to its `expected.json`, in any way of reading.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,12 +20,12 @@ use tokmeter::testing::formats::{BadLine, Decoder, Origin, Outcome};
 use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 
-/// What a folder of samples must come to.
+/// Expected totals of a folder of samples.
 #[derive(Deserialize)]
 struct Expected {
     /// All of it, by model.
     models: Vec<Model>,
-    /// Its files and folders, each on its own.
+    /// Its files and folders, separately.
     #[serde(default)]
     traps: BTreeMap<String, Vec<Model>>,
     /// The calls that each session of a trap made.
@@ -46,7 +46,7 @@ struct Model {
     reasoning_tokens: u64,
     #[serde(default)]
     lower_bound_calls: u64,
-    /// Dollars, exactly; `null` where a price is missing; absent where it is not what the sample is about.
+    /// Exact dollars; `null` where a price is missing; absent where the sample is about something else.
     #[serde(default, deserialize_with = "stated")]
     cost_usd: Option<Option<String>>,
 }
@@ -55,7 +55,7 @@ fn stated<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<Str
     Option::deserialize(from).map(Some)
 }
 
-/// Files that belong together, and what they must come to.
+/// Files that belong together, with their expected totals.
 struct Case {
     name: String,
     files: Vec<PathBuf>,
@@ -101,18 +101,18 @@ fn origin(path: &Path, offset: usize) -> Origin {
     Origin { path: Label::new(&path.to_string_lossy()), offset: offset as u64, modified: noon() }
 }
 
-/// How a file's lines are handed to its reader.
+/// Ways of passing a file's lines to its reader.
 #[derive(Clone, Copy, PartialEq)]
 enum Reading {
     /// One after the other.
     Plain,
     /// Each line twice.
     Twice,
-    /// A new reader for each line, going on from where the last one stopped.
+    /// A new reader for each line, resuming from the previous one's state.
     Restarted,
     /// A new reader from this line on.
     RestartedAt(usize),
-    /// As what one program alone has written.
+    /// As the log of a single program.
     OfOneProgram,
 }
 
@@ -150,7 +150,7 @@ fn rows(books: &Memory) -> Vec<Arc<Row>> {
     books.calls(&Filter::default(), usize::MAX).unwrap()
 }
 
-/// What the books say of each model, in the order of `expected.json`.
+/// Sums per model, in the order of `expected.json`.
 fn models(books: &Memory) -> Vec<Model> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let report = books.report(&query).unwrap();
@@ -242,7 +242,7 @@ fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_prog
     };
     let (read, passed) = (Outcome::Read, Outcome::Passed);
     assert_eq!(outcomes(Decoder::new(&[])), [&read, &read, &read, &read].map(Clone::clone));
-    // Until then any format may be the file's, and a line that looks like one of its own is shown to all.
+    // Until then the file may have any format, and a line is offered to all.
     assert_eq!(outcomes(Decoder::new(&[]).of_one_program()), [&read, &read, &passed, &read].map(Clone::clone));
 }
 
@@ -380,7 +380,7 @@ fn answer(id: &str, output: &str) -> String {
     )
 }
 
-/// A fed feed: what became of each line, and the output tokens of each answer.
+/// Decodes a feed: outcome of each line, and output tokens of each answer.
 fn fed(lines: &[&[u8]]) -> (Vec<Outcome>, Vec<u64>, u64) {
     let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
     let place = origin(Path::new("fed.jsonl"), 0);
@@ -398,7 +398,7 @@ fn b4_a_torn_line_is_one_bad_line_and_the_next_one_counts() {
     for cut in 1..one.len() {
         let torn = &one.as_bytes()[..cut];
         let (outcomes, outputs, _) = fed(&[torn, two.as_bytes()]);
-        // Cut right behind an inner object, and before its usage, it looks like any line of no interest.
+        // Truncated after an inner object and before its usage, it looks like any irrelevant line.
         let looks_whole = torn.ends_with(b"}") && !String::from_utf8_lossy(torn).contains("\"usage\"");
         assert!(is_bad(&outcomes[0]) || looks_whole, "cut at {cut}: {outcomes:?}");
         assert_eq!(outcomes[1], Outcome::Read);

@@ -11,7 +11,7 @@ use proptest::sample::Index;
 
 mod fuzz_targets;
 
-/// Whatever we have that looks like what a target is fed: sample logs, configs, keys, times.
+/// Inputs similar to what the targets are given: sample logs, configs, keys, times.
 fn seeds() -> &'static [Vec<u8>] {
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     SEEDS.get_or_init(|| {

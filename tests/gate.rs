@@ -1,4 +1,4 @@
-//! The gate and what stands around it, as a person, a script and an agent meet them: through the program itself.
+//! The gate and related commands, as used by people, scripts and agents: through the program itself.
 
 #![cfg(unix)]
 #![allow(
@@ -25,7 +25,7 @@ use serde_json::Value;
 /// Where the usage log is in a home.
 const USAGE_LOG: &str = ".local/share/tokmeter/usage.jsonl";
 
-/// What a run of the program left behind.
+/// Output and exit code of the program.
 struct Run {
     code: i32,
     out: String,
@@ -42,7 +42,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
 }
 
-/// A call just made, of so many output tokens of a model that costs a dollar for a million.
+/// A call made now, with this many output tokens of a model that costs a dollar per million.
 fn call(user: &str, model: &str, output: u64) -> String {
     let at = chrono::Utc::now().to_rfc3339();
     format!(
@@ -124,7 +124,7 @@ fn an_override_lifts_limits_for_one_session_and_is_remembered() {
     assert_eq!(run(&home, &["limits", "override", "s1", "--revoke"], "").code, 64, "it is not lifted");
     assert!(!run(&home, &["limits"], "").out.contains("Lifted"));
     assert!(run(&home, &["audit"], "").out.contains(": release tonight"));
-    // A session that was stopped before its first call is in no book yet.
+    // A session that was blocked before its first call is not in the ledger yet.
     assert_eq!(run(&home, &["limits", "override", "fresh", "--reason", "why not"], "").code, 0);
     assert_eq!(gate("fresh").code, 0);
 }
@@ -137,11 +137,11 @@ fn g11_a_wrong_word_a_wrong_config_and_a_broken_ledger_never_end_with_2() {
         let told = run(&home, words, "{}");
         assert_eq!((told.code, told.out.as_str()), (64, ""), "{words:?}");
     }
-    // A file where the data folder should be stops root, too.
+    // A file where the data folder should be stops root as well.
     home.write("blocked", "");
     let blocked = run(&home, &["gate", "--data-dir", "blocked"], "");
     assert_eq!(blocked.code, 0, "{}", blocked.err);
-    assert!(blocked.err.contains("allowed all the same"), "{}", blocked.err);
+    assert!(blocked.err.contains("allowed anyway"), "{}", blocked.err);
     let hook =
         run(&home, &["gate", "--hook", "claude", "--data-dir", "blocked"], "{\"hook_event_name\":\"PreToolUse\"}");
     assert_eq!((hook.code, hook.out.as_str()), (0, ""));

@@ -1,4 +1,5 @@
-//! The screen while the ledger cannot be written: it counts, judges and warns as ever, says so, and books it all later.
+//! The screen while the ledger cannot be written: it counts, evaluates and warns as usual, shows that, and books
+//! everything later.
 
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
@@ -50,7 +51,7 @@ fn j2_a_screen_that_found_no_place_for_its_ledger_makes_one_as_soon_as_there_is(
     let home = Home::new();
     let log = home.write("logs/usage.jsonl", &native("one", &now(), "claude-opus-5", 80, 0));
     home.config(&format!("logs = [\"{}\"]\n", log.display()));
-    // A file stands where the folder belongs.
+    // A file in place of the folder.
     let place = home.write(".local/share/tokmeter", "");
     let mut pty = Pty::start(&home, &[], 120, 36);
     pty.wait_for("Tokens: 80");

@@ -1,5 +1,5 @@
-//! The walls of the house: which room may import which, and which outside crate lives where.
-//! `ARCHITECTURE.md` shows the same table in prose; change both, and the reason, in one commit.
+//! Module boundaries: the allowed imports of each room, and the rooms of each outside crate. `ARCHITECTURE.md` has the
+//! same table; change both, and the reason, in one commit.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room may import of ours.
+/// Allowed imports of each room.
 const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("formats", &["domain"]),
@@ -57,7 +57,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Outside crates that may be used in their home rooms only.
+/// Outside crates, and the only rooms that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["ledger"]),
     ("ratatui", &["tui", "theme"]),

@@ -1,5 +1,5 @@
-//! The books from outside: the laws of joining, the same answers from every kind of books, and what must
-//! happen when the disk, another process or the file itself fails.
+//! The ledger through its interface: the laws of merging, equal answers from every store, and failures of the disk,
+//! other processes and the file.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A number that may be wrong says so, in text and in JSON, and an audit names the place.
+//! Numbers that may be wrong are marked, in text and in JSON, and an audit names the place.
 
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 const EXACT: &str =
     r#"{"id":"exact","at":"2026-11-20T10:00:00Z","model":"gpt-4o","session":"s1","input_tokens":10,"output_tokens":5}"#;
-/// A total alone: what of it is input is a guess.
+/// Only a total: its input share is a guess.
 const GUESS: &str =
     r#"{"id":"guess","at":"2026-11-20T10:01:00Z","model":"gpt-4o","session":"s1","total_tokens":50,"user":"bob"}"#;
 const UNPRICED: &str = r#"{"id":"unpriced","at":"2026-11-20T10:02:00Z","model":"of-the-house","session":"s1","input_tokens":7,"output_tokens":1}"#;
-/// Counts of tokens that belong to no format.
+/// Token counts of no known format.
 const UNKNOWN: &str = r#"{"type":"message","usage":{"what_tokens":3},"input_tokens":{}}"#;
 /// A version of Claude Code that logged less than was used.
 const PARTIAL: &str = r#"{"type":"assistant","uuid":"u1","sessionId":"s2","timestamp":"2026-11-20T10:03:00Z","version":"2.1.20","message":{"id":"msg_01MarksPartial","role":"assistant","model":"claude-opus-4-5","usage":{"input_tokens":3,"output_tokens":1}}}"#;
@@ -97,7 +97,7 @@ fn an_audit_says_counted_in_full_only_of_what_was() {
     let audit = json_of(&home, &["audit", "--json", "guess.jsonl", "unknown.jsonl"]);
     assert_eq!(audit["first_marked_calls"][0]["why"], "guessed");
     assert_eq!((&audit["first_unknown_lines"][0]["line"], &audit["unknown_lines"]), (&json!(2), &json!(1)));
-    // What was not read at all is no line, and is not in full either.
+    // An unread file has no lines, but does not count as read in full either.
     std::os::unix::fs::symlink("nowhere", home.path().join("gone.jsonl")).unwrap();
     home.write("logs/exact.jsonl", &lines(&[EXACT]));
     std::os::unix::fs::symlink("nowhere", home.path().join("logs/gone.jsonl")).unwrap();
@@ -171,7 +171,7 @@ fn lifetimes_solved_from_the_cost_are_no_guess_and_a_cost_that_solves_nothing_le
 #[test]
 fn the_split_of_a_transcript_stands_before_one_that_was_solved_in_either_order() {
     let transcript = ".claude/projects/-p/s9.jsonl";
-    // The transcript says a mix; the cost, rounded by another price list, would say an hour for all of it.
+    // The transcript states a mix; the cost, rounded by another price list, implies an hour for all of it.
     let (event, answer) = (event("req_1", 10_000, 400, "0.110015"), answer("req_1", 4_000, 6_000, 400));
     let total = |home: &Home| {
         let total = json_of(home, &["report", "total", "--json"])["total"].clone();
@@ -188,14 +188,14 @@ fn the_split_of_a_transcript_stands_before_one_that_was_solved_in_either_order()
         assert_eq!(first, if telemetry_first { [1, 0, 10_000, 0] } else { [1, 4_000, 6_000, 0] });
         home.write(steps[order[1]].0, &lines(&[steps[order[1]].1]));
         assert_eq!(total(&home), [1, 4_000, 6_000, 0], "telemetry first: {telemetry_first}");
-        // Told again, it tells nothing new.
+        // Repetition changes nothing.
         home.write("telemetry.jsonl", &lines(&[&event, &event]));
         assert_eq!(total(&home), [1, 4_000, 6_000, 0], "telemetry first: {telemetry_first}");
         assert!(out(&home, &["ledger", "verify"]).contains("whole"));
     }
 }
 
-/// A span of a chat, within another one or not, one a line.
+/// A chat span, nested in another one or not, as one line.
 fn span(id: u8, parent: Option<u8>, read: Option<u64>) -> String {
     let parent = parent.map_or_else(String::new, |parent| format!(r#""parentSpanId":"{parent:016x}","#));
     let read = read.map_or_else(String::new, |read| format!(r#","gen_ai.usage.cache_read.input_tokens":{read}"#));
@@ -216,7 +216,7 @@ fn a_span_around_another_is_the_same_call_whichever_comes_first_and_whenever_it_
             let total = json_of(&home, &["report", "total", "--json"])["total"].clone();
             ["calls", "input_tokens", "cache_read_tokens"].map(|name| total[name].as_u64().unwrap())
         };
-        // Each line is read by a process of its own.
+        // Each line is read by a separate process.
         assert_eq!(total(&lines(&[first]))[0], 1);
         assert_eq!(total(&lines(&[first, second])), [1, 40, 60]);
         // Another attempt within the same span is another call.

@@ -1,4 +1,4 @@
-//! How much memory a command takes: of the number of calls it must not depend.
+//! Memory used by commands, which must not depend on the number of calls.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -15,8 +15,7 @@ use std::process::{Command, Stdio};
 
 use common::Home;
 
-/// Runs a command to its end; gives back the peak of its memory in KiB as far as it was seen, and how many lines it
-/// wrote.
+/// Runs a command to its end; returns the observed peak of its memory in KiB, and the number of lines it wrote.
 fn peak(home: &Home, args: &[&str]) -> (u64, usize) {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
         .args(args)
@@ -35,7 +34,7 @@ fn peak(home: &Home, args: &[&str]) -> (u64, usize) {
     });
     let (path, mut highest) = (format!("/proc/{}/status", child.id()), 0);
     let status = loop {
-        // The kernel keeps the peak itself; what it was is asked until there is nobody left to ask about.
+        // The kernel keeps the peak; it is polled until the process is gone.
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         highest = highest.max(line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap()));

@@ -1,4 +1,4 @@
-//! The meter against books that work out every answer anew, through every kind of day.
+//! The meter compared with a ledger that recomputes every answer, through every kind of day.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Logs that are compressed with zstd: read whole, counted once, and never silently in part.
+//! Logs compressed with zstd: read completely, counted once, and never partially without a note.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 

@@ -1,4 +1,4 @@
-//! The pictures of the README, drawn by the program itself. `TOKMETER_BLESS=1 cargo test --test pictures` draws them anew.
+//! The pictures of the README, drawn by the program. `TOKMETER_BLESS=1 cargo test --test pictures` redraws them.
 
 #![allow(
     missing_docs,
@@ -28,7 +28,7 @@ fn alice() -> Label {
     Label::new("alice")
 }
 
-/// Alice's books: today's session and three months of days before it.
+/// Alice's calls: today's session and three months of days before it.
 fn books() -> Memory {
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
     let mut calls: Vec<Call> = demo_calls(95, now(), &alice());
@@ -71,7 +71,7 @@ fn app(books: &Memory, rules: Rules, view: View, theme: &str) -> App {
     };
     app.update(Message::Feed(Feed::Health(Box::new(health))), now());
     app.update(Message::Summary(Arc::new(meter.summary(now()))), now());
-    // What the view asks of the books is answered until it asks no more.
+    // Answers the view's queries until there are none.
     for _ in 0..8 {
         for effect in app.effects() {
             if let Effect::Ask(Request::History(query)) = effect {

@@ -1,4 +1,4 @@
-//! The whole program in a terminal: what a person sees, how fast, and what is left behind.
+//! The whole program in a terminal: display, latency, and what is left behind.
 
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
@@ -234,7 +234,7 @@ fn i1_no_escape_sequence_of_a_log_reaches_the_terminal() {
     pty.ended();
     pty.drained();
     let bytes = pty.bytes();
-    // The one question that is ours to ask: what colour is behind the text?
+    // The only query of the terminal: its background colour.
     let text = String::from_utf8_lossy(&bytes).replace("\u{1b}]11;?\u{7}", "");
     for bad in ["\u{1b}]52", "\u{1b}]0;owned", "\u{202e}", "\u{9b}31m", "\u{7}"] {
         assert!(!text.contains(bad), "{bad:?} reached the terminal");
@@ -297,7 +297,7 @@ fn f3_a_suspended_screen_gives_the_shell_back_and_returns_whole() {
     pty.wait("the screen again", |screen| screen.contains("Tokens: 1,000") && screen.contains("Models"));
     pty.send("q");
     pty.wait_for("Session Complete");
-    // What is typed before the shell has its terminal back may still go to the program that is ending.
+    // Input typed before the shell has its terminal back may still go to the ending program.
     pty.wait("the prompt", |screen| screen.trim_end().ends_with("ready>"));
     pty.send("exit\n");
     pty.ended();
@@ -371,7 +371,7 @@ fn lines_without_a_screen_follow_the_config_and_deliver_alerts() {
     pty.wait_for("Tokens: 1,000");
     home.config(&format!("{alerts}[limits]\nday = \"1200 tokens\"\n"));
     pty.wait_for("⚠ 83% of daily limit used   Tokens: 1,000 / 1,200");
-    // Alert programs run side by side: the second one could write first.
+    // Alert programs run concurrently: the second one could write first.
     pty.wait("one alert", |_| fs::read_to_string(&said).is_ok_and(|said| said.lines().count() == 1));
     append(&mut home.append(LOG), &native("two", &now(), "claude-opus-5", 500, 0));
     pty.wait_for("■ Daily limit reached   Tokens: 1,500 / 1,200");

@@ -1,4 +1,4 @@
-//! The recipes under `samples/recipes/`, run as they stand, against a real socket and without one.
+//! The recipes under `samples/recipes/`, run unchanged, with a real socket and without one.
 
 #![cfg(unix)]
 #![allow(
@@ -87,11 +87,11 @@ impl Meter {
     }
 }
 
-/// An interpreter, if this machine has one; a line in the test's output when it has none.
+/// An interpreter, if installed; prints a note otherwise.
 fn interpreter(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
-    // A shim may stand for a version that is not there: what counts is that it runs.
+    // A shim may point to a missing version: check that it runs.
     let works =
         found.filter(|program| Command::new(program).arg("--version").output().is_ok_and(|ran| ran.status.success()));
     if works.is_none() {
@@ -100,7 +100,7 @@ fn interpreter(name: &str) -> Option<PathBuf> {
     works
 }
 
-/// Runs a program in a home of its own, with the real `tokmeter` on the search path.
+/// Runs a program in a private home, with the real `tokmeter` on the search path.
 fn run(home: &Home, program: &Path, words: &[&str], socket: Option<&Path>) -> Output {
     let own = Path::new(env!("CARGO_BIN_EXE_tokmeter")).parent().unwrap().to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -122,7 +122,7 @@ fn said(output: &Output) -> String {
 
 const STOPPED: &str = "stopped after 4 calls: Session limit reached: 1,200 of 1,000 used";
 
-/// The example is stopped by a meter that listens; and without one, by the command and the usage log.
+/// The example is stopped by a listening meter, and without one by the command and the usage log.
 fn is_stopped_with_and_without_a_meter(program: &Path, example: &Path) {
     let home = Home::new();
     let meter = Meter::new(&home);
@@ -180,7 +180,7 @@ fn e12_the_node_recipe_is_stopped_with_at_most_one_call_of_overshoot() {
     is_stopped_with_and_without_a_meter(&node, &recipes().join("node/example.mjs"));
 }
 
-/// What can be tested of a recipe whose interpreter is missing: that it stands where the README says.
+/// For recipes without an interpreter: checks that the README lists them.
 fn is_written_down(recipe: &str, word: &str) {
     assert!(std::fs::read_to_string(recipes().join(recipe)).unwrap().contains(word));
     assert!(std::fs::read_to_string(recipes().join("README.md")).unwrap().contains(recipe));

@@ -1,4 +1,4 @@
-//! The running program: how it ends, what it keeps of what it is given, and what the system denies it.
+//! The running program: shutdown, privacy of its input, and refusals by the system.
 
 #![cfg(unix)]
 #![allow(
@@ -34,7 +34,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const USAGE_LOG: &str = ".local/share/tokmeter/usage.jsonl";
-/// Longer than anything takes that works, on a machine that is busy.
+/// Timeout for anything that works, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program in this home, for pipes and signals.
@@ -60,7 +60,7 @@ fn connect(path: &PathBuf) -> UnixStream {
     stream
 }
 
-/// Waits for what another process is about to do.
+/// Waits for another process to do something.
 fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -76,7 +76,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// The signals of this list that the program is not started with ignored, as `nohup cargo test` would do.
+/// Those of these signals that are not ignored at start, as by `nohup cargo test`.
 fn heeded<T>(signals: impl IntoIterator<Item = (Signal, T)>) -> Vec<(Signal, T)> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -91,7 +91,7 @@ fn heeded<T>(signals: impl IntoIterator<Item = (Signal, T)>) -> Vec<(Signal, T)>
     signals.into_iter().filter(|(signal, _)| is_heeded(*signal)).collect()
 }
 
-/// Waits for the end of a program, for so long; kills it and panics when it does not come.
+/// Waits for a program to end; kills it and panics after the timeout.
 fn ended_within(child: &mut Child, patience: Duration) -> ExitStatus {
     let end = Instant::now() + patience;
     loop {
@@ -106,7 +106,7 @@ fn ended_within(child: &mut Child, patience: Duration) -> ExitStatus {
     }
 }
 
-/// The calls that are booked in this home.
+/// Number of booked calls in this home.
 fn booked(home: &Home) -> u64 {
     let out = program(home, &["report", "total", "--json"]).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -114,7 +114,7 @@ fn booked(home: &Home) -> u64 {
     report["total"]["calls"].as_u64().unwrap()
 }
 
-/// True when there is such a program; prints that the test is skipped otherwise.
+/// True if this program is installed; prints that the test is skipped otherwise.
 fn has(tool: &str) -> bool {
     let found = ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|folder| PathBuf::from(folder).join(tool).exists());
     if !found {

@@ -1,4 +1,4 @@
-//! What a person sees, at every size, in every theme, whatever the names are.
+//! The screen at every size, in every theme, with any names.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 
@@ -264,9 +264,10 @@ fn text_of(buffer: &Buffer) -> String {
     out
 }
 
-/// What a terminal of this size shows of these bytes.
+/// Displays bytes on a terminal of this size.
 ///
-/// vt100 draws nothing for U+FFFD, where every terminal draws one column; it is given another letter of one column.
+/// vt100 draws nothing for U+FFFD, which terminals draw in one column; it is replaced by another character of that
+/// width.
 fn fed(screen: &mut vt100::Parser, bytes: &[u8]) {
     screen.process(String::from_utf8(bytes.to_vec()).unwrap().replace('\u{fffd}', "¿").as_bytes());
 }
@@ -421,7 +422,7 @@ fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {
     }
 }
 
-/// Answers every question the History view asks.
+/// Answers every query of the History view.
 fn answer(app: &mut App) {
     for effect in app.effects() {
         if let Effect::Ask(Request::History(query)) = effect {
@@ -457,7 +458,7 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
         };
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
     }
-    // What changed while it waited is asked for now.
+    // Changes made while it waited are requested now.
     assert_eq!(app.effects().len(), 2);
     press(&mut app, &["t"]);
     assert!(shown(&app, 120, 36).contains("Each week"));
@@ -600,11 +601,11 @@ fn escape_drops_a_filter_that_is_still_being_typed() {
 fn escape_takes_away_what_was_said_before_it_leaves_a_view() {
     let mut app = app();
     press(&mut app, &["2"]);
-    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger is written again"))), now());
+    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger can be written again"))), now());
     let has = |app: &App, words: &str| shown(app, 120, 30).contains(words);
-    assert!(has(&app, "the ledger is written again"));
+    assert!(has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
-    assert!(has(&app, "Sessions") && !has(&app, "the ledger is written again"));
+    assert!(has(&app, "Sessions") && !has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
     assert!(has(&app, "Tokens: 145,230"));
 }
@@ -740,7 +741,7 @@ fn f7_every_size_can_be_drawn() {
         }
     }
     assert!(shown(&views[1], 30, 5).contains("too small (need 40×10)"));
-    // The least it can say; a number is never cut in two.
+    // Minimal views; numbers are never truncated.
     for (width, least) in [(1, "⚠"), (2, "⚠"), (4, "145k"), (6, "$2.18"), (12, "145k $2.18"), (20, "145,230 tok $2.18")]
     {
         assert_eq!(shown(&views[0], width, 1).trim_end(), least, "at {width} columns");
@@ -906,7 +907,7 @@ fn one_picture_after_another_leaves_the_terminal_as_the_second_alone() {
             let mut screen = terminal(30, 100);
             fed(&mut screen, &fresh);
             let cursor = screen.screen().cursor_position();
-            // The cursor is hidden and may stand anywhere.
+            // The cursor is hidden, and its position does not matter.
             let home = format!("\u{1b}[{};{}H", cursor.0 + 1, cursor.1 + 1).into_bytes();
             after.extend_from_slice(&home);
             fresh.extend_from_slice(&home);
@@ -930,7 +931,7 @@ fn posted(nth: u64, at: Instant) -> Change {
     Change::New(RowChange { before: None, after: Arc::new(row) })
 }
 
-/// A loop without a terminal: what it would write comes back.
+/// A loop without a terminal, which returns its output.
 fn core(depth: Depth) -> ScreenState {
     let app = App::new(Options { depth, ..options() }, now()).unwrap();
     ScreenState::new(app, Meter::new(Rules::new(ZONE), now()), Alerts::default(), Rect::new(0, 0, 120, 36))
@@ -1049,7 +1050,7 @@ fn f8_a_storm_of_resizes_is_one_picture_a_frame() {
 fn f9_a_terminal_that_does_not_read_stops_pictures_but_not_counting() {
     let (mut core, start) = (core(Depth::True), std::time::Instant::now());
     assert!(core.frame(now(), start).is_some());
-    // Never painted. News keeps coming.
+    // Never painted, while messages keep coming.
     for nth in 0..100 {
         let at = start + FRAME * 2 * nth;
         core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());

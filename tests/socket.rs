@@ -1,4 +1,4 @@
-//! The Unix socket under everything that can be done to it: section C of the fault list.
+//! The Unix socket under all conditions: section C of the fault list.
 
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
@@ -116,7 +116,7 @@ fn told(stream: &UnixStream, text: &str) -> String {
     answer(stream)
 }
 
-/// Waits for something that another thread is about to do.
+/// Waits for another thread to do something.
 fn eventually(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !condition() {
@@ -178,7 +178,7 @@ fn c8_an_endless_line_gets_an_error_and_others_are_served_on() {
     assert!(told(&other, &line("one")).contains("\"ok\":true"));
 }
 
-/// How many connections are served at once here: a quarter of the descriptors, up to the cap.
+/// Maximum number of connections here: a quarter of the descriptors, up to the cap.
 fn most() -> usize {
     let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024);
     (usize::try_from(allowed).unwrap() / 4).clamp(4, CONNECTION_CAP)
@@ -298,7 +298,7 @@ fn j7_a_usage_line_with_a_field_query_is_counted() {
         let text = line(&format!("q{n}")).replace("\"model\"", &format!("{field},\"model\""));
         assert!(told(&stream, &text).contains("\"key\""), "{field}");
     }
-    // An answer of an API that repeats the question; and usage that cannot be counted is no question either.
+    // An API answer that repeats the query; and usage that cannot be counted is no query either.
     let chat = "{\"query\":\"gate\",\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7}}\n";
     assert!(told(&stream, chat).contains("\"key\""));
     assert!(told(&stream, "{\"query\":\"gate\",\"input_tokens\":-5,\"output_tokens\":1}\n").contains("\"ok\":false"));
@@ -333,7 +333,7 @@ fn c10_a_flood_against_a_blocked_ledger_is_told_busy_and_loses_nothing_it_was_pr
     for (n, stream) in streams.iter().enumerate() {
         (&*stream).write_all(line(&format!("flood-{n}")).as_bytes()).unwrap();
     }
-    // The queue holds four and the ledger one; the others hear at once that it is busy.
+    // The queue holds four and the ledger one; the others get "busy" at once.
     let busy = |stream: &UnixStream| {
         stream.set_nonblocking(true).unwrap();
         let mut text = [0; 256];
@@ -353,7 +353,7 @@ fn c10_a_flood_against_a_blocked_ledger_is_told_busy_and_loses_nothing_it_was_pr
     });
     meter.hold(false);
     let refused = refused.into_inner().unwrap();
-    // One more may have been told busy before the ledger took the first; everyone else was promised a place.
+    // One more may have been refused before the ledger took the first; all others were accepted.
     let others = streams.iter().enumerate().filter(|(n, _)| !refused.contains(n));
     let promised = others.filter(|(_, stream)| answer(stream).contains("\"ok\":true")).count();
     assert!((4..=5).contains(&promised), "{promised} lines were taken");
@@ -398,7 +398,7 @@ fn c14_another_language_gets_one_error_and_the_door() {
         assert_eq!(all.lines().count(), 1, "{all}");
         assert!(all.contains("\"ok\":false"), "{all}");
     }
-    // A broken line in the middle of a good conversation is only told.
+    // A broken line in the middle of a valid connection is only reported.
     let stream = meter.connect();
     assert!(told(&stream, &line("one")).contains("\"ok\":true"));
     assert!(told(&stream, "{\"input_tokens\":-5,\"output_tokens\":1}\n").contains("\"ok\":false"));

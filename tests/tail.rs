@@ -1,4 +1,4 @@
-//! What may happen to log files, and what must then be counted: part A, and the tailer's rows of part B, of the fault matrix.
+//! Changes to log files and the expected counts: part A, and the tailer's rows of part B, of the fault matrix.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 
@@ -72,7 +72,7 @@ fn a3_a_chain_of_rotations_between_two_looks_loses_nothing() {
     let (_keep, root) = folder();
     let log = root.join("a.jsonl");
     append(&log, line("a"));
-    // No descriptor is kept: only the inodes beside the old name tell where the files went.
+    // No descriptors are kept: only the inodes tell where the files went.
     let mut meter = Meter::with(Roots::only([root.clone()]), Options { open_files: 0, ..Options::default() });
     meter.rescan();
     for (id, next) in [("b", "c"), ("d", "e"), ("f", "g")] {
@@ -196,7 +196,7 @@ fn a9_a_new_file_with_the_inode_of_a_deleted_one_is_counted_from_its_beginning()
     let mut meter = Meter::with(Roots::only([root.clone()]), Options { open_files: 0, ..Options::default() });
     meter.rescan();
     let old = fs::metadata(&log).unwrap().ino();
-    // Some file systems give the inode to the next file, some to a later one, some never.
+    // Some file systems reuse the inode for the next file, some later, some never.
     let reused = (0..200).any(|_| {
         fs::remove_file(&log).unwrap();
         append(&log, line("b") + &line("c"));
@@ -311,7 +311,7 @@ fn a14_links_are_followed_once_and_loops_are_cut() {
     assert_eq!(meter.says(&root.join("a/up")), [Condition::SymlinkLoop]);
     assert_eq!(meter.says(&root.join("self.jsonl")), [Condition::SymlinkLoop]);
     assert_eq!(meter.says(&root.join("dangling.jsonl")), [Condition::DanglingLink]);
-    // What a link leads to may be born later, and that changes no folder here.
+    // A link's target may appear later, which changes no folder here.
     append(&home.join("nowhere.jsonl"), line("d"));
     meter.rescan().rescan();
     assert_eq!(meter.ids().join(""), "abcd");
@@ -492,7 +492,7 @@ fn b5_holes_of_nul_bytes_are_skipped_and_counted() {
     append(&log, line("a"));
     let mut meter = Meter::over(&root);
     meter.rescan();
-    // A writer that does not append goes on where it was after the file was emptied.
+    // A non-appending writer continues at its offset after the file was emptied.
     let mut writer = OpenOptions::new().write(true).open(&log).unwrap();
     writer.set_len(0).unwrap();
     writer.seek(std::io::SeekFrom::Start(300_000)).unwrap();
@@ -527,7 +527,7 @@ fn b5_lines_written_into_a_file_that_was_made_large_beforehand_are_counted() {
     for id in ["b", "c"] {
         let before = changed();
         writer.write_all(line(id).as_bytes()).unwrap();
-        // Its size stays, so its time is all that tells; the system's clock may tick slowly.
+        // Only its time changes; the system's clock may tick slowly.
         while changed() == before {
             writer.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         }
@@ -609,7 +609,7 @@ fn b9_a_line_that_is_too_long_is_passed_over_in_little_memory() {
 fn j24_the_rest_of_a_line_that_was_too_long_is_no_line_for_the_next_process() {
     let (_keep, root) = folder();
     let log = root.join("a.jsonl");
-    // What stands behind the cut looks like a call of its own, with and without more of the line before it.
+    // The text after the cut looks like a call, with and without more of the line before it.
     for rest in [object("z"), format!("yyy{}", object("z")), format!("\"}}{}", object("z"))] {
         let _ = fs::remove_file(&log);
         let mut meter =

@@ -1,4 +1,4 @@
-//! Reading when the system refuses: errors, too few descriptors, no events, and a live reader on real events.
+//! Reading under refusals: errors, too few descriptors, no events; and a live reader with real events.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 #![allow(clippy::disallowed_methods, reason = "a test may ask the machine")]
@@ -66,7 +66,7 @@ fn a18_a_folder_that_may_not_be_read_is_named_and_read_once_it_may() {
     let mut meter = Meter::over(&root);
     meter.rescan();
     if fs::read_dir(&closed).is_ok() {
-        // This user may read everything: then there is nothing to say, and the file is read.
+        // This user may read everything: then there is no condition, and the file is read.
         assert_eq!((meter.ids().join(""), meter.says(&closed)), ("a".into(), vec![]));
     } else {
         assert_eq!((meter.ids().join(""), meter.says(&closed)), (String::new(), vec![Condition::PermissionDenied]));
@@ -97,7 +97,7 @@ fn a19_errors_while_reading_are_said_and_tried_again_after_a_second_then_less_of
     assert_eq!(script.opened.load(Ordering::SeqCst), opened + 1, "the second time it waits longer");
     meter.later(1).poll();
     assert_eq!((meter.ids().join(""), meter.says(&log)), ("a".into(), vec![]));
-    // In the middle of a file, too, nothing is lost and nothing comes twice.
+    // Inside a file, too, nothing is lost or repeated.
     append(&log, line("b") + &line("c"));
     script.then(&log, &[Step::Short(1024), Step::Short(line("b").len() + 9), Step::Errno(EIO)]);
     meter.poll();
@@ -113,7 +113,7 @@ fn a20_a_file_that_shrinks_while_it_is_read_gives_no_torn_call() {
     let log = root.join("a.jsonl");
     append(&log, line("a") + &line("b"));
     let (script, mut meter) = scripted(&root, Options::default());
-    // The first bytes come, then the file is cut: as if the next reading found its end.
+    // The first bytes arrive, then the file is truncated before the next read.
     script.then(&log, &[Step::Short(8), Step::Short(line("a").len() + 30), Step::Short(0)]);
     meter.rescan();
     assert_eq!((meter.ids().join(""), meter.books.tallies.bad, script.left()), ("a".into(), 0, 0));
@@ -145,7 +145,7 @@ fn h4_with_few_descriptors_and_many_active_files_nothing_is_lost() {
     assert_eq!(meter.health().notes, vec![]);
     assert!(meter.books.sightings.values().all(|times| *times == 1));
     assert!(script.held.load(Ordering::SeqCst) <= 20);
-    // And those that are kept are few from the beginning when few are asked for.
+    // With a low limit few are kept from the beginning.
     let (script, mut meter) = scripted(&root, Options { open_files: 7, ..Options::default() });
     meter.rescan();
     assert_eq!((meter.books.calls.len(), script.most_held.load(Ordering::SeqCst)), (4 * count, 8));
@@ -172,7 +172,7 @@ fn b1_any_cut_of_the_bytes_into_writes_gives_the_same_calls() {
     }
 }
 
-/// A reader whose every read gives a few bytes.
+/// A reader that returns a few bytes per read.
 struct Drip<'a>(&'a [u8], usize);
 
 impl io::Read for Drip<'_> {
@@ -213,7 +213,7 @@ fn a_feed_is_read_as_it_comes_and_its_torn_end_is_one_bad_line() {
     }
 }
 
-/// Follows folders for real, and books what comes.
+/// Follows folders for real, and merges the events.
 struct Following {
     follower: Option<Follower>,
     events: tokio::sync::mpsc::Receiver<Event>,
@@ -238,7 +238,7 @@ impl Following {
         new
     }
 
-    /// Takes events until it is so.
+    /// Handles events until the condition holds.
     fn until(&mut self, is_so: impl Fn(&Self) -> bool) -> &mut Self {
         let give_up = Instant::now() + Duration::from_secs(60);
         while !is_so(self) {
@@ -367,10 +367,10 @@ fn h3_more_events_than_the_system_keeps_lose_nothing() {
     live.end();
 }
 
-/// Runs a test of this file again, in a process of its own where the limit holds.
+/// Runs a test of this file in a child process with the limit.
 ///
-/// Where the system does not let us make such a process, the limit is not tested here; the tests of
-/// the watch and of the live reader show what happens when it is met.
+/// Where the system does not permit such a process, the limit is not tested here; the tests of the watch and of the
+/// live reader cover its effects.
 fn in_a_process_with(limit: &str, test: &str) -> bool {
     let script = format!("{limit} && exec \"$0\" --exact {test} --include-ignored --nocapture");
     let program: PathBuf = std::env::current_exe().unwrap();

@@ -1,5 +1,5 @@
-//! The tailer against a model: whatever happens to the files, in whatever order, every line that was
-//! there at a look is counted once, and nothing is counted that was never written.
+//! The tailer against a model: for any changes to the files in any order, every line present at a check is counted
+//! once, and nothing else is.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
 #![allow(dead_code, reason = "the tests of the tailer share one set of tools, and each uses a part")]
@@ -17,7 +17,7 @@ use tokmeter::testing::domain::CallKey;
 use tokmeter::testing::ingest::{Options, Roots};
 use tokmeter::testing::ledger::Checkpoint;
 
-/// What may happen. Files are known by a small number.
+/// Possible actions. Files are identified by a small number.
 #[derive(Clone, Debug)]
 enum Action {
     /// Whole lines are added.
@@ -30,12 +30,12 @@ enum Action {
         file: usize,
         cut: usize,
     },
-    /// What was begun is ended, with or without its line end.
+    /// Completes a begun line, with or without its line end.
     End {
         file: usize,
         newline: bool,
     },
-    /// A writer that holds the file open since long ago adds a line, wherever the file is now.
+    /// A writer that has long had the file open adds a line, wherever the file is now.
     Held {
         file: usize,
     },
@@ -51,7 +51,7 @@ enum Action {
     CopyTruncate {
         file: usize,
     },
-    /// A new file with some of its lines, and new ones, takes its place.
+    /// It is replaced by a new file with some of its lines and new ones.
     Replace {
         file: usize,
     },
@@ -84,9 +84,9 @@ enum Action {
     Rescan,
     /// The tailer ends and begins again with what is booked.
     Restart,
-    /// What was booked since the last keeping is lost with the tailer: a crash.
+    /// Calls booked since the last `Keep` are lost with the tailer: a crash.
     Crash,
-    /// What is booked now survives a crash.
+    /// Booked calls survive a crash from now on.
     Keep,
 }
 
@@ -115,21 +115,21 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// What the files hold, as the model knows it.
+/// The content of the files according to the model.
 struct World {
     root: PathBuf,
     next: u64,
-    /// Every object that was ever begun, by its text.
+    /// Every object ever begun, by its text.
     objects: BTreeMap<String, u64>,
-    /// Those that were written to their end.
+    /// Objects written completely.
     whole: BTreeSet<u64>,
-    /// What was begun in a file and not ended.
+    /// Incomplete objects per file.
     begun: BTreeMap<usize, (u64, String)>,
     held: BTreeMap<usize, File>,
 }
 
 fn object(number: u64) -> String {
-    // Different lengths, and numbers that only this object bears.
+    // Different lengths, and a number unique to the object.
     let pad = "x".repeat(usize::try_from(number * 37 % 500).unwrap());
     format!(
         r#"{{"id":"{number}","at":"2026-11-22T10:00:00Z","model":"m-{number}","input_tokens":{},"output_tokens":{},"note":"{pad}"}}"#,
@@ -167,7 +167,7 @@ impl World {
             Action::Append { file, lines } => {
                 let text = self.lines(lines);
                 append(&self.path(file), text);
-                // What was begun before is now torn for ever.
+                // An object begun before stays truncated.
                 self.begun.remove(&file);
             }
             Action::Begin { file, cut } => {
@@ -262,7 +262,7 @@ impl World {
         }
     }
 
-    /// The objects that stand whole on lines of their own, anywhere under the root.
+    /// Objects complete on lines of their own, anywhere under the root.
     fn visible(&self) -> BTreeSet<u64> {
         let mut seen = BTreeSet::new();
         let mut folders = vec![self.root.clone()];
@@ -282,7 +282,7 @@ impl World {
     }
 }
 
-/// What survives a crash.
+/// State that survives a crash.
 type Kept = (BTreeMap<CallKey, tokmeter::testing::domain::Call>, BTreeMap<PathBuf, Checkpoint>, BTreeSet<u64>);
 
 fn counted(meter: &Meter) -> BTreeSet<u64> {
@@ -332,7 +332,7 @@ fn run(actions: &[Action], open_files: usize) -> Result<(), TestCaseError> {
     check(&meter, &world, &seen)
 }
 
-/// True when an action may destroy lines that nobody has seen, or repeat lines in a second file.
+/// True unless the action may destroy unread lines, or repeat lines in a second file.
 fn is_gentle(action: &Action) -> bool {
     !matches!(
         action,
@@ -418,7 +418,7 @@ proptest! {
 type Told = (Vec<tokmeter::testing::domain::Call>, u64, u64, u64, [u64; 4]);
 
 fn read_in_pieces(text: &str, cuts: &[usize], restart: bool) -> Told {
-    // One folder for all, so that the places are comparable.
+    // One folder for all, so that the paths are comparable.
     let (_keep, root) = folder();
     let log = root.join("a.jsonl");
     append(&log, "");

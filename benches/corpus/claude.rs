@@ -1,4 +1,4 @@
-//! Made-up Claude Code transcripts: streamed answers, sub-agents, forks, asides.
+//! Generated Claude Code transcripts: streamed answers, sub-agents, forks, asides.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ const MODELS: &[&str] = &[
 /// Versions that log all output; the second one mirrors sub-agents in their parent's transcript.
 const VERSIONS: [&str; 3] = ["2.0.14", "2.1.71", "2.1.104"];
 
-/// A session and what came of it: its sub-agents, a fork, an aside.
+/// A session with its sub-agents, a fork, and an aside.
 pub(super) fn family(draw: &mut Draw, truth: &mut Truth, goal: u64) -> Vec<Log> {
     let mut main = Thread::new(draw);
     let mut logs = Vec::new();
@@ -51,9 +51,9 @@ struct Thread {
     requests: bool,
     hour_cache: bool,
     at: i64,
-    /// What the model has read so far.
+    /// Size of the model's context so far.
     context: u64,
-    /// Answers as they stand in the file last, for whoever repeats them: time, request, message.
+    /// The latest form of each answer in the file, for repetitions: time, request, message.
     answers: Vec<(i64, String, String)>,
     /// Where each line begins.
     lines: Vec<usize>,
@@ -189,7 +189,7 @@ impl Thread {
         }
     }
 
-    /// What stands in the place of an answer when there was an error.
+    /// An error line in place of an answer.
     fn synthetic(&mut self, draw: &mut Draw, truth: &mut Truth) {
         truth.trap("synthetic answer");
         self.begin(draw, "assistant", self.at);

@@ -1,4 +1,4 @@
-//! Made-up Codex rollouts: running totals, repeats, compaction, forks that replay, sub-agents that do not.
+//! Generated Codex rollouts: running totals, repeats, compaction, forks that replay, sub-agents that do not.
 
 use std::fmt::Write;
 
@@ -83,7 +83,7 @@ impl Rollout {
             writeln!(self.text, "{{\"timestamp\":\"{}\",\"type\":\"{kind}\",\"payload\":{payload}}}", stamp(self.at));
     }
 
-    /// Says who it is.
+    /// Writes the session's description.
     fn meet(&mut self, draw: &mut Draw, more: &str) {
         let mut about = format!(
             "{{\"id\":\"{}\",\"timestamp\":\"{}\",\"cwd\":\"/home/kim/{}\",\"originator\":\"codex_cli_rs\",\

@@ -1,4 +1,4 @@
-//! Chance that repeats itself, and invented text.
+//! Reproducible random choices, and invented text.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ const WORDS: &[&str] = &[
     "timber", "tunnel", "valley", "velvet", "wagon", "window", "winter", "wooden",
 ];
 
-/// A stream of chance. The same seed gives the same logs.
+/// A random number generator. The same seed gives the same logs.
 pub(crate) struct Draw {
     state: u64,
     /// Lines of text, ready to stand inside a JSON string.
@@ -73,7 +73,7 @@ impl Draw {
         END - self.pause(DAYS.unsigned_abs() * 86_400_000) - 86_400_000
     }
 
-    /// Letters and digits that name one thing only.
+    /// A unique name of letters and digits.
     pub(crate) fn name(&mut self, length: usize) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz123456789";
         (0..length).map(|_| char::from(self.pick(LETTERS))).collect()

@@ -1,4 +1,4 @@
-//! What made-up logs truly hold, counted while they are made.
+//! True totals of generated logs, counted while they are generated.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ pub(crate) struct Count {
     pub(crate) tokens: [u64; 6],
 }
 
-/// The true totals, and how often each trap stands in the logs.
+/// The true totals, and the number of occurrences of each pitfall.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Truth {
     pub(crate) bytes: u64,
@@ -61,7 +61,7 @@ impl Truth {
         self.rows.entry((day, source.to_owned(), model.to_owned())).or_default().add(1, tokens);
     }
 
-    /// One more place where a careless reader counts wrong.
+    /// Counts a place where a careless reader counts wrong.
     pub(crate) fn trap(&mut self, name: &'static str) {
         *self.traps.entry(name).or_default() += 1;
     }

@@ -1,17 +1,16 @@
-//! The last look at what is written: no mark that reorders text reaches a terminal, whatever a command prints.
+//! Last filter before the terminal: replaces bidirectional control characters in all output.
 
 use std::io::{self, Write};
 
-/// Shown in the place of a mark.
+/// Replacement for such a character.
 const SHOWN: &[u8] = "\u{fffd}".as_bytes();
 
-/// A writer that shows every bidirectional mark as U+FFFD.
+/// A writer that replaces every bidirectional control character with U+FFFD.
 ///
-/// Names from outside are cleaned where they are read. This is for paths, for what a person typed, and for whatever
-/// is forgotten.
+/// Names from outside are cleaned when they are read. This covers paths, command-line arguments and anything missed.
 pub(crate) struct BidiFilter<'a> {
     out: &'a mut dyn Write,
-    /// The beginning of a letter that may be a mark, until the rest of it is written.
+    /// Incomplete bytes of a possible control character, held until the rest is written.
     begun: Vec<u8>,
 }
 
@@ -20,7 +19,7 @@ impl<'a> BidiFilter<'a> {
         Self { out, begun: Vec::new() }
     }
 
-    /// Writes text whose first letter is whole.
+    /// Writes text that begins on a character boundary.
     fn pass(&mut self, text: &[u8]) -> io::Result<()> {
         let (mut written, mut at) = (0, 0);
         while let Some(next) = text[at..].iter().position(|byte| matches!(byte, 0xe2 | 0xd8)) {
@@ -44,11 +43,11 @@ impl<'a> BidiFilter<'a> {
     }
 }
 
-/// Classifies the bytes at the beginning of a letter.
+/// Classifies the bytes at a character boundary.
 enum Mark {
-    /// A mark of so many bytes.
+    /// A control character of this many bytes.
     Whole(usize),
-    /// The beginning of what may become one.
+    /// A possible prefix of one.
     Cut,
     /// Something else.
     None,

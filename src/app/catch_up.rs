@@ -1,4 +1,4 @@
-//! Opens the books a command is about, and catches up with the logs before it answers.
+//! Opens the ledger and reads new log lines before a command answers.
 
 mod ask;
 
@@ -13,25 +13,25 @@ use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Roots, Tails, Talli
 use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
-/// Files that are not read are named up to this number.
+/// Unread files listed by name.
 const NAMED: usize = 3;
 
-/// What a command is about.
+/// The logs and ledger data a command covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LogSelection {
-    /// Every log found, and all that was ever booked.
+    /// All discovered logs and the whole ledger.
     Everything,
-    /// Every log found, without the ledger.
+    /// All discovered logs, without the ledger.
     Unbooked,
-    /// These files and folders.
+    /// Given files and folders only.
     Paths(Vec<PathBuf>),
-    /// All that was ever booked, after reading on in this session's transcript only, or in every log found: an
-    /// agent or a prompt waits for the answer.
+    /// The whole ledger, but only this session's transcript is read first, or all discovered logs without one. For
+    /// hooks and prompts, where somebody waits for the answer.
     Session(Option<PathBuf>),
 }
 
 impl LogSelection {
-    /// These paths, or everything; with or without the ledger.
+    /// Selects these paths, or everything; with or without the ledger.
     pub(crate) fn from_args(context: &Context<'_>, paths: &[PathBuf], unbooked: bool) -> Self {
         match (paths, unbooked) {
             ([], true) => Self::Unbooked,
@@ -41,37 +41,36 @@ impl LogSelection {
     }
 }
 
-/// Books that have caught up, and what was met on the way.
+/// An up-to-date ledger, with what the reading reported.
 pub(crate) struct Books {
-    /// The books.
     pub(crate) ledger: AnyLedger,
-    /// What they are priced with.
+    /// Price book of its calls.
     pub(crate) prices: Arc<PriceBook>,
-    /// What was met while catching up.
+    /// Counters of lines read.
     pub(crate) tallies: Tallies,
     /// The first lines that could not be counted.
     pub(crate) bad: Vec<BadNote>,
-    /// How the sources are.
+    /// State of the sources.
     pub(crate) health: Health,
-    /// Why these books may lack something: the ledger could not be opened.
+    /// Why calls may be missing: the ledger could not be opened.
     pub(crate) trouble: Option<String>,
-    /// Why what is new is not booked. It is counted all the same.
+    /// Why new calls are counted but not written.
     pub(crate) unbooked: Option<String>,
 }
 
 impl Books {
-    /// Warning shown with the answer, if any: something may be missing, or is not booked yet.
+    /// Warning to show with the answer: calls may be missing or are not written yet.
     pub(crate) fn warning(&self) -> Option<&str> {
         self.trouble.as_deref().or(self.unbooked.as_deref())
     }
 }
 
-/// Opens the books and reads what is new.
+/// Opens the ledger and reads new log lines.
 ///
-/// `book` also writes to the ledger what given paths hold.
+/// With `book`, calls from given paths are also written to the ledger.
 ///
 /// # Errors
-/// When given paths hold nothing that can be read.
+/// When the given paths cannot be read.
 pub(crate) fn open_and_catch_up(
     context: &mut Context<'_>,
     selection: &LogSelection,
@@ -96,10 +95,10 @@ pub(crate) fn open_and_catch_up(
     })
 }
 
-/// Moves a damaged ledger aside and creates a new one, which the next opening fills from the logs.
+/// Moves a damaged ledger aside and creates a new one, to be filled from the logs when it is next opened.
 ///
 /// # Errors
-/// When it can be neither put aside nor made.
+/// When it can neither be moved nor created.
 pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(path) = context.paths.ledger() else { return Ok(()) };
     let prices = context.prices();
@@ -110,9 +109,9 @@ pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Why books were not gathered.
+/// Why catching up failed.
 enum Missed {
-    /// The ledger can be opened, and neither be written nor read.
+    /// The ledger opens but can neither be written nor read.
     Unreadable(BooksError),
     Failed(Failure),
 }
@@ -129,7 +128,7 @@ impl From<BooksError> for Missed {
     }
 }
 
-/// Opens the books and reads what is new; `with_ledger` is false where the ledger cannot be used.
+/// Opens the ledger and reads new log lines; `with_ledger` is false when the ledger is unusable.
 fn gather_once(
     context: &mut Context<'_>,
     selection: &LogSelection,
@@ -139,7 +138,7 @@ fn gather_once(
     let prices = context.prices();
     let mut selection = selection.clone();
     let mut roots = roots(context, &selection)?;
-    // One transcript and its sub-agents' are read at once where they are; threads would cost more than they save.
+    // One transcript with its sub-agents is read on this thread; starting threads would cost more than it saves.
     let threads = match &selection {
         LogSelection::Session(Some(_)) => 1,
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) | LogSelection::Session(None) => {
@@ -160,7 +159,7 @@ fn gather_once(
     if let LogSelection::Session(Some(transcript)) = &selection
         && (trouble.is_some() || ledger.to_salvage())
     {
-        // One session's transcript says nothing of the rest of the day: without the ledger, all logs are needed.
+        // Without the ledger one transcript is not enough: all logs of the day are needed.
         let transcript = transcript.clone();
         roots = self::roots(context, &LogSelection::Session(None))?;
         roots.extra.push(transcript);
@@ -182,7 +181,7 @@ fn gather_once(
     }
     if matches!(selection, LogSelection::Everything) && books.health.gone > 0 {
         let now = context.now();
-        // Books that cannot be tidied now are tidied another day.
+        // A failed tidy-up is retried on another run.
         let _ = books.ledger.sqlite().map(|books| books.tidy(now));
     }
     if let LogSelection::Paths(paths) = selection {
@@ -197,7 +196,8 @@ fn gather_once(
         if error.is_mendable() && with_ledger {
             return Err(error.into());
         }
-        // What cannot be booked is counted with what is; where that cannot even be read, the logs have to do.
+        // Calls that cannot be written are counted together with the ledger's. If that cannot be read either, fall back
+        // to the logs.
         if with_ledger {
             books.ledger.sums(&Filter { since: Some(context.now()), ..Filter::default() })?;
         }
@@ -206,10 +206,10 @@ fn gather_once(
         match books.ledger.salvage() {
             Ok(Some(salvaged)) => context.note(&crate::engine::salvaged_words(&salvaged)),
             Ok(None) => {}
-            Err(error) => context.note(&format!("what no log holds any more was not taken over yet: {error}")),
+            Err(error) => context.note(&format!("calls that no log holds any more were not recovered yet: {error}")),
         }
     }
-    // One sentence is enough: where something could not be booked, it was said why.
+    // One warning is enough: a failed write was reported already.
     if books.unbooked.is_none()
         && let Some(why) = books.ledger.why_only_read()
     {
@@ -218,24 +218,24 @@ fn gather_once(
     Ok(books)
 }
 
-/// Books what was gathered; gives back why it could not be booked.
+/// Writes the held calls; returns the error if that fails.
 fn book_gathered(books: &mut Books) -> Option<BooksError> {
     books.ledger.flush().err()
 }
 
-/// Says that what is new is counted and not booked. An answer to a hook or a prompt says it itself.
+/// Warns that new calls are counted but not written. Answers to hooks and prompts carry the warning themselves.
 fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelection, error: &BooksError) {
-    let unbooked = format!("{error}; what is new is counted here, and booked as soon as it can be");
+    let unbooked = format!("{error}; new calls are counted here, and booked as soon as possible");
     if !matches!(selection, LogSelection::Session(_)) {
         context.note(&unbooked);
     }
     books.unbooked.get_or_insert(unbooked);
 }
 
-/// Sums that are looked at when the ledger is opened: fewer than would be noticed.
+/// Sums verified on opening: few enough to go unnoticed.
 const GLANCE: usize = 100;
 
-/// Warns of files that may hold more calls and are not read.
+/// Warns of unread files, which may hold more calls.
 fn name_unread(context: &mut Context<'_>, health: &Health) {
     let all = health.unread();
     for (path, why) in all.iter().take(NAMED) {
@@ -247,10 +247,10 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
     }
 }
 
-/// How the ledger is opened for a reach.
+/// Options for opening the ledger with a selection.
 pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
     match selection {
-        // The newest day alone: an agent waits.
+        // Only the newest day is verified: an agent is waiting.
         LogSelection::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(context.now()) },
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) => {
             ledger::Options { glance: GLANCE, ..ledger::Options::new(context.now()) }
@@ -258,8 +258,8 @@ pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger
     }
 }
 
-/// The books a reach is about: the ledger where it can be opened, else books in memory and a warning. That the ledger
-/// is only read is left to the caller to say: [`AnyLedger::why_only_read`].
+/// Opens the ledger of a selection; in-memory stand-in and a warning when that fails. The caller reports a read-only
+/// ledger: [`AnyLedger::why_only_read`].
 pub(crate) fn open(
     context: &mut Context<'_>,
     selection: &LogSelection,
@@ -298,8 +298,7 @@ pub(crate) fn open(
     (any_ledger, None)
 }
 
-/// How far one session's transcript and those of its sub-agents have been read. A large home's other files are
-/// none of a hook's business.
+/// Checkpoints of one session's transcript and those of its sub-agents. A hook has no use for the other files.
 fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, BooksError> {
     let mut paths = vec![transcript.to_owned()];
     let mut folders = vec![transcript.with_extension("").join("subagents")];
@@ -313,7 +312,7 @@ fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, B
     states.collect()
 }
 
-/// Reads what is new into the books.
+/// Reads new lines into the ledger.
 fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, threads: usize) {
     let Books { ledger, tallies, bad, .. } = books;
     let mut failed: Option<BooksError> = None;
@@ -325,17 +324,17 @@ fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, thre
         }
     });
     books.health = tails.health(std::time::Instant::now());
-    // A command gathers once and ends with its answer; to let go of thousands of files first would make it wait.
+    // The process ends after its answer; dropping thousands of file states would delay that.
     std::mem::forget(tails);
     if let Some(error) = failed {
-        // What is booked can still be shown; the new lines are read again next time.
-        let trouble = format!("{error}; what is new in the logs is missing here");
+        // The ledger can still answer; the new lines are read again next time.
+        let trouble = format!("{error}; new calls in the logs are missing here");
         context.note(&trouble);
         books.trouble.get_or_insert(trouble);
     }
 }
 
-/// Reads standard input to its end.
+/// Reads standard input to the end.
 fn read_stdin(context: &Context<'_>, books: &mut Books) -> Result<(), Failure> {
     let (options, clock) = (tail_options(context), Arc::clone(&context.env.clock));
     let Books { ledger, tallies, bad, .. } = books;
@@ -353,14 +352,14 @@ fn read_stdin(context: &Context<'_>, books: &mut Books) -> Result<(), Failure> {
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// How logs are read with these settings.
+/// Reader options from the settings.
 pub(crate) fn tail_options(context: &Context<'_>) -> ingest::Options {
     let settings = &context.settings;
     let owner = Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() };
     ingest::Options { owner, ..ingest::Options::default() }
 }
 
-/// Where a reach's logs are.
+/// The log locations of a selection.
 ///
 /// # Errors
 /// When a given path does not exist.

@@ -1,4 +1,4 @@
-//! What every command works with: the machine, the settings, and where results and messages go.
+//! Context of a command: environment, settings, output streams.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,28 +13,28 @@ use crate::meter::Rules;
 use crate::pricing::PriceBook;
 use crate::theme::ColorWhen;
 
-/// What every command works with.
+/// Environment, settings and output streams of a command.
 pub(crate) struct Context<'a> {
     /// The machine.
     pub(crate) env: Env,
-    /// The settings in force.
+    /// Settings in force.
     pub(crate) settings: Settings,
-    /// Where things are kept.
+    /// Locations of the config and data.
     pub(crate) paths: Paths,
-    /// What the command line overrides, for loading the settings again.
+    /// Command-line overrides, needed to reload the settings.
     pub(crate) overrides: Overrides,
     /// Results.
     pub(crate) out: &'a mut dyn Write,
-    /// Everything else.
+    /// Standard error: everything else.
     pub(crate) err: &'a mut dyn Write,
 }
 
 impl<'a> Context<'a> {
-    /// Loads the settings; everything wrong with the config is told at once, before anything else happens.
+    /// Loads the settings and reports every problem of the config at once.
     ///
     /// # Errors
-    /// When the config is wrong: exit code 78. A hook and a status line go on with what is right in it, and
-    /// `config` itself says what is wrong.
+    /// When the config is invalid: exit code 78. A hook and the status line go on with the valid part; `config` reports
+    /// the problems itself.
     pub(crate) fn open(
         cli: &Cli,
         env: Env,
@@ -66,7 +66,7 @@ impl<'a> Context<'a> {
         self.env.now()
     }
 
-    /// The price book of these settings, with the list the user took in, if any.
+    /// The price book of these settings, with the imported list if there is one.
     pub(crate) fn prices(&mut self) -> Arc<PriceBook> {
         let (book, problem) = config::price_book(&self.settings, &self.paths);
         if let Some(problem) = problem {
@@ -75,23 +75,23 @@ impl<'a> Context<'a> {
         Arc::new(book)
     }
 
-    /// What the meter counts by and judges with.
+    /// Rules for the meter: limits, zone, filter.
     pub(crate) fn rules(&self, view: Filter) -> Rules {
         config::rules(&self.settings, view)
     }
 
-    /// Tells the person something that is not a result. That it cannot be told is no reason to stop.
+    /// Prints a message to standard error. Failure to write it is ignored.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "tokmeter: {}", printable(text));
     }
 
-    /// A path given on the command line, from the working folder.
+    /// Resolves a path given on the command line against the working directory.
     pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
         self.env.cwd.join(path)
     }
 }
 
-/// Removes the drafts of a config or a price list whose writers were killed.
+/// Removes temporary files left by killed writers of the config or the price list.
 fn remove_strays(paths: &Paths) {
     if let Some((folder, name)) =
         paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))

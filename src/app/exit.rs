@@ -1,34 +1,34 @@
-//! How a command ends: the exit codes of the public contract.
+//! Exit codes of the public contract.
 
 use std::io;
 
-/// A command's exit code.
+/// How a command ended, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All well.
+    /// Success.
     Fine,
     /// Finished, but something needs attention.
     Attention,
-    /// Over a limit. Only the gate says this.
+    /// Over a limit; only `gate` returns this.
     Over,
-    /// The words on the command line do not fit.
+    /// Invalid command line.
     Usage,
-    /// Nothing readable in the input.
+    /// Missing or unreadable input.
     NoInput,
-    /// The ledger or a feed is not available.
+    /// The ledger or a feed is unavailable.
     Unavailable,
-    /// A fault of ours.
+    /// Internal error.
     Internal,
-    /// Could not write.
+    /// Output error.
     Io,
-    /// The config is wrong.
+    /// Invalid config.
     Config,
-    /// A signal ended it, or the command that was run ended so.
+    /// Ended by a signal, or with the exit code of the command that was run.
     Code(u8),
 }
 
 impl Exit {
-    /// The number the shell sees.
+    /// The code as a number.
     pub const fn code(self) -> u8 {
         match self {
             Self::Fine => 0,
@@ -45,26 +45,25 @@ impl Exit {
     }
 }
 
-/// Why a command could not do what it was asked: a sentence for the person who has to fix it.
+/// Why a command failed: a sentence for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
-    /// The exit code it leads to.
+    /// Exit code.
     pub exit: Exit,
-    /// What happened and what to do about it.
+    /// What happened, and what to do about it.
     pub message: String,
-    /// The ledger was found damaged, or gone, while it was read: once it is mended the command can be run again.
+    /// The ledger was found damaged or missing while being read: the command can be retried after a repair.
     pub(crate) mendable: bool,
 }
 
 impl Failure {
-    /// A failure with its exit code.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), mendable: false }
     }
 }
 
-/// A reader that went away ends a command quietly; any other failure to write is one.
+/// A closed reader ends a command quietly; any other write error is a failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -82,8 +81,7 @@ impl From<crate::ledger::BooksError> for Failure {
     }
 }
 
-/// The exit code of the program: after a panic in any thread it is never a good one. A gate's refusal and an agent's own
-/// code stay.
+/// The program's exit code: never 0 after a panic in any thread. A gate's refusal and an agent's own code are kept.
 pub(crate) fn ended(exit: Exit) -> Exit {
     ended_after(exit, crate::text::has_panicked())
 }

@@ -14,7 +14,7 @@ pub(crate) use stop_signals::StopSignals;
 
 use crate::domain::Label;
 
-/// A message, line by line without anything that could move a cursor.
+/// Replaces control characters, line by line.
 pub(crate) fn printable(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| Label::new(line).to_string()).collect();
     lines.join("\n")

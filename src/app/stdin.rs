@@ -1,49 +1,49 @@
-//! What another program pipes in: read up to a limit, and never waited for longer than was agreed.
+//! Reads piped input with a size limit and a timeout.
 
 use std::time::Duration;
 
-/// How much is read, and how long is waited.
+/// Size limit and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadLimits {
-    /// No more bytes than these are kept.
+    /// Bytes kept.
     pub(crate) bytes: usize,
-    /// For the first byte; who sends nothing has nothing to say.
+    /// Timeout for the first byte. No input by then means no input.
     pub(crate) first: Duration,
-    /// For all of it.
+    /// Timeout for all of it.
     pub(crate) whole: Duration,
 }
 
 impl ReadLimits {
-    /// A status line: what comes is there at once, and whoever waits sees an empty bar.
+    /// For a status line, whose input is there at once, while the user sees an empty bar.
     pub(crate) const STATUS_LINE: Self =
         Self { bytes: 1024 * 1024, first: Duration::from_millis(150), whole: Duration::from_millis(500) };
-    /// A hook: its input may hold a whole file that a tool is about to write.
+    /// For a hook, whose input may hold a whole file that a tool is about to write.
     pub(crate) const HOOK: Self =
         Self { bytes: 64 * 1024 * 1024, first: Duration::from_secs(2), whole: Duration::from_secs(10) };
 }
 
-/// Reads all of standard input, however long it takes: what is to be booked is worth waiting for.
+/// Reads standard input to the end without a timeout: calls to be recorded are worth waiting for.
 pub(crate) fn everything() -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    // What was read before a failure is all there is; a value that is cut off will be told.
+    // Keep what was read before a failure; a truncated value is reported by the parser.
     let _ = std::io::stdin().lock().read_to_end(&mut bytes);
     bytes
 }
 
-/// Reads standard input until its end, the end of one JSON value, the limit or the end of patience.
+/// Reads standard input until its end, the end of one JSON value, the size limit or the timeout.
 #[cfg(unix)]
 pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
     read(rustix::stdio::stdin(), read_limits)
 }
 
-/// Reads standard input until its end or the limit.
+/// Reads standard input until its end or the size limit.
 #[cfg(not(unix))]
 pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let limit = u64::try_from(read_limits.bytes).unwrap_or(u64::MAX);
-    // What was read before a failure is all there is.
+    // Keep what was read before a failure.
     let _ = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
     bytes
 }
@@ -62,7 +62,7 @@ fn read(from: std::os::fd::BorrowedFd<'_>, read_limits: ReadLimits) -> Vec<u8> {
     let mut chunk = vec![0; 64 * 1024];
     while bytes.len() < read_limits.bytes {
         let wait = if bytes.is_empty() { read_limits.first } else { read_limits.whole.saturating_sub(began.elapsed()) };
-        // An agent that keeps its end open has still said all when one JSON value is complete.
+        // An agent that keeps its end open has finished once one JSON value is complete.
         if ends_an_object(&bytes) && !ready(Duration::ZERO) && is_complete(&bytes) {
             break;
         }

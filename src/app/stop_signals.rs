@@ -1,8 +1,8 @@
-//! The end of a command that keeps running: the first signal asks for it, a second Ctrl-C forces it.
+//! Shutdown signals: the first requests the end, a second Ctrl-C forces it.
 
 use tokio::sync::mpsc;
 
-/// The signals that ask for the end.
+/// Receives shutdown signals.
 pub(crate) struct StopSignals {
     signals: mpsc::UnboundedReceiver<u8>,
     #[cfg(unix)]
@@ -10,7 +10,7 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Begins to listen. Where the system grants no thread or descriptor for it, a signal ends the process as usual.
+    /// Installs the handlers. If the system refuses a thread or descriptor, signals end the process as usual.
     pub(crate) fn watch() -> Self {
         let (tell, signals) = mpsc::unbounded_channel();
         #[cfg(unix)]
@@ -25,13 +25,13 @@ impl StopSignals {
         }
     }
 
-    /// The end has been asked for in another way, such as a key: from now on one Ctrl-C is the second.
+    /// Shutdown was requested otherwise, as by a key: the next Ctrl-C counts as the second.
     pub(crate) fn begins(&self) {
         #[cfg(unix)]
         self.asked.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// Waits for the next signal; gives back the exit code it leads to.
+    /// Waits for the next signal; returns its exit code.
     pub(crate) async fn signal(&mut self) -> u8 {
         match self.signals.recv().await {
             Some(signal) => 128 + signal,
@@ -52,7 +52,7 @@ mod unix {
     use crate::engine::process::is_ignored;
     use crate::tui;
 
-    /// Passes on each signal; gives back what is true once the end has been asked for.
+    /// Forwards signals; the returned flag is set once shutdown is requested.
     pub(crate) fn watch(tell: UnboundedSender<u8>) -> Arc<AtomicBool> {
         let asked = Arc::new(AtomicBool::new(false));
         let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
@@ -61,7 +61,7 @@ mod unix {
         let listen = move || {
             let mut terminated = false;
             for signal in signals.forever() {
-                // Systems send SIGTERM and SIGHUP together: only the same one again is a second one.
+                // Systems send SIGTERM and SIGHUP together: only a repeat of the same signal counts as the second.
                 let again = match signal {
                     SIGINT | SIGQUIT => seen.swap(true, Ordering::SeqCst),
                     SIGTERM => {

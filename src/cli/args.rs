@@ -1,4 +1,4 @@
-//! The commands, and the flags of all of them.
+//! Top-level commands and global options.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,13 @@ use super::{
 An argument that is both a command and a file is the command; write ./report for the file."
 )]
 pub struct Cli {
-    /// What to do; without a command: the live screen
+    /// Subcommand; without one, the live screen
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The live screen
     #[command(flatten)]
     pub live: LiveArgs,
-    /// Read this config file instead of the usual one
+    /// Read this config file instead of the default one
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub config: Option<PathBuf>,
     /// Keep the ledger and the usage log here
@@ -48,16 +48,15 @@ pub struct Cli {
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal that has it.
+    /// On terminals that support it.
     #[default]
     Auto,
-    /// Even into a pipe.
+    /// Even when the output is not a terminal.
     Always,
-    /// Not at all.
+    /// Never.
     Never,
 }
 
-/// A command.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Command {
@@ -71,14 +70,14 @@ pub enum Command {
     /// End-of-session summary
     #[command(after_help = "Example:\n  tokmeter summary latest --json")]
     Summary {
-        /// The session's name or its beginning, or 'latest' (the default); then files and folders, or nothing for
+        /// The session's id or a prefix of it, or 'latest' (the default); then files and folders, or nothing for
         /// everything found
         #[arg(value_name = "SESSION|PATH")]
         words: Vec<PathBuf>,
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Keep the books in memory only
+        /// Count in memory only, without the ledger
         #[arg(long)]
         no_ledger: bool,
     },
@@ -95,7 +94,7 @@ pub enum Command {
   tokmeter limits set user:alice:day 500k
   tokmeter limits unset day")]
     Limits {
-        /// What to do; without a word: show
+        /// Subcommand; by default show
         #[command(subcommand)]
         command: Option<LimitsCommand>,
     },
@@ -107,7 +106,8 @@ pub enum Command {
         after_help = "Example, in Claude Code's settings.json:\n  {\"statusLine\":{\"type\":\"command\",\"command\":\"tokmeter statusline\"}}"
     )]
     Statusline {
-        /// The line's form, such as `{model} · {session_cost} · {limit}`; `tokmeter config init` writes down the words
+        /// Template of the line, such as `{model} · {session_cost} · {limit}`; `tokmeter config init` lists
+        /// the placeholders
         #[arg(long, value_name = "FORMAT")]
         format: Option<String>,
     },
@@ -117,14 +117,14 @@ pub enum Command {
     /// List and explain prices
     #[command(after_help = "Example:\n  tokmeter prices show claude-opus-5")]
     Prices {
-        /// What to do; without a word: list
+        /// Subcommand; by default list
         #[command(subcommand)]
         command: Option<PricesCommand>,
     },
-    /// How one call's cost came about, and where its row came from
+    /// Explain one call's cost, and where it was read
     #[command(after_help = "Example:\n  tokmeter explain 3f2a91c0…   (keys: tokmeter report call)")]
     Explain {
-        /// The call's key, or its beginning
+        /// The call's key, or a prefix of it
         #[arg(value_name = "CALL-KEY")]
         key: String,
         /// As JSON
@@ -144,26 +144,26 @@ pub enum Command {
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
-    /// Look after the books
+    /// Maintain the ledger
     #[command(after_help = "Example:\n  tokmeter ledger export > books.jsonl")]
     Ledger {
-        /// What to do; without a word: info
+        /// Subcommand; by default info
         #[command(subcommand)]
         command: Option<LedgerCommand>,
     },
-    /// A month's statement
+    /// Statement for one month
     #[command(after_help = "Example:\n  tokmeter invoice 2026-10 --markdown")]
     Invoice(InvoiceArgs),
-    /// Hold a provider's bill against the books, per day and model
+    /// Compare a provider's bill with the ledger, per day and model
     #[command(after_help = "Example:\n  tokmeter reconcile cost_2026-10.csv")]
     Reconcile(ReconcileArgs),
-    /// Cache health, dearest calls, shares of sub-agents: what is worth acting on
+    /// Cache health, most expensive calls, shares of sub-agents
     #[command(after_help = "Example:\n  tokmeter signals --since 7d")]
     Signals {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Compare with this model: what the same tokens would have cost
+        /// Compare with the cost of the same tokens on this model
         #[arg(long, value_name = "MODEL")]
         against: Option<String>,
         /// Read these files and folders instead of everything found
@@ -183,7 +183,7 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         speed: u32,
     },
-    /// A made-up session, to look at the screen without any log
+    /// Simulated session, to try the screen without any log
     #[command(after_help = "Example:\n  tokmeter demo")]
     Demo {
         /// How many times faster than it would happen
@@ -193,7 +193,7 @@ pub enum Command {
     /// Show, check and create the config
     #[command(after_help = "Example:\n  tokmeter config init")]
     Config {
-        /// What to do; without a word: show
+        /// Subcommand; by default show
         #[command(subcommand)]
         command: Option<ConfigCommand>,
     },

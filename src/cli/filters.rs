@@ -1,14 +1,14 @@
-//! The filters that every command about calls takes.
+//! Filter arguments shared by all commands that select calls.
 
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone, project_of};
 
 use super::When;
 
-/// Which calls count.
+// No doc comment: clap would show it as the description of every command that takes these filters.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Which calls count")]
+#[command(next_help_heading = "Filters")]
 pub struct Filters {
-    /// Only this user; `*` stands for any characters, and several may be given
+    /// Only this user; `*` matches any characters, and several may be given
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub user: Vec<String>,
     /// Only this project
@@ -35,15 +35,15 @@ pub struct Filters {
     /// From this time on: 2026-11-22, 2026-11, today, yesterday, 7d, 12h
     #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub since: Option<When>,
-    /// Up to this time; a day or a month is meant whole
+    /// Up to this time; days and months are included in full
     #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub until: Option<When>,
 }
 
 impl Filters {
-    /// The filter these words mean.
+    /// The filter for these arguments.
     ///
-    /// Names are cleaned as names in logs are, so that what a report shows can be pasted back.
+    /// Names are cleaned like names in logs, so that names copied from a report match.
     pub fn filter(&self, now: Instant, zone: Zone) -> Filter {
         let groups = [
             (Dimension::User, &self.user),

@@ -1,12 +1,11 @@
-//! Limits, the gate before a call, and calls told by hand.
+//! Arguments of `limits`, `gate` and `record`.
 
 use std::path::PathBuf;
 
-/// What to do with limits.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum LimitsCommand {
-    /// Show every limit and how it stands
+    /// Show every limit with its usage
     Show {
         /// As JSON
         #[arg(long)]
@@ -27,7 +26,7 @@ pub enum LimitsCommand {
         #[arg(value_name = "SCOPE")]
         scope: String,
     },
-    /// Lift limits for one session, or put them back; the ledger remembers that and why
+    /// Lift limits for one session, or restore them; the ledger records it with the reason
     #[command(after_help = "Examples:
   tokmeter limits override 3f2a91c0 --reason 'release tonight'
   tokmeter limits override 3f2a91c0 --revoke")]
@@ -38,13 +37,12 @@ pub enum LimitsCommand {
         /// Why
         #[arg(long, value_name = "TEXT", required_unless_present = "revoke")]
         reason: Option<String>,
-        /// Limits stop this session again
+        /// Restore the limits
         #[arg(long, conflicts_with = "reason")]
         revoke: bool,
     },
 }
 
-/// Ask whether a call may be made.
 #[derive(Clone, Debug, clap::Args)]
 pub struct GateArgs {
     /// Speak an agent's hook protocol on standard input and output
@@ -76,7 +74,6 @@ pub struct GateArgs {
     pub session: Option<String>,
 }
 
-/// One call, by hand.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct RecordArgs {
     /// The model
@@ -103,10 +100,10 @@ pub struct RecordArgs {
     /// Its cost in dollars, for a model without a price
     #[arg(long, value_name = "USD")]
     pub cost: Option<String>,
-    /// What names the call; recording it again changes nothing
+    /// Id of the call; recording it again changes nothing
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
-    /// When, if not now
+    /// Time of the call, if not now
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// The session
@@ -130,7 +127,7 @@ pub struct RecordArgs {
     /// The feature
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
-    /// The socket of a running meter, if not the usual one
+    /// The socket of a running meter, if not the default one
     #[arg(long, value_name = "SOCK")]
     pub socket: Option<PathBuf>,
 }

@@ -1,22 +1,21 @@
-//! The flags of the live screen.
+//! Arguments of the live screen.
 
 use std::path::PathBuf;
 
 use super::Filters;
 
-/// What the live screen shows, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct LiveArgs {
     /// Files, folders, or - for standard input; without any, every agent log on this machine
     ///
-    /// Any known format, recognised by content. What is given here is not booked unless --book is given, and
+    /// Any known format, recognised by content. Calls in these paths are not booked unless --book is given, and
     /// everything shown, limits included, is about these paths only.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Also listen on a Unix socket; without a name, on the usual one
+    /// Also listen on a Unix socket; without a name, on the default one
     ///
-    /// What follows is taken for its name: put it after the paths, or write --socket=SOCK.
-    // A path may not be empty, which is what stands for the usual socket.
+    /// The next argument is taken as its name: put --socket after the paths, or write --socket=SOCK.
+    // A path cannot be empty, so that an empty value represents the default socket.
     #[arg(long, value_name = "SOCK", num_args = 0..=1, default_missing_value = "")]
     pub socket: Option<std::ffi::OsString>,
     /// Open on one session
@@ -28,7 +27,7 @@ pub struct LiveArgs {
     /// No full screen: one line per change
     #[arg(long, conflicts_with = "compact")]
     pub plain: bool,
-    /// Draw one screen as text and end
+    /// Print one screen as text and exit
     #[arg(long, conflicts_with = "plain")]
     pub once: bool,
     /// With --once: draw the screen as an SVG picture instead of text
@@ -37,10 +36,10 @@ pub struct LiveArgs {
     /// With --once: the size of the screen, such as 120x36
     #[arg(long, value_name = "COLSxROWS", requires = "once", value_parser = parse_size)]
     pub size: Option<(u16, u16)>,
-    /// Keep the books in memory only
+    /// Count in memory only, without the ledger
     #[arg(long)]
     pub no_ledger: bool,
-    /// Book what the given paths hold
+    /// Book the calls in the given paths
     #[arg(long)]
     pub book: bool,
     /// Which calls count
@@ -49,7 +48,7 @@ pub struct LiveArgs {
 }
 
 fn parse_size(text: &str) -> Result<(u16, u16), String> {
-    let wrong = || format!("'{text}' is no size; write 120x36");
+    let wrong = || format!("'{text}' is not a size; write 120x36");
     let (columns, rows) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
     Ok((columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?))
 }

@@ -1,4 +1,4 @@
-//! What can be typed on the command line.
+//! Command-line arguments, parsed with clap.
 
 mod args;
 mod filters;
@@ -16,40 +16,66 @@ pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
 pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
 pub(crate) use when::When;
 
-/// Reads the command line; the error is clap's own, ready to be shown.
+/// Parses the command line, the program's name included.
 ///
 /// # Errors
-/// When the words do not fit, or when help or the version was asked for.
+/// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see [`is_display`].
 pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
     <Cli as clap::Parser>::try_parse_from(args)
 }
 
-/// True when the person asked for something that is printed and ends well: help, the version.
+/// True for clap's "errors" that are output: help and the version go to stdout with exit code 0.
 pub(crate) fn is_display(error: &clap::Error) -> bool {
     !error.use_stderr()
 }
 
-/// Every command's name.
+/// The names of all top-level commands.
 pub(crate) fn commands() -> Vec<String> {
     let all = <Cli as clap::CommandFactory>::command();
     all.get_subcommands().map(|command| command.get_name().to_owned()).collect()
 }
 
-/// The shell completions.
+/// Writes the completion script for a shell.
 ///
 /// # Errors
-/// When they cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    // The generator panics on an output that takes no more; memory takes everything.
+    // The generator panics when a write fails, and a write to memory does not fail.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "tokmeter", &mut script);
+    clap_complete::generate(shell, &mut whole_tree(), "tokmeter", &mut script);
     out.write_all(&script)
 }
 
-/// The manual page.
+/// Writes the manual page in roff.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    clap_mangen::Man::new(<Cli as clap::CommandFactory>::command()).render(out)
+    clap_mangen::Man::new(whole_tree()).render(out)
+}
+
+/// All commands with their arguments and subcommands, built.
+///
+/// clap copies the tree for `tokmeter help` before it expands deferred commands, so that the copy lacks the
+/// subcommands of `config`, `ledger` and others. They are added here.
+fn whole_tree() -> clap::Command {
+    let mut tree = <Cli as clap::CommandFactory>::command().bin_name("tokmeter");
+    tree.build();
+    let nested: Vec<_> =
+        tree.get_subcommands().map(|command| (command.get_name().to_owned(), entries(command))).collect();
+    for (name, entries) in nested {
+        if let Some(entry) = tree.find_subcommand_mut("help").and_then(|help| help.find_subcommand_mut(&name)) {
+            *entry = std::mem::take(entry).subcommands(entries);
+        }
+    }
+    tree
+}
+
+/// The subcommands of a command as `tokmeter help COMMAND` completes them: without arguments.
+fn entries(command: &clap::Command) -> Vec<clap::Command> {
+    let copies = command.find_subcommand("help").into_iter().flat_map(clap::Command::get_subcommands);
+    copies
+        .filter(|copy| copy.get_name() != "help")
+        .map(|copy| copy.clone().bin_name(format!("tokmeter help {} {}", command.get_name(), copy.get_name())))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! Reports, statements and bills.
+//! Arguments of `report`, `invoice` and `reconcile`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,6 @@ use super::when::parse_when;
 use super::{Filters, When};
 use crate::domain::Dimension;
 
-/// A report.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReportArgs {
     /// day (the default), week, month, session, call or total; then files and folders, or nothing for everything found
@@ -15,7 +14,7 @@ pub struct ReportArgs {
     /// Split by: model, source, user, project, agent, team, feature, org, session
     #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = parse_dimension)]
     pub by: Vec<Dimension>,
-    /// How it is written
+    /// Output format
     #[command(flatten)]
     pub shape: Shape,
     /// Only this session
@@ -24,19 +23,19 @@ pub struct ReportArgs {
     /// Oldest first, or newest first
     #[arg(long, value_name = "asc|desc", default_value = "asc", value_parser = ["asc", "desc"])]
     pub order: String,
-    /// No more rows than this
+    /// Maximum number of rows
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// The daily summary of yesterday
+    /// Summary of yesterday
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub yesterday: bool,
-    /// Keep the books in memory only: read the logs, not the ledger
+    /// Read the logs only, without the ledger
     #[arg(long)]
     pub no_ledger: bool,
-    /// Price every call anew with today's book, without changing what was booked
+    /// Use today's prices for every call, without changing the ledger
     #[arg(long)]
     pub reprice: bool,
-    /// Also book what the given paths hold
+    /// Also book the calls in the given paths
     #[arg(long)]
     pub book: bool,
     /// Which calls count
@@ -44,7 +43,6 @@ pub struct ReportArgs {
     pub filters: Filters,
 }
 
-/// How a result is written.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Shape {
     /// As JSON
@@ -58,10 +56,10 @@ pub struct Shape {
     pub markdown: bool,
 }
 
-/// How a result is written.
+/// Output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// For people.
+    /// Text table.
     Table,
     /// JSON.
     Json,
@@ -72,7 +70,7 @@ pub enum Style {
 }
 
 impl Shape {
-    /// The one that was chosen.
+    /// The format chosen by these flags.
     pub fn style(self) -> Style {
         match self {
             Self { json: true, .. } => Style::Json,
@@ -83,7 +81,6 @@ impl Shape {
     }
 }
 
-/// A month's statement.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InvoiceArgs {
     /// The month, such as 2026-10; without one: last month
@@ -92,7 +89,7 @@ pub struct InvoiceArgs {
     /// Rows by: user, team, agent, model, project
     #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = parse_dimension, default_value = "user,model")]
     pub by: Vec<Dimension>,
-    /// How it is written
+    /// Output format
     #[command(flatten)]
     pub shape: Shape,
     /// Which calls count
@@ -100,22 +97,21 @@ pub struct InvoiceArgs {
     pub filters: Filters,
 }
 
-/// A bill to hold against the books.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReconcileArgs {
     /// The provider's cost export
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// The column of the day, when it is not recognised
+    /// The column with the day, if it is not recognised
     #[arg(long, value_name = "COLUMN")]
     pub date: Option<String>,
-    /// The column of the model
+    /// The column with the model
     #[arg(long, value_name = "COLUMN")]
     pub model_column: Option<String>,
-    /// The column of the cost in dollars
+    /// The column with the cost in dollars
     #[arg(long, value_name = "COLUMN")]
     pub cost: Option<String>,
-    /// A difference up to this many per cent is fine
+    /// Accept differences up to this many per cent
     #[arg(long, value_name = "PER CENT", default_value = "1")]
     pub tolerance: u32,
     /// As JSON

@@ -1,11 +1,10 @@
-//! What is kept: the config, the prices, the ledger, and the settings of agents.
+//! Arguments of `prices`, `ledger`, `config` and `setup`.
 
 use std::path::PathBuf;
 
 use super::When;
 use super::when::parse_when;
 
-/// What to do with prices.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum PricesCommand {
@@ -27,17 +26,16 @@ pub enum PricesCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take a newer price list from a file: LiteLLM's public list as JSON
+    /// Import a newer price list from a file: LiteLLM's public list as JSON
     Update {
         /// The list
         #[arg(value_name = "FILE")]
         from: PathBuf,
     },
-    /// What a newer list changed, and what booked calls would cost at today's prices; exit 1 if anything differs
+    /// Show what a newer list changed, and the cost of booked calls at today's prices; exit 1 if anything differs
     Check,
 }
 
-/// What to do with the books.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum LedgerCommand {
@@ -51,49 +49,47 @@ pub enum LedgerCommand {
     Verify,
     /// Every call as JSONL to standard output
     Export,
-    /// Take in what another machine exported; once or many times, the result is the same
+    /// Import another machine's export; importing it again changes nothing
     Import {
         /// The export, or - for standard input
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Forget calls made before a day: the only way rows disappear
+    /// Delete calls made before a day: the only way rows disappear
     Prune {
         /// The day
         #[arg(long, value_name = "D", value_parser = parse_when)]
         before: When,
     },
-    /// Book every call again at today's prices, after a backup
+    /// Reprice every call at today's prices, after a backup
     Reprice {
-        /// Do it; without this flag only the difference is shown
+        /// Write the changes; without this flag they are only shown
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// What to do with the config.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum ConfigCommand {
-    /// Where it is
+    /// Print its path
     Path,
-    /// Create it, with everything in it commented
+    /// Create it, with everything commented out
     Init {
-        /// Overwrite the one that is there
+        /// Overwrite an existing one
         #[arg(long)]
         force: bool,
     },
-    /// What is in force
+    /// Show the settings in force
     Show {
-        /// With where each value comes from
+        /// With the origin of each value
         #[arg(long)]
         origin: bool,
     },
-    /// Whether it is right; exit 1 for warnings, 78 for errors
+    /// Check it; exit 1 for warnings, 78 for errors
     Check,
 }
 
-/// Which agent to connect.
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum SetupCommand {
@@ -102,7 +98,7 @@ pub enum SetupCommand {
         /// Write without asking
         #[arg(long)]
         yes: bool,
-        /// Take back what was written
+        /// Remove what was written
         #[arg(long)]
         undo: bool,
         /// The settings file, if not the user's own

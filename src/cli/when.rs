@@ -1,4 +1,4 @@
-//! Moments and days as a person types them.
+//! Parses times and days typed by the user.
 
 use std::str::FromStr;
 
@@ -6,10 +6,10 @@ use chrono::{DateTime, Duration, NaiveDate};
 
 use crate::domain::{Instant, Zone, day_of, day_start};
 
-/// A moment or a day: `2026-11-22`, `2026-11`, `today`, `yesterday`, `7d`, `90m`, or RFC 3339.
+/// A time or a day: `2026-11-22`, `2026-11`, `today`, `yesterday`, `7d`, `90m`, or RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// An exact moment.
+    /// An exact time.
     At(Instant),
     /// A local calendar day.
     Day(NaiveDate),
@@ -22,7 +22,7 @@ pub enum When {
 }
 
 impl When {
-    /// The first moment it names.
+    /// Start of the time, day or month.
     pub fn start(self, now: Instant, zone: Zone) -> Instant {
         match self {
             Self::At(at) => at,
@@ -32,7 +32,7 @@ impl When {
         }
     }
 
-    /// The first moment after it: a day or a month is meant whole.
+    /// End (exclusive): days and months are included in full.
     pub fn end(self, now: Instant, zone: Zone) -> Instant {
         match self {
             Self::At(at) => at,
@@ -75,7 +75,7 @@ impl FromStr for When {
         }
         ago(text).ok_or_else(|| {
             format!(
-                "'{text}' is no time; write 2026-11-22, 2026-11, today, yesterday, 7d, 12h, 90m or an RFC 3339 time"
+                "'{text}' is not a time; write 2026-11-22, 2026-11, today, yesterday, 7d, 12h, 90m or an RFC 3339 time"
             )
         })
     }
@@ -94,7 +94,7 @@ fn ago(text: &str) -> Option<When> {
     (long <= Duration::days(36_500)).then_some(When::Ago(long))
 }
 
-/// Reads a flag's value.
+/// Parses the value of `--since` and the like.
 pub(super) fn parse_when(text: &str) -> Result<When, String> {
     text.parse()
 }

@@ -1,6 +1,6 @@
-//! `audit`: reads every log from its first byte again, and says what became of each line.
+//! `audit`: reads every log again from its first byte and reports what became of each line.
 //!
-//! Nothing of it is booked, and nothing of what a line says is shown: only counts, places and reasons.
+//! Writes nothing to the ledger and shows no content of lines: only counts, places and reasons.
 
 mod marked;
 mod show;
@@ -22,10 +22,9 @@ use crate::ledger::{Batch, Grain, Ledger, Query, Report, Sums};
 use crate::meter::overrides::{self, Override};
 use crate::output::{self, Decimal};
 
-/// Places that are named for each kind of trouble; all of them are counted.
+/// Places listed for each kind of problem; all are counted.
 const PLACES: usize = 20;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let selection = LogSelection::from_args(context, paths, true);
     let read = read(context, &selection)?;
@@ -37,23 +36,23 @@ pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> R
     show::write(context, &audit, json)
 }
 
-/// What a reading from the first byte met.
+/// Result of reading every log from its first byte.
 pub(super) struct Read {
-    /// Every call.
+    /// Every call, in memory.
     pub(super) books: AnyLedger,
-    /// Calls as the lines report them, repetitions included, by format.
+    /// Calls as reported by lines, duplicates included, per format.
     pub(super) sightings: BTreeMap<Label, u64>,
-    /// What was met.
+    /// Counters of lines, by outcome.
     pub(super) tallies: Tallies,
     /// The first lines that could not be counted, by file and line.
     pub(super) bad: Vec<BadNote>,
-    /// The first lines of no known format.
+    /// The first lines that match no known format.
     unknown: Vec<BadNote>,
-    /// How the sources are.
+    /// State of the sources.
     pub(super) health: Health,
 }
 
-/// Reads everything a reach is about from the first byte, into memory.
+/// Reads the selected logs from the first byte, into memory.
 ///
 /// # Errors
 /// When a given path does not exist, or standard input cannot be read.
@@ -115,7 +114,7 @@ impl Read {
         self.books.absorb(&Batch::from(batch))
     }
 
-    /// Lets go of all but the first bad lines, so that a flood of them costs no memory.
+    /// Drops all but the first bad lines to bound memory.
     fn keep_first(&mut self) {
         for notes in [&mut self.bad, &mut self.unknown] {
             notes.sort_by(|one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
@@ -129,11 +128,11 @@ impl Read {
     }
 }
 
-/// What the ledger keeps beside.
+/// Totals of the ledger, for comparison.
 #[derive(Serialize)]
 struct Kept {
     calls: u64,
-    /// Calls in the ledger that stand in no log any more.
+    /// Calls in the ledger that no log holds any more.
     only_in_ledger: u64,
     files_gone: u64,
     first_files_gone: Vec<Label>,
@@ -216,7 +215,7 @@ struct Unpriced {
     tokens: u64,
 }
 
-/// A line that was not counted: where, and why. What it says stays where it is.
+/// A line that was not counted: place and reason, without its content.
 #[derive(Serialize)]
 pub(super) struct Bad {
     file: Label,
@@ -318,7 +317,7 @@ impl Audit {
     }
 }
 
-/// True for what an auditor has to know and the other counts do not say.
+/// True for conditions that no other count of the audit covers.
 fn is_worth_a_word(what: &Condition) -> bool {
     match what {
         Condition::PermissionDenied

@@ -1,31 +1,30 @@
-//! A provider's bill: days, models and dollars, from whatever columns its export has.
+//! Parses provider bills: days, models and dollars from a CSV export with any column layout.
 
 use chrono::{DateTime, NaiveDate};
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::domain::{Day, Label, Usd};
 
-/// Whose bill it is, which says whose models it is about.
+/// The provider, which decides the models a bill covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vendor {
-    /// The console's cost export.
+    /// Cost export of Anthropic's console.
     Anthropic,
-    /// The dashboard's cost export.
+    /// Cost export of OpenAI's dashboard.
     OpenAi,
-    /// Any table with a day and a cost.
+    /// Any table with a day and a cost column.
     Other,
 }
 
-/// A bill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bill {
     pub(super) vendor: Vendor,
     pub(super) lines: Vec<BillLine>,
-    /// Rows that could not be read, each with its line.
+    /// Rows that could not be parsed, with their line numbers.
     pub(super) problems: Vec<String>,
 }
 
-/// What is charged for a model on a UTC day.
+/// Amount charged for a model on a UTC day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BillLine {
     pub(super) day: Day,
@@ -33,7 +32,7 @@ pub(super) struct BillLine {
     pub(super) usd: Usd,
 }
 
-/// Columns that were named on the command line.
+/// Column names given on the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Columns<'a> {
     pub(super) date: Option<&'a str>,
@@ -70,10 +69,10 @@ const COSTS: &[&str] = &[
 const CURRENCIES: &[&str] = &["amount_currency", "currency"];
 
 impl Bill {
-    /// Reads a bill.
+    /// Parses a bill.
     ///
     /// # Errors
-    /// A sentence when the columns are not recognised, or the bill is not in dollars.
+    /// When the columns are not recognised, or the bill is not in dollars.
     pub(super) fn read(text: &str, named: Columns<'_>) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let delimiter = delimiter(text.lines().next().unwrap_or_default());
@@ -117,7 +116,7 @@ impl Bill {
             let field = |at: usize| row.get(at).unwrap_or_default();
             let foreign = currency.map(field).filter(|code| !code.is_empty() && !code.eq_ignore_ascii_case("usd"));
             if let Some(code) = foreign {
-                return Err(format!("line {line} is in {}, and the books are in US dollars", Label::new(code)));
+                return Err(format!("line {line} is in {}, and the ledger is in US dollars", Label::new(code)));
             }
             match read_row(&row, date, cost, decimal_comma) {
                 Ok(Some((day, usd))) => {
@@ -132,19 +131,19 @@ impl Bill {
     }
 }
 
-/// The day and the amount of a row; nothing for a day without charges, or a row of totals.
+/// Day and amount of a row; `None` for a day without charges or a row of totals.
 fn read_row(row: &StringRecord, date: usize, cost: usize, decimal_comma: bool) -> Result<Option<(Day, Usd)>, String> {
     let field = |at: usize| row.get(at).unwrap_or_default();
     let (day, amount) = (field(date), field(cost));
     if amount.is_empty() || day.is_empty() || day.to_ascii_lowercase().starts_with("total") {
         return Ok(None);
     }
-    let day = day_of(day).ok_or_else(|| format!("'{}' is no day", Label::new(day)))?;
-    let usd = usd_of(amount, decimal_comma).ok_or_else(|| format!("'{}' is no amount", Label::new(amount)))?;
+    let day = day_of(day).ok_or_else(|| format!("'{}' is not a day", Label::new(day)))?;
+    let usd = usd_of(amount, decimal_comma).ok_or_else(|| format!("'{}' is not an amount", Label::new(amount)))?;
     Ok(Some((day, usd)))
 }
 
-/// The UTC day of a date, a time, or seconds since 1970.
+/// Parses a date, a time, or seconds since 1970 into its UTC day.
 fn day_of(text: &str) -> Option<Day> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.to_utc().date_naive());
@@ -158,7 +157,8 @@ fn day_of(text: &str) -> Option<Day> {
     ["%Y-%m-%d", "%Y/%m/%d"].iter().find_map(|form| NaiveDate::parse_from_str(day, form).ok())
 }
 
-/// An exact amount: `12.34`, `$1,234.50`, `0.8958740000000000`, and `1.234,50` where columns are told apart by semicolons.
+/// Parses an exact amount: `12.34`, `$1,234.50`, `0.8958740000000000`, and `1.234,50` in files with semicolons as
+/// separators.
 fn usd_of(text: &str, decimal_comma: bool) -> Option<Usd> {
     let text = text.trim_start_matches(['$', ' ']).trim_end_matches("USD").trim_end();
     let plain = if decimal_comma && text.contains(',') {
@@ -170,7 +170,7 @@ fn usd_of(text: &str, decimal_comma: bool) -> Option<Usd> {
     Usd::parse(&plain).ok().map(|(usd, _)| usd)
 }
 
-/// The model of a field: `gpt-4o-2024-08-06, input` is about `gpt-4o-2024-08-06`.
+/// Model name in a field: `gpt-4o-2024-08-06, input` gives `gpt-4o-2024-08-06`.
 fn model_of(field: &str) -> Option<Label> {
     let name = field.split(", ").next().unwrap_or(field).trim();
     (!name.is_empty()).then(|| Label::new(name))
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named_with_its_line() {
         let bill = Bill::read("date,cost\nsoon,1\n2026-10-04,much\n2026-10-05,2\n", Columns::default()).unwrap();
-        assert_eq!(bill.problems, ["line 2: 'soon' is no day", "line 3: 'much' is no amount"]);
+        assert_eq!(bill.problems, ["line 2: 'soon' is not a day", "line 3: 'much' is not an amount"]);
         assert_eq!(bill.lines.len(), 1);
         let error = Bill::read("when,what\n1,2\n", Columns::default()).unwrap_err();
         assert!(error.contains("--date") && error.contains("when, what"), "{error}");

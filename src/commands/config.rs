@@ -1,11 +1,11 @@
-//! `config`: where it is, what is in force, whether it is right, and a first one to begin with.
+//! `config`: shows the path and the settings in force, checks the file, and creates one.
 
 use super::{Context, Exit, Failure, tui_options};
 use crate::cli::ConfigCommand;
 use crate::config::{self, Diagnostic, Loaded, Severity};
 use crate::domain::Label;
 
-/// Runs the command. It works with a broken config too: finding out is what it is for.
+/// Also works with a broken config, which it is there to diagnose.
 pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
     let path = desk.paths.config.clone().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
@@ -26,7 +26,7 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
             outcome(desk, &loaded.problems, false)
         }
         ConfigCommand::Check => {
-            // The config as the screen would take it, which reads keys and themes too.
+            // Check keys and themes too, as the screen does.
             let themes = config::themes(&desk.paths);
             let (_, refused) = tui_options::check(loaded, &themes);
             let unused = tui_options::unused_themes(loaded, &themes);
@@ -41,7 +41,7 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
     }
 }
 
-/// Writes what is wrong, and decides the exit code: 78 for an error, 1 for a warning where warnings count.
+/// Prints the diagnostics and chooses the exit code: 78 for errors, 1 for warnings when these count.
 fn outcome(desk: &mut Context<'_>, problems: &[Diagnostic], warnings_count: bool) -> Result<Exit, Failure> {
     problems.iter().try_for_each(|problem| problem.explain(desk.err))?;
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -1,4 +1,4 @@
-//! `report --yesterday`: a day in a few lines, fit for a mail.
+//! `report --yesterday`: one day in a few lines, suited to mail.
 
 use chrono::Duration;
 
@@ -11,10 +11,10 @@ use crate::meter::{self, LimitState, Verdict, Window};
 use crate::output;
 use crate::text;
 
-/// Users that are named; the rest are counted.
+/// Users listed by name; the rest are counted.
 const NAMED: usize = 8;
 
-/// Writes the summary of the day a filter is about, split by model unless something else is asked for.
+/// Writes the digest of the day in the filter, split by model unless other dimensions are given.
 pub(super) fn write(
     context: &mut Context<'_>,
     books: &mut Books,
@@ -30,7 +30,7 @@ pub(super) fn write(
     };
     let report = ask(if by.is_empty() { &[Dimension::Model] } else { by })?;
     let (users, sessions) = (ask(&[Dimension::User])?.rows, ask(&[Dimension::Source, Dimension::Session])?.rows);
-    // The last moment of that day: everything that was counted against its limits is in them then.
+    // The last moment of the day, when its limits count everything.
     let end = filter.until.unwrap_or(now).checked_sub_signed(Duration::nanoseconds(1)).unwrap_or(now);
     let limits = meter::states(&books.ledger, &context.rules(Filter::default()), None, end)?;
     let day = day_of(end, zone);
@@ -63,7 +63,7 @@ pub(super) fn write(
     Ok(Exit::Fine)
 }
 
-/// How many users, and what each cost, dearest first.
+/// Number of users with the cost of each, most expensive first.
 fn users_words(rows: &[ReportRow]) -> String {
     let name = |row: &ReportRow| row.by.first().cloned().flatten();
     let mut users: Vec<(Label, &ReportRow)> = rows.iter().filter_map(|row| Some((name(row)?, row))).collect();
@@ -77,11 +77,11 @@ fn users_words(rows: &[ReportRow]) -> String {
     if users.is_empty() { "none named".to_owned() } else { format!("{} ({}{more})", users.len(), words.join(", ")) }
 }
 
-/// The limits of that day that were reached, or came near.
+/// Limits of the day that were reached or nearly so.
 fn limits_words(limits: &[LimitState]) -> String {
     let of_the_day = |limit: &&LimitState| match limit.limit.window {
         Window::Call | Window::Day | Window::Week | Window::Month => true,
-        // How these stood at the end of the day says nothing of the day.
+        // The state of these at the end of the day does not describe the day.
         Window::Session | Window::Run | Window::Hour | Window::Total | Window::Rolling(_) => false,
     };
     let words = |verdict: Verdict, word: &str| -> Vec<String> {

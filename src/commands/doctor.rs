@@ -1,4 +1,4 @@
-//! `doctor`: everything the numbers depend on, and what of it needs attention.
+//! `doctor`: checks everything the numbers depend on, and reports what needs attention.
 
 use std::path::{Path, PathBuf};
 
@@ -19,14 +19,13 @@ use crate::output;
 use crate::text;
 use crate::theme::Depth;
 
-/// Files with bad lines that are read again to name those lines.
+/// Files read again to list their bad lines.
 const READ_AGAIN: usize = 5;
-/// Bad lines that are named to people.
+/// Bad lines listed in the text output.
 const NAMED: usize = 8;
-/// Notes about single files that are shown.
+/// Notes about single files listed.
 const NOTES: usize = 20;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, json: bool, loaded: &Loaded) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut report = Report { schema: 1, version: env!("CARGO_PKG_VERSION"), attention: 0, ..Report::default() };
@@ -83,7 +82,7 @@ struct Report {
     first_bad_lines: Vec<Bad>,
     unpriced: std::collections::BTreeMap<Label, u64>,
     formats: Vec<&'static str>,
-    /// The counters of the socket, while a meter listens on it.
+    /// Counters of the socket, if a meter listens on it.
     #[cfg(unix)]
     #[serde(skip_serializing_if = "Option::is_none")]
     socket: Option<SocketJson>,
@@ -154,7 +153,7 @@ impl Report {
         }
         if facts.future_calls > 0 {
             let calls = text::plural(facts.future_calls, "call");
-            self.say("clock", State::Attention, format!("{calls} with a time still to come: a clock is wrong"));
+            self.say("clock", State::Attention, format!("{calls} dated in the future: a clock is wrong"));
         }
         self.ledger = Some(facts);
     }
@@ -178,11 +177,11 @@ impl Report {
         }
         if books.health.gone > 0 {
             let gone = text::plural(books.health.gone, "log");
-            self.say("logs", State::Note, format!("{gone} read once and gone; the ledger keeps what they said"));
+            self.say("logs", State::Note, format!("{gone} read before and now gone; the ledger keeps their calls"));
         }
     }
 
-    /// The ledger knows how many; the files that are still there are read again to say which.
+    /// The ledger holds only their number; files that still exist are read again to list them.
     fn bad_lines(&mut self, context: &mut Context<'_>, books: &Books) -> Result<(), Failure> {
         let files: Vec<_> = books.ledger.files()?.into_iter().filter(|file| file.bad_lines > 0).collect();
         self.bad_lines = files.iter().map(|file| file.bad_lines).sum();
@@ -198,7 +197,7 @@ impl Report {
         }
         let files = text::plural(u64::try_from(files.len()).unwrap_or(u64::MAX), "file");
         let lines = text::plural(self.bad_lines, "line");
-        self.say("lines", State::Attention, format!("{lines} in {files} put aside, not counted"));
+        self.say("lines", State::Attention, format!("{lines} in {files} quarantined, not counted"));
         let named: Vec<String> = self.first_bad_lines.iter().take(NAMED).map(ToString::to_string).collect();
         for line in named {
             self.say("lines", State::Note, line);
@@ -238,12 +237,12 @@ impl Report {
         }
     }
 
-    /// Counters of the meter that listens on the socket.
+    /// Asks the meter that listens on the socket for its counters.
     #[cfg(unix)]
     fn counters(&mut self, path: &Path) {
         use crate::ingest::socket::{WRITE_PATIENCE, ask};
         let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_PATIENCE) else { return };
-        // A meter of an older version answers with an error.
+        // Older versions answer with an error.
         if !answer.contains("\"ok\":true") {
             return;
         }
@@ -258,7 +257,7 @@ impl Report {
         self.socket = Some(counters);
     }
 
-    /// Whether the folders of the logs come near to what the system lets one user watch.
+    /// Compares the number of log folders with the system's limit on file watches.
     fn watches(&mut self, books: &Books) -> Result<(), Failure> {
         let limit = |name: &str| -> Option<u64> {
             std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()
@@ -268,7 +267,7 @@ impl Report {
         let folders: std::collections::BTreeSet<&Path> = files.iter().filter_map(|file| file.path.parent()).collect();
         let folders = u64::try_from(folders.len()).unwrap_or(u64::MAX);
         let (state, near) = if folders.saturating_mul(10) >= most.saturating_mul(8) {
-            (State::Attention, "; raise fs.inotify.max_user_watches, or changes are found by looking")
+            (State::Attention, "; raise fs.inotify.max_user_watches, or changes are found by polling")
         } else {
             (State::Ok, "")
         };

@@ -1,4 +1,4 @@
-//! `explain`: how one call's cost came about, number by number, and where its row came from.
+//! `explain`: the arithmetic of one call's cost, and the log line it was read from.
 
 mod find;
 
@@ -17,14 +17,13 @@ use crate::output::{self, Decimal};
 use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, Guess, PriceBook};
 use crate::text;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let wanted = key.trim_end_matches('…').to_ascii_lowercase();
     if wanted.is_empty() || wanted.len() > 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let key = Label::new(key);
         return Err(Failure::new(
             Exit::Usage,
-            format!("'{key}' is no call key: up to 32 hex digits, as `tokmeter report call` shows them"),
+            format!("'{key}' is not a call key: up to 32 hex digits, as `tokmeter report call` shows them"),
         ));
     }
     let selection = LogSelection::from_args(context, paths, false);
@@ -39,7 +38,7 @@ pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[Pat
     Ok(Exit::Fine)
 }
 
-/// A call, how its cost comes about today, and where it was read.
+/// A call, its cost at today's prices, and its source.
 struct Explained<'a> {
     row: &'a Row,
     today: Explanation,
@@ -52,18 +51,18 @@ impl<'a> Explained<'a> {
         Self { row, today: prices.explain(&row.call), line }
     }
 
-    /// What it was booked at, where that is not what it would be booked at today.
+    /// The booked cost, if it differs from today's.
     fn booked(&self) -> Option<&Cost> {
         Some(&self.row.cost).filter(|booked| **booked != self.today.cost)
     }
 }
 
-/// True when it was not read from a file: standard input, the socket.
+/// True for calls that were not read from a file but from standard input or the socket.
 fn is_feed(place: &Place) -> bool {
     !std::path::Path::new(place.path.as_str()).is_absolute()
 }
 
-/// The number of the line at this place, when the file is still there and as long.
+/// Line number of this offset, if the file still exists and is long enough.
 fn line_of(place: &Place) -> Option<u64> {
     let file = File::open(place.path.as_str()).ok()?;
     if !file.metadata().is_ok_and(|facts| facts.is_file() && facts.len() > place.offset) {
@@ -238,11 +237,11 @@ fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<()
     };
     writeln!(out, "Cost    {}{whose}", says(&today.cost))?;
     if let Some(quoted) = today.quoted.filter(|_| !matches!(today.cost, Cost::Quoted(_))) {
-        writeln!(out, "Quoted  ${quoted}  (what the log itself states; not used)")?;
+        writeln!(out, "Quoted  ${quoted}  (stated by the log; not used)")?;
     }
     if let Some(booked) = explained.booked() {
         let price = price_of(booked).map_or_else(String::new, |price| format!("  ({price})"));
-        writeln!(out, "Booked  {}{price}; what is booked stays (`tokmeter ledger reprice`)", says(booked))?;
+        writeln!(out, "Booked  {}{price}; booked costs are kept (`tokmeter ledger reprice`)", says(booked))?;
     }
     Ok(())
 }
@@ -336,7 +335,7 @@ const fn class_word(class: Class) -> &'static str {
     }
 }
 
-/// The guesses in a cost, as JSON.
+/// Name of a guess in JSON.
 const fn guess_word(guess: Guess) -> &'static str {
     match guess {
         Guess::Model => "model",
@@ -349,7 +348,7 @@ const fn guess_word(guess: Guess) -> &'static str {
 
 const fn guess_sentence(guess: Guess) -> &'static str {
     match guess {
-        Guess::Model => "which model this name stands for is not certain",
+        Guess::Model => "it is not certain which model this name refers to",
         Guess::Tier => "the list has no rates for its service tier or speed: the standard ones are used",
         Guess::Lifetime => "the log does not say how long its cache writes live: the cheaper rate is used",
         Guess::Audio => "the list has no rate for its audio: that of text is used",

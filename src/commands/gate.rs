@@ -1,4 +1,5 @@
-//! `gate`: may the next call be made? Exit code 0, or 2 when a limit is over; and the same answer for hooks and the socket.
+//! `gate`: checks whether the next call may be made. Exit code 0, or 2 over a limit; hooks and the socket get the same
+//! answer.
 
 pub(super) mod claude;
 pub(super) mod query;
@@ -23,32 +24,31 @@ use crate::text;
 
 pub use query::query;
 
-/// Where calls come from whose program names no log format: the socket and the usage log.
+/// Log format assumed for callers that name none: the socket and the usage log.
 const OWN_SOURCE: &str = "native";
 
-/// The gate's answer. As JSON it is the same from the command line and from the socket.
+/// The gate's answer; its JSON is the same on the command line and the socket.
 #[derive(Serialize)]
 pub(super) struct GateAnswer {
     ok: bool,
     schema: u8,
-    /// May the call be made?
+    /// True if the call may be made.
     pub(super) allowed: bool,
-    /// How the worst limit stands.
+    /// Verdict of the worst limit.
     verdict: &'static str,
-    /// Why not, in words; or which limit is near.
+    /// Why the call is refused, or which limit is near.
     pub(super) reason: Option<String>,
     limits: Vec<LimitJson>,
-    /// Limits are lifted for this session.
+    /// The override that lifts limits for this session.
     #[serde(rename = "override")]
     lifted: Option<Override>,
     /// Why the answer may be wrong.
     pub(super) warning: Option<String>,
-    /// The limits that concern the asker, worst first.
+    /// Limits that apply to the caller, worst first.
     #[serde(skip)]
     pub(super) states: Vec<LimitState>,
 }
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     if args.hook.is_some() {
         return claude::run(context, loaded);
@@ -65,7 +65,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
     if let Some(warning) = &answer.warning {
         context.note(warning);
     }
-    // The exit code is the answer; the words are for whoever watches, and for an agent's hook that shows them.
+    // The exit code is the answer; the text is for people and for agents that show a hook's output.
     if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
         let _ = writeln!(context.err, "{}", super::printable(reason));
     }
@@ -73,7 +73,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
 }
 
 impl GateArgs {
-    /// What is known of the call to come.
+    /// Known dimensions of the coming call.
     fn names(&self) -> Vec<(Dimension, &str)> {
         let all = [
             (Dimension::User, &self.user),
@@ -88,9 +88,9 @@ impl GateArgs {
     }
 }
 
-/// Catches up, asks the books, and answers in any case: what cannot be known is answered as the config says.
+/// Catches up and evaluates the limits. Always answers: failures are answered as `gate.on_error` says.
 ///
-/// Gives back the books too, for whoever has more to ask.
+/// Also returns the ledger, for further queries.
 pub(super) fn judge(
     context: &mut Context<'_>,
     selection: &LogSelection,
@@ -124,10 +124,10 @@ pub(super) fn judge(
     (answer, books)
 }
 
-/// The answer of these books.
+/// Evaluates the limits against this ledger.
 ///
 /// # Errors
-/// When they cannot be read.
+/// When it cannot be read.
 pub(super) fn answer(
     books: &dyn Ledger,
     rules: &Rules,
@@ -178,7 +178,7 @@ pub(super) fn answer(
 }
 
 impl GateAnswer {
-    /// The books did not answer.
+    /// The answer when the ledger cannot be read.
     fn unknown(why: &str, settings: &Settings) -> Self {
         let mut answer = Self {
             ok: true,
@@ -195,11 +195,11 @@ impl GateAnswer {
         answer
     }
 
-    /// The answer may be wrong: it says so, and is a no if the config wants it so.
+    /// Marks the answer as possibly wrong, and refuses the call if the config wants that.
     pub(super) fn doubt(&mut self, why: &str, settings: &Settings) {
         match settings.gate.on_error {
             OnError::Allow if self.allowed => {
-                self.warning.get_or_insert_with(|| format!("{why}; allowed all the same (gate.on_error is \"allow\")"));
+                self.warning.get_or_insert_with(|| format!("{why}; allowed anyway (gate.on_error is \"allow\")"));
             }
             OnError::Allow => {
                 self.warning.get_or_insert_with(|| why.to_owned());
@@ -212,18 +212,18 @@ impl GateAnswer {
         }
     }
 
-    /// The answer is right, and something else is not.
+    /// Adds a warning that does not put the answer in doubt.
     pub(super) fn warn(&mut self, what: &str) {
         self.warning.get_or_insert_with(|| what.to_owned());
     }
 
-    /// True when a limit is near, or over without stopping work.
+    /// True when a limit is near, or over without blocking.
     pub(super) fn warns(&self) -> bool {
         self.allowed && self.states.iter().any(|state| state.verdict != Verdict::Under)
     }
 }
 
-/// A session is known by its log format too: the one under which the books have it, else our own.
+/// Completes a session with its log format: the one in the ledger, else ours.
 fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
     let mut caller = caller.clone();
     if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {
@@ -260,17 +260,17 @@ pub(super) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String
     format!("{title}: {}, {}", text::used_of(state), again(state, now, zone))
 }
 
-/// When there is room again.
+/// When the limit has room again.
 fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
     if let Some(resets) = text::resets(state, now, zone) {
         return resets;
     }
     match state.limit.window {
-        Window::Session => "a new session begins anew".to_owned(),
-        Window::Run => "a new run begins anew".to_owned(),
-        Window::Rolling(_) => format!("room comes back as calls leave the last {}", length(state)),
-        Window::Call => "judged on the largest call of the day".to_owned(),
-        Window::Total => "it never resets; `tokmeter limits set` raises it".to_owned(),
+        Window::Session => "resets with the next session".to_owned(),
+        Window::Run => "resets with the next run".to_owned(),
+        Window::Rolling(_) => format!("frees up as calls leave the last {}", length(state)),
+        Window::Call => "measured on the largest call of the day".to_owned(),
+        Window::Total => "never resets; raise it with `tokmeter limits set`".to_owned(),
         Window::Hour | Window::Day | Window::Week | Window::Month => "resets with its period".to_owned(),
     }
 }
@@ -289,7 +289,7 @@ fn length(state: &LimitState) -> String {
     }
 }
 
-/// The transcript of a session, when it can be one: an absolute path of a JSONL file; `~` is the home folder.
+/// Path of a session's transcript, if valid: an absolute path to a JSONL file; `~` is the home folder.
 pub(super) fn transcript(context: &Context<'_>, path: &str) -> Option<PathBuf> {
     let path = match (path.strip_prefix("~/"), &context.env.home) {
         (Some(rest), Some(home)) => home.join(rest),

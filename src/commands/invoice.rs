@@ -1,4 +1,4 @@
-//! `invoice`: what a month came to, for whoever has to pay for it.
+//! `invoice`: one month's usage and cost.
 
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
@@ -11,7 +11,6 @@ use crate::ledger::{Grain, Ledger, Query, Report, ReportRow, Sums};
 use crate::output::{self, Cell, Grid};
 use crate::text;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, Failure> {
     let (now, zone) = (context.now(), context.settings.zone);
     let month = month(args.month, now, context)?;
@@ -35,7 +34,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     Ok(Exit::Fine)
 }
 
-/// The month that was named, by its first day; the last whole one when none was.
+/// First day of the given month, by default the last complete one.
 fn month(given: Option<When>, now: Instant, context: &Context<'_>) -> Result<NaiveDate, Failure> {
     let zone = context.settings.zone;
     match given {
@@ -115,7 +114,7 @@ impl Statement<'_> {
         Ok(())
     }
 
-    /// The stretch of time, in words that leave no doubt where it begins and ends.
+    /// The period, with its exact boundaries.
     fn period(&self, context: &Context<'_>) -> String {
         let zone = context.settings.zone;
         let day = |at: Option<Instant>| at.map_or_else(String::new, |at| day_of(at, zone).to_string());
@@ -149,7 +148,7 @@ impl Statement<'_> {
         rows
     }
 
-    /// What the marks in the table mean, and what the dollars are by.
+    /// Notes that explain the marks and the price list.
     fn notes(&self) -> Vec<String> {
         let total = &self.report.total;
         let mut notes = output::mark_lines(total);

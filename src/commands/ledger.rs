@@ -1,4 +1,4 @@
-//! `ledger`: looks after the books that outlive the logs.
+//! `ledger`: maintenance of the ledger.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
@@ -17,7 +17,6 @@ use crate::output::{self, Decimal};
 use crate::pricing::PriceBook;
 use crate::text;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, command: Option<LedgerCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LedgerCommand::Info { json: false }) {
         LedgerCommand::Info { json } => info(context, json),
@@ -29,10 +28,10 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<LedgerCommand>) -> 
     }
 }
 
-/// The ledger, when there is one.
+/// Opens the ledger if it exists.
 ///
 /// # Errors
-/// When it is there and cannot be opened.
+/// When it exists and cannot be opened.
 pub(super) fn open(context: &mut Context<'_>, prices: &Arc<PriceBook>) -> Result<Option<Sqlite>, Failure> {
     let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return Ok(None) };
     let opened = ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _)?;
@@ -148,7 +147,7 @@ fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, read_only: b
     writeln!(out, "{} from {}", text::plural(info.sessions, "session"), text::plural(info.files, "log"))?;
     if info.future_calls > 0 {
         let calls = text::plural(info.future_calls, "call");
-        writeln!(out, "{calls} with a time still to come: a clock is wrong, here or where they were made")?;
+        writeln!(out, "{calls} dated in the future: a clock is wrong, here or where they were made")?;
     }
     if let Some(before) = info.pruned_before {
         writeln!(out, "calls before {} were pruned", day(before))?;
@@ -178,7 +177,7 @@ fn verify(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Attention)
 }
 
-/// Everything booked, and everything that is new in the logs.
+/// Exports the ledger and the new calls in the logs.
 fn export(context: &mut Context<'_>) -> Result<Exit, Failure> {
     drop(catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?);
     let prices = context.prices();
@@ -224,11 +223,11 @@ fn import(context: &mut Context<'_>, file: &Path) -> Result<Exit, Failure> {
     }
     let refused = match imported.refused {
         0 => String::new(),
-        lines => format!(" {} refused: no log could hold what they say.", text::plural(lines, "line")),
+        lines => format!(" {} refused: their values are not plausible.", text::plural(lines, "line")),
     };
     writeln!(
         context.out,
-        "{} read, {} of them new or told more than was known.{refused}",
+        "{} read, {} of them new or with new data.{refused}",
         text::plural(imported.calls, "call"),
         text::count(imported.told)
     )?;
@@ -241,7 +240,7 @@ fn prune(context: &mut Context<'_>, before: When) -> Result<Exit, Failure> {
     let zone = context.settings.zone;
     let moment = before.start(context.now(), zone);
     if moment > context.now() {
-        return Err(Failure::new(Exit::Usage, "that is still to come; name a day that has been"));
+        return Err(Failure::new(Exit::Usage, "that date is in the future"));
     }
     let gone = books.prune(moment)?;
     writeln!(
@@ -270,19 +269,19 @@ fn reprice(context: &mut Context<'_>, yes: bool) -> Result<Exit, Failure> {
         let calls = text::plural(changed.calls, "call");
         let (before, after) = (text::usd(changed.before), text::usd(changed.after));
         if yes {
-            writeln!(context.out, "{calls} booked anew: {before} became {after}.")?;
+            writeln!(context.out, "{calls} repriced: {before} is now {after}.")?;
         } else {
             writeln!(context.out, "{calls} would change from {before} to {after}. Nothing is written without --yes.")?;
         }
     }
     if let Some(backup) = &changed.backup {
         let kept = Label::from_bytes(backup.as_os_str().as_encoded_bytes());
-        writeln!(context.out, "The ledger as it was is kept as {kept}")?;
+        writeln!(context.out, "The previous ledger is kept as {kept}")?;
     }
     Ok(Exit::Fine)
 }
 
-/// Which prices take the place of which, and what that makes of the cost.
+/// Writes the table of changed prices with their effect on the cost.
 pub(super) fn write_changes(changed: &Repriced, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["booked with", "today", "calls", "booked", "would cost"].map(str::to_owned);
     let price =
@@ -299,7 +298,7 @@ pub(super) fn write_changes(changed: &Repriced, out: &mut dyn Write) -> io::Resu
     output::plain(&heads, 2, &rows, out)
 }
 
-/// What there is to say about the ledger, for `doctor`.
+/// The ledger's section in `doctor`.
 #[derive(Serialize)]
 pub(super) struct LedgerFacts {
     pub(super) path: Option<Label>,
@@ -313,7 +312,7 @@ pub(super) struct LedgerFacts {
 }
 
 impl LedgerFacts {
-    /// How the ledger at its usual place is.
+    /// Inspects the ledger at its usual place.
     pub(super) fn gather(context: &Context<'_>, prices: &Arc<PriceBook>) -> Self {
         let mut facts = Self {
             path: context.paths.ledger().map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes())),

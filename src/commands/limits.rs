@@ -1,4 +1,4 @@
-//! `limits`: shows how every limit stands, and writes limits into the config.
+//! `limits`: shows limits with their usage, and edits them in the config.
 
 use std::io;
 
@@ -15,7 +15,6 @@ use crate::meter::{LimitState, Summary, Verdict};
 use crate::output::{self, Decimal, LimitJson};
 use crate::text;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LimitsCommand::Show { json: false }) {
         LimitsCommand::Show { json } => show(context, json),
@@ -58,7 +57,7 @@ fn wrong_words(message: String) -> Failure {
     Failure::new(Exit::Usage, message)
 }
 
-/// Changes the config file, keeping its comments.
+/// Edits the config file, keeping its comments.
 pub(super) fn change(context: &Context<'_>, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Failure> {
     let path = context.paths.config.as_ref().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
@@ -94,7 +93,7 @@ fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Lifts limits for one session, known or yet to come; without a reason, puts them back.
+/// Lifts limits for a session, existing or future; without a reason, revokes the override.
 fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
     let reason = reason.map(|reason| Label::new(reason.trim()));
     if reason.as_ref().is_some_and(|reason| reason.is_empty()) {
@@ -106,7 +105,7 @@ fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Resul
     }
     let session = match only_session(&books.ledger, session, &Filter::default()) {
         Ok(found) => Label::new(found.as_str()),
-        // A session that was stopped before its first call is not in the books yet.
+        // A session that was blocked before its first call is not in the ledger yet.
         Err(failure) if failure.exit == Exit::NoInput && session != "latest" => Label::new(session),
         Err(failure) => return Err(failure),
     };
@@ -119,8 +118,7 @@ fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Resul
             writeln!(context.out, "Limits stop session {session} again")?;
         }
         None => {
-            let message =
-                format!("limits were not lifted for session {session}; `tokmeter limits` lists where they are");
+            let message = format!("session {session} has no override; `tokmeter limits` lists all");
             return Err(Failure::new(Exit::Usage, message));
         }
     }

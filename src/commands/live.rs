@@ -1,4 +1,4 @@
-//! The live screen: the reader, the thread that owns the ledger, the socket and the screen, and how they end.
+//! The live screen: starts and stops the log reader, the ledger thread, the socket and the screen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,32 +15,32 @@ use crate::ledger::{self, Ledger};
 use crate::meter::{Alerts, Follow, Meter, QuietHours, Rules, SessionId};
 use crate::tui::{self, App};
 
-/// How long the screen has to act on a signal before the signal counts as missed.
+/// Time for the screen to act on a signal before the main thread does.
 const MISSED: Duration = Duration::from_secs(1);
 
-/// What is shown when there is no screen to open.
+/// Source of the calls shown.
 pub(super) enum Source {
-    /// The logs: everything, or the paths given.
+    /// All logs, or the given paths.
     Logs(LogSelection),
-    /// Calls that are played, `speed` times faster than they happened.
+    /// Calls played `speed` times faster than they happened.
     Played {
-        /// What has happened already.
+        /// Calls before the start of the playback.
         before: Vec<crate::engine::Step>,
-        /// What is still to come.
+        /// Calls to play.
         after: playback::Steps,
-        /// How many times faster.
+        /// Acceleration factor.
         speed: u32,
     },
 }
 
-/// Runs the live screen on logs.
+/// Runs the live screen on the selected logs.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
     super::mistyped(context, &args.paths, "tokmeter", crate::cli::commands)?;
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
     show(context, loaded, args, Source::Logs(selection))
 }
 
-/// Shows a source: on the live screen, line by line, or once.
+/// Shows a source: full screen, line by line, or once.
 pub(super) fn show(
     context: &mut Context<'_>,
     loaded: &Loaded,
@@ -56,7 +56,7 @@ pub(super) fn show(
     }
     let zone = context.settings.zone;
     let rules = context.rules(args.filters.filter(context.now(), zone));
-    // Before anybody can reach the socket: what has arrived there is booked, whatever signal comes.
+    // Installed before the socket is reachable: calls received there are written whatever signal comes.
     let mut ending = StopSignals::watch();
     let started = start(context, args, rules, source)?;
     if args.plain || dumb {
@@ -73,7 +73,7 @@ pub(super) fn show(
         tokio::select! {
             biased;
             left = tui::run(app, meter, alerts, clock, &mut events, requests) => Ok(left),
-            // The screen takes signals itself, except one that came before it opened.
+            // The screen handles signals itself, except one that came before it opened.
             code = missed(&mut ending) => Err(code),
         }
     });
@@ -88,14 +88,14 @@ pub(super) fn show(
     Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
 }
 
-/// Waits for a signal that nobody else acts on; gives back the exit code it leads to.
+/// Waits for a signal that nothing else handles; returns its exit code.
 async fn missed(ending: &mut StopSignals) -> u8 {
     let code = ending.signal().await;
     tokio::time::sleep(MISSED).await;
     code
 }
 
-/// The summary of what was followed, on the normal screen.
+/// Prints the summary of the followed session on the normal screen.
 fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
     if exit == tui::Exit::HungUp {
         return Ok(());
@@ -129,7 +129,7 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
     let roots = catch_up::roots(context, &selection)?;
     #[cfg(unix)]
     let socket = bind(context, args)?;
-    // Who looks at a screen must not wait long for another process; what cannot be booked is held meanwhile.
+    // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
     let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
     let (mut books, _) = catch_up::open(context, &selection, &prices, args.book, options);
     if let Some(why) = books.why_only_read() {
@@ -174,7 +174,7 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
 
 /// The failure when the system grants nothing to wait with.
 pub(super) fn no_runtime(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Code(71), format!("the system grants no more to wait with: {error}"))
+    Failure::new(Exit::Code(71), format!("the system has no resources left for the event loop: {error}"))
 }
 
 /// Binds the socket, when it is asked for.
@@ -193,10 +193,10 @@ fn bind(context: &mut Context<'_>, args: &LiveArgs) -> Result<Option<crate::inge
     bound.map(Some).map_err(|error| unavailable(error.to_string()))
 }
 
-/// The session that is followed at start.
+/// The session followed at start.
 pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
     match args.session.as_deref() {
-        // Who names paths asks about all that is in them; else it is the session at work that counts.
+        // Given paths are followed as a whole; otherwise the latest session.
         None if !args.paths.is_empty() => Ok(Follow::Everything),
         None | Some("latest") => Ok(Follow::Latest),
         Some(wanted) => {

@@ -1,4 +1,4 @@
-//! `metrics`: the books as Prometheus text.
+//! `metrics`: totals and limits as Prometheus text.
 
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
@@ -8,7 +8,6 @@ use crate::ledger::{Grain, Ledger, Query, ReportRow};
 use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
@@ -26,9 +25,9 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// A count of a row.
+/// Reads a count from a row.
 type Count = fn(&ReportRow) -> u64;
-/// An amount of a limit.
+/// Reads an amount from a limit.
 type Part = fn(&LimitState) -> Amount;
 
 fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
@@ -39,7 +38,7 @@ fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
     let mut tokens = metrics.begin(
         "tokmeter_tokens_total",
         Kind::Counter,
-        "Tokens by class. The classes do not overlap; output holds reasoning.",
+        "Tokens by class. The classes do not overlap; output includes reasoning.",
     );
     for row in rows {
         let (of, [source, model]) = (&row.sums.tokens, names(row));
@@ -82,8 +81,8 @@ fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
 
 fn of_limits(metrics: &mut Metrics, limits: &[LimitState]) {
     let amounts: [(&'static str, &'static str, Part); 2] = [
-        ("tokmeter_limit_used", "Used of a limit, in its unit.", |state| state.used),
-        ("tokmeter_limit", "Allowed by a limit, in its unit.", |state| state.limit.amount),
+        ("tokmeter_limit_used", "Used amount of a limit, in its unit.", |state| state.used),
+        ("tokmeter_limit", "Allowed amount of a limit, in its unit.", |state| state.limit.amount),
     ];
     for (name, help, amount) in amounts {
         let mut metric = metrics.begin(name, Kind::Gauge, help);

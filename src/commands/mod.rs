@@ -41,10 +41,10 @@ use crate::config::{Env, Loaded};
 use crate::domain::Label;
 use crate::engine::{self, playback};
 
-/// Runs the program with these arguments, and says how it ended.
+/// Runs the program with these arguments and returns its exit status.
 ///
-/// Results go to `out`, everything else to `err`. Nothing here ends the process, so that every
-/// command can be tested without one.
+/// Results go to `out`, everything else to `err`. Nothing here exits the process, so that commands can be tested
+/// without one.
 pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut BidiFilter::new(out), &mut BidiFilter::new(err));
     let cli = match cli::parse(args) {
@@ -54,7 +54,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
             return settle(shown.map(|()| Exit::Fine).map_err(Failure::from), err);
         }
         Err(error) => {
-            // What was typed may hold anything, and the message repeats it.
+            // The message repeats the arguments, which may hold anything.
             let _ = writeln!(err, "{}", printable(error.to_string().trim_end()));
             return Exit::Usage;
         }
@@ -66,7 +66,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let exit = match dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
                 catch_up::mend(&mut context)?;
-                // Half an answer cannot be taken back, nor what was read from standard input be read again.
+                // Partial output cannot be taken back, and standard input cannot be read twice.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });
                 }
@@ -75,7 +75,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
             dispatched => dispatched?,
         };
         let flushed = context.out.flush();
-        // A gate's no must not become a yes because nobody reads its words.
+        // A refusal of the gate stays one even if its text cannot be written.
         if exit != Exit::Over {
             flushed?;
         }
@@ -83,17 +83,17 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
     }));
     match outcome {
         Ok(outcome) => settle(outcome, err),
-        // The panic hook has said what happened.
+        // The panic hook has reported it.
         Err(_) => Exit::Internal,
     }
 }
 
-/// The calls of the made-up session that `demo` plays, the last of them made at `end`.
+/// Calls of the simulated session of `demo`, the last made at `end`.
 pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
     engine::demo_session(count, end, user).into_iter().map(|step| step.call).collect()
 }
 
-/// Notices when something is written.
+/// Writer that records whether anything was written.
 struct Noticed<'a> {
     out: &'a mut dyn Write,
     begun: &'a Cell<bool>,
@@ -119,10 +119,10 @@ fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
     })
 }
 
-/// A word that names no file, and is close to a word that would have been understood, was mistyped.
+/// Rejects a word that names no file and is close to a valid word.
 ///
 /// # Errors
-/// What was probably meant: exit code 64.
+/// With the suggestion; exit code 64.
 fn mistyped(
     context: &Context<'_>,
     words: &[PathBuf],
@@ -137,7 +137,7 @@ fn mistyped(
         return Ok(());
     }
     crate::config::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
-        let message = format!("'{word}' is no file or folder; did you mean `{before} {meant}`?");
+        let message = format!("'{word}' is not a file or folder; did you mean `{before} {meant}`?");
         Err(Failure::new(Exit::Usage, message))
     })
 }

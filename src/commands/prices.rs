@@ -1,4 +1,4 @@
-//! `prices`: what models cost, since when, and what a newer list changes.
+//! `prices`: rates of models with their history, and the effect of a newer list.
 
 mod show;
 mod update;
@@ -14,10 +14,9 @@ use crate::output::{self, Decimal};
 use crate::pricing::{Known, PriceBook, Rates, Tariff};
 use crate::text;
 
-/// Near names that are offered for one that is not known.
+/// Similar names suggested for an unknown one.
 const NEAR: usize = 5;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, command: Option<PricesCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(PricesCommand::List { pattern: None, json: false }) {
         PricesCommand::List { pattern, json } => list(context, pattern.as_deref(), json),
@@ -82,7 +81,7 @@ fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<
     Ok(Exit::Fine)
 }
 
-/// The first day of a price in a column: `~` before a day that is not the vendor's own.
+/// First day of a price, for a column: `~` marks a day the vendor did not state.
 fn since_short(tariff: &Tariff) -> String {
     match (tariff.since, tariff.known) {
         (None, Some(Known::Launch)) => "launch".to_owned(),
@@ -92,7 +91,7 @@ fn since_short(tariff: &Tariff) -> String {
     }
 }
 
-/// The first day of a price as a part of a sentence, with how well it is known.
+/// First day of a price, for a sentence, with how well it is known.
 pub(super) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: bool) -> String {
     match (since, known) {
         (_, Some(Known::Launch)) => "since the launch".to_owned(),
@@ -104,7 +103,7 @@ pub(super) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: 
     }
 }
 
-/// The word for how well the first day of a price is known, in JSON.
+/// How well the first day of a price is known, in JSON.
 pub(super) const fn known_word(known: Known) -> &'static str {
     match known {
         Known::Exact => "exact",
@@ -114,11 +113,11 @@ pub(super) const fn known_word(known: Known) -> &'static str {
     }
 }
 
-/// How the rates of a table are told apart.
+/// Names of the rates in tables.
 const CLASSES: [&str; 5] = ["input", "output", "cache read", "cache write 5m", "cache write 1h"];
 const UNIT: &str = "usd per million tokens";
 
-/// The rates as fields of a table, in the order of [`CLASSES`].
+/// Rates as table cells, in the order of [`CLASSES`].
 fn columns(rates: &Rates) -> [String; 5] {
     let optional = |rate: Option<Usd>| rate.map_or_else(|| "–".to_owned(), text::rate_per_million);
     [
@@ -130,18 +129,18 @@ fn columns(rates: &Rates) -> [String; 5] {
     ]
 }
 
-/// Names that look like this one, as the end of a sentence; empty when there are none.
+/// Similar names as the end of a sentence; empty without any.
 pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
     let near = near(book, model);
     if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) }
 }
 
-/// Up to five names that look like this one, the likest first.
+/// Up to five similar names, best match first.
 fn near(book: &PriceBook, model: &str) -> Vec<String> {
     let distance = |name: &str| strsim::levenshtein(&name.to_ascii_lowercase(), &model.to_ascii_lowercase());
     let mut names: Vec<&str> = Vec::new();
     let mut beginning = model.trim();
-    // What stands before the last part of the name, and so on, until something is found.
+    // Shorten the name part by part until something matches.
     while names.is_empty() && !beginning.is_empty() {
         names = book.find(beginning).collect();
         let cut = beginning.rfind(['-', '/', '.', '@', ':', '_', ' ']).unwrap_or(0);
@@ -164,7 +163,7 @@ pub(super) struct RatesJson {
     cache_read: Option<Decimal>,
     cache_write_5m: Option<Decimal>,
     cache_write_1h: Option<Decimal>,
-    /// Dollars for one.
+    /// Dollars per search.
     web_search_usd: Option<Decimal>,
 }
 
@@ -182,7 +181,7 @@ impl RatesJson {
     }
 }
 
-/// The rates of one stretch of a model's history.
+/// Rates of one period in a model's history.
 #[derive(Serialize)]
 pub(super) struct TariffJson {
     price: Label,
@@ -190,7 +189,7 @@ pub(super) struct TariffJson {
     since_is: Option<&'static str>,
     #[serde(flatten)]
     rates: RatesJson,
-    /// A token of audio, where the list prices it apart.
+    /// Rate of audio input, if the list has one.
     audio_input: Option<Decimal>,
     audio_cache_read: Option<Decimal>,
     audio_output: Option<Decimal>,
@@ -260,7 +259,7 @@ impl TariffJson {
     }
 }
 
-/// The word for a service tier.
+/// Name of a service tier in JSON.
 pub(super) const fn service_word(service: Service) -> &'static str {
     match service {
         Service::Standard => "standard",
@@ -273,7 +272,7 @@ pub(super) const fn service_word(service: Service) -> &'static str {
     }
 }
 
-/// A multiplier as a decimal number.
+/// A multiplier as decimal number.
 pub(super) fn decimal(ratio: Ratio) -> Decimal {
     Decimal(Usd::ONE.scaled(ratio))
 }

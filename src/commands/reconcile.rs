@@ -1,4 +1,5 @@
-//! `reconcile`: a provider's bill against the books, per day and model, with the likely reason of each difference.
+//! `reconcile`: compares a provider's bill with the ledger, per day and model, with the likely reason of each
+//! difference.
 
 mod reason;
 
@@ -18,12 +19,11 @@ use crate::pricing::PriceBook;
 use crate::text;
 use reason::Reason;
 
-/// Differences that are shown to people; all are in the JSON.
+/// Differences listed as text; all are in the JSON.
 const SHOWN: usize = 25;
-/// The largest bill that is read, in bytes.
+/// Size limit of a bill, in bytes.
 const LARGEST: u64 = 256 << 20;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(args.file.as_os_str().as_encoded_bytes());
     let wrong = |what: String| Failure::new(Exit::NoInput, format!("{shown}: {what}"));
@@ -67,11 +67,11 @@ fn read(context: &Context<'_>, args: &ReconcileArgs) -> std::io::Result<String> 
     regular_file::read_whole_text(regular_file::open_operand(&context.absolute(&args.file))?, LARGEST)
 }
 
-/// A model on a day: what was charged, and what the books say.
+/// Charged and booked amounts of a model on a day.
 #[derive(Clone, Debug, Default)]
 struct Cell {
     bill: Usd,
-    /// Rows of the bill, each of which may have been rounded.
+    /// Rows of the bill, each possibly rounded.
     lines: u32,
     books: Sums,
 }
@@ -87,12 +87,12 @@ impl Cell {
     }
 }
 
-/// The bill and the books side by side.
+/// Bill and ledger, joined by day and model.
 struct Compared {
     first: Day,
     last: Day,
     cells: BTreeMap<(Day, String), Cell>,
-    /// Calls of other makers' models.
+    /// Calls of other vendors' models.
     left_out: Sums,
 }
 
@@ -113,7 +113,7 @@ impl Compared {
         for row in ledger.report(&query)?.rows {
             let PeriodKey::Day(day) = row.period else { continue };
             let model = row.by.first().cloned().flatten();
-            // An alias of the config may stand for one of the vendor's models.
+            // A configured alias may map to one of the vendor's models.
             let known = name(prices, model.as_ref(), true);
             if is_of(bill.vendor, model.as_deref()) || is_of(bill.vendor, Some(&known)) {
                 self.cell(day, name(prices, model.as_ref(), by_model)).books.add(&row.sums);
@@ -125,7 +125,7 @@ impl Compared {
     }
 }
 
-/// True when a vendor's bill would have this model on it.
+/// True for models that this vendor bills.
 fn is_of(vendor: Vendor, model: Option<&str>) -> bool {
     let model = model.unwrap_or_default().to_ascii_lowercase();
     let last = model.rsplit('/').next().unwrap_or_default();
@@ -142,14 +142,14 @@ fn is_of(vendor: Vendor, model: Option<&str>) -> bool {
     }
 }
 
-/// The name under which a bill's and the books' words for one model meet: `Claude Sonnet 4.5`,
-/// `claude-sonnet-4-5-20250929` and `us.anthropic.claude-sonnet-4-5-20250929-v1:0` are `claude-sonnet-4-5`.
+/// Common name of a model in bills and logs: `Claude Sonnet 4.5`, `claude-sonnet-4-5-20250929` and
+/// `us.anthropic.claude-sonnet-4-5-20250929-v1:0` become `claude-sonnet-4-5`.
 fn name(prices: &PriceBook, model: Option<&Label>, by_model: bool) -> String {
     let Some(model) = model.filter(|_| by_model) else {
         return if by_model { "(no model named)" } else { "(all models)" }.to_owned();
     };
     let listed = |name: &str| prices.history(name).and_then(|(path, _)| path.last().map(ToString::to_string));
-    // Consoles show names for people; lists have them with dashes.
+    // Consoles show display names; price lists use dashes.
     let dashed = model.to_ascii_lowercase().replace(' ', "-");
     let dotless = dashed.replace('.', "-");
     let known = listed(model).or_else(|| listed(&dashed)).or_else(|| listed(&dotless));
@@ -161,7 +161,7 @@ fn name(prices: &PriceBook, model: Option<&Label>, by_model: bool) -> String {
     format!("{whose}{short}")
 }
 
-/// Without a date at the end: `gpt-4o-2024-08-06` is `gpt-4o`.
+/// Strips a date suffix: `gpt-4o-2024-08-06` becomes `gpt-4o`.
 fn undated(name: &str) -> &str {
     let Some(cut) = name.len().checked_sub(11) else { return name };
     let Some((rest, end)) = name.split_at_checked(cut) else { return name };
@@ -264,11 +264,7 @@ impl Outcome {
         writeln!(out, "Gap    {}, {within} {}%", signed(self.gap_usd.0), self.tolerance_per_cent)?;
         if self.left_out_calls > 0 {
             let calls = text::plural(self.left_out_calls, "call");
-            writeln!(
-                out,
-                "Left out of the books: {calls} of other makers' models, {}",
-                text::usd(self.left_out_usd.0)
-            )?;
+            writeln!(out, "Not compared: {calls} of other vendors' models, {}", text::usd(self.left_out_usd.0))?;
         }
         if !self.causes.is_empty() {
             writeln!(out, "\nCauses, largest first:")?;

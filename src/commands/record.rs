@@ -1,4 +1,4 @@
-//! `record`: books one call, or many: to the meter that listens, else to the usage log that every command reads.
+//! `record`: sends calls to the running meter, or appends them to the usage log.
 
 mod line;
 mod send;
@@ -7,7 +7,6 @@ use super::{Context, Exit, Failure, stdin};
 use crate::cli::RecordArgs;
 use line::Line;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, args: &RecordArgs) -> Result<Exit, Failure> {
     let now = context.now();
     let lines = match Line::of_flags(args, &context.settings, now)? {

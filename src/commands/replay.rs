@@ -1,4 +1,4 @@
-//! `replay`: a log played back in scaled real time, as if its calls were being made now.
+//! `replay`: plays a log back in scaled real time, as if its calls were made now.
 
 use std::path::Path;
 
@@ -12,7 +12,6 @@ use crate::engine::Step;
 use crate::engine::playback::Steps;
 use crate::ledger::{Ledger, Order};
 
-/// Runs the command.
 pub(super) fn run(
     context: &mut Context<'_>,
     loaded: &Loaded,
@@ -26,10 +25,10 @@ pub(super) fn run(
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
     }
     let ledger = books.ledger;
-    // Each call as the books have it in the end: one that grew while it was streamed is played once.
+    // Merged calls: one that grew while streaming is played once.
     let after: Steps = Box::new(move |play| {
         let mut last = None;
-        // These books are this command's own: nothing else could be done about an error than to end.
+        // The store is in memory; an error can only end the playback.
         let _ = ledger.each(&Filter::default(), Order::Ascending, &mut |row| {
             let at = row.call.at();
             play(Step { after: at - last.replace(at).unwrap_or(at), call: row.call.clone() })

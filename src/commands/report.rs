@@ -1,4 +1,4 @@
-//! `report`: tokens and cost by day, week, month, session or call, split any way.
+//! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,13 +11,11 @@ use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
 
-/// As many names can be told instead of a guess.
+/// Up to this many known names are listed instead of a suggestion.
 const FEW: usize = 8;
 
-/// The words for periods.
 const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
     super::mistyped(context, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
@@ -53,7 +51,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     Ok(Exit::Fine)
 }
 
-/// Says which of the names asked for no call has: a mistyped name is no empty selection.
+/// Warns of names in the filter that no call has, such as a typing error.
 fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
     for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
         let all = books.report(&Query { by: vec![*dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
@@ -73,9 +71,9 @@ fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter
     Ok(())
 }
 
-/// The books' answer; with every call priced anew at today's prices when that is asked for.
+/// Runs the query; with `reprice`, every call at today's prices.
 ///
-/// What is kept in memory was priced today.
+/// An in-memory store was priced today anyway.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
     let unread_files = u64::try_from(books.health.unread().len()).unwrap_or(u64::MAX);
@@ -86,7 +84,7 @@ pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<
     Ok(Report { unread_files, ..report })
 }
 
-/// Writes a report in the style asked for.
+/// Writes a report in the given style.
 pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) -> Result<(), Failure> {
     match style {
         Style::Json => output::report_json(report, context.out)?,
@@ -102,7 +100,7 @@ pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) ->
     Ok(())
 }
 
-/// Writes calls one by one, however many there are; gives back how many.
+/// Streams calls one by one; returns their number.
 fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> Result<usize, Failure> {
     let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
     let mut lines = output::CallLines::new(query, context.out)?;
@@ -119,7 +117,7 @@ fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> R
     Ok(count)
 }
 
-/// The first word may name a period; everything else is a path.
+/// The first word may be a period; all others are paths.
 fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     let grain = words.first().and_then(|word| match word.to_str()? {
         "day" | "daily" => Some(Grain::Day),
@@ -134,7 +132,7 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     (grain.unwrap_or(Grain::Day), paths.to_vec())
 }
 
-/// The session that ended last, of those that have a name: a call without one may be newer.
+/// The named session that ended last. Calls without a session may be newer.
 fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
@@ -142,10 +140,10 @@ fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Fa
     Ok(last.and_then(|session| session.session.clone()))
 }
 
-/// The pattern of one session: `latest`, its whole name, or a beginning that only one session has.
+/// Matches one session: `latest`, a full name, or a unique prefix.
 ///
 /// # Errors
-/// When no session begins so, or several do.
+/// When no session matches, or several do.
 pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Matcher, Failure> {
     if wanted == "latest" {
         let newest = books.calls(filter, 1)?;

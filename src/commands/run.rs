@@ -1,4 +1,4 @@
-//! `run`: an agent in this terminal, and its session summary when it ends.
+//! `run`: runs an agent in this terminal, and prints its session summary at the end.
 
 mod agent;
 
@@ -13,18 +13,17 @@ use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
 use agent::Agent;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit, Failure> {
     let started = context.now();
     let (program, args) = words.split_first().ok_or_else(|| Failure::new(Exit::Usage, "run what?"))?;
     let mut agent = Agent::start(Command::new(program).args(args)).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
-        // As a shell has it: not found, or found and no program.
+        // As shells do: not found, or not executable.
         let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
         Failure::new(Exit::Code(code), format!("{name}: {error}"))
     })?;
     let code = agent.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
-    // A summary that fails does not change the agent's exit code.
+    // A failing summary does not change the agent's exit code.
     let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, started) {
         Err(failure) if failure.mendable => catch_up::mend(context).and_then(|()| summarise(context, started)),
         other => other,
@@ -37,7 +36,7 @@ pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit,
     Ok(Exit::Code(code))
 }
 
-/// Prints what was spent while the agent ran.
+/// Prints the spend of the agent's run.
 fn summarise(context: &mut Context<'_>, started: Instant) -> Result<(), Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut filter = Filter { since: Some(started), ..Filter::default() };

@@ -1,4 +1,5 @@
-//! `setup claude`: shows what would be added to Claude Code's settings, and adds it when told to. `--undo` takes it back.
+//! `setup claude`: shows the additions to Claude Code's settings, and writes them on confirmation. `--undo` reverts
+//! them.
 
 mod file;
 
@@ -11,7 +12,6 @@ use crate::domain::Label;
 use crate::integrations::claude_code::settings_merge;
 use file::Settings;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Exit, Failure> {
     let SetupCommand::Claude { yes, undo, settings } = command;
     let path = match settings {
@@ -31,7 +31,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         context.note(&kept);
     }
     if wanted.as_deref() == settings.text() {
-        let why = if undo { "nothing of ours is in it" } else { "all of it is there already" };
+        let why = if undo { "it has none of our entries" } else { "it has all our entries already" };
         writeln!(context.out, "{shown}: {why}; nothing to do")?;
         return Ok(Exit::Fine);
     }
@@ -49,13 +49,13 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     writeln!(
         context.out,
         "Written.{}{}",
-        kept_as.map(|path| format!(" The file as it was is kept as {path}.")).unwrap_or_default(),
-        if undo { "" } else { " It holds for sessions that begin from now on; `--undo` takes it back." }
+        kept_as.map(|path| format!(" The previous file is kept as {path}.")).unwrap_or_default(),
+        if undo { "" } else { " It applies to new sessions; `--undo` reverts it." }
     )?;
     Ok(Exit::Fine)
 }
 
-/// Where Claude Code keeps the user's own settings.
+/// Path of the user's settings of Claude Code.
 fn usual_path(context: &Context<'_>) -> Result<PathBuf, Failure> {
     let folder = match context.env.var("CLAUDE_CONFIG_DIR") {
         Some(list) => {
@@ -68,10 +68,10 @@ fn usual_path(context: &Context<'_>) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Asks on the terminal; without one, only `--yes` says yes.
+/// Asks on the terminal; without one only `--yes` confirms.
 fn confirmed(context: &mut Context<'_>) -> Result<bool, Failure> {
     if !context.env.terminal[0] {
-        return Err(Failure::new(Exit::Usage, "nobody can be asked here; say --yes to write it"));
+        return Err(Failure::new(Exit::Usage, "there is no terminal to confirm on; use --yes to write it"));
     }
     write!(context.out, "Write this? [y/N] ")?;
     context.out.flush()?;
@@ -80,9 +80,9 @@ fn confirmed(context: &mut Context<'_>) -> Result<bool, Failure> {
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
-/// How the agent's shell starts this program: by its place on the search path where it stands there (a
-/// place that an upgrade keeps), else by its own. A bare name would depend on the agent's environment,
-/// and a hook that is not found lets everything pass.
+/// The command that starts this program from the agent's shell: its path in `PATH` if it is there (which survives
+/// upgrades), else the executable's own. A bare name would depend on the agent's environment, and a hook that is not
+/// found blocks nothing.
 fn program(context: &Context<'_>) -> String {
     let own = std::env::current_exe().ok();
     let real = |path: &Path| std::fs::canonicalize(path).ok();
@@ -96,7 +96,7 @@ fn program(context: &Context<'_>) -> String {
     quoted(&path.to_string_lossy())
 }
 
-/// A word for a shell.
+/// Quotes a word for the shell.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! `signals`: facts worth acting on, and what the same tokens would have cost elsewhere.
+//! `signals`: insights worth acting on, and the cost of the same tokens on another model.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,12 +16,11 @@ use crate::output::{self, Cell, Decimal};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
-/// The dearest calls that are shown.
+/// Most expensive calls listed.
 const DEAREST: usize = 10;
-/// Expired caches and growing sessions that are shown to people.
+/// Expired caches and growing sessions listed as text.
 const SHOWN: usize = 10;
 
-/// Runs the command.
 pub(super) fn run(
     context: &mut Context<'_>,
     json: bool,
@@ -57,14 +56,14 @@ pub(super) fn run(
     Ok(Exit::Fine)
 }
 
-/// What the same tokens would have cost on another model.
+/// Cost of the same tokens on another model.
 struct Comparison {
     model: Label,
-    /// By the model that was used: its sums, and the cost on the other.
+    /// Per model used: its sums, and the cost on the other model.
     rows: Vec<(Option<Label>, Sums, Usd)>,
 }
 
-/// A comparison in the making.
+/// Accumulates a comparison.
 struct Compared<'a> {
     book: &'a PriceBook,
     model: &'a str,
@@ -72,10 +71,10 @@ struct Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
-    /// Nothing is compared yet.
+    /// An empty comparison.
     ///
     /// # Errors
-    /// When no price of the model is known.
+    /// When the model has no known price.
     fn new(book: &'a PriceBook, model: &'a str) -> Result<Self, Failure> {
         if book.history(model).is_none() {
             let (label, near) = (Label::new(model), prices::near_words(book, model));
@@ -88,7 +87,7 @@ impl<'a> Compared<'a> {
         if row.cost == Cost::Unpriced {
             return;
         }
-        // Before the first day of a price stated with one, there is nothing to compare with.
+        // Calls from before the first known price of the model cannot be compared.
         let Some(usd) = self.book.cost_as(&row.call, self.model).usd() else { return };
         let (sums, elsewhere) = self.by_model.entry(row.call.model.clone()).or_default();
         sums.add(&Sums::from_row(row));
@@ -248,13 +247,13 @@ fn write_text(context: &mut Context<'_>, signals: &Signals) -> io::Result<()> {
     Ok(())
 }
 
-/// So much of a key that `explain` finds the call by it.
+/// A key prefix long enough for `explain`.
 fn key(key: crate::domain::CallKey) -> String {
     key.to_string().chars().take(10).collect()
 }
 
 fn write_comparison(out: &mut dyn io::Write, comparison: &Comparison) -> io::Result<()> {
-    writeln!(out, "\nThe same tokens on {} (arithmetic; it says nothing of quality):", comparison.model)?;
+    writeln!(out, "\nThe same tokens on {} (arithmetic only, no statement about quality):", comparison.model)?;
     let heads = ["used", "calls", "tokens", "cost", "would cost", "difference"].map(str::to_owned);
     let row = |name: String, sums: &Sums, usd: Usd| {
         let sign = if usd > sums.cost { "+" } else { "" };

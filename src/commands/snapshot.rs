@@ -1,4 +1,4 @@
-//! `--once`: one screen as text or as a picture; also what is shown when standard output is no terminal.
+//! `--once`: prints one screen as text or SVG; also used when standard output is not a terminal.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
 use crate::tui::{self, App, Message};
 
-/// Draws one screen and ends.
+/// Renders one screen.
 pub(super) fn run(
     context: &mut Context<'_>,
     loaded: &Loaded,
@@ -52,7 +52,7 @@ pub(super) fn run(
     Ok(Exit::Fine)
 }
 
-/// The size the environment names, or a usual one.
+/// Screen size from the environment, or the default.
 fn size(context: &Context<'_>) -> (u16, u16) {
     let number = |name| context.env.var(name).and_then(|text| text.parse().ok());
     (number("COLUMNS").unwrap_or(120), number("LINES").unwrap_or(36))

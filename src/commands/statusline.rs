@@ -1,4 +1,4 @@
-//! `statusline`: one line for an agent's status bar, tmux or a shell prompt. It always says something, and ends well.
+//! `statusline`: one line for an agent's status bar, tmux or a shell prompt. Always prints a line and exits with 0.
 
 use super::{Context, Exit, Failure, gate, stdin};
 use crate::app::catch_up::{self, Books, LogSelection};
@@ -10,17 +10,15 @@ use crate::ledger::{BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState, Verdict};
 use crate::text;
 
-/// Inside an agent.
+/// Default form inside an agent.
 const WITH_AGENT: &str =
     "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota} · by {forecast}";
-/// In tmux, or in a prompt.
+/// Default form in tmux or a prompt.
 const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · by {forecast}";
-/// Between the line and what is wrong with the books.
+/// Separates the line from a ledger warning.
 const GAP: &str = " · ";
-/// The log format of the agent whose status line it is.
 const SOURCE: &str = "claude-code";
 
-/// Runs the command.
 pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, Failure> {
     let agent =
         if desk.env.terminal[0] { None } else { Agent::read(&stdin::standard_input(stdin::ReadLimits::STATUS_LINE)) };
@@ -29,19 +27,19 @@ pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, 
     Ok(Exit::Fine)
 }
 
-/// The line, fitted to the room there is.
+/// The line, fitted to the terminal's width.
 fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
     let own = format.unwrap_or(&desk.settings.statusline).to_owned();
     let usual = if agent.is_some() { WITH_AGENT } else { ALONE };
     let room = desk.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
     let template = match Template::read(if own.is_empty() { usual } else { &own }) {
         Ok(template) => template,
-        // Where the line is shown is where the mistake is seen.
+        // The mistake shows where the line is shown.
         Err(why) => return text::fit(&format!("tokmeter: {}", super::printable(&why)), room),
     };
     let facts = facts(desk, agent, &template);
     let segments = template.fill(&mut |word| facts.word(word));
-    // That numbers are not safe yet is worth more than any of them: the mark has its room before they have theirs.
+    // A ledger warning matters more than any number, so that it is given room first.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
     let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
     let line = statusline_template::fitted(segments, left, own.is_empty());
@@ -54,7 +52,8 @@ fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> 
     if is_ascii(desk) { text::ascii_text(&line) } else { line }
 }
 
-/// Whether only ASCII may be shown. An agent's own bar shows everything, whatever the locale says.
+/// Whether to restrict output to ASCII: with `auto`, only in an explicit C or POSIX locale, since agents' bars show
+/// Unicode even without a locale.
 fn is_ascii(desk: &Context<'_>) -> bool {
     match desk.settings.symbols {
         Symbols::Ascii => true,
@@ -66,7 +65,7 @@ fn is_ascii(desk: &Context<'_>) -> bool {
     }
 }
 
-/// What the line may say; nothing where nothing is known.
+/// Values for the line; `None` where unknown.
 #[derive(Default)]
 struct Facts {
     agent: Agent,
@@ -74,14 +73,14 @@ struct Facts {
     today: Option<Sums>,
     month: Option<Sums>,
     limit: Option<LimitState>,
-    /// When a limit that is near will be reached.
+    /// When the limit that is near will be reached.
     forecast: Option<String>,
     user: Option<Label>,
-    /// The problem with the ledger, in two words.
+    /// The ledger's problem, in two words.
     mark: Option<&'static str>,
 }
 
-/// Asks the books. What they do not answer is not said.
+/// Queries the ledger. Unavailable values are left out.
 fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
     let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
     let mut facts =
@@ -103,7 +102,7 @@ fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> 
     }
     if books.trouble.is_some() {
         facts.mark = Some("no ledger");
-        // What no log holds any more is not known: nothing is no answer then.
+        // Without a call the sum is unknown, not zero, because the log may be gone.
         let known = |sums: &Sums| sums.calls > 0;
         facts.session = facts.session.filter(known);
         (facts.today, facts.month) = (facts.today.filter(known), facts.month.filter(known));
@@ -139,7 +138,7 @@ fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts: &mut Facts
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
     let caller = facts.agent.session.is_some().then(|| catch_up::caller(&desk.settings, &names));
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
-    // Only a limit that is near is worth the questions a forecast needs.
+    // A forecast needs further queries, so that only a near limit gets one.
     if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
         let foretold = crate::app::catch_up::summary(desk, books)?.limits;
         near.hit = foretold
@@ -152,7 +151,7 @@ fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts: &mut Facts
 }
 
 impl Facts {
-    /// What stands for a word; nothing where it is not known.
+    /// Value of a placeholder, if known.
     fn word(&self, word: Word) -> Option<String> {
         let tokens = |sums: &Sums| text::compact(sums.tokens.total());
         match word {
@@ -176,7 +175,7 @@ impl Facts {
 }
 
 impl Facts {
-    /// What the session cost; while the books know no call of it, what the agent says itself.
+    /// The session's cost; while the ledger has no call of it, the agent's own figure.
     fn session_cost(&self) -> Option<String> {
         let known = self.session.as_ref();
         match self.agent.cost.filter(|_| known.is_none_or(|sums| sums.calls == 0)) {

@@ -1,4 +1,4 @@
-//! `--plain`: one line per change, for terminals without a full screen, and for logs of logs.
+//! `--plain`: one line per change, for terminals without a full screen and for log files.
 
 mod printer;
 
@@ -17,13 +17,13 @@ use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
 use crate::text;
 use printer::Printer;
 
-/// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
+/// Longest sleep, within which a clock change or suspend is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// How long an output that takes nothing may hold up the end that was asked for.
+/// How long a blocked output may delay a requested shutdown.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Writes until the feed ends, the reader goes away, or a signal comes.
+/// Writes until the feed ends, the reader goes away, or a signal arrives.
 pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopSignals) -> Result<Exit, Failure> {
     context.out.flush()?;
     let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
@@ -67,7 +67,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let written = printer.written();
     runtime.block_on(async {
         let read_limits = async {
-            // At the end of the input all is written, however slowly it is read.
+            // After the end of input everything is written, however slow the reader.
             if exit == Exit::Fine {
                 ending.signal().await;
             }
@@ -82,16 +82,16 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     })
 }
 
-/// What is written, and what it is written from.
+/// State of the line output.
 struct Lines {
     meter: Meter,
     alerts: Alerts,
     requests: mpsc::Sender<Request>,
-    /// The books were asked and have not answered.
+    /// A snapshot was requested and has not arrived.
     asked: bool,
-    /// What the last line said of the worst limit.
+    /// Text of the worst limit in the last line.
     standing: Option<String>,
-    /// Lines that are to be printed.
+    /// Lines to print.
     out: Vec<u8>,
 }
 
@@ -129,13 +129,13 @@ impl Lines {
         }
     }
 
-    /// The counter, and the worst limit if it is worth a word.
+    /// Writes the counters, with the worst limit if it is near or over.
     fn counter(&mut self, context: &Context<'_>) -> io::Result<()> {
         let summary = self.count(context.now());
         self.write(&summary)
     }
 
-    /// The counter once more, if how the limits stand has changed with nothing being counted.
+    /// Writes the counters again if the state of the limits has changed without a call.
     fn look(&mut self, context: &Context<'_>) -> io::Result<()> {
         let summary = self.count(context.now());
         if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary) }
@@ -147,23 +147,23 @@ impl Lines {
         writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
     }
 
-    /// The numbers now. What has to be said aloud, and what only the books know, is asked for.
+    /// Current summary. Requests due alerts, and a snapshot when the meter is stale.
     fn count(&mut self, now: Instant) -> Summary {
         let stale = self.meter.stale(now);
         let summary = self.meter.summary(now);
         if stale && !self.asked {
             let rules = Box::new(self.meter.rules().clone());
-            // When the ledger thread is busy, the next count asks again.
+            // If the queue is full the next count asks again.
             self.asked = self.requests.try_send(Request::Snapshot { rules, follow: summary.follow.clone() }).is_ok();
         }
         for alert in self.alerts.due(&summary.limits, now) {
-            // A thread of its own empties the queue; one that is full for long has lost the ledger thread.
+            // A thread empties the queue; if it stays full the ledger thread is gone.
             let _ = self.requests.try_send(Request::Alert(Box::new(alert)));
         }
         summary
     }
 
-    /// How long nothing changes by itself that is worth a line: a period that begins, quiet hours that end.
+    /// Time until the next change without a call: a new period, or the end of quiet hours.
     fn sleep(&self, now: Instant) -> Duration {
         let next = [self.meter.changes_at(now), self.alerts.changes_at(now)].into_iter().flatten().min();
         let next = next.map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO));
@@ -171,7 +171,7 @@ impl Lines {
     }
 }
 
-/// What there is to say of the worst limit, if it is worth a word.
+/// Text of the worst limit, if near or over.
 fn standing(summary: &Summary) -> Option<String> {
     let near = |limit: &&LimitState| limit.verdict != Verdict::Under;
     summary
@@ -180,7 +180,7 @@ fn standing(summary: &Summary) -> Option<String> {
         .map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
 }
 
-/// A note; with the bell or a notification where standard error is a terminal.
+/// Formats a note, with bell or notification if standard error is a terminal.
 fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
     let mut bytes = Vec::new();
     if context.env.terminal[2] {
@@ -191,7 +191,7 @@ fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
     bytes
 }
 
-/// One call.
+/// Formats one call.
 fn call_line(row: &Row, zone: Zone) -> String {
     let (call, tokens) = (&row.call, &row.call.tokens);
     format!(

@@ -1,4 +1,4 @@
-//! `summary`: what one session came to; and the same words for the live screen's end and for `run`.
+//! `summary`: totals of one session; also printed at the end of the live screen and of `run`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,7 +16,6 @@ use crate::meter::{Follow, LimitState, SessionLine, Summary};
 use crate::output::{self, Decimal};
 use crate::text;
 
-/// Runs the command.
 pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_ledger: bool) -> Result<Exit, Failure> {
     let named = words.first().filter(|word| !context.absolute(word).exists()).and_then(|word| word.to_str());
     let paths = if named.is_some() { &words[1..] } else { words };
@@ -38,7 +37,7 @@ pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_l
     Ok(Exit::Fine)
 }
 
-/// The one session a filter admits; the latest where it admits several.
+/// The session that matches a filter; the latest of several.
 pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, Failure> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let rows = books.report(&query)?.rows;
@@ -46,14 +45,14 @@ pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<
     Ok(sessions.max_by_key(|session| session.ended).map(Arc::unwrap_or_clone))
 }
 
-/// A session as faces show it.
+/// A session in the form of the meter's summary.
 pub(super) fn session_line(row: SessionRow, now: Instant) -> SessionLine {
     let duration = (row.ended - row.started).max(Duration::zero());
     let active = now - row.ended < Duration::minutes(5);
     SessionLine { row, duration, active }
 }
 
-/// What was followed, as one session: the session itself, or all in view together.
+/// The followed session, or all sessions in view combined.
 pub(super) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     let together = || {
         let (first, rest) = summary.sessions.split_first()?;
@@ -75,13 +74,13 @@ pub(super) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     }
 }
 
-/// The log in which the newest of these calls stands.
+/// The log that holds the newest matching call.
 pub(super) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
     let newest = books.calls(filter, 1)?;
     Ok(newest.first().and_then(|row| row.call.from.place.as_ref()).map(|place| place.path.clone()))
 }
 
-/// The summary for people.
+/// Writes the summary as text.
 pub(super) fn write_text(
     line: &SessionLine,
     limits: &[LimitState],
@@ -114,7 +113,7 @@ struct Share<'a> {
     marks: Marks,
 }
 
-/// Fidelity of these numbers.
+/// Counts of calls with uncertain numbers.
 #[derive(Serialize)]
 struct Marks {
     unpriced_tokens: u64,
@@ -129,7 +128,7 @@ impl Marks {
     }
 }
 
-/// The sub-agents' part of the session.
+/// The sub-agents' share of the session.
 #[derive(Serialize)]
 struct Agents {
     calls: u64,
@@ -139,7 +138,7 @@ struct Agents {
     marks: Marks,
 }
 
-/// The summary as one line of JSON.
+/// Writes the summary as one line of JSON.
 pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<()> {
     let sums = &line.row.sums;
     let mut facts: std::collections::BTreeMap<_, _> = output::session_facts(&line.row).into_iter().collect();
@@ -179,7 +178,7 @@ fn per(count: u64, unit: u64, seconds: u64) -> Option<u64> {
     exact.checked_div(u128::from(seconds)).map(|rate| u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
-/// Dollars an hour, to the millionth.
+/// Dollars per hour, rounded to the millionth.
 fn hourly(cost: Usd, seconds: u64) -> Usd {
     let pico = cost.pico().saturating_mul(3600) / i128::from(seconds.max(1));
     Usd::from_pico(pico / 1_000_000 * 1_000_000)

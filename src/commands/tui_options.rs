@@ -1,4 +1,4 @@
-//! What the screen is told of the terminal and of the settings.
+//! Builds the screen's options from the terminal and the settings.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::tui::{Keys, Options};
 /// The screen's options.
 ///
 /// # Errors
-/// When keys or the theme in the config are wrong.
+/// When keys or theme in the config are invalid.
 pub(super) fn options(
     context: &Context<'_>,
     loaded: &Loaded,
@@ -46,7 +46,8 @@ pub(super) fn problem(loaded: &Loaded, themes: &Themes) -> Option<Diagnostic> {
     check(loaded, themes).1.into_iter().next()
 }
 
-/// The keys of these settings, and all that the screen would refuse: keys that clash, a theme that cannot be opened.
+/// The keys of these settings, with everything the screen would reject: conflicting keys, a theme that cannot be
+/// opened.
 pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>) {
     let bound = &loaded.settings.keys;
     let (keys, mut problems) = match Keys::from_bindings(bound) {
@@ -65,7 +66,7 @@ pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>)
     (keys, problems)
 }
 
-/// The user's own themes that cannot be opened and are not chosen: the theme key passes over them.
+/// The user's invalid themes that are not selected; the theme key skips them.
 pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Diagnostic> {
     let others = themes.broken().filter(|(name, _)| *name != loaded.settings.theme);
     others
@@ -76,12 +77,12 @@ pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Diagnostic>
         .collect()
 }
 
-/// Why the screen cannot open with this theme. It opens as on a dark terminal, and asks for the background later.
+/// Why this theme cannot be opened. Checked as on a dark terminal; the screen queries the background later.
 pub(super) fn theme_error(themes: &Themes, name: &str) -> Option<ThemeError> {
     themes.get(name, Background::Dark).err()
 }
 
-/// How many colours may be sent.
+/// Colour depth of the output.
 pub(super) fn depth(context: &Context<'_>, is_terminal: bool) -> Depth {
     let env = &context.env;
     Depth::detect(&Facts {
@@ -95,7 +96,7 @@ pub(super) fn depth(context: &Context<'_>, is_terminal: bool) -> Depth {
     })
 }
 
-/// True when nothing but ASCII may be sent.
+/// True when output is restricted to ASCII.
 pub(super) fn ascii(context: &Context<'_>) -> bool {
     let env = &context.env;
     match context.settings.symbols {
@@ -105,7 +106,7 @@ pub(super) fn ascii(context: &Context<'_>) -> bool {
     }
 }
 
-/// A place as the waiting screen names it: with `~` for the home folder.
+/// Path label for the waiting screen, with `~` for the home folder.
 fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
     let short = context
         .env

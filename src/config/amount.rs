@@ -1,16 +1,16 @@
-//! Amounts as people write them: `25usd`, `$25`, `500k`, `1.5M tokens`, `25usd + 200k output`.
+//! Parses amounts: `25usd`, `$25`, `500k`, `1.5M tokens`, `25usd + 200k output`.
 
 use crate::domain::Usd;
 use crate::meter::Amount;
 
-/// What an amount looks like, for messages.
+/// Description of the syntax, for messages.
 pub(crate) const AMOUNT: &str =
     r#"give { usd = 25 }, { tokens = 500_000 }, { output_tokens = 50_000 }, "25usd" or "500k""#;
 
-/// Reads an amount from its text.
+/// Parses an amount.
 ///
 /// # Errors
-/// A sentence that says what was found and what is expected.
+/// A sentence with what was found and what is expected.
 pub fn parse_amount(text: &str) -> Result<Amount, String> {
     let mut amount = Amount::default();
     for part in text.split('+') {
@@ -58,10 +58,10 @@ fn part_of(text: &str) -> Result<Amount, String> {
     Ok(Amount { tokens: Some(count), ..Amount::default() })
 }
 
-/// Reads a number of dollars, zero or more; the flag is false when it had more digits than can be kept.
+/// Parses a number of dollars, zero or more; the flag is false when it was rounded.
 ///
 /// # Errors
-/// What it is instead.
+/// A predicate such as `is negative`.
 pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
     let plain = text.trim().strip_prefix('$').unwrap_or(text).trim().replace('_', "");
     let (usd, exact) = Usd::parse(&plain).map_err(|error| format!("is {error}"))?;
@@ -71,10 +71,10 @@ pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
     Ok((usd, exact))
 }
 
-/// Reads a count: `500000`, `500_000`, `500k`, `1.5M`, `2B`.
+/// Parses a count: `500000`, `500_000`, `500k`, `1.5M`, `2B`.
 ///
 /// # Errors
-/// A sentence that says what is expected.
+/// A sentence with what is expected.
 pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
     let text = text.trim().replace('_', "").to_lowercase();
@@ -85,10 +85,10 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
         _ => (text.as_str(), 0),
     };
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-') {
-        return Err(format!("is no amount; {WANTED}"));
+        return Err(format!("is not an amount; {WANTED}"));
     }
-    // The exact decimals of dollars serve here, too: a count is a decimal that comes out whole.
-    let (value, exact) = Usd::parse(number).map_err(|_| format!("is no amount; {WANTED}"))?;
+    // Reuses the exact decimals of dollars: a count is a decimal without remainder.
+    let (value, exact) = Usd::parse(number).map_err(|_| format!("is not an amount; {WANTED}"))?;
     let (scaled, one) = (value.pico().checked_mul(1000_i128.pow(thousands)), Usd::ONE.pico());
     match scaled {
         Some(scaled) if scaled < 0 => Err(format!("is negative; {WANTED}")),
@@ -101,10 +101,10 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The greatest count a config can hold, which is TOML's own greatest whole number.
+/// The greatest count in a config, which is TOML's greatest integer.
 const MOST: u64 = i64::MAX.unsigned_abs();
 
-/// The amount as `parse_amount` reads it: `25usd`, `500k`, `25usd + 200k output`.
+/// Formats an amount as `parse_amount` reads it: `25usd`, `500k`, `25usd + 200k output`.
 pub(crate) fn amount_text(amount: &Amount) -> String {
     let parts = [
         amount.usd.map(|usd| format!("{usd}usd")),
@@ -165,11 +165,11 @@ mod tests {
             ("-1usd", "is negative"),
             ("-5k", "is negative"),
             ("1e99usd", "larger than any amount"),
-            ("5eur", "is no amount"),
+            ("5eur", "is not an amount"),
             ("1.2345k", "is not whole"),
             ("99999999999999999999k", "is too large"),
             ("NaNusd", "not a decimal number"),
-            ("k", "is no amount"),
+            ("k", "is not an amount"),
             ("5usd + 6usd", "the same kind of amount twice"),
         ];
         for (text, expected) in cases {

@@ -1,4 +1,4 @@
-//! What is wrong with the settings: where, what was found, what is expected, and the line itself.
+//! Diagnostics for settings: position, what was found, what is expected, and the source line.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,36 +7,36 @@ use std::ops::Range;
 use crate::domain::Label;
 use crate::text;
 
-/// Columns of a source line that are shown; of a longer line, those around the mistake.
+/// Columns of a source line shown; of a longer line, those around the mistake.
 const EXCERPT: usize = 100;
 
-/// Something wrong with the settings.
+/// A problem with the settings.
 ///
-/// Displayed, it is one line: `config.toml:12:9: limit 'day': 'usd' is -1; give …`. [`Diagnostic::explain`] adds the
-/// line it is about and a caret.
+/// Displayed as one line: `config.toml:12:9: limit 'day': 'usd' is -1; give …`. [`Diagnostic::explain`] adds the source
+/// line and a caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the settings can be used all the same.
+    /// Whether the settings can be used nevertheless.
     pub severity: Severity,
-    /// Where it stands.
+    /// Position.
     pub at: Where,
     /// What was found, and what is expected.
     pub message: Label,
 }
 
-/// Whether settings with a problem can be used.
+/// Whether settings with this problem can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// No.
+    /// They cannot.
     Error,
-    /// Yes; with `--strict`, no.
+    /// They can, except with `--strict`.
     Warning,
 }
 
-/// Where a problem stands.
+/// Position of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Where {
-    /// In a file's text.
+    /// In a file.
     File(Place),
     /// A file or folder as a whole.
     Path(Label),
@@ -46,35 +46,33 @@ pub enum Where {
     Flag(&'static str),
 }
 
-/// A place in a file's text.
+/// A position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file as it is shown.
+    /// File name for display.
     pub file: Label,
-    /// The line, from 1.
+    /// Line from 1.
     pub line: usize,
-    /// The column, in characters from 1.
+    /// Column, in characters from 1.
     pub column: usize,
-    /// The bytes it is about, counted without a byte order mark.
+    /// Byte range, not counting a byte order mark.
     pub span: Range<usize>,
-    /// The line's text, or the part around the mistake.
+    /// The line, or the part around the mistake.
     excerpt: Label,
-    /// Columns before the caret, and carets.
+    /// Width of indentation and caret.
     caret: (usize, usize),
 }
 
 impl Diagnostic {
-    /// An error.
     pub fn error(at: Where, message: impl AsRef<str>) -> Self {
         Self { severity: Severity::Error, at, message: Label::new(message.as_ref()) }
     }
 
-    /// A warning.
     pub fn warning(at: Where, message: impl AsRef<str>) -> Self {
         Self { severity: Severity::Warning, at, message: Label::new(message.as_ref()) }
     }
 
-    /// The line it stands in, if it stands in a file.
+    /// Line number, if the problem is in a file.
     pub(crate) fn line(&self) -> Option<usize> {
         match &self.at {
             Where::File(place) => Some(place.line),
@@ -82,7 +80,7 @@ impl Diagnostic {
         }
     }
 
-    /// Writes the problem, the line it is about, and a caret below it.
+    /// Writes the problem, its source line, and a caret.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -110,7 +108,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A file's text, and where its lines begin.
+/// A file's text with the offsets of its lines.
 pub(crate) struct Source<'t> {
     file: Label,
     pub(crate) text: &'t str,
@@ -123,7 +121,7 @@ impl<'t> Source<'t> {
         Self { file, text, lines: std::iter::once(0).chain(breaks).collect() }
     }
 
-    /// The place of a span, which is cut to the text if it reaches beyond.
+    /// The position of a byte range, which is clamped to the text.
     pub(crate) fn place(&self, span: Range<usize>) -> Place {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
@@ -133,7 +131,7 @@ impl<'t> Source<'t> {
         let before = &self.text[begin..start.min(begin + whole.len())];
         let inside = &self.text[begin + before.len()..end.clamp(begin + before.len(), begin + whole.len())];
 
-        // Of a very long line, what lies around the mistake.
+        // Of a very long line only the part around the mistake is shown.
         let skip = if whole.chars().count() > EXCERPT { before.chars().count().saturating_sub(EXCERPT / 2) } else { 0 };
         let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).collect();
         let indent: String = before.chars().skip(skip).map(printable).collect();
@@ -148,7 +146,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The nearest place at or before this one where a character begins.
+    /// The nearest character boundary at or before this offset.
     fn boundary(&self, at: usize) -> usize {
         let mut at = at.min(self.text.len());
         while !self.text.is_char_boundary(at) {
@@ -158,7 +156,7 @@ impl<'t> Source<'t> {
     }
 }
 
-/// A character as an excerpt shows it: one column for a tab, a replacement for what a terminal must not get.
+/// A character as shown in an excerpt: a blank for a tab, a replacement for unprintable ones.
 fn printable(letter: char) -> char {
     match letter {
         '\t' => ' ',
@@ -170,14 +168,14 @@ fn printable(letter: char) -> char {
     }
 }
 
-/// A name in quotes, as messages show it: cut when it is long.
+/// A name in quotes, truncated if long.
 pub(crate) fn quoted(name: &str) -> String {
     let mut letters = name.chars();
     let head: String = letters.by_ref().take(60).map(printable).collect();
     if letters.next().is_some() { format!("'{head}…'") } else { format!("'{head}'") }
 }
 
-/// The known name that was most likely meant.
+/// The known name most similar to this one, if similar enough.
 pub(crate) fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let lower = found.to_lowercase();
     let close = |name: &str| strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase());
@@ -189,7 +187,7 @@ pub(crate) fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -
         .map(|(_, name)| name)
 }
 
-/// `; did you mean 'theme'?`, or nothing.
+/// `; did you mean 'theme'?`, or empty.
 pub(crate) fn suggestion<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     meant(found, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }

@@ -1,26 +1,26 @@
-//! Puts values into a TOML text and takes them out of it, and leaves every other byte where it is.
+//! Inserts and removes values in TOML text without touching any other byte.
 
 use std::ops::Range;
 
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value};
 
-/// Reads a text for editing.
+/// Parses a text for editing.
 ///
 /// # Errors
-/// The line in which it is no TOML, and why.
+/// Names the invalid line, and the reason.
 pub(crate) fn parse(text: &str) -> Result<Document<&str>, String> {
     Document::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        format!("line {line}: {}; mend this first", error.message())
+        format!("line {line}: {}; fix this first", error.message())
     })
 }
 
-/// What stands at a path.
+/// The item at a path.
 pub(crate) fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<&'d Item> {
     path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
 }
 
-/// Puts a value at a path: in the place of an old one, or as a new line.
+/// Sets the value at a path: replaces the old one or adds a line.
 pub(crate) fn put(text: &str, path: &[String], value: &str) -> Result<String, String> {
     let document = parse(text)?;
     match item(&document, path) {
@@ -33,7 +33,7 @@ pub(crate) fn put(text: &str, path: &[String], value: &str) -> Result<String, St
     }
 }
 
-/// Puts a new value at a path, making the tables on the way.
+/// Inserts a new value at a path, creating tables on the way.
 fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -> Result<String, String> {
     let value: Value = value.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
     let (last, above) = path.split_last().ok_or("no name is given")?;
@@ -43,8 +43,8 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
         let is_last = depth + 1 == above.len();
         let new = match &*at {
             Item::Table(_) if depth == 0 => Item::Table(Table::new()),
-            // Below a header of its own, or a dotted key, a table is written with dots; else with a header, like its
-            // neighbours.
+            // Inside a table with its own header, or a dotted key, tables are written with dots; else with a header,
+            // like their neighbours.
             Item::Table(table) => {
                 let mut new = Table::new();
                 let dotted = table.is_dotted() || !table.is_implicit();
@@ -60,13 +60,13 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
     if let Some((_, before)) = at.as_inline_table_mut().and_then(|table| table.iter_mut().last())
         && before.decor().suffix().and_then(|space| space.as_str()).is_some_and(|space| space.trim().is_empty())
     {
-        // The space in front of `}` must not become one in front of a comma.
+        // The space before `}` must not end up before a comma.
         before.decor_mut().set_suffix("");
     }
     let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above.join(".")))?;
     table.insert(last, Item::Value(value));
     if let Some(first) = new_table {
-        // At the end of the file, behind the comments there: they would otherwise end up below the new header.
+        // At the end of the file, after its trailing comments: these would otherwise end up below the new header.
         let before = document.trailing().as_str().unwrap_or_default().to_owned();
         document.set_trailing("");
         let gap = if text.trim().is_empty() { "" } else { "\n" };
@@ -78,9 +78,9 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
     Ok(document.to_string())
 }
 
-/// Takes what stands at a path out of the text, with the lines it stands in, and nothing else.
+/// Removes the item at a path with its lines.
 pub(crate) fn remove(text: &str, document: &Document<&str>, path: &[String]) -> Result<String, String> {
-    // In `{ … }`, what would be left empty goes, too.
+    // Inside `{ … }`, also remove what would be left empty.
     let mut path = path;
     while let Some((_, above)) = path.split_last()
         && item(document, above).is_some_and(|item| item.as_inline_table().is_some_and(|table| table.len() == 1))
@@ -99,14 +99,14 @@ pub(crate) fn remove(text: &str, document: &Document<&str>, path: &[String]) -> 
     let entry = parent.and_then(|parent| parent.get_key_value(last));
     let (key, found) = entry.ok_or_else(|| format!("there is no '{}'", path.join(".")))?;
     spans_of(key.span(), found, &mut spans);
-    // A header with nothing below it any more, but never the first one.
+    // Also remove a header left empty, but never the first one.
     if let Some(parent) = parent.filter(|parent| above.len() > 1 && parent.len() == 1 && !parent.is_dotted()) {
         spans.extend(parent.span());
     }
     Ok(without_lines(text, &spans))
 }
 
-/// Where an entry is written: its header, or its key and value, and all below it.
+/// Spans of an item: its header, or its key and value, and everything below it.
 fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>) {
     match item {
         Item::Table(table) => {
@@ -122,7 +122,7 @@ fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>
     }
 }
 
-/// The text without the whole lines these spans touch.
+/// The text without all lines touched by these spans.
 fn without_lines(text: &str, spans: &[Range<usize>]) -> String {
     let mut at = 0;
     let touched = |line: &Range<usize>| spans.iter().any(|span| span.start < line.end && line.start < span.end);
@@ -135,7 +135,7 @@ fn without_lines(text: &str, spans: &[Range<usize>]) -> String {
         .collect()
 }
 
-/// The text with a setting below the commented line that shows its default, if there is one.
+/// Inserts a setting below the comment that shows its default; `None` without such a comment.
 pub(crate) fn below_default(text: &str, key: &str, value: &str) -> Option<String> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {

@@ -1,4 +1,4 @@
-//! Changes a config's text and keeps everything else in it: order, spacing, comments.
+//! Edits a config's text, keeping order, spacing and comments.
 
 use toml_edit::{Document, Item, TableLike, Value};
 
@@ -9,10 +9,10 @@ use super::{ConfigText, Env, Overrides, Settings};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope};
 
-/// The text with this limit set. Its own warnings stay unless `warn_at` gives others.
+/// Sets a limit in the text. Its `warn_at` is kept unless other values are given.
 ///
 /// # Errors
-/// A sentence: the text is no TOML, or the place of the limit is taken by something else.
+/// A sentence: the text is not TOML, or the limit's key holds something else.
 pub fn set_limit(
     text: &str,
     env: &Env,
@@ -46,10 +46,10 @@ pub fn set_limit(
     verified(text, edited, env, key, Some(amount))
 }
 
-/// The text without this limit.
+/// Removes a limit from the text.
 ///
 /// # Errors
-/// A sentence: the text is no TOML, or there is no such limit.
+/// A sentence: the text is not TOML, or there is no such limit.
 pub fn unset_limit(text: &str, env: &Env, key: &LimitKey) -> Result<String, String> {
     let document = parse(text)?;
     let path = find(&document, env, key).ok_or_else(|| format!("there is no limit {key}"))?;
@@ -57,11 +57,10 @@ pub fn unset_limit(text: &str, env: &Env, key: &LimitKey) -> Result<String, Stri
     verified(text, edited, env, key, None)
 }
 
-/// The text with a setting at the top (`theme`) or in a section (`alerts.bell`) set to a text, a number or a truth
-/// value.
+/// Sets a top-level setting (`theme`) or one in a section (`alerts.bell`) to a string, number or boolean.
 ///
 /// # Errors
-/// A sentence: the text is no TOML, or the place of the setting is taken by something else.
+/// A sentence: the text is not TOML, or the setting's key holds something else.
 pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, String> {
     let document = parse(text)?;
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
@@ -80,7 +79,7 @@ fn inline(parts: &[(&str, String)]) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// Where a limit stands in the text, in whichever order its scope is nested.
+/// Path of a limit in the text, in any order of its scope's dimensions.
 fn find(document: &Document<&str>, env: &Env, key: &LimitKey) -> Option<Vec<String>> {
     let key = key.expanded(env);
     let mut path = vec!["limits".to_owned()];
@@ -126,7 +125,7 @@ fn search(
     false
 }
 
-/// Sets the members of a limit that is a table of its own, each in its place, and removes the amounts it no longer has.
+/// Sets the members of a limit written as a table, in place, and removes amounts it no longer has.
 fn set_members(text: &str, path: &[String], parts: &[(&str, String)]) -> Result<String, String> {
     let member = |name: &str| [path, &[name.to_owned()]].concat();
     let mut text = text.to_owned();
@@ -142,8 +141,8 @@ fn set_members(text: &str, path: &[String], parts: &[(&str, String)]) -> Result<
     Ok(text)
 }
 
-/// The text with a `[limits]` table below the commented one, where its explanation is; unchanged when there is a
-/// table, or no such comment, or when settings that follow would become part of it.
+/// Adds a `[limits]` table below the commented one that explains it; unchanged when there is a table, or no such
+/// comment, or when later settings would become part of it.
 fn with_limits_table(text: &str, document: &Document<&str>) -> String {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -160,7 +159,7 @@ fn with_limits_table(text: &str, document: &Document<&str>) -> String {
     text.to_owned()
 }
 
-/// The edited text, once it is sure that it says what was meant and nothing else.
+/// Checks that the edited text has the intended settings and no other changes.
 fn verified(before: &str, after: String, env: &Env, key: &LimitKey, amount: Option<&Amount>) -> Result<String, String> {
     let load = |text: &str| {
         let text = ConfigText { path: "config.toml".into(), text: text.to_owned() };

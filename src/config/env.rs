@@ -1,4 +1,4 @@
-//! What the program may know of the machine it runs on, handed in once, so that everything else can be tested.
+//! The environment of the program, passed in once, so that everything else can be tested.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -7,44 +7,44 @@ use std::sync::Arc;
 
 use crate::domain::{Instant, Zone};
 
-/// The machine, the person and the terminal, as seen when the program started; and a clock.
+/// Machine, user and terminal as seen at program start, and a clock.
 #[derive(Clone)]
 pub struct Env {
     /// The clock.
     pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
-    /// The environment.
+    /// Environment variables.
     pub vars: BTreeMap<OsString, OsString>,
-    /// The home folder, if there is one.
+    /// Home folder.
     pub home: Option<PathBuf>,
-    /// Where this system keeps programs' settings and data, when no variable says otherwise.
+    /// The system's standard folders for settings and data.
     pub folders: Folders,
-    /// The working folder.
+    /// Working directory.
     pub cwd: PathBuf,
-    /// The login name.
+    /// Login name.
     pub login: String,
-    /// The user's number; 0 where users have none.
+    /// User id; 0 where users have none.
     pub uid: u32,
-    /// The system's time zone, by the name the system gives it.
+    /// The system's time zone, by name.
     pub zone_name: Option<String>,
     /// Whether standard input, output and error are terminals.
     pub terminal: [bool; 3],
-    /// How many columns the terminal of standard output has, if it is one.
+    /// Width of the terminal on standard output, in columns.
     pub columns: Option<usize>,
 }
 
-/// The folders a system gives every program to share.
+/// The system's standard folders for programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folders {
-    /// For settings: `~/.config`, or the system's own.
+    /// Settings: `~/.config`, or the system's equivalent.
     pub config: Option<PathBuf>,
-    /// For data: `~/.local/share`, or the system's own.
+    /// Data: `~/.local/share`, or the system's equivalent.
     pub data: Option<PathBuf>,
-    /// For what may be lost: `~/.cache`, or the system's own.
+    /// Caches: `~/.cache`, or the system's equivalent.
     pub cache: Option<PathBuf>,
 }
 
 impl Env {
-    /// This machine, now. The only place that asks the system.
+    /// Reads the environment of this process. Nothing else queries the system.
     #[allow(clippy::disallowed_methods, reason = "the one place where time and environment enter the program")]
     pub fn system() -> Self {
         let vars: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
@@ -73,8 +73,7 @@ impl Env {
         }
     }
 
-    /// A machine of which nothing is known but the time, for tests and demonstrations: nobody's home,
-    /// no variables, no terminal, UTC.
+    /// An environment with only a clock, for tests and demos: no home, no variables, no terminal, UTC.
     pub fn empty(now: Instant) -> Self {
         Self {
             clock: Arc::new(move || now),
@@ -95,20 +94,20 @@ impl Env {
         (self.clock)()
     }
 
-    /// An environment variable that is set, not empty, and text.
+    /// A variable's value, if set, not empty, and UTF-8.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
     }
 
-    /// An environment variable that names an absolute path.
+    /// A variable's value, if it is an absolute path.
     pub fn path_var(&self, name: &str) -> Option<PathBuf> {
         self.vars.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// The machine's time zone: the variable `TZ`, else the system's; and what is wrong with it, if anything is.
+    /// The machine's time zone from `TZ`, else from the system, and the problem with it, if any.
     ///
-    /// What cannot be understood is UTC, as the system itself would have it, with a sentence that says so.
-    /// A flag or the config goes before this: see [`Settings::zone`](super::Settings).
+    /// An invalid zone becomes UTC, as in the system's libraries, with a sentence that reports it. A flag or the config
+    /// takes precedence: see [`Settings::zone`](super::Settings).
     pub fn zone(&self) -> (Zone, Option<String>) {
         if let Some(text) = self.var("TZ") {
             let name = text.trim_start_matches(':');
@@ -119,7 +118,7 @@ impl Env {
                 Err(_) => (
                     Zone::UTC,
                     Some(format!(
-                        "TZ is '{text}', which is no time zone known here; using UTC (give a name such as Europe/Rome)"
+                        "TZ is '{text}', which is not a known time zone; using UTC (give a name such as Europe/Rome)"
                     )),
                 ),
             };
@@ -160,7 +159,7 @@ fn uid() -> u32 {
     0
 }
 
-/// The login name: what the session says, else what the system's list of users says, else the number.
+/// Login name from the session's variables, else from the system's user database, else `uid` and the number.
 fn login(vars: &BTreeMap<OsString, OsString>, uid: u32) -> String {
     let said = ["LOGNAME", "USER", "USERNAME"]
         .into_iter()

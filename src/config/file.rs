@@ -1,4 +1,4 @@
-//! The config file on disk: read with a cap, watched by its stamp, written whole or not at all.
+//! Config file access: size-limited reads, change detection, atomic writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,13 +10,13 @@ use super::regular_file;
 use super::{ConfigText, Diagnostic, Env, Loaded, Overrides, Paths, Settings, Where};
 use crate::domain::Label;
 
-/// The longest config that is read, in bytes.
+/// Maximum size of a config, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// The whole default config, commented: what `config init` writes.
+/// The commented default config, written by `config init`.
 pub const SAMPLE: &str = include_str!("../../samples/config.toml");
 
-/// Finds the config, reads it, and loads the settings; a file that cannot be read is one problem more.
+/// Locates and reads the config and loads the settings; an unreadable file is reported as a problem.
 pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded) {
     let paths = Paths::resolve(env, overrides);
     let (text, unread) = match paths.config.as_deref().map(|path| read(path, paths.config_given)) {
@@ -29,10 +29,10 @@ pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded
     (paths, loaded)
 }
 
-/// Reads a config file. A file that is not there is `None`, unless it was `given` by a flag or a variable.
+/// Reads a config file. A missing file is `None`, unless it was `given` by a flag or a variable.
 ///
 /// # Errors
-/// One line that says why it cannot be used: it is a folder, may not be read, is not text, is too large.
+/// When the file cannot be used: it is a folder, unreadable, not text, or too large.
 pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> {
     let wrong = |why: &str| Diagnostic::error(Where::Path(path_label(path)), why);
     let kind = match fs::metadata(path) {
@@ -54,7 +54,7 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> 
     if !kind.is_file() && !given {
         return Err(wrong("is not a regular file"));
     }
-    // `--config /dev/null` asks for the defaults, so a device that is named is read, up to the cap.
+    // `--config /dev/null` requests the defaults, so that named devices are read, up to the limit.
     let bytes = regular_file::read_bytes(path, LONGEST, |kind| given && is_device(kind)).map_err(|error| {
         if error.kind() == io::ErrorKind::FileTooLarge {
             return wrong("is larger than 1 MiB, which no config is");
@@ -78,7 +78,7 @@ fn is_device(_: fs::FileType) -> bool {
     false
 }
 
-/// What changes when a file does: cheap to take, to be compared with an earlier one.
+/// Cheap fingerprint of a file's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
@@ -86,7 +86,7 @@ pub struct Stamp {
     identity: (u64, u64),
 }
 
-/// The stamp of a file; `None` while it is not there.
+/// The stamp of a file; `None` if it does not exist.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -99,13 +99,13 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity })
 }
 
-/// Changes the config file: reads it, lets `change` make the new text, and puts that in its place in one step.
+/// Edits the config file: reads it, lets `change` produce the new text, and replaces it atomically.
 ///
-/// A link is followed and its target replaced, so that a config kept elsewhere stays there. Two programs that do
-/// this at once take turns. A new file is for its owner only; an old one keeps its mode.
+/// A symbolic link is followed and its target replaced. Concurrent edits are serialised by a lock. A new file gets mode
+/// 0600; an existing one keeps its mode.
 ///
 /// # Errors
-/// A sentence that names the file: what `change` says, or why the file cannot be read or written.
+/// A sentence that names the file: the error of `change`, or why the file cannot be read or written.
 pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
     let target = target(path)?;
     let _turn = lock(&target)?;
@@ -120,7 +120,7 @@ pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, St
 /// Writes the commented default config.
 ///
 /// # Errors
-/// When there is a file already and `force` is false, or it cannot be written. Never leaves half a file.
+/// When a file exists and `force` is false, or it cannot be written. Never leaves a partial file.
 pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     let _turn = lock(path)?;
     if force {
@@ -131,7 +131,7 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
         return Err(exists());
     }
     let draft = draft(path, SAMPLE)?;
-    // A link appears whole or, when somebody else's file is there by now, not at all.
+    // A hard link is created whole or, if a file exists by now, not at all.
     let done = match fs::hard_link(&draft, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
@@ -141,7 +141,7 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     done
 }
 
-/// The file that is meant: what a link leads to, or the path itself.
+/// The target of a symbolic link, or the path itself.
 fn target(path: &Path) -> Result<PathBuf, String> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -155,14 +155,14 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Takes a turn at writing in a file's folder, which is made if need be. It ends when the result is dropped.
+/// Locks a file's folder for writing, creating it if needed. Unlocks on drop.
 fn lock(path: &Path) -> Result<Option<File>, String> {
     let folder = folder(path);
     make_private_folder(folder).map_err(|error| unwritable(folder, &error))?;
     #[cfg(unix)]
     {
         let file = File::open(folder).map_err(|error| unwritable(folder, &error))?;
-        // Some network file systems have no locks; then the last writer wins, as with any editor.
+        // Some network file systems have no locks; the last writer then wins, as with any editor.
         let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
         Ok(Some(file))
     }
@@ -170,7 +170,7 @@ fn lock(path: &Path) -> Result<Option<File>, String> {
     Ok(None)
 }
 
-/// Puts a text in the place of a regular file of one's own, or of nothing.
+/// Replaces or creates a regular file of the user's.
 fn replace(target: &Path, text: &str) -> Result<(), String> {
     let old = match fs::metadata(target) {
         Ok(old) => Some(old),
@@ -203,7 +203,7 @@ fn replace(target: &Path, text: &str) -> Result<(), String> {
     })
 }
 
-/// Writes a text to a new file beside the one it is for, and sees it safe on disk.
+/// Writes a text to a temporary file next to its target, and syncs it.
 fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let path = folder(target).join(format!(".{name}.{}.tmp", std::process::id()));
@@ -211,7 +211,7 @@ fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Left behind by a program of the same number that was stopped half-way.
+    // Left by a killed process with the same id.
     let _ = fs::remove_file(&path);
     let write = || -> io::Result<()> {
         let mut file = options.open(&path)?;
@@ -291,7 +291,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         match File::open(&path) {
-            // The superuser may read everything; a path through a file may not be walked by anyone.
+            // Root may read everything; a path through a file is invalid for anyone.
             Ok(_) => assert!(why(&path.join("config.toml"), false).contains("cannot be read: Not a directory")),
             Err(_) => assert!(why(&path, false).contains("cannot be read: Permission denied")),
         }

@@ -1,4 +1,4 @@
-//! The `[limits]` table: scopes nested in any order, each ending in a window and an amount.
+//! The `[limits]` table: scopes nested in any order, down to a window with an amount.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,10 +14,9 @@ use super::toml_reader::{Node, Walk};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope, Window};
 
-/// Reads the table; the limits come back in the order of their names.
+/// Parses the table; limits are returned in the order of their names.
 ///
-/// A key that is not understood here is an error, not a warning: a limit must not be passed over because of a typing
-/// mistake.
+/// Unknown keys are errors here, not warnings: a typing error must not disable a limit.
 pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env, warn_at: &[u8]) -> Vec<Limit> {
     let mut reader = Reader { env, warn_at, found: BTreeMap::new() };
     match node.table() {
@@ -29,7 +28,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env, warn_at:
     reader.found.into_values().map(|(limit, _)| limit).collect()
 }
 
-/// Reads the percentages at which to warn: one number or several.
+/// Parses warning percentages: one number or several.
 pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
     let one = |node: &Node<'_, '_>| {
         node.whole().and_then(|number| u8::try_from(number).ok()).filter(|of| (1..=100).contains(of))
@@ -43,7 +42,7 @@ pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
     Some(all)
 }
 
-/// What percentages look like, for messages.
+/// Description of the syntax of percentages, for messages.
 pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [50, 80, 95]";
 
 struct Reader<'w> {
@@ -79,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A table such as `users`, in which each key is a name.
+    /// Parses a table such as `users`, keyed by name.
     fn names(
         &mut self,
         walk: &mut Walk<'_>,
@@ -178,14 +177,14 @@ impl Reader<'_> {
         let key = LimitKey { scope: scope.clone(), window };
         let mut limit = (Limit { scope, window, amount, warn_at }, node.span.clone());
         if let Some(other) = self.found.get_mut(&key) {
-            // Tables are walked in the order of their names; the first in the text is the one that holds.
+            // Tables are visited in alphabetical order; the first definition in the text counts.
             if limit.1.start < other.1.start {
                 std::mem::swap(other, &mut limit);
             }
             let line = walk.source.place(other.1.clone()).line;
             return walk.error(
                 limit.1,
-                format!("{label}: the limit {} stands already in line {line}", quoted(&key.to_string())),
+                format!("{label}: the limit {} is already set in line {line}", quoted(&key.to_string())),
             );
         }
         walk.came_from(&key.path().join("."), node.span.clone());
@@ -193,10 +192,10 @@ impl Reader<'_> {
     }
 }
 
-/// The amounts of `{ usd = 25, tokens = 500_000, output_tokens = 50_000, warn_at = [80] }`.
+/// Parses the amounts of `{ usd = 25, tokens = 500_000, output_tokens = 50_000, warn_at = [80] }`.
 ///
 /// # Errors
-/// True when there is none; false when one is wrong, which has been reported.
+/// True when there is none; false when one is invalid, which has been reported.
 fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut Vec<u8>) -> Result<Amount, bool> {
     let mut amount = Amount::default();
     let mut wrong = false;
@@ -241,7 +240,7 @@ fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut V
         };
         if let Err(why) = result {
             wrong = true;
-            // A sentence that begins with what is expected follows what was found; any other tells about it.
+            // A message that begins with what is expected follows the value; any other describes it.
             let message =
                 if why.starts_with(';') { format!("is {found}{why}") } else { format!("is {found}, which {why}") };
             walk.error(node.span.clone(), format!("{label}: '{name}' {message}"));

@@ -1,4 +1,4 @@
-//! From a file's text, variables and flags to [`Settings`], with every mistake on the way.
+//! Builds [`Settings`] from a file's text, variables and flags, collecting all problems.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,20 +15,20 @@ use crate::domain::Label;
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigText {
-    /// Where it was read from.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What it says, without a byte order mark.
+    /// Its content, without byte order mark.
     pub text: String,
 }
 
 impl ConfigText {
-    /// The file as messages name it.
+    /// File name for messages.
     pub fn name(&self) -> Label {
         Label::new(&self.path.to_string_lossy())
     }
 }
 
-/// Where a setting comes from.
+/// Origin of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The config file.
@@ -39,25 +39,24 @@ pub enum Origin {
     Flag(&'static str),
 }
 
-/// Settings, and all that was wrong on the way to them.
+/// Settings with all problems found while loading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// The settings. Where something was wrong, they hold the default, so that a hook can go on with what is right.
+    /// The settings. Invalid ones have their defaults, so that a hook can go on with the valid ones.
     pub settings: Settings,
-    /// Everything wrong, in the order in which it stands.
+    /// All problems, in order of position.
     pub problems: Vec<Diagnostic>,
-    /// Where each setting comes from, by its dotted name (`alerts.bell`, `limits.users.alice.day`); what is not
-    /// here is a default.
+    /// Origin of each setting that is not a default, by dotted name (`alerts.bell`, `limits.users.alice.day`).
     pub origins: BTreeMap<String, Origin>,
 }
 
 impl Loaded {
-    /// True when the settings can be used: nothing is wrong, or nothing but warnings unless `strict`.
+    /// True when the settings can be used: no problems, or only warnings unless `strict`.
     pub fn is_usable(&self, strict: bool) -> bool {
         self.problems.iter().all(|problem| !strict && problem.severity == Severity::Warning)
     }
 
-    /// A problem with a setting that another room found (a key, a placeholder), placed where the setting stands.
+    /// A problem with a setting found outside this room (a key, a placeholder), at the setting's position.
     pub fn problem(&self, key: &str, message: &str) -> Diagnostic {
         let at = match self.origins.get(key) {
             Some(Origin::File(place)) => Where::File(place.clone()),
@@ -68,7 +67,7 @@ impl Loaded {
         Diagnostic::error(at, message)
     }
 
-    /// Writes every problem with its line and caret.
+    /// Writes every problem with its source line and caret.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -78,11 +77,11 @@ impl Loaded {
 }
 
 impl Settings {
-    /// The settings of a file's text, the environment and the flags. `themes` are the names of the themes there
-    /// are; empty when they do not matter.
+    /// Loads the settings from a file's text, the environment and the flags. `themes` lists the valid theme names; if
+    /// empty, themes are not checked.
     ///
-    /// This reads nothing: live reload is reading the text again and calling this, and keeping the old settings
-    /// when the new ones are not usable.
+    /// Reads no files: live reload reads the text and calls this again, and keeps the old settings when the new ones
+    /// are unusable.
     pub fn load(file: Option<&ConfigText>, env: &Env, overrides: &Overrides, themes: &[&str]) -> Loaded {
         let mut settings = Self::defaults(env);
         let text = file.map_or("", |file| file.text.as_str());
@@ -95,7 +94,7 @@ impl Settings {
         let syntax = std::mem::take(&mut walk.problems);
         settings.read_file(&mut walk, table.get_ref(), env, themes);
         let Walk { mut problems, mut origins, .. } = walk;
-        // A line whose syntax is wrong may read as something nobody wrote, and what follows as keys of another table.
+        // A line with a syntax error may parse as something unintended, and what follows as keys of another table.
         if !syntax.is_empty() {
             let broken = |problem: &Diagnostic| syntax.iter().any(|broken| broken.line() == problem.line());
             problems.retain(|problem| problem.severity == Severity::Error && !broken(problem));
@@ -319,7 +318,7 @@ impl Settings {
     }
 }
 
-/// A table within a table.
+/// A nested table.
 fn section<'n, 't>(walk: &mut Walk<'_>, top: &mut Section<'n, 't>, key: &'static str) -> Option<&'n DeTable<'t>> {
     let node = top.get(key)?;
     if node.table().is_none() {
@@ -328,7 +327,7 @@ fn section<'n, 't>(walk: &mut Walk<'_>, top: &mut Section<'n, 't>, key: &'static
     node.table()
 }
 
-/// A table whose keys are names of the user's own.
+/// A table keyed by user-defined names.
 fn named<'n, 't, T>(
     walk: &mut Walk<'_>,
     table: &'n DeTable<'t>,

@@ -1,4 +1,4 @@
-//! From files, variables and flags to settings.
+//! Settings from files, variables and flags.
 
 mod amount;
 mod diagnostic;

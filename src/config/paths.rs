@@ -1,41 +1,41 @@
-//! Where the config, the books and the socket are.
+//! Locations of config, ledger and socket.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{Diagnostic, Env, Overrides, Where, trust};
 use crate::domain::Label;
 
-/// The name of our folder inside the system's.
+/// Name of our folder in the system's folders.
 const NAME: &str = "tokmeter";
 
-/// Where things are: flags over environment over the system's folders.
+/// Locations, with flags taking precedence over the environment and the system's folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paths {
-    /// The user's config file, whether it exists or not; `None` without a home.
+    /// Path of the config file, whether it exists or not; `None` without a home.
     pub config: Option<PathBuf>,
     /// True when a flag or a variable named it, so that it must exist.
     pub config_given: bool,
-    /// The folder of the books and the usage log; `None` without a home.
+    /// Folder of the ledger and the usage log; `None` without a home.
     pub data: Option<PathBuf>,
-    /// The folder for what may be lost.
+    /// Cache folder.
     pub cache: Option<PathBuf>,
-    /// Why there is no data folder although one is named: what it holds cannot be trusted.
+    /// Why there is no data folder although one is named: its content cannot be trusted.
     pub data_refusal: Option<String>,
-    /// What must be said about them.
+    /// Problems found.
     pub problems: Vec<Diagnostic>,
 }
 
 impl Paths {
-    /// Finds out where things are. Nothing is opened or made.
+    /// Determines the locations without opening or creating anything.
     ///
-    /// A variable that names a place in the working folder is passed over: a repository that brings a file of
-    /// variables along must not change limits or move the books. Flags are the user's own word.
+    /// A variable that points into the working directory is ignored: a repository that comes with a file of variables
+    /// must not change limits or move the ledger. Flags are trusted.
     pub fn resolve(env: &Env, overrides: &Overrides) -> Self {
         let mut problems = Vec::new();
         let config = config(env, overrides, &mut problems);
         let data = data(env, overrides, &mut problems);
         let cache = env.path_var("XDG_CACHE_HOME").or_else(|| env.folders.cache.clone());
-        // Its value is taken by `SocketPath`; what is wrong with it is said here, once for every command.
+        // `SocketPath` uses its value; its problem is reported here, once per command.
         socket_given(env, &mut problems);
         if data.is_none() {
             problems.push(Diagnostic::warning(
@@ -55,7 +55,7 @@ impl Paths {
         paths
     }
 
-    /// Looks whether others can change what the data folder holds, and whether somebody may have done so.
+    /// Rejects the data folder if other users can modify its content, or may have done so.
     fn distrust(&mut self, uid: u32) {
         let Some(folder) = &self.data else { return };
         let Some(why) = trust::open_to_others(folder, uid) else { return };
@@ -69,13 +69,13 @@ impl Paths {
         self.problems.push(Diagnostic::warning(at, format!("the data folder {why}")));
     }
 
-    /// Why there is no data folder, in a sentence.
+    /// Explains why there is no data folder.
     pub fn why_no_data(&self) -> String {
         let refusal = self.data_refusal.clone();
         refusal.unwrap_or_else(|| "there is no data folder: set HOME or TOKMETER_DATA_DIR".to_owned())
     }
 
-    /// The books.
+    /// Path of the ledger.
     pub fn ledger(&self) -> Option<PathBuf> {
         self.data.as_ref().map(|folder| folder.join("ledger.db"))
     }
@@ -85,20 +85,20 @@ impl Paths {
         self.data.as_ref().map(|folder| folder.join("usage.jsonl"))
     }
 
-    /// Where records wait that no meter has taken yet.
+    /// Folder of records not yet accepted by a meter.
     pub fn spool(&self) -> Option<PathBuf> {
         self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
     }
 
-    /// The folder of the user's own themes, beside the config.
+    /// Folder of the user's themes, next to the config.
     pub fn themes(&self) -> Option<PathBuf> {
         self.config.as_ref().and_then(|file| file.parent()).map(|folder| folder.join("themes"))
     }
 
-    /// Makes the data folder, for its owner only, unless it is there.
+    /// Creates the data folder with mode 0700, unless it exists.
     ///
     /// # Errors
-    /// A sentence that names the folder, why it cannot be made, and what to do.
+    /// A sentence that names the folder, the reason, and what to do.
     pub fn make_data_folder(&self) -> Result<PathBuf, String> {
         let folder = self.data.clone().ok_or_else(|| self.why_no_data())?;
         make_private_folder(&folder).map_err(|error| {
@@ -109,12 +109,12 @@ impl Paths {
     }
 }
 
-/// Reasons to pass over a config, data folder or socket in the working folder, and the flag that may name each.
+/// For each location: why it is ignored in the working directory, and the flag that may name it.
 const CONFIG: (&str, &str) = ("change limits", "--config");
-const DATA: (&str, &str) = ("decide where the books are", "--data-dir");
+const DATA: (&str, &str) = ("decide where the ledger is", "--data-dir");
 const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");
 
-/// The config file, and whether it was given.
+/// The config file, and whether it was given explicitly.
 fn config(env: &Env, overrides: &Overrides, problems: &mut Vec<Diagnostic>) -> (Option<PathBuf>, bool) {
     let home = home_of(env, "XDG_CONFIG_HOME", ".config", env.folders.config.as_ref(), CONFIG, problems);
     let usual = home.map(|folder| folder.join(NAME).join("config.toml"));
@@ -137,7 +137,7 @@ fn data(env: &Env, overrides: &Overrides, problems: &mut Vec<Diagnostic>) -> Opt
     given.or(usual)
 }
 
-/// The folder a variable of the system names, else the system's own.
+/// The folder named by a system variable, else the system's own.
 fn home_of(
     env: &Env,
     name: &'static str,
@@ -152,18 +152,18 @@ fn home_of(
         trust::variable_path(env, name, path.join(NAME), own().map(|own| own.join(NAME)).as_deref(), about, problems);
     match given {
         Some(_) => Some(path),
-        // What the system gives as its own may be the same variable's.
+        // The system's own folder may come from the same variable.
         None => systems.filter(|folder| **folder != path).cloned().or_else(own),
     }
 }
 
-/// The socket that `TOKMETER_SOCKET` names.
+/// The socket named by `TOKMETER_SOCKET`.
 pub(crate) fn socket_given(env: &Env, problems: &mut Vec<Diagnostic>) -> Option<PathBuf> {
     let path = trust::given_path(env, "TOKMETER_SOCKET")?;
     trust::variable_path(env, "TOKMETER_SOCKET", path, None, SOCKET, problems)
 }
 
-/// Makes a folder and those above it; what is made is for its owner only.
+/// Creates a folder and its parents with mode 0700.
 pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -172,7 +172,7 @@ pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// The path with `~/` and the working folder filled in, and without `.` and `..`.
+/// Expands `~/`, makes the path absolute, and resolves `.` and `..`.
 pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
     let path = expanded(env, path).unwrap_or_else(|| path.to_owned());
     let mut clean = PathBuf::new();
@@ -188,7 +188,7 @@ pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
     clean
 }
 
-/// The path with a leading `~` replaced; `None` when it has none, or there is no home.
+/// The path with a leading `~` expanded; `None` without one, or without a home.
 pub(crate) fn expanded(env: &Env, path: &Path) -> Option<PathBuf> {
     Some(env.home.as_ref()?.join(path.strip_prefix("~").ok()?))
 }
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn g6_a_home_that_cannot_be_written_names_the_path_that_was_tried() {
         let base = tempfile::tempdir().unwrap();
-        // A file where a folder is needed stops root, too.
+        // A file where a folder is needed stops root as well.
         let file = base.path().join("home");
         std::fs::write(&file, "").unwrap();
         let paths = Paths { data: Some(file.join("tokmeter")), ..Paths::default() };
@@ -293,19 +293,19 @@ mod tests {
                 said.len() == 1 && said[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
                 "{said:?}"
             );
-            assert!(said[0].contains("passed over"));
+            assert!(said[0].contains("ignored"));
         }
-        // The folder that holds the config may be above the working folder, and the config still in it.
+        // The config's folder may be above the working directory with the config still inside it.
         let inside = Env { cwd: "/src/repo/tokmeter".into(), ..world(&[("XDG_CONFIG_HOME", "/src/repo")]) };
         assert_eq!(
             shown(Paths::resolve(&inside, &Overrides::default()).config),
             "/home/alice/.config/tokmeter/config.toml"
         );
-        // A variable that names the usual place says nothing new, wherever one stands.
+        // A variable with the default location changes nothing, whatever the working directory.
         let dots = Env { cwd: "/home/alice/.config".into(), ..world(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
         let paths = Paths::resolve(&dots, &Overrides::default());
         assert_eq!((shown(paths.config), paths.problems.len()), ("/home/alice/.config/tokmeter/config.toml".into(), 0));
-        // The system's own folder may be the same variable's.
+        // The system's own folder may come from the same variable.
         let mut same = world(&[("XDG_CONFIG_HOME", "/src/repo")]);
         same.folders.config = Some("/src/repo".into());
         assert_eq!(
@@ -323,7 +323,7 @@ mod tests {
             assert_eq!(shown(paths.config), "/home/alice/.config/tokmeter/config.toml", "{hostile}");
             assert!(!paths.config_given && paths.problems.len() == 1);
         }
-        // Working at home, or above it, is not working in somebody's repository.
+        // The home folder and its parents do not count as a repository.
         let at_home = Env { cwd: "/home/alice".into(), ..world(&[("TOKMETER_CONFIG", "/home/alice/dot/c.toml")]) };
         assert_eq!(shown(Paths::resolve(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
     }

@@ -1,4 +1,4 @@
-//! The `[prices]` table and `gate.unpriced`: dollars per million tokens, read from their decimals.
+//! The `[prices]` table and `gate.unpriced`: dollars per million tokens, parsed as exact decimals.
 
 use toml::de::DeTable;
 
@@ -7,10 +7,10 @@ use super::toml_reader::{Node, Section, Walk};
 use crate::domain::Usd;
 use crate::pricing::{CustomPrice, Rates};
 
-/// The most dollars per million tokens that are believed.
+/// Upper bound of a price, in dollars per million tokens.
 const MOST: Usd = Usd::from_micro(1_000_000_000_000);
 
-/// Reads the table: each model has one price, or a list of prices with dates.
+/// Parses the table: each model has one price, or a list of dated prices.
 pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
     let Some(models) = node.table() else {
         walk.error(
@@ -56,7 +56,7 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice>
     prices
 }
 
-/// Under which name the origin of a price is kept: prices of one model differ by their day.
+/// Key of a price's origin: prices of one model differ by day.
 pub(crate) fn price_name(price: &CustomPrice) -> String {
     match price.from {
         Some(from) => format!("prices.{}@{from}", price.model),
@@ -64,7 +64,7 @@ pub(crate) fn price_name(price: &CustomPrice) -> String {
     }
 }
 
-/// Reads a table of rates alone.
+/// Parses a table of rates.
 pub(crate) fn unpriced(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Option<Rates> {
     let Some(table): Option<&DeTable<'_>> = node.table() else {
         let message =
@@ -78,7 +78,7 @@ pub(crate) fn unpriced(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Option<Rates
     rates
 }
 
-/// The rates of a section; both input and output are needed, since a missing one would be free.
+/// Parses the rates of a section; input and output are both required, since a missing one would mean free.
 fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>, model: &str) -> Option<Rates> {
     let before = walk.problems.len();
     let input = rate(walk, section, "input", false);
@@ -109,7 +109,7 @@ fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>
     None
 }
 
-/// One rate: dollars per million tokens, or dollars each.
+/// Parses one rate: dollars per million tokens, or dollars each.
 fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, each: bool) -> Option<Usd> {
     let expected =
         if each { "dollars for one search such as 0.01" } else { "dollars per million tokens such as \"0.50\"" };
@@ -133,7 +133,7 @@ fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, e
     Some(usd)
 }
 
-/// The decimal text of a millionth of a decimal text, so that it is rounded once at most.
+/// Divides a decimal text by a million as text, so that it is rounded at most once.
 fn millionth(text: &str) -> Option<String> {
     let (digits, exponent) = match text.split_once(['e', 'E']) {
         Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
@@ -142,7 +142,7 @@ fn millionth(text: &str) -> Option<String> {
     Some(format!("{digits}e{}", exponent.checked_sub(6)?))
 }
 
-/// Dollars per million tokens of a rate, as the config writes them.
+/// Formats a rate as dollars per million tokens, as in the config.
 pub(crate) fn per_million(rate: Usd) -> String {
     rate.times(1_000_000).to_string()
 }

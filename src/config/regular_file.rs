@@ -1,4 +1,4 @@
-//! Reads small text files that people keep: never blocks on a pipe or a device, never reads beyond a cap.
+//! Reads small text files: never blocks on a pipe or device, never reads beyond a limit.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
@@ -6,22 +6,21 @@ use std::path::Path;
 
 /// Reads a text file of at most `most` bytes.
 ///
-/// The file is opened without waiting, so that a named pipe nobody writes to is an error and no hang, and its kind
-/// is checked on the open file, so that nothing can take its place in between.
+/// Opened in non-blocking mode, so that a named pipe without a writer is an error and does not hang. The kind is
+/// checked on the open file, so that it cannot be replaced in between.
 ///
 /// # Errors
-/// When it is not there, may not be read, is no regular file, is too large, or is not UTF-8: the text of the error
-/// completes a sentence that begins with the file's name.
+/// When it does not exist, is unreadable, not a regular file, too large, or not UTF-8: the error's text completes a
+/// sentence that begins with the file's name.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_bytes(path, most, |_| false)?;
     String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to()))
 }
 
-/// Opens a file that a person named on the command line: a regular file, or a descriptor that is already open, as
-/// `<(…)` and `/dev/stdin` name one.
+/// Opens a file named on the command line: a regular file, or an open descriptor, such as `<(…)` and `/dev/stdin`.
 ///
 /// # Errors
-/// When it cannot be opened, or is a named pipe, a folder or a device, which could be without end.
+/// When it cannot be opened, or is a named pipe, a folder or a device, which may be endless.
 pub(crate) fn open_operand(path: &Path) -> io::Result<File> {
     let is_descriptor = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|open| path.starts_with(open));
     if is_descriptor {
@@ -32,7 +31,7 @@ pub(crate) fn open_operand(path: &Path) -> io::Result<File> {
     if kind.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, kind_words(kind))) }
 }
 
-/// Reads at most `most` bytes of a regular file, or of a file of another kind that `accepts` allows.
+/// Reads at most `most` bytes of a regular file, or of another kind that `accepts` allows.
 pub(crate) fn read_bytes(path: &Path, most: u64, accepts: impl Fn(FileType) -> bool) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let kind = file.metadata()?.file_type();
@@ -45,7 +44,7 @@ pub(crate) fn read_bytes(path: &Path, most: u64, accepts: impl Fn(FileType) -> b
 /// Reads a text to its end.
 ///
 /// # Errors
-/// When it cannot be read, is longer than `most` bytes (nothing is cut short in silence), or is not UTF-8.
+/// When it cannot be read, exceeds `most` bytes (nothing is truncated silently), or is not UTF-8.
 pub(crate) fn read_whole_text(from: impl io::Read, most: u64) -> io::Result<String> {
     let bytes = read_whole(from, most)?;
     String::from_utf8(bytes).map_err(|error| not_text(error.as_bytes(), error.utf8_error().valid_up_to()))
@@ -61,13 +60,13 @@ fn read_whole(from: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The error of a file that is not UTF-8, with the line of its first bad byte.
+/// Error for a file that is not UTF-8, with the line of the first invalid byte.
 pub(crate) fn not_text(bytes: &[u8], valid: usize) -> io::Error {
     let line = bytes[..valid].split(|byte| *byte == b'\n').count();
     io::Error::new(io::ErrorKind::InvalidData, format!("is not UTF-8 text: see line {line}"))
 }
 
-/// Says why a file cannot be used, as the rest of a sentence that begins with its name.
+/// Why a file cannot be used, as the rest of a sentence that begins with its name.
 pub(crate) fn why(error: &io::Error) -> String {
     let ours = [io::ErrorKind::InvalidInput, io::ErrorKind::FileTooLarge, io::ErrorKind::InvalidData];
     if ours.contains(&error.kind()) && error.get_ref().is_some() {

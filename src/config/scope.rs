@@ -1,4 +1,4 @@
-//! What a limit is called: `user:alice:day` on the command line, `limits.users.alice.day` in the file.
+//! Names of limits: `user:alice:day` on the command line, `limits.users.alice.day` in the file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,16 +11,16 @@ use super::paths::expanded;
 use crate::domain::{Dimension, Label, Matcher};
 use crate::meter::{Limit, Scope, Window};
 
-/// What names a limit: its scope and its window. No two limits share one.
+/// Identifies a limit by scope and window.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitKey {
-    /// What it covers.
+    /// Calls covered.
     pub scope: Scope,
-    /// Over which stretch of time.
+    /// Period.
     pub window: Window,
 }
 
-/// The dimensions a limit can name, in the order in which names are written, with their tables in the file.
+/// Dimensions that limits can name, in the order of display, with their tables in the file.
 pub(crate) const TABLES: [(Dimension, &str); 8] = [
     (Dimension::User, "users"),
     (Dimension::Team, "teams"),
@@ -32,7 +32,7 @@ pub(crate) const TABLES: [(Dimension, &str); 8] = [
     (Dimension::Model, "models"),
 ];
 
-/// The windows with a name of their own.
+/// Windows with names.
 pub(crate) const WINDOWS: [(&str, Window); 8] = [
     ("call", Window::Call),
     ("session", Window::Session),
@@ -44,16 +44,16 @@ pub(crate) const WINDOWS: [(&str, Window); 8] = [
     ("total", Window::Total),
 ];
 
-/// The longest rolling window, in hours: a leap year.
+/// Longest rolling window, in hours: a leap year.
 const LONGEST: i64 = 366 * 24;
 
 impl LimitKey {
-    /// A limit's own.
+    /// The key of a configured limit.
     pub fn from_limit(limit: &Limit) -> Self {
         Self { scope: limit.scope.clone(), window: limit.window }
     }
 
-    /// The same with `~/` in a project replaced by the home folder, as calls name it.
+    /// Expands `~/` in a project to the home folder, as in calls.
     #[must_use]
     pub fn expanded(&self, env: &Env) -> Self {
         let project = |(dimension, names): &(Dimension, Matcher)| {
@@ -64,7 +64,7 @@ impl LimitKey {
         Self { scope, window: self.window }
     }
 
-    /// The keys that lead to it in the file: `limits`, `users`, `alice`, `day`.
+    /// Path of keys in the file: `limits`, `users`, `alice`, `day`.
     pub fn path(&self) -> Vec<String> {
         let mut path = vec!["limits".to_owned()];
         if self.scope.is_organisation() {
@@ -80,24 +80,24 @@ impl LimitKey {
     }
 }
 
-/// The table of a dimension; a session has none, since its limits are the window `session`.
+/// Name of a dimension's table; sessions have none, since their limits use the window `session`.
 fn table_name(dimension: Dimension) -> &'static str {
     TABLES.iter().find(|(of, _)| *of == dimension).map_or("sessions", |(_, name)| name)
 }
 
-/// A scope from its pairs, in the one order that makes equal scopes equal.
+/// A scope from its pairs, sorted so that equal scopes compare equal.
 pub(crate) fn scope(mut only: Vec<(Dimension, Matcher)>) -> Scope {
     only.sort_by_key(|(dimension, _)| TABLES.iter().position(|(of, _)| of == dimension));
     let each = only.iter().any(|(_, names)| names.as_str() == "*");
     Scope { only, each }
 }
 
-/// A name as calls carry it, so that the two can be compared.
+/// A matcher with the name cleaned as in calls.
 pub(crate) fn matcher(name: &str) -> Matcher {
     Matcher::new(Label::new(name).as_str())
 }
 
-/// The window of this name: `day`, `5h`, `7d`.
+/// Parses a window: `day`, `5h`, `7d`.
 pub(crate) fn window(name: &str) -> Option<Window> {
     if let Some((_, window)) = WINDOWS.iter().find(|(known, _)| *known == name) {
         return Some(*window);
@@ -109,7 +109,7 @@ pub(crate) fn window(name: &str) -> Option<Window> {
     (1..=LONGEST).contains(&hours).then(|| Window::Rolling(Duration::hours(hours)))
 }
 
-/// What windows there are, for messages.
+/// Lists the windows, for messages.
 pub(crate) fn windows() -> String {
     let names: Vec<&str> = WINDOWS.iter().map(|(name, _)| *name).collect();
     format!("{}, or a rolling one such as 5h or 7d", names.join(", "))
@@ -124,15 +124,15 @@ impl fmt::Display for LimitKey {
 impl FromStr for LimitKey {
     type Err = String;
 
-    /// Reads `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
+    /// Parses `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
     ///
-    /// A name may hold colons: it reaches up to the next word that is a dimension and has a name behind it.
+    /// A name may contain colons: it extends to the next dimension that is followed by a name.
     fn from_str(text: &str) -> Result<Self, String> {
         let pieces: Vec<&str> = text.split(':').collect();
         let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
         let window = window(last).ok_or_else(|| {
             let known = WINDOWS.iter().map(|(name, _)| *name);
-            format!("{} is no window; there are: {}{}", quoted(last), windows(), suggestion(last, known))
+            format!("{} is not a window; there are: {}{}", quoted(last), windows(), suggestion(last, known))
         })?;
         if rest == ["org"] {
             return Ok(Self { scope: Scope::organisation(), window });
@@ -151,7 +151,7 @@ impl FromStr for LimitKey {
             if only.iter().any(|(known, _)| *known == dimension) {
                 return Err(format!("names two {}", table_name(dimension)));
             }
-            // The name takes one piece at least.
+            // A name has at least one part.
             let more = names.iter().enumerate().skip(1);
             let length = more
                 .filter(|(at, piece)| self::dimension(piece).is_some() && names.len() > at + 1)
@@ -170,7 +170,7 @@ impl FromStr for LimitKey {
     }
 }
 
-/// The dimension of a word, singular or plural, that can have a limit.
+/// The dimension of a word, singular or plural, if limits can name it.
 fn dimension(word: &str) -> Option<Dimension> {
     TABLES.iter().find(|(dimension, table)| dimension.name() == word || *table == word).map(|(dimension, _)| *dimension)
 }
@@ -206,13 +206,13 @@ mod tests {
     fn scopes_that_do_not_exist_are_refused_with_what_there_is() {
         let cases = [
             ("dya", "did you mean 'day'?"),
-            ("0h", "is no window"),
-            ("9000h", "is no window"),
+            ("0h", "is not a window"),
+            ("9000h", "is not a window"),
             ("usr:alice:day", "did you mean 'user'?"),
             ("user:day", "write user:NAME:day"),
             ("user:a:user:b:day", "names two users"),
             ("session:x:day", "cannot have a limit"),
-            ("", "is no window"),
+            ("", "is not a window"),
         ];
         for (text, expected) in cases {
             let why = text.parse::<LimitKey>().unwrap_err();

@@ -1,4 +1,4 @@
-//! Everything a person can choose, as plain data.
+//! The settings, as plain data.
 
 use std::path::PathBuf;
 
@@ -10,53 +10,53 @@ use crate::meter::Limit;
 use crate::pricing::{CostMode, CustomPrice, Rates};
 use crate::theme::ColorWhen;
 
-/// The settings in force: flags over environment over the user's file over defaults.
+/// Settings in force: flags over environment over the user's file over defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose calls they are when a log does not say; by default the login name.
+    /// User of calls whose log has none; by default the login name.
     pub user: Label,
-    /// The team of calls whose log does not say.
+    /// Team of calls whose log has none.
     pub team: Option<Label>,
-    /// The organisation of calls whose log does not say.
+    /// Organisation of calls whose log has none.
     pub org: Option<Label>,
-    /// Decides where a day begins.
+    /// Time zone of calendar periods.
     pub zone: Zone,
-    /// The day a week begins on; Monday by default.
+    /// First day of the week; Monday by default.
     pub week_start: Weekday,
-    /// Further files and folders to follow and book; `~` is already the home folder.
+    /// Additional files and folders to follow; `~` is already expanded.
     pub logs: Vec<PathBuf>,
-    /// The theme's name; `auto` by default.
+    /// Theme name; `auto` by default.
     pub theme: String,
-    /// Which characters pictures are drawn with.
+    /// Characters used for graphics.
     pub symbols: Symbols,
     /// Whether colours are used.
     pub color: ColorWhen,
-    /// Whether the mouse is caught; off by default, so that selecting text works.
+    /// Whether the mouse is captured; off by default, so that text can be selected.
     pub mouse: bool,
-    /// How the status line is written; empty for its own way.
+    /// Template of the status line; empty for the default.
     pub statusline: String,
-    /// Whose cost is booked when a log states one.
+    /// Which cost counts when a log states one.
     pub cost: CostMode,
-    /// At how many per cent of a limit to warn, ascending, each from 1 to 100, for limits that do not say.
+    /// Default warning thresholds in per cent, ascending, each from 1 to 100.
     pub warn_at: Vec<u8>,
-    /// The limits, in the order of their names.
+    /// Limits, in the order of their names.
     pub limits: Vec<Limit>,
-    /// How a warning reaches a person.
+    /// Alert delivery.
     pub alerts: Alerts,
-    /// How the gate decides.
+    /// Behaviour of the gate.
     pub gate: Gate,
-    /// Prices of one's own; they go before the built-in ones.
+    /// User-defined prices, which take precedence over the built-in ones.
     pub prices: Vec<CustomPrice>,
-    /// Names of models that mean another model: from, to.
+    /// Model aliases: from, to.
     pub aliases: Vec<(String, String)>,
-    /// Keys that differ from the key table; the screen knows which actions there are.
+    /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
 }
 
-/// Which characters pictures are drawn with.
+/// Characters used for graphics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Symbols {
-    /// Whichever the locale allows.
+    /// According to the locale.
     #[default]
     Auto,
     /// Block elements, box drawing, arrows.
@@ -65,20 +65,20 @@ pub enum Symbols {
     Ascii,
 }
 
-/// How a warning reaches a person.
+/// Alert delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alerts {
     /// Ring the terminal's bell.
     pub bell: bool,
     /// Show a notification.
     pub notify: Notify,
-    /// A program to start, with its arguments; `{title}` and `{body}` stand for the text. No shell is involved.
+    /// Program to run, with its arguments; `{title}` and `{body}` are replaced. No shell is involved.
     pub command: Vec<String>,
-    /// An address to post to.
+    /// URL to post to.
     pub webhook: Option<String>,
-    /// When to be silent; the banner shows all the same.
+    /// Hours without alerts; the banner is shown regardless.
     pub quiet: Option<Quiet>,
-    /// By how many percentage points use must fall below a warning before the warning may come again.
+    /// Percentage points that use must fall below a threshold before its warning may repeat.
     pub hysteresis: u8,
 }
 
@@ -88,13 +88,13 @@ impl Default for Alerts {
     }
 }
 
-/// By which way a notification is shown.
+/// Notification channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Notify {
-    /// Whichever the terminal is known to understand, else the desktop's.
+    /// The terminal's if known to be supported, else the desktop's.
     #[default]
     Auto,
-    /// None.
+    /// No notifications.
     Off,
     /// The terminal's sequence OSC 9.
     Osc9,
@@ -104,17 +104,17 @@ pub enum Notify {
     Desktop,
 }
 
-/// Silent hours, in local time; they may span midnight.
+/// Quiet hours in local time; they may span midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quiet {
-    /// The first silent moment of a day.
+    /// Start.
     pub from: NaiveTime,
-    /// The first loud one after.
+    /// End (exclusive).
     pub until: NaiveTime,
 }
 
 impl Quiet {
-    /// True when this local time is a silent one.
+    /// True when this local time is within the quiet hours.
     pub fn holds(self, time: NaiveTime) -> bool {
         if self.from <= self.until {
             self.from <= time && time < self.until
@@ -124,36 +124,36 @@ impl Quiet {
     }
 }
 
-/// How the gate decides.
+/// Behaviour of the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    /// What to answer when it cannot know.
+    /// Answer when the ledger cannot be read.
     pub on_error: OnError,
-    /// What calls of models without a price count as, for limits in dollars only.
+    /// Rates for models without a price, used for dollar limits only.
     pub unpriced: Option<Rates>,
 }
 
-/// What the gate answers when it cannot know.
+/// The gate's answer when the ledger cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
-    /// Go on: a broken ledger must not stop work.
+    /// Allow: a broken ledger must not stop work.
     #[default]
     Allow,
-    /// Stop.
+    /// Deny.
     Deny,
 }
 
 /// Keys for one action of the screen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyBinding {
-    /// The action's name.
+    /// Name of the action.
     pub action: String,
-    /// Its keys, as they are written: `q`, `ctrl-l`, `F1`. Empty: none.
+    /// Keys as written: `q`, `ctrl-l`, `F1`. Empty for none.
     pub keys: Vec<String>,
 }
 
 impl Settings {
-    /// What holds when nobody has chosen anything.
+    /// Default settings.
     pub fn defaults(env: &Env) -> Self {
         Self {
             user: Label::new(&env.login),
@@ -179,7 +179,7 @@ impl Settings {
     }
 }
 
-/// What the command line says, as far as it concerns settings and places.
+/// Settings and locations given on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--config`.

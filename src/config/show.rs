@@ -1,4 +1,4 @@
-//! The settings in force, written as a config that means the same.
+//! Writes the settings in force as an equivalent config.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::meter::{Amount, Limit};
 use crate::pricing::{CustomPrice, Rates};
 
 impl Loaded {
-    /// Writes the settings in force as a config; with `origins`, each with a word on where it comes from.
+    /// Writes the settings in force as a config; with `origins`, each with its origin.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -24,7 +24,7 @@ impl Loaded {
 }
 
 impl Settings {
-    /// The settings as a config that means the same.
+    /// The settings as an equivalent config.
     pub fn to_toml(&self) -> String {
         let mut out = Vec::new();
         write(self, None, &mut out).expect("writing to memory cannot fail");
@@ -42,7 +42,7 @@ impl Page<'_> {
         writeln!(self.out, "\n{head}")
     }
 
-    /// One line: the key, the value, and where it comes from, looked up by its dotted name.
+    /// Writes one line: key, value, and the origin, looked up by dotted name.
     fn line(&mut self, name: &str, key: &str, value: &str) -> io::Result<()> {
         write!(self.out, "{key} = {value}")?;
         match self.origins.map(|origins| origins.get(name)) {
@@ -146,9 +146,9 @@ fn limit_value(limit: &Limit, usual: &[u8]) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// An amount as the members of a table: `usd` is `25`, `tokens` is `500_000`.
+/// An amount as members of a table: `usd` is `25`, `tokens` is `500_000`.
 pub(crate) fn amount_parts(amount: &Amount) -> Vec<(&'static str, String)> {
-    // A number of more digits than TOML promises to keep goes in quotes.
+    // Numbers with more digits than TOML guarantees are quoted.
     let usd = |usd: Usd| {
         let written = usd.to_string();
         if written.len() > 15 { text(&written) } else { written }
@@ -183,13 +183,13 @@ fn text(text: &str) -> String {
     escaped(&toml_edit::Value::from(text).to_string())
 }
 
-/// A quoted text with everything invisible as an escape sequence, so that a terminal shows what is there.
+/// Escapes invisible characters in a quoted text, so that a terminal shows them.
 fn escaped(quoted: &str) -> String {
     let hidden = |letter: char| !letter.is_ascii() && !Label::is_shown(letter);
     if !quoted.contains(hidden) {
         return quoted.to_owned();
     }
-    // Only a basic string has escape sequences; a literal one, between apostrophes, holds backslashes as they are.
+    // Only basic strings have escapes; in literal strings, between apostrophes, backslashes are literal.
     let literal = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
     let basic = match literal {
         Some(inner) => format!("\"{}\"", inner.replace('\\', "\\\\").replace('"', "\\\"")),

@@ -1,4 +1,4 @@
-//! Where the socket is: a folder that nobody else can enter, the same for the meter and for those who write to it.
+//! Location of the socket: a folder that nobody else can enter, the same for meter and clients.
 
 use std::path::{Path, PathBuf};
 
@@ -7,29 +7,29 @@ use super::trust::in_working_folder;
 use super::{Env, Overrides};
 use crate::domain::Label;
 
-/// The socket's file name.
+/// File name of the socket.
 const SOCKET: &str = "tokmeter.sock";
 
-/// Where the socket is.
+/// Location of the socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SocketPath {
-    /// The socket.
+    /// Path of the socket.
     pub path: PathBuf,
-    /// Why it is not where one would expect it.
+    /// Why it is not at the standard location.
     pub note: Option<String>,
-    /// True when its folder is ours to make and to guard.
+    /// True when we create and check its folder.
     own_folder: bool,
     uid: u32,
 }
 
 impl SocketPath {
-    /// Finds the socket's place: `--socket`, `TOKMETER_SOCKET`, `$XDG_RUNTIME_DIR`, `/run/user/UID`, and last a
-    /// private folder for what is temporary.
+    /// Determines the location: `--socket`, `TOKMETER_SOCKET`, `$XDG_RUNTIME_DIR`, `/run/user/UID`, and finally a
+    /// private folder for temporary files.
     ///
     /// # Errors
-    /// A sentence that names the folder when the last resort is not ours alone.
+    /// A sentence that names the folder when the last of these is not private.
     pub(crate) fn resolve(env: &Env, overrides: &Overrides) -> Result<Self, String> {
-        // What is wrong with the variable is among the problems of the paths.
+        // The variable's problem is reported with the paths.
         let given = overrides.socket.as_deref().map(|path| absolute(env, path));
         if let Some(path) = given.or_else(|| socket_given(env, &mut Vec::new())) {
             return Ok(Self { path, note: None, own_folder: false, uid: env.uid });
@@ -47,7 +47,7 @@ impl SocketPath {
         choose(said, &usual, &temporary, env.uid)
     }
 
-    /// Makes the folder if it is ours to make, and makes sure again that nobody else can enter it.
+    /// Creates the folder if it is ours, and checks again that nobody else can enter it.
     ///
     /// # Errors
     /// A sentence that names the folder.
@@ -82,10 +82,10 @@ fn refusal(folder: &Path, why: &str) -> String {
     format!("{} {why}: no socket can be kept there; set XDG_RUNTIME_DIR, or name one with --socket", path_label(folder))
 }
 
-/// Makes sure that a folder is this user's and that nobody else can enter it.
+/// Checks that a folder belongs to this user and that nobody else can enter it.
 ///
 /// # Errors
-/// What is wrong with it, to follow the folder's name.
+/// The problem, to follow the folder's name.
 #[cfg(unix)]
 fn private(folder: &Path, uid: u32) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -184,7 +184,7 @@ mod tests {
             assert_eq!(socket.path, place.fallback().join("tokmeter.sock"));
             assert!(socket.note.as_ref().is_some_and(|note| note.contains(expected)), "{:?}", socket.note);
         }
-        // The same folder, seen by another user.
+        // The same folder, checked with another user id.
         let socket = choose(Some(&good), Path::new("/nowhere"), place.base.path(), place.uid + 1).unwrap();
         assert!(socket.note.is_some_and(|note| note.contains("belongs to another user")));
     }

@@ -11,15 +11,15 @@ use crate::meter::Rules;
 use crate::pricing::PriceBook;
 use crate::theme::{self, Themes, UserTheme};
 
-/// The file, in the data folder, of a price list the user took in.
+/// Name of the imported price list in the data folder.
 pub(crate) const PRICE_LIST: &str = "prices.txt";
 
-/// The longest list of prices that is read, in bytes: as much as `prices update` takes in.
+/// Size limit of an imported price list, in bytes, the same as for `prices update`.
 const LONGEST_PRICES: u64 = 64 << 20;
-/// The longest theme that is read, in bytes.
+/// Size limit of a theme file, in bytes.
 const LONGEST_THEME: u64 = 1 << 20;
 
-/// The settings as the config file, the environment and the flags have them now.
+/// Loads the settings from config file, environment and flags.
 pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     let own: Vec<String> = theme_files(&Paths::resolve(env, overrides)).into_iter().map(|(name, _)| name).collect();
     let themes = theme::names(own.iter().map(String::as_str));
@@ -29,7 +29,7 @@ pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     (paths, loaded)
 }
 
-/// The rules of these settings.
+/// Meter rules of these settings.
 pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
     Rules {
         zone: settings.zone,
@@ -40,7 +40,7 @@ pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
     }
 }
 
-/// The price book of these settings, and what is wrong with the list the user took in.
+/// The price book of these settings, and the problem with the imported list if there is one.
 pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
     let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
     let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
@@ -55,7 +55,7 @@ pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Opti
     }
 }
 
-/// The built-in themes and the user's own.
+/// Built-in and user themes.
 pub(crate) fn themes(paths: &Paths) -> Themes {
     Themes::new(theme_files(paths).into_iter().map(|(name, path)| {
         let text = regular_file::read_text(&path, LONGEST_THEME).map_err(|error| regular_file::why(&error));
@@ -63,7 +63,7 @@ pub(crate) fn themes(paths: &Paths) -> Themes {
     }))
 }
 
-/// The names of the user's own themes and their files, which are not opened.
+/// Names and paths of the user's themes. The files are not opened.
 fn theme_files(paths: &Paths) -> Vec<(String, PathBuf)> {
     let entries = paths.themes().and_then(|folder| fs::read_dir(folder).ok());
     let named = |path: PathBuf| Some((path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned(), path));

@@ -1,42 +1,43 @@
-//! The form of a status line: segments parted by ` · `, with words in braces; what is not known is left out.
+//! Template of the status line: segments separated by ` · ` with `{word}` placeholders; segments with unknown values
+//! are left out.
 
 use crate::text;
 
-/// What parts segments.
+/// Separator of segments.
 const BETWEEN: &str = " · ";
 
-/// A word that stands for a value.
+/// A placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// The model's name for people.
+    /// Display name of the model.
     Model,
-    /// The model's name in the logs.
+    /// Name of the model in logs.
     ModelId,
-    /// The session, shortened.
+    /// Session id, shortened.
     Session,
-    /// What the session has cost.
+    /// Cost of the session.
     SessionCost,
-    /// The session's tokens.
+    /// Tokens of the session.
     SessionTokens,
-    /// What today has cost.
+    /// Cost of today.
     TodayCost,
-    /// Today's tokens.
+    /// Tokens of today.
     TodayTokens,
-    /// What this month has cost.
+    /// Cost of this month.
     MonthCost,
-    /// This month's tokens.
+    /// Tokens of this month.
     MonthTokens,
     /// The worst limit.
     Limit,
-    /// When it will be reached, if it is near.
+    /// When it will be reached, if near.
     Forecast,
-    /// How full the context is.
+    /// Context usage.
     Context,
-    /// How much of a subscription's quota is used.
+    /// Usage of the subscription quota.
     Quota,
-    /// The project, without its folders.
+    /// Project, without its parent folders.
     Project,
-    /// Whose calls they are.
+    /// User of the calls.
     User,
 }
 
@@ -58,7 +59,7 @@ const WORDS: [(&str, Word); 15] = [
     ("user", Word::User),
 ];
 
-/// The form of a line.
+/// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
     segments: Vec<Vec<Part>>,
@@ -70,7 +71,7 @@ enum Part {
     Word(Word),
 }
 
-/// A segment that has something to say.
+/// A segment with its values filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     text: String,
@@ -78,22 +79,22 @@ pub(crate) struct Segment {
 }
 
 impl Template {
-    /// Reads a form. `{{` and `}}` stand for braces.
+    /// Parses a template. `{{` and `}}` are literal braces.
     ///
     /// # Errors
-    /// A sentence that names the word that is not known, and those that are.
+    /// When a placeholder is unknown; lists the valid ones.
     pub(crate) fn read(form: &str) -> Result<Self, String> {
         let segments: Result<Vec<_>, String> = form.split(BETWEEN).map(segment).collect();
         Ok(Self { segments: segments? })
     }
 
-    /// True when one of these words stands in it.
+    /// True when it contains one of these placeholders.
     pub(crate) fn has(&self, words: &[Word]) -> bool {
         let mut parts = self.segments.iter().flatten();
         parts.any(|part| matches!(part, Part::Word(word) if words.contains(word)))
     }
 
-    /// Fills in what is known; a segment with a word that is not is left out.
+    /// Fills in known values; drops segments with an unknown one.
     pub(crate) fn fill(&self, value: &mut dyn FnMut(Word) -> Option<String>) -> Vec<Segment> {
         let mut filled = Vec::new();
         'segments: for parts in &self.segments {
@@ -148,8 +149,8 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// The segments in one line of at most `room` columns. Whole segments give way first: the least
-/// important where the form is our own, the last where it is the user's.
+/// Joins the segments within `room` columns. Whole segments are dropped: the least important of the default template,
+/// the last of a user's own.
 pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);
@@ -161,7 +162,7 @@ pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> Stri
     text::fit(&joined(&segments), room)
 }
 
-/// How long a segment of our own form is kept when there is little room. A limit that is near goes last.
+/// Importance of a segment in the default template. A near limit is dropped last.
 fn weight(segment: &Segment) -> u8 {
     let of = |word: &Word| match word {
         Word::Limit if segment.text.ends_with(['⚠', '■']) => 9,

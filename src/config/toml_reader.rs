@@ -1,4 +1,4 @@
-//! Walks a parsed config: every key is asked for by name, every mistake is kept, what nobody asked for is reported.
+//! Reads a parsed config: keys are requested by name, problems collected, unknown keys reported.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::diagnostic::{Diagnostic, Source, Where, quoted, suggestion};
 use super::values::Word;
 use super::{Origin, Place};
 
-/// What has been found so far.
+/// Results collected while reading.
 pub(crate) struct Walk<'t> {
     pub(crate) source: Source<'t>,
     pub(crate) problems: Vec<Diagnostic>,
@@ -35,13 +35,13 @@ impl<'t> Walk<'t> {
         Where::File(self.source.place(span))
     }
 
-    /// Notes that a setting comes from the file.
+    /// Records that a setting comes from the file.
     pub(crate) fn came_from(&mut self, key: &str, span: Range<usize>) {
         let place: Place = self.source.place(span);
         self.origins.insert(key.to_owned(), Origin::File(place));
     }
 
-    /// What stands there, as a message shows it: numbers, truth values and texts as written, the rest by kind.
+    /// Describes a value in messages: numbers, booleans and strings as written, others by kind.
     pub(crate) fn describe_value(&self, node: &Node<'_, '_>) -> String {
         match node.value {
             DeValue::Table(_) => "a table".to_owned(),
@@ -62,7 +62,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// A value and where it stands.
+/// A value with its position.
 #[derive(Clone)]
 pub(crate) struct Node<'n, 't> {
     pub(crate) value: &'n DeValue<'t>,
@@ -98,7 +98,7 @@ impl<'n, 't> Node<'n, 't> {
         Some(self.value.as_array()?.iter().map(Node::new).collect())
     }
 
-    /// A list of texts; a single text is a list of one.
+    /// A list of strings; a single string counts as a list of one.
     pub(crate) fn texts(&self) -> Option<Vec<String>> {
         if let Some(text) = self.text() {
             return Some(vec![text.to_owned()]);
@@ -106,13 +106,13 @@ impl<'n, 't> Node<'n, 't> {
         self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()
     }
 
-    /// A whole number.
+    /// An integer.
     pub(crate) fn whole(&self) -> Option<i128> {
         let number = self.value.as_integer()?;
         i128::from_str_radix(number.as_str(), number.radix()).ok()
     }
 
-    /// A decimal number's own text, whether it is written as a number or in quotes; never a float.
+    /// The text of a decimal number, written as number or string; never a float.
     pub(crate) fn decimal(&self) -> Option<String> {
         match self.value {
             DeValue::Integer(_) => Some(self.whole()?.to_string()),
@@ -122,7 +122,7 @@ impl<'n, 't> Node<'n, 't> {
         }
     }
 
-    /// A calendar day, as a date or in quotes.
+    /// A calendar day, as date or string.
     pub(crate) fn day(&self) -> Option<NaiveDate> {
         if let Some(text) = self.text() {
             return text.parse().ok();
@@ -135,9 +135,9 @@ impl<'n, 't> Node<'n, 't> {
 /// One table of the config, from which keys are taken one by one.
 pub(crate) struct Section<'n, 't> {
     table: &'n DeTable<'t>,
-    /// The dotted path of the table, with a dot at its end; empty at the top.
+    /// Dotted path of the table with a trailing dot; empty at the top level.
     path: String,
-    /// What messages say before a key: `alerts: `, `price 'my-model': `.
+    /// Prefix of keys in messages: `alerts: `, `price 'my-model': `.
     label: String,
     asked: Vec<&'static str>,
 }
@@ -149,13 +149,13 @@ impl<'n, 't> Section<'n, 't> {
         Self { table, path, label, asked: Vec::new() }
     }
 
-    /// The value of a key, if it is there.
+    /// The value of a key, which is then known.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Node<'n, 't>> {
         self.asked.push(key);
         self.table.get(key).map(Node::new)
     }
 
-    /// The value of a key, read; a value that cannot be read is a problem that says what it should be.
+    /// Reads the value of a key; an invalid one is reported with what is expected.
     pub(crate) fn read<T>(
         &mut self,
         walk: &mut Walk<'_>,
@@ -174,7 +174,7 @@ impl<'n, 't> Section<'n, 't> {
         value
     }
 
-    /// As [`Section::read`], into a place that keeps what it has when there is nothing, or nothing sensible.
+    /// As [`Section::read`], but stores the value in `slot`, which is unchanged if there is none or it is invalid.
     pub(crate) fn set<T>(
         &mut self,
         walk: &mut Walk<'_>,
@@ -188,7 +188,7 @@ impl<'n, 't> Section<'n, 't> {
         }
     }
 
-    /// One of a closed set of words.
+    /// Reads one of a closed set of words.
     pub(crate) fn choose<T: Word>(&mut self, walk: &mut Walk<'_>, slot: &mut T, key: &'static str) {
         let Some(node) = self.get(key) else { return };
         if let Some(choice) = node.text().and_then(T::from_word) {
@@ -201,7 +201,7 @@ impl<'n, 't> Section<'n, 't> {
         }
     }
 
-    /// Reports every key nobody has asked for.
+    /// Reports every key that was not requested.
     pub(crate) fn finish(self, walk: &mut Walk<'_>) {
         for (key, _) in self.table {
             let name = key.get_ref();

@@ -1,4 +1,4 @@
-//! Which places named by the environment or found on disk are not trusted: the working folder, folders open to others.
+//! Detects untrusted locations: the working directory, and folders open to other users.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use super::paths::absolute;
 use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 
-/// The files of the data folder that are written, or believed when they are read.
+/// Files of the data folder that are written, or trusted when read.
 const DATA_FILES: [&str; 7] =
     ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "usage.jsonl", "spool.jsonl", "prices.txt"];
 
-/// A path that a variable names, unless it lies in the working folder, which came with what one works on.
+/// The path named by a variable, unless it is in the working directory, which may come from others.
 ///
-/// `usual` is the place that holds without the variable: a variable that names it says nothing new. `matters` says
-/// what such a file must not do, and `instead` the flag that may name it.
+/// `usual` is the default location: a variable that names it changes nothing. `matters` describes what such a file must
+/// not do, and `instead` names the flag that is trusted.
 pub(crate) fn variable_path(
     env: &Env,
     name: &'static str,
@@ -26,17 +26,17 @@ pub(crate) fn variable_path(
         return Some(path);
     }
     let message = format!(
-        "names {}, which lies in the working folder and must not {matters}; it is passed over (use {instead})",
+        "names {}, which lies in the working folder and must not {matters}; it is ignored (use {instead})",
         Label::from_bytes(path.as_os_str().as_encoded_bytes())
     );
     problems.push(Diagnostic::warning(Where::Variable(name), message));
     None
 }
 
-/// True for a path that came with what one works on: at or below the working folder, unless one works at home.
+/// True for a path at or below the working directory, unless that is the home folder.
 ///
-/// Links are resolved as far as the path exists, so that neither a link into the working folder nor one that leads to
-/// it (`/proc/self/cwd`, a linked home) hides where the path is.
+/// Symbolic links are resolved as far as the path exists, so that neither a link into the working directory nor one
+/// that leads to it (`/proc/self/cwd`, a linked home) hides where the path is.
 pub(crate) fn in_working_folder(env: &Env, path: &Path) -> bool {
     let cwd = resolved(&env.cwd);
     let at_home = |home: &PathBuf| home.starts_with(&env.cwd) || resolved(home).starts_with(&cwd);
@@ -46,7 +46,7 @@ pub(crate) fn in_working_folder(env: &Env, path: &Path) -> bool {
     path.starts_with(&env.cwd) || resolved(path).starts_with(&cwd)
 }
 
-/// The path without links, as far as it exists.
+/// Resolves symbolic links as far as the path exists.
 fn resolved(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let Ok(real) = above.canonicalize() {
@@ -56,23 +56,23 @@ fn resolved(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
-/// The path a variable gives, from the working folder.
+/// The path given by a variable, relative to the working directory.
 pub(crate) fn given_path(env: &Env, name: &str) -> Option<PathBuf> {
     env.var(name).map(|path| absolute(env, Path::new(path)))
 }
 
-/// Why others could change what the data folder holds, as the rest of a sentence that begins with its name.
+/// Why other users could modify the data folder, as the rest of a sentence that begins with its name.
 #[cfg(unix)]
 pub(crate) fn open_to_others(folder: &Path, uid: u32) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(folder).ok().filter(std::fs::Metadata::is_dir)?;
     if metadata.uid() != uid && metadata.uid() != 0 {
-        return Some("belongs to another user, who can change the books".to_owned());
+        return Some("belongs to another user, who can change the ledger".to_owned());
     }
     if metadata.mode() & 0o022 == 0 {
         return None;
     }
-    Some(format!("has mode {:o}, so that others can change the books; run chmod 700 on it", metadata.mode() & 0o777))
+    Some(format!("has mode {:o}, so that others can change the ledger; run chmod 700 on it", metadata.mode() & 0o777))
 }
 
 #[cfg(not(unix))]
@@ -80,12 +80,12 @@ pub(crate) fn open_to_others(_: &Path, _: u32) -> Option<String> {
     None
 }
 
-/// The first file of a folder open to others that could be another file under a false name: a link, a file with
-/// several names, or one that belongs to another user.
+/// The first file of a folder open to others that may have been planted: a symbolic link, a file with several names, or
+/// one of another user.
 #[cfg(unix)]
 pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
-    // Root may look after somebody else's books: what the owner of the folder put there is the owner's.
+    // Root may maintain somebody else's ledger: files of the folder's owner are trusted.
     let owner = std::fs::metadata(folder).map_or(uid, |metadata| metadata.uid());
     DATA_FILES.iter().find_map(|name| {
         let path = folder.join(name);
@@ -138,7 +138,7 @@ mod tests {
             assert!(!in_working_folder(&env(cwd), &home.join(".config")));
             assert!(!in_working_folder(&env(cwd), &base.path().join("repository")));
         }
-        // Whoever works at home, or above it, works in nobody's repository.
+        // The home folder and its parents are no repositories.
         assert!(!in_working_folder(&env(base.path()), &repo));
         assert!(!in_working_folder(&env(&home), &home.join("x")));
     }

@@ -1,4 +1,4 @@
-//! The words a config has for closed sets, time zones, themes and hours.
+//! Parses config values: closed sets of words, time zones, themes and quiet hours.
 
 use chrono::{NaiveTime, Weekday};
 
@@ -8,22 +8,22 @@ use crate::domain::Zone;
 use crate::pricing::CostMode;
 use crate::theme::ColorWhen;
 
-/// The words of a closed set.
+/// A closed set of words.
 pub(crate) trait Word: Copy + PartialEq + 'static {
-    /// The words and what they mean.
+    /// The words with their values.
     const WORDS: &'static [(&'static str, Self)];
 
-    /// The word.
+    /// The word for this value.
     fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, value)| *value == self).map_or("", |(word, _)| word)
     }
 
-    /// What a word means.
+    /// The value of a word.
     fn from_word(text: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
     }
 
-    /// `give "auto", "always" or "never"`, and which one was probably meant.
+    /// `give "auto", "always" or "never"`, with a suggestion.
     fn expected(found: Option<&str>) -> String {
         let words: Vec<String> = Self::WORDS.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let (last, others) = words.split_last().map_or(("", &words[..]), |(last, others)| (last.as_str(), others));
@@ -74,21 +74,21 @@ impl Word for Weekday {
     ];
 }
 
-/// The meaning of a word of a closed set.
+/// Parses a word of a closed set.
 pub(crate) fn word<T: Word>(text: &str) -> Result<T, String> {
     T::from_word(text).ok_or_else(|| format!("is {}; {}", quoted(text), T::expected(Some(text))))
 }
 
-/// The zone of this name.
+/// Parses a time zone.
 pub(crate) fn zone(text: &str) -> Result<Zone, String> {
     text.parse().map_err(|_| {
         let close = meant(text, Zone::all().map(Zone::name));
         let close = close.map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default();
-        format!("no time zone; give a name such as \"Europe/Rome\"{close}")
+        format!("not a time zone; give a name such as \"Europe/Rome\"{close}")
     })
 }
 
-/// The theme of this name, if there is one.
+/// Checks that a theme exists.
 pub(crate) fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
     if themes.is_empty() || text == "auto" || themes.contains(&text) {
         return Ok(text.to_owned());
@@ -96,7 +96,7 @@ pub(crate) fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
     Err(format!("theme {} is not known; there are: {}", quoted(text), themes.join(", ")))
 }
 
-/// Silent hours: `22:00-07:00`.
+/// Parses quiet hours: `22:00-07:00`.
 pub(crate) fn quiet(text: &str) -> Option<Quiet> {
     let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
     let (from, until) = text.split_once(['-', '–'])?;

@@ -1,49 +1,49 @@
-//! Totals that an agent states for a whole session.
+//! Session totals stated by agents.
 
 use std::cmp::Ordering;
 
 use super::{Attribution, CallKey, Instant, Label, Tokens};
 
-/// An agent's own running total of one session, model by model.
+/// An agent's own running total of one session, per model.
 ///
-/// It is no call and is never added to a total. The books subtract the calls they know of from it: what is left was used
-/// by calls that no log lists one by one.
+/// It is not a call and never added to a total. The ledger subtracts the session's known calls: the remainder was used
+/// by calls that no log lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
-    /// Names this statement: a repetition has the same id.
+    /// Id of the statement: repetitions have the same.
     pub id: CallKey,
-    /// When and for which session it was made. One without a session is not booked.
+    /// Time and session. Statements without a session are ignored.
     pub from: Attribution,
     /// The scope of the total.
     pub counter: Counter,
-    /// The totals; each model stands once.
+    /// Totals, one per model.
     pub models: Vec<Billed>,
 }
 
 /// Scope of a running total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// The whole session, over all its runs. Forks take the counter of their parent over and count on.
+    /// The whole session, over all runs. Forks inherit their parent's counter and continue it.
     Session {
-        /// When the counter began: forks that took it over share this number.
+        /// Start time of the counter, shared by forks that inherited it.
         started: Option<i64>,
-        /// When the session itself began, as far as its log says.
+        /// Start time of the session, as far as its log shows.
         since: Option<Instant>,
     },
-    /// The process that printed it, or the whole session: agents of different versions differ.
+    /// The process that printed it, or the whole session: agent versions differ.
     Run {
-        /// What the main thread used since the statement before: a total that also counts what came before is at least
-        /// the total before and this.
+        /// Usage of the main thread since the previous statement: a total that includes earlier usage is at least the
+        /// previous total plus this.
         own: Tokens,
     },
 }
 
-/// The running total of one model.
+/// Running total of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Billed {
-    /// The model's name as the agent writes it, without a mark for its context size.
+    /// Name of the model as the agent writes it, without a mark for the context size.
     pub model: Label,
-    /// Its tokens. Where the lifetimes of cache writes are not stated, all stand as five minutes.
+    /// Its tokens. Cache writes of unknown lifetime count as five minutes.
     pub tokens: Tokens,
     /// True when the lifetimes of cache writes are stated.
     pub is_split: bool,
@@ -52,12 +52,12 @@ pub struct Billed {
 }
 
 impl Bill {
-    /// The tokens of all models.
+    /// Sum of the tokens of all models.
     pub fn tokens(&self) -> Tokens {
         self.models.iter().map(|billed| billed.tokens).sum()
     }
 
-    /// Of two readings of one statement the same one, whichever came first: the one that says more, then the earlier.
+    /// Joins two readings of one statement, independent of order: keeps the one with more data, then the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.order(&other).is_lt() { other } else { self }
@@ -81,7 +81,7 @@ impl Bill {
             .then_with(|| other.from.precedence(&self.from))
     }
 
-    /// When the session began, as far as the statement says.
+    /// Start time of the session, if stated.
     pub fn since(&self) -> Option<Instant> {
         match self.counter {
             Counter::Session { since, .. } => since,

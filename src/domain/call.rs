@@ -1,72 +1,72 @@
-//! One answer of a model, as every log format delivers it.
+//! One model call, as decoded from any log format.
 
 use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::{Bill, CallKey, Instant, Label, Tokens, Usd};
 
-/// One answer of a model and what it consumed.
+/// One model call with its usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// What names this answer.
+    /// Identifies the call.
     pub key: CallKey,
-    /// Where it belongs: its time, its session, who caused it.
+    /// Time, session and who caused it.
     pub from: Attribution,
-    /// The model's name as the log writes it.
+    /// Name of the model as in the log.
     pub model: Option<Label>,
-    /// What it consumed.
+    /// Token counts.
     pub tokens: Tokens,
-    /// Parts of those counts that some vendors price apart, and that few answers have.
+    /// Parts of those counts that some vendors price separately; few calls have any.
     pub parts: Parts,
-    /// What it was charged as.
+    /// Tier charged.
     pub tier: Tier,
-    /// Web searches charged beside the tokens.
+    /// Web searches, charged in addition to the tokens.
     pub web_searches: u32,
-    /// The cost the log itself states.
+    /// Cost stated by the log.
     pub quoted: Option<Usd>,
-    /// How long the answer took.
+    /// Duration of the call.
     pub latency: Option<Duration>,
-    /// How far the counts can be trusted.
+    /// Reliability of the counts.
     pub fidelity: Fidelity,
-    /// The second name under which another log may report the same answer (a request id).
+    /// Alias under which another log may report the same call (a request id).
     pub alias: Option<CallKey>,
-    /// The session whose ancestors share this key, when the format's keys are only unique within a
-    /// family of sessions; see [`CallKey::under`].
+    /// The session whose ancestors share this key, if the format's keys are unique only within a family of sessions;
+    /// see [`CallKey::under`].
     pub lineage: Option<Label>,
 }
 
-/// When and where an answer was first seen, and who caused it.
+/// Time, place and cause of a call, from its first sighting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribution {
-    /// When the answer was first reported.
+    /// Time at which the call was first reported.
     pub at: Instant,
-    /// The name of the log format.
+    /// Name of the log format.
     pub source: Label,
-    /// The conversation.
+    /// Session.
     pub session: Option<Label>,
-    /// The sub-agent within the conversation; `None` is the main thread.
+    /// Sub-agent within the session; `None` for the main thread.
     pub agent: Option<Label>,
-    /// The working directory, or whatever the log calls a project; the repository, where that is a worktree of it.
+    /// Working directory, or the log's own notion of a project; for a worktree, its repository.
     pub project: Option<Label>,
-    /// The working directory itself, where `project` is the repository that it is a worktree of.
+    /// The working directory, if `project` is the repository it is a worktree of.
     pub folder: Option<Label>,
-    /// Who.
+    /// User.
     pub user: Option<Label>,
     /// The user's team.
     pub team: Option<Label>,
-    /// The part of a program that asked.
+    /// The part of a program that made the call.
     pub feature: Option<Label>,
     /// The organisation.
     pub org: Option<Label>,
-    /// Where the row stands.
+    /// Position in the log.
     pub place: Option<Place>,
-    /// How sure it is that this session made the call.
+    /// How certain it is that this session made the call.
     pub claim: Claim,
-    /// The first time stamp of the log in which the row stands, as far as its format looks for it.
+    /// First time stamp of the log, if its format determines it.
     pub began: Option<Instant>,
 }
 
-/// How sure a log line is that the session it names made the call; the surest is the greatest.
+/// How certain it is that the session named by a log line made the call, in ascending order.
 ///
 /// Claude Code copies a session's history into the file of its fork, under the fork's name (all versions from 2.1.104
 /// to 2.1.332, seen 2026-11). Such a copy must not take the call from the session that made it.
@@ -74,9 +74,9 @@ pub struct Attribution {
 pub enum Claim {
     /// A copy that does not name the session that made the call.
     Copy,
-    /// A copy that names the session it was copied from, which may hold a copy itself.
+    /// A copy that names the session it was copied from, which may itself hold a copy.
     Parent,
-    /// Booked by a version of tokmeter that did not look for copies.
+    /// Stored by a version of tokmeter that did not recognise copies.
     Unchecked,
     /// A copy that names the session that made the call.
     Maker,
@@ -86,10 +86,10 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// Every claim, the weakest first.
+    /// Every claim, weakest first.
     pub const ALL: [Self; 5] = [Self::Copy, Self::Parent, Self::Unchecked, Self::Maker, Self::Own];
 
-    /// Its word in an export; none for the usual one.
+    /// Name in an export; empty for the default.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Copy => "copy",
@@ -100,29 +100,29 @@ impl Claim {
         }
     }
 
-    /// The claim of a word.
+    /// Parses a name.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|claim| claim.word() == word)
     }
 }
 
-/// A line in a log.
+/// Position of a line in a log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The file, or the name of a feed.
+    /// Path of the file, or name of the feed.
     pub path: Label,
-    /// The byte offset at which the line begins.
+    /// Byte offset of the line.
     pub offset: u64,
 }
 
-/// What an answer was charged as.
+/// The tier charged for a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tier {
     /// The vendor's fast mode.
     pub speed: Speed,
     /// The vendor's service tier.
     pub service: Service,
-    /// Where the vendor was asked to run the model.
+    /// The region requested for inference.
     pub geo: Geo,
 }
 
@@ -142,7 +142,7 @@ pub enum Service {
     /// The usual one.
     #[default]
     Standard,
-    /// Paid precedence.
+    /// Prioritised, at a higher price.
     Priority,
     /// Cheaper, slower.
     Flex,
@@ -150,25 +150,25 @@ pub enum Service {
     Batch,
     /// The fastest tier, at several times the price.
     Ultrafast,
-    /// Between standard and flex, where a provider sells that.
+    /// Between standard and flex, at providers that sell it.
     Balanced,
-    /// A tier that we do not know. Its calls are priced as standard ones, and count as guessed.
+    /// Unknown. Priced as standard and marked as a guess.
     Unknown,
 }
 
-/// Parts of an answer's counts that have a price of their own at some vendors.
+/// Parts of a call's counts with separate prices at some vendors.
 ///
-/// Every part is contained in a class of [`Tokens`] and is never added to a total.
+/// Every part is included in a class of [`Tokens`] and never added to a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Parts {
-    /// The audio within the plain input.
+    /// Audio within plain input.
     pub audio_input: u64,
-    /// The audio within what was read from a cache.
+    /// Audio within cache reads.
     pub audio_cache_read: u64,
-    /// The audio within the output.
+    /// Audio within output.
     pub audio_output: u64,
-    /// The cache writes within `cache_write_5m` whose lifetime the log does not state. Where the vendor charges
-    /// two lifetimes differently, their price is a guess.
+    /// Cache writes within `cache_write_5m` of unknown lifetime. Where a vendor charges two lifetimes differently,
+    /// their price is a guess.
     pub write_of_unstated_lifetime: u64,
 }
 
@@ -176,23 +176,23 @@ impl Parts {
     /// No such parts.
     pub const NONE: Self = Self { audio_input: 0, audio_cache_read: 0, audio_output: 0, write_of_unstated_lifetime: 0 };
 
-    /// True when there are none.
+    /// True when all are zero.
     pub fn is_none(&self) -> bool {
         *self == Self::NONE
     }
 
-    /// The parts in the order of the fields.
+    /// The parts in field order.
     pub fn fields(&self) -> [u64; 4] {
         [self.audio_input, self.audio_cache_read, self.audio_output, self.write_of_unstated_lifetime]
     }
 
-    /// The parts that stand in the order of [`Parts::fields`].
+    /// Converts from the order of [`Parts::fields`].
     pub fn from_fields(fields: [u64; 4]) -> Self {
         let [audio_input, audio_cache_read, audio_output, write_of_unstated_lifetime] = fields;
         Self { audio_input, audio_cache_read, audio_output, write_of_unstated_lifetime }
     }
 
-    /// The parts, none of them larger than the count it belongs to.
+    /// Clamps each part to the count that includes it.
     #[must_use]
     pub fn within(self, tokens: &Tokens) -> Self {
         Self {
@@ -204,7 +204,7 @@ impl Parts {
     }
 }
 
-/// Where inference was asked to run.
+/// Region requested for inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Geo {
     /// Anywhere.
@@ -216,29 +216,29 @@ pub enum Geo {
     Eu,
 }
 
-/// How far a call's counts can be trusted.
+/// Reliability of a call's counts, in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fidelity {
-    /// The model, the split into classes, or what the service tier means was not in the log.
+    /// Model, split into classes, or meaning of the service tier were not in the log.
     Guessed,
-    /// The lifetimes of cache writes were not in the log; the cost it states and the model's price give them.
+    /// The lifetimes of cache writes were derived from the stated cost and the model's price.
     Solved,
     /// The writer is known to log less than was used.
     LowerBound,
-    /// The call itself is whole, but its session makes other calls that no log lists: titles, summaries, permission
+    /// The call itself is complete, but its session makes other calls that no log lists: titles, summaries, permission
     /// checks. Sums with it are lower bounds.
     Unlisted,
-    /// As [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known: nothing is missing from sums.
+    /// As [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known: sums are complete.
     Settled,
-    /// Several calls that only a [`super::Bill`] knows, added up: exact, but no length of any one prompt is known.
+    /// Several calls known only from a [`super::Bill`], as one row: exact, but without individual prompt lengths.
     Summed,
-    /// The log's own final numbers.
+    /// Final counts of the log.
     #[default]
     Final,
 }
 
 impl Fidelity {
-    /// Its word in answers for programs.
+    /// Name in JSON.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Guessed => "guessed",
@@ -249,18 +249,18 @@ impl Fidelity {
         }
     }
 
-    /// True when more was used than sums with such a call say.
+    /// True when sums with such a call are lower bounds.
     pub fn is_lower_bound(self) -> bool {
         matches!(self, Self::LowerBound | Self::Unlisted)
     }
 
-    /// The fidelity that the log itself gave: whether a session's bill is known is decided by the books that hold it.
+    /// The fidelity given by the log: whether a session's bill is known depends on the ledger.
     #[must_use]
     pub fn as_read(self) -> Self {
         if self == Self::Settled { Self::Unlisted } else { self }
     }
 
-    /// How the split into classes is known: guessed, solved, or stated by the log.
+    /// How the split into classes is known: guessed, solved, or stated.
     fn split(self) -> u8 {
         match self {
             Self::Guessed => 0,
@@ -270,12 +270,12 @@ impl Fidelity {
     }
 }
 
-/// The sources whose one row sums up a whole thread: it counts only where no other source has the thread's calls one
-/// by one. Such a row's second name is its own key, as in an agent's telemetry, and a call of the thread carries it.
+/// Sources whose rows sum up a whole thread: such a row counts only where no other source has the thread's calls one by
+/// one. Its alias is its own key, as in telemetry, and calls of the thread carry it.
 pub(crate) const SUMS_UP: [&str; 1] = ["codex-exec"];
 
 impl Call {
-    /// An answer that is charged in the ordinary way, and of which nothing else is known.
+    /// A call at the standard tier, without any optional data.
     pub fn new(key: CallKey, from: Attribution, model: Option<Label>, tokens: Tokens) -> Self {
         Self {
             key,
@@ -293,19 +293,18 @@ impl Call {
         }
     }
 
-    /// Two sightings of one answer become one.
+    /// Joins two sightings of one call.
     ///
-    /// The numbers are those of the whole greater row (never field by field: a placeholder with
-    /// another cache split would be added to the real row); the time and the attribution are those
-    /// of the sighting with the [precedence](Attribution::precedence). The order of sightings, and how often each is
-    /// repeated, cannot matter.
+    /// The counts are those of the greater row as a whole (never field by field: a placeholder with another cache split
+    /// would be added to the real row); time and attribution are those of the sighting with
+    /// [precedence](Attribution::precedence). The result is independent of the order and repetition of sightings.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let order = self.from.precedence(&other.from);
         self.join_in_order(other, order)
     }
 
-    /// Like [`Call::join`]; `order` says whose attribution stands: the other's if it is `Greater`.
+    /// Like [`Call::join`]; `order` decides the attribution: the other's if it is `Greater`.
     #[must_use]
     pub(crate) fn join_in_order(self, other: Self, order: Ordering) -> Self {
         let from = if order == Ordering::Greater { other.from.clone() } else { self.from.clone() };
@@ -315,10 +314,10 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by what they report: output, total, how much of it the cache served or kept,
-    /// how the split is known, every field.
+    /// Orders sightings by their counts: output, total, share served or kept by the cache, certainty of the split,
+    /// every field.
     ///
-    /// Two instrumentations of one request agree on its size, and one of them may be blind to the cache.
+    /// Two instrumentations of one request agree on its size, but one may not see the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
             let (output, total, cached, fields) = call.tokens.rank();
@@ -335,12 +334,12 @@ impl Call {
             .then_with(|| self.parts.cmp(&other.parts))
     }
 
-    /// When the answer was first reported.
+    /// Time at which the call was first reported.
     pub fn at(&self) -> Instant {
         self.from.at
     }
 
-    /// How far its counts can be trusted; an answer of an unknown service tier is a guess.
+    /// Reliability of the counts; a call with an unknown service tier counts as a guess.
     pub fn trust(&self) -> Fidelity {
         if self.fidelity == Fidelity::Final && self.tier.service == Service::Unknown {
             Fidelity::Guessed
@@ -351,7 +350,7 @@ impl Call {
 }
 
 impl Attribution {
-    /// Somewhere, at this time, from this log format.
+    /// An attribution with only time and log format.
     pub fn new(at: Instant, source: Label) -> Self {
         Self {
             at,
@@ -370,8 +369,8 @@ impl Attribution {
         }
     }
 
-    /// Orders sightings by what they prove: the surest claim first, then the earliest, at the same moment the main
-    /// thread before a sub-agent. Where it is `Equal`, books that outlive the program keep what they have.
+    /// Orders sightings by evidence: the strongest claim first, then the earliest, then the main thread before
+    /// sub-agents. If `Equal`, a durable ledger keeps what it has.
     pub fn evidence(&self, other: &Self) -> Ordering {
         other
             .claim
@@ -380,8 +379,8 @@ impl Attribution {
             .then_with(|| self.agent.is_some().cmp(&other.agent.is_some()))
     }
 
-    /// Orders sightings completely: by their [evidence](Attribution::evidence), then those in the log that began
-    /// first (a fork's log begins after its parent's), then by their names, which prove nothing.
+    /// Total order of sightings: by [evidence](Attribution::evidence), then by the start of the log (a fork's log
+    /// begins after its parent's), then by names, which prove nothing.
     pub fn precedence(&self, other: &Self) -> Ordering {
         let began = |from: &Self| (from.began.is_none(), from.began);
         self.evidence(other)
@@ -389,7 +388,7 @@ impl Attribution {
             .then_with(|| self.agent.cmp(&other.agent))
             .then_with(|| self.session.cmp(&other.session))
             .then_with(|| self.source.cmp(&other.source))
-            // Of two, the sighting that still found the repository knows more.
+            // The sighting that could still find the repository has more data.
             .then_with(|| self.folder.is_none().cmp(&other.folder.is_none()))
             .then_with(|| (&self.project, &self.user, &self.team).cmp(&(&other.project, &other.user, &other.team)))
             .then_with(|| (&self.feature, &self.org, &self.place).cmp(&(&other.feature, &other.org, &other.place)))
@@ -397,29 +396,29 @@ impl Attribution {
     }
 }
 
-/// What a log line can say.
+/// Content of a log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// An answer.
+    /// A call.
     Call(Call),
     /// A session descends from another, whose history it may replay.
     Descends {
-        /// The younger session.
+        /// The descendant.
         child: Label,
         /// The session it was forked from or spawned by.
         parent: Label,
     },
-    /// The total of a session, as its agent states it.
+    /// A session's total, as stated by its agent.
     Bill(Bill),
-    /// An older version booked an answer under another key, where its books are still in use.
+    /// An older version stored a call under another key.
     Rekeyed {
-        /// The key within the family of `lineage`.
+        /// The old key, within the family of `lineage`.
         from: CallKey,
-        /// The session that made it.
+        /// The session that made the call.
         lineage: Label,
-        /// The key it is known by now.
+        /// The current key.
         to: CallKey,
-        /// That key, too, is one within the family.
+        /// Whether the current key, too, is relative to the family.
         in_family: bool,
     },
 }

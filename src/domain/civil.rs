@@ -1,7 +1,7 @@
-//! Local civil days, weeks and months.
+//! Local calendar days, weeks and months.
 //!
-//! A day begins where the zone says it does: it may last 23, 24, 24.5 or 25 hours, begin at one in
-//! the morning where a clock change swallows midnight, or not exist at all.
+//! A day begins where the zone defines it: it may last 23, 24, 24.5 or 25 hours, begin at one in the morning where a
+//! clock change skips midnight, or not exist at all.
 
 use chrono::{Datelike, Duration, Months, NaiveDate, NaiveTime, TimeZone, Weekday};
 
@@ -10,37 +10,37 @@ use super::{Instant, Zone};
 /// A local calendar day.
 pub(crate) type Day = NaiveDate;
 
-/// A local ISO week, known by its year and number.
+/// A local ISO week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Week {
     /// The ISO year, which differs from the calendar year around New Year.
     pub year: i32,
-    /// 1 to 53.
+    /// Week number, 1 to 53.
     pub number: u32,
 }
 
-/// A stretch of time: from its first moment up to, and without, its last.
+/// A time span, excluding its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
-    /// The first moment inside.
+    /// Start.
     pub from: Instant,
-    /// The first moment after.
+    /// End (exclusive).
     pub until: Instant,
 }
 
 impl Span {
-    /// True when the moment lies inside.
+    /// True when the time is inside the span.
     pub fn contains(&self, at: Instant) -> bool {
         self.from <= at && at < self.until
     }
 
-    /// The calendar day that holds `now`.
+    /// The calendar day that contains `now`.
     pub fn day(now: Instant, zone: Zone) -> Self {
         let day = day_of(now, zone);
         Self { from: day_start(day, zone), until: day_start(after(day), zone) }
     }
 
-    /// The clock hour that holds `now`: whole hours of the zone's own clock.
+    /// The clock hour that contains `now`, by the zone's own clock.
     pub fn hour(now: Instant, zone: Zone) -> Self {
         let local = now.with_timezone(&zone);
         let into =
@@ -50,7 +50,7 @@ impl Span {
         Self { from, until: from + Duration::hours(1) }
     }
 
-    /// The week that holds `now`, beginning on `first`.
+    /// The week that contains `now`, starting on `first`.
     pub fn week(now: Instant, zone: Zone, first: Weekday) -> Self {
         let day = day_of(now, zone);
         let back = i64::from((7 + day.weekday().num_days_from_monday() - first.num_days_from_monday()) % 7);
@@ -59,7 +59,7 @@ impl Span {
         Self { from: day_start(start, zone), until: day_start(end, zone) }
     }
 
-    /// The calendar month that holds `now`.
+    /// The calendar month that contains `now`.
     pub fn month(now: Instant, zone: Zone) -> Self {
         let first = month_of(day_of(now, zone));
         let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
@@ -67,12 +67,12 @@ impl Span {
     }
 }
 
-/// The local day on which this moment falls.
+/// The local day of a time.
 pub fn day_of(at: Instant, zone: Zone) -> Day {
     at.with_timezone(&zone).date_naive()
 }
 
-/// The ISO week of a day.
+/// ISO week of a day, whose year may differ from the calendar year.
 pub fn week_of(day: Day) -> Week {
     let week = day.iso_week();
     Week { year: week.year(), number: week.week() }
@@ -83,21 +83,21 @@ pub fn month_of(day: Day) -> Day {
     day.with_day(1).unwrap_or(day)
 }
 
-/// The number of the quarter hour, counted from 1970 in UTC, that holds this moment.
+/// The quarter hour of a time, counted from 1970 in UTC.
 ///
-/// Every zone's days begin on one of these, so sums kept by quarter hour serve every zone.
+/// Days of every zone begin on a quarter hour, so that sums by quarter hour serve every zone.
 pub(crate) fn quarter_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(900)
 }
 
-/// The first moment of a local day: midnight, or the first moment the clock shows after it.
+/// Start of a local day: midnight, or the first time after it that exists.
 pub fn day_start(day: Day, zone: Zone) -> Instant {
     let midnight = day.and_time(NaiveTime::MIN);
     if let Some(start) = zone.from_local_datetime(&midnight).earliest() {
         return start.to_utc();
     }
-    // A clock change swallowed midnight (or, once, a whole day): the day begins at the first local
-    // time that exists, found by quarter hours.
+    // A clock change skipped midnight (or, once, a whole day): the day begins at the first local time that exists,
+    // searched in quarter hours.
     (1..=8 * 24)
         .filter_map(|quarter| midnight.checked_add_signed(Duration::minutes(15 * quarter)))
         .find_map(|time| zone.from_local_datetime(&time).earliest())

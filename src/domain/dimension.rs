@@ -1,20 +1,20 @@
-//! What a report can be split by and filtered with.
+//! Dimensions for splitting and filtering reports.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Call, Instant, Label, project_of};
 
-/// A property of a call by which totals are split.
+/// A property of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dimension {
     /// The model's name.
     Model,
     /// The log format.
     Source,
-    /// Who.
+    /// User.
     User,
-    /// Where.
+    /// Project.
     Project,
     /// The user's team.
     Team,
@@ -24,12 +24,12 @@ pub enum Dimension {
     Feature,
     /// The organisation.
     Org,
-    /// The conversation.
+    /// Session.
     Session,
 }
 
 impl Dimension {
-    /// Every dimension, in the order in which help lists them.
+    /// Every dimension, in the order of help texts.
     pub const ALL: [Self; 9] = [
         Self::Model,
         Self::Source,
@@ -42,7 +42,7 @@ impl Dimension {
         Self::Session,
     ];
 
-    /// The name on the command line, in JSON and in a column head.
+    /// Name on the command line, in JSON and in column headings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Model => "model",
@@ -57,7 +57,7 @@ impl Dimension {
         }
     }
 
-    /// This property of a call.
+    /// The call's value.
     pub fn label_of(self, call: &Call) -> Option<&Label> {
         let from = &call.from;
         match self {
@@ -90,14 +90,14 @@ impl FromStr for Dimension {
     }
 }
 
-/// Which names are meant: one exact name, or a pattern in which `*` stands for any run of characters.
+/// Matches one exact name, or a pattern with `*` for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Matcher {
     text: String,
     kind: Kind,
 }
 
-/// How the text of a matcher is read.
+/// How a matcher's text is interpreted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Exact,
@@ -105,27 +105,27 @@ enum Kind {
 }
 
 impl Matcher {
-    /// A pattern; `*` stands for any run of characters, everything else for itself.
+    /// A pattern with `*` for any run of characters.
     ///
-    /// For what a person writes: the limits of the config and the filters of the command line. A name that comes
-    /// from a log, a client or a gate's caller goes to [`Matcher::exact`].
+    /// For user input: limits in the config, filters on the command line. Names from a log, a client or a gate's caller
+    /// must use [`Matcher::exact`].
     pub fn new(pattern: impl Into<String>) -> Self {
         let text = pattern.into();
         let kind = if text.contains('*') { Kind::Pattern } else { Kind::Exact };
         Self { text, kind }
     }
 
-    /// This name and no other: a `*` in it is a letter.
+    /// Matches this name only; `*` has no special meaning.
     pub fn exact(name: impl Into<String>) -> Self {
         Self { text: name.into(), kind: Kind::Exact }
     }
 
-    /// True when more than one name can match.
+    /// True for a pattern that can match several names.
     pub fn is_glob(&self) -> bool {
         self.kind == Kind::Pattern
     }
 
-    /// True when the whole name fits.
+    /// True when the whole name matches.
     pub fn matches(&self, name: &str) -> bool {
         if self.kind == Kind::Exact {
             return self.text == name;
@@ -142,25 +142,25 @@ impl Matcher {
         rest.ends_with(last)
     }
 
-    /// The text as it was written.
+    /// The original text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// Which calls count.
+/// Selects calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Every pair must hold; several patterns for one dimension are alternatives.
+    /// Every dimension must match; several matchers for one dimension are alternatives.
     pub only: Vec<(Dimension, Matcher)>,
-    /// No earlier than this.
+    /// Earliest time (inclusive).
     pub since: Option<Instant>,
-    /// Before this.
+    /// Latest time (exclusive).
     pub until: Option<Instant>,
 }
 
 impl Filter {
-    /// True when the call counts.
+    /// True when the filter selects the call.
     pub fn admits(&self, call: &Call) -> bool {
         let at = call.at();
         self.since.is_none_or(|since| at >= since)
@@ -170,9 +170,9 @@ impl Filter {
                 .all(|dimension| self.admits_value(*dimension, dimension.label_of(call).map(Label::as_str)))
     }
 
-    /// True when this value of a dimension is not filtered out.
+    /// True when the filter accepts this value of a dimension.
     pub fn admits_value(&self, dimension: Dimension, value: Option<&str>) -> bool {
-        // Books of before schema 4 hold worktrees as projects of their own.
+        // Ledgers from before schema 4 hold worktrees as separate projects.
         let value = if dimension == Dimension::Project { value.map(project_of) } else { value };
         let mut patterns = self.only.iter().filter(|(of, _)| *of == dimension).peekable();
         patterns.peek().is_none() || patterns.any(|(_, pattern)| value.is_some_and(|value| pattern.matches(value)))

@@ -1,18 +1,18 @@
-//! What names one answer.
+//! Identity of calls.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of one answer, chosen by the format that read it: two sightings with one key are one call.
+/// Identifies a call, as chosen by its log format: two sightings with one key are one call.
 ///
-/// It is a 128-bit hash of the parts that name the answer, so a key fits a register and a row.
+/// A 128-bit hash of the identifying parts, small enough for a register and a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey([u8; 16]);
 
 impl CallKey {
-    /// The key of an answer that these parts name, in this order.
+    /// The key of these parts, in this order.
     ///
-    /// Each part's length goes into the hash, so `["ab", "c"]` and `["a", "bc"]` differ.
+    /// Lengths are hashed as well, so that `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn from_parts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
         for part in parts {
@@ -23,21 +23,21 @@ impl CallKey {
         Self(hash.digest128().to_be_bytes())
     }
 
-    /// The same answer within a lineage: what a fork replays from its parent keeps its parent's key.
+    /// The key relative to a root session: calls that a fork replays from its parent keep the parent's key.
     ///
-    /// Applying it with the same root twice gives the key back, so a row can move to another root.
+    /// Applying it twice with the same root restores the key, so that a row can move to another root.
     #[must_use]
     pub fn under(self, root: &str) -> Self {
         let Self(root) = Self::from_parts(&["lineage", root]);
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
     }
 
-    /// The key as bytes, for a store.
+    /// The key as bytes.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// A key read back from a store.
+    /// Converts from the bytes of a key.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }

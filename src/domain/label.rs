@@ -1,4 +1,4 @@
-//! Names that came from outside, printable by construction.
+//! Names from outside, printable by construction.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -7,29 +7,28 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-/// The longest name that is kept, in bytes; a longer one is cut and marked.
+/// Maximum length in bytes; longer names are truncated and marked.
 const LONGEST: usize = 1024;
 /// Bytes of the suffix of a changed name: `~` and twelve hex digits.
 const SUFFIX: usize = 13;
-/// Combining marks that may follow one another; a longer pile is cut and marked.
+/// Maximum number of consecutive combining marks.
 const MARKS: usize = 4;
 
 /// A name from outside (a model, a project, a path, an error text) that is safe to print.
 ///
-/// Nothing else may carry foreign text to a terminal. A label holds no control characters, no
-/// bidirectional overrides, nothing invisible: each is shown as `⎋` (escape) or `�`. A name that had
-/// to be changed ends in `~` and twelve hex digits of its own hash, so that two different names never
-/// become one.
+/// The only type that may carry foreign text to a terminal. It has no control characters, bidirectional overrides or
+/// invisible characters: each is replaced by `⎋` (escape) or `�`. A changed name ends in `~` and twelve hex digits of
+/// its hash, so that different names stay different.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Arc<str>);
 
 impl Label {
-    /// The cleaned name.
+    /// Cleans a name.
     pub fn new(raw: &str) -> Self {
         Self(Arc::from(clean(raw).as_ref()))
     }
 
-    /// The cleaned name of bytes that may not be UTF-8.
+    /// Cleans a name that may not be UTF-8.
     pub fn from_bytes(raw: &[u8]) -> Self {
         match std::str::from_utf8(raw) {
             Ok(text) => Self::new(text),
@@ -40,7 +39,7 @@ impl Label {
         }
     }
 
-    /// True for a letter that a label keeps as it is: one that can be seen and moves nothing else.
+    /// True for a character that labels keep: visible, without effect on others.
     pub fn is_shown(letter: char) -> bool {
         printable_char(letter) == letter
     }
@@ -51,7 +50,7 @@ impl Label {
     }
 }
 
-/// The name as it may be shown; borrowed when nothing had to change.
+/// The name in printable form; borrowed when unchanged.
 fn clean(raw: &str) -> Cow<'_, str> {
     let plain = raw.len() <= LONGEST && raw.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     if plain {
@@ -66,7 +65,7 @@ fn scrub(raw: &str) -> String {
     let mut marks = 0;
     for (at, letter) in raw.char_indices() {
         marks = if is_mark(letter) { marks + 1 } else { 0 };
-        // A mark with nothing to stand on would join whatever the screen shows before it.
+        // A mark without a base character would combine with whatever precedes it on the screen.
         let shown = if marks > MARKS || (marks > 0 && at == 0) { '\u{fffd}' } else { printable_char(letter) };
         if out.len() + shown.len_utf8() > LONGEST {
             break;
@@ -78,10 +77,9 @@ fn scrub(raw: &str) -> String {
     out
 }
 
-/// The cleaned name with a suffix that keeps it apart from every other name that is cleaned to the same text.
+/// The cleaned name with a suffix that distinguishes it from other names with the same cleaned text.
 ///
-/// 48 bits: among 2,000 names that look alike, two share a suffix once in 140 million times; with the 16 bits that
-/// the suffix once had, they always did.
+/// 48 bits: among 2,000 names that look alike, two share a suffix once in 140 million times; 16 bits would not suffice.
 fn marked(scrubbed: &str, raw: &[u8]) -> String {
     let mut cut = scrubbed.len().min(LONGEST - SUFFIX);
     while !scrubbed.is_char_boundary(cut) {
@@ -98,9 +96,9 @@ fn printable_char(letter: char) -> char {
     match letter {
         '\u{1b}' | '\u{9b}' => '⎋',
         letter if letter.is_control() => '\u{fffd}',
-        // Soft hyphen, combining grapheme joiner, Arabic letter mark, fillers, Mongolian selectors, zero
-        // widths, bidirectional marks and overrides, separators, invisible operators, variation selectors,
-        // byte order mark, interlinear and object marks, tags: all invisible, or able to reorder a line.
+        // Soft hyphen, combining grapheme joiner, Arabic letter mark, fillers, Mongolian selectors, zero widths,
+        // bidirectional marks and overrides, separators, invisible operators, variation selectors, byte order mark,
+        // interlinear and object marks, tags: all invisible, or able to reorder a line.
         '\u{ad}'
         | '\u{34f}'
         | '\u{600}'..='\u{605}'
@@ -168,18 +166,18 @@ impl serde::Serialize for Label {
     }
 }
 
-/// Labels met before, so that a name that stands in every line of a log is kept once.
+/// A set of labels, so that a name repeated in every line of a log is stored once.
 #[derive(Debug, Default)]
 pub(crate) struct Labels(FxHashSet<Label>);
 
 impl Labels {
-    /// The label of this name, shared with every earlier use of it.
+    /// The label of this name, shared with earlier uses.
     pub(crate) fn get(&mut self, raw: &str) -> Label {
         if let Some(label) = self.0.get(raw) {
             return label.clone();
         }
         let label = Label::new(raw);
-        // A name that cleaning changes is found again only by its cleaned form; clean names are the rule.
+        // A name changed by cleaning is found only in its cleaned form; most names are unchanged.
         if let Some(known) = self.0.get(label.as_str()) {
             return known.clone();
         }
@@ -187,7 +185,7 @@ impl Labels {
         label
     }
 
-    /// The label of an optional name; an empty name is no name.
+    /// The label of an optional name; an empty name counts as `None`.
     pub(crate) fn find(&mut self, raw: Option<&str>) -> Option<Label> {
         raw.filter(|name| !name.is_empty()).map(|name| self.get(name))
     }

@@ -1,4 +1,4 @@
-//! The nouns of the trade and their exact arithmetic. This room knows nothing of files, clocks or screens.
+//! Core types and their exact arithmetic. Independent of files, clocks and screens.
 
 mod bill;
 mod call;

@@ -1,17 +1,18 @@
-//! Which project a working directory belongs to.
+//! Maps working directories to projects.
 
-/// Where Claude Code keeps the worktrees of a repository, within it.
+/// Claude Code's folder of worktrees inside a repository.
 const WORKTREES: [&str; 2] = ["/.claude/worktrees/", "\\.claude\\worktrees\\"];
 
-/// The repository of a folder that is one of Claude Code's worktrees, `<repository>/.claude/worktrees/<name>`, or
-/// lies in one; `None` of any other folder.
+/// The repository of one of Claude Code's worktrees, `<repository>/.claude/worktrees/<name>`, or of a folder in one;
+/// `None` for other folders.
 pub(crate) fn repository_of(folder: &str) -> Option<&str> {
     let (at, end) = WORKTREES.iter().filter_map(|mark| folder.find(mark).map(|at| (at, at + mark.len()))).min()?;
     let name = folder[end..].trim_start_matches(['/', '\\']);
     (at > 0 && !name.is_empty()).then(|| &folder[..at])
 }
 
-/// The project that reports and limits know a folder by: itself, unless it is one of Claude Code's worktrees.
+/// The project of a folder, as used in reports and limits: the folder itself, or the repository of Claude Code's
+/// worktree.
 pub(crate) fn project_of(folder: &str) -> &str {
     repository_of(folder).unwrap_or(folder)
 }

@@ -1,89 +1,89 @@
-//! Token counts in disjoint classes, and the join that makes two sightings of one answer one.
+//! Token counts in disjoint classes, and the join of two sightings.
 
 use std::cmp::Ordering;
 
-/// What one answer consumed, in tokens, split into classes that never overlap.
+/// Token counts of one call, in disjoint classes.
 ///
-/// Vendors who count cached tokens inside the input are split apart by the format that reads them.
-/// `reasoning` alone is a part: it is contained in `output` and is never added to a total.
+/// Vendors' inclusive counts are split when a log is decoded. Only `reasoning` is a part: it is included in `output`
+/// and never added to a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// Input that was neither read from nor written to a cache.
+    /// Input neither read from nor written to a cache.
     pub input: u64,
     /// Input served from a prompt cache.
     pub cache_read: u64,
-    /// Input written to a cache of the shorter lifetime (five minutes at Anthropic, half an hour at OpenAI), or whose
-    /// lifetime the vendor does not price apart.
+    /// Input written to a cache with the shorter lifetime (five minutes at Anthropic, half an hour at OpenAI), or at
+    /// vendors with a single price for writes.
     pub cache_write_5m: u64,
-    /// Input written to a cache of the longer lifetime: one hour at Anthropic, twelve hours at OpenAI. The reports
-    /// keep the name of the first.
+    /// Input written to a cache with the longer lifetime: one hour at Anthropic, twelve hours at OpenAI. Reports use
+    /// the first name.
     pub cache_write_1h: u64,
-    /// Everything the model wrote, reasoning included.
+    /// Output, including reasoning.
     pub output: u64,
     /// The part of `output` that was reasoning.
     pub reasoning: u64,
 }
 
 impl Tokens {
-    /// More tokens of one class than one answer can consume: a greater count is an error of the log.
+    /// Upper bound per class: a greater count is an error in the log.
     pub const MOST: u64 = 1_000_000_000;
-    /// No tokens at all.
+    /// Zero tokens in every class.
     pub const ZERO: Self =
         Self { input: 0, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0, reasoning: 0 };
 
-    /// All tokens; a sum beyond `u64` stays at `u64::MAX`.
+    /// Sum of all classes, saturating.
     pub fn total(&self) -> u64 {
         self.prompt().saturating_add(self.output)
     }
 
-    /// The whole input side: plain, read from a cache and written to one.
+    /// All input: plain, cache reads and cache writes.
     ///
-    /// Long-context tiers are decided by this number.
+    /// Selects long-context rates.
     pub fn prompt(&self) -> u64 {
         self.input.saturating_add(self.cache_read).saturating_add(self.cache_write())
     }
 
-    /// Tokens written to a cache of either lifetime.
+    /// Cache writes of either lifetime.
     pub fn cache_write(&self) -> u64 {
         self.cache_write_5m.saturating_add(self.cache_write_1h)
     }
 
-    /// The classes in the order of the fields.
+    /// The classes in field order.
     pub fn fields(&self) -> [u64; 6] {
         [self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output, self.reasoning]
     }
 
-    /// The counts whose classes stand in the order of [`Tokens::fields`].
+    /// Converts from the order of [`Tokens::fields`].
     pub fn from_fields(fields: [u64; 6]) -> Self {
         let [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning] = fields;
         Self { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning }
     }
 
-    /// True when nothing was consumed.
+    /// True when all counts are zero.
     pub fn is_zero(&self) -> bool {
         *self == Self::ZERO
     }
 
-    /// How one sighting of an answer ranks against another: the greatest is the whole truth.
+    /// Rank among sightings of one call: the greatest is the most complete.
     ///
-    /// Of two of one size, the one that knows what the cache served or kept says more than one that calls it input.
+    /// Of two with equal totals, the one with more cached tokens has more detail.
     pub fn rank(&self) -> (u64, u64, u64, [u64; 6]) {
         (self.output, self.total(), self.cache_read.saturating_add(self.cache_write()), self.fields())
     }
 
-    /// Two sightings of one streamed answer become one: the whole greater row, never a mix of two.
+    /// Joins two sightings of one streamed call: the greater row as a whole, never a mix of both.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.rank().cmp(&other.rank()) == Ordering::Less { other } else { self }
     }
 
-    /// Class by class, staying at `u64::MAX` where a sum would overflow.
+    /// Adds class by class, saturating.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         self.zip(other, u64::saturating_add)
     }
 
-    /// Class by class, staying at zero where a difference would be negative.
+    /// Subtracts class by class, saturating at zero.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         self.zip(other, u64::saturating_sub)

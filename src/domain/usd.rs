@@ -6,27 +6,27 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 /// An exact amount of US dollars, in pico-dollars.
 ///
-/// A price list quotes dollars per million tokens with at most six decimals, and a millionth of a
-/// dollar per million tokens is exactly one pico-dollar per token. So every cost is a whole number,
-/// and taking a call back out of a total leaves no dust behind.
+/// Price lists quote dollars per million tokens with at most six decimals, and a millionth of a dollar per million
+/// tokens is one pico-dollar per token. Hence every cost is an integer, and subtracting a call from a total leaves no
+/// remainder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd(i128);
 
-/// Decimals of a dollar that a [`Usd`] keeps.
+/// Decimal places stored.
 const DECIMALS: usize = 12;
 
 impl Usd {
-    /// Nothing.
+    /// Zero dollars.
     pub const ZERO: Self = Self(0);
     /// One dollar.
     pub const ONE: Self = Self(1_000_000_000_000);
 
-    /// An amount from whole pico-dollars (10⁻¹² dollars).
+    /// An amount of pico-dollars (10⁻¹² dollars).
     pub const fn from_pico(pico: i128) -> Self {
         Self(pico)
     }
 
-    /// An amount from whole millionths of a dollar.
+    /// An amount of micro-dollars.
     pub const fn from_micro(micro: i64) -> Self {
         Self(micro as i128 * 1_000_000)
     }
@@ -36,13 +36,13 @@ impl Usd {
         self.0
     }
 
-    /// This much for each of `count` tokens; stays at the greatest amount where it would overflow.
+    /// Multiplies by a number of tokens, saturating.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         Self(self.0.saturating_mul(i128::from(count)))
     }
 
-    /// This amount scaled by an exact ratio, rounded once, half to even, to the pico-dollar.
+    /// Multiplies by an exact ratio, rounded once, half to even, to the pico-dollar.
     #[must_use]
     pub fn scaled(self, ratio: Ratio) -> Self {
         if ratio == Ratio::ONE {
@@ -52,24 +52,23 @@ impl Usd {
         Self(round_half_even(self.0.saturating_mul(num), den))
     }
 
-    /// The amount in whole units of 10⁻ᵈᵉᶜⁱᵐᵃˡˢ dollars, rounded half to even: what a person reads.
+    /// The amount in units of 10⁻ᵈᵉᶜⁱᵐᵃˡˢ dollars, rounded half to even, for display.
     pub fn rounded(self, decimals: usize) -> i128 {
         let cut = u32::try_from(DECIMALS.saturating_sub(decimals)).unwrap_or(0);
         round_half_even(self.0, 10_i128.pow(cut))
     }
 
-    /// True below zero.
+    /// True for amounts below zero.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
 
-    /// Reads a decimal number of dollars from its text, never through a float.
+    /// Parses a decimal number of dollars without using floats.
     ///
-    /// Accepts `12`, `0.50`, `.5`, `1e-7`. The flag is false when the text had more digits than a
-    /// pico-dollar and was rounded to the nearest one.
+    /// Accepts `12`, `0.50`, `.5`, `1e-7`. The flag is false when the text was rounded to the nearest pico-dollar.
     ///
     /// # Errors
-    /// When the text is not a decimal number, or is larger than any amount this type holds.
+    /// When the text is not a decimal number, or exceeds this type's range.
     pub fn parse(text: &str) -> Result<(Self, bool), ParseUsdError> {
         let text = text.trim();
         let (negative, digits) = match text.as_bytes().first() {
@@ -88,7 +87,7 @@ impl Usd {
         if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
             return Err(ParseUsdError::NotANumber);
         }
-        // The value is `all digits × 10^scale` dollars; pico-dollars add twelve.
+        // The value is `all digits × 10^scale` dollars, plus twelve places for pico-dollars.
         let fraction_len = i32::try_from(fraction.len()).map_err(|_| ParseUsdError::TooLarge)?;
         let scale = exponent.saturating_sub(fraction_len).saturating_add(12);
         let all: String = [whole, fraction].concat();
@@ -98,7 +97,7 @@ impl Usd {
     }
 }
 
-/// `digits × 10^scale` as a whole number, rounded half to even; the flag says whether it was exact.
+/// `digits × 10^scale` as an integer, rounded half to even; the flag tells whether it was exact.
 fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
     if digits.is_empty() {
         return Ok((0, true));
@@ -115,7 +114,7 @@ fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
     let kept = usize::try_from(length.saturating_add(scale).max(0)).unwrap_or(0);
     let (whole, rest) = digits.split_at(kept);
     let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| ParseUsdError::TooLarge)? };
-    // Leading zeros that the shift puts between the point and the digits make the rest small.
+    // Leading zeros between the point and the digits make the rest negligible.
     let gap = length.saturating_add(scale) < 0;
     let exact = rest.bytes().all(|byte| byte == b'0');
     let half = if gap {
@@ -148,15 +147,15 @@ fn round_half_even(number: i128, divisor: i128) -> i128 {
 /// Why a text is not an amount of dollars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseUsdError {
-    /// It is not written as a decimal number.
+    /// Not a decimal number.
     #[error("not a decimal number of dollars")]
     NotANumber,
-    /// It is larger than any amount that can be held.
+    /// Out of range.
     #[error("larger than any amount of dollars that can be held")]
     TooLarge,
 }
 
-/// Exact plain decimals with no trailing zeros: `0.007`, `1.234567`, `-3`.
+/// Plain decimals without trailing zeros: `0.007`, `1.234567`, `-3`.
 impl fmt::Display for Usd {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -205,20 +204,20 @@ impl Sum for Usd {
     }
 }
 
-/// An exact multiplier of a price: batch ½, a region's 11/10.
+/// An exact price multiplier: ½ for a batch, 11/10 for a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ratio {
-    /// Above the line.
+    /// Numerator.
     pub num: u32,
-    /// Below the line; never zero.
+    /// Denominator; never zero.
     pub den: u32,
 }
 
 impl Ratio {
-    /// No change.
+    /// The neutral multiplier.
     pub const ONE: Self = Self { num: 1, den: 1 };
 
-    /// Both multipliers, one after the other.
+    /// The product of two multipliers.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { num: self.num.saturating_mul(other.num), den: self.den.saturating_mul(other.den) }

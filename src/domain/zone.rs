@@ -1,7 +1,7 @@
-//! Named time zones, as chrono understands zones.
+//! Named time zones for chrono.
 //!
-//! The rules are those of the IANA database, compiled in, so that a name means the same on every machine.
-//! They are plain numbers: nothing of the five hundred zones that are not asked for costs anything at the start.
+//! The rules of the IANA database are compiled in, so that a name means the same on every machine. They are static
+//! data: the five hundred unused zones cost nothing at start.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use tz::datetime::FoundDateTimeKind;
 use tz::timezone::Transition;
 use tz::{LocalTimeType, TimeZoneRef};
 
-/// The named time zone that decides where a day begins.
+/// The time zone that decides where a day begins.
 #[derive(Clone, Copy)]
 pub struct Zone {
     name: &'static str,
@@ -27,7 +27,7 @@ impl Zone {
         self.name
     }
 
-    /// The zone of this IANA name, which keeps the name's spelling.
+    /// The zone with this IANA name, which must be spelt exactly.
     pub const fn named(name: &'static str) -> Option<Self> {
         match tzdb_data::find_tz(name.as_bytes()) {
             Some(rules) => Some(Self { name, rules }),
@@ -35,13 +35,13 @@ impl Zone {
         }
     }
 
-    /// Every zone there is, by its name.
+    /// All zones, by name.
     pub fn all() -> impl Iterator<Item = Self> {
         tzdb_data::TZ_NAMES.iter().filter_map(|name| Self::named(name))
     }
 }
 
-/// No zone has this name.
+/// There is no zone with this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no time zone has this name")]
 pub struct NoSuchZone;
@@ -49,7 +49,7 @@ pub struct NoSuchZone;
 impl FromStr for Zone {
     type Err = NoSuchZone;
 
-    /// The zone of an IANA name, capital letters or not.
+    /// Parses an IANA name, ignoring case.
     fn from_str(name: &str) -> Result<Self, NoSuchZone> {
         let known = tzdb_data::TZ_NAMES.iter().find(|known| known.eq_ignore_ascii_case(name));
         known.and_then(|known| Self::named(known)).ok_or(NoSuchZone)
@@ -116,7 +116,7 @@ impl TimeZone for Zone {
     }
 
     fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> ZoneOffset {
-        // Only a moment beyond the last word of rules without a rule for the years to come has no answer.
+        // Fails only beyond the end of rules that do not cover future years.
         let local = self.rules.find_local_time_type(utc.and_utc().timestamp()).or_else(|_| {
             let last = self.rules.transitions().last().map_or(0, Transition::local_time_type_index);
             self.rules.local_time_types().get(last).ok_or(())
@@ -125,7 +125,7 @@ impl TimeZone for Zone {
     }
 }
 
-/// How far a zone's clock is from UTC at one moment, and what that time is called there.
+/// A zone's offset from UTC at one time, with its abbreviation.
 #[derive(Clone, Copy)]
 pub struct ZoneOffset {
     zone: Zone,
@@ -134,13 +134,13 @@ pub struct ZoneOffset {
 
 impl Offset for ZoneOffset {
     fn fix(&self) -> FixedOffset {
-        // The database knows no offset of a day or more.
+        // The database has no offsets of a day or more.
         FixedOffset::east_opt(self.local.ut_offset()).unwrap_or_else(|| chrono::Utc.fix())
     }
 }
 
 impl fmt::Display for ZoneOffset {
-    /// The short name of that time: `CET`, or its distance where it has none.
+    /// The abbreviation: `CET`, or the offset where there is none.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.local.time_zone_designation() {
             "" => self.fix().fmt(out),

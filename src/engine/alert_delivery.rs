@@ -1,7 +1,7 @@
-//! How an alert reaches a person: bell, the terminal's or the desktop's notification, a program, a web hook.
+//! Alert delivery: bell, terminal or desktop notification, program, web hook.
 //!
-//! Each is said once, whatever number of processes has noticed it: the books remember. Nothing here
-//! blocks its caller or fails it; what goes wrong becomes a note.
+//! Each alert is delivered once however many processes notice it, because the ledger records the claim. Nothing here
+//! blocks or fails the caller; errors become notes.
 
 mod outside;
 mod terminal;
@@ -14,38 +14,38 @@ use crate::ledger::Ledger;
 use crate::meter::Alert;
 use crate::text;
 
-/// Takes the notes that come later, from whatever thread: a web hook that did not answer, a program that failed.
+/// Receives notes that arrive later, from any thread: a web hook that timed out, a program that failed.
 pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What is left to do after an alert was delivered.
+/// The parts of a delivery that the caller carries out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
-    /// True when this process was the one to say it.
+    /// True when this process claimed the alert.
     pub(crate) said: bool,
     /// Ring the bell.
     pub(crate) bell: bool,
-    /// Bytes for whoever owns the terminal to write; none without a terminal that understands them.
+    /// Escape sequence for the terminal; empty when the terminal supports no notifications.
     pub(crate) terminal: Vec<u8>,
-    /// What went wrong.
+    /// Delivery errors.
     pub(crate) notes: Vec<String>,
 }
 
-/// What an alert says.
+/// The text of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The fact: `80% of daily limit used`.
     pub(crate) title: String,
-    /// Spent, allowed, when it resets, when it will be reached.
+    /// Amounts, reset time and forecast.
     pub(crate) body: String,
 }
 
 impl Words {
-    /// An alert in words. They hold names from outside, all of them printable.
+    /// Builds the text. Names from outside are `Label`s, hence printable.
     pub(crate) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let title = text::banner_title(&alert.limit);
         let title = title.trim_start_matches(['⚠', '■', ' ']);
-        // A title begins with a name from outside. It must be no option of the program that shows it (`-`), and no
-        // file that the program reads (`@`, as curl has it).
+        // The title begins with a name from outside, and must not be taken for an option (`-`) or, as by curl, for a
+        // file to read (`@`).
         let title = if title.starts_with(['-', '@']) { format!("tokmeter: {title}") } else { title.to_owned() };
         let mut body = vec![text::banner_amounts(&alert.limit)];
         body.extend(text::resets(&alert.limit, now, zone));
@@ -54,7 +54,7 @@ impl Words {
     }
 }
 
-/// Says an alert in every way the settings ask for, if no other process has said it yet.
+/// Delivers an alert by every configured channel, unless another process has claimed it.
 pub(crate) fn deliver(
     alert: &Alert,
     settings: &Settings,
@@ -65,14 +65,14 @@ pub(crate) fn deliver(
 ) -> Delivered {
     let silent = settings.alerts.quiet.is_some_and(|quiet| quiet.holds(now.with_timezone(&settings.zone).time()));
     if silent {
-        // It is not claimed either, so that it can be said when the silent hours are over.
+        // Not claimed either: it is delivered when the quiet hours end.
         return Delivered::default();
     }
     let mut delivered = Delivered { said: true, ..Delivered::default() };
     match books.claim_alert(alert.id.as_str(), now) {
         Ok(true) => {}
         Ok(false) => return Delivered::default(),
-        // Better said twice than not at all.
+        // A duplicate alert is better than none.
         Err(error) => delivered.notes.push(format!("{error}; another process may say this alert too")),
     }
     let words = Words::from_alert(alert, now, settings.zone);
@@ -99,14 +99,14 @@ pub(crate) fn deliver(
     delivered
 }
 
-/// By which way a notification is shown.
+/// Notification channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     None,
     Osc9,
     Osc777,
     Desktop,
-    /// The desktop's, if there is one: nobody asked for it by name.
+    /// Desktop notification if available: chosen by `auto`, so its absence is no error.
     DesktopIfAny,
 }
 

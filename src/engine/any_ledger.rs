@@ -1,4 +1,4 @@
-//! Where a command's books stand: in the ledger, in memory, or shown from memory and booked beside.
+//! The store a command works on: the ledger file, memory, or memory with a copy written to the ledger.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,46 +12,46 @@ use crate::ledger::{
 };
 use crate::pricing::PriceBook;
 
-/// How long another process is waited for while the books cannot be written anyway.
+/// Lock timeout while writes are failing anyway.
 const HARDLY: Duration = Duration::from_millis(50);
-/// Calls that are gathered in memory before they are booked: so many are written in one go, and memory does not grow
-/// with the logs. A call takes some 450 bytes until it is booked.
+/// Calls held in memory before the first write: they go in as one batch, and memory does not grow with the logs. A call
+/// takes about 450 bytes until it is written.
 const FIRST: usize = 260_000;
-/// Calls of books in memory before they move to a temporary file, all in one go.
+/// Calls held by an in-memory store before it moves to a temporary file.
 const IN_MEMORY: usize = 200_000;
-/// Calls that are gathered once the first were booked: joined with rows that are booked already, they take more room.
+/// Calls held after the first write. Joining them with rows already written takes more memory.
 const NEXT: usize = 40_000;
 
-/// Books, wherever they are kept.
+/// A ledger in any of its stores.
 pub(crate) struct AnyLedger {
     kept: Kept,
     prices: Arc<PriceBook>,
-    /// Where the ledger belongs that could not be opened, and how to open it.
+    /// Path and options of the ledger that could not be opened.
     wanted: Option<(PathBuf, Options)>,
-    /// Why what was gathered could not be booked on the way; it is not tried again before the end.
+    /// Why an intermediate write failed; the next attempt is at the end.
     failed: Option<BooksError>,
-    /// How many calls may be gathered.
+    /// Calls that may be held in memory before a write.
     most: usize,
-    /// Why the ledger was opened to be read only, if it was.
+    /// Why the ledger was opened read-only, if it was.
     only_read: Option<String>,
-    /// Also written, never asked: what given paths hold, when it is to be booked.
+    /// Second ledger that receives every write and answers no query: `--book` with paths.
     beside: Option<Box<Sqlite>>,
 }
 
 enum Kept {
     Memory(Box<Memory>),
     Sqlite(Box<Sqlite>),
-    /// Between two openings; never seen from outside.
+    /// Placeholder while the ledger is reopened; never observed by callers.
     Nothing(Box<Memory>),
 }
 
 impl AnyLedger {
-    /// Books that live as long as the command.
+    /// An in-memory store for the length of the command.
     pub(crate) fn memory(prices: &Arc<PriceBook>) -> Self {
         Self::with_kept(Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
     }
 
-    /// Books in memory in the place of a ledger that cannot be opened now, and may be later: [`AnyLedger::come_home`].
+    /// An in-memory store in place of a ledger that cannot be opened yet, see [`AnyLedger::come_home`].
     pub(crate) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
         Self { wanted: Some((path, options)), ..Self::memory(prices) }
     }
@@ -68,10 +68,10 @@ impl AnyLedger {
         }
     }
 
-    /// The ledger, and what there is to say about it.
+    /// Opens the ledger, and returns the warnings about it.
     ///
     /// # Errors
-    /// When it can be neither read nor made.
+    /// When it can neither be opened nor created.
     pub(crate) fn ledger(
         path: &Path,
         options: Options,
@@ -83,12 +83,12 @@ impl AnyLedger {
         Ok((any_ledger, opened.notes))
     }
 
-    /// Why the ledger was opened to be read only, in a sentence; `None` where it can be written.
+    /// Why the ledger is read-only, as a sentence; `None` when it is writable.
     pub(crate) fn why_only_read(&self) -> Option<&str> {
         self.only_read.as_deref()
     }
 
-    /// Books everything into this ledger too.
+    /// Sends every write to this ledger as well.
     pub(crate) fn beside(&mut self, ledger: Self) {
         if let Kept::Sqlite(books) = ledger.kept {
             self.only_read = ledger.only_read;
@@ -96,7 +96,7 @@ impl AnyLedger {
         }
     }
 
-    /// The ledger itself, for what only it can do.
+    /// The SQLite store, for operations only it has.
     pub(crate) fn sqlite(&mut self) -> Option<&mut Sqlite> {
         match &mut self.kept {
             Kept::Sqlite(books) => Some(books),
@@ -104,10 +104,10 @@ impl AnyLedger {
         }
     }
 
-    /// Opens the ledger that could not be opened before, and books there what was gathered in its place.
+    /// Opens the ledger that could not be opened before and writes the calls held in its place.
     ///
     /// # Errors
-    /// When it still cannot be opened or written. Nothing is lost.
+    /// When it still cannot be opened or written. No calls are lost.
     pub(crate) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
         let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
@@ -122,7 +122,7 @@ impl AnyLedger {
         Ok(opened.notes)
     }
 
-    /// True while what no log holds any more is to be taken over from a damaged ledger.
+    /// True while a damaged ledger still holds calls to be recovered that no log has.
     pub(crate) fn to_salvage(&self) -> bool {
         match &self.kept {
             Kept::Sqlite(books) => books.to_salvage().is_some(),
@@ -130,20 +130,20 @@ impl AnyLedger {
         }
     }
 
-    /// Takes it over.
+    /// Recovers those calls.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     pub(crate) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
         self.sqlite().map_or(Ok(None), Sqlite::salvage)
     }
 
-    /// True when the ledger could not be opened, and these books stand in its place.
+    /// True when this store stands in for a ledger that could not be opened.
     pub(crate) fn is_away(&self) -> bool {
         self.wanted.is_some()
     }
 
-    /// Calls that were read and are not booked.
+    /// Calls read but not yet written.
     pub(crate) fn unbooked(&self) -> usize {
         match &self.kept {
             Kept::Memory(books) if self.wanted.is_some() => books.len(),
@@ -152,10 +152,10 @@ impl AnyLedger {
         }
     }
 
-    /// Keeps what cannot be booked now, and says what it changes.
+    /// Holds a batch that cannot be written now and returns the changes it makes.
     ///
     /// # Errors
-    /// When the books cannot be read. It is kept all the same.
+    /// When the ledger cannot be read. The batch is held all the same.
     pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         match &mut self.kept {
             Kept::Memory(books) | Kept::Nothing(books) => books.post(batch),
@@ -163,14 +163,14 @@ impl AnyLedger {
         }
     }
 
-    /// Waits for another process as long as usual, or hardly at all.
+    /// Shortens or restores the lock timeout.
     pub(crate) fn hurry(&self, hurried: bool) {
         if let Kept::Sqlite(books) = &self.kept {
             books.wait_for_others(if hurried { HARDLY } else { books.patience() });
         }
     }
 
-    /// Where more calls are gathered than memory should hold, some are booked: in the ledger, or in a temporary file.
+    /// Writes some calls when more are held than memory should: to the ledger or to a temporary file.
     fn make_room(&mut self) -> Result<(), BooksError> {
         match &mut self.kept {
             Kept::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
@@ -179,7 +179,7 @@ impl AnyLedger {
                 match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
                     Ok(temporary) => self.kept = Kept::Sqlite(Box::new(temporary)),
                     Err(failed) => {
-                        // Without room for a file, memory has to do.
+                        // No room for a file: stay in memory.
                         **books = failed.1;
                         self.most = usize::MAX;
                         return Ok(());
@@ -193,8 +193,8 @@ impl AnyLedger {
         self.flush()
     }
 
-    /// Opens a ledger again that was damaged, replaced or removed. True when that helped: what it lacks must
-    /// then be read again from the logs.
+    /// Replaces a ledger that was damaged, replaced or removed, if need be by one in memory. `Some` with its notes when it
+    /// did; missing calls must then be read again from the logs.
     pub(crate) fn mend(&mut self, error: &BooksError, prices: &Arc<PriceBook>, now: Instant) -> Option<Vec<Note>> {
         if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
             return None;
@@ -218,14 +218,14 @@ impl AnyLedger {
         }
     }
 
-    /// Closes the ledger. Books in memory are left to the end of the process: to let go of them takes longer.
+    /// Closes the ledger. In-memory stores are leaked, because freeing them takes longer than exiting.
     pub(crate) fn close(self) {
         if let Kept::Memory(books) | Kept::Nothing(books) = self.kept {
             std::mem::forget(books);
         }
     }
 
-    /// How the screen speaks of these books.
+    /// The ledger's state for the screen.
     pub(crate) fn view(&self) -> LedgerView {
         match &self.kept {
             Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
@@ -263,7 +263,7 @@ impl Ledger for AnyLedger {
             beside.post(batch)?;
         }
         let told = self.books_mut().post(batch)?;
-        // Books in memory may have grown too large for it; what was booked is booked either way.
+        // An in-memory store may be too large to move; written calls are safe either way.
         let _ = self.make_room();
         Ok(told)
     }
@@ -277,7 +277,7 @@ impl Ledger for AnyLedger {
         }
         self.books_mut().absorb(batch)?;
         if let Err(error) = self.make_room() {
-            // It stays gathered, and is told at the end.
+            // The calls stay held; the error is reported at the end.
             self.failed.get_or_insert(error);
         }
         Ok(())
@@ -292,7 +292,7 @@ impl Ledger for AnyLedger {
         if let Kept::Sqlite(books) = &mut self.kept
             && books.is_nowhere()
         {
-            // There is no room for a ledger at all: everything read is here, and stays in memory.
+            // No room for a ledger: every call is here and stays in memory.
             let memory = Memory::new(Arc::clone(&self.prices) as _);
             let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
             let books = std::mem::replace(&mut self.kept, Kept::Nothing(Box::new(memory)));
@@ -385,7 +385,7 @@ mod tests {
         for mut any_ledger in [AnyLedger::memory(&prices), ledger("one.db")] {
             any_ledger.most = 100;
             for part in 0..20 {
-                // Every call is told twice, in another batch.
+                // Every call comes twice, in different batches.
                 any_ledger.absorb(&batch_of(part * 50..(part * 50 + 50).min(1000))).unwrap();
                 any_ledger.absorb(&batch_of((part * 50 - 25).max(0)..part * 50 + 25)).unwrap();
                 assert!(any_ledger.sqlite().map_or(0, |books| books.unbooked()) <= 100 || any_ledger.most == NEXT);

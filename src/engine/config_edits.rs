@@ -1,4 +1,4 @@
-//! What the screen and the socket ask that is not about the books: changing the config, sounding alerts, the demo.
+//! Requests of the screen and the socket that do not touch the ledger's rows: config edits, alerts, the demo.
 
 use std::sync::Arc;
 
@@ -29,22 +29,21 @@ pub(crate) struct Faces {
 
 /// Requests that are not about the books: changing the config, sounding alerts, the demo.
 pub(crate) struct ConfigEdits {
-    /// The machine.
     pub(crate) env: Env,
-    /// What the command line says.
+    /// Command-line overrides of the config.
     pub(crate) overrides: Overrides,
-    /// Where things are.
+    /// Locations of the config and data.
     pub(crate) paths: Paths,
-    /// The settings in force.
+    /// Settings in force.
     pub(crate) settings: Settings,
     /// Functions of the rooms above.
     pub(crate) faces: Faces,
-    /// Takes the calls of a demo.
+    /// Queue of the ledger thread, which receives the demo's calls.
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
 }
 
 impl ConfigEdits {
-    /// Does what is asked; gives back news for the screen.
+    /// Handles a request; returns messages for the screen.
     pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         match request {
             Request::SetLimit { scope, amount } => {
@@ -69,13 +68,13 @@ impl ConfigEdits {
             Request::Alert(alert) => self.alert(&alert, books, now),
             Request::Demo => {
                 playback::start_demo(self.work.clone(), &self.settings.user, now);
-                vec![Feed::Note(Note::new(Tone::Plain, "a made-up session; nothing of it is booked"))]
+                vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
             }
             Request::Snapshot { .. } | Request::History(_) | Request::Models => Vec::new(),
         }
     }
 
-    /// Answers a question of the socket, as JSON.
+    /// Answers a query from the socket, as JSON.
     pub(crate) fn query(
         &self,
         question: &str,
@@ -87,11 +86,11 @@ impl ConfigEdits {
         (self.faces.answer)(question, books, rules, &self.settings, warning, now)
     }
 
-    /// Says an alert aloud, unless another process has.
+    /// Delivers an alert unless another process has.
     fn alert(&self, alert: &crate::meter::Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let work = self.work.clone();
         let later: Later = Arc::new(move |note| {
-            // When the ledger thread is busy or gone, nobody waits for this note.
+            // The note is dropped when the ledger thread is busy or gone.
             let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
         });
         let delivered = alert_delivery::deliver(alert, &self.settings, &self.env, books, now, &later);
@@ -127,7 +126,7 @@ impl ConfigEdits {
         })))
     }
 
-    /// Writes a theme into the config, unless it cannot be opened: its file may have changed since the screen read it.
+    /// Saves the theme to the config if it can still be opened; its file may have changed since the screen read it.
     fn keep_theme(&self, name: &str) -> Result<(), String> {
         let themes = config::themes(&self.paths);
         if let Some(error) = themes.get(name, Background::Dark).err() {

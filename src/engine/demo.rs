@@ -1,20 +1,20 @@
-//! The made-up session that `demo` plays: three models, two sub-agents, a cache that warms up.
+//! The simulated session of `demo`: three models, two sub-agents, a cache that warms up.
 //!
-//! The numbers come from a fixed sequence, so that every demonstration, and every picture of it, is the same.
+//! Its numbers come from a fixed sequence, so that every demo and every picture of it is the same.
 
 use chrono::Duration;
 
 use crate::domain::{Attribution, Call, CallKey, Instant, Label, Tokens};
 
-/// One call of the session, and how long after the one before it was made.
+/// One call, and its delay after the one before.
 pub(crate) struct Step {
-    /// The time since the call before.
+    /// Delay after the call before.
     pub(crate) after: Duration,
-    /// The call; its time is set when it is played.
+    /// The call; its time is set on playback.
     pub(crate) call: Call,
 }
 
-/// A sequence of numbers that look random and never change.
+/// Deterministic pseudo-random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -24,7 +24,7 @@ impl Dice {
     }
 }
 
-/// The session: `calls` calls, the last of them made at `end`.
+/// A session of `calls` calls, the last made at `end`.
 pub(crate) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
     let mut dice = Dice(2_026);
     let mut context = 18_000;
@@ -56,7 +56,7 @@ pub(crate) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
         };
         let call =
             Call::new(CallKey::from_parts(&["demo", &number.to_string()]), from, Some(Label::new(model)), tokens);
-        // Bursts of work with pauses between them, as people make them.
+        // Bursts of work with pauses in between.
         let after = Duration::seconds(
             i64::try_from(if dice.roll(0, 11) == 0 { dice.roll(60, 150) } else { dice.roll(3, 22) }).unwrap_or(5),
         );
@@ -66,7 +66,7 @@ pub(crate) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
     steps
 }
 
-/// Sets the calls' times so that the last is made at `end`.
+/// Sets the times of the calls so that the last is made at `end`.
 fn stamp(steps: &mut [Step], end: Instant) {
     let mut at = end;
     for step in steps.iter_mut().rev() {

@@ -1,4 +1,4 @@
-//! Puts together how everything is that the numbers depend on: sources, bad lines, books, prices.
+//! Health of everything the numbers depend on: sources, bad lines, ledger, prices.
 
 #[cfg(unix)]
 pub(crate) mod socket;
@@ -15,12 +15,12 @@ use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
-/// Bad lines that are kept by name; all are counted.
+/// Bad lines kept with their text; all are counted.
 const BAD_LINES: usize = 100;
-/// A price list is worth a word when it is older than this many days.
+/// Age in days from which a price list is reported as old.
 pub(crate) const OLD_PRICES: i64 = 60;
 
-/// Tokens of each model that has no price.
+/// Tokens per model without a price.
 pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, BooksError> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
@@ -33,21 +33,20 @@ pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Books
         .collect())
 }
 
-/// What is known of how everything is.
+/// Accumulates the data of the Health view.
 pub(crate) struct HealthState {
     view: HealthView,
     bad: VecDeque<BadLineView>,
     unpriced: BTreeMap<Label, u64>,
-    /// How the books are when they are well.
+    /// The ledger's state when it is well.
     ledger: LedgerView,
-    /// Counters of each watched place and each feed.
+    /// Counters per watched place and feed.
     brought: BTreeMap<Label, Brought>,
-    /// The counters of the socket, once it is served.
+    /// Counters of the socket, once served.
     #[cfg(unix)]
     socket: SocketCounters,
 }
 
-/// Counters of one source.
 #[derive(Clone, Debug, Default)]
 struct Brought {
     formats: BTreeSet<Label>,
@@ -56,7 +55,7 @@ struct Brought {
 }
 
 impl Brought {
-    /// Its formats, in words; nothing while none is known.
+    /// Names of its formats, if known.
     fn format(&self) -> Option<Label> {
         let names: Vec<&str> = self.formats.iter().map(Label::as_str).collect();
         (!names.is_empty()).then(|| Label::new(&names.join(", ")))
@@ -64,7 +63,7 @@ impl Brought {
 }
 
 impl HealthState {
-    /// Everything is well, and these are the books.
+    /// A healthy state with this ledger.
     pub(crate) fn new(ledger: LedgerView, unpriced: BTreeMap<Label, u64>) -> Self {
         Self {
             view: HealthView { ledger: ledger.clone(), ..HealthView::default() },
@@ -77,7 +76,7 @@ impl HealthState {
         }
     }
 
-    /// These places are watched, and so far their files were read before.
+    /// Adds the watched places, with the files read by earlier runs.
     #[must_use]
     pub(crate) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[Checkpoint]) -> Self {
         self.brought = roots.map(|root| (label(root), Brought::default())).collect();
@@ -92,13 +91,13 @@ impl HealthState {
         self
     }
 
-    /// Where the counters of the socket are found once it is served.
+    /// Slot for the counters of the socket.
     #[cfg(unix)]
     pub(crate) fn socket(&self) -> SocketCounters {
         std::sync::Arc::clone(&self.socket)
     }
 
-    /// The watched place that a file lies in, the innermost of several.
+    /// The watched place that holds a file, the innermost of several.
     fn root_of(&self, path: &Label) -> Option<Label> {
         let lies_in = |root: &&Label| {
             path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
@@ -106,7 +105,7 @@ impl HealthState {
         self.brought.keys().filter(lies_in).max_by_key(|root| root.len()).cloned()
     }
 
-    /// Takes in what a source brought: records, and so many lines that could not be counted.
+    /// Counts records and bad lines of a source.
     fn bring(&mut self, source: &Label, records: &[Record], bad: u64) {
         let source = self.root_of(source).unwrap_or_else(|| source.clone());
         let brought = self.brought.entry(source).or_default();
@@ -121,13 +120,13 @@ impl HealthState {
         }
     }
 
-    /// Takes in what the socket delivered.
+    /// Counts records from the socket.
     #[cfg(unix)]
     pub(crate) fn delivered(&mut self, records: &[Record]) {
         self.bring(&Label::new(SOCKET), records, 0);
     }
 
-    /// Answers `{"query":"socket"}`: the counters of the socket, as JSON.
+    /// Answers `{"query":"socket"}` with the counters of the socket, as JSON.
     #[cfg(unix)]
     pub(crate) fn answer(&self, question: &str) -> Option<String> {
         #[derive(serde::Deserialize)]
@@ -139,10 +138,10 @@ impl HealthState {
         serde_json::to_string(&SocketJson::from_tally(path, tally)).ok()
     }
 
-    /// Takes in how the sources are.
+    /// Updates the state of the sources.
     pub(crate) fn sources(&mut self, health: &Health) {
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
-        // A place that is not there yet is no trouble.
+        // A place that does not exist yet is no problem.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
         let brought = &self.brought;
         let of = |path: &Label| brought.get(path).cloned().unwrap_or_default();
@@ -180,7 +179,7 @@ impl HealthState {
         self.view.notes = notes(health);
     }
 
-    /// Takes in what a batch met; true when there is something new to say.
+    /// Adds the results of a batch; true when the view has changed.
     pub(crate) fn batch(&mut self, batch: &ReadBatch) -> bool {
         self.view.bad_total = self.view.bad_total.saturating_add(batch.tallies.bad);
         self.bring(&batch.path, &batch.records, batch.tallies.bad);
@@ -195,7 +194,7 @@ impl HealthState {
         batch.tallies.bad > 0
     }
 
-    /// Takes in what was booked; true when a model turned out to have no price.
+    /// Notes models without a price; true when there is a new one.
     pub(crate) fn booked(&mut self, posted: &[Change]) -> bool {
         let before = self.unpriced.len();
         for posted in posted {
@@ -218,12 +217,12 @@ impl HealthState {
         self.unpriced.entry(model).or_default()
     }
 
-    /// These models have no price, and so many tokens each: as the books say it.
+    /// Replaces the models without a price, and their tokens, by the ledger's answer.
     pub(crate) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
         self.unpriced = models;
     }
 
-    /// The books failed; true when that is news.
+    /// Records a ledger error; true when it is new.
     pub(crate) fn ledger_failed(&mut self, error: &BooksError) -> bool {
         let words = Label::new(&error.to_string());
         let failed = LedgerView::Failed(words);
@@ -232,7 +231,7 @@ impl HealthState {
         news
     }
 
-    /// Why the books are not written, when they are not.
+    /// Why the ledger is not being written, if so.
     pub(crate) fn not_booked(&self) -> Option<&Label> {
         match &self.view.ledger {
             LedgerView::Failed(why) => Some(why),
@@ -240,13 +239,13 @@ impl HealthState {
         }
     }
 
-    /// Other books took the place of these.
+    /// Replaces the ledger's state.
     pub(crate) fn ledger_is(&mut self, ledger: LedgerView) {
         self.ledger = ledger.clone();
         self.view.ledger = ledger;
     }
 
-    /// Takes over what the books are now; true when they were shown as something else, such as read-only.
+    /// Updates the ledger's state; true when it was shown differently, such as read-only.
     pub(crate) fn ledger_became(&mut self, now: &LedgerView) -> bool {
         let changed = self.view.ledger != *now;
         if changed {
@@ -255,10 +254,10 @@ impl HealthState {
         changed
     }
 
-    /// How everything is now.
+    /// The current view.
     pub(crate) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
         let mut view = self.view.clone();
-        // The sources were put together when the readers last said something; what they brought is known to the line.
+        // The readers report sources rarely; the counters are exact.
         for source in &mut view.sources {
             if let Some(brought) = self.brought.get(&source.path) {
                 (source.format, source.bad, source.last) = (brought.format(), brought.bad, brought.last);
@@ -276,7 +275,7 @@ impl HealthState {
         }
     }
 
-    /// Adds the socket to the sources, and its bad lines to the others.
+    /// Adds the socket to the sources and its bad lines to the list.
     #[cfg(unix)]
     fn show_socket(&self, view: &mut HealthView, bad_lines: &mut Vec<BadLineView>) {
         let Some((path, tally)) = self.socket.get() else { return };
@@ -306,7 +305,7 @@ fn label(path: &Path) -> Label {
     Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }
 
-/// Which prices are in force, and how old they are.
+/// Describes the price list in force and its age.
 pub(crate) fn prices_words(prices: &PriceBook, now: Instant) -> String {
     let age = (now.date_naive() - prices.as_of()).num_days();
     let old = if age > OLD_PRICES { "; `tokmeter prices update FILE` takes in a newer list" } else { "" };
@@ -324,12 +323,12 @@ fn notes(health: &Health) -> Vec<Label> {
     notes
 }
 
-/// What there is to say about a root; nothing when it is simply there.
+/// Describes a root's state; `None` when there is nothing to report.
 pub(crate) fn state_words(state: &RootState) -> Option<String> {
     match state {
         RootState::Found | RootState::Live => None,
         RootState::Waiting => Some("not there yet; read as soon as it is".into()),
-        RootState::Gone => Some("gone; what it held is kept".into()),
+        RootState::Gone => Some("gone; its calls are kept".into()),
         RootState::PermissionDenied => Some("permission denied; tried again".into()),
         RootState::Failing(why) => Some(format!("{why}; tried again")),
         RootState::Polling(reason) => Some(match reason.advice() {
@@ -339,12 +338,12 @@ pub(crate) fn state_words(state: &RootState) -> Option<String> {
     }
 }
 
-/// What there is to say about a file.
+/// Describes a file's condition.
 pub(crate) fn condition_words(what: &Condition) -> String {
     match what {
         Condition::Replaced => "replaced; following the new file".into(),
-        Condition::Rewritten => "cut short or rewritten; read again".into(),
-        Condition::Gone => "gone; what it said is kept".into(),
+        Condition::Rewritten => "truncated or rewritten; read again".into(),
+        Condition::Gone => "gone; its calls are kept".into(),
         Condition::PermissionDenied => "permission denied; tried again".into(),
         Condition::Failing(why) => format!("{why}; tried again"),
         Condition::Unsupported(what) => format!("{what} is not read"),
@@ -353,7 +352,7 @@ pub(crate) fn condition_words(what: &Condition) -> String {
             Kind::Socket => "a socket; skipped".into(),
             Kind::Device => "a device; skipped".into(),
             Kind::Folder => "a folder; skipped".into(),
-            Kind::Unknown => "no regular file; skipped".into(),
+            Kind::Unknown => "not a regular file; skipped".into(),
         },
         Condition::SymlinkLoop => "a link that leads in a circle; skipped".into(),
         Condition::DanglingLink => "a link that leads nowhere".into(),

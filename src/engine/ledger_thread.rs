@@ -1,5 +1,5 @@
-//! The thread that owns the ledger while the screen is open: it writes what is read,
-//! answers questions, and tells the screen.
+//! The thread that owns the ledger while the screen is open: it writes batches, answers requests and updates the
+//! screen.
 
 mod models;
 mod stuck;
@@ -27,28 +27,28 @@ use crate::pricing::PriceBook;
 #[cfg(unix)]
 use crate::ingest::socket::{Delivery, Reply, Said};
 
-/// How many messages may wait for the ledger thread, or for the screen.
+/// Capacity of the queues to the ledger thread and to the screen.
 pub(crate) const QUEUE: usize = 256;
-/// While much is read at start, the screen is told this often what is known so far.
+/// Interval of progress updates during the first reading.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
 
-/// What the ledger thread is told.
+/// Messages to the ledger thread.
 pub(crate) enum LedgerMessage {
-    /// The reader has something.
+    /// From the reader of the logs.
     Ingest(Event),
-    /// The config has changed on disk.
+    /// The config file has changed.
     Config,
     /// Another process may have written to the ledger.
     Ledger,
-    /// It is time to try again to book what could not be booked.
+    /// Retry timer for failed writes.
     Retry,
-    /// The socket got a line that could not be counted.
+    /// The socket received a bad line.
     BadLine,
-    /// Something went wrong after an alert was sent off.
+    /// An alert's delivery failed after it was started.
     Late(String),
-    /// Standard input has ended, and nothing else is followed.
+    /// Standard input has ended and no other source is followed.
     InputEnded,
-    /// The end: everything before it is done first, except what can be read again from the logs.
+    /// Stop after handling all earlier messages, except those that can be read again from the logs.
     Stop(std::sync::mpsc::Sender<()>),
 }
 
@@ -96,54 +96,51 @@ impl Inbox {
     }
 }
 
-/// The ledger thread.
+/// State of the ledger thread.
 pub(crate) struct LedgerThread {
-    /// The books.
     pub(crate) books: AnyLedger,
-    /// What they are priced with.
+    /// Price book of the ledger.
     pub(crate) prices: Arc<PriceBook>,
-    /// What the screen counts by.
+    /// Rules of the screen's meter.
     pub(crate) rules: Rules,
-    /// What the screen follows.
+    /// The session that the screen follows.
     pub(crate) follow: Follow,
-    /// How everything is.
     pub(crate) health: HealthState,
-    /// To the screen.
+    /// Channel to the screen.
     pub(crate) feed: mpsc::Sender<Feed>,
-    /// The machine.
     pub(crate) env: Env,
-    /// What is asked that is not about the books.
+    /// Handles requests that do not touch the ledger's rows.
     pub(crate) config_edits: ConfigEdits,
-    /// To the reader of the logs.
+    /// Channel to the reader of the logs.
     pub(crate) reader: mpsc::UnboundedSender<Control>,
-    /// How far the program has come.
+    /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
-    /// Everything else the ledger thread remembers.
+    /// State kept between messages.
     pub(crate) state: State,
 }
 
-/// What the ledger thread remembers between messages.
+/// State kept between messages.
 #[derive(Default)]
 pub(crate) struct State {
-    /// True once everything that was there at start has been read.
+    /// True once everything present at start has been read.
     caught_up: bool,
-    /// True when calls were taken in bulk since the models without a price were last asked for.
+    /// True when calls were added in bulk since the last query for models without a price.
     absorbed: bool,
-    /// True when something was taken in that no log holds, and that may not have been booked yet.
+    /// True when calls that no log holds were added and may not be written yet.
     unread_again: bool,
-    /// Standard input has ended, which the screen learns once everything is read.
+    /// Standard input has ended; the screen learns of it once everything is read.
     input_ended: bool,
-    /// When the screen was last told how the reading at start goes, and when it began.
+    /// Time of the last progress update.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
-    /// Set while calls that were read cannot be booked and are held in memory.
+    /// Set while writes fail and calls are held in memory.
     stuck: Option<stuck::Stuck>,
-    /// Some was left out, because too much waits to be booked, and is read again later.
+    /// Batches were dropped because too many calls are held; they are read again later.
     behind: bool,
 }
 
 impl LedgerThread {
-    /// Works until told to stop, or until nobody is left to tell it anything.
+    /// Handles messages until told to stop or until all senders are gone.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
         if self.books.is_away() {
             self.stuck();
@@ -194,7 +191,7 @@ impl LedgerThread {
     /// Books what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         let _ = self.come_home();
-        // A first reading that was broken off begins again from what is booked.
+        // An interrupted first reading starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
             let _ = self.books.flush();
         }
@@ -216,7 +213,7 @@ impl LedgerThread {
                 self.course.caught_up.store(true, Ordering::SeqCst);
                 self.open_again();
                 self.salvage();
-                // What was taken in bulk was not looked through for models without a price.
+                // Bulk batches are not searched for models without a price, so that the ledger is queried.
                 if std::mem::take(&mut self.state.absorbed)
                     && let Ok(models) = super::health::unpriced(&self.books)
                 {
@@ -235,7 +232,7 @@ impl LedgerThread {
         }
     }
 
-    /// Tells the screen how far the reading at start is, and what is known so far.
+    /// Sends progress of the first reading, and the numbers so far, to the screen.
     fn progress(&mut self, progress: crate::ingest::Progress) {
         let now = self.env.now();
         let began = *self.state.began.get_or_insert(now);
@@ -278,16 +275,16 @@ impl LedgerThread {
         }
     }
 
-    /// Books, and tells the screen what changed.
+    /// Writes a batch and sends the changes to the screen.
     fn post(&mut self, posting: &Batch) {
         if self.state.stuck.is_some() {
-            // One after the other: a later offset must never be booked before the rows of an earlier one.
+            // Keep the order: a later offset must never be written before the rows of an earlier one.
             self.hold(posting);
             return;
         }
         match self.books.post(posting) {
             Ok(posted) => {
-                // What we take for a repetition, another process may have booked before us.
+                // A repeat may have been written by another process first.
                 if posted.contains(&Change::Repeat) && self.books.changed_elsewhere() {
                     self.open_again();
                 } else {
@@ -320,10 +317,10 @@ impl LedgerThread {
         }
     }
 
-    /// Tells the screen what the books say as a whole.
+    /// Sends a complete snapshot of the ledger to the screen.
     fn open_again(&mut self) {
         let now = self.env.now();
-        // What cannot be booked is tried again by and by, not with every question.
+        // Failed writes are retried on a timer, not with every query.
         if self.state.stuck.is_none()
             && let Err(error) = self.books.flush()
             && self.failed(&error)
@@ -390,8 +387,8 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Books calls from the socket. A call that cannot be booked now is refused, since no log holds it: the sender keeps
-    /// it.
+    /// Writes calls from the socket. A call that cannot be written now is refused, because no log holds it: the sender
+    /// keeps it.
     #[cfg(unix)]
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Batch { records, files: Vec::new() };
@@ -416,7 +413,7 @@ impl LedgerThread {
         self.tell(Feed::Health(Box::new(view)));
     }
 
-    /// The screen may be slow; the books wait for it rather than forget to tell it.
+    /// Blocks when the screen is slow, rather than dropping a message.
     fn tell(&self, news: Feed) {
         let _ = self.feed.blocking_send(news);
     }

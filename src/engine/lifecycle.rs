@@ -1,4 +1,4 @@
-//! How far the program has come, and the threads that it consists of, for an orderly end.
+//! Lifecycle flags, and threads that can be joined with a timeout.
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use crate::ingest::Event;
 
-/// How far the program has come.
+/// Flags shared between the threads.
 #[derive(Default)]
 pub(crate) struct Lifecycle {
-    /// The end was asked for: what comes from the logs now is left for the next time.
+    /// Shutdown was requested: new data from the logs is left for the next run.
     pub(crate) ending: AtomicBool,
-    /// Everything that was there at start has been read.
+    /// Everything present at start has been read.
     pub(crate) caught_up: AtomicBool,
 }
 
-/// True for what the next process reads again from the logs.
+/// True for events that the next run reads again from the logs.
 pub(crate) fn can_wait(event: &Event) -> bool {
     match event {
         Event::ReadBatch(batch) => batch.file.is_some(),
@@ -25,16 +25,15 @@ pub(crate) fn can_wait(event: &Event) -> bool {
     }
 }
 
-/// A thread whose end can be waited for without waiting for ever.
+/// A thread that can be joined with a timeout.
 pub(crate) struct Running {
-    /// The thread itself.
     pub(crate) thread: thread::JoinHandle<()>,
-    /// Closed when it ends, in whatever way.
+    /// Disconnects when the thread ends for any reason.
     over: std::sync::mpsc::Receiver<()>,
 }
 
 impl Running {
-    /// Waits for its end, for so long.
+    /// Waits at most this long for the thread to end.
     pub(crate) fn ended_within(self, read_limits: Duration) {
         if self.over.recv_timeout(read_limits) == Err(RecvTimeoutError::Disconnected) {
             let _ = self.thread.join();
@@ -45,7 +44,7 @@ impl Running {
 /// Starts a thread.
 ///
 /// # Errors
-/// When the system grants none.
+/// When the system refuses one.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Running> {
     let (still, over) = std::sync::mpsc::channel();
     let run = move || {

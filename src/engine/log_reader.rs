@@ -1,4 +1,4 @@
-//! The reader of the logs while the screen is open: follows them, and starts over when told to.
+//! Follows the logs while the screen is open, and restarts on request.
 
 use tokio::sync::mpsc;
 
@@ -6,15 +6,14 @@ use super::ledger_thread::LedgerMessage;
 use crate::ingest::{self, Options, Roots, Tails};
 use crate::ledger::Checkpoint;
 
-/// What the reader is told.
+/// Messages to the log reader.
 pub(crate) enum Control {
-    /// Read everything again that these offsets do not cover.
+    /// Read everything again that these checkpoints do not cover.
     Restart(Vec<Checkpoint>),
-    /// End.
     Stop,
 }
 
-/// Follows the logs and hands everything on to the ledger thread, until told to stop.
+/// Follows the logs and forwards events to the ledger thread until stopped.
 pub(crate) fn run(
     roots: &Roots,
     options: &Options,
@@ -22,7 +21,7 @@ pub(crate) fn run(
     mut control: mpsc::UnboundedReceiver<Control>,
     work: &mpsc::Sender<LedgerMessage>,
 ) {
-    // It only waits for one of two channels: no clock, no input of its own.
+    // Waits on two channels only: needs neither timers nor I/O.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut next = Some(files);
@@ -52,7 +51,7 @@ pub(crate) fn run(
                 }
             }
         });
-        // The reader ends once nobody hears it.
+        // The follower ends once the receiver is gone.
         drop(events);
         follower.join();
     }

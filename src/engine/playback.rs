@@ -1,4 +1,4 @@
-//! Plays calls to the ledger thread as if they were being made: the demo, and a log played back.
+//! Plays calls to the ledger thread as if made now: the demo, and `replay`.
 
 use std::thread;
 use std::time::Duration;
@@ -10,23 +10,22 @@ use super::ledger_thread::LedgerMessage;
 use crate::domain::{Instant, Label, Record};
 use crate::ingest::{Event, ReadBatch, Tallies};
 
-/// The longest pause in a playback: nobody waits for a night to pass.
+/// Longest pause in a playback.
 const LONGEST: Duration = Duration::from_secs(4);
-/// Calls of the demo that are there from the beginning, so that the screen is full at once.
+/// Calls of the demo that precede its start, so that the screen is full at once.
 pub(crate) const BEFORE: usize = 45;
 /// Calls of the demo in all.
 pub(crate) const CALLS: u64 = 400;
 
-/// Hands on one step after the other, until nobody takes them any more.
+/// Yields steps one by one until the callback returns false.
 pub(crate) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
 
-/// Steps that are there already.
+/// Steps from a list.
 pub(crate) fn listed(steps: Vec<Step>) -> Steps {
     Box::new(|play| _ = steps.into_iter().all(play))
 }
 
-/// Plays the steps on a thread of their own, `speed` times faster than they happened. Each call is
-/// made at the moment it is played.
+/// Plays the steps on a thread, `speed` times faster than they happened. Each call gets the time at which it is played.
 pub(crate) fn start(
     steps: Steps,
     speed: u32,
@@ -38,21 +37,22 @@ pub(crate) fn start(
             let pause = after.to_std().unwrap_or_default() / speed.max(1);
             thread::sleep(pause.min(LONGEST));
             call.from.at = clock();
-            // The screen is gone when nobody takes it any more.
+            // The ledger thread is gone: stop.
             let Some(work) = work.upgrade() else { return false };
             work.blocking_send(LedgerMessage::Ingest(event(vec![Record::Call(call)]))).is_ok()
         });
     };
-    // Without a thread there is no playback, and the screen stays as it is.
+    // Without a thread there is no playback.
     let _ = thread::Builder::new().name("playback".into()).spawn(play);
 }
 
-/// Puts the demo's first part behind us and plays the rest.
+/// Adds the demo's earlier calls and plays the rest.
 pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, now: Instant) {
     let (before, after) = demo(user, now);
     let shown = before.into_iter().map(|step| Record::Call(step.call)).collect();
     if let Some(work) = work.upgrade() {
-        // The ledger thread itself asks for the demo: its queue has room, or the demo begins with the next call.
+        // Called on the ledger thread itself, which must not block: if its queue is full the demo begins with the next
+        // call.
         let _ = work.try_send(LedgerMessage::Ingest(event(shown)));
     }
     let began = std::time::Instant::now();
@@ -60,7 +60,7 @@ pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, no
     start(listed(after), 20, work, clock);
 }
 
-/// The demo: what has happened before `now`, and what is still to come.
+/// The demo's calls before `now`, and those to play.
 pub(crate) fn demo(user: &Label, now: Instant) -> (Vec<Step>, Vec<Step>) {
     let mut before = demo::session(CALLS, now, user);
     let after = before.split_off(BEFORE);

@@ -1,12 +1,12 @@
-//! Sets up this process and starts other programs: umask, panic messages, signals.
+//! Process setup and child processes: umask, panic messages, signals.
 
 use std::io;
 use std::process::{Child, Command};
 
 use crate::text;
 
-/// Prepares the process: it creates files for this user alone, a file size limit becomes an error instead of a signal,
-/// and the message of a panic repeats nothing of what was read.
+/// Sets the umask so that files are private to the user, turns the file size limit's signal into an error, and installs
+/// a panic hook that shows nothing of the data.
 pub(crate) fn prepare() {
     #[cfg(unix)]
     unix::prepare();
@@ -14,7 +14,7 @@ pub(crate) fn prepare() {
         use io::Write as _;
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("worker");
-        let _ = writeln!(io::stderr(), "tokmeter: an error of its own in {name}: {}", text::panic_words(panic));
+        let _ = writeln!(io::stderr(), "tokmeter: internal error in {name}: {}", text::panic_words(panic));
     }));
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
 /// those itself.
 ///
 /// # Errors
-/// When the system grants no descriptors for it.
+/// When the system refuses file descriptors for it.
 pub(crate) fn runtime(signals: bool) -> io::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time();
@@ -55,7 +55,7 @@ mod unix {
     use rustix::fs::Mode;
     use rustix::process::{Signal, umask};
 
-    /// The mask with which the user has started us.
+    /// The umask the process was started with.
     static USERS: OnceLock<Mode> = OnceLock::new();
     /// Held while a program is started.
     static STARTING: Mutex<()> = Mutex::new(());
@@ -63,12 +63,11 @@ mod unix {
     pub(crate) fn prepare() {
         let users = umask(Mode::RWXG | Mode::RWXO);
         let _ = USERS.set(users);
-        // Caught, so that writing gives an error instead of ending the process.
+        // Handled, so that writing returns an error instead of killing the process.
         let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false)));
     }
 
-    /// The mask is the whole process's: two programs are not started at once, and our own files bear their modes
-    /// whatever it is.
+    /// The umask is process-wide, so that programs are started one at a time. Our own files set their modes explicitly.
     pub(crate) fn with_the_users_umask<T>(start: impl FnOnce() -> T) -> T {
         let Some(users) = USERS.get() else { return start() };
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,8 +77,8 @@ mod unix {
         started
     }
 
-    /// True when this process was started with a signal ignored, as `nohup` does with SIGHUP. Where the system does
-    /// not say, none is.
+    /// True when the process was started with this signal ignored, as by `nohup`. False where the system does not
+    /// report it.
     pub(crate) fn is_ignored(signal: i32) -> bool {
         let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -9,64 +9,64 @@ use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
 use crate::theme::Themes;
 
-/// News for the screen.
+/// Messages to the screen.
 #[derive(Debug)]
 pub enum Feed {
-    /// What was booked.
+    /// Changes of the ledger.
     Changes(Vec<Change>),
-    /// The answer to a [`Request::Snapshot`], in its place among the changes.
+    /// Answer to a [`Request::Snapshot`], in order with the changes.
     Snapshot(Box<Snapshot>),
-    /// How far the first reading has come; `None` when it is done.
+    /// Progress of the first reading; `None` when complete.
     Progress(Option<Progress>),
-    /// How the sources, the books and the prices are.
+    /// State of sources, ledger and prices.
     Health(Box<HealthView>),
-    /// Something to say once.
+    /// A note to be shown once.
     Note(Note),
-    /// The config was changed while running.
+    /// The config has changed.
     Settings(Box<NewSettings>),
-    /// The answer to a [`Request::History`].
+    /// Answer to a [`Request::History`].
     Answer(Box<Report>),
-    /// The answer to a [`Request::Models`].
+    /// Answer to a [`Request::Models`].
     Models(Vec<ModelView>),
-    /// Nothing more will come; the screen stays.
+    /// No further messages; the screen stays open.
     Ended,
 }
 
-/// What the screen asks of the program around it.
+/// Requests from the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The meter wants to ask the books again; answered by [`Feed::Snapshot`].
+    /// The meter needs a new snapshot; answered by [`Feed::Snapshot`].
     Snapshot {
-        /// What it counts by.
+        /// The meter's rules.
         rules: Box<Rules>,
-        /// What it follows.
+        /// The followed sessions.
         follow: Follow,
     },
-    /// A question to the books; answered by [`Feed::Answer`].
+    /// A ledger query; answered by [`Feed::Answer`].
     History(Query),
-    /// Every model's spend, rates and what another would have cost; answered by [`Feed::Models`].
+    /// Every model's spend, rates and cheaper alternative; answered by [`Feed::Models`].
     Models,
-    /// Write a limit into the config: the words of `tokmeter limits set SCOPE AMOUNT`.
+    /// Write a limit to the config, with the arguments of `tokmeter limits set SCOPE AMOUNT`.
     SetLimit {
         /// `day`, `user:alice:day`.
         scope: String,
         /// `25usd`, `500k`.
         amount: String,
     },
-    /// Take a limit out of the config.
+    /// Remove a limit from the config.
     UnsetLimit {
         /// As in [`Request::SetLimit`].
         scope: String,
     },
-    /// A limit's threshold was reached: claim it in the books and, if no other process has, say it aloud.
+    /// A limit reached a threshold: claim the alert in the ledger and, if no other process has, deliver it.
     Alert(Box<Alert>),
     /// Play the demo.
     Demo,
-    /// The theme was changed by key; the program may remember it.
+    /// The theme was changed by key; the program may save it.
     Theme(String),
 }
 
-/// How far the first reading has come.
+/// Progress of the first reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Files read.
@@ -75,51 +75,51 @@ pub struct Progress {
     pub files: u64,
     /// Bytes read.
     pub bytes_done: u64,
-    /// Bytes to read in all.
+    /// Total bytes to read.
     pub bytes: u64,
-    /// The time it will still take, when that can be told.
+    /// Estimated remaining time, if known.
     pub left: Option<Duration>,
 }
 
-/// Something to say once, at the foot of the screen.
+/// A note shown at the bottom of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What to say.
+    /// Text of the note.
     pub text: Label,
-    /// How it is meant.
+    /// Severity.
     pub tone: Tone,
     /// True to ring the terminal's bell.
     pub bell: bool,
-    /// What makes the terminal show a notification, as it is to be written: a whole sequence, made of labels only.
+    /// Escape sequence for a desktop notification by the terminal, made of labels only.
     pub popup: Option<Vec<u8>>,
 }
 
-/// How a note is meant.
+/// Severity of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// For information.
     Plain,
-    /// Something wants attention.
+    /// Needs attention.
     Warning,
     /// Something is wrong.
     Danger,
 }
 
 impl Note {
-    /// Something to say, on the screen only.
+    /// A note for the screen only.
     pub fn new(tone: Tone, text: &str) -> Self {
         Self { text: Label::new(text), tone, bell: false, popup: None }
     }
 }
 
-/// What changed in the config while running.
+/// Settings that changed while running.
 #[derive(Clone, Debug)]
 pub struct NewSettings {
     /// The settings now in force.
     pub settings: Box<Settings>,
-    /// The themes there are.
+    /// Available themes.
     pub themes: Themes,
-    /// What is counted and judged by from now on.
+    /// New rules.
     pub rules: Rules,
 }
 
@@ -128,91 +128,91 @@ pub struct NewSettings {
 pub struct ModelView {
     /// Its name.
     pub model: Option<Label>,
-    /// All that was booked for it.
+    /// Its sums.
     pub sums: Sums,
     /// The rates in force now; `None` when no price is known.
     pub rates: Option<Rates>,
-    /// What the same tokens would have cost on another model.
+    /// Cost of the same tokens on another model.
     pub elsewhere: Option<(Label, Usd)>,
 }
 
-/// How everything is that the numbers depend on.
+/// State of everything the numbers depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthView {
-    /// How new data is noticed.
+    /// How changes are detected.
     pub watching: Watching,
-    /// How many files are followed.
+    /// Number of files followed.
     pub files: u64,
-    /// Every place that is watched, and every file about which there is something to say.
+    /// Watched places, and files with conditions.
     pub sources: Vec<SourceView>,
-    /// Lines that could not be counted, latest first; only so many are kept.
+    /// The latest bad lines, newest first.
     pub bad_lines: Vec<BadLineView>,
-    /// How many there were in all.
+    /// Total number of bad lines.
     pub bad_total: u64,
-    /// Models without a price, and their tokens.
+    /// Models without a price, with their tokens.
     pub unpriced: Vec<(Label, u64)>,
-    /// How the books are.
+    /// State of the ledger.
     pub ledger: LedgerView,
-    /// Which prices are in force and how old they are.
+    /// The price list in use and its age.
     pub prices: Option<Label>,
-    /// Places where logs are expected, and where there is nothing yet.
+    /// Log locations that do not exist yet.
     pub awaited: Vec<Label>,
-    /// Anything else worth knowing: `3 sources gone, kept in the ledger`.
+    /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }
 
-/// How new data is noticed.
+/// How changes are detected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Watching {
-    /// The system tells.
+    /// By file system events.
     #[default]
     Live,
-    /// By looking again and again.
+    /// By polling.
     Polling,
-    /// Not at all: a finished reading.
+    /// Not at all, after a completed reading.
     Off,
 }
 
 /// A file or a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceView {
-    /// Its path, or its name.
+    /// Path or name.
     pub path: Label,
-    /// The log format, when it is known.
+    /// Log format, if known.
     pub format: Option<Label>,
-    /// How it is watched.
+    /// How changes are detected.
     pub watching: Watching,
-    /// Files followed in it.
+    /// Number of files followed.
     pub files: u64,
-    /// Lines that could not be counted.
+    /// Number of bad lines.
     pub bad: u64,
-    /// When it last brought something.
+    /// Time of the last data.
     pub last: Option<Instant>,
-    /// What is wrong with it: `permission denied`.
+    /// Problem, such as `permission denied`.
     pub trouble: Option<Label>,
 }
 
-/// A line that could not be counted.
+/// A line that could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLineView {
     /// The file.
     pub path: Label,
-    /// The line, from 1.
+    /// Line number from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub why: Label,
 }
 
-/// How the books are.
+/// State of the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LedgerView {
-    /// Kept in memory only, as asked.
+    /// In memory only, as requested.
     #[default]
     Memory,
-    /// Written.
+    /// Open for writing.
     Open(Label),
-    /// Read but not written, and why.
+    /// Read-only, with the reason.
     ReadOnly(Label),
-    /// Not written, and why; what is read is counted in memory with what is booked.
+    /// Cannot be written, with the reason; new calls are counted in memory.
     Failed(Label),
 }

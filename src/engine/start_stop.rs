@@ -32,7 +32,7 @@ use {super::Note, super::Tone, crate::ingest::socket};
 /// The clock of the machine.
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// How long the end waits for what can be done again the next time.
+/// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
 /// How often it is checked whether something has ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -43,9 +43,9 @@ pub(crate) struct Setup {
     pub(crate) env: Env,
     /// Settings of the command line, for loading the config again.
     pub(crate) overrides: Overrides,
-    /// Where things are kept.
+    /// Locations of the config and data.
     pub(crate) paths: Paths,
-    /// The settings in force.
+    /// Settings in force.
     pub(crate) settings: Settings,
     /// The prices in force.
     pub(crate) prices: Arc<PriceBook>,
@@ -84,7 +84,7 @@ pub(crate) enum Stdin {
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// The books cannot be read.
+    /// The ledger cannot be read.
     #[error(transparent)]
     Books(#[from] BooksError),
     /// The system grants no thread.
@@ -106,7 +106,7 @@ pub(crate) struct Engine {
     reader: mpsc::UnboundedSender<Control>,
     reading: Option<Running>,
     course: Arc<Lifecycle>,
-    /// Something is fed in that no log holds: it is booked before the end, however long that takes.
+    /// Set when a source cannot be read again: its calls are written before the end, however long that takes.
     is_fed: bool,
     _watch: Option<ingest::FileWatch>,
     #[cfg(unix)]
@@ -214,8 +214,8 @@ impl Engine {
         self.requests.clone()
     }
 
-    /// Ends everything: what has arrived is booked first. What the logs hold can be read again, so that neither a
-    /// slow folder nor a first reading holds up the end.
+    /// Stops everything after writing what has arrived. Logs can be read again, so that neither a slow folder nor a
+    /// first reading delays the end.
     ///
     /// The events go first: the ledger thread waits for a face that does not take them.
     pub(crate) fn stop(mut self, events: Events) {
@@ -248,7 +248,7 @@ impl Engine {
     }
 }
 
-/// Reads standard input for as long as it lasts; `alone` when nothing else is followed, so that its end is the end.
+/// Reads standard input to its end; with `alone`, that ends the program.
 fn read_stdin(
     options: ingest::Options,
     clock: Clock,
@@ -311,11 +311,11 @@ fn serve(
     let listening = socket::Listener::new(bound, rules, deliver).start().map_err(StartError::Socket)?;
     let tally = listening.shared_tally();
     let messages = messages.downgrade();
-    // A full queue brings the counters to the screen by itself.
+    // If the queue is full the counters reach the screen with the next update.
     tally.on_bad(move || {
         let _ = messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::BadLine).is_ok());
     });
-    // Nobody reads the feed yet; it has room.
+    // Nothing has been read from the channel yet, so that it has room.
     let _ = notes.try_send(Feed::Note(Note::new(Tone::Plain, &format!("listening on {path}"))));
     let _ = counters.set((path, tally));
     Ok(listening)

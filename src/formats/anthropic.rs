@@ -1,4 +1,4 @@
-//! Anthropic's Messages: whole, streamed or from a batch.
+//! Anthropic's Messages API: whole responses, streams and batches.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::domain::{
     Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Service, Speed, Tier, Tokens,
 };
 
-/// Answers of Anthropic's API.
+/// Responses of Anthropic's API.
 #[derive(Debug)]
 pub(super) struct Anthropic;
 
@@ -32,27 +32,27 @@ impl Format for Anthropic {
     }
 }
 
-/// Reads messages; the deltas of a stream belong to the message that began last.
+/// Decodes messages; stream deltas belong to the message that began last.
 #[derive(Default)]
 struct Messages {
     labels: Labels,
     streaming: Option<Begun>,
 }
 
-/// What a stream's first event says and its later ones do not repeat.
+/// Fields that only the first event of a stream has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Begun {
     id: String,
     model: Option<String>,
     session: Option<String>,
-    /// The counts in the order of [`Tokens::fields`].
+    /// Counts in the order of [`Tokens::fields`].
     tokens: [u64; 6],
     web_searches: u32,
     speed: Option<String>,
     /// True once the lifetimes of cache writes were stated.
     #[serde(default)]
     has_lifetimes: bool,
-    /// True while only the stream's first event is known: its output is that of the moment.
+    /// True while only the stream's first event was read, whose output count is preliminary.
     #[serde(skip)]
     is_partial: bool,
     service: Option<String>,
@@ -60,7 +60,7 @@ struct Begun {
 }
 
 fields! {
-    /// A message, an event of a stream, or a line that a batch or a proxy wraps around one.
+    /// A message, a stream event, or the wrapper of a batch or proxy around one.
     Line {
         kind: Text<'a> = "type",
         id: Text<'a> = "id",
@@ -77,27 +77,27 @@ fields! {
         result: Within<'a> = "result",
         response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
-        // What only other formats write.
+        // Fields that only other formats have.
         transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
         foreign: Seen = "payload" | "choices" | "object" | "attributes" | "call_type",
     }
 }
 
-/// What a line holds for us.
+/// Kinds of lines.
 enum Found<'a> {
-    /// A whole message.
+    /// A complete message.
     Whole(Line<'a>, Service),
-    /// The first event of a stream.
+    /// First event of a stream.
     Start(Line<'a>),
-    /// A later event, with counts so far.
+    /// Later event, with cumulative counts.
     Delta(Line<'a>),
-    /// The last event of a stream.
+    /// Last event of a stream.
     Stop,
-    /// One of ours that counts nothing: a failed request of a batch, a piece of text.
+    /// Ours, but without counts: a failed batch request, a text delta.
     Nothing,
 }
 
-/// What the line says around the message.
+/// Fields around the message.
 struct Frame {
     at: Option<Instant>,
     session: Option<String>,
@@ -131,10 +131,10 @@ impl Reader for Messages {
                 self.others(&begun, tier, &message.usage, (at, frame.place), out)?;
             }
             Found::Start(message) => {
-                // Whatever becomes of it, later deltas are not the former message's.
+                // Later deltas do not belong to the previous message, even if this line is bad.
                 self.streaming = None;
                 let mut begun = Begun::from_message(&message, &frame)?;
-                // A stream that was cut off here has written more than it says.
+                // A stream cut off here has written more than its count.
                 begun.is_partial = true;
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
                 begun.is_partial = false;
@@ -175,7 +175,7 @@ impl<'a> Line<'a> {
             Some("message_delta") => Some(if self.usage.has_counts() { Found::Delta(self) } else { Found::Nothing }),
             Some("message_stop") => Some(Found::Stop),
             Some("content_block_start" | "content_block_delta" | "content_block_stop") => Some(Found::Nothing),
-            // A headless run of Claude Code wraps the events it passes on.
+            // Headless runs of Claude Code wrap the events they forward.
             Some("stream_event") => {
                 let event: Self = self.event.object()?;
                 if event.kind.get() == Some("stream_event") { None } else { event.find_usage() }
@@ -191,7 +191,7 @@ impl<'a> Line<'a> {
             }
             None => {
                 let response: Self = self.response.object()?;
-                // An SDK's events, each wrapped in a line of the program that logs them.
+                // SDK events, each wrapped in a line of the logging program.
                 if response.kind.get().is_some_and(|kind| kind != "message" && kind != "stream_event") {
                     return response.find_usage();
                 }
@@ -201,7 +201,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// True for a message with its usage.
+    /// True for a message with usage.
     fn is_message(&self) -> bool {
         let is_answer = self.role.get() == Some("assistant") || self.id.get().is_some_and(|id| id.starts_with("msg_"));
         self.kind.get() == Some("message") && self.message.is_absent() && is_answer && self.usage.has_counts()
@@ -227,7 +227,7 @@ impl Begun {
         Ok(begun)
     }
 
-    /// Takes over what later usage says. Its counts are cumulative: they replace, they never add up.
+    /// Applies later usage. Its counts are cumulative: they replace earlier ones.
     fn grow(&mut self, usage: &Usage<'_>) -> Result<(), BadLine> {
         let mut tokens = Tokens::from_fields(self.tokens);
         let replace = |old: &mut u64, count: &Count, field: &'static str| {
@@ -253,7 +253,8 @@ impl Begun {
         Ok(())
     }
 
-    /// Anthropic sells cache writes in two lifetimes and states them in addition to their sum; the sum alone does not tell the lifetime.
+    /// Fidelity of the counts. Anthropic sells cache writes in two lifetimes and states them next to their sum; the sum
+    /// alone does not determine the lifetime.
     fn fidelity(&self, model: Option<&Label>) -> Fidelity {
         let hides_lifetimes = Tokens::from_fields(self.tokens).cache_write() > 0 && !self.has_lifetimes;
         if model.is_none() || hides_lifetimes {
@@ -265,8 +266,8 @@ impl Begun {
         }
     }
 
-    /// True for a refusal before any output: it is not charged, whatever was asked (Anthropic's documentation of refusals,
-    /// November 2026).
+    /// True for a refusal before any output, which is not charged (Anthropic's documentation of refusals, November
+    /// 2026).
     fn is_free_refusal(&self, stop: Option<&str>) -> bool {
         stop == Some("refusal") && Tokens::from_fields(self.tokens).output == 0
     }
@@ -275,7 +276,7 @@ impl Begun {
         super::usage::tier(self.speed.as_deref(), self.service.as_deref(), self.geo.as_deref())
     }
 
-    /// Gateways repeat or invent ids of their own; then the input must agree as well.
+    /// Key of the message. Gateways repeat or invent ids, so that for foreign ids the input must agree as well.
     fn key(&self, line: &[u8]) -> CallKey {
         if self.id.is_empty() {
             return content_key("anthropic", line);
@@ -322,7 +323,7 @@ impl Messages {
         }));
     }
 
-    /// What other models are charged for beside the message's own counts: advice, and attempts that were declined.
+    /// Calls of other models charged in addition to the message's own counts: advice, and declined attempts.
     fn others(
         &mut self,
         begun: &Begun,

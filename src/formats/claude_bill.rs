@@ -1,8 +1,8 @@
-//! Totals that Claude Code states for a session: `cost-state` lines of a transcript, `result` lines of `claude -p`.
+//! Session totals stated by Claude Code: `cost-state` lines of a transcript, `result` lines of `claude -p`.
 //!
-//! A `cost-state` counts the session over all its runs and holds what no other line holds: titles, `/btw`, `/compact`, the
-//! classifier of the auto mode (2.1.299 to 2.1.332, November 2026). A `result` counts the same from 2.1.299 on, and
-//! before that the run alone; the answers printed above it say only what was written when their streams began.
+//! A `cost-state` covers all runs of the session, including calls that no other line lists: titles, `/btw`, `/compact`,
+//! the classifier of auto mode (2.1.299 to 2.1.332, November 2026). A `result` covers the same from 2.1.299 on, and
+//! only the run before that; the answers printed above it have only the counts at the beginning of their streams.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,53 +19,53 @@ use super::time::Stamp;
 use super::{BadLine, Origin};
 use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Labels, Place, Tokens};
 
-/// State that earlier lines of a transcript leave for later ones.
+/// State carried from earlier lines of a transcript.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Context {
-    /// The session of the last line that could be nobody else's.
+    /// Session of the last line certain to belong to it.
     pub(super) session: String,
-    /// The model that answered last.
+    /// Model of the last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
-    /// The last answer says how often it searched the web.
+    /// The last answer states its number of web searches.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) counts_searches: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
-    /// When the last answer came, and the first that is the session's own.
+    /// Time of the last answer, and of the first that is the session's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Instant>,
-    /// The session summed up its history, in a call that stands in no line.
+    /// The session compacted its history, in a call that no line lists.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_compacted: bool,
-    /// The session branched off another and counts from nothing.
+    /// The session was branched off another; its counter starts at zero.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_branch: bool,
 }
 
-/// The parts of an answer that later lines depend on.
+/// Fields of an answer that later lines depend on.
 pub(super) struct Met<'a> {
     pub(super) at: Option<Instant>,
     pub(super) model: Option<&'a str>,
     pub(super) project: Option<&'a str>,
     pub(super) searches: u32,
-    /// Another session's, copied when this one was forked.
+    /// Copied from another session when this one was forked.
     pub(super) is_copy: bool,
     pub(super) is_branch: bool,
 }
 
 impl Context {
-    /// A line of this session was read.
+    /// Notes the session of a line.
     pub(super) fn enter(&mut self, session: &str) {
         if session != self.session {
             *self = Self { session: session.to_owned(), ..Self::default() };
         }
     }
 
-    /// An answer was read.
+    /// Notes an answer.
     pub(super) fn meet(&mut self, met: &Met<'_>) {
         let keep = |kept: &mut Option<String>, now: Option<&str>| {
             if now.is_some() && kept.as_deref() != now {
@@ -82,7 +82,7 @@ impl Context {
         self.is_branch |= met.is_branch;
     }
 
-    /// As a text that [`Context::restore`] reads.
+    /// State for [`Context::restore`].
     pub(super) fn state(&self) -> String {
         if *self == Self::default() {
             return String::new();
@@ -90,14 +90,14 @@ impl Context {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Goes on from what [`Context::state`] gave; before there was more to remember, it was the session alone.
+    /// Restores the output of [`Context::state`]; older versions stored the session alone.
     pub(super) fn restore(&mut self, state: &str) {
         *self = serde_json::from_str(state).unwrap_or_else(|_| Self { session: state.to_owned(), ..Self::default() });
     }
 }
 
 fields! {
-    /// A line that states what a session has used.
+    /// A line that states a session's usage.
     Line {
         kind: Text<'a> = "type",
         session: Text<'a> = "sessionId" | "session_id",
@@ -110,7 +110,7 @@ fields! {
 }
 
 fields! {
-    /// The total of one model.
+    /// Total of one model.
     ModelUsage {
         input: Count = "inputTokens",
         output: Count = "outputTokens",
@@ -123,10 +123,10 @@ fields! {
     }
 }
 
-/// Reads the bill that a line states; none when it states none.
+/// The bill stated by a line, if any.
 ///
 /// # Errors
-/// When a count is none, or cannot be true.
+/// When a count is invalid or implausible.
 pub(super) fn bill(
     line: &[u8],
     context: &Context,
@@ -138,7 +138,7 @@ pub(super) fn bill(
     let Some(session) = line.session.get() else { return Ok(None) };
     let mut models: BTreeMap<&str, Billed> = BTreeMap::new();
     for (name, usage) in &line.models.0 {
-        // The size of the context window is no part of the model's name.
+        // The context window's size is not part of the model name.
         let name = name.strip_suffix("[1m]").unwrap_or(name);
         let billed = usage.billed(name)?;
         match models.get_mut(name) {
@@ -154,7 +154,7 @@ pub(super) fn bill(
     let own = line.usage.booked()?;
     let is_run = line.kind.get() == Some("result");
     if is_run && line.models.0.is_empty() {
-        // Before it was told by model, the run's usage was all there was.
+        // Before totals by model existed, the run's usage was all there was.
         let Some(model) = &context.model else { return Ok(None) };
         let is_split = !line.usage.cache_split.is_absent();
         let (tokens, web_searches) = (own.tokens, own.web_searches);
@@ -211,7 +211,7 @@ impl ModelUsage<'_> {
 }
 
 impl Billed {
-    /// The run's own usage names the lifetimes that the total by model leaves out.
+    /// Takes the lifetimes of cache writes, missing in the total by model, from the run's own usage.
     fn borrow_lifetimes(&mut self, own: Tokens) {
         let written = self.tokens.cache_write();
         if !self.is_split && written == own.cache_write() {
@@ -221,7 +221,7 @@ impl Billed {
     }
 }
 
-/// An object whose names are models; anything else is none.
+/// An object keyed by model; any other value counts as empty.
 #[derive(Debug, Default)]
 pub(super) struct Models<'a>(Vec<(Cow<'a, str>, ModelUsage<'a>)>);
 

@@ -1,12 +1,11 @@
 //! Claude Code transcripts: `~/.claude/projects/**/*.jsonl`, main threads and sub-agents alike.
 //!
-//! One answer stands on two to four lines, in several files, under several sessions; its message id
-//! is what makes it one. A sub-agent's answers stand in its own file and, from some versions, again in
-//! its parent's `progress` lines. Summaries that repeat usage (`toolUseResult`) are this format's lines and say nothing;
-//! what states the total of a session is read in `claude_bill.rs`.
+//! One answer appears on two to four lines, in several files and under several sessions; its message id identifies it.
+//! A sub-agent's answers are in its own file and, from some versions, again in its parent's `progress` lines. Summaries
+//! that repeat usage (`toolUseResult`) are accepted and ignored; session totals are decoded in `claude_bill.rs`.
 //!
 //! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
-//! 2.1.332, seen 2026-11-26). Newer versions say whose they are; for the others, see [`Opening`].
+//! 2.1.332, seen 2026-11-26). Newer versions mark the copies; for the others, see [`Opening`].
 
 use super::claude_bill::{self, Context, Met};
 use super::claude_content::content;
@@ -27,15 +26,15 @@ impl Format for ClaudeCode {
         NAME
     }
     fn markers(&self) -> &'static [&'static str] {
-        // Answers hold the first; the others are for kinds of lines that are not known yet.
+        // Answers have the first; the others are for unknown kinds of lines.
         &["\"usage\"", "_tokens\"", "Tokens\"", SEARCHES]
     }
     fn hints(&self) -> &'static [&'static str] {
-        // There is no usage without a count of tokens.
+        // Usage always includes a token count.
         &["okens\""]
     }
     fn end_hints(&self) -> &'static [&'static str] {
-        // A search's results are long, and their number stands behind them.
+        // Search results are long, and their number comes after them.
         &[SEARCHES]
     }
     fn opening(&self) -> Option<&'static str> {
@@ -51,7 +50,7 @@ impl Format for ClaudeCode {
     }
 }
 
-/// How often Claude Code itself searched the web for one tool call.
+/// Number of web searches Claude Code made itself for one tool call.
 const SEARCHES: &str = "\"searchCount\"";
 
 const NAME: &str = "claude-code";
@@ -102,8 +101,7 @@ impl Reader for Transcript {
         });
         let beside = usage.beside(&stated);
         if answer.message.stop.get() == Some("refusal") && booked.tokens.output == 0 {
-            // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of
-            // refusals, November 2026).
+            // A refusal before any output is not charged (Anthropic's documentation of refusals, November 2026).
             booked = Booked { tokens: Tokens::ZERO, web_searches: 0, ..booked };
         }
         if booked.is_nothing() && beside.is_empty() {
@@ -176,14 +174,14 @@ impl Reader for Transcript {
     fn restore(&mut self, state: &str) {
         match serde_json::from_str::<(Context, claude_opening::State)>(state) {
             Ok((context, opening)) => (self.context, self.opening) = (context, Opening::restored(&opening)),
-            // Earlier versions knew the context only.
+            // Earlier versions stored the context only.
             Err(_) => self.context.restore(state),
         }
     }
 }
 
 impl Transcript {
-    /// The searches of a tool call, as a call of their own: what was read and written for them is in no line.
+    /// The searches of a tool call, as a call of their own: their tokens are in no line.
     fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Option<Record> {
         let web_searches = parsed.own_searches();
         if web_searches == 0 || self.context.counts_searches {
@@ -213,10 +211,10 @@ impl Transcript {
     }
 }
 
-/// What names an answer.
+/// The key of an answer.
 ///
-/// An id of Anthropic's own names it everywhere. A gateway may give out one id again and again, so
-/// there what was asked belongs to the name; and where there is no id, what was answered, and when.
+/// Anthropic's ids are unique. A gateway may reuse ids, so that for those the input counts are part of the key; without
+/// an id, the content and the time identify the answer.
 fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> CallKey {
     match answer.message.id.get() {
         Some(id) if id.starts_with("msg_") => message_key(id),

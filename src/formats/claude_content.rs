@@ -1,6 +1,6 @@
-//! Cuts the content of an answer out of a line, to name an answer that has no id.
+//! Extracts an answer's content from a line, to identify answers without an id.
 
-/// The content of the answer in a line, as it is written; the whole line when it cannot be cut out.
+/// Raw content of the answer in a line; the whole line if it cannot be extracted.
 pub(super) fn content(line: &[u8]) -> &[u8] {
     use serde::Deserialize;
     #[derive(Deserialize)]

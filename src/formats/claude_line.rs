@@ -1,4 +1,4 @@
-//! The lines of a Claude Code transcript: their fields, and what they say of the session and of the call.
+//! Fields of Claude Code's transcript lines, and their meaning for session and call.
 
 use super::claude_bill::Context;
 use super::claude_usage::Usage;
@@ -8,7 +8,7 @@ use super::json::{Flag, Money, Text};
 use super::time::Stamp;
 use crate::domain::{Claim, Fidelity, Instant};
 
-/// Name in place of a model where no model answered.
+/// Model name used when no model answered.
 const SYNTHETIC: &str = "<synthetic>";
 
 fields! {
@@ -18,7 +18,7 @@ fields! {
         subtype: Text<'a> = "subtype",
         at: Stamp = "timestamp",
         named: Text<'a> = "sessionId",
-        // What `claude -p` prints names its session so.
+        // Field name of the session in `claude -p` output.
         printed: Text<'a> = "session_id",
         made_by: Text<'a> = "requestSessionId",
         forked_from: ForkedFrom<'a> = "forkedFrom",
@@ -46,7 +46,7 @@ fields! {
 }
 
 fields! {
-    /// Where a line was copied from, when a session was forked.
+    /// Origin of a line copied into a fork.
     ForkedFrom {
         session: Text<'a> = "sessionId",
     }
@@ -63,7 +63,7 @@ fields! {
 }
 
 fields! {
-    /// Progress of a sub-agent, as its parent's file reports it.
+    /// Progress of a sub-agent, in its parent's file.
     Progress {
         agent: Text<'a> = "agentId",
         told: Told<'a> = "message",
@@ -79,7 +79,7 @@ fields! {
     }
 }
 
-/// An answer, wherever in the line it stands.
+/// An answer, wherever it is in the line.
 pub(super) struct Answer<'a> {
     pub(super) message: &'a Message<'a>,
     pub(super) request: Option<&'a str>,
@@ -88,12 +88,12 @@ pub(super) struct Answer<'a> {
 }
 
 impl Line<'_> {
-    /// The session whose line this is.
+    /// The session of this line.
     pub(super) fn session(&self) -> Option<&str> {
         self.named.or(&self.printed).get()
     }
 
-    /// The answer this line is about.
+    /// The answer in this line.
     pub(super) fn answer(&self) -> Option<Answer<'_>> {
         let sidechain = self.sidechain.0.then_some("sidechain");
         let answer = match self.kind.get() {
@@ -114,7 +114,7 @@ impl Line<'_> {
         (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
     }
 
-    /// The session that made the call, and how sure that is.
+    /// The session that made the call, and how certain that is.
     pub(super) fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
         let own = self.session();
         let is_older = || at.zip(began).is_some_and(|(at, began)| at < began);
@@ -133,8 +133,8 @@ impl Line<'_> {
         match self.kind.get() {
             Some("assistant") => named || !self.message.is_absent(),
             Some("progress") => named || !self.data.is_absent(),
-            // They may repeat usage. No other kind holds any, and another program's line may well have a
-            // type and a session of its own; pieces of an answer are in the API's own format.
+            // These may repeat usage. Other kinds have none, and lines of other programs may well have a type and a
+            // session; stream events are in the API's own format.
             Some("user" | "system" | "result" | "summary" | "attachment" | "cost-state") => named,
             Some(kind) if is_bookkeeping(kind) => true,
             Some(_) => false,
@@ -148,24 +148,24 @@ impl Line<'_> {
         self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session().is_none())
     }
 
-    /// Searches that Claude Code made itself, in a call that stands in no line. The answer's own counter says nothing of
-    /// them (2.1.332, November 2026).
+    /// Searches Claude Code made itself, in a call that no line lists. The answer's own counter excludes them (2.1.332,
+    /// November 2026).
     pub(super) fn own_searches(&self) -> u32 {
         let is_search = self.kind.get() == Some("user") && !self.tool_result.query.is_absent();
         let searches = self.tool_result.searches.tokens("searchCount").unwrap_or(0);
         if is_search { u32::try_from(searches).unwrap_or(0) } else { 0 }
     }
 
-    /// True for a kind of line that is not known here, in the midst of a session's lines. It may name
-    /// counts, which only the answers themselves charge; the API's own events are read elsewhere.
+    /// True for unknown kinds of lines within a session. Their counts are not charged, because only answers are; the
+    /// API's own events are decoded elsewhere.
     pub(super) fn is_aside(&self, session: &str) -> bool {
         let is_unknown = self.kind.get().is_some_and(|kind| kind != "stream_event");
         is_unknown && self.session() == Some(session)
     }
 }
 
-/// True for a kind of line that only Claude Code writes and that charges nothing, though it may name counts: what it asked,
-/// its state, and its notes on a session (2.1.104 to 2.1.332, November 2026).
+/// True for kinds that only Claude Code writes and that charge nothing, though they may hold counts: requests, state,
+/// notes (2.1.104 to 2.1.332, November 2026).
 pub(super) fn is_bookkeeping(kind: &str) -> bool {
     matches!(
         kind,
@@ -192,10 +192,10 @@ pub(super) fn is_bookkeeping(kind: &str) -> bool {
 }
 
 impl Line<'_> {
-    /// How far the counts of an answer in this line can be trusted. A person's session makes calls that it does not
-    /// list (titles, summaries, permission checks): 9 to 15 % of all that is charged (measured in August 2026). A
-    /// session without a person does so when it sums up its history. What a run prints before an answer is whole names the
-    /// output of its beginning only: the run's last line states the rest.
+    /// Fidelity of an answer's counts. Interactive sessions make calls that they do not list (titles, summaries,
+    /// permission checks): 9 to 15 % of all charges (measured in August 2026). Other sessions do so when compacting
+    /// their history. Answers printed by a run before they are complete have the output count of their beginning; the
+    /// run's last line has the rest.
     pub(super) fn fidelity(&self, model: Option<&str>, context: &Context) -> Fidelity {
         let known = fidelity(model, self.version.get());
         let is_alone = self.entrypoint.get() != Some("cli") && !context.is_compacted;
@@ -204,8 +204,8 @@ impl Line<'_> {
     }
 }
 
-/// How far the counts of this version can be trusted: from 2.1.9 to 2.1.49 the number of output
-/// tokens was taken from the beginning of the stream, a hundredth to a half of what was written.
+/// Fidelity by version: from 2.1.9 to 2.1.49 the output count was taken from the beginning of the stream, a hundredth
+/// to a half of the final count.
 fn fidelity(model: Option<&str>, version: Option<&str>) -> Fidelity {
     let patch = version.and_then(|version| version.strip_prefix("2.1."));
     let patch =

@@ -1,24 +1,24 @@
-//! The first lines of a Claude Code transcript: they tell when the log of its session began.
+//! Determines from the first lines of a Claude Code transcript when its session's log began.
 
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::time::{self, Stamp};
 use crate::domain::{Instant, Label};
 
-/// When the log of a session began, as its first lines say, and the session of the first line with a time stamp.
+/// When a session's log began, and the session of the first line with a time stamp.
 ///
-/// An answer that is older was copied into the file when it began, and another session made the call. A fork opens with
-/// a line of its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and
-/// 2.1.332, seen 2026-11-26). Of a file into which several sessions were written, this is known of the first one only.
+/// Older answers were copied into the file when it began; another session made those calls. A fork opens with a line of
+/// its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and 2.1.332,
+/// seen 2026-11-26). In a file with several sessions this is known for the first only.
 #[derive(Default)]
 pub(super) struct Opening {
     at: Option<Instant>,
     session: Option<Label>,
-    /// A line with a time stamp of its own has been read.
+    /// A line with its own time stamp has been read.
     is_whole: bool,
 }
 
-/// An [`Opening`] to be kept: its time, its session, whether it is whole.
+/// Stored form of an [`Opening`]: time, session, completeness.
 pub(super) type State = (String, Option<String>, bool);
 
 fields! {
@@ -38,7 +38,7 @@ fields! {
 }
 
 impl Opening {
-    /// Reads one of the first lines: the latest snapshot before the first line with a time stamp, or that stamp.
+    /// Examines one of the first lines: takes the latest snapshot before the first time stamp, or that stamp.
     pub(super) fn see(&mut self, line: &[u8]) {
         let ends = flat_ends(line);
         let of_ends = ends.as_deref().and_then(|ends| json::parse::<Stamped<'_>>(ends).ok());
@@ -51,32 +51,32 @@ impl Opening {
         }
     }
 
-    /// True when no later line changes it.
+    /// True when later lines cannot change it.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// When the log began, if it is this session's as far as is known.
+    /// When the log of this session began; `None` if the opening is another session's.
     pub(super) fn began(&self, session: Option<&str>) -> Option<Instant> {
         self.at.filter(|_| self.session.is_none() || self.session.as_deref() == session)
     }
 
-    /// State to store; none before the first time stamp.
+    /// State to store; `None` before the first time stamp.
     pub(super) fn state(&self) -> Option<State> {
         Some((self.at?.to_rfc3339(), self.session.as_ref().map(Label::to_string), self.is_whole))
     }
 
-    /// The opening that was remembered so.
+    /// Restores a stored opening.
     pub(super) fn restored((at, session, is_whole): &State) -> Self {
         Self { at: time::parse(at), session: session.as_deref().map(Label::new), is_whole: *is_whole }
     }
 }
 
-/// Lines up to this length are parsed as they are.
+/// Lines up to this length are parsed whole.
 const SHORT: usize = 512;
 
-/// The fields before the first nested value of a line and those after the last one, as an object of their own: a prompt
-/// between them may be very long. None where these are not whole fields; braces within texts make that an error.
+/// The fields before a line's first nested value and after its last, as one object: a prompt in between may be very
+/// long. `None` if these are not whole fields; braces inside strings cause a parse error.
 fn flat_ends(line: &[u8]) -> Option<Vec<u8>> {
     let inner = line.strip_prefix(b"{")?.strip_suffix(b"}")?;
     if inner.len() < SHORT {

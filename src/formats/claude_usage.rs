@@ -1,4 +1,4 @@
-//! The usage object of an Anthropic answer, as Claude Code writes it into a transcript.
+//! Usage object of an Anthropic answer, as Claude Code writes it to a transcript.
 
 use super::BadLine;
 use super::count::Count;
@@ -8,7 +8,7 @@ use super::usage::{CacheSplit, Iteration, ServerTools, cache_writes, is_lifetime
 use crate::domain::{Tier, Tokens};
 
 fields! {
-    /// Input, cache reads and cache writes are disjoint here; thinking is a part of the output.
+    /// Input, cache reads and cache writes are disjoint; thinking is part of the output.
     Usage {
         input: Count = "input_tokens",
         cache_creation: Count = "cache_creation_input_tokens",
@@ -31,37 +31,37 @@ fields! {
     }
 }
 
-/// What a usage object charges for.
+/// Usage charged for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Booked {
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) web_searches: u32,
-    /// The lifetime of some cache writes is not stated, and not clear from the others.
+    /// The lifetime of some cache writes is neither stated nor implied.
     pub(super) is_guessed: bool,
 }
 
 impl Booked {
-    /// True for the placeholder before an answer, and for what no model answered.
+    /// True for placeholders before an answer, and for lines without a model.
     pub(super) fn is_nothing(&self) -> bool {
         self.tokens.is_zero() && self.web_searches == 0
     }
 }
 
 impl Usage<'_> {
-    /// True when it says what was read or written.
+    /// True when input or output is stated.
     pub(super) fn has_counts(&self) -> bool {
         self.input.is_given() || self.output.is_given()
     }
 
-    /// What it charges for; what the advisors consumed is not in it.
+    /// The charged usage, without the advisors' share.
     ///
     /// # Errors
-    /// When a count of tokens is none, or cannot be true.
+    /// When a token count is invalid or implausible.
     pub(super) fn booked(&self) -> Result<Booked, BadLine> {
         let output = self.output.tokens("output_tokens")?;
         let (cache_write_5m, cache_write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
-        // A wrong number beside the tokens must not lose the tokens.
+        // An invalid number next to the token counts must not lose these.
         let thinking = self.output_details.thinking.tokens("thinking_tokens").unwrap_or(0);
         let searches = self.server_tools.web_searches.tokens("web_search_requests").unwrap_or(0);
         Ok(Booked {
@@ -79,22 +79,22 @@ impl Usage<'_> {
         })
     }
 
-    /// The rounds that are charged beside what the usage object says, see [`charged_beside`].
+    /// Rounds charged in addition, see [`charged_beside`].
     pub(super) fn beside(&self, booked: &Booked) -> Vec<(u64, &Iteration<'_>)> {
         charged_beside(&self.iterations.0, &booked.tokens)
     }
 }
 
-/// The rounds that are charged beside `whole`, which the usage object says, by their places among all rounds: those in
-/// which another model was asked for advice, and attempts of a model that wrote something and then declined.
+/// Rounds charged in addition to `whole`, the usage object's counts, with their positions among all rounds: advice from
+/// other models, and attempts of a model that wrote something and then declined.
 ///
-/// All other rounds repeat what the usage object itself says, or are free: an attempt that wrote nothing is
-/// (Claude Code 2.1.220, August 2026).
+/// All other rounds repeat the usage object's counts or are free, as attempts without output are (Claude Code 2.1.220,
+/// August 2026).
 pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens) -> Vec<(u64, &'r Iteration<'a>)> {
     let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
     match rounds {
         [] => return Vec::new(),
-        // Before the round that answered nothing was declined.
+        // A single round: the declined one had no output.
         [round] if !is_advice(&round) => return Vec::new(),
         _ => {}
     }
@@ -102,7 +102,7 @@ pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens
     let counts = |round: &Iteration<'_>| classes(&round.tokens().unwrap_or_default());
     let whole = classes(whole);
     let rounds: Vec<_> = (0..).zip(rounds).collect();
-    // The attempt that answered is the shortest tail of the rounds that adds up to the whole.
+    // The answering attempt is the shortest suffix of rounds that adds up to the whole.
     let mut answer: Option<u64> = None;
     let mut sum = [0_u64; 4];
     for (place, round) in rounds.iter().rev().filter(|(_, round)| !is_advice(round)) {
@@ -121,10 +121,10 @@ pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens
     rounds.into_iter().filter(|(place, round)| is_advice(round) || is_declined(*place, round)).collect()
 }
 
-/// The tokens of a round; cache writes whose lifetime it does not state live as long as those of the whole.
+/// The tokens of a round; cache writes without a lifetime have that of the whole.
 ///
 /// # Errors
-/// When a count of tokens is none, or cannot be true.
+/// When a token count is invalid or implausible.
 pub(super) fn round_tokens(round: &Iteration<'_>, whole: &Tokens) -> Result<Tokens, BadLine> {
     let mut tokens = round.tokens()?;
     let is_stated = round.cache_split.five_minutes.is_given() || round.cache_split.one_hour.is_given();

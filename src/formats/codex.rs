@@ -1,9 +1,9 @@
 //! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl`, also compressed, and `archived_sessions/`.
 //!
-//! Since 0.156 a rollout holds one record for each answer, named by the answer's id; the running totals then only
-//! repeat it. Before, it holds running totals alone, sometimes twice, and a fork replays its parent's: an answer
-//! is what a total added to the one before it in the same file, and its key is the running total itself, within
-//! the family of threads that descend from one. A file may begin the one way and go on the other.
+//! Since 0.156 a rollout has one record per answer, keyed by the answer's id; the running totals only repeat it. Older
+//! rollouts have running totals alone, sometimes twice, and a fork replays its parent's: an answer is the difference
+//! between successive totals in one file, and its key is the running total within the family of threads with a common
+//! root. A file may change from one to the other.
 
 use super::codex_line::{Line, Payload, is_idle};
 use super::codex_thread::Thread;
@@ -11,7 +11,6 @@ use super::fields::Slot;
 use super::{BadLine, Format, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
 
-/// Codex's rollouts.
 pub(super) struct Codex;
 
 impl Format for Codex {
@@ -46,15 +45,15 @@ struct Rollout {
     thread: Thread,
 }
 
-/// A call as one line reports it.
+/// A call as reported by one line.
 struct Sighting<'a> {
     key: CallKey,
-    /// The key is unique within the family of threads alone.
+    /// The key is unique only within the family of threads.
     in_family: bool,
     tokens: Tokens,
-    /// The line names the thread, its session and the tier itself.
+    /// The line names thread, session and tier itself.
     payload: &'a Payload<'a>,
-    /// Certainly made by this thread, and not copied along with another's history.
+    /// Certainly made by this thread, not copied from another's history.
     own: bool,
     lower_bound: bool,
 }
@@ -74,7 +73,7 @@ impl Reader for Rollout {
             (Some("event_msg"), Some("task_complete")) => self.end_turn(&line, origin, out),
             (Some("event_msg"), Some("turn_aborted")) => {
                 self.thread.abort();
-                // A sub-agent's last turn: no call comes after it that could bear the mark.
+                // A sub-agent's last turn: no later call can carry the mark.
                 if self.thread.agent.is_some() {
                     self.end_turn(&line, origin, out);
                 }
@@ -94,7 +93,7 @@ impl Reader for Rollout {
 }
 
 impl Rollout {
-    /// One answer, recorded by itself.
+    /// Decodes the record of one answer.
     fn record(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let payload = &line.payload;
         if payload.usage.is_absent() {
@@ -110,7 +109,7 @@ impl Rollout {
         }
         let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
             Some((_, Some(key))) => (key, false),
-            // An id that another service may give again is only unique among the family's.
+            // Ids that another service may reuse are unique only within the family.
             Some((id, None)) => (CallKey::from_parts(&[NAME, "response", id]), true),
             None => {
                 let totals = payload.thread_usage.totals()?;
@@ -118,7 +117,7 @@ impl Rollout {
             }
         };
         if let Some(thread) = self.thread.own.as_deref() {
-            // Before schema 4 the running totals that will repeat this answer were its key.
+            // Before schema 4 the key was the running totals that will repeat this answer.
             let totals = match self.thread.before {
                 Some(before) => before.and(usage),
                 None if self.thread.descends => payload.thread_usage.totals().unwrap_or(usage),
@@ -133,10 +132,10 @@ impl Rollout {
         Ok(())
     }
 
-    /// Running totals.
+    /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
-        // The first report of a thread holds its rate limits only.
+        // A thread's first report has only its rate limits.
         if info.total.is_absent() {
             return Ok(());
         }
@@ -155,8 +154,8 @@ impl Rollout {
         Ok(())
     }
 
-    /// A turn ends. If a call was made in it of which no line holds the counts, and none after it that could bear the
-    /// mark, it is counted as a call of at least nothing.
+    /// End of a turn. A call without counts in it, with no later call that can carry the mark, is recorded with zero
+    /// tokens as a lower bound.
     fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
         if std::mem::take(&mut self.thread.unlogged) {
             let totals = self.thread.before.unwrap_or_default();
@@ -167,19 +166,19 @@ impl Rollout {
         }
     }
 
-    /// Hands on a call.
+    /// Emits a call.
     fn see(&mut self, line: &Line<'_>, origin: &Origin, seen: &Sighting<'_>, out: &mut Vec<Record>) {
         let thread = &self.thread;
         let own = thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem()));
         let (of, root) = (seen.payload.thread.get(), seen.payload.session.get());
-        // A record that was copied along with another thread's history names its maker.
+        // A record copied with another thread's history names its maker.
         let (maker, session, agent) = match of.filter(|of| *of != own) {
             Some(of) => (of, root.unwrap_or(of), Some(of).filter(|of| root.is_some_and(|root| root != *of))),
             None => (own, thread.root.as_deref().unwrap_or(own), thread.agent.as_deref()),
         };
         let model = self.labels.find(seen.payload.model.get().or(thread.model.as_deref()));
         let tier = seen.payload.service_tier.get().or(thread.service_tier.as_deref());
-        // Where `codex exec` printed the same thread's totals, they only repeat this rollout.
+        // Totals printed by `codex exec` for the same thread only repeat this rollout.
         let alias = (seen.own && !thread.begun && maker == own).then(|| keys::thread_key(own));
         let fidelity = match (&model, seen.lower_bound) {
             (_, true) => Fidelity::LowerBound,
@@ -214,7 +213,7 @@ fn tokens_name(tokens: Tokens) -> Vec<u8> {
     tokens.fields().map(u64::to_le_bytes).concat()
 }
 
-/// The session's id in the name of a rollout, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.
+/// The session id in a rollout's name, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.
 fn id_in(stem: &str) -> &str {
     stem.strip_prefix("rollout-").and_then(|rest| rest.get(20..)).filter(|id| id.len() == 36).unwrap_or(stem)
 }

@@ -1,8 +1,8 @@
-//! What `codex exec --json` prints: the running totals of a thread at the end of each turn.
+//! Output of `codex exec --json`: running totals of a thread at the end of each turn.
 //!
-//! It names neither time nor model. A resumed thread goes on from its totals, often in another file: the totals of a
-//! thread are one row, that of the greatest. The rollout of the same thread has each call by itself; where both are
-//! read, the rollout counts (see [`SUMS_UP`](crate::domain::SUMS_UP)).
+//! It has neither times nor models. A resumed thread continues its totals, often in another file: a thread is one row,
+//! with its highest totals. The rollout of the same thread has each call; if both are read, the rollout counts (see
+//! [`SUMS_UP`](crate::domain::SUMS_UP)).
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::json::{self, Text};
 use super::{BadLine, Format, Origin, Reader, Reading, keys};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
-/// The output of `codex exec --json`.
+/// Output of `codex exec --json`.
 pub(super) struct CodexExec;
 
 impl Format for CodexExec {
@@ -35,15 +35,15 @@ struct Run {
     thread: Thread,
 }
 
-/// What the run has said so far.
+/// State of the run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Thread {
     id: Option<String>,
     before: Totals,
-    /// Totals that are booked elsewhere: by the versions that booked each turn by itself.
+    /// Totals already stored by versions that stored each turn as a row.
     apart: Totals,
-    /// How often the totals fell, and counting began again.
+    /// Number of times the totals fell, restarting the count.
     falls: u64,
     /// The turns so far are one row.
     whole: bool,

@@ -1,4 +1,4 @@
-//! The lines of a Codex rollout, as far as they matter here.
+//! Fields of Codex rollout lines.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ fields! {
 }
 
 fields! {
-    /// The payloads of all the kinds of lines that matter.
+    /// Union of the payloads of all relevant kinds.
     Payload {
         kind: Text<'a> = "type",
         info: Info<'a> = "info",
@@ -47,7 +47,7 @@ fields! {
 }
 
 fields! {
-    /// How much was used.
+    /// Token usage.
     Info {
         total: Usage<'a> = "total_token_usage",
         last: Usage<'a> = "last_token_usage",
@@ -55,7 +55,7 @@ fields! {
 }
 
 fields! {
-    /// The settings of the thread from here on.
+    /// Settings of the thread from here on.
     Settings {
         model: Text<'a> = "model",
         service_tier: Text<'a> = "service_tier",
@@ -63,14 +63,14 @@ fields! {
 }
 
 fields! {
-    /// The thread whose history a fork goes on from without a copy of it.
+    /// The thread whose history a fork continues without copying it.
     Base {
         thread: Text<'a> = "thread_id",
     }
 }
 
 fields! {
-    /// Who began the session, where it was not the user.
+    /// Who started the session, if not the user.
     Source {
         subagent: NameOr<'a, Subagent<'a>> = "subagent",
     }
@@ -85,7 +85,7 @@ fields! {
 }
 
 fields! {
-    /// How a sub-agent came to be.
+    /// How a sub-agent was started.
     Spawn {
         spawned_by: Text<'a> = "parent_thread_id",
         nickname: Text<'a> = "agent_nickname",
@@ -99,10 +99,10 @@ impl Line<'_> {
         self.payload.id.or(&self.payload.session).get()
     }
 
-    /// The root of the session that the thread belongs to, where it is another thread.
+    /// The root of the session that the thread belongs to, if that is another thread.
     ///
-    /// Logs from 0.142 on name it (measured on 0.142.5 to 0.171.0, 2026-11-26); before, a sub-agent names only
-    /// the thread that spawned it.
+    /// Named by logs from 0.142 on (measured on 0.142.5 to 0.171.0, 2026-11-26); before, a sub-agent names only the
+    /// thread that spawned it.
     pub(super) fn root(&self) -> Option<&str> {
         let named = self.payload.session.get().filter(|root| self.payload.id.get().is_some_and(|id| id != *root));
         named.or_else(|| self.agent().and(self.spawner()))
@@ -122,7 +122,7 @@ impl Line<'_> {
         named.or_else(|| payload.source.spawn().and_then(|spawn| spawn.spawned_by.get()))
     }
 
-    /// The name of the sub-agent; `None` in a thread of the user's own.
+    /// Name of the sub-agent; `None` for the user's own thread.
     pub(super) fn agent(&self) -> Option<&str> {
         let payload = &self.payload;
         let id = payload.id.get();
@@ -150,16 +150,15 @@ impl<'a> Source<'a> {
     }
 }
 
-/// How every line of a rollout begins.
+/// Prefix of every rollout line.
 const BEGINNING: &[u8] = b"{\"timestamp\":\"";
-/// Within so many bytes of its beginning a line names its kind.
+/// Length of the prefix that contains a line's kind.
 const HEAD: usize = 160;
 
 static KIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"type\":\""));
 static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
 
-/// True when the first bytes of a line show that it is of a kind that matters to nobody, and no other line stands
-/// behind it. All others are searched.
+/// True when a line's first bytes show an irrelevant kind with no second line appended. All other lines are searched.
 pub(super) fn is_idle(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD)];
     let is_known = || {
@@ -179,7 +178,7 @@ pub(super) fn is_idle(line: &[u8]) -> bool {
     is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
 }
 
-/// The events that are read.
+/// Relevant events.
 const EVENTS: [&[u8]; 4] = [b"token_count", b"thread_settings_applied", b"task_complete", b"turn_aborted"];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! State of a Codex thread while its rollout is read, and the meaning of a line in that state.
+//! State of a Codex thread while its rollout is read, and the effect of lines on it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,31 +10,32 @@ use crate::domain::{Label, Record};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Thread {
-    /// The thread.
+    /// Thread id.
     pub(super) own: Option<String>,
-    /// The root of the session it belongs to, where that is another thread.
+    /// The root of its session, if that is another thread.
     pub(super) root: Option<String>,
     /// Whether the thread descends from another.
     pub(super) descends: bool,
-    /// The sub-agent's name, in a sub-agent's rollout.
+    /// Name of the sub-agent, in a sub-agent's rollout.
     pub(super) agent: Option<String>,
     pub(super) cwd: Option<String>,
     pub(super) model: Option<String>,
     pub(super) service_tier: Option<String>,
-    /// The last running totals.
+    /// Latest running totals.
     pub(super) before: Option<Totals>,
-    /// Answers were recorded one by one since the running totals grew last.
+    /// Answers were recorded individually since the running totals last grew.
     pub(super) recorded: bool,
-    /// The last answer that was recorded.
+    /// Id of the last answer recorded.
     pub(super) response: Option<String>,
-    /// A call was made of which no line holds the counts.
+    /// A call was made whose counts are in no line.
     pub(super) unlogged: bool,
     /// A call of this thread has been counted.
     pub(super) begun: bool,
 }
 
 impl Thread {
-    /// A line describes the thread, describes it again, or, copied along with its history, an ancestor.
+    /// Handles a line that describes the thread, repeats its description, or, copied with its history, describes an
+    /// ancestor.
     pub(super) fn describe(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
         let payload = &line.payload;
         let Some(id) = line.thread() else { return };
@@ -65,7 +66,7 @@ impl Thread {
         }
     }
 
-    /// New settings, all of them: without a tier the usual one holds again.
+    /// Replaces all settings: without a tier the standard one applies.
     pub(super) fn set(&mut self, payload: &Payload<'_>) {
         if payload.thread.get().is_some_and(|thread| self.own.as_deref().is_some_and(|own| own != thread)) {
             return;
@@ -77,28 +78,28 @@ impl Thread {
         self.service_tier = settings.service_tier.get().map(str::to_owned);
     }
 
-    /// The history was compacted. Codex itself writes the summary in clear, and the totals hold its request; what
-    /// the service compacted has no clear text, and its request is in the totals of no version (measured on 0.142.5
-    /// to 0.171.0, 2026-11-26): only a record holds it.
+    /// Handles compaction of the history. If Codex writes the summary itself it is in plain text, and the totals
+    /// include its request. A summary by the service has no plain text, and no version's totals include its request
+    /// (measured on 0.142.5 to 0.171.0, 2026-11-26): only a record has it.
     pub(super) fn compact(&mut self, payload: &Payload<'_>) {
         let is_recorded = std::mem::take(&mut self.recorded)
             || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
         self.unlogged |= payload.message.get().is_none() && !is_recorded;
     }
 
-    /// A turn was aborted. Where answers are recorded one by one, the one that was under way is recorded nowhere, and
-    /// billed (a sub-agent that its parent's exit ended, measured on 0.156.1 to 0.171.0, 2026-11-26); while tools run,
-    /// none is under way. Running totals alone grow by it later (see `interrupted.jsonl` among the samples).
+    /// Handles an aborted turn. Where answers are recorded individually, the one in progress is billed but not recorded
+    /// (a sub-agent ended by its parent's exit, measured on 0.156.1 to 0.171.0, 2026-11-26); while tools run, none is
+    /// in progress. Running totals alone include it later (see `interrupted.jsonl` among the samples).
     pub(super) fn abort(&mut self) {
         self.unlogged |= self.response.is_some() && !self.recorded;
     }
 
-    /// True when these totals, the first in this file, go on from those of another file.
+    /// True when these totals, the first in this file, continue those of another file.
     pub(super) fn continues(&self, now: Totals, last: Totals) -> bool {
         self.before.is_none() && self.descends && now.sum() > last.sum() && last.sum() > 0
     }
 
-    /// Difference between these totals and the last ones of this file.
+    /// Difference between these totals and the previous ones in this file.
     pub(super) fn added(&mut self, now: Totals, last: Totals) -> Totals {
         let continues = self.continues(now, last);
         match self.before.replace(now) {

@@ -1,4 +1,4 @@
-//! The running totals that Codex reports, and what one answer added to them.
+//! Running totals reported by Codex, and their differences.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,7 @@ use super::fields::fields;
 use crate::domain::Tokens;
 
 fields! {
-    /// Token counts as Codex writes them: cached and written input are inside the input, reasoning is
-    /// inside the output.
+    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning.
     Usage {
         input: Count = "input_tokens",
         cached: Count = "cached_input_tokens",
@@ -24,7 +23,7 @@ impl Usage<'_> {
     /// The counts.
     ///
     /// # Errors
-    /// When one is none, or cannot be true.
+    /// When one is invalid or implausible.
     pub(super) fn totals(&self) -> Result<Totals, BadLine> {
         Ok(Totals([
             self.input.total("input_tokens")?,
@@ -37,12 +36,12 @@ impl Usage<'_> {
     }
 }
 
-/// Input, cached input, written input, output, reasoning, total: of a whole thread, or of one answer.
+/// Input, cached input, written input, output, reasoning, total: of a thread, or of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals([u64; 6]);
 
 impl Totals {
-    /// What was added since `before`. Where any count fell the thread was counted anew, and all of it was added.
+    /// The difference from `before`. If any count fell, the count was restarted and all of it is new.
     pub(super) fn since(self, before: Self) -> Self {
         if self.is_below(before) {
             return self;
@@ -50,31 +49,31 @@ impl Totals {
         Self(std::array::from_fn(|at| self.0[at] - before.0[at]))
     }
 
-    /// These totals and as much more.
+    /// The sum with other totals.
     pub(super) fn and(self, more: Self) -> Self {
         Self(std::array::from_fn(|at| self.0[at].saturating_add(more.0[at])))
     }
 
-    /// True when any count is lower than it was before.
+    /// True when any count is lower than before.
     pub(super) fn is_below(self, before: Self) -> bool {
         self.0.iter().zip(before.0).any(|(now, before)| *now < before)
     }
 
-    /// The whole, for telling a first answer from one that continues another thread's totals.
+    /// The sum, to distinguish a first answer from one that continues another thread's totals.
     pub(super) fn sum(self) -> u64 {
         let [input, _, _, output, _, total] = self.0;
         total.max(input + output)
     }
 
-    /// The counts as bytes that name them.
+    /// The counts as bytes for a key.
     pub(super) fn bytes(self) -> Vec<u8> {
         self.0.map(u64::to_le_bytes).concat()
     }
 
-    /// The counts in disjoint classes. Parts larger than their whole are cut to it.
+    /// Converts to disjoint classes. Parts larger than their whole are truncated.
     ///
     /// # Errors
-    /// When there are more than one answer can consume.
+    /// When a count exceeds what one answer can consume.
     pub(super) fn tokens(self) -> Result<Tokens, BadLine> {
         let [input, _, _, output, _, _] = self.0;
         Count::Whole(input).tokens("input_tokens")?;
@@ -82,7 +81,7 @@ impl Totals {
         Ok(self.whole_tokens())
     }
 
-    /// The counts of a whole thread in disjoint classes, however many there are.
+    /// Converts a whole thread's counts to disjoint classes, without an upper bound.
     pub(super) fn whole_tokens(self) -> Tokens {
         let [input, cached, written, output, reasoning, _] = self.0;
         let cache_read = cached.min(input);

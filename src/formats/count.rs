@@ -1,4 +1,4 @@
-//! A count of tokens as logs write it, and what is wrong with one that cannot be true.
+//! Token counts in logs, and the errors for implausible ones.
 
 use std::fmt;
 
@@ -7,34 +7,33 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use super::BadLine;
 use crate::domain::{Label, Tokens};
 
-/// A count as a log writes it.
+/// A count as written in a log.
 ///
-/// Reading one never fails, so a wrong count in a line of no interest does no harm; asking for its
-/// value does. Whole numbers are taken in any spelling: `12`, `12.0`, `1.2e1`, `"12"`. Nothing, and
-/// `null`, is zero.
+/// Deserialising never fails, so that invalid counts in irrelevant lines do no harm; reading the value does. Whole
+/// numbers are accepted in any notation: `12`, `12.0`, `1.2e1`, `"12"`. Absent and `null` are zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Count {
-    /// Not there, or `null`.
+    /// Missing or `null`.
     #[default]
     Absent,
-    /// A whole number.
+    /// An integer.
     Whole(u64),
-    /// A number that counts nothing: negative, with a fraction, or beyond `u64`.
+    /// Negative, fractional, or beyond `u64`.
     Absurd(Label),
-    /// No number at all.
+    /// Not a number.
     Wrong,
 }
 
 impl Count {
-    /// More tokens than one answer can consume.
+    /// Upper bound for one answer.
     pub(crate) const MOST: u64 = Tokens::MOST;
-    /// More than any running total of a session.
+    /// Upper bound for a session's running total.
     pub(crate) const MOST_TOTAL: u64 = 1_000_000_000_000_000;
 
     /// The tokens of one answer.
     ///
     /// # Errors
-    /// When the field holds no count, or one that cannot be true.
+    /// When the field is invalid or implausible.
     pub(crate) fn tokens(&self, field: &'static str) -> Result<u64, BadLine> {
         self.up_to(Self::MOST, field)
     }
@@ -47,7 +46,7 @@ impl Count {
         self.up_to(Self::MOST_TOTAL, field)
     }
 
-    /// True when the field says something, be it zero.
+    /// True when the field is present, even if zero.
     pub(crate) fn is_given(&self) -> bool {
         *self != Self::Absent
     }
@@ -63,7 +62,7 @@ impl Count {
     }
 
     fn from_float(value: f64) -> Self {
-        // Every whole number up to here is exact in a float.
+        // Largest whole number up to which all are exact as float.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if value.fract().abs() > 0.0 || !(0.0..=EXACT).contains(&value) {
             return Self::Absurd(Label::new(&value.to_string()));

@@ -1,4 +1,4 @@
-//! Reads one file, or one feed, whatever formats its lines are in.
+//! Decodes one file or feed, whatever formats its lines have.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,28 +11,29 @@ use super::repair::Cut;
 use super::{ALL, BadLine, Format, Origin, Reader, Reading, escaped, json, repair, sse};
 use crate::domain::Record;
 
-/// The reader of one file in whatever formats.
+/// Decoder of one file in any mix of formats.
 ///
-/// Each line is offered to the formats whose markers stand in it, the one that read this file's last
-/// line first. What can be mended in a broken line is mended: padding and control bytes are taken
-/// out, two objects on one line are both read, and so is a whole object behind a torn one.
+/// Each line is offered to the formats whose markers it contains, the one that decoded the previous line first. Broken
+/// lines are repaired where possible: padding and control bytes are removed, two objects on one line are both decoded,
+/// and so is a complete object after a truncated one.
 pub struct Decoder {
     slots: Vec<Slot>,
-    /// The formats that may be tried.
+    /// Formats that may be tried.
     allowed: Set,
-    /// The format that read the last line that any has read.
+    /// Format of the last decoded line.
     current: Option<usize>,
-    /// The first format that is recognised is that of all lines.
+    /// The first format recognised is that of all lines.
     one_format: bool,
     nul_bytes: u64,
-    /// How many more lines may be among those a file opens with, see [`Format::opening`]; [`UNREAD`] before the first.
+    /// Number of further lines that may belong to the file's opening, see [`Format::opening`]; [`UNREAD`] before the
+    /// first.
     opening: u16,
 }
 
 /// No line has been read yet.
 const UNREAD: u16 = OPENING + 1;
-/// Lines that a file may open with, if no format has read one of them: the fork of a long session opens with a snapshot
-/// for each of its prompts.
+/// Maximum length of an opening in lines, as long as no format has decoded one: the fork of a long session opens with a
+/// snapshot per prompt.
 const OPENING: u16 = 10_000;
 
 struct Slot {
@@ -40,21 +41,21 @@ struct Slot {
     reader: Option<Box<dyn Reader>>,
 }
 
-/// What became of a line.
+/// Result of decoding a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Blank, or without the marker of any format: not even parsed.
+    /// Blank, or without any format's marker: not parsed.
     Passed,
-    /// Parsed for nothing: it is sound, but no format knows it.
+    /// Valid JSON of no known format.
     Other,
-    /// A format's own. What it says has been appended, which may be nothing.
+    /// Decoded; its records, possibly none, were appended.
     Read,
-    /// At least a part of it cannot be counted; the records of the sound part have been appended.
+    /// At least part of it cannot be counted; records of the valid part were appended.
     Bad(BadLine),
 }
 
 impl Outcome {
-    /// Which of two parts of a line tells what became of the whole.
+    /// Precedence among the parts of a line.
     fn rank(&self) -> u8 {
         match self {
             Self::Passed => 0,
@@ -68,7 +69,7 @@ impl Outcome {
 static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
 
 impl Decoder {
-    /// A reader that knows these formats only, by name; with no names, all of them.
+    /// A decoder restricted to these formats by name; all formats if empty.
     pub fn new(only: &[&str]) -> Self {
         let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
         let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
@@ -83,17 +84,18 @@ impl Decoder {
         }
     }
 
-    /// One program alone writes these lines: once its format is known, what only others write need not be looked for.
+    /// Declares that one program writes all lines: once its format is known, other formats' markers are not searched
+    /// for.
     #[must_use]
     pub fn of_one_program(mut self) -> Self {
         self.one_format = true;
         self
     }
 
-    /// Reads one line, with or without its line end, and appends what it says to `out`.
+    /// Decodes one line, with or without line end, and appends its records to `out`.
     pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         if self.opening == UNREAD {
-            // Whoever begins within a file does not know how it opens.
+            // A decoder that starts inside a file has missed the opening.
             self.opening = if origin.offset == 0 { OPENING } else { 0 };
         }
         let line = self.trimmed(line);
@@ -103,11 +105,11 @@ impl Decoder {
             Err(BadLine::NotJson(_)) => return self.mended(line, origin, out),
             Err(bad) => return Outcome::Bad(bad),
         };
-        // A value that is skipped is not looked at: bytes that are no characters stay unseen in it.
+        // Skipped values are not validated: invalid characters in them go unnoticed.
         let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok() && repair::cleaned(json).is_none();
         match (offer, sse::payload(line)) {
             (Offer::Taken, _) => Outcome::Read,
-            // The frame around a streamed answer's events.
+            // Framing around the events of a stream.
             (_, None) => Outcome::Passed,
             (Offer::Unmarked, Some(json)) => repair::torn(json).map_or(Outcome::Passed, Outcome::Bad),
             (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
@@ -115,17 +117,17 @@ impl Decoder {
         }
     }
 
-    /// The format that read the last line that any has read.
+    /// Format of the last decoded line.
     pub fn format(&self) -> Option<&'static str> {
         self.current.map(|at| self.slots[at].format.name())
     }
 
-    /// NUL bytes taken out of lines so far: holes that a truncated file's writer left.
+    /// NUL bytes removed from lines so far, left by writers of truncated files.
     pub fn nul_bytes(&self) -> u64 {
         self.nul_bytes
     }
 
-    /// What must be remembered to go on after a restart, as text; empty when nothing must.
+    /// State to resume after a restart; empty if there is none.
     pub fn state(&self) -> String {
         let formats: BTreeMap<_, _> = self
             .slots
@@ -141,7 +143,7 @@ impl Decoder {
         serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
     }
 
-    /// Goes on from what [`Decoder::state`] gave; from the beginning when it is not understood.
+    /// Restores the output of [`Decoder::state`]; ignored if invalid.
     pub fn restore(&mut self, state: &str) {
         let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
         if saved.version != VERSION {
@@ -156,7 +158,7 @@ impl Decoder {
         }
     }
 
-    /// Without line end, surrounding blanks, byte order mark, and NUL padding.
+    /// Strips line end, white space, byte order mark, and NUL padding.
     fn trimmed<'line>(&mut self, line: &'line [u8]) -> &'line [u8] {
         if let [b'{', .., b'}'] = line {
             return line;
@@ -177,7 +179,7 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
-    /// Offers a line to the formats whose markers stand in it.
+    /// Offers a line to the formats whose markers it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
         if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
@@ -206,7 +208,7 @@ impl Decoder {
         }
     }
 
-    /// Offers a line, which `tried` have refused, to those whose markers stand in it with escapes.
+    /// Offers a line rejected by `tried` to formats whose markers it contains with escapes.
     fn offer_escaped(
         &mut self,
         line: &[u8],
@@ -224,7 +226,7 @@ impl Decoder {
         }
     }
 
-    /// Offers a line to these formats, the one that read the last line first.
+    /// Offers a line to these formats, the one that decoded the previous line first.
     fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let order = self.current.into_iter().chain(0..self.slots.len());
         let mut done: Set = 0;
@@ -242,7 +244,7 @@ impl Decoder {
         Ok(if wanted == 0 { Offer::Unmarked } else { Offer::Refused })
     }
 
-    /// Shows a line without markers to the formats that want to see how a file opens.
+    /// Passes an opening line without markers to the formats that use openings.
     #[cold]
     fn open(&mut self, line: &[u8]) {
         self.opening -= 1;
@@ -255,7 +257,7 @@ impl Decoder {
         }
     }
 
-    /// Saves what can be saved of a line that is not one JSON value.
+    /// Recovers parts of a line that is not a single JSON value.
     fn mended(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let cleaned = repair::cleaned(line);
         let line = cleaned.as_deref().map_or(line, |cleaned| {
@@ -277,9 +279,9 @@ impl Decoder {
         }
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
-            // Only the format this file is in may read it: a fragment could look like another's line.
+            // Only the file's current format may decode it: a fragment could look like another format's line.
             if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {
-                // What stands behind a torn line is a bonus: the line is bad either way.
+                // An object after a truncated one is decoded if possible; the line counts as bad either way.
                 let _ = self.slots[at].reader().line(whole, origin, out);
             }
         }
@@ -293,14 +295,14 @@ impl Slot {
     }
 }
 
-/// What the formats said to a line.
+/// Response of the formats to a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Offer {
-    /// No format was asked.
+    /// No marker found.
     Unmarked,
-    /// None knew it.
+    /// Rejected by all.
     Refused,
-    /// One has read it.
+    /// Decoded by one.
     Taken,
 }
 

@@ -43,7 +43,7 @@ fields! {
 }
 
 impl InputDetails<'_> {
-    /// Cache writes of the shorter and of the longer lifetime; what is not split has the shorter one.
+    /// Cache writes by lifetime, short and long; unsplit ones count as short.
     pub(super) fn writes(&self) -> Result<(u64, u64), BadLine> {
         let all = self.written.tokens("cache_write_tokens")?;
         let short = self.lifetimes.half_an_hour.tokens("ttl_30m_tokens")?;
@@ -51,24 +51,24 @@ impl InputDetails<'_> {
         Ok((short.max(all.saturating_sub(long)), long))
     }
 
-    /// Cache writes whose lifetime is not stated.
+    /// Cache writes without a stated lifetime.
     pub(super) fn unstated_writes(&self) -> Result<u64, BadLine> {
         let all = self.written.tokens("cache_write_tokens")?;
         let short = self.lifetimes.half_an_hour.tokens("ttl_30m_tokens")?;
         Ok(all.saturating_sub(short + self.lifetimes.twelve_hours.tokens("ttl_12h_tokens")?))
     }
 
-    /// Audio that was not cached, and audio that was.
+    /// Uncached and cached audio.
     ///
     /// # Errors
-    /// [`BadLine`] when a count is not a believable number.
+    /// [`BadLine`] when a count is implausible.
     pub(super) fn audio(&self) -> Result<(u64, u64), BadLine> {
         let cached = self.cached_details.audio.tokens("audio_tokens")?;
-        // The audio of the whole prompt has the cached audio within it.
+        // The prompt's audio includes cached audio.
         Ok((self.audio.tokens("audio_tokens")?.saturating_sub(cached), cached))
     }
 
-    /// True when it says more than how much was cached.
+    /// True when it has fields besides the number of cached tokens.
     pub(super) fn says_more(&self) -> bool {
         let (lifetimes, cached) = (&self.lifetimes, &self.cached_details);
         [&self.written, &self.audio, &lifetimes.half_an_hour, &lifetimes.twelve_hours, &cached.audio]
@@ -98,7 +98,7 @@ mod tests {
         };
         let split = usage(r#","cache_write_tokens_details":{"ttl_30m_tokens":200,"ttl_12h_tokens":500}"#);
         assert_eq!(read(&split), ([100, 100, 200, 500, 10, 0], [0; 4]));
-        // What the split leaves out lives half an hour as far as anyone knows.
+        // Writes missing from the split count as living half an hour.
         let part = usage(r#","cache_write_tokens_details":{"ttl_12h_tokens":500}"#);
         assert_eq!(read(&part), ([100, 100, 200, 500, 10, 0], [0, 0, 0, 200]));
         assert_eq!(read(&usage("")), ([100, 100, 700, 0, 10, 0], [0, 0, 0, 700]));

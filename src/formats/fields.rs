@@ -1,8 +1,8 @@
-//! Tolerant JSON: a line's known fields are taken, whatever their shape; all else is passed over unread.
+//! Tolerant JSON: reads known fields of any type and skips the rest.
 //!
-//! Derived structs stop at the first surprise: a field given twice, a number where a name belongs. A
-//! log written by someone else is full of them, so the structs made by [`fields!`] never fail on
-//! valid JSON. What is wrong with a value is said when it is asked for.
+//! Derived structs reject the first surprise, such as a repeated field or a number in place of a name. Foreign logs are
+//! full of them, so that structs made by [`fields!`] never fail on valid JSON; errors are reported when a value is
+//! used.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,12 +16,12 @@ use super::count::Count;
 use super::json::{Flag, List, Money, NameOr, Object, Text};
 use super::time::Stamp;
 
-/// What stands in a field, or nothing: `null` and an absent field are the same.
+/// A field's value. Absent and `null` are the same.
 pub(super) trait Slot: Default {
-    /// True when the line does not say.
+    /// True when the field is absent.
     fn is_absent(&self) -> bool;
 
-    /// This value, or the other one where this is absent.
+    /// This value, or the other if this is absent.
     fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
         if self.is_absent() { other } else { self }
     }
@@ -73,14 +73,14 @@ impl<T> Slot for Option<T> {
     }
 }
 
-/// That a field is there, whatever it holds.
+/// Presence of a field, whatever its value.
 pub(super) type Seen = Option<IgnoredAny>;
 
-/// Makes a struct that reads the named fields of an object and passes over the rest.
+/// Defines a struct that reads the named fields of an object and skips the rest.
 ///
-/// The first name is the canonical one: it wins over the others wherever they stand. Of two values
-/// under one name the last stands (FAULTS B13), and `null` never takes a value away. Anything but
-/// an object reads as a struct that [`is_absent`](Slot::is_absent).
+/// The first name is canonical and wins over the others, wherever it appears. Of two values under one name the last
+/// counts (FAULTS B13), and `null` never replaces a value. Anything but an object reads as a struct that
+/// [`is_absent`](Slot::is_absent).
 macro_rules! fields {
     ($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $first:literal $(| $other:literal)*,)+ }) => {
         $(#[$meta])*
@@ -166,7 +166,7 @@ macro_rules! fields {
 }
 pub(super) use fields;
 
-/// Reads a value to where it belongs: the structs of a long line are not moved about.
+/// Deserialises into place: large structs are not moved.
 pub(super) struct InPlace<'s, T>(pub(super) &'s mut T);
 
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
@@ -177,10 +177,10 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for InPlace<'_, T> {
     }
 }
 
-/// A value within a line, read when it is asked for.
+/// A raw nested value, parsed on demand.
 ///
-/// An object that may hold another of its own kind would be read as deep as a hostile line nests it,
-/// and overflow the stack.
+/// Parsing objects that may contain their own kind eagerly would recurse as deep as a hostile line nests them, and
+/// overflow the stack.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Within<'a>(#[serde(borrow)] Option<&'a RawValue>);
@@ -192,29 +192,28 @@ impl Slot for Within<'_> {
 }
 
 impl<'a> Within<'a> {
-    /// The value as the line writes it.
+    /// The raw value.
     pub(super) fn written(self) -> Option<&'a str> {
         self.0.map(RawValue::get)
     }
 
-    /// The object; anything else is none.
+    /// The value parsed as object; `None` for other types.
     pub(super) fn object<T: Deserialize<'a>>(self) -> Option<T> {
         let text = self.0?.get();
         text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
     }
 }
 
-/// The name of a field, borrowed from the line unless it is written with escapes.
+/// A field name, borrowed from the line unless it contains escapes.
 ///
-/// Read as bytes, which need no look where they turn out to be a name that is known; any other is to be
-/// [checked](FieldName::check).
+/// Read as bytes, which need no validation if they match a known name; others are [checked](FieldName::check).
 pub(super) struct FieldName<'a>(Cow<'a, [u8]>);
 
 impl FieldName<'_> {
-    /// A name with NUL bytes or others that JSON forbids is an error, so that the line is mended first.
+    /// Rejects names with NUL or other invalid bytes, so that the line is repaired first.
     pub(super) fn check<E: serde::de::Error>(&self) -> Result<(), E> {
         let Cow::Borrowed(name) = self.0 else { return Ok(()) };
-        // Nearly all are plain ASCII, and short: to look at all bytes is quicker than to ask after each.
+        // Nearly all are short and plain ASCII: testing all bytes is faster than stopping at the first.
         let is_plain = name.iter().fold(true, |plain, byte| plain & (b' '..0x80).contains(byte));
         let is_sound = || !name.iter().any(|byte| *byte < b' ') && std::str::from_utf8(name).is_ok();
         if is_plain || is_sound() { Ok(()) } else { Err(unsound()) }
@@ -253,7 +252,7 @@ fn unsound<E: serde::de::Error>() -> E {
     E::custom("a name holds bytes that no name may hold")
 }
 
-/// A name, which may be a number: user 7, run 12.
+/// A name, possibly written as number: user 7, run 12.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named<'a>(Option<Cow<'a, str>>);
 
@@ -264,19 +263,19 @@ impl Slot for Named<'_> {
 }
 
 impl Named<'_> {
-    /// The name, when there is one and it is not empty.
+    /// The name, if present and not empty.
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref().filter(|name| !name.is_empty())
     }
 
-    /// The value as a stretch of time in milliseconds; nonsense is none.
+    /// The value as a duration in milliseconds; `None` if invalid.
     pub(super) fn milliseconds(&self) -> Option<Duration> {
         let milliseconds: f64 = self.get()?.trim().parse().ok()?;
         Duration::try_from_secs_f64(milliseconds / 1000.0).ok().map(to_the_microsecond)
     }
 }
 
-/// Without the digits that only the division of a float has put there.
+/// Rounds away digits that come from dividing a float.
 fn to_the_microsecond(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from((time.as_nanos() + 500) / 1000).unwrap_or(u64::MAX))
 }
@@ -328,7 +327,7 @@ mod tests {
     use super::*;
 
     fields! {
-        /// Two fields, one of which has two names.
+        /// Two fields, one of them with two names.
         Pair {
             name: Named<'a> = "name" | "label",
             count: Count = "count",

@@ -1,4 +1,4 @@
-//! Fields of foreign JSON: read when they are what they should be, passed over when not.
+//! Typed fields of foreign JSON, ignored if of another type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,68 +11,68 @@ use serde_json::error::Category;
 use super::BadLine;
 use crate::domain::Usd;
 
-/// The one JSON value that a line is.
+/// Parses a line that is one JSON value.
 ///
 /// # Errors
-/// [`BadLine::NotJson`], whose text never repeats the line's.
+/// [`BadLine::NotJson`], whose text never quotes the line.
 pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T, BadLine> {
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
 
-/// As [`parse`], into a value that is there already: a large one is not moved about.
+/// As [`parse`], into an existing value: large ones are not moved.
 ///
 /// # Errors
-/// As [`parse`]; what the value is then is of no use.
+/// As [`parse`]; the value is then unspecified.
 pub(super) fn parse_into<'line, T: Deserialize<'line>>(line: &'line [u8], into: &mut T) -> Result<(), BadLine> {
     let mut json = serde_json::Deserializer::from_slice(line);
     T::deserialize_in_place(&mut json, into).and_then(|()| json.end()).map_err(|error| not_json(&error))
 }
 
-/// Why a line is not JSON, without repeating any of it.
+/// Describes a JSON error without quoting the line.
 pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     BadLine::NotJson(match error.classify() {
-        // Errors of shape quote the value they stumbled on, and a value may be a prompt.
-        Category::Data => format!("a field stands twice or does not fit, column {}", error.column()),
+        // Type errors quote the value, which may be a prompt.
+        Category::Data => format!("a field is repeated or has the wrong type, column {}", error.column()),
         Category::Syntax | Category::Eof | Category::Io => error.to_string(),
     })
 }
 
-/// A text; anything else is no text.
+/// A string; other types count as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text<'line>(pub(crate) Option<Cow<'line, str>>);
 
 impl Text<'_> {
-    /// The text, when there is one and it is not empty.
+    /// The string, if present and not empty.
     pub(crate) fn get(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
 }
 
-/// An object; anything else is none.
+/// An object; other types count as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object<T>(pub(crate) Option<T>);
 
-/// A list; anything else is an empty one.
+/// A list; other types count as empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
-/// A name, or an object that says more; anything else is neither.
+/// A name, or an object with more; other types are neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum NameOr<'line, T> {
-    /// A text.
+    /// A string.
     Name(Cow<'line, str>),
     /// An object.
     Object(T),
-    /// Anything else.
+    /// Another type.
     #[default]
     Neither,
 }
 
-/// An amount of dollars that a log states, when it is above zero: zero beside tokens is not "free".
+/// A stated amount of dollars above zero: zero next to tokens does not mean free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Money(pub(crate) Option<Usd>);
 
-/// `true`; anything else is not.
+/// `true`; anything else is false.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
@@ -87,7 +87,7 @@ impl<T> Default for List<T> {
     }
 }
 
-/// What to make of each kind of value; whatever is not of interest is passed over.
+/// Conversion per JSON type; the default ignores the value.
 trait Kind<'de>: Sized {
     type Value: Default;
     fn borrowed(self, _: &'de str) -> Self::Value {

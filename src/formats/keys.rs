@@ -1,43 +1,43 @@
-//! Names that several formats agree on, so that one answer reported by two logs is counted once.
+//! Keys shared by several formats, so that an answer reported by two logs is counted once.
 
 use crate::domain::CallKey;
 
-/// The key of an Anthropic answer, named by its `msg_…` id.
+/// Key of an Anthropic answer, from its `msg_…` id.
 ///
-/// A transcript, a proxy's log and a trace of the same answer all carry this id.
+/// Transcripts, proxy logs and traces of the same answer all have this id.
 pub(crate) fn message_key(id: &str) -> CallKey {
     CallKey::from_parts(&["anthropic", id])
 }
 
-/// The key of an OpenAI-style answer, named by its `resp_…`, `chatcmpl-…` or other response id.
+/// Key of an OpenAI-style answer, from its `resp_…`, `chatcmpl-…` or other response id.
 pub(crate) fn response_key(id: &str) -> CallKey {
     CallKey::from_parts(&["openai", id])
 }
 
-/// The second name of an answer: the id of the request that asked for it.
+/// Alias of an answer: the id of its request.
 pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::from_parts(&["request", id])
 }
 
-/// The key of a whole thread: of totals that stand for all its answers together.
+/// Key of a thread's totals, which represent all its answers.
 pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])
 }
 
-/// The key of an advising model's round within an answer, by its place in the list of rounds.
+/// Key of an advising model's round within an answer, by its position among the rounds.
 ///
-/// Its tokens are not in the answer's own counts.
+/// The answer's own counts exclude its tokens.
 pub(crate) fn advisor_key(answer: CallKey, place: u64) -> CallKey {
     CallKey::from_parts(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
-/// The key of an attempt within an answer, by its place in the list of rounds: a model wrote something and then declined.
+/// Key of an attempt within an answer, by its position among the rounds: a model wrote something and then declined.
 pub(crate) fn attempt_key(answer: CallKey, place: u64) -> CallKey {
     CallKey::from_parts(&[b"attempt".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
-/// The key of the answer that this id names wherever it stands; `None` for an id that is not a
-/// vendor's, or that is too short to be the only one of its kind (Ollama has 999 of them).
+/// Key of the answer that an id identifies in any log; `None` for ids that are not a vendor's, or too short to be
+/// unique (Ollama has 999 of them).
 pub(crate) fn answer_key(id: &str) -> Option<CallKey> {
     if id.starts_with("msg_") {
         return Some(message_key(id));
@@ -45,13 +45,13 @@ pub(crate) fn answer_key(id: &str) -> Option<CallKey> {
     is_unique_response(id).then(|| response_key(id))
 }
 
-/// True for a response id that no other answer can have.
+/// True for a globally unique response id.
 pub(crate) fn is_unique_response(id: &str) -> bool {
     let is_vendors = ["chatcmpl-", "resp_", "cmpl-", "gen-"].iter().any(|prefix| id.starts_with(prefix));
     is_vendors && id.len() >= 20
 }
 
-/// The key of a line that names no answer: its content, white space between the tokens of JSON left out.
+/// Key of a line without ids: its content, without white space between JSON tokens.
 pub(crate) fn content_key(format: &str, line: &[u8]) -> CallKey {
     let mut bytes = Vec::with_capacity(line.len());
     let (mut in_text, mut is_escaped) = (false, false);

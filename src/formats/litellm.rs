@@ -1,4 +1,4 @@
-//! LiteLLM: the payload that its proxy logs for each call, and the rows of its spend log.
+//! LiteLLM: its proxy's logging payload, and rows of its spend log.
 
 use super::count::Count;
 use super::fields::{Named, Slot, Within, fields};
@@ -10,7 +10,6 @@ use super::usage::{Counts, Usage, given, tier};
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
-/// LiteLLM's logs.
 #[derive(Debug)]
 pub(super) struct LiteLlm;
 
@@ -34,7 +33,7 @@ struct Payloads {
 }
 
 fields! {
-    /// A call as the proxy accounts for it.
+    /// A call as accounted by the proxy.
     Line {
         call_type: Text<'a> = "call_type",
         id: Text<'a> = "id" | "request_id",
@@ -58,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// Whose key the call was made with.
+    /// Owner of the key used for the call.
     Metadata {
         user: Named<'a> = "user_api_key_user_id" | "user_api_key_user_email",
         team: Named<'a> = "user_api_key_team_alias" | "user_api_key_team_id",
@@ -70,7 +69,7 @@ fields! {
 }
 
 fields! {
-    /// How the proxy came to its cost.
+    /// Components of the proxy's cost.
     Breakdown {
         service_tier: Text<'a> = "service_tier",
         total: Money = "total_cost",
@@ -78,7 +77,7 @@ fields! {
 }
 
 fields! {
-    /// The vendor's answer, of which only what it charges for is read.
+    /// The vendor's answer; only charged items are read.
     Response {
         usage: Usage<'a> = "usage",
         service_tier: Text<'a> = "service_tier",
@@ -104,7 +103,7 @@ impl Line<'_> {
         self.call_type.get().is_some() && !self.started.is_absent() && has_counts
     }
 
-    /// The proxy's own cache answered: no model was asked.
+    /// True when the proxy's own cache answered, without a model call.
     fn is_from_cache_of_proxy(&self) -> bool {
         self.cache_hit.written().is_some_and(|hit| hit.trim_matches('"').eq_ignore_ascii_case("true"))
     }
@@ -115,7 +114,7 @@ impl Payloads {
         if read.is_from_cache_of_proxy() {
             return Ok(None);
         }
-        // The rows of its database may hold the metadata as a text.
+        // Rows of its database may hold the metadata as a string.
         let written;
         let notes = match &read.metadata {
             NameOr::Object(notes) => notes,
@@ -125,8 +124,8 @@ impl Payloads {
             }
             NameOr::Neither => &Metadata::default(),
         };
-        // The proxy brings all vendors to OpenAI's meaning; what was cached stands in the usage alone, which is in
-        // the answer, in the metadata, or in both.
+        // The proxy converts all vendors' counts to OpenAI's meaning; cached tokens are only in the usage object, in
+        // the answer, the metadata, or both.
         let response: Response<'_> = read.response.object().unwrap_or_default();
         let (answered, noted) = (response.usage.counts()?, notes.usage.counts()?);
         let told = |usage: &Usage<'_>, counts: &Counts| -> Result<u64, BadLine> {

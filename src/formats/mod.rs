@@ -1,4 +1,4 @@
-//! Log formats: one file each, from the bytes of a line to calls. Nothing here opens a file or knows a price.
+//! Log formats: one file each, from the bytes of a line to calls. Nothing here opens files or knows prices.
 //!
 //! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
 
@@ -41,7 +41,7 @@ pub(crate) use usage_log_line::line as kept_line;
 
 use crate::domain::{Instant, Label, Record};
 
-/// Every log format. Where a line could be two formats' own, the earlier one has it.
+/// Every log format. Where a line could belong to two formats, the earlier one gets it.
 pub static ALL: &[&dyn Format] = &[
     &claude_code::ClaudeCode,
     &codex::Codex,
@@ -54,98 +54,97 @@ pub static ALL: &[&dyn Format] = &[
     &native::Native,
 ];
 
-/// The names of all formats, in the order of [`ALL`].
+/// Names of all formats, in the order of [`ALL`].
 pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|format| format.name()).collect()
 }
 
-/// A log format.
 pub trait Format: Sync {
-    /// Its name on the command line, in reports and under `samples/`.
+    /// Name on the command line, in reports and under `samples/`.
     fn name(&self) -> &'static str;
 
-    /// Byte strings of which at least one stands in every line this format needs to see.
+    /// Byte strings, at least one of which is in every line this format must see.
     ///
-    /// They make reading fast: a line with no marker of any format is passed over unparsed. Choose
-    /// strings with their quotes, so that text quoted inside a JSON string (`\"usage\"`) does not match.
+    /// They make reading fast: a line with no format's marker is skipped unparsed. Include the quotes, so that text
+    /// quoted inside a JSON string (`\"usage\"`) does not match.
     fn markers(&self) -> &'static [&'static str];
 
-    /// Byte strings of which at least one stands in every line that says something, in a file of this format alone.
+    /// Byte strings, at least one of which is in every relevant line of a file in this format alone.
     ///
-    /// Each is looked for by itself, which is several times as fast as looking for all markers at once if there are
-    /// no more than two. None: all lines are searched for the markers.
+    /// Each is searched for separately, which is several times as fast as searching for all markers at once if there
+    /// are no more than two. If empty, all lines are searched for the markers.
     fn hints(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// A byte string in those of a file's first lines that its reader wants to see although they hold no marker.
+    /// A byte string in those of a file's first lines that the reader must see although they have no marker.
     fn opening(&self) -> Option<&'static str> {
         None
     }
 
-    /// True when the first bytes of a line show that it says nothing, in a file of this format alone; such a line is
-    /// not searched at all. False where there is any doubt.
+    /// True when a line's first bytes show that it is irrelevant, in a file of this format alone; such a line is not
+    /// searched. False in case of doubt.
     fn is_idle(&self, _line: &[u8]) -> bool {
         false
     }
 
-    /// Byte strings that make a line worth a look where none of the hints stands in it, if they stand near its end.
+    /// Byte strings near a line's end that make it relevant even without a hint.
     ///
     /// They cost little, since only the end of a line is searched.
     fn end_hints(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// A reader for one file, or one connection.
+    /// A reader for one file or connection.
     fn reader(&self) -> Box<dyn Reader>;
 }
 
-/// Reads the lines of one file in one format, remembering what later lines need.
+/// Decodes the lines of one file in one format, keeping state between lines.
 pub trait Reader: Send {
-    /// Reads one line and appends what it says to `out`.
+    /// Decodes one line and appends its records to `out`.
     ///
     /// # Errors
-    /// [`BadLine`] when the line belongs to this format but cannot be counted. A line that is simply
-    /// something else is [`Reading::NotMine`], never an error. A line that is not JSON must leave the
-    /// reader as it was: it is mended where it can be, and then read again.
+    /// [`BadLine`] when the line belongs to this format but cannot be counted. Other lines give [`Reading::NotMine`],
+    /// never an error. A line that is not JSON must leave the reader unchanged: it is repaired if possible and then
+    /// passed again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
 
-    /// Looks at one of a file's first lines, see `Format::opening`; true when it needs to see no more of them.
+    /// Examines an opening line, see `Format::opening`; true when no more are needed.
     fn open(&mut self, _line: &[u8]) -> bool {
         true
     }
 
-    /// What must be remembered to go on after a restart, as text; empty when nothing must.
+    /// State to resume after a restart; empty if there is none.
     fn state(&self) -> String {
         String::new()
     }
 
-    /// Goes on from what [`Reader::state`] gave.
+    /// Restores the output of [`Reader::state`].
     fn restore(&mut self, _state: &str) {}
 }
 
-/// Whose line it was.
+/// Whether a line belonged to the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// This format's. Whatever it held has been appended, which may be nothing.
+    /// It did; its records, possibly none, were appended.
     Mine,
-    /// Another's.
+    /// It belongs to another.
     NotMine,
 }
 
-/// Where a line comes from.
+/// Origin of a line.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The file, or the name of a feed.
+    /// Path of the file, or name of the feed.
     pub path: Label,
-    /// The byte offset of the line.
+    /// Byte offset of the line.
     pub offset: u64,
-    /// When the file was last written, for lines without a time of their own.
+    /// Modification time of the file, for lines without a time.
     pub modified: Instant,
 }
 
 impl Origin {
-    /// The file's name without folders and without its last ending, that of a compression not counted.
+    /// File name without folders and extension; a compression's extension is stripped first.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();
         let name = name.strip_suffix(".zst").unwrap_or(name);
@@ -156,35 +155,35 @@ impl Origin {
 /// Why a line cannot be counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
-    /// Not JSON, or cut off.
+    /// Not JSON, or truncated.
     #[error("not JSON: {0}")]
     NotJson(String),
     /// A field has the wrong type.
     #[error("{field}: expected {expected}")]
     WrongType {
-        /// The field's name.
+        /// Name of the field.
         field: &'static str,
-        /// What belongs there.
+        /// The expected type.
         expected: &'static str,
     },
-    /// A field that is needed is not there.
+    /// A required field is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A count that cannot be true: negative, not whole, or above a billion. The line is put aside, not counted.
-    #[error("{field} is {value}: put aside, not counted")]
+    /// An implausible count: negative, fractional, or above a billion. The line is quarantined, not counted.
+    #[error("{field} is {value}: quarantined, not counted")]
     Absurd {
-        /// The field's name.
+        /// Name of the field.
         field: &'static str,
-        /// What it says.
+        /// Its value.
         value: Label,
     },
-    /// It names counts of tokens, and belongs to no format known here.
+    /// Has token counts, but no known format.
     #[error("looks like usage, of no known format")]
     Unknown,
-    /// No line: a compressed file that cannot be unpacked to its end.
-    #[error("the compressed file is {0}; what stands behind is not counted")]
+    /// Not a line: a compressed file that cannot be decompressed completely.
+    #[error("the compressed file is {0}; the rest of it is not counted")]
     Packed(&'static str),
-    /// Longer than any line that is read.
+    /// Exceeds the maximum line length.
     #[error("longer than {0} bytes")]
     TooLong(u64),
 }

@@ -1,4 +1,4 @@
-//! tokmeter's own usage log, with the names that common tracking middleware writes.
+//! tokmeter's own usage log, including the field names of common tracking middleware.
 
 use serde::de::IgnoredAny;
 
@@ -13,10 +13,9 @@ use super::usage_log_line::Kept;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
-/// The format's name, which is also the source of calls whose program names no other.
+/// The format's name, and the source of calls whose program names none.
 pub(super) const NAME: &str = "native";
 
-/// The usage log.
 #[derive(Debug)]
 pub(super) struct Native;
 
@@ -71,12 +70,12 @@ fields! {
         agent: Named<'a> = "agent" | "agent_id" | "agentId" | "cost.agent" | "cost.agent_id",
         feature: Named<'a> = "feature" | "endpoint" | "cost.feature" | "cost.endpoint",
         latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms" | "apiDurationMs",
-        // Qwen Code's log of usage: who asked stands under a name that says little elsewhere.
+        // Usage log of Qwen Code: its user is in a field with little meaning elsewhere.
         auth_type: Seen = "authType",
         source: Named<'a> = "source",
         attributes: Within<'a> = "attributes",
         kept: Kept<'a> = "tokmeter",
-        // What only other formats write.
+        // Fields that only other formats have.
         kind: Text<'a> = "type",
         object: Text<'a> = "object",
         message: Carried<'a> = "message",
@@ -114,7 +113,7 @@ impl Reader for Lines {
 }
 
 impl<'a> Line<'a> {
-    /// True when the line speaks of usage in our words and in nobody else's.
+    /// True when the line states usage in our fields and has no other format's.
     fn is_native(&self, inner: &Self) -> bool {
         let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());
         (self.has_counts() || inner.has_counts()) && !is_span && !self.is_foreign() && !inner.is_foreign()
@@ -129,18 +128,18 @@ impl<'a> Line<'a> {
             || self.has_span_counts()
     }
 
-    /// The sub-agent; Qwen Code names the main thread too.
+    /// The sub-agent; Qwen Code also names the main thread.
     fn agent<'s>(&'s self) -> &'s Named<'a> {
         let is_sub_agent = self.auth_type.is_some() && self.source.get().is_some_and(|name| name != "main");
         if self.agent.is_absent() && is_sub_agent { &self.source } else { &self.agent }
     }
 
-    /// True for the counts that a tracing library puts on its spans.
+    /// True for counts as set on spans by tracing libraries.
     fn has_span_counts(&self) -> bool {
         [&self.span_input, &self.span_output, &self.span_total].iter().any(|count| !count.is_absent())
     }
 
-    /// True for what another format writes: an API's answer, an agent's transcript.
+    /// True for lines of other formats: API answers, agent transcripts.
     fn is_foreign(&self) -> bool {
         let is_api_object = self.object.get().is_some_and(|object| {
             ["chat.completion", "text_completion", "response", "list", "embedding"]
@@ -177,7 +176,7 @@ impl Carried<'_> {
     }
 }
 
-/// A field of a line.
+/// Accessor of a field.
 type Field = for<'s, 'a> fn(&'s Line<'a>) -> &'s Named<'a>;
 
 impl Lines {
@@ -188,7 +187,7 @@ impl Lines {
         line: &[u8],
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        // A field of the line itself stands before the same field of its attributes.
+        // A line's own field takes precedence over its attributes' field.
         let either = |field: Field| field(read).or(field(inner));
         let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };
         let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
@@ -212,7 +211,7 @@ impl Lines {
         let model = label(|line| &line.model);
         let request = either(|line| &line.request).get();
         let id = either(|line| &line.id).get().or(request);
-        // The vendor's request id, by which an agent's transcript or telemetry knows the answer too.
+        // The vendor's request id, by which transcripts and telemetry know the answer, too.
         let vendors = [request, id].into_iter().flatten().find(|id| id.starts_with("req_"));
         let is_guessed = is_split_guessed || model.is_none();
         let call = Call {
@@ -237,7 +236,7 @@ impl Lines {
     }
 }
 
-/// The counts of the line, of its attributes, or of its usage object: the first that has any.
+/// The counts of the line, its attributes, or its usage object: the first that has any.
 fn counts(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<Counts, BadLine> {
     let own = if read.has_flat_counts() || !inner.has_flat_counts() { read } else { inner };
     if !own.has_flat_counts() {

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions, Responses and embeddings: whole, streamed or from a batch, and the servers that speak like it.
+//! OpenAI's chat completions, Responses and embeddings: whole, streamed or from a batch; also of compatible servers.
 
 use serde::de::IgnoredAny;
 
@@ -11,7 +11,7 @@ use super::usage::Usage;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Service};
 
-/// Answers of OpenAI's API.
+/// Responses of OpenAI's API.
 #[derive(Debug)]
 pub(super) struct OpenAi;
 
@@ -35,7 +35,7 @@ struct Answers {
 }
 
 fields! {
-    /// An API object, an event that carries one, or a line that a proxy or a batch wraps around it.
+    /// An API object, an event with one, or the wrapper of a proxy or a batch around it.
     Line {
         id: Text<'a> = "id",
         object: Text<'a> = "object",
@@ -56,7 +56,7 @@ fields! {
         custom_id: Seen = "custom_id",
         response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
-        // What only other formats write.
+        // Fields that only other formats have.
         message: Object<IgnoredAny> = "message",
         foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
             | "attributes" | "call_type",
@@ -64,21 +64,21 @@ fields! {
 }
 
 fields! {
-    /// Groq's own part of the last chunk of a stream.
+    /// Groq's own part of a stream's last chunk.
     Groq {
         usage: Usage<'a> = "usage",
     }
 }
 
 fields! {
-    /// The conversation a Responses answer belongs to.
+    /// The conversation that a response belongs to.
     Conversation {
         id: Named<'a> = "id",
     }
 }
 
 fields! {
-    /// What the caller notes on an answer.
+    /// Metadata set by the caller.
     Metadata {
         session: Named<'a> = "session_id" | "session" | "conversation_id",
         user: Named<'a> = "user_id" | "user",
@@ -107,7 +107,7 @@ impl Reader for Answers {
 }
 
 impl Line<'_> {
-    /// The API object within an event, within a proxy's line, or within a batch's. The line may wrap an event too.
+    /// The API object inside an event, a proxy's line, or a batch's. Such lines may wrap events, too.
     fn carried(&self) -> Option<Self> {
         let within: Self = self.response.object()?;
         if self.is_event() || within.is_answer() {
@@ -130,7 +130,7 @@ impl Line<'_> {
             Some(object) => {
                 ["chat.completion", "text_completion", "response"].iter().any(|known| object.starts_with(known))
             }
-            // Servers that imitate the API may leave the object's name out.
+            // Compatible servers may omit the object's name.
             None => {
                 self.choices.is_some()
                     && self.model.get().is_some()
@@ -140,7 +140,7 @@ impl Line<'_> {
         }
     }
 
-    /// Web searches charged beside the tokens.
+    /// Web searches charged in addition to the tokens.
     fn web_searches(&self) -> Result<u32, BadLine> {
         Ok(searches::charged(&self.output, &self.tool_usage)?.max(self.usage.web_searches()?))
     }
@@ -165,7 +165,7 @@ impl Answers {
         line: &[u8],
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        // Every chunk of a stream but the last says `"usage": null`.
+        // Every chunk of a stream but the last has `"usage": null`.
         let groq = if answer.usage.has_counts() { None } else { answer.groq.object::<Groq<'_>>() };
         let usage = groq.as_ref().map_or(&answer.usage, |groq| &groq.usage);
         let (tokens, is_split_guessed) = usage.counts()?.split();

@@ -1,4 +1,4 @@
-//! OpenTelemetry: spans and log records, as flat JSON lines or as the OTLP/JSON of the file exporter.
+//! OpenTelemetry: spans and log records, as flat JSON lines or as the file exporter's OTLP/JSON.
 
 mod agents;
 mod attributes;
@@ -14,7 +14,7 @@ use super::keys::content_key;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Call, CallKey, Labels, Record};
 
-/// Spans and log records, one a line.
+/// Spans and log records, one per line.
 #[derive(Debug)]
 pub(super) struct Otel;
 
@@ -47,7 +47,7 @@ impl Format for Otel {
     }
 }
 
-/// Whole batches of spans and log records, as OTLP's file exporter writes them.
+/// Batches of spans and log records, as written by OTLP's file exporter.
 #[derive(Debug)]
 pub(super) struct Otlp;
 
@@ -72,7 +72,7 @@ impl Format for Otlp {
 
 struct Signals {
     format: &'static str,
-    /// The signals of a line; `None` when the line is something else.
+    /// Splits a line into its signals; `None` for other lines.
     cut: for<'v> fn(&'v Value) -> Option<Vec<Signal<'v>>>,
     labels: Labels,
     spans: Spans,
@@ -90,7 +90,7 @@ impl Reader for Signals {
                 Ok(Made::Agents(call)) => out.push(Record::Call(call)),
                 Ok(Made::Libraries(call)) => calls.push((signal, call)),
                 Ok(Made::Nothing) => {}
-                // The sound records of a batch count, whatever stands beside them.
+                // Valid records of a batch count, whatever else is in it.
                 Err(why) => bad = Some(why),
             }
         }
@@ -112,11 +112,11 @@ impl Reader for Signals {
     }
 }
 
-/// The call that a signal reports, and whose word it is.
+/// The call reported by a signal, and who reports it.
 enum Made {
     /// An agent's own event.
     Agents(Call),
-    /// A span or a log record of an instrumentation library.
+    /// A span or log record of an instrumentation library.
     Libraries(Call),
     Nothing,
 }
@@ -131,7 +131,7 @@ impl Signals {
     }
 }
 
-/// What a signal needs besides itself to become a call.
+/// Context for converting a signal into a call.
 struct Desk<'d> {
     format: &'static str,
     labels: &'d mut Labels,
@@ -141,7 +141,7 @@ struct Desk<'d> {
 }
 
 impl Desk<'_> {
-    /// The key of a signal that names nothing.
+    /// Key of a signal without ids.
     fn content_key(&self) -> CallKey {
         let (line, number) = self.line;
         content_key("otel", line).under(&number.to_string())

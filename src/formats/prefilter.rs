@@ -1,4 +1,4 @@
-//! Finds the few lines that can be about usage, at the speed of memory.
+//! Finds the few lines that can contain usage, at memory speed.
 
 use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
@@ -6,25 +6,24 @@ use memchr::memmem::Finder;
 
 use super::Format;
 
-/// How much of a line is its end.
+/// Length of the part searched for end hints.
 const END: usize = 2048;
 
-/// A set of formats, one bit each, by their place in the table.
+/// A set of formats, one bit each, by position in the table.
 pub(super) type Set = u64;
 
-/// Looks for the markers of many formats at once.
+/// Searches for the markers of many formats at once.
 ///
-/// A marker that contains another one is found by the shorter: it tells a little less and costs a
-/// needle less.
+/// A marker that contains another is found by the shorter: slightly less specific, but one needle fewer.
 pub(super) struct Sieve {
     search: Search,
-    /// The formats that need a line with this needle.
+    /// Formats per needle.
     sets: Vec<Set>,
-    /// What each format looks for in a file that is its own.
+    /// Needles of each format in files of that format alone.
     hints: Vec<Vec<Finder<'static>>>,
     /// Needles for the ends of lines there.
     end_hints: Vec<Vec<Finder<'static>>>,
-    /// How long the longest marker is.
+    /// Length of the longest marker.
     longest: usize,
 }
 
@@ -57,15 +56,15 @@ impl Sieve {
         }
     }
 
-    /// The formats that need this line because of the first marker in it; none when it has no marker.
+    /// Formats that need this line because of its first marker; `None` without one.
     ///
-    /// In a file of one format alone only its lines matter; `alone` is its place in the table.
+    /// In a file of one format only its lines matter; `alone` is its position in the table.
     pub(super) fn first(&self, line: &[u8], alone: Option<usize>) -> Option<Set> {
         let from = alone.map_or(Some(0), |format| self.hinted(line, format))?;
         self.at(line, from).map(|(set, _)| set)
     }
 
-    /// From where on a line is to be searched for a format's markers; none when there is no hint of one.
+    /// Offset from which to search a line for a format's markers; `None` without a hint.
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
         let hints = &self.hints[format];
         let first = hints.iter().filter_map(|hint| hint.find(line)).min();
@@ -81,7 +80,7 @@ impl Sieve {
     /// All formats that need this line.
     pub(super) fn all(&self, line: &[u8]) -> Set {
         let (mut all, mut from) = (0, 0);
-        // Needles may overlap, so the search goes on one byte after the beginning of the last find.
+        // Needles may overlap, so that the search continues one byte after the start of the last match.
         while let Some((set, at)) = self.at(line, from) {
             all |= set;
             from = at + 1;
@@ -100,11 +99,11 @@ impl Sieve {
     }
 }
 
-/// Searches for many needles at once.
+/// Multi-needle search.
 enum Search {
-    /// With the vector instructions of this processor.
+    /// With this processor's vector instructions.
     Vector(Searcher),
-    /// On any processor. Building it costs more than reading a small log, so it is built only where it is needed.
+    /// On any processor. Building it takes longer than reading a small log, so that it is built on demand.
     Automaton(AhoCorasick),
 }
 

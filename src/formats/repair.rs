@@ -1,4 +1,4 @@
-//! What can be saved of a line that is not one JSON value.
+//! Recovers data from lines that are not a single JSON value.
 
 use memchr::memmem;
 use serde::de::IgnoredAny;
@@ -6,10 +6,10 @@ use serde_json::error::Category;
 
 use super::{BadLine, json};
 
-/// What some writers put before the first line of a file.
+/// Byte order mark that some writers put at the start of a file.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a line cannot be a whole object or list, by its first and last bytes: that costs nothing to ask.
+/// Why a line cannot be a whole object or list, judged cheaply by its first and last bytes.
 pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
     let why = match line {
         [b'{', .., b'}'] | [b'[', .., b']'] => return None,
@@ -20,17 +20,15 @@ pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
     Some(BadLine::NotJson(why.to_owned()))
 }
 
-/// How many NUL bytes are in it.
 pub(super) fn nuls(line: &[u8]) -> u64 {
     memchr::memchr_iter(0, line).map(|_| 1).sum()
 }
 
-/// The line without what makes a sound object unreadable: NUL bytes are taken out, raw control
-/// characters become blanks, bytes and escapes that are no characters become U+FFFD. `None` when
-/// there is nothing of the kind.
+/// The line without bytes that make a valid object unreadable: NUL bytes are removed, raw control characters become
+/// blanks, invalid bytes and escapes become U+FFFD. `None` if nothing changed.
 pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
     let mut clean = cleaned_once(line)?;
-    // What is taken out may have stood within an escape that is only now seen to be half of a pair.
+    // Removing bytes may expose a new unpaired escape.
     while let Some(again) = cleaned_once(&clean) {
         clean = again;
     }
@@ -49,7 +47,7 @@ fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
                 let escape = &text[at..];
                 match surrogate(escape) {
                     None => {
-                        // The escaped character goes along, so that `\\ud800` is not taken for an escape.
+                        // Copy the escaped character as well, so that `\\ud800` is not taken for an escape.
                         out.push(letter);
                         if let Some((_, next)) = letters.next() {
                             out.push(if next < ' ' { ' ' } else { next });
@@ -71,15 +69,15 @@ fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
     (out.as_bytes() != line).then(|| out.into_bytes())
 }
 
-/// The half of a surrogate pair that this text begins with, as an escape.
+/// The surrogate at the beginning of this text, if it is an escaped one.
 fn surrogate(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
 }
 
-/// How many bytes of a line that has no end yet are whole: one object, or several, whatever follows.
+/// Length of the complete objects at the start of an unterminated line.
 ///
-/// No strict prefix of an object is an object, so more bytes cannot change what they say.
+/// A strict prefix of an object is never an object, so that more bytes cannot change their meaning.
 pub(crate) fn whole(line: &[u8]) -> usize {
     let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
     if !text.starts_with(b"{") {
@@ -95,22 +93,22 @@ pub(crate) fn whole(line: &[u8]) -> usize {
     }
 }
 
-/// A line in pieces.
+/// A line split into objects.
 pub(super) struct Cut<'line> {
-    /// The whole objects with which it begins.
+    /// Complete objects at its beginning.
     pub(super) objects: Vec<&'line [u8]>,
-    /// What stands behind them, and why it is no object.
+    /// The remainder, and why it is no object.
     pub(super) torn: Option<(&'line [u8], BadLine)>,
 }
 
-/// A line cut into its objects.
+/// Splits a line into its objects.
 pub(super) fn cut(line: &[u8]) -> Cut<'_> {
     let mut objects = Vec::new();
     let mut rest = line.trim_ascii();
     while !rest.is_empty() {
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
         let why = match values.next() {
-            // A bare number or word is no log line, but the beginning of binary rubbish may well be one.
+            // A bare number or word is no log line, but may well be the start of binary data.
             Some(Ok(_)) if matches!(rest[0], b'{' | b'[') => {
                 let (object, behind) = rest.split_at(values.byte_offset());
                 objects.push(object);
@@ -125,11 +123,10 @@ pub(super) fn cut(line: &[u8]) -> Cut<'_> {
     Cut { objects, torn: None }
 }
 
-/// A whole object that ends a torn line: a writer died in the middle of a line, and the next one
-/// began its own right behind.
+/// A complete object at the end of a truncated line: a writer died in the middle of a line, and the next one appended
+/// its own.
 pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
-    // Most guesses fail after a few bytes. Looking again and again at the same bytes has an end all
-    // the same, lest a hostile line take minutes.
+    // Most attempts fail after a few bytes. The total is bounded, lest a hostile line take minutes.
     let mut patience = torn.len().saturating_mul(8).max(4096);
     for at in memmem::find_iter(torn, b"{\"").filter(|at| *at > 0) {
         let guess = &torn[at..];

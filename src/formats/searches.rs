@@ -1,4 +1,4 @@
-//! Web searches of OpenAI's Responses API, which are charged in addition to the tokens.
+//! Web searches of OpenAI's Responses API, charged in addition to the tokens.
 
 use super::BadLine;
 use super::count::Count;
@@ -6,7 +6,7 @@ use super::fields::fields;
 use super::json::{List, Text};
 
 fields! {
-    /// One item of a Responses answer.
+    /// One item of a response.
     Item {
         kind: Text<'a> = "type",
         status: Text<'a> = "status",
@@ -15,14 +15,14 @@ fields! {
 }
 
 fields! {
-    /// Action of a web search: opening a page and searching within one are not charged.
+    /// Action of a web search: opening a page and searching within one are free.
     Action {
         kind: Text<'a> = "type",
     }
 }
 
 fields! {
-    /// Use of OpenAI's own tools, as the API sums it up.
+    /// Usage of OpenAI's own tools, as summed by the API.
     ToolUsage {
         web_search: Searches<'a> = "web_search",
     }
@@ -43,12 +43,12 @@ impl Item<'_> {
     }
 }
 
-/// Web searches that an answer is charged for: those the API sums up, else those among the items of the answer.
+/// Number of web searches charged for an answer: the API's sum, or else the searches among its items.
 ///
-/// Citations are no searches: one search brings many, or none at all.
+/// Citations do not count: one search gives many, or none.
 ///
 /// # Errors
-/// [`BadLine`] when their number is not believable.
+/// [`BadLine`] when the number is implausible.
 pub(super) fn charged(output: &List<Item<'_>>, tools: &ToolUsage<'_>) -> Result<u32, BadLine> {
     let summed = &tools.web_search.count;
     let searches = if summed.is_given() {

@@ -1,38 +1,39 @@
-//! How the counts of a log become disjoint classes, whatever its words for them include.
+//! Splits a log's counts into disjoint classes.
 
 use crate::domain::Tokens;
 
-/// Counts of one answer as a log states them, before they are split into disjoint classes.
+/// Counts of one answer as stated by a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Input without what was read from or written to a cache.
+    /// Input without cached and cache-written tokens.
     pub(super) input: Option<u64>,
-    /// Input with what was read from and written to a cache.
+    /// Input with cached and cache-written tokens.
     pub(super) prompt: Option<u64>,
-    /// Output, usually with reasoning.
+    /// Output, usually including reasoning.
     pub(super) output: Option<u64>,
-    /// Everything, where the log says so.
+    /// Total, if stated.
     pub(super) total: Option<u64>,
-    /// Read from a cache.
+    /// Cache reads.
     pub(super) cache_read: u64,
-    /// Written to a cache of five minutes, or of unknown lifetime.
+    /// Cache writes with a lifetime of five minutes, or unknown.
     pub(super) cache_write_5m: u64,
-    /// Written to a cache of an hour.
+    /// Cache writes with a lifetime of an hour.
     pub(super) cache_write_1h: u64,
-    /// Reasoning, usually within the output.
+    /// Reasoning, usually included in the output.
     pub(super) reasoning: u64,
 }
 
 impl Counts {
-    /// Disjoint classes, and whether the split had to be guessed.
+    /// Disjoint classes, and whether the split is a guess.
     ///
-    /// Where a count's meaning is in doubt the stated total decides; where that is missing too, a
-    /// part larger than its whole shows that it is no part.
+    /// An ambiguous count is resolved by the stated total; without one, a part larger than its whole cannot be included
+    /// in it.
     pub(super) fn split(self) -> (Tokens, bool) {
         let cached = self.cache_read + self.cache_write_5m + self.cache_write_1h;
         let (output, reasoning_was_apart) = self.output_with_reasoning();
         let (input, guessed) = match (self.input, self.prompt) {
-            // Others write the whole prompt under our name; their total leaves no room for the cache beside it.
+            // Some programs write the whole prompt under our name; their total then leaves no room for a separate cache
+            // count.
             (Some(input), None) if (1..=input).contains(&cached) && self.total == Some(input + output) => {
                 (input - cached, false)
             }
@@ -71,7 +72,7 @@ impl Counts {
         (tokens, guessed || output_guessed || (reasoning_was_apart && self.total.is_none()))
     }
 
-    /// The output with the reasoning inside; the flag is true when the log counts it apart.
+    /// Output including reasoning; the flag is true when the log counts reasoning separately.
     fn output_with_reasoning(&self) -> (u64, bool) {
         let output = self.output.unwrap_or(0);
         let input = self.prompt.or(self.input).unwrap_or(0);
@@ -100,9 +101,9 @@ mod tests {
         let split = |counts: Counts| (counts.split().0.fields(), counts.split().1);
         assert_eq!(split(counts(100, 30, 80, 12, Some(130))), ([20, 80, 0, 0, 30, 12], false));
         assert_eq!(split(counts(100, 30, 100, 0, Some(130))), ([0, 100, 0, 0, 30, 0], false));
-        // Thoughts beside the output, as Gemini counts them.
+        // Thoughts separate from the output, as Gemini counts them.
         assert_eq!(split(counts(100, 30, 80, 12, Some(142))), ([20, 80, 0, 0, 42, 12], false));
-        // Our own meaning, with a total that has room for the cache, with one that has none for it, and without one.
+        // Our own meaning: with a total that includes the cache, with one that does not, and without one.
         assert_eq!(split(counts(100, 30, 80, 0, Some(210))), ([100, 80, 0, 0, 30, 0], false));
         assert_eq!(split(counts(100, 30, 180, 0, Some(130))), ([100, 180, 0, 0, 30, 0], false));
         assert_eq!(split(counts(100, 30, 80, 0, None)), ([100, 80, 0, 0, 30, 0], false));

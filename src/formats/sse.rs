@@ -1,7 +1,7 @@
-//! Server-sent events: what a proxy writes when it logs a streamed answer as it passes.
+//! Server-sent events, as logged by proxies that stream an answer.
 
-/// The JSON of a `data:` line, or the line itself when it is not one; `None` for the frame around it
-/// (`event:`, `id:`, `retry:`, comments, `data: [DONE]`), which says nothing.
+/// The JSON of a `data:` line, or the line itself if it is none; `None` for framing (`event:`, `id:`, `retry:`,
+/// comments, `data: [DONE]`).
 pub(super) fn payload(line: &[u8]) -> Option<&[u8]> {
     if let Some(data) = line.strip_prefix(b"data:") {
         let data = data.trim_ascii();

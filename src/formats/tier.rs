@@ -1,10 +1,10 @@
-//! The names of service tiers and speed modes, as the vendors' APIs and the agents write them.
+//! Names of service tiers and speed modes in APIs and agents.
 
 use crate::domain::{Geo, Service, Speed, Tier};
 
 /// The tier of an answer, from the names in a log.
 ///
-/// A name that is not known is [`Service::Unknown`]: the call is priced as a standard one, and marked as a guess.
+/// Unknown names give [`Service::Unknown`]: the call is priced as standard and marked as a guess.
 pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {
     let (speed, is_speed_known) = match speed.unwrap_or_default() {
         "fast" => (Speed::Fast, true),
@@ -13,7 +13,7 @@ pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>
     };
     let service = match service.unwrap_or_default() {
         "" | "standard" if is_speed_known => Service::Standard,
-        // OpenAI sells its priority tier as "fast" too, at the same rates (its price page of 2026-10-12).
+        // OpenAI also sells its priority tier as "fast", at the same rates (its price page of 2026-10-12).
         name if is_any(name, &["priority", "fast"]) => Service::Priority,
         name if is_any(name, &["flex"]) => Service::Flex,
         name if is_any(name, &["batch"]) => Service::Batch,
@@ -37,8 +37,8 @@ fn is_any(name: &str, known: &[&str]) -> bool {
     known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// True for the names of the usual tier: OpenAI says `default` or what was asked for (`auto`), Anthropic `standard`,
-/// Groq `on_demand`.
+/// True for the names of the standard tier: OpenAI writes `default` or the requested name (`auto`), Anthropic
+/// `standard`, Groq `on_demand`.
 fn is_usual(name: &str) -> bool {
     is_any(name.trim(), &["", "default", "standard", "auto", "standard_only", "on_demand", "normal"])
 }

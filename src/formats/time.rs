@@ -1,4 +1,4 @@
-//! Time stamps in every spelling that logs use.
+//! Parses time stamps in all notations found in logs.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::domain::Instant;
 
-/// A time stamp field: a text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
+/// A time stamp field: text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
 ///
-/// Reading one never fails; it holds nothing when the field is absent or says nothing sensible.
+/// Deserialising never fails; it is `None` for absent or implausible values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp(pub(crate) Option<Instant>);
 
-/// The moment a text names: RFC 3339 with or without fraction and offset (none is UTC), or a number.
+/// Parses a text: RFC 3339 with or without fraction and offset (none is UTC), or a number.
 pub(crate) fn parse(text: &str) -> Option<Instant> {
     common(text.as_bytes()).or_else(|| general(text.trim()))
 }
 
-/// The moment this many seconds, milli-, micro- or nanoseconds (told by magnitude) after 1970.
+/// Converts seconds, milli-, micro- or nanoseconds since 1970, distinguished by magnitude.
 pub(crate) fn epoch(count: u64) -> Option<Instant> {
     let count = i64::try_from(count).ok()?;
     match count {
@@ -31,7 +31,7 @@ pub(crate) fn epoch(count: u64) -> Option<Instant> {
     .and_then(sensible)
 }
 
-/// As [`epoch`], with a fraction, kept to the microsecond.
+/// As [`epoch`], with a fraction, rounded to the microsecond.
 pub(crate) fn epoch_float(count: f64) -> Option<Instant> {
     let micros = match count {
         count if count.is_nan() || count <= 0.0 => return None,
@@ -48,7 +48,7 @@ pub(crate) fn epoch_float(count: f64) -> Option<Instant> {
     DateTime::from_timestamp_micros(micros).and_then(sensible)
 }
 
-/// The spelling of nearly every line, `2026-04-16T16:11:44.822Z`, without looking twice.
+/// Fast path for the most common notation, `2026-04-16T16:11:44.822Z`.
 fn common(text: &[u8]) -> Option<Instant> {
     let digits = |from: usize, to: usize| -> Option<u32> {
         text[from..to]
@@ -95,14 +95,14 @@ fn general(text: &str) -> Option<Instant> {
     if parts.next().is_some() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // A leap second is the first of the next minute: no other clock here knows it.
+    // A leap second becomes the first second of the next minute.
     let (second, leap) = if second == 60 { (59, 1) } else { (second, 0) };
     let nanos: u32 = format!("{fraction:0<9.9}").parse().ok()?;
     let local = date.and_hms_nano_opt(hour, minute, second, nanos)?.and_utc();
     sensible(local.checked_sub_signed(offset)?.checked_add_signed(TimeDelta::seconds(leap))?)
 }
 
-/// `Z`, `+02:00`, `+0200`, `+02`, `UTC`, or nothing.
+/// `Z`, `+02:00`, `+0200`, `+02`, `UTC`, or empty.
 fn offset_of(text: &str) -> Option<TimeDelta> {
     let (sign, digits) = match text.as_bytes() {
         [] | [b'Z' | b'z'] | b"UTC" | b"GMT" => return Some(TimeDelta::zero()),
@@ -122,7 +122,7 @@ fn number(digits: &str) -> Option<u32> {
     (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
-/// Nothing before 1970 or after 9999 was logged by a program that knew the time.
+/// Rejects times before 1970 or after 9999, which no correct clock produces.
 fn sensible(at: Instant) -> Option<Instant> {
     (0..253_402_300_800).contains(&at.timestamp()).then_some(at)
 }
@@ -251,7 +251,7 @@ mod tests {
                 at.to_rfc3339(),
                 at.with_timezone(&crate::domain::Zone::named("Asia/Kathmandu").unwrap()).to_rfc3339(),
             ] {
-                // An offset may carry the local year outside four digits.
+                // An offset may move the local year outside four digits.
                 if text.len() < 36 && !text.starts_with('+') {
                     prop_assert_eq!(parse(&text), Some(at), "{}", text);
                 }

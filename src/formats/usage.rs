@@ -1,4 +1,4 @@
-//! The usage objects of the vendors' APIs, and how their counts become disjoint classes.
+//! Usage objects of the vendors' APIs, and their conversion to disjoint classes.
 
 use super::BadLine;
 use super::count::Count;
@@ -40,7 +40,7 @@ fields! {
 }
 
 fields! {
-    /// Anthropic's split of cache writes by lifetime, and the lifetimes that LiteLLM adds to it for other vendors.
+    /// Anthropic's split of cache writes by lifetime, with the lifetimes LiteLLM adds for other vendors.
     CacheSplit {
         five_minutes: Count = "ephemeral_5m_input_tokens",
         one_hour: Count = "ephemeral_1h_input_tokens",
@@ -50,21 +50,21 @@ fields! {
 }
 
 fields! {
-    /// OpenRouter's view of a call that was made with the user's own key: its cost is charged by the vendor.
+    /// OpenRouter's costs of a call made with the user's own key, charged by the vendor.
     CostDetails {
         upstream: Money = "upstream_inference_cost" | "upstreamInferenceCost",
     }
 }
 
 fields! {
-    /// What Anthropic's own tools did.
+    /// Usage of Anthropic's server tools.
     ServerTools {
         web_searches: Count = "web_search_requests",
     }
 }
 
 fields! {
-    /// One round of a message that took several.
+    /// One round of a message with several.
     Iteration {
         kind: Text<'a> = "type",
         model: Text<'a> = "model",
@@ -77,15 +77,15 @@ fields! {
 }
 
 impl Usage<'_> {
-    /// True when there is any count in it.
+    /// True when it has any count.
     pub(super) fn has_counts(&self) -> bool {
         [&self.input, &self.output, &self.prompt, &self.completion, &self.total].iter().any(|count| !count.is_absent())
     }
 
-    /// True for Anthropic's meaning: the input excludes what was read from or written to a cache.
+    /// True for Anthropic's meaning: input excludes cached and cache-written tokens.
     ///
-    /// The Responses API uses the same names with the other meaning; it gives details or a total,
-    /// and never Anthropic's cache fields.
+    /// The Responses API uses the same names with the other meaning; it has details or a total, and never Anthropic's
+    /// cache fields.
     pub(super) fn is_anthropic(&self) -> bool {
         let has_cache_fields =
             !self.cache_read.is_absent() || !self.cache_creation.is_absent() || !self.cache_split.is_absent();
@@ -93,10 +93,10 @@ impl Usage<'_> {
         has_cache_fields && !is_openai
     }
 
-    /// The counts as the object states them.
+    /// The counts as stated.
     ///
     /// # Errors
-    /// [`BadLine`] when a count is not a believable number.
+    /// [`BadLine`] when a count is implausible.
     pub(super) fn counts(&self) -> Result<Counts, BadLine> {
         let split = self.cache_split.or(&self.prompt_details.split).or(&self.input_details.split);
         let (write_5m, write_1h) = cache_writes(&self.cache_creation, split)?;
@@ -126,10 +126,10 @@ impl Usage<'_> {
         })
     }
 
-    /// The parts of the counts that some vendors price apart; `tokens` are the counts in disjoint classes.
+    /// Parts of the counts that some vendors price separately; `tokens` are the counts in disjoint classes.
     ///
     /// # Errors
-    /// [`BadLine`] when a count is not a believable number.
+    /// [`BadLine`] when a count is implausible.
     pub(super) fn parts(&self, tokens: &Tokens) -> Result<Parts, BadLine> {
         let input = self.input_side();
         let (audio_input, audio_cache_read) = input.audio()?;
@@ -143,40 +143,40 @@ impl Usage<'_> {
         Ok(parts.within(tokens))
     }
 
-    /// The audio within the counts.
+    /// Audio within the counts.
     ///
     /// # Errors
-    /// [`BadLine`] when a count is not a believable number.
+    /// [`BadLine`] when a count is implausible.
     pub(super) fn audio_tokens(&self) -> Result<u64, BadLine> {
         let (new, cached) = self.input_side().audio()?;
         Ok(new + cached + self.output_side().audio.tokens("audio_tokens")?)
     }
 
-    /// The details of the input, by the one name or the other.
+    /// Details of the input, under either name.
     fn input_side(&self) -> &InputDetails<'_> {
         if self.prompt_details.says_more() { &self.prompt_details } else { &self.input_details }
     }
 
-    /// The details of the output, by the one name or the other.
+    /// Details of the output, under either name.
     fn output_side(&self) -> &OutputDetails<'_> {
         if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details }
     }
 
-    /// The cost the object states. OpenRouter's `cost` is its own charge alone where the user's key was used: the
-    /// vendor's charge comes on top (<https://openrouter.ai/docs/use-cases/usage-accounting>, November 2026).
+    /// The stated cost. With the user's own key OpenRouter's `cost` is its fee alone, and the vendor's charge is added
+    /// (<https://openrouter.ai/docs/use-cases/usage-accounting>, November 2026).
     pub(super) fn quoted(&self) -> Option<Usd> {
         let (cost, upstream) = (self.cost.0, self.cost_details.upstream.0);
         let is_own_key = match self.is_byok.written() {
             Some("true") => true,
             Some("false") => false,
-            // Before the flag there was the upstream cost, for these calls only; the fee is a small part of it.
+            // Before the flag existed, only these calls had an upstream cost; the fee is a small part of it.
             Some(_) | None => upstream > cost,
         };
         if is_own_key { upstream.map(|upstream| upstream + cost.unwrap_or_default()).or(cost) } else { cost }
     }
 
-    /// True for the usage that LiteLLM counts itself where a stream ended without any: all of the output is text,
-    /// and nothing is said of the prompt. It writes the same of a server that gives no details.
+    /// True for LiteLLM's own estimate when a stream ended without usage: all output is text, and there are no prompt
+    /// details. It writes the same for servers that give no details.
     ///
     /// Seen with LiteLLM 1.110.2, November 2026: 13 tokens where 17,978 were billed.
     pub(super) fn is_an_estimate(&self) -> bool {
@@ -185,7 +185,7 @@ impl Usage<'_> {
         is_all_text && self.prompt_details.is_absent()
     }
 
-    /// True when tokens were written to a cache of a Claude model, which is sold in two lifetimes, and no lifetime is said.
+    /// True when a Claude model, whose cache writes have two lifetimes, wrote to a cache and no lifetime is stated.
     pub(super) fn hides_lifetimes(&self, model: &str, tokens: &Tokens) -> bool {
         let says = [&self.cache_split, &self.prompt_details.split, &self.input_details.split]
             .iter()
@@ -193,18 +193,18 @@ impl Usage<'_> {
         tokens.cache_write() > 0 && !says && has_two_lifetimes(model)
     }
 
-    /// Web searches charged beside the tokens.
+    /// Web searches charged in addition to the tokens.
     ///
     /// # Errors
-    /// [`BadLine`] when their number is not believable.
+    /// [`BadLine`] when the number is implausible.
     pub(super) fn web_searches(&self) -> Result<u32, BadLine> {
-        // LiteLLM brings the searches of other vendors here or there (its `PromptTokensDetailsWrapper`, 1.110).
+        // LiteLLM reports other vendors' searches in either place (its `PromptTokensDetailsWrapper`, 1.110).
         let searches = self.server_tools.web_searches.tokens("web_search_requests")?;
         let searches = searches.max(self.prompt_details.web_searches.tokens("web_search_requests")?);
         Ok(u32::try_from(searches).unwrap_or(u32::MAX))
     }
 
-    /// What the answer was charged as; `outside` is the service tier that stands beside the usage.
+    /// The tier charged; `outside` is the service tier given next to the usage object.
     pub(super) fn tier(&self, outside: &Text<'_>) -> Tier {
         let service = self.service_tier.get().or_else(|| outside.get());
         tier(self.speed.get(), service, self.geo.get())
@@ -215,7 +215,7 @@ impl Iteration<'_> {
     /// The counts of this round, in Anthropic's meaning.
     ///
     /// # Errors
-    /// [`BadLine`] when a count is not a believable number.
+    /// [`BadLine`] when a count is implausible.
     pub(super) fn tokens(&self) -> Result<Tokens, BadLine> {
         let (cache_write_5m, cache_write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
         Ok(Tokens {
@@ -229,20 +229,20 @@ impl Iteration<'_> {
     }
 }
 
-/// The first of several fields that says anything.
+/// The first of these fields that is set.
 fn first(fields: &[&Count], name: &'static str) -> Result<Option<u64>, BadLine> {
     fields.iter().find(|field| field.is_given()).map_or(Ok(None), |field| given(field, name))
 }
 
-/// A count, when the field says anything.
+/// The count, if the field is set.
 pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, BadLine> {
     Ok(count.is_given().then_some(count.tokens(field)?))
 }
 
 /// Cache writes by lifetime, short and long.
 ///
-/// With server tools the split covers the first round only (Claude Code, November 2026): the rest lives as long as what
-/// the split names, and the shorter time where it names both lifetimes, or none, or says nothing of the shorter one.
+/// With server tools the split covers the first round only (Claude Code, November 2026). The remainder is counted with
+/// the lifetime that the split names, and as short if it names both or none.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
     let short = split.five_minutes.tokens("ephemeral_5m_input_tokens")?
         + split.half_hour.tokens("ephemeral_30m_input_tokens")?;
@@ -253,14 +253,14 @@ pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, 
     Ok(if is_all_long { (0, long + rest) } else { (short + rest, long) })
 }
 
-/// True when the split names both lifetimes and leaves some cache writes to neither.
+/// True when the split names both lifetimes and does not cover all cache writes.
 pub(super) fn is_lifetime_guessed(all: &Count, split: &CacheSplit<'_>) -> bool {
     let count = |count: &Count| count.tokens("").unwrap_or(0);
     let (five_minutes, one_hour) = (count(&split.five_minutes), count(&split.one_hour));
     five_minutes > 0 && one_hour > 0 && count(all) > five_minutes + one_hour
 }
 
-/// True for a model whose cache writes are sold in two lifetimes: Anthropic's, whoever serves them (November 2026).
+/// True for models whose cache writes are sold in two lifetimes: Anthropic's, on any platform (November 2026).
 pub(super) fn has_two_lifetimes(model: &str) -> bool {
     model.to_ascii_lowercase().contains("claude")
 }

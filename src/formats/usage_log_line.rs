@@ -1,5 +1,4 @@
-//! A call as tokmeter itself keeps it in its usage log: the counts and names of the call, and nothing of the text
-//! from which they were read.
+//! Encodes a call as a line of tokmeter's usage log: counts and names, and none of the text they were read from.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::usage::tier;
 use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed};
 
 fields! {
-    /// Fields that only tokmeter writes, for facts without a field in the usage log.
+    /// Fields only tokmeter writes, for data the usage log has no field for.
     Kept {
         key: Text<'a> = "key",
         alias: Text<'a> = "alias",
@@ -36,9 +35,9 @@ fields! {
     }
 }
 
-/// The line that keeps a call, without its end; `id` is what the call's own log names it by.
+/// The line for a call, without line end; `id` is the call's name in its own log.
 pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
-    // Every field is named, so that none is forgotten when one is added.
+    // Exhaustive pattern: a new field must be handled here.
     let Call { key, from, model, tokens, tier, web_searches, quoted, latency, fidelity, alias, lineage, parts } = call;
     let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
     let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
@@ -91,7 +90,7 @@ fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Val
 }
 
 impl Kept<'_> {
-    /// True when this program wrote the line.
+    /// True when tokmeter wrote the line.
     pub(super) fn is_ours(&self) -> bool {
         self.key().is_some()
     }
@@ -100,7 +99,7 @@ impl Kept<'_> {
         self.key.get()?.parse().ok()
     }
 
-    /// The call as it was kept: `read` is what the other fields of the line say of it.
+    /// Restores the call; `read` is the call decoded from the line's other fields.
     pub(super) fn restore(&self, read: Call) -> Call {
         let Some(key) = self.key() else { return read };
         let Call { mut from, model, tokens, quoted, .. } = read;

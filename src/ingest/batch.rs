@@ -1,4 +1,4 @@
-//! What the readers hand on: records and how far they reach, together.
+//! Output of the readers: records with the checkpoint they reach.
 
 use crate::domain::{Attribution, Label, Record};
 use crate::formats::BadLine;
@@ -6,7 +6,7 @@ use crate::ledger::{Batch, Checkpoint};
 
 use super::Health;
 
-/// Whose calls they are when a log does not say.
+/// Default attribution for calls whose log has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The user.
@@ -18,7 +18,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Fills in what a call does not say itself.
+    /// Fills in missing attributes of a call.
     pub fn fill(&self, from: &mut Attribution) {
         let fill = |own: &mut Option<Label>, usual: &Option<Label>| {
             if own.is_none() {
@@ -31,28 +31,28 @@ impl Owner {
     }
 }
 
-/// What was read from one file in one go, to be booked together or not at all.
+/// Records read from one file at once, to be written together or not at all.
 #[derive(Clone, Debug)]
 pub struct ReadBatch {
-    /// The file, or the name of the feed, as it may be shown.
+    /// Path of the file, or name of the feed.
     pub path: Label,
-    /// What its lines said, in the order in which they stand.
+    /// Records, in the order of their lines.
     pub records: Vec<Record>,
-    /// How far the file has been read once `records` are booked; `None` for a feed that cannot be read again.
+    /// Checkpoint once `records` are written; `None` for a feed that cannot be read again.
     pub file: Option<Checkpoint>,
-    /// The first few lines that could not be counted; `tallies.bad` has them all.
+    /// The first lines that could not be decoded; `tallies.bad` counts all.
     pub bad: Vec<BadNote>,
-    /// The first few lines that look like usage and belong to no format known here; `tallies.other` has them all.
+    /// The first lines that look like usage but match no known format; `tallies.other` counts all.
     pub unknown: Vec<BadNote>,
-    /// What was met on the way, in this batch alone.
+    /// Line counters of this batch.
     pub tallies: Tallies,
 }
 
 impl ReadBatch {
-    /// Bad lines a batch names; the rest are only counted.
+    /// Bad lines listed per batch; the rest are only counted.
     pub const NOTES: usize = 32;
 
-    /// Adds this batch to what will be booked in one transaction.
+    /// Adds this batch to a ledger transaction.
     pub fn add_to(self, posting: &mut Batch) {
         posting.records.extend(self.records);
         posting.files.extend(self.file);
@@ -65,40 +65,40 @@ impl From<ReadBatch> for Batch {
     }
 }
 
-/// A line that could not be counted, and where it stands.
+/// A line that could not be decoded, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadNote {
-    /// The file, or the name of the feed.
+    /// Path of the file, or name of the feed.
     pub path: Label,
-    /// The line's number, from 1.
+    /// Line number from 1.
     pub line: u64,
-    /// The byte at which it begins.
+    /// Byte offset of the line.
     pub offset: u64,
-    /// The mistake.
+    /// The error.
     pub why: BadLine,
 }
 
-/// What was met while reading.
+/// Line and byte counters of a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
-    /// Bytes read and done with.
+    /// Bytes consumed.
     pub bytes: u64,
-    /// Lines.
+    /// Lines read.
     pub lines: u64,
     /// Lines that a format recognised as its own.
     pub read: u64,
-    /// Lines that looked like usage and belong to no format known here.
+    /// Lines that looked like usage but match no known format.
     pub other: u64,
-    /// Lines that belong to a format but could not be counted, over-long ones included.
+    /// Lines of a format that could not be decoded, over-long ones included.
     pub bad: u64,
-    /// Lines longer than any line that is read.
+    /// Lines beyond the maximum length.
     pub over_long: u64,
     /// NUL bytes skipped before or after a line.
     pub nuls: u64,
 }
 
 impl Tallies {
-    /// Adds others.
+    /// Adds other counters, saturating.
     pub fn add(&mut self, other: &Self) {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.lines = self.lines.saturating_add(other.lines);
@@ -110,28 +110,28 @@ impl Tallies {
     }
 }
 
-/// How far a long reading has come.
+/// Progress of a long reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Files that had something new.
+    /// Files with new data.
     pub files: u64,
-    /// Those read to their end.
+    /// Files read completely.
     pub files_done: u64,
-    /// Bytes that were new in them.
+    /// New bytes in them.
     pub bytes: u64,
-    /// Those read.
+    /// Bytes read.
     pub bytes_done: u64,
 }
 
-/// What the live reader says.
+/// Events of the live reader.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Something was read.
+    /// New records.
     ReadBatch(Box<ReadBatch>),
-    /// The reading at start has come this far.
+    /// Progress of the first reading.
     Progress(Progress),
-    /// How the sources are doing has changed.
+    /// The state of the sources has changed.
     Health(Box<Health>),
-    /// Everything that was there at start has been read; from here on it is live.
+    /// Everything present at start has been read.
     CaughtUp,
 }

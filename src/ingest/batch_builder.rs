@@ -1,4 +1,4 @@
-//! Takes lines to the formats, and gathers what comes of them until it is handed on.
+//! Decodes lines and collects the records into batches.
 
 use super::line_splitter::Frame;
 use super::project::Projects;
@@ -6,25 +6,25 @@ use super::{BadNote, Owner, ReadBatch, Tallies};
 use crate::domain::{Instant, Label, Record};
 use crate::formats::{BadLine, Decoder, Origin, Outcome};
 
-/// Lines after which a file of which nothing was recognised is called unknown.
+/// Number of unrecognised lines after which a file counts as unknown.
 const TRIED: u64 = 100;
 
-/// Takes the lines of one file, or one feed, to the formats.
+/// Decodes the lines of one file or feed.
 pub(super) struct BatchBuilder {
     lines: Decoder,
     origin: Origin,
-    /// Lines before those of this batch.
+    /// Number of lines before this batch.
     before: u64,
     pub(super) records: Vec<Record>,
     bad: Vec<BadNote>,
     unknown: Vec<BadNote>,
     tallies: Tallies,
-    /// The last line that was too long.
+    /// Offset of the last over-long line.
     pub(super) too_long: Option<u64>,
 }
 
 impl BatchBuilder {
-    /// Goes on after so many lines of a source.
+    /// Continues a source after this many lines.
     pub(super) fn new(lines: Decoder, path: Label, modified: Instant, before: u64) -> Self {
         Self {
             lines,
@@ -38,7 +38,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Takes what was cut out; `inside` when it stands on a line of which an object was taken before.
+    /// Handles a frame; `inside` when it is on a line of which an object was consumed before.
     #[inline]
     pub(super) fn piece(&mut self, frame: &Frame<'_>, inside: bool, longest: usize) {
         match *frame {
@@ -63,7 +63,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Notes that what stands behind an offset cannot be read.
+    /// Records that data from an offset on cannot be read.
     pub(super) fn put_aside(&mut self, offset: u64, why: BadLine) {
         self.bad(offset, why);
     }
@@ -85,7 +85,7 @@ impl BatchBuilder {
             && matches!(why, BadLine::TooLong(_))
             && let Some(at) = self.bad.iter().rposition(is_short)
         {
-            // The others may turn out to be no bad lines at all, see `batch`; this one is bad in any case.
+            // The others may turn out not to be bad, see `batch`; this one is in any case.
             self.bad.remove(at);
         }
         if self.bad.len() < ReadBatch::NOTES {
@@ -94,10 +94,10 @@ impl BatchBuilder {
         }
     }
 
-    /// What was gathered, as a batch of `bytes` that does not say yet how far it reaches.
+    /// Takes the records as a batch of `bytes`, without checkpoint.
     ///
-    /// `all` is what was met in the source before, and is brought up to date. Gives back, too, whether
-    /// the source still looks like none that is known: then its lines do not count as broken.
+    /// Adds to `all`, the source's counters so far. Also returns whether the source still matches no known format: its
+    /// lines then do not count as bad.
     pub(super) fn batch(
         &mut self,
         bytes: u64,
@@ -126,27 +126,27 @@ impl BatchBuilder {
         (ReadBatch { path, records, file: None, bad, unknown: std::mem::take(&mut self.unknown), tallies }, unknown)
     }
 
-    /// The time of lines that bear none.
+    /// Sets the time for lines without one.
     pub(super) fn is_now(&mut self, now: Instant) {
         self.origin.modified = now;
     }
 
-    /// True when something was met since the last batch.
+    /// True when anything was read since the last batch.
     pub(super) fn has_news(&self) -> bool {
         self.tallies != Tallies::default()
     }
 
-    /// What the formats have to remember.
+    /// State of the decoder, to resume after a restart.
     pub(super) fn state(&self) -> String {
         self.lines.state()
     }
 
-    /// The formats, for the next reading of the same source.
+    /// The decoder, for the next reading of the same source.
     pub(super) fn into_lines(self) -> Decoder {
         self.lines
     }
 
-    /// The formats begin anew.
+    /// Starts over with a new decoder.
     pub(super) fn restart(&mut self, lines: Decoder) {
         (self.lines, self.before) = (lines, 0);
     }

@@ -1,4 +1,4 @@
-//! What earlier runs read, until the files are met.
+//! Checkpoints of earlier runs, until their files are found.
 
 use std::path::Path;
 
@@ -7,22 +7,22 @@ use rustc_hash::FxHashMap;
 use super::fs::Stat;
 use crate::ledger::Checkpoint;
 
-/// How far files have been read that were not met yet.
+/// Checkpoints whose files have not been found yet.
 #[derive(Default)]
 pub(super) struct Checkpoints {
-    /// `None` once the file was met.
+    /// `None` once the file was found.
     states: Vec<Option<Checkpoint>>,
-    /// The last place of each inode.
+    /// Index of the last checkpoint per inode.
     last: FxHashMap<u64, usize>,
-    /// For each place, the one before it of the same inode.
+    /// Index of the previous checkpoint with the same inode.
     before: Vec<Option<usize>>,
 }
 
 impl Checkpoints {
-    /// Adds states.
+    /// Adds checkpoints.
     pub(super) fn extend(&mut self, states: impl IntoIterator<Item = Checkpoint>) {
         if self.states.is_empty() {
-            // The memory of a list is taken over as it is.
+            // Collecting into an empty list reuses its memory.
             self.states = states.into_iter().map(Some).collect();
             self.last.reserve(self.states.len());
             let inodes = self.states.iter().flatten().map(|state| state.inode);
@@ -40,19 +40,19 @@ impl Checkpoints {
         }
     }
 
-    /// How many there are or were.
+    /// Number of checkpoints, found ones included.
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Those whose file was not met.
+    /// Checkpoints whose files were not found.
     pub(super) fn states(&self) -> impl Iterator<Item = &Checkpoint> {
         self.states.iter().flatten()
     }
 
-    /// What was read of a file, if it is the same file by all that can be seen without opening it.
+    /// Takes the checkpoint of a file, matched by everything known without opening it.
     pub(super) fn take(&mut self, path: &Path, stat: &Stat) -> Option<Checkpoint> {
-        // A network drive or a container may come back under another device number.
+        // A network drive or container may return with another device number.
         let fits = |state: &Checkpoint| state.device == stat.id.device || state.path == path;
         let fitting = self
             .places(stat.id.inode)
@@ -64,7 +64,7 @@ impl Checkpoints {
         self.states[best].take()
     }
 
-    /// The places of an inode.
+    /// Indexes of an inode's checkpoints.
     fn places(&self, inode: u64) -> impl Iterator<Item = usize> {
         std::iter::successors(self.last.get(&inode).copied(), |at| self.before[*at])
     }

@@ -1,4 +1,4 @@
-//! What the system tells of changes. Events are hints only: with every one of them lost the totals are still right.
+//! File system events. They are hints only: totals are right even if all are lost.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use super::PollReason;
 use super::fs::is_out_of_descriptors;
 use crate::domain::Label;
 
-/// What may wake the live reader.
+/// Wakes the live reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
-    /// Something happened at a path.
+    /// A path has changed.
     Changed(PathBuf),
-    /// Something happened somewhere: look everywhere.
+    /// Anything may have changed: look everywhere.
     Rescan,
     /// Events will be missing from now on.
     Broken(PollReason),
@@ -25,19 +25,19 @@ pub(super) enum Hint {
     Nudge,
 }
 
-/// Something that raises hints for the places it is attached to.
+/// Source of hints for the folders attached to it.
 pub(super) trait Watch: Send {
-    /// Hints for a folder, and all below it when `deep`, are wanted; an earlier attachment is renewed.
+    /// Requests hints for a folder, including subfolders when `deep`; replaces an earlier attachment.
     fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason>;
 }
 
-/// The system's own way of telling.
+/// The operating system's file events.
 pub(super) struct System {
     watcher: RecommendedWatcher,
 }
 
 impl System {
-    /// Sends hints about these places; when more come than are taken, `flooded` is set instead.
+    /// Sends hints about these places; when the queue is full, `flooded` is set instead.
     pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
         let tell = move |event: notify::Result<Event>| {
             for hint in places.hints(event) {
@@ -55,19 +55,19 @@ impl System {
 
 impl Watch for System {
     fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason> {
-        // It fails when nothing was attached there, which is as good.
+        // Fails if it was not attached, which is fine.
         let _ = self.watcher.unwatch(folder);
         let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
         self.watcher.watch(folder, mode).map_err(|error| reason(&error))
     }
 }
 
-/// The roots, as the system may name them.
+/// The roots with their canonical paths, as used by the system.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Vec<(PathBuf, PathBuf)>);
 
 impl Places {
-    /// These roots; `canonical` takes the symbolic links out of a path.
+    /// These roots; `canonical` resolves symbolic links.
     pub(super) fn new(roots: impl Iterator<Item = PathBuf>, canonical: impl Fn(&Path) -> io::Result<PathBuf>) -> Self {
         let named = |root: PathBuf| {
             let (there, rest) = root
@@ -80,9 +80,9 @@ impl Places {
         Self(roots.map(named).collect())
     }
 
-    /// What an event means to us.
+    /// Converts an event to hints.
     ///
-    /// Reading is an event too; were it a hint, our own reading would wake us.
+    /// Reads are ignored, or our own reading would wake us.
     fn hints(&self, event: notify::Result<Event>) -> Vec<Hint> {
         let event = match event {
             Ok(event) => event,
@@ -97,7 +97,7 @@ impl Places {
         event.paths.iter().filter_map(|path| self.ours(path)).map(Hint::Changed).collect()
     }
 
-    /// The path as we name it, if it lies in a root or leads to one.
+    /// The path under our name, if it is in a root or leads to one.
     fn ours(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|(real, root)| {
             if path.starts_with(root) || root.starts_with(path) {

@@ -1,4 +1,4 @@
-//! Notices changes of a few single files, such as the config, whether they exist yet or not.
+//! Watches a few single files, such as the config, whether they exist yet or not.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,7 +7,7 @@ use std::thread;
 use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
 
-/// What keeps the noticing alive; dropping it ends it.
+/// Keeps the watch alive; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     stop: Sender<Option<notify::Event>>,
@@ -19,11 +19,10 @@ impl Drop for FileWatch {
     }
 }
 
-/// Calls `tell` with one of these files whenever it may have changed: written, made, replaced or removed.
+/// Calls `tell` with one of these files whenever it may have changed: written, created, replaced or removed.
 ///
-/// The folders of the files are watched, and those above them, with which they may be moved away; while a folder does
-/// not exist, the nearest one above it. Nothing is watched where the system allows no more watches; then there is
-/// nothing to give back.
+/// Watches the files' folders, and their parents, with which they may be moved; if a folder does not exist, the nearest
+/// existing one above it. `None` where the system allows no more watches.
 pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
     let (stop, events) = channel();
     let say = stop.clone();
@@ -53,7 +52,7 @@ impl Places {
             self.forget(&event);
             let deeper = self.watch();
             for file in &self.files {
-                // A folder that has just appeared may have brought its file along before anybody watched.
+                // A new folder may have contained the file before it was watched.
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
                     tell(file);
                 }
@@ -61,7 +60,7 @@ impl Places {
         }
     }
 
-    /// A folder that was removed or moved away is watched no more, even if another stands in its place by now.
+    /// Drops watches of folders that were removed or moved away, even if others now have their names.
     fn forget(&mut self, event: &notify::Event) {
         if !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
             return;
@@ -71,15 +70,14 @@ impl Places {
             .partition(|folder| event.paths.iter().any(|path| folder.starts_with(path)));
         self.watched = kept;
         for folder in gone {
-            // What no longer exists cannot be unwatched, which is as well.
+            // Folders that no longer exist cannot be unwatched.
             let _ = self.watcher.unwatch(&folder);
         }
     }
 
-    /// Watches the nearest folders that exist above each file. True when those were others than before.
+    /// Watches the nearest existing folders above each file. True when they have changed.
     ///
-    /// A folder may appear in another between the look and the watch, untold: so it looks again until there is
-    /// nothing new.
+    /// A folder may appear between check and watch without an event, so that this repeats until nothing is new.
     fn watch(&mut self) -> bool {
         let first = self.watched.len();
         let mut before = usize::MAX;
@@ -93,7 +91,7 @@ impl Places {
     fn watch_once(&mut self) {
         for file in &self.files {
             let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
-            // Further up, much happens that is no business of ours.
+            // Higher folders see many unrelated changes.
             let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
             for folder in nearest.take(count) {
                 let known = self.watched.iter().any(|watched| watched == folder);
@@ -119,7 +117,7 @@ mod tests {
         let _notice = watch_files(vec![file.clone()], move |path| drop(say.send(path.to_owned()))).unwrap();
         let patience = Duration::from_secs(20);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        // The two folders and the file appear faster than anybody can watch them.
+        // The two folders and the file appear faster than they can be watched.
         fs::write(&file, "one").unwrap();
         assert_eq!(hear.recv_timeout(patience).unwrap(), file);
         fs::write(home.path().join("config/tokmeter/other"), "x").unwrap();
@@ -163,7 +161,7 @@ mod tests {
         let (say, hear) = channel();
         let _notice =
             watch_files(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
-        // Nothing has happened below the folder that moves, so nothing but its own move tells of it.
+        // Nothing happens below the moved folder, so that only its own move gives an event.
         fs::rename(&above, home.path().join("moved")).unwrap();
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, "after").unwrap();

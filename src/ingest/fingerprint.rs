@@ -1,4 +1,4 @@
-//! Knows a file again: by its device and inode, by its first bytes, and by the bytes before the offset.
+//! Recognises files by device and inode, by their first bytes, and by the bytes before the offset.
 
 use std::io;
 
@@ -7,15 +7,15 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::fs::{Handle, fill};
 use crate::ledger::Checkpoint;
 
-/// First bytes that name a file.
+/// Length of the head, in bytes.
 const HEAD: usize = 1024;
-/// Bytes before the offset that name it.
+/// Length of the tail before the offset, in bytes.
 const TAIL: usize = 256;
 
-/// The bytes by which a file is known again: its first, and the last ones that were consumed.
+/// The head of a file and its last consumed bytes, to recognise it.
 ///
-/// It is made from the bytes that were consumed and never from a second reading, so a file that is
-/// rewritten while it is read cannot be taken for what was counted.
+/// Taken from the consumed bytes, never from a second read, so that a file rewritten during reading is not mistaken for
+/// the one counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     head: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The fingerprint at the offset of `state`; `None` when the file no longer is what was read up to there.
+    /// The fingerprint at the offset of `state`; `None` when the file's content has changed up to there.
     pub(crate) fn check(handle: &dyn Handle, state: &Checkpoint, size: u64) -> io::Result<Option<Self>> {
         if state.offset == 0 {
             return Ok(Some(Self::default()));
@@ -47,7 +47,7 @@ impl Fingerprint {
         Ok((count == length && xxh3_64(&tail) == state.tail_hash).then_some(Self { head, tail }))
     }
 
-    /// More bytes were consumed.
+    /// Adds consumed bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let more = bytes.len().min(HEAD.saturating_sub(self.head.len()));
         self.head.extend_from_slice(&bytes[..more]);
@@ -57,26 +57,26 @@ impl Fingerprint {
         self.tail.extend_from_slice(last);
     }
 
-    /// So many NUL bytes were consumed.
+    /// Adds consumed NUL bytes.
     pub(crate) fn push_nuls(&mut self, count: u64) {
         let shown = usize::try_from(count).unwrap_or(usize::MAX).min(HEAD);
         self.push(&[0; HEAD][..shown]);
     }
 
-    /// Writes the hashes down.
+    /// Stores the hashes in a checkpoint.
     pub(crate) fn seal(&self, state: &mut Checkpoint) {
         state.head_hash = xxh3_64(&self.head);
         state.head_len = u32::try_from(self.head.len()).unwrap_or(u32::MAX);
         state.tail_hash = xxh3_64(&self.tail);
     }
 
-    /// True when the last byte consumed does not end a line.
+    /// True when the last consumed byte is not a line end.
     pub(crate) fn is_inside_a_line(&self) -> bool {
         self.tail.last().is_some_and(|byte| *byte != b'\n')
     }
 }
 
-/// The first bytes of a file that lie before `end`.
+/// The head of a file, limited to bytes before `end`.
 fn first(handle: &dyn Handle, end: u64) -> io::Result<Vec<u8>> {
     let mut head = vec![0; usize::try_from(end).unwrap_or(usize::MAX).min(HEAD)];
     let count = fill(handle, &mut head, 0)?;
@@ -84,7 +84,7 @@ fn first(handle: &dyn Handle, end: u64) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What a file is whose first bytes say that it holds no lines of text, so that it is never read as such.
+/// Describes a file that is not text, judged by its first bytes.
 pub(crate) fn unsupported(head: &[u8]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 8] = [
         (b"\x1f\x8b", "compressed with gzip"),
@@ -99,10 +99,10 @@ pub(crate) fn unsupported(head: &[u8]) -> Option<&'static str> {
     MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
-/// Many files in one, compressed.
+/// An archive of several files.
 pub(crate) const ARCHIVE: &str = "an archive";
 
-/// Kind of compression by the file's name, when it is one that is not read.
+/// Describes an unsupported compression, judged by the file's extension.
 pub(crate) fn unsupported_name(ending: &[u8]) -> Option<&'static str> {
     match ending {
         b"gz" => Some("compressed with gzip"),

@@ -1,4 +1,4 @@
-//! The thread that follows the logs and hands on what it reads.
+//! The thread that follows the logs.
 
 use std::io;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use super::dir_watch::{Hint, Places, System, Watch};
 use super::live::Live;
 use super::{Event, PollReason, Tails};
 
-/// Events that may wait to be taken; then the reader waits, so that memory stays bounded.
+/// Events queued at most; the reader then blocks, which bounds memory.
 const EVENTS: usize = 16;
-/// Hints that may wait; with more, everything is looked at instead.
+/// Hints queued at most; beyond that everything is rescanned.
 const HINTS: usize = 1024;
 
-/// The handle of a live reader. Dropping it ends the reader.
+/// Handle of a live reader. Dropping it ends the reader.
 #[derive(Debug)]
 pub struct Follower {
     hints: SyncSender<Hint>,
@@ -26,14 +26,12 @@ pub struct Follower {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Follows the logs on a thread of its own: first reads what is new, with this many threads, then
-/// whatever is written, as it is written.
+/// Follows the logs on a thread: first reads all new data, using this many threads, then changes as they happen.
 ///
-/// Take the events as fast as you can book them: when sixteen wait, the reader waits too. The reader
-/// ends when the receiver is dropped.
+/// When sixteen events are queued the reader blocks until they are taken. It ends when the receiver is dropped.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// When the system refuses a thread.
 pub fn follow(tails: Tails, threads: usize) -> io::Result<(Follower, mpsc::Receiver<Event>)> {
     let (events, receiver) = mpsc::channel(EVENTS);
     let (hints, hear) = sync_channel(HINTS);
@@ -46,24 +44,24 @@ pub fn follow(tails: Tails, threads: usize) -> io::Result<(Follower, mpsc::Recei
 }
 
 impl Follower {
-    /// Looks at the files that changed lately, now.
+    /// Checks recently changed files now.
     pub fn nudge(&self) {
         let _ = self.hints.try_send(Hint::Nudge);
     }
 
-    /// Looks everywhere, now: after the process was stopped and goes on, or the machine slept.
+    /// Rescans everything now: after the process was stopped or the machine slept.
     pub fn rescan(&self) {
         let _ = self.hints.try_send(Hint::Rescan);
     }
 
-    /// Ends the reader without waiting for it. Events that wait to be taken stay valid.
+    /// Ends the reader without waiting for it. Queued events stay valid.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        // When there is no room for the hint there are hints enough to wake it.
+        // If the queue is full, the hints in it wake the reader.
         let _ = self.hints.try_send(Hint::Nudge);
     }
 
-    /// Waits until the reader has ended. Drop the receiver first, or take events until there are none.
+    /// Waits until the reader has ended. Drop the receiver first, or drain it.
     pub fn join(mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {
@@ -78,7 +76,7 @@ impl Drop for Follower {
     }
 }
 
-/// What the thread owns.
+/// State of the thread.
 struct Reader {
     events: mpsc::Sender<Event>,
     hear: Receiver<Hint>,

@@ -1,4 +1,4 @@
-//! The file system as the readers see it, so that a test can script its faults.
+//! File system interface of the readers, so that tests can inject faults.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -6,46 +6,45 @@ use std::path::{Path, PathBuf};
 
 use super::Kind;
 
-/// What the readers ask of a file system.
+/// File system operations needed by the readers.
 pub trait Fs: Send + Sync {
-    /// What stands at a path, symbolic links followed.
+    /// Metadata of a path, following symbolic links.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
 
-    /// What a folder holds.
+    /// Entries of a folder.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 
-    /// What a folder holds, and what it was itself just before it was read.
+    /// Entries of a folder, with its own metadata from just before.
     ///
-    /// What stands under the names that are `wanted` may be told along with them, where that costs less than asking
-    /// for each.
+    /// Metadata of entries with `wanted` names may be included where that is cheaper than separate calls.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn survey(&self, folder: &Path, _wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
         Ok(Listing { stat: self.stat(folder)?, entries: self.list(folder)? })
     }
 
-    /// Opens a file for reading; never waits for a writer, whatever the file turns out to be.
+    /// Opens a file for reading; never blocks, whatever the kind of file.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
 
-    /// The path without symbolic links.
+    /// The path with symbolic links resolved.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         Ok(path.to_owned())
     }
 
-    /// True for a file system on which other machines' or processes' writes raise no events.
+    /// True for a file system where other machines' or processes' writes cause no events.
     fn is_remote(&self, _path: &Path) -> bool {
         false
     }
@@ -53,46 +52,46 @@ pub trait Fs: Send + Sync {
 
 /// An open file.
 pub trait Handle: Send + Sync {
-    /// What is known of it now.
+    /// Current metadata.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn stat(&self) -> io::Result<Stat>;
 
     /// Reads from a byte offset; 0 at the end of the file.
     ///
     /// # Errors
-    /// As the system reports them.
+    /// As reported by the system.
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
-/// What names a file for as long as it exists.
+/// Identifies a file during its lifetime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
-    /// The device that holds it.
+    /// Device number.
     pub device: u64,
-    /// Its inode there.
+    /// Inode number.
     pub inode: u64,
 }
 
-/// What the system knows of a file.
+/// Metadata of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// What names it.
+    /// Device and inode.
     pub id: FileId,
-    /// What it is.
+    /// Kind of file.
     pub sort: FileKind,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// When its content was written last, in nanoseconds since 1970.
+    /// Time of the last write to its content, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// When anything about it changed last, in nanoseconds since 1970; unlike `modified_ns` nobody can set it back.
+    /// Time of the last change of any kind, in nanoseconds since 1970; unlike `modified_ns` it cannot be set back.
     pub changed_ns: i64,
-    /// How many names it has.
+    /// Number of hard links.
     pub links: u64,
 }
 
-/// What an entry of a folder is.
+/// Kind of a folder's entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.
@@ -101,7 +100,7 @@ pub enum FileKind {
     Folder,
     /// A symbolic link, not followed.
     Link,
-    /// Something that is not read.
+    /// A kind that is not read.
     Other(Kind),
 }
 
@@ -110,24 +109,24 @@ pub enum FileKind {
 pub struct Entry {
     /// Its name.
     pub name: OsString,
-    /// What it is.
+    /// Kind of entry.
     pub sort: FileKind,
-    /// Its inode; 0 where the system does not tell.
+    /// Inode number; 0 where the system has none.
     pub inode: u64,
-    /// What stands there, symbolic links followed, if that was found out along the way.
+    /// Metadata, following symbolic links, if it was read along the way.
     pub stat: Option<Stat>,
 }
 
-/// A folder that was read.
+/// Result of reading a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// What it was just before.
+    /// Metadata from just before.
     pub stat: Stat,
-    /// What it holds.
+    /// Entries.
     pub entries: Vec<Entry>,
 }
 
-/// How many descriptors may be kept open for reading on: a quarter of what the process may open.
+/// Number of descriptors that may be kept open: a quarter of the process's limit.
 pub(crate) fn descriptors() -> usize {
     #[cfg(unix)]
     {
@@ -141,7 +140,7 @@ pub(crate) fn descriptors() -> usize {
     }
 }
 
-/// Reads until `into` is full or the file ends; an interrupted read is begun again.
+/// Reads until `into` is full or the file ends; retries interrupted reads.
 pub(crate) fn fill(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < into.len() {
@@ -155,7 +154,7 @@ pub(crate) fn fill(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Res
     Ok(filled)
 }
 
-/// True when the process, or the system, may open no more files.
+/// True when the process or the system has no descriptors left.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     #[cfg(unix)]
     {

@@ -1,25 +1,25 @@
-//! How the sources are doing, as plain data that any face can show.
+//! State of the sources, as plain data for all faces.
 
 use crate::domain::Label;
 
 use super::Tallies;
 
-/// How all sources are doing.
+/// State of all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Every place that is looked at, in the order in which they were named.
+    /// All roots, in the order in which they were named.
     pub roots: Vec<RootStatus>,
     /// Files that are followed.
     pub files: u64,
-    /// Files that were read once and are no longer there; the ledger keeps what they said.
+    /// Files read before that no longer exist; their calls stay in the ledger.
     pub gone: u64,
-    /// What was met while reading, since start.
+    /// Line counters since start.
     pub tallies: Tallies,
-    /// Bytes that are in the files and have not been read yet, a last line that is not complete included.
+    /// Unread bytes, including an incomplete last line.
     pub lag: u64,
-    /// Files and folders about which there is something to say, by path, no more than [`Health::NOTES`].
+    /// Notes on files and folders, by path, at most [`Health::NOTES`].
     pub notes: Vec<Note>,
-    /// How many more there are.
+    /// Number of further notes.
     pub more_notes: u64,
 }
 
@@ -27,8 +27,8 @@ impl Health {
     /// Notes kept; further ones are only counted.
     pub const NOTES: usize = 200;
 
-    /// Places and files that may hold calls and are not read, with the reason: they may not be read, reading fails, or
-    /// they are compressed in a way that is not known here, or damaged.
+    /// Places and files that may hold calls and are not read, with the reason: no permission, read errors, unsupported
+    /// compression, or damage.
     pub fn unread(&self) -> Vec<(&Label, String)> {
         let roots = self.roots.iter().filter_map(|root| match &root.state {
             RootState::PermissionDenied => Some((&root.path, "permission denied".to_owned())),
@@ -45,61 +45,61 @@ impl Health {
         all
     }
 
-    /// True when some root is watched only by looking at it from time to time.
+    /// True when some root is polled.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
     }
 }
 
-/// How one place is doing.
+/// State of one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootStatus {
-    /// The folder or file.
+    /// Its path.
     pub path: Label,
-    /// How it is watched.
+    /// How changes are detected.
     pub state: RootState,
-    /// Files followed in it.
+    /// Number of files followed in it.
     pub files: u64,
-    /// How often it vanished and came back.
+    /// Number of times it vanished and returned.
     pub reattached: u32,
 }
 
-/// How a place is watched.
+/// How a root is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootState {
-    /// It is not there yet; it is read as soon as it is.
+    /// Does not exist yet; read as soon as it does.
     Waiting,
-    /// It is there; nobody watches it, since this run reads once.
+    /// Exists, but is not watched, since this run reads once.
     Found,
-    /// The system tells of every change.
+    /// Watched by file system events.
     Live,
-    /// Changes are found by looking.
+    /// Polled.
     Polling(PollReason),
-    /// It was there and has vanished; what it held is kept.
+    /// Has vanished; its calls are kept.
     Gone,
-    /// It may not be read.
+    /// No permission to read it.
     PermissionDenied,
-    /// It cannot be read for another reason, in the system's words.
+    /// Cannot be read for another reason, as reported by the system.
     Failing(Label),
 }
 
-/// Why a place is polled.
+/// Why a root is polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollReason {
-    /// A network or user-space file system does not tell of other machines' writes.
+    /// A network or user-space file system without events for other machines' writes.
     Remote,
     /// The system allows no more watches (`fs.inotify.max_user_watches`).
     WatchLimit,
     /// The system allows no more watchers (`fs.inotify.max_user_instances`), or no more open files.
     InstanceLimit,
-    /// The watcher failed, in the system's words.
+    /// The watcher failed, as reported by the system.
     Failed(Label),
-    /// Polling was asked for.
+    /// Polling was requested.
     Asked,
 }
 
 impl PollReason {
-    /// What to do about it, if anything can be done.
+    /// Advice for the user, if there is any.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
             Self::WatchLimit => Some("raise fs.inotify.max_user_watches"),
@@ -109,59 +109,59 @@ impl PollReason {
     }
 }
 
-/// Something to say about a file or folder.
+/// A note on a file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Which.
+    /// Its path.
     pub path: Label,
-    /// What.
+    /// Its condition.
     pub what: Condition,
 }
 
-/// What there may be to say about a file or folder.
+/// Conditions of a file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Another file took its place and is followed now.
+    /// Replaced by another file, which is followed now.
     Replaced,
-    /// It was cut short or rewritten, and is read again from its beginning.
+    /// Truncated or rewritten; read again from the beginning.
     Rewritten,
-    /// It has vanished; what it said is kept.
+    /// Has vanished; its calls are kept.
     Gone,
-    /// It may not be read; it is tried again.
+    /// No permission to read it; retried.
     PermissionDenied,
-    /// It cannot be read for another reason, in the system's words; it is tried again.
+    /// Cannot be read for another reason, as reported by the system; retried.
     Failing(Label),
-    /// It is compressed, or in an encoding that is not read.
+    /// Unsupported compression or encoding.
     Unsupported(&'static str),
-    /// It is no regular file.
+    /// Not a regular file.
     Skipped(Kind),
-    /// A symbolic link leads back to a folder above it.
+    /// A symbolic link to a folder above it.
     SymlinkLoop,
-    /// A symbolic link leads nowhere.
+    /// A symbolic link to nothing.
     DanglingLink,
     /// Its last line has been incomplete for a minute.
     Partial {
-        /// The byte at which that line begins.
+        /// Byte offset of that line.
         offset: u64,
     },
-    /// None of its first lines belongs to a known format.
+    /// None of its first lines matches a known format.
     NotRecognised,
-    /// It holds lines longer than any that is read.
+    /// Has lines beyond the maximum length.
     OverLong {
-        /// How many.
+        /// Number of such lines.
         lines: u64,
-        /// The byte at which the last of them begins.
+        /// Byte offset of the last one.
         offset: u64,
     },
-    /// It holds runs of NUL bytes, which were skipped.
+    /// Has runs of NUL bytes, which were skipped.
     NulsSkipped {
-        /// How many.
+        /// Number of NUL bytes.
         bytes: u64,
     },
 }
 
 impl Condition {
-    /// Why the file is not read although it may hold calls; none when it is read, or holds none.
+    /// Why the file is not read although it may hold calls; `None` if it is read or cannot hold any.
     pub fn unread(&self) -> Option<String> {
         match self {
             Self::PermissionDenied => Some("permission denied".to_owned()),
@@ -181,7 +181,7 @@ impl Condition {
     }
 }
 
-/// What a file that is no regular file is.
+/// Kinds of files other than regular ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A named pipe.

@@ -1,4 +1,4 @@
-//! Which of the followed files are looked at often: those that changed not long ago.
+//! Selects the files that are checked often: those that changed recently.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::Tails;
 use super::fs::FileId;
 
 impl Tails {
-    /// Looks at every known file.
+    /// Checks every known file.
     pub(super) fn look_at_all(&mut self, now: Instant) {
         let ids: Vec<FileId> = self.files.keys().copied().collect();
         for id in ids {
@@ -16,11 +16,11 @@ impl Tails {
             }
             self.look(id, now);
         }
-        // A line that stays torn is worth a word some day, without anything happening.
+        // A line that stays incomplete is reported eventually, without any event.
         self.dirty |= self.files.values().any(|file| file.tail.partial.is_some());
     }
 
-    /// Looks at the files that changed within this time, and at those of which nobody may tell.
+    /// Checks the files that changed within this time, and those without events.
     pub(super) fn look_at_recent(&mut self, now: Instant, within: Duration) {
         for id in self.recent_within(now, within) {
             self.look(id, now);
@@ -31,13 +31,13 @@ impl Tails {
         self.recent = self.recent_within(now, within);
     }
 
-    /// True when some file changed within this time.
+    /// True when a file changed within this time.
     pub(super) fn has_recent(&self, now: Instant, within: Duration) -> bool {
         let changed = |id| self.files.get(id).and_then(|file| file.changed);
         self.recent.iter().filter_map(changed).any(|changed| now.saturating_duration_since(changed) < within)
     }
 
-    /// Takes the newest files for files that changed not long ago.
+    /// Treats the newest files as recently changed.
     pub(super) fn seed_recent(&mut self, count: usize) {
         let mut newest: Vec<(i64, FileId)> =
             self.files.iter().map(|(id, file)| (file.tail.state.modified_ns, *id)).collect();
@@ -45,18 +45,18 @@ impl Tails {
         self.recent.extend(newest.into_iter().take(count).map(|(_, id)| id));
     }
 
-    /// When a file that could not be read is tried again.
+    /// When a file that could not be read is retried.
     pub(super) fn next_try(&self) -> Option<Instant> {
         self.recent.iter().filter_map(|id| self.files.get(id)?.failure.as_ref()).map(|failure| failure.again).min()
     }
 
-    /// The files in a folder and below.
+    /// Files in a folder, including subfolders.
     pub(super) fn under(&self, folder: &Path) -> Vec<FileId> {
         let inside = self.files.iter().filter(|(_, file)| file.tail.path().starts_with(folder));
         inside.map(|(id, _)| *id).collect()
     }
 
-    /// True when changes are to be found by looking.
+    /// True when changes are found by polling.
     pub(super) fn polls(&self) -> bool {
         self.options.poll
     }

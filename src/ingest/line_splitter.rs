@@ -1,70 +1,69 @@
-//! Cuts a stream of bytes into lines, in one buffer that is used over and over.
+//! Splits a stream of bytes into lines, in one reused buffer.
 
 use std::io;
 
 use super::fingerprint::Fingerprint;
 use crate::formats::whole;
 
-/// The longest line that is read, unless told otherwise.
+/// Default maximum line length, in bytes.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024 * 1024;
-/// Bytes read at a time: small enough to stay in the processor's second cache between reading and searching.
+/// Read size in bytes: small enough to stay in the L2 cache between reading and searching.
 const CHUNK: usize = 256 * 1024;
-/// A run of NUL bytes longer than this is not kept while it waits for the line after it.
+/// A longer run of NUL bytes is not kept while waiting for the next line.
 const HOLE: usize = 64 * 1024;
 
-/// Cuts lines out of what is read, and knows where in the stream each of them stands.
+/// Splits the data read into lines, with their offsets in the stream.
 ///
-/// It holds no more than the longest line allowed and one chunk. A line may arrive in any number of
-/// pieces; the lines are the same.
+/// Holds at most one line of maximum length and one chunk. Lines may arrive in any number of pieces.
 #[derive(Debug)]
 pub(crate) struct LineSplitter {
     buffer: Vec<u8>,
-    /// How much of the buffer holds bytes of the stream.
+    /// Number of buffered bytes.
     filled: usize,
-    /// Where the line that is being cut begins.
+    /// Start of the current line.
     at: usize,
-    /// No line ends between `at` and here.
+    /// There is no line end between `at` and here.
     searched: usize,
-    /// What has been consumed up to here has been told to the fingerprint.
+    /// Consumed bytes up to here were passed to the fingerprint.
     told: usize,
-    /// The stream's offset of the first byte of the buffer.
+    /// Stream offset of the buffer's first byte.
     base: u64,
-    /// NUL bytes before `at` that were dropped from the buffer, and belong to the line after them.
+    /// NUL bytes before `at` that were dropped from the buffer; they belong to the next line.
     hole: u64,
-    /// The rest of the line is passed over: it is too long.
+    /// Skipping the rest of an over-long line.
     skipping: bool,
-    /// The longest line that is handed out.
+    /// Maximum line length in bytes.
     longest: usize,
 }
 
-/// What is cut out.
+/// Output of the splitter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// A line without its end, and without the NUL bytes around it.
+    /// A line without its end and the NUL bytes around it.
     Line {
-        /// Its bytes.
+        /// Content of the line.
         text: &'a [u8],
-        /// The stream's offset of the first of them.
+        /// Stream offset of the content.
         offset: u64,
-        /// How many NUL bytes were taken off.
+        /// Number of NUL bytes stripped.
         nuls: u64,
     },
-    /// A line that is longer than allowed begins here; it is said as soon as that is known.
+    /// Start of an over-long line, reported as soon as that is known.
     TooLong {
-        /// The stream's offset at which it begins.
+        /// Stream offset of the line.
         offset: u64,
     },
-    /// The end of what is passed over: of a line that is too long.
+    /// End of an over-long line.
     Skipped,
 }
 
 impl LineSplitter {
-    /// A line splitter for lines up to this many bytes.
+    /// A splitter for lines up to this length in bytes.
     pub(crate) fn new(longest: usize) -> Self {
         Self { buffer: Vec::new(), filled: 0, at: 0, searched: 0, told: 0, base: 0, hole: 0, skipping: false, longest }
     }
 
-    /// Begins a stream, or goes on with one, at an offset; `skipping` when inside a line that is too long.
+    /// Starts or continues a stream at an offset; `skipping` when inside an over-long line.
     pub(crate) fn begin(&mut self, offset: u64, skipping: bool) {
         (self.filled, self.at, self.searched, self.told) = (0, 0, 0, 0);
         (self.base, self.hole, self.skipping) = (offset, 0, skipping);
@@ -73,9 +72,9 @@ impl LineSplitter {
         }
     }
 
-    /// Fills the buffer once from `read`, which gets where to put bytes and their offset in the stream.
+    /// Fills the buffer once with `read`, which receives the free space and its stream offset.
     ///
-    /// Everything consumed so far must have been told to the fingerprint, see [`LineSplitter::tell`].
+    /// All consumed bytes must have been passed to the fingerprint, see [`LineSplitter::tell`].
     pub(crate) fn fill(&mut self, read: impl FnOnce(&mut [u8], u64) -> io::Result<usize>) -> io::Result<usize> {
         debug_assert_eq!(self.told, self.at);
         if self.at > 0 {
@@ -99,7 +98,7 @@ impl LineSplitter {
         Ok(count)
     }
 
-    /// The next line that is complete.
+    /// The next complete line.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Frame<'_>> {
         let Some(length) = memchr::memchr(b'\n', &self.buffer[self.searched..self.filled]) else {
@@ -113,7 +112,7 @@ impl LineSplitter {
         Some(self.piece(begin, end))
     }
 
-    /// No line ends in what is there; it may still be known to be too long.
+    /// Handles data without a line end: it may already be over-long.
     #[cold]
     fn incomplete(&mut self) -> Option<Frame<'_>> {
         self.searched = self.filled;
@@ -142,7 +141,7 @@ impl LineSplitter {
         if text.len() > self.longest { Frame::TooLong { offset } } else { Frame::Line { text, offset, nuls } }
     }
 
-    /// What follows the last complete line, without NUL bytes and white space around it, and its offset.
+    /// Data after the last complete line, without surrounding NUL bytes and white space, and its offset.
     pub(crate) fn rest(&self) -> (&[u8], u64) {
         let rest = &self.buffer[self.at..self.filled];
         let text = trim_nuls(rest).trim_ascii();
@@ -150,7 +149,7 @@ impl LineSplitter {
         (text, self.base + (self.at + leading) as u64)
     }
 
-    /// Hands out what follows the last complete line, as far as it is whole already.
+    /// Returns the data after the last complete line, if it is a complete object.
     pub(crate) fn whole_rest(&mut self) -> Option<Frame<'_>> {
         let (text, offset) = self.rest();
         let length = if self.skipping || text.len() > self.longest { 0 } else { whole(text) };
@@ -164,14 +163,14 @@ impl LineSplitter {
         Some(Frame::Line { text: &self.buffer[begin..end], offset, nuls })
     }
 
-    /// Hands out what follows the last complete line as it is: nothing will come after it.
+    /// Returns the data after the last complete line as it is, at the end of the stream.
     pub(crate) fn torn_rest(&mut self) -> Option<Frame<'_>> {
         let (begin, end) = (self.at, self.filled);
         (self.at, self.searched) = (end, end);
         (!self.skipping && !self.buffer[begin..end].trim_ascii().is_empty()).then(|| self.piece(begin, end))
     }
 
-    /// Tells the fingerprint what has been consumed since it was last told.
+    /// Passes newly consumed bytes to the fingerprint.
     pub(crate) fn tell(&mut self, fingerprint: &mut Fingerprint) {
         if self.at > self.told {
             fingerprint.push_nuls(std::mem::take(&mut self.hole));
@@ -180,24 +179,24 @@ impl LineSplitter {
         }
     }
 
-    /// The offset after the last byte consumed.
+    /// Stream offset after the last consumed byte.
     pub(crate) fn consumed(&self) -> u64 {
-        // A hole that no line has followed yet is not consumed: its writer may still fill it.
+        // Trailing NUL bytes are not consumed: the writer may still fill them.
         let hole = if self.at == self.told { self.hole } else { 0 };
         self.base + self.at as u64 - hole
     }
 
-    /// The offset after the last byte seen.
+    /// Stream offset after the last byte read.
     pub(crate) fn seen(&self) -> u64 {
         self.base + self.filled as u64
     }
 
-    /// The longest line that is handed out.
+    /// Maximum line length in bytes.
     pub(crate) fn longest(&self) -> usize {
         self.longest
     }
 
-    /// True inside a line that is too long.
+    /// True inside an over-long line.
     pub(crate) fn is_skipping(&self) -> bool {
         self.skipping
     }

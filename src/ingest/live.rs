@@ -1,4 +1,4 @@
-//! The live reader, one step at a time: takes hints, looks where it is time to look, reads what is new.
+//! The live reader, step by step: takes hints, checks what is due, reads new data.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,37 +9,36 @@ use super::fs::{FileId, FileKind};
 use super::poll_schedule;
 use super::{Event, Health, PollReason, RootState, Tails};
 
-/// How often the state of the sources is told, at most.
+/// Minimum interval between reports on the sources.
 const TELL: Duration = Duration::from_secs(1);
-/// How often the progress of a long reading is told.
+/// Minimum interval between progress reports.
 const PROGRESS: Duration = Duration::from_millis(50);
-/// Files that are taken to have changed not long ago when reading begins: the newest.
+/// Newest files that count as recently changed when reading begins.
 const NEWEST: usize = 16;
 
 /// Follows files as they grow.
 ///
-/// It has neither a thread nor a clock: [`Live::step`] is told what time it is and gives back when it
-/// wants to be called again at the latest.
+/// It has neither thread nor clock: [`Live::step`] receives the time and returns when it must be called again.
 pub(super) struct Live {
     tails: Tails,
     watch: Result<Box<dyn Watch>, PollReason>,
-    /// What each root's watch is attached to, and which file stood there.
+    /// Folder that each root's watch is attached to, with its identity.
     attached: Vec<Option<(PathBuf, FileId)>>,
-    /// Folders to look into again.
+    /// Folders to read again, with the time.
     again: Vec<(Instant, PathBuf)>,
     due: Due,
-    /// The last change anywhere.
+    /// Time of the last change anywhere.
     changed: Instant,
     told: Option<Health>,
 }
 
-/// When to look again.
+/// Times of the next checks.
 struct Due {
     hot: Instant,
     recent: Instant,
     folders: Instant,
     everything: Instant,
-    /// Not before this moment, whatever is asked for.
+    /// Earliest time of the next full scan, whatever the hints.
     rescan: Instant,
     tell: Instant,
 }
@@ -52,7 +51,7 @@ impl Live {
         Self { tails, watch, attached, again: Vec::new(), due, changed: now, told: None }
     }
 
-    /// Reads everything that is there; the watch is attached first, so that nothing falls between.
+    /// Reads everything present; the watch is attached first, so that nothing is missed in between.
     pub(super) fn begin(&mut self, now: Instant, threads: usize, emit: &mut dyn FnMut(Event)) {
         self.attach();
         let mut shown: Option<Instant> = None;
@@ -75,7 +74,7 @@ impl Live {
         emit(Event::CaughtUp);
     }
 
-    /// Takes hints, looks, reads; gives back when to call again at the latest.
+    /// Handles hints, checks files, reads; returns when to call again at the latest.
     pub(super) fn step(
         &mut self,
         now: Instant,
@@ -112,14 +111,14 @@ impl Live {
         self.next(now)
     }
 
-    /// Something happened at a path.
+    /// Handles a hint about a path.
     fn look_at(&mut self, path: &Path, now: Instant) {
         if let Some(id) = self.tails.paths.get(path.as_os_str()) {
             self.tails.look(*id, now);
             return;
         }
         if self.tails.roots.iter().any(|root| root.path.starts_with(path)) {
-            // A root, or what leads to one, came or went.
+            // A root, or a folder above one, appeared or vanished.
             self.due.everything = now;
             self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
             return;
@@ -131,7 +130,7 @@ impl Live {
             }
             Ok(_) => self.tails.rescan_under(path, now),
             Err(_) => {
-                // A folder that has vanished takes its files along.
+                // A vanished folder takes its files with it.
                 let inside: Vec<FileId> = self.tails.under(path);
                 for id in inside {
                     self.tails.look(id, now);
@@ -157,7 +156,7 @@ impl Live {
             self.attach();
             self.due.everything = now + poll_schedule::EVERYTHING;
             self.due.rescan = now + poll_schedule::SOON;
-            // Whatever changed not long ago was looked at along with the rest.
+            // Recently changed files were included.
             (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
         } else if now >= self.due.recent {
             self.tails.look_at_recent(now, poll_schedule::RECENT_FOR);
@@ -176,7 +175,7 @@ impl Live {
         }
     }
 
-    /// When something has to be looked at again.
+    /// Time of the next check.
     fn next(&self, now: Instant) -> Instant {
         let mut next = self.due.everything.max(self.due.rescan);
         if self.tails.has_recent(now, poll_schedule::HOT_FOR) {
@@ -212,7 +211,7 @@ impl Live {
         self.tails.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
     }
 
-    /// Events will be missing.
+    /// Falls back to polling, since events will be missing.
     fn broken(&mut self, reason: &PollReason) {
         for root in &mut self.tails.roots {
             if root.state == RootState::Live {
@@ -222,7 +221,7 @@ impl Live {
         self.tails.dirty = true;
     }
 
-    /// Attaches the watch to every root that is new or has changed, and to what may give birth to a missing one.
+    /// Attaches the watch to roots that are new or changed, and to folders in which missing ones may appear.
     fn attach(&mut self) {
         let fs = self.tails.tools.fs.clone();
         let folders = self.tails.roots.iter().map(|root| root.path.clone());

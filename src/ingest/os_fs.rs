@@ -55,7 +55,7 @@ impl Fs for OsFs {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            // A pipe without a writer would block, and a terminal would become ours.
+            // A pipe without writer would block, and a terminal would become our controlling one.
             let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
             options.custom_flags(flags.bits().cast_signed());
         }
@@ -73,7 +73,7 @@ impl Fs for OsFs {
 
 struct Open {
     file: File,
-    /// Names the file where the system has no inodes.
+    /// Identifies the file where the system has no inodes.
     path: PathBuf,
 }
 
@@ -133,7 +133,7 @@ fn stat_of(metadata: &Metadata, _path: &Path) -> Stat {
     }
 }
 
-/// Where a file has no inode that std can tell, its path names it, and the hashes find a replacement.
+/// Where std exposes no inode, the path identifies the file, and hashes detect a replacement.
 #[cfg(not(unix))]
 fn stat_of(metadata: &Metadata, path: &Path) -> Stat {
     let modified_ns = metadata
@@ -162,7 +162,7 @@ fn inode_of(_entry: &std::fs::DirEntry) -> u64 {
     0
 }
 
-/// The types of network and user-space file systems, from `linux/magic.h` and the file systems' own sources.
+/// Type numbers of network and user-space file systems, from `linux/magic.h` and the file systems' sources.
 #[cfg(target_os = "linux")]
 const REMOTE: [u64; 13] = [
     0x6969,      // NFS

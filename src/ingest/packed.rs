@@ -1,7 +1,7 @@
-//! Reads a compressed log: whole, once, and again whenever it changes.
+//! Reads a compressed log as a whole, and again whenever it changes.
 //!
-//! An offset into it is an offset into its compressed bytes, and is either its beginning or its end. What it says has
-//! the same keys as the lines it was made from, so a log that is compressed, or read twice, counts once.
+//! Its offset counts compressed bytes and is either 0 or the file's size. Its calls have the same keys as in the
+//! uncompressed log, so that a log that is compressed, or read twice, counts once.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -13,11 +13,11 @@ use super::tail::{RECORDS, Reached, Reading, Tools};
 use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
 
-/// Marks the state of a compressed file.
+/// Marks the checkpoint of a compressed file.
 pub(super) const PACKED: &str = "zstd";
 
 impl Reading<'_> {
-    /// Reads a compressed file from its beginning, unless it is the one that was read.
+    /// Reads a compressed file from its beginning, unless it is unchanged.
     pub(super) fn read_packed(&mut self, tools: &mut Tools) -> io::Result<Reached> {
         let tail = &mut *self.tail;
         if tail.state.offset > 0 && tail.state.offset == self.stat.size {
@@ -34,7 +34,7 @@ impl Reading<'_> {
         match read {
             Ok(Reached::End) => self.tail.news = None,
             Ok(Reached::More | Reached::Replaced(_)) => {
-                // It cannot be gone on with in the middle; what was read of it is known by its keys.
+                // Reading cannot resume in the middle; calls read before are recognised by their keys.
                 self.tail.restart();
                 self.builder.restart(tools.lines(self.tail.layout));
                 return Ok(Reached::More);
@@ -58,7 +58,7 @@ impl Reading<'_> {
         Ok(Reached::End)
     }
 
-    /// Unpacks to the end, or until reading shall stop.
+    /// Decompresses to the end, or until reading is stopped.
     fn unpack(&mut self, unpack: &mut Unpack<'_>, tools: &mut Tools) -> Result<Reached, Trouble> {
         let longest = tools.splitter.longest();
         tools.splitter.begin(0, false);
@@ -88,7 +88,7 @@ impl Reading<'_> {
                 return Ok(Reached::More);
             }
         }
-        // Nobody goes on writing to a compressed file: its last line is as whole as it will be.
+        // Compressed files are not appended to: the last line is complete.
         while let Some(frame) = tools.splitter.whole_rest() {
             self.builder.piece(&frame, false, longest);
         }
@@ -99,8 +99,8 @@ impl Reading<'_> {
         Ok(Reached::End)
     }
 
-    /// Hands on what was gathered. Only with the fingerprint of the whole file is the file done with; one that is
-    /// damaged is looked at again by the next run.
+    /// Emits the batch. Only the fingerprint of the whole file marks it as read; a damaged one is tried again by the
+    /// next run.
     fn flush_packed(&mut self, end: u64, tools: &Tools, whole: Option<&Fingerprint>) {
         let tail = &mut *self.tail;
         let bytes = end.saturating_sub(tail.state.offset);

@@ -1,4 +1,4 @@
-//! Reads many files at once, one thread a core, and hands everything on to one place.
+//! Reads many files in parallel, one thread per core, and emits batches on one thread.
 
 use std::io;
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -8,20 +8,20 @@ use super::line_splitter::LineSplitter;
 use super::tail::{Reached, Tail, Tools};
 use super::{Progress, ReadBatch};
 
-/// Batches that may wait for the one place, for each thread: enough to go on reading, little to hold.
+/// Batches queued per thread: enough to keep reading, few enough to hold.
 const WAITING: usize = 4;
-/// With fewer bytes than this to read, threads cost more than they save.
+/// With fewer new bytes than this, threads cost more than they save.
 const SMALL: u64 = 2 * 1024 * 1024;
-/// Files, the newest, that are read before all others, for each thread.
+/// Newest files per thread that are read first.
 const FIRST: usize = 4;
 
-/// A file and what it looked like when it was found to have something new.
+/// A file, with its metadata when new data was found.
 pub(super) type Job<'a> = (&'a mut Tail, Stat);
 
-/// Puts the files in the order in which they are read.
+/// Sorts files into reading order.
 ///
-/// The newest come first: they are what is looked at. Then the largest: so that no thread begins a
-/// large one when the others are about to end. Or simply the oldest first.
+/// Newest first, since they are what users look at; then largest first, so that no thread starts a large file when the
+/// others finish. Or simply oldest first.
 pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) {
     jobs.sort_unstable_by(|(one, seen), (other, then)| {
         then.modified_ns.cmp(&seen.modified_ns).then_with(|| one.id().cmp(&other.id()))
@@ -34,23 +34,23 @@ pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) 
     jobs[rest..].sort_by_key(|(tail, stat)| std::cmp::Reverse(todo(tail, stat)));
 }
 
-/// Bytes of a file that are new.
+/// Number of new bytes in a file.
 fn todo(tail: &Tail, stat: &Stat) -> u64 {
     stat.size.saturating_sub(tail.state.offset)
 }
 
-/// Bytes read after which a thread says what it has: waking the one place for every small file costs more than reading it.
+/// Bytes read before a thread sends its batches: waking the receiver for every small file costs more than reading it.
 const TOGETHER: u64 = 2 * 1024 * 1024;
 
-/// What a thread says.
+/// Messages from a reader thread.
 enum Said {
     ReadBatch(ReadBatch),
     Done(usize, io::Result<Reached>),
 }
 
-/// Reads all these files to their end; gives back how each reading ended, in their order.
+/// Reads these files to their ends; returns how each reading ended, in order.
 ///
-/// The first `keep` of them stay open.
+/// The first `keep` files stay open.
 pub(super) fn read_all(
     jobs: Vec<Job<'_>>,
     tools: &mut Tools,
@@ -78,7 +78,7 @@ pub(super) fn read_all(
         return jobs.into_iter().enumerate().map(read).collect();
     }
     let mut ends: Vec<io::Result<Reached>> = bytes.iter().map(|_| Ok(Reached::More)).collect();
-    // It is held to take the next file, never while reading.
+    // Locked to take the next file, never while reading.
     let queue = Mutex::new(jobs.into_iter().enumerate());
     let (say, hear) = mpsc::sync_channel(WAITING * threads);
     let shared = &*tools;
@@ -88,7 +88,7 @@ pub(super) fn read_all(
             let mut tools = shared.again();
             let work = move || {
                 let (mut unsaid, mut bytes) = (Vec::new(), 0);
-                // The other end is gone only when this scope is left by a panic.
+                // The receiver is gone only if this scope unwinds.
                 let tell = |unsaid: &mut Vec<Said>, bytes: &mut u64| {
                     *bytes = 0;
                     let _ = say.send(std::mem::take(unsaid));
@@ -110,7 +110,7 @@ pub(super) fn read_all(
                 }
                 tell(&mut unsaid, &mut bytes);
             };
-            // A thread that the system refuses is one less; with none, the caller reads the files one by one.
+            // If no thread can be started, the caller reads the files one by one.
             let _ = std::thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, work);
         }
         drop(say);
@@ -143,7 +143,7 @@ fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn Fn
 }
 
 impl Tools {
-    /// The same for another thread, with a buffer of its own.
+    /// The same tools with a buffer of its own, for another thread.
     fn again(&self) -> Self {
         Self {
             fs: self.fs.clone(),

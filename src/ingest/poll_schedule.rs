@@ -1,27 +1,27 @@
-//! How often to look, so that nothing is missed for long and an idle meter costs nothing.
+//! Polling intervals that find changes quickly and cost nothing while idle.
 
 use std::time::Duration;
 
-/// How long a file that has changed is looked at closely.
+/// How long a changed file is polled closely.
 pub(super) const HOT_FOR: Duration = Duration::from_secs(10);
-/// How long it is looked at from time to time after that.
+/// How long it is polled occasionally after that.
 pub(super) const RECENT_FOR: Duration = Duration::from_secs(15 * 60);
-/// How often a file is looked at closely.
+/// Interval of close polling.
 pub(super) const CLOSELY: Duration = Duration::from_millis(250);
-/// How often everything is looked at, events or not.
+/// Interval of full scans, with or without events.
 pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
-/// How soon after looking everywhere it may be done again, however many hints ask for it.
+/// Minimum interval between full scans caused by hints.
 pub(super) const SOON: Duration = Duration::from_secs(1);
-/// How long after the first reading folders are read once more, before their times are trusted: longer than the
-/// coarsest times that file systems keep (FAT's, two seconds).
+/// Delay before folders are read once more after the first reading, before their times are trusted: longer than the
+/// coarsest time stamps of file systems (two seconds on FAT).
 pub(super) const TRUST: Duration = Duration::from_millis(2_100);
-/// When a new folder is looked into again: what appears in it before it is watched raises no event.
+/// When a new folder is read again: files created before it was watched cause no event.
 pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// Folders that are looked at as often as the files in them, when nobody tells of changes.
+/// Number of folders that are polled as often as files, without events.
 const FEW: usize = 500;
 
-/// How often files are looked at that changed not long ago, when the last change anywhere is this long past.
+/// Polling interval of recently changed files, by the time since the last change anywhere.
 pub(super) fn recent(idle: Duration, told: bool) -> Duration {
     Duration::from_secs(match (told, idle.as_secs()) {
         (true, 0..10) | (false, 0..900) => 2,
@@ -30,7 +30,7 @@ pub(super) fn recent(idle: Duration, told: bool) -> Duration {
     })
 }
 
-/// How often folders are looked at for new files, when nobody tells of them.
+/// Polling interval of folders for new files, without events.
 pub(super) fn folders(idle: Duration, count: usize) -> Duration {
     let long = idle >= RECENT_FOR || count > FEW;
     Duration::from_secs(if long { 10 } else { 2 })

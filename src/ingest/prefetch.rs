@@ -1,5 +1,5 @@
-//! Reads folders ahead of the walk, from its far end: a second processor looks at the files while the first opens the
-//! books, and shares the rest of a large home with it.
+//! Reads folders ahead of the walk, from its far end: a second thread examines files while the first opens the ledger,
+//! and shares the rest of a large home with it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use super::fs::{FileKind, Fs, Listing};
 use super::walk::{DEEPEST, Root, admits, inside};
 use super::{RootKind, Tails};
 
-/// What was read ahead. It only saves the walk a reading: what it lacks is read by the walk itself.
+/// Folders read ahead. The walk reads what is missing itself.
 #[derive(Default)]
 pub(super) struct Prefetch {
-    /// Folders that were read, and `None` for those that the walk has come to.
+    /// Folders read ahead; `None` for those that the walk has reached.
     folders: Mutex<FxHashMap<OsString, Option<Listing>>>,
     over: AtomicBool,
 }
 
-/// Reading ahead, until this is dropped.
+/// Handle of the reading thread, which ends when this is dropped.
 pub(super) struct Looking(Arc<Prefetch>);
 
 impl Looking {
@@ -36,12 +36,12 @@ impl Drop for Looking {
 }
 
 impl Prefetch {
-    /// The walk has come to a folder. What was read of it, if anything was.
+    /// Called when the walk reaches a folder; returns its listing if read ahead.
     pub(super) fn take(&self, folder: &Path) -> Option<Listing> {
         self.lock().insert(folder.as_os_str().to_owned(), None).flatten()
     }
 
-    /// Reads the roots from the last to the first, until it meets the walk.
+    /// Reads the roots from last to first, until it meets the walk.
     fn read(&self, fs: &dyn Fs, roots: &[(PathBuf, RootKind)]) {
         for (root, layout) in roots.iter().rev() {
             if !self.read_below(fs, root, *layout, 0) {
@@ -50,7 +50,7 @@ impl Prefetch {
         }
     }
 
-    /// Reads a folder and those below it, the last first. False when the walk has come so far, or is over.
+    /// Reads a folder and its subfolders, last first. False when the walk got there first, or is over.
     fn read_below(&self, fs: &dyn Fs, folder: &Path, layout: RootKind, depth: usize) -> bool {
         if self.over.load(Ordering::Relaxed) {
             return false;
@@ -60,7 +60,7 @@ impl Prefetch {
         }
         let has_come = |folder: &Path| matches!(self.lock().get(folder.as_os_str()), Some(None));
         let come = has_come(folder);
-        // Why it cannot be read is for the walk to say.
+        // The walk reports the error.
         let Ok(listing) = fs.survey(folder, &|name| admits(name, layout)) else { return true };
         let is_folder = |sort: FileKind, name: &std::ffi::OsStr| sort == FileKind::Folder && !admits(name, layout);
         let below = listing.entries.iter().filter(|entry| is_folder(entry.sort, &entry.name));
@@ -74,16 +74,16 @@ impl Prefetch {
         below.iter().rev().all(|folder| self.read_below(fs, folder, layout, depth + 1))
     }
 
-    /// It is held to look a folder up, never while reading one.
+    /// Locked to look a folder up, never while reading one.
     fn lock(&self) -> MutexGuard<'_, FxHashMap<OsString, Option<Listing>>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tails {
-    /// Begins to read the folders on a second thread; the next look at everything takes over what it has read. What is
-    /// read of a folder may then be older than the states given to [`Tails::resume`]: no harm, since a file that differs
-    /// is looked at anew before it is read.
+    /// Starts reading folders on a second thread; the next full scan uses the result. Listings may be older than the
+    /// checkpoints given to [`Tails::resume`], which does no harm, since changed files are checked again before
+    /// reading.
     pub fn look_ahead(&mut self) {
         let (ahead, fs) = (Arc::new(Prefetch::default()), Arc::clone(&self.tools.fs));
         let roots: Vec<_> = self.roots.iter().map(|Root { path, layout, .. }| (path.clone(), *layout)).collect();

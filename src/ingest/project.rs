@@ -10,10 +10,10 @@ use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
 
-/// The longest `.git` file that is read; git writes one line with a path.
+/// Longest `.git` file read, in bytes; git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// The repositories of the working directories that logs name. Each is looked up on the disk once.
+/// Repositories of working directories named in logs. Each is looked up on disk once.
 pub(crate) struct Projects {
     fs: Arc<dyn Fs>,
     known: Mutex<FxHashMap<Label, Option<Label>>>,
@@ -26,14 +26,14 @@ impl Default for Projects {
 }
 
 impl Projects {
-    /// On this file system; nothing is looked up yet.
+    /// An empty cache on this file system.
     pub(crate) fn new(fs: Arc<dyn Fs>) -> Self {
         Self { fs, known: Mutex::default() }
     }
 
-    /// Gives the calls of a worktree to its repository; the worktree itself stays a detail of theirs.
+    /// Assigns the calls of a worktree to its repository; the worktree is kept as `folder`.
     pub(crate) fn fold(&self, records: &mut [Record]) {
-        // The calls of a file share one label most of the time.
+        // Calls of one file usually share the label.
         let mut last: Option<(Label, Option<Label>)> = None;
         for record in records {
             let Record::Call(Call { from, .. }) = record else { continue };
@@ -52,7 +52,7 @@ impl Projects {
         }
     }
 
-    /// The project that reports and limits know a working directory by.
+    /// The project of a working directory, as used in reports and limits.
     pub(crate) fn project(&self, folder: &Label) -> Label {
         self.repository(folder).unwrap_or_else(|| folder.clone())
     }
@@ -72,10 +72,11 @@ impl Projects {
     }
 }
 
-/// The repository that a folder, or one above it, is a linked worktree of.
+/// The repository of a folder inside a linked worktree.
 ///
-/// A linked worktree has a file `.git` with the line `gitdir: <repository>/.git/worktrees/<name>` in the place of the
-/// folder; a submodule has one that leads to `.git/modules` and is a project of its own (git 2.47, gitrepository-layout).
+/// A linked worktree has a file `.git` with the line `gitdir: <repository>/.git/worktrees/<name>` in place of the
+/// folder; a submodule has one that leads to `.git/modules` and is a project of its own (git 2.47,
+/// gitrepository-layout).
 fn linked(fs: &dyn Fs, folder: &Path) -> Option<PathBuf> {
     if !folder.is_absolute() {
         return None;
@@ -99,17 +100,17 @@ fn read(fs: &dyn Fs, git: &Path) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// The repository that the text of a worktree's `.git` file leads to.
+/// The repository named by a worktree's `.git` file.
 fn repository_in(worktree: &Path, text: &str) -> Option<PathBuf> {
     let gitdir = plain(&worktree.join(text.lines().next()?.strip_prefix("gitdir:")?.trim()));
     let worktrees = gitdir.parent()?;
     let common = worktrees.parent().filter(|_| worktrees.file_name() == Some(OsStr::new("worktrees")))?;
-    // A bare repository has no folder of files: it stands for itself.
+    // A bare repository has no working directory and represents itself.
     let is_usual = common.file_name() == Some(OsStr::new(".git"));
     if is_usual { common.parent().map(Path::to_owned) } else { Some(common.to_owned()) }
 }
 
-/// A path without `.` and `..`: git may write it relative to the worktree.
+/// Resolves `.` and `..`, since git may write the path relative to the worktree.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

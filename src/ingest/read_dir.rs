@@ -1,5 +1,5 @@
-//! Folders as Linux tells of them: one call for many names, and files looked at from inside their folder, which
-//! costs a fraction of looking at each by its whole path.
+//! Folder listing on Linux: many names per system call, and metadata relative to the folder, which costs a fraction of
+//! lookups by full path.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,15 +12,15 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 use super::Kind;
 use super::fs::{Entry, FileId, FileKind, Listing, Stat};
 
-/// Bytes of names that are taken in one call.
+/// Buffer for names per system call, in bytes.
 const NAMES: usize = 16 * 1024;
 
-/// What stands at a path.
+/// Metadata of a path.
 pub(super) fn stat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&rustix::fs::stat(path)?))
 }
 
-/// What a folder holds, and what stands there under the names that are wanted.
+/// Entries of a folder, with metadata of those with wanted names.
 pub(super) fn survey(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let open = rustix::io::retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty()))?;
@@ -36,7 +36,7 @@ pub(super) fn survey(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Resu
         }
         let mut kind = entry.file_type();
         if kind == FileType::Unknown {
-            // Some file systems do not tell.
+            // Some file systems do not report the kind.
             match rustix::fs::statat(&open, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => kind = FileType::from_raw_mode(stat.st_mode),
                 Err(rustix::io::Errno::NOENT) => continue,
@@ -45,7 +45,7 @@ pub(super) fn survey(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Resu
         }
         let sort = sort_of(kind);
         let look = sort == FileKind::File && wanted(name);
-        // What cannot be looked at is asked for by its path, and then tells why.
+        // On failure the entry is looked up by path later, which reports the error.
         let stat = look.then(|| rustix::fs::statat(&open, entry.file_name(), AtFlags::empty()).ok()).flatten();
         entries.push(Entry { name: name.to_owned(), sort, inode: entry.ino(), stat: stat.as_ref().map(stat_of) });
     }

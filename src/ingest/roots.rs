@@ -1,38 +1,37 @@
-//! Where logs are looked for.
+//! Locations of logs.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The folders and files that hold logs, whether they exist yet or not.
+/// Folders and files with logs, whether they exist yet or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
-    /// Folders in which Claude Code keeps its transcripts.
+    /// Folders of Claude Code's transcripts.
     pub claude: Vec<PathBuf>,
-    /// Folders in which Codex keeps its rollouts.
+    /// Folders of Codex's rollouts.
     pub codex: Vec<PathBuf>,
     /// Logs in the native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
-    /// Files and folders that the user named.
+    /// Files and folders named by the user.
     pub extra: Vec<PathBuf>,
 }
 
-/// Whose place it is, which decides the names of the files that count in it.
+/// Owner of a root, which decides the file names read in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootKind {
-    /// An agent's own folder: each file in it is written by that agent alone.
+    /// An agent's own folder: only that agent writes there.
     Agent,
-    /// Our own log, which any program may write to.
+    /// Our own log, to which any program may write.
     Own,
     /// Named by the user.
     Named,
 }
 
 impl Roots {
-    /// Every place where agents keep logs on this machine.
+    /// All standard locations of agents' logs on this machine.
     ///
-    /// `var` looks up environment variables. A variable that names an agent's folder
-    /// (`CLAUDE_CONFIG_DIR`, several separated by commas; `CODEX_HOME`) stands instead of that
-    /// agent's usual folders, as it does for the agent itself.
+    /// `var` looks up environment variables. One that names an agent's folder (`CLAUDE_CONFIG_DIR`, several separated
+    /// by commas; `CODEX_HOME`) replaces the standard locations, as it does for the agent.
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
         let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let claude: Vec<PathBuf> = match var("CLAUDE_CONFIG_DIR") {
@@ -57,19 +56,19 @@ impl Roots {
         }
     }
 
-    /// These paths and no others.
+    /// These paths only.
     pub fn only(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { extra: distinct(paths), ..Self::default() }
     }
 
-    /// One session: its transcript and the folder of its sub-agents.
+    /// One session: its transcript and its sub-agents' folder.
     ///
-    /// What a status line or a hook catches up with before it answers.
+    /// Read by status lines and hooks before they answer.
     pub fn session(transcript: &Path) -> Self {
         Self { claude: vec![transcript.to_owned(), transcript.with_extension("").join("subagents")], ..Self::default() }
     }
 
-    /// Every place once, and whose it is.
+    /// All roots without duplicates, with their kinds.
     pub fn all(&self) -> Vec<(PathBuf, RootKind)> {
         let agents = self.claude.iter().chain(&self.codex).map(|path| (path, RootKind::Agent));
         let own = self.native.iter().map(|path| (path, RootKind::Own));
@@ -77,7 +76,7 @@ impl Roots {
         let mut all: Vec<(PathBuf, RootKind)> = Vec::new();
         for (path, layout) in agents.chain(own).chain(named) {
             match all.iter_mut().find(|(earlier, _)| earlier == path) {
-                // Naming a place admits more names of files in it.
+                // Roots named by the user accept more file names.
                 Some((_, earlier)) if layout == RootKind::Named => *earlier = layout,
                 Some(_) => {}
                 None => all.push((path.clone(), layout)),
@@ -87,9 +86,9 @@ impl Roots {
     }
 }
 
-/// True when a path is a folder or lies in it. Both are spelt plainly, without doubled separators and the like.
+/// True when a path equals a folder or is inside it. Both must be normalised, without doubled separators and the like.
 ///
-/// `Path::starts_with` takes both paths apart; of a thousand files under several roots that shows.
+/// `Path::starts_with` parses both paths, which is noticeable with a thousand files under several roots.
 pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
     if cfg!(not(unix)) {
         return path.starts_with(folder);
@@ -99,7 +98,7 @@ pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || folder.ends_with(b"/"))
 }
 
-/// A comma list of folders. Text that is not UTF-8 is one folder.
+/// Splits a comma-separated list of folders. Text that is not UTF-8 is one folder.
 fn split(list: &OsString) -> Vec<PathBuf> {
     match list.to_str() {
         Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),

@@ -1,4 +1,4 @@
-//! Which file stands under which name: files that are found, moved, replaced, or gone.
+//! Tracks files and their names: found, moved, replaced, or gone.
 
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::tails::Followed;
 use super::{Condition, RootKind, Tails};
 
 impl Tails {
-    /// Another file took its place: what the old one still holds is read, then the new one is followed.
+    /// Handles a replaced file: the rest of the old one is read, then the new one is followed.
     pub(super) fn replaced(&mut self, id: FileId, stat: Stat, now: Instant) -> Option<FileId> {
         let file = self.files.get(&id)?;
         let (path, layout) = (file.tail.path().to_owned(), file.tail.layout);
@@ -24,7 +24,7 @@ impl Tails {
         Some(stat.id)
     }
 
-    /// A file is no longer where it was: finds it under another name, or holds on to its descriptor.
+    /// Handles a file missing at its path: finds its new name, or keeps its descriptor.
     pub(super) fn lost(&mut self, id: FileId, now: Instant) {
         self.dirty = true;
         let Some(file) = self.files.get(&id) else { return };
@@ -54,7 +54,7 @@ impl Tails {
         }
     }
 
-    /// Another name of a file: one it was found under, or one beside the old, as log rotation gives it.
+    /// Another name of a file: a known one, or one next to the old, as with log rotation.
     fn other_name(&self, id: FileId, old: &Path) -> Option<(PathBuf, Stat)> {
         let fs = &self.tools.fs;
         let is_it = |path: &Path| fs.stat(path).ok().filter(|stat| stat.id == id && stat.sort == FileKind::File);
@@ -71,7 +71,7 @@ impl Tails {
             .find_map(|path| is_it(&path).map(|stat| (path, stat)))
     }
 
-    /// Follows a file that was found, unless it is followed already under another name.
+    /// Follows a file that was found, unless it is followed under another name.
     pub(super) fn adopt(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
         if let Some(file) = self.files.get(&stat.id) {
             let old = file.tail.path().to_owned();
@@ -123,7 +123,7 @@ impl Tails {
         }
     }
 
-    /// A path that led to one file leads to another now.
+    /// Handles a path that leads to another file now.
     fn displace(&mut self, had: Option<FileId>, new: FileId, path: &Path, now: Instant) {
         let Some(old) = had.filter(|old| *old != new) else { return };
         if self.files.get(&old).is_some_and(|file| file.tail.path() == path && !file.detached) {

@@ -1,4 +1,4 @@
-//! Puts together how the sources are doing.
+//! Compiles the state of the sources.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use super::tails::Followed;
 use super::{Condition, Health, Note, RootStatus, Tails};
 use crate::domain::Label;
 
-/// How long a last line may be incomplete before it is worth a word.
+/// How long a last line may be incomplete before it is reported.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Tails {
-    /// How the sources are doing.
+    /// State of all sources.
     pub fn health(&self, now: Instant) -> Health {
         let mut roots: Vec<RootStatus> = self
             .roots
@@ -31,7 +31,7 @@ impl Tails {
         }
         let mut notes: Vec<Note> =
             self.notes.iter().map(|(path, what)| Note { path: label(path), what: what.clone() }).collect();
-        // Of a file whose name another has taken, that other one tells.
+        // If another file has taken the name, only that one is reported.
         let tells = |file: &&Followed| !file.detached || !self.paths.contains_key(file.tail.path().as_os_str());
         for file in self.files.values().filter(tells) {
             file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label().clone(), what }));
@@ -50,7 +50,7 @@ impl Tails {
         }
     }
 
-    /// Files that earlier runs read under these roots, and that are no longer there.
+    /// Number of files read by earlier runs under these roots that no longer exist.
     fn missing(&self) -> u64 {
         let ours = |path: &Path| self.roots.iter().any(|root| lies_in(path, &root.path));
         let is_missing = |path: &Path| ours(path) && !self.paths.contains_key(path.as_os_str());
@@ -59,7 +59,7 @@ impl Tails {
 }
 
 impl Followed {
-    /// Since when nothing has happened to it.
+    /// Time of the last change.
     pub(super) fn since(&self) -> Instant {
         self.changed.unwrap_or(self.seen)
     }

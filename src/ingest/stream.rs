@@ -1,4 +1,4 @@
-//! Reads a feed that comes once and cannot be read again: standard input.
+//! Reads a feed that cannot be read again: standard input.
 
 use std::io::{self, Read};
 
@@ -10,17 +10,16 @@ use super::{Options, ReadBatch, Tallies};
 use crate::domain::{Instant, Label};
 use crate::formats::Decoder;
 
-/// Records after which a batch is handed on.
+/// Records per batch.
 const RECORDS: usize = 1024;
 
-/// Reads a feed to its end, line by line, as the lines come.
+/// Reads a feed to its end, line by line as they arrive.
 ///
-/// A line is handed on as soon as it is complete, and a last line without an end as soon as it is a
-/// whole object. `now` is the time of lines that bear none. It blocks; give it a thread of its own
-/// when something else has to go on.
+/// A line is emitted as soon as it is complete, and a last line without end as soon as it is a complete object. `now`
+/// is the time for lines without one. Blocks; run it on a thread if other work must go on.
 ///
 /// # Errors
-/// When the feed cannot be read; what was read before has been handed on.
+/// When the feed cannot be read; earlier data has been emitted.
 pub fn read_stream(
     input: &mut dyn Read,
     name: &Label,
@@ -33,7 +32,7 @@ pub fn read_stream(
     let mut splitter = LineSplitter::new(options.longest_line);
     let (mut all, mut done) = (Tallies::default(), 0);
     let projects = Projects::default();
-    // There is nothing to know again: the fingerprint is only what the line splitter tells.
+    // A feed needs no fingerprint, but the splitter must be drained into one.
     let mut fingerprint = Fingerprint::default();
     splitter.begin(0, false);
     let mut hand = |builder: &mut BatchBuilder, splitter: &LineSplitter| {
@@ -63,7 +62,7 @@ pub fn read_stream(
         }
         splitter.tell(&mut fingerprint);
         if count == 0 {
-            // A line that its writer never ended is a broken one.
+            // An unterminated last line counts as broken.
             if let Some(frame) = splitter.torn_rest() {
                 builder.piece(&frame, inside, options.longest_line);
             }

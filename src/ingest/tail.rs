@@ -1,4 +1,4 @@
-//! One log file: what has been read of it, how it is known again, and how what is new is read.
+//! One log file: its checkpoint, its identity, and reading its new data.
 
 use std::cell::OnceCell;
 use std::io;
@@ -18,68 +18,68 @@ use crate::domain::{Instant, Label};
 use crate::formats::Decoder;
 use crate::ledger::Checkpoint;
 
-/// Records after which a batch is handed on.
+/// Records per batch.
 pub(super) const RECORDS: usize = 1024;
-/// Bytes after which a batch is handed on, so that progress shows and offsets are booked.
+/// Bytes per batch, so that progress shows and offsets are written.
 const BYTES: u64 = 16 * 1024 * 1024;
-/// Bytes read of one file before the others get their turn.
+/// Bytes read from one file before others get their turn.
 const TURN: u64 = 64 * 1024 * 1024;
-/// A last line longer than this is not searched again from its beginning for its end.
+/// A longer last line is not searched again from its beginning for its end.
 const LONG: u64 = 256 * 1024;
 
-/// Stands before what the formats remember, in the state of a file whose offset lies inside a line that is too long:
-/// the process that reads on must not take the rest of that line for a line.
+/// Prefix of the decoder state in a checkpoint whose offset is inside an over-long line: the rest of that line must not
+/// be taken for a line.
 const INSIDE_TOO_LONG: &str = "inside a line that is too long\n";
 
-/// A log file that is followed.
+/// A followed log file.
 pub(crate) struct Tail {
-    /// How far it has been read, and how to know it again.
+    /// Its checkpoint.
     pub(crate) state: Checkpoint,
     label: OnceCell<Label>,
-    /// Whose place it was found in.
+    /// Kind of root it was found in.
     pub(crate) layout: RootKind,
-    /// What was met in it since start.
+    /// Line counters since start.
     pub(crate) tallies: Tallies,
-    /// True when none of its first lines belongs to a known format.
+    /// True when none of its first lines matches a known format.
     pub(crate) strange: bool,
-    /// Where its last line begins, when that line is not complete.
+    /// Offset of its last line, if that is incomplete.
     pub(crate) partial: Option<u64>,
-    /// The last thing that happened to it.
+    /// Most recent condition.
     pub(crate) news: Option<Condition>,
-    /// Bytes seen in it that are not consumed.
+    /// Bytes read but not consumed.
     pub(crate) lag: u64,
-    /// True when the books know `state` as it is.
+    /// True when the ledger has `state` as it is.
     pub(super) booked: bool,
     open: Option<(Box<dyn Handle>, Decoder)>,
-    /// No line ends between the offset and here.
+    /// There is no line end between the offset and here.
     pub(super) searched: u64,
-    /// The offset lies inside a line that is too long.
+    /// The offset is inside an over-long line.
     skipping: bool,
 }
 
-/// What reading needs beside the file, once for each thread.
+/// Resources for reading, one set per thread.
 pub(crate) struct Tools {
     /// The file system.
     pub(crate) fs: Arc<dyn Fs>,
-    /// The buffer.
+    /// Line splitter with its buffer.
     pub(crate) splitter: LineSplitter,
-    /// The formats to read; none means all.
+    /// Formats to try; empty for all.
     pub(crate) only: Arc<[String]>,
-    /// Whose calls they are when a log does not say.
+    /// Default attribution.
     pub(crate) owner: Owner,
-    /// The repositories of worktrees.
+    /// Repositories of worktrees.
     pub(crate) projects: Arc<Projects>,
-    /// Set when reading shall end before everything is read.
+    /// Set to stop reading early.
     pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Tools {
-    /// True once reading shall end.
+    /// True once reading shall stop.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A reader of lines that knows nothing yet but whose place they were found in.
+    /// A new decoder for a file in this kind of root.
     pub(super) fn lines(&self, layout: RootKind) -> Decoder {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
         let lines = Decoder::new(&only);
@@ -90,19 +90,19 @@ impl Tools {
     }
 }
 
-/// How far one reading came.
+/// Why a reading ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
     /// The end of the file.
     End,
-    /// As far as its turn goes; there is more.
+    /// Its turn is over; there is more.
     More,
-    /// Another file stands under its path.
+    /// The path leads to another file.
     Replaced(Stat),
 }
 
 impl Tail {
-    /// A file found at a path, read as far as `known` says.
+    /// A file found at a path, with its checkpoint if known.
     pub(crate) fn new(path: &Path, layout: RootKind, stat: &Stat, known: Option<Checkpoint>) -> Self {
         let booked = known.as_ref().is_some_and(|state| state.path.as_os_str() == path.as_os_str());
         let mut state = known.unwrap_or_else(|| Checkpoint::unread(PathBuf::new()));
@@ -126,12 +126,12 @@ impl Tail {
         }
     }
 
-    /// Its path as it may be shown.
+    /// Its path for display.
     pub(crate) fn label(&self) -> &Label {
         self.label.get_or_init(|| Label::from_bytes(self.state.path.as_os_str().as_encoded_bytes()))
     }
 
-    /// The file stands under another path now.
+    /// Records that the file was moved to another path.
     pub(crate) fn move_to(&mut self, path: PathBuf) {
         if self.state.path.as_os_str() != path.as_os_str() {
             self.label = OnceCell::new();
@@ -140,17 +140,15 @@ impl Tail {
         }
     }
 
-    /// What names the file.
     pub(crate) fn id(&self) -> FileId {
         FileId { device: self.state.device, inode: self.state.inode }
     }
 
-    /// Where it stands.
     pub(crate) fn path(&self) -> &Path {
         &self.state.path
     }
 
-    /// True when nothing about the file has changed since it was read.
+    /// True when the file is unchanged since it was read.
     pub(crate) fn is_read(&self, stat: &Stat) -> bool {
         self.id() == stat.id && self.state.size == stat.size && self.state.modified_ns == stat.changed_ns
     }
@@ -160,17 +158,17 @@ impl Tail {
         self.open.is_some()
     }
 
-    /// Lets go of the descriptor; what the formats have to remember is in the state.
+    /// Closes the descriptor; the decoder's state is in the checkpoint.
     pub(crate) fn close(&mut self) {
         self.open = None;
     }
 
-    /// What the descriptor says of the file, if one is kept.
+    /// Current metadata through the open descriptor, if there is one.
     pub(crate) fn held(&self) -> Option<io::Result<Stat>> {
         self.open.as_ref().map(|(handle, _)| handle.stat())
     }
 
-    /// Reads what is new and hands it on.
+    /// Reads new data and emits it.
     pub(crate) fn read(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
         let (handle, lines) = match self.open.take() {
             Some(open) => open,
@@ -194,7 +192,7 @@ impl Tail {
         Ok(reached)
     }
 
-    /// Everything read of it is forgotten; the next reading begins at the first byte.
+    /// Resets the checkpoint; the next reading starts at the first byte.
     pub(super) fn restart(&mut self) {
         let Checkpoint { path, device, inode, .. } =
             std::mem::replace(&mut self.state, Checkpoint::unread(PathBuf::new()));
@@ -203,12 +201,12 @@ impl Tail {
     }
 }
 
-/// Content of a file.
+/// Kind of content.
 enum Content {
     Decoder,
     /// Lines, compressed.
     Packed,
-    /// Nothing that is read; that has been noted.
+    /// Unsupported; the condition was noted.
     Unsupported,
 }
 
@@ -237,7 +235,7 @@ impl Reading<'_> {
         }
         let begin = self.tail.state.offset;
         let longest = tools.splitter.longest();
-        // After an object that was counted without its line end, that end is no line.
+        // The line end after an object consumed early is not a line.
         let mut inside = fingerprint.is_inside_a_line();
         tools.splitter.begin(begin, self.tail.skipping);
         let reached = loop {
@@ -274,11 +272,11 @@ impl Reading<'_> {
         Ok(reached)
     }
 
-    /// The fingerprint at the offset; begins again when the file is not what was read.
+    /// The fingerprint at the offset; starts over if the file's content has changed.
     fn identify(&mut self, tools: &Tools) -> io::Result<Fingerprint> {
         if let Some(fingerprint) = Fingerprint::check(self.handle, &self.tail.state, self.stat.size)? {
             if self.stat.size <= self.tail.searched {
-                // Nothing was added: what lies behind the offset may have been written over.
+                // Nothing was appended: data after the offset may have been overwritten.
                 self.tail.searched = self.tail.state.offset;
             }
             return Ok(fingerprint);
@@ -289,7 +287,7 @@ impl Reading<'_> {
         Ok(Fingerprint::default())
     }
 
-    /// Kind of content, by the first bytes.
+    /// Determines the kind of content from the first bytes.
     fn kind(&mut self) -> io::Result<Content> {
         let mut head = [0; 8];
         let count = fill(self.handle, &mut head, 0)?;
@@ -302,7 +300,7 @@ impl Reading<'_> {
         Ok(Content::Unsupported)
     }
 
-    /// False when the last line is long and has still no end, so that it need not be read again.
+    /// False when the last line is long and still has no end, so that it need not be read again.
     fn has_news(&mut self, tools: &mut Tools) -> io::Result<bool> {
         let (offset, searched) = (self.tail.state.offset, self.tail.searched);
         if searched.saturating_sub(offset) < LONG || self.tail.skipping {
@@ -321,7 +319,7 @@ impl Reading<'_> {
             }
             self.tail.searched = tools.splitter.seen();
             if count == 0 {
-                // It may have become a whole object, or too long to wait for.
+                // It may have become a complete object, or over-long.
                 let length = self.tail.searched.saturating_sub(offset);
                 return Ok(last == b'}' || length > tools.splitter.longest() as u64);
             }
@@ -329,7 +327,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Hands on what has been read so far, and writes down how far that is.
+    /// Emits the batch with an updated checkpoint.
     fn flush(&mut self, tools: &Tools, fingerprint: &Fingerprint, reached: Reached) {
         let tail = &mut *self.tail;
         let offset = tools.splitter.consumed();
@@ -347,7 +345,7 @@ impl Reading<'_> {
         fingerprint.seal(state);
         (tail.searched, state.modified_ns) = match reached {
             Reached::End => (tools.splitter.seen(), self.stat.changed_ns),
-            // The file must not look as if nothing were new in it.
+            // Keeps the file from looking fully read.
             Reached::More | Reached::Replaced(_) => (offset, 0),
         };
         state.size = tail.searched;

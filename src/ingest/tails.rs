@@ -1,4 +1,4 @@
-//! All the files that are followed: which have something new, who took whose place, and how many stay open.
+//! All followed files: finds new data, tracks replacements, and limits open descriptors.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -22,30 +22,30 @@ use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
 use crate::domain::Label;
 use crate::ledger::Checkpoint;
 
-/// How long a file that could not be read is left alone at first; doubled until [`LONGEST_WAIT`].
+/// First delay before retrying a file that could not be read; doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// How long it is left alone at most.
+/// Longest delay before a retry.
 const LONGEST_WAIT: Duration = Duration::from_secs(32);
-/// How long a file without a name is read on after its last change.
+/// How long an unlinked file is read after its last change.
 const UNNAMED: Duration = Duration::from_secs(60);
-/// How long a file that was moved out of sight is read on after its last change.
+/// How long a file moved out of sight is read after its last change.
 const MOVED_AWAY: Duration = Duration::from_secs(600);
 
-/// How logs are read.
+/// Options of the readers.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The formats to read, by name; none means all.
+    /// Formats to try, by name; empty for all.
     pub only: Vec<String>,
-    /// Whose calls they are when a log does not say.
+    /// Default attribution.
     pub owner: Owner,
-    /// The longest line that is read, in bytes.
+    /// Maximum line length, in bytes.
     pub longest_line: usize,
-    /// Descriptors that are kept open for reading on.
+    /// Number of descriptors kept open.
     pub open_files: usize,
-    /// Changes are found by looking, never by the system's events.
+    /// Poll for changes instead of using file events.
     pub poll: bool,
-    /// The oldest files are read first, not the newest: for who shows nothing before everything is read. Books are
-    /// filled sooner by calls that come nearly in the order of time.
+    /// Read the oldest files first instead of the newest: for commands that show nothing before the end. The ledger is
+    /// filled faster by calls in order of time.
     pub oldest_first: bool,
 }
 
@@ -62,55 +62,54 @@ impl Default for Options {
     }
 }
 
-/// The files that are followed.
+/// The followed files.
 ///
-/// It does nothing by itself and asks no clock: a face or the live reader drives it. Every reading
-/// hands on batches that say how far they reach; give those back to [`Tails::resume`] after a restart,
-/// and only what is new is read.
+/// Passive and without a clock: a command or the live reader drives it. Batches include checkpoints; pass these to
+/// [`Tails::resume`] after a restart, and only new data is read.
 pub struct Tails {
     pub(super) roots: Vec<Root>,
     pub(super) tools: Tools,
     pub(super) files: FxHashMap<FileId, Followed>,
-    /// Every name under which a followed file was found.
+    /// Every known name of each followed file.
     pub(super) paths: FxHashMap<OsString, FileId>,
     pub(super) folders: FxHashMap<OsString, Folder>,
-    /// What earlier runs read, until the file is met.
+    /// Checkpoints of earlier runs, until their files are found.
     pub(super) known: Checkpoints,
     pub(super) notes: BTreeMap<PathBuf, Condition>,
     pub(super) tallies: Tallies,
-    /// True when there may be something new to say about the sources.
+    /// True when the state of the sources may have changed.
     pub(super) dirty: bool,
-    /// Counts the looks at all files.
+    /// Number of scans of all files.
     pub(super) round: u64,
-    /// True after the first reading: what is found from then on is new.
+    /// True after the first reading: files found later are new.
     pub(super) started: bool,
-    /// Files that had something new not long ago, some of them more than once.
+    /// Recently changed files, possibly with duplicates.
     pub(super) recent: Vec<FileId>,
     pub(super) options: Options,
-    /// Files whose descriptor is kept, the one used last at the end.
+    /// Files with open descriptors, least recently used first.
     pub(super) open: VecDeque<FileId>,
-    /// A second thread that reads folders, until the next look at everything.
+    /// Thread that reads folders ahead for the next full scan.
     pub(super) looking: Option<Looking>,
 }
 
-/// A file that is followed, and when it is looked at.
+/// A followed file with its schedule.
 pub(super) struct Followed {
     pub(super) tail: Tail,
-    /// It has something new, seen at this look.
+    /// Metadata with which new data was seen.
     pub(super) pending: Option<Stat>,
-    /// The round in which it was found: its state need not be asked again in that one.
+    /// Round in which it was found: it need not be checked again in that one.
     pub(super) round: u64,
-    /// No name leads to it any more; it is read through the descriptor that is kept.
+    /// No name leads to it any more; it is read through its open descriptor.
     pub(super) detached: bool,
     /// When it was found.
     pub(super) seen: Instant,
-    /// When it last had something new.
+    /// When it last had new data.
     pub(super) changed: Option<Instant>,
-    /// Why it could not be read, and when it is tried again.
+    /// Why it could not be read, and when to retry.
     pub(super) failure: Option<Failure>,
 }
 
-/// A file could not be read.
+/// A failed reading.
 pub(super) struct Failure {
     pub(super) what: Condition,
     pub(super) again: Instant,
@@ -119,12 +118,12 @@ pub(super) struct Failure {
 }
 
 impl Tails {
-    /// Follows what is under these roots, on the real file system. Nothing is looked at yet.
+    /// Follows these roots on the real file system. Nothing is read yet.
     pub fn new(roots: &Roots, options: Options) -> Self {
         Self::on(Arc::new(OsFs), roots, options)
     }
 
-    /// Follows what is under these roots, on this file system.
+    /// Follows these roots on this file system.
     pub fn on(fs: Arc<dyn Fs>, roots: &Roots, options: Options) -> Self {
         let tools = Tools {
             projects: Arc::new(Projects::new(Arc::clone(&fs))),
@@ -153,34 +152,34 @@ impl Tails {
         }
     }
 
-    /// Goes on where earlier runs ended, as the books have it. Call it before the first look.
+    /// Adds checkpoints of earlier runs. Call before the first scan.
     pub fn resume(&mut self, states: impl IntoIterator<Item = Checkpoint>) {
         self.known.extend(states);
-        // As many files are about to be met; tables that grow step by step cost several times as much.
+        // About as many files will follow; growing the tables step by step costs several times as much.
         self.files.reserve(self.known.len());
         self.paths.reserve(self.known.len());
     }
 
-    /// When set, reading ends soon, wherever it is; what has been handed on stays valid.
+    /// A flag that stops reading soon after it is set; emitted batches stay valid.
     pub fn stopper(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.tools.stop)
     }
 
-    /// True once reading shall end: then nothing more is looked for or read.
+    /// True once reading shall stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.tools.is_stopping()
     }
 
-    /// Looks at every known file, and reads what is new in it.
+    /// Checks every known file, and reads new data.
     pub fn poll_once(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
         self.look_at_all(now);
         (self.started, self.round) = (true, self.round + 1);
         self.read_pending(now, sink);
     }
 
-    /// Looks for files everywhere, then reads all that is new, several files at a time, newest first.
+    /// Scans all roots, then reads new data of several files at a time, newest first.
     ///
-    /// `threads` of 1 reads on this thread; batches are handed to `sink` on this thread in any case.
+    /// With `threads` of 1 reads on this thread; `sink` is called on this thread in any case.
     pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(ReadBatch, Progress)) {
         self.rescan(now);
         self.look_at_all(now);
@@ -204,12 +203,12 @@ impl Tails {
         for (id, end) in order.into_iter().zip(ends) {
             self.ended(id, end, now);
         }
-        // Whatever was in the way of a reading (too many open files, a replacement) is sorted out one by one.
+        // Files whose reading failed (too many open files, a replacement) are handled one by one.
         self.started = true;
         self.read_pending(now, &mut |batch| sink(batch, Progress::default()));
     }
 
-    /// Reads the files that have something new, the newest first.
+    /// Reads the files with new data, newest first.
     pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
         let mut waiting: Vec<(i64, FileId)> =
             self.files.iter().filter_map(|(id, file)| Some((file.pending?.modified_ns, *id))).collect();
@@ -223,7 +222,7 @@ impl Tails {
         }
     }
 
-    /// Reads one file; gives back what has to be read after it.
+    /// Reads one file; returns the file to be read after it, if any.
     fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(ReadBatch)) -> Option<FileId> {
         let (tallies, dirty) = (&mut self.tallies, &mut self.dirty);
         let file = self.files.get_mut(&id)?;
@@ -242,7 +241,7 @@ impl Tails {
         self.ended(id, end, now)
     }
 
-    /// Notes how a reading ended; gives back what has to be read after it.
+    /// Handles the end of a reading; returns the file to be read after it, if any.
     fn ended(&mut self, id: FileId, end: io::Result<Reached>, now: Instant) -> Option<FileId> {
         let file = self.files.get_mut(&id)?;
         let next = match end {
@@ -270,7 +269,7 @@ impl Tails {
         next
     }
 
-    /// Looks whether a file has something new, and whether it still is where it was.
+    /// Checks a file for new data, and whether it is still at its path.
     pub(super) fn look(&mut self, id: FileId, now: Instant) {
         let Some(file) = self.files.get_mut(&id) else { return };
         if file.round == self.round {
@@ -301,7 +300,7 @@ impl Tails {
         }
     }
 
-    /// A file has something new.
+    /// Marks a file as having new data.
     pub(super) fn mark(&mut self, id: FileId, stat: Stat, now: Instant) {
         let Some(file) = self.files.get_mut(&id) else { return };
         (file.pending, file.changed) = (Some(stat), Some(now));
@@ -310,7 +309,7 @@ impl Tails {
         }
     }
 
-    /// A file without a name is read on for a while: whoever holds it may still write to it.
+    /// Checks an unlinked or moved file, whose writer may still be active for a while.
     fn look_at_detached(&mut self, id: FileId, now: Instant) {
         let Some(file) = self.files.get_mut(&id) else { return };
         match file.tail.held() {
@@ -335,9 +334,9 @@ impl Tails {
         file.failure = Some(Failure { what, again: now + wait, wait, changed_ns });
     }
 
-    /// Lets go of the descriptors used longest ago, until no more than `most` are kept.
+    /// Closes the least recently used descriptors beyond `most`.
     ///
-    /// Those of files without a name come last: nothing else leads to them.
+    /// Those of files without a name come last, because they cannot be reopened.
     fn keep_open(&mut self, most: usize) {
         while self.open.len() > most {
             let is_detached = |id: &FileId| self.files.get(id).is_some_and(|file| file.detached);
@@ -350,12 +349,12 @@ impl Tails {
     }
 }
 
-/// True when there is nothing at a path.
+/// True when the path does not exist.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// What an error means to the person who reads it.
+/// The condition to report for an error.
 pub(super) fn condition_of(error: &io::Error) -> Condition {
     if error.kind() == io::ErrorKind::PermissionDenied {
         return Condition::PermissionDenied;

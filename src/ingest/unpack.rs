@@ -1,6 +1,6 @@
-//! Unpacks a file that is compressed with zstd, in bounded memory.
+//! Decompresses zstd files in bounded memory.
 //!
-//! The decoder is `ruzstd`, in Rust alone: no C compiler, no linked library, one crate.
+//! Uses `ruzstd`, which is pure Rust: no C compiler, no linked library, one crate.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -12,35 +12,35 @@ use super::fingerprint::Fingerprint;
 use super::fs::Handle;
 use super::tail::retry;
 
-/// How every zstd frame begins.
+/// Magic number of a zstd frame.
 pub(super) const MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
-/// Of a skippable frame, all but the low half of the first byte.
+/// Magic number of skippable frames, without the first byte, of which the low half varies.
 const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
-/// Bytes of what is unpacked that may have to be held at once: eight times what zstd's strongest usual level needs.
+/// Largest window accepted, in bytes: eight times that of zstd's strongest usual level.
 const WINDOW: u64 = 64 * 1024 * 1024;
-/// Compressed bytes read at a time.
+/// Compressed bytes per read.
 const CHUNK: usize = 64 * 1024;
 
-/// Why a compressed file cannot be read to its end.
+/// Why a compressed file cannot be read completely.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// The file system says so.
+    /// A system error.
     System(io::Error),
-    /// The data is damaged from here on; the reason in a few words.
+    /// Damaged data, with a short reason.
     Damaged(&'static str),
-    /// It would need more memory than it is given; in a few words.
+    /// Exceeds the memory limit, with a short reason.
     TooWide(&'static str),
 }
 
-/// Reader over the unpacked content of a file.
+/// Reader of a file's decompressed content.
 pub(super) struct Unpack<'a> {
     source: BufReader<Source<'a>>,
     decoder: FrameDecoder,
-    /// A frame has begun and not ended.
+    /// Inside a frame.
     in_frame: bool,
 }
 
-/// The compressed bytes.
+/// Reader of the compressed bytes.
 struct Source<'a> {
     handle: &'a dyn Handle,
     at: u64,
@@ -48,7 +48,7 @@ struct Source<'a> {
     failed: Option<io::Error>,
 }
 
-/// True for the first bytes of a file that is compressed with zstd.
+/// True for the first bytes of a zstd file.
 pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
 }
@@ -61,7 +61,7 @@ impl<'a> Unpack<'a> {
         Self { source: BufReader::with_capacity(CHUNK, source), decoder, in_frame: false }
     }
 
-    /// Unpacks into a buffer; 0 at the end of the file.
+    /// Decompresses into a buffer; 0 at the end of the file.
     pub(super) fn fill(&mut self, into: &mut [u8]) -> Result<usize, Trouble> {
         loop {
             if !self.in_frame && !self.begin_frame()? {
@@ -87,12 +87,12 @@ impl<'a> Unpack<'a> {
         self.source.get_ref().at
     }
 
-    /// The fingerprint of the compressed bytes read so far.
+    /// Fingerprint of the compressed bytes read so far.
     pub(super) fn print(&self) -> &Fingerprint {
         &self.source.get_ref().fingerprint
     }
 
-    /// Begins the next frame; false at the end of the file. Frames that hold no data are passed over.
+    /// Starts the next frame, skipping those without data; false at the end of the file.
     fn begin_frame(&mut self) -> Result<bool, Trouble> {
         loop {
             if self.source.fill_buf().map_err(Trouble::System)?.is_empty() {
@@ -117,7 +117,7 @@ impl<'a> Unpack<'a> {
         }
     }
 
-    /// Why the decoder stopped: the file system's own trouble comes first.
+    /// Why the decoder stopped; a system error takes precedence.
     fn trouble(&mut self, what: &'static str) -> Trouble {
         match self.source.get_mut().failed.take() {
             Some(error) => Trouble::System(error),

@@ -1,4 +1,4 @@
-//! Finds the files: walks the roots, follows links once, and says why something is not read.
+//! Finds log files: walks the roots, follows links once, and reports what is not read.
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,52 +15,52 @@ use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
 
-/// Folders inside folders that are walked; deeper ones are left out.
+/// Maximum folder depth.
 pub(super) const DEEPEST: usize = 64;
 
-/// A place where logs are looked for.
+/// State of a root.
 pub(super) struct Root {
     pub(super) path: PathBuf,
     pub(super) layout: RootKind,
     pub(super) state: RootState,
-    /// The folder or file that was found there last.
+    /// Identity of the folder or file last found there.
     pub(super) id: Option<FileId>,
-    /// True once it was there.
+    /// True once it existed.
     pub(super) seen: bool,
     pub(super) reattached: u32,
 }
 
-/// A folder as it was when it was read last.
+/// State of a folder when last read.
 pub(super) struct Folder {
     id: FileId,
     changed_ns: i64,
-    /// It was read twice in this state, or had long been in it: it need not be read a third time.
+    /// It was read twice in this state, or had long been in it: no further reading is needed.
     settled: bool,
     folders: Vec<PathBuf>,
 }
 
 impl Root {
     pub(super) fn new(path: &Path, layout: RootKind) -> Self {
-        // Spelt plainly, so that a path below it is spelt in one way only.
+        // Normalised, so that paths below it have only one spelling.
         let path = path.components().collect();
         Self { path, layout, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
     }
 }
 
-/// What one walk has come across.
+/// State of one walk.
 struct Walk<'a> {
     layout: RootKind,
     now: Instant,
-    /// The folders above.
+    /// Identities of the parent folders.
     above: Vec<FileId>,
-    /// Every folder so far, under whatever root.
+    /// Identities of all folders visited, under any root.
     met: FxHashSet<FileId>,
-    /// Folders that another thread has read already.
+    /// Folders read ahead by another thread.
     ahead: Option<&'a Prefetch>,
 }
 
 impl Tails {
-    /// Looks for files everywhere. Folders that have not changed are not read again.
+    /// Scans all roots. Unchanged folders are not read again.
     pub fn rescan(&mut self, now: Instant) {
         let looking = self.looking.take();
         let ahead = looking.as_ref().map(Looking::ahead);
@@ -86,7 +86,7 @@ impl Tails {
         }
     }
 
-    /// Looks for files in one folder and below, or at one path.
+    /// Scans one folder with its subfolders, or one path.
     pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
         let Some(layout) = self.naming_of(path) else { return };
         match self.tools.fs.stat(path) {
@@ -105,7 +105,7 @@ impl Tails {
         }
     }
 
-    /// Whose place a path lies in; `None` outside of all roots.
+    /// Kind of the root that contains a path; `None` outside of all roots.
     fn naming_of(&self, path: &Path) -> Option<RootKind> {
         let holding = self.roots.iter().filter(|root| lies_in(path, &root.path));
         holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.layout)
@@ -115,7 +115,7 @@ impl Tails {
         self.roots.iter().any(|root| root.path == path)
     }
 
-    /// Notes how a root is doing.
+    /// Updates the state of a root.
     fn judge(&mut self, at: usize, found: &io::Result<Stat>) {
         let root = &mut self.roots[at];
         let state = match found {
@@ -148,7 +148,7 @@ impl Tails {
         }
     }
 
-    /// A path that is to be read whatever its name is.
+    /// Adds a path that is read whatever its name.
     fn add_file(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
         match stat.sort {
             FileKind::File => {
@@ -162,7 +162,7 @@ impl Tails {
         }
     }
 
-    /// Goes through a folder and all below it. A folder that is known and has not changed is only looked at.
+    /// Walks a folder and its subfolders. A known, unchanged folder is only checked.
     fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
         if walk.above.len() >= DEEPEST || self.is_stopping() {
             return;
@@ -204,7 +204,7 @@ impl Tails {
                 return;
             }
             let (folders, sound) = self.take_in(path, entries, walk);
-            // What was added in the very moment of the first reading shows in the second one.
+            // Changes during the first reading show in the second.
             let again = known.is_some_and(|(id, changed_ns, _)| (id, changed_ns) == (stat.id, stat.changed_ns));
             let settled = again && sound && !self.tools.fs.is_remote(path);
             let kept = Folder { id: stat.id, changed_ns: stat.changed_ns, settled, folders };
@@ -221,7 +221,7 @@ impl Tails {
         walk.above.pop();
     }
 
-    /// Goes into a folder, unless that would lead in a circle or has been done.
+    /// Enters a folder, unless it was visited or would lead in a circle.
     fn enter(&mut self, path: &Path, id: FileId, walk: &mut Walk<'_>) -> bool {
         if walk.above.contains(&id) {
             self.note(path, Condition::SymlinkLoop);
@@ -234,7 +234,7 @@ impl Tails {
         new
     }
 
-    /// Takes in what a folder holds: follows its files, and gives back its folders and whether all could be followed.
+    /// Follows the files in a listing; returns its subfolders, and whether all files could be followed.
     fn take_in(&mut self, folder: &Path, entries: Vec<Entry>, walk: &mut Walk<'_>) -> (Vec<PathBuf>, bool) {
         self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
         let (mut folders, mut sound) = (Vec::new(), true);
@@ -284,7 +284,7 @@ impl Tails {
         (folders, sound)
     }
 
-    /// Follows a regular file of a folder, unless that is done already.
+    /// Follows a regular file, unless it is followed already.
     fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk<'_>) {
         if let Some(stat) = entry.stat {
             self.add_file(path, walk.layout, stat, walk.now);
@@ -308,7 +308,7 @@ impl Tails {
     }
 }
 
-/// A path in a folder, in one piece of memory.
+/// Joins folder and name with a single allocation.
 pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
     let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
     path.push(folder);
@@ -318,9 +318,9 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
 
 /// True for the name of a log.
 ///
-/// In an agent's own folder that is `*.jsonl`. In a folder the user named it is `*.jsonl`, `*.ndjson`
-/// and `*.log`, and any of these followed by a number, as log rotation leaves them. Each may be compressed
-/// with zstd. A file that is named itself is read whatever its name is.
+/// In an agent's own folder that is `*.jsonl`. In a folder named by the user it is `*.jsonl`, `*.ndjson` and `*.log`,
+/// optionally followed by a number as in log rotation. Each may be compressed with zstd. A file named directly is read
+/// whatever its name.
 pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
     let name = name.as_encoded_bytes();
     is_log(name.strip_suffix(b".zst").unwrap_or(name), layout)
@@ -339,7 +339,7 @@ fn is_log(name: &[u8], layout: RootKind) -> bool {
     }
 }
 
-/// Why a file is not read whose name says that it is a compressed log, or, in an agent's own folder, an archive.
+/// Why a file is not read whose name marks it as a compressed log or, in an agent's own folder, an archive.
 fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
     let path = Path::new(name);
     let what = unsupported_name(path.extension()?.as_encoded_bytes())?;

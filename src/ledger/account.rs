@@ -1,31 +1,31 @@
-//! One session's account: what its agent stated of it, and what that comes to.
+//! One session's bill statements, and the totals derived from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::spending::Part;
 use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens};
 
-/// The feature of a row that adds up a session's unlisted calls.
+/// Feature name of the row that holds a session's unlisted calls.
 const FEATURE: &str = "background";
 
-/// How many chains of runs, and how many statements of relatives, are looked at: the newest. Real sessions have a few.
+/// Limit on counter chains per session and on related sessions examined, newest first. Real sessions have a few.
 pub(super) const NEAREST: usize = 64;
 
-/// One session's statements.
+/// Bill statements of one session.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) bills: BTreeMap<CallKey, Bill>,
-    /// The least and the greatest statement of the session's own counter.
+    /// First and last statement of the session's own counter.
     ends: Option<(CallKey, CallKey)>,
-    /// Statements of single runs.
+    /// Statements that cover single runs.
     runs: BTreeSet<CallKey>,
-    /// The first statement that names a model.
+    /// First statement that names each model.
     firsts: BTreeMap<Label, CallKey>,
-    /// The keys of the rows that are booked for it.
+    /// Keys of the rows computed for this session.
     pub(super) booked: BTreeSet<CallKey>,
 }
 
-/// Total of one model in a session, less the part that is accounted for.
+/// One model's total in a session, less the part already accounted for.
 pub(super) struct Due {
     pub(super) model: Label,
     pub(super) part: Part,
@@ -33,7 +33,7 @@ pub(super) struct Due {
 }
 
 impl Account {
-    /// The least statement of the session's own counter.
+    /// First statement of the session's own counter.
     pub(super) fn first(&self) -> Option<&Bill> {
         self.bills.get(&self.ends?.0)
     }
@@ -42,7 +42,7 @@ impl Account {
         let id = bill.id;
         let is_known = self.bills.insert(id, bill).is_some();
         if is_known {
-            // What is known of the others may rest on what this one said before.
+            // Derived state may rest on the statement's earlier value: rebuild it.
             (self.ends, self.runs, self.firsts) = Default::default();
             self.bills.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| self.place(id));
         } else {
@@ -50,7 +50,7 @@ impl Account {
         }
     }
 
-    /// Finds the place of a statement among the others.
+    /// Indexes a statement.
     fn place(&mut self, id: CallKey) {
         let bill = &self.bills[&id];
         let order = |id: &CallKey| (size(&self.bills[id]), self.bills[id].from.at, *id);
@@ -74,14 +74,14 @@ impl Account {
         }
     }
 
-    /// The session's totals, model by model.
+    /// The session's totals per model.
     ///
-    /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 begin a new counter with each
-    /// run, so that the runs' last statements add up (seen in 2.1.232 and 2.1.268, August 2026).
+    /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 start a new counter with
+    /// each run, so that the last statements of all runs add up (seen in 2.1.232 and 2.1.268, August 2026).
     pub(super) fn dues(&self) -> Vec<Due> {
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
-        // Of two that are equal the run's stands first: its own part must not be asked of it twice.
+        // Of equal statements the run's comes first, so that its part is not subtracted from it twice.
         bills.sort_by_key(|bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
         let mut chains: Vec<Chain<'_>> = Vec::new();
         for bill in bills {
@@ -114,14 +114,14 @@ impl Account {
         dues.into_values().collect()
     }
 
-    /// The remainder of a total as a call, if there is one.
+    /// The remainder of a total as a call, unless it is zero.
     pub(super) fn call(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
         let Due { model, mut part, is_split } = due;
         if part.is_zero() {
             return None;
         }
-        // It stands where the first statement that names the model stands: it grows like any other call, and no day loses
-        // what it once had. Only what was pruned stays pruned.
+        // The call is dated like the first statement that names the model, so that it only grows and no day loses cost.
+        // Pruned statements are not used.
         let is_kept = |bill: &&Bill| horizon.is_none_or(|horizon| bill.from.at >= horizon);
         let first = self.firsts.get(&model).and_then(|id| self.bills.get(id)).filter(is_kept).or_else(|| {
             let named = self.bills.values().filter(|bill| bill.models.iter().any(|billed| billed.model == model));
@@ -147,15 +147,15 @@ impl Account {
     }
 }
 
-/// Statements of one counter, each of which counts on from the one before.
+/// Statements of one counter, each continuing the one before.
 struct Chain<'a> {
     last: &'a Bill,
-    /// The cache writes of both lifetimes, where they are known.
+    /// Cache writes by lifetime (five minutes, one hour), if known.
     lifetimes: Option<(u64, u64)>,
 }
 
 impl<'a> Chain<'a> {
-    /// True when a greater statement counts on from this.
+    /// True when a larger statement continues this one.
     fn goes_on(&self, next: &Bill) -> bool {
         let mut least = self.last.tokens();
         if let Counter::Run { own } = next.counter {
@@ -175,20 +175,20 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// The cache writes of both lifetimes, where a statement knows them.
+/// Cache writes by lifetime (five minutes, one hour), if the statement has them.
 fn lifetimes_of(bill: &Bill) -> Option<(u64, u64)> {
     let tokens = bill.tokens();
     let is_split = bill.models.iter().all(|billed| billed.is_split || billed.tokens.cache_write() == 0);
     is_split.then_some((tokens.cache_write_5m, tokens.cache_write_1h))
 }
 
-/// The key of the row for what a session's bill has of a model beyond the session's calls.
+/// Key of the row for a model's usage in the bill that the session's calls do not cover.
 pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
     let session = bill.from.session.as_deref().unwrap_or_default();
     CallKey::from_parts(&["session bill", &*bill.from.source, session, model.as_str()])
 }
 
-/// When the counter of a session began.
+/// Start time of a session's counter.
 pub(super) fn started(bill: &Bill) -> Option<i64> {
     match bill.counter {
         Counter::Session { started, .. } => started,
@@ -196,7 +196,7 @@ pub(super) fn started(bill: &Bill) -> Option<i64> {
     }
 }
 
-/// The tokens of all models.
+/// Sum of the tokens of all models.
 pub(super) fn size(bill: &Bill) -> u64 {
     bill.tokens().total()
 }

@@ -1,8 +1,7 @@
-//! Agents' own totals of their sessions, and what of them no listed call accounts for.
+//! Agents' own session totals, and the usage in them that no listed call covers.
 //!
-//! A session's bill less the session's calls is booked as one row per model. The row is a function of the bills and of
-//! the calls, so that neither their order nor their repetition matters: it is computed again whenever one of the
-//! two changes.
+//! A session's bill less the session's calls is stored as one row per model. The row is a function of bills and calls,
+//! independent of their order and repetition: it is recomputed whenever either changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +13,26 @@ use super::spending::{Part, Spending};
 use crate::domain::{Bill, Call, CallKey, Instant, Record};
 use crate::pricing::core_name;
 
-/// No real running total of a session has more tokens of a class.
+/// Upper bound per token class for a plausible session total.
 pub(super) const MOST: u64 = 1_000_000_000_000_000;
 
-/// The bills of sessions.
+/// Bills of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Bills {
     accounts: FxHashMap<u32, Account>,
-    /// Statements by the counter they come from, in the order of time.
+    /// Statements per counter, ordered by time.
     counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
-    /// Sessions by the counter they share.
+    /// Sessions per counter they share.
     families: FxHashMap<i64, BTreeSet<u32>>,
-    /// Counters with new statements: what forks took over may differ.
+    /// Counters with new statements, which may change what forks inherited.
     recounted: FxHashSet<i64>,
     /// Sessions whose computed rows are out of date.
     due: FxHashSet<u32>,
-    /// New statements, for a store.
+    /// Statements to be written by the store.
     fresh: Vec<(u32, CallKey)>,
 }
 
 impl Bills {
-    /// True while no session has a bill.
     pub(super) fn is_empty(&self) -> bool {
         self.accounts.is_empty()
     }
@@ -44,7 +42,7 @@ impl Bills {
         self.accounts.contains_key(&session)
     }
 
-    /// Takes in a statement; true when it says something new.
+    /// Merges a statement; true when it changed anything.
     pub(super) fn learn(&mut self, session: u32, bill: &Bill) -> bool {
         let account = self.accounts.entry(session).or_default();
         let known = account.bills.get(&bill.id).cloned();
@@ -52,7 +50,7 @@ impl Bills {
         if known.as_ref() == Some(&joined) {
             return false;
         }
-        // The sessions that share a counter with this one before differ from those after, where its first statement does.
+        // Sessions that share a counter before and after the statement may differ, if it is the counter's first.
         let first_counter = |bills: &Self| bills.accounts.get(&session).and_then(|account| started(account.first()?));
         let was = [first_counter(self), known.as_ref().and_then(started), started(&joined)];
         if let Some(known) = known {
@@ -73,7 +71,7 @@ impl Bills {
         self.accounts.entry(session).or_default().insert(bill);
     }
 
-    /// Takes a statement that another replaces away from its counter.
+    /// Removes a replaced statement from its counter's index.
     fn displace(&mut self, session: u32, bill: &Bill) {
         let Some(counter) = started(bill) else { return };
         if let Some(statements) = self.counters.get_mut(&counter) {
@@ -86,30 +84,30 @@ impl Bills {
         }
     }
 
-    /// Puts a statement in as it stands in a store.
+    /// Inserts a statement read from the store.
     pub(super) fn restore(&mut self, session: u32, bill: Bill) {
         self.accounts.entry(session).or_default().booked.extend(row_keys(&bill));
         self.place(session, bill);
     }
 
-    /// The rows that may be booked for a session.
+    /// Keys of rows that may exist for a session.
     pub(super) fn booked(&self, session: u32) -> impl Iterator<Item = CallKey> + '_ {
         self.accounts.get(&session).into_iter().flat_map(|account| account.booked.iter().copied())
     }
 
-    /// Every statement, as it was made.
+    /// Every statement as a record.
     pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.accounts.values().flat_map(|account| account.bills.values().cloned().map(Record::Bill))
     }
 
-    /// The statements that are new since this was asked last.
+    /// Takes the statements added since the last call.
     pub(super) fn take_fresh(&mut self) -> Vec<(u32, Bill)> {
         let fresh: BTreeSet<_> = std::mem::take(&mut self.fresh).into_iter().collect();
         let bill = |(session, id)| Some((session, self.accounts.get(&session)?.bills.get(&id)?.clone()));
         fresh.into_iter().filter_map(bill).collect()
     }
 
-    /// Every statement by its session, in the order in which a store writes them. None of them is new from then on.
+    /// Takes all statements, ordered as the store writes them; none counts as new afterwards.
     pub(super) fn take_all(&mut self) -> Vec<(u32, Bill)> {
         self.fresh = self
             .accounts
@@ -119,14 +117,14 @@ impl Bills {
         self.take_fresh()
     }
 
-    /// The sessions that may share a counter with this one.
+    /// Counters that this session may share with others.
     pub(super) fn counters_of(&self, session: u32) -> Vec<i64> {
         let bills = self.accounts.get(&session).into_iter().flat_map(|account| account.bills.values());
         bills.filter_map(started).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Sessions whose computed rows are out of date, family by family: those with new statements, or with other calls
-    /// than before, and those that share a counter with them.
+    /// Sessions whose computed rows are out of date, grouped by shared counter: those with new statements or changed
+    /// calls, and their relatives.
     pub(super) fn take_due(&mut self, touched: impl Iterator<Item = u32>) -> Vec<Vec<u32>> {
         let mut due = std::mem::take(&mut self.due);
         due.extend(touched.filter(|session| self.accounts.contains_key(session)));
@@ -144,7 +142,7 @@ impl Bills {
         groups.into_iter().collect()
     }
 
-    /// The sessions whose first counter is that of this one, when there are others, and not too many.
+    /// The sessions that share this one's first counter, if there are others and not too many.
     fn family(&self, session: u32) -> Option<(i64, Vec<u32>)> {
         let own = |session: &u32| started(self.accounts.get(session)?.first()?);
         let counter = own(&session)?;
@@ -152,8 +150,8 @@ impl Bills {
         Some((counter, all.iter().filter(|session| own(session) == Some(counter)).copied().collect()))
     }
 
-    /// The calls that the bills of a family of sessions have beyond their own, one a model and session; and the keys of
-    /// rows that are no more.
+    /// Computes, for a group of related sessions, the calls that bills contain beyond the listed ones (one per model
+    /// and session), and the keys of rows to delete.
     pub(super) fn rest(
         &mut self,
         family: &[u32],
@@ -163,7 +161,7 @@ impl Bills {
     ) -> (Vec<Call>, Vec<CallKey>) {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
-        // By name: numbers depend on the order in which sessions were met.
+        // Sorted by name, because numbers depend on reading order.
         family.sort_by_key(|session| names.label(*session));
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
@@ -178,7 +176,7 @@ impl Bills {
             let over = subtract(&mut dues, spending, *session, names);
             shares.push(Share { session: *session, account, dues, over });
         }
-        // Which of a family made a call is not always known: what one has beyond its bill is another's.
+        // The maker of a call is not always known: a surplus over one session's bill belongs to a relative.
         for giver in 0..shares.len() {
             let mut over = std::mem::take(&mut shares[giver].over);
             for (_, share) in shares.iter_mut().enumerate().filter(|(taker, _)| *taker != giver) {
@@ -206,12 +204,12 @@ impl Bills {
         (calls, gone)
     }
 
-    /// Value of a fork's counter when it was taken over from its parent.
+    /// The counter's value that a fork inherited from its parent.
     ///
-    /// `claude -p --resume … --fork-session` counts on from the last state in the parent's transcript, and keeps the moment
-    /// at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the copies in a
-    /// fork's transcript are not marked (2.1.299 to 2.1.314) the session seems older than it is: then its first
-    /// statement says how far back to look.
+    /// `claude -p --resume … --fork-session` counts on from the last state in the parent's transcript and keeps the
+    /// time at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the
+    /// copies in a fork's transcript are not marked (2.1.299 to 2.1.314) the session seems older than it is; its first
+    /// statement then bounds how far back to look.
     fn inherited(&self, session: u32, account: &Account, names: &Interner) -> Option<&Bill> {
         let first = account.first()?;
         let family = self.counters.get(&started(first)?)?;
@@ -220,7 +218,7 @@ impl Bills {
             let earlier = family.range(..=(at, u32::MAX, CallKey::from_bytes([u8::MAX; 16]))).rev();
             let others = earlier.filter(|(_, other, _)| *other != session).take(NEAREST);
             let bills = others.filter_map(|(_, other, id)| Some((*other, self.accounts.get(other)?.bills.get(id)?)));
-            // Of two that are equal only one can have it from the other.
+            // Of two equal statements only one can have inherited from the other.
             let is_older = |(other, bill): &(u32, &Bill)| {
                 (size(bill), names.label(*other)) < (size(first), names.label(session))
                     && most.covers(&Part::of_tokens(bill.tokens()))
@@ -231,22 +229,22 @@ impl Bills {
     }
 }
 
-/// One session's part of what its family has used.
+/// One session's part of its group's usage.
 struct Share<'a> {
     session: u32,
     account: &'a Account,
     dues: Vec<Due>,
-    /// Sums of its calls beyond its bill, by the core of the model's name.
+    /// Usage of its calls beyond its bill, by normalised model name.
     over: BTreeMap<String, Part>,
 }
 
-/// Takes out of the totals what the session's own calls account for, and gives back what those have beyond the totals.
+/// Subtracts the session's own calls from the totals, and returns the surplus of calls over totals.
 ///
-/// A total and a row may name one model differently. What is left of rows then that no total names is taken from the
-/// totals that no row names: a gateway may give its models names of its own.
+/// A total and a row may name one model differently. Leftover rows whose model no total names are subtracted from
+/// totals whose model no row names, because gateways may use names of their own.
 fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
-    // A model whose calls turned out to be another's has sums of zero: it is as if it never was.
+    // Sums of zero remain when a model's calls moved to another session; they are ignored.
     for (model, part) in spending.parts_of(session).filter(|(_, part)| !part.is_zero()) {
         let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
         spent.entry(core).or_default().add(part);
@@ -266,7 +264,7 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
             due.part.take(orphan);
         }
     }
-    // A web search may run on another model than the call that asked for it.
+    // A web search may be billed to another model than the call that requested it.
     for due in dues {
         for spent in spent.values_mut() {
             due.part.take_searches(spent);
@@ -275,7 +273,7 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
     spent
 }
 
-/// The keys of all rows that may be booked for a statement.
+/// Keys of all rows that may exist for a statement.
 pub(super) fn row_keys(bill: &Bill) -> impl Iterator<Item = CallKey> + '_ {
     bill.models.iter().map(|billed| row_key(bill, &billed.model))
 }

@@ -1,17 +1,17 @@
-//! Tables by key.
+//! Hash maps and sets keyed by [`CallKey`].
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::domain::CallKey;
 
-/// What is known by key.
+/// Map by call key.
 pub(super) type ByKey<T> = HashMap<CallKey, T, BuildHasherDefault<KeyHasher>>;
 
-/// Some keys.
+/// Set of call keys.
 pub(super) type Keys = HashSet<CallKey, BuildHasherDefault<KeyHasher>>;
 
-/// A key is a hash already: eight of its bytes serve as they are.
+/// Uses eight bytes of the key as its hash, since keys are hashes already.
 #[derive(Default)]
 pub(super) struct KeyHasher(u64);
 

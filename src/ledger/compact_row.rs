@@ -1,4 +1,4 @@
-//! A row as the books hold it: numbers instead of labels, less than 200 bytes.
+//! Compact in-memory row (< 200 bytes): strings are replaced by interned ids.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use crate::domain::{
 };
 use crate::pricing::{Cost, Pricer};
 
-/// A call and its cost, its labels numbered by [`Interner`].
+/// A call with its cost, its labels interned by [`Interner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CompactRow {
     pub(super) key: CallKey,
     pub(super) at: Instant,
-    /// Who, where, which model: a set of [`Interner`].
+    /// The attribution, as an [`AttributeSet`](super::interner::AttributeSet) id.
     pub(super) set: u32,
     pub(super) path: u32,
-    /// The worktree, of a project that is a repository; else [`NONE`].
+    /// The worktree of a project that is a repository; else [`NONE`].
     pub(super) folder: u32,
     pub(super) offset: u64,
     pub(super) lineage: u32,
-    /// The machine whose books reported it first; [`NONE`] is this one.
+    /// The machine whose ledger reported the call first; [`NONE`] is this one.
     pub(super) machine: u32,
     pub(super) alias: Option<CallKey>,
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) fidelity: Fidelity,
     pub(super) claim: Claim,
-    /// It stood in a store before: where nothing decides between its attribution and another, its own stays.
+    /// Read from a store: on a tie its attribution is kept.
     pub(super) booked: bool,
     pub(super) web_searches: u32,
     pub(super) rare: Option<Box<Rare>>,
@@ -40,7 +40,7 @@ pub(super) struct CompactRow {
 const _: () =
     assert!(size_of::<CompactRow>() < 200, "a million of them are held while logs are read for the first time");
 
-/// What few logs state.
+/// Fields that few logs have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rare {
     pub(super) quoted: Option<Usd>,
@@ -49,14 +49,14 @@ pub(super) struct Rare {
 }
 
 impl Rare {
-    /// A place for these, when there are any.
+    /// Boxes these fields; `None` if all are empty.
     pub(super) fn from_parts(quoted: Option<Usd>, latency: Option<Duration>, parts: Parts) -> Option<Box<Self>> {
         let is_empty = quoted.is_none() && latency.is_none() && parts.is_none();
         (!is_empty).then(|| Box::new(Self { quoted, latency, parts }))
     }
 }
 
-/// A cost whose price is numbered; `Open` until it has been looked up.
+/// A cost with its price interned; `Pending` until it has been looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowCost {
     Pending,
@@ -66,7 +66,7 @@ pub(super) enum RowCost {
 }
 
 impl CompactRow {
-    /// A call, not priced yet.
+    /// Converts a call; it is not priced yet.
     pub(super) fn from_call(call: &Call, names: &mut Interner) -> Self {
         let place = call.from.place.as_ref();
         Self {
@@ -90,7 +90,7 @@ impl CompactRow {
         }
     }
 
-    /// The call again.
+    /// Converts back to a call.
     pub(super) fn call(&self, names: &Interner) -> Call {
         let value = |dimension| names.value(self.set, dimension).cloned();
         let rare = self.rare.as_deref();
@@ -124,12 +124,12 @@ impl CompactRow {
         }
     }
 
-    /// The row as others see it.
+    /// Converts to the public row type.
     pub(super) fn row(&self, names: &Interner) -> Arc<Row> {
         Arc::new(Row { call: self.call(names), cost: self.cost(names) })
     }
 
-    /// The cost as others see it.
+    /// Converts to the public cost type.
     pub(super) fn cost(&self, names: &Interner) -> Cost {
         match self.cost {
             RowCost::Pending | RowCost::Unpriced => Cost::Unpriced,
@@ -141,12 +141,12 @@ impl CompactRow {
         }
     }
 
-    /// True for the totals of a whole thread, which other rows may hold call by call.
+    /// True for a row with the totals of a whole thread, whose calls may be stored one by one as well.
     pub(super) fn sums_up(&self, names: &Interner) -> bool {
         names.value(self.set, Dimension::Source).is_some_and(|source| SUMS_UP.contains(&source.as_str()))
     }
 
-    /// The sums of this row alone.
+    /// Sums of this row alone.
     pub(super) fn sums(&self) -> Sums {
         let (cost, saved) = match self.cost {
             RowCost::Pending | RowCost::Unpriced => (Usd::ZERO, Usd::ZERO),
@@ -165,18 +165,18 @@ impl CompactRow {
         }
     }
 
-    /// The parts of the counts that few answers have.
+    /// The rarely used parts of the counts.
     pub(super) fn parts(&self) -> Parts {
         self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)
     }
 
-    /// True when the counts, or the price they were computed with, are a guess.
+    /// True when the counts or the price are a guess.
     fn is_guessed(&self) -> bool {
         let has_guessed_price = matches!(self.cost, RowCost::Priced { is_guessed: true, .. });
         self.fidelity == Fidelity::Guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
     }
 
-    /// True when everything but the cost is the same.
+    /// True when all fields but the cost are equal.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         self.key == other.key
             && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
@@ -192,10 +192,10 @@ impl CompactRow {
             && self.rare == other.rare
     }
 
-    /// This row with what another sighting tells beside it, or nothing when it tells nothing new.
+    /// Joins another sighting into this row; `None` if it changes nothing.
     ///
-    /// The same as [`Call::join`], most of the time without looking at a label. The booked cost stays
-    /// as long as what it was computed from stays.
+    /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
+    /// are unchanged.
     pub(super) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
         let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
         let lineage = match (self.lineage, told.lineage) {
@@ -239,15 +239,15 @@ impl CompactRow {
         Some(joined.keep_cost(self, told, names))
     }
 
-    /// This row joined with what telemetry tells of the same call. Where nothing decides between their attributions,
-    /// this row's stays, whichever was booked first.
+    /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
+    /// first.
     pub(super) fn show_with(&self, telemetry: &Self, names: &mut Interner) -> Self {
         let host = Self { booked: true, ..self.clone() };
         let shown = host.join(&Self { booked: false, ..telemetry.clone() }, names).unwrap_or(host);
         Self { booked: self.booked, ..shown }
     }
 
-    /// Whose attribution and whose numbers stand, when that can be told without comparing labels.
+    /// The winning attribution and the winning counts, if decidable without comparing labels.
     fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
         let (mine, theirs) = (names.set(self.set), names.set(told.set));
         let model = place(Dimension::Model);
@@ -323,7 +323,7 @@ impl Winner {
     }
 }
 
-/// Prices rows one after the other; neighbours share their labels, so that most need no new ones.
+/// Prices rows in sequence; neighbours share labels, so that few lookups are needed.
 pub(super) struct RowPricer<'a> {
     pricer: &'a dyn Pricer,
     last: Option<(u32, Call)>,
@@ -334,7 +334,7 @@ impl<'a> RowPricer<'a> {
         Self { pricer, last: None }
     }
 
-    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them.
+    /// Prices a row, after deriving the lifetimes of its cache writes where only the stated cost determines them.
     pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
         let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
         if compact.fidelity == Fidelity::Guessed
@@ -348,7 +348,7 @@ impl<'a> RowPricer<'a> {
         compact.cost = self.price(compact, names);
     }
 
-    /// What a row costs by the price book.
+    /// Looks up a row's cost in the price book.
     fn price(&mut self, compact: &CompactRow, names: &mut Interner) -> RowCost {
         let call = match &mut self.last {
             Some((set, call)) if *set == compact.set => {

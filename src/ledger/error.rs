@@ -1,67 +1,67 @@
-//! Why the books did not answer, as sentences for the person who has to mend it.
+//! Ledger errors, worded for the user who has to act on them.
 
 use std::path::PathBuf;
 
 impl BooksError {
-    /// True when the ledger can be put aside or opened again, and filled from the logs.
+    /// True when the ledger can be moved aside or reopened, and filled from the logs.
     pub fn is_mendable(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Replaced { .. })
     }
 }
 
-/// Why the books did not answer.
+/// Why a ledger operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
-    /// Another process holds them longer than can be waited for.
+    /// Another process holds the lock beyond the timeout.
     #[error("the ledger {path} is busy; another tokmeter is writing to it")]
     Busy {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// There is no room left.
+    /// The disk is full.
     #[error("the ledger {path} was not saved: the disk is full")]
     Full {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// The file system does not let us write.
+    /// The file system refuses writes.
     #[error("the ledger {path} is read-only; give this user write access to it, or name another place with --data-dir")]
     ReadOnly {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// A newer version made them.
+    /// Created by a newer version.
     #[error(
-        "the ledger {path} was made by a newer version of tokmeter (schema {found}, this one knows {known}); it is only read"
+        "the ledger {path} was made by a newer version of tokmeter (schema {found}, this one knows {known}); it is opened read-only"
     )]
     Newer {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
-        /// Its schema.
+        /// Schema of the database.
         found: i64,
         /// The newest schema this version knows.
         known: i64,
     },
-    /// The file is damaged, or is no ledger.
+    /// The file is damaged or not a ledger.
     #[error("the ledger {path} is damaged: {what}")]
     Damaged {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's message.
         what: String,
     },
-    /// Someone removed the file, or put another in its place, while it was open.
+    /// The file was removed or replaced while open.
     #[error("the ledger {path} was removed or replaced while it was open; it must be opened again")]
     Replaced {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// Anything else.
+    /// Any other error.
     #[error("the ledger {path}: {what}")]
     Other {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
-        /// What happened.
+        /// SQLite's message.
         what: String,
     },
 }

@@ -1,4 +1,4 @@
-//! From rows, or from sums of rows, to the rows of a report: the same for every kind of books.
+//! Groups rows, or sums of rows, into report rows. Shared by all stores.
 
 use std::cmp::Ordering;
 use std::hash::Hash;
@@ -12,15 +12,15 @@ use super::periods::Periods;
 use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
-/// Sums of calls that share a quarter hour and an attribution.
+/// Sums of the calls with one attribution in one quarter hour.
 pub(super) struct Quarter {
-    /// Counted from 1970, as [`quarter_of`] does.
+    /// Quarter hours since 1970, see [`quarter_of`].
     pub(super) number: i64,
     pub(super) set: u32,
     pub(super) sums: Sums,
 }
 
-/// Sums of calls that share an attribution, from the first of them to the last.
+/// Sums of the calls with one attribution, with the times of the first and last.
 pub(super) struct Stretch {
     pub(super) first: Instant,
     pub(super) last: Instant,
@@ -28,7 +28,7 @@ pub(super) struct Stretch {
     pub(super) sums: Sums,
 }
 
-/// Which attributions a filter admits, and into which combination of values each falls.
+/// Maps attributions to groups: the filter's verdict, and the group of `by` values.
 struct Groups<'a> {
     names: &'a Interner,
     by: &'a [Dimension],
@@ -36,7 +36,7 @@ struct Groups<'a> {
     of_set: Vec<Group>,
     values: Vec<Vec<u32>>,
     numbers: FxHashMap<Vec<u32>, usize>,
-    /// Repositories of worktrees that may have no number; then they are counted down from the highest.
+    /// Repositories of worktrees without an interned number; these count down from `u32::MAX`.
     repositories: Vec<Label>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The number of a set's values, or nothing when the filter leaves it out.
+    /// The group of an attribution; `None` if the filter excludes it.
     fn group_of(&mut self, set: u32) -> Option<usize> {
         match self.of_set[index(set)] {
             Group::In(group) => return Some(group),
@@ -82,7 +82,7 @@ impl<'a> Groups<'a> {
         self.group_of(set)
     }
 
-    /// The value of a dimension; of a worktree, as books of before schema 4 hold it, the repository.
+    /// The value of a dimension. Worktrees, as stored before schema 4, are mapped to their repository.
     fn value(&mut self, set: u32, by: Dimension) -> u32 {
         let number = self.names.set(set)[place(by)];
         if by != Dimension::Project {
@@ -107,7 +107,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// True when a filter admits every value of this set; its times are not looked at.
+/// True when the filter's names admit this attribution; its times are ignored.
 pub(super) fn admits(filter: &Filter, set: u32, names: &Interner) -> bool {
     filter.only.is_empty()
         || Dimension::ALL
@@ -115,15 +115,15 @@ pub(super) fn admits(filter: &Filter, set: u32, names: &Interner) -> bool {
             .all(|dimension| filter.admits_value(*dimension, names.value(set, *dimension).map(Label::as_str)))
 }
 
-/// A report of hours, days, weeks, months, or of everything, in the making.
+/// Accumulates a report by hour, day, week, month, or in total.
 pub(super) struct PeriodReport<'a> {
     query: &'a Query,
     groups: Groups<'a>,
     periods: Periods,
-    /// The sums of each period and group that has any.
+    /// Sums per period and group.
     cells: Vec<((usize, usize), Sums)>,
     cell_of: FxHashMap<(usize, usize), usize>,
-    /// The cell added to last: neighbours share it.
+    /// The last cell used, since neighbours share it.
     last: Option<((usize, usize), usize)>,
 }
 
@@ -133,21 +133,21 @@ impl<'a> PeriodReport<'a> {
         Self { query, groups, periods, cells: Vec::new(), cell_of: FxHashMap::default(), last: None }
     }
 
-    /// Adds a quarter hour of calls, if the filter's names admit it.
+    /// Adds a quarter hour if the filter's names admit it.
     pub(super) fn add(&mut self, quarter: &Quarter) {
         if let Some(cell) = self.cell(quarter) {
             self.cells[cell].1.add(&quarter.sums);
         }
     }
 
-    /// Takes calls that were added back out.
+    /// Subtracts a quarter hour added before.
     pub(super) fn take(&mut self, quarter: &Quarter) {
         if let Some(cell) = self.cell(quarter) {
             self.cells[cell].1.sub(&quarter.sums);
         }
     }
 
-    /// The cell a quarter hour of calls belongs to, if the filter's names admit it.
+    /// The cell of a quarter hour, if the filter's names admit it.
     fn cell(&mut self, quarter: &Quarter) -> Option<usize> {
         let group = self.groups.group_of(quarter.set)?;
         let place = (self.periods.number(quarter.number), group);
@@ -181,7 +181,7 @@ impl<'a> PeriodReport<'a> {
     }
 }
 
-/// A report of conversations.
+/// Builds a report by session.
 pub(super) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator<Item = Stretch>) -> Report {
     let mut groups = Groups::new(query, names);
     let mut all: FxHashMap<u32, Conversation> = FxHashMap::default();
@@ -196,7 +196,7 @@ pub(super) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator
     }
     let mut rows = Vec::new();
     for (session, conversation) in first_ones(query, names, all.into_iter().collect()) {
-        // Split by many names, a conversation has many rows, and each of them bears these facts.
+        // Shared by all rows of the session.
         let facts = Arc::new(conversation.row(session, names));
         let key = PeriodKey::Session(facts.started, facts.session.clone());
         rows.extend(conversation.groups.list.iter().map(|(group, sums)| ReportRow {
@@ -210,7 +210,7 @@ pub(super) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator
     finish(query, rows, total)
 }
 
-/// The conversations that may stand above a report's limit: each has a row of its own, or more.
+/// The sessions that can appear within the report's limit, each having at least one row.
 fn first_ones(query: &Query, names: &Interner, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
     if let Some(limit) = query.limit.filter(|limit| *limit < all.len()) {
         let key = |(session, conversation): &(u32, Conversation)| (conversation.started, names.label(*session));
@@ -303,16 +303,16 @@ impl Conversation {
     }
 }
 
-/// The parts a conversation falls into: most have one or two, and some have a hundred thousand.
+/// Groups within a session: usually one or two, sometimes a hundred thousand.
 #[derive(Default)]
 struct Parts<K> {
     list: Vec<(K, Sums)>,
-    /// Where each part stands in the list, once the list is too long to be searched.
+    /// Index into the list, built once the list is too long for a linear search.
     places: FxHashMap<K, usize>,
 }
 
 impl<K: Copy + Eq + Hash> Parts<K> {
-    /// The longest list that is searched from its beginning.
+    /// Longest list searched linearly.
     const SHORT: usize = 8;
 
     fn add(&mut self, key: K, sums: &Sums) {
@@ -334,7 +334,7 @@ impl<K: Copy + Eq + Hash> Parts<K> {
     }
 }
 
-/// A report of single calls.
+/// Builds a report of single calls.
 pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Item = &'a CompactRow>) -> Report {
     let mut groups = Groups::new(query, names);
     let mut total = Sums::default();
@@ -371,7 +371,7 @@ fn total(rows: &[ReportRow]) -> Sums {
     total
 }
 
-/// Orders rows, and leaves out those beyond the limit.
+/// Sorts rows and applies the limit.
 fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
     rows.sort_by(|one, other| {
         let period = in_order(query.order, &one.period, &other.period);
@@ -397,17 +397,17 @@ fn none_last(one: Option<&Label>, other: Option<&Label>) -> Ordering {
     one.is_none().cmp(&other.is_none()).then_with(|| one.cmp(&other))
 }
 
-/// The quarter hour, and the sums, of one row.
+/// One row as a quarter hour.
 pub(super) fn quarter(row: &CompactRow) -> Quarter {
     Quarter { number: quarter_of(row.at), set: row.set, sums: row.sums() }
 }
 
-/// One row as a stretch of its own.
+/// One row as a stretch.
 pub(super) fn stretch(row: &CompactRow) -> Stretch {
     Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
 }
 
-/// True when the moment lies within a filter's times.
+/// True when the time is within the filter's bounds.
 pub(super) fn in_time(filter: &Filter, at: Instant) -> bool {
     filter.since.is_none_or(|since| since <= at) && filter.until.is_none_or(|until| at < until)
 }

@@ -1,34 +1,35 @@
-//! Small numbers for labels and for whole attributions, so that a row is a few words and grouping never hashes text.
+//! Interns labels and attributions as small integers, so that rows are compact and grouping hashes no text.
 
 use rustc_hash::FxHashMap;
 
 use crate::domain::{Call, Dimension, Instant, Label, Place};
 
-/// How many dimensions an attribution has.
+/// Number of dimensions of an attribution.
 pub(super) const DIMENSIONS: usize = Dimension::ALL.len();
-/// The number of no label.
+/// Stands for no label.
 pub(super) const NONE: u32 = 0;
 
-/// The labels of one attribution, by their numbers, in the order of [`Dimension::ALL`].
+/// Label numbers of one attribution, in the order of [`Dimension::ALL`].
 pub(super) type AttributeSet = [u32; DIMENSIONS];
 
-/// Every label met so far, and every combination of labels that a call carried.
+/// Interned labels, and interned combinations of labels.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     labels: Vec<Label>,
     numbers: FxHashMap<Label, u32>,
     sets: Vec<AttributeSet>,
     set_numbers: FxHashMap<AttributeSet, u32>,
-    /// The set met last, since neighbours in a log share it. Holding its labels keeps their addresses theirs.
+    /// The last set interned, since neighbours in a log share it. Holding the labels keeps their addresses valid for
+    /// comparison.
     last: Option<([Option<Label>; DIMENSIONS], u32)>,
-    /// The path met last, likewise.
+    /// The last path interned, likewise.
     last_path: Option<(Label, u32)>,
-    /// When the logs at these paths began.
+    /// Start times of logs by path.
     began: FxHashMap<u32, Instant>,
 }
 
 impl Interner {
-    /// The number of a label; [`NONE`] for none.
+    /// Interns a label; [`NONE`] for `None`.
     pub(super) fn number(&mut self, label: Option<&Label>) -> u32 {
         let Some(label) = label else { return NONE };
         if let Some(number) = self.numbers.get(label) {
@@ -40,12 +41,12 @@ impl Interner {
         number
     }
 
-    /// The number of a label that has one.
+    /// The number of a label interned before.
     pub(super) fn find(&self, label: &Label) -> Option<u32> {
         self.numbers.get(label).copied()
     }
 
-    /// The number of the path of a place, which is most often the one asked for last; `began` is when that log began.
+    /// Interns the path of a place, most often the last one; `began` is the log's start time.
     pub(super) fn path(&mut self, place: Option<&Place>, began: Option<Instant>) -> u32 {
         match (&self.last_path, place.map(|place| &place.path)) {
             (Some((last, number)), Some(path)) if same(Some(last), Some(path)) => *number,
@@ -62,7 +63,7 @@ impl Interner {
         }
     }
 
-    /// When the log at this path began, if a call read from it says so.
+    /// Start time of the log at this path, if a call read from it has one.
     pub(super) fn began(&self, path: u32) -> Option<Instant> {
         self.began.get(&path).copied()
     }
@@ -72,7 +73,7 @@ impl Interner {
         self.labels.get(index(number).checked_sub(1)?)
     }
 
-    /// The number of a call's attribution.
+    /// Interns a call's attribution.
     pub(super) fn set_of(&mut self, call: &Call) -> u32 {
         if let Some((labels, number)) = &self.last
             && Dimension::ALL
@@ -88,7 +89,7 @@ impl Interner {
         number
     }
 
-    /// The number of a combination of labels.
+    /// Interns a combination of labels.
     pub(super) fn set_number(&mut self, set: AttributeSet) -> u32 {
         if let Some(number) = self.set_numbers.get(&set) {
             return *number;
@@ -99,12 +100,12 @@ impl Interner {
         number
     }
 
-    /// The combination of labels of a number.
+    /// The labels of a set.
     pub(super) fn set(&self, number: u32) -> &AttributeSet {
         &self.sets[index(number)]
     }
 
-    /// How many combinations there are.
+    /// Number of sets.
     pub(super) fn sets(&self) -> usize {
         self.sets.len()
     }
@@ -115,7 +116,7 @@ impl Interner {
     }
 }
 
-/// Where a dimension stands in an [`AttributeSet`].
+/// Index of a dimension in an [`AttributeSet`].
 pub(super) const fn place(dimension: Dimension) -> usize {
     match dimension {
         Dimension::Model => 0,
@@ -130,12 +131,11 @@ pub(super) const fn place(dimension: Dimension) -> usize {
     }
 }
 
-/// A number as an index.
 pub(super) fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// A length as a number; four billion names do not fit into memory.
+/// Converts a length to a number; four billion names do not fit into memory.
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

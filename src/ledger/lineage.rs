@@ -1,4 +1,4 @@
-//! Which sessions descend from which, and the root whose name is part of their calls' keys.
+//! Descent of sessions, and the root session whose name is part of their calls' keys.
 
 use std::collections::BTreeSet;
 
@@ -7,41 +7,40 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::interner::{Interner, count, index};
 use crate::domain::Label;
 
-/// Families of sessions, by the numbers of their names.
+/// Families of related sessions, by interned names.
 ///
-/// A family's root is the session in it that descends from none (the first in the alphabet where logs
-/// contradict each other). It depends on what was learnt, never on the order.
+/// A family's root is the session that descends from no other (the first by name if logs contradict each other). It
+/// depends on the set of descents, not on their order.
 ///
-/// Rows follow their family's root when [`Families::moves`] is asked for, not with every descent: a long chain that
-/// is learnt from its end changes the root of everybody with each of its links. Until then the rows of each [`Part`]
-/// are kept under that part's own root.
+/// Rows move to a new root in [`Families::moves`], not with each descent: reading a long chain from its end changes the
+/// root with every link. Until then the rows of each [`Part`] stay under that part's root.
 #[derive(Debug, Default)]
 pub(super) struct Families {
     descents: FxHashSet<(u32, u32)>,
     children: FxHashSet<u32>,
-    /// The part each session belongs to.
+    /// The part of each session.
     of: FxHashMap<u32, u32>,
     parts: Vec<Part>,
-    /// Families that may have a new root or a new part since the moves were asked for.
+    /// Parts of families that changed since the last call of [`Families::moves`].
     touched: Vec<u32>,
 }
 
-/// Sessions whose rows are kept under one root.
+/// Sessions whose rows are stored under one root.
 #[derive(Debug)]
 struct Part {
     kept: u32,
     members: Vec<u32>,
-    /// Another part of the same family, or itself: the last one in this direction holds the family.
+    /// Union-find parent: a part of the same family, or itself for the one that holds the family.
     up: u32,
     family: Option<Lineage>,
 }
 
-/// Sessions that are related.
+/// A family.
 #[derive(Debug)]
 struct Lineage {
-    /// Those that descend from none, in the order of their names.
+    /// Sessions without a parent, ordered by name.
     founders: BTreeSet<(Label, u32)>,
-    /// The first of all by name.
+    /// The first session by name.
     least: (Label, u32),
     parts: Vec<u32>,
     size: usize,
@@ -66,7 +65,7 @@ impl Lineage {
     }
 }
 
-/// Sessions whose calls now belong under another root.
+/// Sessions whose calls move to another root.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Move {
     pub(super) sessions: Vec<u32>,
@@ -75,22 +74,22 @@ pub(super) struct Move {
 }
 
 impl Families {
-    /// The root under which a session's rows are kept. After [`Families::moves`] that is the root of its family.
+    /// The root under which a session's rows are stored; after [`Families::moves`] the root of its family.
     pub(super) fn kept(&self, session: u32) -> u32 {
         self.of.get(&session).map_or(session, |part| self.parts[index(*part)].kept)
     }
 
-    /// Every descent learnt so far: child, parent.
+    /// All descents as (child, parent).
     pub(super) fn descents(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.descents.iter().copied()
     }
 
-    /// True when this was learnt before.
+    /// True when this descent is known.
     pub(super) fn knows(&self, child: u32, parent: u32) -> bool {
         child == parent || self.descents.contains(&(child, parent))
     }
 
-    /// Learns a descent.
+    /// Adds a descent.
     pub(super) fn learn(&mut self, child: u32, parent: u32, names: &Interner) {
         if child == parent || !self.descents.insert((child, parent)) {
             return;
@@ -105,7 +104,7 @@ impl Families {
         self.touched.push(family);
     }
 
-    /// Whose rows must follow a new root. They are taken to have followed from then on.
+    /// Takes the pending moves of rows to new roots, which the caller must carry out.
     pub(super) fn moves(&mut self) -> Vec<Move> {
         let mut moves = Vec::new();
         for touched in std::mem::take(&mut self.touched) {
@@ -136,7 +135,7 @@ impl Families {
         moves
     }
 
-    /// Makes one family of two, by the parts that hold them; gives back the part that holds it.
+    /// Unites the families held by two parts; returns the part that holds the result.
     fn unite(&mut self, one: u32, other: u32) -> u32 {
         if one == other {
             return one;
@@ -162,7 +161,7 @@ impl Families {
         self.holder(part)
     }
 
-    /// The part that holds the family of a part. The smaller family always went to the larger, so the way is short.
+    /// The part that holds the family of a part. Paths are short, because the smaller family joins the larger.
     fn holder(&self, mut part: u32) -> u32 {
         loop {
             let up = self.parts[index(part)].up;

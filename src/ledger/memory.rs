@@ -1,4 +1,4 @@
-//! Books that live as long as the program: for reports over given paths, and where no ledger can be written.
+//! In-memory ledger, for reports over given paths and for when no file can be written.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,7 +12,7 @@ use super::{Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, Query, 
 use crate::domain::{CallKey, Filter, Instant, Span};
 use crate::pricing::Pricer;
 
-/// Books in memory.
+/// Ledger in memory.
 pub struct Memory {
     core: MergeState,
     pricer: Arc<dyn Pricer>,
@@ -21,17 +21,17 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Empty books that price calls with this price book.
+    /// An empty ledger with this price book.
     pub fn new(pricer: Arc<dyn Pricer>) -> Self {
         Self { core: MergeState::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
     }
 
-    /// Books of rows that lie elsewhere.
+    /// A ledger from existing merge state.
     pub(super) fn from_state(core: MergeState, pricer: Arc<dyn Pricer>) -> Self {
         Self { core, ..Self::new(pricer) }
     }
 
-    /// Books that hold this, read from these files so far.
+    /// A ledger from existing merge state and checkpoints.
     pub(super) fn with(core: MergeState, files: impl Iterator<Item = Checkpoint>, pricer: Arc<dyn Pricer>) -> Self {
         let mut books = Self::from_state(core, pricer);
         books.core.settle(&*books.pricer);
@@ -39,17 +39,17 @@ impl Memory {
         books
     }
 
-    /// The rows, and the checkpoints of the files they were read from.
+    /// Merge state, and checkpoints of the files read.
     pub(super) fn into_parts(self) -> (MergeState, Vec<Checkpoint>) {
         (self.core, self.files.into_values().collect())
     }
 
-    /// How many calls are booked.
+    /// Number of calls.
     pub fn len(&self) -> usize {
         self.core.row_store.rows().len()
     }
 
-    /// True when nothing is booked.
+    /// True without any call.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -156,7 +156,7 @@ impl Ledger for Memory {
                 free.insert(at);
                 Ok(true)
             }
-            // The first claim is the one that counts, its time included.
+            // The first claim counts, with its time.
             Entry::Occupied(_) => Ok(false),
         }
     }

@@ -1,4 +1,4 @@
-//! What all books share: how a record changes the rows, and how that is told.
+//! Merge rules shared by all stores: applies records to rows and reports the changes.
 
 use rustc_hash::FxHashMap;
 
@@ -11,19 +11,19 @@ use super::{Change, RowChange};
 use crate::domain::{Bill, Call, CallKey, Instant, Label, Record};
 use crate::pricing::Pricer;
 
-/// Rows, the families their keys depend on, and the names of both.
+/// Rows, bills, session families, and interned names.
 #[derive(Debug, Default)]
 pub(super) struct MergeState {
     pub(super) names: Interner,
     pub(super) row_store: RowStore,
     pub(super) families: Families,
     pub(super) bills: Bills,
-    /// Calls before this were pruned, and stay so.
+    /// Calls before this were pruned and are rejected.
     pub(super) horizon: Option<Instant>,
 }
 
 impl MergeState {
-    /// A call as a row under the key it is kept under.
+    /// Converts a call to a row under its stored key.
     pub(super) fn slim(&mut self, call: &Call) -> CompactRow {
         let mut compact = CompactRow::from_call(call, &mut self.names);
         if call.lineage.is_some() {
@@ -32,24 +32,23 @@ impl MergeState {
         compact
     }
 
-    /// The key under which a call of this session is kept; of a kept key, the one the log gave.
+    /// The stored key of a call in this session, from the log's key. Its own inverse.
     pub(super) fn rooted(&self, key: CallKey, session: u32) -> CallKey {
         self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
     }
 
-    /// Moves rows to the roots of their families, prices every row that is new, or grew, and books what bills have beyond
-    /// the calls.
+    /// Moves rows to the roots of their families, prices new and changed rows, and recomputes the rows of bills.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
         for moved in self.families.moves() {
             self.follow(&moved);
         }
-        // Prices may solve the lifetimes of cache writes, and bills are compared with those.
+        // Pricing may derive lifetimes of cache writes, which bills are compared with.
         self.row_store.settle(pricer, &mut self.names);
         self.balance();
         self.row_store.settle(pricer, &mut self.names);
     }
 
-    /// Computes the rows of sessions whose bills or calls changed.
+    /// Recomputes the rows of sessions whose bills or calls changed.
     fn balance(&mut self) {
         if self.bills.is_empty() {
             return;
@@ -68,7 +67,7 @@ impl MergeState {
         }
     }
 
-    /// Takes in what an agent states of a session; whose session it is must say so.
+    /// Merges a bill; ignored unless it names its session.
     pub(super) fn learn_bill(&mut self, bill: &Bill) {
         if let Some(session) = &bill.from.session {
             let session = self.names.number(Some(session));
@@ -78,7 +77,7 @@ impl MergeState {
         }
     }
 
-    /// Takes in one record, saying nothing. What it moves and costs is known after [`MergeState::settle`].
+    /// Merges one record without reporting changes. Moves and costs are complete after [`MergeState::settle`].
     pub(super) fn absorb(&mut self, record: &Record) {
         match record {
             Record::Call(call) => {
@@ -87,12 +86,12 @@ impl MergeState {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
-            // Only books that outlive a version hold what an older one booked.
+            // Concerns only ledgers written by an older version.
             Record::Rekeyed { .. } => {}
         }
     }
 
-    /// Takes in one record and says what it changed. The row store must keep a journal.
+    /// Merges one record and appends its changes to `told`. The row store must keep a journal.
     pub(super) fn post(&mut self, record: &Record, pricer: &dyn Pricer, told: &mut Vec<Change>) {
         let mark = self.row_store.mark();
         let key = match record {
@@ -111,7 +110,7 @@ impl MergeState {
         self.tell(mark, key, told);
     }
 
-    /// Learns a descent. Rows follow it with the next [`MergeState::settle`].
+    /// Adds a descent. Rows move with the next [`MergeState::settle`].
     pub(super) fn learn(&mut self, child: &Label, parent: &Label) {
         let (child, parent) = (self.names.number(Some(child)), self.names.number(Some(parent)));
         self.families.learn(child, parent, &self.names);
@@ -126,7 +125,7 @@ impl MergeState {
         self.row_store.rekey(&moved.sessions, &from, &to, &mut self.names);
     }
 
-    /// Says what changed since a mark; `key` names the call that was posted, if it was a call.
+    /// Appends the changes since a mark; `key` is the posted call's, if it was a call.
     pub(super) fn tell(&self, mark: usize, key: Option<CallKey>, told: &mut Vec<Change>) {
         let row = |compact: &CompactRow| compact.row(&self.names);
         let mut gone: Vec<CompactRow> = Vec::new();
@@ -156,7 +155,7 @@ impl MergeState {
                 told.push(Change::Repeat);
             }
         }
-        // Which row became which no longer shows in their keys; their moments and numbers tell.
+        // Moved rows have new keys; they are matched by time and counts.
         let mut places: FxHashMap<(Instant, [u64; 6]), Vec<CompactRow>> = FxHashMap::default();
         for after in born {
             places.entry((after.at, after.tokens.fields())).or_default().push(after);

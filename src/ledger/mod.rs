@@ -1,4 +1,4 @@
-//! The books: one row per call, joined by key, and everything that is asked of them.
+//! The ledger: one row per call, merged by key, with its queries.
 
 mod account;
 mod bills;

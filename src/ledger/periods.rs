@@ -1,4 +1,4 @@
-//! The periods of a report: hours, days, weeks and months of a zone.
+//! Maps times to report periods: hours, days, weeks and months of a time zone.
 
 use rustc_hash::FxHashMap;
 
@@ -6,14 +6,14 @@ use super::interner::{count, index};
 use super::{Grain, PeriodKey};
 use crate::domain::{Instant, Span, Zone, day_of, month_of, week_of};
 
-/// Quarter hours whose periods are remembered together: a day of UTC, since sums come day by day.
+/// Quarter hours cached together: a day of UTC, since sums come day by day.
 const TOGETHER: i64 = 96;
 
-/// Which period each quarter hour falls into.
+/// Maps quarter hours to periods.
 pub(super) struct Periods {
     grain: Grain,
     zone: Zone,
-    /// The stretch of quarter hours asked about last, and the period of each that was.
+    /// The current run of quarter hours, and the period of each one looked up.
     stretch: i64,
     of_quarter: [Option<u32>; 96],
     numbers: FxHashMap<PeriodKey, usize>,
@@ -26,7 +26,7 @@ impl Periods {
         Self { grain, zone, stretch: 0, of_quarter, numbers: FxHashMap::default(), keys: Vec::new() }
     }
 
-    /// The number of the period of a quarter hour.
+    /// Index of the period of a quarter hour.
     pub(super) fn number(&mut self, quarter: i64) -> usize {
         let (stretch, within) = (quarter.div_euclid(TOGETHER), quarter.rem_euclid(TOGETHER));
         if stretch != self.stretch {
@@ -44,7 +44,7 @@ impl Periods {
     }
 
     fn number_of(&mut self, key: PeriodKey) -> usize {
-        // Most often it is the one met last.
+        // Usually the same period as last time.
         if self.keys.last() == Some(&key) {
             return self.keys.len() - 1;
         }

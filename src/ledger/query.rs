@@ -1,11 +1,11 @@
-//! Questions to the books, and their answers.
+//! Ledger queries and reports.
 
 use std::sync::Arc;
 
 use super::{Row, Sums};
 use crate::domain::{CallKey, Day, Dimension, Filter, Instant, Label, Week, Zone};
 
-/// What a report sums over.
+/// The unit that each row of a report sums up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
     /// Local clock hours.
@@ -16,7 +16,7 @@ pub enum Grain {
     Week,
     /// Calendar months.
     Month,
-    /// Conversations.
+    /// Number of sessions.
     Session,
     /// Single calls.
     Call,
@@ -34,44 +34,44 @@ pub enum Order {
     Descending,
 }
 
-/// A question to the books.
+/// A query for a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
-    /// What to sum over.
+    /// The unit of rows.
     pub grain: Grain,
-    /// What to split by.
+    /// Dimensions to split rows by.
     pub by: Vec<Dimension>,
-    /// Which calls count.
+    /// Calls to include.
     pub filter: Filter,
-    /// Where days begin.
+    /// Time zone of calendar periods.
     pub zone: Zone,
-    /// In which order.
+    /// Order of rows.
     pub order: Order,
-    /// No more rows than this, after ordering; the total is of all rows.
+    /// Maximum number of rows, applied after ordering; the total covers all rows.
     pub limit: Option<usize>,
 }
 
 impl Query {
-    /// All calls, unsplit, oldest first, without a limit.
+    /// A query for all calls, unsplit, oldest first, without a limit.
     pub fn new(grain: Grain, zone: Zone) -> Self {
         Self { grain, by: Vec::new(), filter: Filter::default(), zone, order: Order::Ascending, limit: None }
     }
 }
 
-/// Which period a row stands for.
+/// The period of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodKey {
-    /// A local clock hour, by its first moment.
+    /// Local clock hour, by its start.
     Hour(Instant),
-    /// A local day.
+    /// Local day.
     Day(Day),
-    /// An ISO week.
+    /// ISO week.
     Week(Week),
-    /// A month, by its first day.
+    /// Month, by its first day.
     Month(Day),
-    /// A conversation: when it began, and its name.
+    /// Session: start time and name.
     Session(Instant, Option<Label>),
-    /// A call: when it was made, and its key.
+    /// Call: time and key.
     Call(Instant, CallKey),
     /// Everything.
     Total,
@@ -80,18 +80,18 @@ pub enum PeriodKey {
 /// The answer to a [`Query`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What was asked.
+    /// The query it answers.
     pub query: Query,
-    /// One row for each period and combination of the `by` values, in order.
+    /// One row per period and combination of `by` values, in order.
     pub rows: Vec<ReportRow>,
-    /// The sum of all rows, those beyond the limit included.
+    /// Sum of all rows, including those beyond the limit.
     pub total: Sums,
-    /// Files that may hold more calls and could not be read; the books do not know them, a command that read on does.
+    /// Files that may hold more calls but could not be read. Set by commands that read logs; 0 from the ledger itself.
     pub unread_files: u64,
 }
 
 impl Report {
-    /// The total, marked as the least that it can be where files could not be read.
+    /// The total, marked as a lower bound if files could not be read.
     pub fn marked_total(&self) -> Sums {
         let unread = u64::from(self.unread_files > 0);
         Sums { lower_bound_calls: self.total.lower_bound_calls.max(unread), ..self.total }
@@ -103,20 +103,20 @@ impl Report {
 pub struct ReportRow {
     /// The period.
     pub period: PeriodKey,
-    /// One value for each dimension asked for; `None` where the log does not say.
+    /// Values of the `by` dimensions; `None` where the log has none.
     pub by: Vec<Option<Label>>,
     /// The sums.
     pub sums: Sums,
-    /// More about the session, in session reports.
+    /// Session data, in session reports.
     pub session: Option<Arc<SessionRow>>,
-    /// The row itself, in call reports.
+    /// The call, in call reports.
     pub call: Option<Arc<Row>>,
 }
 
-/// What is known of a conversation.
+/// A session's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {
-    /// Its name; `None` collects the calls whose log names no session.
+    /// Name; `None` collects calls without a session.
     pub session: Option<Label>,
     /// The log format.
     pub source: Label,
@@ -124,14 +124,14 @@ pub struct SessionRow {
     pub started: Instant,
     /// Its last call.
     pub ended: Instant,
-    /// Where, by its first call that says so.
+    /// Project of the first call that has one.
     pub project: Option<Label>,
-    /// Who, by its first call that says so.
+    /// User of the first call that has one.
     pub user: Option<Label>,
-    /// Its models, dearest first, with what each cost.
+    /// Models by descending cost, with their sums.
     pub models: Vec<(Option<Label>, Sums)>,
-    /// Its sub-agents' share.
+    /// Sums of its sub-agents.
     pub in_agents: Sums,
-    /// All of it.
+    /// Sums of all its calls.
     pub sums: Sums,
 }

@@ -1,11 +1,10 @@
-//! Rows by key, and the rules by which sightings become rows: join by key, and by a second name.
+//! Stores rows by key and merges sightings: by key, and by alias.
 //!
-//! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
-//! by its request alone: its row's alias is its own key. Where another row carries that alias (of
-//! several, the one with the least key), the two are one call: that row shows the join of both, and
-//! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
-//! the thread carries its alias, and adds nothing to that call. So what is shown is a function of the plain rows, and the
-//! plain rows do not depend on the order or the repetition of sightings.
+//! A *plain* row is the join of all sightings of one key. Telemetry knows a call by its request id alone: its row's
+//! alias equals its key. If another row carries that alias (of several, the one with the smallest key), the two are one
+//! call: that row shows the join of both, and the telemetry's own row is hidden. A row that sums up a whole thread is
+//! hidden as well if a call of the thread carries its alias, and adds nothing to that call. Shown rows are thus a
+//! function of the plain rows, and those do not depend on the order or repetition of sightings.
 
 mod telemetry;
 mod watch;
@@ -20,45 +19,44 @@ use super::spending::{Spending, session_of};
 use crate::domain::CallKey;
 use crate::pricing::Pricer;
 
-/// Rows by key.
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
     places: ByKey<u32>,
     rows: Vec<CompactRow>,
-    /// Keys by the session whose family they are kept under; may name rows that have moved on.
+    /// Keys per session whose family they are stored under; may include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
-    /// Kept only once a row's alias is its own key.
+    /// Set once a row's alias equals its key.
     telemetry: Option<Telemetry>,
-    /// Every shown row that changed, as it stood before; `None` while nobody asks.
+    /// Previous versions of changed shown rows; `None` while no journal is kept.
     journal: Option<Vec<Before>>,
-    /// Rows to be priced.
+    /// Keys of rows to be priced.
     open: Vec<CallKey>,
-    /// Kept only once a session has a bill.
+    /// Set once a session has a bill.
     spending: Option<Box<Spending>>,
 }
 
-/// A shown row's key, and the row as it stood before a change.
+/// A shown row's key with its version before a change.
 pub(super) type Before = (CallKey, Option<Box<CompactRow>>);
 
 impl RowStore {
-    /// Begins to keep what every change replaces, for [`RowStore::take_journal`] or [`RowStore::changes_since`].
+    /// Starts the journal for [`RowStore::take_journal`] and [`RowStore::changes_since`].
     pub(super) fn keep_journal(&mut self) {
         self.journal.get_or_insert_default();
     }
 
-    /// Where the journal stands.
+    /// Current position in the journal.
     pub(super) fn mark(&self) -> usize {
         self.journal.as_ref().map_or(0, Vec::len)
     }
 
-    /// What changed since a mark: each key once, with the row as it stood at the mark.
+    /// Changes since a mark: each key once, with the row's version at the mark.
     pub(super) fn changes_since(&self, mark: usize) -> Vec<Before> {
         let mut met = FxHashSet::default();
         let journal = self.journal.as_deref().unwrap_or_default();
         journal[mark.min(journal.len())..].iter().filter(|(key, _)| met.insert(*key)).cloned().collect()
     }
 
-    /// Everything that changed, each key once; nothing more is kept.
+    /// Takes the journal, each key once, and stops keeping it.
     pub(super) fn take_journal(&mut self) -> Vec<Before> {
         let mut journal = self.journal.take().unwrap_or_default();
         let mut met = Keys::default();
@@ -72,7 +70,7 @@ impl RowStore {
         self.places.get(&key).map(|place| &self.rows[index(*place)])
     }
 
-    /// The row as which a key is shown: its own, or the one that it is part of.
+    /// The row in which a key is shown: its own, or the one it was merged into.
     pub(super) fn shown_for(&self, key: CallKey) -> Option<&CompactRow> {
         self.get(key).or_else(|| {
             let telemetry = self.telemetry.as_ref()?;
@@ -80,12 +78,11 @@ impl RowStore {
         })
     }
 
-    /// Every shown row.
     pub(super) fn rows(&self) -> &[CompactRow] {
         &self.rows
     }
 
-    /// Every plain row: what was told, key by key.
+    /// Every plain row, without computed ones.
     pub(super) fn plain_rows(&self) -> impl Iterator<Item = &CompactRow> {
         let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
         let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
@@ -94,12 +91,12 @@ impl RowStore {
         shown.chain(apart.into_iter().flat_map(FxHashMap::values))
     }
 
-    /// True once telemetry is looked for.
+    /// True once telemetry is tracked.
     pub(super) fn has_telemetry(&self) -> bool {
         self.telemetry.is_some()
     }
 
-    /// Looks for telemetry from now on.
+    /// Starts tracking telemetry.
     pub(super) fn look_for_telemetry(&mut self) {
         if self.telemetry.is_none() {
             let mut telemetry = Telemetry::default();
@@ -110,7 +107,7 @@ impl RowStore {
         }
     }
 
-    /// Puts a row in as it stands in a store: shown, or kept apart.
+    /// Inserts a row from a store: shown or hidden.
     pub(super) fn restore(&mut self, compact: CompactRow, shown: bool, names: &Interner) {
         let compact = CompactRow { booked: true, ..compact };
         if let Some(telemetry) = &mut self.telemetry {
@@ -124,19 +121,19 @@ impl RowStore {
         }
     }
 
-    /// The rows kept apart that changed since this was asked last; `None` is one that is no longer kept.
+    /// Takes the hidden rows changed since the last call; `None` marks one that was removed.
     pub(super) fn take_apart(&mut self) -> Vec<(CallKey, Option<CompactRow>)> {
         let Some(telemetry) = &mut self.telemetry else { return Vec::new() };
         let changed = std::mem::take(&mut telemetry.changed);
         changed.into_iter().map(|key| (key, telemetry.apart.get(&key).cloned())).collect()
     }
 
-    /// Every row kept apart.
+    /// Every hidden row.
     pub(super) fn apart(&self) -> impl Iterator<Item = &CompactRow> {
         self.telemetry.iter().flat_map(|telemetry| telemetry.apart.values())
     }
 
-    /// Takes in one sighting; true when it told something new.
+    /// Merges one sighting; true when it changed anything.
     pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
         if self.telemetry.is_none() && told.alias != Some(told.key) {
             return match self.places.get(&told.key) {
@@ -180,12 +177,12 @@ impl RowStore {
         true
     }
 
-    /// The keys of the rows of some sessions, among others that have moved on.
+    /// Keys of these sessions' rows; may include rows that have moved.
     pub(super) fn keys_of(&self, sessions: &[u32]) -> Vec<CallKey> {
         sessions.iter().filter_map(|session| self.by_session.get(session)).flatten().copied().collect()
     }
 
-    /// Takes rows from under one root to under another, joining those that meet there.
+    /// Moves rows from one root to another, joining those with equal keys.
     pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Interner) {
         let listed: Vec<CallKey> =
             sessions.iter().flat_map(|session| self.by_session.remove(session).unwrap_or_default()).collect();
@@ -198,19 +195,19 @@ impl RowStore {
         }
         for plain in taken {
             let key = plain.key.under(from).under(to);
-            // What was its own second name stays so: a key that moves is never telemetry's.
+            // An alias equal to the key keeps its value, since telemetry's keys never move.
             self.feed(CompactRow { key, ..plain }, names);
         }
     }
 
-    /// Takes the row of a key to another key, where it joins what is there.
+    /// Moves one row to another key, joining it with a row already there.
     pub(super) fn rekey_one(&mut self, from: CallKey, to: CallKey, lineage: u32, names: &mut Interner) {
         if let Some(plain) = self.take_plain(from, names) {
             self.feed(CompactRow { key: to, lineage, ..plain }, names);
         }
     }
 
-    /// Prices every row that is new, or grew.
+    /// Prices new and changed rows.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
         let mut till = RowPricer::new(pricer);
         for key in std::mem::take(&mut self.open) {
@@ -233,7 +230,7 @@ impl RowStore {
         }
     }
 
-    /// Gives every row the cost a price book gives it now.
+    /// Prices every row with the given price book.
     pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
         let mut till = RowPricer::new(pricer);
         for row in &mut self.rows {
@@ -241,17 +238,17 @@ impl RowStore {
         }
     }
 
-    /// Forgets every row.
+    /// Removes all rows.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The join of what was told under a key.
+    /// The join of the sightings of a key.
     pub(super) fn plain(&self, key: CallKey) -> Option<&CompactRow> {
         self.telemetry.as_ref().and_then(|telemetry| telemetry.apart.get(&key)).or_else(|| self.get(key))
     }
 
-    /// Shows of one alias what belongs together as one row, and the rest as they are.
+    /// Recomputes which rows with one alias are shown, and merges them.
     fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
         let Some(telemetry) = &self.telemetry else { return };
         let told = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
@@ -334,7 +331,7 @@ impl RowStore {
         match self.places.get(&row.key) {
             Some(place) => {
                 let place = index(*place);
-                // Shown again with nothing new: what it was booked at stays.
+                // Unchanged except for the cost: the booked cost is kept.
                 if !self.rows[place].says_the_same(&row) {
                     self.replace(place, row, names);
                 }

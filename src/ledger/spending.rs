@@ -1,4 +1,4 @@
-//! Running sums of the calls of sessions that have a bill.
+//! Running sums of calls, for sessions that have a bill.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -8,14 +8,14 @@ use crate::domain::{CallKey, Dimension, Fidelity, Tokens};
 
 /// Tokens and web searches.
 ///
-/// Sums wrap around, so that a row can always be taken back out. No real sum reaches that far.
+/// Arithmetic wraps, so that a row can always be subtracted again. Real sums are far below the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Part {
     classes: [u64; 6],
     searches: u64,
 }
 
-/// The places of [`Tokens::fields`].
+/// Indexes into [`Tokens::fields`].
 const SHORT: usize = 2;
 const LONG: usize = 3;
 
@@ -24,13 +24,13 @@ impl Part {
         Self { classes: tokens.fields(), searches: web_searches.into() }
     }
 
-    /// As a store keeps it.
+    /// The stored form.
     pub(super) fn fields(&self) -> [u64; 7] {
         let [input, read, short, long, output, reasoning] = self.classes;
         [input, read, short, long, output, reasoning, self.searches]
     }
 
-    /// As a store kept it.
+    /// Converts from the stored form.
     pub(super) fn from_fields([input, read, short, long, output, reasoning, searches]: [u64; 7]) -> Self {
         Self { classes: [input, read, short, long, output, reasoning], searches }
     }
@@ -50,9 +50,9 @@ impl Part {
         self.searches = change(self.searches, other.searches);
     }
 
-    /// Takes out of both what they have in common.
+    /// Subtracts from both what they have in common.
     ///
-    /// Cache writes of one lifetime may be known as writes of the other: all of them are compared.
+    /// Cache writes may be attributed to different lifetimes: all of them are compared.
     pub(super) fn take(&mut self, other: &mut Self) {
         for (mine, theirs) in self.classes.iter_mut().zip(&mut other.classes) {
             common(mine, theirs);
@@ -63,12 +63,12 @@ impl Part {
         common(&mut self.searches, &mut other.searches);
     }
 
-    /// Takes the searches out of both that they have in common.
+    /// Subtracts from both the searches they have in common.
     pub(super) fn take_searches(&mut self, other: &mut Self) {
         common(&mut self.searches, &mut other.searches);
     }
 
-    /// True when no class is less than the other's.
+    /// True when no class is smaller than the other's.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let sides = |part: &Self| {
             let [input, read, short, long, output, _] = part.classes;
@@ -77,7 +77,7 @@ impl Part {
         sides(self).iter().zip(sides(other)).all(|(mine, theirs)| *mine >= theirs)
     }
 
-    /// True when nothing is left, reasoning apart: that is a part of the output.
+    /// True when all counts but reasoning, which is part of the output, are zero.
     pub(super) fn is_zero(&self) -> bool {
         let [input, read, short, long, output, _] = self.classes;
         [input, read, short, long, output, self.searches] == [0; 6]
@@ -87,7 +87,7 @@ impl Part {
         self.classes[SHORT].saturating_add(self.classes[LONG])
     }
 
-    /// All cache writes live an hour.
+    /// Counts all cache writes with a lifetime of one hour.
     pub(super) fn live_an_hour(&mut self) {
         self.classes[LONG] = self.cache_write();
         self.classes[SHORT] = 0;
@@ -110,38 +110,38 @@ fn common(mine: &mut u64, theirs: &mut u64) {
     *theirs -= common;
 }
 
-/// The sums of watched sessions, and the rows of all.
+/// Sums of watched sessions, and the rows of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
-    /// The rows of each session; may name rows that have moved on.
+    /// Keys of each session's rows; may include rows that have moved.
     rows: FxHashMap<u32, Vec<CallKey>>,
-    /// The sums of the sessions that are watched, by model.
+    /// Sums of watched sessions, by model.
     sums: FxHashMap<u32, FxHashMap<u32, Part>>,
-    /// Rows that are computed from the sums, and no part of them.
+    /// Rows computed from the sums and excluded from them.
     computed: FxHashSet<CallKey>,
     /// Watched sessions whose sums changed.
     touched: FxHashSet<u32>,
-    /// Watched sessions whose sums are not those of the store.
+    /// Watched sessions whose sums must be written to the store.
     unsaved: FxHashSet<u32>,
 }
 
 impl Spending {
-    /// True when the sums of this session are kept.
+    /// True when this session's sums are tracked.
     pub(super) fn watches(&self, session: u32) -> bool {
         self.sums.contains_key(&session)
     }
 
-    /// Keeps the sums of a session from now on; these are what they are now.
+    /// Starts tracking a session with these sums.
     pub(super) fn watch(&mut self, session: u32, sums: FxHashMap<u32, Part>) {
         self.sums.insert(session, sums);
     }
 
-    /// The keys that rows of this session had, among others that have moved on.
+    /// Keys of this session's rows; may include rows that have moved.
     pub(super) fn rows(&self, session: u32) -> &[CallKey] {
         self.rows.get(&session).map_or(&[], Vec::as_slice)
     }
 
-    /// These rows are computed, and no part of the sums.
+    /// Marks rows as computed, excluding them from the sums.
     pub(super) fn compute(&mut self, keys: impl Iterator<Item = CallKey>) {
         self.computed.extend(keys);
     }
@@ -150,7 +150,7 @@ impl Spending {
         self.computed.contains(&key)
     }
 
-    /// A row is in the books; it may be one that was before.
+    /// Indexes a row, new or not.
     pub(super) fn index(&mut self, row: &CompactRow, names: &Interner) {
         let session = session_of(row, names);
         if session != NONE {
@@ -161,12 +161,12 @@ impl Spending {
         }
     }
 
-    /// A row was added.
+    /// Adds a row.
     pub(super) fn add(&mut self, row: &CompactRow, names: &Interner) {
         self.change(row, names, Part::add);
     }
 
-    /// A row was taken out.
+    /// Subtracts a row.
     pub(super) fn take(&mut self, row: &CompactRow, names: &Interner) {
         self.change(row, names, Part::sub);
     }
@@ -183,7 +183,7 @@ impl Spending {
         }
     }
 
-    /// A call of a session with unlisted calls is exact once the session has a bill.
+    /// A call of a session with unlisted calls counts as exact once the session has a bill.
     pub(super) fn settled(&self, mut row: CompactRow, names: &Interner) -> CompactRow {
         if matches!(row.fidelity, Fidelity::Unlisted | Fidelity::Settled) {
             let billed = self.watches(session_of(&row, names));
@@ -192,36 +192,36 @@ impl Spending {
         row
     }
 
-    /// The sums of these sessions are not in the store.
+    /// Marks a session's sums as not stored.
     pub(super) fn unsaved(&mut self, session: u32) {
         self.unsaved.insert(session);
     }
 
-    /// Sessions whose sums are to be stored, in order.
+    /// Takes the sessions whose sums must be stored, sorted.
     pub(super) fn take_unsaved(&mut self) -> Vec<u32> {
         let mut sessions: Vec<u32> = std::mem::take(&mut self.unsaved).into_iter().collect();
         sessions.sort_unstable();
         sessions
     }
 
-    /// The sums of no watched session are in the store.
+    /// Marks the sums of all watched sessions as not stored.
     pub(super) fn all_unsaved(&mut self) {
         self.unsaved.extend(self.sums.keys().copied());
     }
 
-    /// Sums of a session's calls, by model.
+    /// A session's sums by model.
     pub(super) fn parts_of(&self, session: u32) -> impl Iterator<Item = (u32, &Part)> {
         self.sums.get(&session).into_iter().flatten().map(|(model, part)| (*model, part))
     }
 
-    /// Cache writes of a session's calls that live five minutes, and an hour.
+    /// Cache writes of a session's calls by lifetime: five minutes, one hour.
     pub(super) fn lifetimes(&self, session: u32) -> (u64, u64) {
         self.parts_of(session).fold((0, 0), |(short, long), (_, part)| {
             (short.wrapping_add(part.classes[SHORT]), long.wrapping_add(part.classes[LONG]))
         })
     }
 
-    /// Watched sessions whose sums changed since this was asked last.
+    /// Takes the watched sessions whose sums changed since the last call.
     pub(super) fn take_touched(&mut self) -> FxHashSet<u32> {
         std::mem::take(&mut self.touched)
     }
@@ -232,7 +232,6 @@ pub(super) fn part(row: &CompactRow) -> Part {
     Part::new(row.tokens, row.web_searches)
 }
 
-/// The session of a row.
 pub(super) fn session_of(row: &CompactRow, names: &Interner) -> u32 {
     names.set(row.set)[place(Dimension::Session)]
 }

@@ -1,4 +1,4 @@
-//! What goes into the books and what comes out of them.
+//! Types of the ledger's interface.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,42 +12,41 @@ use super::{BooksError, Order, Query, Report};
 /// A call with its booked cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The call as all its sightings join.
+    /// The join of all its sightings.
     pub call: Call,
-    /// What it was booked at.
+    /// Cost as booked.
     pub cost: Cost,
 }
 
 impl Row {
-    /// How far the counts, and the price they were computed with, can be trusted.
+    /// Fidelity of the counts and of the price.
     pub fn trust(&self) -> Fidelity {
         let trust = self.call.trust();
         if trust == Fidelity::Final && self.cost.is_guessed() { Fidelity::Guessed } else { trust }
     }
 }
 
-/// What a posting did to the books.
+/// Effect of a batch on the ledger.
 ///
-/// Each call of the posting gives exactly one `New`, `Grown` or `Repeat`, in the order of the records.
-/// `Moved` and `Gone` stand between them where a posting changed other rows too: a descent gave a
-/// fork's rows their root's keys, or two rows turned out to be one call. Whoever keeps totals takes
-/// every `before` and every `Gone` out and adds every `after`.
+/// Each call of the batch gives exactly one `New`, `Grown` or `Repeat`, in the order of the records. `Moved` and `Gone`
+/// appear in between when other rows changed too: a descent moved a fork's rows to their root, or two rows were found
+/// to be one call. To keep totals, subtract every `before` and `Gone`, and add every `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A call not seen before.
+    /// A new call.
     New(RowChange),
-    /// A call seen before, of which more is known now.
+    /// A known call with more data.
     Grown(RowChange),
-    /// Nothing new.
+    /// A known call, unchanged.
     Repeat,
-    /// Another row that changed with it.
+    /// Another row that changed as a consequence.
     Moved(RowChange),
-    /// Another row that is no more, because it is part of the one before it.
+    /// Another row that was merged into the one before it.
     Gone(Arc<Row>),
 }
 
 impl Change {
-    /// The rows to take out of a total and to add to it, in this order.
+    /// The rows to subtract from a total and to add to it.
     pub fn rows(&self) -> (Option<&Arc<Row>>, Option<&Arc<Row>>) {
         match self {
             Self::New(change) | Self::Grown(change) | Self::Moved(change) => {
@@ -59,29 +58,29 @@ impl Change {
     }
 }
 
-/// A row before and after a posting.
+/// Versions of a row before and after a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowChange {
-    /// The row as it stood; `None` when it is new.
+    /// `None` for a new row.
     pub before: Option<Arc<Row>>,
-    /// The row as it stands.
+    /// The current version.
     pub after: Arc<Row>,
 }
 
-/// Sums over calls. Everything is exact, so a call can be taken back out.
+/// Sums over calls. Exact, so that a call can be subtracted again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// How many calls.
+    /// Number of calls.
     pub calls: u64,
     /// Their tokens.
     pub tokens: Tokens,
-    /// The cost of those that have one.
+    /// Cost of the calls that have one.
     pub cost: Usd,
-    /// What caching saved.
+    /// Amount saved by caching.
     pub saved: Usd,
     /// Tokens of calls without a price.
     pub unpriced_tokens: u64,
-    /// Calls whose log is known to hold less than was used.
+    /// Calls whose log holds less than was used.
     pub lower_bound_calls: u64,
     /// Calls whose model, split, tier or rate is a guess.
     pub guessed_calls: u64,
@@ -130,46 +129,46 @@ impl Sums {
     }
 }
 
-/// Lines read and how far, to be booked in one transaction.
+/// Records and checkpoints to be written in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// What the lines said, in the order in which they stand.
+    /// Records, in the order of their lines.
     pub records: Vec<Record>,
-    /// How far each file has been read once these records are booked.
+    /// Checkpoints of the files once these records are written.
     pub files: Vec<Checkpoint>,
 }
 
-/// How far a log file has been read, and how to know it again.
+/// How far a log file has been read, with data to recognise it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The path under which it was found.
+    /// Path at discovery.
     pub path: PathBuf,
-    /// The device that holds it.
+    /// Device number.
     pub device: u64,
-    /// Its inode there.
+    /// Inode number.
     pub inode: u64,
     /// Bytes read and booked.
     pub offset: u64,
-    /// Size at the last look.
+    /// Size when last checked.
     pub size: u64,
-    /// Change time at the last look, in nanoseconds since 1970.
+    /// Modification time when last checked, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// Hash of the first KiB read (of fewer bytes while the file is shorter).
+    /// Hash of the first KiB, or of fewer bytes while the file is shorter.
     pub head_hash: u64,
-    /// How many bytes `head_hash` covers.
+    /// Number of bytes that `head_hash` covers.
     pub head_len: u32,
     /// Hash of up to 256 bytes before `offset`.
     pub tail_hash: u64,
-    /// What the reader has to remember between lines (empty for most formats).
+    /// Decoder state between lines; empty for most formats.
     pub reader: String,
-    /// Lines read so far, for naming a line in a message.
+    /// Lines read so far, for line numbers in messages.
     pub lines: u64,
-    /// Lines that could not be read.
+    /// Lines that could not be decoded.
     pub bad_lines: u64,
 }
 
 impl Checkpoint {
-    /// A file of which nothing has been read.
+    /// The checkpoint of a file not read yet.
     pub fn unread(path: PathBuf) -> Self {
         Self {
             path,
@@ -188,56 +187,56 @@ impl Checkpoint {
     }
 }
 
-/// The books, wherever they are kept.
+/// Interface of all ledger stores.
 ///
-/// Implementations join sightings by key, follow descents (`Record::Descends`) so that a fork's
-/// replay keeps its root's keys, and join calls that two logs report under different names
-/// ([`Call::alias`]). None of it depends on the order of postings.
+/// Implementations merge sightings by key, follow descents (`Record::Descends`) so that a fork's replay keeps its
+/// root's keys, and merge calls that two logs report under different names ([`Call::alias`]). The result does not
+/// depend on the order of batches.
 pub trait Ledger {
-    /// Books what was read, and how far, together or not at all.
+    /// Writes records and checkpoints, all or nothing.
     ///
     /// # Errors
-    /// When nothing of it could be booked; the posting may then be posted again.
+    /// When nothing was written; the batch may be posted again.
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
 
-    /// Takes in what was read without saying what it changed: the way for a cold start.
+    /// Adds a batch without reporting changes, for bulk reading.
     ///
-    /// It may be kept back, unseen by questions, until [`Ledger::flush`] or the next
-    /// [`Ledger::post`], so that any number of postings is one transaction.
+    /// It may be buffered, invisible to queries, until [`Ledger::flush`] or the next [`Ledger::post`], so that many
+    /// batches become one transaction.
     ///
     /// # Errors
-    /// When nothing of it could be taken in.
+    /// When nothing was added.
     fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError>;
 
-    /// Books what was absorbed.
+    /// Writes buffered batches.
     ///
     /// # Errors
-    /// When nothing of it could be booked; it is kept, and may be flushed again.
+    /// When nothing was written; the batches stay buffered for another attempt.
     fn flush(&mut self) -> Result<(), BooksError>;
 
-    /// Answers a question.
+    /// Runs a query.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn report(&self, query: &Query) -> Result<Report, BooksError>;
 
-    /// The sums over the calls a filter admits.
+    /// Sums of the calls that a filter admits.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn sums(&self, filter: &Filter) -> Result<Sums, BooksError>;
 
-    /// The calls a filter admits, newest first, no more than `limit`.
+    /// The newest `limit` calls that a filter admits, newest first.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
 
-    /// Shows each call a filter admits in the order of time, until `each` says no. However many there are, few are
-    /// held at a time. `each` must not ask these books anything.
+    /// Visits the calls that a filter admits in order of time, until `each` returns false. Few calls are in memory at a
+    /// time. `each` must not query this ledger.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
         let mut rows = self.calls(filter, usize::MAX)?;
         if order == Order::Ascending {
@@ -247,10 +246,10 @@ pub trait Ledger {
         Ok(())
     }
 
-    /// The sums of each stretch of time, oldest first: the bars of a history.
+    /// Sums per time span, oldest first, for the bars of a history.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
         spans
             .iter()
@@ -262,45 +261,45 @@ pub trait Ledger {
             .collect()
     }
 
-    /// The call of this key.
+    /// The call with this key.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError>;
 
-    /// How far each file has been read, by path.
+    /// Checkpoints of all files, by path.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError>;
 
-    /// How far one file has been read: for a hook, which follows no other.
+    /// Checkpoint of one file: for hooks, which read no other.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
-    /// Remembers that an alert fired: true for exactly one of all who ask, whatever process they are.
+    /// Records that an alert fired: true for exactly one caller among all processes.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError>;
 
-    /// Forgets an alert, so that it may fire again.
+    /// Removes an alert's record, so that it can fire again.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     fn forget_alert(&mut self, id: &str) -> Result<(), BooksError>;
 
-    /// The alerts that were claimed and not forgotten whose names begin so, in the order of their names.
+    /// Recorded alerts whose names have this prefix, sorted by name.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError>;
 
-    /// True when another process has written to the books since this was last asked.
+    /// True when another process has written to the ledger since the last call.
     fn changed_elsewhere(&mut self) -> bool {
         false
     }

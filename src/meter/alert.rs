@@ -1,4 +1,4 @@
-//! Alerts: once for each limit, subject, threshold and period, and never in quiet hours.
+//! Alerts: once per limit, subject, threshold and period, and never in quiet hours.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +8,14 @@ use chrono::{Duration, NaiveTime, TimeZone};
 use super::limit::{LimitState, Verdict, Window};
 use crate::domain::{Instant, Zone};
 
-/// Something to say aloud.
+/// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// What names it in the books, so that several processes say it once.
+    /// Id recorded in the ledger, so that only one process delivers the alert.
     pub id: AlertId,
     /// The threshold that was reached, in per cent; 100 is the limit itself.
     pub threshold: u8,
-    /// The limit as it stood: what the body is written from.
+    /// The limit's state, from which the text is built.
     pub limit: LimitState,
 }
 
@@ -29,17 +29,17 @@ impl Alert {
     }
 }
 
-/// Names one alert: its limit, whose it is, the threshold and the period.
+/// Identifies an alert: limit, subject, threshold and period.
 ///
-/// It is text a person can read in the books: `daily tokens=500000 @80 2026-11-22T00:00:00Z`.
+/// Readable text: `daily tokens=500000 @80 2026-11-22T00:00:00Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId(String);
 
 impl AlertId {
-    /// The name of this threshold of this limit in the period that holds `now`.
+    /// The id of a limit's threshold in the period that contains `now`.
     ///
-    /// A changed amount is another limit. A rolling window has no periods: its length of time counts
-    /// as one, so that it speaks at most once in that time.
+    /// A changed amount gives another id. A rolling window has no periods; its length is used as one, so that it alerts
+    /// at most once in that time.
     pub fn from_state(state: &LimitState, threshold: u8, now: Instant) -> Self {
         let period = match (state.limit.window, state.span) {
             (Window::Rolling(length), _) => {
@@ -52,7 +52,7 @@ impl AlertId {
         Self(format!("{} @{threshold}{period}", subject(state)))
     }
 
-    /// The name as text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,7 +64,7 @@ impl fmt::Display for AlertId {
     }
 }
 
-/// What names a limit and whose it is, without the period.
+/// Identifies a limit and its subject, without the period.
 fn subject(state: &LimitState) -> String {
     let names = state.limit.scope.only.iter().map(|(dimension, names)| format!(" {dimension}={}", names.as_str()));
     let whose = state.subject.iter().map(|subject| format!(" ({subject})"));
@@ -78,19 +78,19 @@ fn subject(state: &LimitState) -> String {
     format!("{}{details}", state.name)
 }
 
-/// Hours of the local day in which nothing is said; they may pass midnight.
+/// Hours of the local day without alerts; they may span midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
-    /// From this time of day on.
+    /// Start, as local time of day.
     pub from: NaiveTime,
-    /// Until this time of day.
+    /// End, as local time of day.
     pub until: NaiveTime,
-    /// Whose day.
+    /// Time zone of both.
     pub zone: Zone,
 }
 
 impl QuietHours {
-    /// True when nothing may be said now.
+    /// True during quiet hours.
     pub fn hold(&self, now: Instant) -> bool {
         let time = now.with_timezone(&self.zone).time();
         if self.from <= self.until {
@@ -100,7 +100,7 @@ impl QuietHours {
         }
     }
 
-    /// The next moment at which they end.
+    /// When the quiet hours next end.
     fn end(&self, now: Instant) -> Option<Instant> {
         let today = now.with_timezone(&self.zone).date_naive();
         [Some(today), today.succ_opt()].into_iter().flatten().find_map(|day| {
@@ -114,18 +114,19 @@ impl QuietHours {
     }
 }
 
-/// Remembers what was said. What is held back by quiet hours or a snooze is said after them, if it is still so.
+/// Tracks delivered alerts. Alerts held back by quiet hours or a snooze follow afterwards, if the threshold is still
+/// reached.
 #[derive(Clone, Debug)]
 pub struct Alerts {
     quiet: Option<QuietHours>,
-    /// How far below a threshold, in points of a per cent, use must fall before the threshold can fire again.
+    /// Percentage points that use must fall below a threshold before it can fire again.
     hysteresis: u8,
-    /// Nothing is said before; of every limit, or of one by its name.
+    /// No alerts before this time, for all limits, or for one by name.
     snoozed: Option<Instant>,
     snoozed_limits: BTreeMap<String, Instant>,
-    /// True while quiet hours hold something back.
+    /// True while quiet hours hold back an alert.
     held: bool,
-    /// The highest threshold said of each limit and subject, and the period it was said in.
+    /// The highest threshold delivered per limit and subject, with its period.
     said: BTreeMap<String, Said>,
 }
 
@@ -142,31 +143,31 @@ impl Default for Alerts {
 }
 
 impl Alerts {
-    /// Nothing said yet. Use must fall by `hysteresis` points of a per cent below a threshold before the threshold can
-    /// fire again: with 0, anything below it.
+    /// Nothing delivered yet. Use must fall `hysteresis` percentage points below a threshold before it can fire again;
+    /// with 0, anything below it.
     pub fn new(quiet: Option<QuietHours>, hysteresis: u8) -> Self {
         Self { quiet, hysteresis, snoozed: None, snoozed_limits: BTreeMap::new(), held: false, said: BTreeMap::new() }
     }
 
-    /// Says nothing before `until`.
+    /// Holds back all alerts until a time.
     pub fn snooze(&mut self, until: Instant) {
         self.snoozed = Some(until);
     }
 
-    /// Says nothing of this limit, known by [`LimitState::name`], before `until`.
+    /// Holds back alerts of one limit, by [`LimitState::name`], until a time.
     pub fn snooze_limit(&mut self, name: &str, until: Instant) {
         self.snoozed_limits.insert(name.to_owned(), until);
     }
 
-    /// Ends every snooze.
+    /// Ends all snoozes.
     pub fn wake(&mut self) {
         self.snoozed = None;
         self.snoozed_limits.clear();
     }
 
-    /// What is to be said now. Several thresholds passed at once are said as one: the highest.
+    /// The alerts due now. Several thresholds passed at once give one alert, for the highest.
     ///
-    /// The caller asks the books to remember `Alert::id` and says only what they had not heard of.
+    /// The caller claims `Alert::id` in the ledger and delivers only alerts not claimed before.
     pub fn due(&mut self, limits: &[LimitState], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);
@@ -204,7 +205,7 @@ impl Alerts {
         due
     }
 
-    /// When something held back may be said, if nothing else happens before.
+    /// When an alert held back becomes due, if nothing else changes.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
         let quiet = self.quiet.filter(|_| self.held).and_then(|quiet| quiet.end(now));
         let snoozed = self.snoozed_limits.values().copied().chain(self.snoozed);
@@ -212,7 +213,7 @@ impl Alerts {
     }
 }
 
-/// A period rolls for calendar windows only; the others fall back by use falling.
+/// Start of the current period; only calendar windows have one, others fall with use.
 fn period_start(state: &LimitState) -> Option<Instant> {
     match state.limit.window {
         Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => state.span.map(|span| span.from),

@@ -1,4 +1,4 @@
-//! How a limit stands, in exact whole numbers.
+//! Evaluates limits in exact integers.
 
 use std::cmp::Reverse;
 
@@ -7,23 +7,23 @@ use crate::domain::{Instant, Label, Span, Tokens, Usd};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
 
-/// What has been used, as limits see it.
+/// Usage in the units of limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
-    /// Dollars; tokens without a price at the fallback rates, where there are any.
+    /// Dollars, including unpriced tokens at the fallback rates if there are any.
     pub(crate) usd: Usd,
     /// Tokens of every class.
     pub(crate) tokens: u64,
     /// Output tokens.
     pub(crate) output: u64,
-    /// True when the dollars may be more.
+    /// True when the dollars are a lower bound.
     pub(crate) lower_bound: bool,
-    /// True when some of the calls are a guess.
+    /// True when some of the calls are guesses.
     pub(crate) guessed: bool,
 }
 
 impl Used {
-    /// What the sums of one model come to.
+    /// Usage from the sums of one model.
     pub(crate) fn from_sums(sums: &Sums, fallback: Option<&Rates>) -> Self {
         let unpriced = fallback.map(|rates| unpriced_cost(sums, rates));
         Self {
@@ -36,7 +36,7 @@ impl Used {
         }
     }
 
-    /// Both together.
+    /// The sum of two usages.
     #[must_use]
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Used {
         }
     }
 
-    /// The greater of each.
+    /// The maximum per unit.
     #[must_use]
     pub(crate) fn max(self, other: Self) -> Self {
         Self {
@@ -60,17 +60,17 @@ impl Used {
         }
     }
 
-    /// True when the other is at least this much in every kind.
+    /// True when the other is at least this much in every unit.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.usd <= other.usd && self.tokens <= other.tokens && self.output <= other.output
     }
 
-    /// True when the other is this much in any kind.
+    /// True when the other equals this in any unit.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         self.usd == other.usd || self.tokens == other.tokens || self.output == other.output
     }
 
-    /// The kinds of amount that a limit states.
+    /// Usage in the units that a limit states.
     pub(crate) fn amount(&self, stated: &Amount) -> Amount {
         Amount {
             usd: stated.usd.map(|_| self.usd),
@@ -80,11 +80,11 @@ impl Used {
     }
 }
 
-/// What a model's tokens without a price would cost at these rates.
+/// Cost of a model's unpriced tokens at these rates.
 ///
-/// Sums know how many tokens have no price, not of which class. Where all of the model's tokens have
-/// none, their classes are known; where some have one (a price that came later), the dearest classes
-/// are taken, so that a limit is reached too early rather than too late.
+/// Sums hold the number of unpriced tokens, but not their classes. If all of the model's tokens are unpriced the
+/// classes are known; otherwise (a price was added later) the most expensive classes are assumed, so that a limit is
+/// reached too early rather than too late.
 fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
     let mut left = sums.unpriced_tokens;
     let mut classes = classes(&sums.tokens, rates);
@@ -98,7 +98,7 @@ fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
     cost
 }
 
-/// Each class and what one token of it costs; a rate that is not given is the usual multiple of the input's.
+/// Each class with its cost per token; missing rates are the usual multiples of the input rate.
 fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
     let of_input = |num, den| Usd::from_pico(rates.input.pico().saturating_mul(num) / den);
     [
@@ -110,13 +110,13 @@ fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
     ]
 }
 
-/// True when `used × 100 ≥ limit × per_cent` for any amount the limit states. Nothing is always used up.
+/// True when `used × 100 ≥ limit × per_cent` for any amount the limit states. An amount of zero is always reached.
 pub(crate) fn reached(limit: &Amount, used: &Amount, per_cent: u8) -> bool {
     pairs(limit, used)
         .any(|(_, limit, used)| limit <= 0 || used.saturating_mul(100) >= limit.saturating_mul(i128::from(per_cent)))
 }
 
-/// The amount nearest to its limit.
+/// The unit closest to its limit.
 pub(crate) fn leading(limit: &Amount, used: &Amount) -> Option<Measure> {
     // Compared as fractions, never divided: used/limit > best is used × best.limit > best.used × limit.
     let mut best: Option<(Measure, i128, i128)> = None;
@@ -131,7 +131,7 @@ pub(crate) fn leading(limit: &Amount, used: &Amount) -> Option<Measure> {
     best.map(|(measure, ..)| measure)
 }
 
-/// The whole per cent used, rounded down; 100 for a limit of nothing.
+/// Whole per cent used, rounded down; 100 for a limit of zero.
 pub(crate) fn percent(limit: &Amount, used: &Amount) -> u64 {
     pairs(limit, used)
         .map(|(_, limit, used)| match used.max(0).saturating_mul(100).checked_div(limit) {
@@ -142,7 +142,6 @@ pub(crate) fn percent(limit: &Amount, used: &Amount) -> u64 {
         .unwrap_or(0)
 }
 
-/// Under, near or over.
 pub(crate) fn verdict(limit: &Limit, used: &Amount) -> Verdict {
     if reached(&limit.amount, used, 100) {
         Verdict::Over
@@ -160,7 +159,7 @@ fn pairs(limit: &Amount, used: &Amount) -> impl Iterator<Item = (Measure, i128, 
     })
 }
 
-/// A limit and how it stands with this much used.
+/// The state of a limit at this usage.
 pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Option<Span>) -> LimitState {
     let amount = used.amount(&limit.amount);
     LimitState {
@@ -177,7 +176,7 @@ pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Op
     }
 }
 
-/// `daily`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used anything.
+/// `daily`, `alice daily`, `claude-opus-* monthly`, `each user daily` while there is no usage.
 fn name(limit: &Limit, subject: Option<&str>) -> String {
     let mut words: Vec<String> = match subject {
         Some(subject) if limit.scope.each => vec![subject.to_owned()],
@@ -193,12 +192,12 @@ fn name(limit: &Limit, subject: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// Over before near before under, then the most used first; else in the order of the config.
+/// Sorts by verdict (worst first), then by percentage; ties keep the order of the config.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
     states.sort_by_key(|state| Reverse((state.verdict, state.percent)));
 }
 
-/// A part's share of a whole's cost, in whole per cent (of tokens where no cost is known).
+/// A part's share of a whole's cost in whole per cent, or of its tokens where no cost is known.
 pub(crate) fn share(part: &Sums, whole: &Sums) -> u8 {
     let (part, whole) = if whole.cost > Usd::ZERO {
         (part.cost.pico(), whole.cost.pico())

@@ -1,9 +1,8 @@
-//! When a limit will be reached, as a likely moment and a band around it, and where a day or a month will end.
+//! Forecasts when a limit will be reached, as a likely time with a band, and spending by the end of the day or month.
 //!
-//! The near future goes on as the last quarter hours did; further ahead the pace falls back to what was
-//! sustained over the last hours, since the last half hour alone cries wolf. Nobody works for ever: beyond
-//! the hours in which work is usual, or, while those are unknown, beyond as long as it has lasted, nothing
-//! more is expected today.
+//! The near future continues the last quarter hours; further ahead the rate returns to that of the last hours, because
+//! the last half hour alone overreacts. Work is expected only in the usual hours or, while these are unknown, for as
+//! long again as it has lasted today.
 
 use std::collections::BTreeSet;
 
@@ -14,32 +13,32 @@ use super::rate::{KEPT, Minutes, Spent, minute_of};
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
-/// Days from which usual hours are learnt.
+/// Days of history from which usual hours are derived.
 const DAYS: Duration = Duration::days(7);
-/// Fewer days with any use than these teach nothing.
+/// Minimum number of days with usage for that.
 const ENOUGH_DAYS: usize = 3;
-/// Minutes without use after which nothing is foretold.
+/// Minutes without usage after which there is no forecast.
 const IDLE: i64 = 15;
-/// Steps of the near future, in minutes; beyond a day they are hours.
+/// Step of the near future in minutes; beyond a day steps are hours.
 const STEP: i64 = 5;
-/// No minute is taken to have spent more than this, so that nothing below overflows: a trillion dollars.
+/// Upper bound of spending per minute, to prevent overflow: a trillion dollars.
 const MOST: i128 = 1 << 80;
 /// One, in the fixed point of rates and weights.
 const ONE: i128 = 1 << 20;
-/// 2^(-1/15): a minute's weight against the next one's, half as much every quarter hour.
+/// 2^(-1/15): weight of a minute relative to the next, halving every quarter hour.
 const FADE_MINUTE: i128 = 1_001_221;
-/// 2^(-5/30): how much of the difference between the near and the sustained pace is left after a step.
+/// 2^(-5/30): fraction of the difference between near and sustained rate that remains after a step.
 const FADE_STEP: i128 = 934_173;
 
-/// The hours of the local day in which work is usual.
+/// Usual working hours of the local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// How busy each hour is, in per cent of a busy one; `None` while too little is known.
+    /// Activity per hour in per cent of a busy one; `None` while too little is known.
     usual: Option<[u8; 24]>,
 }
 
 impl Habits {
-    /// Learnt from the books' last days.
+    /// Derives the hours from the ledger's last days.
     pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
         let today = day_start(day_of(now, rules.zone), rules.zone);
         let query = Query {
@@ -58,7 +57,7 @@ impl Habits {
         Ok(Self::from_use(used, rules.zone))
     }
 
-    /// Learnt from hours and how many calls each saw.
+    /// Derives the hours from the number of calls per hour.
     fn from_use(used: impl Iterator<Item = (Instant, u64)>, zone: Zone) -> Self {
         let (mut days, mut calls) = (BTreeSet::new(), [0_u64; 24]);
         for (hour, count) in used.filter(|(_, count)| *count > 0) {
@@ -84,7 +83,7 @@ fn hour_of(at: Instant, zone: Zone) -> usize {
     usize::try_from(at.with_timezone(&zone).hour()).unwrap_or(0)
 }
 
-/// What is known when something is foretold.
+/// Inputs of a forecast.
 pub(crate) struct Outlook<'a> {
     pub(crate) minutes: &'a Minutes,
     pub(crate) habits: &'a Habits,
@@ -92,22 +91,21 @@ pub(crate) struct Outlook<'a> {
     pub(crate) now: Instant,
 }
 
-/// How fast things go, in units a minute and [`ONE`]ths.
+/// Spending rate, in units per minute and [`ONE`]ths.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     near: i128,
     sustained: i128,
-    /// For how many minutes it has been going on.
+    /// Minutes since it began.
     lasted: i64,
-    /// How much ten-minute stretches vary: standard deviation over mean, in [`ONE`]ths.
+    /// Variation of ten-minute intervals: standard deviation over mean, in [`ONE`]ths.
     variation: i128,
-    /// How many such stretches were seen.
+    /// Number of such intervals observed.
     seen: i128,
 }
 
 impl Outlook<'_> {
-    /// When this limit will be reached, and between when and when; nothing when idle, or when it will
-    /// start anew before.
+    /// When this limit will be reached, with the band; `None` when idle, or when it resets first.
     pub(crate) fn hit(&self, state: &LimitState) -> Option<(Instant, Span)> {
         let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
         kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
@@ -134,7 +132,7 @@ impl Outlook<'_> {
         Some((likely, Span { from: early, until: late }))
     }
 
-    /// What will have been spent from now until then, at the likely pace.
+    /// Expected spending until a time, at the likely rate.
     pub(crate) fn expected(&self, until: Instant, long_run: Option<i128>) -> Usd {
         let Some(pace) = self.pace(Measure::Usd) else {
             let minutes = i128::from(until.signed_duration_since(self.now).num_minutes().max(0));
@@ -148,7 +146,7 @@ impl Outlook<'_> {
         Usd::from_pico(spent / ONE)
     }
 
-    /// The pace of the last hours; nothing when idle.
+    /// The rate of the last hours; `None` when idle.
     fn pace(&self, measure: Measure) -> Option<Rate> {
         let this = minute_of(self.now);
         let spent = |spent: &Spent| match measure {
@@ -202,7 +200,7 @@ impl Outlook<'_> {
         })
     }
 
-    /// When so much more will have been used, if before `until`.
+    /// When this much more will have been used, if before `until`.
     fn reaches(&self, left: i128, pace: Rate, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
         let (mut sum, left, mut found) = (0_i128, left.saturating_mul(ONE), None);
         self.walk(pace, scale, long_run, until, |at, minutes, amount| {
@@ -219,8 +217,8 @@ impl Outlook<'_> {
         found
     }
 
-    /// Goes through the time until `until` step by step, telling when each begins, how many minutes it
-    /// has and how much is expected in it, until told to stop.
+    /// Steps through the time until `until`; passes the start, minutes and expected usage of each step to `each`, until
+    /// that returns false.
     fn walk(
         &self,
         pace: Rate,
@@ -251,7 +249,7 @@ impl Outlook<'_> {
         }
     }
 
-    /// How much work goes on at a moment, in per cent of the pace; `None` where only the long run is known.
+    /// Expected activity at a time, in per cent of the rate; `None` where only the long-run rate is known.
     fn works(&self, at: Instant, ahead: i64, lasted: i64) -> Option<i128> {
         let same_day = day_of(at, self.zone) == day_of(self.now, self.zone);
         match self.habits.usual {
@@ -267,14 +265,14 @@ impl Outlook<'_> {
     }
 }
 
-/// A period's own pace in units a minute and [`ONE`]ths, nights included; unknown within its first day.
+/// A period's average rate in units per minute and [`ONE`]ths, nights included; `None` within its first day.
 pub(crate) fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> {
     let minutes = now.signed_duration_since(from).num_minutes();
     (minutes >= 1440).then(|| used.max(0).saturating_mul(ONE) / i128::from(minutes))
 }
 
-/// How far the pace may be off, in [`ONE`]ths: the more it varied, and the shorter the time over which
-/// it can even out, the further.
+/// Uncertainty of the rate in [`ONE`]ths: grows with its variation, and shrinks with the time over which that averages
+/// out.
 fn spread(pace: Rate, ahead: i64) -> i128 {
     let blocks = i128::from(ahead / 10).max(1);
     // The square root of 1/blocks + 1/seen, in ONEths.

@@ -1,4 +1,4 @@
-//! Signals worth acting on: plain facts about rows, in exact numbers.
+//! Insights about calls, in exact numbers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use super::summary::SessionId;
 use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
-/// Calls in a row that must read nothing from a cache before a session counts as growing without one.
+/// Consecutive calls without cache reads after which a session counts as uncached.
 const WITHOUT_CACHE: usize = 4;
-/// A prompt smaller than this is not worth a cache.
+/// Smallest prompt worth caching, in tokens.
 const WORTH_CACHING: u64 = 4_096;
 
-/// The facts about some calls.
+/// Insights about a set of calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// The share of the prompts that came from a cache, in whole per cent; nothing without prompts.
+    /// Share of prompt tokens read from a cache, in whole per cent; `None` without prompts.
     pub cache_hit: Option<u8>,
-    /// What caching saved; negative where writing cost more than reading saved.
+    /// Savings from caching; negative if writes cost more than reads saved.
     pub saved: Usd,
-    /// Calls that had to write again what a cache had forgotten, oldest first.
+    /// Calls that rewrote an expired cache, oldest first.
     pub expired: Vec<Expired>,
-    /// Sessions whose prompts grow from call to call while nothing is read from a cache.
+    /// Sessions whose prompts grow while nothing is read from a cache.
     pub uncached: Vec<Uncached>,
     /// The sub-agents' share of the cost, in whole per cent (of tokens where no cost is known).
     pub agent_share: u8,
-    /// The dearest calls, dearest first.
+    /// The most expensive calls, in descending order.
     pub dearest: Vec<Arc<Row>>,
 }
 
@@ -37,9 +37,9 @@ pub struct Signals {
 pub struct Expired {
     /// The call.
     pub row: Arc<Row>,
-    /// How long nothing had been asked.
+    /// Time since the previous call.
     pub idle: Duration,
-    /// Tokens that were written again.
+    /// Tokens written again.
     pub rewritten: u64,
 }
 
@@ -48,19 +48,19 @@ pub struct Expired {
 pub struct Uncached {
     /// The session.
     pub session: SessionId,
-    /// How many calls in a row, up to its last, read nothing from a cache.
+    /// Consecutive calls, up to the last, without cache reads.
     pub calls: usize,
-    /// The prompt of the last of them, in tokens.
+    /// Prompt of the last of them, in tokens.
     pub prompt: u64,
 }
 
-/// The share of the prompts that came from a cache, in whole per cent; nothing without prompts.
+/// Share of prompt tokens read from a cache, in whole per cent; `None` without prompts.
 pub fn cache_hit(tokens: &Tokens) -> Option<u8> {
     let part = u128::from(tokens.cache_read) * 100;
     part.checked_div(tokens.prompt().into()).map(|per_cent| u8::try_from(per_cent.min(100)).unwrap_or(100))
 }
 
-/// The facts about these calls, whatever their order; `most` of the dearest.
+/// Insights about these calls, in any order, with `most` of the most expensive.
 pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
     let mut rows: Vec<&Arc<Row>> = rows.iter().collect();
     rows.sort_by_key(|row| (row.call.at(), row.call.key));
@@ -71,7 +71,7 @@ pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
     watch.finish()
 }
 
-/// Gathers the facts about calls that come one by one, oldest first. Of each thread it remembers the last call only.
+/// Collects insights from calls in order of time. Remembers only the last call of each thread.
 #[derive(Debug)]
 pub(crate) struct SignalWatch {
     most: usize,
@@ -83,7 +83,7 @@ pub(crate) struct SignalWatch {
 }
 
 impl SignalWatch {
-    /// Nothing was seen yet; `most` of the dearest are kept.
+    /// An empty collector that keeps `most` of the most expensive calls.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -95,7 +95,7 @@ impl SignalWatch {
         }
     }
 
-    /// Takes in the next call.
+    /// Adds the next call.
     pub(crate) fn add(&mut self, row: &Arc<Row>) {
         let sums = Sums::from_row(row);
         self.all.add(&sums);
@@ -118,12 +118,11 @@ impl SignalWatch {
         }
     }
 
-    /// How many calls were taken in.
+    /// Number of calls added.
     pub(crate) const fn calls(&self) -> u64 {
         self.all.calls
     }
 
-    /// The facts.
     pub(crate) fn finish(self) -> Signals {
         // A sub-agent is short; its conversation is the session's.
         let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
@@ -138,18 +137,18 @@ impl SignalWatch {
     }
 }
 
-/// State of a thread that is needed to judge its next call.
+/// State of a thread needed to assess its next call.
 #[derive(Debug)]
 struct Thread {
     at: Instant,
     model: Option<Label>,
-    /// Tokens that its last call read from the cache and wrote to it.
+    /// Tokens that its last call read from and wrote to the cache.
     cached: u64,
-    /// How long what was written to the cache lives.
+    /// Lifetime of what was written.
     lives: Duration,
-    /// Calls in a row, up to the last, whose prompts grow and read nothing from a cache.
+    /// Consecutive calls, up to the last, with growing prompts and no cache reads.
     uncached: usize,
-    /// The prompts of the first and the last of those.
+    /// Prompts of the first and last of those.
     prompts: (u64, u64),
 }
 
@@ -167,10 +166,10 @@ impl Thread {
         thread
     }
 
-    /// Takes in the next call: one that had to write again what the cache had forgotten is given back.
+    /// Adds the next call; returns it if it rewrote an expired cache.
     ///
-    /// A cache lives five minutes or one hour from its last use. Written again after longer than that, with
-    /// next to nothing read, is expired; sooner than that it is another prompt, which is no one's loss.
+    /// A cache lives five minutes or one hour from its last use. A rewrite after that time, with almost nothing read,
+    /// means it expired; a rewrite before means the prompt changed, which is no loss.
     fn add(&mut self, row: &Arc<Row>) -> Option<Expired> {
         let (has, cached) = (&row.call.tokens, self.cached);
         let idle = row.call.at().signed_duration_since(self.at);
@@ -201,7 +200,7 @@ impl Thread {
         self.model.clone_from(&row.call.model);
     }
 
-    /// The thread's last calls, when their prompts grow and nothing is read from a cache.
+    /// The thread's last calls, if their prompts grow and nothing is read from a cache.
     fn uncached(&self, session: SessionId) -> Option<Uncached> {
         let (first, prompt) = self.prompts;
         let found = self.uncached >= WITHOUT_CACHE && prompt > first && prompt >= WORTH_CACHING;

@@ -1,4 +1,4 @@
-//! Limits: what they cover, how much they allow, and how they are judged.
+//! Limits: scope, window, amount, and state.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use chrono::{Duration, Weekday};
 use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone};
 use crate::pricing::Rates;
 
-/// What the meter counts by and judges with.
+/// Time zone, limits and view of a meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Where days begin.
+    /// Time zone of days and other periods.
     pub zone: Zone,
     /// The day on which a week begins.
     pub week_start: Weekday,
     /// The limits, in the order of the config.
     pub limits: Vec<Limit>,
-    /// Rates for tokens without a price, used to judge limits and never shown as a cost.
+    /// Rates for unpriced tokens, used to evaluate limits and never shown as a cost.
     pub fallback: Option<Rates>,
-    /// Which calls are in view. Limits are judged on all calls, in view or not.
+    /// Calls in view. Limits are evaluated on all calls.
     pub view: Filter,
 }
 
@@ -29,31 +29,31 @@ impl Rules {
     }
 }
 
-/// A limit as the config states it.
+/// A limit from the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
-    /// What it covers.
+    /// Calls it covers.
     pub scope: Scope,
-    /// Over which stretch of time.
+    /// Period it applies to.
     pub window: Window,
-    /// How much it allows.
+    /// Allowed amount.
     pub amount: Amount,
-    /// At how many per cent to warn, ascending, each from 1 to 100.
+    /// Warning thresholds in per cent, ascending, each from 1 to 100.
     pub warn_at: Vec<u8>,
 }
 
-/// Which calls a limit covers: all pairs must hold. Empty covers everything on this machine.
+/// Calls covered by a limit: all pairs must match. Empty covers everything on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// A dimension and the names it covers.
+    /// Dimensions with the names they must match.
     pub only: Vec<(Dimension, Matcher)>,
-    /// True for a default such as `users."*"`: every name that a lone `*` matches has a limit of its own.
-    /// Other patterns (`claude-*`) are one limit for all the names they match, here as elsewhere.
+    /// True for a default such as `users."*"`: every name gets a limit of its own. Other patterns (`claude-*`) are one
+    /// limit for all names they match.
     pub each: bool,
 }
 
 impl Scope {
-    /// The whole organisation: every call in the books, whether or not it names one.
+    /// The whole organisation: every call in the ledger, whether or not it names one.
     pub fn organisation() -> Self {
         Self { only: vec![(Dimension::Org, Matcher::new("*"))], each: false }
     }
@@ -63,13 +63,12 @@ impl Scope {
         !self.each && matches!(self.only.as_slice(), [(Dimension::Org, names)] if names.as_str() == "*")
     }
 
-    /// The names a call must have to be covered; none where everything is.
+    /// The names a call must match to be covered; none if all calls are.
     pub fn names(&self) -> &[(Dimension, Matcher)] {
         if self.is_organisation() { &[] } else { &self.only }
     }
 
-    /// The key of a limit as the config and the commands write it: `day`, `org:week`,
-    /// `user:alice:model:opus-*:5h`.
+    /// The limit's key in the config and on the command line: `day`, `org:week`, `user:alice:model:opus-*:5h`.
     pub fn key(&self, window: Window) -> String {
         let mut parts: Vec<String> = Vec::new();
         if self.is_organisation() {
@@ -91,14 +90,14 @@ impl Scope {
     }
 }
 
-/// The stretch of time a limit is about.
+/// Period of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
-    /// One call: judged on the largest call of the local day.
+    /// One call: evaluated on the largest call of the local day.
     Call,
-    /// One conversation.
+    /// One session.
     Session,
-    /// One sub-agent's run within a conversation.
+    /// One sub-agent's run within a session.
     Run,
     /// A clock hour.
     Hour,
@@ -110,12 +109,12 @@ pub enum Window {
     Month,
     /// All time.
     Total,
-    /// The last so many hours or days, at every moment.
+    /// The last hours or days, at any time.
     Rolling(Duration),
 }
 
 impl fmt::Display for Window {
-    /// As the config writes it: `day`, `5h`, `7d`.
+    /// The config's notation: `day`, `5h`, `7d`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Call => "call",
@@ -138,8 +137,7 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The stretch of time that counts now; `None` where time does not bound it (a session, a run,
-    /// all time). A rolling window reaches from its length ago up to now.
+    /// The current period; `None` where time does not bound it (a session, a run, all time). A rolling window ends now.
     pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
         match self {
             Self::Call | Self::Day => Some(Span::day(now, zone)),
@@ -153,7 +151,7 @@ impl Window {
         }
     }
 
-    /// The word for it in a limit's name: `daily`, `session`, `5-hour`.
+    /// Adjective in a limit's name: `daily`, `session`, `5-hour`.
     pub fn adjective(self) -> String {
         match self {
             Self::Call => "call".to_owned(),
@@ -176,7 +174,7 @@ impl Window {
     }
 }
 
-/// How much is allowed. Either or both; the first one reached decides.
+/// Allowed amount in one or more units; the first reached decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amount {
     /// Dollars.
@@ -187,7 +185,7 @@ pub struct Amount {
     pub output_tokens: Option<u64>,
 }
 
-/// One kind of amount.
+/// A unit of amounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
     /// Dollars.
@@ -199,10 +197,10 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Every kind.
+    /// All units.
     pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];
 
-    /// This kind of an amount in its smallest unit (pico-dollars, tokens), when it is stated.
+    /// The amount in this unit's smallest fraction (pico-dollars, tokens), if stated.
     pub fn amount_of(self, amount: &Amount) -> Option<i128> {
         match self {
             Self::Usd => amount.usd.map(Usd::pico),
@@ -212,7 +210,7 @@ impl Measure {
     }
 }
 
-/// How a limit stands.
+/// State of a limit relative to its thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Below every warning.
@@ -223,33 +221,33 @@ pub enum Verdict {
     Over,
 }
 
-/// A limit and how it stands now.
+/// A limit with its current usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitState {
     /// The limit.
     pub limit: Limit,
-    /// What it is called: `daily`, `session`, `alice daily`, `claude-opus-* monthly`.
+    /// Display name: `daily`, `session`, `alice daily`, `claude-opus-* monthly`.
     pub name: String,
-    /// Whose it is where a default limits each name: `alice`, a session, a run.
+    /// Subject where a default limits each name: `alice`, a session, a run.
     pub subject: Option<String>,
-    /// Used so far, of the amount's own kind.
+    /// Usage, in the units of the amount.
     pub used: Amount,
-    /// The stretch it is about now; `None` for a call, a session, a run and all time.
+    /// Current period; `None` for a call, a session, a run and all time.
     pub span: Option<Span>,
-    /// The whole per cent used, rounded down, of whichever amount is nearest to its limit.
+    /// Whole per cent used, rounded down, of the amount closest to its limit.
     pub percent: u64,
-    /// How it stands.
+    /// Under, near or over.
     pub verdict: Verdict,
-    /// When it will be reached at the present pace: the likely moment, and the band around it.
+    /// Forecast: the likely time the limit is reached, and the band around it.
     pub hit: Option<(Instant, Span)>,
-    /// True when some of the tokens in it have no price, so that dollars used are a lower bound.
+    /// True when some of the tokens are unpriced, so that the dollars are a lower bound.
     pub lower_bound: bool,
-    /// True when the model, the split or the price of some of the calls in it is a guess.
+    /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
 }
 
 impl LimitState {
-    /// True when this many per cent are used of any of its amounts: `used × 100 ≥ limit × per_cent`, exactly.
+    /// True when this percentage of any amount is used: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
         super::evaluate::reached(&self.limit.amount, &self.used, per_cent)
     }
@@ -260,38 +258,36 @@ impl LimitState {
         thresholds.filter(|per_cent| self.reached(*per_cent)).max()
     }
 
-    /// The kind of amount that is nearest to its limit.
+    /// The unit closest to its limit.
     pub fn leading(&self) -> Option<Measure> {
         super::evaluate::leading(&self.limit.amount, &self.used)
     }
 
-    /// True when work should stop for it.
+    /// True when the limit blocks work.
     ///
-    /// A call that was too dear is over, and is warned of, but the next one may be small: only a call
-    /// limit of nothing stops it.
+    /// A call over a call limit gives a warning, but the next may be smaller: only a call limit of zero blocks.
     pub fn stops_work(&self) -> bool {
         let nothing_allowed = Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0));
         self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
     }
 }
 
-/// Who asks whether a limit is reached: what is known of the call to come.
+/// Known dimensions of a call to be checked against limits.
 ///
-/// A limit about a name the asker does not have (another user, a model that is not known yet) does
-/// not concern it.
+/// A limit for a name that the call lacks (another user, a model not known yet) does not apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallContext {
-    /// What is known, at most one name for each dimension.
+    /// Known names, at most one per dimension.
     pub names: Vec<(Dimension, Label)>,
 }
 
 impl CallContext {
-    /// The name it has in a dimension.
+    /// The name in a dimension.
     pub fn name(&self, dimension: Dimension) -> Option<&Label> {
         self.names.iter().find(|(of, _)| *of == dimension).map(|(_, name)| name)
     }
 
-    /// True when the limit is about this asker's calls.
+    /// True when the scope covers the call.
     pub fn is_covered_by(&self, scope: &Scope) -> bool {
         scope.is_organisation()
             || scope.only.iter().all(|(dimension, names)| self.name(*dimension).is_some_and(|name| names.matches(name)))

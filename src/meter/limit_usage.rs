@@ -1,4 +1,4 @@
-//! What has been used of one limit, exactly, by whom it limits.
+//! Usage counted against one limit, per subject (user, session, …).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use super::summary::SessionId;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
-/// How much of what will leave a rolling window is read ahead from the books.
+/// How far ahead calls that will leave a rolling window are read from the ledger.
 const READ_AHEAD: Duration = Duration::hours(6);
 
-/// What one subject has used of a limit.
+/// Usage of one subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
     models: BTreeMap<Option<Label>, Sums>,
     largest: Used,
-    /// Minute by minute, for the forecast.
+    /// Usage per minute, for the forecast.
     pub(crate) minutes: Minutes,
 }
 
 impl Group {
-    /// What counts against the limit.
+    /// Usage that counts against the limit.
     pub(crate) fn used(&self, window: Window, rules: &Rules) -> Used {
         if window == Window::Call {
             return self.largest;
@@ -37,22 +37,21 @@ impl Group {
     }
 }
 
-/// What has been used of one limit, kept by changes.
+/// Usage of one limit, updated by changes.
 #[derive(Clone, Debug)]
 pub(crate) struct LimitUsage {
     pub(crate) limit: Limit,
     pub(crate) span: Option<Span>,
     pub(crate) groups: BTreeMap<Subject, Group>,
-    /// The sessions whose whole use is known, where the limit is about sessions.
+    /// For session limits: sessions whose whole usage is known.
     sessions: BTreeSet<SessionId>,
-    /// The calls that will leave a rolling window, as far as they are known.
+    /// Known calls that will leave a rolling window.
     leaving: BTreeMap<(Instant, CallKey), (Subject, Option<Label>, Sums)>,
-    /// Up to when, by their own time, the leaving calls are known.
+    /// Time of call up to which the leaving calls are known.
     known_until: Instant,
 }
 
 impl LimitUsage {
-    /// Nothing used.
     pub(crate) fn new(limit: Limit, rules: &Rules, now: Instant) -> Self {
         let span = limit.window.span(now, rules.zone, rules.week_start);
         Self {
@@ -65,7 +64,7 @@ impl LimitUsage {
         }
     }
 
-    /// What the books say has been used. `sessions` are those a session limit is judged for.
+    /// Queries the ledger. `sessions` are those for which a session limit is evaluated.
     pub(crate) fn ask(
         books: &dyn Ledger,
         limit: &Limit,
@@ -106,7 +105,7 @@ impl LimitUsage {
         Ok(usage)
     }
 
-    /// Reads, for a rolling window, the calls that leave it first.
+    /// For a rolling window, reads the calls that leave it next.
     pub(crate) fn read_ahead(&mut self, books: &dyn Ledger, rules: &Rules) -> Result<(), BooksError> {
         let (Window::Rolling(_), Some(span)) = (self.limit.window, self.span) else { return Ok(()) };
         self.known_until = span.from.checked_add_signed(READ_AHEAD).unwrap_or(Instant::MAX_UTC);
@@ -120,7 +119,7 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Adds the sums the books give for a filter.
+    /// Adds the ledger's sums for a filter.
     fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), BooksError> {
         let grouped: Vec<Dimension> = grouped(&self.limit).collect();
         let (with_session, with_agent) = match self.limit.window {
@@ -166,7 +165,7 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Counts a call's minute for the forecast only: its sums came with the opening.
+    /// Counts a call for the forecast only: the snapshot's sums include it.
     pub(crate) fn pace(&mut self, row: &Row, rules: &Rules, now: Instant) {
         let Some(subject) = Subject::from_call(&row.call, &self.limit, rules) else { return };
         if let Some(group) = self.groups.get_mut(&subject) {
@@ -175,7 +174,7 @@ impl LimitUsage {
         }
     }
 
-    /// Follows a change of the books. False when they must be asked again to be exact.
+    /// Applies a change. False when the ledger must be queried again.
     pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
         let of = |row: &Row| Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref());
         let grown = before.zip(after).is_some_and(|(before, after)| {
@@ -203,7 +202,7 @@ impl LimitUsage {
         true
     }
 
-    /// Takes a call back out; `grown` says that a greater one of the same subject follows.
+    /// Subtracts a call; `grown` means that a larger version of it follows for the same subject.
     fn sub(&mut self, row: &Row, grown: bool, rules: &Rules) -> bool {
         let Some(subject) = self.counted(row, rules) else { return true };
         if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
@@ -218,8 +217,7 @@ impl LimitUsage {
         take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums) && !was_largest
     }
 
-    /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of
-    /// sessions only `shown` where some are named.
+    /// States per subject: with a forecast if `habits` are given, and for sessions only those in `shown` if given.
     pub(crate) fn states(
         &self,
         rules: &Rules,
@@ -249,13 +247,13 @@ impl LimitUsage {
         states
     }
 
-    /// True when a limit stated for the asker's own names replaces this default.
+    /// True when a limit for the caller's own names replaces this default.
     pub(crate) fn is_overridden_for(&self, caller: &CallContext, rules: &Rules) -> bool {
         let names: Option<Vec<Label>> = grouped(&self.limit).map(|dimension| caller.name(dimension).cloned()).collect();
         names.is_some_and(|names| overridden(&self.limit, &names, rules))
     }
 
-    /// Whose the call is, when it lies in the window.
+    /// The subject of a call inside the window.
     fn counted(&self, row: &Row, rules: &Rules) -> Option<Subject> {
         let at = row.call.at();
         let inside = match self.limit.window {
@@ -268,7 +266,7 @@ impl LimitUsage {
         if inside { Subject::from_call(&row.call, &self.limit, rules) } else { None }
     }
 
-    /// True when it knows what these sessions have used, if it limits sessions.
+    /// True when the usage of these sessions is known, for a limit on sessions.
     pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
         match self.limit.window {
             Window::Session | Window::Run => {
@@ -284,7 +282,7 @@ impl LimitUsage {
         }
     }
 
-    /// Moves the window to `now`. False when the books must be asked again to be exact.
+    /// Moves the window to `now`. False when the ledger must be queried again.
     pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> bool {
         let rolling = matches!(self.limit.window, Window::Rolling(_));
         if !rolling && self.span.is_none_or(|span| span.contains(now)) {
@@ -312,7 +310,7 @@ impl LimitUsage {
         after.from <= self.known_until
     }
 
-    /// The next moment at which the window alone changes what counts.
+    /// When the window next changes the usage by itself.
     pub(crate) fn changes_at(&self) -> Option<Instant> {
         match self.limit.window {
             Window::Rolling(length) => {
@@ -328,7 +326,7 @@ impl LimitUsage {
     }
 }
 
-/// Takes sums out of a subject's group; false when they were not there.
+/// Subtracts sums from a subject's group; false when it did not hold them.
 fn take_out(groups: &mut BTreeMap<Subject, Group>, subject: &Subject, model: Option<&Label>, sums: &Sums) -> bool {
     let Some(group) = groups.get_mut(subject) else { return false };
     let model = model.cloned();

@@ -1,4 +1,4 @@
-//! The running meter: follows the books change by change and says, at any moment, what every face shows.
+//! The running meter: follows the ledger's changes and produces the summary shown by all faces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,21 +16,20 @@ use super::summary::{CallLine, Follow, SessionId, Summary};
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
-/// The counter's arrow stays so long after it grew.
+/// How long the counter's arrow is shown after growth.
 const GROWING: Duration = Duration::seconds(3);
-/// Calls that are remembered for the list, of all sessions.
+/// Calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
-/// Counts what is followed, by changes of the books alone.
+/// Keeps the numbers of the followed sessions up to date by changes alone.
 ///
-/// Every number is what the books would answer. Where changes alone cannot tell (a new day begins, a
-/// session with a past wakes up, the clock was set back), the meter says so: [`Meter::stale`], and
-/// [`Meter::refresh`] asks the books again.
+/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session with earlier calls
+/// becomes active, the clock was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the ledger again.
 #[derive(Clone, Debug)]
 pub struct Meter {
     rules: Rules,
     follow: Follow,
-    /// The session of which the calls in the list are known.
+    /// The session whose calls are in the list.
     listed: Option<SessionId>,
     all: Sums,
     models: BTreeMap<Option<Label>, Sums>,
@@ -45,13 +44,13 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter for empty books.
+    /// A meter for an empty ledger.
     pub fn new(rules: Rules, now: Instant) -> Self {
         let snapshot = Snapshot::empty(&rules, now);
         Self::open(rules, snapshot)
     }
 
-    /// A meter that goes on from what the books said. The rules are those the opening was asked with.
+    /// A meter that starts from a snapshot taken with the same rules.
     pub fn open(rules: Rules, snapshot: Snapshot) -> Self {
         let now = snapshot.at;
         let mut meter = Self {
@@ -77,7 +76,7 @@ impl Meter {
         meter
     }
 
-    /// Goes on from what the books say now. The arrow and what is followed stay.
+    /// Replaces the numbers by a new snapshot. The arrow and the followed session are kept.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
         let same = snapshot.follow == follow;
@@ -85,16 +84,16 @@ impl Meter {
         (self.grew_at, self.follow, self.stale) = (grew_at, follow, !same);
     }
 
-    /// True when the books must be asked again before the numbers are exact; moves the meter to `now`.
+    /// True when the numbers are exact only after another query; moves the meter to `now`.
     pub fn stale(&mut self, now: Instant) -> bool {
         self.settle(now);
         self.stale
     }
 
-    /// Asks the books again if need be. True when it did.
+    /// Queries the ledger again if needed; true when it did.
     ///
     /// # Errors
-    /// When the books cannot be read: the meter goes on as well as changes alone allow.
+    /// When the ledger cannot be read: the meter goes on by changes alone.
     pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, BooksError> {
         if !self.stale(now) {
             return Ok(false);
@@ -103,24 +102,24 @@ impl Meter {
         Ok(true)
     }
 
-    /// The books changed otherwise than by the changes told: another process wrote them, rows were
-    /// merged or pruned. They will be asked again.
+    /// Marks the meter as stale, because the ledger changed in other ways: another process wrote to it, rows were
+    /// merged or pruned.
     pub fn doubt(&mut self) {
         self.stale = true;
     }
 
-    /// What it counts by and judges with.
+    /// The rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Counts by other rules from now on; the books will be asked again.
+    /// Replaces the rules; marks the meter as stale.
     pub fn rule(&mut self, rules: Rules) {
         self.rules = rules;
         self.stale = true;
     }
 
-    /// Follows a session, the latest, or everything.
+    /// Follows one session, the latest one, or all.
     pub fn follow(&mut self, follow: Follow) {
         if self.follow != follow {
             self.follow = follow;
@@ -128,7 +127,7 @@ impl Meter {
         }
     }
 
-    /// Follows what a posting did to the books: every part of its answer, in order.
+    /// Applies one change. All changes of a batch must be passed, in order.
     pub fn apply(&mut self, posted: &Change, now: Instant) {
         self.advance(now);
         let (before, after) = posted.rows();
@@ -201,7 +200,7 @@ impl Meter {
         }
     }
 
-    /// Moves everything to `now`, and looks whether all that is shown is known.
+    /// Moves everything to `now`, and checks that all numbers shown are known.
     fn settle(&mut self, now: Instant) {
         self.advance(now);
         let followed = self.followed(now);
@@ -213,13 +212,13 @@ impl Meter {
         self.stale |= !self.pots.iter().all(|usage| usage.knows(&shown));
     }
 
-    /// The sessions for which session limits are shown: the active ones and the one that is followed.
+    /// Sessions for which session limits are shown: active ones and the followed one.
     fn sessions_shown(&self, now: Instant) -> BTreeSet<SessionId> {
         let active = self.sessions.active(now).map(|(id, _)| id.clone());
         active.chain(self.followed(now)).collect()
     }
 
-    /// The session that is followed.
+    /// The followed session.
     fn followed(&self, now: Instant) -> Option<SessionId> {
         match &self.follow {
             Follow::Latest => self.sessions.latest(now).cloned(),
@@ -228,7 +227,7 @@ impl Meter {
         }
     }
 
-    /// Everything a face shows.
+    /// The numbers shown by all faces.
     pub fn summary(&mut self, now: Instant) -> Summary {
         self.settle(now);
         let id = self.followed(now);
@@ -287,7 +286,7 @@ impl Meter {
         })
     }
 
-    /// Where the day's and the month's dollars will end.
+    /// Forecast of the day's and the month's dollars.
     fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
         let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
         let (day, today) = (self.today.0, self.today.1);
@@ -302,7 +301,7 @@ impl Meter {
         (by_day_end, by_month_end)
     }
 
-    /// The next moment the picture changes by itself; nothing when it stays until something is booked.
+    /// When the summary next changes without a call; `None` if never.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
         let moving = self.sessions.are_moving(now)
             || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));

@@ -1,4 +1,4 @@
-//! Counts and judges: from changes of the books to one [`Summary`]. It touches neither file, clock nor screen.
+//! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
 mod alert;
 mod evaluate;

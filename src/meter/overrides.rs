@@ -1,5 +1,4 @@
-//! Limits lifted for one session: said once with a reason, kept in the ledger, respected by every gate, and
-//! put back by a word.
+//! Overrides: limits lifted for one session, with a reason, stored in the ledger, honoured by every gate, revocable.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +8,19 @@ use serde::{Serialize, Serializer};
 use crate::domain::{Instant, Label};
 use crate::ledger::{BooksError, Ledger};
 
-/// What begins the name of every entry in the books that lifts limits, and of every one that puts them back.
+/// Prefix of ledger entries that lift limits.
 const LIFTED: &str = "override:";
 const REVOKED: &str = "revoked:";
 
-/// Limits do not stop this session, or did not for a while.
+/// Limits lifted for a session, now or for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Override {
-    /// The session.
     pub(crate) session: Label,
-    /// Why.
     pub(crate) reason: Label,
-    /// Since when.
+    /// Start.
     #[serde(serialize_with = "time")]
     pub(crate) at: Instant,
-    /// Until when, once it was revoked.
+    /// End, once revoked.
     #[serde(serialize_with = "time_if_any", skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Instant>,
 }
@@ -40,23 +37,23 @@ fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::E
     }
 }
 
-/// Lifts limits for a session. False when they are lifted for this very reason already.
+/// Lifts limits for a session. Returns false if they are lifted for the same reason already.
 ///
 /// # Errors
-/// When the books cannot be written.
+/// When the ledger cannot be written.
 pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
     if override_of(books, session)?.is_some_and(|lifted| lifted.reason == *reason) {
         return Ok(false);
     }
     let turn = entries(books, &format!("{session}\t"))?.len();
-    // A label holds no control character, so that a tab parts them for certain.
+    // Labels hold no control characters, so that a tab separates them unambiguously.
     books.claim_alert(&format!("{LIFTED}{session}\t{reason}\t{turn}"), now)
 }
 
-/// Puts limits back for a session. False when they were not lifted.
+/// Revokes a session's override. Returns false if there was none.
 ///
 /// # Errors
-/// When the books cannot be written.
+/// When the ledger cannot be written.
 pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
     if override_of(books, session)?.is_none() {
         return Ok(false);
@@ -65,33 +62,33 @@ pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> R
     books.claim_alert(&format!("{REVOKED}{session}\t\t{turn}"), now)
 }
 
-/// Whether limits are lifted for a session now: the latest time that was said.
+/// The override in force for a session, if any.
 ///
 /// # Errors
-/// When the books cannot be read.
+/// When the ledger cannot be read.
 pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, BooksError> {
     Ok(history(entries(books, &format!("{session}\t"))?).pop().filter(|lifted| lifted.until.is_none()))
 }
 
-/// Every time limits were lifted, oldest first: what `audit` lists.
+/// All overrides, oldest first, for `audit`.
 ///
 /// # Errors
-/// When the books cannot be read.
+/// When the ledger cannot be read.
 pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
     Ok(history(entries(books, "")?))
 }
 
-/// What the books hold of one turn.
+/// One entry of the ledger: a lift or a revocation.
 struct Entry {
     session: Label,
-    /// Why; nothing when limits were put back.
+    /// Reason of a lift; `None` for a revocation.
     reason: Option<Label>,
-    /// Which of the session's entries it is: two may be of one second. Of an older kind all are the first.
+    /// Sequence number within the session, since two entries may share a second. 0 in entries of older versions.
     turn: usize,
     at: Instant,
 }
 
-/// The entries whose name goes on with this text, in the order in which they were made.
+/// Entries whose name continues with this text, oldest first.
 fn entries(books: &dyn Ledger, beginning: &str) -> Result<Vec<Entry>, BooksError> {
     let mut all = Vec::new();
     for kind in [LIFTED, REVOKED] {

@@ -1,17 +1,17 @@
-//! Every call that a filter admits, a page at a time: however many there are, few are held at once.
+//! Visits every call that a filter admits, page by page to bound memory.
 
 use std::collections::BTreeSet;
 
 use crate::domain::{CallKey, Filter, Instant};
 use crate::ledger::{BooksError, Ledger, Row};
 
-/// Calls of one page.
+/// Calls per page.
 const PAGE: usize = 5_000;
 
 /// Passes every call that the filter admits to `each`, newest first.
 ///
 /// # Errors
-/// When the books cannot be read.
+/// When the ledger cannot be read.
 pub(crate) fn every_call(books: &dyn Ledger, filter: &Filter, each: &mut dyn FnMut(&Row)) -> Result<(), BooksError> {
     pages(books, filter, PAGE, each)
 }

@@ -1,4 +1,4 @@
-//! What was spent in each of the last minutes, and how fast that is.
+//! Spending per minute, and the current rate.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use super::evaluate::Used;
 use super::summary::TREND;
 use crate::domain::{Instant, Usd};
 
-/// Minutes that are remembered.
+/// Minutes remembered.
 pub(crate) const KEPT: i64 = 180;
-/// What a minute counts in the rate by its age: half as much every five minutes, nothing after fifteen.
+/// Weight of a minute in the rate by age: halves every five minutes, zero after fifteen.
 const WEIGHTS: [i128; 15] =
     [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
-/// A clock that is behind the log's by so many minutes is believed to be merely a little late.
+/// Minutes by which the clock may lag behind the log's without being considered wrong.
 const AHEAD: i64 = 2;
 
-/// The number of the minute that holds this moment.
+/// Minutes since 1970.
 pub(crate) fn minute_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(60)
 }
 
-/// When the next minute begins.
+/// Start of the next minute.
 pub(crate) fn next_minute(now: Instant) -> Option<Instant> {
     Instant::from_timestamp(minute_of(now).saturating_add(1).saturating_mul(60), 0)
 }
 
-/// What was spent in a stretch of time, in the units limits are stated in.
+/// Spending in the units of limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) usd: Usd,
@@ -52,14 +52,14 @@ impl Spent {
     }
 }
 
-/// What was spent, minute by minute, for the last three hours.
+/// Spending per minute over the last three hours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Minutes {
     spent: BTreeMap<i64, Spent>,
 }
 
 impl Minutes {
-    /// What was spent in all of these together.
+    /// The sum of several.
     pub(crate) fn of_all<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
         let mut together = Self::default();
         for minutes in all {
@@ -68,7 +68,7 @@ impl Minutes {
         together
     }
 
-    /// Adds what a call spent, unless it is older than what is remembered.
+    /// Adds a call's spending, unless it is too old.
     pub(crate) fn add(&mut self, at: Instant, spent: &Spent, now: Instant) {
         self.spent.entry(minute_of(at)).or_default().add(spent);
         while let Some(oldest) = self.spent.first_entry() {
@@ -79,7 +79,7 @@ impl Minutes {
         }
     }
 
-    /// Takes what a call spent back out.
+    /// Subtracts a call's spending.
     pub(crate) fn sub(&mut self, at: Instant, spent: &Spent) {
         let minute = minute_of(at);
         if let Some(there) = self.spent.get_mut(&minute) {
@@ -106,15 +106,15 @@ impl Minutes {
         bars
     }
 
-    /// True while time alone still changes the trend or the rate.
+    /// True while the trend or the rate changes with time alone.
     pub(crate) fn is_moving(&self, now: Instant) -> bool {
         let oldest = minute_of(now) - i64::try_from(TREND).unwrap_or(i64::MAX);
         self.spent.range(oldest + 1..).next().is_some()
     }
 
-    /// Tokens a minute and dollars an hour, weighted towards the last minutes and zero after fifteen idle ones.
+    /// Tokens per minute and dollars per hour, weighted towards the last minutes and zero after fifteen idle ones.
     ///
-    /// Only the log's own minutes count, so neither a suspend nor a clock that jumps makes a peak.
+    /// Only the log's own minutes count, so that neither suspend nor clock jumps cause peaks.
     pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
         let this = minute_of(now);
         let (mut tokens, mut pico, mut oldest) = (0_i128, 0_i128, None);

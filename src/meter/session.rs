@@ -1,4 +1,4 @@
-//! Conversations: when they began and ended, what they used, and how fast.
+//! Sessions: times, usage, and rate.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -12,30 +12,29 @@ use super::summary::{ModelLine, SessionId, SessionLine};
 use crate::domain::{Instant, Label};
 use crate::ledger::{Row, SessionRow, Sums};
 
-/// A session is active so long after its last call.
+/// How long a session counts as active after its last call.
 const ACTIVE: Duration = Duration::minutes(5);
 /// Sessions in a summary.
 pub(crate) const SHOWN: usize = 200;
 
-/// True when a session whose last call was then is active now; a clock a little late does not matter.
+/// True when a session with this last call is active; tolerates a slightly wrong clock.
 pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
     now.signed_duration_since(last).abs() < ACTIVE
 }
 
-/// Orders sessions by when they were last active. One whose clock runs ahead of ours is not the latest for ever.
+/// Sort key by last activity. A session whose clock is ahead does not stay the latest for ever.
 pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
     (last.signed_duration_since(now) <= ACTIVE, last)
 }
 
-/// Every conversation known, and whether that is all there are.
+/// Known sessions, and whether these are all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Session>,
-    /// True when the books hold no session that is not known here.
+    /// True when the ledger has no other sessions.
     pub(crate) complete: bool,
 }
 
-/// One conversation.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     started: Instant,
@@ -49,7 +48,7 @@ pub(crate) struct Session {
 }
 
 impl Sessions {
-    /// Those the books told of.
+    /// Sessions from a snapshot.
     pub(crate) fn open(rows: Vec<SessionRow>, complete: bool) -> Self {
         let known = rows.into_iter().map(|row| {
             let id = SessionId { source: row.source.clone(), session: row.session.clone() };
@@ -62,7 +61,7 @@ impl Sessions {
         self.known.get(id)
     }
 
-    /// Counts what a session spent in the last minutes for trend and rate only: its sums came with the opening.
+    /// Counts spending of the last minutes for trend and rate only: the snapshot's sums include it.
     pub(crate) fn pace(&mut self, id: &SessionId, paces: &Paces) {
         if let Some(session) = self.known.get_mut(id) {
             for (model, minutes) in paces {
@@ -71,7 +70,7 @@ impl Sessions {
         }
     }
 
-    /// Adds a call. False when the books must be asked again: the session may have a past.
+    /// Adds a call. False when the ledger must be queried again, because the session may have earlier calls.
     pub(crate) fn add(&mut self, row: &Row, now: Instant) -> bool {
         let id = SessionId::from_call(&row.call);
         let known = self.known.contains_key(&id);
@@ -79,8 +78,7 @@ impl Sessions {
         known || self.complete
     }
 
-    /// Takes a call back out. False when the books must be asked again: it was the session's first or
-    /// last, and which is that now is not known here.
+    /// Subtracts a call. False when the ledger must be queried again, because it was the session's first or last.
     pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>) -> bool {
         let id = SessionId::from_call(&row.call);
         let Some(session) = self.known.get_mut(&id) else { return self.complete };
@@ -99,12 +97,12 @@ impl Sessions {
         self.known.iter().max_by_key(|(_, session)| recency(session.ended, now)).map(|(id, _)| id)
     }
 
-    /// When the first of them began.
+    /// Start of the earliest session.
     pub(crate) fn earliest(&self) -> Option<Instant> {
         self.known.values().map(|session| session.started).min()
     }
 
-    /// The most recently active sessions, that first.
+    /// Sessions by last activity, most recent first.
     pub(crate) fn lines(&self, now: Instant) -> Vec<SessionLine> {
         let mut all: Vec<(&SessionId, &Session)> = self.known.iter().collect();
         if all.len() > SHOWN {
@@ -115,7 +113,7 @@ impl Sessions {
         all.into_iter().map(|(id, session)| session.line(id, now)).collect()
     }
 
-    /// The minutes of each model, over all sessions that had any lately.
+    /// Spending per minute by model, over all recently active sessions.
     pub(crate) fn minutes(&self, now: Instant) -> BTreeMap<Option<Label>, Minutes> {
         let mut all: BTreeMap<Option<Label>, Minutes> = BTreeMap::new();
         for (model, minutes) in self.lately(now).flat_map(|session| &session.minutes) {
@@ -124,7 +122,7 @@ impl Sessions {
         all
     }
 
-    /// True while time alone still changes a trend or a rate.
+    /// True while a trend or a rate changes with time alone.
     pub(crate) fn are_moving(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
     }
@@ -133,7 +131,7 @@ impl Sessions {
         self.known.values().filter(move |session| now.signed_duration_since(session.ended).num_minutes() <= KEPT)
     }
 
-    /// The sessions that are active, and when the first of them stops being so.
+    /// Active sessions, each with the time it stops being active.
     pub(crate) fn active(&self, now: Instant) -> impl Iterator<Item = (&SessionId, Instant)> {
         self.known
             .iter()
@@ -240,7 +238,7 @@ impl Session {
     }
 }
 
-/// The rows of the Models pane, dearest first.
+/// Rows of the Models pane, most expensive first.
 pub(crate) fn model_lines(
     models: &BTreeMap<Option<Label>, Sums>,
     minutes: &BTreeMap<Option<Label>, Minutes>,
@@ -258,7 +256,7 @@ pub(crate) fn model_lines(
     models.into_iter().map(line).collect()
 }
 
-/// By cost, then by tokens, then by name.
+/// Sorts by cost, then tokens, then name.
 fn dearest_first(models: &mut [(Option<Label>, Sums)]) {
     models.sort_by(|(one, mine), (other, theirs)| {
         (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))

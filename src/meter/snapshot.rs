@@ -1,4 +1,4 @@
-//! What the meter asks the books before it starts to follow their changes.
+//! Ledger queries from which a meter starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, SessionRow, Su
 
 /// Calls in the list of a summary.
 pub(crate) const CALLS: usize = 200;
-/// Sessions asked of the books, those begun last.
+/// Sessions queried, latest start first.
 const SESSIONS: usize = 200;
 /// Spending of the last minutes by model.
 pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
 
-/// Everything a meter starts from: a handful of answers of the books, taken at one moment.
+/// The start state of a meter: several queries at one time.
 ///
-/// An opening and the changes that follow must come from the books in one order: a change posted
-/// before the opening was asked is in it already.
+/// A snapshot and the changes that follow must be in the ledger's order: a snapshot includes every change posted before
+/// it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(crate) at: Instant,
@@ -44,7 +44,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The books are empty.
+    /// The snapshot of an empty ledger.
     pub fn empty(rules: &Rules, now: Instant) -> Self {
         Self {
             at: now,
@@ -62,10 +62,10 @@ impl Snapshot {
         }
     }
 
-    /// What the books say now.
+    /// Queries the ledger.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
         let view = &rules.view;
         let by_model =
@@ -107,7 +107,7 @@ impl Snapshot {
     }
 }
 
-/// A view within a stretch of time.
+/// Restricts a filter to a time span.
 pub(crate) fn within(view: &Filter, span: Span) -> Filter {
     let since = view.since.map_or(span.from, |since| since.max(span.from));
     let until = view.until.map_or(span.until, |until| until.min(span.until));
@@ -118,7 +118,7 @@ fn id_of(row: &SessionRow) -> SessionId {
     SessionId { source: row.source.clone(), session: row.session.clone() }
 }
 
-/// The active sessions, and the one that is followed although nothing happens in it.
+/// The active sessions, and the followed one even if inactive.
 fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
     let followed = followed(sessions, follow, now);
     let all = sessions.iter().map(|row| (id_of(row), row.ended));
@@ -133,7 +133,7 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
     }
 }
 
-/// The sessions begun last and those active last; whether that is all; the latest calls.
+/// Sessions by start and by last activity; whether these are all; the latest calls.
 type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
 
 fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
@@ -173,7 +173,7 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
     Ok((sessions, every, latest))
 }
 
-/// A view of one session only.
+/// Restricts a filter to one session.
 fn of_session(view: &Filter, id: &SessionId) -> Filter {
     let mut filter = view.clone();
     filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
@@ -184,14 +184,14 @@ fn of_session(view: &Filter, id: &SessionId) -> Filter {
     filter
 }
 
-/// How the limits stand that concern an asker, straight from the books: what a gate or a status line
-/// needs, without a meter. Worst first; without a forecast.
+/// The states of limits that apply to a call, directly from the ledger, for gate and status line. Worst first; without
+/// forecast.
 ///
-/// The asker's names are those of the call to come. A session limit is judged when it names its source
-/// and session. `None` asks for every limit and, where limits are about sessions, for every active one.
+/// The caller's names are those of the coming call. Session limits are evaluated if it names source and session. `None`
+/// evaluates every limit and, for session limits, every active session.
 ///
 /// # Errors
-/// When the books cannot be read.
+/// When the ledger cannot be read.
 pub fn states(
     books: &dyn Ledger,
     rules: &Rules,
@@ -235,7 +235,7 @@ pub fn states(
     Ok(all)
 }
 
-/// Narrows a default to the asker's own name, and a run limit to its own run.
+/// Narrows a default to the caller's own name, and a run limit to its own run.
 fn own_names(caller: &CallContext, limit: &super::Limit) -> Vec<(Dimension, Matcher)> {
     let mut dimensions: Vec<Dimension> = Vec::new();
     if limit.scope.each {

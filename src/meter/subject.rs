@@ -1,10 +1,10 @@
-//! Whose use counts against a limit: everyone's together, each user's, a session's, a run's.
+//! Subjects of limits: everyone together, each user, a session, a run.
 
 use super::limit::{Limit, Rules, Window};
 use super::summary::SessionId;
 use crate::domain::{Call, Dimension, Label};
 
-/// Whom a limit limits apart from others: the names a default matches, the session, the run.
+/// A subject limited separately: names matched by a default, a session, a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Subject {
     pub(crate) names: Vec<Label>,
@@ -13,7 +13,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Whose this call is under a limit; `None` when the limit does not cover it.
+    /// The subject of a call; `None` when the limit does not cover it.
     pub(crate) fn from_call(call: &Call, limit: &Limit, rules: &Rules) -> Option<Self> {
         if !limit.scope.covers(call) {
             return None;
@@ -35,7 +35,7 @@ impl Subject {
         (!overridden(limit, &names, rules)).then_some(Self { names, session, agent })
     }
 
-    /// What it is called; `None` when the limit limits everyone together.
+    /// Display name; `None` when the limit applies to everyone together.
     pub(crate) fn name(&self) -> Option<String> {
         let session = self.session.as_ref().and_then(|id| id.session.as_ref());
         let words: Vec<&str> = self.names.iter().chain(self.agent.as_ref().or(session)).map(Label::as_str).collect();
@@ -43,13 +43,13 @@ impl Subject {
     }
 }
 
-/// The dimensions whose names a default limits one by one.
+/// Dimensions whose names a default limits one by one.
 pub(crate) fn grouped(limit: &Limit) -> impl Iterator<Item = Dimension> {
     let each = limit.scope.each;
     limit.scope.only.iter().filter(move |(_, names)| each && names.as_str() == "*").map(|(dimension, _)| *dimension)
 }
 
-/// True when a limit stated for exactly these names replaces the default.
+/// True when a limit for exactly these names replaces the default.
 pub(crate) fn overridden(limit: &Limit, names: &[Label], rules: &Rules) -> bool {
     if !limit.scope.each {
         return false;

@@ -1,4 +1,4 @@
-//! What every face shows: numbers, no strings to parse back.
+//! The numbers shown by all faces.
 
 use std::sync::Arc;
 
@@ -8,78 +8,79 @@ use super::LimitState;
 use crate::domain::{Call, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
 
-/// Which conversation is followed.
+/// The sessions being followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Follow {
-    /// Whichever was active last.
+    /// The most recently active one.
     #[default]
     Latest,
-    /// This one.
+    /// A given session.
     Session(SessionId),
-    /// None: all calls in view together.
+    /// All calls in view.
     Everything,
 }
 
-/// What names a conversation: two log formats may use the same name for different ones.
+/// Identifies a session; different log formats may use the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// The log format.
     pub source: Label,
-    /// Its name there; `None` collects the calls whose log names no session.
+    /// Name; `None` collects calls without a session.
     pub session: Option<Label>,
 }
 
 impl SessionId {
-    /// The conversation of a call.
+    /// The session of a call.
     pub fn from_call(call: &Call) -> Self {
         Self { source: call.from.source.clone(), session: call.from.session.clone() }
     }
 }
 
-/// Bars in a trend: one a minute.
+/// Bars in a trend, one per minute.
 pub(crate) const TREND: usize = 30;
 
-/// Everything a face shows, at one moment.
+/// All numbers shown at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The moment.
+    /// Time of the numbers.
     pub now: Instant,
-    /// What is followed.
+    /// Sessions followed.
     pub follow: Follow,
-    /// The session that is followed (chosen, or the most recently active); nothing yet, or everything.
+    /// The followed session (chosen, or most recently active); `None` before the first call or when following
+    /// everything.
     pub session: Option<SessionLine>,
-    /// Every session known to the meter, most recently active first.
+    /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
     /// All calls in view.
     pub all: Sums,
-    /// Today's.
+    /// Calls of today.
     pub today: Sums,
-    /// This month's.
+    /// Calls of this month.
     pub month: Sums,
-    /// The sums of what is followed: the session's, or all in view.
+    /// Sums of the followed session, or of all calls in view.
     pub followed: Sums,
-    /// Each model of what is followed, dearest first.
+    /// Models of the followed sessions, most expensive first.
     pub models: Vec<ModelLine>,
-    /// The latest calls of what is followed, newest first.
+    /// Latest calls of the followed sessions, newest first.
     pub calls: Vec<CallLine>,
     /// Every limit, worst first.
     pub limits: Vec<LimitState>,
-    /// Tokens a minute now, decaying when idle.
+    /// Tokens per minute, decaying when idle.
     pub tokens_per_min: u64,
-    /// Dollars an hour now, decaying when idle.
+    /// Dollars per hour, decaying when idle.
     pub cost_per_hour: Usd,
-    /// True while the counter has grown within the last few seconds (the arrow).
+    /// True while the counter has grown within the last seconds (shows the arrow).
     pub growing: bool,
-    /// Today's dollars by midnight at the pace of the day; nothing while it cannot be told.
+    /// Forecast of today's dollars at midnight; `None` if unknown.
     pub by_day_end: Option<Usd>,
-    /// This month's dollars by its end at the pace of the month; nothing while it cannot be told.
+    /// Forecast of this month's dollars at its end; `None` if unknown.
     pub by_month_end: Option<Usd>,
-    /// The next moment this picture changes by itself.
+    /// When the numbers next change without a call.
     pub changes_at: Option<Instant>,
 }
 
 impl Summary {
-    /// Nothing counted yet.
+    /// A summary without calls.
     pub fn empty(now: Instant) -> Self {
         Self {
             now,
@@ -102,30 +103,30 @@ impl Summary {
         }
     }
 
-    /// The limit to warn of: the worst one that is near or over.
+    /// Banner of the worst limit that is near or over.
     pub fn worst_limit(&self) -> Option<&LimitState> {
         self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under)
     }
 }
 
-/// A session as the screen and the closing summary show it.
+/// A session in the summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionLine {
-    /// What the books know of it.
+    /// The ledger's data.
     pub row: SessionRow,
-    /// From its first to its last call.
+    /// Time from first to last call.
     pub duration: Duration,
-    /// True while it has had a call within the last minutes.
+    /// True if it had a call within the last minutes.
     pub active: bool,
 }
 
 impl SessionLine {
-    /// What names it.
+    /// Identity of the session.
     pub fn id(&self) -> SessionId {
         SessionId { source: self.row.source.clone(), session: self.row.session.clone() }
     }
 
-    /// The sub-agents' share of the session's cost, in whole per cent (of tokens where no cost is known).
+    /// The sub-agents' share of the session's cost in whole per cent, or of its tokens where no cost is known.
     pub fn agent_share(&self) -> u8 {
         super::evaluate::share(&self.row.in_agents, &self.row.sums)
     }
@@ -134,11 +135,11 @@ impl SessionLine {
 /// A model's row in the Models pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelLine {
-    /// Its name; `None` where the log names none.
+    /// Name; `None` where the log has none.
     pub model: Option<Label>,
-    /// Its sums in what is followed.
+    /// Its sums in the followed sessions.
     pub sums: Sums,
-    /// Its share of the cost of what is followed, in whole per cent (of tokens where no cost is known).
+    /// Its share of their cost in whole per cent, or of their tokens where no cost is known.
     pub share: u8,
     /// Tokens in each of the last `TREND` minutes, oldest first.
     pub trend: [u64; TREND],

@@ -1,24 +1,24 @@
-//! A report as a grid of named, typed cells: the columns of JSON, CSV and Markdown alike.
+//! Reports as grids of named, typed cells: the columns of JSON, CSV and Markdown alike.
 
 use chrono::SecondsFormat;
 
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 
-/// One value.
+/// A cell's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    /// Not known.
+    /// Unknown.
     Unknown,
-    /// A name of ours.
+    /// Text of our own.
     Text(String),
-    /// A moment.
+    /// A time.
     Time(Instant),
-    /// A name that came from outside.
+    /// A name from outside.
     Name(Label),
     /// A count.
     Count(u64),
-    /// A number of seconds.
+    /// Seconds.
     Seconds(i64),
     /// Dollars, exact.
     Usd(Usd),
@@ -26,15 +26,15 @@ pub(crate) enum Cell {
     Names(Vec<Label>),
 }
 
-/// A column's name, the same in every format.
+/// Name of a column, the same in every format.
 pub(crate) type Column = &'static str;
 
-/// Named columns and their rows.
+/// Columns with their rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
-    /// The names.
+    /// Column names.
     pub columns: Vec<Column>,
-    /// The rows; each as long as `columns`.
+    /// Rows, each as long as `columns`.
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -44,7 +44,7 @@ impl From<Option<&Label>> for Cell {
     }
 }
 
-/// The measures that every row and every total has, in their order.
+/// Measures of every row and total, in order.
 pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [
@@ -64,7 +64,7 @@ pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     ]
 }
 
-/// The cost, which is unknown (and not $0) when nothing in the row has a price.
+/// The cost, which is unknown (not $0) when nothing in the row has a price.
 pub(crate) fn cost_cell(sums: &Sums) -> Cell {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
         Cell::Unknown
@@ -94,7 +94,7 @@ fn empty_columns(report: &Report) -> Vec<Column> {
     own.iter().copied().chain(others).collect()
 }
 
-/// The columns that say which period, session or call a row is.
+/// Columns that identify a row's period, session or call.
 const fn own_columns(grain: Grain) -> &'static [Column] {
     match grain {
         Grain::Hour => &["hour"],
@@ -137,11 +137,11 @@ pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     cells
 }
 
-/// Models of one session that are named in a row; of the others, how many there are. A session split by many names
-/// has many rows, and each row names its models.
+/// Models listed per session in a row; the rest are counted. A session split by many names has many rows, each with
+/// this list.
 const MODELS: usize = 50;
 
-/// The columns that say which session a row is.
+/// Columns that describe a row's session.
 pub(crate) fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     let mut models: Vec<Label> =
         session.models.iter().filter_map(|(model, _)| model.clone()).take(MODELS + 1).collect();
@@ -163,7 +163,7 @@ pub(crate) fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     OF_SESSIONS.into_iter().zip(cells).collect()
 }
 
-/// The columns that say which call a row is.
+/// Columns that describe a row's call.
 pub(crate) fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     let (call, from) = (&row.call, &row.call.from);
     let cells = [
@@ -184,7 +184,7 @@ pub(crate) fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
     OF_CALLS.into_iter().zip(cells).collect()
 }
 
-/// A moment, as every format for programs writes it: UTC, to the millisecond.
+/// A time in machine-readable formats: UTC, in milliseconds.
 pub(super) fn time(at: Instant) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
@@ -231,7 +231,7 @@ mod tests {
         let tokens = Tokens { input: 10, ..Tokens::ZERO };
         let none = Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() };
         assert_eq!(cost_cell(&none), Cell::Unknown);
-        // A web search was paid for, though the model has no price.
+        // A web search has a cost although the model has no price.
         assert_eq!(cost_cell(&Sums { cost: Usd::ONE, ..none }), Cell::Usd(Usd::ONE));
         assert_eq!(cost_cell(&Sums { unpriced_tokens: 9, ..none }), Cell::Usd(Usd::ZERO));
         assert_eq!(cost_cell(&Sums::default()), Cell::Usd(Usd::ZERO));

@@ -8,12 +8,12 @@ use super::{Cell, Grid};
 use crate::domain::Label;
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, Row, Sums};
 
-/// The grid as CSV with a header line.
+/// Writes the grid as CSV with a header line.
 ///
-/// A name that a spreadsheet would run as a formula is preceded by an apostrophe.
+/// Names that a spreadsheet would run as formulas are prefixed with an apostrophe.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn csv(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(&grid.columns).map_err(plain_error)?;
@@ -30,10 +30,10 @@ fn field(cell: &Cell) -> String {
     }
 }
 
-/// A report of calls as CSV, written call by call: the same lines as [`csv()`] writes of the whole report.
+/// Writes a report of calls as CSV call by call, with the same output as [`csv()`].
 pub(crate) struct CallLines<'a> {
     writer: csv::Writer<&'a mut dyn Write>,
-    /// The report without its rows.
+    /// The report without rows.
     report: Report,
 }
 
@@ -41,7 +41,7 @@ impl<'a> CallLines<'a> {
     /// Writes the header.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When `out` cannot be written.
     pub(crate) fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
         let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 };
         let mut writer = csv::Writer::from_writer(out);
@@ -52,7 +52,7 @@ impl<'a> CallLines<'a> {
     /// Writes a call.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When `out` cannot be written.
     pub(crate) fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
         let by = self.report.query.by.iter().map(|dimension| dimension.label_of(&row.call).cloned()).collect();
         let line = ReportRow {
@@ -66,25 +66,25 @@ impl<'a> CallLines<'a> {
         self.writer.write_record(cells.iter().map(|(_, cell)| field(cell))).map_err(plain_error)
     }
 
-    /// Writes what is still to be written.
+    /// Flushes the output.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When `out` cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
 }
 
-/// The system's own error, so that a closed pipe is known as one.
+/// The underlying system error, so that a closed pipe is recognised.
 fn plain_error(error: csv::Error) -> io::Error {
     let words = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(words) }
 }
 
-/// The grid as a Markdown table.
+/// Writes the grid as a Markdown table.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn markdown(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "| {} |", grid.columns.join(" | "))?;
     let rule = |at: usize| match grid.rows.first().map(|row| &row[at]) {
@@ -112,10 +112,10 @@ fn plain(cell: &Cell) -> String {
     }
 }
 
-/// The text with an apostrophe before each sign that a spreadsheet takes for the beginning of a formula.
+/// Prefixes each character that a spreadsheet takes for the start of a formula with an apostrophe.
 ///
-/// A cell begins at the start of the text, and wherever a spreadsheet that is set to another separator would cut it:
-/// behind a semicolon, a tab or a line break. East Asian versions of Excel read the full-width signs as well.
+/// A cell begins at the start of the text, and wherever a spreadsheet with another separator would split it: after a
+/// semicolon, a tab or a line break. East Asian versions of Excel also recognise full-width characters.
 fn inert(text: String) -> String {
     const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
     if !text.contains(SIGNS) {
@@ -133,7 +133,7 @@ fn inert(text: String) -> String {
     out
 }
 
-/// Characters with a meaning in Markdown, taken by their letter.
+/// Escapes characters with a meaning in Markdown.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

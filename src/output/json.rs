@@ -1,4 +1,4 @@
-//! Reports and other answers as JSON. Keys and their order are stable; amounts are exact decimals.
+//! Reports and other results as JSON. Keys and their order are stable; amounts are exact decimals.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::cells::{Cell, Column, measures, report_grid, time};
 use crate::domain::Usd;
 use crate::ledger::{Grain, Report, Sums};
 
-/// Dollars as a JSON number in plain decimals, exact to the last digit.
+/// Dollars as a JSON number in plain decimals, exact.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal(pub Usd);
 
@@ -35,7 +35,7 @@ impl Serialize for Cell {
     }
 }
 
-/// Named cells as one object.
+/// Named cells as a JSON object.
 struct Object<'a, I>(I, std::marker::PhantomData<&'a ()>);
 
 impl<'a, I: Iterator<Item = (Column, &'a Cell)> + Clone> Serialize for Object<'a, I> {
@@ -77,7 +77,7 @@ struct Document<'a> {
     timezone: &'static str,
     rows: Rows<'a>,
     total: Measures<'a>,
-    /// Files that could not be read, so that every number may be higher; absent when there are none.
+    /// Number of unreadable files, because of which all numbers may be higher; omitted if zero.
     #[serde(skip_serializing_if = "is_zero")]
     unread_files: u64,
 }
@@ -87,15 +87,15 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A report, as INTERFACE schema 1: flat rows and a total.
+/// Writes a report in INTERFACE schema 1: flat rows and a total.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     to_line(&Document::from_report(report, &report_grid(report)), out)
 }
 
-/// A report as part of a larger answer: flatten it into that.
+/// A report to be flattened into a larger document.
 pub(crate) fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
     Document::from_report(report, grid)
 }
@@ -114,7 +114,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The word for a grain in JSON and on the command line.
+/// Name of a grain in JSON and on the command line.
 pub(super) const fn grain_name(grain: Grain) -> &'static str {
     match grain {
         Grain::Hour => "hour",
@@ -127,10 +127,10 @@ pub(super) const fn grain_name(grain: Grain) -> &'static str {
     }
 }
 
-/// Any answer as one line of JSON.
+/// Writes a value as one line of JSON.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn to_line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut buffer = io::BufWriter::new(out);
     serde_json::to_writer(&mut buffer, value)?;

@@ -6,7 +6,7 @@ use super::Decimal;
 use crate::domain::{Usd, Zone};
 use crate::meter::{Amount, LimitState, Verdict};
 
-/// A limit as JSON: the same keys in `limits show`, `gate` and the socket's answers.
+/// JSON form of a limit in `limits show`, `gate` and the socket's answers.
 #[derive(Serialize)]
 pub(crate) struct LimitJson {
     limit: String,
@@ -33,13 +33,13 @@ struct AmountJson {
     output_tokens: Option<u64>,
 }
 
-/// An amount rounded to the millionth of a dollar.
+/// Rounds to the millionth of a dollar.
 pub(crate) fn micro(usd: Usd) -> Decimal {
     Decimal(Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000)))
 }
 
 impl AmountJson {
-    /// Rounded to the millionth: a limit's dollars are judged exactly, and shown so far.
+    /// Rounds to the millionth of a dollar; evaluation uses the exact amount.
     fn from_amount(amount: &Amount) -> Self {
         Self { usd: amount.usd.map(micro), tokens: amount.tokens, output_tokens: amount.output_tokens }
     }

@@ -1,4 +1,4 @@
-//! Results as tables, JSON, CSV and Markdown. Nothing here computes: it writes what the books and the meter say.
+//! Results as tables, JSON, CSV and Markdown. Only formats the numbers of ledger and meter.
 
 mod cells;
 mod delimited;

@@ -1,14 +1,14 @@
-//! Numbers in Prometheus' text form: a help line, a type line, one line for each set of labels.
+//! Prometheus text format: a help line, a type line, and one line per set of labels.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// What a number means over time.
+/// Type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It only grows, but for what is pruned.
+    /// Monotonic, except for pruning.
     Counter,
-    /// It goes up and down.
+    /// Goes up and down.
     Gauge,
 }
 
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 pub(crate) struct Metrics(String);
 
 impl Metrics {
-    /// Begins a metric: the samples that follow are its own.
+    /// Starts a metric, to which samples are added.
     pub(crate) fn begin(&mut self, name: &'static str, kind: Kind, help: &'static str) -> Metric<'_> {
         let kind = match kind {
             Kind::Counter => "counter",
@@ -27,16 +27,16 @@ impl Metrics {
         Metric { text: &mut self.0, name }
     }
 
-    /// Writes them all.
+    /// Writes all metrics.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When `out` cannot be written.
     pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.0.as_bytes())
     }
 }
 
-/// One metric, to add samples to.
+/// A metric to add samples to.
 #[derive(Debug)]
 pub(crate) struct Metric<'a> {
     text: &'a mut String,
@@ -44,7 +44,7 @@ pub(crate) struct Metric<'a> {
 }
 
 impl Metric<'_> {
-    /// Adds a sample. The value is written as it shows itself: a count, or dollars in plain decimals.
+    /// Adds a sample with the value's display form: a count, or dollars in plain decimals.
     pub(crate) fn sample(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.text.push_str(self.name);
         let mut before = '{';
@@ -59,7 +59,7 @@ impl Metric<'_> {
     }
 }
 
-/// A label's value: backslash, quote and line feed have an escape of their own.
+/// Escapes a label's value: backslash, quote and line feed.
 fn escaped(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for letter in value.chars() {

@@ -1,4 +1,4 @@
-//! Tables for people.
+//! Reports as text tables.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::domain::{Label, Zone};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Sums};
 use crate::text;
 
-/// Columns that a person does not need beside the others.
+/// Columns omitted in text tables.
 const HIDDEN: [&str; 9] = [
     "reasoning_tokens",
     "unpriced_tokens",
@@ -22,8 +22,7 @@ const HIDDEN: [&str; 9] = [
     "fidelity",
 ];
 
-/// Columns that go first where a terminal has no room for all, in this order. What was asked for with `--by`,
-/// the period and the cost stay.
+/// Columns dropped first when a terminal is too narrow, in this order. `--by` columns, period and cost are kept.
 const SPARED: [&str; 18] = [
     "cache_saved_usd",
     "source",
@@ -44,14 +43,14 @@ const SPARED: [&str; 18] = [
     "session",
     "total_tokens",
 ];
-/// Both kinds of writes together, for people.
+/// Column with cache writes of both lifetimes.
 const CACHE_WRITE: &str = "cache_write_tokens";
 
-/// A report as a table with its total, and a line that explains every mark in it. Where it would be wider than
-/// `room` columns, what matters least is left out, and said.
+/// Writes a report as a table with its total, and explains every mark in it. If it exceeds `room` columns, the least
+/// important columns are omitted, and the omission is noted.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
     let (mut columns, labels) = columns(report, false);
     let mut spared = Vec::new();
@@ -75,7 +74,7 @@ pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) 
         (1..height).map(|row| columns.iter().map(|column| column.fields[row].clone()).collect()).collect();
     plain(&heads, left, &rows, out)?;
     if !spared.is_empty() {
-        writeln!(out, "\nLeft out for want of room: {} (`--json` has everything)", spared.join(", "))?;
+        writeln!(out, "\nOmitted for lack of space: {} (`--json` has everything)", spared.join(", "))?;
     }
     marks(&report.total, out)?;
     if report.unread_files > 0 {
@@ -85,23 +84,23 @@ pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) 
     Ok(())
 }
 
-/// A column of a table: its name, and its head and fields from above.
+/// A column of a table: name, heading, and cells.
 struct Shown {
     name: &'static str,
     fields: Vec<String>,
 }
 
-/// How wide a table of these columns is.
+/// Width of a table with these columns.
 fn width(columns: &[Shown]) -> usize {
     let widths = columns.iter().map(|column| column.fields.iter().map(|field| text::width(field)).max().unwrap_or(0));
     widths.map(|width| width + 2).sum::<usize>().saturating_sub(2)
 }
 
-/// Every column that is worth showing, with the total at its end; and the names of those before the measures.
+/// The columns to show, with the total in the last row; and the names of those before the measures.
 fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     let grid = report_grid(report);
     let by_call = report.rows.iter().any(|row| row.call.is_some());
-    // A total that is split by nothing is its only row.
+    // An unsplit total has the total as its only row.
     let is_total = |row: &ReportRow| row.by.is_empty() && row.period == PeriodKey::Total;
     let mut columns: Vec<Shown> = Vec::with_capacity(grid.columns.len());
     for (at, name) in grid.columns.iter().copied().enumerate() {
@@ -136,10 +135,10 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     (columns, labels)
 }
 
-/// A table without borders: the first `left` columns to the left, the others to the right.
+/// Writes a table without borders: the first `left` columns left-aligned, the others right-aligned.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When `out` cannot be written.
 pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(heads.to_vec());
@@ -207,12 +206,12 @@ fn marks(total: &Sums, out: &mut dyn Write) -> io::Result<()> {
     mark_lines(total).iter().try_for_each(|line| writeln!(out, "\n{line}"))
 }
 
-/// What the marks beside these sums mean, a line for each that stands there.
+/// Explains the marks of these sums, one line per mark in use.
 pub(crate) fn mark_lines(total: &Sums) -> Vec<String> {
     let mut lines = Vec::new();
     if total.unpriced_tokens > 0 {
         lines.push(format!(
-            "≥ without {} whose model has no known price (`tokmeter prices` tells which have)",
+            "≥ without {} whose model has no known price (`tokmeter prices` lists those that have one)",
             text::plural(total.unpriced_tokens, "token")
         ));
     }

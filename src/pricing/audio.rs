@@ -4,18 +4,18 @@ use super::card::{Lot, halves};
 use super::sheet::{Class, Sheet};
 use crate::domain::{Parts, Ratio, Service, Tokens};
 
-/// The rates of audio in one service tier.
+/// Audio rates in one service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Audio {
-    /// Half pico-dollars a token in the order of [`Class::AUDIO`]; where the list has no rate, that of text.
+    /// Half pico-dollars per token in the order of [`Class::AUDIO`]; the text rate where the list has none.
     pub(super) rates: [u64; 3],
-    /// Which of them are half of a standard rate, because the list has no batch rate of its own.
+    /// Marks rates that are half of a standard rate, because the list has no batch rate.
     pub(super) halved: [bool; 3],
-    /// Which of them the list has.
+    /// Marks rates that the list has.
     listed: [bool; 3],
 }
 
-/// The class of text that a class of audio is a part of.
+/// The text class that an audio class is part of.
 pub(super) const fn whole_of(class: Class) -> Class {
     match class {
         Class::AudioInput => Class::Input,
@@ -31,7 +31,7 @@ pub(super) const fn whole_of(class: Class) -> Class {
 }
 
 impl Audio {
-    /// The rates in a service tier whose rates of text are `text`.
+    /// The audio rates in a service tier with these text rates.
     pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &Lot) -> Self {
         let listed = |class, service| sheet.get(above, class, service).or_else(|| sheet.get(0, class, service));
         let found = Class::AUDIO.map(|class| match (listed(class, service), listed(class, Service::Standard)) {
@@ -52,7 +52,7 @@ impl Audio {
         Class::AUDIO.into_iter().zip(self.listed).any(|(audio, listed)| audio == class && listed)
     }
 
-    /// True when the list has no rate for a kind of audio that was used.
+    /// True when audio was used whose rate the list lacks.
     pub(super) fn is_guess(&self, parts: Parts) -> bool {
         counts(parts).into_iter().zip(self.listed).any(|(count, listed)| count > 0 && !listed)
     }
@@ -63,7 +63,7 @@ pub(super) const fn counts(parts: Parts) -> [u64; 3] {
     [parts.audio_input, parts.audio_cache_read, parts.audio_output]
 }
 
-/// Tokens of text in the order of [`Class::ALL`], and of audio in the order of [`Class::AUDIO`].
+/// Text tokens in the order of [`Class::ALL`], and audio tokens in the order of [`Class::AUDIO`].
 pub(super) fn apart(tokens: &Tokens, parts: Parts) -> ([u64; 6], [u64; 3]) {
     let (mut text, audio) = (super::card::counts(tokens), counts(parts.within(tokens)));
     (text[0], text[1], text[4]) = (text[0] - audio[0], text[1] - audio[1], text[4] - audio[2]);

@@ -1,4 +1,4 @@
-//! The price book: the config's prices, a list the user fetched, and the list that ships with the program.
+//! The price book: config prices, the list fetched by the user, and the built-in list.
 
 use std::sync::OnceLock;
 
@@ -11,17 +11,17 @@ use super::update::UpdateProblem;
 use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
 use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
-/// The list that ships with the program; `prices/README.md` says where it comes from.
+/// The built-in list; `prices/README.md` documents its sources.
 const BUILT_IN: &str = include_str!("../../prices/book.txt");
-/// How many models are remembered once found. A log names a handful; beyond this they are looked up each time.
+/// Size of the cache of models. A log has a handful; beyond this they are looked up each time.
 const PLACES: usize = 256;
-/// How many places are tried for a name before it is not remembered.
+/// Cache slots tried for a name before it is not cached.
 const TRIES: usize = 8;
 
-/// Every price known, and whose cost is booked.
+/// All known prices, and the rule for costs stated by logs.
 ///
-/// Making one parses nothing: a model's line is found by binary search in the text of the list when
-/// the first call of that model comes, and what it says is remembered.
+/// Creating one parses nothing: a model's line is found by binary search in the text of the list when its first call
+/// comes, and the result is cached.
 #[derive(Debug)]
 pub struct PriceBook {
     custom: Vec<CustomPrice>,
@@ -29,11 +29,11 @@ pub struct PriceBook {
     mode: CostMode,
     built_in: Table<&'static str>,
     update: Option<Table<String>>,
-    /// Each place is written once and read without a lock.
+    /// Cache slots, written once and read without a lock.
     known: Box<[OnceLock<Known>]>,
 }
 
-/// A model that was looked up.
+/// A cached lookup.
 #[derive(Debug)]
 struct Known {
     model: Label,
@@ -41,15 +41,16 @@ struct Known {
 }
 
 impl PriceBook {
-    /// The prices of the config (they win), its aliases (name in the logs, name in the list), and the built-in list.
+    /// A book with these config prices, which take precedence, aliases (name in the logs, name in the list), and the
+    /// built-in list.
     pub fn new(custom: Vec<CustomPrice>, aliases: Vec<(String, String)>, mode: CostMode) -> Self {
         let built_in = Table::new(BUILT_IN).expect("the list in the binary is a table: a test reads it whole");
         Self { custom, aliases, mode, built_in, update: None, known: places() }
     }
 
-    /// The same book with a fetched list on top of the built-in one.
+    /// Adds a fetched list, which takes precedence over the built-in one.
     ///
-    /// A list that cannot be used (damaged, or older than the built-in one) is left out, and why is said.
+    /// A damaged list, or one older than the built-in list, is ignored, and the problem is returned.
     #[must_use]
     pub fn with_update(mut self, text: String) -> (Self, Option<UpdateProblem>) {
         self.known = places();
@@ -66,39 +67,39 @@ impl PriceBook {
         (self, problem)
     }
 
-    /// The day of the newest list in use: its age is what tells whether prices may have changed since.
+    /// Day of the newest list in use; its age suggests whether prices have changed since.
     pub fn as_of(&self) -> Day {
         self.update.as_ref().map_or(self.built_in.as_of(), Table::as_of)
     }
 
-    /// The day of the list that ships with the program.
+    /// Day of the built-in list.
     pub fn built_in_as_of(&self) -> Day {
         self.built_in.as_of()
     }
 
-    /// Whose cost is booked.
+    /// The rule for costs stated by logs.
     pub fn mode(&self) -> CostMode {
         self.mode
     }
 
-    /// The rates in force for a model at a moment.
+    /// The rates in force for a model at a time.
     pub fn rates(&self, model: &str, at: Instant) -> Option<Tariff> {
         self.with(&Label::new(model), |priced| priced?.at(at).map(Card::tariff))
     }
 
-    /// The whole dated history of a model, oldest first, and the names by which it was found.
+    /// A model's price history, oldest first, and the chain of names that led to it.
     pub fn history(&self, model: &str) -> Option<(Vec<Label>, Vec<Tariff>)> {
         self.with(&Label::new(model), |priced| priced.map(|priced| (priced.path.clone(), priced.tariffs())))
     }
 
-    /// Every name that has a price, in order: those of the config first.
+    /// Names of all models with a price; config names first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let custom = self.custom.iter().map(|price| price.model.as_str());
         let news = self.update.iter().flat_map(Table::names).filter(|name| self.built_in.find(name).is_none());
         custom.chain(news).chain(self.built_in.names())
     }
 
-    /// The names that contain every word of a pattern, whatever the capitals.
+    /// Names that contain every word of a pattern, ignoring case.
     pub fn find(&self, pattern: &str) -> impl Iterator<Item = &str> {
         let words: Vec<String> = pattern.split([' ', '*']).map(str::to_ascii_lowercase).collect();
         self.names().filter(move |name| {
@@ -107,14 +108,14 @@ impl PriceBook {
         })
     }
 
-    /// What the same call would have cost on another model, by the list and never by a quote.
+    /// Cost of the same call on another model, by the list and never by a quote.
     pub fn cost_as(&self, call: &Call, model: &str) -> Cost {
         self.computed(call, &Label::new(model))
     }
 
-    /// The dollars a limit counts for a call: its cost, or these rates where it has no price.
+    /// Dollars that count against limits: the call's cost, or its cost at these rates if it has no price.
     ///
-    /// Cache rates the fallback does not state are the usual multiples of its input rate.
+    /// Cache rates missing in the fallback are the usual multiples of its input rate.
     pub fn cost_or(&self, call: &Call, fallback: &Rates) -> Usd {
         let known = self.cost(call).usd();
         known.unwrap_or_else(|| {
@@ -123,7 +124,7 @@ impl PriceBook {
         })
     }
 
-    /// How the cost of a call comes about.
+    /// Breaks down the cost of a call.
     pub fn explain(&self, call: &Call) -> Explanation {
         let cost = self.cost(call);
         match &call.model {
@@ -141,7 +142,7 @@ impl PriceBook {
         self.update.as_ref()
     }
 
-    /// The cost by our own prices.
+    /// The cost by the book, ignoring quotes.
     fn computed(&self, call: &Call, model: &Label) -> Cost {
         self.with(model, |priced| match priced.and_then(|priced| priced.at(call.at())) {
             Some(card) => card.cost(call),
@@ -149,7 +150,7 @@ impl PriceBook {
         })
     }
 
-    /// Looks a model up, in memory when it was met before.
+    /// Looks a model up, through the cache.
     fn with<R>(&self, model: &Label, then: impl FnOnce(Option<&Priced>) -> R) -> R {
         use std::hash::BuildHasher as _;
         let hash = FxBuildHasher.hash_one(model.as_str());
@@ -164,7 +165,7 @@ impl PriceBook {
         then(self.look_up(model).as_ref())
     }
 
-    /// The config's word on any form of the name, else the list's.
+    /// The config's price for any form of the name, else the list's.
     fn look_up(&self, model: &str) -> Option<Priced> {
         let forms = names::forms(model);
         for (at, form) in forms.iter().enumerate().filter(|(_, form)| !form.is_fast) {
@@ -217,7 +218,7 @@ impl PriceBook {
 
 impl Pricer for PriceBook {
     fn cost(&self, call: &Call) -> Cost {
-        // A quote of nothing beside tokens says that the writer did not know, not that it was free.
+        // A quote of zero next to tokens means unknown, not free.
         let quoted = call.quoted.filter(|usd| *usd > Usd::ZERO);
         if let (Some(usd), CostMode::Quoted) = (quoted, self.mode) {
             return Cost::Quoted(usd);
@@ -239,7 +240,7 @@ impl Pricer for PriceBook {
     }
 }
 
-/// True when there is nothing a rate could apply to.
+/// True when no rate could apply to the call.
 fn is_uncounted(call: &Call) -> bool {
     call.tokens.is_zero() && call.web_searches == 0
 }

@@ -1,7 +1,7 @@
-//! Makes the built-in book: from the history of one list, the exact days of another, and rules of our own.
+//! Builds the built-in list: from the history of one list, the exact days of another, and our own rules.
 //!
-//! `prices/history.txt` is what LiteLLM's list said, snapshot by snapshot, in the form of the book but as it was
-//! listed. A newer list is added to it; nothing is ever taken out.
+//! `prices/history.txt` holds the snapshots of LiteLLM's list in the format of the book, but as they were listed. Newer
+//! lists are added to it; nothing is ever removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +12,22 @@ use super::sheet::{Class, Key, Sheet};
 use super::table::{self, History, Line, Since, Table};
 use crate::domain::{Day, Service};
 
-/// Everything that is known of prices, by name.
+/// Price histories by model name.
 pub(super) type Books = BTreeMap<String, History>;
 
-/// A book, and what its maker should look at.
+/// A built list with its notes.
 #[derive(Debug)]
 pub struct Built {
-    /// The text of the book.
+    /// Text of the list.
     pub text: String,
-    /// Notes, one sentence each: conditions not expressed, entries not used, disagreements not settled.
+    /// Notes for the maintainer, one sentence each: unsupported conditions, unused entries, open disagreements.
     pub notes: Vec<String>,
 }
 
-/// The first history: snapshots of the list as JSON, and what an older book knows of models that they leave out.
+/// Creates the first history: snapshots of the list as JSON, plus an older book's data on models missing there.
 ///
 /// # Errors
-/// When the snapshots are no JSON, or hold no price.
+/// When the snapshots are not JSON, or hold no price.
 pub fn seed(snapshots: &str, book: &str) -> Result<String, ImportError> {
     let mut books = Books::new();
     for (name, fields) in import::entries(snapshots)? {
@@ -48,10 +48,10 @@ pub fn seed(snapshots: &str, book: &str) -> Result<String, ImportError> {
     Ok(write(last, &books, &[]))
 }
 
-/// The history with one more list, read on this day.
+/// Adds one more list, read on this day, to the history.
 ///
 /// # Errors
-/// When the history is no table, or the list is no price list.
+/// When the history is not a table, or the list is not a price list.
 pub fn remember(history: &str, list: &str, day: Day) -> Result<String, ImportError> {
     let mut books = read(history)?;
     let mut models = 0;
@@ -71,10 +71,10 @@ pub fn remember(history: &str, list: &str, day: Day) -> Result<String, ImportErr
     Ok(write(day, &books, &[]))
 }
 
-/// The built-in book: `history` is the text of `prices/history.txt`, `dated` that of `prices/dated.json`.
+/// Builds the list: `history` is the text of `prices/history.txt`, `dated` that of `prices/dated.json`.
 ///
 /// # Errors
-/// When either is not what it should be, or a rule of `own.txt` cannot be read.
+/// When either is malformed, or a rule of `own.txt` cannot be parsed.
 pub fn build(history: &str, dated: &str) -> Result<Built, ImportError> {
     build_by(&own::rules(own::OWN)?, history, dated)
 }
@@ -134,8 +134,8 @@ fn write(as_of: Day, books: &Books, aliases: &[(&str, Line<'_>)]) -> String {
     table::write(as_of, prices.chain(aliases.iter().cloned()).collect())
 }
 
-/// True when a listing says all that the one before it said, and at most more of prompts of every length: the feature
-/// was there before the list knew of it. A long-context tier was not.
+/// True when a listing repeats the previous one and adds at most rates for prompts of any length: these were true
+/// before they were listed. Long-context tiers were not.
 fn only_adds(before: &Sheet, after: &Sheet) -> bool {
     let keeps = |key: &Key| before.rates.get(key) == after.rates.get(key);
     let adds = |key: &&Key| !before.rates.contains_key(key);
@@ -224,7 +224,7 @@ mod tests {
         let line = |name: &str| line(&book, name);
         assert!(book.text.starts_with("#tokmeter-prices 2\t2026-11-26\t"));
         assert_eq!(line("gpt-new").as_deref(), Some("2026-11-26 i=1 o=2"));
-        // The list has a multiplier that the snapshots do not carry.
+        // The list has a multiplier that the snapshots lack.
         let turbo = "2024-12-01 i=0.5 o=1.5 xe=1.1\t2026-11-16 i=0.6 o=1.5 xe=1.1";
         assert_eq!(line("gpt-3.5-turbo").as_deref(), Some(turbo));
         assert_eq!(line("gemini-2.5-pro").as_deref(), Some("2025-07-01 i=1.25 r=0.125 o=10"));

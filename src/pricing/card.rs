@@ -1,4 +1,4 @@
-//! A sheet made ready to compute with: every rate filled in, every rule of a bill applied once.
+//! A price sheet prepared for computation: missing rates filled in, billing rules applied.
 
 use super::audio::{self, Audio};
 use super::fill::{standard, stated};
@@ -8,52 +8,52 @@ use super::table::Since;
 use super::{Cost, Found, Guess, PriceId, Rates};
 use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
 
-/// No rate beyond this many half pico-dollars a token (over $500), so that no sum can overflow.
+/// Upper bound of rates in half pico-dollars per token (over $500), so that no sum can overflow.
 const MOST: u64 = 1 << 50;
 const HALF: Ratio = Ratio { num: 1, den: 2 };
 
-/// The rates in force from one day on.
+/// Rates in force from a day on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
-    /// The first second at which it holds, since 1970.
+    /// Start in seconds since 1970.
     pub(crate) from: i64,
-    /// Its first day; none for a price of the config without one.
+    /// First day; `None` for a config price without one.
     pub(crate) since: Option<Since>,
     pub(crate) id: PriceId,
     pub(crate) found: Found,
-    /// By prompt length, shortest first; the first is for every prompt.
+    /// Rates by prompt length, ascending; the first applies to every prompt.
     tiers: Vec<Tier>,
     search: Option<Usd>,
     pub(crate) fast: Option<Ratio>,
     pub(crate) us: Option<Ratio>,
     pub(crate) eu: Option<Ratio>,
-    /// The service tiers for which the list has rates.
+    /// Service tiers with rates in the list.
     named: Vec<Service>,
-    /// Anthropic's rules apply.
+    /// Whether Anthropic's billing rules apply.
     claude: bool,
-    /// The model's name says that its calls are fast ones.
+    /// The model's name means fast mode for all calls.
     pub(crate) is_fast_by_name: bool,
-    /// It is not known that these are the model's rates.
+    /// The rates are not certain to be this model's.
     is_guessed: bool,
-    /// The cards of certain hours, in the place of this one.
+    /// Cards that replace this one during certain hours.
     pub(crate) hours: Vec<(Hours, Self)>,
 }
 
-/// The rates of prompts longer than `above`.
+/// Rates of prompts longer than `above`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Tier {
     above: u64,
     /// In the order of [`SERVICES`].
     services: [Lot; 6],
-    /// In the same order.
+    /// In the order of [`SERVICES`].
     audio: [Audio; 6],
 }
 
-/// The service tiers that have rates.
+/// Service tiers that have rates.
 pub(crate) const SERVICES: [Service; 6] =
     [Service::Standard, Service::Priority, Service::Flex, Service::Batch, Service::Ultrafast, Service::Balanced];
 
-/// The place of a tier's rates; those of an unknown one are standard.
+/// Index of a tier's rates; unknown tiers use standard ones.
 const fn lot_of(service: Service) -> usize {
     match service {
         Service::Standard | Service::Unknown => 0,
@@ -65,36 +65,36 @@ const fn lot_of(service: Service) -> usize {
     }
 }
 
-/// One rate for each class, in half pico-dollars a token: half of a whole rate is then a whole number too.
+/// One rate per class, in half pico-dollars per token, so that half of a whole rate is an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lot {
     rates: [u64; 6],
-    /// Which of them are half of a standard rate, because the list has no batch rate of its own.
+    /// Marks rates that are half of a standard rate, because the list has no batch rate.
     halved: [bool; 6],
 }
 
-/// What applies to one call.
+/// Rates and multipliers for one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) card: &'a Card,
     lot: &'a Lot,
     audio: &'a Audio,
-    /// The list does not say what this service tier or speed costs.
+    /// The list has no price for this service tier or speed.
     is_tier_guessed: bool,
     pub(crate) above: u64,
-    /// The service whose rates are used.
+    /// Service tier whose rates are used.
     pub(crate) service: Service,
     pub(crate) fast: Option<Ratio>,
     pub(crate) geo: Option<Ratio>,
 }
 
-/// How long a call's prompt is, which decides its rates; the prompts that were added up to a sum are not known to be long.
+/// Length of the call's prompt, which selects the rates; 0 for summed calls, whose prompts are not known to be long.
 pub(crate) fn prompt(call: &Call) -> u64 {
     if call.fidelity == Fidelity::Summed { 0 } else { call.tokens.prompt() }
 }
 
 impl Card {
-    /// A card of a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
+    /// Creates a card from a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
     pub(crate) fn new(
         from: i64,
         since: Option<Since>,
@@ -108,7 +108,7 @@ impl Card {
         above.dedup();
         let tiers = above.into_iter().map(|above| Tier::new(above, sheet, claude)).collect();
         let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();
-        // Anthropic charges every model's web searches alike; older entries of the list do not say so.
+        // Anthropic charges the same for web searches with all models; older list entries omit that.
         let search = sheet.search.or(claude.then_some(Usd::from_micro(10_000)));
         let at_hours = |(hours, sheet): &(Hours, Sheet)| {
             let id = PriceId::new(&format!("{id}T{hours}"));
@@ -120,17 +120,17 @@ impl Card {
         Self { from, since, id, found, tiers, search, fast, us, eu, named, claude, is_fast_by_name, is_guessed, hours }
     }
 
-    /// A card of rates the user states.
+    /// Creates a card from rates stated by the user.
     pub(crate) fn custom(from: i64, since: Option<Since>, id: PriceId, rates: &Rates, claude: bool) -> Self {
         Self::new(from, since, (id, Found::Config), &rates.sheet(), claude)
     }
 
-    /// What applies to a call of this tier and so long a prompt.
+    /// Rates for a call of this tier with this prompt length.
     pub(crate) fn terms(&self, prompt: u64, tier: crate::domain::Tier) -> Terms<'_> {
         let chosen = self.tiers.iter().rev().find(|tier| prompt > tier.above).unwrap_or(&self.tiers[0]);
         let is_fast = tier.speed == Speed::Fast || self.is_fast_by_name;
         let fast = if is_fast { self.fast } else { None };
-        // A fast mode without a multiplier is what others call priority, where they sell it.
+        // Without a multiplier, fast mode corresponds to the priority tier of vendors that sell it.
         let hurried = is_fast && fast.is_none() && self.names(Service::Priority);
         let service = if hurried && tier.service == Service::Standard { Service::Priority } else { tier.service };
         let is_service_guessed = match service {
@@ -159,7 +159,7 @@ impl Card {
         }
     }
 
-    /// Price of one web search, where it is known.
+    /// Price of one web search, if known.
     pub(crate) fn search(&self) -> Option<Usd> {
         self.search
     }
@@ -172,7 +172,7 @@ impl Card {
         Cost::Priced { usd, saved, price: self.id.clone(), is_guessed: terms.is_guess(call) }
     }
 
-    /// What a token of each class comes to for a prompt this long.
+    /// Dollars per token of each class for this prompt length.
     pub(crate) fn rates(&self, prompt: u64, service: Service) -> Rates {
         let terms = self.terms(prompt, crate::domain::Tier { service, ..crate::domain::Tier::default() });
         let charged = |class| {
@@ -190,12 +190,12 @@ impl Card {
         }
     }
 
-    /// True when the list names rates for this service tier.
+    /// True when the list has rates for this service tier.
     pub(crate) fn names(&self, service: Service) -> bool {
         self.named.contains(&service)
     }
 
-    /// The model's name says that all its calls are fast ones.
+    /// Charges all calls as fast ones.
     pub(crate) fn set_fast_by_name(&mut self) {
         self.is_fast_by_name = true;
         for (_, card) in &mut self.hours {
@@ -203,12 +203,12 @@ impl Card {
         }
     }
 
-    /// True when it says what a fast call costs.
+    /// True when the cost of fast calls is known.
     pub(crate) fn sells_fast(&self) -> bool {
         self.fast.is_some() || self.names(Service::Priority)
     }
 
-    /// Price of an audio token of each class, where the list states one.
+    /// Price of an audio token of each class, if listed.
     pub(crate) fn audio(&self) -> [Option<Usd>; 3] {
         let terms = self.terms(0, crate::domain::Tier::default());
         Class::AUDIO.map(|class| {
@@ -217,14 +217,14 @@ impl Card {
         })
     }
 
-    /// The prompt lengths beyond which other rates apply.
+    /// Prompt lengths above which other rates apply.
     pub(crate) fn thresholds(&self) -> impl Iterator<Item = u64> {
         self.tiers.iter().map(|tier| tier.above).filter(|above| *above > 0)
     }
 }
 
 impl Terms<'_> {
-    /// Dollars a token of a class, and the part of it that is charged.
+    /// Dollars per token of a class, and the fraction of it that is charged.
     pub(crate) fn rate(&self, class: Class) -> (Usd, Ratio) {
         let (rate, halved) = match Class::AUDIO.iter().position(|audio| *audio == class) {
             Some(at) => (self.audio.rates[at], self.audio.halved[at]),
@@ -237,17 +237,17 @@ impl Terms<'_> {
         }
     }
 
-    /// The multipliers of fast mode and region together.
+    /// Product of the multipliers of fast mode and region.
     pub(crate) fn multiplier(&self) -> Ratio {
         let one = |ratio: Option<Ratio>| ratio.unwrap_or(Ratio::ONE);
         one(self.fast).and(one(self.geo))
     }
 
-    /// What the tokens cost, and what caching saved of it. Each is rounded once, half to even.
+    /// Cost of the tokens, and savings from caching. Each is rounded once, half to even.
     pub(crate) fn cost(&self, tokens: &Tokens, parts: Parts) -> (Usd, Usd) {
         let rates = &self.lot.rates;
         let (counts, sound) = if parts.is_none() { (counts(tokens), [0; 3]) } else { audio::apart(tokens, parts) };
-        // One machine multiplication each; nine products of 64 by 50 bits cannot overflow.
+        // Nine products of 64 by 50 bits cannot overflow.
         let class = |at: usize| u128::from(counts[at]) * u128::from(rates[at]);
         let mut cached = class(1) + class(2) + class(3);
         let mut plain = (u128::from(counts[1]) + u128::from(counts[2]) + u128::from(counts[3])) * u128::from(rates[0]);
@@ -264,7 +264,7 @@ impl Terms<'_> {
         (whole(all, multiplier), whole(saved, multiplier))
     }
 
-    /// True when the cost of this call rests on a guess.
+    /// True when this call's cost involves a guess.
     pub(crate) fn is_guess(&self, call: &Call) -> bool {
         self.is_tier_guessed
             || self.card.is_guessed
@@ -272,7 +272,7 @@ impl Terms<'_> {
             || (!call.parts.is_none() && (self.is_audio_guessed(call) || self.is_lifetime_guessed(call)))
     }
 
-    /// The guesses in the cost of this call.
+    /// The guesses in this call's cost.
     pub(crate) fn guesses(&self, call: &Call) -> Vec<Guess> {
         [
             (self.card.is_guessed, Guess::Model),
@@ -295,7 +295,7 @@ impl Terms<'_> {
         call.parts.write_of_unstated_lifetime > 0 && is_priced_apart
     }
 
-    /// What this many web searches cost, when they have a price. No multiplier touches them.
+    /// Cost of this many web searches, if they have a price. Multipliers do not apply.
     pub(crate) fn searches(&self, count: u32) -> Option<Usd> {
         if count == 0 { Some(Usd::ZERO) } else { self.card.search.map(|each| each.times(u64::from(count))) }
     }
@@ -305,12 +305,12 @@ impl Terms<'_> {
     }
 }
 
-/// A sum of products, which is far below what an `i128` holds.
+/// Converts a sum of products, which is far below the limit of `i128`.
 fn signed(sum: u128) -> i128 {
     i128::try_from(sum).unwrap_or(i128::MAX)
 }
 
-/// Half pico-dollars as dollars.
+/// Converts half pico-dollars to dollars.
 fn whole(halves: i128, multiplier: Ratio) -> Usd {
     if multiplier == Ratio::ONE && halves & 1 == 0 {
         return Usd::from_pico(halves >> 1);
@@ -318,7 +318,7 @@ fn whole(halves: i128, multiplier: Ratio) -> Usd {
     Usd::from_pico(halves).scaled(multiplier.and(HALF))
 }
 
-/// Tokens in the order of [`Class::ALL`], reasoning taken out of the output that holds it.
+/// Tokens in the order of [`Class::ALL`], with reasoning subtracted from the output that includes it.
 pub(crate) fn counts(tokens: &Tokens) -> [u64; 6] {
     let reasoning = tokens.reasoning.min(tokens.output);
     [
@@ -332,7 +332,7 @@ pub(crate) fn counts(tokens: &Tokens) -> [u64; 6] {
 }
 
 impl Lot {
-    /// The rate of a class of text, and whether it is half of a standard one.
+    /// Rate of a text class, and whether it is half of a standard one.
     pub(super) fn count_of(&self, class: Class) -> (u64, bool) {
         let at = match class {
             Class::Input | Class::AudioInput => 0,

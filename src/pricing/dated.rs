@@ -1,7 +1,7 @@
-//! The list with exact days: what it says, and how it corrects the history of the other one.
+//! The list with exact days, and its corrections to the history of the other list.
 //!
-//! `prices/dated.json` holds the entries of our vendors from the package `genai-prices`: dollars per million tokens, each
-//! price with the condition under which it holds. A later one that matches wins.
+//! `prices/dated.json` holds our vendors' entries of the package `genai-prices`: dollars per million tokens, each price
+//! with the condition under which it applies. The last matching one wins.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +19,9 @@ use crate::domain::{Day, Service, Usd};
 
 pub(super) use super::place::move_newest_change;
 
-/// The vendors whose own prices are taken, and the prefixes under which the other list keeps their models.
+/// Vendors whose own prices are used, and the prefixes of their models in the other list.
 ///
-/// The dates of resellers are left out: most are the day on which that list began to read their catalogue.
+/// Resellers' dates are ignored: most are the day on which that list began to read their catalogue.
 const VENDORS: &[(&str, &[&str])] = &[
     ("openai", &[""]),
     ("anthropic", &[""]),
@@ -42,9 +42,9 @@ pub(super) struct Dated(BTreeMap<(String, String), Dates>);
 /// Entry of one model.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dates {
-    /// The prices by their first day, oldest first; the first has none.
+    /// Prices by first day, oldest first; the first has none.
     pub(super) steps: Vec<(Option<Day>, Sheet)>,
-    /// The rates of certain hours, on top of the newest price.
+    /// Rates of certain hours, on top of the newest price.
     pub(super) hours: Vec<(Hours, Sheet)>,
 }
 
@@ -77,7 +77,7 @@ enum When {
 }
 
 impl Dated {
-    /// Reads the list. What it says under a condition that cannot be expressed is noted and left out.
+    /// Parses the list. Prices under unsupported conditions are skipped with a note.
     pub(super) fn read(json: &str, notes: &mut Vec<String>) -> Result<Self, ImportError> {
         let all: BTreeMap<String, EntryJson<'_>> = serde_json::from_str(json)?;
         let mut list = Self::default();
@@ -117,7 +117,7 @@ impl Dated {
     }
 }
 
-/// The condition of a price; nothing for one that we cannot express.
+/// Parses the condition of a price; `None` if unsupported.
 fn when(json: &str) -> Option<When> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -130,7 +130,7 @@ fn when(json: &str) -> Option<When> {
         let (time, seconds) = time.rsplit_once(':')?;
         (seconds == "00").then(|| time.to_owned())
     };
-    // An object with two members is no variant of an enum: both would have to hold.
+    // An object with two members is rejected as an enum variant: both conditions would have to hold.
     match serde_json::from_str::<Option<Json>>(json).ok()? {
         None => Some(When::Always),
         Some(Json::StartDateConstraint { start_date }) => Some(When::From(start_date)),
@@ -175,7 +175,7 @@ fn sheet(price: &Fields<'_>) -> Sheet {
     sheet
 }
 
-/// Corrects the histories by the list, and notes what is not settled between the two.
+/// Corrects the histories by the list, and notes disagreements.
 pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day, notes: &mut Vec<String>) {
     let known: BTreeMap<String, String> = books.keys().map(|name| (name.to_ascii_lowercase(), name.clone())).collect();
     let (mut foreign, mut lacking) = (0_u64, Vec::new());
@@ -184,7 +184,7 @@ pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day
             foreign += 1;
             continue;
         };
-        // Models of others that a vendor runs stand under its own prefix only.
+        // Other vendors' models that a vendor hosts are listed under its own prefix only.
         let is_guest = provider == "google" && model.starts_with("claude");
         let names = prefixes.iter().map(|prefix| format!("{prefix}{model}"));
         let mut targets: Vec<String> = names
@@ -225,7 +225,7 @@ fn correct(name: &str, history: &mut History, dates: &Dates, rules: &[Rule], as_
     match kept {
         Some(List::Main) => return,
         Some(List::Dated) => {
-            // The listed prices were never right: what the other list says held from the start.
+            // The listed prices were never right: the other list's apply from the start.
             let first = history.first().map_or(Since::LAUNCH, |(since, _)| *since);
             *history = vec![(first, dates.steps.first().map(|(_, sheet)| sheet.clone()).unwrap_or_default())];
         }

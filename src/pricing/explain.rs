@@ -1,4 +1,4 @@
-//! How the cost of one call comes about: every number that went into it.
+//! Breakdown of the cost of one call.
 
 use super::audio::apart;
 use super::card::{Terms, prompt};
@@ -8,70 +8,70 @@ use super::tariff::Priced;
 use super::{Cost, PriceId};
 use crate::domain::{Call, Day, Geo, Label, Ratio, Service, Usd};
 
-/// The cost of a call, taken apart.
+/// A call's cost with all its components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What is booked.
+    /// The cost as booked.
     pub cost: Cost,
-    /// The cost the log itself states.
+    /// The cost stated by the log.
     pub quoted: Option<Usd>,
-    /// Where the price was found.
+    /// Source of the price.
     pub found: Found,
-    /// The names from the one in the log to the one that has the price.
+    /// Chain of names, from the log's to the one with the price.
     pub path: Vec<Label>,
     /// The price in force at the time of the call.
     pub price: Option<PriceId>,
-    /// Since when.
+    /// Its first day.
     pub since: Option<Day>,
-    /// How well that day is known; nothing for a price of the config.
+    /// Precision of that day; `None` for a config price.
     pub known: Option<Known>,
-    /// The day on which a list first showed the next price, when that may have been in force already.
+    /// First day on which a list showed the next price, if that may have been in force already.
     pub next: Option<Day>,
-    /// The whole prompt, which decides the long-context tier.
+    /// Tokens of the whole prompt, which select the long-context tier.
     pub prompt: u64,
-    /// The prompt length beyond which the rates used apply; `None` for the usual rates.
+    /// Prompt length above which the rates used apply; `None` for the usual rates.
     pub above: Option<u64>,
-    /// The service tier whose rates are used.
+    /// Service tier whose rates are used.
     pub service: Service,
-    /// The guesses in it.
+    /// Guesses involved.
     pub guesses: Vec<Guess>,
-    /// One for each class with tokens in it.
+    /// One per class with tokens.
     pub buckets: Vec<Bucket>,
-    /// What multiplies the sum of the buckets.
+    /// Multipliers of the sum of the buckets.
     pub factors: Vec<(Factor, Ratio)>,
-    /// What the buckets come to after the factors.
+    /// Sum of the buckets after the multipliers.
     pub tokens_usd: Usd,
-    /// The web searches, which no factor touches.
+    /// Web searches, unaffected by multipliers.
     pub searches: Option<Searches>,
 }
 
 /// Tokens of one class at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// The class.
+    /// Token class.
     pub class: Class,
-    /// How many tokens.
+    /// Number of tokens.
     pub tokens: u64,
-    /// Dollars a token.
+    /// Dollars per token.
     pub rate: Usd,
-    /// The part of the rate that is charged: one half of it in a batch the list has no rate for.
+    /// Charged fraction of the rate: one half in a batch for which the list has no rate.
     pub part: Ratio,
-    /// What they come to, before the factors.
+    /// Dollars before the multipliers.
     pub usd: Usd,
 }
 
 /// Web searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searches {
-    /// How many.
+    /// Number of searches.
     pub count: u32,
-    /// Dollars each; `None` when the list has no price for them, and they are not in the cost.
+    /// Dollars per search; `None` when the list has no price and the cost excludes them.
     pub rate: Option<Usd>,
-    /// What they come to.
+    /// Dollars for all.
     pub usd: Usd,
 }
 
-/// What a factor is for.
+/// Reason of a multiplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Factor {
     /// The vendor's fast mode.
@@ -82,36 +82,36 @@ pub enum Factor {
     Eu,
 }
 
-/// A part of a cost that is not known for sure.
+/// An uncertain component of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guess {
-    /// Which model the name stands for.
+    /// The model that the name refers to.
     Model,
     /// The rate of the service tier or speed: the list has none, and standard rates are used.
     Tier,
-    /// How long cache writes live, at a vendor that charges two lifetimes differently: the shorter one is used.
+    /// The lifetime of cache writes, at a vendor that charges two lifetimes differently: the shorter one is used.
     Lifetime,
     /// The rate of audio: the list has none, and the text rate is used.
     Audio,
-    /// The fee of a web search: it is not in the cost.
+    /// The fee of a web search: it is not included in the cost.
     Search,
 }
 
-/// Where a price was found.
+/// Source of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Found {
-    /// The config states it.
+    /// The config.
     Config,
-    /// The list the user fetched.
+    /// The list fetched by the user.
     Fetched,
-    /// The list that ships with the program.
+    /// The built-in list.
     List,
-    /// Nowhere.
+    /// No price found.
     Nowhere,
 }
 
 impl Explanation {
-    /// A call without a price.
+    /// The breakdown of a call without a price.
     pub(crate) fn unpriced(call: &Call, cost: Cost) -> Self {
         Self {
             cost,

@@ -43,7 +43,7 @@ fn a_price_depends_on_the_hour_where_the_vendor_charges_by_it() {
         ("2026-11-20T10:00:00Z", "2.64"),
         ("2026-11-21T02:00:00Z", "2.64"),
         ("2026-11-22T07:00:00Z", "2.64"),
-        // Peak hours came on 2026-08-17, a Monday, and at first on every day of the week.
+        // Peak hours began on 2026-08-17, a Monday, at first on every day of the week.
         ("2026-08-16T02:00:00Z", "1.305"),
         ("2026-08-17T02:00:00Z", "5.28"),
         ("2026-08-22T02:00:00Z", "5.28"),
@@ -51,7 +51,7 @@ fn a_price_depends_on_the_hour_where_the_vendor_charges_by_it() {
     ] {
         assert_eq!(on("deepseek-v4-pro", time), usd, "{time}");
     }
-    // The peak rates of another time are twice the off-peak ones of that time.
+    // Peak rates were always twice the off-peak rates of their time.
     assert_eq!(on("deepseek-v4-flash", "2026-08-18T02:00:00Z"), "1.76");
     assert_eq!(on("deepseek-v4-flash", "2026-09-10T02:00:00Z"), "1.5");
     // The night discount of 2025.
@@ -79,7 +79,7 @@ fn an_announced_price_holds_from_its_day() {
     let on = |model, day| cost(&call(model, day, both(1_000_000, 0)));
     assert_eq!([on("gemini-4-argon", "2026-11-30"), on("gemini-4-argon", "2026-12-01")], ["2", "4"]);
     assert_eq!([on("gemini-3.8-flash", "2026-12-31"), on("gemini-3.8-flash", "2027-01-01")], ["0.75", "1.5"]);
-    // What the announcement does not name keeps its proportion.
+    // Rates not named in the announcement change in proportion.
     let batch = |day| {
         let mut call = call("gemini-4-argon", day, both(1_000_000, 0));
         call.tier.service = Service::Batch;
@@ -96,10 +96,10 @@ fn how_well_a_day_is_known_is_said() {
     let before = explain("gpt-5.6-luna", "2026-07-29");
     assert_eq!((before.known, before.since, before.next), (Some(Known::Launch), None, None));
     assert_eq!(explain("text-embedding-3-small", "2026-11-20").known, Some(Known::Oldest));
-    // A change that only the half-monthly snapshots show.
+    // A change known only from the half-monthly snapshots.
     let listed = explain("gemini-3.6-flash", "2026-09-20");
     assert_eq!((listed.known, listed.since), (Some(Known::Listed), "2026-09-01".parse().ok()));
-    // Within the half month before it, it may have begun already.
+    // In the half month before it, it may have begun already.
     assert_eq!(explain("gemini-3.6-flash", "2026-08-25").next, "2026-09-01".parse().ok());
     assert_eq!(explain("gemini-3.6-flash", "2026-08-10").next, None);
     let own = CustomPrice { model: "mine".to_owned(), from: None, rates: Rates::default() };
@@ -115,7 +115,7 @@ fn every_tier_has_its_own_rates() {
     assert_eq!(in_tier("gpt-6-astra", Service::Flex, tokens), "0.075");
     assert_eq!(in_tier("gpt-6-astra", Service::Standard, tokens), "0.15");
     assert_eq!(in_tier("gpt-6-astra", Service::Ultrafast, input(300_000)), "36");
-    // 0.066 and 0.396 dollars a million at the provider that sells a balanced tier.
+    // 0.066 and 0.396 dollars per million at the provider that sells a balanced tier.
     let tariff = book().rates("sail/moonshotai/Kimi-K3", at("2026-11-20")).unwrap();
     let balanced = &tariff.services.iter().find(|(service, _)| *service == Service::Balanced).unwrap().1;
     assert!(balanced.input < tariff.rates.input && balanced.input > Usd::ZERO);
@@ -127,7 +127,7 @@ fn a_tier_without_known_rates_is_priced_as_standard_and_marked() {
     assert_eq!(in_tier("gpt-6-astra", Service::Unknown, tokens), "~0.15");
     assert_eq!(in_tier("gpt-4o", Service::Ultrafast, tokens), "~0.035");
     assert_eq!(in_tier("claude-opus-5", Service::Unknown, tokens), "~0.075");
-    // Anthropic's priority tier costs what the standard one does, and a batch half.
+    // Anthropic's priority tier costs the same as standard, and a batch half.
     assert_eq!(in_tier("claude-opus-5", Service::Priority, tokens), "0.075");
     assert_eq!(in_tier("claude-opus-5", Service::Batch, tokens), "0.0375");
     let mut hurried = call("claude-haiku-4-5", "2026-11-20", tokens);
@@ -147,7 +147,7 @@ fn twelve_hour_writes_cost_two_and_a_half_times_the_input_and_an_unstated_lifeti
     assert_eq!(written("gpt-6-sol", 0, 100_000, 0), "0.5");
     assert_eq!(written("gpt-6-sol", 100_000, 0, 0), "0.25");
     assert_eq!(written("gpt-6-sol", 100_000, 0, 1), "~0.25");
-    // A vendor with one price for writes leaves nothing to guess.
+    // With a single price for cache writes nothing is guessed.
     assert_eq!(written("gpt-4o", 100_000, 0, 100_000), "0.25");
 }
 
@@ -165,10 +165,10 @@ fn audio_has_its_own_rates_and_text_rates_stand_in_marked() {
     let parts = Parts { audio_input: 136, audio_cache_read: 64, audio_output: 60, ..Parts::NONE };
     // 36 × $4 + 136 × $32 + 64 × $0.40 + 64 × $0.40 + 20 × $16 + 60 × $64, per million.
     assert_eq!(audio("gpt-realtime", tokens, parts), "0.0087072");
-    // No rate for audio: that of text, and marked.
+    // Without an audio rate the text rate applies, marked as a guess.
     assert_eq!(audio("gpt-5.6-sol", both(1000, 0), Parts { audio_input: 10, ..Parts::NONE }), "~0.004");
     assert_eq!(audio("gpt-5.6-sol", both(1000, 0), Parts::NONE), "0.004");
-    // In a batch without a rate of its own, half.
+    // Half the rate in a batch without a rate of its own.
     let mut batch = call("gpt-audio-mini", "2026-11-20", both(10, 0));
     (batch.parts.audio_input, batch.tier.service) = (10, Service::Batch);
     assert_eq!(cost(&batch), "0.00005");
@@ -206,7 +206,7 @@ fn the_mode_in_a_name_is_the_mode_of_a_call() {
     }
     // 2 × (0.05 + 0.025)
     assert_eq!(costs("claude-opus-5-fast"), "0.15");
-    // No fast rates are known: no price, and never the slow ones.
+    // No fast rates are known: no price, and never the standard ones.
     assert_eq!([costs("gpt-4-fast"), costs("claude-haiku-4-5-fast")], ["?", "?"]);
     assert_eq!(costs("gpt-9-sol-high"), "?");
     let path = book().explain(&call("gpt-5.6-sol-high-fast", "2026-11-20", input(1))).path;
@@ -241,7 +241,7 @@ fn models_that_were_missing_have_their_price_and_unknown_ones_none() {
     for unknown in ["gpt-6.2-sol", "gpt-6.2-astra", "gpt-5.3-codex-spark"] {
         assert_eq!(costs(unknown), "?", "{unknown}");
     }
-    // Sixteen dollars a million for writes of an hour: twice the input.
+    // Sixteen dollars per million for one-hour writes: twice the input rate.
     let hour = Tokens { cache_write_1h: 1_000_000, ..Tokens::ZERO };
     assert_eq!(cost(&call("claude-fable-5-2", "2026-11-20", hour)), "16");
 }

@@ -1,9 +1,9 @@
-//! Rates that a list leaves out, by what the vendors usually charge.
+//! Default rates where a list has none, by vendors' usual multiples.
 
 use super::sheet::{Class, Sheet};
 use crate::domain::{Ratio, Service, Usd};
 
-/// The rate of a class in a service tier, as far as the list speaks of it there.
+/// The rate of a class in a service tier, from the list or implied by it.
 pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, claude: bool) -> Option<Usd> {
     if let Some(rate) = sheet.get(above, class, service) {
         return Some(rate);
@@ -12,7 +12,7 @@ pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, 
     let input = || sheet.get(above, Class::Input, service);
     match class {
         Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => None,
-        // Reasoning without a rate of its own is output.
+        // Reasoning without a rate is charged as output.
         Class::Reasoning => sheet.get(above, Class::Output, service),
         Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h if !silent => None,
         Class::CacheWrite1h if !claude => stated(sheet, above, Class::CacheWrite5m, service, claude),
@@ -36,7 +36,7 @@ fn usual(class: Class, input: Usd, claude: bool) -> Usd {
     if claude { input.scaled(multiple) } else { input }
 }
 
-/// The standard rate of a class, by the list or by what is usual where the list is silent.
+/// The standard rate of a class, from the list or else the usual one.
 pub(super) fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) -> Usd {
     if let Some(rate) = sheet.get(above, class, Service::Standard) {
         return rate;
@@ -48,7 +48,7 @@ pub(super) fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) ->
         Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => Usd::ZERO,
         Class::Reasoning if above > 0 && sheet.get(above, Class::Output, Service::Standard).is_none() => base(class),
         Class::Reasoning => here(Class::Output),
-        // A long-context tier that names only input keeps the proportion of the cache rates to it.
+        // A long-context tier with only an input rate scales the cache rates in proportion.
         Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h
             if above > 0 && sheet.get(0, class, Service::Standard).is_some() =>
         {

@@ -32,7 +32,7 @@ fn both(input: u64, output: u64) -> Tokens {
     Tokens { input, output, ..Tokens::ZERO }
 }
 
-/// What a call costs, as text: `"0.007"`, or `"?"` without a price.
+/// Cost of a call as text: `"0.007"`, or `"?"` without a price.
 fn cost(call: &Call) -> String {
     book().cost(call).usd().map_or("?".to_owned(), |usd| usd.to_string())
 }
@@ -84,10 +84,10 @@ fn one_hour_writes_cost_twice_the_input_and_five_minute_writes_five_quarters() {
     let hour = Tokens { cache_write_1h: 10_000, ..Tokens::ZERO };
     assert_eq!(cost(&call("claude-opus-5", "2026-11-20", five)), "0.0625");
     assert_eq!(cost(&call("claude-opus-5", "2026-11-20", hour)), "0.1");
-    // The list says $6 for every one of these; Anthropic charges twice the input.
+    // The list has $6 for all of these; Anthropic charges twice the input rate.
     assert_eq!(cost(&call("claude-3-opus-20240229", "2025-11-20", hour)), "0.3");
     assert_eq!(cost(&call("claude-3-5-haiku-20241022", "2025-11-20", hour)), "0.016");
-    // No one-hour rate was listed in 2025: it counts from the start.
+    // No one-hour rate was listed in 2025: the later one applies from the start.
     assert_eq!(cost(&call("claude-sonnet-4-5", "2025-11-20", hour)), "0.06");
 }
 
@@ -140,8 +140,7 @@ fn fast_mode_multiplies_every_class() {
     assert_eq!(fast("claude-opus-4-8", "2026-11-01"), "0.09");
     assert_eq!(fast("claude-opus-5", "2026-11-01"), "0.09");
     assert_eq!(fast("claude-opus-5-5", "2026-11-10"), "0.068");
-    // Sold as priority elsewhere.
-    // 0.00425 + 0.02125 + 0.00425 (a write without a rate is input) + 0.017
+    // Sold as priority elsewhere. 0.00425 + 0.02125 + 0.00425 (writes without a rate cost the input rate) + 0.017
     assert_eq!(fast("gpt-4o", "2026-11-01"), "0.04675");
 }
 
@@ -210,7 +209,7 @@ fn reasoning_has_its_own_rate_where_the_list_has_one() {
     let tokens = Tokens { output: 1000, reasoning: 400, ..Tokens::ZERO };
     assert_eq!(cost(&call("dashscope/qwen-plus-latest", "2026-11-20", tokens)), "0.00232");
     assert_eq!(cost(&call("gpt-5.6", "2026-11-20", tokens)), "0.02");
-    // Where it has none, reasoning is output, and costs what output costs in that service.
+    // Without a rate of its own, reasoning costs the output rate of its service tier.
     let mut hurried = call("gpt-5.6", "2026-11-20", tokens);
     hurried.tier.service = Service::Priority;
     assert_eq!(cost(&hurried), "0.04");
@@ -230,7 +229,7 @@ fn d16_a_call_costs_what_was_charged_on_its_day() {
     assert_eq!([million("gpt-5.6-luna", "2026-07-29"), million("gpt-5.6-luna", "2026-07-30")], ["2", "0.4"]);
     let small = |day| cost(&call("gpt-5.6", day, both(100_000, 10_000)));
     assert_eq!([small("2026-08-20"), small("2026-08-21")], ["0.8", "0.6"]);
-    // A call from before the first listing costs what was first known; a correction of the list is no change.
+    // A call from before the first listing costs the oldest known price; a correction of the list is no price change.
     assert_eq!([million("o3", "2020-01-01"), million("gpt-3.5-turbo", "2025-01-01")], ["10", "0.5"]);
     assert_eq!(cost(&call("gemini-2.5-pro", "2025-08-01", Tokens { cache_read: 100_000, ..Tokens::ZERO })), "0.0125");
     let mut last = call("o3", "2025-06-09", input(1_000_000));
@@ -274,11 +273,11 @@ fn every_way_of_writing_a_name_finds_the_price() {
     ] {
         assert_eq!(cost(&call(name, "2026-11-20", both(1000, 1000))), "0.03", "{name}");
     }
-    // Amazon charges a tenth more for a region, and the list says so.
+    // Amazon charges a tenth more for a region, as listed.
     assert_eq!(cost(&call("us.anthropic.claude-opus-5-v1:0", "2026-11-20", both(1000, 1000))), "0.033");
     assert_eq!(cost(&call("models/gemini-2.5-pro", "2026-11-20", input(1000))), "0.00125");
     assert_eq!(cost(&call("gpt-5.6-2026-07-30", "2026-11-20", input(1000))), "0.004");
-    // Gateways and the makers' own agents leave out the prefix under which the list keeps these.
+    // Gateways and the vendors' own agents omit the prefix used in the list.
     assert_eq!(million("moonshot-ai/kimi-k2-0711-preview", "2026-11-20"), "0.6");
     assert_eq!(million("z-ai/glm-4.6", "2026-11-20"), million("zai/glm-4.6", "2026-11-20"));
     assert_eq!(cost(&call("x-ai/grok-4", "2026-11-20", input(1000))), "0.00125");
@@ -355,7 +354,7 @@ fn whose_cost_is_booked_is_the_users_choice() {
     assert_eq!(quote("claude-opus-5", "9", CostMode::Quoted), Cost::Quoted(usd("9")));
     assert_eq!(quote("unknown", "9", CostMode::Auto), Cost::Quoted(usd("9")));
     assert_eq!(quote("unknown", "9", CostMode::Calculate), Cost::Unpriced);
-    // A quote of nothing beside tokens is not "free".
+    // A quote of zero next to tokens does not mean free.
     assert_eq!(quote("unknown", "0", CostMode::Auto), Cost::Unpriced);
     assert_eq!(quote("claude-opus-5", "0", CostMode::Quoted), ours);
     let mut image = call("claude-opus-5", "2026-11-20", Tokens::ZERO);

@@ -1,4 +1,4 @@
-//! Hours of the day in which a vendor charges other rates.
+//! Hours of the day with different rates.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use chrono::{Datelike as _, Timelike as _, Weekday};
 
 use crate::domain::Instant;
 
-/// Hours of the day, UTC: of every day, or from Monday to Friday.
+/// Hours of the day in UTC: daily, or from Monday to Friday.
 ///
-/// The text form is `01:00-04:00+06:00-10:00/mon-fri`. A stretch that ends before it begins runs past midnight.
+/// The text form is `01:00-04:00+06:00-10:00/mon-fri`. A span that ends before it begins crosses midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hours {
-    /// Minutes since midnight: the first one, and the one after the last.
+    /// Minutes since midnight: start, and end (exclusive).
     spans: Vec<(u32, u32)>,
     weekdays: bool,
 }
@@ -19,18 +19,18 @@ pub(crate) struct Hours {
 const WEEKDAYS: &str = "/mon-fri";
 
 impl Hours {
-    /// These stretches of every day, as `HH:MM` texts; `None` when one is no time of day, or there are none.
+    /// These spans of every day, as `HH:MM` texts; `None` if one is invalid or there are none.
     pub(crate) fn from_spans(spans: &[(&str, &str)]) -> Option<Self> {
         let spans: Option<Vec<_>> = spans.iter().map(|(from, to)| Some((minute(from)?, minute(to)?))).collect();
         spans.filter(|spans| !spans.is_empty()).map(|spans| Self { spans, weekdays: false })
     }
 
-    /// The same hours, from Monday to Friday only.
+    /// Restricts the hours to Monday to Friday.
     pub(crate) fn on_weekdays(self) -> Self {
         Self { weekdays: true, ..self }
     }
 
-    /// Reads the text form.
+    /// Parses the text form.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (text, weekdays) = match text.strip_suffix(WEEKDAYS) {
             Some(text) => (text, true),
@@ -40,7 +40,7 @@ impl Hours {
         Some(Self { weekdays, ..Self::from_spans(&spans?)? })
     }
 
-    /// True when a moment lies within them.
+    /// True when the time is within the hours.
     pub(crate) fn contains(&self, at: Instant) -> bool {
         let now = at.hour() * 60 + at.minute();
         let is_weekend = matches!(at.weekday(), Weekday::Sat | Weekday::Sun);
@@ -62,7 +62,7 @@ impl fmt::Display for Hours {
     }
 }
 
-/// The minute of `HH:MM`; `24:00` is the end of the day.
+/// Minute of the day of `HH:MM`; `24:00` is the end of the day.
 fn minute(text: &str) -> Option<u32> {
     let (hour, minute) = text.split_once(':')?;
     let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);

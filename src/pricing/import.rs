@@ -1,4 +1,4 @@
-//! Reads price lists in LiteLLM's form, every number from its decimal text.
+//! Parses price lists in LiteLLM's format, with exact numbers from their decimal text.
 
 use std::collections::BTreeMap;
 
@@ -8,47 +8,47 @@ use super::sheet::{Class, Key, Sheet, ratio};
 use super::table::{History, Since, TableError};
 use crate::domain::{Day, Ratio, Service, Usd};
 
-/// Why a price list could not be read at all.
+/// Why a price list could not be parsed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// It is not JSON, or not one object with a model a key.
+    /// Not JSON, or not an object keyed by model.
     #[error("not a price list in LiteLLM's form: {0}")]
     NotAList(#[from] serde_json::Error),
-    /// It names no model with a price.
+    /// It has no model with a price.
     #[error("a price list without a single price in it")]
     Empty,
-    /// The kept history is no table, or is damaged.
+    /// The stored history is not a table, or is damaged.
     #[error("the kept history cannot be used: {0}")]
     History(#[from] TableError),
-    /// A rule of our own that cannot be read.
+    /// Invalid rule of our own.
     #[error("own.txt:{line}: {what}")]
     Rule {
-        /// The line, from one.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         what: &'static str,
     },
 }
 
-/// The members of a JSON object, their values unread.
+/// Members of a JSON object as raw values.
 pub(crate) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-/// What one entry says.
+/// A parsed entry.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) sheet: Sheet,
     pub(crate) provider: String,
-    /// In histories: the snapshot that shows it first.
+    /// In histories: the snapshot that first shows it.
     pub(crate) listed: Option<Day>,
-    /// Numbers with more digits than a pico-dollar, rounded to the nearest.
+    /// Numbers rounded to the nearest pico-dollar.
     pub(crate) rounded: u64,
-    /// Rates that are no numbers, or below zero.
+    /// Rates that are not numbers, or negative.
     pub(crate) refused: u64,
 }
 
-/// Models run at home: the only ones whose price of zero is one.
+/// Prefixes of local models, the only ones for which a price of zero is meant.
 const LOCAL: &[&str] = &["ollama", "lemonade"];
-/// Kinds of models that are paid by the token.
+/// Modes of models charged by the token.
 const KINDS: &[&str] =
     &["chat", "responses", "completion", "embedding", "realtime", "audio_transcription", "audio_speech"];
 
@@ -62,7 +62,7 @@ pub(crate) fn entries(json: &str) -> Result<Vec<(String, Fields<'_>)>, ImportErr
         .collect())
 }
 
-/// What an entry says of tokens; `None` when it does not price them.
+/// Parses an entry; `None` when it is not priced by the token.
 pub(crate) fn entry(name: &str, fields: &Fields<'_>) -> Option<Entry> {
     let text = |field: &str| fields.get(field).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     if text("mode").is_some_and(|mode| !KINDS.contains(&mode.as_str())) {
@@ -103,7 +103,7 @@ pub(crate) fn history(name: &str, fields: &Fields<'_>) -> History {
 }
 
 impl Entry {
-    /// A number of dollars from its text; nothing for null.
+    /// Parses a dollar amount; `None` for null.
     fn number(&mut self, raw: &RawValue) -> Option<Usd> {
         let text = raw.get().trim_matches('"');
         if text == "null" {
@@ -121,7 +121,7 @@ impl Entry {
         }
     }
 
-    /// A cache read by the name one vendor gives it.
+    /// Cache reads under one vendor's own field name.
     fn hits(&mut self, fields: &Fields<'_>) {
         let read = Key::from_class(Class::CacheRead);
         if let Some(raw) = fields.get("input_cost_per_token_cache_hit")
@@ -169,16 +169,16 @@ impl Entry {
         self.sheet.eu = eu.or(endpoint);
     }
 
-    /// Leaves out what follows from the rest: a Claude model's one-hour writes are twice its input.
+    /// Removes rates implied by others or known to be wrong.
     fn tidy(&mut self, name: &str) {
         let rates = &mut self.sheet.rates;
         if rates.contains_key(&Key::from_class(Class::Input)) && !rates.contains_key(&Key::from_class(Class::Output)) {
             rates.insert(Key::from_class(Class::Output), Usd::ZERO);
         }
-        // Audio has no rates for long prompts where text has none; the list gives some models the text's rate there.
+        // Long-prompt audio rates need a long-prompt text rate; the list repeats the text rate for some models.
         let text: Vec<u64> = rates.keys().filter(|key| key.class == Class::Input).map(|key| key.above).collect();
         rates.retain(|key, _| !Class::AUDIO.contains(&key.class) || text.contains(&key.above));
-        // At xAI a prompt of exactly the threshold is a long one.
+        // At xAI a prompt of exactly the threshold counts as long.
         if name.starts_with("xai/") {
             let below = |(key, rate): (Key, Usd)| (Key { above: key.above.saturating_sub(1), ..key }, rate);
             *rates = std::mem::take(rates).into_iter().map(below).collect();
@@ -188,7 +188,7 @@ impl Entry {
                 rates.get(&Key { class: Class::Input, ..*key }).map(|input| input.times(2))
             };
             let all = rates.clone();
-            // Anthropic's own entries carried one model's rate under every other's name for a year.
+            // For a year, Anthropic's entries repeated one model's rate under all others.
             rates.retain(|key, rate| {
                 key.class != Class::CacheWrite1h || !(name.starts_with("claude") || twice(key, &all) == Some(*rate))
             });
@@ -196,13 +196,13 @@ impl Entry {
     }
 }
 
-/// Where a field's rate belongs; `None` for fields that are no rate of ours.
+/// The key for a field's rate; `None` for fields without a rate used here.
 fn key(field: &str) -> Option<Key> {
     const CLASSES: [(&str, Class); 9] = [
         ("input_cost_per_audio_token", Class::AudioInput),
         ("output_cost_per_audio_token", Class::AudioOutput),
         ("cache_read_input_audio_token_cost", Class::AudioCacheRead),
-        // The name of the same rate until the middle of 2026.
+        // Name of the same rate until mid-2026.
         ("cache_read_input_token_cost_per_audio_token", Class::AudioCacheRead),
         ("input_cost_per_token", Class::Input),
         ("output_cost_per_token", Class::Output),
@@ -235,10 +235,10 @@ fn key(field: &str) -> Option<Key> {
     Some(key)
 }
 
-/// Brings a history to what was charged: a field that was listed late counts from the start.
+/// Converts listings to prices charged: rates that were listed late apply from the start.
 ///
-/// While input and output stay as they are, whatever else a later listing adds was true before. A
-/// long-context tier was not: it counts from the day it is listed. Multipliers stay once listed.
+/// While input and output are unchanged, additions of a later listing were true before. Long-context tiers were not:
+/// they apply from their listing. Multipliers stay once listed.
 pub(crate) fn settle(history: &mut History) {
     history.sort_by_key(|(since, _)| *since);
     for at in (1..history.len()).rev() {

@@ -1,4 +1,4 @@
-//! What holds for every price and every call.
+//! Properties of every price and every call.
 
 use proptest::prelude::*;
 
@@ -65,7 +65,7 @@ proptest! {
         let told = book.explain(&call);
         let searches = told.searches.map_or(Usd::ZERO, |searches| searches.usd);
         prop_assert_eq!(Some(told.tokens_usd + searches), book.cost(&call).usd());
-        // The oracle: tokens × rate × part × factors as one fraction, rounded once, half to even.
+        // Oracle: tokens × rate × part × factors as one fraction, rounded once, half to even.
         let factors = told.factors.iter().fold((1, 1), |(num, den), (_, ratio)| {
             (num * i128::from(ratio.num), den * i128::from(ratio.den))
         });
@@ -138,7 +138,7 @@ proptest! {
                 prop_assert_eq!(book().with_update(update.text).1, None);
             }
         }
-        // A table that is whole but holds nonsense: what cannot be read has no price.
+        // A valid table with invalid lines: these have no price.
         let table = Table::new(format!("#tokmeter-prices 1\t2027-01-01\t0\n{garbage}")).unwrap();
         let found = [garbage.as_str(), name.as_str(), "claude-opus-5"].map(|name| table.find(name).is_some());
         prop_assert!(table.lines().count() >= usize::from(found[2]));

@@ -1,22 +1,23 @@
-//! Solves the lifetimes of cache writes from the cost that a log states, where the log does not split them.
+//! Derives the lifetimes of cache writes from the stated cost, where the log does not split them.
 //!
-//! Claude Code's telemetry gives the tokens written to a cache in one number, and the cost in dollars. At Anthropic's
-//! prices a write that lives an hour costs 2 × input and one that lives five minutes 1.25 × input
-//! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so that the cost gives the split.
+//! Claude Code's telemetry has one number for tokens written to a cache, and the cost in dollars. At Anthropic's prices
+//! a one-hour write costs 2 × input and a five-minute write 1.25 × input
+//! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so that the cost determines the
+//! split.
 
 use super::card::Card;
 use crate::domain::{Call, Tokens, Usd};
 
-/// A cost of whole micro-dollars may have been rounded to them, by up to this many pico-dollars.
+/// Maximum rounding error, in pico-dollars, of a cost in whole micro-dollars.
 const HALF_A_MICRO: i128 = 500_000;
-/// The sum of a few floats is off by less than this many pico-dollars.
+/// Maximum error, in pico-dollars, of a sum of a few floats.
 const NANO: i128 = 1_000;
 
 impl Card {
-    /// The tokens with the one split of their cache writes that comes to the stated cost; `None` where no split does,
-    /// or more than one.
+    /// The tokens with the only split of their cache writes that gives the stated cost; `None` if no split does, or
+    /// several do.
     ///
-    /// All of one lifetime is tried first, since nearly every request sets one; then the mix nearest to the cost.
+    /// A single lifetime is tried first, since nearly every request sets one; then the mix closest to the cost.
     pub(super) fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
         let stated = call.quoted?;
         let slack = if stated.pico() % (2 * HALF_A_MICRO) == 0 { HALF_A_MICRO } else { NANO };
@@ -32,7 +33,7 @@ impl Card {
             (true, false) => 0,
             (false, true) => written,
             (false, false) => {
-                // Searches that the log does not count would look like writes that live longer.
+                // Searches missing in the log would look like longer lifetimes.
                 if [over_short, over_long].iter().any(|over| self.is_searches(*over, slack)) {
                     return None;
                 }
@@ -46,7 +47,7 @@ impl Card {
         split(call.tokens, long)
     }
 
-    /// True when so many pico-dollars are what one or more web searches cost.
+    /// True when this amount is the cost of one or more web searches.
     fn is_searches(&self, pico: i128, slack: i128) -> bool {
         let each = self.search().map_or(0, Usd::pico);
         if each <= slack || pico < each - slack {
@@ -57,7 +58,7 @@ impl Card {
     }
 }
 
-/// The tokens with this many of their cache writes living an hour.
+/// The tokens with this many one-hour cache writes.
 fn split(tokens: Tokens, long: u64) -> Option<Tokens> {
     let short = tokens.cache_write().checked_sub(long)?;
     Some(Tokens { cache_write_5m: short, cache_write_1h: long, ..tokens })
@@ -82,7 +83,7 @@ mod tests {
         Call { fidelity: Fidelity::Guessed, ..call }
     }
 
-    /// The call as telemetry reports it: one number of writes, and this cost.
+    /// The call as in telemetry: one count of cache writes, and this cost.
     fn reported(truth: &Call, cost: Usd) -> Call {
         let Tokens { input, cache_read, output, reasoning, .. } = truth.tokens;
         let tokens = [input, cache_read, truth.tokens.cache_write(), 0, output, reasoning];
@@ -123,9 +124,9 @@ mod tests {
 
     #[test]
     fn more_than_one_split_solves_nothing() {
-        // One token of Haiku: 1.25 and 2 micro-dollars, with 0.3 of reads, both round to two.
+        // One token with Haiku: 1.25 and 2 micro-dollars, plus 0.3 for reads, both round to two.
         assert_eq!(solved("claude-haiku-4-5", [0, 3, 1, 0, 1_000, 0], true), None);
-        // Three searches at $0.01 and 8,000 writes that live longer come to the same.
+        // Three searches at $0.01 cost the same as a longer lifetime of 8,000 writes.
         let truth = call("claude-opus-5", [3, 0, 37_000, 0, 400, 0]);
         let cost = book().cost(&truth).usd().unwrap() + Usd::from_micro(30_000);
         assert_eq!(book().solve_lifetimes(&reported(&truth, cost)), None);

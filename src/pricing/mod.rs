@@ -1,4 +1,4 @@
-//! What a call costs: a dated price book and the rules that turn tokens into dollars.
+//! Pricing: a dated price book, and the rules that convert tokens to dollars.
 
 mod audio;
 mod book;
@@ -38,35 +38,35 @@ pub(crate) use table::Known;
 pub(crate) use tariff::Tariff;
 pub(crate) use update::Difference;
 
-/// What a call costs.
+/// The cost of a call.
 ///
-/// "Unknown" is a value of its own: it is never $0 and never another model's price.
+/// "Unknown" is a value of its own: never $0, and never another model's price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Computed from a price.
     Priced {
         /// The cost.
         usd: Usd,
-        /// What caching saved: the same tokens as plain input, less what they cost. May be negative.
+        /// Savings from caching: the cost of the same tokens as plain input, less their cost. May be negative.
         saved: Usd,
-        /// The price it was computed from.
+        /// The price used.
         price: PriceId,
-        /// True when a rate, or what the call was charged as, is a guess: a tier the list does not know, audio
-        /// without a rate of its own, a cache write whose lifetime the log does not state.
+        /// True when a rate or tier is a guess: a tier missing in the list, audio without a rate, a cache write of
+        /// unknown lifetime.
         is_guessed: bool,
     },
-    /// Stated by the log itself.
+    /// Stated by the log.
     Quoted(Usd),
     /// No price is known.
     Unpriced,
 }
 
-/// The name of the price a call was booked with: where it comes from, which model, since when
-/// (`list:claude-opus-5@2026-08-16`, `config:my-model`).
+/// Id of the price a call was booked with: source, model, first day (`list:claude-opus-5@2026-08-16`,
+/// `config:my-model`).
 pub(crate) type PriceId = Label;
 
 impl Cost {
-    /// The dollars, when they are known.
+    /// The dollars, if known.
     pub fn usd(&self) -> Option<Usd> {
         match self {
             Self::Priced { usd, .. } | Self::Quoted(usd) => Some(*usd),
@@ -74,12 +74,12 @@ impl Cost {
         }
     }
 
-    /// True when it was computed with a guess.
+    /// True when a guess was involved.
     pub fn is_guessed(&self) -> bool {
         matches!(self, Self::Priced { is_guessed: true, .. })
     }
 
-    /// What caching saved; nothing when the price is not ours.
+    /// Savings from caching; zero unless computed from a price.
     pub fn saved(&self) -> Usd {
         match self {
             Self::Priced { saved, .. } => *saved,
@@ -88,59 +88,58 @@ impl Cost {
     }
 }
 
-/// Turns calls into costs. The price book is one; tests bring their own.
+/// Computes costs. Implemented by the price book, and by test doubles.
 pub trait Pricer: Send + Sync {
-    /// What this call costs at the prices in force when it was made.
+    /// Cost of this call at the prices in force when it was made.
     fn cost(&self, call: &Call) -> Cost;
 
-    /// The call's tokens with the lifetimes of its cache writes that alone explain the cost its log states.
+    /// The call's tokens with the lifetimes of its cache writes derived from the cost stated in its log.
     ///
-    /// `None` where no split of the writes, or more than one, comes to that cost at the prices in force.
+    /// `None` if no split of the writes, or more than one, gives that cost at the prices in force.
     fn solve_lifetimes(&self, _call: &Call) -> Option<Tokens> {
         None
     }
 }
 
-/// Dollars for one token of each class, and for one web search.
+/// Dollars per token of each class, and per web search.
 ///
-/// `None` where a price list gives no rate of its own; what is usual then applies: input for cache
-/// reads and writes, and for a Claude model the multiples of input that Anthropic charges (a tenth,
-/// five quarters, twice).
+/// `None` where a price list has no rate; defaults then apply: the input rate for cache reads and writes, and for
+/// Claude models Anthropic's multiples of it (a tenth, five quarters, twice).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// Plain input, dollars a token.
+    /// Plain input, dollars per token.
     pub input: Usd,
-    /// Output, dollars a token.
+    /// Output, dollars per token.
     pub output: Usd,
-    /// Input read from a cache, dollars a token.
+    /// Cache reads, dollars per token.
     pub cache_read: Option<Usd>,
-    /// Input written to a five-minute cache, dollars a token.
+    /// Five-minute cache writes, dollars per token.
     pub cache_write_5m: Option<Usd>,
-    /// Input written to a cache of the longer lifetime, dollars a token: an hour at Anthropic, twelve hours at OpenAI.
+    /// Cache writes with the longer lifetime, dollars per token: one hour at Anthropic, twelve hours at OpenAI.
     pub cache_write_1h: Option<Usd>,
-    /// One web search, dollars.
+    /// Dollars per web search.
     pub web_search: Option<Usd>,
 }
 
-/// A price the user states in the config.
+/// A price stated in the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomPrice {
-    /// The model's name as the logs write it.
+    /// Name of the model in logs.
     pub model: String,
-    /// From this day (UTC) on; `None` is always.
+    /// First day (UTC); `None` applies always.
     pub from: Option<Day>,
-    /// The rates.
+    /// Rates per token.
     pub rates: Rates,
 }
 
-/// Whose cost is booked when a log states one.
+/// Which cost counts when a log states one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CostMode {
-    /// Ours when the model has a price, else the log's.
+    /// Ours if the model has a price, else the log's.
     #[default]
     Auto,
-    /// Always ours; without a price the cost is unknown.
+    /// Always ours; unknown without a price.
     Calculate,
-    /// The log's when it states one, else ours.
+    /// The log's if it states one, else ours.
     Quoted,
 }

@@ -1,6 +1,6 @@
-//! The other names a price list may know a model by: without its date, its context mark, its provider.
+//! Alternative names of a model in price lists: without date, context mark, or provider.
 
-/// Providers and gateways whose name before a slash says where a model ran, not which it is.
+/// Providers and gateways that precede a slash: they tell where a model runs, not which it is.
 const PREFIXES: &[&str] = &[
     "anthropic",
     "azure",
@@ -33,10 +33,10 @@ const PREFIXES: &[&str] = &[
     "zai",
 ];
 
-/// Regions of Amazon's cross-region inference, and makers, as they stand before a dot.
+/// Regions of Amazon's cross-region inference, and vendors, that precede a dot.
 const DOTTED: &[&str] = &["us", "eu", "apac", "global", "jp", "au", "ca", "us-gov", "sa", "in", "anthropic", "openai"];
 
-/// How a maker's own models begin, and the prefix under which the list keeps them.
+/// Prefixes of vendors' own models, and the prefix under which the list has them.
 const MAKERS: &[(&str, &str)] = &[
     ("grok", "xai/"),
     ("kimi", "moonshot/"),
@@ -57,27 +57,27 @@ const MAKERS: &[(&str, &str)] = &[
     ("gemini", "gemini/"),
 ];
 
-/// Parts of a name that may be left out or spelt differently without naming another model.
+/// Changes to a name that do not lead to another model.
 const STEPS: [fn(&str) -> Option<String>; 7] =
     [without_mark, without_date, without_provider, without_region, without_version, with_dashes, without_effort];
 
-/// How the names of models begin whose agents write the reasoning effort, or the fast mode, behind the name.
+/// Prefixes of models to whose names agents append the reasoning effort or fast mode.
 const BY_EFFORT: &[&str] = &["gpt-", "o1", "o3", "o4", "codex-", "claude-", "gemini-"];
 const EFFORTS: &[&str] = &["-none", "-minimal", "-low", "-medium", "-high", "-xhigh"];
 
-/// No name has more forms than this.
+/// Maximum number of forms of a name.
 const MOST: usize = 48;
 
-/// A form of a name, and the place in the list of the form it was made from.
+/// A form of a name, and the index of the form it was derived from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) name: String,
     pub(crate) from: usize,
-    /// The name said that all calls are fast ones.
+    /// The name means fast mode for all calls.
     pub(crate) is_fast: bool,
 }
 
-/// A name and its other forms, the fewest changes first. A similar name is never among them.
+/// A name and its other forms, fewest changes first. Merely similar names are never included.
 pub(crate) fn forms(name: &str) -> Vec<Form> {
     let mut forms = vec![Form { name: name.to_owned(), from: 0, is_fast: false }];
     let mut at = 0;
@@ -96,12 +96,12 @@ pub(crate) fn forms(name: &str) -> Vec<Form> {
     forms
 }
 
-/// The shortest form of a name: two logs that write one model differently agree on it.
+/// The shortest form of a name, on which logs with different spellings agree.
 pub(crate) fn core(name: &str) -> String {
     forms(name).into_iter().map(|form| form.name).min_by_key(String::len).unwrap_or_default()
 }
 
-/// The names from the first form to the one at `at`.
+/// The chain of names from the first form to the one at `at`.
 pub(crate) fn path(forms: &[Form], mut at: usize) -> Vec<&str> {
     let mut path = vec![forms[at].name.as_str()];
     while at != 0 {
@@ -131,7 +131,7 @@ fn without_mark(name: &str) -> Option<String> {
     cut.or((trimmed != name).then_some(trimmed)).map(str::to_owned)
 }
 
-/// `-20250929`, `@20250929`, `-2025-08-07`, `@default`; `-latest` where the maker writes it so.
+/// `-20250929`, `@20250929`, `-2025-08-07`, `@default`; `-latest` where the vendor uses it.
 fn without_date(name: &str) -> Option<String> {
     if let Some(short) = name.strip_suffix("@default").or_else(|| name.strip_suffix("@latest")) {
         return Some(short.to_owned());
@@ -198,25 +198,25 @@ fn without_version(name: &str) -> Option<String> {
     (is_version && name.contains("claude")).then(|| short.to_owned())
 }
 
-/// `gpt-5.6-sol-high`, `gpt-5.1-codex-max-xhigh`: Cursor, Copilot and gateways write the reasoning effort behind the
-/// name. It changes how much a model thinks, and not what a token costs.
+/// `gpt-5.6-sol-high`, `gpt-5.1-codex-max-xhigh`: Cursor, Copilot and gateways append the reasoning effort. It changes
+/// how much a model thinks, not the price of a token.
 fn without_effort(name: &str) -> Option<String> {
     let short = EFFORTS.iter().find_map(|effort| name.strip_suffix(effort))?;
     BY_EFFORT.iter().any(|start| name.starts_with(start)).then(|| short.to_owned())
 }
 
-/// `gpt-5.6-sol-fast`, `claude-opus-5-fast`: the fast mode of a model. Other makers have models of that name.
+/// `gpt-5.6-sol-fast`, `claude-opus-5-fast`: a model's fast mode. Other vendors have models with such names.
 fn without_fast(name: &str) -> Option<String> {
     let short = name.strip_suffix("-fast")?;
     (name.starts_with("gpt-") || name.starts_with("claude-")).then(|| short.to_owned())
 }
 
-/// Claude models are named with dashes by their maker and with dots by gateways: `claude-opus-4.5`.
+/// Claude models are named with dashes by Anthropic and with dots by gateways: `claude-opus-4.5`.
 fn with_dashes(name: &str) -> Option<String> {
     (name.starts_with("claude-") && name.contains('.')).then(|| name.replace('.', "-"))
 }
 
-/// A bare name as the list keeps it under its maker: `grok-4` is `xai/grok-4`.
+/// A bare name with the vendor's prefix used in the list: `grok-4` becomes `xai/grok-4`.
 fn maker(name: &str) -> Option<String> {
     if name.contains('/') {
         return None;

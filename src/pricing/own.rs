@@ -1,4 +1,4 @@
-//! The rules of `prices/own.txt`, which correct the lists.
+//! Rules of `prices/own.txt`, which correct the lists.
 
 use super::build::Books;
 use super::dated;
@@ -7,44 +7,44 @@ use super::sheet::{Class, Key, Sheet, ratio};
 use super::table::{History, Since};
 use crate::domain::{Day, Matcher, Ratio, Usd};
 
-/// The rules; the file explains each line.
+/// The rules; the file documents each line.
 pub(super) const OWN: &str = include_str!("../../prices/own.txt");
 
 /// One line of `own.txt`.
 #[derive(Debug)]
 pub(super) enum Rule {
-    /// These names stand in no log.
+    /// Names that appear in no log.
     Drop(Matcher),
-    /// What was listed before a day was a mistake: in one class, or altogether.
+    /// Listings before a day were wrong: in one class, or altogether.
     Correct(Matcher, Option<Class>, Day),
     /// Long prompts cost no more from a day on.
     Untier(Matcher, Day),
-    /// The multiplier of the fast mode, which the list forgot.
+    /// The fast mode's multiplier, missing in the list.
     Fast(Matcher, Ratio),
     /// Another name of a model.
     Alias(String, String),
     /// A model the list never had.
     Price(String, Day, Sheet),
-    /// Price from a day on, whatever the list says.
+    /// Price from a day on, whatever the list has.
     Period(String, Day, Sheet),
     /// The vendor's own day of the newest change.
     Day(Matcher, Day),
-    /// The dated list's hours of a model hold from a day on, and perhaps from a later day on weekdays only.
+    /// The dated list's hours for a model apply from a day on, and possibly from a later day on weekdays only.
     Hours(Matcher, HoursFrom),
     /// Which of two lists is right about a model.
     Keep(Matcher, List),
-    /// Models of the dated list that the other lacks: the provider, and their names.
+    /// Models of the dated list that the other lacks: provider and names.
     Take(String, Matcher),
-    /// A name that stands for one model until a day, and then for another; which one is not certain.
+    /// A name that refers to one model until a day, and to another afterwards; which one is uncertain.
     Follows(String, Vec<(Option<Day>, String)>),
 }
 
-/// Since when the rates of certain hours hold.
+/// First days of the rates of certain hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HoursFrom {
-    /// From this day on; nothing is always.
+    /// Daily from this day on; `None` applies always.
     pub(super) every_day: Option<Day>,
-    /// From this day on, on weekdays only.
+    /// On weekdays only, from this day on.
     pub(super) weekdays: Option<Day>,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum List {
 }
 
 impl Rule {
-    /// Applies what concerns the listed prices as they are.
+    /// Applies rules that concern listed prices as they are.
     pub(super) fn apply(&self, books: &mut Books) {
         match self {
             Self::Drop(names) => books.retain(|name, _| !names.matches(name)),
@@ -94,7 +94,7 @@ impl Rule {
         }
     }
 
-    /// Gives the newest change of a model its exact day.
+    /// Sets the exact day of a model's newest change.
     pub(super) fn set_days(&self, name: &str, book: &mut History) {
         let Self::Day(names, day) = self else { return };
         if names.matches(name) {
@@ -120,7 +120,7 @@ impl Rule {
         book.dedup_by(|later, earlier| later.1 == earlier.1);
     }
 
-    /// Gives a name the prices of the models it stood for.
+    /// Gives a name the prices of the models it referred to.
     pub(super) fn follow(&self, books: &mut Books, notes: &mut Vec<String>) {
         let Self::Follows(name, models) = self else { return };
         if books.contains_key(name) {
@@ -150,7 +150,7 @@ impl Rule {
     }
 }
 
-/// What holds on a day held before it too.
+/// Extends the values in force on a day to the time before it.
 fn correct(book: &mut History, class: Option<Class>, day: Day) {
     let Some(at) = book.iter().rposition(|(since, _)| since.day <= day) else { return };
     let right = book[at].1.clone();
@@ -170,7 +170,7 @@ fn correct(book: &mut History, class: Option<Class>, day: Day) {
     }
 }
 
-/// Reads the rules, one a line; what stands behind `#` is a remark.
+/// Parses the rules, one per line; `#` begins a comment.
 pub(super) fn rules(text: &str) -> Result<Vec<Rule>, ImportError> {
     let mut rules = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -239,7 +239,7 @@ fn rule(words: &[&str]) -> Result<Rule, &'static str> {
     })
 }
 
-/// Since when a model's hours hold; nothing when no rule says so.
+/// First days of a model's hours; `None` without a rule.
 pub(super) fn hours_from(rules: &[Rule], name: &str) -> Option<HoursFrom> {
     rules.iter().find_map(|rule| {
         let Rule::Hours(names, from) = rule else { return None };

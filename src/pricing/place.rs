@@ -1,4 +1,4 @@
-//! Puts the exact days of one list into the history of another, which knows them to half a month at best.
+//! Inserts exact days from one list into the history of another, which is precise to half a month at best.
 
 use super::dated::Dates;
 use super::own::HoursFrom;
@@ -6,25 +6,25 @@ use super::sheet::{Class, Key, Sheet};
 use super::table::{History, Since};
 use crate::domain::{Day, Service, Usd};
 
-/// The rates that tell one price from the next.
+/// Rates that distinguish prices.
 const PLAIN: [Class; 4] = [Class::Input, Class::Output, Class::CacheRead, Class::CacheWrite5m];
 
-/// True when two sheets say the same of the plain rates that both of them state.
+/// True when two sheets agree on all plain rates that both have.
 pub(super) fn is_plain_alike(one: &Sheet, other: &Sheet) -> bool {
     let rates = |class| (one.get(0, class, Service::Standard), other.get(0, class, Service::Standard));
     PLAIN.into_iter().map(rates).all(|(one, other)| one.is_none() || other.is_none() || one == other)
 }
 
-/// True when input and output are the same. The cache rates of old prices are often wrong in one of the lists.
+/// True when input and output are equal. Cache rates of old prices are often wrong in one of the lists.
 fn is_base_alike(one: &Sheet, other: &Sheet) -> bool {
     let rates = one.base().into_iter().zip(other.base());
     rates.into_iter().all(|(one, other)| one == other)
 }
 
-/// Corrects a history by the dated prices of its model: a price moves to its first day, an announced one is added, one
-/// from before the first snapshot too; what a snapshot still showed after the change is dropped.
+/// Corrects a history by the model's dated prices: moves prices to their first day, adds announced prices and those
+/// from before the first snapshot, and drops outdated listings that a snapshot still showed.
 ///
-/// `hours_from` says since when the rates of certain hours hold.
+/// `hours_from` has the first days of rates for certain hours.
 pub(super) fn place(
     name: &str,
     history: &mut History,
@@ -71,7 +71,7 @@ pub(super) fn place(
     } else if dates.hours.is_empty() {
         *history = old;
     } else {
-        // One price for all time, but by the hour: the other list knows one of the hours at best.
+        // One price for all time, but varying by hour: the other list has one of the hours at best.
         let first = old.first().map_or(Since::LAUNCH, |(since, _)| *since);
         *history = vec![(first, scaled(old.first().map(|(_, sheet)| sheet), steps[0].1))];
     }
@@ -83,7 +83,7 @@ pub(super) fn place(
     }
 }
 
-/// The dated prices that differ from the one before.
+/// Dated prices that differ from the previous one.
 fn changes(dates: &Dates) -> Vec<(Option<Day>, &Sheet)> {
     let mut steps: Vec<(Option<Day>, &Sheet)> = Vec::new();
     for (day, sheet) in &dates.steps {
@@ -94,17 +94,17 @@ fn changes(dates: &Dates) -> Vec<(Option<Day>, &Sheet)> {
     steps
 }
 
-/// True when a listed sheet is that of a step. Where the cache rates alone tell two steps apart, they must fit too.
+/// True when a listed sheet is that of a step. Cache rates must agree too if they alone distinguish two steps.
 fn is_step(sheet: &Sheet, step: &Sheet, steps: &[(Option<Day>, &Sheet)]) -> bool {
     let is_only_one = steps.iter().filter(|(_, other)| is_base_alike(step, other)).count() == 1;
     is_base_alike(sheet, step) && (is_only_one || is_plain_alike(sheet, step))
 }
 
-/// Price before the first dated change.
+/// Adds the price before the first dated change.
 fn before(first: Day, old: &History, launch: &Sheet, history: &mut History) {
     history.extend(old.iter().filter(|(since, _)| since.day < first).cloned());
     if history.is_empty() {
-        // A snapshot that showed the old price after it had ended still knows more of it than the dated list.
+        // A late snapshot of the old price has more data on it than the dated list.
         let listed = old.iter().find(|(_, sheet)| is_base_alike(sheet, launch));
         let sheet =
             listed.map_or_else(|| scaled(old.first().map(|(_, sheet)| sheet), launch), |(_, sheet)| sheet.clone());
@@ -112,7 +112,7 @@ fn before(first: Day, old: &History, launch: &Sheet, history: &mut History) {
     }
 }
 
-/// A sheet with these rates, and all others in the proportion in which they stood to the old ones.
+/// A sheet with these rates, and all others scaled in proportion.
 fn scaled(before: Option<&Sheet>, rates: &Sheet) -> Sheet {
     let Some(before) = before else { return rates.clone() };
     let mut sheet = before.clone();
@@ -134,13 +134,13 @@ fn scaled(before: Option<&Sheet>, rates: &Sheet) -> Sheet {
     sheet
 }
 
-/// `rate × new ÷ old`, to the nearest pico-dollar.
+/// `rate × new ÷ old`, rounded to the nearest pico-dollar.
 fn in_proportion(rate: Usd, new: Usd, old: Usd) -> Usd {
     let product = rate.pico().saturating_mul(new.pico());
     Usd::from_pico((product + old.pico() / 2) / old.pico())
 }
 
-/// Gives every price since a day its rates of certain hours, in the proportion that the dated list has today.
+/// Adds rates of certain hours to every price since a day, in today's proportion of the dated list.
 fn by_the_hour(history: &mut History, dates: &Dates, from: HoursFrom) {
     let Some((_, today)) = dates.steps.last().filter(|_| !dates.hours.is_empty()) else { return };
     for day in [from.every_day, from.weekdays].into_iter().flatten() {
@@ -177,7 +177,7 @@ fn relation(sheet: &Sheet, today: &Sheet, rates: &Sheet) -> Sheet {
     Sheet { rates: rates.rates.iter().filter_map(of).collect(), ..Sheet::default() }
 }
 
-/// Adds what only the dated list states. Anthropic's longer writes follow from the input.
+/// Adds rates that only the dated list has. Anthropic's longer writes follow from the input rate.
 fn complete(name: &str, sheet: &mut Sheet, step: &Sheet) {
     for (key, rate) in step.rates.iter().filter(|(key, _)| key.above == 0) {
         if key.class != Class::CacheWrite1h || !name.contains("claude") {
@@ -187,7 +187,7 @@ fn complete(name: &str, sheet: &mut Sheet, step: &Sheet) {
     sheet.search = sheet.search.or(step.search);
 }
 
-/// Gives the newest change of the plain rates its exact day, and drops what the list still showed after it.
+/// Moves the newest change of plain rates to its exact day, and drops outdated listings after it.
 pub(super) fn move_newest_change(history: &mut History, day: Day) {
     let differs = |at: &usize| !is_plain_alike(&history[*at].1, &history[*at - 1].1);
     let Some(at) = (1..history.len()).rev().find(differs) else { return };

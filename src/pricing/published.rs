@@ -1,11 +1,11 @@
-//! The book against what the two public lists say, model by model and day by day.
+//! Compares the book with the two public lists, by model and day.
 
 use std::collections::BTreeSet;
 
 use super::golden::{at, book};
 use crate::domain::Usd;
 
-/// Made from the lists themselves; its head says how.
+/// Generated from the lists; see its header.
 const PUBLISHED: &str = include_str!("../../tests/prices/published.tsv");
 
 #[test]

@@ -1,4 +1,4 @@
-//! One model's rates at one time, as a price list states them, and the text they are kept in.
+//! One model's rates at one time, as stated by a price list, and their text form.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,22 +6,22 @@ use std::fmt::Write as _;
 use super::hours::Hours;
 use crate::domain::{Ratio, Service, Usd};
 
-/// A class of tokens that has a rate of its own.
+/// Token class with a rate of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Plain input.
     Input,
-    /// Input read from a cache.
+    /// Cache reads.
     CacheRead,
-    /// Input written to a five-minute cache.
+    /// Five-minute cache writes.
     CacheWrite5m,
-    /// Input written to a cache of the longer lifetime: an hour at Anthropic, twelve hours at OpenAI.
+    /// Cache writes with the longer lifetime: one hour at Anthropic, twelve hours at OpenAI.
     CacheWrite1h,
-    /// Output that is not reasoning.
+    /// Output without reasoning.
     Output,
-    /// Output that is reasoning.
+    /// Reasoning output.
     Reasoning,
-    /// Audio within the plain input.
+    /// Audio within plain input.
     AudioInput,
     /// Audio read from a cache.
     AudioCacheRead,
@@ -30,11 +30,11 @@ pub enum Class {
 }
 
 impl Class {
-    /// The classes that every list prices, in the order in which a bill shows them.
+    /// Classes priced by every list, in billing order.
     pub const ALL: [Self; 6] =
         [Self::Input, Self::CacheRead, Self::CacheWrite5m, Self::CacheWrite1h, Self::Output, Self::Reasoning];
 
-    /// The classes of audio, which few answers have.
+    /// Audio classes, which few answers have.
     pub const AUDIO: [Self; 3] = [Self::AudioInput, Self::AudioCacheRead, Self::AudioOutput];
 
     fn letter(self) -> char {
@@ -56,10 +56,10 @@ impl Class {
     }
 }
 
-/// Where a rate stands in a list: beyond which prompt, for which class, in which service tier.
+/// Key of a rate: prompt length, class, and service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// The rate applies to prompts of more tokens than this; 0 is every prompt.
+    /// The rate applies to prompts with more tokens than this; 0 for every prompt.
     pub(crate) above: u64,
     pub(crate) class: Class,
     pub(crate) service: Service,
@@ -71,12 +71,12 @@ impl Key {
     }
 }
 
-/// What a list says of one model at one time: only what is stated, nothing derived.
+/// A list's data on one model at one time: stated values only, nothing derived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sheet {
-    /// Dollars a token.
+    /// Dollars per token.
     pub(crate) rates: BTreeMap<Key, Usd>,
-    /// Dollars a web search.
+    /// Dollars per web search.
     pub(crate) search: Option<Usd>,
     /// Multiplier of the vendor's fast mode.
     pub(crate) fast: Option<Ratio>,
@@ -84,9 +84,9 @@ pub(crate) struct Sheet {
     pub(crate) us: Option<Ratio>,
     /// Multiplier of inference in the European Union only.
     pub(crate) eu: Option<Ratio>,
-    /// True when it is not known that these are the model's rates.
+    /// True when the rates are not certain to be this model's.
     pub(crate) guessed: bool,
-    /// The rates of certain hours, in place of all the others.
+    /// Rates of certain hours, in place of all others.
     pub(crate) hours: Vec<(Hours, Sheet)>,
 }
 
@@ -95,7 +95,7 @@ impl Sheet {
         self.rates.get(&Key { above, class, service }).copied()
     }
 
-    /// The rates of the plain case, which tell whether a price has changed.
+    /// Input and output rates, by which price changes are detected.
     pub(crate) fn base(&self) -> [Option<Usd>; 2] {
         [
             self.rates.get(&Key::from_class(Class::Input)).copied(),
@@ -150,7 +150,7 @@ impl Sheet {
         }
     }
 
-    /// Reads what [`Sheet::write`] wrote. What it does not know is passed over; a number it cannot read spoils it.
+    /// Parses the output of [`Sheet::write`]. Unknown fields are skipped; an invalid number makes it fail.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut parts = text.split('@');
         let mut sheet = Self::read_rates(parts.next()?)?;
@@ -205,7 +205,7 @@ fn key(name: &str) -> Option<Key> {
     Some(Key { above, class, service })
 }
 
-/// A multiplier written as a decimal number, as an exact ratio; `None` when it is not between 0 and 1000.
+/// Converts a decimal multiplier to an exact ratio; `None` unless between 0 and 1000.
 pub(crate) fn ratio(decimal: Usd) -> Option<Ratio> {
     let (num, den) = (decimal.pico(), Usd::ONE.pico());
     if num <= 0 || num > 1000 * den {

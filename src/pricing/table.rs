@@ -1,4 +1,4 @@
-//! A price table as text: one line a model, sorted by name, searched without being parsed.
+//! A price table as text: one line per model, sorted by name, searched without parsing.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
@@ -6,12 +6,12 @@ use std::fmt::{self, Write as _};
 use super::sheet::Sheet;
 use crate::domain::Day;
 
-/// How the first line of a table begins, with the version of the form.
+/// Start of a table's first line, with the format version.
 const HEADER: &str = "#tokmeter-prices 2";
-/// The version before: without exact days and hours.
+/// The previous version, without exact days and hours.
 const OLD_HEADER: &str = "#tokmeter-prices 1";
 
-/// A table that is searched where it lies.
+/// A table searched in its text form.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<T: AsRef<str>> {
     text: T,
@@ -19,42 +19,42 @@ pub(crate) struct Table<T: AsRef<str>> {
     as_of: Day,
 }
 
-/// Sheets by the day from which each holds, oldest first; the first also holds for everything before.
+/// Sheets by first day, oldest first; the first also applies to all time before.
 pub(crate) type History = Vec<(Since, Sheet)>;
 
-/// The first day of a price, and how well it is known.
+/// First day of a price, with its precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Since {
     pub(crate) day: Day,
     pub(crate) known: Known,
 }
 
-/// How well the first day of a price is known.
+/// Precision of a price's first day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Known {
-    /// The vendor's own day.
+    /// Stated by the vendor.
     Exact,
-    /// A list first showed the price on that day. Between two of the snapshots that the history is made of lies
-    /// half a month, so the price began up to half a month earlier.
+    /// The day a list first showed the price. The snapshots of the history are half a month apart, so that the price
+    /// began up to half a month earlier.
     Listed,
-    /// It is the oldest price that a list showed, and holds for everything before as well.
+    /// The oldest price in a list, which applies to all time before as well.
     Oldest,
-    /// The price at the model's launch; the day is not known.
+    /// The price at the model's launch; the day is unknown.
     Launch,
 }
 
 impl Since {
-    /// The vendor's own day.
+    /// A day stated by the vendor.
     pub(crate) const fn exact(day: Day) -> Self {
         Self { day, known: Known::Exact }
     }
 
-    /// The day of the first list that showed it.
+    /// Day of the first list that showed the price.
     pub(crate) const fn listed(day: Day) -> Self {
         Self { day, known: Known::Listed }
     }
 
-    /// Since the launch.
+    /// From the launch on.
     pub(crate) const LAUNCH: Self = Self { day: Day::MIN, known: Known::Launch };
 
     fn read(text: &str) -> Option<Self> {
@@ -66,45 +66,45 @@ impl Since {
     }
 }
 
-/// Marks a launch price in place of a day.
+/// Stands for a launch price in place of a day.
 const LAUNCH: &str = "launch";
 
 impl fmt::Display for Since {
-    /// The day without its mark: part of the name of a price.
+    /// The day without its mark, as in price ids.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.known == Known::Launch { out.write_str(LAUNCH) } else { write!(out, "{}", self.day) }
     }
 }
 
-/// What a line says.
+/// A line's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    /// Another name of this model.
+    /// Another name of the model.
     Alias(&'a str),
-    /// Its prices.
+    /// Its price history.
     Prices(History),
 }
 
 /// Why a text is not a price table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
-    /// It does not begin as one.
+    /// Wrong first line.
     #[error("it is not a price table of this version")]
     NotATable,
-    /// It is cut off, or was changed.
+    /// Truncated or modified.
     #[error("it is damaged or cut off")]
     Damaged,
 }
 
 impl<T: AsRef<str>> Table<T> {
-    /// The table in this text, which is looked through once to see that it is whole.
+    /// Checks the text's checksum.
     pub(crate) fn checked(text: T) -> Result<Self, TableError> {
         let table = Self::new(text)?;
         let sum = table.header().nth(2).ok_or(TableError::Damaged)?;
         if sum == checksum(table.body()) { Ok(table) } else { Err(TableError::Damaged) }
     }
 
-    /// The table in this text, taken on trust.
+    /// Uses the text without checking it.
     pub(crate) fn new(text: T) -> Result<Self, TableError> {
         let header = text.as_ref().lines().next().unwrap_or_default();
         let mut fields = header.split('\t');
@@ -119,7 +119,7 @@ impl<T: AsRef<str>> Table<T> {
         Ok(Self { text, body, as_of })
     }
 
-    /// The day of the list it was made from.
+    /// Day of the source list.
     pub(crate) fn as_of(&self) -> Day {
         self.as_of
     }
@@ -132,7 +132,7 @@ impl<T: AsRef<str>> Table<T> {
         &self.text.as_ref()[self.body..]
     }
 
-    /// The line of this model: its own spelling, whatever the capitals.
+    /// The line of this model with its own spelling, ignoring case.
     pub(crate) fn find(&self, name: &str) -> Option<(&str, Line<'_>)> {
         let body = self.body();
         let bytes = body.as_bytes();
@@ -151,7 +151,7 @@ impl<T: AsRef<str>> Table<T> {
         None
     }
 
-    /// Every line, in the order of the names.
+    /// All lines, sorted by name.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, Line<'_>)> {
         self.body().lines().filter_map(|line| {
             let (key, rest) = split(line);
@@ -159,13 +159,13 @@ impl<T: AsRef<str>> Table<T> {
         })
     }
 
-    /// Every name, in order.
+    /// All names, sorted.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.body().lines().map(|line| split(line).0)
     }
 }
 
-/// Orders names by their letters, whatever the capitals.
+/// Compares names ignoring case.
 pub(crate) fn order(one: &str, other: &str) -> Ordering {
     let small = |byte: u8| byte.to_ascii_lowercase();
     one.bytes().map(small).cmp(other.bytes().map(small))
@@ -187,7 +187,7 @@ fn read(rest: &str) -> Option<Line<'_>> {
     Some(Line::Prices(history))
 }
 
-/// The text of a table with these lines, which may come in any order but not twice.
+/// Writes a table with these lines, in any order but without duplicates.
 pub(crate) fn write(as_of: Day, mut lines: Vec<(&str, Line<'_>)>) -> String {
     lines.sort_by(|(one, _), (other, _)| order(one, other));
     let mut body = String::new();

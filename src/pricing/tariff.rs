@@ -1,4 +1,4 @@
-//! A model's prices over time: which applied when, and how the model was found.
+//! A model's prices over time, and how the model was found.
 
 use super::card::{Card, SERVICES};
 use super::hours::Hours;
@@ -7,48 +7,48 @@ use super::table::{History, Known, Since};
 use super::{CustomPrice, Found, PriceId, Rates};
 use crate::domain::{Day, Instant, Label, Ratio, Service, Usd};
 
-/// The rates in force over one stretch of a model's history, as a person may read them.
+/// Rates in force during one period of a model's history, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tariff {
-    /// The price's name.
+    /// Id of the price.
     pub price: PriceId,
-    /// The first day, or that of the list which first showed it, or that from which the config states it.
+    /// First day, from the vendor, the first list, or the config.
     pub since: Option<Day>,
-    /// How well that day is known; nothing for a price of the config.
+    /// Precision of that day; `None` for a config price.
     pub known: Option<Known>,
-    /// Where the price was found.
+    /// Source of the price.
     pub found: Found,
-    /// The standard rates, with what is usual filled in.
+    /// Standard rates, with defaults filled in.
     pub rates: Rates,
-    /// The rates of long prompts: of more than so many tokens, shortest first.
+    /// Rates of long prompts with their thresholds in tokens, ascending.
     pub long: Vec<(u64, Rates)>,
-    /// The rates of certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC), and the names of those prices.
+    /// Rates of certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC) with their price ids.
     pub hours: Vec<(String, PriceId, Rates)>,
-    /// Price of an audio token where the list states one: input, cache read, output.
+    /// Price of an audio token, if listed: input, cache read, output.
     pub audio: [Option<Usd>; 3],
-    /// The service tiers that have rates of their own.
+    /// Service tiers with rates of their own.
     pub services: Vec<(Service, Rates)>,
-    /// The multiplier of the vendor's fast mode.
+    /// Multiplier of the vendor's fast mode.
     pub fast: Option<Ratio>,
-    /// The multiplier of inference in the United States only.
+    /// Multiplier of inference in the United States only.
     pub us: Option<Ratio>,
-    /// The multiplier of inference in the European Union only.
+    /// Multiplier of inference in the European Union only.
     pub eu: Option<Ratio>,
 }
 
-/// Everything known of one model's price.
+/// All price data of one model.
 #[derive(Clone, Debug)]
 pub(crate) struct Priced {
     /// Oldest first; never empty.
     cards: Vec<Card>,
-    /// True when the first card also holds for everything before it.
+    /// True when the first card also applies to all time before.
     always: bool,
-    /// The names from the one asked for to the one found.
+    /// Chain of names from the requested one to the one found.
     pub(crate) path: Vec<Label>,
 }
 
 impl Priced {
-    /// A model of the list, by its history.
+    /// A model of the list, from its history.
     pub(crate) fn listed(name: &str, history: &History, found: Found, path: Vec<Label>) -> Option<Self> {
         let claude = name.contains("claude");
         let cards: Vec<Card> = history
@@ -63,16 +63,16 @@ impl Priced {
         (!cards.is_empty()).then_some(Self { cards, always: true, path })
     }
 
-    /// The same model where its name says that all calls are fast ones (`gpt-5.6-sol-fast`); nothing when no price of
-    /// it says what those cost.
+    /// The same model with a name that means fast mode for all calls (`gpt-5.6-sol-fast`); `None` if no price has rates
+    /// for that.
     pub(crate) fn fast_by_name(mut self) -> Option<Self> {
         self.cards.iter_mut().for_each(Card::set_fast_by_name);
         self.cards.iter().any(Card::sells_fast).then_some(self)
     }
 
-    /// A model the config prices; what the list says of it still holds before the config's first day.
+    /// A model priced by the config; before the config's first day the list's prices apply.
     ///
-    /// The vendor's multipliers of speed and region are kept: the config states rates, not those.
+    /// The vendor's multipliers for speed and region are kept, because the config has only rates.
     pub(crate) fn custom(prices: &[&CustomPrice], listed: Option<Self>, path: Vec<Label>) -> Self {
         let mut stated: Vec<Card> = prices
             .iter()
@@ -101,7 +101,7 @@ impl Priced {
                 let earlier: Vec<Card> = if first == i64::MIN {
                     Vec::new()
                 } else {
-                    // The list's first card holds for everything before it too, however late it was listed.
+                    // The list's first card also applies to all time before, however late it was listed.
                     let mut listed = listed.cards.into_iter();
                     listed.next().into_iter().chain(listed.filter(|card| card.from < first)).collect()
                 };
@@ -117,7 +117,7 @@ impl Priced {
         Self { cards, always, path }
     }
 
-    /// The card in force at a moment.
+    /// The card in force at a time.
     pub(crate) fn at(&self, at: Instant) -> Option<&Card> {
         let now = at.timestamp();
         let in_force = self.cards.iter().rev().find(|card| card.from <= now);
@@ -126,7 +126,7 @@ impl Priced {
         (!card.is_fast_by_name || card.sells_fast()).then_some(card)
     }
 
-    /// The next price, when it may have been in force already: its first day is only known to half a month.
+    /// First day of the next price, if that is imprecise and the price may have been in force already.
     pub(crate) fn may_be_next(&self, at: Instant) -> Option<Day> {
         const HALF_A_MONTH: i64 = 16 * 24 * 3600;
         let now = at.timestamp();
@@ -142,7 +142,7 @@ impl Priced {
 }
 
 impl Card {
-    /// This card as a person may read it.
+    /// The card for display.
     pub(crate) fn tariff(&self) -> Tariff {
         let named = |service| self.names(service).then(|| (service, self.rates(0, service)));
         let at_hours =
@@ -179,7 +179,7 @@ impl Rates {
     }
 }
 
-/// The first second of a UTC day.
+/// Start of a UTC day in seconds since 1970.
 fn seconds(day: Day) -> i64 {
     day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
 }

@@ -1,4 +1,4 @@
-//! A newer list, fetched by the user, on top of the one that ships with the program.
+//! Updates: a newer list, fetched by the user, that takes precedence over the built-in one.
 
 use std::collections::BTreeMap;
 
@@ -10,78 +10,78 @@ use super::tariff::Priced;
 use super::{Found, PriceBook, Tariff};
 use crate::domain::Day;
 
-/// A fetched list made ready to be kept.
+/// A fetched list ready to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// What to keep in the data folder and hand to [`PriceBook::with_update`].
+    /// Text to store in the data folder and pass to [`PriceBook::with_update`].
     pub text: String,
     /// Models with a price in the list.
     pub models: usize,
-    /// What it changes, by name.
+    /// Changed prices, by name.
     pub differences: Vec<Difference>,
-    /// Numbers with more digits than a pico-dollar, rounded to the nearest.
+    /// Numbers rounded to the nearest pico-dollar.
     pub rounded: u64,
-    /// Rates that are no numbers, or below zero, and were passed over.
+    /// Rates skipped because they are not numbers, or negative.
     pub refused: u64,
 }
 
 /// A model whose price a fetched list changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name.
+    /// Name of the model.
     pub model: String,
-    /// Its price before; `None` for a new model.
+    /// Price before; `None` for a new model.
     pub before: Option<Tariff>,
-    /// Its price from the day of the update on.
+    /// Price from the day of the update on.
     pub after: Tariff,
 }
 
 /// Why a fetched list cannot be made into an update.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// It cannot be read.
+    /// It cannot be parsed.
     #[error(transparent)]
     List(#[from] ImportError),
-    /// It is not newer than the list that ships with the program.
+    /// It is not newer than the built-in list.
     #[error("the list is of {update}, and the built-in one of {built_in} is not older")]
     Old {
-        /// The day of the update.
+        /// Day of the update.
         update: Day,
-        /// The day of the built-in list.
+        /// Day of the built-in list.
         built_in: Day,
     },
 }
 
-/// Why a kept update is not used. The built-in list is, in its place.
+/// Why a stored update is ignored in favour of the built-in list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateProblem {
-    /// The file is no table, or is damaged.
+    /// The file is not a table, or is damaged.
     #[error("the fetched price list is not used: {0}; run `tokmeter prices update` again")]
     Unreadable(TableError),
-    /// The program has a newer one.
+    /// The built-in list is newer.
     #[error("the fetched price list of {update} is not used: the built-in one of {built_in} is not older")]
     Old {
-        /// The day of the update.
+        /// Day of the update.
         update: Day,
-        /// The day of the built-in list.
+        /// Day of the built-in list.
         built_in: Day,
     },
 }
 
 impl PriceBook {
-    /// Makes a fetched list (LiteLLM's form, as JSON) of this day into an update of this book.
+    /// Creates an update of this book from a fetched list of this day (LiteLLM's format, as JSON).
     ///
-    /// Every history is kept: a new rate holds from `day` on, a field that is merely new counts from
-    /// the start, and a model that left the list keeps its price.
+    /// Histories are kept: a new rate applies from `day` on, a newly listed field from the start, and a model that left
+    /// the list keeps its price.
     ///
     /// # Errors
-    /// When the text is no price list, or the day is not after that of the built-in list.
+    /// When the text is not a price list, or the day is not after that of the built-in list.
     pub fn update(&self, json: &str, day: Day) -> Result<Update, UpdateError> {
         if day <= self.built_in_as_of() {
             return Err(UpdateError::Old { update: day, built_in: self.built_in_as_of() });
         }
         let mut histories: BTreeMap<String, History> = BTreeMap::new();
-        // What an earlier update learned is carried on.
+        // Carry over what earlier updates added.
         for (name, line) in self.fetched().into_iter().flat_map(table::Table::lines) {
             if let Line::Prices(history) = line {
                 histories.insert(name.to_owned(), history);
@@ -117,7 +117,7 @@ impl PriceBook {
         Ok(Update { text: table::write(day, lines), models, differences, rounded, refused })
     }
 
-    /// Enters what a list of this day says into a history that may hold announced prices and prices by the hour.
+    /// Adds a listing of this day to a history that may hold announced prices and prices by the hour.
     fn enter(&self, history: &mut History, sheet: Sheet, day: Day) {
         let Some(at) = place_of(history, day) else {
             history.push((Since::listed(day), sheet));
@@ -138,7 +138,7 @@ impl PriceBook {
         }
     }
 
-    /// What the fetched list in use changes of the built-in one.
+    /// Differences between the fetched list in use and the built-in one.
     pub fn changes(&self) -> Vec<Difference> {
         let built_in = PriceBook::new(Vec::new(), Vec::new(), self.mode());
         let day = self.as_of();
@@ -163,7 +163,7 @@ fn in_force(name: &str, history: &History, day: Day) -> Option<Tariff> {
     Priced::listed(name, history, Found::List, Vec::new())?.tariffs().into_iter().nth(at)
 }
 
-/// The place of the price in force on a day; the first one also holds for everything before.
+/// Index of the price in force on a day; the first also applies to all time before.
 fn place_of(history: &History, day: Day) -> Option<usize> {
     let at = history.iter().rposition(|(since, _)| since.day <= day);
     at.or((!history.is_empty()).then_some(0))
@@ -248,7 +248,7 @@ mod tests {
             ["2026-11-28", "2026-11-30", "2026-12-01", "2026-12-20"]
                 .map(|day| million(&book, "gemini-4-argon", day).unwrap())
         };
-        // Before the day and after it, the old price; and one that nobody announced.
+        // The old price before and after the day, and an unannounced one.
         assert_eq!(after(&list("0.000002", "0.00001"), "2026-11-28"), ["2", "2", "4", "4"]);
         assert_eq!(after(&list("0.000002", "0.00001"), "2026-12-10"), ["2", "2", "4", "4"]);
         assert_eq!(after(&list("0.000003", "0.000015"), "2026-11-30"), ["2", "3", "4", "4"]);

@@ -1,18 +1,18 @@
-//! The counter, and what is said when a session is over.
+//! The counter, and the summary at the end of a session.
 
 use super::{banner_amounts, banner_title, cost, count, duration, per_cent, plural, usd};
 use crate::domain::Label;
 use crate::ledger::Sums;
 use crate::meter::{LimitState, SessionLine, Verdict};
 
-/// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`; the arrow shows while the number grows.
+/// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`, with an arrow while it grows.
 pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
     let arrow = if growing { " ↑" } else { "" };
     format!("Tokens: {}{arrow} | Cost: {}", count(sums.tokens.total()), cost(sums))
 }
 
-/// The end-of-session summary, each line ended: duration, operations, tokens, cost; then models, the
-/// cache, the limits and the log's path, where there are any.
+/// The end-of-session summary, with line ends: duration, operations, tokens, cost; then models, cache, limits and the
+/// log's path, if any.
 pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option<&Label>) -> String {
     let sums = &session.row.sums;
     let mut lines = vec![
@@ -63,7 +63,7 @@ pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option
     lines.join("\n") + "\n"
 }
 
-/// How well the cache served: `98% hit, saved $9.31`; nothing when there was nothing to cache.
+/// Cache efficiency: `98% hit, saved $9.31`; `None` if no cache was used.
 pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
     let tokens = &sums.tokens;
     if tokens.cache_read == 0 && tokens.cache_write() == 0 {

@@ -1,10 +1,10 @@
-//! A limit in words: the banner's phrases and the bars' labels.
+//! Limits as text: phrases of the banner and labels of bars.
 
 use super::{count, moment, usd};
 use crate::domain::{Instant, Usd, Zone};
 use crate::meter::{LimitState, Verdict, Window};
 
-/// The banner's first words, with the real percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
+/// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
         Verdict::Under | Verdict::Near => format!("⚠ {}% of {} limit used", limit.percent, limit.name),
@@ -17,7 +17,7 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
     }
 }
 
-/// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; whichever amount is nearest first.
+/// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; the amount closest to its limit first.
 pub(crate) fn banner_amounts(limit: &LimitState) -> String {
     let words: Vec<String> = amounts(limit)
         .into_iter()
@@ -26,7 +26,7 @@ pub(crate) fn banner_amounts(limit: &LimitState) -> String {
     words.join(" · ")
 }
 
-/// Used and allowed in a bar's label: `400,000 of 500,000`, `$2.18 of $10.00`; the nearest amount only.
+/// Used and allowed in a bar's label: `400,000 of 500,000`, `$2.18 of $10.00`; only the amount closest to its limit.
 pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
@@ -37,7 +37,7 @@ struct Words {
     allowed: String,
 }
 
-/// The amounts a limit has, nearest to their end first.
+/// The limit's amounts, closest to their limit first.
 fn amounts(limit: &LimitState) -> Vec<Words> {
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
@@ -65,12 +65,12 @@ fn positive(amount: Usd) -> u128 {
     u128::try_from(amount.pico()).unwrap_or(0)
 }
 
-/// Used in millionths of the allowed; a limit of nothing is always reached.
+/// Used in millionths of the allowed amount; maximal for a limit of zero.
 fn nearness(used: u128, allowed: u128) -> u128 {
     used.saturating_mul(1_000_000).checked_div(allowed).unwrap_or(u128::MAX)
 }
 
-/// When the limit starts anew: `resets 00:00`; nothing for a session, a call or all time.
+/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time.
 pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     match limit.limit.window {
         Window::Hour | Window::Day | Window::Week | Window::Month => {
@@ -80,16 +80,16 @@ pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<Str
     }
 }
 
-/// When it will be reached: `at this pace 16:40, between 15:55 and 18:10`.
+/// Forecast: `at this pace 16:40, between 15:55 and 18:10`.
 pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
-    // A band of less than a minute says nothing more.
+    // A band of less than a minute is omitted.
     let band = if from == until { String::new() } else { format!(", between {from} and {until}") };
     Some(format!("at this pace {likely}{band}"))
 }
 
-/// The same in fewer columns: `at this pace 16:40 (15:55–18:10)`.
+/// Short forecast: `at this pace 16:40 (15:55–18:10)`.
 pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
@@ -97,7 +97,7 @@ pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Op
     Some(format!("at this pace {likely}{band}"))
 }
 
-/// Everything the banner says, most important first; a narrow face drops from the end.
+/// The banner's parts, most important first; narrow faces drop parts from the end.
 pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];
     parts.extend(resets(limit, now, zone));
@@ -110,7 +110,7 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
     parts
 }
 
-/// What the limit covers, briefly: `day`, `session`, `alice/day`, `claude-opus-*/month`, `5h`.
+/// Short scope: `day`, `session`, `alice/day`, `claude-opus-*/month`, `5h`.
 pub(crate) fn scope(limit: &LimitState) -> String {
     let mut parts: Vec<String> = match &limit.subject {
         Some(subject) if limit.limit.scope.each => vec![subject.clone()],

@@ -1,4 +1,4 @@
-//! How a number, a name or a moment is written for a person. Pure; every face says the same thing the same way.
+//! Formats numbers, names and times for people, in the same way for every face.
 
 mod complete;
 mod limit;

@@ -1,23 +1,23 @@
-//! Dollars as a person reads them, and the marks that say how far to trust them.
+//! Formats dollars, with marks for their reliability.
 
 use super::number::grouped;
 use crate::domain::Usd;
 use crate::ledger::Sums;
 
-/// How far a total can be trusted.
+/// Reliability of a total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// Exact.
     Exact,
-    /// Some tokens have no price, or were logged only in part: the real number is at least this (`≥`).
+    /// Lower bound (`≥`): some tokens have no price, or were logged only in part.
     AtLeast,
-    /// The model, or the split into classes, is a guess (`~`).
+    /// Estimate (`~`): the model, or the split into classes, is a guess.
     About,
-    /// Nothing in it has a price (`?`).
+    /// Unknown (`?`): nothing in it has a price.
     Unknown,
 }
 
-/// How far these sums' cost can be trusted.
+/// Reliability of these sums' cost.
 pub(crate) fn mark(sums: &Sums) -> Mark {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens >= sums.tokens.total() && sums.cost == Usd::ZERO {
         Mark::Unknown
@@ -35,7 +35,7 @@ pub(crate) fn cost(sums: &Sums) -> String {
     marked(mark(sums), usd(sums.cost))
 }
 
-/// The cost of one call, or of few, with its mark and more digits: `$0.0721`.
+/// Cost of one or few calls, with mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
 }
@@ -49,29 +49,29 @@ fn marked(mark: Mark, amount: String) -> String {
     }
 }
 
-/// A total: cents, and below ten cents two significant digits: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
+/// A total in cents, and below ten cents with two significant digits: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
 ///
-/// Never `$0.00` for an amount that is not zero.
+/// Never `$0.00` for a non-zero amount.
 pub(crate) fn usd(amount: Usd) -> String {
     dollars(amount, 2)
 }
 
-/// What one call cost: below a dollar three significant digits: `$0.145`, `$0.0721`, `$0.0009`.
+/// Cost of one call; below a dollar with three significant digits: `$0.145`, `$0.0721`, `$0.0009`.
 pub(crate) fn usd_fine(amount: Usd) -> String {
     dollars(amount, 3)
 }
 
-/// The finest amount that is written out, in decimals of a dollar.
+/// Maximum number of decimals.
 const FINEST: usize = 6;
 
-/// Cents, or more decimals where `digits` significant ones need them.
+/// In cents, or with as many decimals as `digits` significant digits need.
 fn dollars(amount: Usd, digits: usize) -> String {
     let sign = if amount.is_negative() { "-" } else { "" };
     let amount = if amount.is_negative() { -amount } else { amount };
     if amount != Usd::ZERO && amount < Usd::from_micro(1) {
         return format!("<{sign}$0.000001");
     }
-    // Zeros between the point and the first digit, then the digits themselves.
+    // Zeros after the point, then the significant digits.
     let mut decimals = 2;
     let mut unit = 1_000_000_000_000_i128;
     let mut leading = 0;
@@ -104,7 +104,7 @@ pub(crate) fn usd_short(amount: Usd) -> String {
     format!("${}", super::compact(whole))
 }
 
-/// A price of a list, per million tokens, from dollars for one, to its last digit: `$5`, `$0.50`, `$6.875`.
+/// An exact list price per million tokens, from dollars per token: `$5`, `$0.50`, `$6.875`.
 pub(crate) fn rate_per_million(one: Usd) -> String {
     let text = one.times(1_000_000).to_string();
     match text.split_once('.') {
@@ -194,7 +194,7 @@ mod tests {
         assert!(exact.iter().all(|(one, text)| rate_per_million(amount(one)) == *text));
         assert_eq!(usd_short(amount("1234")), "$1.2k");
         assert_eq!(usd_short(amount("12.4")), "$12");
-        // What would be rounded to ten dollars has no more room for cents than ten dollars have.
+        // Amounts that round to ten dollars are shown without cents.
         assert_eq!((usd_short(amount("9.994")), usd_short(amount("9.995"))), ("$9.99".to_owned(), "$10".to_owned()));
     }
 }

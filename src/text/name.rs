@@ -1,14 +1,14 @@
-//! Names in the columns they are given: cut, padded and shortened by display width.
+//! Truncates, pads and shortens names by display width.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Columns a terminal needs for this text.
+/// Display width of a text, in columns.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// The text in at most `room` columns; what does not fit ends in `…`.
+/// Truncates the text to `room` columns, ending in `…`.
 pub(crate) fn fit(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -30,7 +30,7 @@ pub(crate) fn fit(text: &str, room: usize) -> String {
     out
 }
 
-/// The end of the text in at most `room` columns, for paths: `…/alice/api`.
+/// Keeps the end of the text within `room` columns, for paths: `…/alice/api`.
 pub(crate) fn fit_end(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -53,7 +53,7 @@ pub(crate) fn fit_end(text: &str, room: usize) -> String {
     parts.concat()
 }
 
-/// The first of these parts and each further one that still fits, so that no number is cut in two.
+/// Joins the first part and all further ones that fit, so that no number is truncated.
 pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
     let mut parts = parts.iter().map(AsRef::as_ref);
     let mut line = fit(parts.next().unwrap_or_default(), room);
@@ -66,7 +66,7 @@ pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> S
     line
 }
 
-/// The text in exactly `room` columns, filled with spaces on the right.
+/// Fits the text to exactly `room` columns, padding on the right.
 pub(crate) fn pad(text: &str, room: usize) -> String {
     let mut out = fit(text, room);
     let gap = room.saturating_sub(width(&out));
@@ -74,14 +74,14 @@ pub(crate) fn pad(text: &str, room: usize) -> String {
     out
 }
 
-/// The text in exactly `room` columns, filled with spaces on the left.
+/// Fits the text to exactly `room` columns, padding on the left.
 pub(crate) fn pad_left(text: &str, room: usize) -> String {
     let out = fit(text, room);
     let gap = room.saturating_sub(width(&out));
     " ".repeat(gap) + &out
 }
 
-/// A model's name without its maker's prefix and date: `claude-haiku-4-5-20251001` is `haiku-4-5`.
+/// A model's name without vendor prefix and date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
 pub(crate) fn model_short(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);
@@ -93,14 +93,14 @@ pub(crate) fn model_short(model: &str) -> &str {
     if short.is_empty() { model } else { short }
 }
 
-/// The last part of a project's path: `/home/alice/api-server` is `api-server`.
+/// The last component of a project's path: `/home/alice/api-server` becomes `api-server`.
 pub(crate) fn project_short(project: &str) -> &str {
     let trimmed = project.trim_end_matches(['/', '\\']);
     let last = trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed);
     if last.is_empty() { project } else { last }
 }
 
-/// The first part of a session's name: `3f2a91c0-…` is `3f2a91c0`; other names are left whole.
+/// The first part of a session's name: `3f2a91c0-…` becomes `3f2a91c0`; other names are unchanged.
 pub(crate) fn session_short(session: &str) -> &str {
     match session.split_once('-') {
         Some((first, _))
@@ -112,7 +112,7 @@ pub(crate) fn session_short(session: &str) -> &str {
     }
 }
 
-/// The letter that stands for `letter` where only ASCII can be shown, in the same number of columns.
+/// The ASCII substitute of a character.
 pub(crate) fn ascii(letter: char) -> char {
     match letter {
         letter if letter.is_ascii() => letter,
@@ -136,7 +136,7 @@ pub(crate) fn ascii(letter: char) -> char {
     }
 }
 
-/// Our own text where only ASCII can be shown; a wide letter becomes two marks, so that columns hold.
+/// Our own text in ASCII; a wide character becomes two, to keep the layout.
 pub(crate) fn ascii_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for part in text.graphemes(true) {

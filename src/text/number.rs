@@ -1,11 +1,11 @@
-//! Counts: exact with thousands marks, or short where there is little room.
+//! Counts: exact with thousands separators, or compact.
 
-/// An exact count with thousands marks: `145,230`.
+/// An exact count with thousands separators: `145,230`.
 pub(crate) fn count(number: u64) -> String {
     grouped(&number.to_string())
 }
 
-/// Digits with a comma before every third from the right.
+/// Inserts a comma before every third digit from the right.
 pub(super) fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -46,7 +46,7 @@ pub(crate) fn compact(number: u64) -> String {
     }
 }
 
-/// An exact count where it fits in so many columns, else a compact one.
+/// An exact count if it fits into `columns`, else a compact one.
 pub(crate) fn compact_above(number: u64, columns: usize) -> String {
     let exact = count(number);
     if exact.len() <= columns { exact } else { compact(number) }
@@ -62,13 +62,13 @@ fn half_even(number: u128, divisor: u128) -> u128 {
     quotient + up
 }
 
-/// `part` of `whole` in whole per cent, rounded down; nothing when there is no whole.
+/// `part` of `whole` in per cent, rounded down; `None` if `whole` is zero.
 pub(crate) fn per_cent(part: u64, whole: u64) -> Option<u64> {
     let (part, whole) = (u128::from(part), u128::from(whole));
     (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
 }
 
-/// A size: `512 B`, `14 kB`, `1.2 GB`; in powers of a thousand.
+/// A size in decimal units: `512 B`, `14 kB`, `1.2 GB`.
 pub(crate) fn bytes(number: u64) -> String {
     let text = compact(number);
     match text.find(|letter: char| letter.is_ascii_alphabetic()) {

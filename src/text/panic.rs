@@ -1,4 +1,4 @@
-//! A panic in words, and whether there was one.
+//! Describes panics, and records whether one happened.
 
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,9 @@ use crate::domain::Label;
 
 static HAPPENED: AtomicBool = AtomicBool::new(false);
 
-/// Notes that a thread panics, and gives back the fault and its place in words.
+/// Records a panic, and describes its message and location.
 ///
-/// A message that was put together while running may repeat what a log holds; only its beginning is kept, up to the
-/// first quotation.
+/// A formatted message may contain log data; only its beginning, up to the first quotation, is kept.
 pub(crate) fn panic_words(panic: &PanicHookInfo<'_>) -> String {
     HAPPENED.store(true, Ordering::SeqCst);
     let words = panic.payload();
@@ -21,7 +20,7 @@ pub(crate) fn panic_words(panic: &PanicHookInfo<'_>) -> String {
     format!("{text}{place}")
 }
 
-/// True once any thread has panicked, whether or not another went on with its work.
+/// True once any thread has panicked.
 pub(crate) fn has_panicked() -> bool {
     HAPPENED.load(Ordering::SeqCst)
 }

@@ -1,11 +1,11 @@
-//! Moments and stretches of time.
+//! Formats times and durations.
 
 use chrono::{Datelike, Duration};
 
 use super::number::plural;
 use crate::domain::{Day, Instant, Zone, day_of};
 
-/// A stretch of time in words: `45 seconds`, `23 minutes`, `1 hour 5 minutes`, `2 days 3 hours`.
+/// A duration in words: `45 seconds`, `23 minutes`, `1 hour 5 minutes`, `2 days 3 hours`.
 pub(crate) fn duration(length: Duration) -> String {
     let seconds = u64::try_from(length.num_seconds()).unwrap_or(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -20,7 +20,7 @@ pub(crate) fn duration(length: Duration) -> String {
     }
 }
 
-/// The same in few columns: `45s`, `23m 12s`, `1h 05m`, `2d 3h`.
+/// A short duration: `45s`, `23m 12s`, `1h 05m`, `2d 3h`.
 pub(crate) fn duration_short(length: Duration) -> String {
     let seconds = u64::try_from(length.num_seconds()).unwrap_or(0);
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -32,23 +32,23 @@ pub(crate) fn duration_short(length: Duration) -> String {
     }
 }
 
-/// The local time of day with seconds: `14:02:09`.
+/// Local time of day with seconds: `14:02:09`.
 pub(crate) fn clock_seconds(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%H:%M:%S").to_string()
 }
 
-/// The local day and time of a screen's head: `Sun 22 Nov 14:02`.
+/// Local day and time for the screen's header: `Sun 22 Nov 14:02`.
 pub(crate) fn header_time(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%a %-d %b %H:%M").to_string()
 }
 
-/// A moment that still means the same when it is read much later: `2026-11-22 16:40`.
+/// Local date and time, unambiguous later: `2026-11-22 16:40`.
 pub(crate) fn minute(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A moment as briefly as it can be told from `now`: `16:40` today, `Mon 09:00` within a week,
-/// `1 Dec` this year, `1 Dec 2027` beyond. A day's first midnight after today reads `00:00`.
+/// A time relative to `now`, as short as unambiguous: `16:40` today, `Mon 09:00` within a week, `1 Dec` this year, `1
+/// Dec 2027` beyond. The coming midnight is `00:00`.
 pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     let (day, today) = (day_of(at, zone), day_of(now, zone));
     let local = at.with_timezone(&zone);
@@ -66,7 +66,7 @@ pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     local.format(form).to_string()
 }
 
-/// A day: `Sun 22 Nov`, with its year when that is not `now`'s.
+/// A day: `Sun 22 Nov`, with the year if it differs from `now`'s.
 pub(crate) fn day_name(day: Day, today: Day) -> String {
     let form = if day.year() == today.year() { "%a %-d %b" } else { "%a %-d %b %Y" };
     day.format(form).to_string()

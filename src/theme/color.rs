@@ -1,4 +1,4 @@
-//! Colours as numbers: reading them, their contrast, and the nearest one a terminal has.
+//! Parses colours, computes contrast, and finds the nearest colour a terminal has.
 
 use ratatui::style::Color;
 
@@ -7,17 +7,17 @@ use ratatui::style::Color;
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
-    /// The parts of an exact colour; nothing for a colour that is the terminal's choice.
+    /// The components of an exact colour; `None` for colours chosen by the terminal.
     pub fn from_color(color: Color) -> Option<Self> {
         if let Color::Rgb(red, green, blue) = color { Some(Self(red, green, blue)) } else { None }
     }
 
-    /// What one of a terminal's sixteen colours usually looks like.
+    /// The usual appearance of one of a terminal's sixteen colours.
     pub fn of_ansi(color: Color) -> Option<Self> {
         ANSI.iter().find(|(_, known, _)| *known == color).map(|(_, _, rgb)| *rgb)
     }
 
-    /// Relative luminance as WCAG 2 defines it, from 0 to 1.
+    /// Relative luminance by WCAG 2, from 0 to 1.
     pub fn luminance(self) -> f64 {
         let linear = |part: u8| {
             let part = f64::from(part) / 255.0;
@@ -26,7 +26,7 @@ impl Rgb {
         0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
     }
 
-    /// How unlike two colours look; weighs the parts as the eye does (the "redmean" formula).
+    /// Perceived difference of two colours (the "redmean" formula).
     fn distance(self, other: Self) -> u32 {
         let part = |mine: u8, theirs: u8| i32::from(mine) - i32::from(theirs);
         let mean = i32::midpoint(i32::from(self.0), i32::from(other.0));
@@ -36,14 +36,14 @@ impl Rgb {
     }
 }
 
-/// The contrast of two colours as WCAG 2 defines it, from 1 to 21.
+/// Contrast of two colours by WCAG 2, from 1 to 21.
 #[cfg(test)]
 pub(crate) fn contrast(one: Rgb, other: Rgb) -> f64 {
     let (one, other) = (one.luminance(), other.luminance());
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// The sixteen colours of a terminal, and what they usually look like.
+/// A terminal's sixteen colours with their usual appearance.
 const ANSI: [(&str, Color, Rgb); 16] = [
     ("black", Color::Black, Rgb(0, 0, 0)),
     ("red", Color::Red, Rgb(205, 0, 0)),
@@ -63,7 +63,7 @@ const ANSI: [(&str, Color, Rgb); 16] = [
     ("bright-white", Color::White, Rgb(255, 255, 255)),
 ];
 
-/// Reads `default`, one of the sixteen names, or `#rrggbb`.
+/// Parses `default`, one of the sixteen names, or `#rrggbb`.
 pub(super) fn parse(text: &str) -> Option<Color> {
     if text == "default" {
         return Some(Color::Reset);
@@ -88,11 +88,11 @@ pub(super) fn nearest_256(rgb: Rgb) -> Color {
     best.map_or(Color::Reset, |(index, _)| Color::Indexed(index))
 }
 
-/// The nearest of the sixteen; on a dark background never black, on a light one never white.
+/// The nearest of the sixteen; never black on a dark background, never white on a light one.
 pub(super) fn nearest_16(rgb: Rgb, light: bool) -> Color {
     ANSI.iter()
         .filter(|(name, ..)| !["black", "white", "bright-white"].contains(name))
-        // Bright colours vanish on a light background.
+        // Bright colours are invisible on a light background.
         .filter(|(name, ..)| !light || *name == "bright-black" || !name.starts_with("bright-"))
         .min_by_key(|(_, _, known)| known.distance(rgb))
         .map_or(Color::Reset, |(_, color, _)| *color)
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(nearest_256(Rgb(128, 128, 128)), Color::Indexed(244));
         assert_eq!(nearest_16(Rgb(250, 80, 90), false), Color::LightRed);
         assert_eq!(nearest_16(Rgb(179, 38, 30), true), Color::Red);
-        // On a light background no bright colour is near enough to be read, not even itself.
+        // On a light background bright colours are never chosen, not even for themselves.
         assert_eq!(nearest_16(Rgb(255, 60, 60), false), Color::LightRed);
         assert_eq!(nearest_16(Rgb(255, 60, 60), true), Color::Red);
         assert_eq!(nearest_16(Rgb(160, 160, 160), false), Color::DarkGray);

@@ -1,4 +1,4 @@
-//! How many colours may be sent, decided from what the environment and the user say.
+//! Determines the colour depth from environment and user options.
 
 use ratatui::style::Color;
 
@@ -7,40 +7,40 @@ use super::color::{Rgb, nearest_16, nearest_256};
 /// How many colours a terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
-    /// None: weight and reversal only.
+    /// No colours: weight and reversal only.
     None,
-    /// The terminal's own sixteen.
+    /// The terminal's own sixteen colours.
     Sixteen,
     /// The fixed palette of 256.
     TwoFiftySix,
-    /// Every colour.
+    /// 24-bit colour.
     True,
 }
 
-/// What `--color` says.
+/// Value of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorWhen {
-    /// Whatever suits the terminal.
+    /// As the terminal supports.
     #[default]
     Auto,
-    /// Even where the output is no terminal.
+    /// Even when the output is not a terminal.
     Always,
-    /// Not at all.
+    /// Never.
     Never,
 }
 
-/// What is known of the terminal's colours: variables as they are set, empty ones included.
+/// Inputs of the detection: variables as set, including empty ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// The `--color` flag.
     pub when: ColorWhen,
     /// True when the output is a terminal.
     pub is_terminal: bool,
-    /// `NO_COLOR`: anything but empty means none.
+    /// `NO_COLOR`: no colours unless empty.
     pub no_color: Option<&'a str>,
-    /// `CLICOLOR_FORCE`: anything but empty and `0` means colours even without a terminal.
+    /// `CLICOLOR_FORCE`: colours even without a terminal, unless empty or `0`.
     pub clicolor_force: Option<&'a str>,
-    /// `CLICOLOR`: `0` means none.
+    /// `CLICOLOR`: no colours if `0`.
     pub clicolor: Option<&'a str>,
     /// `COLORTERM`.
     pub colorterm: Option<&'a str>,
@@ -49,7 +49,7 @@ pub struct Facts<'a> {
 }
 
 impl Depth {
-    /// The depth these facts allow. The flag decides before `NO_COLOR`, that before `CLICOLOR_FORCE`.
+    /// The depth by these inputs. The flag takes precedence over `NO_COLOR`, and that over `CLICOLOR_FORCE`.
     pub fn detect(facts: &Facts<'_>) -> Self {
         let set = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
         match facts.when {
@@ -87,7 +87,7 @@ impl Depth {
         }
     }
 
-    /// The nearest colour of this depth.
+    /// The nearest colour at this depth.
     pub(super) fn nearest(self, color: Color, light: bool) -> Color {
         match (self, Rgb::from_color(color)) {
             (Self::None, _) => Color::Reset,
@@ -98,7 +98,7 @@ impl Depth {
     }
 }
 
-/// False when the locale says that the terminal cannot show more than ASCII; each variable as it is set.
+/// False when the locale restricts the terminal to ASCII; the variables are passed as set.
 pub(crate) fn utf8(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
     let locale = [lc_all, lc_ctype, lang].into_iter().flatten().find(|value| !value.is_empty());
     let Some(locale) = locale else { return true };

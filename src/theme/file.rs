@@ -1,4 +1,4 @@
-//! A theme's file: a palette, roles, and what it inherits; with errors that say where.
+//! Parses theme files: palette, roles, and inheritance, with positions in errors.
 
 use std::collections::BTreeMap;
 
@@ -15,47 +15,47 @@ pub enum ThemeError {
     /// No theme has this name.
     #[error("theme '{name}' is not known; there are: {}", known.join(", "))]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// Every name there is.
+        /// All existing names.
         known: Vec<String>,
     },
-    /// The file says something that cannot be understood.
+    /// The file is invalid.
     #[error("{path}:{line}:{column}: {what}")]
     Broken {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// The line, from 1.
+        /// Line from 1.
         line: usize,
-        /// The column, from 1.
+        /// Column from 1.
         column: usize,
-        /// What is wrong, and what is expected.
+        /// The problem, and what is expected.
         what: String,
     },
     /// It inherits from itself, directly or through others.
     #[error("{path}: theme '{name}' inherits from itself{through}")]
     Circle {
-        /// The file.
+        /// Path of the file.
         path: String,
         /// The theme.
         name: String,
-        /// The themes between, as ` through 'a', 'b'`; empty where it names itself.
+        /// The themes in between, as ` through 'a', 'b'`; empty if it inherits directly from itself.
         through: String,
     },
-    /// It inherits through more themes than anyone needs.
+    /// The chain of inheritance is too long.
     #[error("{path}: theme '{name}' inherits through more than {DEEPEST} themes")]
     Deep {
-        /// The file.
+        /// Path of the file.
         path: String,
         /// The theme.
         name: String,
     },
-    /// Its file cannot be read.
+    /// The file cannot be read.
     #[error("{path}: {why}")]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// Why, as the rest of the sentence.
+        /// The reason, as the rest of the sentence.
         why: String,
     },
 }
@@ -86,7 +86,7 @@ struct Roles {
     series: Option<Spanned<Vec<String>>>,
 }
 
-/// A colour, or a colour and weight.
+/// A colour, or a colour with weight.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a colour, or a table of fg, bg, bold, dim, underline and reverse")]
 enum Paint {
@@ -109,18 +109,18 @@ struct Full {
     reverse: bool,
 }
 
-/// How deep themes may inherit.
+/// Maximum length of a chain of inheritance.
 const DEEPEST: usize = 8;
 
-/// The path and the text of a theme's file, or why it cannot be read.
+/// Path and text of a theme's file, or why it cannot be read.
 pub(super) type Source<'a> = (String, Result<&'a str, &'a str>);
 
-/// The theme of this name, with everything it inherits.
+/// Loads a theme with everything it inherits.
 pub(super) fn load<'a>(name: &str, source: &dyn Fn(&str) -> Option<Source<'a>>) -> Result<Theme, ThemeError> {
     load_through(name, source, &mut Vec::new())
 }
 
-/// Loads a theme that is inherited through these others, the one that was asked for first.
+/// Loads a theme inherited through these others, the requested one first.
 fn load_through<'a>(
     name: &str,
     source: &dyn Fn(&str) -> Option<Source<'a>>,
@@ -248,7 +248,7 @@ impl File {
         Ok(weights.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, weight)| style.add_modifier(weight)))
     }
 
-    /// A colour by its name in the palette, its terminal name, or its digits.
+    /// Looks up a colour by palette name, terminal name, or hex digits.
     fn color(&self, name: &str, at: usize, place: &Place<'_>) -> Result<Color, ThemeError> {
         let (text, at) = match self.palette.get(name) {
             Some(entry) => (entry.get_ref().as_str(), entry.span().start),
@@ -262,7 +262,7 @@ impl File {
     }
 }
 
-/// A file, for saying where in it something is.
+/// A file with positions for errors.
 struct Place<'a> {
     path: &'a str,
     text: &'a str,

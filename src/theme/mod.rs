@@ -1,4 +1,4 @@
-//! Colour by role: themes from TOML, and how many colours this terminal may be sent.
+//! Colours by role: themes from TOML, reduced to the terminal's colour depth.
 
 mod color;
 mod depth;
@@ -13,18 +13,18 @@ pub use depth::{ColorWhen, Depth};
 pub(crate) use depth::{Facts, utf8};
 pub(crate) use file::ThemeError;
 
-/// What a widget means by a colour. It never asks for one by name.
+/// Meaning of a colour. Widgets never use colours by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// What is read.
+    /// Regular text.
     Text,
-    /// What may be overlooked.
+    /// Less important text.
     Dim,
     /// Frames.
     Border,
-    /// The row the cursor is on.
+    /// Cursor row.
     Selection,
-    /// What stands out: titles, the counter.
+    /// Emphasis: titles, the counter.
     Accent,
     /// All is well.
     Good,
@@ -32,28 +32,28 @@ pub enum Role {
     Warning,
     /// A limit is reached; something is wrong.
     Danger,
-    /// The nth of several things told apart by colour; counted from 0, repeating after eight.
+    /// The nth of several things distinguished by colour; from 0, repeating after eight.
     Series(usize),
 }
 
-/// Whether the terminal is dark or light behind the text.
+/// Background of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Background {
-    /// Dark; also what is assumed where the terminal does not say.
+    /// Dark; also assumed if unknown.
     #[default]
     Dark,
     /// Light.
     Light,
 }
 
-/// The styles of every role, at one colour depth.
+/// Styles of all roles, at one colour depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// Its name.
+    /// Name of the theme.
     pub name: String,
-    /// The colour behind everything; the terminal's own where the theme has none.
+    /// Background colour; the terminal's own if the theme has none.
     pub background: Color,
-    /// The background that contrast is reckoned against.
+    /// Background used to compute contrast.
     pub assumes: Rgb,
     text: Style,
     dim: Style,
@@ -67,7 +67,6 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// The style of a role.
     pub fn style(&self, role: Role) -> Style {
         match role {
             Role::Text => self.text,
@@ -82,17 +81,17 @@ impl Theme {
         }
     }
 
-    /// What every cell has before anything is drawn on it.
+    /// Style of empty cells.
     pub fn base(&self) -> Style {
         let text = self.text.fg.unwrap_or(Color::Reset);
         Style::new().fg(text).bg(self.background)
     }
 
-    /// This theme with no more colours than the terminal has.
+    /// Reduces the theme to a colour depth.
     #[must_use]
     pub fn at(mut self, depth: Depth) -> Self {
         if depth == Depth::Sixteen {
-            // The terminal's sixteen colours are the user's own choice, and so is what they stand on.
+            // The terminal's sixteen colours are the user's choice, and so is their background.
             self.background = Color::Reset;
             if self.selection.bg.is_some() {
                 self.selection = Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
@@ -100,7 +99,7 @@ impl Theme {
             self.text.fg = Some(Color::Reset);
         }
         if depth == Depth::None {
-            // What colour said, weight and reversal say.
+            // Weight and reversal replace colour.
             self.accent = self.accent.add_modifier(Modifier::BOLD);
             self.warning = self.warning.add_modifier(Modifier::BOLD);
             self.danger = self.danger.add_modifier(Modifier::BOLD | Modifier::REVERSED);
@@ -127,7 +126,7 @@ impl Theme {
     }
 }
 
-/// Themes that come with the program, by name.
+/// Built-in themes by name.
 const BUILT_IN: &[(&str, &str)] = &[
     ("dark", include_str!("../../themes/dark.toml")),
     ("light", include_str!("../../themes/light.toml")),
@@ -150,45 +149,44 @@ const BUILT_IN: &[(&str, &str)] = &[
 /// The theme that follows the terminal's background.
 pub(crate) const AUTO: &str = "auto";
 
-/// A theme of the user's, as found in the themes folder.
+/// A user's theme from the themes folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserTheme {
-    /// Its name: the file's, without `.toml`.
+    /// Name: the file name without `.toml`.
     pub name: String,
-    /// The file, for error messages.
+    /// Path of the file, for errors.
     pub path: String,
-    /// Its text; or why it cannot be read, as the rest of a sentence that begins with the file's name.
+    /// Content of the file; or why it cannot be read, as the rest of a sentence that begins with its name.
     pub text: Result<String, String>,
 }
 
-/// Every theme that can be chosen.
+/// All available themes.
 #[derive(Clone, Debug, Default)]
 pub struct Themes {
     user: BTreeMap<String, UserTheme>,
 }
 
 impl Themes {
-    /// The built-in themes and the user's own; one of the same name takes a built-in one's place.
+    /// Built-in and user themes; a user's theme replaces a built-in one of the same name.
     pub fn new(user: impl IntoIterator<Item = UserTheme>) -> Self {
         Self { user: user.into_iter().map(|theme| (theme.name.clone(), theme)).collect() }
     }
 
-    /// The names, in the order in which the theme key walks through them.
+    /// Names in the order of the theme key.
     pub fn names(&self) -> Vec<&str> {
         names(self.user.keys().map(String::as_str))
     }
 
-    /// The user's own themes that cannot be used, with the reason.
+    /// The user's invalid themes, with the reason.
     pub fn broken(&self) -> impl Iterator<Item = (&str, ThemeError)> {
         let names = self.user.keys();
         names.filter_map(|name| Some((name.as_str(), self.get(name, Background::Dark).err()?)))
     }
 
-    /// A theme by its name, at full colour depth.
+    /// A theme by name, at full colour depth.
     ///
     /// # Errors
-    /// When no theme has this name (the error lists those there are), or when its file is broken (the
-    /// error says where).
+    /// When there is no such theme (the error lists all), or its file is invalid (the error has the position).
     pub fn get(&self, name: &str, background: Background) -> Result<Theme, ThemeError> {
         let name = match (name, background) {
             (AUTO, Background::Dark) if !self.user.contains_key(AUTO) => "dark",
@@ -206,7 +204,7 @@ impl Themes {
         })
     }
 
-    /// The path and the text of a theme's file.
+    /// Path and text of a theme's file.
     fn source(&self, name: &str) -> Option<file::Source<'_>> {
         if let Some(theme) = self.user.get(name) {
             return Some((theme.path.clone(), theme.text.as_deref().map_err(String::as_str)));
@@ -216,7 +214,7 @@ impl Themes {
     }
 }
 
-/// The names of all themes when these are the user's own: `auto`, the built-in ones, the user's.
+/// Names of all themes, given the user's: `auto`, the built-in ones, the user's.
 pub(crate) fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let mut names = vec![AUTO];
     names.extend(BUILT_IN.iter().map(|(name, _)| *name));

@@ -1,4 +1,4 @@
-//! The screen's state: messages change it, drawing does not.
+//! The screen's state: changed by messages, not by drawing.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{
     Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
 };
 
-/// Whether the picture follows the numbers.
+/// Whether the displayed numbers are live or frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Picture {
     #[default]
@@ -23,17 +23,17 @@ pub(super) enum Picture {
     Frozen,
 }
 
-/// Whether the Models view must ask again; nothing is asked twice before it is answered.
+/// State of a request for the Models view; there is at most one at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// What is shown may be old.
+    /// The data shown may be outdated.
     #[default]
     Stale,
-    /// Asked, and nothing has changed since.
+    /// Requested; no changes since.
     Waiting,
-    /// Asked, and something has changed since.
+    /// Requested; changes since.
     StaleWaiting,
-    /// What is shown is so.
+    /// The data shown is current.
     Fresh,
 }
 
@@ -53,7 +53,7 @@ impl Asked {
     }
 }
 
-/// The screen.
+/// State of the screen.
 pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
@@ -62,7 +62,7 @@ pub struct App {
     pub(super) view: View,
     pub(super) mode: Mode,
     pub(super) pane: Pane,
-    /// The row the cursor is on, of each view and then of each pane of the Live view.
+    /// Cursor row of each view, then of each pane of the Live view.
     pub(super) cursors: [usize; 9],
     pub(super) sort: (SortBy, bool),
     pub(super) filter: Input,
@@ -79,15 +79,15 @@ pub struct App {
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,
-    /// The limit that the last key was to remove: the same key again does it.
+    /// Limit awaiting confirmation; pressing the key again removes it.
     pub(super) doomed: Option<String>,
 }
 
 impl App {
-    /// The screen before anything is known.
+    /// The screen before any data.
     ///
     /// # Errors
-    /// When the theme is not known, or its file is broken.
+    /// When the theme is unknown, or its file is invalid.
     pub fn new(options: Options, now: Instant) -> Result<Self, ThemeError> {
         let background = options.background.unwrap_or_default();
         let theme = options.themes.get(&options.theme, background)?.at(options.depth);
@@ -120,19 +120,19 @@ impl App {
         Ok(app)
     }
 
-    /// What the loop has to do; asking empties it.
+    /// Takes the effects to be carried out by the loop.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// True when the terminal should be asked for its background: the theme follows it.
+    /// True when the terminal should be queried for its background, because the theme follows it.
     pub fn wants_background(&self) -> bool {
         self.options.background.is_none()
             && self.options.theme == crate::theme::AUTO
             && self.options.depth != Depth::None
     }
 
-    /// The next moment at which the picture changes though nothing happens.
+    /// When the picture next changes without a message.
     pub fn changes_at(&self) -> Option<Instant> {
         let note = self.note.as_ref().map(|(_, until)| *until);
         let clock = self.ticks().then(|| {
@@ -143,13 +143,13 @@ impl App {
         [note, clock].into_iter().flatten().min()
     }
 
-    /// True while the header shows a running clock: the session is active. An idle screen says since
-    /// when, which does not change, so that nothing at all is written.
+    /// True while the header shows a running clock: the session is active. An idle screen shows the time of the last
+    /// call, so that nothing is written.
     pub(super) fn ticks(&self) -> bool {
         self.picture == Picture::Live && self.summary.session.as_ref().is_some_and(|session| session.active)
     }
 
-    /// The moment the picture is of.
+    /// Time of the displayed numbers.
     pub(super) fn now(&self) -> Instant {
         match self.picture {
             Picture::Live => self.clock.max(self.summary.now),
@@ -157,17 +157,17 @@ impl App {
         }
     }
 
-    /// The theme it wears, at the terminal's depth.
+    /// The theme at the terminal's colour depth.
     pub fn theme(&self) -> &Theme {
         &self.theme
     }
 
-    /// The numbers as they are drawn.
+    /// The displayed numbers.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// Takes a message in, at this moment.
+    /// Handles a message.
     pub fn update(&mut self, message: Message, now: Instant) -> Next {
         self.clock = now;
         match message {
@@ -247,7 +247,7 @@ impl App {
         self.note = Some((note, self.clock + Duration::seconds(seconds)));
     }
 
-    /// Asks for what the open view needs and does not have.
+    /// Requests missing data of the open view.
     pub(super) fn ask(&mut self) {
         match self.view {
             View::History => {
@@ -271,7 +271,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Puts a theme on; a broken one is said and the present one kept.
+    /// Changes the theme; if it is invalid the error is shown and the current one stays.
     pub(super) fn wear(&mut self, name: &str) {
         match self.options.themes.get(name, self.background) {
             Ok(theme) => {

@@ -1,4 +1,4 @@
-//! One picture of the screen: a pure function of its state and its size.
+//! Renders the screen: a pure function of state and size.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -12,12 +12,12 @@ use super::{Mode, View};
 use crate::text;
 use crate::theme::Role;
 
-/// The smallest size at which a view has its header, its panes and its footer.
+/// Smallest size at which a view has header, panes and footer.
 const WHOLE: (u16, u16) = (60, 14);
-/// The smallest size at which a view other than Live, or anything laid over it, can be read.
+/// Smallest size for views other than Live, and for overlays.
 const SMALL: (u16, u16) = (40, 10);
 
-/// Draws the screen in this size.
+/// Renders the screen at this size.
 pub fn draw(app: &App, area: Rect) -> Buffer {
     let mut buffer = Buffer::empty(area);
     buffer.set_style(area, app.theme.base());
@@ -76,10 +76,10 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     Footer(app).render(foot, buffer);
 }
 
-/// Makes every cell one that every terminal shows in the columns it has here.
+/// Replaces cells that terminals may render with another width.
 ///
-/// Terminals disagree on how wide joined letters are; of those only the first is kept. Where only
-/// ASCII can be shown, each symbol has its stand-in, so that every picture is drawn once.
+/// Terminals disagree on the width of joined characters; of these only the first is kept. In ASCII mode each symbol has
+/// a substitute, so that every widget is drawn only one way.
 fn settle(buffer: &mut Buffer, ascii: bool) {
     let mut wide_before = false;
     for cell in &mut buffer.content {

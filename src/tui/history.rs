@@ -1,4 +1,4 @@
-//! Which bars the History view shows, and the questions that fill them.
+//! The bars of the History view, and the queries for them.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use crate::domain::{Day, Dimension, Filter, Instant, Label, Zone, day_of, day_st
 use crate::ledger::{Grain, PeriodKey, Query, Report, Sums};
 use crate::text;
 
-/// Bars on one page.
+/// Bars per page.
 pub(super) const BARS: usize = 30;
 /// Weeks in the calendar.
 pub(super) const WEEKS: usize = 26;
 
-/// The state of the History view.
+/// State of the History view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) step: Step,
-    /// How many bars before the present one the page ends.
+    /// How many bars before the current one the page ends.
     pub(super) back: usize,
-    /// How many bars before the page's last one the cursor is.
+    /// Cursor position, in bars before the page's last.
     pub(super) cursor: usize,
     bars: Option<Report>,
     calendar: BTreeMap<Day, Sums>,
-    /// The zone's answer to the questions asked; nothing is asked twice before it is answered.
+    /// Zone of the pending or answered query; there is at most one at a time.
     asked: bool,
     stale: bool,
 }
 
-/// What one bar stands for.
+/// Period of a bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Step {
     #[default]
@@ -42,14 +42,14 @@ pub(super) enum Step {
 pub(super) struct Bar {
     pub(super) first: Day,
     pub(super) sums: Sums,
-    /// Each model's share, in the order of [`Bars::models`].
+    /// Each model's sums, in the order of [`Bars::models`].
     pub(super) models: Vec<Sums>,
 }
 
 /// A page of bars, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bars {
-    /// The models of the page, dearest first.
+    /// Models on the page, most expensive first.
     pub(super) models: Vec<Option<Label>>,
     pub(super) bars: Vec<Bar>,
 }
@@ -85,7 +85,7 @@ impl Step {
         }
     }
 
-    /// The first day of the stretch that holds `day`.
+    /// First day of the period that contains `day`.
     fn first(self, day: Day) -> Day {
         match self {
             Self::Day => day,
@@ -97,7 +97,7 @@ impl Step {
         }
     }
 
-    /// The first day so many stretches before one.
+    /// First day of the period `count` periods before.
     fn before(self, first: Day, count: usize) -> Day {
         let earlier = match self {
             Self::Day => {
@@ -128,7 +128,7 @@ impl Step {
         }
     }
 
-    /// What a bar is called: `Sun 22 Nov`, `week 47`, `Nov 2026`.
+    /// Title of a bar: `Sun 22 Nov`, `week 47`, `Nov 2026`.
     pub(super) fn title(self, first: Day, today: Day) -> String {
         match self {
             Self::Day => text::day_name(first, today),
@@ -139,7 +139,7 @@ impl Step {
 }
 
 impl History {
-    /// The questions to ask, if there are any to ask now.
+    /// Queries to send now, if any.
     pub(super) fn questions(&mut self, now: Instant, zone: Zone) -> Vec<Query> {
         if self.asked || !self.stale {
             return Vec::new();
@@ -164,7 +164,7 @@ impl History {
         ]
     }
 
-    /// Takes an answer in.
+    /// Handles an answer.
     pub(super) fn answer(&mut self, report: Report) {
         if report.query.by.is_empty() {
             self.calendar = report
@@ -182,12 +182,12 @@ impl History {
         }
     }
 
-    /// The books have changed, or other bars are wanted.
+    /// Marks the data as outdated.
     pub(super) fn turn_stale(&mut self) {
         self.stale = true;
     }
 
-    /// True until the first answer has come.
+    /// True until the first answer.
     pub(super) fn is_waiting(&self) -> bool {
         self.bars.is_none()
     }
@@ -196,12 +196,12 @@ impl History {
         self.calendar.get(&day).copied().unwrap_or_default()
     }
 
-    /// The first day of the calendar's first week.
+    /// First day of the calendar's first week.
     pub(super) fn calendar_start(now: Instant, zone: Zone) -> Day {
         Step::Week.before(Step::Week.first(day_of(now, zone)), WEEKS - 1)
     }
 
-    /// The page of bars, and one more before it to compare the first with.
+    /// The page of bars, preceded by one more for comparison.
     pub(super) fn page(&self, now: Instant, zone: Zone) -> Bars {
         let Some(report) = &self.bars else { return Bars::default() };
         let mut totals: BTreeMap<Option<Label>, Sums> = BTreeMap::new();

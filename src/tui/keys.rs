@@ -1,4 +1,4 @@
-//! The key table: from it keys are dispatched, help is written, and the config rebinds.
+//! The key table, used for dispatch, help and rebinding.
 
 use crate::config::KeyBinding;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Where an action makes sense. A key may mean different things in places that never meet.
+/// Where an action applies. A key may have different meanings in places that never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In every view.
@@ -34,30 +34,30 @@ impl Place {
     }
 }
 
-/// Declares every action once: its name in the config, where it works, its keys, and what help says.
+/// Declares every action once: config name, places, default keys, and help text.
 macro_rules! actions {
     ($($action:ident $name:literal $places:expr, $keys:expr, $help:literal;)+) => {
-        /// What a key can do.
+        /// Actions bound to keys.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Action {
             $(#[doc = $help] $action,)+
         }
 
         impl Action {
-            /// Every action, in the order in which help lists them.
+            /// Every action, in the order of the help.
             pub const ALL: &[Self] = &[$(Self::$action,)+];
 
-            /// Its name in the config.
+            /// Name in the config.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$action => $name,)+ }
             }
 
-            /// What it does, as help says it.
+            /// Help text.
             pub const fn help(self) -> &'static str {
                 match self { $(Self::$action => $help,)+ }
             }
 
-            /// Where it works.
+            /// Places where it applies.
             pub const fn places(self) -> &'static [Place] {
                 match self { $(Self::$action => $places,)+ }
             }
@@ -123,7 +123,7 @@ pub struct Chord {
 }
 
 impl Chord {
-    /// The chord of a key event. Shift counts only where the letter does not show it already.
+    /// The chord of a key event. Shift counts only where the character does not imply it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     pub fn from_event(event: KeyEvent) -> Self {
         let kept = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
@@ -239,7 +239,7 @@ impl fmt::Display for Chord {
     }
 }
 
-/// Which key does what.
+/// Key bindings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     bound: Vec<(Chord, Action)>,
@@ -263,11 +263,11 @@ impl Keys {
         Self::rebound(bindings.iter().map(|bound| (&*bound.action, bound.keys.iter().map(String::as_str).collect())))
     }
 
-    /// The default keys with some rebound: for each action named, these keys and no others.
+    /// The default keys with changes: each action named gets exactly these keys.
     ///
     /// # Errors
-    /// Every mistake at once: an action or a key that is not known, an action on Ctrl-C (which always
-    /// quits), and each key that two actions would share, naming both.
+    /// All problems at once: an unknown action or key, an action on Ctrl-C (which always quits), and each conflicting
+    /// key with both actions.
     pub fn rebound<'a>(changes: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Result<Self, Vec<String>> {
         let mut keys = Self::default();
         let mut wrong = Vec::new();
@@ -292,7 +292,7 @@ impl Keys {
         if wrong.is_empty() { Ok(keys) } else { Err(wrong) }
     }
 
-    /// Each key that two actions share in places that meet.
+    /// Keys shared by two actions in overlapping places.
     fn clashes(&self) -> Vec<String> {
         let mut clashes = Vec::new();
         for (at, (chord, one)) in self.bound.iter().enumerate() {
@@ -315,20 +315,20 @@ impl Keys {
         clashes
     }
 
-    /// What a key does in this place.
+    /// The action of a key in this place.
     pub fn action(&self, chord: Chord, place: Place) -> Option<Action> {
         let here = |action: &Action| action.places().iter().any(|there| there.meets(place));
         self.bound.iter().find(|(bound, action)| *bound == chord && here(action)).map(|(_, action)| *action)
     }
 
-    /// The keys of an action, as help shows them: `?, F1`.
+    /// Keys of an action for the help: `?, F1`.
     pub fn chords_of(&self, action: Action) -> String {
         let keys: Vec<String> =
             self.bound.iter().filter(|(_, bound)| *bound == action).map(|(chord, _)| chord.to_string()).collect();
         keys.join(", ")
     }
 
-    /// The first key of an action, for the foot of the screen; empty when it has none.
+    /// First key of an action, for the footer; empty if it has none.
     pub fn first(&self, action: Action) -> String {
         self.bound.iter().find(|(_, bound)| *bound == action).map(|(chord, _)| chord.to_string()).unwrap_or_default()
     }

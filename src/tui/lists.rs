@@ -1,4 +1,4 @@
-//! The rows each view shows, as filter and order have them, and the cursor that moves in them.
+//! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::Label;
 use crate::meter::{CallLine, Follow, LimitState, SessionLine};
@@ -8,7 +8,7 @@ use super::app::App;
 use super::mode::contains;
 use super::{Input, Mode, ModelView, Pane, View};
 
-/// How a table of sessions is sorted.
+/// Sort order of the sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum SortBy {
     #[default]
@@ -31,7 +31,7 @@ impl SortBy {
 }
 
 impl App {
-    /// What may be followed: whatever is latest, everything, each session that fits.
+    /// Choices of sessions to follow: latest, everything, or each matching session.
     pub(super) fn choices(&self, search: &Input) -> Vec<Follow> {
         let mut choices = Vec::new();
         if search.fits("latest") {
@@ -45,7 +45,7 @@ impl App {
         choices
     }
 
-    /// Moves the cursor of whatever takes the keys.
+    /// Moves the cursor of the part that has the keyboard focus.
     pub(super) fn scroll(&mut self, by: isize) {
         let rows = match &self.mode {
             Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len(),
@@ -65,12 +65,12 @@ impl App {
         if self.view == View::Live { 6 + self.pane.nth() } else { self.view.nth() }
     }
 
-    /// The row the cursor is on, in the view that is open.
+    /// Cursor row in the open view.
     pub(super) fn cursor(&self) -> usize {
         self.cursors[self.cursor_slot()].min(self.rows().saturating_sub(1))
     }
 
-    /// Rows of what the cursor moves in.
+    /// Number of rows the cursor moves in.
     pub(super) fn rows(&self) -> usize {
         match (self.view, self.pane) {
             (View::Live, Pane::Calls) => self.calls().len(),
@@ -83,7 +83,7 @@ impl App {
         }
     }
 
-    /// The calls that fit the filter.
+    /// Calls that match the filter.
     pub(super) fn calls(&self) -> Vec<&CallLine> {
         let fits = |line: &&CallLine| {
             let call = &line.row.call;
@@ -96,19 +96,19 @@ impl App {
         self.summary.calls.iter().filter(fits).collect()
     }
 
-    /// The limits, worst first; in their own view those that fit the filter.
+    /// Limits, worst first; in the Limits view those that match the filter.
     pub(super) fn limits(&self) -> Vec<&LimitState> {
         let all = self.view != View::Limits;
         self.summary.limits.iter().filter(|limit| all || self.filter.fits(&limit.name)).collect()
     }
 
-    /// The models that fit the filter.
+    /// Models that match the filter.
     pub(super) fn models_shown(&self) -> Vec<&ModelView> {
         let name = |view: &ModelView| view.model.as_ref().map_or_else(String::new, Label::to_string);
         self.models.iter().filter(|view| self.filter.fits(&name(view))).collect()
     }
 
-    /// The sessions that fit the filter, in the order chosen.
+    /// Sessions that match the filter, in the chosen order.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
         let mut all: Vec<&SessionLine> =
             self.summary.sessions.iter().filter(|line| self.filter.fits(&searched(line))).collect();
@@ -128,12 +128,12 @@ impl App {
         all
     }
 
-    /// True while nothing at all has been counted.
+    /// True before the first call.
     pub(super) fn is_waiting(&self) -> bool {
         self.summary.all.calls == 0 && self.summary.sessions.is_empty()
     }
 
-    /// What the copy key copies: the row under the cursor, or the summary of what is followed.
+    /// Text for the copy key: the row under the cursor, or the summary of the followed sessions.
     pub(super) fn copied(&self) -> String {
         match self.view {
             View::Sessions => self.sessions().get(self.cursor()).map(|line| super::views::session_copied(line)),
@@ -149,7 +149,7 @@ impl App {
     }
 }
 
-/// What a filter searches of a session.
+/// Text of a session that filters search.
 pub(super) fn searched(line: &SessionLine) -> String {
     let row = &line.row;
     let models = row.models.iter().filter_map(|(model, _)| model.as_ref());
@@ -157,7 +157,7 @@ pub(super) fn searched(line: &SessionLine) -> String {
     names.map(Label::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// True when a name fits what is searched for; for the views.
+/// True when a name matches the filter.
 pub(super) fn fits(filter: &Input, name: &str) -> bool {
     contains(name, filter.text())
 }

@@ -1,4 +1,4 @@
-//! The screen: a face of the meter. It computes nothing, writes only what changed, and sleeps until something does.
+//! The screen. It only displays the meter's numbers, writes only what changed, and sleeps until something does.
 
 mod app;
 mod draw;

@@ -1,11 +1,11 @@
-//! Which view is open, what lies over it, and a line of typing.
+//! The open view, its overlay, and text input.
 
 use super::Place;
 
 /// A view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
-    /// What is being spent now.
+    /// Current spending.
     #[default]
     Live,
     /// Every session.
@@ -16,7 +16,7 @@ pub enum View {
     Models,
     /// Every limit.
     Limits,
-    /// What the numbers depend on.
+    /// Sources, bad lines, prices and ledger.
     Health,
 }
 
@@ -91,57 +91,57 @@ impl Pane {
     }
 }
 
-/// What lies over the view and takes the keys.
+/// Overlay that has the keyboard focus.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Nothing: keys act on the view.
+    /// None: keys apply to the view.
     #[default]
     Browse,
-    /// Help, from this line on.
+    /// Help, scrolled to a line.
     Help {
-        /// The first line shown.
+        /// First visible line.
         top: usize,
-        /// What is searched for.
+        /// Search text.
         search: Input,
     },
-    /// Typing the filter.
+    /// Filter being typed.
     Filter(Input),
-    /// Choosing the session to follow.
+    /// Choice of the session to follow.
     Choose {
-        /// The row the cursor is on.
+        /// Cursor row.
         cursor: usize,
-        /// What the rows must contain.
+        /// Search text.
         search: Input,
     },
-    /// Typing a limit's new amount.
+    /// New amount of a limit being typed.
     EditLimit {
         /// The limit, as `limits set` names it.
         scope: String,
         /// The amount.
         input: Input,
     },
-    /// Typing a new limit: scope and amount.
+    /// New limit being typed: scope and amount.
     AddLimit(Input),
 }
 
-/// The longest line that can be typed.
+/// Maximum length of the input.
 const LONGEST: usize = 200;
 
-/// A line of typing.
+/// A text input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Input {
     text: String,
 }
 
 impl Input {
-    /// A line that begins with a text.
+    /// An input with initial text.
     pub(crate) fn new(text: &str) -> Self {
         let mut input = Self::default();
         input.paste(text);
         input
     }
 
-    /// What was typed.
+    /// The current text.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -152,7 +152,7 @@ impl Input {
         }
     }
 
-    /// Only the first line of what is pasted; control characters are dropped.
+    /// Inserts the first line of pasted text, without control characters.
     pub(super) fn paste(&mut self, text: &str) {
         for letter in text.lines().next().unwrap_or_default().chars() {
             self.push(letter);
@@ -167,13 +167,13 @@ impl Input {
         self.text.clear();
     }
 
-    /// True when the text stands in `name`, in whatever case; an empty text stands in every name.
+    /// True when `name` contains the text, ignoring case; an empty text matches.
     pub(crate) fn fits(&self, name: &str) -> bool {
         contains(name, &self.text)
     }
 }
 
-/// True when `name` contains `text`, in whatever case.
+/// True when `name` contains `text`, ignoring case.
 pub(super) fn contains(name: &str, text: &str) -> bool {
     text.is_empty() || name.to_lowercase().contains(&text.to_lowercase())
 }

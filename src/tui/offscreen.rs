@@ -1,4 +1,4 @@
-//! One picture of the screen for those without a screen: as lines of text, or as an SVG picture.
+//! Renders one screen without a terminal: as text or SVG.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,14 +6,14 @@ use ratatui::layout::Rect;
 use super::app::App;
 use super::{draw, svg};
 
-/// The screen in this size as lines of text, without colours.
+/// The screen at this size as lines of text, without colours.
 pub(crate) fn as_text(app: &App, columns: u16, rows: u16) -> Vec<String> {
     let buffer = drawn(app, columns, rows);
     let width = usize::from(columns.max(1));
     buffer.content().chunks(width).map(|cells| line(cells).trim_end().to_owned()).collect()
 }
 
-/// The screen in this size as an SVG picture in its theme's colours.
+/// The screen at this size as SVG in its theme's colours.
 pub fn as_svg(app: &App, columns: u16, rows: u16) -> String {
     svg::picture(&drawn(app, columns, rows), &app.theme)
 }
@@ -22,7 +22,7 @@ fn drawn(app: &App, columns: u16, rows: u16) -> Buffer {
     draw(app, Rect::new(0, 0, columns, rows))
 }
 
-/// A row's letters; a wide one takes the place of two.
+/// Characters of a row; a wide one occupies two cells.
 fn line(cells: &[ratatui::buffer::Cell]) -> String {
     let mut out = String::new();
     let mut covered = 0;

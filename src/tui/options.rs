@@ -1,4 +1,4 @@
-//! What the screen starts with, what happens to it, and what it wants done.
+//! The screen's options, messages and effects.
 
 use std::sync::Arc;
 
@@ -10,36 +10,36 @@ use crate::theme::{Background, Depth, Themes};
 
 use super::{Feed, Keys, Request, View};
 
-/// What the screen starts with.
+/// Options of the screen.
 #[derive(Clone)]
 pub struct Options {
-    /// The theme's name.
+    /// Name of the theme.
     pub theme: String,
-    /// The themes there are.
+    /// Available themes.
     pub themes: Themes,
-    /// How many colours may be sent.
+    /// Colour depth.
     pub depth: Depth,
-    /// What is behind the text, when something other than the terminal itself has said so.
+    /// Background of the terminal, if known from elsewhere.
     pub background: Option<Background>,
-    /// True to use nothing but ASCII.
+    /// True to use ASCII only.
     pub ascii: bool,
-    /// Where days begin and clocks tick.
+    /// Time zone of days and clock.
     pub zone: Zone,
-    /// Who.
+    /// User shown in the header.
     pub user: Label,
-    /// The keys.
+    /// Key bindings.
     pub keys: Keys,
-    /// True for the layout of one to four lines, however much room there is.
+    /// True for the layout of one to four lines, whatever the size.
     pub compact: bool,
-    /// The view to open on.
+    /// Initial view.
     pub view: View,
-    /// What the rows must contain.
+    /// Initial filter.
     pub filter: String,
     /// True to start with the mouse captured.
     pub mouse: bool,
-    /// Where logs are looked for, as the waiting screen says it.
+    /// Log locations, for the waiting screen.
     pub looks: Vec<Label>,
-    /// True when the dollars are what an API would have charged, not what was paid.
+    /// True when dollars are API prices, not what was paid.
     pub api_equivalent: bool,
 }
 
@@ -65,57 +65,57 @@ impl Options {
     }
 }
 
-/// What happens to the screen.
+/// Messages to the screen.
 #[derive(Debug)]
 pub enum Message {
     /// A key.
     Key(KeyEvent),
-    /// Pasted text: typed into a prompt, otherwise nothing.
+    /// Pasted text, used by text inputs.
     Paste(String),
-    /// The mouse.
+    /// Mouse event.
     Mouse(MouseEvent),
-    /// News.
+    /// From the ledger thread.
     Feed(Feed),
-    /// The numbers, as they are now.
+    /// Updated numbers.
     Summary(Arc<Summary>),
-    /// A worker failed; everything else goes on.
+    /// A worker failed; everything else continues.
     Failed(Label),
-    /// What the terminal says is behind its text.
+    /// The terminal's answer about its background.
     Background(Background),
-    /// The clock reached what [`App::changes_at`](super::App::changes_at) named.
+    /// The time returned by [`App::changes_at`](super::App::changes_at) was reached.
     Clock(Instant),
 }
 
-/// What a message leads to.
+/// Result of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing to draw.
+    /// No redraw needed.
     Stay,
-    /// Draw.
+    /// Redraw.
     Redraw,
-    /// Leave.
+    /// Quit.
     Quit,
 }
 
-/// What the loop has to do for the screen.
+/// Effects to be carried out by the loop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Ask the program around.
+    /// Send a request.
     Ask(Request),
     /// Follow another session.
     Follow(Follow),
-    /// No more warnings of this limit before then.
+    /// Suppress this limit's alerts until a time.
     Snooze(String, Instant),
-    /// Put this into the clipboard.
+    /// Copy to the clipboard.
     Copy(String),
-    /// Capture the mouse, or let it go.
+    /// Capture or release the mouse.
     Mouse(bool),
-    /// Ring.
+    /// Ring the bell.
     Bell,
-    /// Have the terminal show a notification (OSC 9).
+    /// Show a desktop notification by the terminal (OSC 9).
     Popup(Vec<u8>),
-    /// Draw every cell anew.
+    /// Redraw every cell.
     Repaint,
-    /// Suspend.
+    /// Suspend the process.
     Suspend,
 }

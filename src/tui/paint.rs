@@ -1,4 +1,4 @@
-//! From one picture to the next, as the bytes a terminal needs; none at all where nothing differs.
+//! Converts the difference between two pictures to terminal output; nothing if they are equal.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
-/// Appends what turns `before` into `after`; without a `before`, everything.
+/// Appends the output that turns `before` into `after`; everything without `before`.
 ///
 /// # Errors
 /// Never in practice: the bytes go to memory.

@@ -1,4 +1,4 @@
-//! The live loop: waits for keys, news, signals and its own next moment; writes only what changed.
+//! The event loop: waits for keys, messages, signals and timers; writes only what changed.
 
 use std::io;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::screen_state::{Leave, ScreenState};
 use super::terminal::{Terminal, give_back, step};
 use super::{App, Feed, Request};
 
-/// How long an orderly end may still take after a second Ctrl-C.
+/// Shutdown timeout after a second Ctrl-C.
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// The clock: asked at every step.
+/// The clock, read at every step.
 pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// How the screen was left.
+/// How the screen was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// By the quit key.
@@ -33,7 +33,7 @@ pub(crate) enum Exit {
     Terminated,
     /// By SIGQUIT.
     Quitted,
-    /// By SIGHUP, or because the terminal is gone: nothing more can be shown.
+    /// By SIGHUP, or because the terminal is gone: nothing can be displayed any more.
     HungUp,
 }
 
@@ -50,7 +50,7 @@ impl Exit {
     }
 }
 
-/// What the loop's own threads tell it.
+/// Events from the loop's own threads.
 enum Happening {
     Input(Event),
     Painted(io::Result<()>),
@@ -60,13 +60,13 @@ enum Happening {
     Gone,
 }
 
-/// Runs the screen until it is left; returns the meter for the summary that follows.
+/// Runs the screen until it is closed; returns the meter for the closing summary.
 ///
-/// It needs a tokio runtime with time and signals on, and the main thread. The feed may close; the
-/// screen stays until it is left. A request that finds its channel full is dropped, and said so.
+/// Requires a tokio runtime with time and signals enabled, on the main thread. The feed may close; the screen stays
+/// open. A request that finds its channel full is dropped with a note.
 ///
 /// # Errors
-/// When there is no terminal, or it cannot be set or written to.
+/// When there is no terminal, or it cannot be configured or written to.
 pub(crate) async fn run(
     app: App,
     meter: Meter,
@@ -156,7 +156,7 @@ fn suspend(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
     resume(terminal, core)
 }
 
-/// The shell may have changed every mode of the terminal while we were stopped.
+/// Restores the terminal modes, which the shell may have changed while we were stopped.
 fn resume(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
     drop(crossterm::terminal::disable_raw_mode());
     terminal.enter()?;
@@ -164,12 +164,12 @@ fn resume(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
     Ok(())
 }
 
-/// Keys, in a thread that blocks: no polling.
+/// Reads keys on a blocking thread.
 ///
-/// While the terminal is ours Ctrl-C is a key. The second one ends the program soon, whatever the loop hangs on.
+/// Ctrl-C is read as a key. The second one ends the program soon, even if the loop is blocked.
 ///
 /// # Errors
-/// When keys cannot be read at all, so that nobody could leave the screen by one.
+/// When keys cannot be read at all, so that the screen could not be closed.
 fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
     let few = |error: io::Error| {
         io::Error::other(format!("no key can be read ({error}); may it open more files? (ulimit -n)"))
@@ -199,7 +199,7 @@ fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
 
 #[cfg(unix)]
 mod signals {
-    //! What the system tells a program: to end, to stop, to go on; and a terminal that hangs up.
+    //! Process signals: terminate, stop, continue; and terminal hang-up.
 
     use std::fs::File;
     use std::io;
@@ -252,15 +252,15 @@ mod signals {
         }
     }
 
-    /// Stops this process until it is told to go on.
+    /// Stops this process until SIGCONT.
     pub(super) fn stop() -> io::Result<()> {
         signal_hook::low_level::emulate_default_handler(SIGTSTP)
     }
 
-    /// Tells when the terminal hangs up.
+    /// Detects terminal hang-up.
     ///
-    /// Where SIGHUP is ignored nothing else would: crossterm's reader spins on a terminal that is gone
-    /// (crossterm issue 793). This waits in `poll` for nothing but the hang-up, so it costs nothing.
+    /// Needed where SIGHUP is ignored: crossterm's reader spins on a closed terminal (crossterm issue 793). Waits in
+    /// `poll` for the hang-up only, at no cost.
     pub(super) fn watch_terminal(tell: Sender<Happening>) -> io::Result<()> {
         let stdin = io::stdin();
         // No program that is started later may inherit it.
@@ -285,7 +285,7 @@ mod signals {
 
 #[cfg(not(unix))]
 mod signals {
-    //! Where there are no signals, only Ctrl-C.
+    //! Without signals, only Ctrl-C.
 
     use std::io;
 

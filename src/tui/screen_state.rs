@@ -1,6 +1,6 @@
-//! The live loop without its waiting: what events do, when a picture is due, and what is then written.
+//! The event loop without waiting: handles events, decides when to draw, and produces output.
 //!
-//! Time is handed in, and bytes come out, so everything the loop promises can be tested without sleeping.
+//! Time is passed in and bytes are returned, so that it can be tested without sleeping.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -16,29 +16,29 @@ use crate::meter::{Alerts, Meter};
 use super::terminal_reply::{Heard, QUESTION, Replies};
 use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
 
-/// The shortest time between two pictures.
+/// Minimum time between pictures.
 pub const FRAME: Duration = Duration::from_millis(33);
-/// The longest sleep: a clock that was set, or a machine that slept, is noticed within this.
+/// Longest sleep, within which a clock change or suspend is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The meter, the screen and the picture that is shown.
+/// Meter, screen state and current picture.
 pub struct ScreenState {
     app: App,
     meter: Meter,
     alerts: Alerts,
     area: Rect,
-    /// What the terminal shows; nothing when that is not known.
+    /// The terminal's content; `None` if unknown.
     shown: Option<Buffer>,
     drawn: Option<Moment>,
-    /// The moment the numbers are of.
+    /// Time of the numbers.
     counted: Instant,
     /// The numbers may have changed.
     numbers: bool,
     /// The picture may have changed.
     picture: bool,
-    /// The terminal is still taking the last picture.
+    /// The terminal has not accepted the last picture yet.
     painting: bool,
-    /// The books were asked and have not answered.
+    /// A snapshot was requested and has not arrived.
     asked: bool,
     background_asked: bool,
     replies: Replies,
@@ -48,7 +48,7 @@ pub struct ScreenState {
     quit: Option<Leave>,
 }
 
-/// Why the screen is left.
+/// Why the screen is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// The quit key.
@@ -58,7 +58,7 @@ pub enum Leave {
 }
 
 impl ScreenState {
-    /// A screen of this size, on this meter.
+    /// A screen of this size for this meter.
     pub fn new(app: App, meter: Meter, alerts: Alerts, area: Rect) -> Self {
         Self {
             counted: app.summary().now,
@@ -81,7 +81,7 @@ impl ScreenState {
         }
     }
 
-    /// Something came from the terminal.
+    /// Handles a terminal event.
     pub fn event(&mut self, event: Event, now: Instant, at: Moment) {
         let message = match event {
             Event::Key(key) => match self.replies.hear(key, at) {
@@ -107,7 +107,7 @@ impl ScreenState {
         }
     }
 
-    /// News came.
+    /// Handles a message.
     pub fn feed(&mut self, feed: Feed, now: Instant) {
         match &feed {
             Feed::Changes(changes) => {
@@ -130,7 +130,7 @@ impl ScreenState {
         self.update(Message::Feed(feed), now);
     }
 
-    /// A worker failed; everything else goes on.
+    /// Shows that a worker failed; everything else continues.
     pub fn failed(&mut self, text: &str, now: Instant) {
         self.update(Message::Failed(Label::new(text)), now);
     }
@@ -165,7 +165,7 @@ impl ScreenState {
         }
     }
 
-    /// If the picture changes by itself by now, it will.
+    /// Redraws if the picture changes by now without an event.
     pub fn wake(&mut self, now: Instant) {
         let by_itself = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)];
         if by_itself.into_iter().flatten().any(|at| at <= now) {
@@ -176,7 +176,7 @@ impl ScreenState {
         }
     }
 
-    /// How long nothing happens by itself; `None` while the terminal is busy and all else waits for it.
+    /// Time until the next change without an event.
     pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
         if self.numbers || (self.picture && !self.painting) {
             let due = self.drawn.map_or(Duration::ZERO, |drawn| (drawn + FRAME).saturating_duration_since(at));
@@ -189,7 +189,7 @@ impl ScreenState {
             .map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST_SLEEP))
     }
 
-    /// What has to be written now: the next picture if it is due, and anything else that waits.
+    /// Output due now: the next picture if it is time, and other pending bytes.
     pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
         if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < FRAME) {
             return None;
@@ -221,7 +221,7 @@ impl ScreenState {
         self.painting.then_some(out)
     }
 
-    /// Brings the numbers up to now, and says what must be said aloud.
+    /// Updates the numbers and requests due alerts.
     fn count(&mut self, now: Instant) {
         (self.numbers, self.counted) = (false, now);
         let stale = self.meter.stale(now);
@@ -236,27 +236,27 @@ impl ScreenState {
         self.update(Message::Summary(Arc::new(summary)), now);
     }
 
-    /// The terminal has taken the last picture.
+    /// The terminal has accepted the last picture.
     pub fn painted(&mut self) {
         self.painting = false;
     }
 
-    /// The terminal may show anything: the next picture is drawn whole.
+    /// Redraws everything at a new size, since the terminal's content is unknown.
     pub fn repaint(&mut self, area: Rect) {
         (self.area, self.shown, self.picture) = (area, None, true);
     }
 
-    /// What to ask of the program around; asking empties it.
+    /// Takes the pending requests.
     pub fn requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
     }
 
-    /// True once when the suspend key was pressed.
+    /// True once after the suspend key was pressed.
     pub fn suspends(&mut self) -> bool {
         std::mem::take(&mut self.suspend)
     }
 
-    /// Why to leave, if it is time to.
+    /// Why to quit, if so.
     pub fn leaves(&self) -> Option<Leave> {
         self.quit
     }
@@ -266,13 +266,13 @@ impl ScreenState {
         self.app.mouse
     }
 
-    /// Says that a request could not be passed on.
+    /// Shows that a request could not be sent.
     pub fn refused(&mut self, now: Instant) {
         let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
         self.update(Message::Feed(Feed::Note(busy)), now);
     }
 
-    /// The meter, for the summary at the end.
+    /// The meter, for the closing summary.
     pub fn into_meter(self) -> Meter {
         self.meter
     }

@@ -1,4 +1,4 @@
-//! A picture of the screen as SVG, for the README: the cells the terminal would show, in the theme's colours.
+//! Renders the screen as SVG, for the README.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use ratatui::style::{Color, Modifier};
 use crate::text;
 use crate::theme::{Rgb, Theme};
 
-/// A cell's size in the picture, and how far its letters' foot is from its top.
+/// Cell width and height, and the baseline's distance from the top.
 const CELL: (usize, usize, usize) = (9, 17, 13);
-/// Room around the screen.
+/// Margin around the screen.
 const EDGE: usize = 12;
 
-/// The picture of a buffer, drawn in this theme.
+/// Renders a buffer in this theme.
 pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
     let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
     let (width, height) = (columns * CELL.0 + 2 * EDGE, rows * CELL.1 + 2 * EDGE);
@@ -32,7 +32,7 @@ pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
     out
 }
 
-/// A run of cells that look alike.
+/// A run of cells with equal style.
 #[derive(PartialEq)]
 struct Look {
     front: Rgb,
@@ -101,7 +101,7 @@ fn look(cell: &Cell, (behind, front): (Rgb, Rgb)) -> Look {
     }
 }
 
-/// What a terminal usually shows for a colour; nothing for its own front and back.
+/// Usual appearance of a colour; `None` for the terminal's own foreground and background.
 fn rgb(color: Color) -> Option<Rgb> {
     Rgb::from_color(color).or_else(|| Rgb::of_ansi(color))
 }

@@ -1,4 +1,4 @@
-//! Takes the terminal over and gives it back: at the end, on a panic, on a signal, while suspended.
+//! Sets up and restores the terminal: at the end, after a panic, on a signal, while suspended.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -18,16 +18,16 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crate::domain::Label;
 use crate::text;
 
-/// How long a terminal that does not read may hold up the end.
+/// How long a blocked terminal may delay the end.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 thread_local! {
-    /// True while the loop itself computes or draws: only then is a panic here the end of the screen.
-    /// Tasks run on this thread too, between the loop's steps.
+    /// True while the loop itself computes or draws: only then does a panic on this thread end the screen. Tasks run on
+    /// this thread too, between the loop's steps.
     static IN_THE_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a step of the loop; a panic in it gives the terminal back before it is told.
+/// Runs a step of the loop; a panic in it restores the terminal before it is reported.
 pub(super) fn step<T>(work: impl FnOnce() -> T) -> T {
     IN_THE_LOOP.set(true);
     let done = work();
@@ -37,21 +37,21 @@ pub(super) fn step<T>(work: impl FnOnce() -> T) -> T {
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 
-/// The terminal while it is ours.
+/// The terminal while set up.
 pub(super) struct Terminal {
     painter: Painter,
     mouse: bool,
-    /// True while there is something to give back; the panic hook gives it back too.
+    /// True while the terminal must be restored; the panic hook does so as well.
     ours: Arc<AtomicBool>,
     hook: Option<Hook>,
 }
 
 impl Terminal {
-    /// Takes the terminal over. `painted` is called, on another thread, each time it has taken a
-    /// picture; `told` with the text of a panic that is not the end of the screen.
+    /// Sets up the terminal. `painted` is called on another thread whenever a picture was accepted; `told` with the
+    /// message of a panic that does not end the screen.
     ///
     /// # Errors
-    /// When there is no terminal, or it cannot be set.
+    /// When there is no terminal, or it cannot be configured.
     pub(super) fn take(
         mouse: bool,
         painted: impl Fn(io::Result<()>) + Send + 'static,
@@ -65,7 +65,7 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// Takes the terminal over, again after [`Terminal::leave`].
+    /// Sets up the terminal, also after [`Terminal::leave`].
     pub(super) fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         self.ours.store(true, Ordering::SeqCst);
@@ -81,7 +81,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Gives the terminal back as it was. Waits a moment for one that does not read, no longer.
+    /// Restores the terminal. Waits only briefly for a blocked one.
     pub(super) fn leave(&mut self) {
         if !self.ours.swap(false, Ordering::SeqCst) {
             return;
@@ -93,17 +93,17 @@ impl Terminal {
         drop(disable_raw_mode());
     }
 
-    /// Hands a picture over; [`Terminal::take`]'s `painted` says when it is done.
+    /// Passes on a picture; `painted` of [`Terminal::take`] is called when it is done.
     pub(super) fn paint(&mut self, picture: Vec<u8>) {
         self.painter.paint(picture);
     }
 
-    /// Remembers whether the mouse is captured, for coming back.
+    /// Remembers the mouse mode for [`Terminal::enter`].
     pub(super) fn mouse(&mut self, on: bool) {
         self.mouse = on;
     }
 
-    /// The terminal is gone: nothing more is written to it, nothing of it restored.
+    /// The terminal is gone: it is neither written to nor restored.
     pub(super) fn forget(&mut self) {
         self.ours.store(false, Ordering::SeqCst);
     }
@@ -119,7 +119,7 @@ impl Drop for Terminal {
     }
 }
 
-/// What undoes everything [`Terminal::enter`] and the mouse key did.
+/// Sequence that undoes [`Terminal::enter`] and mouse capture.
 fn goodbye() -> Vec<u8> {
     let mut out = Vec::new();
     // Writing into memory cannot fail.
@@ -135,7 +135,7 @@ fn goodbye() -> Vec<u8> {
     out
 }
 
-/// Throws away what a terminal has not read, and lets its output run again: what follows can be written.
+/// Discards unsent output and resumes the terminal, so that it can be written to.
 #[cfg(unix)]
 fn unblock() {
     use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
@@ -147,8 +147,7 @@ fn unblock() {
 #[cfg(not(unix))]
 fn unblock() {}
 
-/// Gives the terminal back in an emergency, from whatever thread, whatever the loop and the painter hang on. Does
-/// nothing where the terminal is not ours.
+/// Restores the terminal from any thread, even if loop and painter are blocked. Does nothing unless it was set up.
 pub(crate) fn give_back() {
     if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
         return;
@@ -160,7 +159,7 @@ pub(crate) fn give_back() {
     drop(disable_raw_mode());
 }
 
-/// A panic: in the loop it gives the terminal back and is told there; elsewhere it is passed on.
+/// Handles a panic: in the loop it restores the terminal and reports it; elsewhere the message goes to `told`.
 fn hear(panic: &PanicHookInfo<'_>, ours: &AtomicBool, told: &dyn Fn(String)) {
     let words = text::panic_words(panic);
     if !IN_THE_LOOP.get() {
@@ -176,14 +175,14 @@ fn hear(panic: &PanicHookInfo<'_>, ours: &AtomicBool, told: &dyn Fn(String)) {
     drop(writeln!(io::stderr(), "{said}\nWhat was booked is safe. Please report this with the line above."));
 }
 
-/// A thread that writes, so that a terminal that does not read stops nothing but the picture.
+/// Writes on a thread, so that a blocked terminal delays only the picture.
 struct Painter {
     jobs: SyncSender<Job>,
 }
 
 enum Job {
     Paint(Vec<u8>),
-    /// Paint, and say so here.
+    /// Paint, then signal completion.
     Last(Vec<u8>, SyncSender<()>),
 }
 
@@ -194,13 +193,13 @@ impl Painter {
         Ok(Self { jobs })
     }
 
-    /// Queues bytes. The loop hands over one picture at a time, so the queue does not fill; if a
-    /// terminal is so slow that it does, what is dropped is a mode it will be told again.
+    /// Queues bytes. The loop passes on one picture at a time, so that the queue does not fill; if it does, the dropped
+    /// bytes are modes that will be sent again.
     fn paint(&self, bytes: Vec<u8>) {
         drop(self.jobs.try_send(Job::Paint(bytes)));
     }
 
-    /// Paints after everything that waits; true when it is done in time.
+    /// Paints after everything queued; true when done in time.
     fn paint_last(&self, bytes: Vec<u8>) -> bool {
         let (done, wait) = sync_channel(1);
         self.jobs.try_send(Job::Last(bytes, done)).is_ok() && wait.recv_timeout(PATIENCE).is_ok()

@@ -1,7 +1,7 @@
-//! What the terminal says about its background, told apart from what is typed.
+//! Separates the terminal's reply about its background from typed keys.
 //!
-//! The question is written after the first picture, so nothing waits for the answer; it may come late
-//! or never. It arrives among the keys, as `Alt-]` and the letters of the reply, and must not act.
+//! The query is sent after the first picture, so that nothing waits for the reply, which may come late or never. It
+//! arrives among the keys as `Alt-]` and the reply's characters, and must not trigger actions.
 
 use std::time::{Duration, Instant};
 
@@ -9,34 +9,34 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::theme::{Background, Rgb};
 
-/// Asks for the colour behind the text (OSC 11).
+/// Queries the background colour (OSC 11).
 pub(super) const QUESTION: &[u8] = b"\x1b]11;?\x07";
 
-/// Letters of a reply follow one another faster than anyone types.
+/// Maximum time between characters of a reply, shorter than between typed keys.
 const PAUSE: Duration = Duration::from_millis(150);
-/// No reply is longer.
+/// Maximum length of a reply.
 const LONGEST: usize = 64;
 
-/// What became of a key.
+/// Meaning of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// Someone typed it.
+    /// Typed by the user.
     Key(KeyEvent),
-    /// It is part of a reply that goes on.
+    /// Part of an incomplete reply.
     Part,
-    /// The reply is complete: this is behind the text.
+    /// End of a reply, with the background.
     Background(Background),
 }
 
-/// Gathers replies out of the stream of keys.
+/// Collects replies from the stream of keys.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// The reply so far, and when its last letter came.
+    /// The reply so far, and the time of its last character.
     open: Option<(String, Instant)>,
 }
 
 impl Replies {
-    /// Takes a key that came at this moment.
+    /// Handles a key with its time.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     pub(super) fn hear(&mut self, key: KeyEvent, at: Instant) -> Heard {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -70,7 +70,7 @@ fn finish(text: &str) -> Heard {
     background(text).map_or(Heard::Part, Heard::Background)
 }
 
-/// Reads `11;rgb:ffff/ffff/ffff`.
+/// Parses `11;rgb:ffff/ffff/ffff`.
 fn background(text: &str) -> Option<Background> {
     let color = text.strip_prefix("11;")?;
     let digits = color.split_once(':').map(|(_, digits)| digits)?;

@@ -1,4 +1,4 @@
-//! Keys become actions, and actions change the screen.
+//! Maps keys to actions, and applies actions to the screen.
 
 use chrono::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
@@ -50,7 +50,7 @@ impl App {
         }
     }
 
-    /// A key while something lies over the view.
+    /// Handles a key while an overlay is open.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     fn type_key(&mut self, key: KeyEvent) -> Next {
         let control = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
@@ -94,7 +94,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Closes what lies over the view; a filter being typed is dropped with it.
+    /// Closes the overlay; a filter being typed is dropped.
     fn leave(&mut self) {
         if let Mode::Filter(_) = self.mode {
             self.filter.clear();
@@ -263,7 +263,7 @@ impl App {
         }
     }
 
-    /// The limit under the cursor, as `limits set` names it.
+    /// Scope of the limit under the cursor, as for `limits set`.
     fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
         limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))
@@ -280,7 +280,7 @@ impl App {
         self.effects.push(Effect::Snooze(name, until));
     }
 
-    /// Puts the next theme on that can be opened. The program is asked to remember it only once it is on.
+    /// Changes to the next valid theme. The program is asked to save it only once it is in use.
     fn next_theme(&mut self) {
         let names: Vec<String> = self.options.themes.names().iter().map(|&name| name.to_owned()).collect();
         let at = names.iter().position(|name| *name == self.options.theme).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! `invoice` and `reconcile`: what a month came to, and whether the provider says the same.
+//! `invoice` and `reconcile`: a month's cost, and its comparison with a provider's bill.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn samples() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/bills")
 }
 
-/// A home whose log is the one the sample bills charge for.
+/// A home with the log that the sample bills charge for.
 fn billed() -> Home {
     let home = Home::new().at("2026-11-05T12:00:00Z");
     home.log(&fs::read_to_string(samples().join("usage.jsonl")).unwrap());
@@ -105,7 +105,7 @@ fn anthropics_bill_is_held_against_the_books_per_day_and_model() {
     assert_eq!((said.code, &json["bill"]), (1, &"anthropic".into()));
     let totals = ["bill_usd", "books_usd", "gap_usd"].map(|name| json[name].to_string());
     assert_eq!(totals, ["32.52", "30.02", "2.5"]);
-    // Names for people and dated names are one model: nothing differs on the first two days.
+    // Display names and dated names are one model: nothing differs on the first two days.
     assert_eq!(rows(&json, "differences").len(), 1);
     let missing = difference(&json, "2026-10-03", "claude-opus-5");
     assert_eq!((&missing["reason"], missing["difference_usd"].to_string()), (&"missing day".into(), "2.5".into()));
@@ -115,7 +115,7 @@ fn anthropics_bill_is_held_against_the_books_per_day_and_model() {
     assert_eq!(reconcile(&home, "anthropic_cost.csv", &["--tolerance", "7"]).code, 1);
     assert_eq!(reconcile(&home, "anthropic_cost.csv", &["--until", "2026-10-02"]).code, 0);
     let text = reconcile(&home, "anthropic_cost.csv", &[]).out;
-    assert!(text.contains("Gap    +$2.50, beyond 1%") && text.contains("no calls at all in the books"), "{text}");
+    assert!(text.contains("Gap    +$2.50, beyond 1%") && text.contains("no calls in the ledger"), "{text}");
 }
 
 #[test]
@@ -172,6 +172,6 @@ fn the_arithmetic_names_the_likely_reason_and_the_largest_comes_first() {
 
     let path = home.write("broken.csv", &(bill.to_owned() + "soon,gpt-4o,1\n"));
     let said = home.run(&["reconcile", path.to_str().unwrap(), "--tolerance", "1000"]);
-    assert!(said.code == 1 && said.out.contains("line 6: 'soon' is no day"), "{said:?}");
+    assert!(said.code == 1 && said.out.contains("line 6: 'soon' is not a day"), "{said:?}");
     assert_eq!(home.run(&["reconcile", "nowhere.csv"]).code, 65);
 }

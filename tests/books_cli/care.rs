@@ -1,4 +1,4 @@
-//! `ledger`, `audit` and `doctor`: books that outlive their logs, and every line accounted for.
+//! `ledger`, `audit` and `doctor`: a ledger that outlives its logs, and every line accounted for.
 
 use std::fs;
 
@@ -94,7 +94,7 @@ fn a_damaged_ledger_is_found_by_verify() {
     assert!(!said.out.is_empty());
 }
 
-/// Lines of every kind: one call twice, one without a price, one that cannot be true, one that is not whole.
+/// Lines of every kind: a repeated call, one without a price, an implausible one, an incomplete one.
 fn troubled() -> String {
     let good = line("t-1", "2026-11-22T09:00:00Z", "gpt-4o", 500, 300, "");
     let unpriced = line("t-2", "2026-11-22T09:01:00Z", "in-house", 70, 7, "");
@@ -108,7 +108,7 @@ fn an_audit_accounts_for_every_line_over_paths_and_over_everything() {
     let home = Home::new();
     let log = home.log(&troubled());
     for words in [&["audit", "--json"][..], &["audit", "--json", log.to_str().unwrap()]] {
-        // However often: an audit reads from the first byte, and books nothing.
+        // Repeatable: an audit reads from the first byte and writes nothing.
         for _ in 0..2 {
             let audit = home.fine(words).json();
             let count = |name: &str| audit[name].as_u64().unwrap();
@@ -160,7 +160,7 @@ fn d13_calls_from_the_future_stand_under_their_day_and_are_flagged() {
     let report = home.fine(&["report", "day", "--json"]).json();
     assert_eq!(report["rows"][0]["day"], "2036-11-22");
     assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["future_calls"], 1);
-    assert!(home.fine(&["ledger", "info"]).out.contains("1 call with a time still to come"));
+    assert!(home.fine(&["ledger", "info"]).out.contains("1 call dated in the future"));
     let doctor = home.run(&["doctor", "--json"]);
     let json = doctor.json();
     let clock = rows(&json, "checks").iter().find(|check| check["area"] == "clock");

@@ -28,8 +28,7 @@ fn sessions(home: &Home, args: &[&str]) -> BTreeMap<String, Row> {
     said["rows"].as_array().unwrap().iter().map(|found| (short(name(found)), row(found))).collect()
 }
 
-/// What the sessions of these files come to: in memory, and in a ledger that learns of one file after the other, from
-/// the first and from the last.
+/// The sessions of these files: in memory, and in ledgers that read one file after the other, in both orders.
 fn every_way(files: &[PathBuf]) -> BTreeMap<String, Row> {
     let put = |home: &Home, file: &Path| {
         let text = fs::read_to_string(file).unwrap();
@@ -160,7 +159,7 @@ fn a_recorded_answer_that_a_proxy_logged_too_counts_once() {
 #[test]
 fn answers_that_were_booked_by_their_totals_count_once_when_their_records_are_read() {
     let rollout = fs::read_to_string(&samples("codex/records")[0]).unwrap();
-    // An id that is the only one of its kind, and ids that are not.
+    // A unique id, and ids that are not unique.
     for rollout in [rollout.replace("resp_0a1b2c3d4e5f", "r"), rollout] {
         let is_total = |line: &&str| !line.contains("\"token_usage_record\",\"payload");
         let totals_alone: String = rollout.split_inclusive('\n').filter(is_total).collect();

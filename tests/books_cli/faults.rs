@@ -1,4 +1,4 @@
-//! What a ledger that cannot be written, or is damaged, does to the commands: nothing, but that they say so.
+//! Commands with a ledger that is damaged or cannot be written: they go on, with a warning.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -28,7 +28,7 @@ fn corrupt(home: &Home) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every command that answers with numbers says that they are of one dollar booked and nine that are not.
+/// Checks that every command with numbers counts one dollar booked and nine that are not.
 fn says_ten(home: &Home, why: &str) {
     let gate = home.run(&["gate"]);
     assert_eq!(gate.code, 2, "{why}: {gate:?}");
@@ -54,7 +54,7 @@ fn says_ten(home: &Home, why: &str) {
     assert!(once.out.contains("$10.00"), "{why}: {once:?}");
 }
 
-/// Once it can be, everything is booked, and nothing is said any more.
+/// Checks that everything is booked afterwards, without further warnings.
 fn is_well_again(home: &Home, why: &str) {
     let report = home.fine(&["report", "total", "--json"]);
     assert_eq!((report.json()["total"]["calls"].as_u64(), report.err.as_str()), (Some(10), ""), "{why}");
@@ -92,7 +92,7 @@ fn j2_a_ledger_of_a_newer_version_is_read_and_the_rest_counted_with_it() {
     };
     let known: u32 =
         Connection::open(ledger(&home)).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    // What is booked stands in no log any more.
+    // No log holds the booked call any more.
     home.log(&dollars(1, 9));
     version(999);
     says_ten(&home, "newer");
@@ -143,7 +143,7 @@ fn j2_without_a_place_for_a_ledger_the_logs_are_counted() {
     home.config(LIMIT);
     let log = home.write("logs/usage.jsonl", &dollars(0, 10));
     home.config(&format!("logs = [\"{}\"]\n{LIMIT}", log.display()));
-    // A file stands where the folder should be: nothing can be made there, whoever asks.
+    // A file in place of the folder: nothing can be created there, not even by root.
     home.write("data", "");
     let gate = home.run(&["gate"]);
     assert_eq!(gate.code, 2, "{gate:?}");
@@ -192,7 +192,7 @@ fn j3_of_many_calls_the_newest_sums_are_compared_before_a_gate_is_answered() {
     }
 }
 
-/// Writes nonsense over pages in the middle of the ledger.
+/// Overwrites pages in the middle of the ledger.
 fn spoil_pages(home: &Home, from: u64) {
     Connection::open(ledger(home)).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let mut file = fs::File::options().read(true).write(true).open(ledger(home)).unwrap();
@@ -242,7 +242,7 @@ fn j3_what_no_log_holds_any_more_is_taken_over_from_a_damaged_ledger() {
     home.log(&dollars(400, 600));
     home.fine(&["report"]);
     home.fine(&["limits", "override", "s-1", "--reason", "release"]);
-    // The indexes are gone, and the rows are there.
+    // The indexes are missing, but the rows are there.
     let db = Connection::open(ledger(&home)).unwrap();
     db.execute_batch("DELETE FROM rollup_kinds").unwrap();
     drop(db);
@@ -294,7 +294,7 @@ fn j13_many_models_users_and_sessions_are_counted_in_a_time_that_grows_with_them
         home.fine(&["report", "total"]);
         home.fine(&["--once"]);
         home.fine(&["report", "session", "--by", name, "--csv"]);
-        // In the square of them it takes minutes.
+        // With quadratic cost it takes minutes.
         assert!(begun.elapsed().as_secs() < 60, "{name}: {:?}", begun.elapsed());
     }
 }

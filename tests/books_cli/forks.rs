@@ -1,4 +1,4 @@
-//! Sessions that were forked, and transcripts that were rewritten: who made each call, whatever was read first.
+//! Forked sessions and rewritten transcripts: the maker of each call is right in any reading order.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,7 +38,7 @@ fn calls_by_session(report: &Value) -> BTreeMap<String, u64> {
     rows(report, "rows").iter().map(named).collect()
 }
 
-/// Fails unless every face says that each session made its own calls and no others.
+/// Checks that every face assigns each session its own calls and no others.
 fn check(home: &Home, fork: &Fork, how: &str) {
     let total = |words: &[&str]| home.fine(words).json()["total"]["total_tokens"].clone();
     for extra in [&[][..], &["--no-ledger"]] {
@@ -78,7 +78,7 @@ fn j29_every_session_that_made_a_call_has_its_row_whatever_is_read_first() {
                 transcripts.reverse();
             }
             if fork.name == "fork-begun-later" && !transcripts[0].0.contains("parent") {
-                // Nothing but what began first tells the two apart: see the next test.
+                // Only the start times of the logs distinguish the two: see the next test.
                 continue;
             }
             let one_by_one = home();
@@ -132,7 +132,7 @@ fn j30_what_a_rewritten_transcript_lost_stays_in_the_books() {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let report = |home: &Home| home.fine(&["report", "session", "--by", "model", "--json"]).out;
     let summary = r#"{"type":"summary","summary":"The basket was added.","leafUuid":"x"}"#;
-    // Cut at the end, at the beginning, in the middle, to nothing, and written anew behind a summary.
+    // Truncated at the end, the beginning, the middle, to nothing, and rewritten after a summary.
     let shorter = [
         lines[..4].concat(),
         lines[5..].concat(),

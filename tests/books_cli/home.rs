@@ -1,4 +1,4 @@
-//! A home that nobody else uses, and the program run within it.
+//! A private home folder, and the program run in it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +16,7 @@ pub struct Home {
     pub now: Instant,
 }
 
-/// What a command said, and how it ended.
+/// Output and exit code of a command.
 #[derive(Debug)]
 pub struct Said {
     pub code: u8,
@@ -89,14 +89,14 @@ impl Home {
         Said { code: exit.code(), out: text(out), err: text(err) }
     }
 
-    /// Runs the program, which must end well.
+    /// Runs the program, which must succeed.
     pub fn fine(&self, args: &[&str]) -> Said {
         let said = self.run(args);
         assert_eq!(said.code, 0, "{args:?}: {said:?}");
         said
     }
 
-    /// The program as a process of its own, which reads this.
+    /// Runs the program as a process with this standard input.
     pub fn pipe(&self, args: &[&str], input: &str) -> Said {
         let mut command = assert_cmd::Command::cargo_bin("tokmeter").unwrap();
         let folder = |name: &str| (name.to_owned(), self.path(&name.to_ascii_lowercase()));

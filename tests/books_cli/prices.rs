@@ -1,10 +1,10 @@
-//! `prices` and `explain`, and what a price that changes later does to the books.
+//! `prices` and `explain`, and the effect of later price changes on the ledger.
 
 use std::fs;
 
 use crate::home::{Home, line, rows};
 
-/// A list in LiteLLM's form: one price changed, one new, one with unusual digits, one that cannot be true.
+/// A list in LiteLLM's format: one changed price, a new one, one with unusual digits, an invalid one.
 const NEWER: &str = r#"{
   "gpt-4o": {"input_cost_per_token": 5e-06, "output_cost_per_token": 1.5e-05, "litellm_provider": "openai", "mode": "chat"},
   "brand-new": {"input_cost_per_token": 1e-7, "output_cost_per_token": 4e-7, "litellm_provider": "openai", "mode": "chat"},
@@ -48,7 +48,7 @@ fn e13_unusual_digits_are_rounded_and_told_and_what_cannot_be_true_is_refused() 
     home.write("list.json", NEWER);
     let said = home.fine(&["prices", "update", "list.json"]);
     assert!(said.err.contains("1 number with unusually many digits"), "{said:?}");
-    assert!(said.err.contains("1 rate that cannot be true"), "{said:?}");
+    assert!(said.err.contains("1 rate skipped: not a number"), "{said:?}");
     assert!(said.out.contains("gpt-4o") && said.out.contains("→ $5"), "{said:?}");
     let odd = home.fine(&["prices", "show", "odd-digits", "--json"]).json();
     assert_eq!(odd["history"][0]["input"].to_string(), "0.3");
@@ -132,7 +132,7 @@ fn a_key_that_no_call_or_several_have_is_said_so() {
     home.log(&log);
     assert_eq!(home.run(&["explain", "not-hex"]).code, 64);
     assert_eq!(home.run(&["explain", &"f".repeat(32)]).code, 65);
-    // 40 keys, 16 first digits: some digit has several, and no beginning of 20 digits does.
+    // 40 keys, 16 first digits: some digit is ambiguous, and no prefix of 20 digits is.
     let several = (0..16).map(|digit| home.run(&["explain", &format!("{digit:x}")])).find(|said| said.code == 64);
     assert!(several.unwrap().err.contains("keys begin with"));
     let calls = home.fine(&["report", "call", "--json"]).json();

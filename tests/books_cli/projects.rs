@@ -1,4 +1,4 @@
-//! Worktrees belong to their repository: in reports, filters, limits, and books of before.
+//! Worktrees belong to their repository: in reports, filters, limits, and older ledgers.
 
 use std::fs;
 
@@ -82,7 +82,7 @@ fn a_linked_worktree_is_looked_up_once_and_known_after_it_is_gone() {
     let words = home.fine(&["explain", &key]).out;
     assert!(words.contains(&format!("project {}", path("shop"))), "{words}");
     assert!(words.contains(&format!("worktree {}", path("fix"))), "{words}");
-    // Worktrees are made to be thrown away; what is booked stays with the repository, also on another machine.
+    // Worktrees are temporary; booked calls stay with the repository, also on another machine.
     fs::remove_dir_all(home.path("fix")).unwrap();
     assert_eq!(projects(&home, &[]), expected);
     let export = home.fine(&["ledger", "export"]).out;

@@ -1,4 +1,4 @@
-//! What is not believed: impossible imports, places that others chose, files of the wrong kind, hostile names.
+//! Untrusted input: implausible imports, locations chosen by others, files of the wrong kind, hostile names.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -117,10 +117,10 @@ fn j9_the_check_of_a_config_finds_all_that_the_screen_would_refuse() {
         assert!(screen.code == 78 && screen.err.contains(expected), "{screen:?}");
         let doctor = home.run(&["doctor"]);
         assert!(doctor.code == 1 && doctor.out.contains(expected), "{doctor:?}");
-        // What has no screen goes on.
+        // Commands without a screen go on.
         assert_eq!(home.run(&["report"]).code, 0);
     }
-    // A theme that is not chosen is a warning; the theme key passes over it.
+    // A broken theme that is not selected gives a warning; the theme key skips it.
     let home = Home::new();
     home.write("config/tokmeter/themes/mine.toml", "inherits = \"mine\"");
     home.config("theme = \"dark\"\n");
@@ -244,7 +244,7 @@ fn j19_no_command_prints_a_mark_that_reorders_text() {
         let said = home.run(&words);
         assert!(!has_marks(&said.out) && !has_marks(&said.err), "{words:?}: {said:?}");
     }
-    // What is shown of the config still means the same.
+    // The config as shown is still equivalent.
     let shown = home.fine(&["config", "show"]).out;
     assert!(shown.contains("\\U0000202E"), "{shown}");
     home.config(&shown);
@@ -276,7 +276,7 @@ fn j16_a_data_folder_that_others_can_write_is_said_and_its_links_are_not_followe
         assert!(doctor.code == 1 && doctor.out.contains("! data"), "{doctor:?}");
         fs::remove_file(data.join(name)).unwrap();
     }
-    // A link in a folder of one's own is one's own affair.
+    // A link in one's own folder is fine.
     fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
     let elsewhere = home.write("elsewhere.jsonl", &line("a", "2026-11-22T09:00:00Z", "gpt-4o", 1, 1, ""));
     symlink(&elsewhere, data.join("usage.jsonl")).unwrap();

@@ -141,7 +141,7 @@ fn a_name_that_no_call_has_is_told_beside_the_empty_answer() {
         let said = home.fine(&[&["report"], &words[..]].concat());
         assert!(said.out.contains("No calls in this selection.") && said.err.contains(told), "{words:?}: {said:?}");
     }
-    // An empty stretch of time is nobody's mistake, nor is a pattern.
+    // An empty time span is no mistake, nor is a pattern without matches.
     let said = home.fine(&["report", "--user", "bob", "--since", "2026-11-22T11:59:00Z"]);
     assert_eq!(said.err, "");
     assert_eq!(home.fine(&["report", "--user", "x*"]).err, "");

@@ -1,4 +1,4 @@
-//! What several test files need: a home of one's own, logs to write, and the program in a pseudo-terminal.
+//! Shared by several test files: a private home, logs to write, and the program in a pseudo-terminal.
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "each test file uses its part")]
 
@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A home folder that nobody else uses, removed when dropped.
+/// A private home folder, removed when dropped.
 pub struct Home {
     folder: tempfile::TempDir,
 }
@@ -45,7 +45,7 @@ impl Home {
         self.write(".config/tokmeter/config.toml", text)
     }
 
-    /// The variables of a person who has only this home.
+    /// Environment of a user with this home only.
     pub fn vars(&self) -> Vec<(String, String)> {
         let home = self.path().to_str().unwrap();
         [

@@ -1,4 +1,4 @@
-//! The program in a pseudo-terminal: what it shows, what it writes, how it ends.
+//! The program in a pseudo-terminal: its display, output and exit.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +9,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::Home;
 
-/// Longer than anything takes, on any machine.
+/// Timeout for anything, on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Seen {
@@ -88,7 +88,7 @@ impl Pty {
         writer.flush().unwrap();
     }
 
-    /// Waits until the screen satisfies the condition; gives back when that was, or panics with the screen.
+    /// Waits until the screen satisfies the condition; returns the time, or panics with the screen.
     pub fn wait(&self, what: &str, condition: impl Fn(&str) -> bool) -> Instant {
         let (lock, changed) = &*self.seen;
         let mut seen = lock.lock().unwrap();
@@ -155,8 +155,8 @@ impl Pty {
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
-    /// How often its threads have been woken so far. Unlike processor time, this does not depend on what a wake-up costs
-    /// on this machine.
+    /// Number of wake-ups of its threads so far. Unlike processor time, it does not depend on this machine's cost of a
+    /// wake-up.
     pub fn wake_ups(&self) -> u64 {
         let folder = format!("/proc/{}/task", self.child.process_id().unwrap());
         let tasks = std::fs::read_dir(folder).unwrap();

@@ -1,4 +1,4 @@
-//! Ledgers and price lists that others wrote, or that a disk damaged.
+//! Ledgers and price lists that are foreign or damaged.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
 
 use super::{now, origin, prices};
 
-/// A price list is taken in or refused; what is taken in can be used, and is understood again as the file it becomes.
+/// A price list is accepted or refused; an accepted one is usable, and is valid again in its stored form.
 pub fn price_list(data: &[u8]) {
     let text = String::from_utf8_lossy(data).into_owned();
     let day = now().date_naive();
@@ -28,7 +28,7 @@ pub fn price_list(data: &[u8]) {
     }
 }
 
-/// A sound ledger of a few calls, as bytes.
+/// A valid ledger of a few calls, as bytes.
 fn sound() -> &'static [u8] {
     static SOUND: OnceLock<Vec<u8>> = OnceLock::new();
     SOUND.get_or_init(|| {
@@ -56,9 +56,9 @@ fn open(path: &Path) -> Result<Sqlite, ledger::BooksError> {
     ledger::open(path, ledger::Options::hurried(now()), prices()).map(|opened| opened.books)
 }
 
-/// Damage is noticed or harmless: nothing panics, and a ledger without damage says what it was told.
+/// Damage is detected or harmless: nothing panics, and an undamaged ledger holds its calls.
 ///
-/// Of the bytes, each four change one byte of a sound ledger; if the first is odd, they are the ledger.
+/// Every four bytes change one byte of a valid ledger; if the first is odd, the bytes are the ledger.
 pub fn ledger_open(data: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

@@ -1,6 +1,6 @@
-//! What must hold whatever the bytes: each function takes any, and panics where a promise is broken.
+//! Invariants for arbitrary bytes: each function accepts any input, and panics when an invariant is violated.
 //!
-//! `tests/fuzz.rs` feeds them seeded bytes with every test run; `fuzz/` feeds them to a fuzzer.
+//! `tests/fuzz.rs` runs them on seeded bytes with every test run; `fuzz/` runs them in a fuzzer.
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a panic here is a finding")]
 
@@ -54,7 +54,7 @@ fn prices() -> Arc<PriceBook> {
     Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default()))
 }
 
-/// No line panics; a reader put down and taken up between lines reads the same; nothing absurd is counted.
+/// No line panics; a reader restored between lines decodes the same; no implausible count is accepted.
 pub fn line_parser(data: &[u8]) {
     let (mut whole, mut records) = (Decoder::new(&[]), Vec::new());
     let (mut state, mut resumed) = (String::new(), Vec::new());
@@ -76,7 +76,7 @@ pub fn line_parser(data: &[u8]) {
     }
 }
 
-/// Hands out no more than this many bytes at a time.
+/// Yields at most this many bytes at a time.
 struct Sips<'a>(&'a [u8], usize);
 
 impl Read for Sips<'_> {
@@ -89,7 +89,7 @@ impl Read for Sips<'_> {
     }
 }
 
-/// However a feed arrives in pieces, it says the same. The first byte says how large the pieces are.
+/// A feed decodes the same in pieces of any size. The first byte is the size of the pieces.
 pub fn splitter(data: &[u8]) {
     let Some((first, feed)) = data.split_first() else { return };
     let read = |sip: usize| {
@@ -102,7 +102,7 @@ pub fn splitter(data: &[u8]) {
         books.flush().unwrap();
         books.sums(&Filter::default()).unwrap()
     };
-    // A line of a feed is its own as soon as it is whole, so a line end must close every line.
+    // A line of a feed is complete with its object, so that a line end must close every line.
     if feed.last() == Some(&b'\n') {
         assert_eq!(read(usize::from(*first).max(1)), read(usize::MAX));
     } else {
@@ -110,7 +110,7 @@ pub fn splitter(data: &[u8]) {
     }
 }
 
-/// Whatever a client sends, a question is answered with one line of JSON, and books take any records.
+/// Any input is answered with one line of JSON, and the ledger accepts any records.
 pub fn socket_line(data: &[u8]) {
     let mut records = Vec::new();
     Decoder::new(&[]).line(data, &origin(0), &mut records);

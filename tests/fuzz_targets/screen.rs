@@ -14,7 +14,7 @@ use tokmeter::testing::{domain::Label, tui::Action};
 
 use super::{now, origin, prices};
 
-/// A key that is understood is written so that it is understood again; any keys either fit together or are refused.
+/// A valid key is written in a valid form; any set of keys is either consistent or refused.
 pub fn key_binding(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(chord) = text.parse::<Chord>() {
@@ -29,7 +29,7 @@ pub fn key_binding(data: &[u8]) {
     }
 }
 
-/// Two bytes of size, a few keys, and lines of a log: nothing panics, and every picture fills its size.
+/// Two bytes of size, a few keys, and lines of a log: nothing panics, and every picture has its size.
 pub fn render(data: &[u8]) {
     let [width, height, options, rest @ ..] = data else { return };
     let (keys, lines) = rest.split_at(rest.len().min(12));

@@ -1,4 +1,4 @@
-//! Configs and times as people and programs write them.
+//! Configs and times as written by users and programs.
 
 use std::ffi::OsString;
 
@@ -9,7 +9,7 @@ use tokmeter::testing::formats::Decoder;
 
 use super::{now, origin};
 
-/// Any text is either settings or a list of problems that names lines; settings written out are read back the same.
+/// Any text gives either settings or problems with positions; settings written out read back the same.
 pub fn config_toml(data: &[u8]) {
     let load = |text: String| {
         let file = ConfigText { path: "/home/kim/config.toml".into(), text };
@@ -29,7 +29,7 @@ pub fn config_toml(data: &[u8]) {
     }
 }
 
-/// A time in a log is a moment of a day that has bounds, or none; one on the command line is one, or an error.
+/// A time in a log is on a day with bounds, or invalid; one on the command line is valid or an error.
 pub fn timestamp(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let quoted = serde_json::to_string(&text).unwrap();

@@ -1,4 +1,4 @@
-//! Agents that ask before they spend: a script with exit codes, and Claude Code with its hooks.
+//! Agents that ask before spending: a script with exit codes, and Claude Code with its hooks.
 
 use super::{Home, Value, call, json, run};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ fn e12_a_scripted_agent_is_stopped_with_at_most_one_call_of_overshoot() {
     assert_eq!(run(&home, &["gate", "--session", "another"], "").code, 0);
 }
 
-/// An answer as Claude Code writes it: once while it is streamed, once whole.
+/// An answer as logged by Claude Code: once while streaming, once complete.
 fn answer(number: u64, output: u64) -> String {
     let mut lines = String::new();
     for (part, output) in [("a", 1), ("b", output)] {
@@ -46,7 +46,7 @@ fn a_transcript_is_read_by_its_whole_path_only() {
         });
         !run(&home, &["gate", "--hook", "claude"], &input.to_string()).out.is_empty()
     };
-    // The folder a hook runs in is not the one its path began at.
+    // A hook's working directory differs from the one its path is relative to.
     assert!(!stops("elsewhere/c1.jsonl"));
     assert!(stops(whole.to_str().unwrap()));
 }

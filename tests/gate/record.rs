@@ -1,4 +1,4 @@
-//! `record`: what is booked, where it waits, and what is refused.
+//! `record`: where calls are written, and what is refused.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
@@ -58,7 +58,7 @@ fn what_cannot_be_counted_is_refused_with_its_reason_and_nothing_is_kept() {
     }
     for (words, why) in [
         (&["record", "--model", "gpt-4o"][..], "how much was used?"),
-        (&["record", "--input", "5", "--at", "yesterday-ish"], "is no time"),
+        (&["record", "--input", "5", "--at", "yesterday-ish"], "is not a time"),
         (&["record", "--input", "5", "--cost", "cheap"], "no amount of dollars"),
         (&["record", "--input", "many"], "invalid value"),
     ] {
@@ -81,7 +81,7 @@ fn c11_a_meter_that_stalls_delays_a_writer_briefly_and_the_call_waits_in_the_spo
     assert!(began.elapsed() < Duration::from_secs(20));
     assert!(told.err.contains("spool.jsonl") && json(&told.out)["ok"] == true, "{}", told.err);
     assert!(!home.path().join(USAGE_LOG).exists());
-    // The next one who reads books it.
+    // The next command that reads the ledger books it.
     assert_eq!(json(&run(&home, &["report", "total", "--json"], "").out)["total"]["total_tokens"], 11);
 }
 

@@ -1,4 +1,4 @@
-//! `setup claude`: shown first, written when told, kept beside, taken back to the letter.
+//! `setup claude`: shown first, written on confirmation, with a backup, undone byte for byte.
 
 use super::{Home, json, run};
 
@@ -10,7 +10,7 @@ fn it_shows_what_it_would_write_and_writes_only_when_told() {
     let home = Home::new();
     let path = home.write(SETTINGS, THEIRS);
     let shown = run(&home, &["setup", "claude"], "");
-    assert_eq!(shown.code, 64, "nobody can be asked");
+    assert_eq!(shown.code, 64, "there is no terminal to confirm on");
     assert!(shown.out.contains("gate --hook claude") && shown.out.contains("+   \"statusLine\""), "{}", shown.out);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), THEIRS);
 
@@ -28,7 +28,7 @@ fn it_shows_what_it_would_write_and_writes_only_when_told() {
 
     assert_eq!(run(&home, &["setup", "claude", "--undo", "--yes"], "").code, 0);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), THEIRS, "to the letter");
-    assert!(run(&home, &["setup", "claude", "--undo", "--yes"], "").out.contains("nothing of ours"));
+    assert!(run(&home, &["setup", "claude", "--undo", "--yes"], "").out.contains("none of our entries"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! The status line: what it says to an agent, to tmux, in little room, and when nothing is known.
+//! The status line: for an agent, for tmux, at small widths, and without data.
 
 use super::{Home, USAGE_LOG, call, run};
 
-/// What the agent says, about a session with one call of two million tokens at a dollar a million.
+/// Input from the agent, about a session with one call of two million tokens at a dollar per million.
 fn agent(home: &Home) -> String {
     let at = chrono::Utc::now().to_rfc3339();
     let log = home.write(
@@ -20,7 +20,7 @@ fn agent(home: &Home) -> String {
     .to_string()
 }
 
-/// A home whose limit of all time stands at 80 per cent with that call and another.
+/// A home whose limit of all time is at 80 per cent with that call and another.
 fn home() -> Home {
     let home = Home::new();
     home.config(&format!("[limits]\ntotal = {{ tokens = 10_000_000 }}\n{}", super::PRICE));
@@ -45,7 +45,7 @@ fn an_agent_is_told_the_session_the_day_the_limit_the_context_and_its_quota() {
     let home = home();
     let said = agent(&home);
     let whole = "Opus · $2.00 session · $8.00 today · total 80% ⚠ · ctx 8% · 5h 23%";
-    // Last comes when the limit will be reached, which depends on the hour.
+    // The forecast comes last, since it depends on the time.
     for columns in [None, Some("200")] {
         let said = line(&home, columns, &[], &said);
         let (facts, forecast) = said.split_once(" · by ").expect("a limit that is near is foretold");

@@ -1,4 +1,4 @@
-//! Agents' own totals of sessions: what they have beyond the calls is booked once, whatever is read when.
+//! Agents' own session totals: usage beyond the calls is booked once, in any reading order.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
 }
 
-/// What a session's agent states at this second.
+/// A session's statement at this second.
 fn bill(session: &str, seconds: i64, models: &[(&str, Tokens)]) -> Bill {
     let models = models.iter().map(|(model, tokens)| Billed {
         model: Label::new(model),
@@ -116,7 +116,7 @@ proptest! {
             rest = later;
             here.post(&batch_of(now.to_vec())).unwrap();
             disk.post(&batch_of(now.to_vec())).unwrap();
-            // Every posting is followed by a restart.
+            // Every batch is followed by a restart.
             drop(disk);
             disk = books(&folder);
             assert_alike(&here, &disk)?;
@@ -214,7 +214,7 @@ fn a_fork_that_took_its_parents_counter_over_is_charged_for_its_own_part_only() 
         counter: Counter::Session { started: Some(7), since: seconds.map(at) },
         ..bill
     };
-    // The parent had a title made, and goes on after the fork; the fork has one made, too.
+    // The parent has a title made and continues after the fork; the fork has one made as well.
     let records = |fork_since: Option<i64>, maker: &str| {
         vec![
             Record::Call(made("p1", maker, 10, "opus", tokens(1, 10))),
@@ -225,7 +225,7 @@ fn a_fork_that_took_its_parents_counter_over_is_charged_for_its_own_part_only() 
             Record::Bill(since(bill("f", 60, &[("opus", tokens(8, 70))]), fork_since)),
         ]
     };
-    // Its first own call is known, or the copy of its parent's is taken for one; the copy may be booked for the wrong one.
+    // Its first own call is known, or the copy of its parent's is taken for one; the copy may belong to the wrong one.
     for fork_since in [Some(50), Some(10), None] {
         for maker in ["p", "f"] {
             let told = records(fork_since, maker);
@@ -258,7 +258,7 @@ fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
         (vec![run("a", first, first), run("b", tokens(3, 42), second)], tokens(3, 42)),
         // The second did something in the background.
         (vec![run("a", first, first), run("b", tokens(5, 50), second)], tokens(5, 50)),
-        // The transcript's own state knows both runs, and the same state is printed by the second.
+        // The transcript's own state covers both runs, and the second prints the same state.
         (
             vec![
                 run("a", first, first),
@@ -366,7 +366,7 @@ fn a_session_whose_first_statement_changes_gives_and_takes_nothing_of_the_forks_
         let counter = Counter::Session { started, since: None };
         Record::Bill(Bill { counter, ..bill(session, seconds, &[("opus", used)]) })
     };
-    // What the one has beyond its bill is taken for the other's, until it turns out that its counter is its own.
+    // The surplus over its bill is attributed to the other, until its counter turns out to be its own.
     let told = [
         Record::Call(made("t1", "t", 10, "opus", tokens(3, 30))),
         of_counter("t", 20, Some(7), tokens(1, 10)),
@@ -409,14 +409,14 @@ fn bills_of_a_first_fill_that_could_not_be_put_into_place_are_booked_with_its_ca
     ] {
         disk.absorb(&batch_of([record])).unwrap();
     }
-    // Another process makes a ledger there, and has booked nothing yet.
+    // Another process creates a ledger there that is still empty.
     drop(opened(&path));
     disk.flush().unwrap();
     disk.post(&calls([made("b", "s", 15, "opus", tokens(2, 20))])).unwrap();
     assert_eq!((total(&disk).tokens, background(&disk)[0].call.tokens), (tokens(5, 50), tokens(2, 20)));
 }
 
-/// Knows that all cache writes live an hour, once it is asked to.
+/// Knows that all cache writes live an hour, once enabled.
 struct Solver {
     knows: bool,
 }
@@ -460,7 +460,7 @@ fn a_bill_is_compared_with_the_lifetimes_that_a_stated_cost_gives() {
     assert_eq!((rest(&here), rest(&disk)), ((solved, Fidelity::Summed), (solved, Fidelity::Summed)));
     assert_alike(&here, &disk).unwrap();
 
-    // Books whose prices were not known are priced anew.
+    // A ledger with unknown prices is repriced.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut disk = open(&path, Options::new(at(0)), Arc::new(Solver { knows: false })).unwrap().books;

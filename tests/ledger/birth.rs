@@ -1,4 +1,4 @@
-//! New books that are filled beside their place: whole, or not there.
+//! A new ledger, built in a temporary file: complete or absent.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ fn unborn(path: &Path) -> Sqlite {
     open(path, beside(), prices()).unwrap().books
 }
 
-/// What lies in a folder.
+/// Names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -132,7 +132,7 @@ fn d1_a_first_fill_that_is_killed_leaves_no_books_or_whole_ones() {
 
 #[test]
 fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
-    // Whether it is met by the draft or by what is written at the end.
+    // Met while drafting, or in the final write.
     for together in [1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");

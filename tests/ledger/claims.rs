@@ -1,4 +1,4 @@
-//! Whose call it is, when several sessions have a line about it.
+//! The owner of a call that several sessions have a line about.
 
 use rusqlite::Connection;
 use tokmeter::testing::domain::{Attribution, Call, Claim, Dimension, Label, Place};
@@ -7,7 +7,7 @@ use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory
 use super::common::{at, call, calls, file, prices, query, rows, total};
 use super::durable::{books, opened};
 
-/// A line of this session about the one call there is, in a log of its own.
+/// A line of this session about the one call, in a log of its own.
 fn line(session: &str, claim: Claim) -> Call {
     let call = call("a", 10, 5);
     let place = Some(Place { path: Label::new(&format!("/{session}")), offset: 0 });
@@ -38,7 +38,7 @@ fn sound(books: &Sqlite) {
 
 #[test]
 fn j29_the_surest_claim_has_the_call_whatever_is_read_first() {
-    // From the weakest to the surest; the surer the claim, the later the name stands in the alphabet.
+    // In ascending order; the stronger the claim, the later the name in the alphabet.
     let lines: Vec<Call> =
         ["a", "b", "c", "d", "e"].into_iter().zip(Claim::ALL).map(|(name, claim)| line(name, claim)).collect();
     for (surest, maker_of) in [(5, "e"), (4, "d"), (3, "c"), (2, "b"), (1, "a")] {
@@ -145,7 +145,7 @@ fn j29_books_of_before_learn_who_made_their_calls_when_the_logs_are_read_again()
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let mut old = books(&folder);
-    // The fork's smaller id took the call; so did a session whose log is gone.
+    // The fork's smaller id took the call; likewise a session whose log is gone.
     let mut other = call("other", 20, 7);
     other.from.session = Some(Label::new("gone"));
     other.from.source = Label::new("claude-code");

@@ -1,4 +1,4 @@
-//! Calls to book, and a price book to book them with.
+//! Calls and a price book for the tests.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokmeter::testing::domain::{
 use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
-/// Prices `opus` and `haiku`, dearer from the second day of 1970 on; takes a stated cost for the rest.
+/// Prices for `opus` and `haiku`, higher from the second day of 1970 on; others have their stated cost.
 pub struct Prices {
     pub factor: u64,
 }
@@ -101,7 +101,7 @@ pub fn total(books: &dyn Ledger) -> Sums {
     books.sums(&Filter::default()).unwrap()
 }
 
-/// What a listener who was told everything adds up to.
+/// Adds up changes as a listener does.
 pub fn add_up(told: &[Change], sums: &mut Sums) {
     for posted in told {
         let (out, add) = posted.rows();
@@ -118,7 +118,7 @@ fn label(of: &'static [&'static str]) -> impl Strategy<Value = Option<Label>> {
     prop::option::weighted(0.8, prop::sample::select(of).prop_map(Label::new))
 }
 
-/// Few keys, few names, few moments: so that they meet often.
+/// Few keys, names and times, so that they coincide often.
 pub fn any_call() -> impl Strategy<Value = Call> {
     let who = (label(&["s", "t", "u"]), label(&["agent-1", "agent-2"]), label(&["/a", "/b"]), label(&["alice", "bob"]));
     let what = (
@@ -134,8 +134,8 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             Fidelity::Final,
         ]),
     );
-    // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by
-    // a request. Some of the third kind sum up what others hold call by call.
+    // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a
+    // request. Some of the third kind sum up calls that others hold one by one.
     let named = (0_u8..5, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
     let claim = prop::sample::select(Claim::ALL.to_vec());
@@ -216,8 +216,8 @@ pub fn any_records() -> impl Strategy<Value = Vec<Record>> {
     prop::collection::vec(any_record(), 0..24)
 }
 
-/// The record at a moment that no sighting with another attribution has: which of them stands is then decided by
-/// evidence. Where it is not, books on disk keep what was booked first, and depend on the order.
+/// The record at a time that no sighting with another attribution has, so that evidence decides between them. Otherwise
+/// a durable ledger keeps what it has, and depends on the order.
 fn without_ties(record: Record) -> Record {
     let Record::Call(mut call) = record else { return record };
     let from = &call.from;
@@ -227,12 +227,12 @@ fn without_ties(record: Record) -> Record {
     Record::Call(call)
 }
 
-/// Like [`any_records`], of which books on disk do not depend on the order.
+/// Like [`any_records`], where a durable ledger does not depend on the order.
 pub fn decided_records() -> impl Strategy<Value = Vec<Record>> {
     any_records().prop_map(|records| records.into_iter().map(without_ties).collect())
 }
 
-/// Like [`a_telling_and_a_retelling`], of which books on disk do not depend on the order.
+/// Like [`a_telling_and_a_retelling`], where a durable ledger does not depend on the order.
 pub fn a_decided_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Batch>)> {
     a_telling_and_a_retelling().prop_map(|(told, retold)| {
         let decided = |records: Vec<Record>| records.into_iter().map(without_ties);
@@ -240,7 +240,7 @@ pub fn a_decided_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>
     })
 }
 
-/// Records, and the same records again: in another order, some twice, cut into postings.
+/// Records, and the same records again: in another order, some twice, split into batches.
 pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Batch>)> {
     any_records().prop_flat_map(|told| {
         let again = prop::collection::vec(any::<prop::sample::Index>(), 0..6);
@@ -265,7 +265,7 @@ pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Ba
     })
 }
 
-/// The questions whose answers must agree between books.
+/// Queries whose answers must agree between ledgers.
 pub fn questions() -> Vec<Query> {
     use Dimension::{Agent, Model, Org, Project, Session, Source, User};
     let mut all = Vec::new();

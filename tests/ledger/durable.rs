@@ -1,4 +1,4 @@
-//! The books on disk answer like the books in memory, whatever was told, however it came.
+//! The durable ledger answers like the one in memory, for any records in any order.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub fn books(folder: &tempfile::TempDir) -> Sqlite {
     opened.books
 }
 
-/// Fails unless both hold the same calls and answer every question alike.
+/// Checks that both hold the same calls and answer every query alike.
 pub fn assert_alike(one: &dyn Ledger, other: &dyn Ledger) -> Result<(), TestCaseError> {
     prop_assert_eq!(rows(one), rows(other));
     for question in questions() {
@@ -114,9 +114,9 @@ proptest! {
     fn two_machines_merged_hold_what_one_that_read_everything_holds(told in decided_records(), turn in any::<prop::sample::Index>()) {
         let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
         let [mut one, mut other, mut both] = folders.each_ref().map(books);
-        // No log brings in a call from before 1970, and an import refuses it.
+        // No log has calls from before 1970, and an import refuses them.
         let told: Vec<Record> = told.into_iter().map(a_month_later).collect();
-        // Some of it is on both machines.
+        // Part of it is on both machines.
         let cut = turn.index(told.len() + 1);
         one.post(&batch_of(told[..cut].to_vec())).unwrap();
         other.post(&batch_of(told[cut / 2..].to_vec())).unwrap();
@@ -149,7 +149,7 @@ proptest! {
         sound(&disk)?;
         disk.compact().unwrap();
         sound(&disk)?;
-        // What was pruned stays so, even when the logs are read again from their beginning.
+        // Pruned calls stay pruned, even when the logs are read again from the beginning.
         let late: Vec<Record> = told
             .into_iter()
             .filter(|record| matches!(record, Record::Call(call) if call.at() < at(cut)))
@@ -279,7 +279,7 @@ fn a_cold_start_of_many_calls_is_booked_like_any_other() {
     disk.flush().unwrap();
     assert_alike(&memory, &disk).unwrap();
     assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
-    // The same again tells nothing new.
+    // Repeating the same changes nothing.
     disk.absorb(&calls((0..4600).map(|number| call(&format!("{number}"), 5_000_000, 1)))).unwrap();
     disk.flush().unwrap();
     assert_alike(&memory, &disk).unwrap();

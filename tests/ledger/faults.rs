@@ -1,4 +1,4 @@
-//! FAULTS D: what the disk, other processes and time do to the file, and what must then happen.
+//! FAULTS D: failures caused by the disk, other processes and time, and the required behaviour.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,7 +15,7 @@ use tokmeter::testing::ledger::{Batch, BooksError, Grain, Ledger, Memory, Note, 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
 use super::durable::{books, opened};
 
-/// What the agent of session `s` states of it at this second.
+/// The statement of session `s` at this second.
 fn bill(seconds: i64, output: u64) -> Record {
     let tokens = Tokens { input: 150, output, ..Tokens::ZERO };
     let opus = Billed { model: Label::new("opus"), tokens, is_split: true, web_searches: 0 };
@@ -24,7 +24,7 @@ fn bill(seconds: i64, output: u64) -> Record {
     Record::Bill(Bill { id: key(&format!("bill {seconds}")), from, counter, models: vec![opus] })
 }
 
-/// The postings of a life: new calls, growth, a fork that finds its root, telemetry, statements of the whole session, a
+/// The batches of a life: new calls, growth, a fork that finds its root, telemetry, statements of the whole session, a
 /// cold start.
 pub fn life() -> Vec<(bool, Vec<Record>)> {
     let lineage = |session: &str, seconds| {
@@ -52,7 +52,7 @@ pub fn told(part: usize, records: &[Record]) -> Batch {
     Batch { records: records.to_vec(), files: vec![file("/log", u64::try_from(part).unwrap() + 1)] }
 }
 
-/// Books what is left of a life, from where the file's offset says reading stopped.
+/// Posts the rest of a life, from the file's checkpoint on.
 fn live_on(disk: &mut Sqlite) {
     let done = disk.files().unwrap().first().map_or(0, |file| usize::try_from(file.offset).unwrap());
     for (part, (quietly, records)) in life().iter().enumerate().skip(done) {
@@ -77,7 +77,7 @@ pub fn sound(disk: &Sqlite) {
     assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
 }
 
-/// Runs this test program again, as a process of its own that only does `task`.
+/// Runs this test program as a child process that only does `task`.
 pub fn child(task: &str, path: &Path, stop: usize) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "faults::a_process_of_its_own", "--nocapture"]);
@@ -90,7 +90,7 @@ pub fn run(task: &str, path: &Path, stop: usize) -> ExitStatus {
     child(task, path, stop).status().unwrap()
 }
 
-/// Not a test by itself: what the other tests let run in a process of its own.
+/// Not a test itself: run by other tests in a child process.
 #[test]
 #[allow(clippy::disallowed_methods, reason = "its task comes through the environment")]
 fn a_process_of_its_own() {
@@ -115,7 +115,7 @@ fn a_process_of_its_own() {
             let beside = Options { beside: true, together: 4, ..options.clone() };
             let mut disk = tokmeter::testing::ledger::open(&path, beside, prices()).unwrap().books;
             if task == "cold crowd" {
-                // Half of the calls are everyone's, half are this process's own.
+                // Half of the calls are shared, half belong to this process.
                 let own = |number| if number % 2 == 0 { String::new() } else { format!("{stop} ") };
                 disk.absorb(&calls((0..50).map(|number| call(&format!("{}{number}", own(number)), number * 300, 2))))
                     .unwrap();
@@ -135,7 +135,7 @@ fn a_process_of_its_own() {
         "crowd" => {
             let mut disk = open().unwrap().books;
             for number in 0..50 {
-                // Half of the calls are everyone's, half are this process's own.
+                // Half of the calls are shared, half belong to this process.
                 let own = if number % 2 == 0 { String::new() } else { format!("{stop} ") };
                 disk.post(&calls([call(&format!("{own}{number}"), number * 300, 2)])).unwrap();
             }
@@ -176,7 +176,7 @@ fn d1_killed_at_any_step_everything_is_booked_exactly_once() {
         assert_eq!(whole, in_memory(life().len()), "killed at step {stop}, then gone on");
         let is_computed = |row: &&Row| row.call.from.feature.as_deref() == Some("background");
         assert_eq!(whole.iter().filter(is_computed).count(), 1, "what the bill has beyond the calls is booked");
-        // The bill and the sums it is compared with are whole too: a call that comes late makes the rest smaller.
+        // The bill and the sums it is compared with are complete too: a late call reduces the remainder.
         let late = Record::Call(call("late", 60_000, 11));
         disk.post(&Batch { records: vec![late.clone()], files: Vec::new() }).unwrap();
         let mut memory = Memory::new(prices());
@@ -235,7 +235,7 @@ fn d3_on_a_full_disk_nothing_is_half_booked_and_trying_again_books_it_once() {
     disk.absorb(&much).unwrap();
     assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
     drop(disk);
-    // There is room again; what was absorbed is with whoever reads the logs from where the books say.
+    // There is room again; absorbed calls are read again from the checkpoints.
     let mut disk = books(&folder);
     disk.post(&much).unwrap();
     disk.post(&much).unwrap();
@@ -255,7 +255,7 @@ fn d3_a_cold_start_that_met_a_full_disk_is_kept_and_booked_once_there_is_room() 
     assert_eq!(conn.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
     assert!(matches!(disk.flush(), Err(BooksError::Full { .. })), "still full");
     let mut roomy = Sqlite::open_again(disk, at(1)).unwrap().books;
-    // The limit on pages belongs to the options; here the room comes from what is gone.
+    // The limit on pages belongs to the options; here deleted rows make room.
     assert!(matches!(roomy.flush(), Err(BooksError::Full { .. })), "it kept what was absorbed");
 }
 
@@ -270,14 +270,14 @@ fn d4_without_the_right_to_write_the_books_are_read_and_say_so() {
     disk.post(&calls([call("a", 1, 1)])).unwrap();
     drop(disk);
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    // Asked to only read, nothing is written, whoever asks.
+    // Opened read-only, nothing is written, even as root.
     let mut reader = open(&path, Options { read_only: true, ..Options::new(at(0)) }, prices()).unwrap().books;
     assert!(reader.is_read_only());
     assert_eq!(total(&reader).calls, 1);
     let error = reader.post(&calls([call("b", 1, 1)])).unwrap_err().to_string();
     assert!(error.contains(path.to_str().unwrap()) && error.contains("--data-dir"), "{error}");
     drop(reader);
-    // As someone whose rights do not reach: only root can become one.
+    // As a user without rights: only root can become one.
     mode(folder.path(), 0o755);
     for (folder_mode, file_mode, task) in [(0o555, 0o644, "read only"), (0o555, 0o600, "no rights")] {
         mode(&path, file_mode);
@@ -285,7 +285,7 @@ fn d4_without_the_right_to_write_the_books_are_read_and_say_so() {
         let mut command = child(task, &path, usize::MAX);
         if rustix::process::geteuid().is_root() {
             command.uid(65_534).gid(65_534);
-            // A program that this user may not run cannot show anything here.
+            // Without permission to run the program, this cannot be tested here.
             if Command::new(std::env::current_exe().unwrap()).arg("--list").uid(65_534).output().is_err() {
                 continue;
             }
@@ -482,7 +482,7 @@ pub fn names_in(path: &Path) -> Vec<String> {
     select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-/// Makes books of schema 1 of those of today: a column for everything, fewer sums.
+/// Converts today's ledger to schema 1: one column per field, fewer sums.
 const AS_IT_WAS: &str = "
     CREATE TABLE old(id INTEGER PRIMARY KEY, key BLOB NOT NULL, hash INTEGER NOT NULL, session INTEGER NOT NULL,
       ns INTEGER NOT NULL, input INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write_5m INTEGER NOT NULL,
@@ -514,7 +514,7 @@ fn d10_books_of_schema_1_become_books_of_today() {
     let path = lived(&folder);
     let old = Connection::open(&path).unwrap();
     old.execute_batch(&as_it_was()).unwrap();
-    // What did not fit an integer was sixteen bytes.
+    // Numbers beyond an integer were stored as sixteen bytes.
     let wide = "UPDATE calls SET quoted = X'00000000000000010000000000000000' WHERE id = (SELECT min(id) FROM calls)";
     assert_eq!(old.execute(wide, []).unwrap(), 1);
     drop(old);
@@ -630,7 +630,7 @@ fn d14_reports_of_days_and_limits_never_read_the_calls() {
     let disk = books(&folder);
     let before: Vec<_> = whole.iter().map(|question| disk.report(question).unwrap()).collect();
     drop(disk);
-    // Ten million calls cost such a question no more than none.
+    // With ten million calls such a query costs no more than with none.
     Connection::open(&path).unwrap().execute_batch("DELETE FROM calls").unwrap();
     let disk = books(&folder);
     let after: Vec<_> = whole.iter().map(|question| disk.report(question).unwrap()).collect();

@@ -1,5 +1,5 @@
-//! What cannot be booked is counted all the same: answers are those of books that hold everything, and once it can be
-//! booked nothing is missing and nothing counts twice.
+//! Calls that cannot be written are still counted: answers are those of a ledger that holds everything, and after a
+//! later write nothing is missing and nothing counts twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ proptest! {
 
     #[test]
     fn j2_books_that_cannot_be_written_answer_like_books_that_hold_everything(
-        // Where nothing decides between two sightings what was booked first stays, and books in memory have booked nothing.
+        // On a tie the stored sighting is kept, and a ledger in memory has stored nothing.
         booked in decided_records(),
         waiting in decided_records(),
         later in decided_records(),
@@ -58,7 +58,7 @@ proptest! {
             let busy = matches!(disk.flush(), Err(BooksError::Busy { .. }));
             prop_assert!(busy);
         }
-        // What comes while it is held says what it changes.
+        // Batches added while it is held report their changes.
         let mut sums = total(&disk);
         for record in &later {
             memory.absorb(&batch_of([record.clone()])).unwrap();
@@ -166,7 +166,7 @@ fn j2_an_answer_held_after_other_telemetry_is_still_joined_with_the_booked_one_o
 #[test]
 fn j2_books_without_room_for_a_file_at_all_hold_everything_in_memory() {
     let folder = tempfile::tempdir().unwrap();
-    // No ledger can be made where a file stands in the place of its folder.
+    // No ledger can be created where a file is in place of its folder.
     let path = folder.path().join("data");
     std::fs::create_dir(&path).unwrap();
     let options = Options { beside: true, ..Options::new(at(0)) };

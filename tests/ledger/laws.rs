@@ -1,4 +1,4 @@
-//! What is booked depends on what was told, and on nothing else.
+//! The ledger is a function of the set of records.
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{CallKey, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};

@@ -1,5 +1,5 @@
-//! What the books cost, on made-up logs of the usual shape. Run in release: these say what they measured, and
-//! fail only where something is off by far.
+//! Cost of ledger operations on generated logs of the usual shape. Run in release mode: they print measurements, and
+//! fail only on gross deviations.
 //!
 //! `cargo test --release --test ledger -- --ignored --nocapture speed`
 
@@ -93,13 +93,13 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> (T, Duration) {
     (done, took)
 }
 
-/// Time this thread has had a processor for: on a busy machine the fairer measure.
+/// Processor time of this thread, which is the fairer measure on a busy machine.
 fn cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
 }
 
-/// The shortest of several: what it costs when nothing is in the way.
+/// The shortest of several runs.
 fn best<T>(what: &str, mut work: impl FnMut() -> T) -> Duration {
     let times = (0..7).map(|_| {
         let start = cpu();
@@ -111,7 +111,7 @@ fn best<T>(what: &str, mut work: impl FnMut() -> T) -> Duration {
     took
 }
 
-/// Says how long after the one before each step begins.
+/// Prints the time between steps.
 fn watched() -> std::sync::Arc<dyn Fn(&'static str) + Send + Sync> {
     let last = std::sync::Mutex::new(("-", cpu()));
     std::sync::Arc::new(move |step| {

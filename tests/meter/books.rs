@@ -1,4 +1,4 @@
-//! Books of the simplest kind: every answer is worked out anew from the rows.
+//! A minimal ledger: every answer is recomputed from the rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use tokmeter::testing::ledger::{
 };
 use tokmeter::testing::pricing::Cost;
 
-/// A moment, written as a person writes it.
+/// Parses a time.
 pub fn at(text: &str) -> Instant {
     text.parse().unwrap()
 }
 
-/// A call that names only what matters.
+/// A call with only the relevant fields.
 #[derive(Clone)]
 pub struct Told(pub Call);
 
@@ -62,7 +62,7 @@ impl Told {
     }
 }
 
-/// A millionth of a dollar a token; five for output; models whose name begins with `free` have no price.
+/// A micro-dollar per token, five for output; models with names that begin with `free` have no price.
 pub fn price(call: &Call) -> Cost {
     if call.model.as_ref().is_none_or(|model| model.starts_with("free")) {
         return Cost::Unpriced;
@@ -83,7 +83,7 @@ pub struct Books {
 }
 
 impl Books {
-    /// Books one call and says what it changed.
+    /// Posts one call and returns the change.
     pub fn tell(&mut self, told: Told) -> Change {
         let before = self.rows.get(&told.0.key).cloned();
         let joined = match &before {
@@ -100,7 +100,7 @@ impl Books {
         if grown { Change::Grown(change) } else { Change::New(change) }
     }
 
-    /// Takes a row away, as when it turns out to be part of another.
+    /// Removes a row, as when it was merged into another.
     pub fn lose(&mut self, key: CallKey) -> Option<Change> {
         self.rows.remove(&key).map(Change::Gone)
     }

@@ -1,4 +1,4 @@
-//! Simulated days: how often the forecast cries wolf, how far it is off, how often its band holds.
+//! Simulated days: false alarms, error and band of the forecast.
 
 use chrono::Duration;
 use tokmeter::testing::domain::{Instant, Zone};
@@ -6,7 +6,7 @@ use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snaps
 
 use crate::books::{Books, Told, at, call};
 
-/// How someone works.
+/// A pattern of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Evenly from nine to six, with a lunch break.
@@ -56,16 +56,16 @@ fn day(kind: Kind, dice: &mut Dice) -> Vec<(i64, u64)> {
     calls
 }
 
-/// What came of the forecasts of many days.
+/// Results of the forecasts of many days.
 #[derive(Clone, Copy, Debug, Default)]
 struct Score {
-    /// Moments at which a time was given.
+    /// Number of forecasts.
     given: u32,
-    /// Of these, how many were of limits that were not reached that day.
+    /// Those for limits that were not reached that day.
     false_alarms: u32,
-    /// How many times the true moment lay within the band.
+    /// Those with the true time inside the band.
     in_band: u32,
-    /// Moments within the last hour before the limit was reached, and how many of them gave a time.
+    /// Times within the last hour before the limit was reached, and those with a forecast.
     last_hour: u32,
     warned: u32,
 }
@@ -76,7 +76,7 @@ impl Score {
     }
 }
 
-/// Limits in per cent of what the day will come to.
+/// Limits in per cent of the day's total.
 const LIMITS: [u64; 6] = [50, 75, 90, 110, 140, 200];
 
 fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
@@ -88,7 +88,7 @@ fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
         let told = |id: String, when: Instant, count: u64| -> Told { call(&id, when).input(count) };
         if with_habits {
             for back in 1..=5 {
-                // Whoever is idle after lunch today usually is not.
+                // Idle after lunch today, but usually not.
                 let usual = if kind == Kind::IdleAfterLunch && back % 2 == 0 { Kind::Steady } else { kind };
                 for (number, (second, count)) in day(usual, &mut dice).into_iter().enumerate().step_by(9) {
                     let when = midnight - Duration::days(back) + Duration::seconds(second);
@@ -244,7 +244,7 @@ fn nothing_is_foretold_while_nothing_happens() {
 fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
     let now = at("2026-11-18T12:00:00Z");
     let mut books = Books::default();
-    // A dollar a day, in one call at noon, since the month began: nothing goes on now.
+    // A dollar a day, in one call at noon, since the month began: no current activity.
     for back in 0..18 {
         books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(1_000_000));
     }

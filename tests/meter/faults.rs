@@ -204,7 +204,7 @@ fn e12_a_limit_crossed_by_a_call_is_over_for_the_next_one() {
     let rules = rules(Zone::UTC, &[(Window::Day, 1_000)]);
     let mut books = Books::default();
     let mut made = 0;
-    // An agent that asks before each call of 300 tokens is stopped with one call of overshoot at most.
+    // An agent that asks before each call of 300 tokens is stopped with an overshoot of one call at most.
     for number in 0..10 {
         let states = tokmeter::testing::meter::states(&books, &rules, None, now).unwrap();
         if states.iter().any(tokmeter::testing::meter::LimitState::stops_work) {
@@ -233,9 +233,9 @@ fn e6_calls_from_the_ends_of_time_do_no_harm() {
     }
     let summary = meter.summary(now);
     assert_eq!((summary.all.calls, summary.today.calls), (3, 1));
-    // A session of the far future is not the latest for ever.
+    // A session in the far future does not stay the latest for ever.
     assert_eq!(summary.session.unwrap().row.session.unwrap().as_str(), "now");
-    // Nor does a clock that says so itself.
+    // Nor does an extreme clock.
     for extreme in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
         meter.refresh(&books, at(extreme)).unwrap();
         assert_eq!(meter.summary(at(extreme)).today.calls, 1);
@@ -254,7 +254,7 @@ fn h8_nothing_changes_by_itself_once_everything_has_come_to_rest() {
     assert!(meter.summary(start).growing);
     assert_eq!(meter.changes_at(start), Some(start + Duration::seconds(3)));
     assert_eq!(meter.changes_at(start + Duration::seconds(3)), None);
-    // What happens now moves the bars, once a minute, until they have left the screen.
+    // Current activity moves the bars, once a minute, until they have left the screen.
     meter.apply(&books.tell(call("b", start).session("s2").input(9)), start);
     meter.refresh(&books, start).unwrap();
     let (mut now, mut wakes) = (start, Vec::new());

@@ -1,4 +1,4 @@
-//! The law of the meter: its numbers are sums over the joined rows, after any sequence of changes.
+//! The law of the meter: its numbers are sums over the merged rows, after any sequence of changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +76,7 @@ fn told(id: u8, when: Instant, names: [u8; 4], counts: [u64; 2]) -> Told {
     told
 }
 
-/// What the rows say a limit's subjects have used.
+/// Usage of a limit's subjects according to the rows.
 type Uses = BTreeMap<(usize, Option<String>), (Usd, u64, u64)>;
 
 fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
@@ -136,7 +136,7 @@ fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
                 | Window::Total
                 | Window::Rolling(_) => {}
             }
-            // Two sessions may have runs of one name; the meter tells them apart, this test need not.
+            // Two sessions may have runs with the same name; the meter distinguishes them, this test need not.
             let key = (number, (!words.is_empty()).then(|| words.join(", ")));
             let rate = |input: i64, output: i64| {
                 Usd::from_micro(input).times(call.tokens.input) + Usd::from_micro(output).times(call.tokens.output)
@@ -165,7 +165,7 @@ fn metered(meter: &Meter, rules: &Rules, now: Instant) -> Uses {
     all
 }
 
-/// A limit nobody used anything of stands there with nothing used; the rows know nothing of it.
+/// Drops limits without usage, which the rows do not have.
 fn some(uses: Uses) -> Uses {
     uses.into_iter().filter(|(_, used)| *used != Default::default()).collect()
 }
@@ -252,7 +252,7 @@ proptest! {
         }
     }
 
-    /// Had the books to be asked at every change, the law above would say nothing of the changes.
+    /// If the ledger were queried at every change, the law above would not test the changes.
     #[test]
     fn calls_that_grow_in_known_sessions_are_followed_without_asking_again(
         calls in prop::collection::vec((0_u8..8, 0_i64..60, prop::array::uniform4(0_u8..3), 1_u64..100), 1..60),

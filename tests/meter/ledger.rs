@@ -1,4 +1,4 @@
-//! The meter beside the real books: forks that turn out to replay, answers that two logs report.
+//! The meter with the real ledger: forks found to replay, answers reported by two logs.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ fn record() -> impl Strategy<Value = Record> {
     prop_oneof![6 => seen, 1 => descends]
 }
 
-/// What may not depend on the way the rows came to be.
+/// The part that must not depend on the order of changes.
 fn settled(summary: &Summary) -> Summary {
     let sessions: Vec<SessionLine> = summary.sessions.clone();
     Summary { growing: false, changes_at: None, sessions, ..summary.clone() }

@@ -1,4 +1,4 @@
-//! Limits: exactly when one is near or over, whose it is, and when it speaks.
+//! Limits: exactly when one is near or over, for which subject, and when it alerts.
 
 use chrono::{Duration, NaiveTime};
 use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
@@ -35,7 +35,7 @@ fn open(books: &Books, rules: &Rules, now: Instant) -> Meter {
     Meter::open(rules.clone(), snapshot)
 }
 
-/// The meter's states, which are those the books alone give.
+/// The meter's states, which equal those computed from the ledger alone.
 fn judged(books: &Books, rules: &Rules, now: Instant) -> Vec<LimitState> {
     let metered = open(books, rules, now).limits(now);
     let asked = states(books, rules, None, now).unwrap();
@@ -172,7 +172,7 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
     );
     let alice = of_asker("alice");
     assert_eq!(alice.iter().filter(|(_, verdict)| *verdict == Verdict::Over).count(), 3);
-    // The main thread is not stopped by what a sub-agent's run has used.
+    // The main thread is not blocked by a sub-agent's usage.
     books.tell(call("run", now).user("bob").session("bob").agent("explore").input(5));
     let run = rules(vec![limit(Window::Run, tokens(1))]);
     assert_eq!(states(&books, &run, Some(&caller("bob")), now).unwrap(), []);
@@ -289,7 +289,7 @@ fn each_threshold_speaks_once_in_a_period_and_several_passed_at_once_speak_as_th
     assert_eq!(said(&mut alerts, &at_used(480_000), now), [(95, "96% of daily limit used".to_owned())]);
     assert_eq!(said(&mut alerts, &at_used(500_000), now), [(100, "daily limit reached".to_owned())]);
     assert_eq!(said(&mut alerts, &at_used(900_000), now), []);
-    // The next day everything may be said again.
+    // The next day everything may alert again.
     let mut tomorrow = at_used(410_000);
     let span = tomorrow[0].span.as_mut().unwrap();
     (span.from, span.until) = (span.until, span.until + Duration::days(1));
@@ -370,7 +370,7 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), Some(at("2026-11-23T06:30:00Z")));
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
-    // Within one day, too, they end with their last moment.
+    // Within one day, too, they end on time.
     let midday = QuietHours { from: quiet.until, until: quiet.from, zone };
     let mut alerts = Alerts::new(Some(midday), 5);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")), []);

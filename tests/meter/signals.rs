@@ -1,4 +1,4 @@
-//! The facts about calls that are worth acting on.
+//! Insights about calls.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn a_cache_written_again_after_its_life_has_expired_and_a_new_prompt_has_not() {
         prompt("second", 2, 10, 80_000, 1_000),
         // Nine minutes idle: the five-minute cache is gone.
         prompt("third", 11, 10, 0, 82_000),
-        // At once, but another prompt: not expired.
+        // Immediate, but with a different prompt: not expired.
         prompt("fourth", 12, 10, 0, 90_000),
         // Long idle, but the cache was still there.
         prompt("fifth", 30, 10, 90_000, 500),
@@ -72,7 +72,7 @@ fn shares_and_the_dearest_calls_are_exact() {
         prompt("unpriced", 2, 9_000, 0, 0).model("free-1"),
     ];
     let found = signals(&rows(told), 2);
-    // 650 and 300 millionths of a dollar; what has no price is in neither.
+    // 650 and 300 micro-dollars; the unpriced call is in neither.
     assert_eq!(found.agent_share, 31);
     let dearest: Vec<u64> = found.dearest.iter().map(|row| row.call.tokens.input).collect();
     assert_eq!(dearest, [600, 250]);

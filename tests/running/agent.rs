@@ -1,4 +1,4 @@
-//! `run`: signals reach the agent, and its exit code is ours, whatever else happens.
+//! `run`: signals are forwarded to the agent, and its exit code is ours in any case.
 
 use std::fs;
 use std::io::Read;
@@ -46,7 +46,7 @@ fn j26_the_code_of_the_agent_stays_whatever_becomes_of_the_summary() {
         let mut command = program(&home, &["--data-dir", data, "run", "--", "/bin/sh", "-c", "exit 3"]);
         assert_eq!(command.output().unwrap().status.code(), Some(3), "{data}");
     }
-    // A reader that went away ends nothing either.
+    // A closed reader ends nothing either.
     let mut child = program(&home, &["run", "--", "/bin/sh", "-c", "exit 3"]).spawn().unwrap();
     drop(child.stderr.take());
     assert_eq!(ended_within(&mut child, PATIENCE).code(), Some(3));

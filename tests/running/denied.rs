@@ -1,5 +1,5 @@
-//! What the system denies: few descriptors, few processes, a file that may grow no more, a clock before 1970, an odd
-//! umask; and what of ours a program inherits.
+//! Refusals by the system: few descriptors, few processes, a file size limit, a clock before 1970, an odd umask; and
+//! what child processes inherit.
 
 use std::ffi::OsString;
 use std::fs;
@@ -37,13 +37,13 @@ const COMMANDS: [&str; 9] = [
     "run -- true",
 ];
 
-/// Whatever is denied, a command ends with its own exit code and at most a sentence: no signal, no panic.
+/// Whatever is refused, a command ends with its own exit code and at most a sentence: no signal, no panic.
 fn ends_in_a_sentence(home: &Home, limits: &str, words: &str, mut command: Command) -> i32 {
     let out = command.stdin(std::process::Stdio::null()).output().unwrap();
     let err = String::from_utf8_lossy(&out.stderr);
     let code = out.status.code().unwrap_or_else(|| panic!("{limits}; {words}: {}: {err}", out.status));
     assert!([0, 1, 65, 69, 71, 74, 126].contains(&code), "{limits}; {words}: {code}: {err}");
-    assert!(!err.contains("panicked") && !err.contains("error of its own"), "{limits}; {words}: {err}");
+    assert!(!err.contains("panicked") && !err.contains("internal error"), "{limits}; {words}: {err}");
     assert!([0, 1].contains(&code) || err.contains("tokmeter: "), "{limits}; {words}: {code} without a word");
     assert!(home.path().exists());
     code
@@ -53,7 +53,7 @@ fn ends_in_a_sentence(home: &Home, limits: &str, words: &str, mut command: Comma
 fn j27_sixteen_descriptors_are_enough_for_every_command_and_fewer_end_in_a_sentence() {
     for descriptors in [16, 12, 9, 8, 7] {
         let home = Home::new();
-        // A folder for the socket of its own: no other meter on this machine takes what is recorded here.
+        // A private folder for the socket, so that no other meter receives these calls.
         let _ = socket(&home);
         home.write(USAGE_LOG, &native("one", &now(), "gpt-4o", 10, 5));
         let limits = format!("ulimit -n {descriptors}");
@@ -73,7 +73,7 @@ fn j27_sixteen_descriptors_are_enough_for_every_command_and_fewer_end_in_a_sente
         let out = child.wait_with_output().unwrap();
         let err = String::from_utf8_lossy(&out.stderr);
         assert!([Some(143), Some(69), Some(71)].contains(&out.status.code()), "{descriptors}: {}: {err}", out.status);
-        assert!(!err.contains("error of its own"), "{descriptors}: {err}");
+        assert!(!err.contains("internal error"), "{descriptors}: {err}");
     }
 }
 
@@ -97,7 +97,7 @@ fn j27_a_screen_with_few_descriptors_opens_or_says_why_not() {
         }
         pty.wait_for("code ");
         let screen = pty.screen();
-        assert!(!screen.contains("error of its own"), "{descriptors}: {screen}");
+        assert!(!screen.contains("internal error") && !screen.contains("error of its own"), "{descriptors}: {screen}");
         assert!(screen.contains("code 0.") || screen.contains("tokmeter: "), "{descriptors}: {screen}");
         assert_eq!(pty.ended(), 0);
     }
@@ -108,7 +108,7 @@ fn j27_few_processes_end_in_a_sentence() {
     if !has("prlimit") {
         return;
     }
-    // Nobody counts the processes of root: as root it is tried as a user who has none.
+    // The processes of root are not limited: as root it is tried as a user without processes.
     let root = rustix::process::geteuid().is_root();
     let home = Home::new();
     let _ = socket(&home);
@@ -151,11 +151,11 @@ fn j27_a_file_that_may_grow_no_more_is_an_error_and_no_end() {
         let expected: &[i32] = if words.starts_with("record") { &[74] } else { &[0, 1] };
         assert!(expected.contains(&code), "{words}: {code}");
     }
-    // What could not be booked under the limit is booked without it.
+    // Calls that could not be booked under the limit are booked without it.
     assert_eq!(booked(&home), 1);
 }
 
-/// What one command prints under limits of a shell, and its exit code.
+/// Output and exit code of a command under limits set by a shell.
 fn answer(home: &Home, limits: &str, words: &str) -> (String, String, i32) {
     let out = limited(home, limits, words).stdin(std::process::Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -188,19 +188,19 @@ fn j2_books_on_a_disk_without_a_free_byte_are_read_and_judged_and_booked_later()
         } else {
             drop(other);
         }
-        // No log holds the first two calls any more: $7.50 are in the ledger and nowhere else.
+        // No log holds the first two calls any more: $7.50 are in the ledger only.
         home.write(USAGE_LOG, "");
         let (out, err, code) = answer(&home, full, "report total --csv");
         assert!(out.contains("\n2,3000000,") && code == 0, "{stopped}: {out}{err}");
         assert_eq!(err.matches("the disk is full").count(), 1, "{err}");
         assert_eq!(answer(&home, full, "gate").2, 2, "{stopped}");
-        // What is new is counted with it.
+        // New calls are included.
         home.write(USAGE_LOG, &native("new", &now(), "gpt-4o", 4_000_000, 0));
         let (out, err, _) = answer(&home, full, "report total --csv");
         assert!(out.contains("\n3,7000000,"), "{stopped}: {out}{err}");
         assert_eq!(err.matches("the disk is full").count(), 1, "{err}");
         assert!(answer(&home, full, "statusline").0.contains("not booked"));
-        // With room again, it is booked, and there is nothing left to say.
+        // With room again it is booked, without a warning.
         let (out, err, _) = answer(&home, free, "report total --csv");
         assert!(out.contains("\n3,7000000,") && err.is_empty(), "{stopped}: {out}{err}");
         assert!(!answer(&home, free, "statusline").0.contains("not booked"));
@@ -220,7 +220,7 @@ fn j27_modes_of_files_do_not_depend_on_the_umask() {
         run("record --input 5 --output 6");
         run("report total");
         run("limits set day 5usd");
-        // What an agent writes is its own affair.
+        // Files of the agent are not our concern.
         assert_eq!(run("run -- /bin/sh -c umask").trim().trim_start_matches('0'), umask.trim_start_matches('0'));
         let mut child = limited(&home, &format!("umask {umask}"), "--plain --socket")
             .stdout(std::process::Stdio::null())
@@ -245,7 +245,7 @@ fn check_modes(home: &Path, umask: &str) {
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700, "{umask}: {}", folder.display());
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            // What SQLite removes in this moment has no mode.
+            // Files that SQLite is removing at this moment have no mode.
             let Ok(facts) = fs::symlink_metadata(&path) else { continue };
             assert_eq!(facts.mode() & 0o777, 0o600, "{umask}: {}", path.display());
         }
@@ -278,7 +278,7 @@ fn j27_a_clock_before_1970_ends_in_an_answer_or_a_sentence() {
             world.uid = rustix::process::getuid().as_raw();
             world.folders.config = Some(home.path().join(".config"));
             world.folders.data = Some(home.path().join(".local/share"));
-            // Nothing is piped in: a command that reads its input takes the test's for none.
+            // Nothing is piped in: commands that read input would see the test's.
             world.terminal[0] = true;
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let exit = tokmeter::testing::commands::run(&args, world, &mut out, &mut err).code();
@@ -320,7 +320,7 @@ fn j25_a_program_that_we_start_inherits_nothing_of_ours() {
     check_descriptors(&fs::read_to_string(&done).unwrap());
 }
 
-/// Besides the usual three only what the shell itself has open: the folder that it lists, or its pipe.
+/// Besides the usual three, only what the shell itself has open: the folder that it lists, or its pipe.
 fn check_descriptors(open: &str) {
     assert!(open.lines().count() >= 3, "{open}");
     for line in open.lines() {

@@ -1,4 +1,4 @@
-//! The end comes at once, whatever is queued, stalled or slow.
+//! Shutdown is immediate, whatever is queued, stalled or slow.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use super::common::pty::Pty;
 use super::common::{native, now};
 use super::{Home, booked, connect, ended_within, eventually, has, heeded, program, signal, socket};
 
-/// An end that is at once, on a machine that is busy with other tests.
+/// Time limit for an immediate end, on a machine busy with other tests.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 fn lines(count: usize) -> String {
@@ -23,7 +23,7 @@ fn j1_plain_ends_at_once_with_a_stalled_output_and_thousands_of_lines_queued() {
     for (what, code) in heeded([(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)]) {
         let home = Home::new();
         let path = socket(&home);
-        // Nobody reads its output: the pipe is full after some hundred lines.
+        // Its output is not read: the pipe is full after some hundred lines.
         let mut child = program(&home, &["--plain", "--socket"]).spawn().unwrap();
         let stream = connect(&path);
         let text = lines(3_000);
@@ -85,7 +85,7 @@ fn j1_plain_ends_with_its_standard_input_and_has_printed_all_of_it() {
     writer.join().unwrap();
     assert_eq!(ended_within(&mut child, AT_ONCE).code(), Some(0));
     assert!(all.contains("Tokens: 30,000") && all.contains("Session Complete"), "{all:.2000}");
-    // Nothing at all is an end, too.
+    // Empty input is an end, too.
     let mut child = program(&home, &["--plain", "-"]).spawn().unwrap();
     assert_eq!(ended_within(&mut child, AT_ONCE).code(), Some(0));
 }
@@ -159,7 +159,7 @@ fn j6_a_second_ctrl_c_ends_whatever_hangs() {
     if !has("strace") {
         return;
     }
-    // The disk takes for ever for each write that is to be safe. The ledger is there already.
+    // Every synced write takes for ever. The ledger exists already.
     let home = Home::new();
     home.write(super::USAGE_LOG, &lines(1));
     assert_eq!(booked(&home), 1);
@@ -181,7 +181,7 @@ fn j6_a_second_ctrl_c_ends_whatever_hangs() {
     (&connect(&path)).write_all(lines(2).as_bytes()).unwrap();
     let said = |what: &str| std::fs::read_to_string(&calls).is_ok_and(|calls| calls.contains(what));
     eventually("a write that hangs", || said("sync(").then_some(()));
-    // The first asks it to end, which it cannot. The second does not ask.
+    // The first signal requests the end, which is blocked. The second forces it.
     rustix::process::kill_process(pid, Signal::INT).unwrap();
     eventually("the end of the socket", || (!path.exists()).then_some(()));
     rustix::process::kill_process(pid, Signal::INT).unwrap();

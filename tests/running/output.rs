@@ -1,4 +1,4 @@
-//! An output that takes no more: a closed pipe ends a command quietly, a full disk is an error, for every command.
+//! Output that cannot be written: for every command, a closed pipe ends it quietly and a full disk is an error.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -29,7 +29,7 @@ fn j14_a_full_disk_is_told_by_every_command_that_prints() {
     };
     let home = home();
     for words in commands() {
-        // What prints nothing has nothing to fail at.
+        // A command without output cannot fail to write.
         let usual = program(&home, &words).output().unwrap();
         if usual.stdout.is_empty() {
             continue;

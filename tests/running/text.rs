@@ -1,4 +1,4 @@
-//! What is read holds prompts and answers; nothing that the program writes does.
+//! Input contains prompts and answers; nothing that the program writes does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::common::now;
 use super::{Home, PATIENCE, USAGE_LOG, booked, connect, ended_within, program, signal, socket};
 
-/// Stands for what people and models say.
+/// Represents the text of users and models.
 const CANARY: &str = "XQZ-CANARY-7";
 
 /// Answers, transcripts and telemetry, each with text wherever its format has room for some.
@@ -48,19 +48,19 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
     all
 }
 
-/// Fails when the output, or any file that the test did not write itself, holds the text.
+/// Checks that neither the output nor any file not written by the test contains the text.
 fn is_clean(home: &Home, given: &BTreeSet<PathBuf>, said: &[u8], way: &str) {
     let holds = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
     assert!(!holds(said), "{way}: {}", String::from_utf8_lossy(said));
     let written: Vec<PathBuf> = files(home.path()).difference(given).cloned().collect();
     for path in written {
-        // A socket cannot be read, and a file that SQLite has just removed holds nothing.
+        // Sockets cannot be read, and files that SQLite has just removed are empty.
         let Ok(bytes) = fs::read(&path) else { continue };
         assert!(!holds(&bytes), "{way}: {} holds the text", path.display());
     }
 }
 
-/// Runs the program with this input; gives back its exit code and all its output.
+/// Runs the program with this input; returns its exit code and all its output.
 fn run(home: &Home, words: &[&str], input: &str) -> (Option<i32>, Vec<u8>) {
     let mut child = program(home, words).stdin(Stdio::piped()).spawn().unwrap();
     let (mut into, input) = (child.stdin.take().unwrap(), input.to_owned());
@@ -83,7 +83,7 @@ fn j4_what_record_keeps_is_the_call_and_no_text() {
         let answer: Value = serde_json::from_slice(&said).unwrap();
         let line: Value = serde_json::from_str(&kept).unwrap();
         assert_eq!(line["tokmeter"]["key"], answer["key"], "{kept}");
-        // The log of the same answer is the same call, and counts no second time.
+        // The log of the same answer is the same call, and is not counted again.
         home.write("logs/a.jsonl", &format!("{input}\n"));
         if line["id"].is_string() && !input.contains("spanId") {
             let sums = |words: &[&str]| {
@@ -155,7 +155,7 @@ fn j4_a_meter_keeps_no_text_of_what_its_socket_and_its_input_are_given() {
     let others: Vec<String> =
         inputs().iter().map(|line| line.replace("7}", "9}").replace("\"n1\"", "\"n2\"")).collect();
     into.write_all(format!("{}\n{torn}", others.join("\n")).as_bytes()).unwrap();
-    // Once the last call is printed, the others were taken.
+    // Once the last call is printed, the others have been handled.
     into.write_all(b"{\"id\":\"last\",\"model\":\"gpt-4o\",\"input_tokens\":1,\"output_tokens\":1}\n").unwrap();
     drop(into);
     let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -175,7 +175,7 @@ fn j4_logs_hooks_status_lines_and_alerts_leave_no_text_behind() {
         "[limits]\nday = \"10 tokens\"\n[alerts]\ncommand = [\"/bin/sh\", \"-c\", 'echo \"$0\" >> {}', \"{{title}} {{body}}\"]\n",
         said.display()
     ));
-    // Transcripts that begin, grow, are torn and hold what cannot be counted.
+    // Transcripts that begin, grow, are truncated and contain invalid lines.
     let log = |name: &str, text: &str| home.write(name, text);
     let session = "11111111-2222-3333-4444-555555555555";
     let transcript = format!(".claude/projects/p/{session}.jsonl");
@@ -231,7 +231,7 @@ fn j4_logs_hooks_status_lines_and_alerts_leave_no_text_behind() {
         given.insert(home.path().join(".claude/projects/p/other.jsonl"));
         is_clean(&home, &given, &told, &words.join(" "));
     }
-    // The program that an alert starts gets no text.
+    // The program run by an alert gets no text.
     let mut child = program(&home, &["--plain"]).spawn().unwrap();
     super::eventually("an alert", || said.exists().then_some(()));
     signal(&child, Signal::TERM);

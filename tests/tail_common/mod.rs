@@ -1,4 +1,4 @@
-//! What the tests of the tailer share: lines to write, and books that join what was read.
+//! Shared by the tests of the tailer: lines to write, and a ledger that merges what was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -22,17 +22,17 @@ pub(crate) fn object(id: &str) -> String {
     )
 }
 
-/// Appends to a file, which is made when it is not there.
+/// Appends to a file, creating it if needed.
 pub(crate) fn append(path: &Path, text: impl AsRef<[u8]>) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
     file.write_all(text.as_ref()).unwrap();
 }
 
-/// What the ledger does with batches, as far as the tailer is concerned.
+/// A minimal ledger for batches of the tailer.
 #[derive(Default)]
 pub(crate) struct Books {
     pub(crate) calls: BTreeMap<CallKey, Call>,
-    /// How often each call was read, joins included.
+    /// Number of sightings of each call.
     pub(crate) sightings: BTreeMap<String, u64>,
     pub(crate) files: BTreeMap<PathBuf, Checkpoint>,
     pub(crate) bad: Vec<BadNote>,
@@ -111,7 +111,7 @@ impl Meter {
         self
     }
 
-    /// Ends, and begins again with what the books know.
+    /// Ends, and restarts from the ledger's checkpoints.
     pub(crate) fn restart(&mut self) -> &mut Self {
         self.tails = Tails::new(&self.roots, self.options.clone());
         self.tails.resume(self.books.files.values().cloned());
@@ -126,7 +126,7 @@ impl Meter {
         self.tails.health(self.now)
     }
 
-    /// What there is to say about a path.
+    /// Conditions reported for a path.
     pub(crate) fn says(&self, path: &Path) -> Vec<Condition> {
         let label = tokmeter::testing::domain::Label::from_bytes(path.as_os_str().as_encoded_bytes());
         self.health().notes.into_iter().filter(|note| note.path == label).map(|note| note.what).collect()

@@ -1,4 +1,4 @@
-//! A file system that fails as a test tells it to.
+//! A file system with scripted faults.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 
 use tokmeter::testing::ingest::{Entry, Fs, Handle, OsFs, Stat};
 
-/// What happens next to whoever reads a file.
+/// The next result of reading a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The file cannot be opened.
     Open(io::ErrorKind),
-    /// It cannot be read, with this number.
+    /// Reading fails with this errno.
     Errno(i32),
-    /// No more than so many bytes are read.
+    /// A read returns at most this many bytes.
     Short(usize),
 }
 
@@ -26,17 +26,17 @@ pub(crate) struct Script {
     pub(crate) opened: Arc<AtomicUsize>,
     pub(crate) held: Arc<AtomicUsize>,
     pub(crate) most_held: Arc<AtomicUsize>,
-    /// Descriptors there are; 0 means enough.
+    /// Number of descriptors available; 0 for unlimited.
     pub(crate) allowed: Arc<AtomicUsize>,
 }
 
 impl Script {
-    /// These steps happen next to this file, one a call.
+    /// Schedules these results for a file, one per call.
     pub(crate) fn then(&self, path: &Path, steps: &[Step]) {
         self.steps.lock().unwrap().entry(path.to_owned()).or_default().extend(steps);
     }
 
-    /// Steps that have not happened yet.
+    /// Results not used yet.
     pub(crate) fn left(&self) -> usize {
         self.steps.lock().unwrap().values().map(Vec::len).sum()
     }

@@ -1,4 +1,4 @@
-//! Questions that several commands ask the ledger.
+//! Ledger queries shared by several commands.
 
 use std::collections::HashSet;
 
@@ -9,15 +9,15 @@ use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger, SessionRow};
 use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
-/// The numbers as the screen would show them now: limits with their forecast, pace, projections.
+/// The summary the screen would show now, with forecast, rate and projections.
 pub(crate) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
     let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now)?;
     Ok(Meter::open(rules, snapshot).summary(now))
 }
 
-/// How the limits stand that a session comes under, worst first: by its user, its project and each of its models,
-/// and this machine's own; every limit for calls that name no session.
+/// States of the limits that apply to a session, worst first: by its user, project and each of its models, plus this
+/// machine's. For calls without a session: all limits.
 pub(crate) fn limit_states(
     context: &Context<'_>,
     books: &dyn Ledger,
@@ -28,7 +28,7 @@ pub(crate) fn limit_states(
         return Ok(meter::states(books, &rules, None, now)?);
     };
     let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
-    // An asker is of one model. Limits that are not about models are asked for once, whatever number there is of them.
+    // A call context names one model. Limits that do not depend on the model are evaluated once.
     let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
     let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn limit_states(
     Ok(all)
 }
 
-/// Who asks: the names given, and the config's where none is.
+/// Call context from the given names, with the config's defaults.
 pub(crate) fn caller(settings: &Settings, names: &[(Dimension, &str)]) -> CallContext {
     let mut all: Vec<(Dimension, Label)> = Vec::new();
     let projects = Projects::default();

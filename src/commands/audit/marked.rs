@@ -1,11 +1,11 @@
-//! The calls whose numbers may be wrong, and where they were read.
+//! Calls whose numbers may be wrong, with their places.
 
 use serde::Serialize;
 
 use crate::domain::{Filter, Label};
 use crate::ledger::{BooksError, Ledger, Order, Row, Sums};
 
-/// A call whose numbers are more, or others, than what is counted: where it was read, and why.
+/// A call whose counts are partial or guessed: where it was read, and why.
 #[derive(Serialize)]
 pub(super) struct Marked {
     file: Option<Label>,
@@ -14,10 +14,10 @@ pub(super) struct Marked {
     why: &'static str,
 }
 
-/// How many places are named for each mark.
+/// Places listed for each mark.
 const MARKED: usize = 5;
 
-/// A mark, by the sums of a call.
+/// A mark's name, and the test for it on a call's sums.
 type Mark = (&'static str, fn(&Sums) -> bool);
 
 const MARKS: [Mark; 3] = [
@@ -27,7 +27,7 @@ const MARKS: [Mark; 3] = [
 ];
 
 impl Marked {
-    /// The first calls of each mark, by file and offset; `total` are the sums of all calls.
+    /// The first calls of each mark, ordered by file and offset; `total` holds the sums of all calls.
     pub(super) fn first(books: &dyn Ledger, total: &Sums) -> Result<Vec<Self>, BooksError> {
         let mut first: [Vec<Self>; MARKS.len()] = Default::default();
         if MARKS.iter().any(|(_, is_marked)| is_marked(total)) {

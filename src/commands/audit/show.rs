@@ -1,4 +1,4 @@
-//! An audit for people: what became of each line, then what there is to know, then the ledger.
+//! The audit as text: outcome of lines, then warnings, then the ledger.
 
 use std::io;
 
@@ -45,7 +45,7 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
         output::plain(&heads, 1, &rows, out)?;
         writeln!(out)?;
     }
-    // What could not be read may hold more calls.
+    // Unread files may hold more calls.
     let unread = u64::from(audit.unread_files > 0);
     let lower_bound_calls = audit.total.lower_bound_calls.max(unread);
     let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
@@ -62,7 +62,7 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
         (audit.lower_bound_calls, "calls logged only in part (≥: the real numbers are higher)"),
         (audit.guessed_calls, "calls whose model, split, tier or rate is a guess (~)"),
         (audit.unpriced_tokens, "tokens of models without a price"),
-        (audit.bad_lines, "lines put aside, not counted"),
+        (audit.bad_lines, "lines quarantined, not counted"),
         (audit.over_long_lines, "of them longer than any line that is read"),
         (audit.unknown_lines, "lines that look like usage, of no known format"),
         (audit.nul_bytes, "NUL bytes skipped"),
@@ -110,7 +110,7 @@ fn write_kept(out: &mut dyn io::Write, kept: &Kept, zone: Zone) -> io::Result<()
         writeln!(out, "  {path}")?;
     }
     if kept.future_calls > 0 {
-        writeln!(out, "{:>12}  calls with a time still to come", text::count(kept.future_calls))?;
+        writeln!(out, "{:>12}  calls dated in the future", text::count(kept.future_calls))?;
     }
     for lifted in &kept.limits_lifted {
         let at = |at: Instant| text::minute(at, zone);

@@ -1,4 +1,4 @@
-//! Finds the call whose key begins with what was typed.
+//! Finds a call by a prefix of its key.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use crate::commands::{Exit, Failure};
 use crate::domain::{CallKey, Filter};
 use crate::ledger::{Ledger, Row};
 
-/// Calls looked through at a time, so that memory does not grow with the books.
+/// Calls per page, which bounds memory.
 pub(super) const AT_A_TIME: usize = 20_000;
-/// Keys that are shown where a beginning has several.
+/// Keys listed when a prefix is ambiguous.
 const SEVERAL: usize = 8;
 
-/// The one call whose key begins so; so many are looked through at a time.
+/// The one call whose key has this prefix; pages hold `at_a_time` calls.
 pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result<Arc<Row>, Failure> {
     let none = || {
         Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
@@ -33,7 +33,7 @@ pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result
             }
         }
         let Some(oldest) = rows.last().filter(|_| rows.len() == limit) else { break };
-        // Calls of the very moment at which this look ended are seen again, and not counted twice.
+        // The next page begins with the calls of this page's last moment; they are not counted twice.
         filter.until = oldest.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
         if seen.len() == before {
             limit *= 2;
@@ -65,7 +65,7 @@ mod tests {
         let call = |number: i64| {
             Call::new(
                 CallKey::from_parts(&[number.to_string()]),
-                // Runs of calls at the very same moment, longer than what is looked through at a time.
+                // Runs of calls with the same timestamp that exceed a page.
                 Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
                 None,
                 Tokens { input: 1, ..Tokens::ZERO },

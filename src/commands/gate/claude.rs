@@ -1,10 +1,9 @@
-//! `gate --hook claude`: Claude Code's hooks, answered in its own words.
+//! `gate --hook claude`: answers Claude Code's hooks.
 //!
-//! A refusal is JSON with exit code 0. That is the documented form, and the robust one: exit code 2
-//! also blocks, but it is what shells and interpreters end with when they stumble, it can only refuse
-//! one tool (after which the model is called again, and spends), and its text goes to the model. With
-//! JSON, `continue: false` ends the turn and `stopReason` reaches the person. So this program never
-//! ends a hook with 2, and whatever else goes wrong lets the agent work on.
+//! A refusal is JSON with exit code 0, the documented form. Exit code 2 also blocks, but shells and interpreters end
+//! with it when they fail, it can refuse only one tool (after which the model is called again, and spends), and its
+//! text goes to the model. With JSON, `continue: false` ends the turn and `stopReason` reaches the user. So a hook
+//! never ends with 2, and the agent works on after any other error.
 
 use serde_json::{Value, json};
 
@@ -19,9 +18,8 @@ use crate::integrations::claude_code::hook_input::{Event, Moment};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{AlertId, CallContext, Verdict};
 
-/// The log format of Claude Code's transcripts.
 const SOURCE: &str = "claude-code";
-/// Texts in an answer may have 10,000 characters; ours never need so many.
+/// Length limit of texts; Claude Code allows 10,000 characters.
 const LONGEST: usize = 4_000;
 
 /// Answers one hook.
@@ -33,11 +31,11 @@ pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded) -> Result<Exit, Fa
     Ok(Exit::Fine)
 }
 
-/// What is said to this input; nothing where there is nothing to say.
+/// The answer to this input; `None` to stay silent.
 fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Option<Value>, Failure> {
     let event = Event::read(input);
     match event.moment {
-        // Blocking an end makes the agent go on, and spend.
+        // Blocking a stop would make the agent go on, and spend.
         Moment::Stop | Moment::SubagentStop | Moment::Other => return Ok(None),
         Moment::SessionEnd => {
             let (_, books) = ask(context, &event);
@@ -75,12 +73,12 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
     Ok((!said.is_empty()).then(|| json!({ "systemMessage": cut(&format!("tokmeter: {}", said.join("\n"))) })))
 }
 
-/// The form in which each moment takes a refusal.
+/// The form of refusal that each event accepts.
 fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option<Value> {
     let reason = answer.reason.clone().unwrap_or_default();
-    // Only a person reads this; the model is not told how to lift its limits.
+    // Read only by the user; the model does not learn how to lift its limits.
     let way_out = session.map(Label::new).map_or_else(String::new, |session| {
-        format!("\nTo go on in this session all the same: tokmeter limits override {session} --reason WHY")
+        format!("\nTo continue this session anyway: tokmeter limits override {session} --reason WHY")
     });
     let for_person = cut(&format!("{reason}{way_out}"));
     match moment {
@@ -106,14 +104,14 @@ fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option
     }
 }
 
-/// Reads on in the session's transcript, and asks the books.
+/// Reads the rest of the session's transcript and evaluates the limits.
 fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
     let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
     let settings = context.settings.clone();
     judge(context, &LogSelection::Session(transcript), |books| asker_of(event, &settings, books))
 }
 
-/// Who asks: the session, where it works, and the model of its last call, since a hook is not told one.
+/// Call context of the event. Hooks do not name the model, so that the session's last call provides it.
 fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
@@ -138,13 +136,13 @@ fn of_session(session: &str) -> Filter {
     Filter { only, ..Filter::default() }
 }
 
-/// The limits that are near, in words.
+/// The limits that are near, as text.
 fn near(context: &Context<'_>, answer: &GateAnswer) -> String {
     let near = answer.states.iter().filter(|state| state.verdict != Verdict::Under);
     near.map(|state| near_words(state, context.now(), context.settings.zone)).collect::<Vec<_>>().join("\n")
 }
 
-/// True when some of this was not said in this session yet: each threshold is said once, not at every prompt.
+/// True when a threshold was not reported in this session before: each is reported once, not with every prompt.
 fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Option<Books>) -> bool {
     let Some(mut books) = books else { return true };
     let session = Label::new(event.session.as_deref().unwrap_or_default());
@@ -153,14 +151,14 @@ fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Optio
     for state in &answer.states {
         if let Some(threshold) = state.threshold() {
             let id = format!("hook:{session}\t{}", AlertId::from_state(state, threshold, now));
-            // A ledger that cannot be written now is no reason to keep a warning back.
+            // Warn even if the claim cannot be written.
             fresh |= books.ledger.claim_alert(&id, now).unwrap_or(true);
         }
     }
     fresh
 }
 
-/// The session's summary, to standard error.
+/// Writes the session's summary to standard error.
 fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> Result<(), Failure> {
     let (Some(session), Some(books)) = (&event.session, books) else { return Ok(()) };
     let filter = of_session(session);
@@ -171,7 +169,7 @@ fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> R
     Ok(())
 }
 
-/// No longer than an answer may be.
+/// Truncates a text to the length limit.
 fn cut(text: &str) -> String {
     crate::commands::printable(text).chars().take(LONGEST).collect()
 }

@@ -1,4 +1,4 @@
-//! What the socket's questions are answered: `{"query":"gate"}` and `{"query":"summary"}`, with the words of the commands.
+//! Answers the socket's queries `{"query":"gate"}` and `{"query":"summary"}`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::meter::Rules;
 use crate::output;
 
-/// A question.
+/// A query.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Question {
@@ -24,16 +24,16 @@ struct Question {
     names: BTreeMap<String, serde_json::Value>,
 }
 
-/// Answers a question of the socket from the books, as one line of JSON without its end.
+/// Answers a query from the socket as one line of JSON, without line end.
 ///
-/// `gate` takes the names of the call to come (`user`, `model`, `project`, `team`, `agent`, `feature`,
-/// `org`, `source`, `session`); `summary` takes a `session`, and without one answers for the latest.
-/// What cannot be answered is `{"ok":false,"error":…}`, but for a gate that the config lets fail open.
+/// `gate` takes the dimensions of the coming call (`user`, `model`, `project`, `team`, `agent`, `feature`, `org`,
+/// `source`, `session`); `summary` takes a `session`, by default the latest. Failures are `{"ok":false,"error":…}`,
+/// except for a gate that the config lets fail open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
     query_with(question, books, rules, settings, None, now)
 }
 
-/// Answers a question of the socket from books about which there is something to say.
+/// As [`query`], with a warning about the ledger.
 pub(in crate::commands) fn query_with(
     question: &str,
     books: &dyn Ledger,
@@ -64,12 +64,12 @@ pub(in crate::commands) fn query_with(
             Ok(answer) => serde_json::to_string(&Summary { warning: warning.map(str::to_owned), ..answer }),
             Err(failure) => return refusal(&failure.message),
         },
-        other => return refusal(&format!("'{other}' is not a question; there are: gate, summary")),
+        other => return refusal(&format!("'{other}' is not a query; there are: gate, summary")),
     };
     said.unwrap_or_else(|error| refusal(&error.to_string()))
 }
 
-/// The names in a question; a number is a name too.
+/// The dimensions in a query; numbers are accepted as names.
 fn names(fields: &BTreeMap<String, serde_json::Value>) -> Result<Vec<(Dimension, String)>, String> {
     let mut names = Vec::new();
     for (key, value) in fields {
@@ -93,7 +93,7 @@ struct Summary {
     schema: u8,
     session: Option<Box<RawValue>>,
     today: BTreeMap<&'static str, output::Cell>,
-    /// The problem with the ledger, if there is one.
+    /// Warning about the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<String>,
 }

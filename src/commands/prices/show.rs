@@ -1,4 +1,4 @@
-//! `prices show`: one model's whole dated history, and by which names it was found.
+//! `prices show`: one model's dated price history, and the names that matched it.
 
 use serde::Serialize;
 

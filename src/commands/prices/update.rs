@@ -1,4 +1,4 @@
-//! `prices update` and `prices check`: a newer list, what it changes, and what that would change in the books.
+//! `prices update` and `prices check`: imports a newer list, and shows its effect on booked calls.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,12 +13,12 @@ use crate::output;
 use crate::pricing::{Difference, Tariff};
 use crate::text;
 
-/// Changed prices that are shown; the rest are counted.
+/// Changed prices listed; the rest are counted.
 const SHOWN: usize = 40;
-/// The largest list that is read, in bytes; the public one has about 2 MB.
+/// Size limit of a list, in bytes; the public one has about 2 MB.
 const LARGEST: u64 = 64 << 20;
 
-/// Takes in a newer list.
+/// Imports a newer list.
 pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Failure> {
     let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
     let text = read(&context.absolute(from), from)
@@ -39,7 +39,7 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
     }
     if update.refused > 0 {
         let rates = text::plural(update.refused, "rate");
-        context.note(&format!("{shown}: {rates} that cannot be true (no number, or below zero), passed over"));
+        context.note(&format!("{shown}: {rates} skipped: not a number, or below zero"));
     }
     let models = u64::try_from(update.models).unwrap_or(u64::MAX);
     let kept = Label::from_bytes(target.as_os_str().as_encoded_bytes());
@@ -49,7 +49,7 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
     Ok(Exit::Fine)
 }
 
-/// Shows what differs.
+/// Shows the differences.
 pub(super) fn check(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let (book, now) = (context.prices(), context.now());
     let days = u64::try_from((now.date_naive() - book.as_of()).num_days()).unwrap_or(0);
@@ -76,7 +76,7 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<Exit, Failure> {
             text::usd(booked.before)
         )?;
         ledger::write_changes(&booked, context.out)?;
-        writeln!(context.out, "To book them anew: tokmeter ledger reprice")?;
+        writeln!(context.out, "To reprice them: tokmeter ledger reprice")?;
     } else {
         writeln!(context.out, "Every booked call costs what it would cost today.")?;
     }
@@ -121,7 +121,7 @@ fn read(path: &Path, given: &Path) -> io::Result<String> {
     regular_file::read_whole_text(regular_file::open_operand(path)?, LARGEST)
 }
 
-/// Puts a text in the place of a file in one step, for its owner only.
+/// Replaces a file atomically, with mode 0600.
 fn keep(target: &Path, text: &[u8]) -> io::Result<()> {
     let mut name = target.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! Why a bill and the books may differ on a day: only where the arithmetic shows it.
+//! Likely reasons why a bill and the ledger differ on a day, limited to what arithmetic supports.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use crate::text;
 /// The likely reason of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Each row of the bill is rounded to cents.
+    /// The bill rounds each row to cents.
     Rounding,
-    /// The books have no call at all on that day.
+    /// The ledger has no call on that day.
     EmptyDay,
-    /// The books have no call of that model on that day.
+    /// The ledger has no call of that model on that day.
     NotInLogs,
-    /// The bill has nothing for it.
+    /// The bill does not list it.
     NotOnBill,
-    /// The same sum the other way round on the day before or after.
+    /// The opposite difference on an adjacent day.
     OtherDay(Day),
-    /// Some of the books' tokens have no price.
+    /// Some of the ledger's tokens have no price.
     Unpriced(u64),
-    /// The agent logged some calls only in part.
+    /// Some calls were logged only in part.
     LowerBound(u64),
     /// The model, the split or the rate of some calls is a guess.
     Guessed(u64),
-    /// The bill is half of the books.
+    /// The bill is half of the ledger's cost.
     Half,
-    /// The arithmetic shows nothing.
+    /// No reason found.
     Unknown,
 }
 
@@ -63,7 +63,7 @@ impl Reason {
         Self::Unknown
     }
 
-    /// The reason in a word or two, the same in JSON and for people.
+    /// Name of the reason in JSON and text.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Rounding => "rounding",
@@ -80,25 +80,25 @@ impl Reason {
     }
 }
 
-/// The reason with its numbers.
+/// Describes the reason with its numbers.
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rounding => out.write_str("rounded to cents"),
-            Self::EmptyDay => out.write_str("no calls at all in the books on this day"),
-            Self::NotInLogs => out.write_str("no call of it in the books"),
+            Self::EmptyDay => out.write_str("no calls in the ledger on this day"),
+            Self::NotInLogs => out.write_str("no call of it in the ledger"),
             Self::NotOnBill => out.write_str("not on the bill"),
             Self::OtherDay(day) => write!(out, "the other way round on {day}"),
             Self::Unpriced(tokens) => write!(out, "{} tokens without a price", text::count(*tokens)),
             Self::LowerBound(calls) => write!(out, "{} logged in part", text::plural(*calls, "call")),
             Self::Guessed(calls) => write!(out, "{} with a guessed model or split", text::plural(*calls, "call")),
-            Self::Half => out.write_str("half of the books: a batch?"),
+            Self::Half => out.write_str("half of the ledger: a batch?"),
             Self::Unknown => out.write_str("unexplained"),
         }
     }
 }
 
-/// How much rounding each of its rows to cents can make.
+/// Largest rounding error of the cell's rows, in pico-dollars.
 fn rounding(cell: &Cell) -> i128 {
     Usd::from_micro(5_000).times(cell.lines.into()).pico()
 }
@@ -107,7 +107,7 @@ fn size(usd: Usd) -> i128 {
     usd.pico().saturating_abs()
 }
 
-/// The day before or after, when it differs by the same sum in the other direction, to one part in twenty.
+/// The adjacent day with the opposite difference, within 5 %.
 fn other_day(compared: &Compared, day: Day, model: &str, difference: Usd) -> Option<Day> {
     [day.pred_opt(), day.succ_opt()].into_iter().flatten().find(|other| {
         let Some(cell) = compared.cells.get(&(*other, model.to_owned())) else { return false };

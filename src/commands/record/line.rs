@@ -1,5 +1,5 @@
-//! Lines of the usage log made from flags or from JSON. A line holds the call and nothing else of the input, which may
-//! be a whole answer; and it is read once before it is sent: what we write, we can read.
+//! Builds lines of the usage log from flags or JSON. A line holds the call and nothing else of the input, which may be
+//! a whole model response. Each line is parsed again before it is sent, to be sure that it is readable.
 
 use chrono::SecondsFormat;
 use serde_json::value::RawValue;
@@ -11,42 +11,42 @@ use crate::config::Settings;
 use crate::domain::{Call, Instant, Label, Record, Usd};
 use crate::formats::{self, Decoder, Origin, Outcome};
 
-/// A line, and the call it keeps.
+/// A line of the usage log with the call it encodes.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// The line, without its end.
+    /// The line, without line end.
     pub(super) text: String,
-    /// What it says.
+    /// The call.
     pub(super) call: Call,
 }
 
-/// The calls of an input.
+/// Calls parsed from an input.
 struct Input {
     calls: Vec<Call>,
-    /// True when it had no time of its own that could be read.
+    /// True when the input had no readable time and the current one was added.
     added_time: bool,
 }
 
 impl Line {
-    /// The line these flags mean; nothing without any flag about a call.
+    /// Builds the line for these flags; `None` without any flag about a call.
     pub(super) fn of_flags(args: &RecordArgs, settings: &Settings, now: Instant) -> Result<Option<Vec<Self>>, Failure> {
         let Some(text) = text_of(args)? else { return Ok(None) };
         let input = complete(&text, settings, now).map_err(|why| Failure::new(Exit::Usage, why))?;
         if args.at.is_some() && input.added_time {
             let at = Label::new(args.at.as_deref().unwrap_or_default());
-            return Err(Failure::new(Exit::Usage, format!("--at '{at}' is no time; write 2026-11-22T14:02:00Z")));
+            return Err(Failure::new(Exit::Usage, format!("--at '{at}' is not a time; write 2026-11-22T14:02:00Z")));
         }
         kept(input, &text).map(Some).map_err(|why| Failure::new(Exit::Usage, why))
     }
 
-    /// The lines this JSON means: one value or many, on one line or over several.
+    /// Builds the lines for JSON input: one value or several, each on one line or over several.
     pub(super) fn of_json(bytes: &[u8], settings: &Settings, now: Instant) -> Result<Vec<Self>, Failure> {
         let wrong =
             |number: usize, why: &str| Failure::new(Exit::NoInput, format!("standard input, value {number}: {why}"));
         let mut lines = Vec::new();
         for (at, value) in serde_json::Deserializer::from_slice(bytes).into_iter::<Box<RawValue>>().enumerate() {
             let value = value.map_err(|error| wrong(at + 1, &format!("not JSON: {error}")))?;
-            // A line break inside a JSON value can only stand between its parts.
+            // JSON strings cannot contain raw line breaks, so that these are whitespace between tokens.
             let text = value.get().replace(['\n', '\r'], " ");
             if !text.starts_with('{') {
                 return Err(wrong(at + 1, "not an object"));
@@ -61,10 +61,10 @@ impl Line {
     }
 }
 
-/// The time of a line that has none.
+/// Placeholder time of a line without one.
 const UNKNOWN: Instant = Instant::MIN_UTC;
 
-/// The lines that keep the calls of an input.
+/// Encodes the calls of an input as lines.
 fn kept(input: Input, text: &str) -> Result<Vec<Line>, String> {
     let id = id_of(text).filter(|_| input.calls.len() == 1);
     let keep = |call: Call| {
@@ -77,7 +77,7 @@ fn kept(input: Input, text: &str) -> Result<Vec<Line>, String> {
     input.calls.into_iter().map(keep).collect()
 }
 
-/// The name that an input gives its call, where it is one word as ids are.
+/// The `id` of the input, if it has no white space.
 fn id_of(text: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Named {
@@ -87,7 +87,7 @@ fn id_of(text: &str) -> Option<String> {
     (id.len() <= 128 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
 }
 
-/// Adds the time and the user where an input has none, and makes sure that it can be counted.
+/// Adds time and user if the input has none, and checks that the result is countable.
 fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, String> {
     let calls = read(text)?;
     let mut added = String::new();
@@ -104,7 +104,7 @@ fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, Stri
     }
     let text = format!("{{{added}{}", &text[1..]);
     let mut calls = read(&text)?;
-    // A format with no room for our time and our user is given both here.
+    // Formats without fields for time and user get both here.
     for call in &mut calls {
         if call.at() == UNKNOWN {
             call.from.at = now;
@@ -133,13 +133,14 @@ fn read(text: &str) -> Result<Vec<Call>, String> {
     Ok(calls)
 }
 
-/// The flags as a line; nothing without any.
+/// The flags as JSON; `None` without any.
 fn text_of(args: &RecordArgs) -> Result<Option<String>, Failure> {
     let text = |value: &Option<String>| value.clone().map(Value::String);
     let count = |value: Option<u64>| value.map(Value::from);
     let cost = match &args.cost {
         Some(cost) => {
-            let wrong = |_| Failure::new(Exit::Usage, format!("--cost '{}' is no amount of dollars", Label::new(cost)));
+            let wrong =
+                |_| Failure::new(Exit::Usage, format!("--cost '{}' is not an amount of dollars", Label::new(cost)));
             let (usd, _) = Usd::parse(cost.trim_start_matches('$')).map_err(wrong)?;
             Some(Value::String(usd.to_string()))
         }
@@ -170,7 +171,7 @@ fn text_of(args: &RecordArgs) -> Result<Option<String>, Failure> {
     if fields.is_empty() {
         return Ok(None);
     }
-    // Whoever gives a cost alone has used an unknown number of tokens: none is known.
+    // With a cost alone the token counts are unknown, not zero.
     if !fields.keys().any(|name| name.ends_with("_tokens")) {
         if !fields.contains_key("cost_usd") {
             return Err(Failure::new(Exit::Usage, "how much was used? give --input and --output"));

@@ -1,4 +1,4 @@
-//! Where a recorded line goes: to the meter that listens; to the usage log when none does; to the spool when it stalls.
+//! Delivers recorded lines: to the listening meter, else to the usage log, or to the spool when the meter stalls.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Fidelity, Label};
 use crate::pricing::{PriceBook, Pricer as _};
 
-/// Sends the lines; the answer to each is one line of JSON of the socket's form.
+/// Delivers the lines; each answer is one line of JSON as the socket gives it.
 ///
 /// # Errors
-/// When a line could be handed to nobody and written nowhere.
+/// When a line could be neither delivered nor written.
 pub(super) fn send(
     context: &mut Context<'_>,
     socket: Option<&Path>,
@@ -39,20 +39,20 @@ pub(super) fn send(
     Ok(answers)
 }
 
-/// A file that keeps lines until some tokmeter reads them.
+/// A file that keeps lines for the next run.
 #[derive(Clone, Copy)]
 enum Place {
     UsageLog,
     Spool,
 }
 
-/// What came of asking the meter.
+/// Outcome of offering a line to the meter.
 enum Asked {
-    /// It took the line.
+    /// Accepted, with this answer.
     Answered(String),
-    /// None listens that would take it.
+    /// No meter listens.
     Nobody,
-    /// One listens and does not answer, or is busy: it may yet take the line, so that it is kept apart.
+    /// A meter listens but is busy or does not answer; it may still accept the line, so that it goes to the spool.
     Stalled,
 }
 
@@ -70,7 +70,7 @@ fn ask(context: &Context<'_>, socket: Option<&Path>, line: &Line) -> Asked {
     };
     match ask(&path, &line.text, WRITE_PATIENCE) {
         Ok(answer) if answer.contains("\"ok\":true") => Asked::Answered(answer),
-        // We have read the line ourselves: a refusal is about the meter's state.
+        // The line is valid, since we parsed it: a refusal is about the meter's state.
         Ok(_) | Err(ClientError::Stalled) => Asked::Stalled,
         Err(ClientError::Nobody | ClientError::Io(_)) => Asked::Nobody,
     }
@@ -81,7 +81,7 @@ fn ask(_: &Context<'_>, _: Option<&Path>, _: &Line) -> Asked {
     Asked::Nobody
 }
 
-/// Appends the lines in one write, to a file of this user alone.
+/// Appends the lines in one write, to a file with mode 0600.
 fn append(context: &mut Context<'_>, place: Place, lines: &[Line]) -> Result<(), Failure> {
     context.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
     let path = match place {

@@ -1,11 +1,11 @@
-//! The agent as a program: signals for us are passed on to it, and it is waited for until its own end.
+//! Runs the agent as a child process, and forwards signals to it.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 
 use crate::engine::process;
 
-/// An agent that runs.
+/// A running agent.
 pub(super) struct Agent {
     child: Child,
     #[cfg(unix)]
@@ -27,7 +27,7 @@ impl Agent {
         })
     }
 
-    /// Waits for its end; gives back its exit code, as a shell does.
+    /// Waits for the agent; returns its exit code as a shell would.
     pub(super) fn wait(&mut self) -> io::Result<u8> {
         #[cfg(unix)]
         return self.relay.wait(&mut self.child);
@@ -56,27 +56,26 @@ mod unix {
 
     use crate::engine::process::is_ignored;
 
-    /// Where the agent stands.
     #[derive(Clone, Copy)]
     enum Stage {
-        /// It does not run yet, and this signal waits for it.
+        /// Not started yet, with a signal to forward once it is.
         Starts(Option<Signal>),
         Runs(Pid),
-        /// It has ended with this code.
+        /// Ended with this code.
         Over(u8),
     }
 
-    /// Passes signals on.
+    /// Forwards signals.
     pub(super) struct Relay(Arc<Mutex<Stage>>);
 
     impl Relay {
-        /// Begins to listen. SIGINT and SIGQUIT come from the terminal, to the agent as well: it decides what to do
-        /// with them. SIGTERM and SIGHUP are for us alone, and are passed on; one that is ignored, as `nohup` does,
-        /// stays ignored for both. After its end each of them ends us with its code.
+        /// Installs the handlers. The terminal sends SIGINT and SIGQUIT to the agent as well: it decides what to do
+        /// with them. SIGTERM and SIGHUP reach only us and are forwarded; an ignored one, as under `nohup`, stays
+        /// ignored for both. After the agent's end each of them ends us with its code.
         pub(super) fn listen() -> Self {
             let relay = Self(Arc::new(Mutex::new(Stage::Starts(None))));
             let wanted = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
-            // Without a thread or a descriptor for it, a signal ends us as usual, and the agent goes on by itself.
+            // If no handler can be installed, a signal ends us as usual and the agent goes on.
             if let Ok(mut signals) = Signals::new(wanted) {
                 let stage = Arc::clone(&relay.0);
                 let listen = move || signals.forever().for_each(|signal| hear(&stage, signal));
@@ -97,7 +96,7 @@ mod unix {
         pub(super) fn wait(&self, child: &mut Child) -> io::Result<u8> {
             let stage = *lock(&self.0);
             if let Stage::Runs(pid) = stage {
-                // Its number stays its own until it is waited for below, where nobody sends it a signal any more.
+                // The zombie keeps its pid until it is reaped below, and by then no more signals are sent to it.
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
             }

@@ -1,4 +1,4 @@
-//! Claude Code's settings file: read, replaced whole or not at all, and kept as it was beside the new one.
+//! Claude Code's settings file: replaced atomically, with a backup next to it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -9,23 +9,22 @@ use crate::config::regular_file;
 use crate::domain::{Instant, Label};
 use crate::integrations::claude_code::settings_merge::{self as merge, Merged};
 
-/// The longest settings file that is read, in bytes.
+/// Size limit of the settings file, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// What stands between a file's name and the time in the name of a copy.
+/// Separates the file name from the time in the name of a backup.
 const COPY: &str = ".before-tokmeter-";
 
-/// The settings as they are.
 pub(super) struct Settings {
-    /// The file itself, behind any links.
+    /// The file, with symbolic links resolved.
     path: PathBuf,
     text: Option<String>,
 }
 
 impl Settings {
-    /// Reads the settings; a missing file is empty settings.
+    /// Reads the settings; a missing file counts as empty.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        // A link (settings kept in a repository of dot files) stays one: its target is replaced.
+        // A symbolic link, as to a repository of dot files, is kept: its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match regular_file::read_text(&path, LONGEST) {
             Ok(text) => Ok(Self { path, text: Some(text) }),
@@ -36,18 +35,18 @@ impl Settings {
         }
     }
 
-    /// What the file holds; nothing when there is none.
+    /// Content of the file, if it exists.
     pub(super) fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
 
-    /// With what is ours.
+    /// The settings with our entries added.
     pub(super) fn with_ours(&self, program: &str) -> Result<Merged, Failure> {
         merge::add(self.object(), program).map_err(|why| self.refuse(&why))
     }
 
-    /// Without what is ours. Where nothing else has changed since, it is the file as it was, to the
-    /// letter; and no file where there was none.
+    /// The settings without our entries. If nothing else has changed this is the original file byte for byte, or no
+    /// file if there was none.
     pub(super) fn without_ours(&self) -> Result<Option<String>, Failure> {
         let Some(text) = &self.text else { return Ok(None) };
         let without = merge::remove(text).map_err(|why| self.refuse(&why))?;
@@ -66,7 +65,7 @@ impl Settings {
         Ok(if copies.is_empty() && same(&without, "{}") { None } else { Some(without) })
     }
 
-    /// Replaces the file, and keeps a copy of the one that was there; gives back the copy's path.
+    /// Replaces the file after a backup; returns the path of the backup.
     pub(super) fn write(&self, text: Option<&str>, now: Instant) -> Result<Option<PathBuf>, Failure> {
         self.replace(text, now).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path_label(&self.path))))
     }
@@ -77,7 +76,7 @@ impl Settings {
                 let stamp = now.format("%Y%m%dT%H%M%S%3fZ");
                 let copy = self.beside(&format!("{COPY}{stamp}"));
                 fs::copy(&self.path, &copy)?;
-                // Somebody else may have written meanwhile; then what was shown is no longer true.
+                // Another program may have written in the meantime; the difference shown would be wrong.
                 if fs::read_to_string(&copy)? != *before {
                     fs::remove_file(&copy)?;
                     return Err(io::Error::other("it was changed by another program meanwhile; run this again"));
@@ -111,10 +110,10 @@ impl Settings {
 
     fn refuse(&self, why: &str) -> Failure {
         let path = path_label(&self.path);
-        Failure::new(Exit::NoInput, format!("{path}: {why}; mend it first, nothing was written"))
+        Failure::new(Exit::NoInput, format!("{path}: {why}; fix it first, nothing was written"))
     }
 
-    /// The copies made so far, oldest first.
+    /// Backups, oldest first.
     fn copies(&self) -> Vec<PathBuf> {
         let prefix = self.beside(COPY);
         let entries = self.path.parent().and_then(|folder| fs::read_dir(folder).ok());

@@ -1,4 +1,4 @@
-//! Writes lines from a thread of its own, so that an output that nobody reads holds up nothing but itself.
+//! Writes lines on a thread, so that a blocked output delays nothing else.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-/// Bytes that may wait for a reader; further lines are counted and left out.
+/// Bytes queued at most; further lines are counted and dropped.
 const MOST: usize = 8 * 1024 * 1024;
-/// How often it is looked whether everything is written.
+/// Polling interval while waiting for the queue to empty.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Output that waits to be written.
+/// Queued output.
 enum Job {
     Out(Vec<u8>),
     Err(Vec<u8>),
@@ -31,15 +31,15 @@ impl Job {
 /// Writes to standard output and standard error.
 pub(super) struct Printer {
     jobs: Sender<Job>,
-    /// Bytes that are not written yet.
+    /// Bytes in the queue.
     waiting: Arc<AtomicUsize>,
-    /// Lines left out since the last that was taken.
+    /// Lines dropped since the last one accepted.
     left_out: u64,
     ended: mpsc::Receiver<io::Error>,
 }
 
 impl Printer {
-    /// Starts the thread, and another that notices when the reader goes away.
+    /// Starts the writer thread, and one that detects a closed reader.
     pub(super) fn start() -> io::Result<Self> {
         let (jobs, take) = channel();
         let (tell, ended) = mpsc::channel(2);
@@ -51,7 +51,7 @@ impl Printer {
         Ok(Self { jobs, waiting, left_out: 0, ended })
     }
 
-    /// Lines for standard output.
+    /// Queues lines for standard output.
     pub(super) fn print(&mut self, lines: Vec<u8>) {
         if self.waiting.load(Ordering::SeqCst) > MOST {
             self.left_out += lines.iter().filter(|byte| **byte == b'\n').map(|_| 1).sum::<u64>();
@@ -59,12 +59,12 @@ impl Printer {
         }
         if self.left_out > 0 {
             let left_out = crate::text::plural(std::mem::take(&mut self.left_out), "line");
-            self.note(format!("tokmeter: {left_out} left out here: nobody read the output\n").into_bytes());
+            self.note(format!("tokmeter: {left_out} left out here: the output was not being read\n").into_bytes());
         }
         self.job(Job::Out(lines));
     }
 
-    /// Lines for standard error.
+    /// Queues lines for standard error.
     pub(super) fn note(&self, lines: Vec<u8>) {
         self.job(Job::Err(lines));
     }
@@ -73,12 +73,12 @@ impl Printer {
         let length = job.bytes().len();
         if length > 0 {
             self.waiting.fetch_add(length, Ordering::SeqCst);
-            // The thread ends only after it has sent its error.
+            // The thread ends only after sending its error.
             let _ = self.jobs.send(job);
         }
     }
 
-    /// Waits until nothing more can be written.
+    /// Waits until writing fails.
     pub(super) async fn ended(&mut self) -> io::Error {
         match self.ended.recv().await {
             Some(error) => error,
@@ -86,7 +86,7 @@ impl Printer {
         }
     }
 
-    /// Waits until everything is written.
+    /// Waits until the queue is empty.
     pub(super) fn written(&self) -> impl Future<Output = ()> + use<> {
         let waiting = Arc::clone(&self.waiting);
         async move {
@@ -102,7 +102,7 @@ fn write(jobs: &Receiver<Job>, waiting: &AtomicUsize, failed: &mpsc::Sender<io::
         let written = match &job {
             Job::Out(bytes) => write_out(bytes),
             Job::Err(bytes) => {
-                // A note that cannot be written is no reason to end.
+                // An unwritable note is no reason to end.
                 let _ = io::stderr().write_all(bytes);
                 Ok(())
             }
@@ -115,7 +115,7 @@ fn write(jobs: &Receiver<Job>, waiting: &AtomicUsize, failed: &mpsc::Sender<io::
     }
 }
 
-/// Writes without the standard library's lock: the end of the process flushes under it, and would wait as well.
+/// Writes without the standard library's lock, which the exit handler takes to flush and would wait for.
 #[cfg(unix)]
 fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
@@ -140,13 +140,13 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
-/// Notices when the reader of standard output goes away while there is nothing to write.
+/// Detects a closed reader of standard output while nothing is being written.
 #[cfg(unix)]
 fn watch(tell: &mpsc::Sender<io::Error>) {
     use rustix::event::{PollFd, PollFlags, poll};
     let out = rustix::stdio::stdout();
     loop {
-        // No event is asked for, so that only an error or a hang-up is reported.
+        // No events requested: only errors and hang-ups are reported.
         let mut waits = [PollFd::from_borrowed_fd(out, PollFlags::empty())];
         match poll(&mut waits, None) {
             Err(rustix::io::Errno::INTR) => {}

@@ -1,4 +1,4 @@
-//! What leaves this process: the desktop's notification, a program of the user's, a web hook. No shell reads any of it.
+//! Delivery outside this process: desktop notification, user program, web hook. No shell is involved.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,15 +14,15 @@ use crate::engine::process;
 use crate::meter::Alert;
 use crate::output::LimitJson;
 
-/// How long a web hook may take.
+/// Timeout of a web hook.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// True when this system has a program that shows notifications.
+/// True when a notification program is installed.
 pub(super) fn has_desktop(env: &Env) -> bool {
     notifier(env).is_some()
 }
 
-/// Shows a notification on the desktop.
+/// Shows a desktop notification.
 pub(super) fn desktop(words: &Words, threshold: u8, env: &Env, later: &Later) -> Result<(), String> {
     let Some((program, is_mac)) = notifier(env) else {
         return Err("no desktop notification: neither notify-send nor osascript was found".to_owned());
@@ -33,14 +33,14 @@ pub(super) fn desktop(words: &Words, threshold: u8, env: &Env, later: &Later) ->
         command.args(["-e", "on run argv", "-e", script, "-e", "end run", &words.title, &words.body]);
     } else {
         let urgency = if threshold >= 100 { "critical" } else { "normal" };
-        // Its body is read as markup.
+        // Notification servers parse the body as markup.
         let body = words.body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         command.args(["--app-name=tokmeter", "--urgency", urgency, "--", &words.title, &body]);
     }
     start(command, "the desktop notification", later)
 }
 
-/// The program that shows notifications, and whether it is the Mac's.
+/// The notification program, and whether it is macOS's `osascript`.
 fn notifier(env: &Env) -> Option<(PathBuf, bool)> {
     let path = env.vars.get(std::ffi::OsStr::new("PATH"))?;
     let found = |name: &str| {
@@ -49,19 +49,19 @@ fn notifier(env: &Env) -> Option<(PathBuf, bool)> {
     if cfg!(target_os = "macos") {
         return found("osascript").map(|path| (path, true));
     }
-    // Without a session bus there is nobody to show it.
+    // Notifications need a session bus.
     let has_bus = env.var("DBUS_SESSION_BUS_ADDRESS").is_some() || env.var("XDG_RUNTIME_DIR").is_some();
     found("notify-send").filter(|_| has_bus).map(|path| (path, false))
 }
 
-/// Starts the user's program; `{title}` and `{body}` in its arguments stand for the text.
+/// Runs the user's program with `{title}` and `{body}` in its arguments replaced.
 pub(super) fn command(program: &str, arguments: &[String], words: &Words, later: &Later) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| filled(argument, words)));
     start(command, &format!("alerts.command '{}'", Label::new(program)), later)
 }
 
-/// Fills in both words in one pass, so that a title that holds `{body}` stays as it is.
+/// Replaces both placeholders in one pass, so that `{body}` inside a title is left alone.
 fn filled(argument: &str, words: &Words) -> String {
     let mut out = String::new();
     let mut rest = argument;
@@ -82,7 +82,7 @@ fn filled(argument: &str, words: &Words) -> String {
     out + rest
 }
 
-/// Starts a program with nothing of ours open, and sees to its end without waiting for it.
+/// Starts a program with its standard streams closed and reaps it on a thread.
 fn start(mut command: Command, what: &str, later: &Later) -> Result<(), String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = process::spawn(&mut command).map_err(|error| format!("{what} could not be started: {error}"))?;
@@ -104,7 +104,7 @@ struct Post {
     limit: LimitJson,
 }
 
-/// Posts the alert as JSON, from a thread of its own.
+/// Posts the alert as JSON on a thread.
 pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later: &Later) -> Result<(), String> {
     let post = Post {
         schema: 1,
@@ -119,7 +119,7 @@ pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later
         let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
         let sent = config.build().new_agent().post(&url).content_type("application/json").send(post.as_bytes());
         if let Err(error) = sent {
-            // The address may hold a secret; its host says enough.
+            // The URL may hold a secret, so that only its host is reported.
             later(format!("alerts.webhook at {}: {error}", host(&url)));
         }
     });

@@ -1,4 +1,4 @@
-//! Notifications as bytes for a terminal.
+//! Notifications as terminal escape sequences.
 
 use super::{Way, Words};
 use crate::config::Env;
@@ -10,20 +10,20 @@ pub(super) fn osc9(words: &Words) -> Vec<u8> {
     format!("\u{1b}]9;tokmeter: {}\u{7}", plain(&format!("{}. {}", words.title, words.body))).into_bytes()
 }
 
-/// OSC 777: a title and a body, parted by a semicolon.
+/// OSC 777: title and body, separated by a semicolon.
 pub(super) fn osc777(words: &Words) -> Vec<u8> {
     let title = plain(&words.title).replace(';', ",");
     format!("\u{1b}]777;notify;tokmeter: {title};{}\u{7}", plain(&words.body).replace(';', ",")).into_bytes()
 }
 
-/// Nothing that could end the sequence and begin another.
+/// Strips characters that could end the sequence or start another.
 fn plain(text: &str) -> Label {
     Label::new(text)
 }
 
-/// The way this terminal is known to understand, if it is known.
+/// The notification sequence this terminal supports, if known.
 pub(super) fn notification_way(env: &Env) -> Option<Way> {
-    // A multiplexer swallows both; and without a terminal there is nobody to understand.
+    // Multiplexers swallow both sequences.
     if !env.terminal[1] || env.var("TMUX").is_some() || env.var("STY").is_some() {
         return None;
     }

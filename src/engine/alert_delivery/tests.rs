@@ -46,7 +46,7 @@ fn memory() -> Memory {
     Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)))
 }
 
-/// Somewhere for late notes.
+/// A sink for late notes.
 fn later() -> (Later, Arc<Mutex<mpsc::Receiver<String>>>) {
     let (send, receive) = mpsc::channel();
     let send = Mutex::new(send);

@@ -1,4 +1,4 @@
-//! The counters of the socket: for the Health view, for `{"query":"socket"}`, and for `doctor`.
+//! Counters of the socket, for the Health view, `{"query":"socket"}` and `doctor`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -7,13 +7,13 @@ use crate::domain::Label;
 use crate::ingest::socket::Tally;
 use crate::text;
 
-/// The path of the socket and its counters, set when it is served.
+/// Path and counters of the socket, set when it is served.
 pub(crate) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
 
 /// Name of the socket in lists of bad lines.
 pub(super) const SOCKET: &str = "socket";
 
-/// The counters of the socket, as `{"query":"socket"}` answers them and `doctor --json` shows them.
+/// JSON form of the counters, in `{"query":"socket"}` and `doctor --json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub(crate) struct SocketJson {
@@ -44,22 +44,22 @@ impl SocketJson {
         }
     }
 
-    /// The reason of the last bad line.
+    /// Reason of the most recent bad line.
     pub(crate) fn last_reason(&self) -> Option<&str> {
         self.reasons.last().map(String::as_str)
     }
 
-    /// The counters that are worth a word.
+    /// The counters that deserve attention, as text.
     pub(crate) fn words(&self) -> Option<Label> {
         let counters = [
             (self.refused_users, "connection of another user refused", "connections of other users refused"),
-            (self.crowded_out, "connection closed for want of room", "connections closed for want of room"),
+            (self.crowded_out, "connection closed to make room", "connections closed to make room"),
             (
                 self.cut_lines,
                 "line cut off by the end of its connection",
                 "lines cut off by the end of their connection",
             ),
-            (self.made_again, "time made again after it had vanished", "times made again after it had vanished"),
+            (self.made_again, "time re-created after it vanished", "times re-created after it vanished"),
         ];
         let words: Vec<String> = counters
             .into_iter()

@@ -1,4 +1,4 @@
-//! The Health view's numbers: of sources, and of the socket.
+//! Counters of the Health view, for sources and for the socket.
 
 use super::*;
 use crate::domain::{Attribution, Call, CallKey, Tokens};

@@ -1,4 +1,4 @@
-//! The models that were used: what each cost, and what the same tokens would have cost on another.
+//! Cost of each model used, and of the same tokens on the cheapest alternative.
 
 use super::LedgerThread;
 use crate::domain::{Dimension, Tokens, Usd};
@@ -7,7 +7,7 @@ use crate::ledger::{Grain, Ledger, Query};
 use crate::pricing::Rates;
 
 impl LedgerThread {
-    /// Every model's spend in view, dearest first, and its rates now.
+    /// Spend and current rates of every model in view, most expensive first.
     pub(super) fn models(&self) -> Vec<ModelView> {
         let query = Query {
             by: vec![Dimension::Model],
@@ -29,7 +29,7 @@ impl LedgerThread {
         // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
         let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
         for view in &mut views {
-            // A model that answers nothing is no other way to an answer.
+            // A model without output is no alternative.
             let answers = view.sums.tokens.output > 0;
             let others = priced
                 .iter()
@@ -41,7 +41,7 @@ impl LedgerThread {
     }
 }
 
-/// Cost of these tokens at other rates.
+/// Cost of these tokens at the given rates.
 fn at_rates(tokens: &Tokens, rates: &Rates) -> Usd {
     let or_input = |rate: Option<Usd>| rate.unwrap_or(rates.input);
     rates.input.times(tokens.input)

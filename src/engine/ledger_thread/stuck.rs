@@ -1,5 +1,4 @@
-//! The ledger thread while the books cannot be written, and when they are damaged: nothing read is left uncounted, and nothing
-//! counted is left unbooked for longer than need be.
+//! Failed writes and damaged ledgers: every call read is counted, and written as soon as possible.
 
 use std::time::Duration;
 
@@ -9,20 +8,20 @@ use crate::engine::log_reader::Control;
 use crate::engine::{Feed, Note, Tone};
 use crate::ledger::{Batch, BooksError, Ledger, Salvaged};
 
-/// The books cannot be written.
+/// Retry state while writes fail.
 pub(super) struct Stuck {
-    /// How long the next attempt is waited for.
+    /// Delay before the next attempt.
     wait: Duration,
 }
 
-/// How many calls may wait to be booked. What comes after them is read again once they are.
+/// Calls held at most. Later ones are dropped and read again.
 const MOST_HELD: usize = 1_000_000;
-/// How soon it is tried again to write, at first and at most.
+/// First and longest delay between attempts.
 const SOON: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_secs(4);
 
 impl LedgerThread {
-    /// Counts what cannot be booked, and keeps it until it can.
+    /// Counts a batch that cannot be written and holds it.
     pub(super) fn hold(&mut self, batch: &Batch) {
         if self.is_full() {
             self.leave_out();
@@ -34,21 +33,21 @@ impl LedgerThread {
         }
     }
 
-    /// True when so much waits to be booked that memory would grow without end.
+    /// True when the number of held calls has reached its limit.
     pub(super) fn is_full(&self) -> bool {
         self.state.stuck.is_some() && self.books.unbooked() >= MOST_HELD
     }
 
-    /// Drops a batch. It is read again from the logs, since its offsets are not booked either.
+    /// Drops a batch. It is read again from the logs, because its offsets are not written either.
     pub(super) fn leave_out(&mut self) {
         if !std::mem::replace(&mut self.state.behind, true) {
-            let text = "too many calls wait to be booked; what comes now is counted once they are";
+            let text = "too many calls wait to be booked; new ones are counted once they are";
             self.tell(Feed::Note(Note::new(Tone::Danger, text)));
         }
     }
 
-    /// The books failed. True when they were mended, and all logs are read again; else what is read is held in memory
-    /// and booked later, and the screen gets one message.
+    /// Handles a ledger error. True when the ledger was repaired and all logs are read again; otherwise calls are held
+    /// in memory and the screen gets one message.
     pub(super) fn failed(&mut self, error: &BooksError) -> bool {
         if let Some(notes) = self.books.mend(error, &self.prices, self.env.now()) {
             self.start_over(error, &notes);
@@ -62,7 +61,7 @@ impl LedgerThread {
         false
     }
 
-    /// The books cannot be written now.
+    /// Enters the stuck state.
     pub(super) fn stuck(&mut self) {
         if self.state.stuck.is_none() {
             self.state.stuck = Some(Stuck { wait: SOON });
@@ -76,7 +75,7 @@ impl LedgerThread {
         let Some(stuck) = &mut self.state.stuck else { return };
         let (wait, work) = (stuck.wait, self.config_edits.work.clone());
         stuck.wait = (wait * 2).min(LATE);
-        // Without a thread it is tried again when another process has written.
+        // Without a thread the next attempt follows another process's write.
         let _ = std::thread::Builder::new().name("retry".to_owned()).spawn(move || {
             std::thread::sleep(wait);
             if let Some(work) = work.upgrade() {
@@ -85,7 +84,7 @@ impl LedgerThread {
         });
     }
 
-    /// The ledger was opened again: what it lacks is read again from the logs.
+    /// After the ledger was reopened: reads missing calls again from the logs.
     pub(super) fn start_over(&mut self, error: &BooksError, notes: &[crate::ledger::Note]) {
         let words: Vec<String> = notes.iter().map(ToString::to_string).collect();
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
@@ -98,7 +97,7 @@ impl LedgerThread {
         self.tell_health();
     }
 
-    /// Tries to book what could not be booked before.
+    /// Retries the failed writes.
     pub(super) fn retry(&mut self) {
         if self.state.stuck.is_none() {
             return;
@@ -109,7 +108,7 @@ impl LedgerThread {
                 self.state.stuck = None;
                 self.books.hurry(false);
                 self.health.ledger_is(self.books.view());
-                self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger is written again")));
+                self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger can be written again")));
                 if std::mem::take(&mut self.state.behind) {
                     self.state.caught_up = false;
                     let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
@@ -133,7 +132,7 @@ impl LedgerThread {
         Ok(())
     }
 
-    /// Takes over from a damaged ledger what no log holds any more, once all of them are read.
+    /// Recovers calls that no log holds from a damaged ledger, once all logs are read.
     pub(super) fn salvage(&mut self) {
         if self.state.stuck.is_some() || !self.books.to_salvage() {
             return;
@@ -150,12 +149,12 @@ impl LedgerThread {
     }
 }
 
-/// Sentence about the calls that were, and were not, taken over from a damaged ledger.
+/// Describes the calls recovered, and not recovered, from a damaged ledger.
 pub(crate) fn salvaged_words(salvaged: &Salvaged) -> String {
     let from = Label::from_bytes(salvaged.from.as_os_str().as_encoded_bytes());
     let mut words = match salvaged.calls {
-        0 => format!("no call had to be taken over from {from}"),
-        calls => format!("{} that no log holds any more taken over from {from}", crate::text::plural(calls, "call")),
+        0 => format!("no call had to be recovered from {from}"),
+        calls => format!("{} that no log holds any more recovered from {from}", crate::text::plural(calls, "call")),
     };
     if salvaged.lost > 0 {
         let lost = crate::text::plural(salvaged.lost, "call");

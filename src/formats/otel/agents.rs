@@ -1,4 +1,4 @@
-//! Telemetry of coding agents: events of their own, beside the conventions.
+//! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
 use super::super::keys::request_key;
@@ -16,7 +16,7 @@ pub(super) enum Agent {
     Gemini,
 }
 
-/// The agent that sent a signal, if one did.
+/// The agent that sent a signal, if any.
 pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
     let service = signal.resource.text(&["service.name"]).unwrap_or_default();
     let event = |prefix: &str| signal.name.starts_with(prefix) || signal.body.starts_with(prefix);
@@ -32,12 +32,12 @@ pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
 }
 
 impl Agent {
-    /// The call that an agent's event reports; most report none.
+    /// The call reported by an agent's event; most report none.
     pub(super) fn call(self, signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
         let call = match self {
             Self::Claude if is_event(signal, "claude_code.", &["api_request", "llm_request"]) => claude(signal, desk)?,
-            // Rollouts hold the same answers and share no id with the events, so that both would count
-            // twice. Whoever has the events only says so, in the resource that sends them.
+            // Rollouts hold the same answers without a common id, so that both would count twice. Users who have only
+            // the events declare so in the sending resource.
             Self::Codex
                 if is_event(signal, "codex.", &["sse_event", "websocket_event"])
                     && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed")
@@ -52,13 +52,13 @@ impl Agent {
     }
 }
 
-/// True when the signal is one of these events; agents write the prefix in the name, the body, or both.
+/// True for one of these events; agents write the prefix in the name, the body, or both.
 fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
     let event = |text: &str| events.contains(&text.strip_prefix(prefix).unwrap_or(text));
     event(&signal.name) || event(signal.body)
 }
 
-/// Claude Code: input without cached tokens, and no lifetimes of cache writes.
+/// Claude Code: input excludes cached tokens; cache writes have no lifetimes.
 fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
@@ -74,19 +74,19 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let speed = found.text(&["speed"]);
     let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"]);
     call.tier = tier(speed.as_deref(), None, None);
-    // The dollars are exact to the float's last digit; the micro-dollars are rounded.
+    // The dollar amount is exact to the float's last digit; micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
-    // What the main thread asks belongs to no agent; what runs behind it names its errand.
+    // Requests of the main thread have no agent; background requests name their purpose.
     let errand = found.text(&["query_source"]).filter(|errand| !matches!(&**errand, "main" | "repl_main_thread"));
     match errand.as_deref() {
         Some("subagent") => call.from.agent = call.from.agent.or_else(|| desk.labels.find(Some("subagent"))),
         errand => call.from.feature = call.from.feature.or_else(|| desk.labels.find(errand)),
     }
-    // A guess until the stated cost solves it, see `Pricer::solve_lifetimes`.
+    // A guess until derived from the stated cost, see `Pricer::solve_lifetimes`.
     if tokens.cache_write_5m > 0 {
         call.fidelity = Fidelity::Guessed;
     }
-    // A transcript names the same answer by its message and knows this id too.
+    // A transcript names the same answer by its message, and has this id as well.
     if let Some(id) = found.text(&["request_id"]) {
         call.key = request_key(&id);
         call.alias = Some(call.key);
@@ -94,7 +94,7 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     Ok(call)
 }
 
-/// Codex: cached tokens within the input, reasoning within the output.
+/// Codex: input includes cached tokens, output includes reasoning.
 fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let (tokens, is_guessed) = Counts {
@@ -113,7 +113,7 @@ fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     Ok(call)
 }
 
-/// Gemini: cached tokens within the input; thoughts beside the output, tool prompts beside the input.
+/// Gemini: input includes cached tokens; thoughts are added to the output, tool prompts to the input.
 fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
@@ -133,14 +133,14 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     Ok(call)
 }
 
-/// What the agents' events have in common; the person's own name is the first of `user`.
+/// Fields common to all agents' events; the user's name is the first of `user`.
 fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'static str]) -> Call {
     let found = &signal.attributes;
     let mut from = attribution(signal, desk);
     let person = found.text(user).or_else(|| signal.resource.text(user));
     from.user = desk.labels.find(person.as_deref()).or(from.user);
     let model = desk.labels.find(found.text(&["model"]).as_deref());
-    // One event is told from another by its session, its time, its place in the session and its counts.
+    // Events are distinguished by session, time, sequence number and counts.
     let session = from.session.clone().unwrap_or_else(|| "".into());
     let number = found.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
     let counts = format!("{:?}", tokens.fields());

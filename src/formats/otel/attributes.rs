@@ -1,4 +1,4 @@
-//! Attributes of a span, a log record or a resource, whichever way they are written down.
+//! Attributes of a span, a log record or a resource, in any encoding.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::domain::Usd;
 pub(super) struct Attributes<'v>(FxHashMap<Cow<'v, str>, &'v Value>);
 
 impl<'v> Attributes<'v> {
-    /// From a map, or from OTLP's list of keys and typed values.
+    /// Reads a map, or OTLP's list of keys and typed values.
     pub(super) fn from_json(value: Option<&'v Value>) -> Self {
         let mut all = Self::default();
         match value {
@@ -35,14 +35,14 @@ impl<'v> Attributes<'v> {
         all
     }
 
-    /// Adds the fields of a line whose names have a dot in them: attributes without a home of their own.
+    /// Adds a line's top-level fields with dots in their names, which are attributes without a container.
     pub(super) fn add_dotted(&mut self, line: &'v serde_json::Map<String, Value>) {
         for (name, value) in line.iter().filter(|(name, _)| name.contains('.')) {
             self.add(Cow::Borrowed(name), scalar(value));
         }
     }
 
-    /// Maps within maps become dotted names: some exporters nest what the conventions write flat.
+    /// Flattens nested maps to dotted names: some exporters nest attributes that the conventions keep flat.
     fn add_map(&mut self, prefix: &str, map: &'v serde_json::Map<String, Value>) {
         for (name, value) in map {
             let name = if prefix.is_empty() { Cow::Borrowed(&**name) } else { format!("{prefix}.{name}").into() };
@@ -60,7 +60,7 @@ impl<'v> Attributes<'v> {
         }
     }
 
-    /// True when the name of any attribute begins so.
+    /// True when any attribute's name has one of these prefixes.
     pub(super) fn any_begins(&self, prefixes: &[&str]) -> bool {
         self.0.keys().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
     }
@@ -69,16 +69,16 @@ impl<'v> Attributes<'v> {
         names.iter().find_map(|name| self.0.get(*name).map(|value| (*name, *value)))
     }
 
-    /// The first of these names that says anything, as a count.
+    /// The first of these attributes that is set, as a count.
     ///
     /// # Errors
-    /// [`BadLine`] when it is no believable count.
+    /// [`BadLine`] when it is implausible.
     pub(super) fn count(&self, names: &[&'static str]) -> Result<Option<u64>, BadLine> {
         let Some((name, value)) = self.find(names) else { return Ok(None) };
         given(&Count::deserialize(value).unwrap_or_default(), name)
     }
 
-    /// The first of these names that says anything, as a text or a number written out.
+    /// The first of these attributes that is set, as text; numbers are converted.
     pub(super) fn text(&self, names: &[&'static str]) -> Option<Cow<'v, str>> {
         names.iter().find_map(|name| match *self.0.get(*name)? {
             Value::String(text) if text.is_empty() => None,
@@ -88,25 +88,25 @@ impl<'v> Attributes<'v> {
         })
     }
 
-    /// The first of these names that says anything, as dollars above zero.
+    /// The first of these attributes that is set, as dollars above zero.
     pub(super) fn usd(&self, names: &[&'static str]) -> Option<Usd> {
         let (_, value) = self.find(names)?;
         Money::deserialize(value).unwrap_or_default().0
     }
 
-    /// The first of these names that says anything, as a stretch of time in milliseconds.
+    /// The first of these attributes that is set, as a duration in milliseconds.
     pub(super) fn milliseconds(&self, names: &[&'static str]) -> Option<std::time::Duration> {
         let (_, value) = self.find(names)?;
         Named::deserialize(value).unwrap_or_default().milliseconds()
     }
 
-    /// True when the attribute is there and true.
+    /// True when the attribute is present and true.
     pub(super) fn is_true(&self, name: &'static str) -> bool {
         self.find(&[name]).is_some_and(|(_, value)| *value == Value::Bool(true) || *value == "true")
     }
 }
 
-/// The scalar that a value is, or that OTLP's typed value holds.
+/// The scalar in a value, possibly inside OTLP's typed value.
 pub(super) fn scalar(value: &Value) -> Option<&Value> {
     const TYPED: [&str; 8] = [
         "stringValue",

@@ -1,4 +1,4 @@
-//! Signals of instrumentation libraries, after the conventions for generative AI and their dialects.
+//! Signals of instrumentation libraries by the conventions for generative AI, and their dialects.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::nesting::span_key;
 use super::signal::Signal;
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Parts, Place};
 
-/// Input with cached tokens, by the conventions; those who leave them out are found out by the numbers.
+/// Input including cached tokens, by the conventions; libraries that exclude them are detected by the numbers.
 const INPUT: [&str; 9] = [
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",
@@ -69,11 +69,11 @@ const REASONING: [&str; 7] = [
     "ai.usage.reasoningTokens",
     "llm.tokens.reasoning",
 ];
-/// The audio within the counts, which `OpenInference` alone names (its semantic conventions 0.1.46, November 2026).
+/// Audio within the counts, which only `OpenInference` has (its semantic conventions 0.1.46, November 2026).
 const AUDIO_INPUT: [&str; 1] = ["llm.token_count.prompt_details.audio"];
 const AUDIO_OUTPUT: [&str; 1] = ["llm.token_count.completion_details.audio"];
 
-/// The call that a signal reports, when it is a model's own and not a sum over others.
+/// The call reported by a signal, if it is a model request and not a sum over several.
 pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
     if !is_leaf(signal) {
         return Ok(None);
@@ -107,7 +107,7 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             ])
             .as_deref(),
     );
-    // The conventions know no lifetimes of what is written to a cache.
+    // The conventions have no lifetimes for cache writes.
     let hides_lifetimes = tokens.cache_write() > 0 && model.as_deref().is_some_and(has_two_lifetimes);
     let is_guessed = is_split_guessed || model.is_none() || hides_lifetimes;
     let service = found.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
@@ -138,10 +138,10 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     }))
 }
 
-/// True for one request to a model; spans of agents, workflows and tools repeat the sums of theirs.
+/// True for a single model request; spans of agents, workflows and tools repeat sums.
 fn is_leaf(signal: &Signal<'_>) -> bool {
     let says = |name: &'static str| signal.attributes.text(&[name]);
-    // OpenLLMetry and OpenInference name what is not a request to a model.
+    // Markers of OpenLLMetry and OpenInference for spans that are not model requests.
     let is_wrapper = says("traceloop.span.kind").is_some_and(|kind| kind == "task")
         || says("openinference.span.kind").is_some_and(|kind| !matches!(&*kind, "LLM" | "EMBEDDING"));
     // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate`.
@@ -149,7 +149,7 @@ fn is_leaf(signal: &Signal<'_>) -> bool {
     !is_bound(signal) && !is_wrapper && !is_outer
 }
 
-/// True for an agent, a workflow or a tool: its counts are sums, and what it asks a model are calls of their own.
+/// True for an agent, a workflow or a tool: its counts are sums, and its model requests are calls of their own.
 pub(super) fn is_bound(signal: &Signal<'_>) -> bool {
     let says = |name: &'static str| signal.attributes.text(&[name]);
     let operation = says("gen_ai.operation.name").unwrap_or_else(|| Cow::Borrowed(first_word(&signal.name)));
@@ -165,14 +165,14 @@ fn first_word(name: &str) -> &str {
 
 fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
     let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
-    // An id too short to be the only one of its kind does not stand alone.
+    // Ids too short to be unique are not used alone.
     let named = id.and_then(|id| {
         answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::from_parts(&["otel", "response", &*id])))
     });
     named.or_else(|| span_key(signal)).unwrap_or_else(|| desk.content_key())
 }
 
-/// Who and where, by the attributes of the signal or of the program that sent it.
+/// Attribution from the signal's attributes, or else its resource's.
 pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attribution {
     let mut label = |names: &[&'static str]| {
         let name = signal.attributes.text(names).or_else(|| signal.resource.text(names));

@@ -1,11 +1,11 @@
-//! Spans within spans: two instrumentations of one request, of which one stands around the other.
+//! Nested spans: two instrumentations of one request, one inside the other.
 //!
 //! A framework's chat span around the vendor SDK's chat span reports one call twice. Both become sightings of one key,
-//! and the join keeps the one that knows more. A chat span that is the sum of several within it is dropped. A call made
-//! by a tool or an agent that was called from within a chat span is a call of its own.
+//! and the join keeps the better data. A chat span that sums several spans inside it is dropped. A call made by a tool
+//! or agent that was called from a chat span is a call of its own.
 //!
-//! A span ends, and is exported, before the one around it, in the same batch or an earlier one; some exporters turn the
-//! order round. So the last spans of a file are remembered, also over a restart.
+//! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
+//! order. Hence the last spans of a file are remembered, across restarts as well.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use crate::domain::{Call, CallKey};
 
 /// Spans remembered between lines: a few traces' worth.
 const KEPT: usize = 256;
-/// Longer chains of spans within spans are not followed.
+/// Maximum nesting depth followed.
 const DEEPEST: usize = 32;
 
 /// The last spans of a file, oldest first.
@@ -26,40 +26,40 @@ const DEEPEST: usize = 32;
 pub(super) struct Spans {
     known: FxHashMap<u64, Span>,
     order: VecDeque<u64>,
-    /// How many of the spans name this one as the span around them.
+    /// Number of remembered children per span.
     within: FxHashMap<u64, usize>,
 }
 
-/// A span, as far as it tells whose call is whose.
+/// A span's role in attributing calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Span {
-    /// The span around it; 0 where there is none.
+    /// Id of the parent span; 0 for none.
     parent: u64,
     kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
-    /// Neither a call nor a bound between calls; or a call that was dropped as the sum of those within.
+    /// Neither a call nor a boundary; or a call dropped as the sum of its children.
     #[serde(rename = "o")]
     Other { dropped: bool },
-    /// A tool or an agent: what it calls is its own.
+    /// A tool or an agent: its calls are its own.
     #[serde(rename = "b")]
     Bound,
     #[serde(rename = "c")]
     Call(Seen),
 }
 
-/// A call that was handed on.
+/// A call already emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     key: [u8; 16],
-    /// True when the vendor's name of the answer is the key.
+    /// True when the key is the vendor's id of the answer.
     is_named: bool,
     prompt: u64,
     input: u64,
     output: u64,
-    /// True once it shares its key with a call within it.
+    /// True once a nested call shares its key.
     is_joined: bool,
 }
 
@@ -76,8 +76,8 @@ impl Seen {
         }
     }
 
-    /// True when a span around another reports the same request: prompts of one size (with or without what the cache
-    /// served), or the same output where one of them knows no prompt.
+    /// True when an outer span reports the same request: equal prompt size (with or without cached tokens), or equal
+    /// output if one has no prompt.
     fn is_one_with(&self, within: &Self) -> bool {
         if self.is_named && within.is_named {
             return self.key == within.key;
@@ -90,31 +90,31 @@ impl Seen {
 }
 
 impl Spans {
-    /// Remembers the spans of a line, so that it is known which stands within which.
+    /// Remembers the spans of a line with their parents.
     pub(super) fn note(&mut self, signals: &[Signal<'_>]) {
         for signal in signals {
             let Some((id, parent)) = ids(signal) else { continue };
             let kind = if gen_ai::is_bound(signal) { Kind::Bound } else { Kind::Other { dropped: false } };
             match self.known.get_mut(&id) {
-                // A log record names its span, and not the span around that.
+                // Log records name their span, but not its parent.
                 Some(span) if span.parent == 0 && parent != 0 => {
                     span.parent = parent;
                     *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
-                // What has no span around it and is no call can tell nothing of others.
+                // Neither a parent nor a call: irrelevant to others.
                 None if parent == 0 && kind == (Kind::Other { dropped: false }) => {}
                 None => self.insert(id, Span { parent, kind }),
             }
         }
     }
 
-    /// How deep a span lies within those that are known: calls are placed from the innermost on.
+    /// Depth of a span among the known ones: calls are placed innermost first.
     pub(super) fn depth(&self, signal: &Signal<'_>) -> usize {
         ids(signal).map_or(0, |(id, _)| self.around(id).count())
     }
 
-    /// The call as a sighting of what it is part of; `None` when it is the sum of calls within it.
+    /// Merges the call with its nested or outer one; `None` when it is the sum of its children.
     pub(super) fn place(&mut self, signal: &Signal<'_>, mut call: Call) -> Option<Call> {
         let Some((id, parent)) = ids(signal) else { return Some(call) };
         match self.known.get(&id).map(|span| span.kind) {
@@ -148,7 +148,7 @@ impl Spans {
         Some(call)
     }
 
-    /// Forgets all but the last spans, at the end of a line.
+    /// Drops all but the last spans, at the end of a line.
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
             let Some(span) = self.order.pop_front().and_then(|id| self.known.remove(&id)) else { continue };
@@ -161,7 +161,7 @@ impl Spans {
         }
     }
 
-    /// The spans as text, for a restart.
+    /// State for [`Spans::restore`].
     pub(super) fn state(&self) -> String {
         if self.order.is_empty() {
             return String::new();
@@ -170,7 +170,7 @@ impl Spans {
         serde_json::to_string(&spans).unwrap_or_default()
     }
 
-    /// Goes on from [`Spans::state`].
+    /// Restores the output of [`Spans::state`].
     pub(super) fn restore(&mut self, state: &str) {
         *self = Self::default();
         for (id, span) in serde_json::from_str::<Vec<(u64, Span)>>(state).unwrap_or_default() {
@@ -194,18 +194,18 @@ impl Spans {
         }
     }
 
-    /// The spans around one, from the innermost on.
+    /// Ids of a span's ancestors, innermost first.
     fn around(&self, id: u64) -> impl Iterator<Item = u64> {
         let parent = move |id: &u64| self.known.get(id).map(|span| span.parent).filter(|parent| *parent != 0);
         std::iter::successors(parent(&id), parent).take(DEEPEST)
     }
 
-    /// The spans around one, as far as they are known.
+    /// Known ancestors of a span, with their ids.
     fn outwards(&self, id: u64) -> impl Iterator<Item = (u64, Span)> {
         self.around(id).map_while(|id| self.known.get(&id).map(|span| (id, *span)))
     }
 
-    /// The nearest call around a span, unless a tool or an agent lies between.
+    /// The nearest enclosing call, unless a tool or an agent is in between.
     fn call_around(&self, id: u64) -> Option<(u64, Seen)> {
         self.outwards(id).find_map(|(id, span)| match span.kind {
             Kind::Call(seen) => Some(Some((id, seen))),
@@ -214,7 +214,7 @@ impl Spans {
         })?
     }
 
-    /// The calls within a span that no other call stands around, in the order in which they came.
+    /// Calls inside a span without another call in between, in order of arrival.
     fn calls_within(&self, id: u64) -> Vec<Seen> {
         if !self.within.contains_key(&id) {
             return Vec::new();
@@ -240,19 +240,19 @@ impl Spans {
     }
 }
 
-/// True when a call's counts are those of the calls within it together.
+/// True when a call's counts equal the sum of the calls inside it.
 fn is_sum(call: &Seen, within: &[Seen]) -> bool {
     let sum = |count: fn(&Seen) -> u64| within.iter().map(count).fold(0, u64::saturating_add);
     call.output == sum(|seen| seen.output)
         && (call.prompt == sum(|seen| seen.prompt) || call.prompt == sum(|seen| seen.input))
 }
 
-/// The key that a span gives a call which nothing else names.
+/// Key of a call from its span, if nothing else identifies it.
 pub(super) fn span_key(signal: &Signal<'_>) -> Option<CallKey> {
     Some(CallKey::from_parts(&["otel", "span", bare(signal.trace?), bare(signal.span?)]))
 }
 
-/// A span and the span around it (0 for none), each as a number.
+/// Ids of a span and its parent (0 for none), as numbers.
 fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     let number = |key: CallKey| key.bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     let parent = signal
@@ -261,7 +261,7 @@ fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     Some((number(span_key(signal)?)?, parent.and_then(number).unwrap_or(0)))
 }
 
-/// Hexadecimal without the prefix that some exporters write.
+/// Strips the prefix that some exporters add to hexadecimal ids.
 fn bare(id: &str) -> &str {
     id.strip_prefix("0x").unwrap_or(id)
 }

@@ -1,4 +1,4 @@
-//! One span or log record, cut out of whatever line holds it.
+//! Extracts spans and log records from lines.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -15,31 +15,31 @@ use crate::domain::Instant;
 #[derive(Debug)]
 pub(super) struct Signal<'v> {
     pub(super) attributes: Attributes<'v>,
-    /// The attributes of the program that sent it.
+    /// Attributes of the sending program.
     pub(super) resource: Rc<Attributes<'v>>,
-    /// The span's name, or the event's.
+    /// Name of the span or event.
     pub(super) name: Cow<'v, str>,
-    /// The log record's text.
+    /// Text of the log record.
     pub(super) body: &'v str,
-    /// The library that made it.
+    /// Library that created it.
     pub(super) scope: &'v str,
     pub(super) trace: Option<&'v str>,
     pub(super) span: Option<&'v str>,
-    /// The span around it.
+    /// Id of the parent span.
     pub(super) parent: Option<&'v str>,
     pub(super) at: Option<Instant>,
     pub(super) latency: Option<Duration>,
 }
 
-/// The names of attributes that tell of a model's work.
+/// Prefixes of attributes about model requests.
 const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.", "llm.tokens."];
-/// The names of agents' own events.
+/// Prefixes of agents' own events.
 const AGENTS: [&str; 3] = ["claude_code.", "codex.", "gemini_cli."];
 
-/// The fields that make a line a span; `llm.tokens.…` without them is a line of a usage log.
+/// Fields that make a line a span; without them `llm.tokens.…` belongs to a usage log.
 const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext"];
 
-/// The signal that a flat line is; `None` for any other line.
+/// The signal in a flat line; `None` for any other line.
 pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
     let mut attributes = Attributes::from_json(line.get("attributes"));
@@ -54,13 +54,13 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let is_traced = TRACED.iter().any(|field| line.get(*field).is_some_and(|value| !value.is_null()));
     let is_work = signal.attributes.any_begins(&WORK[..4]) || (is_traced && signal.attributes.any_begins(&WORK[4..]));
     let is_agents = AGENTS.iter().any(|agent| signal.name.starts_with(agent) || signal.body.starts_with(agent));
-    // An API's answer or a usage log may carry such attributes beside what it is.
+    // API answers and usage logs may carry such attributes, too.
     let is_foreign = line.contains_key("choices")
         || ["usage", "payload", "message"].iter().any(|field| line.get(*field).is_some_and(Value::is_object));
     ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
 }
 
-/// The signals of a line of OTLP/JSON; metrics give none, for the sums in them repeat the signals'.
+/// The signals in a line of OTLP/JSON. Metrics are ignored, since their sums repeat the signals'.
 pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
     let groups = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
@@ -148,7 +148,7 @@ fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Value] {
     names.iter().find_map(|name| map.get(*name)?.as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The first of these fields that names a moment: as usual, or as a pair of seconds and nanoseconds.
+/// The first of these fields with a time, in any usual form or as a pair of seconds and nanoseconds.
 fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
     names.iter().find_map(|name| {
         let value = map.get(*name)?;

@@ -1,4 +1,4 @@
-//! Taking a socket's path: over a stale one silently, from a living meter or a foreign file never.
+//! Binds the socket: replaces a stale one silently, never a live meter's or a foreign file.
 
 use std::fs;
 use std::io;
@@ -8,60 +8,60 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::Label;
 
-/// The longest path a socket can have on this system, in bytes.
+/// Maximum length of a socket path on this system, in bytes.
 const PATH_CAP: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
-/// Why the socket cannot be taken.
+/// Why the socket cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Another meter listens there.
     #[error("a meter is already running{} and listens on {path}", .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
     InUse {
-        /// The socket.
+        /// Path of the socket.
         path: Label,
-        /// Its process, where the system says so.
+        /// Process id of that meter, where the system reports it.
         pid: Option<i32>,
     },
-    /// Something else stands at the path.
+    /// The path is taken by something else.
     #[error("{path} is {what}, not a socket; it is left alone: name another path with --socket")]
     Foreign {
         /// The path.
         path: Label,
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
     },
-    /// The path is longer than the system allows.
+    /// The path exceeds the system's limit.
     #[error(
-        "the socket's path is {length} bytes long and may have {PATH_CAP}: name a shorter one with --socket: {path}"
+        "the socket's path is {length} bytes long, the maximum is {PATH_CAP}: name a shorter one with --socket: {path}"
     )]
     TooLong {
         /// The path.
         path: Label,
-        /// Its length.
+        /// Its length in bytes.
         length: usize,
     },
-    /// Others could reach into the folder.
+    /// Other users could modify the folder.
     #[error("{path}: the folder {why}; name a socket in a folder of your own with --socket")]
     Unsafe {
         /// The folder.
         path: Label,
-        /// The mistake.
+        /// The problem.
         why: &'static str,
     },
-    /// The system refused.
+    /// A system error.
     #[error("{path}: {error}")]
     Io {
         /// The path.
         path: Label,
-        /// The system's words.
+        /// The error.
         error: io::Error,
     },
 }
 
-/// A socket that is ours, and how to know it is still there.
+/// A bound socket, with its identity.
 #[derive(Debug)]
 pub struct Bound {
-    /// The listener, not blocking.
+    /// The listener, in non-blocking mode.
     pub listener: UnixListener,
     /// Its path.
     pub path: PathBuf,
@@ -70,7 +70,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// True while the path still leads to this socket.
+    /// True while the path leads to this socket.
     pub fn stands(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|facts| (facts.dev(), facts.ino()) == (self.device, self.inode))
     }
@@ -83,10 +83,10 @@ impl Bound {
     }
 }
 
-/// Takes the path: makes its folder (0700) if it is missing, replaces a stale socket, sets mode 0600.
+/// Binds the path: creates its folder (0700) if missing, replaces a stale socket, sets mode 0600.
 ///
 /// # Errors
-/// When another meter listens there, when anything else stands there, or when the system refuses.
+/// When another meter listens there, when the path is taken by something else, or on a system error.
 pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
     let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
     let length = path.as_os_str().len();
@@ -120,7 +120,7 @@ pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
     Ok(Bound { listener, path: path.to_owned(), device: facts.dev(), inode: facts.ino() })
 }
 
-/// The folder must be ours, or one like /tmp whose sticky bit keeps others from replacing what is ours.
+/// Checks that the folder is ours, or one like /tmp whose sticky bit protects our files.
 fn prepare_folder(path: &Path, uid: u32) -> Result<(), SocketError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     let shown = Label::from_bytes(folder.as_os_str().as_encoded_bytes());
@@ -132,7 +132,7 @@ fn prepare_folder(path: &Path, uid: u32) -> Result<(), SocketError> {
             builder.recursive(true).create(folder).map_err(|error| SocketError::Io { path: shown.clone(), error })
         }
         Err(error) => Err(SocketError::Io { path: shown, error }),
-        Ok(facts) if !facts.is_dir() => refuse("is no folder"),
+        Ok(facts) if !facts.is_dir() => refuse("is not a folder"),
         Ok(facts) => {
             let (mode, owner) = (facts.mode(), facts.uid());
             let sticky = mode & 0o1000 != 0;
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn i8_a_folder_of_another_user_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        // Seen from another user, this folder is somebody else's.
+        // Checked with another user id, this folder belongs to somebody else.
         let me = uid();
         let other = if me == 0 { None } else { Some(me + 1) };
         if let Some(other) = other {

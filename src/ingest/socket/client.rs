@@ -1,23 +1,23 @@
-//! The other end: sending lines to a meter that listens, without ever hanging on one that does not read.
+//! Client: sends lines to a listening meter, with timeouts.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a writer waits for a meter before it gives up on it.
+/// Timeout for a meter that does not read.
 pub(crate) const WRITE_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Why a meter did not take a line.
+/// Why a meter did not accept a line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// Nobody listens.
+    /// No meter listens.
     #[error("no meter listens there")]
     Nobody,
-    /// A meter listens but does not take the line, or does not answer, in time.
+    /// A meter listens but does not accept the line or answer in time.
     #[error("the meter does not answer")]
     Stalled,
-    /// Anything else.
+    /// Any other error.
     #[error("{0}")]
     Io(io::Error),
 }
@@ -35,10 +35,10 @@ impl From<io::Error> for ClientError {
     }
 }
 
-/// Sends one line and gives back the meter's answer.
+/// Sends one line and returns the meter's answer.
 ///
 /// # Errors
-/// When nobody listens, or the meter does not take the line and answer within `patience`.
+/// When no meter listens, or it does not accept the line and answer within `patience`.
 pub(crate) fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, ClientError> {
     let stream = open(path, patience)?;
     (&stream).write_all(line.trim_end().as_bytes())?;

@@ -1,4 +1,4 @@
-//! One connection: its lines, and the answers to them.
+//! One connection: reads its lines and answers them.
 
 use std::cell::Cell;
 use std::io;
@@ -16,14 +16,14 @@ use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::Projects;
 
-/// How long a pause in a connection may be once the meter ends.
+/// Longest pause of a connection during shutdown.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Answers kept for a client that does not read them; further ones are dropped.
+/// Bytes of answers kept for a client that does not read; further answers are dropped.
 const ANSWER_CAP: usize = 64 * 1024;
-/// How long a line waits for books that take nothing before it is refused.
+/// How long a line waits for a busy ledger before it is refused.
 const BOOKS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What follows a line.
+/// Action after a line.
 enum After {
     GoOn,
     Close,
@@ -31,24 +31,24 @@ enum After {
 
 /// Activity of a connection, shared with the server.
 pub(super) struct Activity {
-    /// When it last finished a line. Single bytes do not count.
+    /// Time of the last complete line. Single bytes do not count.
     pub(super) last: Cell<Instant>,
-    /// A line is being booked.
+    /// A line is being written to the ledger.
     pub(super) busy: Cell<bool>,
-    /// It was asked to make room.
+    /// The connection was asked to close.
     pub(super) asked: Cell<bool>,
     leave: Notify,
 }
 
 impl Activity {
-    /// Asks the connection to end once it has taken what has arrived.
+    /// Asks the connection to close once it has handled what has arrived.
     pub(super) fn make_room(&self) {
         self.asked.set(true);
         self.leave.notify_one();
     }
 }
 
-/// A connection that is served.
+/// State of a connection.
 pub(super) struct Connection {
     lines: Decoder,
     projects: Projects,
@@ -72,7 +72,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// A connection of the local user `user` on which nothing was received yet.
+    /// A new connection from the local user `user`.
     pub(super) fn new(
         user: Option<Label>,
         rules: Rules,
@@ -102,13 +102,12 @@ impl Connection {
         }
     }
 
-    /// Its activity, shared with the server.
     pub(super) fn activity(&self) -> Rc<Activity> {
         Rc::clone(&self.activity)
     }
 
-    /// Serves it until it ends, is asked to make room, or pauses after the meter has begun to end. The lines that
-    /// have arrived by then are taken.
+    /// Serves the connection until it ends, is asked to close, or pauses during shutdown. Lines that have arrived by
+    /// then are handled.
     pub(super) async fn run(mut self, stream: UnixStream, mut stopped: watch::Receiver<bool>) {
         let mut last_words = None;
         loop {
@@ -123,7 +122,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.activity.asked.get() => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && ending => {
-                    // A connection that has just been accepted does not know yet what waits in it.
+                    // A newly accepted connection has not seen yet what it has received.
                     let end = *last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS);
                     let more = timeout_at(end.min(Instant::now() + PAUSE), stream.readable()).await;
                     if !matches!(more, Ok(Ok(()))) {
@@ -149,7 +148,7 @@ impl Connection {
         self.last_answers(&stream).await;
     }
 
-    /// Reads what has arrived behind what is there already.
+    /// Reads available data into the buffer.
     fn read(&mut self, stream: &UnixStream) -> io::Result<usize> {
         let mut chunk = self.shared.chunk.borrow_mut();
         let count = stream.try_read(&mut chunk)?;
@@ -158,7 +157,7 @@ impl Connection {
         Ok(count)
     }
 
-    /// Takes the complete lines out of the buffer.
+    /// Handles the complete lines in the buffer.
     async fn take(&mut self) -> After {
         let mut buffer = std::mem::take(&mut self.buffer);
         let (mut start, mut after) = (0, After::GoOn);
@@ -185,7 +184,7 @@ impl Connection {
         }
         if held > super::HELD_CAP && !self.buffer.is_empty() {
             more(&self.tally.crowded);
-            self.say(&Reply::refusal("busy: too many lines wait for their end"));
+            self.say(&Reply::refusal("busy: too many incomplete lines"));
             return After::Close;
         }
         After::GoOn
@@ -205,8 +204,8 @@ impl Connection {
         }
         if !trimmed.starts_with(b"{") {
             self.tally.bad_line("not a JSON object");
-            self.say(&Reply::refusal("expected one JSON object a line"));
-            // Who begins with something else speaks another language altogether.
+            self.say(&Reply::refusal("expected one JSON object per line"));
+            // A client whose first line is not JSON speaks another protocol.
             return if first { After::Close } else { After::GoOn };
         }
         let mut records = Vec::new();
@@ -218,7 +217,7 @@ impl Connection {
                 self.say(&Reply::Error(Label::new(&why.to_string())));
                 return After::GoOn;
             }
-            // A line about usage is no question, whatever else it holds.
+            // A line about usage is no query, whatever else it holds.
             Outcome::Read => None,
             Outcome::Other | Outcome::Passed => query_of(trimmed),
         };
@@ -239,15 +238,15 @@ impl Connection {
         After::GoOn
     }
 
-    /// Hands over the content of a line and waits for the answer. While the books are busy the client waits: its next
-    /// lines stay in the system's buffer.
+    /// Delivers the content of a line and waits for the answer. Meanwhile the client's next lines stay in the system's
+    /// buffer.
     async fn deliver(&self, said: Said) -> Reply {
         let closing = || Reply::refusal("the meter is closing; the line was not booked");
         let (reply, answer) = oneshot::channel();
         match timeout(BOOKS_PATIENCE, self.deliver.reserve()).await {
             Ok(Ok(place)) => place.send(Delivery { said, reply }),
             Ok(Err(_)) => return closing(),
-            Err(_) => return Reply::refusal("busy: the books take nothing; the line was not booked"),
+            Err(_) => return Reply::refusal("busy: the ledger cannot be written now; the line was not booked"),
         }
         answer.await.unwrap_or_else(|_| closing())
     }
@@ -260,7 +259,7 @@ impl Connection {
         }
     }
 
-    /// Writes what the client takes now; it is served on even if it takes nothing.
+    /// Writes pending answers as far as the client accepts them; continues either way.
     fn answer(&mut self, stream: &UnixStream) {
         while !self.answers.is_empty() {
             match stream.try_write(&self.answers) {
@@ -270,7 +269,7 @@ impl Connection {
         }
     }
 
-    /// Writes the rest to a client that sends no more and still reads, for a moment.
+    /// Briefly writes pending answers to a client that has stopped sending but still reads.
     async fn last_answers(&mut self, stream: &UnixStream) {
         let end = Instant::now() + LAST_WORDS;
         self.answer(stream);
@@ -287,7 +286,7 @@ impl Connection {
     }
 }
 
-/// The line, when it is a question.
+/// The line, if it is a query.
 fn query_of(line: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Question<'a> {

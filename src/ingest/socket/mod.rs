@@ -1,4 +1,4 @@
-//! The Unix socket: many writers at once, each line answered, nothing unbounded.
+//! The Unix socket: many concurrent writers, an answer per line, bounded memory.
 
 mod bind;
 mod client;
@@ -11,21 +11,21 @@ pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
 pub(crate) use serve::descriptors_of_a_runtime;
 pub use serve::{Delivery, Listener, Listening, Reply, Rules, Said, Tally};
 
-/// Longest line that is taken.
+/// Maximum line length, in bytes.
 pub const LINE_CAP: usize = 1024 * 1024;
-/// Connections served at once; fewer where the process may open few files. Others wait until there is room.
+/// Maximum number of connections; fewer if the process may open few files. Others wait for room.
 pub const CONNECTION_CAP: usize = 256;
-/// A connection that has finished no line for so long makes room once all are taken and others wait.
+/// An idle connection is closed after this time if all are taken and others wait.
 pub const IDLE: std::time::Duration = std::time::Duration::from_secs(2);
-/// How long a connection is still served once the meter ends.
+/// How long connections are served during shutdown.
 const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
-/// Bytes of incomplete lines that are kept for all connections together.
+/// Bytes of incomplete lines kept for all connections together.
 const HELD_CAP: usize = 64 * 1024 * 1024;
 
 /// State shared by all connections, which one thread serves.
 struct Shared {
-    /// Where bytes are read to before they are known to whom they belong.
+    /// Read buffer.
     chunk: std::cell::RefCell<Vec<u8>>,
-    /// Bytes that wait for the end of their line.
+    /// Bytes of incomplete lines.
     held: std::cell::Cell<usize>,
 }

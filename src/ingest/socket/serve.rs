@@ -1,4 +1,4 @@
-//! Serving the socket: connections, lines, answers, and a clean end.
+//! Serves the socket: accepts connections, answers lines, and shuts down cleanly.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,53 +20,53 @@ use super::connection::{Activity, Connection};
 use super::{CONNECTION_CAP, Shared};
 use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
 
-/// How often the socket's path is looked at.
+/// Interval at which the socket's path is checked.
 const WATCH: Duration = Duration::from_secs(4);
-/// How long it is waited before it is looked again whether there is room.
+/// Delay before checking again for room.
 const REST: Duration = Duration::from_millis(50);
-/// How long the end may take when the books answer no more.
+/// Shutdown timeout when the ledger no longer answers.
 const END: Duration = Duration::from_secs(3);
 
-/// What a connection hands over, and where the answer goes.
+/// Content of a line, with a channel for the answer.
 #[derive(Debug)]
 pub struct Delivery {
-    /// What was said.
+    /// Content of the line.
     pub said: Said,
-    /// Takes the answer. Whoever drops it refuses the line.
+    /// Receives the answer. Dropping it refuses the line.
     pub reply: oneshot::Sender<Reply>,
 }
 
-/// What a line said.
+/// Content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
-    /// Calls to book.
+    /// Calls to be written.
     Records(Vec<Record>),
-    /// A question, as JSON: `{"query":"gate",…}`.
+    /// A query, as JSON: `{"query":"gate",…}`.
     Query(String),
 }
 
-/// Where deliveries go: a bounded queue, so that a flood finds a limit.
+/// Destination of deliveries: a bounded queue, which limits floods.
 pub(crate) type Deliver = mpsc::Sender<Delivery>;
 
-/// The answer to a line.
+/// Answer to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Booked.
+    /// Written to the ledger.
     Booked {
-        /// The call.
+        /// Key of the call.
         key: CallKey,
-        /// Its cost, when known.
+        /// Its cost, if known.
         cost: Option<Usd>,
-        /// How far its counts can be trusted; said when they are not final.
+        /// Fidelity of its counts, included in the answer unless final.
         fidelity: Fidelity,
     },
-    /// Known already.
+    /// Already known.
     Repeat,
-    /// Understood, and not about usage.
+    /// Valid, but not about usage.
     Nothing,
-    /// The answer to a question, as JSON.
+    /// Answer to a query, as JSON.
     Json(String),
-    /// Not taken, and why.
+    /// Refused, with the reason.
     Error(Label),
 }
 
@@ -104,37 +104,37 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What the server has to know of its surroundings.
+/// Environment of the server.
 #[derive(Clone)]
 pub struct Rules {
-    /// The user whose meter this is; others are refused.
+    /// Id of the meter's user; others are refused.
     pub uid: u32,
-    /// The name of a local user, for lines that name none.
+    /// Name of a local user, for lines without one.
     pub name_of: Arc<dyn Fn(u32) -> Option<Label> + Send + Sync>,
-    /// The clock, for lines without a time.
+    /// Clock, for lines without a time.
     pub clock: Arc<dyn Fn() -> crate::domain::Instant + Send + Sync>,
-    /// A connection that has been silent for so long makes room for a new one.
+    /// Idle time after which a connection may be closed for a new one.
     pub idle: Duration,
 }
 
-/// What has happened on the socket so far.
+/// Counters of the socket.
 #[derive(Default)]
 pub struct Tally {
     /// Connections served.
     pub accepted: AtomicU64,
     /// Connections of other users, refused.
     pub foreign: AtomicU64,
-    /// Connections closed because there were too many.
+    /// Connections closed to make room.
     pub crowded: AtomicU64,
-    /// Lines that could not be counted.
+    /// Lines that could not be decoded.
     pub bad: AtomicU64,
-    /// Lines that were cut off by the end of their connection.
+    /// Lines cut off by the end of their connection.
     pub partial: AtomicU64,
-    /// Times the socket had vanished and was made again.
+    /// Number of times the socket vanished and was bound again.
     pub rebound: AtomicU64,
-    /// Why the last lines could not be counted, oldest first.
+    /// Reasons of the last bad lines, oldest first.
     reasons: Mutex<VecDeque<Label>>,
-    /// Called after a line that could not be counted.
+    /// Called after each bad line.
     on_bad: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -145,20 +145,20 @@ impl fmt::Debug for Tally {
 }
 
 impl Tally {
-    /// Reasons that are kept.
+    /// Number of reasons kept.
     const REASONS: usize = 20;
 
-    /// Calls this after each line that could not be counted. It must not wait.
+    /// Sets a callback for bad lines. It must not block.
     pub fn on_bad(&self, call: impl Fn() + Send + Sync + 'static) {
         let _ = self.on_bad.set(Box::new(call));
     }
 
-    /// Why the last lines could not be counted, oldest first.
+    /// Reasons of the last bad lines, oldest first.
     pub fn reasons(&self) -> Vec<Label> {
         self.reasons.lock().map(|reasons| reasons.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// Counts a line that could not be counted as a call.
+    /// Counts a bad line.
     pub(super) fn bad_line(&self, why: &str) {
         more(&self.bad);
         if let Ok(mut reasons) = self.reasons.lock() {
@@ -184,7 +184,7 @@ pub struct Listener {
     deliver: Deliver,
 }
 
-/// A socket that is being served by a thread of its own.
+/// A socket served by its own thread.
 pub struct Listening {
     thread: Option<thread::JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -192,7 +192,7 @@ pub struct Listening {
 }
 
 impl Listener {
-    /// Serves a bound socket, delivering to `deliver`.
+    /// A server for a bound socket that sends to `deliver`.
     pub fn new(bound: Bound, rules: Rules, deliver: Deliver) -> Self {
         Self { bound, rules, deliver }
     }
@@ -221,14 +221,14 @@ impl Listener {
         loop {
             guests.count();
             let full = guests.are_full();
-            // Who finds no room waits in the system's own queue, and is refused by nobody.
+            // Clients beyond the limit wait in the system's backlog and are not refused.
             let crowded = full && self.is_awaited() && guests.make_room(&tally);
             tokio::select! {
                 biased;
                 _ = stopped.changed() => break,
                 accepted = listener.accept(), if !full && !rests => match accepted {
                     Ok((stream, _)) => self.admit(stream, &mut guests, &tally, &stopped),
-                    // No descriptor is left: there will be, once another connection or file is closed.
+                    // No descriptors left until another connection or file is closed.
                     Err(_) => rests = true,
                 },
                 () = guests.left.notified(), if !guests.all.is_empty() => rests = false,
@@ -248,9 +248,9 @@ impl Listener {
         self.bound.remove();
     }
 
-    /// Serves everybody who has connected by now, also those who wait for room, and takes all they have sent.
+    /// Serves all clients connected so far, including those waiting for room, and handles everything they sent.
     async fn finish(&self, mut guests: Guests, tally: &Arc<Tally>, stopped: &watch::Receiver<bool>) {
-        // Each sees the stop and ends by itself, unless the books answer no more.
+        // Each connection sees the stop and ends by itself, unless the ledger no longer answers.
         let end = Instant::now() + END;
         loop {
             guests.count();
@@ -269,7 +269,7 @@ impl Listener {
         }
     }
 
-    /// True when somebody has connected who was not admitted yet.
+    /// True when a client waits in the backlog.
     fn is_awaited(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut waits = [PollFd::new(&self.bound.listener, PollFlags::IN)];
@@ -297,11 +297,11 @@ impl Listener {
     }
 }
 
-/// Makes sure that the system grants what a runtime with signals opens, and some more for who opens files meanwhile.
-/// Where it does not, a runtime would panic instead of saying so.
+/// Checks that enough descriptors are available for a runtime with signals, plus a few for files opened meanwhile.
+/// Without them the runtime would panic instead of returning an error.
 ///
 /// # Errors
-/// When it does not.
+/// When they are not available.
 pub(crate) fn descriptors_of_a_runtime() -> io::Result<()> {
     let pairs: Vec<_> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<io::Result<_>>()?;
     drop(pairs);
@@ -313,17 +313,17 @@ fn listener_of(bound: &Bound) -> io::Result<UnixListener> {
 }
 
 impl Listening {
-    /// What has happened so far.
+    /// Counters so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The same, to be kept and read later.
+    /// The counters, shared.
     pub fn shared_tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
     }
 
-    /// Takes the complete lines that have arrived, answers them, and ends. Blocks until that is done.
+    /// Handles the complete lines that have arrived, answers them, and ends. Blocks until done.
     pub fn stop(mut self) {
         self.end();
     }
@@ -342,10 +342,10 @@ impl Drop for Listening {
     }
 }
 
-/// The connections that are served.
+/// Open connections.
 struct Guests {
     all: Vec<Guest>,
-    /// How many there may be at once.
+    /// Maximum number.
     most: usize,
     idle: Duration,
     shared: Rc<Shared>,
@@ -360,13 +360,13 @@ struct Guest {
 
 impl Guests {
     fn new(idle: Duration) -> Self {
-        // A quarter of what the process may open: the logs and the books need descriptors too.
+        // A quarter of the process's limit, since logs and ledger need descriptors, too.
         let most = crate::ingest::fs::descriptors().clamp(1, CONNECTION_CAP);
         let shared = Shared { chunk: RefCell::new(vec![0; 64 * 1024]), held: Cell::new(0) };
         Self { all: Vec::new(), most, idle, shared: Rc::new(shared), left: Rc::new(Notify::new()) }
     }
 
-    /// Forgets those that have ended.
+    /// Removes connections that have ended.
     fn count(&mut self) {
         self.all.retain(|guest| !guest.task.is_finished());
     }
@@ -375,7 +375,7 @@ impl Guests {
         self.all.len() >= self.most
     }
 
-    /// Asks the one that has been silent longest to end, if that is long enough. False when nobody can be asked.
+    /// Asks the longest idle connection to close, if idle for long enough. False when there is none.
     fn make_room(&self, tally: &Tally) -> bool {
         if self.all.iter().any(|guest| guest.activity.asked.get()) {
             return true;

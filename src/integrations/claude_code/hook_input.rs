@@ -1,28 +1,28 @@
-//! What Claude Code tells a hook: the few fields that matter, even of input that is cut off or partly nonsense.
+//! Parses the input of Claude Code's hooks: the few fields needed, even from truncated or malformed JSON.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Which moment it is.
+/// Hook event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Moment {
-    /// The person has written something.
+    /// The user has submitted a prompt.
     UserPromptSubmit,
     /// A tool is about to be used.
     PreToolUse,
-    /// Tools have been used; the next call of the model is about to be made.
+    /// Tools have run; the next model call is due.
     PostToolBatch,
-    /// The agent is about to end its turn. Blocking here would make it go on.
+    /// The agent is about to end its turn. Blocking would make it go on.
     Stop,
-    /// The same of a sub-agent.
+    /// The same for a sub-agent.
     SubagentStop,
     /// A session begins.
     SessionStart,
     /// A session has ended.
     SessionEnd,
-    /// Anything else.
+    /// Another type.
     #[default]
     Other,
 }
@@ -42,43 +42,42 @@ impl Moment {
         Self::NAMES.iter().find(|(known, _)| *known == name).map_or(Self::Other, |(_, moment)| *moment)
     }
 
-    /// Its name in the protocol.
+    /// Name in the protocol.
     pub(crate) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, moment)| *moment == self).map_or("", |(name, _)| name)
     }
 }
 
-/// What a hook is told.
+/// Input of a hook.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// Which moment it is.
     pub(crate) moment: Moment,
-    /// The session.
+    /// Session id.
     pub(crate) session: Option<String>,
-    /// Its transcript.
+    /// Path of the transcript.
     pub(crate) transcript: Option<String>,
-    /// The working folder.
+    /// Working directory.
     pub(crate) cwd: Option<String>,
-    /// The sub-agent, within one.
+    /// Sub-agent, inside one.
     pub(crate) agent: Option<String>,
-    /// The model, where the event names it.
+    /// Model, if the event names it.
     pub(crate) model: Option<String>,
 }
 
 impl Event {
-    /// Reads what can be read. Large inputs (a file that a tool writes) may be cut off: what stood
-    /// before the cut counts, so that nobody passes the gate by being long.
+    /// Parses as much as possible. Large inputs, such as a file that a tool writes, may be truncated: the fields before
+    /// the cut count, so that size is no way around the gate.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut event = Self::default();
-        // A byte that is no character, in whatever field, must not hide the fields after it.
+        // Invalid UTF-8 in any field must not hide the fields after it.
         let text = String::from_utf8_lossy(bytes);
         let mut reader = serde_json::Deserializer::from_str(&text);
-        // An error ends the reading; what was read before it stands.
+        // Parsing stops at an error; the fields before it are kept.
         let _ = reader.deserialize_map(Fields(|key: &str, value: &RawValue| event.take(key, value)));
         event
     }
 
-    /// Takes a field. A value of an unexpected type is passed over and replaces nothing.
+    /// Sets a field. Values of an unexpected type are ignored.
     fn take(&mut self, key: &str, value: &RawValue) {
         let field = match key {
             "hook_event_name" => {
@@ -101,7 +100,7 @@ impl Event {
     }
 }
 
-/// Hands on the fields of an object as they come by, whatever their values are.
+/// Passes the fields of an object to a callback, as raw values.
 struct Fields<F>(F);
 
 impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Fields<F> {
@@ -117,7 +116,7 @@ impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Fields<F> {
     }
 }
 
-/// The text that a value is; none for a value of another type.
+/// The value as text; `None` for other types.
 fn text_of(value: &RawValue) -> Option<String> {
     if !value.get().starts_with('"') {
         return None;
@@ -125,7 +124,7 @@ fn text_of(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok().map(|Letters(text)| text)
 }
 
-/// The `id` of the object that a value is.
+/// The `id` of the value, if it is an object.
 fn id_of(value: &RawValue) -> Option<String> {
     let mut id = None;
     let mut reader = serde_json::Deserializer::from_str(value.get());
@@ -138,7 +137,7 @@ fn id_of(value: &RawValue) -> Option<String> {
     id
 }
 
-/// A JSON text. Half of a surrogate pair, which a text that was cut may end with, becomes a replacement character.
+/// A JSON string. Unpaired surrogates, as in truncated text, become a replacement character.
 struct Letters(String);
 
 impl<'de> Deserialize<'de> for Letters {
@@ -220,7 +219,7 @@ mod tests {
                     let mut parts = vec!["\"session_id\":\"s\"".to_owned()];
                     parts.extend(before.then(|| format!("\"{field}\":{value}")));
                     parts.push("\"hook_event_name\":\"PreToolUse\"".to_owned());
-                    // Of two names of the event the last that is one counts; an odd text is a name, of another moment.
+                    // The last of several event names counts; an unknown one is another event.
                     let after = after && !(field == "hook_event_name" && value.starts_with('"'));
                     parts.extend(after.then(|| format!("\"{field}\":{value}")));
                     let event = Event::read(format!("{{{}}}", parts.join(",")).as_bytes());

@@ -1,29 +1,30 @@
-//! JSON whose members keep their order and, where nothing changes, every blank: other people's settings are theirs.
+//! JSON objects that keep the order of members and the whitespace of unchanged parts, because the settings are not
+//! ours.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// An object's members as they were written.
+/// Members of an object, as written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members(pub(crate) Vec<(String, String)>);
 
 impl Members {
-    /// Reads an object.
+    /// Parses an object.
     ///
     /// # Errors
-    /// A sentence that says where it is no JSON object.
+    /// When the text is not a JSON object; names the position.
     pub(crate) fn read(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
-    /// A member's text.
+    /// Raw text of a member.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Sets a member where it stands, else at the end.
+    /// Replaces a member in place, or appends it.
     pub(crate) fn set(&mut self, name: &str, value: String) {
         match self.0.iter_mut().find(|(key, _)| key == name) {
             Some((_, there)) => *there = value,
@@ -31,12 +32,12 @@ impl Members {
         }
     }
 
-    /// Takes a member out.
+    /// Removes a member.
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| key != name);
     }
 
-    /// The object, each member on a line of its own, indented by `depth` steps.
+    /// Formats the object with one member per line, indented by `depth` levels.
     pub(crate) fn write(&self, depth: usize) -> String {
         if self.0.is_empty() {
             return "{}".to_owned();

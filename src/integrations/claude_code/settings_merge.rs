@@ -1,33 +1,31 @@
-//! What of Claude Code's settings is ours: put in beside what is there, found again, and taken out.
+//! Adds, finds and removes our entries in Claude Code's settings.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::json_members::Members;
 
-/// The moments at which limits are checked, warned of, or summed up. An agent's stop is none of them:
-/// there is nothing to say there, and blocking it would make the agent go on.
+/// Hook events used. `Stop` is not among them: there is nothing to report, and blocking it would make the agent go on.
 const MOMENTS: [&str; 5] = ["UserPromptSubmit", "PreToolUse", "PostToolBatch", "SessionStart", "SessionEnd"];
-/// What ends our hooks' command.
+/// Suffix of our hooks' command.
 const GATE: &str = " gate --hook claude";
-/// What ends our status line's command.
+/// Suffix of our status line's command.
 const STATUS_LINE: &str = " statusline";
-/// Seconds after which the agent goes on without an answer.
+/// Hook timeout in seconds.
 const TIMEOUT: u32 = 10;
 
-/// Settings with ours in them.
+/// Settings with our entries.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Merged {
-    /// The settings.
     pub(crate) text: String,
-    /// What was not touched because it is the user's own.
+    /// Settings left alone because they are the user's own.
     pub(crate) kept: Vec<String>,
 }
 
-/// Puts in what is missing.
+/// Adds the missing entries.
 ///
 /// # Errors
-/// A sentence when the settings are not of the form that Claude Code documents.
+/// When the settings do not have the form that Claude Code documents.
 pub(crate) fn add(text: &str, program: &str) -> Result<Merged, String> {
     let mut members = Members::read(text).map_err(|error| error.to_string())?;
     let mut kept = Vec::new();
@@ -74,7 +72,7 @@ pub(crate) fn add(text: &str, program: &str) -> Result<Merged, String> {
     Ok(Merged { text, kept })
 }
 
-/// Takes out what is ours.
+/// Removes our entries.
 ///
 /// # Errors
 /// As for [`add`].
@@ -119,7 +117,7 @@ fn hooks_of(members: &Members) -> Result<Members, String> {
     )
 }
 
-/// The groups of hooks of one moment, as they were written.
+/// Hook groups of one event, as written.
 fn groups_of(hooks: &Members, moment: &str) -> Result<Vec<String>, String> {
     let Some(text) = hooks.get(moment) else { return Ok(Vec::new()) };
     let groups: Vec<Box<RawValue>> =
@@ -127,7 +125,7 @@ fn groups_of(hooks: &Members, moment: &str) -> Result<Vec<String>, String> {
     Ok(groups.into_iter().map(|group| group.get().to_owned()).collect())
 }
 
-/// The commands of a group of hooks.
+/// Commands of a hook group.
 fn commands(group: &str) -> impl Iterator<Item = String> + use<> {
     let group: Value = serde_json::from_str(group).unwrap_or_default();
     let hooks = group.get("hooks").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -138,7 +136,7 @@ fn has_ours(group: &str) -> bool {
     commands(group).any(|command| is_our_command(&command, GATE))
 }
 
-/// A group without our hooks; nothing when it held no others.
+/// The group without our hooks; `None` if it held no others.
 fn without(group: &str) -> Option<String> {
     if !has_ours(group) {
         return Some(group.to_owned());
@@ -153,7 +151,7 @@ fn is_ours(hook: &Value, ending: &str) -> bool {
     hook.get("command").and_then(Value::as_str).is_some_and(|command| is_our_command(command, ending))
 }
 
-/// True for `…/tokmeter gate --hook claude`, wherever the program stood when it was written.
+/// True for `…/tokmeter gate --hook claude`, whatever the path of the program.
 fn is_our_command(command: &str, ending: &str) -> bool {
     command.strip_suffix(ending).is_some_and(|program| {
         let program = program.trim_matches(['\'', '"']);
@@ -161,7 +159,7 @@ fn is_our_command(command: &str, ending: &str) -> bool {
     })
 }
 
-/// A value over several lines, its own lines indented as deep as where it will stand.
+/// Pretty-prints a value, its lines indented for `depth`.
 fn pretty(value: &Value, depth: usize) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.replace('\n', &format!("\n{}", "  ".repeat(depth)))
@@ -172,7 +170,7 @@ fn list(items: &[String], depth: usize) -> String {
     format!("[\n{inner}{}\n{outer}]", items.join(&format!(",\n{inner}")))
 }
 
-/// The lines that differ, marked `-` and `+`, with a line of what surrounds them.
+/// A line diff marked `-` and `+`, with one line of context.
 pub(crate) fn difference(before: &str, after: &str) -> Vec<String> {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let same_head = before.iter().zip(&after).take_while(|(one, other)| one == other).count();

@@ -1,44 +1,44 @@
-//! What Claude Code tells its status line: every part of it may be missing, null or of another type.
+//! Parses the input that Claude Code gives its status line; any part may be missing, null or of another type.
 
 use serde_json::Value;
 
 use crate::domain::{Instant, Label, Usd};
 
-/// What an agent says of itself.
+/// Status reported by an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Agent {
-    /// The session.
+    /// Session id.
     pub(crate) session: Option<Label>,
-    /// Its transcript, as it was written.
+    /// Path of the transcript, as given.
     pub(crate) transcript: Option<String>,
-    /// The model's name for people.
+    /// Display name of the model.
     pub(crate) model: Option<Label>,
-    /// The model's name in the logs.
+    /// Name of the model in logs.
     pub(crate) model_id: Option<Label>,
-    /// Where it works.
+    /// Project of the working directory.
     pub(crate) project: Option<Label>,
-    /// What the agent itself says the session cost.
+    /// Session cost as reported by the agent.
     pub(crate) cost: Option<Usd>,
-    /// How full the context is, in whole per cent.
+    /// Context usage in whole per cent.
     pub(crate) context: Option<u32>,
-    /// How much of five hours' quota is used, in whole per cent.
+    /// Usage of the five-hour quota, in whole per cent.
     five_hour: Option<Quota>,
-    /// How much of seven days' quota is used.
+    /// Usage of the seven-day quota.
     seven_day: Option<Quota>,
 }
 
-/// How much of a subscription's quota is used.
+/// Usage of one subscription quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quota {
     percent: u32,
     resets_at: Option<Instant>,
 }
 
-/// From here on the longer quota is worth a word, too.
+/// Percentage from which the longer quota is shown too.
 const SCARCE: u32 = 80;
 
 impl Agent {
-    /// Reads what can be read; nothing where no object is found.
+    /// Parses what it can; `None` if the input is not an object.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         value.as_object()?;
@@ -65,14 +65,14 @@ impl Agent {
         })
     }
 
-    /// Forgets quotas whose window has ended: what is used of the new one is not known yet.
+    /// Drops quotas whose window has ended, since usage of the new one is unknown.
     pub(crate) fn forget_past(&mut self, now: Instant) {
         for quota in [&mut self.five_hour, &mut self.seven_day] {
             *quota = quota.filter(|quota| quota.resets_at.is_none_or(|at| at > now));
         }
     }
 
-    /// `5h 23%`; and the week's when it is scarce: `5h 23% 7d 91%`.
+    /// `5h 23%`, with the week's appended when scarce: `5h 23% 7d 91%`.
     pub(crate) fn quota(&self) -> Option<String> {
         let five = self.five_hour.map(|quota| format!("5h {}%", quota.percent));
         let scarce = |quota: &Quota| quota.percent >= SCARCE || five.is_none();
@@ -82,13 +82,13 @@ impl Agent {
     }
 }
 
-/// A number of dollars, as it is written; nothing for what cannot be one, and for none at all.
+/// An exact dollar amount; `None` for invalid values and for zero.
 fn dollars(value: &Value) -> Option<Usd> {
     let (usd, _) = Usd::parse(&value.as_number()?.to_string()).ok()?;
     Some(usd).filter(|usd| *usd > Usd::ZERO)
 }
 
-/// A percentage as it is shown: whole, rounded down. Nothing for what cannot be one.
+/// A percentage rounded down; `None` for invalid values.
 fn percent(value: &Value) -> Option<u32> {
     let number = value.as_f64().filter(|number| (0.0..1000.0).contains(number))?;
     format!("{:.0}", number.floor()).parse().ok()

@@ -59,7 +59,7 @@ impl RowStore {
         }
     }
 
-    /// Watched sessions whose sums changed since this was asked last.
+    /// Takes the watched sessions whose sums changed since the last call.
     pub(in crate::ledger) fn take_touched(&mut self) -> FxHashSet<u32> {
         self.spending.as_mut().map(|spending| spending.take_touched()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The books as everybody asks them.
+//! The [`Ledger`] trait on SQLite.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -30,7 +30,7 @@ impl Ledger for Sqlite {
 
     fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
         self.gather(batch);
-        // It is joined with the books when a question needs it.
+        // Joined with the ledger when a query needs it.
         self.held = RefCell::default();
         self.draft();
         Ok(())
@@ -102,7 +102,7 @@ impl Ledger for Sqlite {
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         let mut files = files::read_files(&self.conn).map_err(|error| self.because(&error))?;
         if self.stuck {
-            // What is held reaches further than what is booked.
+            // Held checkpoints are ahead of the stored ones.
             let held = &self.gathered.files;
             files.retain(|file| !held.contains_key(&file.path));
             files.extend(held.values().cloned());
@@ -131,7 +131,7 @@ impl Ledger for Sqlite {
 
     fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
         let attempt = || -> rusqlite::Result<Vec<_>> {
-            // `substr` counts characters, as the length of the parameter does; no pattern has to be quoted.
+            // `substr` counts characters, as `length` does for the parameter, and needs no quoting of patterns.
             let select = "SELECT id, fired FROM alerts WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id";
             let mut statement = self.conn.prepare_cached(select)?;
             let rows = statement.query_map([beginning], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
@@ -141,7 +141,7 @@ impl Ledger for Sqlite {
     }
 
     fn changed_elsewhere(&mut self) -> bool {
-        // Books on a full disk are read as if nobody could write them, which ends when there is room.
+        // With a full disk the file is read as if there were no writers; reopen once there is room.
         if self.standing == Standing::Full {
             self.look_again();
             return self.standing != Standing::Full;

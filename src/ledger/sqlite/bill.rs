@@ -1,4 +1,4 @@
-//! How agents' own totals lie in the tables and in exports, and the sums of calls that they are compared with.
+//! Bills in tables and exports, and the sums of calls that they are compared with.
 
 use chrono::SecondsFormat;
 use rusqlite::{Connection, Result, params};
@@ -18,7 +18,7 @@ use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::merge_state::MergeState;
 use crate::ledger::spending::{self, Part};
 
-/// A bill as a text: in the column `body`, and in a line of an export.
+/// A bill's JSON form, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Written {
     id: String,
@@ -37,18 +37,18 @@ pub(super) struct Written {
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
-    /// When the session's counter began, and when the session did.
+    /// Start of the session's counter, and start of the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    /// Present where a single run is counted.
+    /// Present if a single run is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<[u64; 6]>,
     models: Vec<WrittenModel>,
 }
 
-/// The running total of one model.
+/// Running total of one model.
 #[derive(Serialize, Deserialize)]
 struct WrittenModel {
     model: String,
@@ -60,7 +60,7 @@ struct WrittenModel {
 }
 
 impl Written {
-    /// A bill as a text; one without a session has none.
+    /// Converts a bill; `None` without a session.
     pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
         let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
         let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -92,10 +92,10 @@ impl Written {
         })
     }
 
-    /// The bill again.
+    /// Converts back.
     ///
     /// # Errors
-    /// A sentence that names the field that is wrong.
+    /// Names the invalid field.
     pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
         let label = |text: &Option<String>| text.as_deref().map(Label::new);
         let time = |text: &str| {
@@ -114,7 +114,7 @@ impl Written {
         }
         models.sort_by(|one, other| one.model.cmp(&other.model));
         if models.windows(2).any(|pair| pair[0].model == pair[1].model) {
-            return Err("a model stands twice in a bill".to_owned());
+            return Err("a model appears twice in a bill".to_owned());
         }
         let most = MOST;
         if models.iter().any(|billed| billed.tokens.fields().iter().any(|count| *count > most)) {
@@ -144,7 +144,7 @@ impl Written {
 }
 
 impl WorkingSet {
-    /// Takes in an agent's statement of a session.
+    /// Merges a bill.
     pub(super) fn bill(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
         let Some(session) = &bill.from.session else { return Ok(()) };
         self.has_bills = true;
@@ -160,7 +160,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Fetches what is known of a session's bill, and of those that share its counter.
+    /// Loads a session's bill and those of sessions that share its counter.
     pub(super) fn account(&mut self, conn: &Connection, session: u32) -> Result<()> {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
@@ -193,7 +193,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Updates the sums of sessions for rows whose cache writes were split again: pairs of the row before and after.
+    /// Updates the sums of sessions for rows whose cache writes were split again, given as (before, after).
     pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(CompactRow, CompactRow)]) -> Result<()> {
         for (before, after) in solved {
             self.account(conn, spending::session_of(after, &self.core.names))?;
@@ -204,7 +204,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Fetches what is known of the sessions that share a counter.
+    /// Loads the bills of the sessions that share a counter.
     fn family(&mut self, conn: &Connection, counter: i64) -> Result<()> {
         if !self.counters.insert(counter) {
             return Ok(());
@@ -218,7 +218,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Fetches every row of a session, found through its sums.
+    /// Loads every row of a session, located through its sums.
     fn fetch_session(&mut self, conn: &Connection, session: u32) -> Result<()> {
         let Some(label) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(()) };
         let mut select = conn.prepare_cached(
@@ -251,26 +251,25 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Every bill of the books.
     pub(super) fn all_bills(conn: &Connection) -> Result<Vec<Bill>> {
         let mut select = conn.prepare("SELECT body FROM bills ORDER BY session, id")?;
         let bodies = select.query_map([], |row| row.get::<_, String>(0))?;
         bodies.map(|body| parsed(&body?)).collect()
     }
 
-    /// The keys of rows that are computed from bills, and the session and model of each.
+    /// Keys of rows that may be computed from bills.
     pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
         Ok(Self::all_bills(conn)?.iter().flat_map(row_keys).collect())
     }
 }
 
-/// Writes what is new of bills and of the sums they are compared with.
+/// Writes new bills and changed sums.
 pub(super) fn write(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
     let fresh = core.bills.take_fresh();
     write_these(conn, core, ids, fresh)
 }
 
-/// Writes all bills and all sums into books that hold none: an earlier attempt may have failed after it took what was new.
+/// Writes all bills and sums into a new ledger. An earlier attempt may have failed after it took the new ones.
 pub(super) fn write_all(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
     let all = core.bills.take_all();
     core.row_store.all_unsaved();
@@ -306,7 +305,7 @@ fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<
     conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
 }
 
-/// A computed row was pruned: it is accounted for, and must not be computed again.
+/// Counts a pruned computed row as accounted for, so that it is not computed again.
 pub(super) fn account_for(conn: &Connection, row: &CompactRow, ids: &mut Ids, names: &mut Interner) -> Result<()> {
     use crate::domain::Dimension;
     use crate::ledger::interner::place;
@@ -329,7 +328,7 @@ fn sums_of(fields: &str) -> Result<Part> {
     serde_json::from_str(fields).map(Part::from_fields).map_err(|_| damaged("the sums of a session"))
 }
 
-/// The records of bills that were gathered elsewhere.
+/// Bills in a merge state, as records.
 pub(super) fn gathered(core: &MergeState) -> Vec<Record> {
     core.bills.records().collect()
 }

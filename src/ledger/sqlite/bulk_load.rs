@@ -1,9 +1,9 @@
-//! Fills books that hold nothing yet.
+//! Fills a new ledger.
 //!
-//! Nobody sees new books before they are whole, so their rows are written while the logs are still read: one processor
-//! reads, another books. A row that a later line tells more of is written anew. The newest rows wait for those that
-//! other logs tell of the same hours: in the order of time, rows are written at half the cost. What is kept beside the
-//! rows waits for all of them.
+//! Nobody reads a new ledger before it is complete, so that rows are written while the logs are still being read: one
+//! processor reads, another writes. A row that a later line changes is written again. The newest rows wait for other
+//! logs of the same hours: in order of time, rows are written at half the cost. Sums, sessions and the like are written
+//! after all rows.
 
 use chrono::TimeDelta;
 use rusqlite::{Connection, Result};
@@ -23,27 +23,27 @@ use crate::ledger::merge_state::MergeState;
 use crate::ledger::row_store::{Before, RowStore};
 use crate::pricing::Pricer;
 
-/// Rows from which on it is quicker to index them afterwards.
+/// Number of rows from which it is faster to build the index afterwards.
 const MANY: usize = 2_000;
 
-/// How much older than what is being told a row is when it is written: most sessions are shorter.
+/// Age, relative to the logs' progress, at which a row is written: most sessions are shorter.
 const LAG: TimeDelta = TimeDelta::hours(6);
-/// When more rows than this have waited, all are written.
+/// Number of waiting rows at which all are written.
 const PATIENCE: usize = 8_192;
 
-/// What was written of books that nobody sees yet.
+/// Progress of filling a new ledger.
 #[derive(Default)]
 pub(super) struct Draft {
     ids: Ids,
     taken: FxHashSet<i64>,
-    /// How far the logs have told, as the middle one of what they told last: some tell of other times altogether.
+    /// How far the logs have come: the median time of the last changes, since some logs are of other times altogether.
     reached: Instant,
-    /// Rows that are not written yet, and when they are of.
+    /// Times of rows not written yet.
     waiting: FxHashMap<CallKey, Instant>,
 }
 
 impl Draft {
-    /// Begins a draft, and the transaction that ends with it. Rows are indexed when all are written.
+    /// Begins the draft and its transaction. Indexes are built after all rows.
     pub(super) fn begin(conn: &Connection) -> Result<Self> {
         conn.execute_batch("BEGIN IMMEDIATE")?;
         conn.execute_batch(DROP_INDEX)?;
@@ -51,7 +51,7 @@ impl Draft {
         Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
-    /// Writes the rows that changed since the last time, but the newest.
+    /// Writes the rows changed since the last call, except the newest.
     pub(super) fn write(&mut self, conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
         let (mut changes, mut told) = self.changes(core, pricer);
         if !told.is_empty() {
@@ -63,8 +63,7 @@ impl Draft {
         self.write_changes(conn, &core.row_store, &mut core.names, &changes)
     }
 
-    /// What changed of the rows that are written, and when all is of that was told, since this was asked last. Rows
-    /// that are not written yet wait.
+    /// Changes of written rows since the last call, with the times of all changed rows. Rows not written yet wait.
     fn changes(&mut self, core: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
         core.settle(pricer);
         let (mut changes, mut told) = (core.row_store.take_journal(), Vec::new());
@@ -84,7 +83,7 @@ impl Draft {
         (changes, told)
     }
 
-    /// Writes the rest of the rows, and what is kept beside them.
+    /// Writes the remaining rows and everything derived from them.
     pub(super) fn finish(
         &mut self,
         conn: &Connection,
@@ -125,13 +124,13 @@ impl Draft {
             }
             new.extend(after);
         }
-        // With the keys side by side: looked up in the rows, they would cost a cache miss each.
+        // Sort by cached keys: looking each up in the rows would cost a cache miss.
         new.sort_by_cached_key(|row| row_mapping::order(row));
         Inserter::new(conn, "calls")?.fill(&new, &mut self.taken, &mut self.ids, names)
     }
 }
 
-/// Writes rows gathered elsewhere, all at once.
+/// Writes all rows of a merge state at once.
 pub(super) fn write_all(conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
     core.settle(pricer);
     let mut ids = Ids::default();
@@ -151,7 +150,7 @@ pub(super) fn write_all(conn: &Connection, core: &mut MergeState, pricer: &dyn P
     write_rest(conn, core, &mut ids, &tally, step)
 }
 
-/// Adds up all rows. While one processor writes and indexes them, another adds; without a thread, so does this one.
+/// Sums all rows on a second thread while `write` writes and indexes them; on this thread if none can be started.
 fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
     let sum_up = || {
         let mut tally = begin();
@@ -167,7 +166,7 @@ fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Re
     })
 }
 
-/// Writes what is kept beside the rows into books that hold nothing but those.
+/// Writes sums, sessions, bills and other derived data into a ledger that holds only rows.
 fn write_rest(conn: &Connection, core: &mut MergeState, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
     let MergeState { names, row_store, families, .. } = core;
     step("write rows apart");
@@ -200,17 +199,17 @@ mod tests {
         let mut core = MergeState::default();
         core.row_store.keep_journal();
         let mut draft = Draft::begin(&conn).unwrap();
-        // Hours, each with the output of its call.
+        // Hours with the output tokens of their calls.
         let drafted = |conn: &Connection| -> Vec<(i64, i64)> {
             let mut select = conn.prepare("SELECT (id >> 20) / 3600, body ->> 5 FROM calls ORDER BY id").unwrap();
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
         };
         for (output, told, written) in [
             (1, &[100, 90, 103][..], &[(90, 1)][..]),
-            // One that tells of another time altogether makes no other go.
+            // A single log of another time does not release the others.
             (2, &[5_000, 101, 104], &[(90, 1)]),
             (3, &[110, 109, 111], &[(90, 1), (100, 1), (101, 2), (103, 1), (104, 2)]),
-            // What is drafted already is written anew at once.
+            // Rows already drafted are updated at once.
             (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
         ] {
             for hour in told {

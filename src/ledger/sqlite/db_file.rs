@@ -1,4 +1,4 @@
-//! The ledger as a file: made for one user alone, copied, put aside, told from another at the same path.
+//! File operations on the ledger: private creation, copies, moving aside, identity.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,12 +10,12 @@ use super::leftover_files::MARK;
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 
-/// Makes the folder and an empty file, which only this user may read. SQLite gives its log the same mode.
+/// Creates the folder and an empty file with mode 0600. SQLite gives its log the same mode.
 pub(super) fn make(path: &Path) -> io::Result<()> {
     make_folder(path)?;
     match private(path, true) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // A ledger that others may read is made private again, where it is ours.
+            // Make a ledger of ours private again if others can read it.
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the folder of a ledger, which only this user may read.
+/// Creates the ledger's folder with mode 0700.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     let mut builder = fs::DirBuilder::new();
@@ -40,7 +40,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// A file that only this user may read; `new` when there must be none yet.
+/// Opens a file with mode 0600; with `new`, it must not exist.
 pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(new).create(!new);
@@ -49,15 +49,14 @@ pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Writes a copy of the whole ledger next to it. It has its name only once it is whole; nothing is left of a copy that
-/// could not be made.
+/// Writes a copy of the ledger next to it. The copy gets its name when complete; a failed copy is removed.
 pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Result<PathBuf> {
     let copy = free_name(path, why);
     let draft = free_name(path, &format!("{MARK}{}-{why}", std::process::id()));
     let failed = |file: &Path, error: io::Error| {
         rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", file.display()).into())
     };
-    // An empty file is one that SQLite will fill, and ours has the right mode.
+    // SQLite fills the empty file and keeps its mode.
     private(&draft, true).map_err(|error| failed(&draft, error))?;
     let written = conn.execute("VACUUM INTO ?", [draft.to_string_lossy()]);
     written.and_then(|_| fs::rename(&draft, &copy).map_err(|error| failed(&copy, error))).inspect_err(|_| {
@@ -66,7 +65,7 @@ pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Re
     Ok(copy)
 }
 
-/// The copy of a ledger that was made for this reason, if the ledger has not changed since.
+/// The copy made for this reason, if the ledger has not changed since.
 pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
     let copy = with(path, &format!(".{why}"));
     let changed = |path: &Path| fs::symlink_metadata(path).ok()?.modified().ok();
@@ -75,19 +74,19 @@ pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
     last.filter_map(|path| changed(&path)).all(|at| at <= copied).then_some(copy)
 }
 
-/// Removes a copy that turned out not to be needed, unless it is the only one made for this reason.
+/// Removes an unneeded copy, unless it is the only one made for this reason.
 pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
     if copy != with(path, &format!(".{why}")) {
         let _ = fs::remove_file(copy);
     }
 }
 
-/// Gives a damaged ledger another name, with what SQLite keeps beside it.
+/// Renames a damaged ledger and the files SQLite keeps with it.
 pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError> {
     let to = free_name(path, &format!("corrupt-{}", now.format("%Y%m%dT%H%M%SZ")));
     let fail = |error: io::Error| BooksError::Damaged {
         path: path.to_owned(),
-        what: format!("it could not be put aside: {error}"),
+        what: format!("it could not be moved aside: {error}"),
     };
     fs::rename(path, &to).map_err(fail)?;
     for ending in BESIDE {
@@ -99,17 +98,17 @@ pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError
     Ok(to)
 }
 
-/// What SQLite keeps beside a database.
+/// Suffixes of the files SQLite keeps with a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// True where no ledger lies and nothing is left of one: SQLite would take an old log for that of a new ledger.
+/// True where neither a ledger nor its leftovers exist: SQLite would apply an old log to a new ledger.
 pub(super) fn is_free(path: &Path) -> bool {
     let is_absent =
         |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
     is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
 }
 
-/// `ledger.db.why`, or `ledger.db.why-2` and so on where that is taken.
+/// `ledger.db.why`, or `ledger.db.why-2` and so on if taken.
 pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
     let first = with(path, &format!(".{why}"));
     let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
@@ -122,7 +121,7 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// What tells one file from another at the same path.
+/// Device and inode, to notice a file replaced at the same path.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -131,7 +130,7 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     return metadata.is_file().then_some((0, 0));
 }
 
-/// True on file systems whose locks or shared memory cannot be relied on.
+/// True on file systems with unreliable locks or shared memory.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_network(path: &Path) -> bool {
     // NFS, SMB, CIFS, SMB2, 9p, FUSE, Ceph, AFS (both), Coda, NCP, Lustre, GFS2, OCFS2: linux/magic.h
@@ -156,7 +155,7 @@ pub(crate) fn is_network(path: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&found.f_type))
 }
 
-/// True on file systems whose locks or shared memory cannot be relied on.
+/// True on file systems with unreliable locks or shared memory; never detected on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn is_network(_path: &Path) -> bool {
     false

@@ -1,4 +1,4 @@
-//! Books as lines of JSON: how they are written, and what each line means when it is imported.
+//! JSONL export and import of the ledger.
 
 mod fields;
 
@@ -21,7 +21,6 @@ use crate::ledger::bills::row_keys;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::NONE;
 
-/// A line of an export.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -30,7 +29,7 @@ enum Line {
     Call(Box<Told>),
 }
 
-/// One call. The measures have the names of the usage log.
+/// One call; its measures are named as in the usage log.
 #[derive(Serialize, Deserialize)]
 struct Told {
     key: String,
@@ -64,18 +63,18 @@ struct Told {
     latency_s: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<String>,
-    /// The booked cost, the saving, and the price it was computed with.
+    /// Booked cost, savings, and the price used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     booked_usd: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     saved_usd: Option<String>,
-    /// True when a rate or a tier was guessed to compute it.
+    /// True when the price involved a guessed rate or tier.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_price_guessed: bool,
     machine: String,
 }
 
-/// The names of a call that may be missing.
+/// Optional names of a call.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Who {
@@ -108,10 +107,10 @@ struct Who {
 }
 
 impl Sqlite {
-    /// Writes the books as lines of JSON: descents first, then one call a line, oldest first.
+    /// Writes the ledger as JSONL: descents first, then one call per line, oldest first.
     ///
     /// # Errors
-    /// When the books cannot be read, or `out` takes no more.
+    /// When the ledger cannot be read, or `out` cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
         let books = |error| ExportError::Books(self.because(&error));
         let _snapshot = self.conn.unchecked_transaction().map_err(books)?;
@@ -128,7 +127,7 @@ impl Sqlite {
                 line(&Line::Bill { bill: Box::new(bill) }, out)?;
             }
         }
-        // Rows that tell of the same call as another are written as they were told.
+        // Telemetry rows that are part of another row are exported as read.
         let mut apart = FxHashSet::default();
         let mut failed = None;
         for table in ["apart", "calls"] {
@@ -136,7 +135,7 @@ impl Sqlite {
                 batch.sort_unstable_by_key(|row| (row.at, row.key));
                 for row in batch {
                     let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
-                    // What is computed from a bill is computed again where the bill is imported.
+                    // Rows computed from a bill are computed again on import.
                     let skip = skip || computed.contains(&row.key);
                     if !skip && failed.is_none() {
                         failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
@@ -163,13 +162,13 @@ impl Sqlite {
     }
 }
 
-/// Why an export stopped.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The books cannot be read.
+    /// The ledger cannot be read.
     #[error(transparent)]
     Books(#[from] BooksError),
-    /// What is written to takes no more.
+    /// The output cannot be written.
     #[error("write failed: {0}")]
     Write(#[from] io::Error),
 }
@@ -191,7 +190,7 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
             (Some(usd), Some(saved), names.label(price).map(ToString::to_string))
         }
     };
-    // Under which root a call is kept is this ledger's affair; its name is what the log gave it.
+    // The root under which a call is stored is local to this ledger; export the key given by the log.
     let key = if row.lineage == NONE { row.key } else { working_set.core.rooted(row.key, row.lineage) };
     Told {
         key: key.to_string(),
@@ -235,14 +234,14 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
     }
 }
 
-/// A line of an export, understood.
+/// A parsed line of an export.
 pub(super) enum Heard {
     Descent(Record),
     Bill(Box<Bill>),
     Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
 }
 
-/// Understands a line.
+/// Parses a line.
 ///
 /// # Errors
 /// [`Wrong`] when the line cannot be imported.
@@ -263,7 +262,7 @@ pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
     }
 }
 
-/// Takes in one line: `Some(true)` when it is a call that is new or adds to what is known.
+/// Merges one line: `Some(true)` for a call that is new or has new data.
 pub(super) fn take(
     conn: &Connection,
     working_set: &mut WorkingSet,

@@ -1,14 +1,14 @@
-//! How far each log has been read.
+//! The table of file checkpoints.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use crate::ledger::Checkpoint;
 
-/// The columns of a file, in the order in which they are read.
+/// Columns of a checkpoint, in reading order.
 const COLUMNS: &str =
     "path, device, inode, offset, size, modified_ns, head_hash, head_len, tail_hash, reader, lines, bad_lines";
 
-/// Books how far files have been read.
+/// Writes checkpoints.
 pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a Checkpoint>) -> Result<()> {
     let mut insert = conn.prepare_cached("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     for file in files {
@@ -30,21 +30,21 @@ pub(super) fn write_files<'a>(conn: &Connection, files: impl Iterator<Item = &'a
     Ok(())
 }
 
-/// How far files have been read.
+/// Reads all checkpoints.
 pub(super) fn read_files(conn: &Connection) -> Result<Vec<Checkpoint>> {
     let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files ORDER BY path"))?;
     let files = select.query_map([], file_state)?;
     files.collect()
 }
 
-/// How far one file has been read.
+/// Reads one file's checkpoint.
 pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Option<Checkpoint>> {
     let mut select = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM files WHERE path = ?"))?;
     select.query_row([path_bytes(path)], file_state).optional()
 }
 
-/// Forgets how far files were read that are gone and were written last before this moment, in nanoseconds since 1970.
-/// Should one come back, it is read again, and each call in it counts once.
+/// Removes checkpoints of files that no longer exist and were last written before this time, in nanoseconds since 1970.
+/// If such a file returns it is read again, and each call in it counts once.
 pub(super) fn forget_gone(conn: &Connection, before: i64) -> Result<usize> {
     let mut select = conn.prepare("SELECT path FROM files WHERE modified_ns < ?")?;
     let paths: Vec<Vec<u8>> = select.query_map([before], |row| row.get(0))?.collect::<Result<_>>()?;

@@ -1,9 +1,9 @@
-//! What the tests of these books have in common.
+//! Fixtures for the tests of this module.
 
 use crate::domain::{Attribution, Call, CallKey, Instant, Label, Record, Tokens, Usd};
 use crate::pricing::{Cost, Pricer};
 
-/// Every call is free.
+/// Prices every call at zero.
 pub(super) struct Free;
 
 impl Pricer for Free {
@@ -12,7 +12,7 @@ impl Pricer for Free {
     }
 }
 
-/// The call of an hour.
+/// A call in the given hour.
 pub(super) fn call(hour: i64, output: u64) -> Record {
     let from = Attribution::new(Instant::from_timestamp(hour * 3600, 0).unwrap(), Label::new("test"));
     let tokens = Tokens { output, ..Tokens::ZERO };

@@ -1,5 +1,5 @@
-//! Books on a disk that is full to the last byte: SQLite cannot make the index of its write-ahead log there, and without
-//! it opens no database, not even to read. The books are read all the same.
+//! Opens ledgers on a full disk. There SQLite cannot create the index of its write-ahead log, without which it opens no
+//! database, not even for reading; this module works around that.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,7 +10,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ffi};
 use super::Options;
 use super::open::prepare;
 
-/// True when a ledger that is there cannot be opened because the disk has no room.
+/// True when an existing ledger cannot be opened for want of disk space.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
     if !fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return false;
@@ -18,7 +18,7 @@ pub(super) fn no_room(path: &Path, error: &Error) -> bool {
     match error.sqlite_error() {
         Some(ffi::Error { code: ErrorCode::DiskFull, .. }) => true,
         Some(ffi::Error { code: ErrorCode::SystemIoFailure, extended_code }) => {
-            // The second: not even the three bytes that an index begins with.
+            // Returned if not even the index's first three bytes can be written.
             matches!(
                 *extended_code,
                 ffi::SQLITE_IOERR_SHMSIZE
@@ -27,29 +27,29 @@ pub(super) fn no_room(path: &Path, error: &Error) -> bool {
                     | ffi::SQLITE_IOERR_TRUNCATE
             )
         }
-        // SQLite gives no reason when it cannot make a file.
+        // SQLite gives no reason when it cannot create a file.
         Some(ffi::Error { code: ErrorCode::CannotOpen, .. }) => cannot_grow(path),
         Some(_) | None => false,
     }
 }
 
-/// True when the folder takes no further file for want of room.
+/// True when no file can be created in the folder for want of space.
 fn cannot_grow(path: &Path) -> bool {
     let probe = with_ending(path, &format!("-room-{}", std::process::id()));
     let made = OpenOptions::new().write(true).create_new(true).open(&probe);
     if made.is_ok() {
-        // It is empty; where it cannot be removed, nothing more can be done.
+        // The probe is empty; failure to remove it is ignored.
         let _ = fs::remove_file(&probe);
     }
     made.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// Opens the books without the files that have no room.
+/// Opens the ledger without creating files.
 pub(super) fn connect(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let log = fs::metadata(with_ending(path, "-wal"));
     let conn = if log.is_ok_and(|log| log.len() > 0) {
-        // The last writer was stopped, and the log holds what it booked. Who has the database alone keeps the index in
-        // memory. This connection writes nothing but what the log holds already.
+        // The last writer was killed, and the log holds its commits. In exclusive mode the index is kept in memory.
+        // This connection writes only what the log holds already.
         let conn =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(options.busy)?;
@@ -57,14 +57,14 @@ pub(super) fn connect(path: &Path, options: &Options) -> rusqlite::Result<Connec
         conn.pragma_update(None, "query_only", true)?;
         conn
     } else {
-        // Nobody can be writing: a writer needs the index too.
+        // There is no writer, since it would need the index too.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         Connection::open_with_flags(immutable(path), flags)?
     };
     prepare(conn, options)
 }
 
-/// The address of a database that nobody writes.
+/// URI of a database opened as immutable.
 pub(super) fn immutable(path: &Path) -> String {
     let mut uri = String::from("file:");
     for letter in path.to_string_lossy().chars() {

@@ -1,4 +1,4 @@
-//! What the database calls the labels, and the sets of labels, that have numbers here.
+//! Maps interned label and set numbers to database ids.
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
 use rustc_hash::FxHashMap;
@@ -6,16 +6,16 @@ use rustc_hash::FxHashMap;
 use crate::domain::{Dimension, Label};
 use crate::ledger::interner::{AttributeSet, DIMENSIONS, Interner, NONE, place};
 
-/// What numbers stand in the database for ours. Rows there are never deleted, so what is known stays true.
+/// Database ids of our numbers. Such rows are never deleted there, so that the cache stays valid.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     labels: TwoWay,
     prices: TwoWay,
     kinds: TwoWay,
     sessions: TwoWay,
-    /// The kind (by our number) of a set (by ours).
+    /// Kind (our number) of a set (our number).
     kind_of: FxHashMap<u32, u32>,
-    /// Nothing stands in the database but what is known here, so none of it needs to be looked for.
+    /// The cache is complete, because the database is new: what is missing needs no lookup.
     all: bool,
 }
 
@@ -32,7 +32,7 @@ impl TwoWay {
     }
 }
 
-/// The dimensions of a kind, in the order of the table's columns.
+/// Dimensions of a kind, in the order of the table's columns.
 const KIND: [Dimension; 7] = [
     Dimension::Model,
     Dimension::Source,
@@ -43,7 +43,7 @@ const KIND: [Dimension; 7] = [
     Dimension::Org,
 ];
 
-/// The set without its session and its agent.
+/// The set without session and agent.
 fn without_session(mut set: AttributeSet) -> AttributeSet {
     set[place(Dimension::Session)] = NONE;
     set[place(Dimension::Agent)] = NONE;
@@ -51,18 +51,18 @@ fn without_session(mut set: AttributeSet) -> AttributeSet {
 }
 
 impl Ids {
-    /// For books without any names.
+    /// For a new database.
     pub(super) fn of_new_books() -> Self {
         Self { all: true, ..Self::default() }
     }
 
-    /// The number a label has in the database, which learns it if need be.
+    /// The id of a label, inserted if missing.
     pub(super) fn label(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<i64> {
         let statements = ["SELECT id FROM labels WHERE name = ?", "INSERT INTO labels(name) VALUES(?)"];
         name_id(&mut self.labels, conn, names, ours, statements, self.all)
     }
 
-    /// The number a label has in the database, if it is there.
+    /// The id of a label, if stored.
     pub(super) fn stored_label(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<Option<i64>> {
         if let Some(id) = self.labels.to.get(&ours) {
             return Ok(Some(*id));
@@ -75,18 +75,18 @@ impl Ids {
         Ok(id)
     }
 
-    /// The number a price has in the database, which learns it if need be.
+    /// The id of a price, inserted if missing.
     pub(super) fn price(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<i64> {
         let statements = ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"];
         name_id(&mut self.prices, conn, names, ours, statements, self.all)
     }
 
-    /// Our number of the kind of a set.
+    /// The kind of a set, as our number.
     pub(super) fn kind_of(&mut self, names: &mut Interner, set: u32) -> u32 {
         *self.kind_of.entry(set).or_insert_with(|| names.set_number(without_session(*names.set(set))))
     }
 
-    /// The number of a kind (by ours) in the database, which learns it if need be.
+    /// The id of a kind, inserted if missing.
     pub(super) fn kind(&mut self, conn: &Connection, names: &mut Interner, kind: u32) -> Result<i64> {
         if let Some(id) = self.kinds.to.get(&kind) {
             return Ok(*id);
@@ -112,7 +112,7 @@ impl Ids {
         Ok(id)
     }
 
-    /// The number of a set in the database, which learns it if need be.
+    /// The id of a set, inserted if missing.
     pub(super) fn session(&mut self, conn: &Connection, names: &mut Interner, set: u32) -> Result<i64> {
         if let Some(id) = self.sessions.to.get(&set) {
             return Ok(*id);
@@ -135,17 +135,17 @@ impl Ids {
         Ok(id)
     }
 
-    /// Our number of a label of the database.
+    /// Our number of a label id.
     pub(super) fn known_label(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         known_name(&mut self.labels, conn, names, id, "SELECT name FROM labels WHERE id = ?")
     }
 
-    /// Our number of a price of the database.
+    /// Our number of a price id.
     pub(super) fn known_price(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         known_name(&mut self.prices, conn, names, id, "SELECT name FROM prices WHERE id = ?")
     }
 
-    /// Our number of a kind of the database.
+    /// Our number of a kind id.
     pub(super) fn known_kind(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         if let Some(kind) = self.kinds.from.get(&id) {
             return Ok(*kind);
@@ -155,7 +155,7 @@ impl Ids {
         find.query_row([id], |row| self.learn_kind(conn, names, row))
     }
 
-    /// Our number of a kind whose row in `kinds` is this: id, and the dimensions in their order.
+    /// Our number of a kind from its row in `kinds`: id, then the dimensions in order.
     pub(super) fn learn_kind(&mut self, conn: &Connection, names: &mut Interner, row: &Row<'_>) -> Result<u32> {
         let id = row.get(0)?;
         if let Some(kind) = self.kinds.from.get(&id) {
@@ -174,17 +174,17 @@ impl Ids {
         Ok(kind)
     }
 
-    /// Our number of a kind of the database, when it was met before.
+    /// Our number of a kind id, if cached.
     pub(super) fn met_kind(&self, id: i64) -> Option<u32> {
         self.kinds.from.get(&id).copied()
     }
 
-    /// Our number of a set of the database, when it was met before.
+    /// Our number of a set id, if cached.
     pub(super) fn met_session(&self, id: i64) -> Option<u32> {
         self.sessions.from.get(&id).copied()
     }
 
-    /// Our number of a set of the database.
+    /// Our number of a set id.
     pub(super) fn known_session(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         if let Some(set) = self.met_session(id) {
             return Ok(set);
@@ -194,7 +194,7 @@ impl Ids {
         self.learn_session(conn, names, [id, kind, session, agent])
     }
 
-    /// Our number of a set whose row in `sessions` is this: id, kind, session, agent.
+    /// Our number of a set from its row in `sessions`: id, kind, session, agent.
     pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Interner, row: [i64; 4]) -> Result<u32> {
         let [id, kind, session, agent] = row;
         if let Some(set) = self.met_session(id) {
@@ -210,13 +210,13 @@ impl Ids {
         Ok(set)
     }
 
-    /// The number of a label that may be none.
+    /// The id of an optional label.
     pub(super) fn optional(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<Option<i64>> {
         if ours == NONE { Ok(None) } else { self.label(conn, names, ours).map(Some) }
     }
 }
 
-/// The number that stands in the database; none when all that stands there is known and this is not.
+/// Looks up an id; `None` without a query if the cache is complete.
 fn find_id(all: bool, conn: &Connection, find: &str, what: impl Params) -> Result<Option<i64>> {
     if all {
         return Ok(None);

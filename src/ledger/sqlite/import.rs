@@ -1,4 +1,4 @@
-//! Imports an export: checks every line before the books are touched, then books in short turns.
+//! Imports an export: checks every line first, then writes in short transactions.
 
 use std::io::{BufRead, Read as _};
 
@@ -9,59 +9,59 @@ use super::{Sqlite, maintenance};
 use crate::domain::{Call, Instant, Tokens, Usd};
 use crate::ledger::{BooksError, Ledger};
 
-/// Lines that are booked in one transaction: others may write again after each, a fraction of a second later.
+/// Lines per transaction; other processes can write after each, within a fraction of a second.
 const TURN: usize = 2_000;
-/// The longest line of an export, in bytes: ten times what its longest names need.
+/// Longest line accepted, in bytes: ten times what the longest names need.
 const LONGEST: u64 = 1 << 20;
-/// Refused lines that are named.
+/// Refused lines listed.
 const NAMED: usize = 20;
-/// More dollars than one call can cost.
+/// Upper bound for the cost of one call.
 const DEAREST: Usd = Usd::from_micro(1_000_000_000_000);
 
 /// Outcome of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Calls booked or found to be known.
+    /// Calls imported, known ones included.
     pub calls: u64,
-    /// Calls that were new, or added to what was known.
+    /// Calls that were new or had new data.
     pub told: u64,
-    /// Lines refused because they hold what no log could hold.
+    /// Lines refused for implausible values.
     pub refused: u64,
-    /// The first of them: the line, from 1, and the reason.
+    /// The first of them: line number from 1, and reason.
     pub first_refused: Vec<(u64, String)>,
 }
 
-/// Why nothing was imported.
+/// Why an import failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The books cannot be written.
+    /// The ledger cannot be written.
     #[error(transparent)]
     Books(#[from] BooksError),
-    /// A line is not one of an export.
+    /// A line does not belong to an export.
     #[error("line {line}: {what}; nothing was imported")]
     Line {
-        /// Counted from 1.
+        /// Line number from 1.
         line: u64,
-        /// The mistake.
+        /// The problem.
         what: String,
     },
 }
 
 /// Why a line is refused.
 pub(super) enum Wrong {
-    /// It is not a line of an export, so the file is not one either.
+    /// Not a line of an export; the whole file is rejected.
     Foreign(String),
-    /// It states a count, a cost or a time that no log could hold.
+    /// A count, cost or time that no log could hold.
     Impossible(String),
 }
 
-/// Lines that were checked, in a temporary file that only this process knows.
+/// Checked lines, in an anonymous temporary database.
 struct Checked {
     conn: Connection,
 }
 
 impl Checked {
-    /// An empty list. SQLite makes the file when the pages in memory no longer suffice, and removes its name at once.
+    /// An empty list. SQLite creates the file once its page cache is full, and unlinks it at once.
     fn new() -> rusqlite::Result<Self> {
         let conn = Connection::open("")?;
         conn.execute_batch("CREATE TABLE lines(number INTEGER PRIMARY KEY, text TEXT NOT NULL); BEGIN")?;
@@ -73,7 +73,7 @@ impl Checked {
         self.conn.prepare_cached("INSERT INTO lines VALUES(?, ?)")?.execute((number, text)).map(drop)
     }
 
-    /// The next lines behind this one, and the number of the last.
+    /// The next lines after this one, and the number of the last.
     fn behind(&self, last: i64) -> rusqlite::Result<(i64, Vec<String>)> {
         let mut find = self.conn.prepare_cached("SELECT number, text FROM lines WHERE number > ? ORDER BY number")?;
         let mut rows = find.query([last])?;
@@ -89,14 +89,14 @@ impl Checked {
 }
 
 impl Sqlite {
-    /// Joins an export with these books. Calls that both have count once, and what was booked here stays as it was.
+    /// Merges an export into this ledger. Calls in both count once, and costs booked here are kept.
     ///
-    /// Every line is read and checked first. A line that is none of an export refuses the whole file; a line that
-    /// holds what no log could hold is refused alone. The rest is booked in turns: an import that is interrupted can
-    /// be repeated.
+    /// Every line is read and checked first. A line that is not part of an export rejects the whole file; a line with
+    /// implausible values is skipped. The rest is written in several transactions: an interrupted import can be
+    /// repeated.
     ///
     /// # Errors
-    /// When the books cannot be written, or a line is not one of an export.
+    /// When the ledger cannot be written, or a line is not part of an export.
     pub fn import(&mut self, lines: &mut dyn BufRead) -> Result<Imported, ImportError> {
         self.flush()?;
         let mut imported = Imported::default();
@@ -112,7 +112,7 @@ impl Sqlite {
                 working_set.ignore_horizon();
                 let machine = maintenance::machine(conn)?;
                 for text in &texts {
-                    // What was understood when it was checked is understood again.
+                    // The line parsed when it was checked.
                     let Ok(heard) = export_import::understand(text) else { continue };
                     let told = export_import::take(conn, working_set, heard, &machine)?;
                     imported.calls += u64::from(told.is_some());
@@ -124,7 +124,7 @@ impl Sqlite {
         }
     }
 
-    /// Reads every line and keeps those that can be booked.
+    /// Reads every line and keeps the valid ones.
     fn check(&self, lines: &mut dyn BufRead, imported: &mut Imported) -> Result<Checked, ImportError> {
         let checked = Checked::new().map_err(|error| self.because(&error))?;
         let mut line = 0_u64;
@@ -158,10 +158,10 @@ impl Sqlite {
     }
 }
 
-/// Makes sure that a call holds nothing that no log could bring in.
+/// Checks that a call's values are plausible.
 ///
 /// # Errors
-/// The impossible value.
+/// Names the implausible value.
 pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
     let names = ["input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning"];
     for (name, count) in names.into_iter().zip(call.tokens.fields()) {
@@ -190,13 +190,12 @@ pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
     }
 }
 
-/// The count that keeps a line from being one of an export, when that is all that is wrong with it: negative, with a
-/// fraction, or greater than any counter.
+/// The invalid count in a line, if that is its only fault: negative, fractional, or out of range.
 pub(super) fn impossible_count(text: &str) -> Option<String> {
     let serde_json::Value::Object(line) = serde_json::from_str(text).ok()? else { return None };
     let is_call =
         ["key", "at", "source", "machine"].iter().all(|name| line.get(*name).is_some_and(serde_json::Value::is_string));
     let mut numbers = line.iter().filter(|(_, value)| value.is_number());
     let (name, value) = numbers.find(|(_, value)| !value.is_u64())?;
-    is_call.then(|| format!("{name} is {value}, which is no count"))
+    is_call.then(|| format!("{name} is {value}, which is not a count"))
 }

@@ -1,4 +1,4 @@
-//! How rows get into the tables.
+//! Inserts rows into the tables.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Error, Result, Statement, ToSql};
@@ -11,15 +11,15 @@ use crate::domain::{CallKey, Usd};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
 
-/// The columns that most rows fill.
+/// Columns set for most rows.
 const USUAL: &str = "id, hash, rest, session, price, lineage, body, alias";
-/// The one that few fill besides.
+/// Column set for few rows.
 const RARE: &str = "rare";
 
-/// Rows that one statement inserts where there are many: what a statement costs beside its rows is shared.
+/// Rows per statement in bulk inserts, to share the overhead of a statement.
 const TOGETHER: usize = 8;
 
-/// Inserts rows into one of the two tables.
+/// Inserts rows into `calls` or `apart`.
 pub(super) struct Inserter<'a> {
     conn: &'a Connection,
     table: &'a str,
@@ -37,7 +37,7 @@ impl<'a> Inserter<'a> {
         Ok(Self { conn, table, usual, whole, taken, text: Vec::new() })
     }
 
-    /// Inserts many rows into a table whose ids are all among these, and adds theirs.
+    /// Inserts many rows into a table whose ids are all in `taken`, and adds theirs.
     pub(super) fn fill(
         &mut self,
         rows: &[&CompactRow],
@@ -72,7 +72,7 @@ impl<'a> Inserter<'a> {
         self.insert_at(slots(row), row, ids, names)
     }
 
-    /// Inserts a row under the first of these ids that is free.
+    /// Inserts a row under the first free id of these.
     fn insert_at(
         &mut self,
         places: impl IntoIterator<Item = i64>,
@@ -98,7 +98,7 @@ impl<'a> Inserter<'a> {
     }
 }
 
-/// A statement that inserts so many rows, but none whose id is taken.
+/// A statement that inserts this many rows, skipping those whose id is taken.
 fn insert<'a>(conn: &'a Connection, table: &str, columns: &str, rows: usize) -> Result<CachedStatement<'a>> {
     let marks = format!("({})", vec!["?"; columns.split(',').count()].join(", "));
     let marks = vec![marks; rows].join(", ");
@@ -113,10 +113,10 @@ fn is_usual(row: &CompactRow) -> bool {
     row.rare.is_none() && (row.web_searches, row.machine, row.folder) == (0, NONE, NONE)
 }
 
-/// What gives a label its number in the database.
+/// The parts needed to look up a label's id.
 type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Interner);
 
-/// Binds what every row fills, from this parameter on; gives back the one after. `text` is written over.
+/// Binds the columns that every row has, starting at this parameter; returns the next one. `text` is a scratch buffer.
 fn bind_usual(
     statement: &mut Statement<'_>,
     first: usize,
@@ -155,7 +155,7 @@ fn bind_usual(
     Ok(first + 8)
 }
 
-/// Binds what few rows fill.
+/// Binds the columns that few rows have.
 fn bind_rare(
     statement: &mut Statement<'_>,
     at: usize,
@@ -177,7 +177,7 @@ fn bind_rare(
     statement.raw_bind_parameter(at, Json(text))
 }
 
-/// A text that is JSON.
+/// JSON text as a parameter.
 struct Json<'a>(&'a [u8]);
 
 impl ToSql for Json<'_> {

@@ -1,12 +1,12 @@
-//! Removes what processes that were killed left behind: files that carry the number of the process that made them.
+//! Removes files left by killed processes, recognised by the process id in their name.
 
 use std::fs;
 use std::path::Path;
 
-/// Between the name of a ledger and the process that fills it, or copies it.
+/// Separates a ledger's name from the id of the process that fills or copies it.
 pub(super) const MARK: &str = "new-";
 
-/// Removes the drafts and half-made copies of a ledger whose processes are gone, and what SQLite kept with them.
+/// Removes drafts and partial copies of a ledger whose processes are gone, with SQLite's files.
 pub(super) fn remove_drafts(ledger: &Path) {
     let (Some(folder), Some(name)) = (ledger.parent(), ledger.file_name().and_then(|name| name.to_str())) else {
         return;
@@ -18,16 +18,16 @@ pub(super) fn remove_drafts(ledger: &Path) {
     });
 }
 
-/// Removes the regular files in a folder that belong to a process which is gone. `process` finds in a file's name the
-/// number of the process that made it; files whose name has none stay.
+/// Removes regular files in a folder that belong to ended processes. `process` extracts the process id from a file
+/// name; files without one are kept.
 ///
-/// A process that is taken for gone and lives in another container loses a draft, and says that it could not write.
+/// A process in another container may be taken for ended. It then loses its draft and reports that it could not write.
 pub(crate) fn remove_strays(folder: &Path, process: impl Fn(&str) -> Option<&str>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let number = name.to_str().and_then(&process).and_then(|number| number.parse::<i32>().ok());
         if number.is_some_and(is_gone) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            // What cannot be removed now is tried again by the next program.
+            // Failures are retried by the next run.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -49,7 +49,7 @@ fn is_gone(_process: i32) -> bool {
 mod tests {
     use super::*;
 
-    /// The number of a process that has ended.
+    /// The id of an ended process.
     fn ended() -> u32 {
         let mut child = std::process::Command::new("/bin/sh").args(["-c", ":"]).spawn().unwrap();
         child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! What the ledger commands do: look at the books, check them, cut off old ones, price them anew.
+//! Maintenance commands: info, prune, compact, reprice.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,69 +20,69 @@ use crate::ledger::merge_state::MergeState;
 use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
 use crate::pricing::Pricer;
 
-/// For so long the place in a log is kept after the log is gone: it may be on a disk that is not mounted.
+/// How long checkpoints outlive their logs, which may be on an unmounted disk.
 const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
 
-/// The books at a glance.
+/// Overview of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// The database.
+    /// Path of the database.
     pub path: PathBuf,
-    /// Its schema.
+    /// Schema version.
     pub schema: i64,
-    /// What names this machine in exports.
+    /// Id of this machine in exports.
     pub machine: String,
-    /// Every call.
+    /// Sums of all calls.
     pub sums: Sums,
-    /// Conversations.
+    /// Number of sessions.
     pub sessions: u64,
-    /// Logs read so far, those that are gone included.
+    /// Logs read so far, deleted ones included.
     pub files: u64,
-    /// The first and the last call.
+    /// Times of the first and last call.
     pub span: Option<(Instant, Instant)>,
-    /// Calls whose time is still to come: the clock of whoever wrote them is wrong, or ours is.
+    /// Calls dated in the future: the writer's clock or ours is wrong.
     pub future_calls: u64,
     /// Calls before this were pruned.
     pub pruned_before: Option<Instant>,
-    /// Calls that came from other machines, by machine.
+    /// Number of calls imported from each machine.
     pub imported: Vec<(Label, u64)>,
-    /// Calls by the price they were booked with; `None` are those without one.
+    /// Number of calls per price; `None` for calls without one.
     pub prices: Vec<(Option<Label>, u64)>,
-    /// Size on disk, write-ahead log included, in bytes.
+    /// Size on disk in bytes, with the write-ahead log.
     pub bytes: u64,
 }
 
-/// What other prices would change.
+/// Effect of repricing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repriced {
-    /// Calls whose cost or price differs.
+    /// Calls whose cost or price changes.
     pub calls: u64,
-    /// What they were booked at.
+    /// Their booked cost.
     pub before: Usd,
-    /// What they would be booked at.
+    /// Their new cost.
     pub after: Usd,
-    /// By the price they were booked with and the one they would get (`None` is no price).
+    /// Changes per (booked price, new price); `None` is no price.
     pub by_price: BTreeMap<(Option<Label>, Option<Label>), PriceChange>,
-    /// The copy made before anything was written.
+    /// Backup made before writing.
     pub backup: Option<PathBuf>,
 }
 
-/// What one price in the place of another changes.
+/// Calls that change from one price to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PriceChange {
-    /// How many calls.
+    /// Number of calls.
     pub calls: u64,
-    /// What they were booked at.
+    /// Their booked cost.
     pub before: Usd,
-    /// What they would be booked at.
+    /// Their new cost.
     pub after: Usd,
 }
 
 impl Sqlite {
-    /// The books at a glance.
+    /// Overview of the ledger.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When the ledger cannot be read.
     pub fn info(&self, now: Instant) -> std::result::Result<Info, BooksError> {
         let sums = self.sums(&Filter::default())?;
         let future = self.sums(&Filter { since: Some(now), ..Filter::default() })?;
@@ -123,11 +123,11 @@ impl Sqlite {
         ask().map_err(|error| self.because(&error))
     }
 
-    /// Takes every call before a moment out of the books for good: it is not booked again when its log is
-    /// read once more. Returns what was taken out.
+    /// Deletes every call before a time for good: rereading its log does not bring it back. Returns the sums of the
+    /// deleted calls.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     pub fn prune(&mut self, before: Instant) -> std::result::Result<Sums, BooksError> {
         self.flush()?;
         self.write(|conn, working_set, _, step| {
@@ -149,7 +149,7 @@ impl Sqlite {
                 Ok(())
             })?;
             step("prune apart");
-            // What was told apart of a call goes with the row that showed it.
+            // Telemetry rows merged into a deleted row are deleted with it.
             conn.execute(
                 "DELETE FROM apart
                  WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.rest = apart.rest)
@@ -165,10 +165,10 @@ impl Sqlite {
         })
     }
 
-    /// Gives space that is no longer needed back to the file system.
+    /// Returns unused space to the file system.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     pub fn compact(&mut self) -> std::result::Result<(), BooksError> {
         self.write(|_, _, _, _| Ok(()))?;
         if let Some(step) = &self.options.step {
@@ -177,11 +177,10 @@ impl Sqlite {
         self.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
     }
 
-    /// Forgets, once a day, how far logs were read that are gone and were written last three months ago. What they
-    /// said stays booked.
+    /// Once a day, removes the checkpoints of deleted logs last written three months ago. Their calls stay.
     ///
     /// # Errors
-    /// When the books cannot be written.
+    /// When the ledger cannot be written.
     pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), BooksError> {
         let today = now.timestamp().div_euclid(86_400);
         let done = meta(&self.conn, "tidied").map_err(|error| self.because(&error))?;
@@ -195,10 +194,10 @@ impl Sqlite {
         })
     }
 
-    /// What would change if every call were priced anew; nothing is written.
+    /// The effect of repricing every call; writes nothing.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     pub fn price_changes(&self, pricer: &dyn Pricer) -> std::result::Result<Repriced, BooksError> {
         let attempt = || {
             let _snapshot = self.conn.unchecked_transaction()?;
@@ -216,10 +215,10 @@ impl Sqlite {
         attempt().map_err(|error| self.because(&error))
     }
 
-    /// A report with every call priced anew; nothing is written.
+    /// Runs a query with every call repriced; writes nothing.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> std::result::Result<Report, BooksError> {
         let core = self.read(|mut reading| {
             let rows = reading.joined_rows(&query.filter)?;
@@ -229,7 +228,7 @@ impl Sqlite {
             }
             Ok(core)
         });
-        // The names went with the rows; what the working set knew of them no longer holds.
+        // The interner was moved out: reset what refers to it.
         self.working_set.borrow_mut().forget();
         self.held.take();
         let mut core = core?;
@@ -237,10 +236,10 @@ impl Sqlite {
         Memory::from_state(core, pricer).report(query)
     }
 
-    /// Books every call anew at the prices this ledger was opened with, after making a copy of the file.
+    /// Reprices every call with this ledger's price book, after a backup.
     ///
     /// # Errors
-    /// When the books cannot be written, or not copied.
+    /// When the ledger cannot be written or copied.
     pub fn reprice(&mut self, now: Instant) -> std::result::Result<Repriced, BooksError> {
         self.flush()?;
         self.write(|_, _, _, _| Ok(()))?;
@@ -318,8 +317,8 @@ fn price(cost: &crate::pricing::Cost) -> Option<Label> {
     }
 }
 
-/// Shows every row of a table whose id is below `until`, a batch at a time, so that memory does not grow with
-/// the books. `each` may change the rows it is shown, and no others.
+/// Visits every row of a table with an id below `until`, in batches to bound memory. `each` may change the rows of its
+/// batch, and no others.
 pub(super) fn batches(
     conn: &Connection,
     working_set: &mut WorkingSet,
@@ -343,7 +342,7 @@ pub(super) fn batches(
     }
 }
 
-/// What names this machine in exports.
+/// Id of this machine in exports.
 pub(super) fn machine(conn: &Connection) -> Result<String> {
     conn.query_row("SELECT value FROM meta WHERE name = 'machine'", [], |row| row.get(0))
 }

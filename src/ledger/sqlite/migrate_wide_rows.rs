@@ -1,4 +1,4 @@
-//! Books of before schema 3, whose rows had a column for everything.
+//! Migration from schemas before 3, which had one column per field.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Result, Row, params};
@@ -8,7 +8,7 @@ use super::row_mapping::of_key;
 use super::schema::{COLUMNS, INDEX, INDEX_ALIAS, ROWS};
 use crate::domain::{CallKey, Parts, Tokens};
 
-/// Puts the old tables aside; what belongs to them has names that the new ones need.
+/// Renames the old tables and drops what would clash with the new names.
 pub(super) const MAKE_ROOM: &str = "DROP VIEW readable;
 DROP INDEX calls_hash;
 DROP INDEX apart_hash;
@@ -19,7 +19,7 @@ DROP INDEX IF EXISTS apart_lineage;
 ALTER TABLE calls RENAME TO wide_calls;
 ALTER TABLE apart RENAME TO wide_apart;";
 
-/// Writes every row of the old tables into new ones.
+/// Copies every row of the old tables into the new ones.
 pub(super) fn narrow(conn: &Connection) -> Result<()> {
     conn.execute_batch(ROWS)?;
     for table in ["calls", "apart"] {
@@ -46,7 +46,7 @@ pub(super) fn narrow(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// What stands in the columns `body` and `rare` now.
+/// The row's `body` and `rare` columns.
 fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
     let mut fields = [0; 6];
     for (at, field) in fields.iter_mut().enumerate() {
@@ -79,7 +79,7 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
     Ok((text(&|out| body.write(out)), rare))
 }
 
-/// A number that was an integer where it fitted one, and else sixteen bytes, the highest first.
+/// A number stored as an integer if it fits, else as sixteen bytes in big-endian order.
 struct Wide(i128);
 
 impl FromSql for Wide {

@@ -1,4 +1,4 @@
-//! Books that outlive the logs and the program: one SQLite file, safe to share between processes.
+//! The durable ledger: one SQLite file, safe to share between processes.
 
 mod answers;
 mod bill;
@@ -60,16 +60,15 @@ pub(crate) use salvage::Salvaged;
 pub(crate) use verify::mend;
 pub use warning::Note;
 
-/// Books in a SQLite file.
+/// Ledger in a SQLite file.
 ///
-/// One thread owns them. Every change is one transaction: rows, sums and the offsets up to which logs
-/// were read stand or fall together. After an error the books are as they were before, and the same
-/// posting may be posted again. [`BooksError::Damaged`] and [`BooksError::Replaced`] are mended by
-/// [`Sqlite::open_again`]; whatever the new books lack is then read again from the logs.
+/// Owned by one thread. Every change is one transaction of rows, sums and checkpoints. After an error the ledger is
+/// unchanged, and the same batch may be posted again. [`BooksError::Damaged`] and [`BooksError::Replaced`] are repaired
+/// by [`Sqlite::open_again`]; missing calls must then be read again from the logs.
 pub struct Sqlite {
     path: PathBuf,
     conn: Connection,
-    /// While nobody has seen these books: where they grow.
+    /// Temporary file of a new ledger until it is moved into place.
     new_file: Option<NewFile>,
     options: Options,
     pricer: Arc<dyn Pricer>,
@@ -77,38 +76,37 @@ pub struct Sqlite {
     identity: Option<(u64, u64)>,
     damaged: Cell<bool>,
     working_set: RefCell<WorkingSet>,
-    /// Absorbed, not yet booked.
+    /// Buffered batches, not yet written.
     gathered: Gathered,
-    /// True when the last attempt to book failed: every answer must include the gathered rows.
+    /// True after a failed write: queries must include the buffered rows.
     stuck: bool,
-    /// Cache: the gathered rows joined with the ledger.
+    /// Cache: the buffered rows joined with the ledger.
     held: RefCell<Option<Unwritten>>,
-    /// The version of the data when it was last asked whether others have written.
+    /// SQLite's data version when last checked for other writers.
     version: Option<i64>,
-    /// These are in no place of their own.
     home: Home,
 }
 
-/// Where books are.
+/// Location of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Home {
-    /// In their place, or on the way to it.
+    /// At its path, or about to be moved there.
     Place,
-    /// In a temporary file that only this process knows.
+    /// In an anonymous temporary file.
     Temporary,
-    /// Nowhere: they could not be put into their place. All they hold is what was gathered.
+    /// No file: it could not be moved into place. Everything is in the buffer.
     Nowhere,
 }
 
-/// Pages kept in memory, in KiB.
+/// SQLite's page cache in KiB.
 const CACHE_KIB: i64 = 8_000;
 
 #[derive(Default)]
 struct Gathered {
     core: MergeState,
-    /// How far each file was read, as it was said last.
+    /// Latest checkpoint of each file.
     files: BTreeMap<PathBuf, Checkpoint>,
-    /// Calls that an older version may have booked under another key.
+    /// Calls that an older version may have stored under another key.
     rekeyed: Vec<Record>,
     anything: bool,
 }
@@ -141,28 +139,27 @@ impl Sqlite {
         }
     }
 
-    /// Where the books lie.
+    /// Path of the database.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// True when nothing can be booked: a newer version made them, the disk is full, or the file system forbids it.
+    /// True when nothing can be written: newer schema, full disk, or no permission.
     pub fn is_read_only(&self) -> bool {
         self.standing != Standing::Writable
     }
 
-    /// False once the file was removed, or another put in its place: nothing more can be booked before the books
-    /// are opened again. Costs one look at the file system.
+    /// False once the file was removed or replaced; it must be reopened before the next write. Costs one `stat`.
     pub fn is_in_place(&self) -> bool {
         self.home == Home::Temporary
             || identity(self.new_file.as_ref().map_or(&self.path, NewFile::path)) == self.identity
     }
 
-    /// Opens the books again after [`BooksError::Damaged`] or [`BooksError::Replaced`]. Damaged ones are
-    /// put aside first, if a thorough check finds them so. What was absorbed and not yet booked is kept.
+    /// Reopens the ledger after [`BooksError::Damaged`] or [`BooksError::Replaced`]. A file that a full check finds
+    /// damaged is moved aside first. Buffered batches are kept.
     ///
     /// # Errors
-    /// When they can be neither read nor made.
+    /// When it can be neither read nor created.
     pub fn open_again(self, now: Instant) -> Result<Opened, BooksError> {
         let Self { path, conn, options, pricer, damaged, gathered, identity: known, .. } = self;
         drop(conn);
@@ -179,13 +176,13 @@ impl Sqlite {
         if let Some(aside) = aside {
             salvage::begin(&opened.books.conn, aside).map_err(|error| opened.books.because(&error))?;
         }
-        // How far logs were read is told by the new books: what the old ones had is read again.
+        // The new ledger has its own checkpoints: logs of the old one are read again.
         opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
         opened.notes.splice(0..0, notes);
         Ok(opened)
     }
 
-    /// Everything or nothing: `work` within one transaction that has the right to write from its first moment.
+    /// Runs `work` in an immediate transaction, all or nothing.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&Connection, &mut WorkingSet, &dyn Pricer, working_set::Step<'_>) -> rusqlite::Result<T>,
@@ -194,7 +191,7 @@ impl Sqlite {
         self.write_here(work)
     }
 
-    /// Like [`Sqlite::write`], in books that may not be in their place yet.
+    /// Like [`Sqlite::write`], but also in a file not yet moved into place.
     fn write_here<T>(
         &mut self,
         work: impl FnOnce(&Connection, &mut WorkingSet, &dyn Pricer, working_set::Step<'_>) -> rusqlite::Result<T>,
@@ -207,7 +204,7 @@ impl Sqlite {
                 return Err(BooksError::Newer { path: self.path.clone(), found, known: schema::KNOWN });
             }
         }
-        // Writes to a file that has lost its name would succeed into nothing.
+        // Writes to an unlinked file would succeed and be lost.
         if !self.is_in_place() {
             return Err(BooksError::Replaced { path: self.path.clone() });
         }
@@ -221,11 +218,11 @@ impl Sqlite {
         let mut found = schema::KNOWN;
         let attempt = || {
             step("begin");
-            // A draft has begun already.
+            // A draft holds a transaction already.
             if conn.is_autocommit() {
                 conn.execute_batch("BEGIN IMMEDIATE")?;
             }
-            // A newer version may have changed the tables since they were opened.
+            // A newer version may have migrated the tables since they were opened.
             found = schema::version(conn)?;
             if found > schema::KNOWN {
                 return Err(Error::InvalidQuery);
@@ -243,7 +240,7 @@ impl Sqlite {
         } else {
             working_set.forget();
             if !conn.is_autocommit() {
-                // Nothing more can be done where even this fails; the file is as it was either way.
+                // If even this fails nothing more can be done; the file is unchanged either way.
                 conn.execute_batch("ROLLBACK").unwrap_or_default();
             }
         }
@@ -254,7 +251,7 @@ impl Sqlite {
         done.map_err(|error| self.because(&error))
     }
 
-    /// Books what was gathered.
+    /// Writes the buffered batches.
     fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
         let mut draft = self.new_file.as_mut().and_then(NewFile::draft);
         self.write_here(|conn, working_set, pricer, step| {
@@ -267,12 +264,12 @@ impl Sqlite {
             if let Some(draft) = &mut draft {
                 draft.finish(conn, &mut gathered.core, pricer, step)?;
             } else if empty {
-                // Pages that find no room would be written, and read again, before the end.
+                // With too small a cache, pages would be written and read again before the commit.
                 conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
                 let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
                 conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
                 written?;
-                // The families that were just written are not the ones this working set may have read before.
+                // The families just written may differ from those cached.
                 working_set.forget();
             } else {
                 working_set.take_all(conn, &gathered.core)?;
@@ -287,7 +284,7 @@ impl Sqlite {
         })
     }
 
-    /// An answer from one consistent state of the books.
+    /// Runs `answer` in one read transaction.
     fn read<T>(&self, answer: impl FnOnce(Reading<'_>) -> rusqlite::Result<T>) -> Result<T, BooksError> {
         let attempt = || {
             let _snapshot = self.conn.unchecked_transaction()?;
@@ -300,7 +297,7 @@ impl Sqlite {
         attempt().map_err(|error| self.because(&error))
     }
 
-    /// Unbooked rows joined with the ledger as it is in this transaction.
+    /// The buffered rows joined with the ledger in this transaction.
     fn joined<'a>(&self, held: &'a mut Option<Unwritten>) -> rusqlite::Result<&'a mut Unwritten> {
         let fresh = match held.as_ref() {
             Some(held) => held.is_fresh(&self.conn)?,
@@ -315,7 +312,7 @@ impl Sqlite {
         self.gathered.anything |= !batch.records.is_empty() || !batch.files.is_empty();
         for record in &batch.records {
             match record {
-                // A new ledger holds nothing of an older version.
+                // A new ledger has no calls from older versions.
                 Record::Rekeyed { .. } if self.new_file.is_some() => {}
                 Record::Rekeyed { .. } => self.gathered.rekeyed.push(record.clone()),
                 Record::Call(_) | Record::Descends { .. } | Record::Bill(_) => self.gathered.core.absorb(record),
@@ -333,7 +330,7 @@ impl Sqlite {
     }
 }
 
-/// What SQLite says, as a sentence that names the file.
+/// Converts an SQLite error, adding the path.
 fn because(path: &Path, error: &Error) -> BooksError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
@@ -343,7 +340,7 @@ fn because(path: &Path, error: &Error) -> BooksError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             BooksError::Damaged { path, what: error.to_string() }
         }
-        // A header that says it was written by a SQLite that is not born yet.
+        // The header claims a future SQLite format.
         Some(_) if error.to_string().contains("unsupported file format") => {
             BooksError::Damaged { path, what: error.to_string() }
         }
@@ -351,7 +348,7 @@ fn because(path: &Path, error: &Error) -> BooksError {
         None if matches!(error, Error::ToSqlConversionFailure(_)) => {
             BooksError::Other { path, what: error.to_string() }
         }
-        // Nothing but damage puts a value where it does not belong: the tables are strict.
+        // A value of the wrong type means damage, because the tables are strict.
         None => BooksError::Damaged { path, what: error.to_string() },
     }
 }

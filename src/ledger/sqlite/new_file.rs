@@ -1,7 +1,7 @@
-//! New books grow beside their place, and are put there whole.
+//! A new database is built in a temporary file and moved into place when complete.
 //!
-//! Nobody sees them before, so their first fill needs no lock and no log of what is written; one that is killed
-//! leaves no books, and at most a file that the next one removes.
+//! Nobody sees it before, so that filling needs no locks and no journal on disk. If the process is killed there is no
+//! ledger, only a file that the next run removes.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,26 +19,26 @@ use super::{Home, Options, Sqlite, schema};
 use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
 
-/// The name under which new books grow. The name is gone when this is, wherever the books are then.
+/// The temporary file of a new database; removed on drop.
 pub(super) struct NewFile {
     path: PathBuf,
     draft: Option<Draft>,
-    /// What was drafted is not what was told; all must be written again, elsewhere.
+    /// The draft is incomplete; everything must be written again, elsewhere.
     spoilt: bool,
-    /// Puts on the disk what was drafted, while the rest is written.
+    /// Thread that syncs the draft to disk while the rest is written.
     settling: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next that fills a ledger here.
+        // If this fails, the next run that fills a ledger here removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl NewFile {
-    /// Begins new books beside a path where there are none. `None` where that is not wanted or does not work: they
-    /// are then made in their place, which says why if that does not work either.
+    /// Creates a new database next to a path without one. `None` if not wanted or impossible: it is then created in
+    /// place, which reports the error if that fails too.
     pub(super) fn begin(path: &Path, options: &Options) -> Option<(Connection, Self)> {
         if !options.beside || options.read_only || !is_free(path) {
             return None;
@@ -54,17 +54,17 @@ impl NewFile {
         Some((new_file.tables(options).ok()?, new_file))
     }
 
-    /// Where they grow.
+    /// Path of the temporary file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What has been written of them, if anything has.
+    /// Takes the draft, if one was begun.
     pub(super) fn draft(&mut self) -> Option<Draft> {
         self.draft.take()
     }
 
-    /// Begins to put on the disk what has been drafted so far: there is less left to wait for in the end.
+    /// Starts syncing the draft to disk, to shorten the final sync.
     fn settle(&mut self) {
         if self.draft.is_some() {
             let path = self.path.clone();
@@ -76,23 +76,23 @@ impl NewFile {
     fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
         let mut conn = connect(&self.path, Standing::Writable, options)?;
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        // Of new pages it keeps nothing, and there are few others; so what fails can be taken back.
+        // The rollback journal holds no new pages, and few others change; failed statements can still be undone.
         conn.pragma_update(None, "journal_mode", "MEMORY")?;
         conn.pragma_update(None, "synchronous", "OFF")?;
-        // The keys of an index then lie side by side to be sorted, which takes half the time; from about 200,000 on
-        // in several pieces, of which processors that no longer read sort some. Where there is no room for temporary
-        // files, these books are given up, and filled in their place.
+        // Index keys are then sorted in contiguous memory, in half the time; from about 200,000 on in several runs,
+        // some sorted by idle processors. Without room for temporary files the draft is abandoned and the ledger is
+        // filled in place.
         conn.pragma_update(None, "temp_store", "FILE")?;
         conn.query_row("PRAGMA threads = 2", [], |_| Ok(()))?;
         schema::create(&mut conn)?;
         Ok(conn)
     }
 
-    /// Puts the books into their place, if that is still free. They are on the disk before they have their name.
+    /// Moves the database into place if the path is still free. It is synced before it gets its name.
     fn put(mut self, conn: Connection, path: &Path, step: super::working_set::Step<'_>) -> io::Result<()> {
         conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
         conn.close().map_err(|(_, error)| io::Error::other(error))?;
-        // What went wrong is told once only, to whoever asked first.
+        // A sync error is reported only once: check the earlier sync too.
         if let Some(Ok(settled)) = self.settling.take().map(JoinHandle::join) {
             settled?;
         }
@@ -108,7 +108,7 @@ impl NewFile {
 }
 
 impl Sqlite {
-    /// Books that grow beside their place; `None` like [`NewFile::begin`].
+    /// A new ledger in a temporary file; `None` as in [`NewFile::begin`].
     pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, new_file) = NewFile::begin(path, options)?;
         let new = Self::new(path.to_owned(), conn, options.clone(), Arc::clone(pricer), Standing::Writable);
@@ -117,7 +117,7 @@ impl Sqlite {
         Some(new)
     }
 
-    /// Writes some of what was absorbed, in books that nobody has seen yet, once there is enough of it.
+    /// Writes part of the buffered rows to the draft, once there are enough.
     pub(super) fn draft(&mut self) {
         let Some(new_file) = self.new_file.as_mut().filter(|new_file| !new_file.spoilt) else { return };
         if self.gathered.core.row_store.mark() < self.options.together {
@@ -131,11 +131,11 @@ impl Sqlite {
             let draft = new_file.draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
             new_file.draft.insert(draft).write(conn, &mut self.gathered.core, &*self.pricer)
         };
-        // What was told is still gathered, and is booked where the books belong when these are given up.
+        // The rows are still buffered, and are written in place if the draft is abandoned.
         new_file.spoilt = write().is_err();
     }
 
-    /// Books what was absorbed in books that nobody has seen yet, and puts them into their place.
+    /// Writes the rest of the draft and moves the database into place.
     pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
         let mut gathered = std::mem::take(&mut self.gathered);
         let spoilt = self.new_file.as_ref().is_some_and(|new_file| new_file.spoilt);
@@ -145,17 +145,17 @@ impl Sqlite {
         let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
         let placed = self.be_born(whole);
         if matches!(placed, Ok(true)) {
-            // To let go of so many rows takes a while that nobody need wait for.
+            // Freeing so many rows takes long enough to do it on a thread.
             let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
         } else {
             self.gathered = gathered;
         }
-        // Where they could not be put, or others were faster, everything is booked like any other day.
+        // If the move failed or another process was first, write the usual way.
         if placed? { Ok(()) } else { self.flush() }
     }
 
-    /// Opens the books in their place, where these are put if they are whole and no others are there.
-    /// True when what is in these is in those.
+    /// Opens the ledger at its path, after moving this file there if it is complete and the path is free. True when
+    /// this file's data is in the ledger.
     pub(super) fn be_born(&mut self, whole: bool) -> Result<bool, BooksError> {
         let Some(new_file) = self.new_file.take() else { return Ok(true) };
         let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
@@ -166,7 +166,7 @@ impl Sqlite {
             }
         };
         let placed = whole && new_file.put(conn, &self.path, &step).is_ok();
-        // Books that were just moved into place need no look at their sums; those of another process do.
+        // A file just moved into place needs no check of its sums; another process's does.
         let glance = if placed { 0 } else { self.options.glance };
         let options = Options { beside: false, glance, ..self.options.clone() };
         let opened = open(&self.path, options, Arc::clone(&self.pricer)).inspect_err(|_| self.home = Home::Nowhere)?;
@@ -192,7 +192,7 @@ mod tests {
             books.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
             books.absorb(&Batch { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();
         };
-        // Full for a while, then no more.
+        // The disk is full for a while.
         pages(1, &mut books, 0..1000);
         pages(1_000_000, &mut books, 1000..1200);
         books.flush().unwrap();

@@ -1,4 +1,4 @@
-//! Opening the ledger whatever state its file is in: made, migrated, put aside when damaged, only read when it must be.
+//! Opens the ledger in any state: creates, migrates, moves a damaged file aside, or opens read-only.
 
 use std::fmt;
 use std::io;
@@ -22,36 +22,35 @@ use crate::pricing::Pricer;
 /// How to open a ledger.
 #[derive(Clone)]
 pub struct Options {
-    /// How long to wait for another process that is writing.
+    /// Timeout for another process's lock.
     pub busy: Duration,
-    /// Only read, whatever the file system allows.
+    /// Open read-only even if writing is possible.
     pub read_only: bool,
-    /// Where there are no books yet, fill new ones beside their place and put them there with the first flush. Until
-    /// then nobody else sees them, these do not see what others make there, and they have no answers yet.
+    /// Build a new ledger in a temporary file and move it into place with the first flush. Until then other processes
+    /// do not see it, it does not see theirs, and queries return nothing.
     pub beside: bool,
-    /// So many changes are written together in books that grow beside their place.
+    /// Changes written at once while building a new ledger.
     pub together: usize,
-    /// The greatest size of the file, in pages of 4 KiB; what does not fit is answered like a full disk.
+    /// Size limit in pages of 4 KiB, reported like a full disk.
     pub max_pages: Option<u32>,
-    /// The time now, for the names of files put aside.
+    /// Current time, for the names of files moved aside.
     pub now: Instant,
-    /// Tells whether a path lies on a network file system, where SQLite's write-ahead log does not work.
+    /// Detects network file systems, where SQLite's write-ahead log does not work.
     pub is_network: fn(&Path) -> bool,
-    /// So many of the sums are looked at, whether they agree with each other, when the books are opened.
+    /// Number of sums checked for consistency on opening.
     pub glance: usize,
-    /// Called before each step that must happen together with others or not at all: tests stop the
-    /// process here.
+    /// Called before each step of an atomic sequence, where tests kill the process.
     pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
 }
 
 impl Options {
-    /// For a screen or a report: waits up to five seconds.
+    /// For screens and reports: lock timeout of five seconds.
     pub fn new(now: Instant) -> Self {
         Self {
             busy: Duration::from_secs(5),
             read_only: false,
             beside: false,
-            // Enough that neighbours share pages, few enough that the readers need not wait.
+            // Large enough that neighbours share pages, small enough that readers need not wait.
             together: 1_024,
             max_pages: None,
             now,
@@ -61,7 +60,7 @@ impl Options {
         }
     }
 
-    /// For a hook or a status line: waits up to a quarter of a second.
+    /// For hooks and status lines: lock timeout of a quarter of a second.
     pub fn hurried(now: Instant) -> Self {
         Self { busy: Duration::from_millis(250), ..Self::new(now) }
     }
@@ -77,11 +76,11 @@ impl fmt::Debug for Options {
     }
 }
 
-/// An open ledger, and what was met on the way.
+/// An open ledger, with warnings.
 pub struct Opened {
-    /// The books.
+    /// The open ledger.
     pub books: Sqlite,
-    /// What a person should know.
+    /// Warnings for the user.
     pub notes: Vec<Note>,
 }
 
@@ -91,10 +90,10 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// Opens the ledger at a path, making it and its folder if need be, for this user alone.
+/// Opens the ledger at a path, creating it and its folder if needed, private to the user.
 ///
 /// # Errors
-/// When it can be neither read nor made; the caller then keeps the books in [`crate::ledger::Memory`].
+/// When it can be neither read nor created; the caller then uses [`crate::ledger::Memory`].
 pub fn open(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> Result<Opened, BooksError> {
     open_with(path, options, pricer, MIGRATIONS, KNOWN)
 }
@@ -121,7 +120,7 @@ pub(super) fn open_with(
                 return Ok(Opened { books, notes });
             }
             Err(BooksError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
-                // Another process may have put it aside, and made a new one, since we looked.
+                // Another process may have replaced it in the meantime.
                 if identity(path) == seen {
                     notes.push(Note::SetAside { to: set_aside(path, options.now)?, what });
                 }
@@ -132,12 +131,12 @@ pub(super) fn open_with(
     Err(BooksError::Damaged { path: path.to_owned(), what: "it is damaged again and again".to_owned() })
 }
 
-/// Whether and why the books are only read.
+/// Whether the ledger can be written, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Writable,
     ReadOnly,
-    /// The disk has no room for the files that SQLite needs next to a database in order to write it.
+    /// The disk has no room for the files SQLite needs for writing.
     Full,
     Newer {
         found: i64,
@@ -177,7 +176,7 @@ fn try_open(
     let because = |error| super::because(path, &error);
     let mut connected = connect(path, standing, options);
     if connected.as_ref().is_err_and(|error| full_disk::no_room(path, error)) {
-        // What is booked is there to be read all the same.
+        // Existing data can still be read.
         connected = full_disk::connect(path, options);
         if standing == Standing::Writable {
             standing = Standing::Full;
@@ -185,7 +184,7 @@ fn try_open(
         }
     }
     let mut conn = connected.map_err(|error| {
-        // SQLite says no more than that it cannot; the file is there, so it is a matter of rights.
+        // SQLite's message has no reason; since the file exists, it is a matter of permissions.
         let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == Standing::ReadOnly;
         if denied && path.exists() { BooksError::ReadOnly { path: path.to_owned() } } else { because(error) }
     })?;
@@ -198,7 +197,7 @@ fn try_open(
         return Err(BooksError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
     }
     if found > known {
-        // A newer version may have added to the tables. Where it changed what is there, they are not understood.
+        // A newer version may have added to the tables. If it changed existing ones they cannot be read.
         if !is_understood(&conn) {
             return Err(BooksError::Newer { path: path.to_owned(), found, known });
         }
@@ -229,11 +228,11 @@ fn try_open(
         let backup = current_copy(path, &why).map_or_else(|| back_up(&conn, path, &why), Ok).map_err(because)?;
         step("backed up");
         if let Err(error) = schema::migrate(&mut conn, migrations, &step) {
-            // The books are as they were. Every program that opens them tries again, and one copy is enough.
+            // The ledger is unchanged. Every run retries the migration, and one backup is enough.
             drop_copy(path, &why, &backup);
             return Err(because(error));
         }
-        // What the old tables took is given back; where there is no room for that, it is used again later.
+        // Return the space of the old tables; without room for that, SQLite reuses it later.
         let _ = conn.execute_batch("VACUUM");
         notes.push(Note::Migrated { from: found, backup });
     } else {
@@ -242,8 +241,8 @@ fn try_open(
     Ok((conn, standing))
 }
 
-/// True when the tables of a newer version can be read as if they were of this one: what is asked for is there, and
-/// the newest sums agree with each other.
+/// True when a newer version's tables can be read like ours: they have what queries need, and the newest sums are
+/// consistent.
 fn is_understood(conn: &Connection) -> bool {
     let read = || -> rusqlite::Result<bool> {
         let mut working_set = WorkingSet::default();
@@ -258,7 +257,7 @@ fn is_understood(conn: &Connection) -> bool {
     read().unwrap_or(false)
 }
 
-/// Sums of a newer version that are looked at.
+/// Sums checked in a ledger of a newer version.
 const NEWEST: usize = 2_000;
 
 pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
@@ -268,8 +267,8 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
     };
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let conn = match schema::version(&conn) {
-        // A write-ahead log needs a file beside it even to be read; where none can be made, SQLite may
-        // be told that nobody writes.
+        // A write-ahead log needs a file next to it even for reading. If none can be created, open as immutable: there
+        // can be no writer.
         Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(full_disk::immutable(path), flags)?
@@ -280,7 +279,7 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
     prepare(conn, options)
 }
 
-/// Sets what every connection needs.
+/// Configures a connection.
 pub(super) fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> {
     conn.busy_timeout(options.busy)?;
     conn.set_prepared_statement_cache_capacity(64);
@@ -302,7 +301,7 @@ fn needs_a_log(code: rusqlite::ErrorCode) -> bool {
     )
 }
 
-/// Uses a write-ahead log where that works, and looks at what SQLite made of it.
+/// Enables the write-ahead log where possible, and warns of other journal modes.
 fn journal(conn: &Connection, path: &Path, options: &Options, notes: &mut Vec<Note>) -> rusqlite::Result<()> {
     let network = (options.is_network)(path);
     let wanted = if network { "delete" } else { "wal" };
@@ -369,7 +368,7 @@ mod tests {
         let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
         old.post(&Batch { records: Vec::new(), files: vec![file(7)] }).unwrap();
         drop(old);
-        // A copy of the files at a step is what a process killed there leaves behind.
+        // A copy of the files at a step equals what a killed process would leave.
         let copies = Arc::new(Mutex::new(Vec::new()));
         let (from, taken) = (folder.path().to_owned(), Arc::clone(&copies));
         let step = move |name: &'static str| {
@@ -417,7 +416,7 @@ mod tests {
             let error = open_with(&path, Options::new(now), Arc::new(Free), FAILING, KNOWN + 1).unwrap_err();
             assert!(error.to_string().contains("duplicate column"), "{error}");
             assert_eq!(copies(), 1, "after run {run}");
-            // Written to in between, so that the copy is no longer that of these books.
+            // A write in between makes the copy outdated.
             let mut books = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
             assert_eq!(books.files().unwrap(), [file(7 + run)]);
             books.post(&Batch { records: Vec::new(), files: vec![file(8 + run)] }).unwrap();

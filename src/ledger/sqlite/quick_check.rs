@@ -1,8 +1,8 @@
-//! A look at the sums when the books are opened: cheap enough for a status line, and it finds what a flipped bit or a
-//! foreign hand made of them.
+//! Consistency check on opening, cheap enough for a status line; detects corruption and foreign writes.
 //!
-//! The four widths of sums must agree with each other. Of few calls, everything is compared with the rows. Of many,
-//! the newest days are compared, as many as a budget allows: those are what is asked for. `ledger verify` compares all.
+//! The four levels of sums must agree with each other. In a small ledger all are compared with the rows. In a large one
+//! the newest days are compared, as many as the budget allows, since those are queried most. `ledger verify` compares
+//! all.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
@@ -12,10 +12,10 @@ use super::verify::{Findings, compare_sums};
 use super::working_set::WorkingSet;
 use crate::ledger::Sums;
 
-/// Books with no more calls than this are compared with their rows.
+/// Ledgers with at most this many calls are compared with their rows.
 const FEW_CALLS: i64 = 300;
 
-/// Looks at no more than so many sums; the error says what is wrong.
+/// Checks at most `budget` sums; the inner error describes the inconsistency.
 pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
     let _snapshot = conn.unchecked_transaction()?;
     let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
@@ -49,7 +49,7 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
             return Ok(Ok(()));
         }
     }
-    // All days were compared: then those of all time must agree with them too, and there are calls.
+    // After comparing all days, the all-time sums must agree too, and there must be some if there are calls.
     if all.calls == 0 {
         return Ok(Err("there are calls, and no sums of them".to_owned()));
     }
@@ -64,7 +64,7 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
     Ok(if ever == all { Ok(()) } else { Err("the sums in kinds are not those of the days".to_owned()) })
 }
 
-/// Compares the newest day in the two widths that limits are judged by: what an agent's question can wait for.
+/// Compares the newest day on the two levels used for limits: fast enough for a hook.
 fn newest_agrees(conn: &Connection) -> Result<std::result::Result<(), String>> {
     let mut newest = conn.prepare_cached("SELECT day, sums FROM rollup_days ORDER BY day DESC LIMIT 1")?;
     let mut found = newest.query([])?;
@@ -76,10 +76,10 @@ fn newest_agrees(conn: &Connection) -> Result<std::result::Result<(), String>> {
     Ok(if agree { Ok(()) } else { Err("the sums of the newest day do not agree with each other".to_owned()) })
 }
 
-/// The sums of one width, the newest day first.
+/// Sums of one level, newest day first.
 struct Width<'s> {
     rows: rusqlite::Rows<'s>,
-    /// The day of the row that is read next.
+    /// Day of the next row.
     next: Option<i64>,
 }
 
@@ -90,7 +90,7 @@ impl<'s> Width<'s> {
         Ok(width)
     }
 
-    /// Adds up this day, which is the next one of all widths, and returns how many sums it has.
+    /// Adds up this day if it is the next one; returns the number of sums.
     fn day(&mut self, day: i64, sums: &mut Day) -> Result<usize> {
         let mut entries = 0;
         while self.next == Some(day)
@@ -108,16 +108,16 @@ impl<'s> Width<'s> {
     }
 }
 
-/// The sums of one day. Two widths agree when these do.
+/// Sums of one day, equal on consistent levels.
 #[derive(Default, PartialEq, Eq)]
 struct Day {
     sums: Sums,
-    /// Calls weighted with their quarter hour, so that calls in another quarter are noticed.
+    /// Calls weighted by quarter hour, to detect calls in the wrong quarter.
     weighted: u64,
 }
 
 impl Day {
-    /// Adds the packed sums of one row, and returns how many they are.
+    /// Adds the packed sums of one row; returns their number.
     fn add(&mut self, packed: &[u8]) -> Result<usize> {
         let mut entries = 0;
         for entry in rollup::entries(packed) {

@@ -1,4 +1,4 @@
-//! Answers from the tables: from packed sums wherever a question's times fall on quarter hours, from rows at its ragged ends.
+//! Answers queries from the tables: packed sums for whole quarter hours, rows for the remainder at either end.
 
 use std::ops::Range;
 
@@ -19,12 +19,12 @@ use crate::ledger::grouping::{self, PeriodReport, Stretch, admits, in_time};
 use crate::ledger::interner::{DIMENSIONS, Interner, NONE, index};
 use crate::ledger::{Grain, Order, Query, Report, Sums};
 
-/// Reads for one question.
+/// State of one query.
 pub(super) struct Reading<'a> {
     pub(super) conn: &'a Connection,
     pub(super) ids: &'a mut Ids,
     pub(super) names: &'a mut Interner,
-    /// Unbooked rows that the answer must include.
+    /// Unwritten rows to include.
     pub(super) held: Option<Changes<'a>>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Reading<'a> {
                 Ok(grouping::calls(query, self.names, rows.iter()))
             }
             Grain::Session => {
-                // What is not booked may move any session to the front.
+                // Unwritten rows may move any session to the front.
                 if self.held.is_none()
                     && let Some(runs) = self.first_runs(query)?
                 {
@@ -84,7 +84,7 @@ impl<'a> Reading<'a> {
         Ok(sums)
     }
 
-    /// The sums of stretches of time that begin and end on quarter hours.
+    /// Sums of time spans that begin and end on quarter hours.
     pub(super) fn spans(mut self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>> {
         let whole = Filter {
             since: filter.since.into_iter().chain(spans.iter().map(|span| span.from).min()).max(),
@@ -114,7 +114,7 @@ impl<'a> Reading<'a> {
         Ok(all)
     }
 
-    /// The rows a filter admits, newest first, no more than `limit`.
+    /// The newest `limit` rows that a filter admits, newest first.
     pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Result<Vec<CompactRow>> {
         let mut rows: Vec<CompactRow> = Vec::new();
         let (mut last, held) = (None, self.held);
@@ -136,7 +136,7 @@ impl<'a> Reading<'a> {
         Ok(rows)
     }
 
-    /// The row as which a key is shown.
+    /// The row in which a key is shown.
     pub(super) fn call(&mut self, key: CallKey) -> Result<Option<CompactRow>> {
         let (conn, held) = (self.conn, self.held);
         let (ids, names) = (&mut *self.ids, &mut *self.names);
@@ -158,7 +158,7 @@ impl<'a> Reading<'a> {
         let [hash, rest] = row_mapping::of_key(key);
         let apart = format!("SELECT 1 FROM apart WHERE {OF_KEY} AND alias = ?3");
         let apart = conn.prepare_cached(&apart)?.exists(params![hash, rest, key.bytes()])?;
-        // The halves of keys are signed here, and keys are not: what is less than nothing is the greater half.
+        // Key halves are stored as signed integers, but keys order as unsigned: negative ones come last.
         let host =
             format!("SELECT {COLUMNS} FROM calls WHERE alias = ? ORDER BY hash < 0, hash, rest < 0, rest LIMIT 1");
         let mut host = conn.prepare_cached(&host)?;
@@ -169,12 +169,12 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What the numbers in rows stand for.
+    /// The interner for numbers in rows.
     pub(super) fn names(&mut self) -> &mut Interner {
         self.names
     }
 
-    /// Every row a filter admits, with what is not booked.
+    /// Every row that a filter admits, unwritten ones included.
     pub(super) fn joined_rows(&mut self, filter: &Filter) -> Result<Vec<CompactRow>> {
         let mut rows = self.rows(filter)?;
         if let Some(held) = self.held {
@@ -184,15 +184,15 @@ impl<'a> Reading<'a> {
         Ok(rows)
     }
 
-    /// The rows a filter admits that are not booked as they would stand.
+    /// Rows that a filter admits and that differ from the stored ones, or are new.
     fn unbooked(&self, filter: &Filter) -> impl Iterator<Item = &'a CompactRow> {
         let names = &*self.names;
         let all = self.held.into_iter().flat_map(Changes::each).filter_map(|(_, after)| after);
         all.filter(move |row| in_time(filter, row.at) && admits(filter, row.set, names))
     }
 
-    /// Shows each row a filter admits in the order of time and key, until `each` returns false. Only the rows of one second
-    /// are held at a time.
+    /// Visits each row that a filter admits in order of time and key, until `each` returns false. Holds the rows of one
+    /// second at a time.
     pub(super) fn in_order(
         &mut self,
         filter: &Filter,
@@ -208,7 +208,7 @@ impl<'a> Reading<'a> {
         unbooked.sort_unstable_by(|one, other| in_order(one, other));
         let mut unbooked = unbooked.into_iter().cloned().peekable();
         let (mut second, mut going, held) = (Vec::new(), true, self.held);
-        // `until` is the second that has just begun: all that stands before it is complete.
+        // `until` is the second that has just begun: rows before it are complete.
         let mut show = |second: &mut Vec<CompactRow>, until: Option<i64>, names: &Interner| {
             let is_past = |row: &CompactRow| {
                 until.is_none_or(|until| {
@@ -239,7 +239,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Joins the stretches of sessions with what is not booked.
+    /// Joins the sessions' stretches with unwritten rows.
     fn join_stretches(&mut self, filter: &Filter, stretches: Vec<Stretch>) -> Result<Vec<Stretch>> {
         let Some(held) = self.held else { return Ok(stretches) };
         let mut of_set: FxHashMap<u32, Stretch> = stretches.into_iter().map(|stretch| (stretch.set, stretch)).collect();
@@ -258,7 +258,7 @@ impl<'a> Reading<'a> {
             }
         }
         of_set.retain(|_, stretch| stretch.sums.calls > 0);
-        // Which call is the first now, and which the last, only the rows can tell.
+        // The new first and last calls are found among the rows.
         for stretch in of_set.values_mut().filter(|stretch| doubtful.contains(&stretch.set)) {
             let mut ends: Option<(Instant, Instant)> = None;
             let since = Some(stretch.first);
@@ -281,7 +281,7 @@ impl<'a> Reading<'a> {
         Ok(of_set.into_values().collect())
     }
 
-    /// Every booked row a filter admits.
+    /// Every stored row that a filter admits.
     pub(super) fn rows(&mut self, filter: &Filter) -> Result<Vec<CompactRow>> {
         let mut rows = Vec::new();
         self.each_row(filter, false, &mut |row| {
@@ -291,7 +291,7 @@ impl<'a> Reading<'a> {
         Ok(rows)
     }
 
-    /// Shows each booked row a filter admits in the order of seconds, until `each` returns false.
+    /// Visits each stored row that a filter admits in order of seconds, until `each` returns false.
     fn each_row(
         &mut self,
         filter: &Filter,
@@ -343,8 +343,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Where the sums for a question lie; every name in them is learnt, so that they can be read in one go.
-    /// `timeless` says that it does not matter when a call was made, as long as the filter admits it.
+    /// Chooses the sums for a query and interns every name in them, so that they can be read in one pass. `timeless`
+    /// means that the query does not group by time.
     fn prepare(&mut self, filter: &Filter, by: &[Dimension], timeless: bool) -> Result<Source> {
         let narrow = |dimension: &Dimension| matches!(dimension, Dimension::Session | Dimension::Agent);
         let sums = if by.iter().any(narrow) || filter.only.iter().any(|(dimension, _)| narrow(dimension)) {
@@ -370,7 +370,7 @@ impl<'a> Reading<'a> {
         Ok(Source { window, ragged, sums })
     }
 
-    /// Every kind of call, and the sums of all calls of it.
+    /// Every kind of call with its all-time sums.
     pub(super) fn kinds(&mut self) -> Result<Vec<(u32, Sums)>> {
         let mut select =
             self.conn.prepare_cached("SELECT id, model, source, user, project, team, feature, org, sums FROM kinds")?;
@@ -386,7 +386,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What a filter says of each set, looked up once.
+/// A filter's verdicts per set, cached.
 struct Verdicts<'a> {
     filter: &'a Filter,
     names: &'a Interner,
@@ -402,7 +402,7 @@ impl<'a> Verdicts<'a> {
         *self.of_set[index(set)].get_or_insert_with(|| admits(self.filter, set, self.names))
     }
 }
-/// True when a moment is the first of a quarter hour.
+/// True for the start of a quarter hour.
 pub(super) fn is_aligned(at: Instant) -> bool {
     at.timestamp().rem_euclid(900) == 0 && at.timestamp_subsec_nanos() == 0
 }

@@ -1,8 +1,8 @@
-//! Sums by quarter hour, one packed record for a UTC day: a year of them is read in a few milliseconds.
+//! Packed sums by quarter hour, one record per UTC day; a year is read in a few milliseconds.
 //!
-//! An entry is the quarter's number within the day (one byte) and the twelve numbers of [`Sums`] as
-//! variable-length integers, seven bits a byte, the lowest first; money, which may be negative, is
-//! folded onto the naturals. Entries stand in the order of time.
+//! An entry is the quarter's number within the day (one byte) and the twelve numbers of [`Sums`] as variable-length
+//! integers, seven bits per byte, lowest first. Money, which may be negative, is zigzag-coded. Entries are sorted by
+//! time.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use rusqlite::{Error, Result};
 use crate::domain::{Tokens, Usd};
 use crate::ledger::Sums;
 
-/// Quarter hours in a day of UTC.
+/// Quarter hours in a UTC day.
 pub(super) const QUARTERS: i64 = 96;
 
-/// What is to be added to sums and taken from them.
+/// Sums to add and to subtract.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Delta {
     pub(super) add: Sums,
@@ -23,19 +23,19 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// These sums to be added.
+    /// A delta that adds these sums.
     pub(super) fn from_sums(add: Sums) -> Self {
         Self { add, sub: Sums::default() }
     }
 
-    /// Applies another delta beside this one.
+    /// Combines with another delta.
     pub(super) fn and(&mut self, other: &Self) {
         self.add.add(&other.add);
         self.sub.add(&other.sub);
     }
 }
 
-/// True when a number may pass its ceiling on the way, so that what is taken out would not come out right.
+/// True when a count may saturate on the way, so that subtraction would be wrong.
 pub(super) fn may_overflow(packed: &[u8], deltas: &[(u8, Delta)]) -> Result<bool> {
     if deltas.iter().all(|(_, delta)| delta.sub == Sums::default()) {
         return Ok(false);
@@ -51,7 +51,7 @@ pub(super) fn may_overflow(packed: &[u8], deltas: &[(u8, Delta)]) -> Result<bool
     Ok(kept?.iter().any(|(_, sums)| huge(sums)) || deltas.iter().any(|(_, delta)| huge(&delta.add)))
 }
 
-/// A packed day with changes applied; `None` when nothing is left of it.
+/// Applies deltas to a packed day; `None` when it becomes empty.
 pub(super) fn apply(packed: &[u8], deltas: &[(u8, Delta)]) -> Result<Option<Vec<u8>>> {
     let mut day = BTreeMap::new();
     for entry in entries(packed) {
@@ -104,12 +104,12 @@ fn unfold(folded: u128) -> Usd {
     Usd::from_pico((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
 }
 
-/// The entries of a packed day: the quarter within the day, and its sums.
+/// Iterates over a packed day: quarter within the day, and sums.
 pub(super) fn entries(packed: &[u8]) -> Entries<'_> {
     Entries { rest: packed }
 }
 
-/// Reads a packed day.
+/// Decoder of a packed day.
 pub(super) struct Entries<'a> {
     rest: &'a [u8],
 }
@@ -148,7 +148,7 @@ impl Entries<'_> {
         })
     }
 
-    /// A number of up to eight bytes, which nearly all are, with a few operations on all its bytes at once.
+    /// Decodes a number of up to eight bytes, as nearly all are, with word-wide operations.
     #[inline]
     fn short(&mut self) -> Option<u64> {
         const LAST: u64 = 0x8080_8080_8080_8080;
@@ -158,7 +158,7 @@ impl Entries<'_> {
         if ends == 0 {
             return None;
         }
-        // Everything up to the byte that ends the number, without the bits that say whether more follow.
+        // The bytes up to the number's last, without the continuation bits.
         let bytes = bytes & (ends ^ (ends - 1)) & !LAST;
         let pairs = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);
         let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);

@@ -1,4 +1,4 @@
-//! What a transaction does to sums and to the first and last calls of sessions, applied once at its end.
+//! Changes of a transaction to sums and session bounds, applied once at its end.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::domain::{Instant, quarter_of};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::Interner;
 
-/// What a transaction does to sums and to the bounds of sessions.
+/// Changes to sums and session bounds.
 #[derive(Default)]
 pub(super) struct Tally {
     deltas: FxHashMap<(i64, u32), Delta>,
     bounds: FxHashMap<u32, Bounds>,
-    /// There are no sums yet to be changed.
+    /// The database has no sums yet.
     first: bool,
 }
 
@@ -34,24 +34,23 @@ fn widen(bounds: &mut Option<(Instant, Instant)>, at: Instant) {
 }
 
 impl Tally {
-    /// What books get that hold no sums yet.
+    /// For a database without sums.
     pub(super) fn first() -> Self {
         Self { first: true, ..Self::default() }
     }
 
-    /// A row was added.
     pub(super) fn add(&mut self, row: &CompactRow) {
         self.deltas.entry((quarter_of(row.at), row.set)).or_default().add.add(&row.sums());
         widen(&mut self.bounds.entry(row.set).or_default().gained, row.at);
     }
 
-    /// A row was taken out.
+    /// Subtracts a row.
     pub(super) fn take(&mut self, row: &CompactRow) {
         self.deltas.entry((quarter_of(row.at), row.set)).or_default().sub.add(&row.sums());
         widen(&mut self.bounds.entry(row.set).or_default().lost, row.at);
     }
 
-    /// Brings the sums and bounds in the database up to date.
+    /// Applies the changes to the database.
     pub(super) fn write(&self, conn: &Connection, ids: &mut Ids, names: &mut Interner, step: Step<'_>) -> Result<()> {
         let mut by_session: BTreeMap<(i64, i64), Vec<(u8, Delta)>> = BTreeMap::new();
         let mut by_kind: BTreeMap<(i64, i64), BTreeMap<u8, Delta>> = BTreeMap::new();
@@ -87,14 +86,14 @@ impl Tally {
     }
 }
 
-/// Where packed sums lie, and how they are changed.
+/// A table of packed sums, with the statements to change it.
 struct Packed {
     find: &'static str,
     put: &'static str,
     clear: &'static str,
-    /// What they are the sums of, for when a number may hit its ceiling: from there nothing can be taken out.
+    /// Query for the finer sums that these add up, used when a count may saturate and nothing can be subtracted.
     parts: Option<&'static str>,
-    /// True when all quarter hours are one entry.
+    /// True when all quarter hours share one entry.
     whole: bool,
 }
 
@@ -112,7 +111,7 @@ const KINDS: Packed = Packed {
     parts: None,
     whole: false,
 };
-/// All calls, by quarter hour: what is asked most often.
+/// All calls by quarter hour: the most frequent query.
 const DAYS: Packed = Packed {
     find: "SELECT sums FROM rollup_days WHERE day = ?",
     put: "INSERT OR REPLACE INTO rollup_days(sums, day) VALUES(?, ?)",
@@ -130,7 +129,7 @@ const EVER: Packed = Packed {
 };
 
 impl Packed {
-    /// Changes the sums of one place; of the `first` there are none yet.
+    /// Changes the sums at a key; with `first` there are none yet.
     fn write(&self, conn: &Connection, place: &[i64], deltas: &[(u8, Delta)], first: bool) -> Result<()> {
         let find = || conn.prepare_cached(self.find)?.query_row(params_from_iter(place), |row| row.get(0)).optional();
         let packed: Option<Vec<u8>> = if first { None } else { find()?.flatten() };
@@ -151,7 +150,7 @@ impl Packed {
     }
 }
 
-/// The sums of a place from what they are the sums of.
+/// Recomputes the sums at a key from finer ones.
 fn add_up(conn: &Connection, parts: &str, place: &[i64], whole: bool) -> Result<Option<Vec<u8>>> {
     let mut deltas = Vec::new();
     let mut select = conn.prepare_cached(parts)?;
@@ -165,7 +164,7 @@ fn add_up(conn: &Connection, parts: &str, place: &[i64], whole: bool) -> Result<
     rollup::apply(&[], &deltas)
 }
 
-/// Fills what schema 2 added from what schema 1 had.
+/// Fills the tables added by schema 2 from those of schema 1.
 pub(super) fn sum_up(conn: &Connection) -> Result<()> {
     let mut by_day: BTreeMap<i64, BTreeMap<u8, Delta>> = BTreeMap::new();
     let mut of_kind: BTreeMap<i64, Delta> = BTreeMap::new();
@@ -182,7 +181,7 @@ pub(super) fn sum_up(conn: &Connection) -> Result<()> {
     write_coarse(conn, by_day, of_kind, true)
 }
 
-/// Changes the sums of all calls of a day, and of a kind.
+/// Changes the coarser sums: per day, and per kind.
 fn write_coarse(
     conn: &Connection,
     by_day: BTreeMap<i64, BTreeMap<u8, Delta>>,
@@ -199,12 +198,12 @@ fn write_coarse(
     Ok(())
 }
 
-/// A moment as two columns.
+/// Combines two columns into a time.
 pub(super) fn moment(second: Option<i64>, ns: Option<u32>) -> Option<Instant> {
     Instant::from_timestamp(second?, ns?)
 }
 
-/// Changes the bounds of one session; of the `first` there are none yet.
+/// Changes the bounds of a session; with `first` there are none yet.
 fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Result<()> {
     let find = || {
         let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
@@ -215,7 +214,7 @@ fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Res
     for at in bounds.gained.iter().flat_map(|(first, last)| [*first, *last]) {
         widen(&mut now, at);
     }
-    // What was lost matters only where it stood at an end.
+    // A deleted call matters only if it was the first or last.
     if let (Some((first, last)), Some((lost_first, lost_last))) = (now, bounds.lost)
         && (lost_first <= first || lost_last >= last)
     {
@@ -239,7 +238,7 @@ fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Res
     Ok(())
 }
 
-/// The first and the last call of a session between two moments, found through its sums.
+/// First and last call of a session between two times, located through its sums.
 pub(super) fn first_and_last(
     conn: &Connection,
     session: i64,

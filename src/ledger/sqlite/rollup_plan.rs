@@ -1,4 +1,4 @@
-//! Where the sums for a question lie, and how they are read: the coarsest that are fine enough.
+//! Chooses the coarsest sums that can answer a query, and reads them.
 
 use std::ops::Range;
 
@@ -14,10 +14,10 @@ use crate::ledger::Sums;
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::{self, Quarter};
 
-/// A question is answered by single look-ups while there are no more than this many.
+/// Up to this many keys, single lookups are faster than a scan.
 const FEW: i64 = 2_000;
 
-/// A filter's times, as whole quarter hours and what sticks out at either end.
+/// A filter's time range, split into whole quarter hours and the remainder at either end.
 pub(super) struct Window {
     pub(super) quarters: Range<i64>,
     pub(super) edges: Vec<(Instant, Instant)>,
@@ -45,28 +45,28 @@ impl Window {
         Self { quarters: from..until.max(from), edges }
     }
 
-    /// The days of UTC that hold these quarters, first and last.
+    /// First and last UTC day of these quarters.
     fn days(&self) -> (i64, i64) {
         (self.quarters.start.div_euclid(QUARTERS), self.quarters.end.saturating_sub(1).div_euclid(QUARTERS))
     }
 }
 
-/// Where the sums for a question lie.
+/// The sums chosen for a query.
 pub(super) struct Source {
     pub(super) window: Window,
     pub(super) ragged: Vec<CompactRow>,
     pub(super) sums: Kept,
 }
 
-/// Which of the sums that are kept answer a question.
+/// Levels of sums.
 pub(super) enum Kept {
-    /// Those of kinds of calls over all time, already read.
+    /// All-time sums by kind of call, already read.
     Ever(Vec<(u32, Sums)>),
-    /// Those of all calls by quarter hour, whatever their names; the set without names.
+    /// All calls by quarter hour, regardless of names; holds the set without names.
     Days(u32),
-    /// Those of kinds of calls by quarter hour.
+    /// Kinds of calls by quarter hour.
     Kinds,
-    /// Those of these sessions by quarter hour.
+    /// These sessions by quarter hour.
     Sessions(Vec<Run>),
 }
 

@@ -1,7 +1,7 @@
-//! What of a row is only read, and never searched by: arrays of JSON in the place of a dozen columns.
+//! Encodes the fields of a row that queries never search by, as JSON arrays in place of a dozen columns.
 //!
-//! A statement costs by the column, and a first fill is little else but inserts. Unlike a format of our own, an array
-//! can be read in any SQLite shell: see the view `readable`.
+//! A statement's cost grows with its columns, and a first fill is mostly inserts. Unlike a binary format, JSON can be
+//! read in any SQLite shell: see the view `readable`.
 
 use std::fmt;
 
@@ -11,24 +11,24 @@ use serde::{Deserialize, Deserializer, de};
 use super::row_mapping::damaged;
 use crate::domain::{Parts, Tokens};
 
-/// What every row has: the column `body`.
+/// Fields of every row: the column `body`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Body {
-    /// Nanoseconds within the second of the call.
+    /// Nanoseconds within the second.
     pub(super) ns: u32,
     pub(super) tokens: Tokens,
-    /// Pico-dollars; none without a price.
+    /// Pico-dollars; `None` without a price.
     pub(super) usd: Option<i128>,
-    /// Pico-dollars; none where the cost was stated.
+    /// Pico-dollars; `None` if the cost was stated.
     pub(super) saved: Option<i128>,
     /// See [`super::row_mapping::charge`].
     pub(super) charge: u32,
-    /// The number of a label; 0 is none.
+    /// Label id of the log's path; 0 for none.
     pub(super) path: i64,
     pub(super) offset: u64,
 }
 
-/// What few rows have: the column `rare`.
+/// Fields of few rows: the column `rare`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RareFields {
     pub(super) web_searches: u32,
@@ -36,18 +36,18 @@ pub(super) struct RareFields {
     pub(super) quoted: Option<i128>,
     /// Nanoseconds.
     pub(super) latency: Option<i128>,
-    /// The number of a label; 0 is this machine.
+    /// Label id of the machine; 0 is this one.
     pub(super) machine: i64,
-    /// Four numbers that older rows and most rows leave out.
+    /// Four counts, omitted by older rows and by most others.
     pub(super) parts: Parts,
-    /// The number of a label; 0 is no worktree. Older rows and most rows leave it out.
+    /// Label id of the worktree; 0 for none. Omitted by older rows and by most others.
     pub(super) folder: i64,
 }
 
 type BodyArray = (u32, u64, u64, u64, u64, u64, u64, Option<Exact>, Option<Exact>, u32, i64, u64);
 
 impl Body {
-    /// Writes the array to the end of a text.
+    /// Appends the array to a buffer.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut array = Array::begin(out);
         array.number(self.ns);
@@ -62,7 +62,7 @@ impl Body {
         array.end();
     }
 
-    /// Reads the array.
+    /// Parses the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
         let (ns, input, cache_read, short, long, output, reasoning, usd, saved, charge, path, offset): BodyArray =
             array(text)?;
@@ -73,7 +73,7 @@ impl Body {
 }
 
 impl RareFields {
-    /// Writes the array to the end of a text.
+    /// Appends the array to a buffer.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut array = Array::begin(out);
         array.number(self.web_searches);
@@ -91,7 +91,7 @@ impl RareFields {
         array.end();
     }
 
-    /// Reads the array.
+    /// Parses the array.
     pub(super) fn read(text: &[u8]) -> Result<Self> {
         array(text)
     }
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for RareFields {
                     *part = numbers.next_element()?.unwrap_or(0);
                 }
                 let folder = numbers.next_element()?.unwrap_or(0);
-                // What a later version adds is none of ours.
+                // Skip elements added by later versions.
                 while numbers.next_element::<de::IgnoredAny>()?.is_some() {}
                 let (quoted, latency) = (quoted.map(|Exact(usd)| usd), latency.map(|Exact(nanos)| nanos));
                 Ok(RareFields { web_searches, quoted, latency, machine, parts: Parts::from_fields(parts), folder })
@@ -134,7 +134,7 @@ fn array<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
     serde_json::from_slice(text).map_err(|_| damaged("the numbers of a row"))
 }
 
-/// Writes an array of numbers, element by element: a first fill writes one for every call.
+/// Writes an array of numbers element by element; a first fill writes one per call.
 struct Array<'a> {
     out: &'a mut Vec<u8>,
     digits: itoa::Buffer,
@@ -151,7 +151,7 @@ impl<'a> Array<'a> {
         self.out.push(b',');
     }
 
-    /// A number that may not fit 64 bits is then a text of its digits, which no reader rounds.
+    /// Numbers beyond 64 bits become strings, which no reader rounds.
     fn exact(&mut self, number: Option<i128>) {
         match number.map(|number| (number, i64::try_from(number))) {
             None => self.out.extend_from_slice(b"null,"),
@@ -165,13 +165,13 @@ impl<'a> Array<'a> {
     }
 
     fn end(self) {
-        // In the place of the last comma.
+        // Replaces the last comma.
         self.out.pop();
         self.out.push(b']');
     }
 }
 
-/// A number as [`Array::exact`] writes it.
+/// A number as written by [`Array::exact`].
 struct Exact(i128);
 
 impl<'de> Deserialize<'de> for Exact {

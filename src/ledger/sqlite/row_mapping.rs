@@ -1,4 +1,4 @@
-//! How a row stands in the tables.
+//! Maps rows to table columns.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result};
@@ -9,14 +9,14 @@ use crate::domain::{CallKey, Claim, Fidelity, Geo, Instant, Service, Speed, Tier
 use crate::ledger::compact_row::{CompactRow, Rare, RowCost};
 use crate::ledger::interner::{Interner, count, index};
 
-/// The least id a call of this second may have; one second's ids are [`SLOTS`] in a row.
+/// The smallest id of a call in this second; each second has [`SLOTS`] ids.
 pub(super) fn first_id(second: i64) -> i64 {
     second.saturating_mul(SLOTS)
 }
 
 const SLOTS: i64 = 1 << 20;
 
-/// Where a row is put first, and the next place when that one is taken.
+/// The ids for a row in order of preference.
 pub(super) fn slots(row: &CompactRow) -> impl Iterator<Item = i64> {
     let [a, b, c, ..] = row.key.bytes();
     let start = i64::from(u32::from_be_bytes([0, a, b, c])) % SLOTS;
@@ -24,25 +24,25 @@ pub(super) fn slots(row: &CompactRow) -> impl Iterator<Item = i64> {
     (0..SLOTS).map(move |step| base + (start + step) % SLOTS)
 }
 
-/// The order in which rows lie in the table.
+/// Sort key of rows in the table.
 pub(super) fn order(row: &CompactRow) -> (i64, CallKey) {
     (row.at.timestamp(), row.key)
 }
 
-/// A key as two integers, the parameters of [`super::schema::OF_KEY`]: an index of integers is made in half the time.
+/// A key as two integers, the parameters of [`super::schema::OF_KEY`]: an integer index is built in half the time.
 pub(super) fn of_key(key: CallKey) -> [i64; 2] {
     let bytes = key.bytes();
     let (halves, _) = bytes.as_chunks::<8>();
     [i64::from_be_bytes(halves[0]), i64::from_be_bytes(halves[1])]
 }
 
-/// The key of two integers.
+/// Converts two integers back to a key.
 pub(super) fn key([hash, rest]: [i64; 2]) -> CallKey {
     let whole = u128::from(hash.cast_unsigned()) << 64 | u128::from(rest.cast_unsigned());
     CallKey::from_bytes(whole.to_be_bytes())
 }
 
-/// A row of one of the two tables, whose columns are [`super::schema::COLUMNS`].
+/// Reads a row of `calls` or `apart`, selected with [`super::schema::COLUMNS`].
 pub(super) fn read(
     row: &rusqlite::Row<'_>,
     conn: &Connection,
@@ -84,7 +84,7 @@ pub(super) fn read(
     })
 }
 
-/// The moment of a row, of its id and its body.
+/// A row's time, from its id and its body.
 pub(super) fn moment(row: &rusqlite::Row<'_>) -> Result<Instant> {
     let (second, body) = (row.get::<_, i64>(0)?.div_euclid(SLOTS), Body::read(row.get_ref(1)?.as_bytes()?)?);
     Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))
@@ -96,12 +96,12 @@ fn nanos_to_duration(nanos: i128) -> std::time::Duration {
     std::time::Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).unwrap_or(0))
 }
 
-/// The table holds what it never should.
+/// Error for a value that the table should never hold.
 pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-/// Only ever added to: a row holds the place of its fidelity in this list.
+/// Append only: rows store an index into this list.
 const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Final,
     Fidelity::LowerBound,
@@ -112,7 +112,7 @@ const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Summed,
 ];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
-/// Only ever added to: a row holds the place of its service in this list.
+/// Append only: rows store an index into this list.
 const SERVICES: [Service; 7] = [
     Service::Standard,
     Service::Priority,
@@ -125,10 +125,10 @@ const SERVICES: [Service; 7] = [
 const GEOS: [Geo; 3] = [Geo::Global, Geo::Us, Geo::Eu];
 const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker, Claim::Unchecked];
 
-/// The bit that says that the price of a row is a guess.
+/// Bit set when a row's price is a guess.
 const GUESSED_PRICE: u32 = 1 << 20;
 
-/// How a call was charged, how far it and its price can be trusted and who claims it, in one small number; 0 is the usual.
+/// Packs tier, fidelity, claim and price guess into one integer, 0 in the most common case.
 pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_guessed: bool) -> u32 {
     fn position_of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))

@@ -1,7 +1,7 @@
 //! Salvages a damaged ledger: rows that no log holds any more move to the ledger that replaces it.
 //!
-//! The logs come first. Of what they still hold, nothing is taken from damaged rows, whose numbers may be wrong; so the
-//! the new ledger remembers where the old one is, and the rest is taken over once all logs are read.
+//! Logs come first: nothing they hold is taken from damaged rows, whose numbers may be wrong. The new ledger records
+//! where the old one is, and the rest is copied once all logs are read.
 
 use std::path::{Path, PathBuf};
 
@@ -15,32 +15,32 @@ use crate::domain::Record;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::{BooksError, Ledger, Sums};
 
-/// The name under which new books remember the damaged ones.
+/// Key in `meta` for the path of the damaged ledger.
 const SALVAGE: &str = "salvage";
-/// Rows that are taken over in one transaction.
+/// Rows copied per transaction.
 const TOGETHER: usize = 5_000;
-/// A stretch of time shorter than this is given up when it cannot be read, in seconds.
+/// An unreadable time span shorter than this, in seconds, is skipped.
 const SHORTEST: i64 = 900;
-/// How often a stretch that cannot be read is cut in two, altogether.
+/// Total number of times that unreadable spans are halved.
 const CUTS: u32 = 2_000;
-/// No call has more tokens of a class than this; a damaged number has.
+/// Larger token counts are taken for damage.
 const MOST_TOKENS: u64 = 1 << 40;
 
 /// Result of a salvage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Salvaged {
-    /// Where it lies.
+    /// Path of the damaged ledger.
     pub from: PathBuf,
-    /// Calls that no log holds any more.
+    /// Recovered calls.
     pub calls: u64,
-    /// Calls that were in it and cannot be read.
+    /// Unreadable calls.
     pub lost: u64,
-    /// It holds calls that cannot be read, and how many cannot be said.
+    /// True when it has unreadable calls whose number is unknown.
     pub unsure: bool,
 }
 
-/// Takes over, into books that are new, what must be known before a log is read again: what was pruned, which alerts
-/// were said, which limits lifted. What cannot be read is left out.
+/// Copies into a new ledger what must be known before logs are read again: prune horizon, alerts and overrides.
+/// Unreadable entries are skipped.
 pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
     let path = aside.to_string_lossy();
     conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![SALVAGE, path])?;
@@ -61,11 +61,11 @@ pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
 fn alerts(old: &Connection) -> Vec<(String, i64)> {
     let Ok(mut select) = old.prepare("SELECT id, fired FROM alerts") else { return Vec::new() };
     let Ok(found) = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))) else { return Vec::new() };
-    // After the first error, what follows cannot be trusted.
+    // Data after the first error is unreliable.
     found.map_while(Result::ok).collect()
 }
 
-/// Opens a damaged ledger for reading, if it is one that this version can read.
+/// Opens a damaged ledger for reading, if its schema is known.
 fn open(path: &Path) -> Option<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).ok()?;
@@ -73,7 +73,7 @@ fn open(path: &Path) -> Option<Connection> {
 }
 
 impl Sqlite {
-    /// The damaged ledger whose place these books took, while what no log holds is still to be taken over from it.
+    /// Path of the damaged ledger that this one replaced, while its rows are still to be salvaged.
     pub fn to_salvage(&self) -> Option<PathBuf> {
         if self.home != Home::Place || self.new_file.is_some() {
             return None;
@@ -85,17 +85,17 @@ impl Sqlite {
         path.ok().flatten()
     }
 
-    /// Takes over from a damaged ledger what no log holds any more. Call it once all logs have been read.
+    /// Salvages rows that no log holds. Call after all logs have been read.
     ///
     /// # Errors
-    /// When these books cannot be written; it may be called again.
+    /// When this ledger cannot be written; may be called again.
     pub fn salvage(&mut self) -> std::result::Result<Option<Salvaged>, BooksError> {
         let Some(from) = self.to_salvage() else { return Ok(None) };
         self.flush()?;
         let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
         if let Some(old) = open(&from) {
             let mut read = Reader { conn: &old, working_set: WorkingSet::default(), cuts: CUTS, read: 0, gaps: false };
-            // Descents that cannot be read leave forks under their own names.
+            // Without their descents, forks keep their own keys.
             let _ = read.working_set.read_families(&old, true);
             let descents: Vec<Record> = read.descents();
             self.write(|conn, working_set, _, _| {
@@ -126,7 +126,7 @@ impl Sqlite {
         Ok(Some(salvaged))
     }
 
-    /// Books the rows that these books do not have yet; gives back how many those are.
+    /// Writes the rows that this ledger lacks; returns their number.
     fn take_over(&mut self, rows: &mut Vec<CompactRow>, old: &mut WorkingSet) -> std::result::Result<u64, BooksError> {
         let rows = std::mem::take(rows);
         self.write(|conn, working_set, pricer, step| {
@@ -162,7 +162,7 @@ impl Sqlite {
     }
 }
 
-/// How many calls the damaged ledger held by its own sums, where those can be read.
+/// Number of calls in the damaged ledger by its own sums, if readable.
 fn expected(old: &Connection) -> Option<u64> {
     let mut all = Sums::default();
     let mut select = old.prepare("SELECT sums FROM rollup_days").ok()?;
@@ -175,7 +175,7 @@ fn expected(old: &Connection) -> Option<u64> {
     Some(all.calls)
 }
 
-/// Reads the rows of a damaged ledger, around what cannot be read.
+/// Reads rows of a damaged ledger, skipping unreadable parts.
 struct Reader<'a> {
     conn: &'a Connection,
     working_set: WorkingSet,
@@ -192,7 +192,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Between which ids rows lie; where that cannot be read, any time since 2000 is looked at, and a century on.
+    /// Range of row ids; if unreadable, from the year 2000 for a century.
     fn ends(&self) -> (i64, i64) {
         let end = |order: &str| {
             let select = format!("SELECT id FROM calls ORDER BY id {order} LIMIT 1");
@@ -203,12 +203,12 @@ impl Reader<'_> {
         (first, last.saturating_add(1))
     }
 
-    /// Shows each row that can be read; false when the reader has seen enough.
+    /// Visits each readable row; false when `each` stopped the scan.
     fn each(&mut self, from: i64, until: i64, each: &mut dyn FnMut(CompactRow, &mut WorkingSet) -> bool) -> bool {
         let mut next = from;
         match self.stretch(&mut next, until, each) {
             Ok(going) => going,
-            // What failed lies somewhere behind the last row that was read.
+            // The error lies somewhere after the last row read.
             Err(_) if next >= until => true,
             Err(_) if self.cuts == 0 || until - next <= row_mapping::first_id(SHORTEST) => {
                 self.gaps = true;
@@ -235,7 +235,7 @@ impl Reader<'_> {
             let id: i64 = row.get(0)?;
             *next = id.saturating_add(1);
             let WorkingSet { core, ids, .. } = &mut self.working_set;
-            // A row that cannot be understood is passed over; those behind it may be whole.
+            // Skip a row that cannot be decoded; later ones may be intact.
             let Ok(row) = row_mapping::read(row, self.conn, ids, &mut core.names) else {
                 self.gaps = true;
                 continue;
@@ -253,13 +253,13 @@ impl Reader<'_> {
     }
 }
 
-/// True when the index knows the row by the same key, and its numbers are possible.
+/// True when the index agrees with the row's key, and its numbers are plausible.
 fn is_whole(conn: &Connection, id: i64, row: &CompactRow) -> bool {
     let find = format!("SELECT id FROM calls WHERE {OF_KEY}");
     let found = conn
         .prepare_cached(&find)
         .and_then(|mut find| find.query_row(row_mapping::of_key(row.key), |row| row.get::<_, i64>(0)));
-    // An index that cannot be read says nothing against the row.
+    // An unreadable index is no evidence against the row.
     let known =
         !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));
     known && row.tokens.fields().iter().all(|count| *count < MOST_TOKENS) && row.at.timestamp() > 0

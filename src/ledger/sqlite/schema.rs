@@ -1,23 +1,22 @@
-//! The tables, and how books of an older version become books of this one.
+//! Tables and migrations.
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::{migrate_wide_rows, rollup_delta};
 
-/// The newest schema this version knows.
 pub(super) const KNOWN: i64 = 4;
-/// Marks a database as ours.
+/// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
-/// One step from the schema before to the one it is listed under.
+/// One migration, from the schema before.
 pub(super) struct Migration {
     pub(super) to: i64,
     pub(super) sql: &'static str,
-    /// What SQL alone cannot do, done after it.
+    /// Code to run after the SQL.
     pub(super) fill: fn(&Connection) -> Result<()>,
 }
 
-/// Steps for books that exist already, oldest first. Schema 1 is the first there ever was.
+/// Migrations, oldest first. Schema 1 is the oldest.
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration {
         to: 2,
@@ -27,13 +26,12 @@ CREATE INDEX sessions_first ON sessions(first);",
         fill: rollup_delta::sum_up,
     },
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
-    // Transcripts are read once more: nobody looked for the copies in the logs of forks, and what they say of whole sessions
-    // was passed over.
+    // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
 ];
 
-/// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 of a
-/// [charge](super::row_mapping::charge), and forgets how far transcripts have been read.
+/// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
+/// [charge](super::row_mapping::charge), and removes the checkpoints of transcripts.
 const UNCHECKED: &str = "CREATE TEMP TABLE transcripts AS SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind
   JOIN labels l ON l.id = k.source WHERE l.name = 'claude-code';
 UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
@@ -43,7 +41,7 @@ UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
 DROP TABLE transcripts;
 DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
 
-/// Bills of sessions (see bill.rs), and the sums of the calls of those sessions, pruned ones included.
+/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included.
 pub(super) const BILLS: &str = "CREATE TABLE bills(
   session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
 ) STRICT, WITHOUT ROWID;
@@ -53,15 +51,15 @@ CREATE TABLE spent(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The columns of a row, the same in `calls` and `apart`.
+/// Columns of a row, identical in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
 
-/// What chooses the row of a key, see [`super::row_mapping::of_key`].
+/// Condition that selects the row of a key, see [`super::row_mapping::of_key`].
 pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
-/// What both tables of rows look like. `id` is the second of the call, times 2²⁰, plus some bits of its key: rows lie in
-/// the order of time, and a span of time is a span of ids. `hash` and `rest` are the halves of the key. What is never
-/// searched by has no column of its own, see body.rs.
+/// Columns of both row tables. `id` is the call's second times 2²⁰ plus some bits of its key, so that rows are stored
+/// in order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. Fields never
+/// searched by have no column, see row_codec.rs.
 macro_rules! rows {
     ($table:literal) => {
         concat!(
@@ -83,7 +81,7 @@ macro_rules! rows {
     };
 }
 
-/// The tables of rows and what belongs to them.
+/// The row tables with their view.
 pub(super) const ROWS: &str = concat!(
     rows!("calls"),
     rows!("apart"),
@@ -102,7 +100,7 @@ CREATE VIEW readable AS SELECT
 "
 );
 
-/// Everything of a new ledger but [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
+/// Everything in a new ledger except [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
 pub(super) const CREATE: &str = "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 -- What was booked with what: the names of the prices, referred to by calls.price.
@@ -137,35 +135,35 @@ CREATE TABLE files(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The index by key, apart because a bulk insert makes it afterwards.
+/// Index by key, separate because bulk inserts build it afterwards.
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
-/// Takes it away again.
+/// Removes it.
 pub(super) const DROP_INDEX: &str = "DROP INDEX calls_hash";
 
-/// The indexes of sessions by their first and last calls.
+/// Indexes of sessions by first and last call.
 pub(super) const INDEX_BOUNDS: &str = "CREATE INDEX sessions_first ON sessions(first);
 CREATE INDEX sessions_last ON sessions(last);";
-/// Takes them away again.
+/// Removes them.
 pub(super) const DROP_BOUNDS: &str = "DROP INDEX sessions_first; DROP INDEX sessions_last;";
 
-/// Needed only once a log of telemetry is read: who else carries a request's name.
+/// Index by alias, created when telemetry is first read.
 pub(super) const INDEX_ALIAS: &str = "CREATE INDEX IF NOT EXISTS calls_alias ON calls(alias) WHERE alias IS NOT NULL;
 CREATE INDEX IF NOT EXISTS apart_alias ON apart(alias) WHERE alias IS NOT NULL;
 CREATE INDEX IF NOT EXISTS apart_lineage ON apart(lineage) WHERE lineage IS NOT NULL;";
 
-/// The schema of an open database; 0 is an empty one.
+/// Schema of an open database; 0 if empty.
 pub(super) fn version(conn: &Connection) -> Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// True when the database holds tables that are not ours.
+/// True when the database holds tables of another program.
 pub(super) fn is_foreign(conn: &Connection) -> Result<bool> {
     let id: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(tables > 0 && id != APPLICATION)
 }
 
-/// Makes the tables of a new ledger, if no one else did meanwhile.
+/// Creates the tables of a new ledger, unless another process just did.
 pub(super) fn create(conn: &mut Connection) -> Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if version(&transaction)? == 0 {
@@ -181,7 +179,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
     transaction.commit()
 }
 
-/// Takes every step that is missing, all of them or none. `step` is called before each.
+/// Runs the missing migrations in one transaction. `step` is called before each.
 pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for migration in steps {

@@ -1,4 +1,4 @@
-//! Sessions, by their sub-agents and kinds of calls: which of them a question is about, and when they began and ended.
+//! Session queries: sessions that match a filter, and their first and last calls.
 
 use std::collections::BinaryHeap;
 
@@ -24,10 +24,10 @@ pub(super) struct Run {
     pub(super) last: Instant,
 }
 
-/// Reads the columns of a run.
+/// Selects the columns of a run.
 const RUN: &str = "SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions";
 
-/// A run, unless all its calls were pruned.
+/// Reads a run; `None` if all its calls were pruned.
 fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) -> Result<Option<Run>> {
     let run = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
     let times = moment(row.get(4)?, row.get(5)?).zip(moment(row.get(6)?, row.get(7)?));
@@ -36,7 +36,7 @@ fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) ->
 }
 
 impl Reading<'_> {
-    /// The sessions that may have calls a filter admits.
+    /// Sessions that may have matching calls.
     pub(super) fn runs(&mut self, filter: &Filter) -> Result<Vec<Run>> {
         let since = filter.since.map_or(i64::MIN, |since| since.timestamp());
         let until = filter.until.map_or(i64::MAX, |until| until.timestamp());
@@ -65,8 +65,8 @@ impl Reading<'_> {
         Ok(found?.into_iter().flatten().filter(|run| admits(filter, run.set, names)).collect())
     }
 
-    /// The runs of the sessions that stand first in a limited report of sessions: of all others, not even
-    /// their names need be read. `None` where that cannot be told without them.
+    /// The runs of the sessions that come first in a limited session report, without reading the names of all others.
+    /// `None` if they cannot be determined that way.
     pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<Vec<Run>>> {
         let filter = &query.filter;
         let narrow = |(dimension, _): &(Dimension, _)| matches!(dimension, Dimension::Session | Dimension::Agent);
@@ -84,7 +84,7 @@ impl Reading<'_> {
         let mut verdicts: FxHashMap<i64, bool> = FxHashMap::default();
         let mut seen: FxHashSet<i64> = FxHashSet::default();
         let mut chosen: Vec<Run> = Vec::new();
-        // How far in front the chosen sessions stand; settled are those that nothing still to come can pass.
+        // Sort positions of the chosen sessions; settled ones cannot be overtaken by those still to come.
         let (mut fronts, mut settled) = (BinaryHeap::new(), 0);
         let front = |began: i64| if query.order == Order::Ascending { began.saturating_neg() } else { began };
         let mut found = walk.query([])?;
@@ -124,7 +124,7 @@ impl Reading<'_> {
         Ok(Some(chosen))
     }
 
-    /// One stretch for each session, sub-agent and kind of call.
+    /// One stretch per session, sub-agent and kind of call.
     pub(super) fn stretches(&mut self, filter: &Filter, runs: Vec<Run>) -> Result<Vec<Stretch>> {
         let source = self.source(filter, Kept::Sessions(runs))?;
         let mut sums: FxHashMap<u32, (Sums, i64, i64)> = FxHashMap::default();
@@ -150,7 +150,7 @@ impl Reading<'_> {
         Ok(stretches)
     }
 
-    /// The first and the last call of a session within a quarter hour and a filter's times.
+    /// First and last call of a session within a quarter hour and a filter's times.
     fn times(&self, session: i64, quarter: i64, filter: &Filter) -> Result<(Option<Instant>, Option<Instant>)> {
         let find = "SELECT id, body FROM calls WHERE id >= ? AND id < ? AND session = ?";
         let mut find = self.conn.prepare_cached(find)?;
@@ -161,7 +161,7 @@ impl Reading<'_> {
     }
 }
 
-/// The session a filter asks for, when it names exactly one.
+/// The session that a filter names, if exactly one.
 pub(super) fn exact_session(filter: &Filter) -> Option<&str> {
     let mut asked = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Session);
     let (_, matcher) = asked.next()?;

@@ -1,4 +1,4 @@
-//! Books that are not in their place: in a temporary file, or in memory because they cannot be written now.
+//! Ledgers without a file at their path: temporary files, and buffers that cannot be written.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use crate::ledger::{Batch, BooksError, Change, Memory};
 use crate::pricing::Pricer;
 
 impl Sqlite {
-    /// Books in a temporary file of this process, for more calls than fit into memory. It is gone with them.
+    /// A ledger in an anonymous temporary file, for more calls than fit into memory.
     ///
     /// # Errors
     /// When there is no room for it.
     pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
         let options = Options::new(Instant::default());
         let made = (|| {
-            // SQLite names it, makes it when the pages in memory no longer suffice, and removes its name at once.
+            // SQLite names the file, creates it once its page cache is full, and unlinks it at once.
             let mut conn = Connection::open("")?;
             conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
             conn.set_prepared_statement_cache_capacity(64);
@@ -40,7 +40,7 @@ impl Sqlite {
         }
     }
 
-    /// Takes over what books in memory hold; it is booked with the next `Ledger::flush`.
+    /// Takes over an in-memory ledger; written with the next `Ledger::flush`.
     pub fn adopt(&mut self, memory: Memory) {
         let (core, files) = memory.into_parts();
         let anything = !core.row_store.rows().is_empty() || !files.is_empty();
@@ -49,14 +49,14 @@ impl Sqlite {
         self.held = RefCell::default();
     }
 
-    /// Opens books again that could only be read: the cause may be gone. What was gathered stays.
+    /// Reopens a ledger that was read-only, since the cause may be gone. Buffered batches are kept.
     pub(super) fn look_again(&mut self) {
         if self.standing == Standing::Writable || self.options.read_only || self.new_file.is_some() {
             return;
         }
         let full = self.standing == Standing::Full;
         if full && let Ok(nothing) = Connection::open_in_memory() {
-            // It may have the file for itself alone, and would be waited for.
+            // An exclusive lock held by this connection would block the reopening.
             self.conn = nothing;
         }
         if let Ok(opened) = open(&self.path, self.options.clone(), Arc::clone(&self.pricer))
@@ -67,37 +67,37 @@ impl Sqlite {
         }
     }
 
-    /// True when these books could not be put into their place: all they hold was gathered by this process.
+    /// True when the ledger could not be moved into place: it holds only what this process read.
     pub fn is_nowhere(&self) -> bool {
         self.home == Home::Nowhere
     }
 
-    /// The gathered rows as an in-memory ledger.
+    /// The buffered rows as an in-memory ledger.
     pub fn into_memory(self) -> Memory {
         Memory::with(self.gathered.core, self.gathered.files.into_values(), self.pricer)
     }
 
-    /// Waits no longer than this for another process that is writing.
+    /// Sets the lock timeout.
     pub fn wait_for_others(&self, busy: Duration) {
-        // A wait that cannot be changed stays as it is.
+        // On failure the old timeout remains.
         let _ = self.conn.busy_timeout(busy);
     }
 
-    /// When these books were opened, as their owner says.
+    /// Time given when the ledger was opened.
     pub fn opened(&self) -> Instant {
         self.options.now
     }
 
-    /// How long these books were opened to wait for another process.
+    /// Lock timeout given when the ledger was opened.
     pub fn patience(&self) -> Duration {
         self.options.busy
     }
 
-    /// Keeps what cannot be booked now, and says what it would change. Every answer holds it from now on, and it is
-    /// booked with the next `Ledger::flush` that works.
+    /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,
+    /// and the next successful `Ledger::flush` writes it.
     ///
     /// # Errors
-    /// When the books cannot be read either. It is kept all the same.
+    /// When the ledger cannot be read either. The batch is held all the same.
     pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let attempt = |held: &mut Option<Unwritten>| {
             let _snapshot = self.conn.unchecked_transaction()?;
@@ -111,7 +111,7 @@ impl Sqlite {
         told
     }
 
-    /// How many calls wait to be booked.
+    /// Number of unwritten calls.
     pub fn unbooked(&self) -> usize {
         self.gathered.core.row_store.rows().len()
     }

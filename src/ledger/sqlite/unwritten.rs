@@ -1,8 +1,8 @@
-//! Calls that cannot be booked now, joined with the ledger in memory so that every answer includes them.
+//! Calls that cannot be written now, joined with the ledger in memory so that every query includes them.
 //!
-//! The rows that such calls concern are fetched from the books and joined as a transaction would join them, only that
-//! nothing is written. A question is answered from the books, without those rows as they stand there and with them as
-//! they would stand. So a call that is booked too, by whomever, counts once.
+//! The affected rows are read from the ledger and merged as a transaction would, without writing. Queries use the
+//! ledger without these rows' stored versions and with the merged ones, so that a call both stored and held counts
+//! once.
 
 use rusqlite::{Connection, Result};
 
@@ -17,16 +17,16 @@ use crate::ledger::row_store::RowStore;
 use crate::ledger::{Batch, Change};
 use crate::pricing::Pricer;
 
-/// Unbooked calls joined with one version of the ledger.
+/// Unwritten calls joined with one version of the ledger.
 pub(super) struct Unwritten {
     working_set: WorkingSet,
-    /// The version of the data that the rows were fetched at.
+    /// Data version at which the rows were read.
     version: i64,
-    /// Each row that changes, as it stands in the books; nothing where it is new.
+    /// Stored version of each changed row; `None` for a new one.
     before: ByKey<Option<Box<CompactRow>>>,
 }
 
-/// How rows would stand if everything could be booked.
+/// Differences between stored and merged rows.
 #[derive(Clone, Copy)]
 pub(super) struct Changes<'a> {
     before: &'a ByKey<Option<Box<CompactRow>>>,
@@ -34,25 +34,25 @@ pub(super) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    /// Each row that differs from the books: as it stands there, and as it would stand.
+    /// Each row that differs, as (stored, merged).
     pub(super) fn each(self) -> impl Iterator<Item = (Option<&'a CompactRow>, Option<&'a CompactRow>)> {
         let pairs = self.before.iter().map(move |(key, before)| (before.as_deref(), self.row_store.get(*key)));
         pairs.filter(|(before, after)| before != after)
     }
 
-    /// True for a row that [`Changes::each`] shows.
+    /// True for a row that [`Changes::each`] yields.
     pub(super) fn concern(self, key: CallKey) -> bool {
         self.before.get(&key).is_some_and(|before| before.as_deref() != self.row_store.get(key))
     }
 
-    /// The row as which a key would be shown, if it is one of those at work here.
+    /// The merged row in which a key is shown, if affected.
     pub(super) fn shown_for(self, key: CallKey) -> Option<&'a CompactRow> {
         self.row_store.shown_for(key)
     }
 }
 
 impl Unwritten {
-    /// Joins what was gathered with the books. Call it within a transaction, so that the books stand still.
+    /// Joins the buffer with the ledger. Call within a transaction.
     pub(super) fn from_gathered(conn: &Connection, gathered: &Gathered, pricer: &dyn Pricer) -> Result<Self> {
         let version = version(conn)?;
         let mut working_set = WorkingSet::of_a_reader();
@@ -71,12 +71,12 @@ impl Unwritten {
         Ok(held)
     }
 
-    /// True while the books are as they were when this was joined with them.
+    /// True while the ledger's data version is unchanged.
     pub(super) fn is_fresh(&self, conn: &Connection) -> Result<bool> {
         Ok(version(conn)? == self.version)
     }
 
-    /// Takes in more, and says what it would change.
+    /// Merges a batch and returns the changes it would make.
     pub(super) fn post(&mut self, conn: &Connection, batch: &Batch, pricer: &dyn Pricer) -> Result<Vec<Change>> {
         let calls = || {
             batch.records.iter().filter_map(|record| match record {
@@ -94,14 +94,14 @@ impl Unwritten {
         Ok(told)
     }
 
-    /// Reads for one question, with what is held.
+    /// A reader for one query, with the unwritten rows.
     pub(super) fn reading<'a>(&'a mut self, conn: &'a Connection) -> Reading<'a> {
         let MergeState { names, row_store, .. } = &mut self.working_set.core;
         let held = Some(Changes { before: &self.before, row_store });
         Reading { conn, ids: &mut self.working_set.ids, names, held }
     }
 
-    /// Remembers how the rows that just changed stand in the books.
+    /// Records the stored versions of the rows that just changed.
     fn note_changes(&mut self) {
         for (key, before) in self.working_set.core.row_store.take_journal() {
             self.before.entry(key).or_insert(before);

@@ -1,4 +1,4 @@
-//! A thorough check: the file itself, and that everything kept beside the rows is what the rows say.
+//! Full check of the file, and of all derived data against the rows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::domain::{Instant, quarter_of};
 use crate::ledger::{BooksError, Sums};
 use crate::pricing::Pricer;
 
-/// What a thorough check found.
+/// Result of a full check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Rows that were read.
+    /// Number of rows read.
     pub calls: u64,
-    /// What is wrong, one sentence each; empty when all is well.
+    /// Problems, one sentence each; empty if there are none.
     pub problems: Vec<String>,
 }
 
 impl Sqlite {
-    /// Checks the file, and that the sums kept in it are those of its rows.
+    /// Checks the file, and its sums against its rows.
     ///
     /// # Errors
-    /// When the books cannot be read at all.
+    /// When the ledger cannot be read at all.
     pub fn verify(&self) -> std::result::Result<Findings, BooksError> {
         let attempt = || {
             let _snapshot = self.conn.unchecked_transaction()?;
@@ -54,7 +54,7 @@ impl Sqlite {
     }
 }
 
-/// Puts a damaged ledger aside, if a thorough check finds it so, and makes a new one that remembers it.
+/// Moves a damaged ledger aside if a full check confirms the damage, and creates a new one that refers to it.
 ///
 /// # Errors
 /// When it can be neither moved aside nor created.
@@ -65,7 +65,7 @@ pub(crate) fn mend(
 ) -> std::result::Result<Vec<Note>, BooksError> {
     let (seen, now) = (identity(path), options.now);
     let Err(what) = check(path) else { return Ok(Vec::new()) };
-    // Another process may have mended it meanwhile.
+    // Another process may have repaired it already.
     if seen.is_none() || identity(path) != seen {
         return Ok(Vec::new());
     }
@@ -75,8 +75,8 @@ pub(crate) fn mend(
     Ok([Note::SetAside { to, what }].into_iter().chain(opened.notes).collect())
 }
 
-/// A thorough check of a file that nobody has open here; the error says what is wrong with it. A file that cannot be
-/// checked now, on a full disk or while another process holds it, is not damaged for that.
+/// Full check of a file that this process does not have open; the error describes the damage. A file that cannot be
+/// checked now, on a full disk or while locked, does not count as damaged.
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     let attempt = || -> Result<std::result::Result<(), String>> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -85,7 +85,7 @@ pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
             return Ok(Err(what));
         }
         if schema::version(&conn)? > KNOWN {
-            // That this version does not understand its sums is no damage.
+            // Unknown sums of a newer version are no damage.
             return Ok(Ok(()));
         }
         let mut findings = Findings::default();
@@ -105,7 +105,7 @@ fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
     Ok(if said == "ok" { Ok(()) } else { Err(said) })
 }
 
-/// Compares all sums with the rows, in books of the schema that is known.
+/// Compares all sums with the rows, if the schema is known.
 fn compare(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
     let found = schema::version(conn)?;
     if found != KNOWN {
@@ -115,7 +115,7 @@ fn compare(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findi
     compare_sums(conn, working_set, findings)
 }
 
-/// Sums every row and compares what comes out with what is kept.
+/// Sums every row and compares the result with the stored sums.
 pub(super) fn compare_sums(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
     let mut by_session: FxHashMap<(i64, i64), Sums> = FxHashMap::default();
     let mut by_kind: FxHashMap<(i64, i64), Sums> = FxHashMap::default();

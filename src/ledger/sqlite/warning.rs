@@ -1,61 +1,61 @@
-//! What a person should know about the ledger that was opened.
+//! Warnings from opening the ledger.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::schema::KNOWN;
 
-/// Something about the ledger that a person should know.
+/// A warning for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The file was damaged; it was kept under another name, and the books begin anew from the logs.
+    /// The file was damaged and moved aside; the ledger is rebuilt from the logs.
     SetAside {
-        /// Where it lies now.
+        /// Its new path.
         to: PathBuf,
-        /// What was wrong.
+        /// The damage.
         what: String,
     },
-    /// A newer version made the books; they are only read.
+    /// Created by a newer version; read-only.
     Newer {
-        /// Their schema.
+        /// Schema of the database.
         found: i64,
     },
-    /// They cannot be written, and are only read.
+    /// No permission to write; read-only.
     ReadOnly {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// The disk is so full that they can only be read.
+    /// The disk is full; read-only.
     Full {
-        /// The database.
+        /// Path of the database.
         path: PathBuf,
     },
-    /// They lie on a network file system.
+    /// On a network file system.
     Network {
         /// SQLite's journal mode.
         mode: String,
     },
-    /// The write-ahead log could not be used; SQLite chose another journal.
+    /// The write-ahead log is unavailable; SQLite uses another journal.
     Journal {
         /// SQLite's journal mode.
         mode: String,
     },
-    /// They were brought to a newer schema.
+    /// Migrated to the current schema.
     Migrated {
-        /// The schema they had.
+        /// The previous schema.
         from: i64,
-        /// The copy that was made before.
+        /// Backup made before.
         backup: PathBuf,
     },
 }
 
 impl Note {
-    /// True when it says why nothing can be booked.
+    /// True for reasons why the ledger is read-only.
     pub fn is_only_read(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::ReadOnly { .. } | Self::Full { .. })
     }
 
-    /// Where a damaged ledger lies now, when the note is about one.
+    /// The new path of a damaged ledger.
     pub(super) fn set_aside(&self) -> Option<&Path> {
         match self {
             Self::SetAside { to, .. } => Some(to),
@@ -79,7 +79,7 @@ impl fmt::Display for Note {
             ),
             Self::Newer { found } => write!(
                 out,
-                "the ledger was made by a newer version of tokmeter (schema {found}, this one knows {KNOWN}); it is only read"
+                "the ledger was made by a newer version of tokmeter (schema {found}, this one knows {KNOWN}); it is opened read-only"
             ),
             Self::ReadOnly { path } => write!(
                 out,
@@ -87,7 +87,7 @@ impl fmt::Display for Note {
                 path.display()
             ),
             Self::Full { path } => {
-                write!(out, "the ledger {} is only read: the disk is full; make room on it", path.display())
+                write!(out, "the ledger {} is opened read-only: the disk is full; free some space", path.display())
             }
             Self::Network { mode } => write!(
                 out,
@@ -98,7 +98,7 @@ impl fmt::Display for Note {
             }
             Self::Migrated { from, backup } => write!(
                 out,
-                "the ledger was brought from schema {from} to {KNOWN}; the old one is kept as {}",
+                "the ledger was migrated from schema {from} to {KNOWN}; the old one is kept as {}",
                 backup.display()
             ),
         }

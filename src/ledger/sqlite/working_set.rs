@@ -1,4 +1,4 @@
-//! Where rows lie while a transaction works on them: fetched when first touched, written back when done.
+//! Rows loaded for a transaction: fetched on first use, written back at the end.
 
 use rusqlite::{Connection, OptionalExtension, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -20,46 +20,46 @@ use crate::ledger::spending::session_of;
 use crate::ledger::{Batch, Change};
 use crate::pricing::Pricer;
 
-/// Called before each step of which all or none must happen.
+/// Called before each step of an atomic sequence.
 pub(super) type Step<'a> = &'a dyn Fn(&'static str);
 
-/// The rows at work, and what the database calls their names.
+/// Rows in use, with the database ids of their names.
 #[derive(Default)]
 pub(super) struct WorkingSet {
     pub(super) core: MergeState,
     pub(super) ids: Ids,
     fetched: FxHashSet<CallKey>,
     gathered: FxHashSet<CallKey>,
-    /// The version of the data that `core.families` was read at.
+    /// Data version at which `core.families` was read.
     families_at: Option<i64>,
     descents: Vec<(u32, u32)>,
     telemetry: bool,
-    /// Calls before this were pruned, and stay so.
+    /// Calls before this were pruned and are rejected.
     horizon: Option<Instant>,
-    /// Nothing may be written: the rows are only looked at.
+    /// The rows are only read, never written back.
     reads_only: bool,
-    /// The rows that carry each of the aliases that were looked for where there is no index; see [`WorkingSet::find_carriers`].
+    /// Rows that carry the aliases searched for without an index; see [`WorkingSet::find_carriers`].
     carriers: FxHashMap<CallKey, Vec<CallKey>>,
     /// True once any session has a bill.
     pub(super) has_bills: bool,
-    /// Sessions whose bills are here, if they have any.
+    /// Sessions whose bills are loaded.
     pub(super) accounts: FxHashSet<u32>,
-    /// Counters whose sessions' bills are here.
+    /// Counters whose sessions' bills are loaded.
     pub(super) counters: FxHashSet<i64>,
 }
 
 impl WorkingSet {
-    /// A working set on which rows are joined as ever, and from which nothing is written.
+    /// A working set that merges rows but writes none.
     pub(super) fn of_a_reader() -> Self {
         Self { reads_only: true, ..Self::default() }
     }
 
-    /// True once telemetry was booked, or is at work here.
+    /// True once telemetry was stored or is being merged.
     pub(super) fn has_telemetry(&self) -> bool {
         self.telemetry
     }
 
-    /// Looks in all rows who carries these aliases, where no telemetry was booked yet, and aliases have no index.
+    /// Scans all rows for these aliases, if no telemetry was stored yet and there is no index.
     pub(super) fn find_carriers(&mut self, conn: &Connection, mut wanted: FxHashSet<CallKey>) -> Result<()> {
         wanted.retain(|alias| !self.carriers.contains_key(alias));
         if wanted.is_empty() || meta(conn, "telemetry")?.is_some() {
@@ -79,7 +79,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Makes the working set ready for a transaction that has just begun.
+    /// Prepares the working set for a transaction that has just begun.
     pub(super) fn open(&mut self, conn: &Connection) -> Result<()> {
         self.clear();
         self.telemetry = meta(conn, "telemetry")?.is_some();
@@ -96,7 +96,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Forgets the rows at work.
+    /// Drops the loaded rows.
     pub(super) fn clear(&mut self) {
         self.core.row_store.clear();
         self.core.bills = Bills::default();
@@ -107,18 +107,18 @@ impl WorkingSet {
         self.descents.clear();
     }
 
-    /// Forgets everything that a transaction which failed may have made up.
+    /// Drops everything that a failed transaction may have added.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// Lets calls from before the horizon in again.
+    /// Accepts calls from before the horizon.
     pub(super) fn ignore_horizon(&mut self) {
         self.horizon = None;
         self.core.horizon = None;
     }
 
-    /// Takes in records and says what they changed.
+    /// Merges records and appends their changes.
     pub(super) fn post(
         &mut self,
         conn: &Connection,
@@ -155,8 +155,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Moves rows to the roots of their families, computes what bills have beyond the calls, and prices what is new or
-    /// grew.
+    /// Moves rows to the roots of their families, recomputes rows from bills, and prices new and changed rows.
     pub(super) fn settle(&mut self, conn: &Connection, pricer: &dyn Pricer) -> Result<()> {
         for moved in self.core.families.moves() {
             self.fetch_family(conn, &moved)?;
@@ -166,7 +165,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Takes in what was gathered elsewhere, row by row as it was told.
+    /// Merges the plain rows of a merge state.
     pub(super) fn take_all(&mut self, conn: &Connection, gathered: &MergeState) -> Result<()> {
         let label = |number| gathered.names.label(number).cloned();
         for (child, parent) in gathered.families.descents() {
@@ -193,7 +192,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Takes in one row under the key it is kept under; true when it told something new.
+    /// Merges one row under its stored key; true when it changed anything.
     pub(super) fn take(&mut self, conn: &Connection, told: CompactRow) -> Result<bool> {
         if self.horizon.is_some_and(|horizon| told.at < horizon) {
             return Ok(false);
@@ -207,7 +206,7 @@ impl WorkingSet {
         Ok(self.core.row_store.feed(told, &mut self.core.names))
     }
 
-    /// Takes in a descent. Rows follow it with the next [`WorkingSet::settle`].
+    /// Adds a descent. Rows move with the next [`WorkingSet::settle`].
     pub(super) fn descend(&mut self, conn: &Connection, record: &Record) -> Result<()> {
         let Record::Descends { child, parent } = record else { return Ok(()) };
         self.read_families(conn, true)?;
@@ -220,7 +219,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Takes a call that an older version booked to the key it is known by now.
+    /// Moves a call that an older version stored to its current key.
     pub(super) fn rekey(&mut self, conn: &Connection, record: &Record) -> Result<()> {
         let Record::Rekeyed { from, lineage, to, in_family } = record else { return Ok(()) };
         self.read_families(conn, true)?;
@@ -239,7 +238,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Fetches every row that a move concerns: those that move, and those they may meet.
+    /// Loads every row that a move concerns: those that move, and those at their new keys.
     fn fetch_family(&mut self, conn: &Connection, moved: &Move) -> Result<()> {
         let (Some(from), Some(to)) =
             (self.core.names.label(moved.from).cloned(), self.core.names.label(moved.to).cloned())
@@ -249,7 +248,7 @@ impl WorkingSet {
         let mut find = conn.prepare_cached(
             "SELECT hash, rest FROM calls WHERE lineage = ?1 UNION SELECT hash, rest FROM apart WHERE lineage = ?1",
         )?;
-        // Some of them are on the working set only: new, or moved there by an earlier record.
+        // Some exist only here: new, or moved by an earlier record.
         let mut keys = self.core.row_store.keys_of(&moved.sessions);
         for session in &moved.sessions {
             let Some(id) = self.ids.stored_label(conn, &self.core.names, *session)? else { continue };
@@ -266,7 +265,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Fetches the row of a key, if the books have one.
+    /// Loads the row of a key, if stored.
     pub(super) fn fetch(&mut self, conn: &Connection, key: CallKey) -> Result<()> {
         if !self.fetched.insert(key) {
             return Ok(());
@@ -282,7 +281,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Puts a fetched row in, with the bill of its session: whatever changes the row may change what the bill has beyond it.
+    /// Inserts a loaded row and loads the bill of its session, which changes with the row.
     fn restore(&mut self, conn: &Connection, row: CompactRow, shown: bool) -> Result<()> {
         let session = session_of(&row, &self.core.names);
         self.core.row_store.restore(row, shown, &self.core.names);
@@ -298,7 +297,7 @@ impl WorkingSet {
             .optional()
     }
 
-    /// Fetches every row that shares an alias with this key, as it stands and as it is told.
+    /// Loads every row that shares this key's alias, stored or given.
     fn gather(&mut self, conn: &Connection, key: CallKey, told: Option<CallKey>) -> Result<()> {
         if !self.telemetry {
             return Ok(());
@@ -310,7 +309,7 @@ impl WorkingSet {
             }
             self.fetch(conn, alias)?;
             if self.reads_only && meta(conn, "telemetry")?.is_none() {
-                // Most were looked for together; this one came with a row that was fetched since.
+                // Most were searched for together; this one came with a row loaded since.
                 self.find_carriers(conn, FxHashSet::from_iter([alias]))?;
                 for key in self.carriers.get(&alias).cloned().unwrap_or_default() {
                     self.fetch(conn, key)?;
@@ -329,7 +328,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// From the first telemetry on, aliases are indexed.
+    /// Creates the alias index with the first telemetry.
     fn expect_telemetry(&mut self, conn: &Connection) -> Result<()> {
         if !self.telemetry {
             if !self.reads_only {
@@ -342,7 +341,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Learns the descents that others booked since the last look.
+    /// Reads descents that other processes stored since the last read.
     pub(super) fn read_families(&mut self, conn: &Connection, wanted: bool) -> Result<()> {
         if !wanted {
             return Ok(());
@@ -360,13 +359,13 @@ impl WorkingSet {
                 (self.ids.known_label(conn, names, child)?, self.ids.known_label(conn, names, parent)?);
             self.core.families.learn(child, parent, names);
         }
-        // Whoever booked a descent moved the rows with it.
+        // The process that stored a descent moved the rows, too.
         self.core.families.moves();
         self.families_at = Some(version);
         Ok(())
     }
 
-    /// Writes what changed on the working set.
+    /// Writes the changed rows.
     pub(super) fn write_changes(&mut self, conn: &Connection, step: Step<'_>) -> Result<()> {
         let MergeState { names, row_store, .. } = &mut self.core;
         step("write rows");
@@ -420,7 +419,7 @@ pub(super) fn write_descent(conn: &Connection, ids: &mut Ids, names: &Interner, 
     conn.prepare_cached("INSERT OR IGNORE INTO lineage VALUES(?, ?)")?.execute([child, parent]).map(drop)
 }
 
-/// A number kept about the books themselves.
+/// A number in `meta`.
 pub(super) fn meta(conn: &Connection, name: &str) -> Result<Option<i64>> {
     conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?.query_row([name], |row| row.get(0)).optional()
 }

@@ -1,4 +1,4 @@
-//! The least that can be said, for a pane of few lines or columns.
+//! Minimal view for few lines or columns.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,11 +11,11 @@ use crate::meter::Verdict;
 use crate::text;
 use crate::theme::Role;
 
-/// One to four lines: the counter, the worst limit, the pace, the session.
+/// One to four lines: the counter, the worst limit, the rate, the session.
 pub(in super::super) struct Compact<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Compact<'_> {
-    /// The longest wording that fits; a number is never cut.
+    /// The longest wording that fits; numbers are never truncated.
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let room = usize::from(area.width);
@@ -28,7 +28,7 @@ impl Widget for &Compact<'_> {
 }
 
 impl Compact<'_> {
-    /// Each line, most important first, in wordings from long to short.
+    /// The lines by importance, each in wordings from long to short.
     fn lines(&self, room: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
         let summary = app.summary();

@@ -1,4 +1,4 @@
-//! The Health view: what the numbers depend on, and what is wrong with it.
+//! The Health view: sources, bad lines, prices and ledger.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use super::super::{LedgerView, Watching};
 use crate::text;
 use crate::theme::Role;
 
-/// Sources, bad lines, prices and the ledger, as lines that scroll.
+/// Sources, bad lines, prices and the ledger, as scrollable lines.
 pub(in super::super) struct Health<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Health<'_> {
@@ -32,7 +32,7 @@ impl Widget for &Health<'_> {
     }
 }
 
-/// Every line of the Health view that fits the filter.
+/// Lines of the Health view that match the filter.
 pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     let health = &app.health;
     let watched = |watching: Watching| match watching {

@@ -1,4 +1,4 @@
-//! The History view: a calendar of days, and bars of days, weeks or months with models stacked.
+//! The History view: a calendar of days, and stacked bars of days, weeks or months by model.
 
 use chrono::{Datelike, Duration};
 use ratatui::buffer::Buffer;
@@ -14,10 +14,10 @@ use crate::ledger::Sums;
 use crate::text;
 use crate::theme::Role;
 
-/// The calendar and the bars.
+/// Calendar and bars.
 pub(in super::super) struct History<'a>(pub(in super::super) &'a App);
 
-/// Fillings that tell models apart without colour.
+/// Fill patterns that distinguish models without colour.
 const FILLS: [&str; 4] = ["█", "▓", "▒", "░"];
 const TOPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
@@ -163,7 +163,7 @@ impl History<'_> {
         }
     }
 
-    /// One stacked bar: each cell belongs to the model at its middle; only the top one may be part full.
+    /// One stacked bar: each cell belongs to the model at its centre; only the top one may be partial.
     fn bar(&self, models: &[Sums], most: u128, in_dollars: bool, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let plain = theme.style(Role::Series(0)).fg == theme.style(Role::Series(1)).fg || self.0.options.ascii;
@@ -201,7 +201,7 @@ impl History<'_> {
         }
     }
 
-    /// The bar under the cursor, and how it compares with the one before it.
+    /// Details of the bar under the cursor, compared with the previous bar.
     fn detail(&self, page: &Bars, step: Step, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
@@ -241,7 +241,7 @@ impl History<'_> {
     }
 }
 
-/// How tall a bar is: dollars where there are any, else tokens.
+/// Height of a bar: dollars if there are any, else tokens.
 fn weight(sums: &Sums, in_dollars: bool) -> u128 {
     if in_dollars && sums.cost > Usd::ZERO {
         // Millionths are fine enough for a bar, and leave room to multiply.
@@ -250,7 +250,7 @@ fn weight(sums: &Sums, in_dollars: bool) -> u128 {
     if in_dollars { 0 } else { u128::from(sums.tokens.total()) }
 }
 
-/// `▲ 35% above`, `▼ 12% below`, `as`; nothing when there is nothing to compare with.
+/// `▲ 35% above`, `▼ 12% below`, `the same as`; `None` without a value to compare with.
 fn trend(now: &Sums, before: &Sums) -> Option<String> {
     let in_dollars = now.cost > Usd::ZERO || before.cost > Usd::ZERO;
     let (now, before) = (weight(now, in_dollars), weight(before, in_dollars));

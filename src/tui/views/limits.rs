@@ -1,4 +1,4 @@
-//! The Limits view: every limit with its bar, its period and its forecast.
+//! The Limits view: every limit with bar, period and forecast.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

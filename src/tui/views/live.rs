@@ -1,4 +1,4 @@
-//! The Live view: what is being spent now.
+//! The Live view: current spending.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -41,7 +41,7 @@ impl Live<'_> {
         self.calls(calls, buffer);
     }
 
-    /// Panes one above the other. The calls shrink first, then the session's extras.
+    /// Stacked panes. The calls shrink first, then the session's extras.
     fn stacked(&self, area: Rect, buffer: &mut Buffer) {
         let summary = self.0.summary();
         let limits = match cells(summary.limits.len()).min(4) {
@@ -104,7 +104,7 @@ impl Live<'_> {
         lines(buffer, inner, shown);
     }
 
-    /// What the last call was charged as.
+    /// Tier and cache lifetime charged for the last call.
     fn tariff(&self) -> String {
         let Some(call) = self.0.summary().calls.first() else { return "tariff: no call yet".to_owned() };
         let call = &call.row.call;
@@ -303,7 +303,7 @@ impl Live<'_> {
     }
 }
 
-/// The classes of a model's tokens, those there are.
+/// Token classes in use by a model.
 fn split(model: &ModelLine) -> String {
     let tokens = &model.sums.tokens;
     let classes = [
@@ -317,7 +317,7 @@ fn split(model: &ModelLine) -> String {
     format!("   {} ", parts.join("  "))
 }
 
-/// What a call cost on average.
+/// Average cost of a call.
 fn per_call(sums: &Sums) -> Usd {
     match u32::try_from(sums.calls) {
         Ok(calls) if calls > 0 => sums.cost.scaled(Ratio { num: 1, den: calls }),

@@ -1,4 +1,4 @@
-//! The Models view: what each model cost, at which rates, and what another would have cost.
+//! The Models view: cost and rates of each model, and cost on an alternative.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -77,7 +77,7 @@ impl Widget for &Models<'_> {
     }
 }
 
-/// How much of the prompts a cache served; nothing when there was nothing to cache.
+/// Share of prompt tokens read from a cache; `None` if no cache was used.
 fn cache_hit(sums: &Sums) -> Option<String> {
     let tokens = &sums.tokens;
     let used = tokens.cache_read > 0 || tokens.cache_write() > 0;

@@ -86,13 +86,13 @@ impl Widget for &Sessions<'_> {
     }
 }
 
-/// Dollars an hour over the whole session; a session shorter than a minute counts as one.
+/// Dollars per hour over the whole session, of at least a minute.
 pub(in super::super) fn per_hour(line: &SessionLine) -> Usd {
     let seconds = u32::try_from(line.duration.num_seconds().max(60)).unwrap_or(u32::MAX);
     line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds })
 }
 
-/// A session as the copy key copies it.
+/// Text of a session for the copy key.
 pub(in super::super) fn session_copied(line: &SessionLine) -> String {
     let row = &line.row;
     let name = row.session.as_deref().unwrap_or("no name");

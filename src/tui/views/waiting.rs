@@ -1,4 +1,4 @@
-//! The first run: no log yet.
+//! The waiting screen, before any log is found.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use super::super::widgets::{ink, lines, pane};
 use crate::text;
 use crate::theme::Role;
 
-/// Where it looks, that it is waiting, and how to feed it.
+/// Log locations, waiting state, and how to feed it.
 pub(in super::super) struct Waiting<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Waiting<'_> {

@@ -1,4 +1,4 @@
-//! Bars, sparklines, and a limit's line.
+//! Bars, sparklines, and the line of a limit.
 
 use ratatui::text::{Line, Span};
 
@@ -8,7 +8,7 @@ use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// A bar of so many columns, filled for whole per cent: full only when nothing is left.
+/// A bar of this width for a percentage; complete only at 100.
 pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
     let whole = u64::try_from(columns).unwrap_or(0);
     let filled = usize::try_from(per_cent.min(100) * whole / 100).unwrap_or(columns);
@@ -17,7 +17,7 @@ pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
 
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A sparkline of the last so many values; anything above nothing is seen.
+/// A sparkline of the last values; any value above zero is visible.
 pub(in super::super) fn spark(values: &[u64], most: u64, columns: usize) -> String {
     let shown = &values[values.len().saturating_sub(columns)..];
     shown.iter().map(|value| HEIGHTS[eighths(*value, most)]).collect()
@@ -31,7 +31,7 @@ fn eighths(value: u64, most: u64) -> usize {
     usize::try_from(part).unwrap_or(8).clamp(1, 8)
 }
 
-/// The role in which a limit is shown.
+/// Colour role of a limit's verdict.
 pub(in super::super) fn role_of(verdict: Verdict) -> Role {
     match verdict {
         Verdict::Under => Role::Good,
@@ -40,7 +40,7 @@ pub(in super::super) fn role_of(verdict: Verdict) -> Role {
     }
 }
 
-/// `day  400,000 of 500,000  ████████░░  80% ⚠  16:40`, with as much of it as there is room for.
+/// `day  400,000 of 500,000  ████████░░  80% ⚠  16:40`, shortened to the available width.
 pub(in super::super) fn limit_line(
     theme: &Theme,
     limit: &LimitState,

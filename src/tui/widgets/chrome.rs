@@ -79,11 +79,11 @@ fn state(app: &App) -> (&'static str, Role) {
     }
 }
 
-/// The worst limit that is near or over.
+/// Banner of the worst limit that is near or over.
 pub(in super::super) struct Banner<'a>(pub(in super::super) &'a App);
 
 impl Banner<'_> {
-    /// Rows it takes: none while no limit is near.
+    /// Height in rows; zero while no limit is near.
     pub(in super::super) fn height(&self) -> u16 {
         u16::from(self.0.summary().worst_limit().is_some())
     }
@@ -131,7 +131,7 @@ impl Widget for &Reading<'_> {
     }
 }
 
-/// The keys, or what there is to say; and the honesty chips.
+/// Footer with keys or a note, and status chips.
 pub(in super::super) struct Footer<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Footer<'_> {
@@ -189,7 +189,7 @@ impl Widget for &Footer<'_> {
     }
 }
 
-/// The keys worth knowing here, as many as fit.
+/// The most useful keys here, as many as fit.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
         View::Live => &[
@@ -224,7 +224,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     buffer.set_stringn(area.x, area.y, line, room, app.theme.style(Role::Dim));
 }
 
-/// What the reader of the numbers should know: how data arrives, what is missing from them.
+/// Status chips: how data arrives, and why numbers are incomplete.
 fn chips(app: &App) -> Vec<(String, Role)> {
     let health = &app.health;
     let (state, role) = state(app);

@@ -1,4 +1,4 @@
-//! Pieces of the screen that several views share.
+//! Widgets shared by several views.
 
 mod bars;
 mod chrome;
@@ -19,12 +19,12 @@ pub(super) use chrome::{Banner, Footer, Header, Reading};
 pub(super) use overlay::{Overlay, help_lines};
 pub(super) use table::{Cell, Column, Grid};
 
-/// A piece of text in a role's style.
+/// Text in a role's style.
 pub(super) fn ink(theme: &Theme, role: Role, text: impl Into<Cow<'static, str>>) -> Span<'static> {
     Span::styled(text, theme.style(role))
 }
 
-/// A framed pane; the one that has the keys stands out.
+/// A framed pane; highlighted when it has the keyboard focus.
 pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static> {
     let role = if has_keys { Role::Accent } else { Role::Border };
     Block::bordered()
@@ -33,24 +33,24 @@ pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static>
         .title(Span::styled(format!(" {title} "), theme.style(if has_keys { Role::Accent } else { Role::Dim })))
 }
 
-/// Lines from the top of an area, as many as fit.
+/// Draws lines from the top of an area, as many as fit.
 pub(super) fn lines(buffer: &mut Buffer, area: Rect, all: impl IntoIterator<Item = Line<'static>>) {
     for (row, line) in area.rows().zip(all) {
         line.render(row, buffer);
     }
 }
 
-/// Columns of a line.
+/// Display width of a line.
 pub(super) fn width(spans: &[Span<'_>]) -> usize {
     spans.iter().map(|span| crate::text::width(&span.content)).sum()
 }
 
-/// The first row to show, so that the row of the cursor is seen.
+/// First row to show so that the cursor's row is visible.
 pub(super) fn top_for(cursor: usize, height: u16) -> usize {
     (cursor + 1).saturating_sub(usize::from(height))
 }
 
-/// A length in columns or rows as the layout counts them.
+/// Converts a length to the layout's type, saturating.
 pub(super) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }

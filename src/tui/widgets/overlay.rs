@@ -1,4 +1,4 @@
-//! What lies over a view: help, and the choice of a session.
+//! Overlays: help, and the choice of a session.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,7 +13,7 @@ use crate::meter::Follow;
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// What lies over the view, if anything does.
+/// The open overlay, if any.
 pub(in super::super) struct Overlay<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Overlay<'_> {
@@ -27,7 +27,7 @@ impl Widget for &Overlay<'_> {
     }
 }
 
-/// What the marks beside numbers mean.
+/// Meaning of the marks next to numbers.
 const MARKS: [(&str, &str); 7] = [
     ("↑", "the counter is growing"),
     ("≥", "at least: some tokens are unpriced, or logged only in part"),
@@ -38,7 +38,7 @@ const MARKS: [(&str, &str); 7] = [
     ("▲", "something needs attention: see the Health view"),
 ];
 
-/// Help's lines: every action with its keys, then what the marks mean; those that fit the search.
+/// Lines of the help that match the search: actions with their keys, then marks.
 pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<(String, String)> {
     let actions = Action::ALL.iter().map(|action| (keys.chords_of(*action), action.help().to_owned()));
     let marks = MARKS.iter().map(|(mark, words)| ((*mark).to_owned(), (*words).to_owned()));
@@ -105,7 +105,7 @@ fn choose(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buf
     }
 }
 
-/// Clears a frame in the middle of the screen and returns its inside.
+/// Clears a centred frame and returns its inner area.
 fn open(theme: &Theme, title: &str, columns: u16, rows: usize, area: Rect, buffer: &mut Buffer) -> Rect {
     let width = columns.min(area.width);
     let height = cells(rows).saturating_add(2).min(area.height);

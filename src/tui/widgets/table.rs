@@ -1,4 +1,4 @@
-//! A table that drops its least needed columns where there is little room.
+//! A table that drops its least important columns when narrow.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,15 +13,15 @@ use crate::theme::{Role, Theme};
 pub(in super::super) struct Column {
     title: &'static str,
     width: usize,
-    /// The widest it may grow.
+    /// Maximum width.
     most: usize,
     right: bool,
-    /// The greater, the sooner it is dropped.
+    /// Columns with higher values are dropped first.
     drop: u8,
 }
 
 impl Column {
-    /// A column of names: at least so wide, and as wide as there is room up to `most`.
+    /// A column of names: at least `width` wide, growing to `most`.
     pub(in super::super) const fn name(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
         Self { title, width, most, right: false, drop }
     }
@@ -32,7 +32,7 @@ impl Column {
     }
 }
 
-/// A cell: what it says, and in which role.
+/// A cell's text and colour role.
 pub(in super::super) type Cell = (String, Role);
 
 /// A table.
@@ -40,16 +40,16 @@ pub(in super::super) struct Grid<'a> {
     pub(in super::super) theme: &'a Theme,
     pub(in super::super) columns: &'a [Column],
     pub(in super::super) rows: Vec<Vec<Cell>>,
-    /// The row the cursor is on.
+    /// Cursor row.
     pub(in super::super) cursor: Option<usize>,
-    /// The column it is sorted by, and whether in reverse; tables without it show no heads.
+    /// Sort column, and whether reversed.
     pub(in super::super) sorted: Option<(usize, bool)>,
-    /// True to show the columns' titles.
+    /// True to show headings.
     pub(in super::super) heads: bool,
 }
 
 impl Grid<'_> {
-    /// The columns that fit, and how wide each is.
+    /// Indexes of the columns that fit, with their widths.
     fn widths(&self, room: usize) -> Vec<(usize, usize)> {
         // A column in which nothing stands is not shown.
         let empty = |at: usize| self.rows.iter().all(|row| row.get(at).is_none_or(|(cell, _)| cell.is_empty()));

@@ -1,4 +1,4 @@
-//! Every moment's answer, word for word; and thousands of inputs that must let work go on.
+//! The exact answer to every event, and thousands of inputs that must not block the agent.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn now() -> Instant {
     "2026-11-22T13:02:00Z".parse().unwrap()
 }
 
-/// Answers inputs as the program would, in a home of its own with this config.
+/// Answers inputs in a home of its own with this config.
 struct Machine {
     home: tempfile::TempDir,
 }
@@ -30,7 +30,7 @@ impl Machine {
         Env { home: Some(home), login: "alice".to_owned(), cwd: "/w".into(), ..Env::empty(now()) }
     }
 
-    /// What is written to standard output and standard error.
+    /// Standard output and standard error for an input.
     fn answer(&self, input: &[u8], data: Option<&Path>) -> (String, String) {
         let config = self.home.path().join("config.toml");
         let mut words = vec!["tokmeter", "gate", "--hook", "claude", "--config", config.to_str().unwrap()];
@@ -44,7 +44,7 @@ impl Machine {
         (answer.map(|answer| answer.to_string()).unwrap_or_default(), text(err))
     }
 
-    /// The answer to a moment of session `s`, whose transcript holds one call of these output tokens.
+    /// The answer to an event of session `s`, whose transcript holds one call with these output tokens.
     fn moment(&self, name: &str, output: u64) -> (Value, String) {
         let transcript = self.home.path().join("s.jsonl");
         let call = json!({
@@ -64,7 +64,7 @@ impl Machine {
 
 const DAILY: &str = "limits.day = { tokens = 10_000 }\n";
 const OVER: &str = "Daily limit reached: 10,000 of 10,000 used, resets 00:00";
-const WAY_OUT: &str = "\nTo go on in this session all the same: tokmeter limits override s --reason WHY";
+const WAY_OUT: &str = "\nTo continue this session anyway: tokmeter limits override s --reason WHY";
 
 #[test]
 fn each_moment_is_refused_in_its_own_words_when_a_limit_is_over() {
@@ -97,7 +97,7 @@ fn a_limit_stops_at_exactly_its_amount_and_warns_from_exactly_its_warning_on() {
     for (used, answer) in cases {
         let machine = Machine::new(DAILY);
         assert_eq!(machine.moment("UserPromptSubmit", used).0, answer, "{used}");
-        // The same warning is not said at every prompt; a session that begins hears it again.
+        // The warning is not repeated with every prompt; a new session gets it again.
         assert_eq!(machine.moment("UserPromptSubmit", used).0, Value::Null, "{used} again");
         assert_eq!(machine.moment("SessionStart", used).0, answer, "{used} at start");
         assert_eq!(machine.moment("PreToolUse", used).0, Value::Null, "{used} at a tool");
@@ -127,14 +127,14 @@ fn a_session_that_ends_is_summed_up_for_the_person() {
 
 #[test]
 fn what_fails_lets_work_go_on_and_says_so_unless_it_must_not() {
-    // A file where the data folder should be: the ledger cannot be opened, whoever runs this.
+    // A file where the data folder should be: no user can open the ledger.
     let blocked = |on_error: &str| {
         let machine = Machine::new(&format!("{DAILY}gate.on_error = \"{on_error}\"\n"));
         std::fs::write(machine.home.path().join("data"), "").unwrap();
         machine
     };
     let (answer, err) = blocked("allow").moment("UserPromptSubmit", 1);
-    assert!(answer["systemMessage"].as_str().unwrap().contains("allowed all the same"), "{answer}");
+    assert!(answer["systemMessage"].as_str().unwrap().contains("allowed anyway"), "{answer}");
     assert!(answer.get("decision").is_none() && err.contains("ledger"), "{answer} {err}");
     let (answer, _) = blocked("deny").moment("UserPromptSubmit", 1);
     assert_eq!(answer["decision"], "block");
@@ -176,7 +176,7 @@ fn an_answer_stays_short_whatever_names_are_in_it() {
     assert_eq!(machine.answer(b"", None).0, "");
 }
 
-/// Something like a hook's input: right, wrong, cut off, or no JSON at all.
+/// Hook-like inputs: valid, invalid, truncated, and not JSON at all.
 fn input() -> impl Strategy<Value = Vec<u8>> {
     let moments = ["UserPromptSubmit", "PreToolUse", "PostToolBatch", "Stop", "SubagentStop", "SessionStart", "x", ""];
     let value = prop_oneof![
@@ -205,7 +205,7 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// True for an answer that stops anything.
+/// True for an answer that blocks.
 fn stops(answer: &str) -> bool {
     let value: Value = serde_json::from_str(answer).unwrap_or_default();
     value.get("decision").is_some() || value.get("continue").is_some() || value.get("hookSpecificOutput").is_some()

@@ -1,10 +1,10 @@
-//! Fields of an export's lines that are left out when there is nothing to say, and the words in them.
+//! Optional fields of an export's lines, and the names of enum values in them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Fidelity, Geo, Parts, Service, Speed};
 
-/// Parts of a call's counts, never added to them.
+/// Parts of a call's counts, which are included in them.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "the names that stand in the export")]
