@@ -235,6 +235,9 @@ pub enum Fidelity {
     /// The log's own final numbers.
     #[default]
     Final,
+    /// The model refused before it wrote anything, which is free, whatever earlier sightings say. Books keep such a
+    /// call in mind, and neither show nor count it.
+    Refused,
 }
 
 impl Fidelity {
@@ -246,6 +249,7 @@ impl Fidelity {
             Self::LowerBound | Self::Unlisted => "lower_bound",
             Self::Summed => "summed",
             Self::Settled | Self::Final => "final",
+            Self::Refused => "refused",
         }
     }
 
@@ -265,7 +269,7 @@ impl Fidelity {
         match self {
             Self::Guessed => 0,
             Self::Solved => 1,
-            Self::LowerBound | Self::Unlisted | Self::Settled | Self::Summed | Self::Final => 2,
+            Self::LowerBound | Self::Unlisted | Self::Settled | Self::Summed | Self::Final | Self::Refused => 2,
         }
     }
 }
@@ -315,14 +319,14 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by what they report: output, total, how much of it the cache served or kept,
+    /// Orders sightings by what they report: a free refusal, output, total, how much of it the cache served or kept,
     /// how the split is known, every field.
     ///
     /// Two instrumentations of one request agree on its size, and one of them may be blind to the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
             let (output, total, cached, fields) = call.tokens.rank();
-            (output, total, cached, call.fidelity.split(), fields)
+            (call.is_refused(), output, total, cached, call.fidelity.split(), fields)
         };
         rank(self)
             .cmp(&rank(other))
@@ -333,6 +337,11 @@ impl Call {
                 (self.web_searches, self.quoted, self.latency).cmp(&(other.web_searches, other.quoted, other.latency))
             })
             .then_with(|| self.parts.cmp(&other.parts))
+    }
+
+    /// True for a call that costs nothing because the model refused it.
+    pub fn is_refused(&self) -> bool {
+        self.fidelity == Fidelity::Refused
     }
 
     /// When the answer was first reported.
@@ -446,6 +455,7 @@ mod tests {
                 Fidelity::LowerBound,
                 Fidelity::Unlisted,
                 Fidelity::Final,
+                Fidelity::Refused,
             ]),
             claim,
         )
@@ -493,6 +503,7 @@ mod tests {
             let read = cached.min(input);
             let knowing = Tokens { cache_read: read, input: input - read, cache_write_5m: 0, cache_write_1h: 0, ..a.tokens };
             let blind = Tokens { cache_read: 0, input, ..knowing };
+            prop_assume!(a.is_refused() == b.is_refused());
             let (knowing, blind) = (Call { tokens: knowing, ..a }, Call { tokens: blind, ..b });
             prop_assert_eq!(knowing.clone().join(blind.clone()).tokens, knowing.tokens);
             prop_assert_eq!(blind.join(knowing.clone()).tokens, knowing.tokens);

@@ -138,7 +138,7 @@ impl Kept<'_> {
     }
 }
 
-const FIDELITIES: [Fidelity; 7] = [
+const FIDELITIES: [Fidelity; 8] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -146,6 +146,7 @@ const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Unlisted,
     Fidelity::Settled,
     Fidelity::Summed,
+    Fidelity::Refused,
 ];
 
 const fn fidelity_word(fidelity: Fidelity) -> &'static str {
@@ -157,6 +158,7 @@ const fn fidelity_word(fidelity: Fidelity) -> &'static str {
         Fidelity::Unlisted => "unlisted",
         Fidelity::Settled => "settled",
         Fidelity::Summed => "summed",
+        Fidelity::Refused => "refused",
     }
 }
 

@@ -165,6 +165,11 @@ impl CompactRow {
         }
     }
 
+    /// True for a call that is free, and not shown: see [`Fidelity::Refused`].
+    pub(super) fn is_refused(&self) -> bool {
+        self.fidelity == Fidelity::Refused
+    }
+
     /// The parts of the counts that few answers have.
     pub(super) fn parts(&self) -> Parts {
         self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)
@@ -262,7 +267,7 @@ impl CompactRow {
             Ordering::Equal if same_attribution() => Winner::Kept,
             Ordering::Equal => return None,
         };
-        let size = |compact: &Self| (compact.tokens.output, compact.tokens.total());
+        let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
         let charge = match size(self).cmp(&size(told)) {
             Ordering::Greater => Winner::Kept,
             Ordering::Less => Winner::Told,

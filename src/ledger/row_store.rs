@@ -4,7 +4,8 @@
 //! by its request alone: its row's alias is its own key. Where another row carries that alias (of
 //! several, the one with the least key), the two are one call: that row shows the join of both, and
 //! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
-//! the thread carries its alias, and adds nothing to that call. So what is shown is a function of the plain rows, and the
+//! the thread carries its alias, and adds nothing to that call. A refusal is kept apart and never shown, nor is what it is
+//! joined with. So what is shown is a function of the plain rows, and the
 //! plain rows do not depend on the order or the repetition of sightings.
 
 mod telemetry;
@@ -138,7 +139,7 @@ impl RowStore {
 
     /// Takes in one sighting; true when it told something new.
     pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && told.alias != Some(told.key) {
+        if self.telemetry.is_none() && told.alias != Some(told.key) && !told.is_refused() {
             return match self.places.get(&told.key) {
                 Some(place) => {
                     let place = index(*place);
@@ -264,10 +265,14 @@ impl RowStore {
                 Some(told) if host == Some(carrier) && !sums_up => {
                     self.set_apart(plain.clone());
                     let shown = plain.show_with(told, names);
-                    self.show(shown, names);
+                    if shown.is_refused() {
+                        self.hide(carrier, names);
+                    } else {
+                        self.show(shown, names);
+                    }
                 }
                 Some(_) | None => {
-                    if self.drop_apart(carrier) {
+                    if !plain.is_refused() && self.drop_apart(carrier) {
                         self.show(plain, names);
                     }
                 }
@@ -277,7 +282,7 @@ impl RowStore {
             if host.is_some() {
                 self.set_apart(told);
                 self.hide(alias, names);
-            } else if self.drop_apart(alias) {
+            } else if !told.is_refused() && self.drop_apart(alias) {
                 self.show(told, names);
             }
         }
@@ -285,7 +290,10 @@ impl RowStore {
 
     fn put_plain(&mut self, plain: CompactRow, names: &Interner) {
         let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
-        if apart {
+        if plain.is_refused() {
+            self.hide(plain.key, names);
+            self.set_apart(plain);
+        } else if apart {
             self.set_apart(plain);
         } else {
             self.show(plain, names);

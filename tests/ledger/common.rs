@@ -132,6 +132,8 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             Fidelity::LowerBound,
             Fidelity::Unlisted,
             Fidelity::Final,
+            Fidelity::Final,
+            Fidelity::Refused,
         ]),
     );
     // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by

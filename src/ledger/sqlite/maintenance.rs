@@ -149,12 +149,14 @@ impl Sqlite {
                 Ok(())
             })?;
             step("prune apart");
-            // What was told apart of a call goes with the row that showed it.
+            // What was told apart of a call goes with the row that showed it; a refusal has none, and goes with its time.
+            let refused = row_mapping::is_refused("body ->> 9");
             conn.execute(
-                "DELETE FROM apart
+                &format!("DELETE FROM apart
                  WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.rest = apart.rest)
-                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))",
-                [],
+                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))
+                   AND NOT (id >= ?1 AND {refused})"),
+                [until],
             )?;
             tally.write(conn, &mut working_set.ids, &mut working_set.core.names, step)?;
             let kept = horizon(conn)?.map_or(before, |kept| kept.max(before));

@@ -102,7 +102,7 @@ pub(super) fn damaged(what: &str) -> Error {
 }
 
 /// Only ever added to: a row holds the place of its fidelity in this list.
-const FIDELITIES: [Fidelity; 7] = [
+const FIDELITIES: [Fidelity; 8] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -110,6 +110,7 @@ const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Unlisted,
     Fidelity::Settled,
     Fidelity::Summed,
+    Fidelity::Refused,
 ];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Only ever added to: a row holds the place of its service in this list.
@@ -139,6 +140,12 @@ pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_gues
         | position_of(&SPEEDS, &tier.speed) << 8
         | position_of(&SERVICES, &tier.service) << 4
         | position_of(&GEOS, &tier.geo)
+}
+
+/// The condition that a row is a free refusal, in SQL; `charge` is the expression for what [`charge`] gave.
+pub(super) fn is_refused(charge: &str) -> String {
+    let place = FIDELITIES.iter().position(|fidelity| *fidelity == Fidelity::Refused).unwrap_or(FIDELITIES.len());
+    format!("(({charge}) >> 12 & 15) = {place}")
 }
 
 fn has_guessed_price(charge: u32) -> bool {

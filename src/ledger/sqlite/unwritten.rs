@@ -84,7 +84,7 @@ impl Unwritten {
                 Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
             })
         };
-        if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key)) {
+        if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {
             self.working_set.find_carriers(conn, calls().filter_map(|call| call.alias).collect())?;
         }
         self.working_set.core.row_store.keep_journal();
