@@ -58,7 +58,7 @@ impl Unwritten {
         let mut working_set = WorkingSet::of_a_reader();
         working_set.open(conn)?;
         let rows = || gathered.core.row_store.plain_rows();
-        if rows().any(|row| row.alias == Some(row.key)) {
+        if rows().any(|row| row.alias == Some(row.key) || row.is_refused()) {
             working_set.find_carriers(conn, rows().filter_map(|row| row.alias).collect())?;
         }
         working_set.take_all(conn, &gathered.core)?;
