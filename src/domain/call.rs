@@ -223,6 +223,9 @@ pub enum Fidelity {
     Guessed,
     /// The lifetimes of cache writes were not in the log; the cost it states and the model's price give them.
     Solved,
+    /// The log does not tell cache writes from plain input: less than was charged where the model's writes cost more,
+    /// and whole where they do not. Books decide that by the price, and show one or the other.
+    WritesUnlogged,
     /// The writer is known to log less than was used.
     LowerBound,
     /// The call itself is whole, but its session makes other calls that no log lists: titles, summaries, permission
@@ -248,7 +251,7 @@ impl Fidelity {
             Self::Solved => "solved",
             Self::LowerBound | Self::Unlisted => "lower_bound",
             Self::Summed => "summed",
-            Self::Settled | Self::Final => "final",
+            Self::WritesUnlogged | Self::Settled | Self::Final => "final",
             Self::Refused => "refused",
         }
     }
@@ -269,7 +272,13 @@ impl Fidelity {
         match self {
             Self::Guessed => 0,
             Self::Solved => 1,
-            Self::LowerBound | Self::Unlisted | Self::Settled | Self::Summed | Self::Final | Self::Refused => 2,
+            Self::WritesUnlogged
+            | Self::LowerBound
+            | Self::Unlisted
+            | Self::Settled
+            | Self::Summed
+            | Self::Final
+            | Self::Refused => 2,
         }
     }
 }

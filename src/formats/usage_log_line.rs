@@ -138,7 +138,7 @@ impl Kept<'_> {
     }
 }
 
-const FIDELITIES: [Fidelity; 8] = [
+const FIDELITIES: [Fidelity; 9] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -147,6 +147,7 @@ const FIDELITIES: [Fidelity; 8] = [
     Fidelity::Settled,
     Fidelity::Summed,
     Fidelity::Refused,
+    Fidelity::WritesUnlogged,
 ];
 
 const fn fidelity_word(fidelity: Fidelity) -> &'static str {
@@ -159,6 +160,7 @@ const fn fidelity_word(fidelity: Fidelity) -> &'static str {
         Fidelity::Settled => "settled",
         Fidelity::Summed => "summed",
         Fidelity::Refused => "refused",
+        Fidelity::WritesUnlogged => "writes_unlogged",
     }
 }
 

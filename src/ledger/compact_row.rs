@@ -339,7 +339,8 @@ impl<'a> RowPricer<'a> {
         Self { pricer, last: None }
     }
 
-    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them.
+    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them. Whether a
+    /// row without cache writes lacks any that were charged follows from the price, too.
     pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
         let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
         if compact.fidelity == Fidelity::Guessed
@@ -349,6 +350,11 @@ impl<'a> RowPricer<'a> {
         {
             compact.tokens = tokens;
             compact.fidelity = Fidelity::Solved;
+        }
+        if compact.fidelity == Fidelity::WritesUnlogged
+            && let Some(is_less) = self.pricer.charges_writes(&compact.call(names))
+        {
+            compact.fidelity = if is_less { Fidelity::LowerBound } else { Fidelity::Final };
         }
         compact.cost = self.price(compact, names);
     }

@@ -134,6 +134,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             Fidelity::Final,
             Fidelity::Final,
             Fidelity::Refused,
+            Fidelity::WritesUnlogged,
         ]),
     );
     // 0: named by itself · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by

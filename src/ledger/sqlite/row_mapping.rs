@@ -102,7 +102,7 @@ pub(super) fn damaged(what: &str) -> Error {
 }
 
 /// Only ever added to: a row holds the place of its fidelity in this list.
-const FIDELITIES: [Fidelity; 8] = [
+const FIDELITIES: [Fidelity; 9] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -111,6 +111,7 @@ const FIDELITIES: [Fidelity; 8] = [
     Fidelity::Settled,
     Fidelity::Summed,
     Fidelity::Refused,
+    Fidelity::WritesUnlogged,
 ];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Only ever added to: a row holds the place of its service in this list.
