@@ -117,6 +117,37 @@ fn an_audit_of_a_folder_with_an_unread_file_is_a_lower_bound() {
 }
 
 #[test]
+fn a_file_that_is_not_read_is_marked_in_every_answer() {
+    let home = Home::new();
+    let folder = ".claude/projects/-w";
+    home.write(&format!("{folder}/log.jsonl"), &lines(&[EXACT]));
+    home.write(".config/tokmeter/config.toml", "[limits]\nday = \"5 usd\"\n");
+    let asked = [
+        ["report", "total", "--csv"].as_slice(),
+        &["report", "total", "--json"],
+        &["summary", "--json"],
+        &["limits", "show", "--json"],
+        &["gate", "--json"],
+        &["summary"],
+        &["statusline"],
+    ];
+    let say = || asked.map(|args| out(&home, args));
+    let before = say();
+    assert!(before.iter().all(|said| !said.contains('≥') && !said.contains("unread_files")), "{before:?}");
+    assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 0\n"));
+    let last_but = |csv: &str| csv.lines().nth(1).map(|line| line.split(',').nth_back(2).unwrap().to_owned());
+    assert_eq!(last_but(&before[0]).as_deref(), Some("0"));
+    std::fs::write(home.file(&format!("{folder}/old.jsonl.gz")), b"\x1f\x8b\x08\0made up").unwrap();
+    let after = say();
+    assert!(before[0].starts_with("calls,") && last_but(&after[0]).as_deref() == Some("1"), "{}", after[0]);
+    for json in &after[1..5] {
+        assert!(json.contains("\"unread_files\":1"), "{json}");
+    }
+    assert!(after[5].contains('≥') && after[6].contains('≥'), "{after:?}");
+    assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 1\n"));
+}
+
+#[test]
 fn what_an_agent_notes_beside_its_answers_is_no_alarm() {
     let home = Home::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/claude-code/bookkeeping.jsonl");

@@ -27,6 +27,8 @@ pub(super) struct HealthState {
     unpriced: BTreeMap<Label, u64>,
     /// How the books are when they are well.
     ledger: LedgerView,
+    /// Files that may hold more calls and are not read.
+    unread_files: u64,
     /// Counters of each watched place and each feed.
     brought: BTreeMap<Label, Brought>,
     /// The counters of the socket, once it is served.
@@ -58,6 +60,7 @@ impl HealthState {
             bad: VecDeque::new(),
             unpriced,
             ledger,
+            unread_files: 0,
             brought: BTreeMap::new(),
             #[cfg(unix)]
             socket: SocketCounters::default(),
@@ -128,6 +131,7 @@ impl HealthState {
 
     /// Takes in how the sources are.
     pub(super) fn sources(&mut self, health: &Health) {
+        self.unread_files = health.unread_files();
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
         // A place that is not there yet is no trouble.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
@@ -217,6 +221,15 @@ impl HealthState {
         let news = self.view.ledger != failed;
         self.view.ledger = failed;
         news
+    }
+
+    /// Why an answer may be too low, if it may.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let unread = || {
+            let files = crate::text::plural(self.unread_files, "file");
+            (self.unread_files > 0).then(|| format!("{files} could not be read; the numbers may be higher"))
+        };
+        self.not_booked().map(Label::to_string).or_else(unread)
     }
 
     /// Why the books are not written, when they are not.

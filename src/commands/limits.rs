@@ -73,7 +73,7 @@ fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     if json {
-        write_json(&summary, lifted, context.settings.zone, context.out)?;
+        write_json(&summary, lifted, books.health.unread_files(), context.settings.zone, context.out)?;
         return Ok(Exit::Fine);
     }
     if summary.limits.is_empty() {
@@ -220,7 +220,13 @@ impl LimitJson {
     }
 }
 
-fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_json(
+    summary: &Summary,
+    overrides: Vec<Override>,
+    unread_files: u64,
+    zone: Zone,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
@@ -230,6 +236,9 @@ fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut
         cost_per_hour_usd: Decimal,
         by_day_end_usd: Option<Decimal>,
         by_month_end_usd: Option<Decimal>,
+        /// Files that could not be read, so that more may be used; absent when there are none.
+        #[serde(skip_serializing_if = "output::is_zero")]
+        unread_files: u64,
     }
     let document = Document {
         schema: 1,
@@ -239,6 +248,7 @@ fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut
         cost_per_hour_usd: Decimal(micro(summary.cost_per_hour)),
         by_day_end_usd: summary.by_day_end.map(|usd| Decimal(micro(usd))),
         by_month_end_usd: summary.by_month_end.map(|usd| Decimal(micro(usd))),
+        unread_files,
     };
     output::to_line(&document, out)
 }

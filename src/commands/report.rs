@@ -78,7 +78,7 @@ fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter
 /// What is kept in memory was priced today.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
-    let unread_files = u64::try_from(books.health.unread().len()).unwrap_or(u64::MAX);
+    let unread_files = books.health.unread_files();
     let report = match books.ledger.sqlite() {
         Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
         Some(_) | None => books.ledger.report(query)?,
@@ -90,8 +90,9 @@ pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<
 pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) -> Result<(), Failure> {
     match style {
         Style::Json => output::report_json(report, context.out)?,
-        Style::Csv => output::csv(&output::report_grid(report), context.out)?,
-        Style::Markdown => output::markdown(&output::report_grid(report), context.out)?,
+        // There is no total to bear the mark.
+        Style::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), context.out)?,
+        Style::Markdown => output::markdown(&output::report_grid(&report.with_marked_rows()), context.out)?,
         Style::Table if report.rows.is_empty() => {
             let selected = if report.query.filter == Filter::default() { " yet" } else { " in this selection" };
             let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
