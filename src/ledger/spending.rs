@@ -136,6 +136,16 @@ impl Spending {
         self.sums.insert(session, sums);
     }
 
+    /// Adds calls of a watched session that were pruned before its sums were kept.
+    pub(super) fn add_pruned(&mut self, session: u32, parts: impl Iterator<Item = (u32, Part)>) {
+        let Some(sums) = self.sums.get_mut(&session) else { return };
+        for (model, part) in parts {
+            sums.entry(model).or_default().add(&part);
+            self.touched.insert(session);
+            self.unsaved.insert(session);
+        }
+    }
+
     /// The keys that rows of this session had, among others that have moved on.
     pub(super) fn rows(&self, session: u32) -> &[CallKey] {
         self.rows.get(&session).map_or(&[], Vec::as_slice)

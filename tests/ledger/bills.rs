@@ -320,6 +320,35 @@ fn what_was_pruned_does_not_come_back_as_a_background_call() {
 }
 
 #[test]
+fn a_bill_that_is_first_learnt_after_pruning_covers_what_was_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let day = 86_400;
+    disk.post(&calls([
+        made("a", "s", 10, "opus", tokens(1, 10)),
+        made("b", "s", 20, "opus", tokens(2, 20)),
+        made("c", "s", 2 * day, "opus", tokens(3, 30)),
+        made("d", "t", 10, "opus", tokens(9, 90)),
+    ]))
+    .unwrap();
+    disk.prune(at(15)).unwrap();
+    disk.prune(at(day)).unwrap();
+    drop(disk);
+    let mut disk = books(&folder);
+    disk.post(&batch_of([Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(6, 60))]))])).unwrap();
+    assert_eq!((background(&disk), total(&disk).tokens), (Vec::new(), tokens(3, 30)));
+    // Three more in and four more out are in no call, pruned or not.
+    disk.post(&batch_of([Record::Bill(bill("s", 3 * day, &[("opus", tokens(9, 64))]))])).unwrap();
+    drop(disk);
+    let mut disk = books(&folder);
+    let [row] = &background(&disk)[..] else { panic!("one call") };
+    assert_eq!(row.call.tokens, tokens(3, 4));
+    disk.post(&calls([made("e", "s", 2 * day + 5, "opus", tokens(3, 4))])).unwrap();
+    assert_eq!(background(&disk), []);
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 fn an_import_brings_bills_and_not_what_was_computed_from_them() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];
