@@ -70,11 +70,13 @@ impl Part {
 
     /// True when no class is less than the other's.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        let sides = |part: &Self| {
-            let [input, read, short, long, output, _] = part.classes;
-            [input, read, short.saturating_add(long), output, part.searches]
-        };
-        sides(self).iter().zip(sides(other)).all(|(mine, theirs)| *mine >= theirs)
+        self.sides().iter().zip(other.sides()).all(|(mine, theirs)| *mine >= theirs)
+    }
+
+    /// Input, cache reads, cache writes of any lifetime, output, searches.
+    pub(super) fn sides(&self) -> [u64; 5] {
+        let [input, read, short, long, output, _] = self.classes;
+        [input, read, short.saturating_add(long), output, self.searches]
     }
 
     /// True when nothing is left, reasoning apart: that is a part of the output.

@@ -349,6 +349,31 @@ fn a_bill_that_is_first_learnt_after_pruning_covers_what_was_pruned() {
 }
 
 #[test]
+fn d6_sums_that_bills_are_compared_with_are_verified() {
+    for (is_pruned, spoil) in [
+        (false, "UPDATE spent SET sums = replace(sums, '10', '11')"),
+        (false, "DELETE FROM spent"),
+        (true, "DELETE FROM spent"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = books(&folder);
+        disk.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        ]))
+        .unwrap();
+        if is_pruned {
+            disk.prune(at(5)).unwrap();
+        }
+        assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        drop(disk);
+        rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap().execute_batch(spoil).unwrap();
+        let problems = books(&folder).verify().unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("bills")), "{is_pruned} {spoil}: {problems:?}");
+    }
+}
+
+#[test]
 fn an_import_brings_bills_and_not_what_was_computed_from_them() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];

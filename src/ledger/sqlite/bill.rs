@@ -355,6 +355,17 @@ impl Pruned {
     }
 }
 
+/// The stored sums by the numbers that sessions and models have in the database.
+pub(super) fn all_spent(conn: &Connection) -> Result<FxHashMap<(i64, i64), Part>> {
+    let mut select = conn.prepare("SELECT session, model, sums FROM spent")?;
+    let mut found = select.query([])?;
+    let mut sums = FxHashMap::default();
+    while let Some(row) = found.next()? {
+        sums.insert((row.get(0)?, row.get(1)?), sums_of(row.get_ref(2)?.as_str()?)?);
+    }
+    Ok(sums)
+}
+
 fn parsed(body: &str) -> Result<Bill> {
     let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
     written.bill().map_err(|_| damaged("a bill"))
