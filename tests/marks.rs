@@ -106,6 +106,22 @@ fn an_audit_says_counted_in_full_only_of_what_was() {
 }
 
 #[test]
+fn calls_written_one_by_one_are_the_document_that_the_whole_report_is() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, GUESS, UNPRICED]));
+    for more in [&[][..], &["--limit", "1"], &["--limit", "2", "--order", "desc", "--by", "user"], &["--user", "carol"]]
+    {
+        let ask = |whole: &[&str]| out(&home, &[&["report", "call", "--json", "log.jsonl"], more, whole].concat());
+        // Priced anew, it is written at once.
+        assert_eq!(ask(&[]), ask(&["--reprice"]), "{more:?}");
+    }
+    std::fs::write(home.file("old.jsonl.gz"), b"\x1f\x8b\x08\0made up").unwrap();
+    let report = json_of(&home, &["report", "call", "--json", "--limit", "1", "log.jsonl", "old.jsonl.gz"]);
+    let rows = report["rows"].as_array().unwrap().len();
+    assert_eq!((rows, &report["total"]["calls"], &report["unread_files"]), (1, &json!(3), &json!(1)));
+}
+
+#[test]
 fn an_audit_of_a_folder_with_an_unread_file_is_a_lower_bound() {
     let home = Home::new();
     home.write("logs/log.jsonl", &lines(&[EXACT]));

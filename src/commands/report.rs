@@ -39,8 +39,12 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
-    if query.grain == Grain::Call && style == Style::Csv && !args.reprice {
-        if call_lines(context, &books.ledger, &query)? == 0 {
+    if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
+        let written = match style {
+            Style::Json => call_objects(context, &books, &query)?,
+            _ => call_lines(context, &books.ledger, &query)?,
+        };
+        if written == 0 {
             name_strangers(context, &books.ledger, &query.filter)?;
         }
         return Ok(Exit::Fine);
@@ -117,6 +121,24 @@ fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> R
     })?;
     written?;
     lines.finish()?;
+    Ok(count)
+}
+
+/// As [`call_lines`], as JSON, whose total counts the calls beyond the limit too.
+fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Result<usize, Failure> {
+    let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
+    let mut objects = output::CallObjects::new(query, books.health.unread_files(), context.out)?;
+    let mut written = Ok(());
+    books.ledger.each(&query.filter, query.order, &mut |row| {
+        objects.count(row);
+        if count < most {
+            count += 1;
+            written = objects.write(row);
+        }
+        written.is_ok()
+    })?;
+    written?;
+    objects.finish()?;
     Ok(count)
 }
 

@@ -91,6 +91,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// The answer to a question before anything is known.
+    pub fn without_rows(query: &Query) -> Self {
+        Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 }
+    }
+
     /// The total, marked as the least that it can be where files could not be read.
     pub fn marked_total(&self) -> Sums {
         self.total.marked(self.unread_files)

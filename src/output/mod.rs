@@ -8,6 +8,6 @@ mod table;
 
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub(crate) use delimited::{CallLines, csv, markdown};
-pub(crate) use json::{Decimal, is_zero, report as report_json, report_document, to_line};
+pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
 pub(crate) use prometheus::{Kind, Metrics};
 pub(crate) use table::{mark_lines, plain, report as report_table};
