@@ -210,6 +210,37 @@ fn repeating_lines_and_files_does_not_matter() {
     }
 }
 
+/// The lines of a file as one list on one line, if each of them is an object.
+fn as_list(file: &Path) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let is_object = |line: &&str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok();
+    lines.iter().all(is_object).then(|| format!("[{}]", lines.join(", ")))
+}
+
+#[test]
+fn b7_a_list_of_lines_on_one_line_comes_to_what_the_lines_do() {
+    let mut lists = 0;
+    for case in cases() {
+        let mut records = Vec::new();
+        for file in &case.files {
+            let Some(list) = as_list(file) else {
+                records.extend(read(file, Reading::Plain));
+                continue;
+            };
+            lists += 1;
+            let outcome = Decoder::new(&[]).line(list.as_bytes(), &origin(file, 0), &mut records);
+            assert!(
+                matches!(outcome, Outcome::Read | Outcome::Other | Outcome::Passed),
+                "{}: {outcome:?}",
+                file.display()
+            );
+        }
+        check(&case, "as lists", records);
+    }
+    assert!(lists > 40, "few samples are lists of objects: {lists}");
+}
+
 #[test]
 fn a_reader_goes_on_from_any_line() {
     for case in cases() {

@@ -106,6 +106,22 @@ fn an_audit_says_counted_in_full_only_of_what_was() {
 }
 
 #[test]
+fn calls_written_one_by_one_are_the_document_that_the_whole_report_is() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, GUESS, UNPRICED]));
+    for more in [&[][..], &["--limit", "1"], &["--limit", "2", "--order", "desc", "--by", "user"], &["--user", "carol"]]
+    {
+        let ask = |whole: &[&str]| out(&home, &[&["report", "call", "--json", "log.jsonl"], more, whole].concat());
+        // Priced anew, it is written at once.
+        assert_eq!(ask(&[]), ask(&["--reprice"]), "{more:?}");
+    }
+    std::fs::write(home.file("old.jsonl.gz"), b"\x1f\x8b\x08\0made up").unwrap();
+    let report = json_of(&home, &["report", "call", "--json", "--limit", "1", "log.jsonl", "old.jsonl.gz"]);
+    let rows = report["rows"].as_array().unwrap().len();
+    assert_eq!((rows, &report["total"]["calls"], &report["unread_files"]), (1, &json!(3), &json!(1)));
+}
+
+#[test]
 fn an_audit_of_a_folder_with_an_unread_file_is_a_lower_bound() {
     let home = Home::new();
     home.write("logs/log.jsonl", &lines(&[EXACT]));
@@ -114,6 +130,37 @@ fn an_audit_of_a_folder_with_an_unread_file_is_a_lower_bound() {
     let text = out(&home, &["audit", "logs"]);
     assert!(text.contains("tokens, ≥ $") && !text.contains("in full, at"), "{text}");
     assert_eq!(json_of(&home, &["audit", "logs", "--json"])["unread_files"], json!(1));
+}
+
+#[test]
+fn a_file_that_is_not_read_is_marked_in_every_answer() {
+    let home = Home::new();
+    let folder = ".claude/projects/-w";
+    home.write(&format!("{folder}/log.jsonl"), &lines(&[EXACT]));
+    home.write(".config/tokmeter/config.toml", "[limits]\nday = \"5 usd\"\n");
+    let asked = [
+        ["report", "total", "--csv"].as_slice(),
+        &["report", "total", "--json"],
+        &["summary", "--json"],
+        &["limits", "show", "--json"],
+        &["gate", "--json"],
+        &["summary"],
+        &["statusline"],
+    ];
+    let say = || asked.map(|args| out(&home, args));
+    let before = say();
+    assert!(before.iter().all(|said| !said.contains('≥') && !said.contains("unread_files")), "{before:?}");
+    assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 0\n"));
+    let last_but = |csv: &str| csv.lines().nth(1).map(|line| line.split(',').nth_back(2).unwrap().to_owned());
+    assert_eq!(last_but(&before[0]).as_deref(), Some("0"));
+    std::fs::write(home.file(&format!("{folder}/old.jsonl.gz")), b"\x1f\x8b\x08\0made up").unwrap();
+    let after = say();
+    assert!(before[0].starts_with("calls,") && last_but(&after[0]).as_deref() == Some("1"), "{}", after[0]);
+    for json in &after[1..5] {
+        assert!(json.contains("\"unread_files\":1"), "{json}");
+    }
+    assert!(after[5].contains('≥') && after[6].contains('≥'), "{after:?}");
+    assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 1\n"));
 }
 
 #[test]

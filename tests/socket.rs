@@ -168,6 +168,20 @@ fn c7_a_line_cut_off_by_the_end_is_discarded_and_counted() {
 }
 
 #[test]
+fn c7_a_whole_object_without_a_line_end_counts_when_its_writer_ends() {
+    let meter = meter();
+    let stream = meter.connect();
+    (&stream).write_all(line("one").trim_end().as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(answer(&stream).contains("\"ok\":true"));
+    let gone = meter.connect();
+    (&gone).write_all(line("two").trim_end().as_bytes()).unwrap();
+    drop(gone);
+    eventually("the second line", || meter.count() == 2);
+    assert_eq!(meter.tally(|tally| tally.partial.load(Ordering::Relaxed)), 0);
+}
+
+#[test]
 fn c8_an_endless_line_gets_an_error_and_others_are_served_on() {
     let meter = meter();
     let (long, other) = (meter.connect(), meter.connect());

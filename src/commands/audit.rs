@@ -303,7 +303,7 @@ impl Audit {
             over_long_lines: read.tallies.over_long,
             nul_bytes: read.tallies.nuls,
             unread_bytes: read.health.lag,
-            unread_files: u64::try_from(read.health.unread().len()).unwrap_or(u64::MAX),
+            unread_files: read.health.unread_files(),
             notes: notes
                 .take(PLACES)
                 .map(|note| Note {

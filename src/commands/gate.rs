@@ -44,6 +44,9 @@ pub(super) struct GateAnswer {
     lifted: Option<Override>,
     /// Why the answer may be wrong.
     pub(super) warning: Option<String>,
+    /// Files that could not be read, so that more may be used; absent when there are none.
+    #[serde(skip_serializing_if = "output::is_zero")]
+    unread_files: u64,
     /// Limits that apply to the caller, worst first.
     #[serde(skip)]
     pub(super) states: Vec<LimitState>,
@@ -121,6 +124,7 @@ pub(super) fn judge(
     if let Some(unbooked) = books.as_ref().and_then(|books| books.unbooked.as_deref()) {
         answer.warn(unbooked);
     }
+    answer.unread_files = books.as_ref().map_or(0, |books| books.health.unread_files());
     (answer, books)
 }
 
@@ -173,6 +177,7 @@ pub(super) fn answer(
             .collect(),
         lifted,
         warning: None,
+        unread_files: 0,
         states,
     })
 }
@@ -189,6 +194,7 @@ impl GateAnswer {
             limits: Vec::new(),
             lifted: None,
             warning: None,
+            unread_files: 0,
             states: Vec::new(),
         };
         answer.doubt(why, settings);

@@ -72,7 +72,7 @@ fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     if json {
-        write_json(&summary, lifted, context.settings.zone, context.out)?;
+        write_json(&summary, lifted, books.health.unread_files(), context.settings.zone, context.out)?;
         return Ok(Exit::Fine);
     }
     if summary.limits.is_empty() {
@@ -149,7 +149,13 @@ fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<(
     output::plain(&heads, 2, &rows, context.out)
 }
 
-fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_json(
+    summary: &Summary,
+    overrides: Vec<Override>,
+    unread_files: u64,
+    zone: Zone,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document {
         schema: u8,
@@ -159,6 +165,9 @@ fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut
         cost_per_hour_usd: Decimal,
         by_day_end_usd: Option<Decimal>,
         by_month_end_usd: Option<Decimal>,
+        /// Files that could not be read, so that more may be used; absent when there are none.
+        #[serde(skip_serializing_if = "output::is_zero")]
+        unread_files: u64,
     }
     let document = Document {
         schema: 1,
@@ -172,6 +181,7 @@ fn write_json(summary: &Summary, overrides: Vec<Override>, zone: Zone, out: &mut
         cost_per_hour_usd: output::micro(summary.cost_per_hour),
         by_day_end_usd: summary.by_day_end.map(output::micro),
         by_month_end_usd: summary.by_month_end.map(output::micro),
+        unread_files,
     };
     output::to_line(&document, out)
 }

@@ -19,6 +19,9 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     of_limits(&mut metrics, &limits);
     metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);
     metrics
+        .begin("tokmeter_unread_files", Kind::Gauge, "Files that may hold more calls and could not be read.")
+        .sample(&[], books.health.unread_files());
+    metrics
         .begin("tokmeter_price_list_timestamp_seconds", Kind::Gauge, "The day of the price list in use.")
         .sample(&[], books.prices.as_of().and_time(chrono::NaiveTime::MIN).and_utc().timestamp());
     metrics.write(context.out)?;

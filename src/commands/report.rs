@@ -37,8 +37,12 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
-    if query.grain == Grain::Call && style == Style::Csv && !args.reprice {
-        if call_lines(context, &books.ledger, &query)? == 0 {
+    if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
+        let written = match style {
+            Style::Json => call_objects(context, &books, &query)?,
+            _ => call_lines(context, &books.ledger, &query)?,
+        };
+        if written == 0 {
             name_strangers(context, &books.ledger, &query.filter)?;
         }
         return Ok(Exit::Fine);
@@ -76,7 +80,7 @@ fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter
 /// An in-memory store was priced today anyway.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
-    let unread_files = u64::try_from(books.health.unread().len()).unwrap_or(u64::MAX);
+    let unread_files = books.health.unread_files();
     let report = match books.ledger.sqlite() {
         Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
         Some(_) | None => books.ledger.report(query)?,
@@ -88,8 +92,9 @@ pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<
 pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) -> Result<(), Failure> {
     match style {
         Style::Json => output::report_json(report, context.out)?,
-        Style::Csv => output::csv(&output::report_grid(report), context.out)?,
-        Style::Markdown => output::markdown(&output::report_grid(report), context.out)?,
+        // There is no total to bear the mark.
+        Style::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), context.out)?,
+        Style::Markdown => output::markdown(&output::report_grid(&report.with_marked_rows()), context.out)?,
         Style::Table if report.rows.is_empty() => {
             let selected = if report.query.filter == Filter::default() { " yet" } else { " in this selection" };
             let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
@@ -114,6 +119,24 @@ fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> R
     })?;
     written?;
     lines.finish()?;
+    Ok(count)
+}
+
+/// As [`call_lines`], as JSON, whose total counts the calls beyond the limit too.
+fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Result<usize, Failure> {
+    let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
+    let mut objects = output::CallObjects::new(query, books.health.unread_files(), context.out)?;
+    let mut written = Ok(());
+    books.ledger.each(&query.filter, query.order, &mut |row| {
+        objects.count(row);
+        if count < most {
+            count += 1;
+            written = objects.write(row);
+        }
+        written.is_ok()
+    })?;
+    written?;
+    objects.finish()?;
     Ok(count)
 }
 

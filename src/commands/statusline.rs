@@ -112,6 +112,11 @@ fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> 
         (facts.today, facts.month, facts.limit) = (None, None, None);
         facts.mark = Some("no ledger");
     }
+    // More may have been used.
+    let unread_files = books.health.unread_files();
+    for sums in [&mut facts.session, &mut facts.today, &mut facts.month].into_iter().flatten() {
+        *sums = sums.marked(unread_files);
+    }
     facts
 }
 

@@ -26,10 +26,12 @@ pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_l
     let Some(row) = session_row(&books.ledger, &filter)? else {
         return Err(Failure::new(Exit::NoInput, "no such session"));
     };
-    let line = session_line(row, context.now());
+    let mut line = session_line(row, context.now());
+    let unread_files = books.health.unread_files();
     if json {
-        write_json(&line, context.out)?;
+        write_json(&line, unread_files, context.out)?;
     } else {
+        line.row.sums = line.row.sums.marked(unread_files);
         let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
         let log = log_of(&books.ledger, &filter)?;
         write_text(&line, &limits, log.as_ref(), context.out)?;
@@ -100,6 +102,9 @@ struct Document<'a> {
     cost_per_hour_usd: Option<Decimal>,
     models: Vec<Share<'a>>,
     agents: Agents,
+    /// Files that could not be read, so that every number may be higher; absent when there are none.
+    #[serde(skip_serializing_if = "output::is_zero")]
+    unread_files: u64,
 }
 
 #[derive(Serialize)]
@@ -139,7 +144,7 @@ struct Agents {
 }
 
 /// Writes the summary as one line of JSON.
-pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_json(line: &SessionLine, unread_files: u64, out: &mut dyn Write) -> io::Result<()> {
     let sums = &line.row.sums;
     let mut facts: std::collections::BTreeMap<_, _> = output::session_facts(&line.row).into_iter().collect();
     facts.remove("models");
@@ -169,6 +174,7 @@ pub(super) fn write_json(line: &SessionLine, out: &mut dyn Write) -> io::Result<
             cost_usd: Decimal(line.row.in_agents.cost),
             marks: Marks::from_sums(&line.row.in_agents),
         },
+        unread_files,
     };
     output::to_line(&document, out)
 }

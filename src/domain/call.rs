@@ -223,6 +223,9 @@ pub enum Fidelity {
     Guessed,
     /// The lifetimes of cache writes were derived from the stated cost and the model's price.
     Solved,
+    /// The log does not tell cache writes from plain input: less than was charged where the model's writes cost more,
+    /// and whole where they do not. Books decide that by the price, and show one or the other.
+    WritesUnlogged,
     /// The writer is known to log less than was used.
     LowerBound,
     /// The call itself is complete, but its session makes other calls that no log lists: titles, summaries, permission
@@ -235,6 +238,9 @@ pub enum Fidelity {
     /// Final counts of the log.
     #[default]
     Final,
+    /// The model refused before it wrote anything, which is free, whatever earlier sightings say. Books keep such a
+    /// call in mind, and neither show nor count it.
+    Refused,
 }
 
 impl Fidelity {
@@ -245,7 +251,8 @@ impl Fidelity {
             Self::Solved => "solved",
             Self::LowerBound | Self::Unlisted => "lower_bound",
             Self::Summed => "summed",
-            Self::Settled | Self::Final => "final",
+            Self::WritesUnlogged | Self::Settled | Self::Final => "final",
+            Self::Refused => "refused",
         }
     }
 
@@ -265,7 +272,13 @@ impl Fidelity {
         match self {
             Self::Guessed => 0,
             Self::Solved => 1,
-            Self::LowerBound | Self::Unlisted | Self::Settled | Self::Summed | Self::Final => 2,
+            Self::WritesUnlogged
+            | Self::LowerBound
+            | Self::Unlisted
+            | Self::Settled
+            | Self::Summed
+            | Self::Final
+            | Self::Refused => 2,
         }
     }
 }
@@ -314,14 +327,14 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by their counts: output, total, share served or kept by the cache, certainty of the split,
-    /// every field.
+    /// Orders sightings by what they report: a free refusal, output, total, how much of it the cache served or kept,
+    /// how the split is known, every field.
     ///
     /// Two instrumentations of one request agree on its size, but one may not see the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
             let (output, total, cached, fields) = call.tokens.rank();
-            (output, total, cached, call.fidelity.split(), fields)
+            (call.is_refused(), output, total, cached, call.fidelity.split(), fields)
         };
         rank(self)
             .cmp(&rank(other))
@@ -332,6 +345,11 @@ impl Call {
                 (self.web_searches, self.quoted, self.latency).cmp(&(other.web_searches, other.quoted, other.latency))
             })
             .then_with(|| self.parts.cmp(&other.parts))
+    }
+
+    /// True for a call that costs nothing because the model refused it.
+    pub fn is_refused(&self) -> bool {
+        self.fidelity == Fidelity::Refused
     }
 
     /// Time at which the call was first reported.
@@ -445,6 +463,7 @@ mod tests {
                 Fidelity::LowerBound,
                 Fidelity::Unlisted,
                 Fidelity::Final,
+                Fidelity::Refused,
             ]),
             claim,
         )
@@ -492,6 +511,7 @@ mod tests {
             let read = cached.min(input);
             let knowing = Tokens { cache_read: read, input: input - read, cache_write_5m: 0, cache_write_1h: 0, ..a.tokens };
             let blind = Tokens { cache_read: 0, input, ..knowing };
+            prop_assume!(a.is_refused() == b.is_refused());
             let (knowing, blind) = (Call { tokens: knowing, ..a }, Call { tokens: blind, ..b });
             prop_assert_eq!(knowing.clone().join(blind.clone()).tokens, knowing.tokens);
             prop_assert_eq!(blind.join(knowing.clone()).tokens, knowing.tokens);

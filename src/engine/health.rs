@@ -40,6 +40,8 @@ pub(crate) struct HealthState {
     unpriced: BTreeMap<Label, u64>,
     /// The ledger's state when it is well.
     ledger: LedgerView,
+    /// Files that may hold more calls and are not read.
+    unread_files: u64,
     /// Counters per watched place and feed.
     brought: BTreeMap<Label, Brought>,
     /// Counters of the socket, once served.
@@ -70,6 +72,7 @@ impl HealthState {
             bad: VecDeque::new(),
             unpriced,
             ledger,
+            unread_files: 0,
             brought: BTreeMap::new(),
             #[cfg(unix)]
             socket: SocketCounters::default(),
@@ -140,6 +143,7 @@ impl HealthState {
 
     /// Updates the state of the sources.
     pub(crate) fn sources(&mut self, health: &Health) {
+        self.unread_files = health.unread_files();
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
         // A place that does not exist yet is no problem.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
@@ -229,6 +233,15 @@ impl HealthState {
         let news = self.view.ledger != failed;
         self.view.ledger = failed;
         news
+    }
+
+    /// Why an answer may be too low, if it may.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let unread = || {
+            let files = crate::text::plural(self.unread_files, "file");
+            (self.unread_files > 0).then(|| format!("{files} could not be read; the numbers may be higher"))
+        };
+        self.not_booked().map(Label::to_string).or_else(unread)
     }
 
     /// Why the ledger is not being written, if so.

@@ -376,7 +376,7 @@ impl LedgerThread {
         }
         let reply = match delivery.said {
             Said::Query(question) => {
-                let warning = self.health.not_booked().map(Label::to_string);
+                let warning = self.health.doubt();
                 let (warning, now) = (warning.as_deref(), self.env.now());
                 let own = self.health.answer(&question);
                 let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
@@ -392,8 +392,11 @@ impl LedgerThread {
     #[cfg(unix)]
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Batch { records, files: Vec::new() };
+        let not_booked = |why: &dyn std::fmt::Display| {
+            Reply::Error(Label::new(&format!("the call was neither counted nor booked, send it again: {why}")))
+        };
         if let Some(why) = self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            return Reply::Error(why.clone());
+            return not_booked(why);
         }
         match self.books.post(&posting) {
             Ok(posted) => {
@@ -403,7 +406,7 @@ impl LedgerThread {
             }
             Err(error) => {
                 self.failed(&error);
-                Reply::Error(Label::new(&error.to_string()))
+                not_booked(&error)
             }
         }
     }

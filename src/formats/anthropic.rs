@@ -68,6 +68,7 @@ fields! {
         role: Text<'a> = "role",
         usage: Usage<'a> = "usage",
         stop: Text<'a> = "stop_reason",
+        delta: Within<'a> = "delta",
         at: Stamp = "timestamp" | "time" | "ts" | "at",
         session: Named<'a> = "session_id",
         request: Text<'a> = "request_id" | "_request_id",
@@ -125,9 +126,8 @@ impl Reader for Messages {
                     tier.service = service;
                 }
                 let request = message.request.get().map(request_key).or(frame.request);
-                if !begun.is_free_refusal(message.stop.get()) {
-                    self.push(&begun, tier, request, (at, frame.place.clone()), line, out);
-                }
+                let is_refused = begun.is_free_refusal(message.stop.get());
+                self.push(&begun, tier, request, (at, frame.place.clone()), is_refused, line, out);
                 self.others(&begun, tier, &message.usage, (at, frame.place), out)?;
             }
             Found::Start(message) => {
@@ -136,7 +136,7 @@ impl Reader for Messages {
                 let mut begun = Begun::from_message(&message, &frame)?;
                 // A stream cut off here has written more than its count.
                 begun.is_partial = true;
-                self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place), false, line, out);
                 begun.is_partial = false;
                 self.streaming = Some(begun);
             }
@@ -144,7 +144,9 @@ impl Reader for Messages {
                 let begun = self.streaming.as_mut().ok_or(BadLine::Missing("the message's first event"))?;
                 begun.grow(&event.usage)?;
                 let begun = begun.clone();
-                self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), line, out);
+                let stop = event.delta.object::<Line<'_>>();
+                let is_refused = begun.is_free_refusal(stop.as_ref().and_then(|delta| delta.stop.get()));
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), is_refused, line, out);
                 self.others(&begun, begun.tier(), &event.usage, (at, frame.place), out)?;
             }
             Found::Stop => self.streaming = None,
@@ -297,18 +299,24 @@ impl Messages {
         tier: Tier,
         alias: Option<CallKey>,
         (at, place): (Instant, Place),
+        is_refused: bool,
         line: &[u8],
         out: &mut Vec<Record>,
     ) {
-        let tokens = Tokens::from_fields(begun.tokens);
-        if tokens.is_zero() || begun.model.as_deref() == Some("<synthetic>") {
+        if begun.model.as_deref() == Some("<synthetic>") {
+            return;
+        }
+        // A refusal is told of an answer with an id alone: earlier sightings of it may charge for it.
+        let tokens = if is_refused { Tokens::ZERO } else { Tokens::from_fields(begun.tokens) };
+        let is_nothing = if is_refused { begun.id.is_empty() } else { tokens.is_zero() };
+        if is_nothing {
             return;
         }
         let model = self.labels.find(begun.model.as_deref());
         out.push(Record::Call(Call {
-            fidelity: begun.fidelity(model.as_ref()),
+            fidelity: if is_refused { Fidelity::Refused } else { begun.fidelity(model.as_ref()) },
             tier,
-            web_searches: begun.web_searches,
+            web_searches: if is_refused { 0 } else { begun.web_searches },
             alias,
             ..Call::new(
                 begun.key(line),

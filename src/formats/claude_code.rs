@@ -90,7 +90,10 @@ impl Reader for Transcript {
         let began = self.opening.began(parsed.session());
         let (session, claim) = parsed.maker(answer.at, began);
         let session = session.unwrap_or_else(|| origin.stem());
-        let mut booked = stated;
+        let is_refused = answer.message.stop.get() == Some("refusal") && stated.tokens.output == 0;
+        // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of refusals,
+        // November 2026).
+        let booked = if is_refused { Booked { tokens: Tokens::ZERO, web_searches: 0, ..stated } } else { stated };
         self.context.meet(&Met {
             at: answer.at,
             model: answer.message.model.get(),
@@ -100,19 +103,19 @@ impl Reader for Transcript {
             is_branch: !parsed.forked_from.session.is_absent(),
         });
         let beside = usage.beside(&stated);
-        if answer.message.stop.get() == Some("refusal") && booked.tokens.output == 0 {
-            // A refusal before any output is not charged (Anthropic's documentation of refusals, November 2026).
-            booked = Booked { tokens: Tokens::ZERO, web_searches: 0, ..booked };
-        }
-        if booked.is_nothing() && beside.is_empty() {
+        // Earlier lines of the same answer may say otherwise.
+        let is_refused = is_refused && !answer.message.id.is_absent();
+        if booked.is_nothing() && beside.is_empty() && !is_refused {
             return Ok(Reading::Mine);
         }
-        let key = key_of(&answer, session, &booked, line);
+        let key = key_of(&answer, session, &stated, line);
         let call = Call {
             tier: booked.tier,
             web_searches: booked.web_searches,
-            quoted: parsed.cost.0,
-            fidelity: if booked.is_guessed {
+            quoted: parsed.cost.0.filter(|_| !is_refused),
+            fidelity: if is_refused {
+                Fidelity::Refused
+            } else if booked.is_guessed {
                 Fidelity::Guessed
             } else {
                 parsed.fidelity(answer.message.model.get(), &self.context)
@@ -152,7 +155,7 @@ impl Reader for Transcript {
                 }));
             }
         }
-        if !booked.is_nothing() {
+        if !booked.is_nothing() || is_refused {
             out.push(Record::Call(call));
         }
         Ok(Reading::Mine)

@@ -56,6 +56,8 @@ struct Sighting<'a> {
     /// Certainly made by this thread, not copied from another's history.
     own: bool,
     lower_bound: bool,
+    /// Cache writes stand in the log: 0.142.5 leaves them out, 0.146 and later do not (measured on 2026-11-26).
+    logs_writes: bool,
 }
 
 impl Reader for Rollout {
@@ -128,7 +130,7 @@ impl Rollout {
         }
         let own = payload.thread.get().is_none_or(|thread| self.thread.own.as_deref() == Some(thread));
         let lower_bound = own && std::mem::take(&mut self.thread.unlogged);
-        self.see(line, origin, &Sighting { key, in_family, tokens, payload, own, lower_bound }, out);
+        self.see(line, origin, &Sighting { key, in_family, tokens, payload, own, lower_bound, logs_writes: true }, out);
         Ok(())
     }
 
@@ -150,7 +152,9 @@ impl Rollout {
         let own = continues || !self.thread.descends;
         let lower_bound = std::mem::take(&mut self.thread.unlogged);
         let payload = &line.payload;
-        self.see(line, origin, &Sighting { key, in_family: true, tokens, payload, own, lower_bound }, out);
+        let logs_writes = !info.total.written.is_absent();
+        let seen = Sighting { key, in_family: true, tokens, payload, own, lower_bound, logs_writes };
+        self.see(line, origin, &seen, out);
         Ok(())
     }
 
@@ -161,8 +165,9 @@ impl Rollout {
             let totals = self.thread.before.unwrap_or_default();
             let key = CallKey::from_parts(&[NAME.as_bytes(), b"unlogged", &totals.bytes()]);
             let (tokens, payload) = (Tokens::ZERO, &line.payload);
-            let sighting = Sighting { key, in_family: true, tokens, payload, own: false, lower_bound: true };
-            self.see(line, origin, &sighting, out);
+            let (in_family, own, lower_bound, logs_writes) = (true, false, true, true);
+            let seen = Sighting { key, in_family, tokens, payload, own, lower_bound, logs_writes };
+            self.see(line, origin, &seen, out);
         }
     }
 
@@ -182,6 +187,7 @@ impl Rollout {
         let alias = (seen.own && !thread.begun && maker == own).then(|| keys::thread_key(own));
         let fidelity = match (&model, seen.lower_bound) {
             (_, true) => Fidelity::LowerBound,
+            (Some(_), false) if !seen.logs_writes => Fidelity::WritesUnlogged,
             (Some(_), false) => Fidelity::Final,
             (None, false) => Fidelity::Guessed,
         };

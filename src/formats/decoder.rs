@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
@@ -13,9 +14,10 @@ use crate::domain::Record;
 
 /// Decoder of one file in any mix of formats.
 ///
-/// Each line is offered to the formats whose markers it contains, the one that decoded the previous line first. Broken
-/// lines are repaired where possible: padding and control bytes are removed, two objects on one line are both decoded,
-/// and so is a complete object after a truncated one.
+/// Each line is offered to the formats whose markers stand in it, the one that read this file's last
+/// line first. What can be mended in a broken line is mended: padding and control bytes are taken
+/// out, two objects on one line are both read, and so is a whole object behind a torn one. Of a list, which no format
+/// knows as a whole, each item is read as if it were a line.
 pub struct Decoder {
     slots: Vec<Slot>,
     /// Formats that may be tried.
@@ -55,7 +57,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Precedence among the parts of a line.
+    /// Of two parts of a line the one that tells what became of the whole.
+    fn or(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Passed => 0,
@@ -112,7 +118,7 @@ impl Decoder {
             // Framing around the events of a stream.
             (_, None) => Outcome::Passed,
             (Offer::Unmarked, Some(json)) => repair::torn(json).map_or(Outcome::Passed, Outcome::Bad),
-            (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
+            (Offer::Refused, Some(json)) if is_sound(json) => self.items(json, origin, out),
             (Offer::Refused, Some(_)) => self.mended(line, origin, out),
         }
     }
@@ -257,6 +263,26 @@ impl Decoder {
         }
     }
 
+    /// Offers one object of several on a line.
+    fn part(&mut self, object: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        match self.offer(object, origin, out) {
+            Ok(Offer::Unmarked) => Outcome::Passed,
+            Ok(Offer::Refused) => Outcome::Other,
+            Ok(Offer::Taken) => Outcome::Read,
+            Err(bad) => Outcome::Bad(bad),
+        }
+    }
+
+    /// Reads the items of a line that is a list, as `claude -p --output-format json --verbose` prints one.
+    fn items(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        if !line.starts_with(b"[") {
+            return Outcome::Other;
+        }
+        let items = json::parse::<Vec<&RawValue>>(line).unwrap_or_default();
+        let objects = items.into_iter().map(|item| item.get().as_bytes()).filter(|item| item.starts_with(b"{"));
+        objects.fold(Outcome::Other, |so_far, object| so_far.or(self.part(object, origin, out)))
+    }
+
     /// Recovers parts of a line that is not a single JSON value.
     fn mended(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let cleaned = repair::cleaned(line);
@@ -267,15 +293,11 @@ impl Decoder {
         let Cut { objects, torn } = repair::cut(line);
         let mut outcome = Outcome::Passed;
         for object in objects {
-            let next = match self.offer(object, origin, out) {
-                Ok(Offer::Unmarked) => Outcome::Passed,
-                Ok(Offer::Refused) => Outcome::Other,
-                Ok(Offer::Taken) => Outcome::Read,
-                Err(bad) => Outcome::Bad(bad),
+            let next = match self.part(object, origin, out) {
+                Outcome::Other => self.items(object, origin, out),
+                next => next,
             };
-            if next.rank() > outcome.rank() {
-                outcome = next;
-            }
+            outcome = outcome.or(next);
         }
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {

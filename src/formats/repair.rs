@@ -75,16 +75,17 @@ fn surrogate(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
 }
 
-/// Length of the complete objects at the start of an unterminated line.
+/// How many bytes of a line that has no end yet are whole: one object or list, or several, whatever follows.
 ///
-/// A strict prefix of an object is never an object, so that more bytes cannot change their meaning.
+/// No strict prefix of an object is an object, nor one of a list a list, so more bytes cannot change what they say.
 pub(crate) fn whole(line: &[u8]) -> usize {
     let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
-    if !text.starts_with(b"{") {
+    if !matches!(text.first(), Some(b'{' | b'[')) {
         return 0;
     }
     let Cut { objects, torn } = cut(text);
-    let mended = || text.ends_with(b"}") && cleaned(text).is_some_and(|text| cut(&text).torn.is_none());
+    let mended =
+        || matches!(text.last(), Some(b'}' | b']')) && cleaned(text).is_some_and(|text| cut(&text).torn.is_none());
     match torn {
         None => line.len(),
         Some(_) if mended() => line.len(),

@@ -137,7 +137,7 @@ impl Kept<'_> {
     }
 }
 
-const FIDELITIES: [Fidelity; 7] = [
+const FIDELITIES: [Fidelity; 9] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -145,6 +145,8 @@ const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Unlisted,
     Fidelity::Settled,
     Fidelity::Summed,
+    Fidelity::Refused,
+    Fidelity::WritesUnlogged,
 ];
 
 const fn fidelity_word(fidelity: Fidelity) -> &'static str {
@@ -156,6 +158,8 @@ const fn fidelity_word(fidelity: Fidelity) -> &'static str {
         Fidelity::Unlisted => "unlisted",
         Fidelity::Settled => "settled",
         Fidelity::Summed => "summed",
+        Fidelity::Refused => "refused",
+        Fidelity::WritesUnlogged => "writes_unlogged",
     }
 }
 

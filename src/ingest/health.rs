@@ -45,6 +45,11 @@ impl Health {
         all
     }
 
+    /// How many those are; of notes that were too many to keep, none is counted.
+    pub fn unread_files(&self) -> u64 {
+        u64::try_from(self.unread().len()).unwrap_or(u64::MAX)
+    }
+
     /// True when some root is polled.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))

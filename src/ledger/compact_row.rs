@@ -165,6 +165,11 @@ impl CompactRow {
         }
     }
 
+    /// True for a call that is free, and not shown: see [`Fidelity::Refused`].
+    pub(super) fn is_refused(&self) -> bool {
+        self.fidelity == Fidelity::Refused
+    }
+
     /// The rarely used parts of the counts.
     pub(super) fn parts(&self) -> Parts {
         self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)
@@ -262,7 +267,7 @@ impl CompactRow {
             Ordering::Equal if same_attribution() => Winner::Kept,
             Ordering::Equal => return None,
         };
-        let size = |compact: &Self| (compact.tokens.output, compact.tokens.total());
+        let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
         let charge = match size(self).cmp(&size(told)) {
             Ordering::Greater => Winner::Kept,
             Ordering::Less => Winner::Told,
@@ -334,7 +339,8 @@ impl<'a> RowPricer<'a> {
         Self { pricer, last: None }
     }
 
-    /// Prices a row, after deriving the lifetimes of its cache writes where only the stated cost determines them.
+    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them. Whether a
+    /// row without cache writes lacks any that were charged follows from the price, too.
     pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
         let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
         if compact.fidelity == Fidelity::Guessed
@@ -344,6 +350,11 @@ impl<'a> RowPricer<'a> {
         {
             compact.tokens = tokens;
             compact.fidelity = Fidelity::Solved;
+        }
+        if compact.fidelity == Fidelity::WritesUnlogged
+            && let Some(is_less) = self.pricer.charges_writes(&compact.call(names))
+        {
+            compact.fidelity = if is_less { Fidelity::LowerBound } else { Fidelity::Final };
         }
         compact.cost = self.price(compact, names);
     }

@@ -91,10 +91,24 @@ pub struct Report {
 }
 
 impl Report {
+    /// The answer to a question before anything is known.
+    pub fn without_rows(query: &Query) -> Self {
+        Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 }
+    }
+
     /// The total, marked as a lower bound if files could not be read.
     pub fn marked_total(&self) -> Sums {
-        let unread = u64::from(self.unread_files > 0);
-        Sums { lower_bound_calls: self.total.lower_bound_calls.max(unread), ..self.total }
+        self.total.marked(self.unread_files)
+    }
+
+    /// The report with the mark in every row that sums up calls. Of a single call nothing is missing.
+    #[must_use]
+    pub fn with_marked_rows(&self) -> Self {
+        let mut marked = self.clone();
+        for row in marked.rows.iter_mut().filter(|row| row.call.is_none()) {
+            row.sums = row.sums.marked(self.unread_files);
+        }
+        marked
     }
 }
 

@@ -1,10 +1,12 @@
 //! Stores rows by key and merges sightings: by key, and by alias.
 //!
-//! A *plain* row is the join of all sightings of one key. Telemetry knows a call by its request id alone: its row's
-//! alias equals its key. If another row carries that alias (of several, the one with the smallest key), the two are one
-//! call: that row shows the join of both, and the telemetry's own row is hidden. A row that sums up a whole thread is
-//! hidden as well if a call of the thread carries its alias, and adds nothing to that call. Shown rows are thus a
-//! function of the plain rows, and those do not depend on the order or repetition of sightings.
+//! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
+//! by its request alone: its row's alias is its own key. Where another row carries that alias (of
+//! several, the one with the least key), the two are one call: that row shows the join of both, and
+//! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
+//! the thread carries its alias, and adds nothing to that call. A refusal is kept apart and never shown, nor is what it is
+//! joined with. So what is shown is a function of the plain rows, and the
+//! plain rows do not depend on the order or the repetition of sightings.
 
 mod telemetry;
 mod watch;
@@ -135,7 +137,7 @@ impl RowStore {
 
     /// Merges one sighting; true when it changed anything.
     pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && told.alias != Some(told.key) {
+        if self.telemetry.is_none() && told.alias != Some(told.key) && !told.is_refused() {
             return match self.places.get(&told.key) {
                 Some(place) => {
                     let place = index(*place);
@@ -261,10 +263,14 @@ impl RowStore {
                 Some(told) if host == Some(carrier) && !sums_up => {
                     self.set_apart(plain.clone());
                     let shown = plain.show_with(told, names);
-                    self.show(shown, names);
+                    if shown.is_refused() {
+                        self.hide(carrier, names);
+                    } else {
+                        self.show(shown, names);
+                    }
                 }
                 Some(_) | None => {
-                    if self.drop_apart(carrier) {
+                    if !plain.is_refused() && self.drop_apart(carrier) {
                         self.show(plain, names);
                     }
                 }
@@ -274,7 +280,7 @@ impl RowStore {
             if host.is_some() {
                 self.set_apart(told);
                 self.hide(alias, names);
-            } else if self.drop_apart(alias) {
+            } else if !told.is_refused() && self.drop_apart(alias) {
                 self.show(told, names);
             }
         }
@@ -282,7 +288,10 @@ impl RowStore {
 
     fn put_plain(&mut self, plain: CompactRow, names: &Interner) {
         let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
-        if apart {
+        if plain.is_refused() {
+            self.hide(plain.key, names);
+            self.set_apart(plain);
+        } else if apart {
             self.set_apart(plain);
         } else {
             self.show(plain, names);

@@ -70,11 +70,13 @@ impl Part {
 
     /// True when no class is smaller than the other's.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        let sides = |part: &Self| {
-            let [input, read, short, long, output, _] = part.classes;
-            [input, read, short.saturating_add(long), output, part.searches]
-        };
-        sides(self).iter().zip(sides(other)).all(|(mine, theirs)| *mine >= theirs)
+        self.sides().iter().zip(other.sides()).all(|(mine, theirs)| *mine >= theirs)
+    }
+
+    /// Input, cache reads, cache writes of any lifetime, output, searches.
+    pub(super) fn sides(&self) -> [u64; 5] {
+        let [input, read, short, long, output, _] = self.classes;
+        [input, read, short.saturating_add(long), output, self.searches]
     }
 
     /// True when all counts but reasoning, which is part of the output, are zero.
@@ -134,6 +136,16 @@ impl Spending {
     /// Starts tracking a session with these sums.
     pub(super) fn watch(&mut self, session: u32, sums: FxHashMap<u32, Part>) {
         self.sums.insert(session, sums);
+    }
+
+    /// Adds calls of a watched session that were pruned before its sums were kept.
+    pub(super) fn add_pruned(&mut self, session: u32, parts: impl Iterator<Item = (u32, Part)>) {
+        let Some(sums) = self.sums.get_mut(&session) else { return };
+        for (model, part) in parts {
+            sums.entry(model).or_default().add(&part);
+            self.touched.insert(session);
+            self.unsaved.insert(session);
+        }
     }
 
     /// Keys of this session's rows; may include rows that have moved.

@@ -87,6 +87,12 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// These sums, marked as the least that they can be where files could not be read.
+    #[must_use]
+    pub fn marked(self, unread_files: u64) -> Self {
+        Self { lower_bound_calls: self.lower_bound_calls.max(u64::from(unread_files > 0)), ..self }
+    }
+
     /// The sums of one row.
     pub fn from_row(row: &Row) -> Self {
         let tokens = row.call.tokens;

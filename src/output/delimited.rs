@@ -30,6 +30,17 @@ fn field(cell: &Cell) -> String {
     }
 }
 
+/// The row of one call in a report of calls.
+pub(super) fn of_call(query: &Query, row: &Arc<Row>) -> ReportRow {
+    ReportRow {
+        period: PeriodKey::Call(row.call.at(), row.call.key),
+        by: query.by.iter().map(|dimension| dimension.label_of(&row.call).cloned()).collect(),
+        sums: Sums::from_row(row),
+        session: None,
+        call: Some(Arc::clone(row)),
+    }
+}
+
 /// Writes a report of calls as CSV call by call, with the same output as [`csv()`].
 pub(crate) struct CallLines<'a> {
     writer: csv::Writer<&'a mut dyn Write>,
@@ -43,7 +54,7 @@ impl<'a> CallLines<'a> {
     /// # Errors
     /// When `out` cannot be written.
     pub(crate) fn new(query: &Query, out: &'a mut dyn Write) -> io::Result<Self> {
-        let report = Report { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 };
+        let report = Report::without_rows(query);
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(report_grid(&report).columns).map_err(plain_error)?;
         Ok(Self { writer, report })
@@ -54,15 +65,7 @@ impl<'a> CallLines<'a> {
     /// # Errors
     /// When `out` cannot be written.
     pub(crate) fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
-        let by = self.report.query.by.iter().map(|dimension| dimension.label_of(&row.call).cloned()).collect();
-        let line = ReportRow {
-            period: PeriodKey::Call(row.call.at(), row.call.key),
-            by,
-            sums: Sums::from_row(row),
-            session: None,
-            call: Some(Arc::clone(row)),
-        };
-        let cells = named(&self.report, &line);
+        let cells = named(&self.report, &of_call(&self.report.query, row));
         self.writer.write_record(cells.iter().map(|(_, cell)| field(cell))).map_err(plain_error)
     }
 

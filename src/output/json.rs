@@ -1,14 +1,16 @@
 //! Reports and other results as JSON. Keys and their order are stable; amounts are exact decimals.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::cells::{Cell, Column, measures, report_grid, time};
+use super::cells::{Cell, Column, measures, named, report_grid, time};
+use super::delimited::of_call;
 use crate::domain::Usd;
-use crate::ledger::{Grain, Report, Sums};
+use crate::ledger::{Grain, Query, Report, Row, Sums};
 
 /// Dollars as a JSON number in plain decimals, exact.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +84,9 @@ struct Document<'a> {
     unread_files: u64,
 }
 
+/// True for a count of nothing, which some answers leave out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u64) -> bool {
+pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -93,6 +96,64 @@ fn is_zero(number: &u64) -> bool {
 /// When `out` cannot be written.
 pub(crate) fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     to_line(&Document::from_report(report, &report_grid(report)), out)
+}
+
+/// A report of calls, written call by call: the same line as [`report()`] writes of the whole.
+pub(crate) struct CallObjects<'a> {
+    out: io::BufWriter<&'a mut dyn Write>,
+    /// The report without its rows; its total grows.
+    report: Report,
+    written: bool,
+}
+
+impl<'a> CallObjects<'a> {
+    /// Writes what stands before the calls.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn new(query: &Query, unread_files: u64, out: &'a mut dyn Write) -> io::Result<Self> {
+        let report = Report { unread_files, ..Report::without_rows(query) };
+        let mut out = io::BufWriter::new(out);
+        out.write_all(halves(&report)?.0.as_bytes())?;
+        Ok(Self { out, report, written: false })
+    }
+
+    /// Adds a call to the total.
+    pub(crate) fn count(&mut self, row: &Row) {
+        self.report.total.add(&Sums::from_row(row));
+    }
+
+    /// Writes a call.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
+        if std::mem::replace(&mut self.written, true) {
+            self.out.write_all(b",")?;
+        }
+        let cells = named(&self.report, &of_call(&self.report.query, row));
+        let object = Object(cells.iter().map(|(name, cell)| (*name, cell)), std::marker::PhantomData);
+        Ok(serde_json::to_writer(&mut self.out, &object)?)
+    }
+
+    /// Writes what stands behind the calls.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.out.write_all(halves(&self.report)?.1.as_bytes())?;
+        writeln!(self.out)?;
+        self.out.flush()
+    }
+}
+
+/// What a report writes before and behind its rows.
+fn halves(report: &Report) -> io::Result<(String, String)> {
+    const ROWS: &str = r#""rows":["#;
+    let text = serde_json::to_string(&Document::from_report(report, &report_grid(report)))?;
+    let at = text.find(ROWS).map_or(text.len(), |at| at + ROWS.len());
+    let (before, behind) = text.split_at(at);
+    Ok((before.to_owned(), behind.to_owned()))
 }
 
 /// A report to be flattened into a larger document.

@@ -238,6 +238,10 @@ impl Pricer for PriceBook {
     fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
         self.with(call.model.as_ref()?, |priced| priced?.at(call.at())?.solve_lifetimes(call))
     }
+
+    fn charges_writes(&self, call: &Call) -> Option<bool> {
+        self.with(call.model.as_ref()?, |priced| Some(priced?.at(call.at())?.charges_writes(call)))
+    }
 }
 
 /// True when no rate could apply to the call.

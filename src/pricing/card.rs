@@ -172,6 +172,16 @@ impl Card {
         Cost::Priced { usd, saved, price: self.id.clone(), is_guessed: terms.is_guess(call) }
     }
 
+    /// True when a token written to the cache costs more than one of plain input.
+    pub(crate) fn charges_writes(&self, call: &Call) -> bool {
+        let terms = self.terms(prompt(call), call.tier);
+        let [input, written] = [Class::Input, Class::CacheWrite5m].map(|class| {
+            let (rate, part) = terms.rate(class);
+            rate.scaled(part)
+        });
+        written > input
+    }
+
     /// Dollars per token of each class for this prompt length.
     pub(crate) fn rates(&self, prompt: u64, service: Service) -> Rates {
         let terms = self.terms(prompt, crate::domain::Tier { service, ..crate::domain::Tier::default() });

@@ -99,6 +99,11 @@ pub trait Pricer: Send + Sync {
     fn solve_lifetimes(&self, _call: &Call) -> Option<Tokens> {
         None
     }
+
+    /// True when writing to the cache costs more than plain input at the prices in force; `None` without a price.
+    fn charges_writes(&self, _call: &Call) -> Option<bool> {
+        None
+    }
 }
 
 /// Dollars per token of each class, and per web search.

@@ -320,6 +320,60 @@ fn what_was_pruned_does_not_come_back_as_a_background_call() {
 }
 
 #[test]
+fn a_bill_that_is_first_learnt_after_pruning_covers_what_was_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = books(&folder);
+    let day = 86_400;
+    disk.post(&calls([
+        made("a", "s", 10, "opus", tokens(1, 10)),
+        made("b", "s", 20, "opus", tokens(2, 20)),
+        made("c", "s", 2 * day, "opus", tokens(3, 30)),
+        made("d", "t", 10, "opus", tokens(9, 90)),
+    ]))
+    .unwrap();
+    disk.prune(at(15)).unwrap();
+    disk.prune(at(day)).unwrap();
+    drop(disk);
+    let mut disk = books(&folder);
+    disk.post(&batch_of([Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(6, 60))]))])).unwrap();
+    assert_eq!((background(&disk), total(&disk).tokens), (Vec::new(), tokens(3, 30)));
+    // Three more in and four more out are in no call, pruned or not.
+    disk.post(&batch_of([Record::Bill(bill("s", 3 * day, &[("opus", tokens(9, 64))]))])).unwrap();
+    drop(disk);
+    let mut disk = books(&folder);
+    let [row] = &background(&disk)[..] else { panic!("one call") };
+    assert_eq!(row.call.tokens, tokens(3, 4));
+    disk.post(&calls([made("e", "s", 2 * day + 5, "opus", tokens(3, 4))])).unwrap();
+    assert_eq!(background(&disk), []);
+    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn d6_sums_that_bills_are_compared_with_are_verified() {
+    for (is_pruned, spoil) in [
+        (false, "UPDATE spent SET sums = replace(sums, '10', '11')"),
+        (false, "DELETE FROM spent"),
+        (true, "DELETE FROM spent"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = books(&folder);
+        disk.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        ]))
+        .unwrap();
+        if is_pruned {
+            disk.prune(at(5)).unwrap();
+        }
+        assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        drop(disk);
+        rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap().execute_batch(spoil).unwrap();
+        let problems = books(&folder).verify().unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("bills")), "{is_pruned} {spoil}: {problems:?}");
+    }
+}
+
+#[test]
 fn an_import_brings_bills_and_not_what_was_computed_from_them() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];

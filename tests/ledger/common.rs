@@ -132,6 +132,9 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             Fidelity::LowerBound,
             Fidelity::Unlisted,
             Fidelity::Final,
+            Fidelity::Final,
+            Fidelity::Refused,
+            Fidelity::WritesUnlogged,
         ]),
     );
     // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a

@@ -109,7 +109,7 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     let session = match session_row(books, &filter)? {
         Some(row) => {
             let mut text = Vec::new();
-            write_json(&session_line(row, now), &mut text)?;
+            write_json(&session_line(row, now), 0, &mut text)?;
             let text = String::from_utf8_lossy(&text).trim_end().to_owned();
             Some(RawValue::from_string(text).expect("what was written as JSON is JSON"))
         }

@@ -113,7 +113,10 @@ impl Connection {
         loop {
             let ending = *stopped.borrow();
             match self.read(&stream) {
-                Ok(0) => break,
+                Ok(0) => {
+                    self.take_last().await;
+                    break;
+                }
                 Ok(_) => {
                     if let After::Close = self.take().await {
                         self.answer(&stream);
@@ -188,6 +191,18 @@ impl Connection {
             return After::Close;
         }
         After::GoOn
+    }
+
+    /// Takes the last line of a client that has ended without its line end, when it is whole: no piece of an object is an
+    /// object itself.
+    async fn take_last(&mut self) {
+        if self.buffer.trim_ascii().is_empty() || crate::formats::whole(&self.buffer) < self.buffer.len() {
+            return;
+        }
+        let line = std::mem::take(&mut self.buffer);
+        self.shared.held.set(self.shared.held.get().saturating_sub(line.len()));
+        self.activity.last.set(Instant::now());
+        self.line(&line).await;
     }
 
     fn too_long(&mut self) -> After {

@@ -10,11 +10,13 @@ use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::row_mapping::{self, damaged};
 use super::working_set::WorkingSet;
-use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Place, Record, Tokens, quarter_of};
+use crate::domain::{
+    Attribution, Bill, Billed, CallKey, Counter, Dimension, Instant, Label, Place, Record, Tokens, quarter_of,
+};
 use crate::ledger::account::started;
 use crate::ledger::bills::{MOST, row_keys};
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::interner::{Interner, NONE};
+use crate::ledger::interner::{Interner, NONE, place};
 use crate::ledger::merge_state::MergeState;
 use crate::ledger::spending::{self, Part};
 
@@ -153,11 +155,30 @@ impl WorkingSet {
         if let Some(started) = started(bill) {
             self.family(conn, started)?;
         }
-        if !self.core.bills.has(session) {
+        let is_first = !self.core.bills.has(session);
+        if is_first {
             self.fetch_session(conn, session)?;
         }
         self.core.learn_bill(bill);
+        if is_first {
+            let pruned = self.spent(conn, session)?;
+            let sums = self.core.row_store.look_for_spending(&self.core.names);
+            sums.add_pruned(session, pruned.into_iter());
+        }
         Ok(())
+    }
+
+    /// The stored sums of a session: of its calls, if it has a bill, else of those that were pruned.
+    fn spent(&mut self, conn: &Connection, session: u32) -> Result<FxHashMap<u32, Part>> {
+        let mut sums = FxHashMap::default();
+        let Some(id) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(sums) };
+        let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
+        let found: Vec<(i64, String)> =
+            select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+        for (model, fields) in found {
+            sums.insert(self.ids.known_label(conn, &mut self.core.names, model)?, sums_of(&fields)?);
+        }
+        Ok(sums)
     }
 
     /// Loads a session's bill and those of sessions that share its counter.
@@ -179,13 +200,7 @@ impl WorkingSet {
         for key in keys {
             self.fetch(conn, key)?;
         }
-        let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
-        let found: Vec<(i64, String)> =
-            select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-        let mut sums = FxHashMap::default();
-        for (model, fields) in found {
-            sums.insert(self.ids.known_label(conn, &mut self.core.names, model)?, sums_of(&fields)?);
-        }
+        let sums = self.spent(conn, session)?;
         self.core.row_store.watch(session, Some(sums), &self.core.names);
         for counter in self.core.bills.counters_of(session) {
             self.family(conn, counter)?;
@@ -305,18 +320,49 @@ fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<
     conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
 }
 
-/// Counts a pruned computed row as accounted for, so that it is not computed again.
-pub(super) fn account_for(conn: &Connection, row: &CompactRow, ids: &mut Ids, names: &mut Interner) -> Result<()> {
-    use crate::domain::Dimension;
-    use crate::ledger::interner::place;
-    let set = *names.set(row.set);
-    let session = ids.label(conn, names, set[place(Dimension::Session)])?;
-    let model = ids.label(conn, names, set[place(Dimension::Model)])?;
-    let mut select = conn.prepare_cached("SELECT sums FROM spent WHERE session = ? AND model = ?")?;
-    let found: Vec<String> = select.query_map([session, model], |row| row.get(0))?.collect::<Result<_>>()?;
-    let mut sums = found.first().map(|fields| sums_of(fields)).transpose()?.unwrap_or_default();
-    sums.add(&spending::part(row));
-    put_sums(conn, session, model, &sums)
+/// What pruned rows come to, by the numbers of their sessions and models.
+#[derive(Default)]
+pub(super) struct Pruned(FxHashMap<(u32, u32, bool), Part>);
+
+impl Pruned {
+    /// Takes in a row; computed ones stand for what a bill has beyond the calls.
+    pub(super) fn take(&mut self, row: &CompactRow, is_computed: bool, names: &Interner) {
+        let set = names.set(row.set);
+        let session = set[place(Dimension::Session)];
+        if session != NONE {
+            let of = (session, set[place(Dimension::Model)], is_computed);
+            self.0.entry(of).or_default().add(&spending::part(row));
+        }
+    }
+
+    /// Adds to the stored sums what they lack: of a session with a bill the computed rows, which must not be computed
+    /// again; of any other all rows, since a bill that is learnt later covers them, too.
+    pub(super) fn write(self, conn: &Connection, ids: &mut Ids, names: &Interner) -> Result<()> {
+        for ((session, model, is_computed), part) in self.0 {
+            let (session, model) = (ids.label(conn, names, session)?, ids.label(conn, names, model)?);
+            let has_bill = conn.prepare_cached("SELECT 1 FROM bills WHERE session = ? LIMIT 1")?.exists([session])?;
+            if has_bill && !is_computed {
+                continue;
+            }
+            let mut select = conn.prepare_cached("SELECT sums FROM spent WHERE session = ? AND model = ?")?;
+            let found: Vec<String> = select.query_map([session, model], |row| row.get(0))?.collect::<Result<_>>()?;
+            let mut sums = found.first().map(|fields| sums_of(fields)).transpose()?.unwrap_or_default();
+            sums.add(&part);
+            put_sums(conn, session, model, &sums)?;
+        }
+        Ok(())
+    }
+}
+
+/// The stored sums by the numbers that sessions and models have in the database.
+pub(super) fn all_spent(conn: &Connection) -> Result<FxHashMap<(i64, i64), Part>> {
+    let mut select = conn.prepare("SELECT session, model, sums FROM spent")?;
+    let mut found = select.query([])?;
+    let mut sums = FxHashMap::default();
+    while let Some(row) = found.next()? {
+        sums.insert((row.get(0)?, row.get(1)?), sums_of(row.get_ref(2)?.as_str()?)?);
+    }
+    Ok(sums)
 }
 
 fn parsed(body: &str) -> Result<Bill> {

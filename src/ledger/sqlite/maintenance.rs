@@ -135,26 +135,27 @@ impl Sqlite {
             let mut gone = Sums::default();
             let mut delete = conn.prepare(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
             let until = row_mapping::first_id(before.timestamp().saturating_add(1));
-            let computed = WorkingSet::computed(conn)?;
+            let (computed, mut pruned) = (WorkingSet::computed(conn)?, bill::Pruned::default());
             batches(conn, working_set, "calls", until, |working_set, batch| {
                 step("prune rows");
                 for row in batch.iter().filter(|row| row.at < before) {
-                    if computed.contains(&row.key) {
-                        bill::account_for(conn, row, &mut working_set.ids, &mut working_set.core.names)?;
-                    }
+                    pruned.take(row, computed.contains(&row.key), &working_set.core.names);
                     delete.execute(row_mapping::of_key(row.key))?;
                     tally.take(row);
                     gone.add(&row.sums());
                 }
                 Ok(())
             })?;
+            pruned.write(conn, &mut working_set.ids, &working_set.core.names)?;
             step("prune apart");
-            // Telemetry rows merged into a deleted row are deleted with it.
+            // What was told apart of a call goes with the row that showed it; a refusal has none, and goes with its time.
+            let refused = row_mapping::is_refused("body ->> 9");
             conn.execute(
-                "DELETE FROM apart
+                &format!("DELETE FROM apart
                  WHERE NOT EXISTS (SELECT 1 FROM calls WHERE calls.hash = apart.hash AND calls.rest = apart.rest)
-                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))",
-                [],
+                   AND NOT EXISTS (SELECT 1 FROM calls WHERE calls.alias = unhex(format('%016x%016x', apart.hash, apart.rest)))
+                   AND NOT (id >= ?1 AND {refused})"),
+                [until],
             )?;
             tally.write(conn, &mut working_set.ids, &mut working_set.core.names, step)?;
             let kept = horizon(conn)?.map_or(before, |kept| kept.max(before));

@@ -102,7 +102,7 @@ pub(super) fn damaged(what: &str) -> Error {
 }
 
 /// Append only: rows store an index into this list.
-const FIDELITIES: [Fidelity; 7] = [
+const FIDELITIES: [Fidelity; 9] = [
     Fidelity::Final,
     Fidelity::LowerBound,
     Fidelity::Guessed,
@@ -110,6 +110,8 @@ const FIDELITIES: [Fidelity; 7] = [
     Fidelity::Unlisted,
     Fidelity::Settled,
     Fidelity::Summed,
+    Fidelity::Refused,
+    Fidelity::WritesUnlogged,
 ];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Append only: rows store an index into this list.
@@ -139,6 +141,12 @@ pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_gues
         | position_of(&SPEEDS, &tier.speed) << 8
         | position_of(&SERVICES, &tier.service) << 4
         | position_of(&GEOS, &tier.geo)
+}
+
+/// The condition that a row is a free refusal, in SQL; `charge` is the expression for what [`charge`] gave.
+pub(super) fn is_refused(charge: &str) -> String {
+    let place = FIDELITIES.iter().position(|fidelity| *fidelity == Fidelity::Refused).unwrap_or(FIDELITIES.len());
+    format!("(({charge}) >> 12 & 15) = {place}")
 }
 
 fn has_guessed_price(charge: u32) -> bool {

@@ -58,7 +58,7 @@ impl Unwritten {
         let mut working_set = WorkingSet::of_a_reader();
         working_set.open(conn)?;
         let rows = || gathered.core.row_store.plain_rows();
-        if rows().any(|row| row.alias == Some(row.key)) {
+        if rows().any(|row| row.alias == Some(row.key) || row.is_refused()) {
             working_set.find_carriers(conn, rows().filter_map(|row| row.alias).collect())?;
         }
         working_set.take_all(conn, &gathered.core)?;
@@ -84,7 +84,7 @@ impl Unwritten {
                 Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
             })
         };
-        if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key)) {
+        if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {
             self.working_set.find_carriers(conn, calls().filter_map(|call| call.alias).collect())?;
         }
         self.working_set.core.row_store.keep_journal();

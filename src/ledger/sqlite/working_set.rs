@@ -197,7 +197,7 @@ impl WorkingSet {
         if self.horizon.is_some_and(|horizon| told.at < horizon) {
             return Ok(false);
         }
-        if told.alias == Some(told.key) {
+        if told.alias == Some(told.key) || told.is_refused() {
             self.expect_telemetry(conn)?;
         }
         self.fetch(conn, told.key)?;
@@ -328,7 +328,7 @@ impl WorkingSet {
         Ok(())
     }
 
-    /// Creates the alias index with the first telemetry.
+    /// From the first telemetry on, aliases are indexed; a refusal is kept apart as telemetry is.
     fn expect_telemetry(&mut self, conn: &Connection) -> Result<()> {
         if !self.telemetry {
             if !self.reads_only {

@@ -62,7 +62,7 @@ pub(super) const SERVICES: [(Service, &str); 7] = [
     (Service::Unknown, "unknown"),
 ];
 pub(super) const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-pub(super) const FIDELITIES: [(Fidelity, &str); 7] = [
+pub(super) const FIDELITIES: [(Fidelity, &str); 9] = [
     (Fidelity::Final, ""),
     (Fidelity::LowerBound, "lower_bound"),
     (Fidelity::Guessed, "guessed"),
@@ -70,6 +70,8 @@ pub(super) const FIDELITIES: [(Fidelity, &str); 7] = [
     (Fidelity::Unlisted, "unlisted"),
     (Fidelity::Settled, "settled"),
     (Fidelity::Summed, "summed"),
+    (Fidelity::Refused, "refused"),
+    (Fidelity::WritesUnlogged, "writes_unlogged"),
 ];
 
 pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
