@@ -1,6 +1,6 @@
-# Everything here is also a plain cargo command; a newcomer needs only cargo.
+# Shortcuts for plain cargo commands; only cargo is needed.
 
-# What CI runs.
+# Runs the checks of CI.
 check:
     bash .ci/run
 

@@ -2,7 +2,7 @@
 # Counts the instructions of the hot paths, whole process, without the clock: the same on a busy machine.
 #
 #   bash benches/count.sh            compares with benches/instructions.txt; fails above +5 %
-#   bash benches/count.sh --bless    writes benches/instructions.txt anew
+#   bash benches/count.sh --bless    rewrites benches/instructions.txt
 #
 # Counts belong to one compiler and one kind of processor: bless before a change, then compare after it.
 set -euo pipefail

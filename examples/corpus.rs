@@ -1,4 +1,4 @@
-//! Writes made-up agent logs of a given size, and the totals they truly hold, for measuring any reader of them.
+//! Writes generated agent logs of a given size with their true totals, to measure any reader of such logs.
 //!
 //! `cargo run --release --example corpus -- 500M FOLDER [SEED]` makes `FOLDER/home/.claude`,
 //! `FOLDER/home/.codex` and `FOLDER/truth.json`.

@@ -151,7 +151,7 @@ def value_of(node):
             for tier in member_of(node, "tiers").elts
         ]
         return {"base": value_of(member_of(node, "base")), "tiers": tiers}
-    # What is not known is shown as it stands, and the maker of the book lists it as not expressed.
+    # Unknown conditions are passed on unchanged, and the builder of the book reports them as unsupported.
     return ast.unparse(node)
 
 

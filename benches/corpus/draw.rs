@@ -19,7 +19,7 @@ const WORDS: &[&str] = &[
 /// A random number generator. The same seed gives the same logs.
 pub(crate) struct Draw {
     state: u64,
-    /// Lines of text, ready to stand inside a JSON string.
+    /// Lines of text, escaped for a JSON string.
     prose: Vec<String>,
 }
 

@@ -1,8 +1,8 @@
-//! Made-up logs of any size for benches and tests, with the totals they truly hold.
+//! Generated logs of any size for benches and tests, with their true totals.
 //!
-//! The same size and seed give the same bytes on every machine. All text is invented; what is real is
-//! the shape: how long lines are, how often an answer stands in them, and every way in which an
-//! answer stands there twice.
+//! The same size and seed give the same bytes on every machine. All text is invented; the
+//! structure is real: the length of lines, the number of answers, and every way in which an answer is
+//! logged twice.
 
 #![allow(dead_code, unused_imports, reason = "each bench uses its part")]
 
@@ -20,9 +20,9 @@ pub(crate) use truth::{Count, Key, Truth};
 
 /// A log file.
 pub(crate) struct Log {
-    /// Where it stands under the home folder.
+    /// Path below the home folder.
     pub(crate) path: String,
-    /// What is in it.
+    /// Content.
     pub(crate) text: String,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn generate(bytes: u64, seed: u64, sink: &mut dyn FnMut(&Log) -> io::
     Ok(truth)
 }
 
-/// Makes logs under `folder/home`, and `folder/truth.json` beside them.
+/// Writes logs to `folder/home`, and their totals to `folder/truth.json`.
 ///
 /// # Errors
 /// When a file cannot be written.

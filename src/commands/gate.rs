@@ -91,7 +91,7 @@ impl GateArgs {
     }
 }
 
-/// Catches up and evaluates the limits. Always answers: failures are answered as `gate.on_error` says.
+/// Catches up and evaluates the limits. Always answers: failures are answered according to `gate.on_error`.
 ///
 /// Also returns the ledger, for further queries.
 pub(super) fn judge(

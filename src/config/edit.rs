@@ -271,9 +271,9 @@ mod tests {
     #[test]
     fn the_commented_default_takes_limits_where_it_explains_them() {
         let text = limit(SAMPLE, "day", "25usd");
-        assert!(text.contains("#[limits]\n[limits]\nday = { usd = 25 }\n\n# How a warning"), "{text}");
+        assert!(text.contains("#[limits]\n[limits]\nday = { usd = 25 }\n\n# How warnings"), "{text}");
         let text = set(&limit(&text, "user:alice:day", "50usd"), "theme", "dark").unwrap();
-        assert!(text.contains("day = { usd = 25 }\nusers.alice.day = { usd = 50 }\n\n# How a warning"), "{text}");
+        assert!(text.contains("day = { usd = 25 }\nusers.alice.day = { usd = 50 }\n\n# How warnings"), "{text}");
         assert!(text.contains("#theme = \"auto\"\ntheme = \"dark\"\n"), "{text}");
         let text = set(&text, "alerts.bell", false).unwrap();
         assert!(text.ends_with("#[keys]\n\n[alerts]\nbell = false\n"), "{text}");

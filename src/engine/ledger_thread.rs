@@ -140,7 +140,7 @@ pub(crate) struct State {
 }
 
 impl LedgerThread {
-    /// Handles messages until told to stop or until all senders are gone.
+    /// Handles messages until stopped or until all senders are gone.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
         if self.books.is_away() {
             self.stuck();

@@ -353,7 +353,7 @@ fn j18_how_far_logs_were_read_that_are_long_gone_is_forgotten_and_their_calls_ar
     let files = |home: &Home| home.fine(&["ledger", "info", "--json"]).json()["files"].clone();
     home.fine(&["report"]);
     assert_eq!(files(&home), 2, "it may come back");
-    // A century later, whatever the clock of this machine says today.
+    // A century later, independent of this machine's clock.
     home = home.at("2126-11-22T12:00:00Z");
     home.fine(&["report"]);
     assert_eq!(files(&home), 1);

@@ -59,7 +59,7 @@ fn what_cannot_be_counted_is_refused_with_its_reason_and_nothing_is_kept() {
     for (words, why) in [
         (&["record", "--model", "gpt-4o"][..], "how much was used?"),
         (&["record", "--input", "5", "--at", "yesterday-ish"], "is not a time"),
-        (&["record", "--input", "5", "--cost", "cheap"], "no amount of dollars"),
+        (&["record", "--input", "5", "--cost", "cheap"], "not an amount of dollars"),
         (&["record", "--input", "many"], "invalid value"),
     ] {
         let told = run(&home, words, "");

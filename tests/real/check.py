@@ -4,7 +4,7 @@
 usage: check.py [--tokmeter BINARY] [--agent NAME] [--ledger] RUN...
 
 RUN is a folder that holds `truth.jsonl` (one line per billed answer) and `home/` (the agent's logs); folders that
-hold such folders are searched. See README.md beside this file. Exit code 0: equal, or a lower bound that says so.
+hold such folders are searched. See README.md in this folder. Exit code 0: equal, or a lower bound that says so.
 """
 import argparse
 import collections
@@ -45,7 +45,7 @@ def bill(path, unseen):
 
 
 def report(binary, home, ledger):
-    """What tokmeter says of the logs in a home, asked in a world of its own."""
+    """Reports of tokmeter on the logs in a home, with an isolated environment."""
     with tempfile.TemporaryDirectory() as data:
         world = {"HOME": str(home), "PATH": os.environ.get("PATH", ""), "TZ": "UTC", "LANG": "C.UTF-8"}
         world |= {name: f"{data}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}

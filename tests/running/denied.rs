@@ -65,7 +65,7 @@ fn j27_sixteen_descriptors_are_enough_for_every_command_and_fewer_end_in_a_sente
         let mut command = limited(&home, &limits, words);
         let piped = std::process::Stdio::piped;
         let mut child = command.stdin(std::process::Stdio::null()).stdout(piped()).stderr(piped()).spawn().unwrap();
-        // Where there is enough for it, it runs until it is told to end.
+        // With enough resources it runs until it is stopped.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         if lines.next().is_some() {
             signal(&child, Signal::TERM);
@@ -164,7 +164,7 @@ fn answer(home: &Home, limits: &str, words: &str) -> (String, String, i32) {
 
 #[test]
 fn j2_books_on_a_disk_without_a_free_byte_are_read_and_judged_and_booked_later() {
-    // As on a full disk, SQLite cannot make the files beside the ledger that it needs to open it.
+    // As on a full disk, SQLite cannot create the files next to the ledger that it needs to open it.
     let (full, free) = ("ulimit -f 0", "true");
     for stopped in [false, true] {
         let home = Home::new();

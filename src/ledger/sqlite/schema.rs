@@ -59,7 +59,7 @@ pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
 /// Columns of both row tables. `id` is the call's second times 2²⁰ plus some bits of its key, so that rows are stored
 /// in order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. Fields never
-/// searched by have no column, see row_codec.rs.
+/// searched by have no column, see `row_codec.rs`.
 macro_rules! rows {
     ($table:literal) => {
         concat!(
@@ -103,7 +103,7 @@ CREATE VIEW readable AS SELECT
 /// Everything in a new ledger except [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
 pub(super) const CREATE: &str = "CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE labels(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
--- What was booked with what: the names of the prices, referred to by calls.price.
+-- Ids of prices, referred to by calls.price.
 CREATE TABLE prices(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 -- Every combination of values that calls of any session share, and the sums of all of them (null when there are
 -- none). 0 is no value.
