@@ -40,7 +40,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
             Style::Json => call_objects(context, &books, &query)?,
-            _ => call_lines(context, &books.ledger, &query)?,
+            Style::Table | Style::Csv | Style::Markdown => call_lines(context, &books.ledger, &query)?,
         };
         if written == 0 {
             name_strangers(context, &books.ledger, &query.filter)?;

@@ -55,6 +55,9 @@ struct Begun {
     /// True while only the stream's first event was read, whose output count is preliminary.
     #[serde(skip)]
     is_partial: bool,
+    /// Refused before anything was written.
+    #[serde(skip)]
+    is_refused: bool,
     service: Option<String>,
     geo: Option<String>,
 }
@@ -120,14 +123,14 @@ impl Reader for Messages {
         let at = frame.at.unwrap_or(origin.modified);
         match found {
             Found::Whole(message, service) => {
-                let begun = Begun::from_message(&message, &frame)?;
+                let mut begun = Begun::from_message(&message, &frame)?;
                 let mut tier = begun.tier();
                 if service != Service::Standard {
                     tier.service = service;
                 }
                 let request = message.request.get().map(request_key).or(frame.request);
-                let is_refused = begun.is_free_refusal(message.stop.get());
-                self.push(&begun, tier, request, (at, frame.place.clone()), is_refused, line, out);
+                begun.is_refused = begun.is_free_refusal(message.stop.get());
+                self.push(&begun, tier, request, (at, frame.place.clone()), line, out);
                 self.others(&begun, tier, &message.usage, (at, frame.place), out)?;
             }
             Found::Start(message) => {
@@ -136,17 +139,17 @@ impl Reader for Messages {
                 let mut begun = Begun::from_message(&message, &frame)?;
                 // A stream cut off here has written more than its count.
                 begun.is_partial = true;
-                self.push(&begun, begun.tier(), frame.request, (at, frame.place), false, line, out);
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
                 begun.is_partial = false;
                 self.streaming = Some(begun);
             }
             Found::Delta(event) => {
                 let begun = self.streaming.as_mut().ok_or(BadLine::Missing("the message's first event"))?;
                 begun.grow(&event.usage)?;
-                let begun = begun.clone();
+                let mut begun = begun.clone();
                 let stop = event.delta.object::<Line<'_>>();
-                let is_refused = begun.is_free_refusal(stop.as_ref().and_then(|delta| delta.stop.get()));
-                self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), is_refused, line, out);
+                begun.is_refused = begun.is_free_refusal(stop.as_ref().and_then(|delta| delta.stop.get()));
+                self.push(&begun, begun.tier(), frame.request, (at, frame.place.clone()), line, out);
                 self.others(&begun, begun.tier(), &event.usage, (at, frame.place), out)?;
             }
             Found::Stop => self.streaming = None,
@@ -222,6 +225,7 @@ impl Begun {
             speed: usage.speed.get().map(str::to_owned),
             has_lifetimes: false,
             is_partial: false,
+            is_refused: false,
             service: usage.service_tier.get().map(str::to_owned),
             geo: usage.geo.get().map(str::to_owned),
         };
@@ -299,7 +303,6 @@ impl Messages {
         tier: Tier,
         alias: Option<CallKey>,
         (at, place): (Instant, Place),
-        is_refused: bool,
         line: &[u8],
         out: &mut Vec<Record>,
     ) {
@@ -307,16 +310,16 @@ impl Messages {
             return;
         }
         // A refusal is told of an answer with an id alone: earlier sightings of it may charge for it.
-        let tokens = if is_refused { Tokens::ZERO } else { Tokens::from_fields(begun.tokens) };
-        let is_nothing = if is_refused { begun.id.is_empty() } else { tokens.is_zero() };
+        let tokens = if begun.is_refused { Tokens::ZERO } else { Tokens::from_fields(begun.tokens) };
+        let is_nothing = if begun.is_refused { begun.id.is_empty() } else { tokens.is_zero() };
         if is_nothing {
             return;
         }
         let model = self.labels.find(begun.model.as_deref());
         out.push(Record::Call(Call {
-            fidelity: if is_refused { Fidelity::Refused } else { begun.fidelity(model.as_ref()) },
+            fidelity: if begun.is_refused { Fidelity::Refused } else { begun.fidelity(model.as_ref()) },
             tier,
-            web_searches: if is_refused { 0 } else { begun.web_searches },
+            web_searches: if begun.is_refused { 0 } else { begun.web_searches },
             alias,
             ..Call::new(
                 begun.key(line),

@@ -293,10 +293,10 @@ impl Decoder {
         let Cut { objects, torn } = repair::cut(line);
         let mut outcome = Outcome::Passed;
         for object in objects {
-            let next = match self.part(object, origin, out) {
-                Outcome::Other => self.items(object, origin, out),
-                next => next,
-            };
+            let mut next = self.part(object, origin, out);
+            if next == Outcome::Other {
+                next = self.items(object, origin, out);
+            }
             outcome = outcome.or(next);
         }
         let Some((torn, why)) = torn else { return outcome };
