@@ -115,7 +115,7 @@ fn listed_commands(help: &str) -> Vec<(String, String)> {
             }
             _ => {
                 let about = &mut listed.last_mut().unwrap().1;
-                *about = format!("{about} {}", line.trim()).trim_start().to_owned();
+                format!("{about} {}", line.trim()).trim_start().clone_into(about);
             }
         }
     }
