@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Outside crates that may be used in their home rooms only.
 const HOMES: &[(&str, &[&str])] = &[
-    ("rusqlite", &["ledger"]),
+    ("rusqlite", &["ledger", "ingest"]),
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),

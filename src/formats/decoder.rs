@@ -1,15 +1,15 @@
 //! Reads one file, or one feed, whatever formats its lines are in.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
-use super::{ALL, BadLine, Format, Origin, Reader, Reading, escaped, json, repair, sse};
-use crate::domain::Record;
+use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
+use crate::domain::{Label, Record};
 
 /// The reader of one file in whatever formats.
 ///
@@ -18,6 +18,7 @@ use crate::domain::Record;
 /// out, two objects on one line are both read, and so is a whole object behind a torn one.
 pub struct Decoder {
     slots: Vec<Slot>,
+    sieve: &'static Sieve,
     /// The formats that may be tried.
     allowed: Set,
     /// The format that read the last line that any has read.
@@ -65,7 +66,14 @@ impl Outcome {
     }
 }
 
-static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
+/// Looks for the markers of all formats: for lines that anybody may have written.
+static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, None));
+
+/// For the files of one agent, by its format's place in the registry.
+static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Formats that the registry may hold.
+const MOST: usize = Set::BITS as usize;
 
 impl Decoder {
     /// A reader that knows these formats only, by name; with no names, all of them.
@@ -76,11 +84,21 @@ impl Decoder {
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
             slots,
+            sieve: &ANYBODY,
             current: None,
             one_format: false,
             nul_bytes: 0,
             opening: UNREAD,
         }
+    }
+
+    /// A reader of what one agent alone has written, in its own place: its format is known before a line is read.
+    pub fn of_format(format: FormatId, only: &[&str]) -> Self {
+        let mut decoder = Self::new(only).of_one_program();
+        let place = format.place();
+        decoder.sieve = OWN[place].get_or_init(|| Sieve::new(ALL, Some(place)));
+        decoder.current = Some(place).filter(|place| decoder.allowed & (1 << place) != 0);
+        decoder
     }
 
     /// One program alone writes these lines: once its format is known, what only others write need not be looked for.
@@ -112,6 +130,33 @@ impl Decoder {
             (Offer::Unmarked, Some(json)) => repair::torn(json).map_or(Outcome::Passed, Outcome::Bad),
             (Offer::Refused, Some(json)) if is_sound(json) => Outcome::Other,
             (Offer::Refused, Some(_)) => self.mended(line, origin, out),
+        }
+    }
+
+    /// Reads a whole document of the known format, and appends what it says to `out`.
+    pub fn document(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let text = self.trimmed(text);
+        self.known(|reader| reader.line(text, origin, out))
+    }
+
+    /// Reads one row of the known format's query at this place.
+    pub fn row(&mut self, query: usize, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        self.known(|reader| reader.row(query, row, origin, out))
+    }
+
+    /// Names the project of all that is read.
+    pub fn set_project(&mut self, project: &Label) {
+        if let Some(at) = self.current {
+            self.slots[at].reader().set_project(project);
+        }
+    }
+
+    fn known(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
+        let Some(at) = self.current else { return Outcome::Passed };
+        match read(&mut **self.slots[at].reader()) {
+            Ok(Reading::Mine) => Outcome::Read,
+            Ok(Reading::NotMine) => Outcome::Other,
+            Err(bad) => Outcome::Bad(bad),
         }
     }
 
@@ -183,7 +228,7 @@ impl Decoder {
         if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = SIEVE.first(line, alone) else {
+        let Some(first) = self.sieve.first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -198,7 +243,7 @@ impl Decoder {
             }
             _ => 0,
         };
-        let wanted = SIEVE.all(line) & self.allowed & !tried;
+        let wanted = self.sieve.all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -217,7 +262,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = SIEVE.all(&plain) & self.allowed & !tried;
+        let wanted = self.sieve.all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -278,7 +323,7 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the format this file is in may read it: a fragment could look like another's line.
-            if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {
+            if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
                 // What stands behind a torn line is a bonus: the line is bad either way.
                 let _ = self.slots[at].reader().line(whole, origin, out);
             }
