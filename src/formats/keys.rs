@@ -1,6 +1,6 @@
 //! Names that several formats agree on, so that one answer reported by two logs is counted once.
 
-use crate::domain::CallKey;
+use crate::domain::{CallKey, Tokens};
 
 /// The key of an Anthropic answer, named by its `msg_…` id.
 ///
@@ -22,6 +22,14 @@ pub(crate) fn request_key(id: &str) -> CallKey {
 /// The key of a whole thread: of totals that stand for all its answers together.
 pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])
+}
+
+/// The second name of a Gemini CLI answer: its session, model and counts, since its chats and its telemetry share no id.
+///
+/// The prompt of a session grows from call to call, so that no two of its answers have the same counts.
+pub(crate) fn gemini_key(session: &str, model: &str, tokens: &Tokens) -> CallKey {
+    let counts = tokens.fields().map(u64::to_le_bytes).concat();
+    CallKey::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
 }
 
 /// The key of an advising model's round within an answer, by its place in the list of rounds.

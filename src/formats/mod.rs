@@ -20,6 +20,7 @@ mod decoder;
 mod details;
 mod escaped;
 mod fields;
+mod gemini_cli;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod litellm;
@@ -60,6 +61,7 @@ pub static ALL: &[&dyn Format] = &[
     &otel::Otel,
     &litellm::LiteLlm,
     &native::Native,
+    &gemini_cli::GeminiCli,
 ];
 
 /// The names of all formats, in the order of [`ALL`].

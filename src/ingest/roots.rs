@@ -149,6 +149,7 @@ mod tests {
             of(&roots, "codex"),
             paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"])
         );
+        assert_eq!(of(&roots, "gemini-cli"), paths(&["/home/alice/.gemini/tmp"]));
     }
 
     #[test]
