@@ -11,8 +11,12 @@
 
 #[path = "agents/gemini.rs"]
 mod gemini;
+#[path = "agents/opencode.rs"]
+mod opencode;
 #[path = "tail_common/mod.rs"]
 mod tail_common;
+#[path = "agents/writer.rs"]
+mod writer;
 
 use std::collections::BTreeMap;
 use std::fs;

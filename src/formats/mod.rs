@@ -27,6 +27,7 @@ mod litellm;
 mod location;
 mod native;
 mod openai;
+mod opencode;
 mod otel;
 mod prefilter;
 mod repair;
@@ -62,6 +63,7 @@ pub static ALL: &[&dyn Format] = &[
     &litellm::LiteLlm,
     &native::Native,
     &gemini_cli::GeminiCli,
+    &opencode::OpenCode,
 ];
 
 /// The names of all formats, in the order of [`ALL`].
