@@ -32,7 +32,9 @@ pub mod domain {
 
 /// From `formats`.
 pub mod formats {
-    pub use crate::formats::{ALL, BadLine, Decoder, Origin, Outcome, Reader, Reading, names};
+    pub use crate::formats::{
+        ALL, BadLine, Decoder, FormatId, Framing, Origin, Outcome, Reader, Reading, format_of_name, names,
+    };
 }
 
 /// From `ingest`.

@@ -85,7 +85,8 @@ fn joined(format: &str) -> Vec<Call> {
 
 #[test]
 fn no_format_takes_another_formats_lines() {
-    for own in ALL {
+    // Documents and rows are their agent's by their place and name; only lines are shown to anybody.
+    for own in ALL.iter().filter(|format| !format.markers().is_empty()) {
         let folder = own.name();
         // Some lines belong to a format only because of the lines before them; alone they belong to none.
         let stands_alone = |line: &String| {

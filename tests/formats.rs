@@ -16,7 +16,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde::Deserialize;
 use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
-use tokmeter::testing::formats::{BadLine, Decoder, Origin, Outcome};
+use tokmeter::testing::formats::{BadLine, Decoder, FormatId, Framing, Origin, Outcome, format_of_name};
+use tokmeter::testing::ingest::{Options, Roots, Tails};
 use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 
@@ -85,11 +86,43 @@ fn cases() -> Vec<Case> {
 
 fn logs(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        return if path.extension().is_some_and(|ending| ending == "jsonl") { vec![path.to_owned()] } else { vec![] };
+        let is_log =
+            has_lines(path) || format_of(path).is_some() || path.extension().is_some_and(|ending| ending == "sql");
+        return if is_log { vec![path.to_owned()] } else { vec![] };
     }
     let mut all: Vec<_> = fs::read_dir(path).unwrap().flat_map(|entry| logs(&entry.unwrap().path())).collect();
     all.sort();
     all
+}
+
+fn has_lines(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "jsonl")
+}
+
+/// The format of a document, by its name.
+fn format_of(path: &Path) -> Option<FormatId> {
+    let name = path.file_name().unwrap().as_encoded_bytes();
+    format_of_name(name).filter(|(_, framing)| *framing == Framing::Document).map(|(id, _)| id)
+}
+
+/// The logs that consist of lines.
+fn line_logs() -> impl Iterator<Item = PathBuf> {
+    logs(&samples()).into_iter().filter(|path| has_lines(path))
+}
+
+/// The rows of a database that is made of these statements, under the name that its agent gives it.
+fn rows_of(sql: &Path) -> Vec<Record> {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join(sql.file_name().unwrap()).with_extension("db");
+    rusqlite::Connection::open(&database).unwrap().execute_batch(&fs::read_to_string(sql).unwrap()).unwrap();
+    let (now, mut out) = (std::time::Instant::now(), Vec::new());
+    let mut tails = Tails::new(&Roots::only([database]), Options::default());
+    tails.rescan(now);
+    tails.poll_once(now, &mut |batch| {
+        assert!(batch.bad.is_empty(), "{}: {:?}", sql.display(), batch.bad);
+        out.extend(batch.records);
+    });
+    out
 }
 
 fn noon() -> Instant {
@@ -117,7 +150,17 @@ enum Reading {
 }
 
 fn read(file: &Path, how: Reading) -> Vec<Record> {
+    if file.extension().is_some_and(|ending| ending == "sql") {
+        return rows_of(file);
+    }
     let bytes = fs::read(file).unwrap();
+    if let Some(format) = format_of(file) {
+        let mut out = Vec::new();
+        for _ in 0..if how == Reading::Twice { 2 } else { 1 } {
+            assert_eq!(Decoder::of_format(format, &[]).document(&bytes, &origin(file, 0), &mut out), Outcome::Read);
+        }
+        return out;
+    }
     let mut lines = Decoder::new(&[]);
     if how == Reading::OfOneProgram {
         lines = lines.of_one_program();
@@ -247,7 +290,7 @@ fn a_reader_goes_on_from_any_line() {
         let restarted = case.files.iter().flat_map(|file| read(file, Reading::Restarted)).collect();
         check(&case, "with a restart at each line", restarted);
     }
-    for file in logs(&samples()) {
+    for file in line_logs() {
         let plain = read(&file, Reading::Plain);
         for at in 1..fs::read_to_string(&file).unwrap().lines().count() {
             assert_eq!(read(&file, Reading::RestartedAt(at)), plain, "{} restarted at line {at}", file.display());
@@ -257,7 +300,7 @@ fn a_reader_goes_on_from_any_line() {
 
 #[test]
 fn what_one_program_has_written_is_all_found_by_its_own_hints() {
-    for file in logs(&samples()) {
+    for file in line_logs() {
         assert_eq!(read(&file, Reading::OfOneProgram), read(&file, Reading::Plain), "{}", file.display());
     }
 }
@@ -690,8 +733,7 @@ fn i7_no_text_of_a_conversation_leaves_a_reader() {
 
 /// A line of a sample with a few bytes changed, cut out or doubled.
 fn mangled() -> impl Strategy<Value = Vec<u8>> {
-    let all: Vec<Vec<u8>> = logs(&samples())
-        .iter()
+    let all: Vec<Vec<u8>> = line_logs()
         .flat_map(|file| fs::read(file).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
         .filter(|line| !line.is_empty())
         .collect();

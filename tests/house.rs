@@ -59,7 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Outside crates, and the only rooms that may use them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("rusqlite", &["ledger"]),
+    ("rusqlite", &["ledger", "ingest"]),
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),

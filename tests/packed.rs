@@ -51,7 +51,7 @@ fn a_log_that_is_compressed_while_it_is_followed_counts_once_and_loses_nothing()
         let (_keep, root) = folder();
         let (plain, log) = (root.join("a.jsonl"), root.join("a.jsonl.zst"));
         append(&plain, lines(&["a", "b"]));
-        let mut meter = Meter::on(Roots { codex: vec![root.clone()], ..Roots::default() });
+        let mut meter = Meter::on(Roots::of_agent("codex", [root.clone()]));
         meter.rescan();
         append(&plain, line("c"));
         fs::write(&log, packed(&lines(&["a", "b", "c"]))).unwrap();
@@ -155,6 +155,6 @@ fn archives_in_an_agents_own_folder_are_said_and_those_elsewhere_are_nobodys_bus
         append(&root.join(name), "-");
     }
     let notes = |roots| Meter::on(roots).rescan().health().unread().len();
-    assert_eq!(notes(Roots { codex: vec![root.clone()], ..Roots::default() }), 3);
+    assert_eq!(notes(Roots::of_agent("codex", [root.clone()])), 3);
     assert_eq!(notes(Roots::only([root])), 1);
 }

@@ -758,7 +758,7 @@ fn only_logs_are_read_in_a_folder_and_any_file_that_is_named() {
         meter.ids().join("")
     };
     assert_eq!(read(Roots::only([root.clone()])), "abcde");
-    assert_eq!(read(Roots { codex: vec![root.clone()], ..Roots::default() }), "a");
+    assert_eq!(read(Roots::of_agent("codex", [root.clone()])), "a");
     assert_eq!(read(Roots::only([root.join("g.txt"), root.join("f.json")])), "fg");
 }
 
@@ -773,7 +773,7 @@ fn other_programs_lines_are_looked_for_wherever_an_agent_is_not_alone() {
         meter.rescan();
         meter.books.tallies.read
     };
-    let agent = Roots { claude: vec![root.clone()], ..Roots::default() };
+    let agent = Roots::of_agent("claude-code", [root.clone()]);
     assert_eq!(read(agent.clone()), 2);
     assert_eq!(read(Roots { native: vec![root.clone()], ..Roots::default() }), 3);
     assert_eq!(read(Roots::only([root.clone()])), 3);

@@ -5,10 +5,12 @@
 //! between successive totals in one file, and its key is the running total within the family of threads with a common
 //! root. A file may change from one to the other.
 
+use std::path::PathBuf;
+
 use super::codex_line::{Line, Payload, is_idle};
 use super::codex_thread::Thread;
 use super::fields::Slot;
-use super::{BadLine, Format, Origin, Reader, Reading, json, keys, usage};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
 
 pub(super) struct Codex;
@@ -16,6 +18,11 @@ pub(super) struct Codex;
 impl Format for Codex {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let folder = env.path("CODEX_HOME").or_else(|| env.home(".codex"));
+        let below = |folder: PathBuf| ["sessions", "archived_sessions"].map(|name| Location::tree(folder.join(name)));
+        folder.into_iter().flat_map(below).collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &[

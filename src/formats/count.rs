@@ -61,7 +61,12 @@ impl Count {
         }
     }
 
-    fn from_float(value: f64) -> Self {
+    /// A whole number that may be negative.
+    pub(super) fn from_integer(value: i64) -> Self {
+        u64::try_from(value).map_or_else(|_| Self::Absurd(Label::new(&value.to_string())), Self::Whole)
+    }
+
+    pub(super) fn from_float(value: f64) -> Self {
         // Largest whole number up to which all are exact as float.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if value.fract().abs() > 0.0 || !(0.0..=EXACT).contains(&value) {
@@ -72,7 +77,7 @@ impl Count {
         Self::Whole(whole)
     }
 
-    fn from_text(text: &str) -> Self {
+    pub(super) fn from_text(text: &str) -> Self {
         let text = text.trim();
         if let Ok(whole) = text.parse() {
             return Self::Whole(whole);

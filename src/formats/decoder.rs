@@ -1,7 +1,7 @@
 //! Decodes one file or feed, whatever formats its lines have.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
-use super::{ALL, BadLine, Format, Origin, Reader, Reading, escaped, json, repair, sse};
-use crate::domain::Record;
+use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
+use crate::domain::{Label, Record};
 
 /// Decoder of one file in any mix of formats.
 ///
@@ -20,6 +20,7 @@ use crate::domain::Record;
 /// knows as a whole, each item is read as if it were a line.
 pub struct Decoder {
     slots: Vec<Slot>,
+    sieve: &'static Sieve,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
@@ -72,7 +73,14 @@ impl Outcome {
     }
 }
 
-static SIEVE: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL));
+/// Looks for the markers of all formats: for lines that anybody may have written.
+static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, None));
+
+/// For the files of one agent, by its format's place in the registry.
+static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Formats that the registry may hold.
+const MOST: usize = Set::BITS as usize;
 
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
@@ -83,11 +91,21 @@ impl Decoder {
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
             slots,
+            sieve: &ANYBODY,
             current: None,
             one_format: false,
             nul_bytes: 0,
             opening: UNREAD,
         }
+    }
+
+    /// A reader of what one agent alone has written, in its own place: its format is known before a line is read.
+    pub fn of_format(format: FormatId, only: &[&str]) -> Self {
+        let mut decoder = Self::new(only).of_one_program();
+        let place = format.place();
+        decoder.sieve = OWN[place].get_or_init(|| Sieve::new(ALL, Some(place)));
+        decoder.current = Some(place).filter(|place| decoder.allowed & (1 << place) != 0);
+        decoder
     }
 
     /// Declares that one program writes all lines: once its format is known, other formats' markers are not searched
@@ -120,6 +138,33 @@ impl Decoder {
             (Offer::Unmarked, Some(json)) => repair::torn(json).map_or(Outcome::Passed, Outcome::Bad),
             (Offer::Refused, Some(json)) if is_sound(json) => self.items(json, origin, out),
             (Offer::Refused, Some(_)) => self.mended(line, origin, out),
+        }
+    }
+
+    /// Reads a whole document of the known format, and appends what it says to `out`.
+    pub fn document(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let text = self.trimmed(text);
+        self.known(|reader| reader.line(text, origin, out))
+    }
+
+    /// Reads one row of the known format's query at this place.
+    pub fn row(&mut self, query: usize, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        self.known(|reader| reader.row(query, row, origin, out))
+    }
+
+    /// Names the project of all that is read.
+    pub fn set_project(&mut self, project: &Label) {
+        if let Some(at) = self.current {
+            self.slots[at].reader().set_project(project);
+        }
+    }
+
+    fn known(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
+        let Some(at) = self.current else { return Outcome::Passed };
+        match read(&mut **self.slots[at].reader()) {
+            Ok(Reading::Mine) => Outcome::Read,
+            Ok(Reading::NotMine) => Outcome::Other,
+            Err(bad) => Outcome::Bad(bad),
         }
     }
 
@@ -191,7 +236,7 @@ impl Decoder {
         if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = SIEVE.first(line, alone) else {
+        let Some(first) = self.sieve.first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -206,7 +251,7 @@ impl Decoder {
             }
             _ => 0,
         };
-        let wanted = SIEVE.all(line) & self.allowed & !tried;
+        let wanted = self.sieve.all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -225,7 +270,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = SIEVE.all(&plain) & self.allowed & !tried;
+        let wanted = self.sieve.all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -302,7 +347,7 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it: a fragment could look like another format's line.
-            if SIEVE.all(whole) & self.allowed & (1 << at) != 0 {
+            if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
                 let _ = self.slots[at].reader().line(whole, origin, out);
             }

@@ -1,6 +1,6 @@
 //! Keys shared by several formats, so that an answer reported by two logs is counted once.
 
-use crate::domain::CallKey;
+use crate::domain::{CallKey, Tokens};
 
 /// Key of an Anthropic answer, from its `msg_…` id.
 ///
@@ -22,6 +22,14 @@ pub(crate) fn request_key(id: &str) -> CallKey {
 /// Key of a thread's totals, which represent all its answers.
 pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])
+}
+
+/// The second name of a Gemini CLI answer: its session, model and counts, since its chats and its telemetry share no id.
+///
+/// The prompt of a session grows from call to call, so that no two of its answers have the same counts.
+pub(crate) fn gemini_key(session: &str, model: &str, tokens: &Tokens) -> CallKey {
+    let counts = tokens.fields().map(u64::to_le_bytes).concat();
+    CallKey::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
 }
 
 /// Key of an advising model's round within an answer, by its position among the rounds.

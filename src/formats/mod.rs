@@ -1,6 +1,7 @@
-//! Log formats: one file each, from the bytes of a line to calls. Nothing here opens files or knows prices.
+//! Log formats: one file each, from the places of its logs to the calls in them. Nothing here opens a file or knows a
+//! price.
 //!
-//! The set is open: a format is one new file, one line in [`ALL`], and one folder under `samples/`.
+//! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
 mod anthropic;
 mod claude_bill;
@@ -19,14 +20,18 @@ mod decoder;
 mod details;
 mod escaped;
 mod fields;
+mod gemini_cli;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod litellm;
+mod location;
 mod native;
 mod openai;
+mod opencode;
 mod otel;
 mod prefilter;
 mod repair;
+mod rows;
 mod searches;
 mod split;
 mod sse;
@@ -36,8 +41,13 @@ mod usage;
 mod usage_log_line;
 
 pub use decoder::{Decoder, Outcome};
+pub(crate) use location::{Env, Location, locations};
+pub use location::{FormatId, Framing, format_of_name};
 pub(crate) use repair::whole;
+pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
+
+use std::path::{Path, PathBuf};
 
 use crate::domain::{Instant, Label, Record};
 
@@ -52,6 +62,8 @@ pub static ALL: &[&dyn Format] = &[
     &otel::Otel,
     &litellm::LiteLlm,
     &native::Native,
+    &gemini_cli::GeminiCli,
+    &opencode::OpenCode,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
@@ -59,11 +71,35 @@ pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|format| format.name()).collect()
 }
 
+/// A log format: where its agent keeps logs, how they are framed, and how a record is read.
 pub trait Format: Sync {
     /// Name on the command line, in reports and under `samples/`.
     fn name(&self) -> &'static str;
 
-    /// Byte strings, at least one of which is in every line this format must see.
+    /// The places where the format's agent keeps its logs on this machine, by the agent's own rules and variables.
+    ///
+    /// They are found, watched and known to be this format's without a look into them. None for what users name.
+    fn locations(&self, _env: &Env<'_>) -> Vec<Location> {
+        Vec::new()
+    }
+
+    /// How a file of this name is framed in the format's own places; `None` for a file that is no log.
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        name.ends_with(b".jsonl").then_some(Framing::Lines)
+    }
+
+    /// A small file whose text names the project of all that a log holds, where the log itself does not say.
+    fn project_file(&self, _log: &Path) -> Option<PathBuf> {
+        None
+    }
+
+    /// The questions to ask of a database of this schema; `None` when it is not one that is known.
+    fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
+        None
+    }
+
+    /// Byte strings of which at least one stands in every line this format needs to see; none for a format without
+    /// lines.
     ///
     /// They make reading fast: a line with no format's marker is skipped unparsed. Include the quotes, so that text
     /// quoted inside a JSON string (`\"usage\"`) does not match.
@@ -101,13 +137,30 @@ pub trait Format: Sync {
 
 /// Decodes the lines of one file in one format, keeping state between lines.
 pub trait Reader: Send {
-    /// Decodes one line and appends its records to `out`.
+    /// Reads one line, or one whole document, and appends what it says to `out`.
     ///
     /// # Errors
     /// [`BadLine`] when the line belongs to this format but cannot be counted. Other lines give [`Reading::NotMine`],
     /// never an error. A line that is not JSON must leave the reader unchanged: it is repaired if possible and then
     /// passed again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
+
+    /// Reads one row of the query at this place in [`Format::queries`].
+    ///
+    /// # Errors
+    /// As [`Reader::line`].
+    fn row(
+        &mut self,
+        _query: usize,
+        _row: &[Value<'_>],
+        _origin: &Origin,
+        _out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        Ok(Reading::NotMine)
+    }
+
+    /// The project of all that is read, as [`Format::project_file`] names it.
+    fn set_project(&mut self, _project: &Label) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.
     fn open(&mut self, _line: &[u8]) -> bool {

@@ -1,10 +1,12 @@
 //! Finds the few lines that can contain usage, at memory speed.
 
+use std::path::Path;
+
 use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
 use memchr::memmem::Finder;
 
-use super::Format;
+use super::{Env, Format};
 
 /// Length of the part searched for end hints.
 const END: usize = 2048;
@@ -28,11 +30,17 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    pub(super) fn new(formats: &[&dyn Format]) -> Self {
-        let markers = || {
-            let sets = (0..Set::BITS).map(|bit| 1 << bit);
-            formats.iter().zip(sets).flat_map(|(format, set)| format.markers().iter().map(move |marker| (*marker, set)))
-        };
+    /// For the lines of all these formats; or of one of them, by its place, in its own files: there, agents that have a
+    /// place of their own need not be looked for.
+    pub(super) fn new(formats: &[&dyn Format], own: Option<usize>) -> Self {
+        let wanted: Vec<(&dyn Format, Set)> = formats
+            .iter()
+            .enumerate()
+            .filter(|(at, format)| own.is_none_or(|own| own == *at || !has_a_place(**format)))
+            .map(|(at, format)| (*format, 1 << at))
+            .collect();
+        let markers =
+            || wanted.iter().flat_map(|(format, set)| format.markers().iter().map(move |marker| (*marker, *set)));
         let mut needles: Vec<&str> = markers().map(|(marker, _)| marker).collect();
         needles.sort_by_key(|needle| (needle.len(), *needle));
         needles.dedup();
@@ -99,6 +107,11 @@ impl Sieve {
     }
 }
 
+/// True for the format of an agent that keeps its logs in a place of its own.
+fn has_a_place(format: &dyn Format) -> bool {
+    !format.locations(&Env::new(Some(Path::new("/")), &|_| None)).is_empty()
+}
+
 /// Multi-needle search.
 enum Search {
     /// With this processor's vector instructions.
@@ -155,7 +168,7 @@ mod tests {
         let one = Marked(&["\"usage\"", "\"b\""], &[]);
         let two = Marked(&["_tokens\""], &[]);
         let three = Marked(&["input_tokens\"", "ns\":1"], &[]);
-        let prefilter = Sieve::new(&[&one, &two, &three]);
+        let prefilter = Sieve::new(&[&one, &two, &three], None);
         assert_eq!(prefilter.all(br#"{"usage":{"output_tokens":1}}"#), 0b111);
         assert_eq!(prefilter.all(br#"{"usage":{}}"#), 0b001);
         assert_eq!(prefilter.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
@@ -166,7 +179,7 @@ mod tests {
     #[test]
     fn both_kinds_of_search_find_the_same_needle() {
         let needles = ["\"usage\"", "_tokens\"", "\"rare\""];
-        let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])]);
+        let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], None);
         let lines: [&[u8]; 4] = [br#"{"usage":1,"rare":2}"#, br#"{"x_tokens":1,"usage":2}"#, b"{}", b""];
         let by_vector = lines.map(|line| prefilter.at(line, 0));
         prefilter.search = Search::automaton(&needles);
@@ -193,7 +206,7 @@ mod tests {
                 Box::new(Never)
             }
         }
-        let prefilter = Sieve::new(&[&Ended]);
+        let prefilter = Sieve::new(&[&Ended], None);
         let padded = |before: usize, after: usize| {
             format!("{{\"x\":\"{}\",\"rare\":1,\"y\":\"{}\"}}", "x".repeat(before), "y".repeat(after))
         };
@@ -206,7 +219,7 @@ mod tests {
     fn a_format_that_is_alone_is_found_by_its_hints_and_others_as_far_as_they_stand_behind_them() {
         let one = Marked(&["\"count_a\"", "\"count_b\"", "\"meta\""], &["t_", "\"meta\""]);
         let two = Marked(&["\"else\""], &[]);
-        let prefilter = Sieve::new(&[&one, &two]);
+        let prefilter = Sieve::new(&[&one, &two], None);
         for line in [&br#"{"count_a":1}"#[..], br#"{"count_b":1}"#, br#"{"meta":"count_a"}"#, br#"{"t_":1,"meta":1}"#] {
             assert_eq!(prefilter.first(line, Some(0)), Some(0b01), "{}", line.escape_ascii());
         }

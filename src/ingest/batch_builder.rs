@@ -4,7 +4,7 @@ use super::line_splitter::Frame;
 use super::project::Projects;
 use super::{BadNote, Owner, ReadBatch, Tallies};
 use crate::domain::{Instant, Label, Record};
-use crate::formats::{BadLine, Decoder, Origin, Outcome};
+use crate::formats::{BadLine, Decoder, Origin, Outcome, Value};
 
 /// Number of unrecognised lines after which a file counts as unknown.
 const TRIED: u64 = 100;
@@ -46,12 +46,8 @@ impl BatchBuilder {
                 self.tallies.nuls += nuls;
                 self.tallies.lines += u64::from(!inside);
                 self.origin.offset = offset;
-                match self.lines.line(text, &self.origin, &mut self.records) {
-                    Outcome::Passed => {}
-                    Outcome::Read => self.tallies.read += 1,
-                    Outcome::Other => self.unknown(offset),
-                    Outcome::Bad(why) => self.bad(offset, why),
-                }
+                let outcome = self.lines.line(text, &self.origin, &mut self.records);
+                self.note(outcome);
             }
             Frame::TooLong { offset } => {
                 self.tallies.lines += 1;
@@ -60,6 +56,36 @@ impl BatchBuilder {
                 self.too_long = Some(offset);
             }
             Frame::Skipped => {}
+        }
+    }
+
+    /// Takes a whole document; false when it is no whole JSON value, which is then not noted.
+    pub(super) fn document(&mut self, text: &[u8]) -> bool {
+        self.origin.offset = 0;
+        let outcome = self.lines.document(text, &self.origin, &mut self.records);
+        if matches!(outcome, Outcome::Bad(BadLine::NotJson(_))) {
+            return false;
+        }
+        self.tallies.lines += 1;
+        self.note(outcome);
+        true
+    }
+
+    /// Takes a row of the format's query at this place; `number` is the row's own.
+    pub(super) fn row(&mut self, query: usize, number: u64, row: &[Value<'_>]) {
+        self.origin.offset = number;
+        self.tallies.lines += 1;
+        let outcome = self.lines.row(query, row, &self.origin, &mut self.records);
+        self.note(outcome);
+    }
+
+    #[inline]
+    fn note(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => {}
+            Outcome::Read => self.tallies.read += 1,
+            Outcome::Other => self.unknown(self.origin.offset),
+            Outcome::Bad(why) => self.bad(self.origin.offset, why),
         }
     }
 

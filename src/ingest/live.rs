@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::dir_watch::{Hint, Watch};
 use super::fs::{FileId, FileKind};
 use super::poll_schedule;
+use super::sqlite_access::database_of_wal;
 use super::{Event, Health, PollReason, RootState, Tails};
 
 /// Minimum interval between reports on the sources.
@@ -113,6 +114,8 @@ impl Live {
 
     /// Handles a hint about a path.
     fn look_at(&mut self, path: &Path, now: Instant) {
+        let database = database_of_wal(path);
+        let path = database.as_deref().unwrap_or(path);
         if let Some(id) = self.tails.paths.get(path.as_os_str()) {
             self.tails.look(*id, now);
             return;
@@ -224,7 +227,7 @@ impl Live {
     /// Attaches the watch to roots that are new or changed, and to folders in which missing ones may appear.
     fn attach(&mut self) {
         let fs = self.tails.tools.fs.clone();
-        let folders = self.tails.roots.iter().map(|root| root.path.clone());
+        let folders = self.tails.roots.iter().filter(|root| !root.is_flat).map(|root| root.path.clone());
         let deep: Vec<PathBuf> =
             folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)).collect();
         for at in 0..self.tails.roots.len() {
@@ -241,14 +244,14 @@ impl Live {
             if self.attached[at].as_ref() == Some(&target) && (found.is_none() || root.state != RootState::Found) {
                 continue;
             }
-            let covered = !is_folder && deep.iter().any(|folder| target.0.starts_with(folder));
+            let covered = (root.is_flat || !is_folder) && deep.iter().any(|folder| target.0.starts_with(folder));
             let state = if fs.is_remote(&target.0) {
                 RootState::Polling(PollReason::Remote)
             } else {
                 match &mut self.watch {
                     Err(reason) => RootState::Polling(reason.clone()),
                     Ok(_) if covered => RootState::Live,
-                    Ok(watch) => match watch.attach(&target.0, is_folder) {
+                    Ok(watch) => match watch.attach(&target.0, is_folder && !root.is_flat) {
                         Ok(()) => RootState::Live,
                         Err(reason) => RootState::Polling(reason),
                     },

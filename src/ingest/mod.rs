@@ -4,6 +4,7 @@ mod batch;
 mod batch_builder;
 mod checkpoints;
 mod dir_watch;
+mod document;
 mod file_watch;
 mod fingerprint;
 mod follow;
@@ -24,6 +25,8 @@ mod roots;
 mod rotation;
 #[cfg(unix)]
 pub(crate) mod socket;
+mod sqlite_access;
+mod sqlite_source;
 mod status;
 mod stream;
 mod tail;

@@ -26,7 +26,7 @@ impl Reading<'_> {
         }
         if tail.state.offset > 0 {
             tail.restart();
-            self.builder.restart(tools.lines(tail.layout));
+            self.builder.restart(tail.decoder(tools));
         }
         let handle = self.handle;
         let mut unpack = Unpack::new(handle);
@@ -36,7 +36,7 @@ impl Reading<'_> {
             Ok(Reached::More | Reached::Replaced(_)) => {
                 // Reading cannot resume in the middle; calls read before are recognised by their keys.
                 self.tail.restart();
-                self.builder.restart(tools.lines(self.tail.layout));
+                self.builder.restart(self.tail.decoder(tools));
                 return Ok(Reached::More);
             }
             Err(Trouble::Damaged(what)) => {

@@ -86,7 +86,8 @@ impl Tails {
     /// reading.
     pub fn look_ahead(&mut self) {
         let (ahead, fs) = (Arc::new(Prefetch::default()), Arc::clone(&self.tools.fs));
-        let roots: Vec<_> = self.roots.iter().map(|Root { path, layout, .. }| (path.clone(), *layout)).collect();
+        let trees = self.roots.iter().filter(|root| !root.is_flat);
+        let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.clone(), *layout)).collect();
         self.looking = Some(Looking(Arc::clone(&ahead)));
         // Without a second thread the walk reads everything itself.
         let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || ahead.read(&*fs, &roots));
@@ -117,7 +118,7 @@ mod tests {
     fn everything_below_is_read_ahead_and_given_once() {
         let (_keep, root) = home();
         let ahead = Prefetch::default();
-        ahead.read(&OsFs, &[(root.clone(), RootKind::Agent)]);
+        ahead.read(&OsFs, &[(root.clone(), RootKind::Own)]);
         for folder in [root.clone(), root.join("p3"), root.join("p3/s3/sub")] {
             assert!(ahead.take(&folder).is_some(), "{}", folder.display());
             assert!(ahead.take(&folder).is_none());
@@ -138,7 +139,7 @@ mod tests {
         for folder in &all {
             assert!(ahead.take(folder).is_none());
         }
-        ahead.read(&OsFs, &[(root.clone(), RootKind::Agent)]);
+        ahead.read(&OsFs, &[(root.clone(), RootKind::Own)]);
         assert!(ahead.lock().values().all(Option::is_none));
     }
 

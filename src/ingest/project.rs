@@ -13,6 +13,14 @@ use crate::domain::{Call, Label, Record, repository_of};
 /// Longest `.git` file read, in bytes; git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
+/// The first line of a small file, in which an agent names the project of the logs beside it.
+pub(super) fn first_line(fs: &dyn Fs, file: &Path) -> Option<Label> {
+    let mut text = vec![0; LONGEST];
+    let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
+    let line = text[..count].split(|byte| *byte == b'\n').next()?.trim_ascii();
+    (!line.is_empty()).then(|| Label::from_bytes(line))
+}
+
 /// Repositories of working directories named in logs. Each is looked up on disk once.
 pub(crate) struct Projects {
     fs: Arc<dyn Fs>,

@@ -1,85 +1,106 @@
 //! Locations of logs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+
+use crate::formats::{self, Env, FormatId, Framing, Location};
 
 /// Folders and files with logs, whether they exist yet or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
-    /// Folders of Claude Code's transcripts.
-    pub claude: Vec<PathBuf>,
-    /// Folders of Codex's rollouts.
-    pub codex: Vec<PathBuf>,
+    /// Places of agents, each with the format of all logs in it.
+    pub agents: Vec<(FormatId, Location)>,
     /// Logs in the native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
     /// Files and folders named by the user.
     pub extra: Vec<PathBuf>,
 }
 
-/// Owner of a root, which decides the file names read in it.
+/// Whose place it is, which decides the names and the formats of the files that count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootKind {
-    /// An agent's own folder: only that agent writes there.
-    Agent,
+    /// An agent's own folder: each file in it is written by that agent alone, in this format.
+    Agent(FormatId),
     /// Our own log, to which any program may write.
     Own,
     /// Named by the user.
     Named,
 }
 
-impl Roots {
-    /// All standard locations of agents' logs on this machine.
-    ///
-    /// `var` looks up environment variables. One that names an agent's folder (`CLAUDE_CONFIG_DIR`, several separated
-    /// by commas; `CODEX_HOME`) replaces the standard locations, as it does for the agent.
-    pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let var = |name: &str| var(name).filter(|value| !value.is_empty());
-        let claude: Vec<PathBuf> = match var("CLAUDE_CONFIG_DIR") {
-            Some(list) => split(&list),
-            None => {
-                let config = var("XDG_CONFIG_HOME")
-                    .map(PathBuf::from)
-                    .filter(|path| path.is_absolute())
-                    .or_else(|| home.map(|home| home.join(".config")));
-                let usual = home.map(|home| home.join(".claude"));
-                usual.into_iter().chain(config.map(|config| config.join("claude"))).collect()
+impl RootKind {
+    /// How a file of this name is framed, and its format where that is known without a look into it.
+    pub(super) fn framing(self, name: &OsStr) -> (Option<FormatId>, Framing) {
+        let bytes = name.as_encoded_bytes();
+        match self {
+            Self::Agent(id) => {
+                // A file that the agent's own variable names may have any name.
+                let unnamed = if bytes.ends_with(b".db") { Framing::Sqlite } else { Framing::Lines };
+                (Some(id), id.format().framing(bytes).unwrap_or(unnamed))
             }
-        };
-        let codex = var("CODEX_HOME").map(PathBuf::from).or_else(|| home.map(|home| home.join(".codex")));
-        Self {
-            claude: distinct(claude.into_iter().map(|folder| folder.join("projects"))),
-            codex: codex
-                .into_iter()
-                .flat_map(|folder| ["sessions", "archived_sessions"].map(|name| folder.join(name)))
-                .collect(),
-            ..Self::default()
+            Self::Own => (None, Framing::Lines),
+            Self::Named => match formats::format_of_name(bytes) {
+                Some((id, framing)) => (Some(id), framing),
+                None => (None, Framing::Lines),
+            },
         }
+    }
+}
+
+impl Roots {
+    /// Every place where agents keep logs on this machine, as each format names them.
+    ///
+    /// `var` looks up environment variables.
+    pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
+        let mut agents = Vec::new();
+        for place in formats::locations(&Env::new(home, &var)) {
+            if !agents.contains(&place) {
+                agents.push(place);
+            }
+        }
+        Self { agents, ..Self::default() }
     }
 
     /// These paths only.
     pub fn only(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { extra: distinct(paths), ..Self::default() }
+        let mut extra = Vec::new();
+        for path in paths {
+            if !extra.contains(&path) {
+                extra.push(path);
+            }
+        }
+        Self { extra, ..Self::default() }
+    }
+
+    /// These paths as places of one agent, by the name of its format; no places for a name that is unknown.
+    pub fn of_agent(format: &str, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let of_format = |id| paths.into_iter().map(move |path| (id, Location::tree(path))).collect();
+        Self { agents: FormatId::of_name(format).map(of_format).unwrap_or_default(), ..Self::default() }
     }
 
     /// One session: its transcript and its sub-agents' folder.
     ///
     /// Read by status lines and hooks before they answer.
     pub fn session(transcript: &Path) -> Self {
-        Self { claude: vec![transcript.to_owned(), transcript.with_extension("").join("subagents")], ..Self::default() }
+        Self::of_agent("claude-code", [transcript.to_owned(), transcript.with_extension("").join("subagents")])
     }
 
     /// All roots without duplicates, with their kinds.
     pub fn all(&self) -> Vec<(PathBuf, RootKind)> {
-        let agents = self.claude.iter().chain(&self.codex).map(|path| (path, RootKind::Agent));
-        let own = self.native.iter().map(|path| (path, RootKind::Own));
-        let named = self.extra.iter().map(|path| (path, RootKind::Named));
-        let mut all: Vec<(PathBuf, RootKind)> = Vec::new();
-        for (path, layout) in agents.chain(own).chain(named) {
-            match all.iter_mut().find(|(earlier, _)| earlier == path) {
+        self.places().into_iter().map(|(location, kind)| (location.path, kind)).collect()
+    }
+
+    /// Every place once, whose it is, and how deep it goes.
+    pub(super) fn places(&self) -> Vec<(Location, RootKind)> {
+        let agents = self.agents.iter().map(|(id, location)| (location.clone(), RootKind::Agent(*id)));
+        let own = self.native.iter().map(|path| (Location::tree(path), RootKind::Own));
+        let named = self.extra.iter().map(|path| (Location::tree(path), RootKind::Named));
+        let mut all: Vec<(Location, RootKind)> = Vec::new();
+        for (location, kind) in agents.chain(own).chain(named) {
+            match all.iter_mut().find(|(earlier, _)| earlier.path == location.path) {
                 // Roots named by the user accept more file names.
-                Some((_, earlier)) if layout == RootKind::Named => *earlier = layout,
+                Some(earlier) if kind == RootKind::Named => *earlier = (location, kind),
                 Some(_) => {}
-                None => all.push((path.clone(), layout)),
+                None => all.push((location, kind)),
             }
         }
         all
@@ -98,24 +119,6 @@ pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || folder.ends_with(b"/"))
 }
 
-/// Splits a comma-separated list of folders. Text that is not UTF-8 is one folder.
-fn split(list: &OsString) -> Vec<PathBuf> {
-    match list.to_str() {
-        Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
-        None => vec![PathBuf::from(list)],
-    }
-}
-
-fn distinct(paths: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for path in paths {
-        if !all.contains(&path) {
-            all.push(path);
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,23 +133,35 @@ mod tests {
         list.iter().map(PathBuf::from).collect()
     }
 
+    fn of(roots: &Roots, format: &str) -> Vec<PathBuf> {
+        let id = FormatId::of_name(format).unwrap();
+        roots.agents.iter().filter(|(other, _)| *other == id).map(|(_, location)| location.path.clone()).collect()
+    }
+
     #[test]
     fn without_variables_the_usual_folders_are_looked_at() {
         let roots = found(&[]);
-        assert_eq!(roots.claude, paths(&["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"]));
-        assert_eq!(roots.codex, paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"]));
+        assert_eq!(
+            of(&roots, "claude-code"),
+            paths(&["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"])
+        );
+        assert_eq!(
+            of(&roots, "codex"),
+            paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"])
+        );
+        assert_eq!(of(&roots, "gemini-cli"), paths(&["/home/alice/.gemini/tmp"]));
     }
 
     #[test]
     fn a_variable_stands_instead_of_the_usual_folder() {
         let roots = found(&[("CLAUDE_CONFIG_DIR", "/a, /b,,/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")]);
-        assert_eq!(roots.claude, paths(&["/a/projects", "/b/projects"]));
-        assert_eq!(roots.codex, paths(&["/c/sessions", "/c/archived_sessions"]));
+        assert_eq!(of(&roots, "claude-code"), paths(&["/a/projects", "/b/projects"]));
+        assert_eq!(of(&roots, "codex"), paths(&["/c/sessions", "/c/archived_sessions"]));
     }
 
     #[test]
     fn the_config_folder_is_the_one_the_desktop_names_if_it_is_absolute() {
-        let claude = |config: &str| found(&[("XDG_CONFIG_HOME", config)]).claude[1].clone();
+        let claude = |config: &str| of(&found(&[("XDG_CONFIG_HOME", config)]), "claude-code")[1].clone();
         assert_eq!(claude("/x"), Path::new("/x/claude/projects"));
         assert_eq!(claude("x"), Path::new("/home/alice/.config/claude/projects"));
         assert_eq!(claude(""), Path::new("/home/alice/.config/claude/projects"));
@@ -155,13 +170,14 @@ mod tests {
     #[test]
     fn without_a_home_only_variables_name_places() {
         let roots = Roots::discover(None, |name| (name == "CODEX_HOME").then(|| OsString::from("/c")));
-        assert_eq!((roots.claude.len(), roots.codex.len()), (0, 2));
+        assert_eq!(roots.all().len(), 2);
+        assert_eq!(of(&roots, "codex").len(), 2);
     }
 
     #[test]
     fn a_session_is_its_transcript_and_its_sub_agents() {
         let roots = Roots::session(Path::new("/p/76a2.jsonl"));
-        assert_eq!(roots.claude, paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
+        assert_eq!(of(&roots, "claude-code"), paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Tails {
             if let Some(file) = self.files.get_mut(&id) {
                 file.tail.move_to(path);
                 file.detached = false;
+                let stat = file.tail.with_wal(&*self.tools.fs, stat);
                 if !file.tail.is_read(&stat) {
                     self.mark(id, stat, now);
                 }
@@ -88,6 +89,7 @@ impl Tails {
                 // It was moved here.
                 file.tail.move_to(path.clone());
                 file.detached = false;
+                let stat = file.tail.with_wal(&*self.tools.fs, stat);
                 if !file.tail.is_read(&stat) {
                     self.mark(stat.id, stat, now);
                 }
@@ -106,6 +108,7 @@ impl Tails {
         }
         let known = self.known.take(&path, &stat);
         let tail = Tail::new(&path, layout, &stat, known);
+        let stat = tail.with_wal(&*self.tools.fs, stat);
         let pending = (!tail.is_read(&stat)).then_some(stat);
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch_builder::BatchBuilder;
+use super::document::Told;
 use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
 use super::line_splitter::LineSplitter;
 use super::packed::PACKED;
-use super::project::Projects;
+use super::project::{Projects, first_line};
 use super::unpack::is_packed;
 use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
 use crate::domain::{Instant, Label};
-use crate::formats::Decoder;
+use crate::formats::{Decoder, FormatId, Framing};
 use crate::ledger::Checkpoint;
 
 /// Records per batch.
@@ -38,6 +39,12 @@ pub(crate) struct Tail {
     label: OnceCell<Label>,
     /// Kind of root it was found in.
     pub(crate) layout: RootKind,
+    /// Its format, where that is known by its place or name.
+    pub(super) format: Option<FormatId>,
+    /// How records lie in it.
+    pub(super) framing: Framing,
+    /// The answers of a document that were handed on.
+    pub(super) told: Told,
     /// Line counters since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
@@ -79,14 +86,10 @@ impl Tools {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A new decoder for a file in this kind of root.
-    pub(super) fn lines(&self, layout: RootKind) -> Decoder {
+    /// A reader of a file that knows nothing yet but the file's format, where that is known.
+    pub(super) fn decoder(&self, format: Option<FormatId>) -> Decoder {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
-        let lines = Decoder::new(&only);
-        match layout {
-            RootKind::Agent => lines.of_one_program(),
-            RootKind::Own | RootKind::Named => lines,
-        }
+        format.map_or_else(|| Decoder::new(&only), |format| Decoder::of_format(format, &only))
     }
 }
 
@@ -110,9 +113,13 @@ impl Tail {
             path.clone_into(&mut state.path);
         }
         (state.device, state.inode) = (stat.id.device, stat.id.inode);
+        let (format, framing) = layout.framing(path.file_name().unwrap_or_default());
         Self {
             label: OnceCell::new(),
             layout,
+            format,
+            framing,
+            told: Told::default(),
             tallies: Tallies::default(),
             strange: false,
             partial: None,
@@ -170,10 +177,13 @@ impl Tail {
 
     /// Reads new data and emits it.
     pub(crate) fn read(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
+        if self.framing == Framing::Sqlite {
+            return self.read_database(tools, hand);
+        }
         let (handle, lines) = match self.open.take() {
             Some(open) => open,
             None => {
-                let mut lines = tools.lines(self.layout);
+                let mut lines = self.decoder(tools);
                 let remembered = self.state.reader.as_str();
                 lines.restore(remembered.strip_prefix(INSIDE_TOO_LONG).unwrap_or(remembered));
                 (tools.fs.open(&self.state.path)?, lines)
@@ -186,10 +196,23 @@ impl Tail {
         let modified = Instant::from_timestamp_nanos(stat.modified_ns);
         let builder = BatchBuilder::new(lines, self.label().clone(), modified, self.state.lines);
         let mut reading = Reading { tail: self, handle: &*handle, builder, stat, hand };
-        let reached = reading.run(tools)?;
+        let reached = match reading.tail.framing {
+            Framing::Document => reading.read_document(tools)?,
+            Framing::Lines | Framing::Sqlite => reading.run(tools)?,
+        };
         let lines = reading.builder.into_lines();
         self.open = Some((handle, lines));
         Ok(reached)
+    }
+
+    /// A reader that knows the file's format and project, as far as they are known.
+    pub(super) fn decoder(&self, tools: &Tools) -> Decoder {
+        let mut decoder = tools.decoder(self.format);
+        let named = self.format.and_then(|format| format.format().project_file(self.path()));
+        if let Some(project) = named.and_then(|file| first_line(&*tools.fs, &file)) {
+            decoder.set_project(&project);
+        }
+        decoder
     }
 
     /// Resets the checkpoint; the next reading starts at the first byte.
@@ -283,7 +306,7 @@ impl Reading<'_> {
         }
         self.tail.restart();
         self.tail.news = Some(Condition::Rewritten);
-        self.builder.restart(tools.lines(self.tail.layout));
+        self.builder.restart(self.tail.decoder(tools));
         Ok(Fingerprint::default())
     }
 

@@ -134,7 +134,7 @@ impl Tails {
             stop: Arc::new(AtomicBool::new(false)),
         };
         Self {
-            roots: roots.all().into_iter().map(|(path, layout)| Root::new(&path, layout)).collect(),
+            roots: roots.places().into_iter().map(|(location, layout)| Root::new(&location, layout)).collect(),
             tools,
             files: FxHashMap::default(),
             paths: FxHashMap::default(),
@@ -281,6 +281,7 @@ impl Tails {
         }
         match self.tools.fs.stat(file.tail.path()) {
             Ok(stat) if stat.id == id && stat.sort == FileKind::File => {
+                let stat = file.tail.with_wal(&*self.tools.fs, stat);
                 let waits = file
                     .failure
                     .as_ref()

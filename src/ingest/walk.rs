@@ -14,6 +14,7 @@ use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
+use crate::formats::{FormatId, Framing, Location, format_of_name};
 
 /// Maximum folder depth.
 pub(super) const DEEPEST: usize = 64;
@@ -22,6 +23,8 @@ pub(super) const DEEPEST: usize = 64;
 pub(super) struct Root {
     pub(super) path: PathBuf,
     pub(super) layout: RootKind,
+    /// Only the files right in it count.
+    pub(super) is_flat: bool,
     pub(super) state: RootState,
     /// Identity of the folder or file last found there.
     pub(super) id: Option<FileId>,
@@ -40,16 +43,25 @@ pub(super) struct Folder {
 }
 
 impl Root {
-    pub(super) fn new(path: &Path, layout: RootKind) -> Self {
+    pub(super) fn new(location: &Location, layout: RootKind) -> Self {
         // Normalised, so that paths below it have only one spelling.
-        let path = path.components().collect();
-        Self { path, layout, state: RootState::Waiting, id: None, seen: false, reattached: 0 }
+        let path = location.path.components().collect();
+        Self {
+            path,
+            layout,
+            is_flat: location.is_flat,
+            state: RootState::Waiting,
+            id: None,
+            seen: false,
+            reattached: 0,
+        }
     }
 }
 
 /// State of one walk.
 struct Walk<'a> {
     layout: RootKind,
+    is_flat: bool,
     now: Instant,
     /// Identities of the parent folders.
     above: Vec<FileId>,
@@ -70,13 +82,13 @@ impl Tails {
             if self.is_stopping() {
                 return;
             }
-            let Root { ref path, layout, .. } = self.roots[at];
+            let Root { ref path, layout, is_flat, .. } = self.roots[at];
             let path = path.clone();
             let found = self.tools.fs.stat(&path);
             self.judge(at, &found);
             match found {
                 Ok(stat) if stat.sort == FileKind::Folder => {
-                    let mut walk = Walk { layout, now, above: Vec::new(), met, ahead };
+                    let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met, ahead };
                     self.walk(&path, Some(stat), &mut walk);
                     met = walk.met;
                 }
@@ -88,14 +100,14 @@ impl Tails {
 
     /// Scans one folder with its subfolders, or one path.
     pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
-        let Some(layout) = self.naming_of(path) else { return };
+        let Some((layout, is_flat)) = self.naming_of(path) else { return };
         match self.tools.fs.stat(path) {
             Ok(stat) if stat.sort == FileKind::Folder => {
                 if let Some(folder) = self.folders.get_mut(path.as_os_str()) {
                     folder.settled = false;
                     folder.changed_ns = 0;
                 }
-                let mut walk = Walk { layout, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
+                let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
                 self.walk(path, Some(stat), &mut walk);
             }
             Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, layout)) => {
@@ -106,9 +118,16 @@ impl Tails {
     }
 
     /// Kind of the root that contains a path; `None` outside of all roots.
-    fn naming_of(&self, path: &Path) -> Option<RootKind> {
-        let holding = self.roots.iter().filter(|root| lies_in(path, &root.path));
-        holding.max_by_key(|root| root.path.as_os_str().len()).map(|root| root.layout)
+    fn naming_of(&self, path: &Path) -> Option<(RootKind, bool)> {
+        let reaches = |root: &&Root| !root.is_flat || path == root.path || path.parent() == Some(&*root.path);
+        let holding = self.roots.iter().filter(|root| lies_in(path, &root.path)).filter(reaches);
+        let root = holding.max_by_key(|root| root.path.as_os_str().len())?;
+        // Of a flat place, a folder in it is not looked into.
+        Some((root.layout, root.is_flat)).filter(|(_, is_flat)| !is_flat || path == root.path || !self.is_folder(path))
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        self.tools.fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)
     }
 
     pub(super) fn is_root(&self, path: &Path) -> bool {
@@ -247,6 +266,7 @@ impl Tails {
                 FileKind::Folder if admitted => {
                     self.note(&folder.join(entry.name), Condition::Skipped(Kind::Folder));
                 }
+                FileKind::Folder if walk.is_flat => {}
                 FileKind::Folder => folders.push(inside(folder, &entry.name)),
                 FileKind::File if admitted => self.meet(inside(folder, &entry.name), &entry, walk),
                 FileKind::File => {
@@ -257,7 +277,7 @@ impl Tails {
                 FileKind::Link => {
                     let path = folder.join(entry.name);
                     match self.tools.fs.stat(&path) {
-                        Ok(stat) if stat.sort == FileKind::Folder => folders.push(path),
+                        Ok(stat) if stat.sort == FileKind::Folder && !walk.is_flat => folders.push(path),
                         Ok(stat) if admitted => self.add_file(path, walk.layout, stat, walk.now),
                         Ok(_) => {}
                         Err(error) => {
@@ -318,23 +338,28 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
 
 /// True for the name of a log.
 ///
-/// In an agent's own folder that is `*.jsonl`. In a folder named by the user it is `*.jsonl`, `*.ndjson` and `*.log`,
-/// optionally followed by a number as in log rotation. Each may be compressed with zstd. A file named directly is read
-/// whatever its name.
+/// In an agent's own folder its format says so. In a folder the user named it is `*.jsonl`, `*.ndjson` and `*.log`, any
+/// of these followed by a number, as log rotation leaves them, and the names that agents give to documents and
+/// databases. Lines may be compressed with zstd. A file that is named itself is read whatever its name is.
 pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
     let name = name.as_encoded_bytes();
-    is_log(name.strip_suffix(b".zst").unwrap_or(name), layout)
+    match name.strip_suffix(b".zst") {
+        Some(name) => is_log(name, layout) == Some(Framing::Lines),
+        None => is_log(name, layout).is_some(),
+    }
 }
 
-fn is_log(name: &[u8], layout: RootKind) -> bool {
+fn is_log(name: &[u8], layout: RootKind) -> Option<Framing> {
     match layout {
-        RootKind::Agent | RootKind::Own => name.ends_with(b".jsonl"),
+        RootKind::Agent(id) => id.format().framing(name),
+        RootKind::Own => name.ends_with(b".jsonl").then_some(Framing::Lines),
         RootKind::Named => {
             let stem = match name.iter().rposition(|byte| *byte == b'.') {
                 Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
                 Some(_) | None => name,
             };
-            [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending))
+            let is_lines = [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending));
+            if is_lines { Some(Framing::Lines) } else { format_of_name(name).map(|(_, framing)| framing) }
         }
     }
 }
@@ -343,6 +368,7 @@ fn is_log(name: &[u8], layout: RootKind) -> bool {
 fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
     let path = Path::new(name);
     let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
-    let is_archive = what == ARCHIVE && layout == RootKind::Agent;
+    let keeps_lines = |id: FormatId| id.format().framing(b".jsonl").is_some();
+    let is_archive = what == ARCHIVE && matches!(layout, RootKind::Agent(id) if keeps_lines(id));
     (is_archive || admits(path.file_stem()?, layout)).then_some(what)
 }

@@ -84,21 +84,21 @@ fn j27_a_screen_with_few_descriptors_opens_or_says_why_not() {
     for descriptors in [12, 16, 20, 40] {
         let mut command = portable_pty::CommandBuilder::new("/bin/sh");
         let path = assert_cmd::cargo::cargo_bin("tokmeter");
-        command.args(["-c", &format!("ulimit -n {descriptors}; {}; echo \"code $?.\"", path.display())]);
+        command.args(["-c", &format!("ulimit -n {descriptors}; {}; echo \"ended with $?.\"", path.display())]);
         command.env_clear();
         command.cwd(home.path());
         for (name, value) in home.vars() {
             command.env(name, value);
         }
         let mut pty = Pty::spawn(command, 100, 30);
-        pty.wait("a screen or an end", |screen| screen.contains("Tokens: ") || screen.contains("code "));
-        if !pty.screen().contains("code ") {
+        pty.wait("a screen or an end", |screen| screen.contains("Tokens: ") || screen.contains("ended with "));
+        if !pty.screen().contains("ended with ") {
             pty.send("q");
         }
-        pty.wait_for("code ");
+        pty.wait_for("ended with ");
         let screen = pty.screen();
         assert!(!screen.contains("internal error") && !screen.contains("error of its own"), "{descriptors}: {screen}");
-        assert!(screen.contains("code 0.") || screen.contains("tokmeter: "), "{descriptors}: {screen}");
+        assert!(screen.contains("ended with 0.") || screen.contains("tokmeter: "), "{descriptors}: {screen}");
         assert_eq!(pty.ended(), 0);
     }
 }

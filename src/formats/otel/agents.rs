@@ -1,7 +1,7 @@
 //! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
-use super::super::keys::request_key;
+use super::super::keys::{gemini_key, request_key};
 use super::super::usage::{Counts, tier};
 use super::Desk;
 use super::gen_ai::attribution;
@@ -129,6 +129,11 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let mut call = call(signal, desk, tokens, &["user.email", "user.id"]);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
+    }
+    // The session's chat holds the same answer.
+    if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
+        call.key = gemini_key(session, model, &tokens);
+        call.alias = Some(call.key);
     }
     Ok(call)
 }

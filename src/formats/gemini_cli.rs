@@ -1,0 +1,230 @@
+//! Gemini CLI's chats: `~/.gemini/tmp/<project>/chats/`, one file a session, sub-agents in a folder of their parent's.
+//!
+//! Two framings. Since about 0.40 (April 2026) a chat is JSONL: a header, messages, and `$set` lines, of which one may hold
+//! a whole list of messages (seen with 0.61.0 against a service whose bill is known, 2026-11-26; the counts were equal to
+//! the bill). Before, it was one JSON document, rewritten in place (the agent's source, early 2026). A message has the
+//! same shape in both, and is written again under its id whenever it changes.
+//!
+//! `input` includes cached tokens; `thoughts` are beside `output` and `tool` is beside `input`: the total is the sum of
+//! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the bill.
+//! The router's calls and the summaries of old sessions stand in no chat. The agent's telemetry reports the same answers:
+//! session, model and counts join the two. Project: the text of `.project_root` beside the chats.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::count::Count;
+use super::fields::{Seen, Slot, fields};
+use super::json::{self, List, Text};
+use super::keys::gemini_key;
+use super::split::Counts;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tokens};
+
+/// Gemini CLI's chats.
+pub(super) struct GeminiCli;
+
+const NAME: &str = "gemini-cli";
+
+impl Format for GeminiCli {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("GEMINI_CLI_HOME").map(|home| home.join(".gemini")).or_else(|| env.home(".gemini"));
+        home.into_iter().map(|home| Location::tree(home.join("tmp"))).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name.ends_with(b".jsonl") {
+            return Some(Framing::Lines);
+        }
+        // Beside the chats lie lists of prompts and checkpoints, which are `.json` too.
+        (name.starts_with(b"session-") && name.ends_with(b".json")).then_some(Framing::Document)
+    }
+    fn project_file(&self, log: &Path) -> Option<PathBuf> {
+        let chats = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "chats"))?;
+        Some(chats.parent()?.join(".project_root"))
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[TOKENS, HEADER]
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        &[TOKENS, HEADER]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Chat { source: Label::new(NAME), labels: Labels::default(), project: None, head: Head::default() })
+    }
+}
+
+const TOKENS: &str = "\"tokens\"";
+const HEADER: &str = "\"projectHash\"";
+
+fields! {
+    /// A header, a message, an update, or a whole document.
+    Line {
+        session: Text<'a> = "sessionId",
+        hash: Seen = "projectHash",
+        thread: Text<'a> = "kind",
+        messages: List<Message<'a>> = "messages",
+        set: Update<'a> = "$set",
+        id: Text<'a> = "id",
+        at: Stamp = "timestamp",
+        kind: Text<'a> = "type",
+        model: Text<'a> = "model",
+        tokens: Usage<'a> = "tokens",
+    }
+}
+
+fields! {
+    /// What a `$set` line changes.
+    Update {
+        messages: List<Message<'a>> = "messages",
+    }
+}
+
+fields! {
+    /// A message.
+    Message {
+        id: Text<'a> = "id",
+        at: Stamp = "timestamp",
+        kind: Text<'a> = "type",
+        model: Text<'a> = "model",
+        tokens: Usage<'a> = "tokens",
+    }
+}
+
+fields! {
+    /// The counts of an answer.
+    Usage {
+        input: Count = "input",
+        output: Count = "output",
+        cached: Count = "cached",
+        thoughts: Count = "thoughts",
+        tool: Count = "tool",
+        total: Count = "total",
+    }
+}
+
+/// What the header of a chat says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Head {
+    session: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_sub_agent: bool,
+}
+
+struct Chat {
+    source: Label,
+    labels: Labels,
+    project: Option<Label>,
+    head: Head,
+}
+
+impl Reader for Chat {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let parsed: Line<'_> = json::parse(line)?;
+        let is_header = parsed.hash.is_some() && !parsed.session.is_absent();
+        if is_header {
+            let session = parsed.session.get().unwrap_or_default().to_owned();
+            self.head = Head { session, is_sub_agent: parsed.thread.get() == Some("subagent") };
+        }
+        let own = Message {
+            id: parsed.id,
+            at: parsed.at,
+            kind: parsed.kind,
+            model: parsed.model,
+            tokens: parsed.tokens,
+            ..Message::default()
+        };
+        let lists = parsed.messages.0.iter().chain(&parsed.set.messages.0);
+        let answers: Vec<&Message<'_>> = lists.chain([&own]).filter(|message| message.is_answer()).collect();
+        if answers.is_empty() && !is_header && parsed.set.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        // One count that cannot be true spoils its own message and no other.
+        let mut bad = None;
+        for message in answers {
+            match self.call(message, origin) {
+                Ok(call) => out.extend(call.map(Record::Call)),
+                Err(why) => bad = bad.or(Some(why)),
+            }
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+
+    fn set_project(&mut self, project: &Label) {
+        self.project = Some(project.clone());
+    }
+
+    fn state(&self) -> String {
+        if self.head == Head::default() {
+            return String::new();
+        }
+        serde_json::to_string(&self.head).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.head = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Message<'_> {
+    fn is_answer(&self) -> bool {
+        self.kind.get() == Some("gemini") && !self.tokens.is_absent()
+    }
+}
+
+impl Chat {
+    /// The answer of a message; none before its counts are known.
+    fn call(&mut self, message: &Message<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let (tokens, is_guessed) = message.tokens.split()?;
+        if tokens.is_zero() {
+            return Ok(None);
+        }
+        let head = &self.head;
+        let own = if head.session.is_empty() { origin.stem() } else { &head.session };
+        // `chats/<parent>/<own>.jsonl`
+        let folder = origin.path.rsplit(['/', '\\']).nth(1).filter(|folder| *folder != "chats");
+        let parent = folder.filter(|_| head.is_sub_agent);
+        let session = parent.unwrap_or(own);
+        let at = message.at.0.unwrap_or(origin.modified);
+        let key = match message.id.get() {
+            // Copies in a session that was resumed keep the ids, which are random.
+            Some(id) if id.len() >= 16 => CallKey::from_parts(&[NAME, id]),
+            Some(id) => CallKey::from_parts(&[NAME, session, own, id]),
+            None => CallKey::from_parts(&[NAME, session, own, &at.to_rfc3339()]),
+        };
+        let model = message.model.get();
+        let from = Attribution {
+            session: Some(self.labels.get(session)),
+            agent: self.labels.find(parent.map(|_| own)),
+            project: self.project.clone(),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(at, self.source.clone())
+        };
+        let alias = model.map(|model| gemini_key(session, model, &tokens));
+        let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        let model = self.labels.find(model);
+        Ok(Some(Call { fidelity, alias, ..Call::new(key, from, model, tokens) }))
+    }
+}
+
+impl Usage<'_> {
+    /// The counts in disjoint classes, and whether the split had to be guessed.
+    fn split(&self) -> Result<(Tokens, bool), BadLine> {
+        let thoughts = self.thoughts.tokens("thoughts")?;
+        let total = self.total.tokens("total")?;
+        let counts = Counts {
+            prompt: Some(self.input.tokens("input")? + self.tool.tokens("tool")?),
+            output: Some(self.output.tokens("output")? + thoughts),
+            total: Some(total).filter(|total| *total > 0),
+            cache_read: self.cached.tokens("cached")?,
+            reasoning: thoughts,
+            ..Counts::default()
+        };
+        Ok(counts.split())
+    }
+}

@@ -1,0 +1,225 @@
+//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`.
+//!
+//! Seen with 1.18.33 against a service whose bill is known (2026-11-26): the table `message` holds one row for each
+//! answer, equal to the bill; the call that names a session stands nowhere, so that what a session used is at least what
+//! is read. A row is made when the answer begins, without counts, and changed in place until `time.completed` is set.
+//! The sums in the table `session` and the parts of type `step-finish` repeat the same counts and are not read; nor are
+//! the texts, which stand in the table `part`. The older files are left behind when a database takes over: the same
+//! answers.
+//!
+//! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it includes
+//! it. A fork copies messages under new ids with their times, counts and costs, which therefore are the key, and a message
+//! older than its own session is a copy.
+
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, Money, Text};
+use super::rows::at;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
+use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens};
+
+/// OpenCode's sessions.
+pub(super) struct OpenCode;
+
+const NAME: &str = "opencode";
+
+impl Format for OpenCode {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let Some(data) = env.data_home().map(|data| data.join("opencode")) else { return Vec::new() };
+        // `OPENCODE_DB` names another database, within the data folder where it is relative.
+        let named = env.path("OPENCODE_DB").filter(|path| path.as_os_str() != ":memory:").map(|path| data.join(path));
+        let storage = data.join("storage/message");
+        named.into_iter().map(Location::tree).chain([Location::flat(data), Location::tree(storage)]).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name.starts_with(b"opencode") && name.ends_with(b".db") {
+            return Some(Framing::Sqlite);
+        }
+        (name.starts_with(b"msg_") && name.ends_with(b".json")).then_some(Framing::Document)
+    }
+    fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if !schema.has("message", &["id", "session_id", "data"]) {
+            return None;
+        }
+        let updated = schema.column("message", "time_updated");
+        let changed =
+            if updated == "NULL" { String::new() } else { format!(" WHERE message.rowid > ?1 OR {updated} >= ?2") };
+        let (parent, began) = (schema.column("session", "parent_id"), schema.column("session", "time_created"));
+        let join =
+            if schema.has("session", &["id"]) { " LEFT JOIN session ON session.id = message.session_id" } else { "" };
+        let sql = format!(
+            "SELECT message.rowid, {updated}, message.session_id, message.data, {parent}, {began} FROM message{join}{changed}"
+        );
+        Some(vec![RowQuery { table: "message", sql }])
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Messages { source: Label::new(NAME), labels: Labels::default() })
+    }
+}
+
+fields! {
+    /// A message: the column `data`, or a file.
+    Message {
+        session: Text<'a> = "sessionID",
+        role: Text<'a> = "role",
+        model: Text<'a> = "modelID",
+        provider: Text<'a> = "providerID",
+        agent: Text<'a> = "agent" | "mode",
+        time: Times<'a> = "time",
+        path: Folders<'a> = "path",
+        cost: Money = "cost",
+        tokens: Usage<'a> = "tokens",
+    }
+}
+
+fields! {
+    /// When an answer began and ended.
+    Times {
+        created: Stamp = "created",
+        completed: Stamp = "completed",
+    }
+}
+
+fields! {
+    /// Where the agent works.
+    Folders {
+        cwd: Text<'a> = "cwd" | "root",
+    }
+}
+
+fields! {
+    /// The counts of an answer.
+    Usage {
+        input: Count = "input",
+        output: Count = "output",
+        reasoning: Count = "reasoning",
+        total: Count = "total",
+        cache: Cache<'a> = "cache",
+    }
+}
+
+fields! {
+    /// Input read from and written to a cache.
+    Cache {
+        read: Count = "read",
+        write: Count = "write",
+    }
+}
+
+struct Messages {
+    source: Label,
+    labels: Labels,
+}
+
+/// What stands beside a message.
+struct Beside<'a> {
+    session: Option<&'a str>,
+    /// The session whose sub-agent this one is.
+    parent: Option<&'a str>,
+    /// When the session was made.
+    began: Option<Instant>,
+    claim: Claim,
+}
+
+impl Reader for Messages {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let message: Message<'_> = json::parse(line)?;
+        if message.session.is_absent() || message.time.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        // The database, where there is one, says more of the session.
+        let beside = Beside { session: None, parent: None, began: None, claim: Claim::Maker };
+        self.read(&message, &beside, origin, out)
+    }
+
+    fn row(
+        &mut self,
+        _query: usize,
+        row: &[Value<'_>],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        let Some(data) = at(row, 3).text() else { return Ok(Reading::NotMine) };
+        let (parent, began) = (at(row, 4).text(), at(row, 5).time());
+        let beside = Beside { session: at(row, 2).text(), parent, began, claim: Claim::Own };
+        self.read(&json::parse(data.as_bytes())?, &beside, origin, out)
+    }
+}
+
+impl Messages {
+    fn read(
+        &mut self,
+        message: &Message<'_>,
+        beside: &Beside<'_>,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        match message.role.get() {
+            None => return Ok(Reading::NotMine),
+            Some("assistant") => {}
+            Some(_) => return Ok(Reading::Mine),
+        }
+        // Until it is completed, the counts may change.
+        let Some(completed) = message.time.completed.0 else { return Ok(Reading::Mine) };
+        let tokens = message.tokens.split()?;
+        if tokens.is_zero() {
+            return Ok(Reading::Mine);
+        }
+        let created = message.time.created.0.unwrap_or(completed);
+        let session = beside.session.or(message.session.get());
+        let is_copy = beside.began.is_some_and(|began| created < began);
+        let from = Attribution {
+            session: self.labels.find(beside.parent.or(session)),
+            agent: beside.parent.and_then(|_| self.labels.find(message.agent.get().or(session))),
+            project: self.labels.find(message.path.cwd.get()),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            claim: if is_copy { Claim::Copy } else { beside.claim },
+            began: beside.began,
+            ..Attribution::new(created, self.source.clone())
+        };
+        let model = self.labels.find(message.model.get());
+        let fidelity = match (&model, beside.parent) {
+            (None, _) => Fidelity::Guessed,
+            // A sub-agent's session is named by its task.
+            (Some(_), Some(_)) => Fidelity::Final,
+            (Some(_), None) => Fidelity::Unlisted,
+        };
+        out.push(Record::Call(Call {
+            quoted: message.cost.0,
+            latency: completed.signed_duration_since(created).to_std().ok(),
+            fidelity,
+            ..Call::new(key_of(message, created, completed, &tokens), from, model, tokens)
+        }));
+        Ok(Reading::Mine)
+    }
+}
+
+/// What names an answer in every copy of it.
+fn key_of(message: &Message<'_>, created: Instant, completed: Instant, tokens: &Tokens) -> CallKey {
+    let times = [created, completed].map(|at| at.timestamp_millis().to_le_bytes()).concat();
+    let counts = tokens.fields().map(u64::to_le_bytes).concat();
+    let cost = message.cost.0.map(|usd| usd.to_string()).unwrap_or_default();
+    let name = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
+    let (provider, model) = (name(&message.provider), name(&message.model));
+    CallKey::from_parts(&[NAME.as_bytes(), &times, provider.as_bytes(), model.as_bytes(), &counts, cost.as_bytes()])
+}
+
+impl Usage<'_> {
+    fn split(&self) -> Result<Tokens, BadLine> {
+        let (input, stated) = (self.input.tokens("input")?, self.output.tokens("output")?);
+        let (cache_read, cache_write) = (self.cache.read.tokens("read")?, self.cache.write.tokens("write")?);
+        let reasoning = self.reasoning.tokens("reasoning")?;
+        let is_beside = self.total.is_given()
+            && self.total.tokens("total")? != input + stated + cache_read + cache_write
+            || reasoning > stated;
+        let output = if is_beside { stated + reasoning } else { stated };
+        Ok(Tokens { input, cache_read, cache_write_5m: cache_write, cache_write_1h: 0, output, reasoning })
+    }
+}

@@ -1,0 +1,78 @@
+//! Reads a JSON document that its agent rewrites in place: whole, whenever it changes, and hands on what is new in it.
+//!
+//! Its answers have the same keys each time, so nothing counts twice, and what a shorter document no longer holds stays
+//! in the books. A document that is caught half written is no whole JSON value, and is read again when it changes.
+
+use std::io;
+
+use rustc_hash::FxHashMap;
+
+use super::fingerprint::Fingerprint;
+use super::fs::fill;
+use super::tail::{Reached, Reading, Tools};
+use super::{Condition, ReadBatch};
+use crate::domain::{CallKey, Label, Record, Tokens, Usd};
+
+/// The answers that were handed on, as they were then.
+pub(super) type Told = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
+
+impl Reading<'_> {
+    /// Reads the document, unless it is larger than anything that is read.
+    pub(super) fn read_document(&mut self, tools: &mut Tools) -> io::Result<Reached> {
+        let longest = tools.splitter.longest();
+        let size = usize::try_from(self.stat.size).unwrap_or(usize::MAX);
+        if size > longest {
+            self.seen(Some(Condition::Unsupported("a document that is too large")));
+            return Ok(Reached::End);
+        }
+        // One byte more shows that it has grown.
+        let mut text = vec![0; size + 1];
+        let count = fill(self.handle, &mut text, 0)?;
+        text.truncate(count);
+        let now = self.handle.stat()?;
+        if (now.size, now.changed_ns) != (self.stat.size, self.stat.changed_ns) {
+            return Ok(Reached::More);
+        }
+        if !self.builder.document(&text) {
+            self.seen(None);
+            self.tail.partial = Some(0);
+            return Ok(Reached::End);
+        }
+        self.tail.partial = None;
+        let told = &mut self.tail.told;
+        self.builder.records.retain(|record| match record {
+            Record::Call(call) => {
+                let now = (call.tokens, call.model.clone(), call.quoted);
+                told.insert(call.key, now.clone()) != Some(now)
+            }
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => true,
+        });
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.push(&text);
+        self.flush_document(tools, &fingerprint);
+        Ok(Reached::End)
+    }
+
+    /// The document need not be read again before it changes.
+    fn seen(&mut self, news: Option<Condition>) {
+        let tail = &mut *self.tail;
+        (tail.state.size, tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);
+        tail.news = news.or(tail.news.take());
+    }
+
+    fn flush_document(&mut self, tools: &Tools, fingerprint: &Fingerprint) {
+        let tail = &mut *self.tail;
+        let bytes = self.stat.size.saturating_sub(tail.state.offset);
+        let (batch, unknown) = self.builder.batch(bytes, &mut tail.tallies, &tools.owner, &tools.projects);
+        tail.strange = unknown;
+        let state = &mut tail.state;
+        state.offset = self.stat.size;
+        (state.size, state.modified_ns) = (self.stat.size, self.stat.changed_ns);
+        state.lines += batch.tallies.lines;
+        state.bad_lines += batch.tallies.bad;
+        state.reader = self.builder.state();
+        fingerprint.seal(state);
+        (tail.searched, tail.lag, tail.booked) = (self.stat.size, 0, true);
+        (self.hand)(ReadBatch { file: Some(tail.state.clone()), ..batch });
+    }
+}

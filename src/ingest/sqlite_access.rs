@@ -1,0 +1,177 @@
+//! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing, checkpointed
+//! or recovered in its folder.
+//!
+//! What lies beside the file decides. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
+//! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
+//! nobody has it open, SQLite keeps the index in its own memory. Without a `-wal` everything is in the file, which is
+//! read as it lies (`immutable`), and what was read counts only if neither appeared nor changed meanwhile. A `-wal`
+//! without a `-shm` was left by a crash or a copy: SQLite could read it only with a new `-shm`, which is made beside a
+//! copy of our own.
+
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::fs::{Fs, fill};
+
+/// How every SQLite database begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The place of the byte that is 2 in a database in WAL mode.
+const MODE: usize = 18;
+/// How long to wait for a lock that the writer holds for a moment.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The largest database of which a copy is made, with its log.
+const LARGEST_COPY: u64 = 1 << 30;
+
+/// An open database.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// What was read counts only if the file has not changed since.
+    pub(super) to_validate: bool,
+    /// Removed when the database is closed: the fields are dropped in this order.
+    _copy: Option<Copy>,
+}
+
+/// A file that may be a database.
+pub(super) enum Found {
+    Database(Database),
+    /// No bytes yet.
+    Empty,
+    /// Something else.
+    Other,
+}
+
+/// The write-ahead log beside a database.
+pub(super) fn wal_of(path: &Path) -> PathBuf {
+    with(path, "-wal")
+}
+
+/// The database of a write-ahead log.
+pub(super) fn database_of_wal(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_suffix("-wal")?;
+    Some(path.with_file_name(name))
+}
+
+/// Opens a database for reading.
+///
+/// # Errors
+/// As the system or SQLite reports them, without a word of what is in the database.
+pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Found> {
+    let mut head = [0; 100];
+    // Closed before SQLite opens it: closing a file lets go of all locks that the process holds on it.
+    let count = fill(&*fs.open(path)?, &mut head, 0)?;
+    if count == 0 {
+        return Ok(Found::Empty);
+    }
+    if !head.starts_with(MAGIC) {
+        return Ok(Found::Other);
+    }
+    let (wal, shm) = (fs.stat(&wal_of(path)), fs.stat(&with(path, "-shm")));
+    let has_log = wal.is_ok_and(|wal| wal.size > 0);
+    let (connection, to_validate, copy) = match (head[MODE] == 2, has_log, shm.is_ok()) {
+        (false, _, _) | (true, true, true) => (connect(path, "mode=ro&readonly_shm=1")?, false, None),
+        (true, false, _) => (connect(path, "mode=ro&immutable=1")?, true, None),
+        (true, true, false) => {
+            let copy = Copy::of(path)?;
+            (connect(&copy.database, "mode=ro")?, true, Some(copy))
+        }
+    };
+    connection.busy_timeout(PATIENCE).map_err(|error| why(&error))?;
+    Ok(Found::Database(Database { connection, to_validate, _copy: copy }))
+}
+
+/// What SQLite complains of, by its code alone: its sentences may quote what is stored.
+pub(super) fn why(error: &rusqlite::Error) -> io::Error {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly,
+    };
+    let words = match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => "its writer holds a lock on the database",
+        Some(ReadOnly | CannotOpen) => "the database waits for its writer to recover it",
+        Some(DatabaseCorrupt | NotADatabase) => "the database is damaged",
+        Some(PermissionDenied) => return io::ErrorKind::PermissionDenied.into(),
+        Some(_) | None => "the database cannot be read",
+    };
+    io::Error::other(words)
+}
+
+fn connect(path: &Path, how: &str) -> io::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri(path, how), flags).map_err(|error| why(&error))
+}
+
+/// The path as SQLite's URIs write it.
+fn uri(path: &Path, how: &str) -> String {
+    let mut uri = String::from("file:");
+    if cfg!(windows) {
+        uri.push('/');
+    }
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b':' => uri.push(char::from(*byte)),
+            b'\\' if cfg!(windows) => uri.push('/'),
+            byte => write!(uri, "%{byte:02X}").unwrap_or_default(),
+        }
+    }
+    uri.push('?');
+    uri.push_str(how);
+    uri
+}
+
+fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A copy in a folder that only this user may read.
+struct Copy {
+    folder: PathBuf,
+    database: PathBuf,
+}
+
+impl Copy {
+    fn of(path: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let wal = wal_of(path);
+        if fs::metadata(path)?.len().saturating_add(fs::metadata(&wal)?.len()) > LARGEST_COPY {
+            return Err(io::Error::other("its writer left a log behind, and the database is too large to copy"));
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("tokmeter-{}-{number}", std::process::id()));
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder)?;
+        let copy = Self { database: folder.join("copy.db"), folder };
+        fs::copy(path, &copy.database)?;
+        fs::copy(wal, wal_of(&copy.database))?;
+        Ok(copy)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_so_that_no_letter_of_it_is_taken_for_more() {
+        if cfg!(unix) {
+            assert_eq!(uri(Path::new("/a b/c?d#e%.db"), "mode=ro"), "file:/a%20b/c%3Fd%23e%25.db?mode=ro");
+        }
+        assert_eq!(database_of_wal(Path::new("/a/b.db-wal")), Some("/a/b.db".into()));
+        assert_eq!(database_of_wal(Path::new("/a/b.db")), None);
+        assert_eq!(wal_of(Path::new("/a/b.db")), Path::new("/a/b.db-wal"));
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads the rows of another program's SQLite database that are new or have changed, for the format that knows them.
+//!
+//! How far it was read is a row's number and the time of its last change, one pair for each of the format's queries,
+//! kept in the checkpoint. A database that was replaced by another, or in which the last rows were deleted, is read
+//! from its beginning: its rows have the same keys. It is open only while it is read.
+
+use std::io;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use serde::{Deserialize, Serialize};
+
+use super::batch_builder::BatchBuilder;
+use super::fs::{FileKind, Fs, Stat};
+use super::sqlite_access::{self, Database, Found, wal_of, why};
+use super::tail::{RECORDS, Reached, Tail, Tools};
+use super::{Condition, ReadBatch};
+use crate::domain::Instant;
+use crate::formats::{Framing, RowQuery, Schema, Value};
+
+/// Rows whose last change lies this far before the latest one are read again, in the milliseconds of their writer: of
+/// two writers, the one that began first may be done last.
+const SLACK: i64 = 10_000;
+
+/// How far a query's rows have been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Cursor {
+    /// The greatest number of a row.
+    number: i64,
+    /// The latest change of a row.
+    changed: i64,
+}
+
+/// What the checkpoint remembers.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Saved {
+    cursors: Vec<Cursor>,
+    reader: String,
+}
+
+impl Tail {
+    /// The state of the file; of a database, together with that of its write-ahead log.
+    pub(super) fn with_wal(&self, fs: &dyn Fs, stat: Stat) -> Stat {
+        if self.framing != Framing::Sqlite {
+            return stat;
+        }
+        let Ok(wal) = fs.stat(&wal_of(self.path())) else { return stat };
+        Stat {
+            size: stat.size.saturating_add(wal.size),
+            modified_ns: stat.modified_ns.max(wal.modified_ns),
+            // When root opens a log, SQLite gives it the owner that it has: that changes its times, not its content.
+            changed_ns: stat.changed_ns.max(wal.modified_ns),
+            ..stat
+        }
+    }
+
+    /// Reads what is new in a database and hands it on.
+    pub(super) fn read_database(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
+        let stat = tools.fs.stat(self.path())?;
+        if stat.id != self.id() || stat.sort != FileKind::File {
+            return Ok(Reached::Replaced(stat));
+        }
+        let stat = self.with_wal(&*tools.fs, stat);
+        let database = match sqlite_access::open(&*tools.fs, self.path())? {
+            Found::Database(database) => database,
+            Found::Empty => return Ok(self.is_done(&stat, None)),
+            Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
+        };
+        let schema = schema_of(&database.connection).map_err(|error| why(&error))?;
+        let Some(queries) = self.format.and_then(|format| format.format().queries(&schema)) else {
+            return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
+        };
+        let saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
+        let mut decoder = self.decoder(tools);
+        decoder.restore(&saved.reader);
+        let modified = Instant::from_timestamp_nanos(stat.modified_ns);
+        let mut builder = BatchBuilder::new(decoder, self.label().clone(), modified, self.state.lines);
+        let mut cursors = saved.cursors.clone();
+        cursors.resize(queries.len(), Cursor::default());
+        let mut pass = Pass { tail: self, tools, builder, hand };
+        let is_whole = pass.read(&database, &queries, &mut cursors)?;
+        builder = pass.builder;
+        let to_validate = database.to_validate;
+        drop(database);
+        if !is_whole {
+            return Ok(Reached::More);
+        }
+        if to_validate && tools.fs.stat(self.path()).is_ok_and(|now| self.with_wal(&*tools.fs, now) != stat) {
+            // A writer has come. What it may have torn was handed on by its keys alone, and is read again.
+            return Ok(Reached::More);
+        }
+        let state = Saved { cursors, reader: builder.state() };
+        let is_news = !builder.records.is_empty() || state.cursors != saved.cursors || !self.booked;
+        self.is_done(&stat, None);
+        if is_news {
+            let bytes = stat.size.saturating_sub(self.state.offset);
+            let batch = self.batch(&mut builder, bytes, tools);
+            self.state.offset = stat.size;
+            self.state.reader = serde_json::to_string(&state).unwrap_or_default();
+            self.booked = true;
+            hand(ReadBatch { file: Some(self.state.clone()), ..batch });
+        }
+        Ok(Reached::End)
+    }
+
+    /// The database need not be read again before it changes.
+    fn is_done(&mut self, stat: &Stat, trouble: Option<&'static str>) -> Reached {
+        (self.state.size, self.state.modified_ns) = (stat.size, stat.changed_ns);
+        (self.searched, self.lag) = (stat.size, 0);
+        if trouble.is_some() || matches!(self.news, Some(Condition::Unsupported(_))) {
+            self.news = trouble.map(Condition::Unsupported);
+        }
+        Reached::End
+    }
+
+    fn batch(&mut self, builder: &mut BatchBuilder, bytes: u64, tools: &Tools) -> ReadBatch {
+        let (batch, unknown) = builder.batch(bytes, &mut self.tallies, &tools.owner, &tools.projects);
+        self.strange = unknown;
+        self.state.lines += batch.tallies.lines;
+        self.state.bad_lines += batch.tallies.bad;
+        batch
+    }
+}
+
+/// One reading of one database.
+struct Pass<'a> {
+    tail: &'a mut Tail,
+    tools: &'a Tools,
+    builder: BatchBuilder,
+    hand: &'a mut dyn FnMut(ReadBatch),
+}
+
+impl Pass<'_> {
+    /// Asks every query in one transaction; false when reading shall end before all is read.
+    fn read(&mut self, database: &Database, queries: &[RowQuery], cursors: &mut [Cursor]) -> io::Result<bool> {
+        let connection = &database.connection;
+        connection.execute_batch("BEGIN").map_err(|error| why(&error))?;
+        for (place, (query, cursor)) in queries.iter().zip(cursors).enumerate() {
+            match self.ask(connection, place, query, cursor) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(why(&error)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn ask(
+        &mut self,
+        connection: &Connection,
+        place: usize,
+        query: &RowQuery,
+        cursor: &mut Cursor,
+    ) -> rusqlite::Result<bool> {
+        let last = format!("SELECT max(rowid) FROM {}", query.table);
+        let last: Option<i64> = connection.query_row(&last, [], |row| row.get(0))?;
+        if last.unwrap_or_default() < cursor.number {
+            *cursor = Cursor::default();
+        }
+        let since = [cursor.number, cursor.changed.saturating_sub(SLACK)];
+        let mut statement = connection.prepare(&query.sql)?;
+        let (asked, columns) = (statement.parameter_count().min(since.len()), statement.column_count());
+        let mut rows = statement.query(rusqlite::params_from_iter(&since[..asked]))?;
+        while let Some(row) = rows.next()? {
+            let values = values(row, columns)?;
+            if let Some(Value::Integer(number)) = values.first() {
+                cursor.number = cursor.number.max(*number);
+            }
+            if let Some(Value::Integer(changed)) = values.get(1) {
+                cursor.changed = cursor.changed.max(*changed);
+            }
+            let number = match values.first() {
+                Some(Value::Integer(number)) => u64::try_from(*number).unwrap_or_default(),
+                _ => 0,
+            };
+            self.builder.row(place, number, &values);
+            if self.builder.records.len() >= RECORDS {
+                let batch = self.tail.batch(&mut self.builder, 0, self.tools);
+                (self.hand)(batch);
+            }
+            if self.tools.is_stopping() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A row as the formats see it.
+fn values<'row>(row: &'row Row<'_>, columns: usize) -> rusqlite::Result<Vec<Value<'row>>> {
+    let value = |column| {
+        Ok(match row.get_ref(column)? {
+            ValueRef::Null | ValueRef::Blob(_) => Value::Null,
+            ValueRef::Integer(number) => Value::Integer(number),
+            ValueRef::Real(number) => Value::Real(number),
+            ValueRef::Text(text) => std::str::from_utf8(text).map_or(Value::Null, Value::Text),
+        })
+    };
+    (0..columns).map(value).collect()
+}
+
+fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
+    let mut schema = Schema::default();
+    let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns \
+               WHERE tables.type = 'table'";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        schema.add(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?);
+    }
+    Ok(schema)
+}

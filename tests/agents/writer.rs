@@ -1,0 +1,73 @@
+//! A program that writes to a database in WAL mode, as agents do: this test program itself, run once more.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rusqlite::Connection;
+
+const VARIABLE: &str = "TOKMETER_TEST_DATABASE";
+const TEST: &str = "writer::writes_what_it_is_told_when_it_is_run_by_another_test";
+
+/// A writer that runs until it is closed or killed.
+pub(crate) struct Writer {
+    child: Child,
+    told: ChildStdin,
+    said: BufReader<ChildStdout>,
+}
+
+impl Writer {
+    /// Opens a database, which it makes if it is not there.
+    pub(crate) fn start(database: &Path) -> Self {
+        std::fs::create_dir_all(database.parent().unwrap()).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", TEST, "--nocapture"])
+            .env(VARIABLE, database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (told, said) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, told, said }
+    }
+
+    /// Runs statements, and comes back when they are committed. They may not wait for anybody's lock.
+    pub(crate) fn run(&mut self, sql: &str) {
+        writeln!(self.told, "{}", sql.replace('\n', " ")).unwrap();
+        let mut line = String::new();
+        while !line.starts_with("written") {
+            line.clear();
+            assert!(self.said.read_line(&mut line).unwrap() > 0, "the writer has ended at: {sql}");
+        }
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it in good order: the database takes the log in.
+    pub(crate) fn close(self) {
+        let Self { mut child, told, mut said } = self;
+        drop(told);
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test that runs this one hands the path over in a variable")]
+fn writes_what_it_is_told_when_it_is_run_by_another_test() {
+    let Ok(database) = std::env::var(VARIABLE) else { return };
+    let connection = Connection::open(database).unwrap();
+    connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+    for line in std::io::stdin().lock().lines() {
+        connection.execute_batch(&line.unwrap()).unwrap();
+        // The test harness may have begun a line of its own.
+        println!("\nwritten");
+        std::io::stdout().flush().unwrap();
+    }
+}
