@@ -11,8 +11,8 @@ use super::catch_up::{self, LogSelection};
 use super::report::only_session;
 use super::{Context, Exit, Failure};
 use crate::domain::{Dimension, Filter, Instant, Label, Usd, Zone};
-use crate::ledger::{Grain, Ledger, Query, ReportRow, SessionRow, Sums};
-use crate::meter::{Follow, LimitState, SessionLine, Summary};
+use crate::ledger::{Grain, Ledger, Query, ReportRow, Row, SessionRow, Sums};
+use crate::meter::{Follow, LimitState, SessionId, SessionLine, Summary};
 use crate::output::{self, Decimal};
 use crate::text;
 
@@ -48,9 +48,7 @@ pub(super) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<
 
 /// A session as faces show it.
 pub(super) fn session_line(row: SessionRow, now: Instant) -> SessionLine {
-    let duration = (row.ended - row.started).max(Duration::zero());
-    let active = now - row.ended < Duration::minutes(5);
-    SessionLine { row, duration, active }
+    SessionLine::from_row(row, now)
 }
 
 /// What was followed, as one session: the session itself, or all in view together.
@@ -70,15 +68,61 @@ pub(super) fn of_followed(summary: &Summary) -> Option<SessionLine> {
         Some(all)
     };
     match &summary.follow {
+        Follow::Today => of_today(summary),
         Follow::Everything => together(),
         Follow::Latest | Follow::Session(_) => summary.session.clone(),
     }
 }
 
-/// The log in which the newest of these calls stands.
+/// The sessions of today as one: from the first call of the day to the last. One session alone is itself, if it began today.
+fn of_today(summary: &Summary) -> Option<SessionLine> {
+    let of_today =
+        |line: &&SessionLine| summary.fleet.iter().any(|today| today.id == line.id() && today.today.calls > 0);
+    let mut all = summary.sessions.iter().filter(of_today);
+    let mut line = all.next()?.clone();
+    let mut several = false;
+    for other in all {
+        several = true;
+        line.row.started = line.row.started.min(other.row.started);
+        line.row.ended = line.row.ended.max(other.row.ended);
+        line.row.in_agents.add(&other.row.in_agents);
+    }
+    if several {
+        line.row.session = None;
+    }
+    line.row.started = line.row.started.max(summary.day.from);
+    line.row.sums = summary.followed;
+    line.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
+    line.duration = (line.row.ended - line.row.started).max(Duration::zero());
+    Some(line)
+}
+
+/// Calls of a session among which its own log is looked for.
+const NEWEST: usize = 200;
+
+/// The session's own log: where the newest call of its main thread stands, or of a sub-agent where that has none.
 pub(super) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
-    let newest = books.calls(filter, 1)?;
-    Ok(newest.first().and_then(|row| row.call.from.place.as_ref()).map(|place| place.path.clone()))
+    let newest = books.calls(filter, NEWEST)?;
+    Ok(log_among(newest.iter().map(Arc::as_ref)).cloned())
+}
+
+/// The log of the session that a summary is about; none where it is about several.
+pub(super) fn own_log<'a>(session: &SessionLine, summary: &'a Summary) -> Option<&'a Label> {
+    session.row.session.as_ref()?;
+    log_among(
+        summary
+            .calls
+            .iter()
+            .map(|line| line.row.as_ref())
+            .filter(|row| SessionId::from_call(&row.call) == session.id()),
+    )
+}
+
+fn log_among<'a>(calls: impl Iterator<Item = &'a Row>) -> Option<&'a Label> {
+    let mut placed = calls.filter_map(|row| Some((row.call.from.agent.is_some(), &row.call.from.place.as_ref()?.path)));
+    let first = placed.next()?;
+    let main = std::iter::once(first).chain(placed).find(|(is_agent, _)| !is_agent);
+    Some(main.unwrap_or(first).1)
 }
 
 /// The summary for people.
@@ -183,4 +227,32 @@ fn per(count: u64, unit: u64, seconds: u64) -> Option<u64> {
 fn hourly(cost: Usd, seconds: u64) -> Usd {
     let pico = cost.pico().saturating_mul(3600) / i128::from(seconds.max(1));
     Usd::from_pico(pico / 1_000_000 * 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, Call, CallKey, Place, Tokens};
+    use crate::pricing::Cost;
+
+    fn row(path: &str, agent: Option<&str>) -> Row {
+        let place = Place { path: Label::new(path), offset: 0 };
+        let from = Attribution {
+            agent: agent.map(Label::new),
+            place: Some(place),
+            ..Attribution::new(Instant::UNIX_EPOCH, Label::new("claude-code"))
+        };
+        let call = Call::new(CallKey::from_parts(&[path]), from, None, Tokens::ZERO);
+        Row { call, cost: Cost::Unpriced }
+    }
+
+    #[test]
+    fn the_log_is_the_sessions_own_and_a_sub_agents_only_where_it_has_none() {
+        let agent = row("/logs/s1/agent-explore.jsonl", Some("explore"));
+        let main = row("/logs/s1.jsonl", None);
+        let log = |rows: &[&Row]| log_among(rows.iter().copied()).map(Label::to_string);
+        assert_eq!(log(&[&agent, &main]).as_deref(), Some("/logs/s1.jsonl"));
+        assert_eq!(log(&[&agent]).as_deref(), Some("/logs/s1/agent-explore.jsonl"));
+        assert_eq!(log(&[]), None);
+    }
 }

@@ -1,15 +1,18 @@
 //! The screen: a face of the meter. It computes nothing, writes only what changed, and sleeps until something does.
 
 mod app;
+mod down;
 mod draw;
 mod feed;
 mod history;
 mod keys;
 mod lists;
 mod mode;
+mod navigate;
 mod offscreen;
 mod options;
 mod paint;
+mod projects;
 mod run;
 mod screen_state;
 pub(crate) mod svg;
