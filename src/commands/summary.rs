@@ -232,7 +232,8 @@ fn hourly(cost: Usd, seconds: u64) -> Usd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Place, Tokens};
+    use crate::domain::{Attribution, Call, CallKey, Place, Span, Tokens};
+    use crate::meter::{Activity, FleetLine};
     use crate::pricing::Cost;
 
     fn row(path: &str, agent: Option<&str>) -> Row {
@@ -254,5 +255,67 @@ mod tests {
         assert_eq!(log(&[&agent, &main]).as_deref(), Some("/logs/s1.jsonl"));
         assert_eq!(log(&[&agent]).as_deref(), Some("/logs/s1/agent-explore.jsonl"));
         assert_eq!(log(&[]), None);
+    }
+
+    fn at(text: &str) -> Instant {
+        text.parse().unwrap()
+    }
+
+    /// A session of so many calls today, at work between two moments.
+    fn session(name: &str, from: &str, until: &str, today: u64) -> (SessionLine, FleetLine) {
+        let sums = Sums { calls: today + 1, ..Sums::default() };
+        let line = SessionLine::from_row(
+            SessionRow {
+                session: Some(Label::new(name)),
+                source: Label::new("claude-code"),
+                started: at(from),
+                ended: at(until),
+                project: None,
+                user: None,
+                models: Vec::new(),
+                in_agents: Sums::default(),
+                sums,
+            },
+            at(until),
+        );
+        let fleet = FleetLine {
+            id: line.id(),
+            project: None,
+            started: at(from),
+            activity: Activity::Working,
+            today: Sums { calls: today, ..Sums::default() },
+            cost_per_hour: Usd::ZERO,
+            last: at(until),
+            model: None,
+            main: None,
+            trend: Default::default(),
+            agents: Vec::new(),
+        };
+        (line, fleet)
+    }
+
+    #[test]
+    fn the_day_comes_to_what_its_sessions_spent_since_midnight() {
+        let night = session("night", "2026-11-21T22:00:00Z", "2026-11-22T01:00:00Z", 4);
+        let noon = session("noon", "2026-11-22T12:00:00Z", "2026-11-22T13:00:00Z", 2);
+        let old = session("old", "2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z", 0);
+        let of = |lines: &[&(SessionLine, FleetLine)]| {
+            let day = Span { from: at("2026-11-22T00:00:00Z"), until: at("2026-11-23T00:00:00Z") };
+            of_followed(&Summary {
+                follow: Follow::Today,
+                day,
+                followed: Sums { calls: lines.iter().map(|(_, fleet)| fleet.today.calls).sum(), ..Sums::default() },
+                sessions: lines.iter().map(|(line, _)| line.clone()).collect(),
+                fleet: lines.iter().map(|(_, fleet)| fleet.clone()).collect(),
+                ..Summary::empty(at("2026-11-22T13:02:00Z"))
+            })
+        };
+        let day = of(&[&noon, &night, &old]).unwrap();
+        assert_eq!((day.row.sums.calls, day.duration, day.row.session), (6, Duration::hours(13), None));
+        // One session alone keeps its name, and with it its log.
+        let alone = of(&[&noon, &old]).unwrap();
+        assert_eq!((alone.row.sums.calls, alone.duration), (2, Duration::hours(1)));
+        assert_eq!(alone.row.session.as_deref(), Some("noon"));
+        assert_eq!(of(&[&old]), None);
     }
 }
