@@ -54,7 +54,7 @@ fn meter() -> (Meter, Memory) {
     let batch = Batch { records: (0..300).map(call).collect(), files: Vec::new() };
     books.absorb(&batch).expect("memory takes all");
     books.flush().expect("memory takes all");
-    let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now()).expect("memory answers");
+    let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now()).expect("memory answers");
     (Meter::open(rules, snapshot), books)
 }
 

@@ -63,8 +63,9 @@ pub mod ledger {
 /// From `meter`.
 pub mod meter {
     pub use crate::meter::{
-        Alerts, Amount, CallContext, CallLine, Follow, Limit, LimitState, Measure, Meter, ModelLine, QuietHours, Rules,
-        Scope, SessionId, SessionLine, Snapshot, Summary, Verdict, Window, cache_hit, signals, states,
+        Activity, AgentLine, Alerts, Amount, CallContext, CallLine, FleetLine, Follow, LastCall, Limit, LimitState,
+        LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine, Snapshot, Summary,
+        Verdict, Window, cache_hit, signals, states,
     };
 }
 

@@ -62,7 +62,7 @@ fn app(books: &Memory, rules: Rules, view: View, theme: &str) -> App {
     theme.clone_into(&mut options.theme);
     options.view = view;
     let mut app = App::new(options, now()).unwrap();
-    let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now()).unwrap();
+    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now()).unwrap();
     let mut meter = Meter::open(rules, snapshot);
     let health = HealthView {
         files: 2,
@@ -97,7 +97,7 @@ fn the_pictures_of_the_readme_are_current() {
             limit(Window::Month, Some("300"), None),
         ])
     };
-    let snapshot = Snapshot::ask(&books, &roomy(), &Follow::Latest, now()).unwrap();
+    let snapshot = Snapshot::ask(&books, &roomy(), &Follow::Today, now()).unwrap();
     let used = Meter::open(roomy(), snapshot).summary(now()).today.tokens.total();
     // A daily limit of which 83 per cent are used, rounded down as the screen does.
     let tight =

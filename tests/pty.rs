@@ -226,7 +226,7 @@ fn i1_no_escape_sequence_of_a_log_reaches_the_terminal() {
     home.write(LOG, &line);
     let mut pty = Pty::start(&home, &["logs"], 120, 36);
     pty.wait_for("1,005");
-    for view in ["2", "3", "4", "5", "6", "1", "?"] {
+    for view in ["2", "3", "4", "5", "6", "7", "1", "?"] {
         pty.send(view);
         pty.settle(Duration::from_millis(40));
     }
@@ -247,12 +247,12 @@ fn g8_a_config_that_becomes_wrong_keeps_the_old_one_and_says_so() {
     home.config("[limits]\nday = { tokens = 2_000 }\n");
     home.write(LOG, &native("one", &now(), "claude-opus-5", 1_000, 0));
     let mut pty = Pty::start(&home, &["logs"], 120, 36);
-    pty.wait_for("1,000 of 2,000");
+    pty.wait_for("1,000 left of 2,000");
     home.config("[limits]\nday = { tokens = -1 }\n");
     pty.wait("the error", |screen| screen.contains("config.toml"));
-    assert!(pty.screen().contains("1,000 of 2,000"), "{}", pty.screen());
+    assert!(pty.screen().contains("1,000 left of 2,000"), "{}", pty.screen());
     home.config("[limits]\nday = { tokens = 4_000 }\n");
-    pty.wait_for("1,000 of 4,000");
+    pty.wait_for("3,000 left of 4,000");
     pty.send("q");
     assert_eq!(pty.ended(), 0);
 }
@@ -388,7 +388,7 @@ fn a_model_without_a_price_is_named_from_the_first_reading_on() {
     home.write(LOG, &native("one", &now(), "a-model-nobody-knows", 1_000, 0));
     let mut pty = Pty::start(&home, &["logs"], 120, 36);
     pty.wait_for("? 1 unpriced");
-    pty.send("6");
+    pty.send("7");
     pty.wait_for("? a-model-nobody-knows  1,000 tokens");
     pty.send("q");
     assert_eq!(pty.ended(), 0);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -14,8 +15,8 @@ use tokmeter::testing::domain::{
 };
 use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::testing::meter::{
-    Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionLine, Summary, Verdict,
-    Window,
+    Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionId, SessionLine,
+    Summary, Verdict, Window,
 };
 use tokmeter::testing::pricing::{Cost, Rates};
 use tokmeter::testing::theme::{Background, Depth, Themes};
@@ -23,6 +24,11 @@ use tokmeter::testing::tui::{
     Action, App, BadLineView, Effect, FRAME, Feed, HealthView, LedgerView, Message, ModelView, Next, Note, Options,
     Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
+
+#[path = "screens/down.rs"]
+mod down;
+#[path = "screens/fleet.rs"]
+mod fleet;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 
@@ -104,6 +110,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         limit: Limit { scope: Scope { only, each: false }, window, amount: allowed, warn_at: vec![80] },
         name: user.map_or(word.clone(), |user| format!("{user} {word}")),
         subject: None,
+        session: None,
         used,
         span: window.span(now(), ZONE, chrono::Weekday::Mon),
         percent,
@@ -122,7 +129,9 @@ fn dollars(text: &str) -> Amount {
     Amount { usd: Some(usd(text)), ..Amount::default() }
 }
 
-/// The screen of SCREEN.md.
+const SESSION: &str = "3f2a91c0-1111-4222-8333-444455556666";
+
+/// One session that was pinned.
 fn summary() -> Summary {
     let opus = sums(11, [1_204, 84_112, 0, 4_904, 8_000, 0], "1.80", "9.31");
     let haiku = sums(4, [40_010, 0, 0, 0, 7_000, 0], "0.38", "0");
@@ -139,7 +148,9 @@ fn summary() -> Summary {
         "2026-11-22T15:40:00Z".parse().unwrap(),
         Span { from: "2026-11-22T14:55:00Z".parse().unwrap(), until: "2026-11-22T17:10:00Z".parse().unwrap() },
     ));
+    let id = SessionId { source: Label::new("claude-code"), session: Some(Label::new(SESSION)) };
     Summary {
+        follow: Follow::Session(id),
         session: Some(session("3f2a91c0-1111-4222-8333-444455556666", "/home/alice/api-server", 23, both, true)),
         sessions: vec![
             session("3f2a91c0-1111-4222-8333-444455556666", "/home/alice/api-server", 23, both, true),
@@ -300,7 +311,7 @@ fn the_live_view_at_20_by_4() {
 fn the_smallest_sizes_of_a_whole_screen_and_of_the_other_views_are_what_they_are_said_to_be() {
     let mut app = app();
     for (width, height, is_whole) in [(60, 14, true), (59, 14, false), (60, 13, false)] {
-        assert_eq!(shown(&app, width, height).contains(" tokmeter  "), is_whole, "{width}×{height}");
+        assert_eq!(shown(&app, width, height).contains("pinned: "), is_whole, "{width}×{height}");
     }
     press(&mut app, &["2"]);
     for (width, height, is_readable) in [(40, 10, true), (39, 10, false), (40, 9, false)] {
@@ -434,7 +445,7 @@ fn answer(app: &mut App) {
 #[test]
 fn the_history_view() {
     let mut app = app();
-    press(&mut app, &["3"]);
+    press(&mut app, &["4"]);
     answer(&mut app);
     press(&mut app, &["left"]);
     insta::assert_snapshot!(shown(&app, 120, 36));
@@ -443,7 +454,7 @@ fn the_history_view() {
 #[test]
 fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     let mut app = app();
-    press(&mut app, &["3"]);
+    press(&mut app, &["4"]);
     assert_eq!(app.effects().len(), 2);
     app.update(Message::Feed(Feed::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
@@ -467,7 +478,7 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
 #[test]
 fn the_models_view() {
     let mut app = app();
-    press(&mut app, &["4"]);
+    press(&mut app, &["5"]);
     assert_eq!(app.effects(), [Effect::Ask(Request::Models)]);
     let rates = Rates {
         input: usd("0.000005"),
@@ -521,7 +532,7 @@ fn a_limit_is_removed_by_the_second_of_two_keys_only() {
 #[test]
 fn no_day_of_the_calendar_is_left_out() {
     let mut app = app();
-    press(&mut app, &["3"]);
+    press(&mut app, &["4"]);
     answer(&mut app);
     let text = shown(&app, 120, 36);
     let mondays = text.lines().find(|line| line.contains(" Mon ")).unwrap();
@@ -532,7 +543,7 @@ fn no_day_of_the_calendar_is_left_out() {
 #[test]
 fn the_health_view() {
     let mut app = app();
-    press(&mut app, &["6"]);
+    press(&mut app, &["7"]);
     insta::assert_snapshot!(shown(&app, 110, 24));
 }
 
@@ -541,7 +552,7 @@ fn a_place_that_is_not_there_yet_is_no_fault_in_the_health_view() {
     let mut app = App::new(options(), now()).unwrap();
     let (awaited, notes) = (vec![Label::new("/home/alice/.codex")], vec![Label::new("2 sources gone")]);
     app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
-    press(&mut app, &["6"]);
+    press(&mut app, &["7"]);
     let text = shown(&app, 100, 24);
     assert!(text.contains("○ waiting for /home/alice/.codex") && text.contains("▲ 2 sources gone"), "{text}");
 }
@@ -608,6 +619,9 @@ fn escape_takes_away_what_was_said_before_it_leaves_a_view() {
     assert!(has(&app, "Sessions") && !has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
     assert!(has(&app, "Tokens: 145,230"));
+    app.effects();
+    press(&mut app, &["esc"]);
+    assert_eq!(app.effects(), [Effect::Follow(Follow::Today)], "and the fleet comes back at last");
 }
 
 #[test]
@@ -632,7 +646,7 @@ fn a_cursor_on_the_last_row_stays_on_it_when_another_row_appears_below() {
 #[test]
 fn a_cursor_that_went_too_far_back_in_history_comes_forward_at_once() {
     let mut app = app();
-    press(&mut app, &["3"]);
+    press(&mut app, &["4"]);
     answer(&mut app);
     press(&mut app, &["left"; 500]);
     let oldest = shown(&app, 120, 36);
@@ -677,7 +691,7 @@ fn escape_closes_but_never_quits_and_ctrl_c_always_does() {
     for _ in 0..5 {
         assert_ne!(app.update(Message::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)), now()), Next::Quit);
     }
-    for before in [vec![], vec!["?"], vec!["/", "x"], vec!["s"], vec!["5", "enter"], vec!["5", "a"]] {
+    for before in [vec![], vec!["?"], vec!["/", "x"], vec!["s"], vec!["6", "enter"], vec!["6", "a"]] {
         let mut app = self::app();
         press(&mut app, &before);
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
@@ -718,7 +732,7 @@ fn f15_the_mouse_is_off_until_asked_for() {
 
 #[test]
 fn f7_every_size_can_be_drawn() {
-    let views: Vec<App> = ["1", "2", "3", "4", "5", "6", "?", "/", "s"]
+    let views: Vec<App> = ["1", "2", "3", "4", "5", "6", "7", "?", "/", "s"]
         .into_iter()
         .map(|key| {
             let mut app = app();
@@ -778,14 +792,14 @@ fn f10_without_colour_selection_and_warning_keep_their_weight() {
     assert!(live[(1, 1)].modifier.contains(Modifier::BOLD), "the banner");
     press(&mut app, &["2"]);
     let sessions = draw(&app, Rect::new(0, 0, 120, 36));
-    let reversed = (0..36).filter(|y| sessions[(10, *y)].modifier.contains(Modifier::REVERSED)).count();
+    let reversed = (1..36).filter(|y| sessions[(10, *y)].modifier.contains(Modifier::REVERSED)).count();
     assert_eq!(reversed, 1, "the row the cursor is on");
     // And it reaches the terminal: reverse without any colour.
     let mut bytes = Vec::new();
     paint(None, &sessions, &mut bytes).unwrap();
     let mut screen = terminal(36, 120);
     fed(&mut screen, &bytes);
-    let row = (0..36).find(|y| sessions[(10, *y)].modifier.contains(Modifier::REVERSED)).unwrap();
+    let row = (1..36).find(|y| sessions[(10, *y)].modifier.contains(Modifier::REVERSED)).unwrap();
     let cell = screen.screen().cell(row, 10).unwrap();
     assert!(cell.inverse() && cell.fgcolor() == vt100::Color::Default);
 }
@@ -801,7 +815,7 @@ fn f20_a_c_locale_gets_nothing_but_ascii_in_the_same_columns() {
             assert_eq!(one.symbol(), other.symbol());
         }
     }
-    press(&mut app, &["3"]);
+    press(&mut app, &["4"]);
     answer(&mut app);
     assert!(shown(&app, 120, 36).is_ascii());
     insta::assert_snapshot!(text_of(&plain));
@@ -868,7 +882,7 @@ fn i1_i2_only_our_own_escapes_reach_the_terminal() {
     let mut bytes = Vec::new();
     let first = draw(&app, Rect::new(0, 0, 120, 36));
     paint(None, &first, &mut bytes).unwrap();
-    for key in ["2", "6", "?"] {
+    for key in ["2", "7", "?"] {
         press(&mut app, &[key]);
         paint(Some(&first), &draw(&app, Rect::new(0, 0, 120, 36)), &mut bytes).unwrap();
     }
@@ -885,7 +899,7 @@ fn i1_i2_only_our_own_escapes_reach_the_terminal() {
 #[test]
 fn one_picture_after_another_leaves_the_terminal_as_the_second_alone() {
     let mut pictures = vec![draw(&App::new(options(), now()).unwrap(), Rect::new(0, 0, 100, 30))];
-    for keys in [&["1"][..], &["2"], &["3"], &["5"], &["6"], &["?"], &["s"]] {
+    for keys in [&["1"][..], &["2"], &["3"], &["4"], &["6"], &["7"], &["?"], &["s"]] {
         for names in [summary(), hostile()] {
             let mut app = app_with(options(), names);
             press(&mut app, keys);
@@ -1025,7 +1039,7 @@ fn f1_a_worker_that_fails_is_told_and_stays_in_health() {
     let later = now() + Duration::minutes(5);
     app.update(Message::Clock(later), later);
     assert!(shown(&app, 120, 30).contains("▲ worker failed"));
-    press(&mut app, &["6"]);
+    press(&mut app, &["7"]);
     assert!(shown(&app, 120, 30).contains("▲ reader failed: index 3"));
 }
 
@@ -1129,6 +1143,11 @@ fn copying_gives_the_clipboard_our_own_text_only() {
     let Some(Effect::Copy(text)) = app.effects().into_iter().next() else { panic!("nothing copied") };
     assert!(text.starts_with("Session Complete\n"), "{text}");
     assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+    // The terminal does not answer: what is said is what was done.
+    assert!(shown(&app, 120, 30).contains("sent to the terminal for its clipboard"));
+    let mut tmux = app_with(Options { is_in_tmux: true, ..options() }, summary());
+    press(&mut tmux, &["y"]);
+    assert!(shown(&tmux, 120, 30).contains("sent to the terminal; tmux passes it on with: set -g set-clipboard on"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::domain::{Dimension, Filter, Matcher};
 use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin, playback, process};
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
-use crate::meter::{Alerts, Follow, Meter, QuietHours, Rules, SessionId};
+use crate::meter::{Alerts, Follow, LimitState, Meter, QuietHours, Rules, SessionId};
 use crate::tui::{self, App};
 
 /// Time for the screen to act on a signal before the main thread does.
@@ -101,9 +101,9 @@ fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Res
         return Ok(());
     }
     let summary = meter.summary(context.now());
-    let log = summary.calls.first().and_then(|line| line.row.call.from.place.as_ref()).map(|place| &place.path);
     if let Some(session) = summary::of_followed(&summary) {
-        summary::write_text(&session, &summary.limits, log, context.out)?;
+        let limits: Vec<LimitState> = summary.limits_followed().cloned().collect();
+        summary::write_text(&session, &limits, summary::own_log(&session, &summary), context.out)?;
     }
     Ok(())
 }
@@ -196,15 +196,20 @@ fn bind(context: &mut Context<'_>, args: &LiveArgs) -> Result<Option<crate::inge
 /// The session followed at start.
 pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
     match args.session.as_deref() {
-        // Given paths are followed as a whole; otherwise the latest session.
-        None if !args.paths.is_empty() => Ok(Follow::Everything),
-        None | Some("latest") => Ok(Follow::Latest),
+        // Who names paths or a time asks about all that is in them; else it is the day that counts.
+        None if !args.paths.is_empty() || view.since.is_some() || view.until.is_some() => Ok(Follow::Everything),
+        None => Ok(Follow::Today),
+        // Before a first call there is no session to stay with.
+        Some("latest") => {
+            let newest = ledger.calls(view, 1)?;
+            Ok(newest.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
+        }
         Some(wanted) => {
             let name = super::report::only_session(ledger, wanted, view)?;
             let filter =
                 Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
             let row = ledger.calls(&filter, 1)?;
-            Ok(row.first().map_or(Follow::Latest, |row| Follow::Session(SessionId::from_call(&row.call))))
+            Ok(row.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
         }
     }
 }

@@ -36,6 +36,7 @@ pub(super) fn options(
         keys,
         compact: args.compact,
         mouse: settings.mouse,
+        is_in_tmux: context.env.var("TMUX").is_some_and(|socket| !socket.is_empty()),
         looks: roots.all().into_iter().map(|(path, _)| path_label(context, &path)).collect(),
         ..Options::new(settings.zone, settings.user.clone())
     })

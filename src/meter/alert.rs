@@ -75,7 +75,8 @@ fn subject(state: &LimitState) -> String {
         amount.output_tokens.map(|tokens| format!(" output={tokens}")),
     ];
     let details: String = names.chain(whose).chain(amounts.into_iter().flatten()).collect();
-    format!("{}{details}", state.name)
+    let name = super::evaluate::stable_name(&state.limit, state.subject.as_deref());
+    format!("{name}{details}")
 }
 
 /// Hours of the local day without alerts; they may span midnight.
@@ -189,7 +190,7 @@ impl Alerts {
                     self.said.remove(&key);
                 }
             }
-            let Some(threshold) = state.threshold() else { continue };
+            let Some(threshold) = state.threshold().filter(|_| !state.has_ended()) else { continue };
             let heard = self.said.get(&key).map_or(0, |said| said.threshold);
             if threshold <= heard {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::limit::{Amount, Limit, LimitState, Measure, Verdict};
+use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Verdict};
 use crate::domain::{Instant, Label, Span, Tokens, Usd};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
@@ -160,11 +160,18 @@ fn pairs(limit: &Amount, used: &Amount) -> impl Iterator<Item = (Measure, i128, 
 }
 
 /// The state of a limit at this usage.
-pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Option<Span>) -> LimitState {
+pub(crate) fn state(
+    limit: &Limit,
+    subject: Option<String>,
+    session: Option<LimitedSession>,
+    used: Used,
+    span: Option<Span>,
+) -> LimitState {
     let amount = used.amount(&limit.amount);
     LimitState {
-        name: name(limit, subject.as_deref()),
+        name: name(limit, subject.as_deref(), session.as_ref()),
         subject,
+        session,
         used: amount,
         span,
         percent: percent(&limit.amount, &amount),
@@ -176,8 +183,28 @@ pub(crate) fn state(limit: &Limit, subject: Option<String>, used: Used, span: Op
     }
 }
 
-/// `daily`, `alice daily`, `claude-opus-* monthly`, `each user daily` while there is no usage.
-fn name(limit: &Limit, subject: Option<&str>) -> String {
+/// `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used anything.
+fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) -> String {
+    let Some(session) = session else { return stable_name(limit, subject) };
+    let names = if limit.scope.each { Some(session.names.as_str()) } else { None };
+    let mut words = stable_name(limit, names.filter(|names| !names.is_empty()));
+    words.push(' ');
+    words.push_str(&session.words());
+    words
+}
+
+/// Tells sessions of one limit apart whose words are the same.
+pub(crate) fn tell_apart(states: &mut [LimitState]) {
+    let names: Vec<String> = states.iter().map(|state| state.name.clone()).collect();
+    for state in states {
+        let Some(session) = &mut state.session else { continue };
+        session.is_one_of_several = names.iter().filter(|name| **name == state.name).count() > 1;
+        state.name = name(&state.limit, state.subject.as_deref(), state.session.as_ref());
+    }
+}
+
+/// A limit's name by what never changes while it lasts: alerts are remembered by it.
+pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     let mut words: Vec<String> = match subject {
         Some(subject) if limit.scope.each => vec![subject.to_owned()],
         Some(_) | None => (limit.scope.only.iter())
@@ -192,18 +219,67 @@ fn name(limit: &Limit, subject: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// Sorts by verdict (worst first), then by percentage; ties keep the order of the config.
+/// Over before near before under, then the most used first; else in the order of the config. Of sessions that have
+/// ended, last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
-    states.sort_by_key(|state| Reverse((state.verdict, state.percent)));
+    states.sort_by_key(|state| Reverse((!state.has_ended(), state.verdict, state.percent)));
+}
+
+/// The shares of the parts of a whole, in whole per cent of its cost (of tokens where no cost is known): together as
+/// many as the parts are of the whole, so that all parts make 100. What rounding leaves goes to the largest remainders.
+pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) -> Vec<u8> {
+    let parts: Vec<(i128, i128)> = parts.map(|part| weights(part, whole)).collect();
+    let Some(whole) = parts.first().map(|(_, whole)| *whole).filter(|whole| *whole > 0) else {
+        return vec![0; parts.len()];
+    };
+    let hundredths: Vec<i128> = parts.iter().map(|(part, _)| part.max(&0).saturating_mul(100)).collect();
+    let mut shares: Vec<i128> = hundredths.iter().map(|part| part / whole).collect();
+    let all = hundredths.iter().fold(0, |all: i128, part| all.saturating_add(*part)) / whole;
+    let left = usize::try_from(all - shares.iter().sum::<i128>()).unwrap_or(0);
+    let mut by_rest: Vec<usize> = (0..shares.len()).collect();
+    by_rest.sort_by_key(|at| Reverse(hundredths[*at] % whole));
+    for at in by_rest.into_iter().take(left) {
+        shares[at] += 1;
+    }
+    shares.into_iter().map(|share| u8::try_from(share.min(100)).unwrap_or(100)).collect()
+}
+
+/// A part and its whole: their cost, or their tokens where no cost is known.
+fn weights(part: &Sums, whole: &Sums) -> (i128, i128) {
+    if whole.cost > Usd::ZERO {
+        (part.cost.pico(), whole.cost.pico())
+    } else {
+        (part.tokens.total().into(), whole.tokens.total().into())
+    }
 }
 
 /// A part's share of a whole's cost in whole per cent, or of its tokens where no cost is known.
 pub(crate) fn share(part: &Sums, whole: &Sums) -> u8 {
-    let (part, whole) = if whole.cost > Usd::ZERO {
-        (part.cost.pico(), whole.cost.pico())
-    } else {
-        (part.tokens.total().into(), whole.tokens.total().into())
-    };
+    let (part, whole) = weights(part, whole);
     let percent = part.max(0).saturating_mul(100).checked_div(whole).unwrap_or(0);
     u8::try_from(percent.min(100)).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cost(micro: i64) -> Sums {
+        Sums { cost: Usd::from_micro(micro), ..Sums::default() }
+    }
+
+    #[test]
+    fn shares_add_up_to_a_hundred_and_the_nearest_are_rounded_up() {
+        for (parts, expected) in [
+            (vec![1, 1, 1], vec![34, 33, 33]),
+            (vec![826, 174], vec![83, 17]),
+            (vec![995, 4, 1], vec![100, 0, 0]),
+            (vec![0, 0], vec![0, 0]),
+        ] {
+            let whole = cost(parts.iter().sum());
+            let parts: Vec<Sums> = parts.into_iter().map(cost).collect();
+            assert_eq!(shares(parts.iter(), &whole), expected);
+        }
+        assert_eq!(shares([cost(1), cost(1)].iter(), &cost(4)), [25, 25]);
+    }
 }

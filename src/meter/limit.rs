@@ -4,7 +4,8 @@ use std::fmt;
 
 use chrono::{Duration, Weekday};
 
-use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone};
+use super::summary::{SessionId, SessionLine};
+use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone, project_short, session_short};
 use crate::pricing::Rates;
 
 /// Time zone, limits and view of a meter.
@@ -226,10 +227,12 @@ pub enum Verdict {
 pub struct LimitState {
     /// The limit.
     pub limit: Limit,
-    /// Display name: `daily`, `session`, `alice daily`, `claude-opus-* monthly`.
+    /// What it is called: `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`.
     pub name: String,
     /// Subject where a default limits each name: `alice`, a session, a run.
     pub subject: Option<String>,
+    /// The session it is about, or the sub-agent's run in one.
+    pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
     /// Current period; `None` for a call, a session, a run and all time.
@@ -263,12 +266,80 @@ impl LimitState {
         super::evaluate::leading(&self.limit.amount, &self.used)
     }
 
+    /// True when it is about a session that has ended: it neither warns nor rings.
+    pub fn has_ended(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.ended)
+    }
+
+    /// True when this session's calls count against it.
+    pub fn concerns(&self, line: &SessionLine) -> bool {
+        if let Some(session) = &self.session {
+            return session.id == line.id();
+        }
+        let row = &line.row;
+        let has = |dimension: Dimension, names: &Matcher| {
+            let fits = |name: &Label| {
+                // Of a default, each name has a limit of its own.
+                let own = self.limit.scope.each && names.as_str() == "*";
+                if own { self.subject.as_deref().is_none_or(|of| of == name.as_str()) } else { names.matches(name) }
+            };
+            match dimension {
+                Dimension::Source => fits(&row.source),
+                Dimension::Session => row.session.as_ref().is_some_and(fits),
+                Dimension::Project => row.project.as_ref().is_some_and(fits),
+                Dimension::User => row.user.as_ref().is_some_and(fits),
+                Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
+                // Of these a session may have any number.
+                Dimension::Team | Dimension::Agent | Dimension::Feature | Dimension::Org => true,
+            }
+        };
+        self.limit.scope.is_organisation()
+            || self.limit.scope.only.iter().all(|(dimension, names)| has(*dimension, names))
+    }
+
+    /// True when it is foretold to be reached before it starts anew.
+    pub fn is_running_out(&self) -> bool {
+        let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
+    }
+
     /// True when the limit blocks work.
     ///
     /// A call over a call limit gives a warning, but the next may be smaller: only a call limit of zero blocks.
     pub fn stops_work(&self) -> bool {
         let nothing_allowed = Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0));
         self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
+    }
+}
+
+/// The session that a limit is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitedSession {
+    /// What names it.
+    pub id: SessionId,
+    /// The project it works on.
+    pub project: Option<Label>,
+    /// The sub-agent whose run it is.
+    pub agent: Option<Label>,
+    /// The names a default limits one by one, besides the session: `alice`.
+    pub names: String,
+    /// True when it has ended: its limit is shown, but warns of nothing.
+    pub ended: bool,
+    /// True when another session with the same limit would have the same words.
+    pub is_one_of_several: bool,
+}
+
+impl LimitedSession {
+    /// The session by its project, or by its own name: `api-server`, `explore in api-server`, `api-server 3f2a91c0`.
+    pub fn words(&self) -> String {
+        let name = self.id.session.as_deref().map(session_short);
+        let mut words: Vec<&str> = Vec::new();
+        if let Some(agent) = self.agent.as_deref() {
+            words.extend([agent, "in"]);
+        }
+        words.extend(self.project.as_deref().map(project_short).or(name));
+        words.extend(name.filter(|_| self.is_one_of_several && self.project.is_some()));
+        words.join(" ")
     }
 }
 

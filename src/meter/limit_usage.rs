@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
-use super::evaluate::{Used, state};
+use super::evaluate::{Used, state, tell_apart};
 use super::forecast::{Habits, Outlook};
-use super::limit::{CallContext, Limit, LimitState, Rules, Verdict, Window};
+use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict, Window};
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
 use super::subject::{Subject, grouped, overridden};
@@ -16,6 +16,9 @@ use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
 /// How far ahead calls that will leave a rolling window are read from the ledger.
 const READ_AHEAD: Duration = Duration::hours(6);
+
+/// What is known of a session: its project, and whether it has ended; nothing of one that is not asked about.
+pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<(Option<Label>, bool)> + 'a;
 
 /// Usage of one subject.
 #[derive(Clone, Debug, Default)]
@@ -217,23 +220,30 @@ impl LimitUsage {
         take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums) && !was_largest
     }
 
-    /// States per subject: with a forecast if `habits` are given, and for sessions only those in `shown` if given.
+    /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of sessions only
+    /// those that `sessions` knows something of: their project, and whether they have ended.
     pub(crate) fn states(
         &self,
         rules: &Rules,
         habits: Option<&Habits>,
-        shown: Option<&BTreeSet<SessionId>>,
+        sessions: &KnownSessions<'_>,
         now: Instant,
     ) -> Vec<LimitState> {
-        let is_shown = |subject: &Subject| {
-            shown.zip(subject.session.as_ref()).is_none_or(|(shown, session)| shown.contains(session))
+        let is_shown = |subject: &Subject| subject.session.as_ref().is_none_or(|id| sessions(id).is_some());
+        let session_of = |subject: &Subject| {
+            let id = subject.session.clone()?;
+            let (project, ended) = sessions(&id)?;
+            let names = subject.names.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
+            let agent = subject.agent.clone();
+            Some(LimitedSession { id, project, agent, names, ended, is_one_of_several: false })
         };
         let mut states: Vec<LimitState> = self
             .groups
             .iter()
             .filter(|(subject, _)| is_shown(subject))
             .map(|(subject, group)| {
-                let mut state = state(&self.limit, subject.name(), group.used(self.limit.window, rules), self.span);
+                let used = group.used(self.limit.window, rules);
+                let mut state = state(&self.limit, subject.name(), session_of(subject), used, self.span);
                 if let (Some(habits), Verdict::Under | Verdict::Near) = (habits, state.verdict) {
                     let outlook = Outlook { minutes: &group.minutes, habits, zone: rules.zone, now };
                     state.hit = outlook.hit(&state);
@@ -242,8 +252,9 @@ impl LimitUsage {
             })
             .collect();
         if states.is_empty() {
-            states.push(state(&self.limit, None, Used::default(), self.span));
+            states.push(state(&self.limit, None, None, Used::default(), self.span));
         }
+        tell_apart(&mut states);
         states
     }
 

@@ -34,6 +34,8 @@ pub struct Meter {
     all: Sums,
     models: BTreeMap<Option<Label>, Sums>,
     today: (Span, Sums),
+    today_models: BTreeMap<Option<Label>, Sums>,
+    week: (Span, Sums),
     month: (Span, Sums),
     sessions: Sessions,
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
@@ -55,6 +57,8 @@ impl Meter {
         let now = snapshot.at;
         let mut meter = Self {
             today: (Span::day(now, rules.zone), snapshot.today),
+            today_models: snapshot.today_models,
+            week: (Span::week(now, rules.zone, rules.week_start), snapshot.week),
             month: (Span::month(now, rules.zone), snapshot.month),
             rules,
             listed: None,
@@ -71,6 +75,9 @@ impl Meter {
         for (id, paces) in &snapshot.paces {
             meter.sessions.pace(id, paces);
         }
+        for (id, threads) in snapshot.threads {
+            meter.sessions.thread(&id, threads);
+        }
         meter.calls.extend(snapshot.latest.into_iter().map(|row| ((row.call.at(), row.call.key), row)));
         meter.listed = meter.followed(now);
         meter
@@ -79,9 +86,13 @@ impl Meter {
     /// Replaces the numbers by a new snapshot. The arrow and the followed session are kept.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
-        let same = snapshot.follow == follow;
+        let (same, at) = (snapshot.follow == follow, snapshot.at);
+        let before = self.counter(at);
         *self = Self::open(self.rules.clone(), snapshot);
-        (self.grew_at, self.follow, self.stale) = (grew_at, follow, !same);
+        (self.follow, self.stale) = (follow, !same);
+        // The arrow never stands beside a number that fell.
+        let after = self.counter(at);
+        self.grew_at = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);
     }
 
     /// True when the numbers are exact only after another query; moves the meter to `now`.
@@ -123,6 +134,7 @@ impl Meter {
     pub fn follow(&mut self, follow: Follow) {
         if self.follow != follow {
             self.follow = follow;
+            self.grew_at = None;
             self.stale = true;
         }
     }
@@ -131,14 +143,18 @@ impl Meter {
     pub fn apply(&mut self, posted: &Change, now: Instant) {
         self.advance(now);
         let (before, after) = posted.rows();
-        let total = self.all.tokens.total();
+        let counter = self.counter(now);
         if let Some(before) = before.filter(|before| self.rules.view.admits(&before.call)) {
             self.take(before, after.map(Arc::as_ref));
         }
         if let Some(after) = after.filter(|after| self.rules.view.admits(&after.call)) {
             self.put(after, now);
         }
-        if self.all.tokens.total() > total {
+        let (subject, total) = self.counter(now);
+        let same = counter.0.is_none() || subject == counter.0;
+        if !same || total < counter.1 {
+            self.grew_at = None;
+        } else if total > counter.1 {
             self.grew_at = Some(now);
         }
         let (before, after) = (before.map(Arc::as_ref), after.map(Arc::as_ref));
@@ -150,21 +166,16 @@ impl Meter {
     fn take(&mut self, row: &Row, after: Option<&Row>) {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         self.all.sub(&sums);
-        match self.models.get_mut(&row.call.model) {
-            Some(model) => {
-                model.sub(&sums);
-                if model.calls == 0 {
-                    self.models.remove(&row.call.model);
-                }
-            }
-            None => self.stale = true,
+        self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
+        if self.today.0.contains(at) {
+            self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
         }
-        for (span, within) in [&mut self.today, &mut self.month] {
+        for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
                 within.sub(&sums);
             }
         }
-        self.stale |= !self.sessions.sub(row, after);
+        self.stale |= !self.sessions.sub(row, after, self.today.0);
         self.calls.remove(&(at, row.call.key));
     }
 
@@ -172,12 +183,15 @@ impl Meter {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         self.all.add(&sums);
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
-        for (span, within) in [&mut self.today, &mut self.month] {
+        if self.today.0.contains(at) {
+            self.today_models.entry(row.call.model.clone()).or_default().add(&sums);
+        }
+        for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
                 within.add(&sums);
             }
         }
-        self.stale |= !self.sessions.add(row, now);
+        self.stale |= !self.sessions.add(row, self.today.0, now);
         self.calls.insert((at, row.call.key), Arc::clone(row));
         if self.calls.len() > REMEMBERED {
             self.calls.pop_first();
@@ -189,6 +203,13 @@ impl Meter {
         let zone = self.rules.zone;
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
+            self.today_models.clear();
+            self.sessions.begin_day();
+            self.grew_at = self.grew_at.filter(|_| self.follow != Follow::Today);
+            self.stale = true;
+        }
+        if !self.week.0.contains(now) {
+            self.week = (Span::week(now, zone, self.rules.week_start), Sums::default());
             self.stale = true;
         }
         if !self.month.0.contains(now) {
@@ -223,8 +244,19 @@ impl Meter {
         match &self.follow {
             Follow::Latest => self.sessions.latest(now).cloned(),
             Follow::Session(id) => Some(id.clone()),
-            Follow::Everything => None,
+            Follow::Today | Follow::Everything => None,
         }
+    }
+
+    /// Whose tokens the counter shows, and how many.
+    fn counter(&self, now: Instant) -> (Option<SessionId>, u64) {
+        let id = self.followed(now);
+        let sums = match (&self.follow, id.as_ref().and_then(|id| self.sessions.get(id))) {
+            (Follow::Today, _) => self.today.1,
+            (Follow::Everything, _) => self.all,
+            (Follow::Latest | Follow::Session(_), session) => session.map(|session| session.sums).unwrap_or_default(),
+        };
+        (id, sums.tokens.total())
     }
 
     /// The numbers shown by all faces.
@@ -235,6 +267,7 @@ impl Meter {
         let nothing = BTreeMap::new();
         let everything = self.sessions.minutes(now);
         let (models, minutes, followed) = match (&self.follow, session) {
+            (Follow::Today, _) => (&self.today_models, &everything, self.today.1),
             (Follow::Everything, _) => (&self.models, &everything, self.all),
             (_, Some(session)) => (session.models(), session.minutes(), session.sums),
             (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
@@ -247,8 +280,11 @@ impl Meter {
             follow: self.follow.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
+            fleet: self.sessions.fleet(now),
             all: self.all,
+            day: self.today.0,
             today: self.today.1,
+            week: self.week.1,
             month: self.month.1,
             followed,
             models: model_lines(models, minutes, &followed, now),
@@ -272,8 +308,13 @@ impl Meter {
 
     /// Every limit, worst first.
     pub fn limits(&self, now: Instant) -> Vec<LimitState> {
-        let shown = self.sessions_shown(now);
-        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), Some(&shown), now);
+        let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
+        let followed = self.followed(now);
+        let sessions = |id: &SessionId| {
+            let works = active.contains(id);
+            (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
+        };
+        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
         worst_first(&mut all);
         all
@@ -309,9 +350,21 @@ impl Meter {
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
         let day = (self.today.1.calls > 0).then_some(self.today.0.until);
         let month = (self.month.1.calls > 0).then_some(self.month.0.until);
-        let idle = self.sessions.active(now).map(|(_, until)| until);
+        let week = (self.week.1.calls > 0).then_some(self.week.0.until);
+        let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = minute.into_iter().chain(arrow).chain(day).chain(month).chain(idle).chain(pots);
+        let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
+}
+
+/// Takes a call's sums out of its model's; false when they were not there.
+fn take_model(models: &mut BTreeMap<Option<Label>, Sums>, name: Option<&Label>, sums: &Sums) -> bool {
+    let name = name.cloned();
+    let Some(model) = models.get_mut(&name) else { return false };
+    model.sub(sums);
+    if model.calls == 0 {
+        models.remove(&name);
+    }
+    true
 }

@@ -2,6 +2,7 @@
 
 mod alert;
 mod evaluate;
+mod fleet;
 mod forecast;
 mod insights;
 mod limit;
@@ -17,9 +18,10 @@ mod summary;
 
 pub(crate) use alert::{Alert, AlertId};
 pub use alert::{Alerts, QuietHours};
+pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};
-pub use limit::{Amount, CallContext, Limit, LimitState, Measure, Rules, Scope, Verdict, Window};
+pub use limit::{Amount, CallContext, Limit, LimitState, LimitedSession, Measure, Rules, Scope, Verdict, Window};
 pub use live::Meter;
 pub(crate) use session::SHOWN as SESSIONS_SHOWN;
 pub use snapshot::{Snapshot, states};

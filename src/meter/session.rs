@@ -3,17 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use chrono::Duration;
-
-use super::evaluate::{Used, share};
+use super::evaluate::{Used, shares};
+use super::fleet::{ACTIVE, Activity, FleetLine, LISTED, Threads, agent_lines};
 use super::rate::{KEPT, Minutes, Spent};
 use super::snapshot::Paces;
 use super::summary::{ModelLine, SessionId, SessionLine};
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, Span};
 use crate::ledger::{Row, SessionRow, Sums};
 
-/// How long a session counts as active after its last call.
-const ACTIVE: Duration = Duration::minutes(5);
 /// Sessions in a summary.
 pub(crate) const SHOWN: usize = 200;
 
@@ -44,6 +41,7 @@ pub(crate) struct Session {
     models: BTreeMap<Option<Label>, Sums>,
     minutes: BTreeMap<Option<Label>, Minutes>,
     in_agents: Sums,
+    threads: Threads,
     pub(crate) sums: Sums,
 }
 
@@ -70,26 +68,67 @@ impl Sessions {
         }
     }
 
+    /// What each thread of a session did lately: its sums of today, and its latest call.
+    pub(crate) fn thread(&mut self, id: &SessionId, threads: Threads) {
+        if let Some(session) = self.known.get_mut(id) {
+            session.threads = threads;
+        }
+    }
+
+    /// Another day begins: nothing was spent in it.
+    pub(crate) fn begin_day(&mut self) {
+        for thread in self.known.values_mut().flat_map(|session| session.threads.values_mut()) {
+            thread.today = Sums::default();
+        }
+    }
+
+    /// The sessions of today and those that have not ended, begun last first; those that have ended below.
+    pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
+        let lines = self.known.iter().map(|(id, session)| (id, session, session.today()));
+        let mut lines: Vec<_> = lines
+            .filter(|(_, session, today)| today.calls > 0 || Activity::of(session.ended, now) != Activity::Ended)
+            .collect();
+        let ended = |session: &Session| Activity::of(session.ended, now) == Activity::Ended;
+        lines.sort_by_key(|(id, session, _)| (ended(session), Reverse(session.started), *id));
+        lines.truncate(LISTED);
+        lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, now)).collect()
+    }
+
+    /// The moments at which time alone changes what the fleet shows.
+    pub(crate) fn turns(&self, now: Instant) -> impl Iterator<Item = Instant> {
+        self.known
+            .values()
+            .filter(move |session| Activity::of(session.ended, now) != Activity::Ended)
+            .flat_map(|session| session.threads.values())
+            .flat_map(super::fleet::Thread::turns)
+    }
+
+    /// The project of a session.
+    pub(crate) fn project(&self, id: &SessionId) -> Option<Label> {
+        self.known.get(id).and_then(|session| session.project.clone())
+    }
+
     /// Adds a call. False when the ledger must be queried again, because the session may have earlier calls.
-    pub(crate) fn add(&mut self, row: &Row, now: Instant) -> bool {
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> bool {
         let id = SessionId::from_call(&row.call);
         let known = self.known.contains_key(&id);
-        self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, now);
+        self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, today, now);
         known || self.complete
     }
 
     /// Subtracts a call. False when the ledger must be queried again, because it was the session's first or last.
-    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>) -> bool {
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
         let id = SessionId::from_call(&row.call);
         let Some(session) = self.known.get_mut(&id) else { return self.complete };
-        session.sub(row);
+        let after = after.filter(|after| SessionId::from_call(&after.call) == id);
+        let known = session.sub(row, after, today);
         if session.sums.calls == 0 {
             self.known.remove(&id);
             return true;
         }
         let at = row.call.at();
         let inside = session.started < at && at < session.ended;
-        inside || after.is_some_and(|after| after.call.at() == at && SessionId::from_call(&after.call) == id)
+        known && (inside || after.is_some_and(|after| after.call.at() == at))
     }
 
     /// The most recently active session.
@@ -150,6 +189,7 @@ impl Session {
             models: row.models.into_iter().collect(),
             minutes: BTreeMap::new(),
             in_agents: row.in_agents,
+            threads: Threads::new(),
             sums: row.sums,
         }
     }
@@ -164,11 +204,12 @@ impl Session {
             models: BTreeMap::new(),
             minutes: BTreeMap::new(),
             in_agents: Sums::default(),
+            threads: Threads::new(),
             sums: Sums::default(),
         }
     }
 
-    fn add(&mut self, row: &Row, now: Instant) {
+    fn add(&mut self, row: &Row, today: Span, now: Instant) {
         let (from, sums) = (&row.call.from, Sums::from_row(row));
         let first = from.at < self.started;
         for (known, told) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
@@ -183,10 +224,12 @@ impl Session {
         if from.agent.is_some() {
             self.in_agents.add(&sums);
         }
+        self.threads.entry(from.agent.clone()).or_default().add(row, today, now);
         self.pace(row, now);
     }
 
-    fn sub(&mut self, row: &Row) {
+    /// Takes a call back out. False when what is shown of its thread is not known any more.
+    fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
         let sums = Sums::from_row(row);
         self.sums.sub(&sums);
         if let Some(model) = self.models.get_mut(&row.call.model) {
@@ -200,6 +243,36 @@ impl Session {
         }
         if let Some(minutes) = self.minutes.get_mut(&row.call.model) {
             minutes.sub(row.call.at(), &Spent::from(Used::from_sums(&sums, None)));
+        }
+        self.threads.get_mut(&row.call.from.agent).is_none_or(|thread| thread.sub(row, after, today))
+    }
+
+    /// What all its threads spent today.
+    fn today(&self) -> Sums {
+        let mut today = Sums::default();
+        for thread in self.threads.values() {
+            today.add(&thread.today);
+        }
+        today
+    }
+
+    fn fleet_line(&self, id: &SessionId, today: Sums, now: Instant) -> FleetLine {
+        let minutes = Minutes::of_all(self.minutes.values());
+        let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
+        let main = main.filter(|last| Activity::of(last.at, now) != Activity::Ended);
+        let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
+        FleetLine {
+            id: id.clone(),
+            project: self.project.clone(),
+            started: self.started,
+            activity: Activity::of(self.ended, now),
+            today,
+            cost_per_hour: minutes.rate(now).1,
+            last: self.ended,
+            model: main.as_ref().map_or_else(|| dearest.and_then(|(name, _)| name.clone()), |last| last.model.clone()),
+            main,
+            trend: minutes.trend(now),
+            agents: agent_lines(&self.threads, now),
         }
     }
 
@@ -247,13 +320,14 @@ pub(crate) fn model_lines(
 ) -> Vec<ModelLine> {
     let mut models: Vec<(Option<Label>, Sums)> = models.iter().map(|(model, sums)| (model.clone(), *sums)).collect();
     dearest_first(&mut models);
-    let line = |(model, sums): (Option<Label>, Sums)| ModelLine {
+    let shares = shares(models.iter().map(|(_, sums)| sums), whole);
+    let line = |((model, sums), share): ((Option<Label>, Sums), u8)| ModelLine {
         trend: minutes.get(&model).map(|minutes| minutes.trend(now)).unwrap_or_default(),
-        share: share(&sums, whole),
+        share,
         model,
         sums,
     };
-    models.into_iter().map(line).collect()
+    models.into_iter().zip(shares).map(line).collect()
 }
 
 /// Sorts by cost, then tokens, then name.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::evaluate::Used;
+use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
-use super::limit::{CallContext, LimitState, Rules, Window};
+use super::limit::{CallContext, Limit, LimitState, Rules, Window};
 use super::limit_usage::LimitUsage;
 use super::pages::every_call;
 use super::rate::{KEPT, Minutes, Spent};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
-use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Row, SessionRow, Sums};
+use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
 pub(crate) const CALLS: usize = 200;
@@ -34,10 +35,13 @@ pub struct Snapshot {
     pub(crate) all: Sums,
     pub(crate) models: BTreeMap<Option<Label>, Sums>,
     pub(crate) today: Sums,
+    pub(crate) today_models: BTreeMap<Option<Label>, Sums>,
+    pub(crate) week: Sums,
     pub(crate) month: Sums,
     pub(crate) sessions: Vec<SessionRow>,
     pub(crate) every_session: bool,
     pub(crate) paces: BTreeMap<SessionId, Paces>,
+    pub(crate) threads: BTreeMap<SessionId, Threads>,
     pub(crate) latest: Vec<Arc<Row>>,
     pub(crate) pots: Vec<LimitUsage>,
     pub(crate) habits: Habits,
@@ -52,10 +56,13 @@ impl Snapshot {
             all: Sums::default(),
             models: BTreeMap::new(),
             today: Sums::default(),
+            today_models: BTreeMap::new(),
+            week: Sums::default(),
             month: Sums::default(),
             sessions: Vec::new(),
             every_session: true,
             paces: BTreeMap::new(),
+            threads: BTreeMap::new(),
             latest: Vec::new(),
             pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
@@ -71,6 +78,9 @@ impl Snapshot {
         let by_model =
             Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };
         let all = books.report(&by_model)?;
+        let day = Span::day(now, rules.zone);
+        let today = books.report(&Query { filter: within(view, day), ..by_model.clone() })?;
+        let mut threads = ask_threads(books, rules, day)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);
         let mut pots = Vec::with_capacity(rules.limits.len());
@@ -88,23 +98,49 @@ impl Snapshot {
             if let Some(paces) = paces.get_mut(&SessionId::from_call(&row.call)).filter(|_| view.admits(&row.call)) {
                 let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
                 paces.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
+                let threads = threads.entry(SessionId::from_call(&row.call)).or_default();
+                threads.entry(row.call.from.agent.clone()).or_default().hear(row, now);
             }
         })?;
         Ok(Self {
             at: now,
             follow: follow.clone(),
             all: all.total,
-            models: all.rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect(),
-            today: books.sums(&within(view, Span::day(now, rules.zone)))?,
+            models: of_models(all.rows),
+            today: today.total,
+            today_models: of_models(today.rows),
+            week: books.sums(&within(view, Span::week(now, rules.zone, rules.week_start)))?,
             month: books.sums(&within(view, Span::month(now, rules.zone)))?,
             sessions,
             every_session,
             paces,
+            threads,
             latest,
             pots,
             habits: Habits::ask(books, rules, now)?,
         })
     }
+}
+
+fn of_models(rows: Vec<ReportRow>) -> BTreeMap<Option<Label>, Sums> {
+    rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect()
+}
+
+/// What each thread of each session spent today.
+fn ask_threads(books: &dyn Ledger, rules: &Rules, day: Span) -> Result<BTreeMap<SessionId, Threads>, BooksError> {
+    let query = Query {
+        by: vec![Dimension::Source, Dimension::Session, Dimension::Agent],
+        filter: within(&rules.view, day),
+        ..Query::new(Grain::Total, rules.zone)
+    };
+    let mut all: BTreeMap<SessionId, Threads> = BTreeMap::new();
+    for row in books.report(&query)?.rows {
+        let [Some(source), session, agent] = row.by.as_slice() else { continue };
+        let id = SessionId { source: source.clone(), session: session.clone() };
+        let thread = Thread { today: row.sums, ..Thread::default() };
+        all.entry(id).or_default().insert(agent.clone(), thread);
+    }
+    Ok(all)
 }
 
 /// Restricts a filter to a time span.
@@ -127,7 +163,7 @@ fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<Session
 
 fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<SessionId> {
     match follow {
-        Follow::Everything => None,
+        Follow::Today | Follow::Everything => None,
         Follow::Session(id) => Some(id.clone()),
         Follow::Latest => sessions.iter().map(|row| (recency(row.ended, now), id_of(row))).max().map(|(_, id)| id),
     }
@@ -137,14 +173,7 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
 type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
 
 fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
-    let session_query = |filter: Filter, limit: usize| Query {
-        grain: Grain::Session,
-        by: Vec::new(),
-        filter,
-        zone: rules.zone,
-        order: Order::Descending,
-        limit: Some(limit),
-    };
+    let session_query = |filter: Filter, limit: usize| session_query(rules, filter, limit);
     let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
     let mut sessions: Vec<SessionRow> =
         answer.rows.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone).collect();
@@ -171,6 +200,12 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
         }
     }
     Ok((sessions, every, latest))
+}
+
+/// The sessions of a view, begun last first.
+fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
+    let (by, order) = (Vec::new(), Order::Descending);
+    Query { grain: Grain::Session, by, filter, zone: rules.zone, order, limit: Some(limit) }
 }
 
 /// Restricts a filter to one session.
@@ -214,6 +249,16 @@ pub fn states(
         }
         None => Vec::new(),
     };
+    let names_sessions = |limit: &Limit| matches!(limit.window, Window::Session | Window::Run);
+    let mut projects = BTreeMap::new();
+    if rules.limits.iter().any(names_sessions) && caller.is_none_or(|caller| caller.name(Dimension::Project).is_none())
+    {
+        for id in &sessions {
+            let query = session_query(rules, of_session(&Filter::default(), id), 1);
+            let row = books.report(&query)?.rows.into_iter().find_map(|row| row.session);
+            projects.extend(row.and_then(|row| row.project.clone()).map(|project| (id.clone(), project)));
+        }
+    }
     let mut all = Vec::new();
     for limit in &rules.limits {
         let concerned = caller.is_none_or(|caller| {
@@ -229,7 +274,11 @@ pub fn states(
         if caller.is_some_and(|caller| usage.is_overridden_for(caller, rules)) {
             continue;
         }
-        all.extend(usage.states(rules, None, None, now));
+        let project = |id: &SessionId| match caller.and_then(|caller| caller.name(Dimension::Project)) {
+            Some(project) => Some(project.clone()),
+            None => projects.get(id).cloned(),
+        };
+        all.extend(usage.states(rules, None, &|id| Some((project(id), false)), now));
     }
     super::evaluate::worst_first(&mut all);
     Ok(all)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::LimitState;
-use crate::domain::{Call, Instant, Label, Tokens, Usd};
+use super::{FleetLine, LimitState};
+use crate::domain::{Call, Instant, Label, Span, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// The sessions being followed.
@@ -16,6 +16,8 @@ pub enum Follow {
     Latest,
     /// A given session.
     Session(SessionId),
+    /// None: all calls of today together.
+    Today,
     /// All calls in view.
     Everything,
 }
@@ -51,13 +53,19 @@ pub struct Summary {
     pub session: Option<SessionLine>,
     /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
+    /// The sessions of today and those that have not ended, begun last first; those that have ended below.
+    pub fleet: Vec<FleetLine>,
     /// All calls in view.
     pub all: Sums,
+    /// The local day.
+    pub day: Span,
     /// Calls of today.
     pub today: Sums,
+    /// This week's.
+    pub week: Sums,
     /// Calls of this month.
     pub month: Sums,
-    /// Sums of the followed session, or of all calls in view.
+    /// The sums of what is followed: the session's, today's, or all in view.
     pub followed: Sums,
     /// Models of the followed sessions, most expensive first.
     pub models: Vec<ModelLine>,
@@ -87,8 +95,11 @@ impl Summary {
             follow: Follow::Latest,
             session: None,
             sessions: Vec::new(),
+            fleet: Vec::new(),
             all: Sums::default(),
+            day: Span { from: now, until: now },
             today: Sums::default(),
+            week: Sums::default(),
             month: Sums::default(),
             followed: Sums::default(),
             models: Vec::new(),
@@ -105,7 +116,19 @@ impl Summary {
 
     /// Banner of the worst limit that is near or over.
     pub fn worst_limit(&self) -> Option<&LimitState> {
-        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under)
+        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.has_ended())
+    }
+
+    /// The limits of what is followed, worst first: of a session those its calls count against, else all.
+    pub fn limits_followed(&self) -> impl Iterator<Item = &LimitState> {
+        self.limits.iter().filter(|limit| self.session.as_ref().is_none_or(|session| limit.concerns(session)))
+    }
+
+    /// The limits of other sessions that are near or over, worst first.
+    pub fn limits_elsewhere(&self) -> impl Iterator<Item = &LimitState> {
+        let elsewhere = |limit: &&LimitState| self.session.as_ref().is_some_and(|session| !limit.concerns(session));
+        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.has_ended();
+        self.limits.iter().filter(elsewhere).filter(warns)
     }
 }
 
@@ -121,6 +144,12 @@ pub struct SessionLine {
 }
 
 impl SessionLine {
+    /// What the books know of a session, as it stands now.
+    pub(crate) fn from_row(row: SessionRow, now: Instant) -> Self {
+        let duration = (row.ended - row.started).max(Duration::zero());
+        Self { duration, active: super::session::is_active(row.ended, now), row }
+    }
+
     /// Identity of the session.
     pub fn id(&self) -> SessionId {
         SessionId { source: self.row.source.clone(), session: self.row.session.clone() }

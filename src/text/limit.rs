@@ -31,10 +31,32 @@ pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
 
+/// How much is left of a limit's nearest amount: `$4.25 left`, `$0.40 over`.
+pub(crate) fn left(limit: &LimitState) -> String {
+    amounts(limit).first().map(|amount| amount.left.clone()).unwrap_or_default()
+}
+
+/// The same with the amount allowed: `$4.25 left of $25.00`, `$0.40 over $25.00`.
+pub(crate) fn left_of(limit: &LimitState) -> String {
+    let words = amounts(limit);
+    let Some(amount) = words.first() else { return String::new() };
+    let noun = if amount.left.ends_with("left") { "of " } else { "" };
+    format!("{} {noun}{}", amount.left, amount.allowed)
+}
+
+/// When it is foretold to be reached: `full at 16:40`.
+pub(crate) fn full_at(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    limit
+        .hit
+        .filter(|_| limit.verdict != Verdict::Over)
+        .map(|(likely, _)| format!("full at {}", moment(likely, now, zone)))
+}
+
 struct Words {
     noun: &'static str,
     used: String,
     allowed: String,
+    left: String,
 }
 
 /// The limit's amounts, closest to their limit first.
@@ -48,14 +70,26 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
     };
     if let Some(most) = allowed.usd {
         let spent = used.usd.unwrap_or_default();
-        let words = Words { noun: "Cost", used: format!("{bound}{}", usd(spent)), allowed: usd(most) };
+        let left = if spent > most {
+            format!("{bound}{} over", usd(spent - most))
+        } else {
+            // At least so much is used, so that at most so much is left.
+            format!("{}{} left", bound.replace('≥', "≤"), usd(most - spent))
+        };
+        let words = Words { noun: "Cost", used: format!("{bound}{}", usd(spent)), allowed: usd(most), left };
         all.push((nearness(positive(spent), positive(most)), words));
     }
     let counts = [("Tokens", allowed.tokens, used.tokens), ("Output", allowed.output_tokens, used.output_tokens)];
     for (noun, most, spent) in counts {
         let Some(most) = most else { continue };
         let spent = spent.unwrap_or_default();
-        all.push((nearness(spent.into(), most.into()), Words { noun, used: count(spent), allowed: count(most) }));
+        let left = if spent > most {
+            format!("{} over", count(spent - most))
+        } else {
+            format!("{} left", count(most - spent))
+        };
+        let words = Words { noun, used: count(spent), allowed: count(most), left };
+        all.push((nearness(spent.into(), most.into()), words));
     }
     all.sort_by_key(|(near, _)| std::cmp::Reverse(*near));
     all.into_iter().map(|(_, words)| words).collect()
@@ -89,12 +123,12 @@ pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<S
     Some(format!("at this pace {likely}{band}"))
 }
 
-/// Short forecast: `at this pace 16:40 (15:55–18:10)`.
+/// The same in fewer columns: `full at 16:40 (15:55–18:10)`.
 pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.hit?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
-    Some(format!("at this pace {likely}{band}"))
+    Some(format!("full at {likely}{band}"))
 }
 
 /// The banner's parts, most important first; narrow faces drop parts from the end.
@@ -110,14 +144,18 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
     parts
 }
 
-/// Short scope: `day`, `session`, `alice/day`, `claude-opus-*/month`, `5h`.
+/// What the limit covers, briefly: `day`, `session api-server`, `alice/day`, `claude-opus-*/month`, `5h`.
 pub(crate) fn scope(limit: &LimitState) -> String {
     let mut parts: Vec<String> = match &limit.subject {
-        Some(subject) if limit.limit.scope.each => vec![subject.clone()],
+        Some(subject) if limit.limit.scope.each => {
+            let own = limit.session.as_ref().map_or(subject, |session| &session.names);
+            vec![own.clone()].into_iter().filter(|own| !own.is_empty()).collect()
+        }
         _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],
         _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
     };
-    parts.push(limit.limit.window.to_string());
+    let whose = limit.session.as_ref().map(|session| format!(" {}", session.words())).unwrap_or_default();
+    parts.push(format!("{}{whose}", limit.limit.window));
     parts.join("/")
 }
 
@@ -135,6 +173,7 @@ mod tests {
             limit: Limit { scope: Scope::default(), window: Window::Day, amount, warn_at: vec![80] },
             name: "daily".to_owned(),
             subject: None,
+            session: None,
             used: Amount { tokens: Some(used), ..Amount::default() },
             span: Some(Span::day(now, Zone::named("Europe/Rome").unwrap())),
             percent,
@@ -160,14 +199,14 @@ mod tests {
                 "⚠ 80% of daily limit used",
                 "Tokens: 400,000 / 500,000",
                 "resets 00:00",
-                "at this pace 16:40 (15:55–18:10)",
+                "full at 16:40 (15:55–18:10)",
                 "+2 more"
             ]
         );
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");
         near.hit = near.hit.map(|(at, _)| (at, Span { from: at, until: at }));
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40");
-        assert_eq!(forecast_short(&near, now, zone).unwrap(), "at this pace 16:40");
+        assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
         assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
         assert_eq!(used_of(&near), "400,000 of 500,000");

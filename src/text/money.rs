@@ -61,6 +61,24 @@ pub(crate) fn usd_fine(amount: Usd) -> String {
     dollars(amount, 3)
 }
 
+/// An amount in a column: two decimals from a dollar on, four below, and the points stand below each other. Never
+/// nothing for an amount that is not zero.
+pub(crate) fn usd_column(amount: Usd) -> String {
+    let sign = if amount.is_negative() { "-" } else { "" };
+    let amount = if amount.is_negative() { -amount } else { amount };
+    if amount != Usd::ZERO && amount.rounded(4) == 0 {
+        return format!("<{sign}$0.0001");
+    }
+    let decimals = if amount == Usd::ZERO || amount.rounded(4) >= 10_000 { 2 } else { 4 };
+    let (whole, fraction) = split(amount.rounded(decimals), decimals);
+    format!("{sign}${}.{fraction:<4}", grouped(&whole))
+}
+
+/// A cost in a column, with its mark.
+pub(crate) fn cost_column(sums: &Sums) -> String {
+    marked(mark(sums), usd_column(sums.cost))
+}
+
 /// Maximum number of decimals.
 const FINEST: usize = 6;
 
@@ -145,6 +163,26 @@ mod tests {
         for (exact, text) in cases {
             assert_eq!(usd(amount(exact)), text, "{exact}");
         }
+    }
+
+    #[test]
+    fn amounts_in_a_column_have_their_points_below_each_other() {
+        let cases = [
+            ("12.405", "$12.40  "),
+            ("1", "$1.00  "),
+            ("0.99996", "$1.00  "),
+            ("0.99994", "$0.9999"),
+            ("0.07211", "$0.0721"),
+            ("0.00005", "<$0.0001"),
+            ("0", "$0.00  "),
+            ("-0.5", "-$0.5000"),
+            ("1234.5", "$1,234.50  "),
+        ];
+        for (exact, text) in cases {
+            assert_eq!(usd_column(amount(exact)), text, "{exact}");
+        }
+        let tokens = Tokens { input: 10, ..Tokens::ZERO };
+        assert_eq!(cost_column(&Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() }), "?");
     }
 
     #[test]

@@ -53,6 +53,17 @@ pub(crate) fn fit_end(text: &str, room: usize) -> String {
     parts.concat()
 }
 
+/// The text in at most `room` columns, cut in its middle: a name's beginning and end tell most.
+pub(crate) fn fit_middle(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let end = fit_end(text, room / 2);
+    let begin = fit(text, (room + 1).saturating_sub(width(&end)));
+    // Both pieces have a mark where they were cut; one is enough.
+    format!("{}{end}", begin.strip_suffix('…').unwrap_or(&begin))
+}
+
 /// Joins the first part and all further ones that fit, so that no number is truncated.
 pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
     let mut parts = parts.iter().map(AsRef::as_ref);
@@ -93,31 +104,12 @@ pub(crate) fn model_short(model: &str) -> &str {
     if short.is_empty() { model } else { short }
 }
 
-/// The last component of a project's path: `/home/alice/api-server` becomes `api-server`.
-pub(crate) fn project_short(project: &str) -> &str {
-    let trimmed = project.trim_end_matches(['/', '\\']);
-    let last = trimmed.rsplit(['/', '\\']).next().unwrap_or(trimmed);
-    if last.is_empty() { project } else { last }
-}
-
-/// The first part of a session's name: `3f2a91c0-…` becomes `3f2a91c0`; other names are unchanged.
-pub(crate) fn session_short(session: &str) -> &str {
-    match session.split_once('-') {
-        Some((first, _))
-            if session.len() == 36 && first.len() == 8 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            first
-        }
-        _ => session,
-    }
-}
-
 /// The ASCII substitute of a character.
 pub(crate) fn ascii(letter: char) -> char {
     match letter {
         letter if letter.is_ascii() => letter,
         '─' | '━' | '–' | '—' | '╌' | '▃' | '▂' | '▒' => '-',
-        '│' | '┃' => '|',
+        '│' | '┃' | '╷' => '|',
         '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '✓' => {
             '+'
         }
@@ -126,8 +118,8 @@ pub(crate) fn ascii(letter: char) -> char {
         '▁' | '░' | '·' | '…' => '.',
         '↑' | '▲' | '⎋' => '^',
         '↓' | '▼' => 'v',
-        '→' | '▶' | '≥' => '>',
-        '←' | '◀' => '<',
+        '→' | '▶' | '≥' | '›' => '>',
+        '←' | '◀' | '≤' => '<',
         '⚠' => '!',
         '●' => '*',
         '◐' | '○' => 'o',
@@ -152,6 +144,7 @@ pub(crate) fn ascii_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{project_short, session_short};
 
     #[test]
     fn f14_names_are_cut_by_columns_not_letters() {
@@ -171,6 +164,10 @@ mod tests {
             assert!(width(&cut) <= room);
         }
         assert_eq!(fit_end("/home/alice/api", 6), "…e/api");
+        assert_eq!(fit_middle("session api-server-2", 14), "session…rver-2");
+        for room in 0..24 {
+            assert!(width(&fit_middle("会話 session api-server", room)) <= room.max(1), "{room}");
+        }
         assert_eq!(fit_parts(&["80%", "a long part", "00:00"], "  ", 12), "80%  00:00");
         for room in 0..20 {
             assert_eq!(width(&pad("日志 ab", room)), room);

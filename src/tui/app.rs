@@ -6,11 +6,14 @@ use chrono::Duration;
 use crossterm::event::KeyEventKind;
 
 use crate::domain::{Instant, Label};
-use crate::meter::Summary;
+use crate::ledger::Grain;
+use crate::meter::{Activity, Follow, Summary};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
+use super::down::Down;
 use super::history::History;
-use super::lists::SortBy;
+use super::lists::{FleetRow, SortBy};
+use super::projects::Projects;
 use super::{
     Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
 };
@@ -63,10 +66,15 @@ pub struct App {
     pub(super) mode: Mode,
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
-    pub(super) cursors: [usize; 9],
+    pub(super) cursors: [usize; View::ALL.len() + 4],
+    /// What is shown while no session is pinned: the day, or everything.
+    pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
     pub(super) filter: Input,
     pub(super) history: History,
+    pub(super) projects: Projects,
+    /// The project or day whose sessions the Sessions view shows.
+    pub(super) down: Option<Down>,
     pub(super) models: Vec<ModelView>,
     pub(super) health: HealthView,
     /// Workers that failed.
@@ -97,11 +105,14 @@ impl App {
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,
-            pane: Pane::Calls,
-            cursors: [0; 9],
+            pane: Pane::default(),
+            cursors: [0; View::ALL.len() + 4],
+            home: Follow::Today,
             sort: (SortBy::Started, false),
             filter: Input::new(&options.filter),
             history: History::default(),
+            projects: Projects::default(),
+            down: None,
             models: Vec::new(),
             health: HealthView::default(),
             failures: Vec::new(),
@@ -143,10 +154,12 @@ impl App {
         [note, clock].into_iter().flatten().min()
     }
 
-    /// True while the header shows a running clock: the session is active. An idle screen shows the time of the last
-    /// call, so that nothing is written.
+    /// True while the header shows a running clock: something that is shown works. An idle screen says since
+    /// when, which does not change, so that nothing at all is written.
     pub(super) fn ticks(&self) -> bool {
-        self.picture == Picture::Live && self.summary.session.as_ref().is_some_and(|session| session.active)
+        let works = self.summary.fleet.iter().any(|line| line.activity == Activity::Working);
+        let active = self.summary.session.as_ref().map_or(works, |session| session.active);
+        self.picture == Picture::Live && active
     }
 
     /// Time of the displayed numbers.
@@ -174,12 +187,12 @@ impl App {
             Message::Key(key) if key.kind == KeyEventKind::Release => Next::Stay,
             Message::Key(key) => self.key(key),
             Message::Paste(text) => self.paste(&text),
-            Message::Mouse(mouse) => self.mouse(mouse),
+            Message::Mouse(mouse, area) => self.mouse(mouse, area),
             Message::Feed(feed) => self.feed(feed),
             Message::Summary(summary) => match self.picture {
                 Picture::Frozen => Next::Stay,
                 Picture::Live => {
-                    self.summary = summary;
+                    self.show(summary);
                     Next::Redraw
                 }
             },
@@ -196,10 +209,23 @@ impl App {
         }
     }
 
+    /// Shows other numbers; the cursor stays on the session it was on.
+    fn show(&mut self, summary: Arc<Summary>) {
+        let slot = View::ALL.len() + Pane::Running.nth();
+        let here = self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name);
+        if let Follow::Today | Follow::Everything = summary.follow {
+            self.home = summary.follow.clone();
+        }
+        self.summary = summary;
+        if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
+            self.cursors[slot] = at;
+        }
+    }
+
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
             Feed::Changes(_) | Feed::Snapshot(_) => {
-                self.history.turn_stale();
+                self.turn_stale();
                 self.asked = self.asked.stale();
                 self.ask();
                 return Next::Stay;
@@ -222,7 +248,10 @@ impl App {
                 self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {
-                self.history.answer(*report);
+                let is_down = self.down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
+                if !is_down && !self.projects.answer(&report) && report.query.grain != Grain::Session {
+                    self.history.answer(*report);
+                }
                 self.ask();
             }
             Feed::Models(models) => {
@@ -233,6 +262,15 @@ impl App {
             Feed::Ended => self.ended = true,
         }
         Next::Redraw
+    }
+
+    /// What was asked of the books is asked again when it is next shown.
+    pub(super) fn turn_stale(&mut self) {
+        self.history.turn_stale();
+        self.projects.turn_stale();
+        if let Some(down) = &mut self.down {
+            down.turn_stale();
+        }
     }
 
     pub(super) fn say(&mut self, note: Note) {
@@ -254,11 +292,19 @@ impl App {
                 let questions = self.history.questions(self.clock, self.options.zone);
                 self.effects.extend(questions.into_iter().map(|query| Effect::Ask(Request::History(query))));
             }
+            View::Projects => {
+                let questions = self.projects.questions(self.clock, self.options.zone);
+                self.effects.extend(questions.into_iter().map(|query| Effect::Ask(Request::History(query))));
+            }
+            View::Sessions => {
+                let question = self.down.as_mut().and_then(Down::question);
+                self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
+            }
             View::Models if self.asked == Asked::Stale => {
                 self.asked = Asked::Waiting;
                 self.effects.push(Effect::Ask(Request::Models));
             }
-            View::Live | View::Sessions | View::Models | View::Limits | View::Health => {}
+            View::Live | View::Models | View::Limits | View::Health => {}
         }
     }
 

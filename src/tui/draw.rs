@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::app::App;
-use super::views::{Compact, Health, History, Limits, Live, Models, Sessions, Waiting};
+use super::views::{Compact, Health, History, Limits, Live, Models, Projects, Sessions, Waiting};
 use super::widgets::{Banner, Footer, Header, Overlay, Reading};
 use super::{Mode, View};
 use crate::text;
@@ -29,6 +29,11 @@ pub fn draw(app: &App, area: Rect) -> Buffer {
     buffer
 }
 
+/// True where the Live view is drawn in one to four lines, without its header.
+pub(super) fn is_compact(app: &App, area: Rect) -> bool {
+    app.view == View::Live && (app.options.compact || area.width < WHOLE.0 || area.height < WHOLE.1)
+}
+
 fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     let at_least = |(width, height): (u16, u16)| area.width >= width && area.height >= height;
     let reads_over = app.view != View::Live || app.mode != Mode::Browse;
@@ -39,7 +44,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
         buffer.set_stringn(area.x, area.y, fitting, room, app.theme.style(Role::Warning));
         return;
     }
-    if app.view == View::Live && (app.options.compact || !at_least(WHOLE)) {
+    if is_compact(app, area) {
         let typing = app.mode != Mode::Browse;
         let [body, foot] =
             Layout::vertical([Constraint::Min(0), Constraint::Length(u16::from(typing || area.height > 8))])
@@ -68,6 +73,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
         View::Live if app.is_waiting() => Waiting(app).render(body, buffer),
         View::Live => Live(app).render(body, buffer),
         View::Sessions => Sessions(app).render(body, buffer),
+        View::Projects => Projects(app).render(body, buffer),
         View::History => History(app).render(body, buffer),
         View::Models => Models(app).render(body, buffer),
         View::Limits => Limits(app).render(body, buffer),

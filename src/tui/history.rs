@@ -187,6 +187,13 @@ impl History {
         self.stale = true;
     }
 
+    /// The bar under the cursor: what it is called, its first day, and the first day after it.
+    pub(super) fn chosen(&self, now: Instant, zone: Zone) -> (String, Day, Day) {
+        let today = day_of(now, zone);
+        let first = self.step.before(self.step.first(today), self.back + self.cursor);
+        (self.step.title(first, today), first, self.step.after(first))
+    }
+
     /// True until the first answer.
     pub(super) fn is_waiting(&self) -> bool {
         self.bars.is_none()

@@ -1,11 +1,12 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::Label;
-use crate::meter::{CallLine, Follow, LimitState, SessionLine};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionId, SessionLine, Window};
 use crate::text;
 
 use super::app::App;
 use super::mode::contains;
+use super::projects::ProjectRow;
 use super::{Input, Mode, ModelView, Pane, View};
 
 /// Sort order of the sessions.
@@ -30,12 +31,74 @@ impl SortBy {
     }
 }
 
+/// A row of the sessions at work: a session, or a sub-agent below it.
+pub(super) enum FleetRow<'a> {
+    Session(&'a FleetLine),
+    Agent(&'a FleetLine, &'a AgentLine),
+}
+
+impl FleetRow<'_> {
+    /// The session it belongs to.
+    pub(super) fn session(&self) -> &SessionId {
+        match self {
+            Self::Session(line) | Self::Agent(line, _) => &line.id,
+        }
+    }
+
+    /// What names the row.
+    pub(super) fn name(&self) -> (SessionId, Option<Label>) {
+        match self {
+            Self::Session(line) => (line.id.clone(), None),
+            Self::Agent(line, agent) => (line.id.clone(), Some(agent.name.clone())),
+        }
+    }
+}
+
 impl App {
-    /// Choices of sessions to follow: latest, everything, or each matching session.
+    /// True while one session is shown alone.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.summary.session.is_some()
+    }
+
+    /// The sessions at work that fit the filter, each with its sub-agents below it.
+    pub(super) fn fleet_rows(&self) -> Vec<FleetRow<'_>> {
+        let fits = |line: &&FleetLine| {
+            let names = [line.project.as_ref(), line.id.session.as_ref(), Some(&line.id.source), line.model.as_ref()];
+            self.filter.text().is_empty() || names.into_iter().flatten().any(|name| self.filter.fits(name))
+        };
+        let lines = self.summary.fleet.iter().filter(fits);
+        lines
+            .flat_map(|line| {
+                let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
+                std::iter::once(FleetRow::Session(line)).chain(agents)
+            })
+            .collect()
+    }
+
+    /// The pane of the Live view that has the keys.
+    pub(super) fn pane(&self) -> Pane {
+        if self.pane == Pane::Running && self.is_pinned() { Pane::Calls } else { self.pane }
+    }
+
+    /// The row the cursor of a pane is on.
+    pub(super) fn cursor_of(&self, pane: Pane) -> usize {
+        self.cursors[View::ALL.len() + pane.nth()]
+    }
+
+    /// The limit of which the head says how much is left: the day's, or else the month's or the week's.
+    pub(super) fn leading_limit(&self) -> Option<&LimitState> {
+        let of_all = |window: Window| {
+            let fits = move |limit: &&LimitState| limit.limit.window == window && limit.limit.scope.names().is_empty();
+            self.summary.limits.iter().find(fits)
+        };
+        [Window::Day, Window::Month, Window::Week].into_iter().find_map(of_all)
+    }
+
+    /// What may be followed: today's sessions together, everything, each session that fits.
     pub(super) fn choices(&self, search: &Input) -> Vec<Follow> {
         let mut choices = Vec::new();
-        if search.fits("latest") {
-            choices.push(Follow::Latest);
+        if search.fits("today: every session") {
+            choices.push(Follow::Today);
         }
         if search.fits("everything") {
             choices.push(Follow::Everything);
@@ -62,7 +125,7 @@ impl App {
     }
 
     pub(super) fn cursor_slot(&self) -> usize {
-        if self.view == View::Live { 6 + self.pane.nth() } else { self.view.nth() }
+        if self.view == View::Live { View::ALL.len() + self.pane().nth() } else { self.view.nth() }
     }
 
     /// Cursor row in the open view.
@@ -72,11 +135,13 @@ impl App {
 
     /// Number of rows the cursor moves in.
     pub(super) fn rows(&self) -> usize {
-        match (self.view, self.pane) {
+        match (self.view, self.pane()) {
+            (View::Live, Pane::Running) => self.fleet_rows().len(),
             (View::Live, Pane::Calls) => self.calls().len(),
             (View::Live, Pane::Models) => self.summary.models.len(),
             (View::Live, Pane::Limits) | (View::Limits, _) => self.limits().len(),
             (View::Sessions, _) => self.sessions().len(),
+            (View::Projects, _) => self.projects_shown().len(),
             (View::History, _) => 1,
             (View::Models, _) => self.models_shown().len(),
             (View::Health, _) => super::views::health_lines(self).len(),
@@ -96,10 +161,12 @@ impl App {
         self.summary.calls.iter().filter(fits).collect()
     }
 
-    /// Limits, worst first; in the Limits view those that match the filter.
+    /// The limits of what is shown, worst first; in their own view all that fit the filter.
     pub(super) fn limits(&self) -> Vec<&LimitState> {
-        let all = self.view != View::Limits;
-        self.summary.limits.iter().filter(|limit| all || self.filter.fits(&limit.name)).collect()
+        if self.view == View::Limits {
+            return self.summary.limits.iter().filter(|limit| self.filter.fits(&limit.name)).collect();
+        }
+        self.summary.limits_followed().collect()
     }
 
     /// Models that match the filter.
@@ -108,10 +175,17 @@ impl App {
         self.models.iter().filter(|view| self.filter.fits(&name(view))).collect()
     }
 
-    /// Sessions that match the filter, in the chosen order.
+    /// The projects that fit the filter.
+    pub(super) fn projects_shown(&self) -> Vec<ProjectRow> {
+        let name = |row: &ProjectRow| row.project.as_ref().map_or_else(String::new, Label::to_string);
+        self.projects.rows().into_iter().filter(|row| self.filter.fits(&name(row))).collect()
+    }
+
+    /// The sessions of what was opened, or all, that fit the filter, in the order chosen.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
-        let mut all: Vec<&SessionLine> =
-            self.summary.sessions.iter().filter(|line| self.filter.fits(&searched(line))).collect();
+        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
+        let listed = opened.unwrap_or(&self.summary.sessions);
+        let mut all: Vec<&SessionLine> = listed.iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
         // Each column begins with what matters most: the latest, the longest, the dearest.
         match by {
@@ -141,6 +215,10 @@ impl App {
                 .limits()
                 .get(self.cursor())
                 .map(|limit| format!("{}, {}", text::banner_title(limit), text::banner_amounts(limit))),
+            View::Projects => self.projects_shown().get(self.cursor()).map(|row| {
+                let name = row.project.as_deref().unwrap_or("no project");
+                format!("{name}: {} today, {} in all", text::cost(&row.sums[0]), text::cost(&row.sums[2]))
+            }),
             View::Live | View::History | View::Models | View::Health => {
                 self.summary.session.as_ref().map(|session| text::complete(session, &self.summary.limits, None))
             }

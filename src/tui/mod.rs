@@ -1,14 +1,17 @@
 //! The screen. It only displays the meter's numbers, writes only what changed, and sleeps until something does.
 
 mod app;
+mod down;
 mod draw;
 mod history;
 mod keys;
 mod lists;
 mod mode;
+mod navigate;
 mod offscreen;
 mod options;
 mod paint;
+mod projects;
 mod run;
 mod screen_state;
 pub(crate) mod svg;

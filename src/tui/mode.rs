@@ -1,6 +1,6 @@
 //! The open view, its overlay, and text input.
 
-use super::Place;
+use super::{Action, Place};
 
 /// A view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -10,6 +10,8 @@ pub enum View {
     Live,
     /// Every session.
     Sessions,
+    /// Every project.
+    Projects,
     /// Days, weeks and months.
     History,
     /// Every model and its rates.
@@ -22,13 +24,15 @@ pub enum View {
 
 impl View {
     /// Every view, in the order of their keys.
-    pub const ALL: [Self; 6] = [Self::Live, Self::Sessions, Self::History, Self::Models, Self::Limits, Self::Health];
+    pub const ALL: [Self; 7] =
+        [Self::Live, Self::Sessions, Self::Projects, Self::History, Self::Models, Self::Limits, Self::Health];
 
     /// Its title.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Live => "Live",
+            Self::Live => "Fleet",
             Self::Sessions => "Sessions",
+            Self::Projects => "Projects",
             Self::History => "History",
             Self::Models => "Models",
             Self::Limits => "Limits",
@@ -40,10 +44,24 @@ impl View {
         match self {
             Self::Live => 0,
             Self::Sessions => 1,
-            Self::History => 2,
-            Self::Models => 3,
-            Self::Limits => 4,
-            Self::Health => 5,
+            Self::Projects => 2,
+            Self::History => 3,
+            Self::Models => 4,
+            Self::Limits => 5,
+            Self::Health => 6,
+        }
+    }
+
+    /// The action that opens it.
+    pub(super) const fn action(self) -> Action {
+        match self {
+            Self::Live => Action::ViewLive,
+            Self::Sessions => Action::ViewSessions,
+            Self::Projects => Action::ViewProjects,
+            Self::History => Action::ViewHistory,
+            Self::Models => Action::ViewModels,
+            Self::Limits => Action::ViewLimits,
+            Self::Health => Action::ViewHealth,
         }
     }
 
@@ -51,7 +69,7 @@ impl View {
         match self {
             Self::Live => Place::Live,
             Self::History => Place::History,
-            Self::Sessions | Self::Models | Self::Limits | Self::Health => Place::Tables,
+            Self::Sessions | Self::Projects | Self::Models | Self::Limits | Self::Health => Place::Tables,
         }
     }
 
@@ -64,8 +82,10 @@ impl View {
 /// A pane of the Live view that can be scrolled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Pane {
-    /// The latest calls.
+    /// The sessions at work; the calls where one session is shown alone.
     #[default]
+    Running,
+    /// The latest calls.
     Calls,
     /// The limits.
     Limits,
@@ -79,14 +99,18 @@ impl Pane {
             Self::Calls => 0,
             Self::Limits => 1,
             Self::Models => 2,
+            Self::Running => 3,
         }
     }
 
-    pub(super) const fn beside(self, forward: bool) -> Self {
+    pub(super) const fn beside(self, forward: bool, is_pinned: bool) -> Self {
         match (self, forward) {
-            (Self::Calls, true) | (Self::Models, false) => Self::Limits,
+            (Self::Calls, true) if is_pinned => Self::Limits,
+            (Self::Limits, false) if is_pinned => Self::Calls,
+            (Self::Calls, true) | (Self::Limits, false) => Self::Running,
+            (Self::Running, true) | (Self::Models, false) => Self::Limits,
             (Self::Limits, true) | (Self::Calls, false) => Self::Models,
-            (Self::Models, true) | (Self::Limits, false) => Self::Calls,
+            (Self::Models, true) | (Self::Running, false) => Self::Calls,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::layout::Rect;
 
 use crate::domain::{Instant, Label, Zone};
 use crate::meter::{Follow, Summary};
@@ -39,6 +40,8 @@ pub struct Options {
     pub mouse: bool,
     /// Log locations, for the waiting screen.
     pub looks: Vec<Label>,
+    /// True inside tmux, which passes on only what it was told to.
+    pub is_in_tmux: bool,
     /// True when dollars are API prices, not what was paid.
     pub api_equivalent: bool,
 }
@@ -60,6 +63,7 @@ impl Options {
             filter: String::new(),
             mouse: false,
             looks: Vec::new(),
+            is_in_tmux: false,
             api_equivalent: false,
         }
     }
@@ -72,8 +76,8 @@ pub enum Message {
     Key(KeyEvent),
     /// Pasted text, used by text inputs.
     Paste(String),
-    /// Mouse event.
-    Mouse(MouseEvent),
+    /// The mouse, on a screen of this size.
+    Mouse(MouseEvent, Rect),
     /// From the ledger thread.
     Feed(Feed),
     /// Updated numbers.

@@ -90,7 +90,7 @@ impl ScreenState {
                 Heard::Background(background) => Message::Background(background),
             },
             Event::Paste(text) => Message::Paste(text),
-            Event::Mouse(mouse) => Message::Mouse(mouse),
+            Event::Mouse(mouse) => Message::Mouse(mouse, self.area),
             Event::Resize(width, height) => {
                 // Of many sizes in a row only the last may be told, and it may be the one before them all: the
                 // terminal has cut its picture all the same.

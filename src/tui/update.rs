@@ -1,9 +1,9 @@
 //! Maps keys to actions, and applies actions to the screen.
 
 use chrono::Duration;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
 
-use crate::meter::Follow;
 use crate::text;
 
 use super::app::{App, Picture};
@@ -22,10 +22,13 @@ impl App {
         Next::Redraw
     }
 
-    pub(super) fn mouse(&mut self, mouse: MouseEvent) -> Next {
+    pub(super) fn mouse(&mut self, mouse: MouseEvent, area: Rect) -> Next {
         match mouse.kind {
             MouseEventKind::ScrollUp => self.scroll(-3),
             MouseEventKind::ScrollDown => self.scroll(3),
+            MouseEventKind::Down(MouseButton::Left) if mouse.row == area.y && self.mode == Mode::Browse => {
+                return self.click_tab(mouse.column, area);
+            }
             MouseEventKind::Down(_)
             | MouseEventKind::Up(_)
             | MouseEventKind::Drag(_)
@@ -126,20 +129,32 @@ impl App {
         }
     }
 
-    fn act(&mut self, action: Action) -> Next {
+    pub(super) fn act(&mut self, action: Action) -> Next {
         let doomed = self.doomed.take();
         match action {
             Action::Quit => return Next::Quit,
             Action::Close => {
                 if !self.filter.text().is_empty() {
                     self.filter.clear();
-                } else if self.note.take().is_none() && self.view != View::Live {
-                    return self.open(View::Live);
+                } else if self.note.take().is_none() {
+                    return self.up();
                 }
             }
             Action::Help => self.mode = Mode::Help { top: 0, search: Input::default() },
-            Action::ViewLive | Action::Back => return self.open(View::Live),
-            Action::ViewSessions => return self.open(View::Sessions),
+            Action::ViewLive => {
+                // The key of what is open already: from one session to all.
+                if self.view == View::Live && self.is_pinned() {
+                    self.down = None;
+                    return self.up();
+                }
+                return self.open(View::Live);
+            }
+            Action::Back => return self.up(),
+            Action::ViewSessions => {
+                self.down = None;
+                return self.open(View::Sessions);
+            }
+            Action::ViewProjects => return self.open(View::Projects),
             Action::ViewHistory => return self.open(View::History),
             Action::ViewModels => return self.open(View::Models),
             Action::ViewLimits | Action::Limits => return self.open(View::Limits),
@@ -205,7 +220,13 @@ impl App {
             Action::Theme => self.next_theme(),
             Action::Copy => {
                 self.effects.push(Effect::Copy(self.copied()));
-                self.say(Note::new(Tone::Plain, "copied"));
+                // Whether it reaches the clipboard is the terminal's business, and nothing comes back.
+                let words = if self.options.is_in_tmux {
+                    "sent to the terminal; tmux passes it on with: set -g set-clipboard on"
+                } else {
+                    "sent to the terminal for its clipboard"
+                };
+                self.say(Note::new(Tone::Plain, words));
             }
             Action::Mouse => {
                 self.mouse = !self.mouse;
@@ -226,45 +247,8 @@ impl App {
         Next::Redraw
     }
 
-    fn open(&mut self, view: View) -> Next {
-        self.view = view;
-        self.history.turn_stale();
-        self.ask();
-        Next::Redraw
-    }
-
-    fn turn_page(&mut self) {
-        self.history.turn_stale();
-        self.ask();
-    }
-
-    fn turn(&mut self, forward: bool) -> Next {
-        if self.view == View::Live {
-            self.pane = self.pane.beside(forward);
-            return Next::Redraw;
-        }
-        self.open(self.view.beside(forward))
-    }
-
-    fn enter(&mut self) -> Next {
-        match self.view {
-            View::Sessions => {
-                let here = self.sessions().get(self.cursor()).map(|line| line.id());
-                let Some(id) = here else { return Next::Stay };
-                self.effects.push(Effect::Follow(Follow::Session(id)));
-                self.open(View::Live)
-            }
-            View::Limits => {
-                let Some(scope) = self.limit_here() else { return Next::Stay };
-                self.mode = Mode::EditLimit { scope, input: Input::default() };
-                Next::Redraw
-            }
-            View::Live | View::History | View::Models | View::Health => Next::Stay,
-        }
-    }
-
     /// Scope of the limit under the cursor, as for `limits set`.
-    fn limit_here(&self) -> Option<String> {
+    pub(super) fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
         limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))
     }

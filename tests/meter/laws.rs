@@ -184,6 +184,17 @@ fn agrees(meter: &mut Meter, books: &Books, now: Instant) -> Result<(), TestCase
     prop_assert_eq!(summary.all, sums(rows()));
     prop_assert_eq!(summary.today, within(Span::day(now, rules.zone)));
     prop_assert_eq!(summary.month, within(Span::month(now, rules.zone)));
+    prop_assert_eq!(summary.week, within(Span::week(now, rules.zone, rules.week_start)));
+    for line in &summary.fleet {
+        let of_today = |row: &&std::sync::Arc<Row>| summary.day.contains(row.call.at());
+        let of_it = || rows().filter(|row| SessionId::from_call(&row.call) == line.id).filter(of_today);
+        prop_assert_eq!(line.today, sums(of_it()));
+        for agent in &line.agents {
+            prop_assert_eq!(agent.today, sums(of_it().filter(|row| row.call.from.agent.as_ref() == Some(&agent.name))));
+        }
+    }
+    let anew = Snapshot::ask(books, &rules, &summary.follow, now).unwrap();
+    prop_assert_eq!(&summary.fleet, &Meter::open(rules.clone(), anew).summary(now).fleet);
     let ids: BTreeSet<SessionId> = rows().map(|row| SessionId::from_call(&row.call)).collect();
     prop_assert_eq!(summary.sessions.len(), ids.len());
     for line in &summary.sessions {

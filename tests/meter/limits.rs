@@ -165,7 +165,7 @@ fn only_the_limits_that_concern_who_asks_are_judged() {
     assert_eq!(
         of_asker("bob"),
         [
-            ("session".to_owned(), Verdict::Under),
+            ("session bob".to_owned(), Verdict::Under),
             ("bob daily".to_owned(), Verdict::Under),
             ("daily".to_owned(), Verdict::Under)
         ]
@@ -198,8 +198,8 @@ fn a_runs_limit_is_about_one_sub_agent_and_a_call_limit_about_the_largest_call_o
     assert_eq!(
         seen,
         [
-            ("run".to_owned(), Some("explore".to_owned()), 120, true),
-            ("run".to_owned(), Some("plan".to_owned()), 50, false),
+            ("run explore in s1".to_owned(), Some("explore".to_owned()), 120, true),
+            ("run plan in s1".to_owned(), Some("plan".to_owned()), 50, false),
             ("call".to_owned(), None, 500, false),
         ]
     );

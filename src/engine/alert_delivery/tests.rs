@@ -25,6 +25,7 @@ fn alert() -> Alert {
         limit,
         name: format!("{PROJECT} daily"),
         subject: None,
+        session: None,
         used: Amount { usd: Some(Usd::from_micro(20_000_000)), ..Amount::default() },
         span: Some(Span::day(now(), Zone::UTC)),
         percent: 80,

@@ -6,8 +6,8 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{gauge, role_of, spark};
-use crate::meter::Verdict;
+use super::super::widgets::{limit_bar, role_of, spark};
+use crate::meter::{Activity, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -55,7 +55,8 @@ impl Compact<'_> {
         let sums = &summary.followed;
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
         let short = text::usd_short(sums.cost);
-        let mark = match summary.limits.first().map(|limit| limit.verdict) {
+        let worst = summary.limits.first();
+        let mark = match worst.filter(|limit| !limit.has_ended()).map(|limit| limit.verdict) {
             Some(Verdict::Near) => "⚠ ",
             Some(Verdict::Over) => "■ ",
             Some(Verdict::Under) | None => "",
@@ -71,8 +72,9 @@ impl Compact<'_> {
             mark.trim_end().to_owned(),
         ];
         let mut lines = vec![(counter, Role::Accent)];
-        if let Some(limit) = summary.limits.first() {
+        if let Some(limit) = worst {
             let title = match limit.verdict {
+                _ if limit.has_ended() => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
@@ -89,7 +91,7 @@ impl Compact<'_> {
             wordings.push(format!("{mark}{}%", limit.percent));
             wordings.push(format!("{}%", limit.percent));
             wordings.push(mark.trim_end().to_owned());
-            lines.push((wordings, role_of(limit.verdict)));
+            lines.push((wordings, role_of(limit)));
         }
         let rate = text::usd_short(summary.cost_per_hour);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
@@ -114,20 +116,32 @@ impl Compact<'_> {
             ));
         }
         for limit in summary.limits.iter().skip(1).take(8) {
-            let bar = gauge(limit.percent, room.saturating_sub(24).clamp(5, 20));
+            let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
             let name = text::scope(limit);
             lines.push((
                 vec![
-                    format!("{} {bar} {:>4}%", text::pad(&name, 14), limit.percent),
+                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&name, 14), 14), limit.percent),
                     format!("{name} {}%", limit.percent),
                 ],
-                role_of(limit.verdict),
+                role_of(limit),
             ));
         }
         if let Some(session) = &summary.session {
             let project = session.row.project.as_deref().map_or("", text::project_short);
             let length = text::duration_short(session.duration);
             lines.push((vec![format!("{project} {length}").trim().to_owned(), length], Role::Dim));
+        } else {
+            let at_work = summary.fleet.iter().filter(|line| line.activity != Activity::Ended);
+            let names: Vec<String> = at_work
+                .map(|line| {
+                    let session = line.id.session.as_deref().map(text::session_short);
+                    let name = line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name");
+                    format!("{name} {}", text::cost(&line.today))
+                })
+                .collect();
+            if !names.is_empty() {
+                lines.push((vec![text::fit_parts(&names, " · ", room)], Role::Dim));
+            }
         }
         if app.options.compact {
             lines.truncate(4);

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{Cell, Column, Grid, gauge, ink, lines, pane, role_of};
+use super::super::widgets::{Cell, Column, Grid, ink, limit_bar, lines, pane, role_of};
 use crate::meter::Verdict;
 use crate::text;
 use crate::theme::Role;
@@ -17,16 +17,19 @@ pub(in super::super) struct Limits<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Limits<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        const COLUMNS: [Column; 7] = [
-            Column::name("limit", 12, 36, 0),
-            Column::name("used", 18, 44, 2),
-            Column::name("", 10, 20, 3),
-            Column::number("", 5, 1),
-            Column::name("", 7, 7, 5),
-            Column::name("resets", 12, 18, 4),
-            Column::name("at this pace", 12, 40, 6),
-        ];
         let app = self.0;
+        // The bar takes what the widest words leave.
+        let bar = usize::from(area.width).saturating_sub(130).clamp(10, 60);
+        let columns: [Column; 8] = [
+            Column::name("limit", 12, 36, 0),
+            Column::name("used", 18, 44, 3),
+            Column::name("left", 10, 24, 2),
+            Column::name("", bar, bar, 4),
+            Column::number("", 5, 1),
+            Column::name("", 7, 7, 6),
+            Column::name("resets", 12, 18, 5),
+            Column::name("full at", 12, 40, 7),
+        ];
         let theme = &app.theme;
         let limits = app.limits();
         let block = pane(theme, &format!("Limits · {}", limits.len()), true);
@@ -49,8 +52,9 @@ impl Widget for &Limits<'_> {
         let rows: Vec<Vec<Cell>> = limits
             .iter()
             .map(|limit| {
-                let role = role_of(limit.verdict);
+                let role = role_of(limit);
                 let verdict = match limit.verdict {
+                    _ if limit.has_ended() => "ended",
                     Verdict::Under => "",
                     Verdict::Near => "⚠ near",
                     Verdict::Over => "■ over",
@@ -60,15 +64,16 @@ impl Widget for &Limits<'_> {
                 vec![
                     (limit.name.clone(), Role::Text),
                     (text::banner_amounts(limit), Role::Text),
-                    (gauge(limit.percent, 20), role),
+                    (text::left(limit), Role::Text),
+                    (limit_bar(limit, bar, now), role),
                     (format!("{}%", limit.percent), role),
                     (verdict.to_owned(), role),
                     (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
-                    (forecast.trim_start_matches("at this pace ").to_owned(), Role::Dim),
+                    (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),
                 ]
             })
             .collect();
-        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
         grid.render(inner, buffer);
     }
 }

@@ -6,6 +6,7 @@ mod history;
 mod limits;
 mod live;
 mod models;
+mod projects;
 mod sessions;
 mod waiting;
 
@@ -15,5 +16,6 @@ pub(super) use history::History;
 pub(super) use limits::Limits;
 pub(super) use live::Live;
 pub(super) use models::Models;
+pub(super) use projects::Projects;
 pub(super) use sessions::{Sessions, per_hour, session_copied};
 pub(super) use waiting::Waiting;

@@ -26,15 +26,23 @@ impl Widget for &Sessions<'_> {
             Column::name("models", 10, 40, 4),
             Column::number("agents", 6, 8),
             Column::number("tokens", 13, 2),
-            Column::number("cost", 11, 0),
+            Column::number("cost", 13, 0),
             Column::number("$/h", 9, 6),
         ];
         let app = self.0;
         let theme = &app.theme;
         let sessions = app.sessions();
+        let count = u64::try_from(sessions.len()).unwrap_or(0);
         // There may be more, of which nothing is known here.
         let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
-        let block = pane(theme, &format!("Sessions · {newest}{}", sessions.len()), true);
+        let title = match &app.down {
+            Some(down) if down.sessions.is_none() => {
+                format!("{} › {} · asking the books …", down.from.title(), down.words)
+            }
+            Some(down) => format!("{} › {} · {}", down.from.title(), down.words, text::plural(count, "session")),
+            None => format!("Sessions · {newest}{count}"),
+        };
+        let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
@@ -61,7 +69,7 @@ impl Widget for &Sessions<'_> {
                     (models.join(", "), Role::Text),
                     (agents, Role::Dim),
                     (text::count(row.sums.tokens.total()), Role::Text),
-                    (text::cost(&row.sums), Role::Text),
+                    (text::cost_column(&row.sums), Role::Text),
                     (text::usd(per_hour(line)), Role::Dim),
                 ]
             })

@@ -1,15 +1,11 @@
-//! Bars, sparklines, and the line of a limit.
+//! Bars and sparklines.
 
-use ratatui::text::{Line, Span};
-
-use super::{ink, width};
-use crate::domain::{Instant, Zone};
-use crate::meter::{LimitState, Verdict};
-use crate::text;
-use crate::theme::{Role, Theme};
+use crate::domain::Instant;
+use crate::meter::{LimitState, Verdict, Window};
+use crate::theme::Role;
 
 /// A bar of this width for a percentage; complete only at 100.
-pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
+fn gauge(per_cent: u64, columns: usize) -> String {
     let whole = u64::try_from(columns).unwrap_or(0);
     let filled = usize::try_from(per_cent.min(100) * whole / 100).unwrap_or(columns);
     "█".repeat(filled) + &"░".repeat(columns - filled)
@@ -31,57 +27,31 @@ fn eighths(value: u64, most: u64) -> usize {
     usize::try_from(part).unwrap_or(8).clamp(1, 8)
 }
 
-/// Colour role of a limit's verdict.
-pub(in super::super) fn role_of(verdict: Verdict) -> Role {
-    match verdict {
+/// A limit's bar, with a tick where the period stands: beyond the bar while there is time for more.
+pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Instant) -> String {
+    let bar = gauge(limit.percent, columns);
+    let Some(tick) = gone(limit, columns, now) else { return bar };
+    bar.chars().enumerate().map(|(at, letter)| if at == tick { '╷' } else { letter }).collect()
+}
+
+/// The column in which the present moment lies within a limit's period.
+fn gone(limit: &LimitState, columns: usize, now: Instant) -> Option<usize> {
+    let has_period = matches!(limit.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+    let span = limit.span.filter(|span| has_period && span.contains(now))?;
+    let whole = (span.until - span.from).num_seconds().max(1);
+    let part = (now - span.from).num_seconds().checked_mul(i64::try_from(columns).ok()?)? / whole;
+    usize::try_from(part).ok().filter(|part| *part < columns)
+}
+
+/// The role in which a limit is shown: a warning as soon as it is foretold to be reached before it starts anew.
+pub(in super::super) fn role_of(limit: &LimitState) -> Role {
+    match limit.verdict {
+        _ if limit.has_ended() => Role::Dim,
+        Verdict::Under if limit.is_running_out() => Role::Warning,
         Verdict::Under => Role::Good,
         Verdict::Near => Role::Warning,
         Verdict::Over => Role::Danger,
     }
-}
-
-/// `day  400,000 of 500,000  ████████░░  80% ⚠  16:40`, shortened to the available width.
-pub(in super::super) fn limit_line(
-    theme: &Theme,
-    limit: &LimitState,
-    (names, used): (usize, usize),
-    room: usize,
-    now: Instant,
-    zone: Zone,
-) -> Line<'static> {
-    let role = role_of(limit.verdict);
-    let mark = match limit.verdict {
-        Verdict::Under => "  ",
-        Verdict::Near => " ⚠",
-        Verdict::Over => " ■",
-    };
-    let name = ink(theme, Role::Text, text::pad(&text::scope(limit), names) + " ");
-    let per_cent = ink(theme, role, format!("{:>4}%{mark}", limit.percent));
-    let used = ink(theme, Role::Text, text::pad(&text::used_of(limit), used) + "  ");
-    let hit = match (limit.verdict, limit.hit) {
-        (Verdict::Over, _) => "over".to_owned(),
-        (Verdict::Under | Verdict::Near, Some((likely, _))) => text::moment(likely, now, zone),
-        (Verdict::Under | Verdict::Near, None) => String::new(),
-    };
-    let hit = ink(theme, role, format!("  {}", text::pad(&hit, 9)));
-    let with = |before: &[&Span<'static>], after: &[&Span<'static>], least: usize| -> Option<Line<'static>> {
-        let parts = before.iter().chain(after);
-        let taken: usize = parts.map(|part| width(std::slice::from_ref(*part))).sum();
-        let bar = room.checked_sub(taken)?.min(20);
-        if bar < least {
-            return None;
-        }
-        let bar = if least == 0 { String::new() } else { gauge(limit.percent, bar) };
-        let mut spans: Vec<Span<'static>> = before.iter().map(|part| (*part).clone()).collect();
-        spans.push(ink(theme, role, bar));
-        spans.extend(after.iter().map(|part| (*part).clone()));
-        Some(Line::from(spans))
-    };
-    with(&[&name, &used], &[&per_cent, &hit], 10)
-        .or_else(|| with(&[&name, &used], &[&per_cent], 5))
-        .or_else(|| with(&[&name], &[&per_cent], 5))
-        .or_else(|| with(&[&name], &[&per_cent], 0))
-        .unwrap_or_else(|| Line::from(vec![per_cent]))
 }
 
 #[cfg(test)]

@@ -1,76 +1,19 @@
-//! The lines around a view: header, warning banner, reading progress, footer.
+//! The lines around a view: warning banner, reading progress, footer.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::{App, Picture};
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
-use super::{cells, ink, width};
+use super::cells;
 use crate::domain::Label;
-use crate::meter::{Follow, Verdict};
+use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// `tokmeter  ● live   claude-code · api-server · 3f2a91c0   23m 12s        alice · Sun 22 Nov 14:02 Europe/Rome`
-pub(in super::super) struct Header<'a>(pub(in super::super) &'a App);
-
-impl Widget for &Header<'_> {
-    fn render(self, area: Rect, buffer: &mut Buffer) {
-        let app = self.0;
-        let theme = &app.theme;
-        let (chip, role) = state(app);
-        let mut left = vec![ink(theme, Role::Accent, " tokmeter  "), ink(theme, role, chip)];
-        if matches!(app.health.ledger, LedgerView::Failed(_)) {
-            // What is shown is right, and not safe yet.
-            left.push(ink(theme, Role::Danger, "  ▲ not booked"));
-        }
-        let summary = app.summary();
-        let mut middle: Vec<Span<'static>> = Vec::new();
-        let mut length = Vec::new();
-        if let Some(session) = &summary.session {
-            let mut names = vec![session.row.source.to_string()];
-            names.extend(session.row.project.as_deref().map(|project| text::fit(text::project_short(project), 24)));
-            names.extend(session.row.session.as_deref().map(|name| text::fit(text::session_short(name), 16)));
-            middle.push(ink(theme, Role::Text, format!("   {}", names.join(" · "))));
-            length.push(ink(theme, Role::Dim, format!("   {}", text::duration_short(session.duration))));
-        } else if summary.follow == Follow::Everything {
-            middle.push(ink(theme, Role::Text, "   everything"));
-        }
-        if app.view != View::Live {
-            left.push(ink(theme, Role::Accent, format!("   {}", app.view.title())));
-        }
-        let zone = app.options.zone;
-        let user = format!("{} · ", text::fit(&app.options.user, 20));
-        let time = match (&summary.session, app.ticks()) {
-            (Some(session), false) => format!("last call {} ", text::moment(session.row.ended, app.now(), zone)),
-            (None, _) | (Some(_), true) => {
-                let now = app.now();
-                let whole = text::header_time(now, zone);
-                // A clock that nothing else moves would have to be written every minute.
-                if app.ticks() { format!("{whole} ") } else { format!("{} ", &whole[..whole.len() - 6]) }
-            }
-        };
-        let zone = format!("{} ", zone.name());
-        let rights = [format!("{user}{time}{zone}"), format!("{user}{time}"), time, String::new()];
-        let room = usize::from(area.width);
-        // What does not fit is left out: first the zone, then the user, then the length, then the names.
-        let lefts: [Vec<Span<'static>>; 3] =
-            [[left.clone(), middle.clone(), length].concat(), [left.clone(), middle].concat(), left];
-        let chosen = lefts
-            .iter()
-            .flat_map(|left| rights.iter().map(move |right| (left, right)))
-            .find(|(left, right)| width(left) + 1 + text::width(right) <= room);
-        let (left, right) = chosen.unwrap_or((&lefts[2], &rights[3]));
-        Line::from(left.clone()).render(area, buffer);
-        let x = area.right().saturating_sub(cells(text::width(right)));
-        buffer.set_stringn(x, area.y, right, room, theme.style(Role::Dim));
-    }
-}
-
 /// `● live`, `◐ polling`, `◼ frozen`, `○ done`.
-fn state(app: &App) -> (&'static str, Role) {
+pub(super) fn state(app: &App) -> (&'static str, Role) {
     match (app.picture, app.ended, app.health.watching) {
         (Picture::Frozen, ..) => ("◼ frozen", Role::Warning),
         (Picture::Live, true, _) | (Picture::Live, false, Watching::Off) => ("○ done", Role::Dim),
@@ -98,7 +41,8 @@ impl Widget for &Banner<'_> {
             Verdict::Near => Role::Warning,
             Verdict::Over => Role::Danger,
         };
-        let near = app.summary().limits.iter().filter(|limit| limit.verdict != Verdict::Under).count();
+        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.has_ended();
+        let near = app.summary().limits.iter().filter(warns).count();
         let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
         let gap = if room >= 60 { "   " } else { "  " };
@@ -192,26 +136,37 @@ impl Widget for &Footer<'_> {
 /// The most useful keys here, as many as fit.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
+        View::Live if app.is_pinned() => &[
+            (Action::Close, "every session"),
+            (Action::NextPane, "pane"),
+            (Action::Filter, "filter"),
+            (Action::Choose, "sessions"),
+        ],
         View::Live => &[
+            (Action::Enter, "open"),
             (Action::NextPane, "pane"),
             (Action::Filter, "filter"),
             (Action::Choose, "sessions"),
             (Action::Limits, "limits"),
         ],
-        View::Sessions => &[
-            (Action::Enter, "follow"),
-            (Action::Sort, "sort"),
-            (Action::Reverse, "reverse"),
-            (Action::Filter, "filter"),
+        View::Sessions => {
+            &[(Action::Enter, "open"), (Action::Sort, "sort"), (Action::Reverse, "reverse"), (Action::Filter, "filter")]
+        }
+        View::Projects => &[(Action::Enter, "open"), (Action::Filter, "filter")],
+        View::History => &[
+            (Action::Enter, "open"),
+            (Action::Grain, "day/week/month"),
+            (Action::Earlier, "earlier"),
+            (Action::Later, "later"),
         ],
-        View::History => &[(Action::Grain, "day/week/month"), (Action::Earlier, "earlier"), (Action::Later, "later")],
         View::Models | View::Health => &[(Action::Filter, "filter")],
         View::Limits => &[(Action::Enter, "edit"), (Action::AddLimit, "add"), (Action::RemoveLimit, "remove")],
     };
     let table = &app.options.keys;
     let key = |action: Action, words: &str| format!("{} {words}", table.first(action));
     let mut all = vec![key(Action::Help, "help")];
-    if own.len() < 5 {
+    // The tabs on top show their keys where no session is shown alone.
+    if app.is_pinned() {
         all.push(format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth)));
     }
     all.extend(own.iter().map(|(action, words)| key(*action, words)));

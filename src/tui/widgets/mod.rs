@@ -2,6 +2,8 @@
 
 mod bars;
 mod chrome;
+mod header;
+mod limit_rows;
 mod overlay;
 mod table;
 
@@ -14,8 +16,10 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use crate::theme::{Role, Theme};
 
-pub(super) use bars::{gauge, limit_line, role_of, spark};
-pub(super) use chrome::{Banner, Footer, Header, Reading};
+pub(super) use bars::{limit_bar, role_of, spark};
+pub(super) use chrome::{Banner, Footer, Reading};
+pub(super) use header::Header;
+pub(super) use limit_rows::limit_lines;
 pub(super) use overlay::{Overlay, help_lines};
 pub(super) use table::{Cell, Column, Grid};
 

@@ -77,7 +77,8 @@ fn choose(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buf
     let room = usize::from(inner.width);
     let words = |follow: &Follow| match follow {
         Follow::Latest => "latest: whichever is active".to_owned(),
-        Follow::Everything => "everything together".to_owned(),
+        Follow::Today => "today: every session together".to_owned(),
+        Follow::Everything => "everything ever counted, together".to_owned(),
         Follow::Session(id) => {
             let line = app.summary().sessions.iter().find(|line| line.id() == *id);
             line.map_or_else(String::new, |line| {

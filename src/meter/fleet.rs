@@ -1,0 +1,190 @@
+//! The sessions at work: what each and each of its sub-agents spent today, how fast, and when it was last heard of.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use super::evaluate::Used;
+use super::rate::{Minutes, Spent};
+use super::summary::{SessionId, TREND};
+use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::ledger::{Row, Sums};
+
+/// A session works so long after its last call.
+pub(crate) const ACTIVE: Duration = Duration::minutes(5);
+/// A session waits so long after its last call; then it has ended.
+pub(crate) const WAITING: Duration = Duration::hours(1);
+/// Sessions of the day in a summary.
+pub(crate) const LISTED: usize = 60;
+
+/// How lately something was heard of a session or a sub-agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Activity {
+    /// Within the last minutes.
+    Working,
+    /// Within the last hour.
+    Waiting,
+    /// Longer ago.
+    Ended,
+}
+
+impl Activity {
+    /// Of a last call; a clock a little late does not matter.
+    pub(crate) fn of(last: Instant, now: Instant) -> Self {
+        let since = now.signed_duration_since(last).abs();
+        if since < ACTIVE {
+            Self::Working
+        } else if since < WAITING {
+            Self::Waiting
+        } else {
+            Self::Ended
+        }
+    }
+}
+
+/// A session of today as the Fleet view shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetLine {
+    /// What names it.
+    pub id: SessionId,
+    /// The project it works on.
+    pub project: Option<Label>,
+    /// When it began.
+    pub started: Instant,
+    /// How lately it was heard of.
+    pub activity: Activity,
+    /// What it spent today, its sub-agents included.
+    pub today: Sums,
+    /// Dollars an hour now.
+    pub cost_per_hour: Usd,
+    /// Its last call, whichever of its threads made it.
+    pub last: Instant,
+    /// The model of its main thread now; of a session that has ended the dearest.
+    pub model: Option<Label>,
+    /// The main thread's latest call; nothing when that is long ago.
+    pub main: Option<LastCall>,
+    /// Tokens in each of the last `TREND` minutes, oldest first.
+    pub trend: [u64; TREND],
+    /// Its sub-agents that have not ended, in the order of their names.
+    pub agents: Vec<AgentLine>,
+}
+
+/// A sub-agent below its session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLine {
+    /// What it is called.
+    pub name: Label,
+    /// What it spent today.
+    pub today: Sums,
+    /// Dollars an hour now.
+    pub cost_per_hour: Usd,
+    /// Its latest call.
+    pub last: LastCall,
+    /// How lately it was heard of.
+    pub activity: Activity,
+}
+
+/// What is shown of a thread's latest call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastCall {
+    /// When.
+    pub at: Instant,
+    /// By which model.
+    pub model: Option<Label>,
+    /// Tokens of its prompt, cached ones included: how full the context is.
+    pub context: u64,
+    /// Until when the cache that it wrote is kept; nothing when it wrote none.
+    pub cached_until: Option<Instant>,
+    key: CallKey,
+}
+
+impl LastCall {
+    pub(crate) fn from_row(row: &Row) -> Self {
+        let (call, at) = (&row.call, row.call.at());
+        let kept = if call.tokens.cache_write_1h > 0 {
+            Some(Duration::hours(1))
+        } else {
+            (call.tokens.cache_write_5m > 0).then(|| Duration::minutes(5))
+        };
+        Self {
+            at,
+            model: call.model.clone(),
+            context: call.tokens.prompt(),
+            cached_until: kept.and_then(|kept| at.checked_add_signed(kept)),
+            key: call.key,
+        }
+    }
+}
+
+/// The threads of a session: its main one, without a name, and its sub-agents.
+pub(crate) type Threads = BTreeMap<Option<Label>, Thread>;
+
+/// What one thread of a session did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Thread {
+    pub(crate) today: Sums,
+    pub(crate) minutes: Minutes,
+    pub(crate) last: Option<LastCall>,
+}
+
+impl Thread {
+    /// Counts a call's minute, and notes it if it is the latest: its sums are counted apart.
+    pub(crate) fn hear(&mut self, row: &Row, now: Instant) {
+        let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
+        self.minutes.add(row.call.at(), &spent, now);
+        let last = LastCall::from_row(row);
+        if self.last.as_ref().is_none_or(|known| (known.at, known.key) <= (last.at, last.key)) {
+            self.last = Some(last);
+        }
+    }
+
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) {
+        if today.contains(row.call.at()) {
+            self.today.add(&Sums::from_row(row));
+        }
+        self.hear(row, now);
+    }
+
+    /// Takes a call back out. False when it was the latest and what was before it is not known.
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
+        let (at, sums) = (row.call.at(), Sums::from_row(row));
+        if today.contains(at) {
+            self.today.sub(&sums);
+        }
+        self.minutes.sub(at, &Spent::from(Used::from_sums(&sums, None)));
+        let was_last = self.last.as_ref().is_some_and(|last| last.key == row.call.key);
+        let comes_back = after.is_some_and(|after| {
+            after.call.key == row.call.key && after.call.at() == at && after.call.from.agent == row.call.from.agent
+        });
+        !was_last || comes_back
+    }
+
+    pub(crate) fn cost_per_hour(&self, now: Instant) -> Usd {
+        self.minutes.rate(now).1
+    }
+
+    /// The moments at which time alone changes what is shown of it.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = Instant> {
+        let last = self.last.as_ref();
+        let ends = last.into_iter().flat_map(|last| {
+            [ACTIVE, WAITING].into_iter().filter_map(|kept| last.at.checked_add_signed(kept)).chain(last.cached_until)
+        });
+        ends.collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// The sub-agents that have not ended.
+pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
+    let lines = threads.iter().filter_map(|(name, thread)| {
+        let last = thread.last.clone()?;
+        let activity = Activity::of(last.at, now);
+        Some(AgentLine {
+            name: name.clone()?,
+            today: thread.today,
+            cost_per_hour: thread.cost_per_hour(now),
+            last,
+            activity,
+        })
+    });
+    lines.filter(|line| line.activity != Activity::Ended).collect()
+}

@@ -1,0 +1,56 @@
+//! The way down from a project or a day to its sessions.
+
+use crate::domain::{Filter, Instant, Zone};
+use crate::ledger::{Grain, Order, Query, Report};
+use crate::meter::SessionLine;
+
+use super::View;
+
+/// Sessions that are listed of a project or a day, those begun last.
+const LISTED: usize = 500;
+
+/// A project or a day that was opened, and its sessions.
+#[derive(Clone, Debug)]
+pub(super) struct Down {
+    /// The view it was opened in.
+    pub(super) from: View,
+    /// What was opened, as it is called there.
+    pub(super) words: String,
+    query: Query,
+    is_asked: bool,
+    is_stale: bool,
+    /// Its sessions; nothing before the books have answered.
+    pub(super) sessions: Option<Vec<SessionLine>>,
+}
+
+impl Down {
+    pub(super) fn new(from: View, words: String, filter: Filter, zone: Zone) -> Self {
+        let query = Query { filter, order: Order::Descending, limit: Some(LISTED), ..Query::new(Grain::Session, zone) };
+        Self { from, words, query, is_asked: false, is_stale: true, sessions: None }
+    }
+
+    /// The question to ask, if there is one to ask now.
+    pub(super) fn question(&mut self) -> Option<Query> {
+        if self.is_asked || !self.is_stale {
+            return None;
+        }
+        (self.is_asked, self.is_stale) = (true, false);
+        Some(self.query.clone())
+    }
+
+    /// Takes an answer in; false when the question was not asked here.
+    pub(super) fn answer(&mut self, report: &Report, now: Instant) -> bool {
+        if report.query != self.query {
+            return false;
+        }
+        self.is_asked = false;
+        let rows = report.rows.iter().filter_map(|row| row.session.as_deref().cloned());
+        self.sessions = Some(rows.map(|row| SessionLine::from_row(row, now)).collect());
+        true
+    }
+
+    /// The books have changed.
+    pub(super) fn turn_stale(&mut self) {
+        self.is_stale = true;
+    }
+}

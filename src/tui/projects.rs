@@ -1,0 +1,79 @@
+//! What each project cost today, this month and in all, and the questions that tell.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone};
+use crate::ledger::{Grain, Query, Report, Sums};
+
+/// The state of the Projects view.
+#[derive(Clone, Debug)]
+pub(super) struct Projects {
+    /// The questions asked last: of today, of this month, of all.
+    asked: Vec<Query>,
+    answers: [Option<Report>; 3],
+    /// Answers that are still to come; nothing is asked twice before.
+    waiting: usize,
+    stale: bool,
+}
+
+/// A project: what it cost today, this month and in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ProjectRow {
+    pub(super) project: Option<Label>,
+    pub(super) sums: [Sums; 3],
+}
+
+impl Default for Projects {
+    fn default() -> Self {
+        Self { asked: Vec::new(), answers: [const { None }; 3], waiting: 0, stale: true }
+    }
+}
+
+impl Projects {
+    /// The questions to ask, if there are any to ask now.
+    pub(super) fn questions(&mut self, now: Instant, zone: Zone) -> Vec<Query> {
+        if self.waiting > 0 || !self.stale {
+            return Vec::new();
+        }
+        let of = |span: Option<Span>| Query {
+            by: vec![Dimension::Project],
+            filter: Filter { only: Vec::new(), since: span.map(|span| span.from), until: span.map(|span| span.until) },
+            ..Query::new(Grain::Total, zone)
+        };
+        self.asked = vec![of(Some(Span::day(now, zone))), of(Some(Span::month(now, zone))), of(None)];
+        (self.waiting, self.stale) = (self.asked.len(), false);
+        self.asked.clone()
+    }
+
+    /// Takes an answer in; false when the question was not asked here.
+    pub(super) fn answer(&mut self, report: &Report) -> bool {
+        let Some(at) = self.asked.iter().position(|query| *query == report.query) else { return false };
+        self.answers[at] = Some(report.clone());
+        self.waiting = self.waiting.saturating_sub(1);
+        true
+    }
+
+    /// The books have changed.
+    pub(super) fn turn_stale(&mut self) {
+        self.stale = true;
+    }
+
+    /// True until the first answer has come.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.answers.iter().all(Option::is_none)
+    }
+
+    /// Every project, the dearest of today first, then of the month, then of all.
+    pub(super) fn rows(&self) -> Vec<ProjectRow> {
+        let mut all: BTreeMap<Option<Label>, [Sums; 3]> = BTreeMap::new();
+        for (at, report) in self.answers.iter().enumerate() {
+            for row in report.iter().flat_map(|report| &report.rows) {
+                let sums = all.entry(row.by.first().cloned().flatten()).or_default();
+                sums[at] = row.sums;
+            }
+        }
+        let mut rows: Vec<ProjectRow> = all.into_iter().map(|(project, sums)| ProjectRow { project, sums }).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.sums.map(|sums| (sums.cost, sums.tokens.total()))));
+        rows
+    }
+}

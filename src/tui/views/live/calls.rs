@@ -1,0 +1,85 @@
+//! The latest calls.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::super::Pane;
+use super::super::super::widgets::{Cell, Column, Grid, pane};
+use super::Live;
+use crate::domain::{Call, Instant, day_of};
+use crate::ledger::Sums;
+use crate::text;
+use crate::theme::Role;
+
+impl Live<'_> {
+    pub(super) fn calls(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        // Where many sessions are shown, whose a call is takes the room of how much went in.
+        let who = if app.is_pinned() { 7 } else { 18 };
+        let columns: [Column; 7] = [
+            Column::name("time", 8, 11, 2),
+            Column::name("model", 10, 20, 1),
+            Column::number("in", 9, 6),
+            Column::number("cache", 13, 5),
+            Column::number("out", 10, 4),
+            Column::number("cost", 10, 0),
+            Column::name("who", who, 30, 3),
+        ];
+        let theme = &app.theme;
+        let title = if app.filter.text().is_empty() { "Calls" } else { "Calls · filtered" };
+        let block = pane(theme, title, self.has_keys(Pane::Calls));
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let calls = app.calls();
+        let (zone, now) = (app.options.zone, app.now());
+        let when = |at: Instant| {
+            let today = day_of(at, zone) == day_of(now, zone);
+            if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+        };
+        let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
+        let rows: Vec<Vec<Cell>> = calls
+            .iter()
+            .map(|line| {
+                let call = &line.row.call;
+                let tokens = &call.tokens;
+                let agent = call.from.agent.as_deref();
+                let who = if pinned { in_session(agent, roomy) } else { of_session(call, agent) };
+                let cost = text::cost_column(&Sums::from_row(&line.row));
+                let cost_role = if cost == "?" { Role::Warning } else { Role::Text };
+                vec![
+                    (when(call.from.at), Role::Dim),
+                    (call.model.as_deref().map_or("?", text::model_short).to_owned(), Role::Text),
+                    (format!("in {}", text::count(tokens.input)), Role::Dim),
+                    (format!("cache {}", text::compact_above(tokens.cache_read, 7)), Role::Dim),
+                    (format!("out {}", text::count(tokens.output)), Role::Text),
+                    (cost, cost_role),
+                    (who, Role::Dim),
+                ]
+            })
+            .collect();
+        let chosen = app.cursor_of(Pane::Calls);
+        // The newest call needs no cursor; one that was moved to does.
+        let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then(|| chosen.min(rows.len().saturating_sub(1)));
+        let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
+        grid.render(inner, buffer);
+    }
+}
+
+/// Who made a call of the session that is shown.
+fn in_session(agent: Option<&str>, roomy: bool) -> String {
+    match agent {
+        Some(agent) if roomy => format!("agent {agent}"),
+        Some(agent) => agent.to_owned(),
+        None => "main".to_owned(),
+    }
+}
+
+/// Who made a call where many sessions are shown: `api-server`, `api-server/explore`.
+fn of_session(call: &Call, agent: Option<&str>) -> String {
+    let project = call.from.project.as_deref().map(text::project_short);
+    let session = project.or(call.from.session.as_deref().map(text::session_short)).unwrap_or("main");
+    agent.map_or_else(|| session.to_owned(), |agent| format!("{session}/{agent}"))
+}

@@ -1,0 +1,82 @@
+//! The day, or the session that was pinned, in detail.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::super::super::widgets::{ink, lines, pane};
+use super::Live;
+use crate::domain::{Ratio, Usd};
+use crate::ledger::Sums;
+use crate::meter::Follow;
+use crate::text;
+use crate::theme::Role;
+
+impl Live<'_> {
+    pub(super) fn detail(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let title = match (&summary.session, &summary.follow) {
+            (Some(_), _) => "Session",
+            (None, Follow::Everything) => "Everything",
+            (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
+        };
+        let block = pane(theme, title, false);
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let sums = &summary.followed;
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        match &summary.session {
+            Some(session) => rows.push(("Duration", text::duration(session.duration))),
+            None if summary.follow == Follow::Today => {
+                rows.push(("Sessions", text::count(u64::try_from(summary.fleet.len()).unwrap_or(0))));
+            }
+            None => {}
+        }
+        rows.push(("Operations", text::count(sums.calls)));
+        rows.push(("Tokens", text::count(sums.tokens.total())));
+        rows.push(("Cost", text::cost(sums)));
+        let known = text::mark(sums) != text::Mark::Unknown;
+        rows.push(("Per call", if known { text::usd_fine(per_call(sums)) } else { "?".to_owned() }));
+        rows.extend(text::cache_line(sums).map(|cache| ("Cache", cache)));
+        if let Some(session) = &summary.session {
+            if session.row.in_agents.calls > 0 {
+                rows.push(("Sub-agents", format!("{}% of cost", session.agent_share())));
+            }
+            rows.push(("Started", text::moment(session.row.started, app.now(), app.options.zone)));
+            rows.extend(session.row.project.as_ref().map(|project| ("Project", project.to_string())));
+            rows.extend(session.row.session.as_ref().map(|name| ("Session", name.to_string())));
+        } else {
+            rows.extend(summary.by_day_end.map(|end| ("By midnight", text::usd(end))));
+            rows.push(("This week", text::cost(&summary.week)));
+            rows.push(("This month", text::cost(&summary.month)));
+        }
+        // In few rows, two columns: what is not shown twice elsewhere comes first.
+        let room = usize::from(inner.width);
+        let columns = if room >= 70 { 2 } else { 1 };
+        let height = usize::from(inner.height).max(1);
+        let cell = (room / columns).saturating_sub(1);
+        let shown = (0..height).map(|row| {
+            let mut spans = Vec::new();
+            for column in 0..columns {
+                let Some((name, value)) = rows.get(column * height + row) else { continue };
+                let value_room = cell.saturating_sub(13);
+                let value =
+                    if *name == "Project" { text::fit_end(value, value_room) } else { text::fit(value, value_room) };
+                spans.push(ink(theme, Role::Dim, format!(" {} ", text::pad(name, 11))));
+                spans.push(ink(theme, Role::Text, text::pad(&value, value_room) + " "));
+            }
+            Line::from(spans)
+        });
+        lines(buffer, inner, shown);
+    }
+}
+
+/// What a call cost on average.
+fn per_call(sums: &Sums) -> Usd {
+    match u32::try_from(sums.calls) {
+        Ok(calls) if calls > 0 => sums.cost.scaled(Ratio { num: 1, den: calls }),
+        _ => Usd::ZERO,
+    }
+}

@@ -1,0 +1,79 @@
+//! The numbers that are read from across the room: how much, how fast, how much is left.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::super::super::widgets::{ink, lines, pane};
+use super::Live;
+use crate::domain::{Service, Speed};
+use crate::ledger::Sums;
+use crate::meter::Follow;
+use crate::text;
+use crate::theme::Role;
+
+impl Live<'_> {
+    pub(super) fn head(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let title = match (&summary.session, &summary.follow) {
+            (Some(_), _) => "Session",
+            (None, Follow::Everything) => "Everything",
+            (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
+        };
+        let block = pane(theme, title, false);
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let room = usize::from(inner.width).saturating_sub(1);
+        let counter = [text::counter(&summary.followed, summary.growing)];
+        let mut pace = vec![format!("{}/h", text::usd(summary.cost_per_hour))];
+        if let Some(limit) = app.leading_limit() {
+            pace.push(text::left_of(limit));
+            pace.extend(text::full_at(limit, app.now(), app.options.zone));
+        }
+        pace.push(format!("{} tok/min", text::count(summary.tokens_per_min)));
+        let last = summary.calls.first().map(|call| text::cost_fine(&Sums::from_row(&call.row)));
+        pace.extend(last.map(|cost| format!("last call {cost}")));
+        let mut totals = Vec::new();
+        if summary.session.is_some() || summary.follow == Follow::Everything {
+            totals.push(format!("today {}", text::cost(&summary.today)));
+        }
+        totals.push(format!("week {}", text::cost(&summary.week)));
+        totals.push(format!("month {}", text::cost(&summary.month)));
+        totals.extend(summary.by_day_end.map(|end| format!("by midnight {}", text::usd(end))));
+        let tariff = vec![self.tariff()];
+        let (third, fourth) = if summary.session.is_some() { (tariff, totals) } else { (totals, tariff) };
+        let all: [(&[String], Role); 4] =
+            [(&counter, Role::Accent), (&pace, Role::Text), (&third, Role::Dim), (&fourth, Role::Dim)];
+        let shown =
+            all.map(|(parts, role)| Line::from(ink(theme, role, format!(" {}", text::fit_parts(parts, "   ", room)))));
+        lines(buffer, inner, shown);
+    }
+
+    /// What the last call was charged as.
+    fn tariff(&self) -> String {
+        let Some(call) = self.0.summary().calls.first() else { return "tariff: no call yet".to_owned() };
+        let call = &call.row.call;
+        let mut parts = vec![call.model.as_deref().map_or("unknown model", text::model_short).to_owned()];
+        if call.tokens.cache_write_1h > 0 {
+            parts.push("1h cache".to_owned());
+        } else if call.tokens.cache_write_5m > 0 {
+            parts.push("5m cache".to_owned());
+        }
+        parts.push(
+            match (call.tier.speed, call.tier.service) {
+                (Speed::Fast, _) => "fast",
+                (Speed::Standard, Service::Standard) => "standard",
+                (Speed::Standard, Service::Priority) => "priority",
+                (Speed::Standard, Service::Flex) => "flex",
+                (Speed::Standard, Service::Batch) => "batch",
+                (Speed::Standard, Service::Ultrafast) => "ultrafast",
+                (Speed::Standard, Service::Balanced) => "balanced",
+                (Speed::Standard, Service::Unknown) => "unknown tier",
+            }
+            .to_owned(),
+        );
+        format!("tariff {}", parts.join(" · "))
+    }
+}

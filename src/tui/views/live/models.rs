@@ -1,0 +1,94 @@
+//! The models of what is shown, with the trend of the last minutes.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::super::super::Pane;
+use super::super::super::widgets::{ink, lines, pane, spark, top_for};
+use super::Live;
+use crate::meter::{ModelLine, TREND};
+use crate::text;
+use crate::theme::Role;
+
+/// Where the columns of a model's line stand.
+struct Columns {
+    wide: bool,
+    name: usize,
+    trend: usize,
+    room: usize,
+}
+
+impl Live<'_> {
+    pub(super) fn models(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let room = usize::from(area.width.saturating_sub(2));
+        let columns = Columns::of(&summary.models, room);
+        let title = format!("Models · {} min", columns.trend);
+        let block = pane(theme, &title, self.has_keys(Pane::Models));
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let most = summary.models.iter().flat_map(|model| model.trend).max().unwrap_or(0);
+        let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
+        let models = summary.models.iter().enumerate().skip(top_for(cursor, inner.height));
+        lines(buffer, inner, models.map(|(nth, model)| self.model(nth, model, most, &columns)));
+    }
+
+    fn model(&self, nth: usize, model: &ModelLine, most: u64, columns: &Columns) -> Line<'static> {
+        let theme = &self.0.theme;
+        let name = model.model.as_deref().unwrap_or("unknown model");
+        let name = if columns.wide { name } else { text::model_short(name) };
+        let trend = text::pad_left(&spark(&model.trend, most, columns.trend), columns.trend);
+        let numbers = numbers(model, columns.room);
+        let left = columns.room.saturating_sub(columns.name + 3 + columns.trend + text::width(&numbers));
+        let mut spans = vec![
+            ink(theme, Role::Text, format!(" {} ", text::pad(name, columns.name))),
+            ink(theme, Role::Series(nth), trend),
+            ink(theme, Role::Text, numbers),
+        ];
+        if left >= 12 {
+            spans.push(ink(theme, Role::Dim, text::fit(&split(model), left)));
+        }
+        Line::from(spans)
+    }
+}
+
+impl Columns {
+    /// Name, tokens, cost and share come first; the sparkline takes what is left, up to its minutes.
+    fn of(models: &[ModelLine], room: usize) -> Self {
+        let wide = room >= 98;
+        let name = if wide { 18 } else { 12 };
+        let numbers = models.iter().map(|model| text::width(&numbers(model, room))).max().unwrap_or(0);
+        let splits = models.iter().map(|model| text::width(&split(model))).max().unwrap_or(0);
+        let left = room.saturating_sub(name + 3 + numbers);
+        let trend = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
+        Self { wide, name, trend, room }
+    }
+}
+
+/// Tokens, cost and share.
+fn numbers(model: &ModelLine, room: usize) -> String {
+    let tokens = text::count(model.sums.tokens.total());
+    if room >= 56 {
+        let cost = text::pad_left(&text::cost_column(&model.sums), 11);
+        format!(" {tokens:>11} tok  {cost} {:>3}%", model.share)
+    } else {
+        format!(" {} {:>3}%", text::pad_left(&text::cost(&model.sums), 9), model.share)
+    }
+}
+
+/// The classes of a model's tokens, those there are.
+fn split(model: &ModelLine) -> String {
+    let tokens = &model.sums.tokens;
+    let classes = [
+        ("in", tokens.input),
+        ("out", tokens.output),
+        ("cache read", tokens.cache_read),
+        ("write", tokens.cache_write()),
+    ];
+    let parts = classes.into_iter().filter(|(_, count)| *count > 0);
+    let parts: Vec<String> = parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect();
+    format!("   {} ", parts.join("  "))
+}

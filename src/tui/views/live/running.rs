@@ -1,0 +1,129 @@
+//! The sessions at work, each with its sub-agents below it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::super::Pane;
+use super::super::super::lists::FleetRow;
+use super::super::super::widgets::{Cell, Column, Grid, pane, spark, top_for};
+use super::Live;
+use crate::domain::{Instant, Usd, day_of};
+use crate::meter::{Activity, LastCall};
+use crate::text;
+use crate::theme::Role;
+
+const COLUMNS: [Column; 11] = [
+    Column::name("project", 10, 28, 0),
+    Column::name("agent", 11, 12, 8),
+    Column::name("model", 11, 22, 4),
+    Column::number("today", 9, 0),
+    Column::number("tokens", 11, 5),
+    Column::number("$/h", 8, 1),
+    Column::number("context", 7, 6),
+    Column::number("cache until", 11, 9),
+    Column::number("last call", 9, 3),
+    Column::name("", 9, 9, 2),
+    Column::name("", 10, 30, 10),
+];
+
+impl Live<'_> {
+    /// Rows of the table; none while one session is shown alone.
+    pub(super) fn running_rows(&self) -> usize {
+        if self.0.is_pinned() { 0 } else { self.0.fleet_rows().len() }
+    }
+
+    pub(super) fn running(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let fleet = app.fleet_rows();
+        let running = app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).count();
+        let height = area.height.saturating_sub(3);
+        let has_keys = self.has_keys(Pane::Running);
+        let cursor = app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1));
+        let below = fleet.len().saturating_sub(top_for(cursor, height) + usize::from(height));
+        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
+        let block = pane(&app.theme, &format!("Running · {running}{more}"), has_keys);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let most = app.summary().fleet.iter().flat_map(|line| line.trend).max().unwrap_or(0);
+        let rows = fleet.iter().map(|row| self.row(row, most)).collect();
+        let cursor = has_keys.then_some(cursor);
+        Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true }.render(inner, buffer);
+    }
+
+    fn row(&self, row: &FleetRow<'_>, most: u64) -> Vec<Cell> {
+        match row {
+            FleetRow::Session(line) => {
+                let session = line.id.session.as_deref().map(text::session_short);
+                let project = line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name");
+                let main = line.main.as_ref();
+                let mut cells = vec![
+                    (project.to_owned(), Role::Text),
+                    (line.id.source.to_string(), Role::Dim),
+                    (model(line.model.as_deref()), Role::Text),
+                    (text::cost(&line.today), Role::Text),
+                    (text::count(line.today.tokens.total()), Role::Text),
+                    (rate(line.cost_per_hour), Role::Text),
+                    (main.map_or_else(String::new, |last| text::compact(last.context)), Role::Dim),
+                    self.cache(main),
+                    (self.when(line.last), Role::Dim),
+                ];
+                cells.push(activity(line.activity));
+                cells.push((spark(&line.trend, most, 30), Role::Accent));
+                cells
+            }
+            FleetRow::Agent(_, agent) => {
+                let last = Some(&agent.last);
+                let mut cells = vec![
+                    (format!(" └ {}", agent.name), Role::Text),
+                    ("sub-agent".to_owned(), Role::Dim),
+                    (model(agent.last.model.as_deref()), Role::Text),
+                    (text::cost(&agent.today), Role::Dim),
+                    (text::count(agent.today.tokens.total()), Role::Dim),
+                    (rate(agent.cost_per_hour), Role::Dim),
+                    (text::compact(agent.last.context), Role::Dim),
+                    self.cache(last),
+                    (self.when(agent.last.at), Role::Dim),
+                ];
+                cells.push(activity(agent.activity));
+                cells.push((String::new(), Role::Dim));
+                cells
+            }
+        }
+    }
+
+    /// Until when the provider keeps what the last call wrote: a moment, which needs no clock that ticks.
+    fn cache(&self, last: Option<&LastCall>) -> Cell {
+        let until = last.and_then(|last| last.cached_until);
+        match until {
+            Some(until) if until > self.0.now() => (self.when(until), Role::Good),
+            Some(_) => ("cold".to_owned(), Role::Dim),
+            None => (String::new(), Role::Dim),
+        }
+    }
+
+    fn when(&self, at: Instant) -> String {
+        let (zone, now) = (self.0.options.zone, self.0.now());
+        let today = day_of(at, zone) == day_of(now, zone);
+        if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+    }
+}
+
+/// Dollars an hour; nothing where nothing was spent lately.
+fn rate(cost_per_hour: Usd) -> String {
+    if cost_per_hour == Usd::ZERO { String::new() } else { text::usd(cost_per_hour) }
+}
+
+fn model(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| text::model_short(name).to_owned())
+}
+
+fn activity(activity: Activity) -> Cell {
+    match activity {
+        Activity::Working => ("● working".to_owned(), Role::Good),
+        Activity::Waiting => ("○ waiting".to_owned(), Role::Text),
+        Activity::Ended => ("  ended".to_owned(), Role::Dim),
+    }
+}

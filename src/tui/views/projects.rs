@@ -1,0 +1,58 @@
+//! The Projects view: what each project cost today, this month and in all.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+use super::super::app::App;
+use super::super::widgets::{Cell, Column, Grid, pane};
+use crate::text;
+use crate::theme::Role;
+
+/// A table of projects.
+pub(in super::super) struct Projects<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Projects<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        const COLUMNS: [Column; 7] = [
+            Column::name("project", 12, 32, 0),
+            Column::number("today", 13, 1),
+            Column::number("this month", 13, 2),
+            Column::number("in all", 13, 3),
+            Column::number("tokens in all", 15, 4),
+            Column::number("calls in all", 12, 6),
+            Column::name("folder", 16, 70, 5),
+        ];
+        let app = self.0;
+        let theme = &app.theme;
+        let projects = app.projects_shown();
+        let block = pane(theme, &format!("Projects · {}", projects.len()), true);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        if projects.is_empty() {
+            let said = if app.projects.is_waiting() { "asking the books …" } else { "no project yet" };
+            buffer.set_stringn(inner.x, inner.y, said, usize::from(inner.width), theme.style(Role::Dim));
+            return;
+        }
+        let rows: Vec<Vec<Cell>> = projects
+            .iter()
+            .map(|row| {
+                let [today, month, all] = row.sums;
+                let name = row.project.as_deref();
+                vec![
+                    (name.map_or("no project", text::project_short).to_owned(), Role::Text),
+                    (if today.calls > 0 { text::cost_column(&today) } else { String::new() }, Role::Text),
+                    (if month.calls > 0 { text::cost_column(&month) } else { String::new() }, Role::Text),
+                    (text::cost_column(&all), Role::Text),
+                    (text::count(all.tokens.total()), Role::Dim),
+                    (text::count(all.calls), Role::Dim),
+                    (name.unwrap_or_default().to_owned(), Role::Dim),
+                ]
+            })
+            .collect();
+        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        grid.render(inner, buffer);
+    }
+}

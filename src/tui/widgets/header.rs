@@ -1,0 +1,137 @@
+//! The first line: the views as tabs, or the way down to the session that is shown alone; and how and when.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::super::app::App;
+use super::super::{LedgerView, View};
+use super::chrome::state;
+use super::{cells, ink, width};
+use crate::meter::{Activity, SessionLine};
+use crate::text;
+use crate::theme::Role;
+
+/// `1 Fleet  2 Sessions  3 History …      ● live · 3 at work · alice · Sun 22 Nov 14:02 Europe/Rome`
+pub(in super::super) struct Header<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Header<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let (left, right) = self.fitting(usize::from(area.width));
+        Line::from(left).render(area, buffer);
+        let taken = cells(width(&right)).min(area.width);
+        let place = Rect { x: area.right() - taken, width: taken, ..area };
+        Line::from(right).render(place, buffer);
+    }
+}
+
+impl Header<'_> {
+    /// The view whose tab stands in this column of a line of so many; the fleet's on the way down from it.
+    pub(in super::super) fn tab_at(&self, room: usize, column: usize) -> Option<View> {
+        let (left, _) = self.fitting(room);
+        let mut ends = left.iter().scan(0, |end, span| {
+            *end += text::width(&span.content);
+            Some(*end)
+        });
+        let nth = ends.position(|end| column < end)?;
+        if self.0.summary().session.is_some() && self.0.view == View::Live {
+            return Some(View::Live);
+        }
+        View::ALL.get(nth).copied()
+    }
+
+    /// What stands on the left and on the right where there is so much room.
+    fn fitting(&self, room: usize) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
+        let app = self.0;
+        let pinned = app.summary().session.as_ref().filter(|_| app.view == View::Live);
+        let lefts = match pinned {
+            Some(session) => self.pinned(session),
+            None => vec![self.tabs(|_| true, " "), self.tabs(|_| true, ""), self.tabs(|view| view == app.view, " ")],
+        };
+        let rights = self.rights();
+        // What does not fit is left out: first the zone, then the user, then the time; then the names on the left.
+        let chosen = lefts
+            .iter()
+            .flat_map(|left| rights.iter().map(move |right| (left, right)))
+            .find(|(left, right)| width(left) + 1 + width(right) <= room);
+        match chosen {
+            Some((left, right)) => (left.clone(), right.clone()),
+            None => (lefts.last().cloned().unwrap_or_default(), Vec::new()),
+        }
+    }
+
+    /// Every view with its key, those with a name that are wanted by it; and what stands behind each.
+    fn tabs(&self, named: impl Fn(View) -> bool, behind: &str) -> Vec<Span<'static>> {
+        let app = self.0;
+        let mut tabs = Vec::new();
+        for view in View::ALL {
+            let key = app.options.keys.first(view.action());
+            let words =
+                if named(view) { format!(" {key} {}{behind}", view.title()) } else { format!(" {key}{behind}") };
+            let role = if view == app.view { Role::Selection } else { Role::Dim };
+            tabs.push(ink(&app.theme, role, words));
+        }
+        tabs
+    }
+
+    /// `Fleet › pinned: claude-code · api-server · 3f2a91c0   23m 12s`, long and short.
+    fn pinned(&self, session: &SessionLine) -> Vec<Vec<Span<'static>>> {
+        let theme = &self.0.theme;
+        let row = &session.row;
+        let project = row.project.as_deref().map(|project| text::fit(text::project_short(project), 24));
+        let name = row.session.as_deref().map(|name| text::fit(text::session_short(name), 16));
+        let source = Some(row.source.to_string());
+        let way = match &self.0.down {
+            Some(down) => format!(" {} › {} › ", down.from.title(), text::fit(&down.words, 24)),
+            None => format!(" {} › ", View::Live.title()),
+        };
+        let way = ink(theme, Role::Dim, way);
+        let names = |parts: &[&Option<String>]| {
+            let words: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
+            ink(theme, Role::Accent, format!("pinned: {}", words.join(" · ")))
+        };
+        let length = ink(theme, Role::Dim, format!("   {}", text::duration_short(session.duration)));
+        vec![
+            vec![way.clone(), names(&[&source, &project, &name]), length],
+            vec![way, names(&[&source, &project, &name])],
+            vec![ink(theme, Role::Dim, " "), names(&[&project, &name])],
+        ]
+    }
+
+    /// How news comes, how many are at work, whose screen it is and what time; long and short.
+    fn rights(&self) -> Vec<Vec<Span<'static>>> {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let (chip, role) = state(app);
+        let mut chips = vec![ink(theme, role, chip)];
+        if matches!(app.health.ledger, LedgerView::Failed(_)) {
+            // What is shown is right, and not safe yet.
+            chips.push(ink(theme, Role::Danger, "  ▲ not booked"));
+        }
+        let dim = |words: String| ink(theme, Role::Dim, words);
+        let at_work = summary.fleet.iter().filter(|line| line.activity == Activity::Working).count();
+        let at_work = if at_work > 0 { format!(" · {at_work} at work") } else { String::new() };
+        let (zone, now) = (app.options.zone, app.now());
+        let last =
+            summary.fleet.iter().map(|line| line.last).chain(summary.session.as_ref().map(|line| line.row.ended));
+        let time = match last.max() {
+            // A clock that nothing else moves would have to be written every minute.
+            Some(last) if !app.ticks() => format!(" · last call {}", text::moment(last, now, zone)),
+            Some(_) => format!(" · {}", text::header_time(now, zone)),
+            None => {
+                let whole = text::header_time(now, zone);
+                format!(" · {}", &whole[..whole.len() - 6])
+            }
+        };
+        let user = format!(" · {}", text::fit(&app.options.user, 20));
+        let parts = [
+            vec![dim(format!("{at_work}{user}{time} {} ", zone.name()))],
+            vec![dim(format!("{at_work}{user}{time} "))],
+            vec![dim(format!("{at_work}{time} "))],
+            vec![dim(format!("{time} "))],
+            vec![dim(" ".to_owned())],
+        ];
+        parts.into_iter().map(|part| [chips.clone(), part].concat()).collect()
+    }
+}
