@@ -11,12 +11,18 @@
 
 #[path = "agents/gemini.rs"]
 mod gemini;
+#[path = "agents/goose.rs"]
+mod goose;
 #[path = "agents/opencode.rs"]
 mod opencode;
+#[path = "agents/program.rs"]
+mod program;
 #[path = "tail_common/mod.rs"]
 mod tail_common;
 #[path = "agents/writer.rs"]
 mod writer;
+
+mod common;
 
 use std::collections::BTreeMap;
 use std::fs;

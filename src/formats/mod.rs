@@ -21,6 +21,7 @@ mod details;
 mod escaped;
 mod fields;
 mod gemini_cli;
+mod goose;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod litellm;
@@ -64,6 +65,7 @@ pub static ALL: &[&dyn Format] = &[
     &native::Native,
     &gemini_cli::GeminiCli,
     &opencode::OpenCode,
+    &goose::Goose,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

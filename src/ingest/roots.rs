@@ -150,6 +150,9 @@ mod tests {
             paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"])
         );
         assert_eq!(of(&roots, "gemini-cli"), paths(&["/home/alice/.gemini/tmp"]));
+        let data = "/home/alice/.local/share/opencode";
+        assert_eq!(of(&roots, "opencode"), paths(&[data, &format!("{data}/storage/message")]));
+        assert!(of(&roots, "goose").contains(&"/home/alice/.local/share/goose/sessions".into()));
     }
 
     #[test]
@@ -157,6 +160,15 @@ mod tests {
         let roots = found(&[("CLAUDE_CONFIG_DIR", "/a, /b,,/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")]);
         assert_eq!(of(&roots, "claude-code"), paths(&["/a/projects", "/b/projects"]));
         assert_eq!(of(&roots, "codex"), paths(&["/c/sessions", "/c/archived_sessions"]));
+        let roots = found(&[("GEMINI_CLI_HOME", "/g"), ("XDG_DATA_HOME", "/d"), ("GOOSE_PATH_ROOT", "/r")]);
+        assert_eq!(of(&roots, "gemini-cli"), paths(&["/g/.gemini/tmp"]));
+        assert_eq!(of(&roots, "opencode"), paths(&["/d/opencode", "/d/opencode/storage/message"]));
+        assert_eq!(of(&roots, "goose"), paths(&["/r/data/sessions"]));
+        let named = |name: &str| of(&found(&[("XDG_DATA_HOME", "/d"), ("OPENCODE_DB", name)]), "opencode")[0].clone();
+        assert_eq!((named("/o/x.db"), named("x.db")), ("/o/x.db".into(), "/d/opencode/x.db".into()));
+        assert_eq!(named(":memory:"), Path::new("/d/opencode"));
+        let relative = found(&[("GOOSE_PATH_ROOT", "r"), ("XDG_DATA_HOME", "d")]);
+        assert_eq!(of(&relative, "goose")[0], Path::new("/home/alice/.local/share/goose/sessions"));
     }
 
     #[test]
@@ -178,6 +190,22 @@ mod tests {
     fn a_session_is_its_transcript_and_its_sub_agents() {
         let roots = Roots::session(Path::new("/p/76a2.jsonl"));
         assert_eq!(of(&roots, "claude-code"), paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
+    }
+
+    #[test]
+    fn a_files_format_is_known_by_its_place_or_else_by_a_name_that_only_one_agent_gives() {
+        let kind = |format: &str| RootKind::Agent(FormatId::of_name(format).unwrap());
+        let framing = |kind: RootKind, name: &str| {
+            let (id, framing) = kind.framing(OsStr::new(name));
+            (id.map(|id| id.format().name()), framing)
+        };
+        assert_eq!(framing(kind("codex"), "rollout-1.jsonl"), (Some("codex"), Framing::Lines));
+        assert_eq!(framing(kind("gemini-cli"), "session-1.json"), (Some("gemini-cli"), Framing::Document));
+        assert_eq!(framing(kind("opencode"), "other.db"), (Some("opencode"), Framing::Sqlite));
+        assert_eq!(framing(RootKind::Named, "session-1.json"), (Some("gemini-cli"), Framing::Document));
+        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
+        assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
+        assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
     }
 
     #[test]

@@ -1,0 +1,4 @@
+-- A made-up sessions.db of schema 7, before costs, cache counts and the ledger; columns that nobody reads are left out.
+CREATE TABLE sessions (id TEXT PRIMARY KEY, working_dir TEXT NOT NULL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP, total_tokens INTEGER, input_tokens INTEGER, output_tokens INTEGER, accumulated_total_tokens INTEGER, accumulated_input_tokens INTEGER, accumulated_output_tokens INTEGER, provider_name TEXT, model_config_json TEXT);
+INSERT INTO sessions VALUES ('20250901_1', '/home/kim/shop', '2025-09-01 09:00:00', '2025-09-02 09:00:00', 3100, 3000, 100, 10500, 10000, 500, 'openai', '{"model_name":"gpt-5.2"}');
+INSERT INTO sessions VALUES ('20250901_2', '/home/kim/shop', '2025-09-01 10:00:00', '2025-09-01 10:00:00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);

@@ -1,0 +1,10 @@
+-- A made-up sessions.db of schema 17; columns that nobody reads are left out.
+CREATE TABLE sessions (id TEXT PRIMARY KEY, session_type TEXT NOT NULL DEFAULT 'user', working_dir TEXT NOT NULL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP, total_tokens INTEGER, input_tokens INTEGER, output_tokens INTEGER, accumulated_total_tokens INTEGER, accumulated_input_tokens INTEGER, accumulated_output_tokens INTEGER, accumulated_cache_read_tokens INTEGER, accumulated_cache_write_tokens INTEGER, accumulated_cost REAL, provider_name TEXT, model_config_json TEXT, parent_session_id TEXT);
+CREATE TABLE usage_ledger (id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, created_timestamp INTEGER NOT NULL, model TEXT, input_tokens INTEGER, output_tokens INTEGER, total_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER, cost REAL, cost_source TEXT, is_compaction INTEGER DEFAULT 0);
+INSERT INTO sessions VALUES ('20261120_1', 'user', '/home/kim/shop', '2026-11-20 09:00:00', '2026-11-26 09:00:00', 340, 300, 40, 6640, 6300, 340, 4000, 500, 0.07, 'anthropic', '{"model_name":"claude-opus-5","context_limit":200000}', NULL);
+INSERT INTO sessions VALUES ('20261126_2', 'sub_agent', '/home/kim/shop', '2026-11-26 08:00:00', '2026-11-26 08:10:00', 900, 800, 50, 900, 800, 50, 0, 0, NULL, 'google', '{"model_name":"gemini-3-pro"}', '20261120_1');
+INSERT INTO sessions VALUES ('20261126_3', 'user', '/home/kim/shop', '2026-11-26 08:30:00', '2026-11-26 08:30:00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO usage_ledger VALUES (1, '20261120_1', '1795683600', NULL, 1000, 100, 1100, 0, 0, 0.02, 'carried_forward', 0);
+INSERT INTO usage_ledger VALUES (2, '20261120_1', '1795683600', 'claude-opus-5', 5000, 200, 5200, 4000, 500, 0.05, 'provider_reported', 0);
+INSERT INTO usage_ledger VALUES (3, '20261120_1', '1795683660', 'claude-haiku-4-5', 300, 40, 340, NULL, NULL, 0.0005, 'estimated', 1);
+INSERT INTO usage_ledger VALUES (4, '20261126_2', '1795680600', NULL, 800, 50, 900, NULL, NULL, NULL, NULL, 0);
