@@ -20,6 +20,7 @@ mod decoder;
 mod details;
 mod escaped;
 mod fields;
+mod format;
 mod gemini_cli;
 mod goose;
 pub(crate) mod json;
@@ -31,6 +32,7 @@ mod openai;
 mod opencode;
 mod otel;
 mod prefilter;
+mod registry;
 mod repair;
 mod rows;
 mod searches;
@@ -42,15 +44,15 @@ mod usage;
 mod usage_log_line;
 
 pub use decoder::{Decoder, Outcome};
-pub(crate) use location::{Env, Location, locations};
-pub use location::{FormatId, Framing, format_of_name};
+pub(crate) use format::Format;
+pub use format::{BadLine, Origin, Reader, Reading};
+pub use location::Framing;
+pub(crate) use location::{Env, Location};
+pub(crate) use registry::locations;
+pub use registry::{FormatId, format_of_name};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
-
-use std::path::{Path, PathBuf};
-
-use crate::domain::{Instant, Label, Record};
 
 /// Every log format. Where a line could belong to two formats, the earlier one gets it.
 pub static ALL: &[&dyn Format] = &[
@@ -71,174 +73,4 @@ pub static ALL: &[&dyn Format] = &[
 /// Names of all formats, in the order of [`ALL`].
 pub fn names() -> Vec<&'static str> {
     ALL.iter().map(|format| format.name()).collect()
-}
-
-/// A log format: where its agent keeps logs, how they are framed, and how a record is read.
-pub trait Format: Sync {
-    /// Name on the command line, in reports and under `samples/`.
-    fn name(&self) -> &'static str;
-
-    /// The places where the format's agent keeps its logs on this machine, by the agent's own rules and variables.
-    ///
-    /// They are found, watched and known to be this format's without a look into them. None for what users name.
-    fn locations(&self, _env: &Env<'_>) -> Vec<Location> {
-        Vec::new()
-    }
-
-    /// How a file of this name is framed in the format's own places; `None` for a file that is no log.
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
-    }
-
-    /// A small file whose text names the project of all that a log holds, where the log itself does not say.
-    fn project_file(&self, _log: &Path) -> Option<PathBuf> {
-        None
-    }
-
-    /// The questions to ask of a database of this schema; `None` when it is not one that is known.
-    fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
-        None
-    }
-
-    /// Byte strings of which at least one stands in every line this format needs to see; none for a format without
-    /// lines.
-    ///
-    /// They make reading fast: a line with no format's marker is skipped unparsed. Include the quotes, so that text
-    /// quoted inside a JSON string (`\"usage\"`) does not match.
-    fn markers(&self) -> &'static [&'static str];
-
-    /// Byte strings, at least one of which is in every relevant line of a file in this format alone.
-    ///
-    /// Each is searched for separately, which is several times as fast as searching for all markers at once if there
-    /// are no more than two. If empty, all lines are searched for the markers.
-    fn hints(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// A byte string in those of a file's first lines that the reader must see although they have no marker.
-    fn opening(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// True when a line's first bytes show that it is irrelevant, in a file of this format alone; such a line is not
-    /// searched. False in case of doubt.
-    fn is_idle(&self, _line: &[u8]) -> bool {
-        false
-    }
-
-    /// Byte strings near a line's end that make it relevant even without a hint.
-    ///
-    /// They cost little, since only the end of a line is searched.
-    fn end_hints(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// A reader for one file or connection.
-    fn reader(&self) -> Box<dyn Reader>;
-}
-
-/// Decodes the lines of one file in one format, keeping state between lines.
-pub trait Reader: Send {
-    /// Reads one line, or one whole document, and appends what it says to `out`.
-    ///
-    /// # Errors
-    /// [`BadLine`] when the line belongs to this format but cannot be counted. Other lines give [`Reading::NotMine`],
-    /// never an error. A line that is not JSON must leave the reader unchanged: it is repaired if possible and then
-    /// passed again.
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
-
-    /// Reads one row of the query at this place in [`Format::queries`].
-    ///
-    /// # Errors
-    /// As [`Reader::line`].
-    fn row(
-        &mut self,
-        _query: usize,
-        _row: &[Value<'_>],
-        _origin: &Origin,
-        _out: &mut Vec<Record>,
-    ) -> Result<Reading, BadLine> {
-        Ok(Reading::NotMine)
-    }
-
-    /// The project of all that is read, as [`Format::project_file`] names it.
-    fn set_project(&mut self, _project: &Label) {}
-
-    /// Examines an opening line, see `Format::opening`; true when no more are needed.
-    fn open(&mut self, _line: &[u8]) -> bool {
-        true
-    }
-
-    /// State to resume after a restart; empty if there is none.
-    fn state(&self) -> String {
-        String::new()
-    }
-
-    /// Restores the output of [`Reader::state`].
-    fn restore(&mut self, _state: &str) {}
-}
-
-/// Whether a line belonged to the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// It did; its records, possibly none, were appended.
-    Mine,
-    /// It belongs to another.
-    NotMine,
-}
-
-/// Origin of a line.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// Path of the file, or name of the feed.
-    pub path: Label,
-    /// Byte offset of the line.
-    pub offset: u64,
-    /// Modification time of the file, for lines without a time.
-    pub modified: Instant,
-}
-
-impl Origin {
-    /// File name without folders and extension; a compression's extension is stripped first.
-    pub fn stem(&self) -> &str {
-        let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();
-        let name = name.strip_suffix(".zst").unwrap_or(name);
-        name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
-    }
-}
-
-/// Why a line cannot be counted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
-    /// Not JSON, or truncated.
-    #[error("not JSON: {0}")]
-    NotJson(String),
-    /// A field has the wrong type.
-    #[error("{field}: expected {expected}")]
-    WrongType {
-        /// Name of the field.
-        field: &'static str,
-        /// The expected type.
-        expected: &'static str,
-    },
-    /// A required field is missing.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// An implausible count: negative, fractional, or above a billion. The line is quarantined, not counted.
-    #[error("{field} is {value}: quarantined, not counted")]
-    Absurd {
-        /// Name of the field.
-        field: &'static str,
-        /// Its value.
-        value: Label,
-    },
-    /// Has token counts, but no known format.
-    #[error("looks like usage, of no known format")]
-    Unknown,
-    /// Not a line: a compressed file that cannot be decompressed completely.
-    #[error("the compressed file is {0}; the rest of it is not counted")]
-    Packed(&'static str),
-    /// Exceeds the maximum line length.
-    #[error("longer than {0} bytes")]
-    TooLong(u64),
 }

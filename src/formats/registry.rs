@@ -1,0 +1,51 @@
+//! Finds formats in the registry: by name, by place, and by the name of a file.
+
+use std::fmt;
+
+use super::location::{Env, Framing, Location};
+use super::{ALL, Format};
+
+/// A format of the registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FormatId(usize);
+
+impl FormatId {
+    /// The format of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        ALL.iter().position(|format| format.name() == name).map(Self)
+    }
+
+    /// The format.
+    pub fn format(self) -> &'static dyn Format {
+        ALL[self.0]
+    }
+
+    /// Its place in the registry.
+    pub(super) fn place(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Debug for FormatId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.format().name())
+    }
+}
+
+/// Every place of every format, in the order of the registry.
+pub(crate) fn locations(env: &Env<'_>) -> Vec<(FormatId, Location)> {
+    let of_format = |(at, format): (usize, &&'static dyn Format)| {
+        format.locations(env).into_iter().map(move |location| (FormatId(at), location)).collect::<Vec<_>>()
+    };
+    ALL.iter().enumerate().flat_map(of_format).collect()
+}
+
+/// The format that keeps whole documents or databases under such a name, for files that are not in its own place.
+///
+/// Lines are told apart by their content; these are not.
+pub fn format_of_name(name: &[u8]) -> Option<(FormatId, Framing)> {
+    ALL.iter().enumerate().find_map(|(at, format)| match format.framing(name) {
+        Some(framing @ (Framing::Document | Framing::Sqlite)) => Some((FormatId(at), framing)),
+        Some(Framing::Lines) | None => None,
+    })
+}
