@@ -78,7 +78,7 @@ fields! {
 }
 
 fields! {
-    /// What a `$set` line changes.
+    /// Changes made by a `$set` line.
     Update {
         messages: List<Message<'a>> = "messages",
     }
@@ -107,7 +107,7 @@ fields! {
     }
 }
 
-/// What the header of a chat says.
+/// Facts from the header of a chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Head {

@@ -118,7 +118,7 @@ struct Messages {
     labels: Labels,
 }
 
-/// What stands beside a message.
+/// Facts about a message that its own data does not hold.
 struct Beside<'a> {
     session: Option<&'a str>,
     /// The session whose sub-agent this one is.
@@ -201,7 +201,7 @@ impl Messages {
     }
 }
 
-/// What names an answer in every copy of it.
+/// The key of an answer, the same in every copy of it.
 fn key_of(message: &Message<'_>, created: Instant, completed: Instant, tokens: &Tokens) -> CallKey {
     let times = [created, completed].map(|at| at.timestamp_millis().to_le_bytes()).concat();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();

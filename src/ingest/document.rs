@@ -14,7 +14,7 @@ use super::{Condition, ReadBatch};
 use crate::domain::{CallKey, Label, Record, Tokens, Usd};
 
 /// The answers that were handed on, as they were then.
-pub(super) type Told = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
+pub(super) type HandedOn = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
 
 impl Reading<'_> {
     /// Reads the document, unless it is larger than anything that is read.
@@ -39,11 +39,11 @@ impl Reading<'_> {
             return Ok(Reached::End);
         }
         self.tail.partial = None;
-        let told = &mut self.tail.told;
+        let handed_on = &mut self.tail.handed_on;
         self.builder.records.retain(|record| match record {
             Record::Call(call) => {
                 let now = (call.tokens, call.model.clone(), call.quoted);
-                told.insert(call.key, now.clone()) != Some(now)
+                handed_on.insert(call.key, now.clone()) != Some(now)
             }
             Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => true,
         });

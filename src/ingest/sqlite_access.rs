@@ -1,7 +1,7 @@
 //! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing, checkpointed
 //! or recovered in its folder.
 //!
-//! What lies beside the file decides. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
+//! The files beside the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
 //! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
 //! nobody has it open, SQLite keeps the index in its own memory. Without a `-wal` everything is in the file, which is
 //! read as it lies (`immutable`), and what was read counts only if neither appeared nor changed meanwhile. A `-wal`
@@ -31,7 +31,7 @@ const LARGEST_COPY: u64 = 1 << 30;
 /// An open database.
 pub(super) struct Database {
     pub(super) connection: Connection,
-    /// What was read counts only if the file has not changed since.
+    /// Rows count only if the file has not changed since they were read.
     pub(super) to_validate: bool,
     /// Removed when the database is closed: the fields are dropped in this order.
     _copy: Option<Copy>,
@@ -85,7 +85,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Found> {
     Ok(Found::Database(Database { connection, to_validate, _copy: copy }))
 }
 
-/// What SQLite complains of, by its code alone: its sentences may quote what is stored.
+/// The reason for an error, by its code alone: the sentences of SQLite may quote stored data.
 pub(super) fn why(error: &rusqlite::Error) -> io::Error {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly,

@@ -31,7 +31,7 @@ struct Cursor {
     changed: i64,
 }
 
-/// What the checkpoint remembers.
+/// Reader state kept in the checkpoint.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Saved {

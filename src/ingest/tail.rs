@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batch_builder::BatchBuilder;
-use super::document::Told;
+use super::document::HandedOn;
 use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
 use super::line_splitter::LineSplitter;
@@ -44,7 +44,7 @@ pub(crate) struct Tail {
     /// How records lie in it.
     pub(super) framing: Framing,
     /// The answers of a document that were handed on.
-    pub(super) told: Told,
+    pub(super) handed_on: HandedOn,
     /// Line counters since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
@@ -119,7 +119,7 @@ impl Tail {
             layout,
             format,
             framing,
-            told: Told::default(),
+            handed_on: HandedOn::default(),
             tallies: Tallies::default(),
             strange: false,
             partial: None,

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use tokmeter::testing::ingest::Condition;
+use tokmeter::testing::domain::Record;
+use tokmeter::testing::ingest::{Condition, Event, Options, Tails, follow};
 
 use super::tail_common::Meter;
 use super::writer::Writer;
@@ -75,6 +76,31 @@ fn k3_rows_are_read_beside_a_running_writer_as_they_are_written_and_changed() {
     writer.run(&insert(6, true));
     assert_eq!(meter.poll().ids().len(), 6);
     assert_eq!(meter.books.tallies.bad, 0);
+    writer.close();
+}
+
+#[test]
+fn k3_the_live_reader_follows_the_log_of_a_database() {
+    let (_keep, path, roots) = home();
+    let mut writer = Writer::start(&path.join(".local/share/opencode/opencode.db"));
+    writer.run(TABLES);
+    writer.run(&insert(1, true));
+    let (follower, mut events) = follow(Tails::new(&roots, Options::default()), 1).unwrap();
+    let mut wait_for = |model: &str| loop {
+        let Event::ReadBatch(batch) = events.blocking_recv().unwrap() else { continue };
+        let is_it = |record: &Record| matches!(record, Record::Call(call) if call.model.as_deref() == Some(model));
+        if batch.records.iter().any(is_it) {
+            return;
+        }
+    };
+    wait_for("m-1");
+    for id in 2..5 {
+        writer.run(&insert(id, false));
+        writer.run(&complete(id));
+        wait_for(&format!("m-{id}"));
+    }
+    drop(events);
+    follower.join();
     writer.close();
 }
 
