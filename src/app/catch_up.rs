@@ -233,7 +233,7 @@ fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelec
 }
 
 /// Sums verified on opening: few enough to go unnoticed.
-const GLANCE: usize = 100;
+const GLANCE: usize = 40;
 
 /// Warns of unread files, which may hold more calls.
 fn name_unread(context: &mut Context<'_>, health: &Health) {
