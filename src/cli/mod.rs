@@ -19,7 +19,7 @@ pub(crate) use when::When;
 /// Parses the command line, the program's name included.
 ///
 /// # Errors
-/// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see [`is_display`].
+/// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see `is_display`.
 pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
     <Cli as clap::Parser>::try_parse_from(args)
 }

@@ -215,7 +215,7 @@ impl Transcript {
         }
         let key = match parsed.uuid.get() {
             Some(uuid) => CallKey::from_parts(&["claude-code search", uuid]),
-            None => CallKey::from_parts(&[b"claude-code search", line]),
+            None => CallKey::from_parts(&[b"claude-code search".as_slice(), line]),
         };
         let began = self.opening.began(parsed.session());
         let (session, claim) = parsed.maker(parsed.at.0, began);

@@ -80,7 +80,7 @@ pub trait Reader: Send {
     /// passed again.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine>;
 
-    /// Reads one row of the query at this place in [`Format::queries`].
+    /// Reads one row of the query at this place in `Format::queries`.
     ///
     /// # Errors
     /// As [`Reader::line`].
@@ -94,7 +94,7 @@ pub trait Reader: Send {
         Ok(Reading::NotMine)
     }
 
-    /// The project of all that is read, as [`Format::project_file`] names it.
+    /// The project of all that is read, as `Format::project_file` names it.
     fn set_project(&mut self, _project: &Label) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.
