@@ -136,7 +136,8 @@ impl App {
             Action::Close => {
                 if !self.filter.text().is_empty() {
                     self.filter.clear();
-                } else if self.note.take().is_none() {
+                } else if self.note.take().is_none() || (self.view == View::Live && self.is_pinned()) {
+                    // A message must not swallow the key that gives the day back.
                     return self.up();
                 }
             }

@@ -237,8 +237,10 @@ fn a_session_is_pinned_by_enter_said_in_the_header_and_given_back_by_escape() {
         let text = shown(&app, width, height);
         assert!(text.lines().next().unwrap().contains("pinned: "), "{text}");
     }
+    app.update(Message::Feed(Feed::Note(Note::new(Tone::Warning, "a message"))), now());
+    app.effects();
     press(&mut app, &["esc"]);
-    assert_eq!(app.effects(), [Effect::Follow(Follow::Today)]);
+    assert_eq!(app.effects(), [Effect::Follow(Follow::Today)], "also while a message is shown");
 }
 
 #[test]

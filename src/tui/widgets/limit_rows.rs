@@ -28,7 +28,8 @@ impl Words {
         };
         let full = match limit.verdict {
             _ if limit.has_ended() => "ended".to_owned(),
-            Verdict::Over => "over".to_owned(),
+            // `left` says how much it is over.
+            Verdict::Over => String::new(),
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
