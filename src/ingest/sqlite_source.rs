@@ -39,6 +39,9 @@ struct Saved {
     reader: String,
 }
 
+/// Time after which a writer has surely published what its log holds: it may wait for the disk in between.
+const SETTLED: std::time::Duration = std::time::Duration::from_millis(200);
+
 impl Tail {
     /// The state of the file; of a database, together with that of its write-ahead log.
     pub(super) fn with_wal(&self, fs: &dyn Fs, stat: Stat) -> Stat {
@@ -104,9 +107,22 @@ impl Tail {
         Ok(Reached::End)
     }
 
-    /// The database need not be read again before it changes.
+    /// The database need not be read again before it changes, once it has been read twice in one state.
+    ///
+    /// A writer makes its log longer first, and only then the index by which readers find the end of the log. A reading
+    /// between the two misses what the log already holds, and no later change of a file shows it.
     fn is_done(&mut self, stat: &Stat, trouble: Option<&'static str>) -> Reached {
-        (self.state.size, self.state.modified_ns) = (stat.size, stat.changed_ns);
+        let state = (stat.size, stat.changed_ns);
+        let unsettled = stat.changed_ns.wrapping_sub(1);
+        let is_settled = match self.first_read {
+            Some((before, at)) => before == state && at.elapsed() >= SETTLED,
+            // An earlier process read it in this state.
+            None => (self.state.size, self.state.modified_ns) == (stat.size, unsettled),
+        };
+        if self.first_read.is_none_or(|(before, _)| before != state) {
+            self.first_read = Some((state, std::time::Instant::now()));
+        }
+        (self.state.size, self.state.modified_ns) = (stat.size, if is_settled { stat.changed_ns } else { unsettled });
         (self.searched, self.lag) = (stat.size, 0);
         if trouble.is_some() || matches!(self.news, Some(Condition::Unsupported(_))) {
             self.news = trouble.map(Condition::Unsupported);

@@ -45,6 +45,8 @@ pub(crate) struct Tail {
     pub(super) framing: Framing,
     /// The answers of a document that were handed on.
     pub(super) handed_on: HandedOn,
+    /// Size and time of change with which a database was read last, and when it was first read so.
+    pub(super) first_read: Option<((u64, i64), std::time::Instant)>,
     /// Line counters since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
@@ -120,6 +122,7 @@ impl Tail {
             format,
             framing,
             handed_on: HandedOn::default(),
+            first_read: None,
             tallies: Tallies::default(),
             strange: false,
             partial: None,

@@ -62,9 +62,15 @@ fn k3_rows_are_read_beside_a_running_writer_as_they_are_written_and_changed() {
     writer.run(&insert(3, true));
     writer.run(&complete(2));
     assert_eq!(meter.poll().ids(), ["1", "2", "3"]);
-    let before = meter.books.sightings.clone();
     meter.restart().rescan();
-    assert_eq!(meter.books.sightings, before, "a restart reads nothing again that has not changed");
+    let before = meter.books.sightings.clone();
+    assert_eq!(
+        [before["1"], before["3"]],
+        [2, 2],
+        "the newest row once more: the last reading may have come too early"
+    );
+    meter.restart().rescan();
+    assert_eq!(meter.books.sightings, before, "a restart reads nothing again that has not changed since");
     writer.run(&insert(4, true));
     assert_eq!(meter.poll().ids(), ["1", "2", "3", "4"]);
     assert_eq!(meter.books.sightings["1"], before["1"], "only what may have changed is read again");
