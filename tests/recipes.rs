@@ -120,7 +120,7 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What an example says last; its session is named after the example's language.
+/// Last output of an example; its session is named after the example's language.
 fn is_stopped(text: &str) -> bool {
     let names = ["python-example", "node-example"];
     let words = |name| format!("stopped after 4 calls: Session {name} limit reached: 1,200 of 1,000 used");

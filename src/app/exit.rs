@@ -51,7 +51,7 @@ impl Exit {
 pub(crate) struct Failure {
     /// Exit code.
     pub exit: Exit,
-    /// What happened, and what to do about it.
+    /// The problem, and how to solve it.
     pub message: String,
     /// The ledger was found damaged or missing while being read: the command can be retried after a repair.
     pub(crate) mendable: bool,

@@ -20,7 +20,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// Position.
     pub at: Where,
-    /// What was found, and what is expected.
+    /// The value found, and the value expected.
     pub message: Label,
 }
 

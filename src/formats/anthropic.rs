@@ -309,7 +309,7 @@ impl Messages {
         if begun.model.as_deref() == Some("<synthetic>") {
             return;
         }
-        // A refusal is told of an answer with an id alone: earlier sightings of it may charge for it.
+        // Only a refusal with an id is recorded: earlier sightings of the same answer may have charged for it.
         let tokens = if begun.is_refused { Tokens::ZERO } else { Tokens::from_fields(begun.tokens) };
         let is_nothing = if begun.is_refused { begun.id.is_empty() } else { tokens.is_zero() };
         if is_nothing {

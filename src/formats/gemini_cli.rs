@@ -5,10 +5,10 @@
 //! the bill). Before, it was one JSON document, rewritten in place (the agent's source, early 2026). A message has the
 //! same shape in both, and is written again under its id whenever it changes.
 //!
-//! `input` includes cached tokens; `thoughts` are beside `output` and `tool` is beside `input`: the total is the sum of
+//! `input` includes cached tokens; `output` excludes `thoughts`, and `input` excludes `tool`: the total is the sum of
 //! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the bill.
 //! The router's calls and the summaries of old sessions stand in no chat. The agent's telemetry reports the same answers:
-//! session, model and counts join the two. Project: the text of `.project_root` beside the chats.
+//! session, model and counts join the two. Project: the text of `.project_root` next to the chats.
 
 use std::path::{Path, PathBuf};
 

@@ -2,13 +2,13 @@
 //!
 //! From the agent's source (`session_manager.rs`, schema 17, read 2026-11-26). Since schema 15 the table `usage_ledger` has
 //! one row for each request, compactions too, never changed and numbered without gaps being filled again. Before, and
-//! beside it, `sessions.accumulated_*` count a session as a whole. The rest of that counter over the ledger's rows is
+//! in addition, `sessions.accumulated_*` count a session as a whole. The rest of that counter over the ledger's rows is
 //! stated as the session's total, from which the books subtract what they know request by request; it stands at the
 //! time the session was made, since nothing says when it was used. Rows of the ledger that only carry the older counter
 //! forward (`cost_source` `carried_forward`) are a part of that rest.
 //!
 //! `input_tokens` includes cached tokens, both read and written (`get_usage`); where the total exceeds input and output,
-//! the rest is reasoning. A counter that falls begins anew: what it had before is kept. Session ids are unique within one
+//! the rest is reasoning. A counter that falls was reset: its earlier value is kept. Session ids are unique within one
 //! data folder only. A deleted session takes its rows along, and nothing out of the books.
 
 use std::collections::BTreeMap;
@@ -118,7 +118,7 @@ struct Seen {
     all: Raw,
     /// The part of it that no row of the ledger lists.
     rest: Raw,
-    /// That part of counters that began anew since.
+    /// The same part of the counter as it was before its resets.
     before: Raw,
 }
 

@@ -1,7 +1,7 @@
 //! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing, checkpointed
 //! or recovered in its folder.
 //!
-//! The files beside the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
+//! The files next to the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
 //! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
 //! nobody has it open, SQLite keeps the index in its own memory. Without a `-wal` everything is in the file, which is
 //! read as it lies (`immutable`), and what was read counts only if neither appeared nor changed meanwhile. A `-wal`
@@ -46,7 +46,7 @@ pub(super) enum Found {
     Other,
 }
 
-/// The write-ahead log beside a database.
+/// The write-ahead log of a database.
 pub(super) fn wal_of(path: &Path) -> PathBuf {
     with(path, "-wal")
 }

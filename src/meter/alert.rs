@@ -182,7 +182,7 @@ impl Alerts {
             let period = period_start(state);
             if let Some(said) = self.said.get_mut(&key) {
                 if said.period == period {
-                    // Fallen clearly below what was said: the lower thresholds still reached stay said.
+                    // Clearly below the delivered threshold: lower thresholds that are still reached stay delivered.
                     while said.threshold > 0 && !state.reached(said.threshold.saturating_sub(self.hysteresis)) {
                         said.threshold = next_below(state, said.threshold);
                     }

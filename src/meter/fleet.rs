@@ -1,4 +1,4 @@
-//! The sessions at work: what each and each of its sub-agents spent today, how fast, and when it was last heard of.
+//! The sessions at work: the spend of each session and sub-agent today, its rate, and the time of its last call.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(crate) const WAITING: Duration = Duration::hours(1);
 /// Sessions of the day in a summary.
 pub(crate) const LISTED: usize = 60;
 
-/// How lately something was heard of a session or a sub-agent.
+/// Activity by the time since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
     /// Within the last minutes.
@@ -45,15 +45,15 @@ impl Activity {
 /// A session of today as the Fleet view shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetLine {
-    /// What names it.
+    /// Identity of the session.
     pub id: SessionId,
     /// The project it works on.
     pub project: Option<Label>,
     /// When it began.
     pub started: Instant,
-    /// How lately it was heard of.
+    /// Activity by the time since its last call.
     pub activity: Activity,
-    /// What it spent today, its sub-agents included.
+    /// Sums of today, sub-agents included.
     pub today: Sums,
     /// Dollars an hour now.
     pub cost_per_hour: Usd,
@@ -72,19 +72,19 @@ pub struct FleetLine {
 /// A sub-agent below its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentLine {
-    /// What it is called.
+    /// Name of the sub-agent.
     pub name: Label,
-    /// What it spent today.
+    /// Sums of today.
     pub today: Sums,
     /// Dollars an hour now.
     pub cost_per_hour: Usd,
     /// Its latest call.
     pub last: LastCall,
-    /// How lately it was heard of.
+    /// Activity by the time since its last call.
     pub activity: Activity,
 }
 
-/// What is shown of a thread's latest call.
+/// The part of a thread's latest call that is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastCall {
     /// When.
@@ -119,7 +119,7 @@ impl LastCall {
 /// The threads of a session: its main one, without a name, and its sub-agents.
 pub(crate) type Threads = BTreeMap<Option<Label>, Thread>;
 
-/// What one thread of a session did.
+/// Activity of one thread of a session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Thread {
     pub(crate) today: Sums,

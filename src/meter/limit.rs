@@ -227,7 +227,7 @@ pub enum Verdict {
 pub struct LimitState {
     /// The limit.
     pub limit: Limit,
-    /// What it is called: `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`.
+    /// Display name: `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`.
     pub name: String,
     /// Subject where a default limits each name: `alice`, a session, a run.
     pub subject: Option<String>,
@@ -297,7 +297,7 @@ impl LimitState {
             || self.limit.scope.only.iter().all(|(dimension, names)| has(*dimension, names))
     }
 
-    /// True when it is foretold to be reached before it starts anew.
+    /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
         let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
         self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
@@ -315,7 +315,7 @@ impl LimitState {
 /// The session that a limit is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitedSession {
-    /// What names it.
+    /// The limited session.
     pub id: SessionId,
     /// The project it works on.
     pub project: Option<Label>,

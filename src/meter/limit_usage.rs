@@ -17,7 +17,7 @@ use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 /// How far ahead calls that will leave a rolling window are read from the ledger.
 const READ_AHEAD: Duration = Duration::hours(6);
 
-/// What is known of a session: its project, and whether it has ended; nothing of one that is not asked about.
+/// Looks up a session: its project, and whether it has ended; none for a session that was not queried.
 pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<(Option<Label>, bool)> + 'a;
 
 /// Usage of one subject.

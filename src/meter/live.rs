@@ -90,7 +90,7 @@ impl Meter {
         let before = self.counter(at);
         *self = Self::open(self.rules.clone(), snapshot);
         (self.follow, self.stale) = (follow, !same);
-        // The arrow never stands beside a number that fell.
+        // No arrow next to a number that fell.
         let after = self.counter(at);
         self.grew_at = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);
     }

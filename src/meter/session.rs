@@ -68,7 +68,7 @@ impl Sessions {
         }
     }
 
-    /// What each thread of a session did lately: its sums of today, and its latest call.
+    /// Recent activity of each thread of a session: sums of today and latest call.
     pub(crate) fn thread(&mut self, id: &SessionId, threads: Threads) {
         if let Some(session) = self.known.get_mut(id) {
             session.threads = threads;
@@ -247,7 +247,7 @@ impl Session {
         self.threads.get_mut(&row.call.from.agent).is_none_or(|thread| thread.sub(row, after, today))
     }
 
-    /// What all its threads spent today.
+    /// Sums of today over all its threads.
     fn today(&self) -> Sums {
         let mut today = Sums::default();
         for thread in self.threads.values() {

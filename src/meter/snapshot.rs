@@ -126,7 +126,7 @@ fn of_models(rows: Vec<ReportRow>) -> BTreeMap<Option<Label>, Sums> {
     rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect()
 }
 
-/// What each thread of each session spent today.
+/// Sums of today for each thread of each session.
 fn ask_threads(books: &dyn Ledger, rules: &Rules, day: Span) -> Result<BTreeMap<SessionId, Threads>, BooksError> {
     let query = Query {
         by: vec![Dimension::Source, Dimension::Session, Dimension::Agent],

@@ -144,7 +144,7 @@ pub struct SessionLine {
 }
 
 impl SessionLine {
-    /// What the books know of a session, as it stands now.
+    /// Current row of a session in the ledger.
     pub(crate) fn from_row(row: SessionRow, now: Instant) -> Self {
         let duration = (row.ended - row.started).max(Duration::zero());
         Self { duration, active: super::session::is_active(row.ended, now), row }

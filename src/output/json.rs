@@ -147,7 +147,7 @@ impl<'a> CallObjects<'a> {
     }
 }
 
-/// What a report writes before and behind its rows.
+/// The parts of a report before and after its rows.
 fn halves(report: &Report) -> io::Result<(String, String)> {
     const ROWS: &str = r#""rows":["#;
     let text = serde_json::to_string(&Document::from_report(report, &report_grid(report)))?;

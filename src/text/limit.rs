@@ -144,7 +144,7 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
     parts
 }
 
-/// What the limit covers, briefly: `day`, `session api-server`, `alice/day`, `claude-opus-*/month`, `5h`.
+/// The scope of the limit, briefly: `day`, `session api-server`, `alice/day`, `claude-opus-*/month`, `5h`.
 pub(crate) fn scope(limit: &LimitState) -> String {
     let mut parts: Vec<String> = match &limit.subject {
         Some(subject) if limit.limit.scope.each => {

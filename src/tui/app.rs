@@ -67,7 +67,7 @@ pub struct App {
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
     pub(super) cursors: [usize; View::ALL.len() + 4],
-    /// What is shown while no session is pinned: the day, or everything.
+    /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
     pub(super) filter: Input,
@@ -264,7 +264,7 @@ impl App {
         Next::Redraw
     }
 
-    /// What was asked of the books is asked again when it is next shown.
+    /// Marks the answers of the ledger as outdated; they are requested again when they are next shown.
     pub(super) fn turn_stale(&mut self) {
         self.history.turn_stale();
         self.projects.turn_stale();

@@ -14,7 +14,7 @@ const LISTED: usize = 500;
 pub(super) struct Down {
     /// The view it was opened in.
     pub(super) from: View,
-    /// What was opened, as it is called there.
+    /// Name of the opened item in the view above.
     pub(super) words: String,
     query: Query,
     is_asked: bool,

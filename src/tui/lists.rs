@@ -45,7 +45,7 @@ impl FleetRow<'_> {
         }
     }
 
-    /// What names the row.
+    /// Name of the row.
     pub(super) fn name(&self) -> (SessionId, Option<Label>) {
         match self {
             Self::Session(line) => (line.id.clone(), None),
@@ -94,7 +94,7 @@ impl App {
         [Window::Day, Window::Month, Window::Week].into_iter().find_map(of_all)
     }
 
-    /// What may be followed: today's sessions together, everything, each session that fits.
+    /// The choices to follow: today's sessions together, everything, each session that fits.
     pub(super) fn choices(&self, search: &Input) -> Vec<Follow> {
         let mut choices = Vec::new();
         if search.fits("today: every session") {

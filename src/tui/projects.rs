@@ -1,4 +1,4 @@
-//! What each project cost today, this month and in all, and the questions that tell.
+//! Cost of each project today, this month and in all, and the queries for it.
 
 use std::collections::BTreeMap;
 

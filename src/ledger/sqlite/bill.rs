@@ -320,7 +320,7 @@ fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<
     conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
 }
 
-/// What pruned rows come to, by the numbers of their sessions and models.
+/// Sums of pruned rows by session and model number.
 #[derive(Default)]
 pub(super) struct Pruned(FxHashMap<(u32, u32, bool), Part>);
 

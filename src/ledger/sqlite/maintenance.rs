@@ -148,7 +148,7 @@ impl Sqlite {
             })?;
             pruned.write(conn, &mut working_set.ids, &working_set.core.names)?;
             step("prune apart");
-            // What was told apart of a call goes with the row that showed it; a refusal has none, and goes with its time.
+            // Unmerged sightings of a call are pruned with its row; a refusal has no row, and is pruned by its time.
             let refused = row_mapping::is_refused("body ->> 9");
             conn.execute(
                 &format!("DELETE FROM apart

@@ -118,7 +118,7 @@ fn compare(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findi
     compare_spent(conn, working_set, findings)
 }
 
-/// Compares what sessions with a bill are said to have used, without the rows that are computed from it, with their rows.
+/// Compares the stored sums of sessions with a bill with their rows, computed rows excepted.
 /// Where something was pruned, the sums hold that too.
 fn compare_spent(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
     let mut billed = conn.prepare("SELECT DISTINCT session FROM bills")?;

@@ -43,7 +43,7 @@ fn gone(limit: &LimitState, columns: usize, now: Instant) -> Option<usize> {
     usize::try_from(part).ok().filter(|part| *part < columns)
 }
 
-/// The role in which a limit is shown: a warning as soon as it is foretold to be reached before it starts anew.
+/// The role in which a limit is shown: a warning as soon as the forecast reaches it before the reset.
 pub(in super::super) fn role_of(limit: &LimitState) -> Role {
     match limit.verdict {
         _ if limit.has_ended() => Role::Dim,

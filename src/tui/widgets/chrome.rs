@@ -113,7 +113,7 @@ impl Widget for &Footer<'_> {
                 Tone::Warning => Role::Warning,
                 Tone::Danger => Role::Danger,
             };
-            // What is said is worth more than the chips.
+            // The message takes precedence over the chips.
             let said = format!(" {}", note.text);
             if text::width(&said) > left_room {
                 buffer.set_stringn(area.x, area.y, text::fit(&said, room), room, theme.style(role));

@@ -41,7 +41,7 @@ impl Header<'_> {
         View::ALL.get(nth).copied()
     }
 
-    /// What stands on the left and on the right where there is so much room.
+    /// The left and the right part of the header for a given width.
     fn fitting(&self, room: usize) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
         let app = self.0;
         let pinned = app.summary().session.as_ref().filter(|_| app.view == View::Live);

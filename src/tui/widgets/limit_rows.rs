@@ -1,4 +1,4 @@
-//! Limits one below the other: name, bar, per cent, how much is left, when it is full and when it starts anew.
+//! Rows of limits: name, bar, per cent, amount left, time when full, time of the reset.
 
 use ratatui::text::{Line, Span};
 

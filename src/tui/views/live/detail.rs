@@ -1,4 +1,4 @@
-//! The day, or the session that was pinned, in detail.
+//! Details of the day or of the pinned session.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -73,7 +73,7 @@ impl Live<'_> {
     }
 }
 
-/// What a call cost on average.
+/// Average cost of a call.
 fn per_call(sums: &Sums) -> Usd {
     match u32::try_from(sums.calls) {
         Ok(calls) if calls > 0 => sums.cost.scaled(Ratio { num: 1, den: calls }),

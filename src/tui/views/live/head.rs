@@ -1,4 +1,4 @@
-//! The numbers that are read from across the room: how much, how fast, how much is left.
+//! The head of the Live view: spend, rate, and what is left of the limit.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -51,7 +51,7 @@ impl Live<'_> {
         lines(buffer, inner, shown);
     }
 
-    /// What the last call was charged as.
+    /// Tariff of the last call.
     fn tariff(&self) -> String {
         let Some(call) = self.0.summary().calls.first() else { return "tariff: no call yet".to_owned() };
         let call = &call.row.call;
