@@ -377,7 +377,7 @@ pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<R
             let files = || paths.iter().filter(|path| !is_stdin(path));
             let missing: Vec<String> = files()
                 .filter(|path| !path.exists())
-                .map(|path| format!("{}: no such file or folder", path_label(path)))
+                .map(|path| format!("{}: no such file or folder", Label::from_path(path)))
                 .collect();
             if missing.is_empty() {
                 Ok(Roots::only(files().cloned()))
@@ -394,7 +394,7 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 }
 
 fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {
-    let named = || paths.iter().map(|path| path_label(path).to_string()).collect::<Vec<_>>().join(", ");
+    let named = || paths.iter().map(|path| Label::from_path(path).to_string()).collect::<Vec<_>>().join(", ");
     if books.health.files == 0 {
         return Err(Failure::new(Exit::NoInput, format!("{}: no log in it (*.jsonl)", named())));
     }
@@ -404,8 +404,4 @@ fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NoInput, format!("{}: {lines}, none in a known format ({known})", named())));
     }
     Ok(())
-}
-
-fn path_label(path: &Path) -> Label {
-    Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }

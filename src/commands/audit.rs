@@ -146,11 +146,8 @@ impl Kept {
         let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
         let info = books.info(context.now())?;
         let files = books.files()?;
-        let gone: BTreeSet<Label> = files
-            .iter()
-            .filter(|file| !file.path.exists())
-            .map(|file| Label::from_bytes(file.path.as_os_str().as_encoded_bytes()))
-            .collect();
+        let gone: BTreeSet<Label> =
+            files.iter().filter(|file| !file.path.exists()).map(|file| Label::from_path(&file.path)).collect();
         let limits_lifted = overrides::all(&books)?;
         let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Some(Self {

@@ -10,7 +10,7 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
     let path = desk.paths.config.clone().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
     })?;
-    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(&path);
     match command.unwrap_or(ConfigCommand::Show { origin: false }) {
         ConfigCommand::Path => {
             writeln!(desk.out, "{shown}")?;

@@ -99,7 +99,7 @@ impl Report {
             None => self.say("config", State::Note, "no place for one: HOME is not set"),
             Some(path) => {
                 let there = if path.exists() { "" } else { " (does not exist; the defaults are in force)" };
-                self.say("config", State::Ok, format!("{}{there}", path_label(path)));
+                self.say("config", State::Ok, format!("{}{there}", Label::from_path(path)));
             }
         }
         for problem in &loaded.problems {
@@ -112,7 +112,7 @@ impl Report {
         }
         match &context.paths.data {
             None => self.say("data", State::Attention, context.paths.why_no_data()),
-            Some(folder) => self.say("data", State::Ok, path_label(folder)),
+            Some(folder) => self.say("data", State::Ok, Label::from_path(folder)),
         }
         let zone = context.settings.zone;
         let now = context.now().with_timezone(&zone);
@@ -227,7 +227,7 @@ impl Report {
             Err(why) => self.say("socket", State::Note, why),
             Ok(socket) => {
                 let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
-                self.say("socket", State::Ok, format!("{}: {listening}", path_label(&socket.path)));
+                self.say("socket", State::Ok, format!("{}: {listening}", Label::from_path(&socket.path)));
                 #[cfg(unix)]
                 self.counters(&socket.path);
                 if let Some(note) = &socket.note {
@@ -307,8 +307,4 @@ fn listens(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn listens(_: &Path) -> bool {
     false
-}
-
-fn path_label(path: &Path) -> Label {
-    Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }

@@ -42,10 +42,10 @@ pub(super) fn open(context: &mut Context<'_>, prices: &Arc<PriceBook>) -> Result
 }
 
 fn nothing_yet(context: &mut Context<'_>) -> Result<Exit, Failure> {
-    let place = context.paths.ledger().map_or_else(
-        || context.paths.why_no_data(),
-        |path| format!("it will be {}", Label::from_bytes(path.as_os_str().as_encoded_bytes())),
-    );
+    let place = context
+        .paths
+        .ledger()
+        .map_or_else(|| context.paths.why_no_data(), |path| format!("it will be {}", Label::from_path(&path)));
     writeln!(
         context.out,
         "No ledger yet ({place}). The first `tokmeter` or `tokmeter report` fills it from the logs."
@@ -93,7 +93,7 @@ fn info(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
         return nothing_yet(context);
     };
     let info = books.info(context.now())?;
-    let path = Label::from_bytes(info.path.as_os_str().as_encoded_bytes());
+    let path = Label::from_path(&info.path);
     if json {
         let document = InfoJson {
             schema: 1,
@@ -192,7 +192,7 @@ fn export(context: &mut Context<'_>) -> Result<Exit, Failure> {
 }
 
 fn import(context: &mut Context<'_>, file: &Path) -> Result<Exit, Failure> {
-    let shown = Label::from_bytes(file.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(file);
     let wrong = |error: io::Error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error)));
     let mut source: Box<dyn io::BufRead> = if file.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
@@ -275,7 +275,7 @@ fn reprice(context: &mut Context<'_>, yes: bool) -> Result<Exit, Failure> {
         }
     }
     if let Some(backup) = &changed.backup {
-        let kept = Label::from_bytes(backup.as_os_str().as_encoded_bytes());
+        let kept = Label::from_path(backup);
         writeln!(context.out, "The previous ledger is kept as {kept}")?;
     }
     Ok(Exit::Fine)
@@ -315,7 +315,7 @@ impl LedgerFacts {
     /// Inspects the ledger at its usual place.
     pub(super) fn gather(context: &Context<'_>, prices: &Arc<PriceBook>) -> Self {
         let mut facts = Self {
-            path: context.paths.ledger().map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes())),
+            path: context.paths.ledger().map(|path| Label::from_path(&path)),
             state: "none",
             note: None,
             bytes: 0,

@@ -25,7 +25,7 @@ const SHOWN: usize = 25;
 const LARGEST: u64 = 256 << 20;
 
 pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {
-    let shown = Label::from_bytes(args.file.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(&args.file);
     let wrong = |what: String| Failure::new(Exit::NoInput, format!("{shown}: {what}"));
     let text = read(context, args)
         .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error))))?;

@@ -41,10 +41,7 @@ fn summarise(context: &mut Context<'_>, started: Instant) -> Result<(), Failure>
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let mut filter = Filter { since: Some(started), ..Filter::default() };
     let here = Filter {
-        only: vec![(
-            Dimension::Project,
-            Matcher::exact(Label::from_bytes(context.env.cwd.as_os_str().as_encoded_bytes()).as_str()),
-        )],
+        only: vec![(Dimension::Project, Matcher::exact(Label::from_path(&context.env.cwd).as_str()))],
         ..filter.clone()
     };
     if books.ledger.sums(&here)?.calls > 0 {

@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         let merged = settings.with_ours(&program)?;
         (Some(merged.text), merged.kept)
     };
-    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(&path);
     for kept in kept {
         context.note(&kept);
     }
@@ -45,7 +45,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         return Ok(Exit::Fine);
     }
     let backup = settings.write(wanted.as_deref(), context.now())?;
-    let kept_as = backup.map(|path| Label::from_bytes(path.as_os_str().as_encoded_bytes()));
+    let kept_as = backup.map(|path| Label::from_path(&path));
     writeln!(
         context.out,
         "Written.{}{}",

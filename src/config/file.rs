@@ -34,7 +34,7 @@ pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded
 /// # Errors
 /// When the file cannot be used: it is a folder, unreadable, not text, or too large.
 pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> {
-    let wrong = |why: &str| Diagnostic::error(Where::Path(path_label(path)), why);
+    let wrong = |why: &str| Diagnostic::error(Where::Path(Label::from_path(path)), why);
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -110,7 +110,8 @@ pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, St
     let target = target(path)?;
     let _turn = lock(&target)?;
     let before = read(&target, false).map_err(|problem| problem.to_string())?.map(|file| file.text);
-    let after = change(before.as_deref().unwrap_or_default()).map_err(|why| format!("{}: {why}", path_label(path)))?;
+    let after =
+        change(before.as_deref().unwrap_or_default()).map_err(|why| format!("{}: {why}", Label::from_path(path)))?;
     if before.as_ref() == Some(&after) {
         return Ok(());
     }
@@ -126,7 +127,7 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     if force {
         return replace(&target(path)?, SAMPLE);
     }
-    let exists = || format!("{} exists already; --force replaces it", path_label(path));
+    let exists = || format!("{} exists already; --force replaces it", Label::from_path(path));
     if fs::symlink_metadata(path).is_ok() {
         return Err(exists());
     }
@@ -144,9 +145,9 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
 /// The target of a symbolic link, or the path itself.
 fn target(path: &Path) -> Result<PathBuf, String> {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => {
-            path.canonicalize().map_err(|_| format!("{} is a link to a file that does not exist", path_label(path)))
-        }
+        Ok(metadata) if metadata.is_symlink() => path
+            .canonicalize()
+            .map_err(|_| format!("{} is a link to a file that does not exist", Label::from_path(path))),
         _ => Ok(path.to_owned()),
     }
 }
@@ -178,10 +179,10 @@ fn replace(target: &Path, text: &str) -> Result<(), String> {
         Err(error) => return Err(unwritable(target, &error)),
     };
     if old.as_ref().is_some_and(|old| !old.is_file()) {
-        return Err(format!("{} is not a regular file; it is left as it is", path_label(target)));
+        return Err(format!("{} is not a regular file; it is left as it is", Label::from_path(target)));
     }
     if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
-        return Err(format!("{} is read-only; it is left as it is", path_label(target)));
+        return Err(format!("{} is read-only; it is left as it is", Label::from_path(target)));
     }
     let draft = draft(target, text)?;
     let put = || -> io::Result<()> {
@@ -226,11 +227,7 @@ fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> String {
-    format!("{} cannot be written: {error}", path_label(path))
-}
-
-fn path_label(path: &Path) -> Label {
-    Label::new(&path.to_string_lossy())
+    format!("{} cannot be written: {error}", Label::from_path(path))
 }
 
 #[cfg(test)]

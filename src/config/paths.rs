@@ -65,7 +65,7 @@ impl Paths {
             self.data = None;
             return;
         }
-        let at = Where::Path(Label::from_bytes(folder.as_os_str().as_encoded_bytes()));
+        let at = Where::Path(Label::from_path(folder));
         self.problems.push(Diagnostic::warning(at, format!("the data folder {why}")));
     }
 

@@ -39,7 +39,7 @@ impl SocketPath {
         let temporary = temporary.unwrap_or_else(|| PathBuf::from("/tmp"));
         let said = env.var("XDG_RUNTIME_DIR").map(Path::new);
         if let Some(folder) = said.filter(|folder| *folder != usual && in_working_folder(env, folder)) {
-            let why = format!("XDG_RUNTIME_DIR is {}, which lies in the working folder", path_label(folder));
+            let why = format!("XDG_RUNTIME_DIR is {}, which lies in the working folder", Label::from_path(folder));
             let mut found = choose(None, &usual, &temporary, env.uid)?;
             found.note = Some(why);
             return Ok(found);
@@ -53,7 +53,7 @@ impl SocketPath {
     /// A sentence that names the folder.
     pub(crate) fn prepare(&self) -> Result<(), String> {
         let Some(folder) = self.path.parent().filter(|_| self.own_folder) else { return Ok(()) };
-        make_private_folder(folder).map_err(|error| format!("{} cannot be made: {error}", path_label(folder)))?;
+        make_private_folder(folder).map_err(|error| format!("{} cannot be made: {error}", Label::from_path(folder)))?;
         private(folder, self.uid).map_err(|why| refusal(folder, &why))
     }
 }
@@ -64,7 +64,7 @@ fn choose(said: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) -> Resu
         None => "XDG_RUNTIME_DIR is not set".to_owned(),
         Some(folder) => match private(folder, uid) {
             Ok(()) => return Ok(found(folder, None, false)),
-            Err(why) => format!("XDG_RUNTIME_DIR is {}, which {why}", path_label(folder)),
+            Err(why) => format!("XDG_RUNTIME_DIR is {}, which {why}", Label::from_path(folder)),
         },
     };
     if private(usual, uid).is_ok() {
@@ -79,7 +79,10 @@ fn choose(said: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) -> Resu
 }
 
 fn refusal(folder: &Path, why: &str) -> String {
-    format!("{} {why}: no socket can be kept there; set XDG_RUNTIME_DIR, or name one with --socket", path_label(folder))
+    format!(
+        "{} {why}: no socket can be kept there; set XDG_RUNTIME_DIR, or name one with --socket",
+        Label::from_path(folder)
+    )
 }
 
 /// Checks that a folder belongs to this user and that nobody else can enter it.
@@ -117,10 +120,6 @@ fn private(folder: &Path, uid: u32) -> Result<(), String> {
 #[cfg(not(unix))]
 fn private(_: &Path, _: u32) -> Result<(), String> {
     Err("is on a system without Unix sockets".to_owned())
-}
-
-fn path_label(path: &Path) -> Label {
-    Label::new(&path.to_string_lossy())
 }
 
 #[cfg(unix)]

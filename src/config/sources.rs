@@ -44,7 +44,7 @@ pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
 pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
     let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
     let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };
-    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(&path);
     match regular_file::read_text(&path, LONGEST_PRICES) {
         Ok(text) => {
             let (book, problem) = book.with_update(text);
@@ -59,7 +59,7 @@ pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Opti
 pub(crate) fn themes(paths: &Paths) -> Themes {
     Themes::new(theme_files(paths).into_iter().map(|(name, path)| {
         let text = regular_file::read_text(&path, LONGEST_THEME).map_err(|error| regular_file::why(&error));
-        UserTheme { name, path: Label::from_bytes(path.as_os_str().as_encoded_bytes()).to_string(), text }
+        UserTheme { name, path: Label::from_path(&path).to_string(), text }
     }))
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn variable_path(
     }
     let message = format!(
         "names {}, which lies in the working folder and must not {matters}; it is ignored (use {instead})",
-        Label::from_bytes(path.as_os_str().as_encoded_bytes())
+        Label::from_path(&path)
     );
     problems.push(Diagnostic::warning(Where::Variable(name), message));
     None
@@ -101,7 +101,7 @@ pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
         } else {
             return None;
         };
-        let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        let shown = Label::from_path(&path);
         Some(format!(
             "{shown} {what}, in a folder where others can write: it is not followed and nothing is booked; \
              remove it, then run chmod 700 on the folder"

@@ -28,6 +28,11 @@ impl Label {
         Self(Arc::from(clean(raw).as_ref()))
     }
 
+    /// Cleans a path for display; a path that is not UTF-8 stays distinct from others.
+    pub fn from_path(path: &std::path::Path) -> Self {
+        Self::from_bytes(path.as_os_str().as_encoded_bytes())
+    }
+
     /// Cleans a name that may not be UTF-8.
     pub fn from_bytes(raw: &[u8]) -> Self {
         match std::str::from_utf8(raw) {

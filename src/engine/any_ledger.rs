@@ -230,13 +230,13 @@ impl AnyLedger {
         match &self.kept {
             Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
                 Some((path, _)) => {
-                    let path = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+                    let path = Label::from_path(path);
                     LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
                 }
                 None => LedgerView::Memory,
             },
             Kept::Sqlite(books) => {
-                let path = Label::from_bytes(books.path().as_os_str().as_encoded_bytes());
+                let path = Label::from_path(books.path());
                 if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
             }
         }

@@ -315,7 +315,7 @@ impl HealthState {
 }
 
 fn label(path: &Path) -> Label {
-    Label::from_bytes(path.as_os_str().as_encoded_bytes())
+    Label::from_path(path)
 }
 
 /// Describes the price list in force and its age.

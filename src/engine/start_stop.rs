@@ -307,7 +307,7 @@ fn serve(
     notes: &mpsc::Sender<Feed>,
     counters: &SocketCounters,
 ) -> Result<socket::Listening, StartError> {
-    let path = Label::from_bytes(bound.path.as_os_str().as_encoded_bytes());
+    let path = Label::from_path(&bound.path);
     let listening = socket::Listener::new(bound, rules, deliver).start().map_err(StartError::Socket)?;
     let tally = listening.shared_tally();
     let messages = messages.downgrade();

@@ -13,7 +13,7 @@ use crate::domain::{Call, Label, Record, repository_of};
 /// Longest `.git` file read, in bytes; git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// The first line of a small file, in which an agent names the project of the logs beside it.
+/// The first line of a small file, in which an agent names the project of the logs next to it.
 pub(super) fn first_line(fs: &dyn Fs, file: &Path) -> Option<Label> {
     let mut text = vec![0; LONGEST];
     let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
@@ -72,8 +72,7 @@ impl Projects {
         }
         let found = match repository_of(folder) {
             Some(repository) => Some(Label::new(repository)),
-            None => linked(&*self.fs, Path::new(folder.as_str()))
-                .map(|repository| Label::from_bytes(repository.as_os_str().as_encoded_bytes())),
+            None => linked(&*self.fs, Path::new(folder.as_str())).map(|repository| Label::from_path(&repository)),
         };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone(), found.clone());
         found

@@ -86,5 +86,5 @@ impl Followed {
 }
 
 fn label(path: &Path) -> Label {
-    Label::from_bytes(path.as_os_str().as_encoded_bytes())
+    Label::from_path(path)
 }

@@ -138,7 +138,7 @@ impl Tail {
 
     /// Its path for display.
     pub(crate) fn label(&self) -> &Label {
-        self.label.get_or_init(|| Label::from_bytes(self.state.path.as_os_str().as_encoded_bytes()))
+        self.label.get_or_init(|| Label::from_path(&self.state.path))
     }
 
     /// Records that the file was moved to another path.

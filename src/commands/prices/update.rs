@@ -20,7 +20,7 @@ const LARGEST: u64 = 64 << 20;
 
 /// Imports a newer list.
 pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Failure> {
-    let shown = Label::from_bytes(from.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(from);
     let text = read(&context.absolute(from), from)
         .map_err(|error| Failure::new(Exit::NoInput, format!("{shown} {}", regular_file::why(&error))))?;
     let book = context.prices();
@@ -42,7 +42,7 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
         context.note(&format!("{shown}: {rates} skipped: not a number, or below zero"));
     }
     let models = u64::try_from(update.models).unwrap_or(u64::MAX);
-    let kept = Label::from_bytes(target.as_os_str().as_encoded_bytes());
+    let kept = Label::from_path(&target);
     writeln!(context.out, "{} with a price, in force from today; kept as {kept}", text::plural(models, "model"))?;
     differences(context, &update.differences)?;
     writeln!(context.out, "What is booked keeps its cost; `tokmeter prices check` shows what would change.")?;

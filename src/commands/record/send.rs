@@ -96,7 +96,7 @@ fn append(context: &mut Context<'_>, place: Place, lines: &[Line]) -> Result<(),
     let text: String = lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
     let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
-        let path = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+        let path = Label::from_path(&path);
         Failure::new(Exit::Io, format!("{path}: {error}; nothing was recorded"))
     })?;
     if let Place::Spool = place {

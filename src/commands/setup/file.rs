@@ -30,7 +30,7 @@ impl Settings {
             Ok(text) => Ok(Self { path, text: Some(text) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: None }),
             Err(error) => {
-                Err(Failure::new(Exit::NoInput, format!("{} {}", path_label(&path), regular_file::why(&error))))
+                Err(Failure::new(Exit::NoInput, format!("{} {}", Label::from_path(&path), regular_file::why(&error))))
             }
         }
     }
@@ -67,7 +67,8 @@ impl Settings {
 
     /// Replaces the file after a backup; returns the path of the backup.
     pub(super) fn write(&self, text: Option<&str>, now: Instant) -> Result<Option<PathBuf>, Failure> {
-        self.replace(text, now).map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", path_label(&self.path))))
+        self.replace(text, now)
+            .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", Label::from_path(&self.path))))
     }
 
     fn replace(&self, text: Option<&str>, now: Instant) -> io::Result<Option<PathBuf>> {
@@ -109,7 +110,7 @@ impl Settings {
     }
 
     fn refuse(&self, why: &str) -> Failure {
-        let path = path_label(&self.path);
+        let path = Label::from_path(&self.path);
         Failure::new(Exit::NoInput, format!("{path}: {why}; fix it first, nothing was written"))
     }
 
@@ -132,8 +133,4 @@ impl Settings {
         name.push(ending);
         PathBuf::from(name)
     }
-}
-
-fn path_label(path: &Path) -> Label {
-    Label::from_bytes(path.as_os_str().as_encoded_bytes())
 }

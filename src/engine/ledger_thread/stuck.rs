@@ -151,7 +151,7 @@ impl LedgerThread {
 
 /// Describes the calls recovered, and not recovered, from a damaged ledger.
 pub(crate) fn salvaged_words(salvaged: &Salvaged) -> String {
-    let from = Label::from_bytes(salvaged.from.as_os_str().as_encoded_bytes());
+    let from = Label::from_path(&salvaged.from);
     let mut words = match salvaged.calls {
         0 => format!("no call had to be recovered from {from}"),
         calls => format!("{} that no log holds any more recovered from {from}", crate::text::plural(calls, "call")),

@@ -88,7 +88,7 @@ impl Bound {
 /// # Errors
 /// When another meter listens there, when the path is taken by something else, or on a system error.
 pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
-    let shown = Label::from_bytes(path.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(path);
     let length = path.as_os_str().len();
     if length > PATH_CAP {
         return Err(SocketError::TooLong { path: shown, length });
@@ -123,7 +123,7 @@ pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
 /// Checks that the folder is ours, or one like /tmp whose sticky bit protects our files.
 fn prepare_folder(path: &Path, uid: u32) -> Result<(), SocketError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
-    let shown = Label::from_bytes(folder.as_os_str().as_encoded_bytes());
+    let shown = Label::from_path(folder);
     let refuse = |why| Err(SocketError::Unsafe { path: shown.clone(), why });
     match fs::metadata(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
