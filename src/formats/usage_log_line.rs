@@ -48,7 +48,7 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
         ("alias", alias.map(|alias| Value::from(alias.to_string()))),
         ("lineage", name(lineage)),
         ("source", (&*from.source != super::native::NAME).then(|| Value::from(from.source.as_str()))),
-        ("fidelity", word(fidelity_word(*fidelity))),
+        ("fidelity", word(fidelity.stored_word())),
         ("speed", word(speed_word(tier.speed))),
         ("service", word(service_word(tier.service))),
         ("geo", word(geo_word(tier.geo))),
@@ -120,10 +120,10 @@ impl Kept<'_> {
             web_searches: whole(&self.web_searches).and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
             quoted,
             latency: if self.latency.is_absent() { None } else { whole(&self.latency).map(Duration::from_nanos) },
-            fidelity: FIDELITIES
+            fidelity: Fidelity::STORED
                 .into_iter()
-                .find(|known| Some(fidelity_word(*known)) == self.fidelity.get())
-                .unwrap_or_default()
+                .find(|(_, word)| Some(*word) == self.fidelity.get())
+                .map_or_else(Fidelity::default, |(fidelity, _)| fidelity)
                 .as_read(),
             parts: Parts {
                 audio_input: part(&self.audio_input),
@@ -134,32 +134,6 @@ impl Kept<'_> {
             alias: self.alias.get().and_then(|alias| alias.parse().ok()),
             lineage: self.lineage.get().map(Label::new),
         }
-    }
-}
-
-const FIDELITIES: [Fidelity; 9] = [
-    Fidelity::Final,
-    Fidelity::LowerBound,
-    Fidelity::Guessed,
-    Fidelity::Solved,
-    Fidelity::Unlisted,
-    Fidelity::Settled,
-    Fidelity::Summed,
-    Fidelity::Refused,
-    Fidelity::WritesUnlogged,
-];
-
-const fn fidelity_word(fidelity: Fidelity) -> &'static str {
-    match fidelity {
-        Fidelity::Final => "",
-        Fidelity::LowerBound => "lower_bound",
-        Fidelity::Guessed => "guessed",
-        Fidelity::Solved => "solved",
-        Fidelity::Unlisted => "unlisted",
-        Fidelity::Settled => "settled",
-        Fidelity::Summed => "summed",
-        Fidelity::Refused => "refused",
-        Fidelity::WritesUnlogged => "writes_unlogged",
     }
 }
 

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use self::fields::{FIDELITIES, GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 use super::bill::Written;
 use super::import::{Wrong, impossible_count, possible};
 use super::working_set::WorkingSet;
@@ -221,7 +221,7 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
         speed: word(&SPEEDS, &call.tier.speed),
         service: word(&SERVICES, &call.tier.service),
         geo: word(&GEOS, &call.tier.geo),
-        fidelity: word(&FIDELITIES, &call.fidelity),
+        fidelity: call.fidelity.stored_word().to_owned(),
         claim: call.from.claim.word().to_owned(),
         web_searches: call.web_searches,
         quoted_usd: call.quoted.map(|usd| usd.to_string()),
@@ -343,7 +343,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
         web_searches: told.web_searches,
         quoted: usd(&told.quoted_usd)?,
         latency: told.latency_s.as_deref().map(seconds).transpose()?,
-        fidelity: meaning(&FIDELITIES, &told.fidelity, "fidelity")?.as_read(),
+        fidelity: meaning(&crate::domain::Fidelity::STORED, &told.fidelity, "fidelity")?.as_read(),
         alias: told.alias.as_deref().map(key).transpose()?,
         lineage: label(&who.lineage),
     };

@@ -101,18 +101,6 @@ pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
-/// Append only: rows store an index into this list.
-const FIDELITIES: [Fidelity; 9] = [
-    Fidelity::Final,
-    Fidelity::LowerBound,
-    Fidelity::Guessed,
-    Fidelity::Solved,
-    Fidelity::Unlisted,
-    Fidelity::Settled,
-    Fidelity::Summed,
-    Fidelity::Refused,
-    Fidelity::WritesUnlogged,
-];
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];
 /// Append only: rows store an index into this list.
 const SERVICES: [Service; 7] = [
@@ -137,7 +125,7 @@ pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_gues
     }
     (if is_price_guessed { GUESSED_PRICE } else { 0 })
         | position_of(&CLAIMS, &claim) << 16
-        | position_of(&FIDELITIES, &fidelity) << 12
+        | place_of(fidelity) << 12
         | position_of(&SPEEDS, &tier.speed) << 8
         | position_of(&SERVICES, &tier.service) << 4
         | position_of(&GEOS, &tier.geo)
@@ -145,8 +133,11 @@ pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_gues
 
 /// The condition that a row is a free refusal, in SQL; `charge` is the expression for what [`charge`] gave.
 pub(super) fn is_refused(charge: &str) -> String {
-    let place = FIDELITIES.iter().position(|fidelity| *fidelity == Fidelity::Refused).unwrap_or(FIDELITIES.len());
-    format!("(({charge}) >> 12 & 15) = {place}")
+    format!("(({charge}) >> 12 & 15) = {}", place_of(Fidelity::Refused))
+}
+
+fn place_of(fidelity: Fidelity) -> u32 {
+    count(Fidelity::STORED.iter().position(|(stored, _)| *stored == fidelity).unwrap_or(0))
 }
 
 fn has_guessed_price(charge: u32) -> bool {
@@ -156,5 +147,5 @@ fn has_guessed_price(charge: u32) -> bool {
 fn uncharge(charge: u32) -> Option<(Tier, Fidelity, Claim)> {
     let part = |shift: u32| index(charge >> shift & 0xf);
     let tier = Tier { speed: *SPEEDS.get(part(8))?, service: *SERVICES.get(part(4))?, geo: *GEOS.get(part(0))? };
-    Some((tier, *FIDELITIES.get(part(12))?, *CLAIMS.get(part(16))?))
+    Some((tier, Fidelity::STORED.get(part(12))?.0, *CLAIMS.get(part(16))?))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Fidelity, Geo, Parts, Service, Speed};
+use crate::domain::{Geo, Parts, Service, Speed};
 
 /// Parts of a call's counts, which are included in them.
 #[derive(Default, Serialize, Deserialize)]
@@ -62,17 +62,6 @@ pub(super) const SERVICES: [(Service, &str); 7] = [
     (Service::Unknown, "unknown"),
 ];
 pub(super) const GEOS: [(Geo, &str); 3] = [(Geo::Global, ""), (Geo::Us, "us"), (Geo::Eu, "eu")];
-pub(super) const FIDELITIES: [(Fidelity, &str); 9] = [
-    (Fidelity::Final, ""),
-    (Fidelity::LowerBound, "lower_bound"),
-    (Fidelity::Guessed, "guessed"),
-    (Fidelity::Solved, "solved"),
-    (Fidelity::Unlisted, "unlisted"),
-    (Fidelity::Settled, "settled"),
-    (Fidelity::Summed, "summed"),
-    (Fidelity::Refused, "refused"),
-    (Fidelity::WritesUnlogged, "writes_unlogged"),
-];
 
 pub(super) fn word<T: PartialEq>(words: &[(T, &'static str)], value: &T) -> String {
     words.iter().find(|(known, _)| known == value).map_or("", |(_, word)| *word).to_owned()
