@@ -110,10 +110,13 @@ fn line_logs() -> impl Iterator<Item = PathBuf> {
     logs(&samples()).into_iter().filter(|path| has_lines(path))
 }
 
-/// The rows of a database that is made of these statements, under the name that its agent gives it.
+/// The rows of a database that is made of these statements, under the name that its agent gives it: `x.sql` is `x.db`,
+/// and `x.sqlite.sql` is `x.sqlite`.
 fn rows_of(sql: &Path) -> Vec<Record> {
     let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join(sql.file_name().unwrap()).with_extension("db");
+    let stem = Path::new(sql.file_stem().unwrap());
+    let name = if stem.extension().is_some() { stem.to_owned() } else { stem.with_extension("db") };
+    let database = folder.path().join(name);
     rusqlite::Connection::open(&database).unwrap().execute_batch(&fs::read_to_string(sql).unwrap()).unwrap();
     let (now, mut out) = (std::time::Instant::now(), Vec::new());
     let mut tails = Tails::new(&Roots::only([database]), Options::default());

@@ -19,7 +19,8 @@ use crate::domain::{Label, Record};
 /// out, two objects on one line are both read, and so is a whole object behind a torn one. Of a list, which no format
 /// knows as a whole, each item is read as if it were a line.
 pub struct Decoder {
-    slots: Vec<Slot>,
+    /// The readers made so far, each with its format's place in the table: of dozens of formats, a file has one or two.
+    readers: Vec<(usize, Box<dyn Reader>)>,
     sieve: &'static Sieve,
     /// Formats that may be tried.
     allowed: Set,
@@ -38,11 +39,6 @@ const UNREAD: u16 = OPENING + 1;
 /// Maximum length of an opening in lines, as long as no format has decoded one: the fork of a long session opens with a
 /// snapshot per prompt.
 const OPENING: u16 = 10_000;
-
-struct Slot {
-    format: &'static dyn Format,
-    reader: Option<Box<dyn Reader>>,
-}
 
 /// Result of decoding a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +81,11 @@ const MOST: usize = Set::BITS as usize;
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
     pub fn new(only: &[&str]) -> Self {
-        let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
-        let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
-        let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
+        let allowed = |format: &dyn Format| only.is_empty() || only.contains(&format.name());
+        let bits = ALL.iter().enumerate().filter(|(_, format)| allowed(**format)).map(|(at, _)| 1 << at);
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
-            slots,
+            readers: Vec::new(),
             sieve: &ANYBODY,
             current: None,
             one_format: false,
@@ -155,13 +150,13 @@ impl Decoder {
     /// Names the project of all that is read.
     pub fn set_project(&mut self, project: &Label) {
         if let Some(at) = self.current {
-            self.slots[at].reader().set_project(project);
+            self.reader(at).set_project(project);
         }
     }
 
     fn known(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
         let Some(at) = self.current else { return Outcome::Passed };
-        match read(&mut **self.slots[at].reader()) {
+        match read(self.reader(at)) {
             Ok(Reading::Mine) => Outcome::Read,
             Ok(Reading::NotMine) => Outcome::Other,
             Err(bad) => Outcome::Bad(bad),
@@ -170,7 +165,7 @@ impl Decoder {
 
     /// Format of the last decoded line.
     pub fn format(&self) -> Option<&'static str> {
-        self.current.map(|at| self.slots[at].format.name())
+        self.current.map(|at| ALL[at].name())
     }
 
     /// NUL bytes removed from lines so far, left by writers of truncated files.
@@ -181,9 +176,9 @@ impl Decoder {
     /// State to resume after a restart; empty if there is none.
     pub fn state(&self) -> String {
         let formats: BTreeMap<_, _> = self
-            .slots
+            .readers
             .iter()
-            .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
+            .map(|(at, reader)| (ALL[*at].name().to_owned(), reader.state()))
             .filter(|(_, state)| !state.is_empty())
             .collect();
         let opening = if self.opening == UNREAD { 0 } else { self.opening };
@@ -201,12 +196,22 @@ impl Decoder {
             return;
         }
         self.opening = saved.opening;
-        self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
-        for slot in &mut self.slots {
-            if let Some(state) = saved.formats.get(slot.format.name()) {
-                slot.reader().restore(state);
+        let place = |name: &str| ALL.iter().position(|format| format.name() == name);
+        self.current = saved.on.and_then(|name| place(&name));
+        for (name, state) in &saved.formats {
+            if let Some(at) = place(name) {
+                self.reader(at).restore(state);
             }
         }
+    }
+
+    /// The reader of the format at this place.
+    fn reader(&mut self, at: usize) -> &mut dyn Reader {
+        let made = self.readers.iter().position(|(place, _)| *place == at).unwrap_or_else(|| {
+            self.readers.push((at, ALL[at].reader()));
+            self.readers.len() - 1
+        });
+        &mut *self.readers[made].1
     }
 
     /// Strips line end, white space, byte order mark, and NUL padding.
@@ -233,7 +238,7 @@ impl Decoder {
     /// Offers a line to the formats whose markers it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
-        if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
+        if alone.is_some_and(|at| ALL[at].is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
         let Some(first) = self.sieve.first(line, alone) else {
@@ -244,7 +249,7 @@ impl Decoder {
         };
         let tried = match self.current {
             Some(at) if first & self.allowed & (1 << at) != 0 => {
-                if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                if self.reader(at).line(line, origin, out)? == Reading::Mine {
                     return Ok(Offer::Taken);
                 }
                 1 << at
@@ -279,7 +284,7 @@ impl Decoder {
 
     /// Offers a line to these formats, the one that decoded the previous line first.
     fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
-        let order = self.current.into_iter().chain(0..self.slots.len());
+        let order = self.current.into_iter().chain(0..ALL.len());
         let mut done: Set = 0;
         for at in order {
             let bit = 1 << at;
@@ -287,7 +292,7 @@ impl Decoder {
                 continue;
             }
             done |= bit;
-            if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+            if self.reader(at).line(line, origin, out)? == Reading::Mine {
                 (self.current, self.opening) = (Some(at), 0);
                 return Ok(Offer::Taken);
             }
@@ -299,10 +304,11 @@ impl Decoder {
     #[cold]
     fn open(&mut self, line: &[u8]) {
         self.opening -= 1;
-        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(at, _)| self.allowed & (1 << at) != 0) {
+        let allowed = self.allowed;
+        for (at, format) in ALL.iter().enumerate().filter(|(at, _)| allowed & (1 << at) != 0) {
             let wanted =
-                slot.format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
-            if wanted && self.current.is_none_or(|current| current == at) && slot.reader().open(line) {
+                format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
+            if wanted && self.current.is_none_or(|current| current == at) && self.reader(at).open(line) {
                 self.opening = 0;
             }
         }
@@ -349,16 +355,10 @@ impl Decoder {
             // Only the file's current format may decode it: a fragment could look like another format's line.
             if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
-                let _ = self.slots[at].reader().line(whole, origin, out);
+                let _ = self.reader(at).line(whole, origin, out);
             }
         }
         Outcome::Bad(why)
-    }
-}
-
-impl Slot {
-    fn reader(&mut self) -> &mut Box<dyn Reader> {
-        self.reader.get_or_insert_with(|| self.format.reader())
     }
 }
 

@@ -28,6 +28,11 @@ pub trait Format: Sync {
         None
     }
 
+    /// The project that such a file names, from its first eight kilobytes; usually its first line.
+    fn project_in(&self, text: &[u8]) -> Option<Vec<u8>> {
+        text.split(|byte| *byte == b'\n').next().map(|line| line.trim_ascii().to_vec())
+    }
+
     /// The questions to ask of a database of this schema; `None` when it is not one that is known.
     fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
         None

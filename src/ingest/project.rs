@@ -9,16 +9,17 @@ use rustc_hash::FxHashMap;
 use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
+use crate::formats::Format;
 
-/// Longest `.git` file read, in bytes; git writes one line with a path.
+/// Bytes read of a `.git` file, in which git writes one line with a path, and of a file that names a project.
 const LONGEST: usize = 8 * 1024;
 
-/// The first line of a small file, in which an agent names the project of the logs next to it.
-pub(super) fn first_line(fs: &dyn Fs, file: &Path) -> Option<Label> {
+/// The project that a small file of an agent names for the logs next to it.
+pub(super) fn project_in(fs: &dyn Fs, file: &Path, format: &dyn Format) -> Option<Label> {
     let mut text = vec![0; LONGEST];
     let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
-    let line = text[..count].split(|byte| *byte == b'\n').next()?.trim_ascii();
-    (!line.is_empty()).then(|| Label::from_bytes(line))
+    let name = format.project_in(&text[..count])?;
+    (!name.is_empty()).then(|| Label::from_bytes(&name))
 }
 
 /// Repositories of working directories named in logs. Each is looked up on disk once.
