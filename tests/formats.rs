@@ -325,12 +325,18 @@ fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_prog
 
 #[test]
 fn j29_each_session_of_a_fork_has_the_calls_it_made_whatever_is_read_first() {
-    let folder = samples().join("claude-code");
-    let expected: Expected = serde_json::from_str(&fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
-    assert!(expected.sessions.len() >= 5, "the forks were not found");
+    let mut forks = Vec::new();
+    for entry in fs::read_dir(samples()).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(expected) = fs::read_to_string(folder.join("expected.json")) else { continue };
+        let expected: Expected = serde_json::from_str(&expected).unwrap();
+        forks.extend(expected.sessions.into_iter().map(|(trap, sessions)| (folder.join(trap), sessions)));
+    }
+    assert!(forks.len() >= 7, "the forks were not found");
     let by_session = Query { by: vec![Dimension::Session], ..Query::new(Grain::Total, Zone::UTC) };
-    for (trap, sessions) in expected.sessions {
-        let mut files = logs(&folder.join(&trap));
+    for (trap, sessions) in forks {
+        let trap = trap.display();
+        let mut files = logs(Path::new(&trap.to_string()));
         for turn in 0..2 * files.len() {
             files.rotate_left(1);
             if turn == files.len() {

@@ -54,8 +54,13 @@ impl Format for GeminiCli {
         &[TOKENS, HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Chat { source: Label::new(NAME), labels: Labels::default(), project: None, head: Head::default() })
+        chats(NAME)
     }
+}
+
+/// A reader of chats as this agent and its forks write them.
+pub(super) fn chats(source: &str) -> Box<dyn Reader> {
+    Box::new(Chat { source: Label::new(source), labels: Labels::default(), project: None, head: Head::default() })
 }
 
 const TOKENS: &str = "\"tokens\"";
@@ -173,7 +178,7 @@ impl Reader for Chat {
 
 impl Message<'_> {
     fn is_answer(&self) -> bool {
-        self.kind.get() == Some("gemini") && !self.tokens.is_absent()
+        matches!(self.kind.get(), Some("gemini" | "qwen")) && !self.tokens.is_absent()
     }
 }
 

@@ -4,6 +4,7 @@
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
 mod anthropic;
+mod author;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
@@ -32,6 +33,7 @@ mod openai;
 mod opencode;
 mod otel;
 mod prefilter;
+mod qwen_code;
 mod registry;
 mod repair;
 mod rows;
@@ -59,6 +61,7 @@ pub static ALL: &[&dyn Format] = &[
     &claude_code::ClaudeCode,
     &codex::Codex,
     &codex_exec::CodexExec,
+    &qwen_code::QwenCode,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
