@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
 use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
-use crate::domain::{Label, Record};
+use crate::domain::Record;
 
 /// Decoder of one file in any mix of formats.
 ///
@@ -147,10 +147,10 @@ impl Decoder {
         self.known(|reader| reader.row(query, row, origin, out))
     }
 
-    /// Names the project of all that is read.
-    pub fn set_project(&mut self, project: &Label) {
+    /// Passes on the file that describes all that is read.
+    pub fn beside(&mut self, text: &[u8]) {
         if let Some(at) = self.current {
-            self.reader(at).set_project(project);
+            self.reader(at).beside(text);
         }
     }
 
@@ -306,8 +306,7 @@ impl Decoder {
         self.opening -= 1;
         let allowed = self.allowed;
         for (at, format) in ALL.iter().enumerate().filter(|(at, _)| allowed & (1 << at) != 0) {
-            let wanted =
-                format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
+            let wanted = format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
             if wanted && self.current.is_none_or(|current| current == at) && self.reader(at).open(line) {
                 self.opening = 0;
             }

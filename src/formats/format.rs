@@ -23,14 +23,10 @@ pub trait Format: Sync {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
 
-    /// A small file whose text names the project of all that a log holds, where the log itself does not say.
+    /// A small file that says of all that a log holds what the log itself does not: the project, the model. Its reader
+    /// gets the file's beginning (`Reader::beside`).
     fn project_file(&self, _log: &Path) -> Option<PathBuf> {
         None
-    }
-
-    /// The project that such a file names, from its first eight kilobytes; usually its first line.
-    fn project_in(&self, text: &[u8]) -> Option<Vec<u8>> {
-        text.split(|byte| *byte == b'\n').next().map(|line| line.trim_ascii().to_vec())
     }
 
     /// The questions to ask of a database of this schema; `None` when it is not one that is known.
@@ -99,7 +95,16 @@ pub trait Reader: Send {
         Ok(Reading::NotMine)
     }
 
-    /// The project of all that is read, as `Format::project_file` names it.
+    /// The first eight kilobytes of `Format::project_file`, whose first line names the project unless a format knows
+    /// better.
+    fn beside(&mut self, text: &[u8]) {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+        if !line.is_empty() {
+            self.set_project(&Label::from_bytes(line));
+        }
+    }
+
+    /// The project of all that is read.
     fn set_project(&mut self, _project: &Label) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.

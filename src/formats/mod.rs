@@ -61,6 +61,7 @@ pub static ALL: &[&dyn Format] = &[
     &claude_code::ClaudeCode,
     &codex::Codex,
     &codex_exec::CodexExec,
+    &gemini_cli::GeminiCli,
     &qwen_code::QwenCode,
     &anthropic::Anthropic,
     &openai::OpenAi,
@@ -68,7 +69,6 @@ pub static ALL: &[&dyn Format] = &[
     &otel::Otel,
     &litellm::LiteLlm,
     &native::Native,
-    &gemini_cli::GeminiCli,
     &opencode::OpenCode,
     &goose::Goose,
 ];

@@ -9,17 +9,16 @@ use rustc_hash::FxHashMap;
 use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
-use crate::formats::Format;
 
-/// Bytes read of a `.git` file, in which git writes one line with a path, and of a file that names a project.
+/// Bytes read of a `.git` file, in which git writes one line with a path, and of a file that describes logs.
 const LONGEST: usize = 8 * 1024;
 
-/// The project that a small file of an agent names for the logs next to it.
-pub(super) fn project_in(fs: &dyn Fs, file: &Path, format: &dyn Format) -> Option<Label> {
+/// The beginning of a small file in which an agent describes the logs next to it.
+pub(super) fn beginning(fs: &dyn Fs, file: &Path) -> Option<Vec<u8>> {
     let mut text = vec![0; LONGEST];
     let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
-    let name = format.project_in(&text[..count])?;
-    (!name.is_empty()).then(|| Label::from_bytes(&name))
+    text.truncate(count);
+    Some(text)
 }
 
 /// Repositories of working directories named in logs. Each is looked up on disk once.
