@@ -218,8 +218,9 @@ fn values<'row>(row: &'row Row<'_>, columns: usize) -> rusqlite::Result<Vec<Valu
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut schema = Schema::default();
+    // A virtual table, which has no page of its own, may need an extension that is not here (a search index does).
     let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns \
-               WHERE tables.type = 'table'";
+               WHERE tables.type = 'table' AND tables.rootpage > 0";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
