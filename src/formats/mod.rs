@@ -32,6 +32,7 @@ mod native;
 mod openai;
 mod opencode;
 mod otel;
+mod pi;
 mod prefilter;
 mod qwen_code;
 mod registry;
@@ -63,6 +64,12 @@ pub static ALL: &[&dyn Format] = &[
     &codex_exec::CodexExec,
     &gemini_cli::GeminiCli,
     &qwen_code::QwenCode,
+    &pi::PI,
+    &pi::OH_MY_PI,
+    &pi::SENPI,
+    &pi::GJC,
+    &pi::KIMCHI,
+    &pi::PRIME,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
