@@ -39,6 +39,13 @@ pub(crate) fn timed_key(agent: &str, at: Option<Instant>, model: Option<&str>, t
     CallKey::from_parts(&[agent.as_bytes(), b"at", &at, model.unwrap_or_default().as_bytes(), &counts])
 }
 
+/// Key of an answer that several logs name by nothing in common but its session, model and counts, without reasoning.
+pub(crate) fn counted_key(agent: &str, session: &str, model: Option<&str>, tokens: &Tokens) -> CallKey {
+    let counts = Tokens { reasoning: 0, ..*tokens }.fields().map(u64::to_le_bytes).concat();
+    let model = model.unwrap_or_default().as_bytes();
+    CallKey::from_parts(&[agent.as_bytes(), b"counts", session.as_bytes(), model, &counts])
+}
+
 /// Key of an advising model's round within an answer, by its position among the rounds.
 ///
 /// The answer's own counts exclude its tokens.

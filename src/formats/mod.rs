@@ -16,6 +16,7 @@ mod codex_exec;
 mod codex_line;
 mod codex_thread;
 mod codex_usage;
+mod copilot;
 pub(crate) mod count;
 mod decoder;
 mod details;
@@ -38,6 +39,7 @@ mod qwen_code;
 mod registry;
 mod repair;
 mod rows;
+mod running;
 mod searches;
 mod split;
 mod sse;
@@ -64,6 +66,7 @@ pub static ALL: &[&dyn Format] = &[
     &codex_exec::CodexExec,
     &gemini_cli::GeminiCli,
     &qwen_code::QwenCode,
+    &copilot::Copilot,
     &pi::PI,
     &pi::OH_MY_PI,
     &pi::SENPI,
