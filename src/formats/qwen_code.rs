@@ -4,7 +4,7 @@
 //! `qwen-code.api_response` are the truth: one for each answer, those of sub-agents, summaries and the memory's own
 //! agent too. What repeats it: the `assistant` line that follows, of which only those count that follow no such event
 //! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are
-//! switched on and has the event's time, by which the two join. `usage_record.jsonl` sums up sessions and is not read.
+//! switched on and has the event's time, by which the two join; so has exported telemetry. `usage_record.jsonl` sums up sessions and is not read.
 //!
 //! Input includes cached tokens; thoughts are inside the output where the total is input and output. A fork copies its
 //! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's documents
