@@ -27,6 +27,7 @@ mod gemini_cli;
 mod goose;
 pub(crate) mod json;
 pub(crate) mod keys;
+mod kimi;
 mod litellm;
 mod location;
 mod native;
@@ -73,6 +74,7 @@ pub static ALL: &[&dyn Format] = &[
     &pi::GJC,
     &pi::KIMCHI,
     &pi::PRIME,
+    &kimi::Kimi,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
