@@ -11,6 +11,7 @@ mod claude_content;
 mod claude_line;
 mod claude_opening;
 mod claude_usage;
+mod cline;
 mod codex;
 mod codex_exec;
 mod codex_line;
@@ -20,6 +21,7 @@ mod copilot;
 pub(crate) mod count;
 mod decoder;
 mod details;
+mod editors;
 mod escaped;
 mod fields;
 mod format;
@@ -75,6 +77,9 @@ pub static ALL: &[&dyn Format] = &[
     &pi::KIMCHI,
     &pi::PRIME,
     &kimi::Kimi,
+    &cline::CLINE,
+    &cline::ROO,
+    &cline::KILO,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
