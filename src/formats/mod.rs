@@ -86,7 +86,9 @@ pub static ALL: &[&dyn Format] = &[
     &otel::Otel,
     &litellm::LiteLlm,
     &native::Native,
-    &opencode::OpenCode,
+    &opencode::OPENCODE,
+    &opencode::KILO,
+    &opencode::MIMO,
     &goose::Goose,
 ];
 
