@@ -21,6 +21,7 @@ mod copilot;
 pub(crate) mod count;
 mod decoder;
 mod details;
+mod droid;
 mod editors;
 mod escaped;
 mod fields;
@@ -80,6 +81,7 @@ pub static ALL: &[&dyn Format] = &[
     &cline::CLINE,
     &cline::ROO,
     &cline::KILO,
+    &droid::Droid,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
