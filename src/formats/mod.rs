@@ -51,6 +51,7 @@ mod tier;
 pub(crate) mod time;
 mod usage;
 mod usage_log_line;
+mod vibe;
 
 pub use decoder::{Decoder, Outcome};
 pub(crate) use format::Format;
@@ -82,6 +83,7 @@ pub static ALL: &[&dyn Format] = &[
     &cline::ROO,
     &cline::KILO,
     &droid::Droid,
+    &vibe::Vibe,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
