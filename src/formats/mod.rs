@@ -32,6 +32,7 @@ pub(crate) mod json;
 pub(crate) mod keys;
 mod kimi;
 mod litellm;
+mod llm;
 mod location;
 mod native;
 mod openai;
@@ -84,6 +85,7 @@ pub static ALL: &[&dyn Format] = &[
     &cline::KILO,
     &droid::Droid,
     &vibe::Vibe,
+    &llm::Llm,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
