@@ -3,6 +3,7 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
+mod aider;
 mod anthropic;
 mod author;
 mod claude_bill;
@@ -85,6 +86,7 @@ pub static ALL: &[&dyn Format] = &[
     &cline::KILO,
     &droid::Droid,
     &vibe::Vibe,
+    &aider::Aider,
     &llm::Llm,
     &anthropic::Anthropic,
     &openai::OpenAi,
