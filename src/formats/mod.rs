@@ -4,6 +4,7 @@
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
 mod aider;
+mod amp;
 mod anthropic;
 mod author;
 mod claude_bill;
@@ -88,6 +89,7 @@ pub static ALL: &[&dyn Format] = &[
     &vibe::Vibe,
     &aider::Aider,
     &llm::Llm,
+    &amp::Amp,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
