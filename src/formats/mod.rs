@@ -38,6 +38,7 @@ mod llm;
 mod location;
 mod native;
 mod openai;
+mod openclaw;
 mod opencode;
 mod otel;
 mod pi;
@@ -81,6 +82,7 @@ pub static ALL: &[&dyn Format] = &[
     &pi::GJC,
     &pi::KIMCHI,
     &pi::PRIME,
+    &openclaw::OpenClaw,
     &kimi::Kimi,
     &cline::CLINE,
     &cline::ROO,
