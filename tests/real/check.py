@@ -27,6 +27,17 @@ CLASSES = {
 }
 
 
+# Variables that name an agent's logs, below its home; agents that have a usual place need none.
+PLACES = {
+    "aider": {"AIDER_ANALYTICS_LOG": "analytics.jsonl"},
+    "llm": {"LLM_USER_PATH": "llm"},
+}
+# Names that a user gave to a model, where an agent logs no other.
+NAMES = {"aider": {None: "gpt-5.5"}, "droid": {"mock": "gpt-5.5"}}
+# Agents that log how long cache writes live; of others only the sum is compared.
+LIFETIMES = ("claude-code",)
+
+
 def bill(path, unseen):
     """Counts by (session, model), with or without the answers whose usage never reached the agent."""
     counts = collections.defaultdict(collections.Counter)
@@ -44,11 +55,18 @@ def bill(path, unseen):
     return counts, sessions_known
 
 
-def report(binary, home, ledger):
-    """Reports of tokmeter on the logs in a home, with an isolated environment."""
+def agent_of(run):
+    """The agent's name in `AGENT-VERSION/SCENARIO`."""
+    return run.parent.name.rpartition("-")[0]
+
+
+def report(binary, run, ledger):
+    """Reports of tokmeter on the logs in a run's home, with an isolated environment."""
+    home = run / "home"
     with tempfile.TemporaryDirectory() as data:
         world = {"HOME": str(home), "PATH": os.environ.get("PATH", ""), "TZ": "UTC", "LANG": "C.UTF-8"}
         world |= {name: f"{data}/{name}" for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
+        world |= {name: str(home / below) for name, below in PLACES.get(agent_of(run), {}).items()}
         words = [binary, "--data-dir", data, "report", "session", "--by", "model", "--json"]
         run = subprocess.run(words + ([] if ledger else ["--no-ledger"]), env=world, capture_output=True, text=True)
     if run.returncode:
@@ -79,6 +97,14 @@ def differences(billed, found, bounds):
                 yield f"{name[0] or 'all sessions'}, {name[1]}: {field} is {count}, billed were {billed_count}"
 
 
+def in_sum(counts):
+    """The same counts with all cache writes as one."""
+    sums = {name: collections.Counter(of) for name, of in counts.items()}
+    for of in sums.values():
+        of["cache_write_5m_tokens"] += of.pop("cache_write_1h_tokens", 0)
+    return sums
+
+
 def compare(billed, sessions_known, found, bounds):
     wrong = list(differences(by_model(billed), by_model(found), bounds))
     return wrong or (list(differences(billed, found, bounds)) if sessions_known else [])
@@ -87,17 +113,21 @@ def compare(billed, sessions_known, found, bounds):
 def check(binary, run, ledger):
     billed, sessions_known = bill(run / "truth.jsonl", unseen=False)
     found, bounds = collections.defaultdict(collections.Counter), set()
-    for row in report(binary, run / "home", ledger)["rows"]:
-        name = (row["session"], row["model"])
+    names = NAMES.get(agent_of(run), {})
+    whole = (lambda counts: counts) if agent_of(run) in LIFETIMES else in_sum
+    billed = whole(billed)
+    for row in report(binary, run, ledger)["rows"]:
+        name = (row["session"], names.get(row["model"], row["model"]))
         found[name].update({field: row[field] for field in ["calls", *CLASSES]})
         if row["lower_bound_calls"]:
-            bounds |= {name, (None, row["model"])}
+            bounds |= {name, (None, name[1])}
+    found = whole(found)
     wrong = compare(billed, sessions_known, found, bounds)
     if wrong:
         # Some agents log a sum that holds what they never saw.
-        whole, known = bill(run / "truth.jsonl", unseen=True)
-        if not compare(whole, known, found, bounds):
-            billed, wrong = whole, []
+        seen, known = bill(run / "truth.jsonl", unseen=True)
+        if not compare(whole(seen), known, found, bounds):
+            billed, wrong = whole(seen), []
     state = "WRONG" if wrong else "at least" if bounds else "equal"
     of_sessions = "" if sessions_known else ", sessions not in the bill"
     print(f"{state:8} {run.parent.name}/{run.name}: {sum(of['calls'] for of in billed.values())} calls{of_sessions}")
