@@ -153,6 +153,38 @@ mod tests {
         let data = "/home/alice/.local/share/opencode";
         assert_eq!(of(&roots, "opencode"), paths(&[data, &format!("{data}/storage/message")]));
         assert!(of(&roots, "goose").contains(&"/home/alice/.local/share/goose/sessions".into()));
+        for (format, first) in [
+            ("qwen-code", "/home/alice/.qwen/projects"),
+            ("copilot", "/home/alice/.copilot/session-state"),
+            ("pi", "/home/alice/.pi/agent/sessions"),
+            ("oh-my-pi", "/home/alice/.omp/agent/sessions"),
+            ("openclaw", "/home/alice/.openclaw/agents"),
+            ("kimi-code", "/home/alice/.kimi-code/sessions"),
+            ("cline", "/home/alice/.cline/data/sessions"),
+            ("kilo", "/home/alice/.local/share/kilo"),
+            ("mimo", "/home/alice/.local/share/mimocode"),
+            ("droid", "/home/alice/.factory/sessions"),
+            ("vibe", "/home/alice/.vibe/logs/session"),
+            ("amp", "/home/alice/.local/share/amp/threads"),
+        ] {
+            assert_eq!(of(&roots, format)[0], Path::new(first), "{format}");
+        }
+    }
+
+    #[test]
+    fn extensions_are_looked_for_in_every_editor() {
+        let roots = found(&[("XDG_CONFIG_HOME", "/x"), ("APPDATA", "/x")]);
+        let below = |editor: &str, id: &str| format!("{editor}/User/globalStorage/{id}/tasks");
+        for (format, id) in [
+            ("cline", "saoudrizwan.claude-dev"),
+            ("roo-code", "rooveterinaryinc.roo-cline"),
+            ("kilo-code", "kilocode.kilo-code"),
+        ] {
+            let places = of(&roots, format);
+            let own = if cfg!(target_os = "macos") { "/home/alice/Library/Application Support" } else { "/x" };
+            assert!(places.contains(&PathBuf::from(below(&format!("{own}/Code - Insiders"), id))), "{places:?}");
+            assert!(places.contains(&PathBuf::from(below("/home/alice/.vscode-server/data", id))), "{places:?}");
+        }
     }
 
     #[test]
@@ -167,6 +199,26 @@ mod tests {
         let named = |name: &str| of(&found(&[("XDG_DATA_HOME", "/d"), ("OPENCODE_DB", name)]), "opencode")[0].clone();
         assert_eq!((named("/o/x.db"), named("x.db")), ("/o/x.db".into(), "/d/opencode/x.db".into()));
         assert_eq!(named(":memory:"), Path::new("/d/opencode"));
+        for (variable, value, format, first) in [
+            ("QWEN_HOME", "/q", "qwen-code", "/q/projects"),
+            ("QWEN_RUNTIME_DIR", "/q", "qwen-code", "/q/projects"),
+            ("COPILOT_HOME", "/c", "copilot", "/c/session-state"),
+            ("PI_CODING_AGENT_DIR", "/p", "pi", "/p/sessions"),
+            ("PI_CODING_AGENT_SESSION_DIR", "/p", "pi", "/p"),
+            ("OPENCLAW_STATE_DIR", "/o", "openclaw", "/o/agents"),
+            ("KIMI_CODE_HOME", "/k", "kimi-code", "/k/sessions"),
+            ("CLINE_DIR", "/c", "cline", "/c/data/sessions"),
+            ("CLINE_DATA_DIR", "/c", "cline", "/c/sessions"),
+            ("CLINE_SESSION_DATA_DIR", "/c", "cline", "/c"),
+            ("KILO_DB", "/k.db", "kilo", "/k.db"),
+            ("FACTORY_HOME_OVERRIDE", "/f", "droid", "/f/.factory/sessions"),
+            ("VIBE_HOME", "/v", "vibe", "/v/logs/session"),
+            ("AIDER_ANALYTICS_LOG", "/a.jsonl", "aider", "/a.jsonl"),
+            ("LLM_USER_PATH", "/l", "llm", "/l"),
+            ("AMP_DATA_DIR", "/a", "amp", "/a/threads"),
+        ] {
+            assert_eq!(of(&found(&[(variable, value)]), format)[0], Path::new(first), "{variable}");
+        }
         let relative = found(&[("GOOSE_PATH_ROOT", "r"), ("XDG_DATA_HOME", "d")]);
         assert_eq!(of(&relative, "goose")[0], Path::new("/home/alice/.local/share/goose/sessions"));
     }
