@@ -13,6 +13,8 @@
 mod gemini;
 #[path = "agents/goose.rs"]
 mod goose;
+#[path = "agents/homes.rs"]
+mod homes;
 #[path = "agents/opencode.rs"]
 mod opencode;
 #[path = "agents/program.rs"]
