@@ -23,6 +23,12 @@ pub trait Format: Sync {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
 
+    /// True when its files are known by their place alone: elsewhere neither their names nor their lines tell them from
+    /// those of other programs. They cost the reading of other files nothing.
+    fn is_known_by_place(&self) -> bool {
+        false
+    }
+
     /// A small file whose text names the project of all that a log holds, where the log itself does not say.
     fn project_file(&self, _log: &Path) -> Option<PathBuf> {
         None
@@ -132,6 +138,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Name of a folder above the file: of the one it lies in for 0, of the one above that for 1.
+    pub(super) fn folder(&self, above: usize) -> Option<&str> {
+        self.path.rsplit(['/', '\\']).nth(above + 1).filter(|name| !name.is_empty())
+    }
+
     /// File name without folders and extension; a compression's extension is stripped first.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -3,7 +3,9 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
+mod answers;
 mod anthropic;
+mod auggie;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
@@ -48,8 +50,8 @@ pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
-pub(crate) use registry::locations;
 pub use registry::{FormatId, format_of_name};
+pub(crate) use registry::{format_of_place, locations};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
@@ -68,6 +70,7 @@ pub static ALL: &[&dyn Format] = &[
     &gemini_cli::GeminiCli,
     &opencode::OpenCode,
     &goose::Goose,
+    &auggie::Auggie,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

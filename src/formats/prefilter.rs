@@ -12,7 +12,7 @@ use super::{Env, Format};
 const END: usize = 2048;
 
 /// A set of formats, one bit each, by position in the table.
-pub(super) type Set = u64;
+pub(super) type Set = u128;
 
 /// Searches for the markers of many formats at once.
 ///
@@ -30,13 +30,19 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    /// For the lines of all these formats; or of one of them, by its place, in its own files: there, agents that have a
-    /// place of their own need not be looked for.
+    /// For the lines of all these formats but those that are known by their place; or of one of them, by its place in the
+    /// list, in its own files: there, agents that have a place of their own need not be looked for, and no others if it is
+    /// known by its place.
     pub(super) fn new(formats: &[&dyn Format], own: Option<usize>) -> Self {
+        let is_alone = own.is_some_and(|own| formats[own].is_known_by_place());
+        let is_wanted = |at: usize, format: &dyn Format| match own {
+            Some(own) => own == at || !is_alone && !has_a_place(format),
+            None => !format.is_known_by_place(),
+        };
         let wanted: Vec<(&dyn Format, Set)> = formats
             .iter()
             .enumerate()
-            .filter(|(at, format)| own.is_none_or(|own| own == *at || !has_a_place(**format)))
+            .filter(|(at, format)| is_wanted(*at, **format))
             .map(|(at, format)| (*format, 1 << at))
             .collect();
         let markers =

@@ -46,6 +46,20 @@ impl RootKind {
     }
 }
 
+impl RootKind {
+    /// Whose a folder is that lies in this place: one that the user names may hold somebody's home, and in it the places
+    /// of agents. The flag is true for a place that is flat.
+    pub(super) fn of_folder(self, folder: &Path) -> Option<(Self, bool)> {
+        let agent = || formats::format_of_place(folder).map(|(id, is_flat)| (Self::Agent(id), is_flat));
+        if self == Self::Named { agent() } else { None }
+    }
+
+    /// As [`RootKind::of_folder`], for a path anywhere below such a folder.
+    pub(super) fn of_path(self, path: &Path) -> Option<(Self, bool)> {
+        path.ancestors().find_map(|folder| self.of_folder(folder))
+    }
+}
+
 impl Roots {
     /// Every place where agents keep logs on this machine, as each format names them.
     ///
@@ -206,6 +220,20 @@ mod tests {
         assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
         assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
+    }
+
+    #[test]
+    fn a_home_that_the_user_names_has_the_places_of_agents_in_it() {
+        let of = |kind: RootKind, path: &str| match kind.of_path(Path::new(path)) {
+            Some((RootKind::Agent(id), is_flat)) => Some((id.format().name(), is_flat)),
+            Some(_) | None => None,
+        };
+        for path in ["/mnt/kim/.augment/sessions", "/mnt/kim/.augment/sessions/1.json"] {
+            assert_eq!(of(RootKind::Named, path), Some(("auggie", true)), "{path}");
+            assert_eq!(of(RootKind::Own, path), None);
+        }
+        assert_eq!(of(RootKind::Named, "/mnt/augment/sessions/1.json"), None);
+        assert_eq!(of(RootKind::Named, "/mnt/kim/.claude/projects"), None, "known by content");
     }
 
     #[test]
