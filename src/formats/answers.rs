@@ -1,6 +1,9 @@
 //! What readers of agents have in common: an answer's attribution, key and fidelity.
 
+use serde::{Deserialize, Serialize};
+
 use super::count::Count;
+use super::keys::content_key;
 use super::split::Counts;
 use super::{BadLine, Origin};
 use crate::domain::{
@@ -21,6 +24,37 @@ pub(super) struct Where<'a> {
     /// The sub-agent.
     pub(super) agent: Option<&'a str>,
     pub(super) project: Option<&'a str>,
+}
+
+/// What some lines of a log say of those that follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Head {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+}
+
+impl Head {
+    /// Takes over what is said and not empty.
+    pub(super) fn learn(of: &mut Option<String>, said: Option<&str>) {
+        if let Some(said) = said {
+            *of = Some(said.to_owned());
+        }
+    }
+}
+
+/// A reader's state as text, empty for a reader that knows nothing.
+pub(super) fn save<T: Default + PartialEq + Serialize>(state: &T) -> String {
+    if *state == T::default() { String::new() } else { serde_json::to_string(state).unwrap_or_default() }
+}
+
+/// The state that [`save`] wrote; that of a new reader if it is none.
+pub(super) fn load<T: Default + for<'a> Deserialize<'a>>(state: &str) -> T {
+    serde_json::from_str(state).unwrap_or_default()
 }
 
 impl Desk {
@@ -54,6 +88,18 @@ impl Desk {
         let model = self.labels.find(model);
         let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
+    }
+
+    /// A sighting of a call in a log without ids, which its own line identifies.
+    pub(super) fn call_of_line(
+        &mut self,
+        line: &[u8],
+        from: Attribution,
+        model: Option<&str>,
+        counts: (Tokens, bool),
+    ) -> Option<Call> {
+        let key = content_key(self.name, line);
+        self.call(&[], from, model, counts).map(|call| Call { key, ..call })
     }
 
     /// A session's running total; none while it is zero.
@@ -101,15 +147,6 @@ impl Stated<'_> {
     pub(super) fn inclusive(self) -> Result<(Tokens, bool), BadLine> {
         let (prompt, counts) = self.read(Count::MOST)?;
         Ok(Counts { prompt, ..counts }.split())
-    }
-
-    /// As [`Stated::exclusive`], for the total of a session.
-    ///
-    /// # Errors
-    /// [`BadLine`] when a count is implausible.
-    pub(super) fn exclusive_total(self) -> Result<Tokens, BadLine> {
-        let (input, counts) = self.read(Count::MOST_TOTAL)?;
-        Ok(Counts { input, total: None, ..counts }.split().0)
     }
 
     /// As [`Stated::inclusive`], for the total of a session.

@@ -29,9 +29,11 @@ pub(crate) mod json;
 pub(crate) mod keys;
 mod litellm;
 mod location;
+mod mux;
 mod native;
 mod openai;
 mod opencode;
+mod openhands;
 mod otel;
 mod prefilter;
 mod registry;
@@ -71,6 +73,8 @@ pub static ALL: &[&dyn Format] = &[
     &opencode::OpenCode,
     &goose::Goose,
     &auggie::Auggie,
+    &openhands::OpenHands,
+    &mux::Mux,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
