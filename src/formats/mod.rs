@@ -25,7 +25,9 @@ mod fields;
 mod format;
 mod gemini_cli;
 mod goose;
+mod grok_build;
 pub(crate) mod json;
+mod junie;
 pub(crate) mod keys;
 mod litellm;
 mod location;
@@ -73,6 +75,8 @@ pub static ALL: &[&dyn Format] = &[
     &opencode::OpenCode,
     &goose::Goose,
     &auggie::Auggie,
+    &grok_build::GrokBuild,
+    &junie::Junie,
     &openhands::OpenHands,
     &mux::Mux,
 ];
