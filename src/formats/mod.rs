@@ -31,6 +31,7 @@ mod junie;
 pub(crate) mod keys;
 mod litellm;
 mod location;
+mod muse;
 mod mux;
 mod native;
 mod openai;
@@ -38,6 +39,7 @@ mod opencode;
 mod openhands;
 mod otel;
 mod prefilter;
+mod reasonix;
 mod registry;
 mod repair;
 mod rows;
@@ -77,6 +79,8 @@ pub static ALL: &[&dyn Format] = &[
     &auggie::Auggie,
     &grok_build::GrokBuild,
     &junie::Junie,
+    &muse::Muse,
+    &reasonix::Reasonix,
     &openhands::OpenHands,
     &mux::Mux,
 ];
