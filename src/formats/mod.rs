@@ -12,11 +12,13 @@ mod claude_content;
 mod claude_line;
 mod claude_opening;
 mod claude_usage;
+mod codebuff;
 mod codex;
 mod codex_exec;
 mod codex_line;
 mod codex_thread;
 mod codex_usage;
+mod continue_dev;
 pub(crate) mod count;
 mod decoder;
 mod details;
@@ -82,7 +84,9 @@ pub static ALL: &[&dyn Format] = &[
     &muse::Muse,
     &reasonix::Reasonix,
     &openhands::OpenHands,
+    &continue_dev::Continue,
     &mux::Mux,
+    &codebuff::Codebuff,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
