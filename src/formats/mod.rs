@@ -13,11 +13,13 @@ mod claude_line;
 mod claude_opening;
 mod claude_usage;
 mod codebuff;
+mod codewhale;
 mod codex;
 mod codex_exec;
 mod codex_line;
 mod codex_thread;
 mod codex_usage;
+mod command_code;
 mod continue_dev;
 pub(crate) mod count;
 mod decoder;
@@ -87,6 +89,8 @@ pub static ALL: &[&dyn Format] = &[
     &continue_dev::Continue,
     &mux::Mux,
     &codebuff::Codebuff,
+    &command_code::CommandCode,
+    &codewhale::CodeWhale,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
