@@ -27,9 +27,11 @@ mod details;
 mod escaped;
 mod fields;
 mod format;
+mod fx;
 mod gemini_cli;
 mod goose;
 mod grok_build;
+mod jcode;
 pub(crate) mod json;
 mod junie;
 pub(crate) mod keys;
@@ -91,6 +93,8 @@ pub static ALL: &[&dyn Format] = &[
     &codebuff::Codebuff,
     &command_code::CommandCode,
     &codewhale::CodeWhale,
+    &jcode::Jcode,
+    &fx::Fx,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
