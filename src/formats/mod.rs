@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod auggie;
+mod buddy;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
@@ -40,6 +41,7 @@ mod location;
 mod muse;
 mod mux;
 mod native;
+mod open_code_review;
 mod openai;
 mod opencode;
 mod openhands;
@@ -95,6 +97,9 @@ pub static ALL: &[&dyn Format] = &[
     &codewhale::CodeWhale,
     &jcode::Jcode,
     &fx::Fx,
+    &buddy::CODE,
+    &buddy::WORK,
+    &open_code_review::OpenCodeReview,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
