@@ -15,6 +15,8 @@ mod gemini;
 mod goose;
 #[path = "agents/opencode.rs"]
 mod opencode;
+#[path = "agents/placed.rs"]
+mod placed;
 #[path = "agents/program.rs"]
 mod program;
 #[path = "tail_common/mod.rs"]

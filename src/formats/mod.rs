@@ -5,6 +5,7 @@
 
 mod answers;
 mod anthropic;
+mod aside;
 mod auggie;
 mod buddy;
 mod claude_bill;
@@ -24,6 +25,7 @@ mod command_code;
 mod continue_dev;
 pub(crate) mod count;
 mod decoder;
+mod deepseek_harness;
 mod details;
 mod escaped;
 mod fields;
@@ -32,6 +34,7 @@ mod fx;
 mod gemini_cli;
 mod goose;
 mod grok_build;
+mod hindsight;
 mod jcode;
 pub(crate) mod json;
 mod junie;
@@ -100,6 +103,9 @@ pub static ALL: &[&dyn Format] = &[
     &buddy::CODE,
     &buddy::WORK,
     &open_code_review::OpenCodeReview,
+    &deepseek_harness::DeepSeekHarness,
+    &hindsight::Hindsight,
+    &aside::Aside,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
