@@ -11,6 +11,7 @@ mod buddy;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
+mod claude_homes;
 mod claude_line;
 mod claude_opening;
 mod claude_usage;

@@ -34,6 +34,10 @@ const PLACES: &[(&str, &str)] = &[
     ("workbuddy", ".workbuddy/projects"),
 ];
 
+/// A transcript of Cowork, and the record of the same session beside it.
+const COWORK: &str = ".config/Claude/local-agent-mode-sessions/a/w/local_1/.claude/projects/-sessions-1/a.jsonl";
+const AUDIT: &str = ".config/Claude/local-agent-mode-sessions/a/w/local_1/audit.jsonl";
+
 /// The calls that are booked, and their models.
 fn calls(meter: &Meter) -> BTreeMap<CallKey, (Option<String>, Tokens)> {
     let of = |call: &tokmeter::testing::domain::Call| (call.model.as_deref().map(str::to_owned), call.tokens);
@@ -110,4 +114,33 @@ fn deepseek_harness_appends_a_frame_with_each_flush() {
     meter.restart().later(60).rescan();
     assert_eq!(calls(&meter), calls(&whole), "a frame that is still being written");
     assert_eq!(meter.says(&log).len(), 1, "and is told");
+}
+
+#[test]
+fn what_writes_as_claude_code_and_codex_do_is_found_in_homes_of_its_own() {
+    let mut homes = vec![
+        ("claude-code/headless/transcript.jsonl", ".openclaude/projects/-home-kim-shop/a.jsonl"),
+        ("codex/model-switch.jsonl", ".trae/cli/sessions/2026/11/10/rollout-a.jsonl"),
+    ];
+    if cfg!(not(target_os = "macos")) {
+        homes.extend([
+            ("claude-code/headless/transcript.jsonl", ".config/CherryStudio/Data/Agents/.claude/projects/-x/a.jsonl"),
+            ("claude-code/headless/transcript.jsonl", ".config/CherryStudio/.claude/projects/-x/a.jsonl"),
+            ("claude-code/headless/transcript.jsonl", COWORK),
+        ]);
+    }
+    for (name, place) in homes {
+        let (_keep, path, roots) = home();
+        write(&path.join("told/a.jsonl"), &sample(name));
+        let mut told = Meter::over(&path.join("told"));
+        told.rescan();
+        assert!(told.books.calls.len() > 1, "{name}");
+        write(&path.join(place), &sample(name));
+        if place == COWORK {
+            write(&path.join(AUDIT), &sample("claude-code/headless/stream.jsonl"));
+        }
+        let mut meter = Meter::on(roots);
+        meter.rescan();
+        assert_eq!(calls(&meter), calls(&told), "{place}");
+    }
 }
