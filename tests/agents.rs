@@ -17,6 +17,8 @@ mod goose;
 mod homes;
 #[path = "agents/opencode.rs"]
 mod opencode;
+#[path = "agents/placed.rs"]
+mod placed;
 #[path = "agents/program.rs"]
 mod program;
 #[path = "tail_common/mod.rs"]

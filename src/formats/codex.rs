@@ -4,6 +4,9 @@
 //! rollouts have running totals alone, sometimes twice, and a fork replays its parent's: an answer is the difference
 //! between successive totals in one file, and its key is the running total within the family of threads with a common
 //! root. A file may change from one to the other.
+//!
+//! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's reader,
+//! looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
 
 use std::path::PathBuf;
 
@@ -20,9 +23,11 @@ impl Format for Codex {
         NAME
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let folder = env.path("CODEX_HOME").or_else(|| env.home(".codex"));
+        let own = env.path("CODEX_HOME").or_else(|| env.home(".codex"));
+        let trae = || env.path("TRAE_HOME").or_else(|| env.home(".trae")).map(|home| home.join("cli"));
+        let homes = own.into_iter().chain(env.path("TRAECLI_HOME").or_else(trae));
         let below = |folder: PathBuf| ["sessions", "archived_sessions"].map(|name| Location::tree(folder.join(name)));
-        folder.into_iter().flat_map(below).collect()
+        homes.flat_map(below).collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &[

@@ -23,6 +23,12 @@ pub trait Format: Sync {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
 
+    /// True when its files are known by their place alone: elsewhere neither their names nor their lines tell them from
+    /// those of other programs. They cost the reading of other files nothing.
+    fn is_known_by_place(&self) -> bool {
+        false
+    }
+
     /// A small file that says of all that a log holds what the log itself does not: the project, the model. Its reader
     /// gets the file's beginning (`Reader::beside`).
     fn project_file(&self, _log: &Path) -> Option<PathBuf> {
@@ -142,6 +148,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Name of a folder above the file: of the one it lies in for 0, of the one above that for 1.
+    pub(super) fn folder(&self, above: usize) -> Option<&str> {
+        self.path.rsplit(['/', '\\']).nth(above + 1).filter(|name| !name.is_empty())
+    }
+
     /// File name without folders and extension; a compression's extension is stripped first.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -45,6 +45,17 @@ impl<'a> Env<'a> {
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_DATA_HOME").or_else(|| self.home(".local/share"))
     }
+
+    /// Where programs with windows keep their data on this platform.
+    pub(super) fn app_data(&self) -> Option<PathBuf> {
+        if cfg!(windows) {
+            self.absolute("APPDATA").or_else(|| self.home("AppData/Roaming"))
+        } else if cfg!(target_os = "macos") {
+            self.home("Library/Application Support")
+        } else {
+            self.config_home()
+        }
+    }
 }
 
 /// One place where an agent keeps logs, whether it exists yet or not.

@@ -5,45 +5,65 @@
 
 mod aider;
 mod amp;
+mod answers;
 mod anthropic;
+mod aside;
+mod auggie;
 mod author;
+mod buddy;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
+mod claude_homes;
 mod claude_line;
 mod claude_opening;
 mod claude_usage;
 mod cline;
+mod codebuff;
+mod codewhale;
 mod codex;
 mod codex_exec;
 mod codex_line;
 mod codex_thread;
 mod codex_usage;
+mod command_code;
+mod continue_dev;
 mod copilot;
 pub(crate) mod count;
 mod decoder;
+mod deepseek_harness;
 mod details;
 mod droid;
 mod editors;
 mod escaped;
 mod fields;
 mod format;
+mod fx;
 mod gemini_cli;
 mod goose;
+mod grok_build;
+mod hindsight;
+mod jcode;
 pub(crate) mod json;
+mod junie;
 pub(crate) mod keys;
 mod kimi;
 mod litellm;
 mod llm;
 mod location;
+mod muse;
+mod mux;
 mod native;
+mod open_code_review;
 mod openai;
 mod openclaw;
 mod opencode;
+mod openhands;
 mod otel;
 mod pi;
 mod prefilter;
 mod qwen_code;
+mod reasonix;
 mod registry;
 mod repair;
 mod rows;
@@ -62,8 +82,8 @@ pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
-pub(crate) use registry::locations;
 pub use registry::{FormatId, format_of_name};
+pub(crate) use registry::{format_of_place, locations};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
@@ -102,6 +122,25 @@ pub static ALL: &[&dyn Format] = &[
     &opencode::KILO,
     &opencode::MIMO,
     &goose::Goose,
+    &auggie::Auggie,
+    &grok_build::GrokBuild,
+    &junie::Junie,
+    &muse::Muse,
+    &reasonix::Reasonix,
+    &openhands::OpenHands,
+    &continue_dev::Continue,
+    &mux::Mux,
+    &codebuff::Codebuff,
+    &command_code::CommandCode,
+    &codewhale::CodeWhale,
+    &jcode::Jcode,
+    &fx::Fx,
+    &buddy::CODE,
+    &buddy::WORK,
+    &open_code_review::OpenCodeReview,
+    &deepseek_harness::DeepSeekHarness,
+    &hindsight::Hindsight,
+    &aside::Aside,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

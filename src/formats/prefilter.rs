@@ -30,13 +30,19 @@ pub(super) struct Sieve {
 }
 
 impl Sieve {
-    /// For the lines of all these formats; or of one of them, by its place, in its own files: there, agents that have a
-    /// place of their own need not be looked for.
+    /// For the lines of all these formats but those that are known by their place; or of one of them, by its place in the
+    /// list, in its own files: there, agents that have a place of their own need not be looked for, and no others if it is
+    /// known by its place.
     pub(super) fn new(formats: &[&dyn Format], own: Option<usize>) -> Self {
+        let is_alone = own.is_some_and(|own| formats[own].is_known_by_place());
+        let is_wanted = |at: usize, format: &dyn Format| match own {
+            Some(own) => own == at || !is_alone && !has_a_place(format),
+            None => !format.is_known_by_place(),
+        };
         let wanted: Vec<(&dyn Format, Set)> = formats
             .iter()
             .enumerate()
-            .filter(|(at, format)| own.is_none_or(|own| own == *at || !has_a_place(**format)))
+            .filter(|(at, format)| is_wanted(*at, **format))
             .map(|(at, format)| (*format, 1 << at))
             .collect();
         let markers =
@@ -174,6 +180,34 @@ mod tests {
         assert_eq!(prefilter.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
         assert_eq!(prefilter.first(br#"{"text":"\"usage\": 7"}"#, None), None);
         assert_eq!(prefilter.all(br#"{"b":1,"x":{"tokens":1}}"#), 0b101, "needles that overlap are all found");
+    }
+
+    #[test]
+    fn a_format_known_by_its_place_is_looked_for_there_and_nowhere_else() {
+        struct Placed;
+        impl Format for Placed {
+            fn name(&self) -> &'static str {
+                "placed"
+            }
+            fn locations(&self, env: &Env<'_>) -> Vec<super::super::Location> {
+                env.home("placed").into_iter().map(super::super::Location::tree).collect()
+            }
+            fn is_known_by_place(&self) -> bool {
+                true
+            }
+            fn markers(&self) -> &'static [&'static str] {
+                &["\"count\""]
+            }
+            fn reader(&self) -> Box<dyn Reader> {
+                Box::new(Never)
+            }
+        }
+        let anywhere = Marked(&["\"usage\""], &[]);
+        let formats: [&dyn Format; 2] = [&anywhere, &Placed];
+        let line = br#"{"usage":{"count":1}}"#;
+        assert_eq!(Sieve::new(&formats, None).all(line), 0b01);
+        assert_eq!(Sieve::new(&formats, Some(1)).all(line), 0b10);
+        assert_eq!(Sieve::new(&formats, Some(0)).all(line), 0b01);
     }
 
     #[test]

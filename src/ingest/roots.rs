@@ -46,6 +46,20 @@ impl RootKind {
     }
 }
 
+impl RootKind {
+    /// Whose a folder is that lies in this place: one that the user names may hold somebody's home, and in it the places
+    /// of agents. The flag is true for a place that is flat.
+    pub(super) fn of_folder(self, folder: &Path) -> Option<(Self, bool)> {
+        let agent = || formats::format_of_place(folder).map(|(id, is_flat)| (Self::Agent(id), is_flat));
+        if self == Self::Named { agent() } else { None }
+    }
+
+    /// As [`RootKind::of_folder`], for a path anywhere below such a folder.
+    pub(super) fn of_path(self, path: &Path) -> Option<(Self, bool)> {
+        path.ancestors().find_map(|folder| self.of_folder(folder))
+    }
+}
+
 impl Roots {
     /// Every place where agents keep logs on this machine, as each format names them.
     ///
@@ -141,14 +155,10 @@ mod tests {
     #[test]
     fn without_variables_the_usual_folders_are_looked_at() {
         let roots = found(&[]);
-        assert_eq!(
-            of(&roots, "claude-code"),
-            paths(&["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"])
-        );
-        assert_eq!(
-            of(&roots, "codex"),
-            paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"])
-        );
+        let own = ["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"];
+        assert!(of(&roots, "claude-code").starts_with(&paths(&own)));
+        let own = ["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"];
+        assert!(of(&roots, "codex").starts_with(&paths(&own)));
         assert_eq!(of(&roots, "gemini-cli"), paths(&["/home/alice/.gemini/tmp"]));
         let data = "/home/alice/.local/share/opencode";
         assert_eq!(of(&roots, "opencode"), paths(&[data, &format!("{data}/storage/message")]));
@@ -190,8 +200,11 @@ mod tests {
     #[test]
     fn a_variable_stands_instead_of_the_usual_folder() {
         let roots = found(&[("CLAUDE_CONFIG_DIR", "/a, /b,,/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")]);
-        assert_eq!(of(&roots, "claude-code"), paths(&["/a/projects", "/b/projects"]));
-        assert_eq!(of(&roots, "codex"), paths(&["/c/sessions", "/c/archived_sessions"]));
+        assert!(of(&roots, "claude-code").starts_with(&paths(&["/a/projects", "/b/projects"])));
+        assert!(of(&roots, "codex").starts_with(&paths(&["/c/sessions", "/c/archived_sessions"])));
+        for usual in ["/home/alice/.claude/projects", "/x/claude/projects", "/home/alice/.codex/sessions"] {
+            assert!(roots.agents.iter().all(|(_, place)| place.path != Path::new(usual)), "{usual}");
+        }
         let roots = found(&[("GEMINI_CLI_HOME", "/g"), ("XDG_DATA_HOME", "/d"), ("GOOSE_PATH_ROOT", "/r")]);
         assert_eq!(of(&roots, "gemini-cli"), paths(&["/g/.gemini/tmp"]));
         assert_eq!(of(&roots, "opencode"), paths(&["/d/opencode", "/d/opencode/storage/message"]));
@@ -221,6 +234,53 @@ mod tests {
         }
         let relative = found(&[("GOOSE_PATH_ROOT", "r"), ("XDG_DATA_HOME", "d")]);
         assert_eq!(of(&relative, "goose")[0], Path::new("/home/alice/.local/share/goose/sessions"));
+    }
+
+    #[test]
+    fn what_writes_as_an_agent_does_has_a_home_of_its_own_besides() {
+        let vars = [("CLAUDE_CONFIG_DIR", "/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")];
+        let (usual, named) = (found(&[]), found(&vars));
+        for roots in [&usual, &named] {
+            assert!(of(roots, "claude-code").contains(&"/home/alice/.openclaude/projects".into()));
+            assert!(of(roots, "codex").contains(&"/home/alice/.trae/cli/sessions".into()));
+        }
+        if cfg!(not(any(windows, target_os = "macos"))) {
+            for below in ["CherryStudio/Data/Agents/.claude/projects", "Claude/local-agent-mode-sessions"] {
+                assert!(of(&usual, "claude-code").contains(&Path::new("/home/alice/.config").join(below)), "{below}");
+                assert!(of(&named, "claude-code").contains(&Path::new("/x").join(below)), "{below}");
+            }
+        }
+        assert_eq!(
+            of(&found(&[("TRAE_HOME", "/t")]), "codex")[2..],
+            paths(&["/t/cli/sessions", "/t/cli/archived_sessions"])
+        );
+        let both = found(&[("TRAE_HOME", "/t"), ("TRAECLI_HOME", "/i")]);
+        assert_eq!(of(&both, "codex")[2..], paths(&["/i/sessions", "/i/archived_sessions"]));
+    }
+
+    #[test]
+    fn an_agents_variable_moves_its_place() {
+        let usual = |format: &str| of(&found(&[]), format);
+        for (format, variable, below) in [
+            ("grok-build", "GROK_HOME", "sessions"),
+            ("reasonix", "REASONIX_STATE_HOME", "stats"),
+            ("reasonix", "REASONIX_HOME", "stats"),
+            ("openhands", "OPENHANDS_CONVERSATIONS_DIR", ""),
+            ("openhands", "OPENHANDS_PERSISTENCE_DIR", "conversations"),
+            ("continue", "CONTINUE_GLOBAL_DIR", "dev_data"),
+            ("mux", "MUX_ROOT", "sessions"),
+            ("codebuff", "CODEBUFF_DATA_DIR", "projects"),
+            ("jcode", "JCODE_HOME", "sessions"),
+            ("deepseek-harness", "DSH_HOME", "sessions"),
+            ("hindsight", "HINDSIGHT_HOME", "usage"),
+            ("muse", "XDG_DATA_HOME", "muse/sessions"),
+        ] {
+            let named = of(&found(&[(variable, "/v")]), format);
+            assert_eq!(named[0], Path::new("/v").join(below), "{variable}");
+            assert!(usual(format)[0].starts_with("/home/alice"), "{format}");
+        }
+        let both = found(&[("REASONIX_HOME", "/h"), ("REASONIX_STATE_HOME", "/s")]);
+        assert_eq!(of(&both, "reasonix"), paths(&["/s/stats"]));
     }
 
     #[test]
@@ -258,6 +318,20 @@ mod tests {
         assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
         assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
+    }
+
+    #[test]
+    fn a_home_that_the_user_names_has_the_places_of_agents_in_it() {
+        let of = |kind: RootKind, path: &str| match kind.of_path(Path::new(path)) {
+            Some((RootKind::Agent(id), is_flat)) => Some((id.format().name(), is_flat)),
+            Some(_) | None => None,
+        };
+        for path in ["/mnt/kim/.augment/sessions", "/mnt/kim/.augment/sessions/1.json"] {
+            assert_eq!(of(RootKind::Named, path), Some(("auggie", true)), "{path}");
+            assert_eq!(of(RootKind::Own, path), None);
+        }
+        assert_eq!(of(RootKind::Named, "/mnt/augment/sessions/1.json"), None);
+        assert_eq!(of(RootKind::Named, "/mnt/kim/.claude/projects"), None, "known by content");
     }
 
     #[test]
