@@ -13,6 +13,8 @@
 mod gemini;
 #[path = "agents/goose.rs"]
 mod goose;
+#[path = "agents/listing.rs"]
+mod listing;
 #[path = "agents/opencode.rs"]
 mod opencode;
 #[path = "agents/program.rs"]

@@ -15,6 +15,7 @@ use super::claude_content::content;
 use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
 use super::claude_usage::{Booked, round_tokens};
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json;
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
@@ -30,6 +31,12 @@ impl Format for ClaudeCode {
     }
     /// `CLAUDE_CONFIG_DIR`, of which people name several with commas, stands instead of the usual folders, as it does for
     /// the agent itself.
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "titles and permission checks, unless the session's cost state is kept"
+    }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let folders = match env.var("CLAUDE_CONFIG_DIR") {
             Some(list) => split(&list),

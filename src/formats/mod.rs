@@ -19,6 +19,7 @@ pub(crate) mod count;
 mod decoder;
 mod details;
 mod escaped;
+mod exactness;
 mod fields;
 mod format;
 mod gemini_cli;
@@ -44,6 +45,7 @@ mod usage;
 mod usage_log_line;
 
 pub use decoder::{Decoder, Outcome};
+pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;

@@ -12,6 +12,7 @@
 //! older than its own session is a copy.
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::rows::at;
@@ -27,6 +28,12 @@ const NAME: &str = "opencode";
 impl Format for OpenCode {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "the call that names a session"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let Some(data) = env.data_home().map(|data| data.join("opencode")) else { return Vec::new() };

@@ -28,6 +28,14 @@ pub enum RootKind {
 }
 
 impl RootKind {
+    /// The agent whose place it is.
+    pub(crate) fn agent(self) -> Option<&'static str> {
+        match self {
+            Self::Agent(id) => Some(id.format().name()),
+            Self::Own | Self::Named => None,
+        }
+    }
+
     /// How a file of this name is framed, and its format where that is known without a look into it.
     pub(super) fn framing(self, name: &OsStr) -> (Option<FormatId>, Framing) {
         let bytes = name.as_encoded_bytes();
