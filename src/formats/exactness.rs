@@ -66,7 +66,7 @@ impl Tokenless {
 
 /// Agents of which only a proxy or telemetry can count the tokens (agentsview's inventory of session formats, commit
 /// 001b402, and the agents' own documentation, looked up on 2026-11-26).
-pub(crate) const TOKENLESS: [Tokenless; 8] = [
+pub(crate) const TOKENLESS: [Tokenless; 10] = [
     Tokenless {
         name: "amazon-q",
         folders: &[".local/share/amazon-q", "Library/Application Support/amazon-q", ".aws/amazonq"],
@@ -79,11 +79,25 @@ pub(crate) const TOKENLESS: [Tokenless; 8] = [
         folders: &[".config/JetBrains", "Library/Application Support/JetBrains", "AppData/Roaming/JetBrains"],
         gaps: "a quota in per cent, no counts",
     },
+    Tokenless {
+        name: "kiro",
+        folders: &[".kiro", ".local/share/kiro-cli", "Library/Application Support/kiro-cli"],
+        gaps: "credits, which are no money, and no tokens",
+    },
     Tokenless { name: "qwenpaw", folders: &[".qwenpaw", ".copaw"], gaps: "session memory without counts" },
     Tokenless {
         name: "trae",
         folders: &[".config/Trae", "Library/Application Support/Trae", "AppData/Roaming/Trae"],
         gaps: "a list of sessions without counts",
+    },
+    Tokenless {
+        name: "warp",
+        folders: &[
+            ".local/state/warp-terminal",
+            "Library/Application Support/dev.warp.Warp-Stable",
+            "AppData/Local/warp",
+        ],
+        gaps: "credits, and totals of tokens without their classes",
     },
     Tokenless {
         name: "windsurf",

@@ -19,6 +19,16 @@ pub trait Format: Sync {
         Vec::new()
     }
 
+    /// Files and folders that list further places: a list of projects, a folder with one for each profile.
+    fn indexes(&self, _env: &Env<'_>) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The places that an index lists, by the text of a file or the names of a folder's folders, one a line.
+    fn indexed(&self, _index: &Path, _content: &[u8]) -> Vec<Location> {
+        Vec::new()
+    }
+
     /// What its logs state at best: every call, running totals, money, credits.
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls]

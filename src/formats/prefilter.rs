@@ -12,7 +12,7 @@ use super::{Env, Format};
 const END: usize = 2048;
 
 /// A set of formats, one bit each, by position in the table.
-pub(super) type Set = u64;
+pub(super) type Set = u128;
 
 /// Searches for the markers of many formats at once.
 ///

@@ -1,6 +1,7 @@
 //! Finds formats in the registry: by name, by place, and by the name of a file.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::location::{Env, Framing, Location};
 use super::{ALL, Format};
@@ -44,8 +45,21 @@ pub(crate) fn locations(env: &Env<'_>) -> Vec<(FormatId, Location)> {
 ///
 /// Lines are told apart by their content; these are not.
 pub fn format_of_name(name: &[u8]) -> Option<(FormatId, Framing)> {
-    ALL.iter().enumerate().find_map(|(at, format)| match format.framing(name) {
+    formats_of_name(name).next()
+}
+
+/// All formats that do so.
+pub(crate) fn formats_of_name(name: &[u8]) -> impl Iterator<Item = (FormatId, Framing)> {
+    ALL.iter().enumerate().filter_map(|(at, format)| match format.framing(name) {
         Some(framing @ (Framing::Document | Framing::Sqlite)) => Some((FormatId(at), framing)),
         Some(Framing::Lines) | None => None,
     })
+}
+
+/// The files and folders that list further places, with their formats.
+pub(crate) fn indexes(env: &Env<'_>) -> Vec<(FormatId, PathBuf)> {
+    let of_format = |(at, format): (usize, &&'static dyn Format)| {
+        format.indexes(env).into_iter().map(move |path| (FormatId(at), path)).collect::<Vec<_>>()
+    };
+    ALL.iter().enumerate().flat_map(of_format).collect()
 }

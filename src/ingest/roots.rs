@@ -10,6 +10,8 @@ use crate::formats::{self, Env, FormatId, Framing, Location};
 pub struct Roots {
     /// Places of agents, each with the format of all logs in it.
     pub agents: Vec<(FormatId, Location)>,
+    /// Files and folders of agents that list further places.
+    pub indexes: Vec<(FormatId, PathBuf)>,
     /// Logs in the native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
     /// Files and folders named by the user.
@@ -59,13 +61,13 @@ impl Roots {
     ///
     /// `var` looks up environment variables.
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let mut agents = Vec::new();
-        for place in formats::locations(&Env::new(home, &var)) {
+        let (env, mut agents) = (Env::new(home, &var), Vec::new());
+        for place in formats::locations(&env) {
             if !agents.contains(&place) {
                 agents.push(place);
             }
         }
-        Self { agents, ..Self::default() }
+        Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
     /// These paths only.

@@ -78,6 +78,7 @@ impl Tails {
         let ahead = looking.as_ref().map(Looking::ahead);
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
+        self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
                 return;

@@ -61,9 +61,12 @@ fn each_agent_is_found_by_itself_with_and_without_books() {
     assert_eq!(agents(&home, &["."]), expected(), "a folder that is named holds them too");
     let doctor = home.tokmeter().arg("doctor").output().unwrap();
     let said = String::from_utf8(doctor.stdout).unwrap();
-    for place in
-        [".gemini/tmp: 2 files", "share/opencode: 1 file", "goose/sessions: 1 file", "gemini-cli, opencode, goose"]
-    {
+    for place in [
+        ".gemini/tmp: 2 files",
+        "share/opencode: 1 file",
+        "goose/sessions: 1 file",
+        "gemini-cli, opencode, goose",
+    ] {
         assert!(said.contains(place), "{place} in:\n{said}");
     }
 }
