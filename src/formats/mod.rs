@@ -16,6 +16,7 @@ mod codex_line;
 mod codex_thread;
 mod codex_usage;
 pub(crate) mod count;
+mod crush;
 mod decoder;
 mod details;
 mod escaped;
@@ -35,6 +36,7 @@ mod otel;
 mod prefilter;
 mod registry;
 mod repair;
+mod row_calls;
 mod rows;
 mod searches;
 mod split;
@@ -70,6 +72,7 @@ pub static ALL: &[&dyn Format] = &[
     &gemini_cli::GeminiCli,
     &opencode::OpenCode,
     &goose::Goose,
+    &crush::Crush,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
