@@ -25,6 +25,7 @@ mod fields;
 mod format;
 mod gemini_cli;
 mod goose;
+mod hermes;
 pub(crate) mod json;
 pub(crate) mod keys;
 mod litellm;
@@ -73,6 +74,7 @@ pub static ALL: &[&dyn Format] = &[
     &opencode::OpenCode,
     &goose::Goose,
     &crush::Crush,
+    &hermes::Hermes,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
