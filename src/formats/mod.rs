@@ -46,6 +46,7 @@ mod tier;
 pub(crate) mod time;
 mod usage;
 mod usage_log_line;
+mod zed;
 
 pub use decoder::{Decoder, Outcome};
 pub(crate) use exactness::{Exactness, TOKENLESS};
@@ -75,6 +76,7 @@ pub static ALL: &[&dyn Format] = &[
     &goose::Goose,
     &crush::Crush,
     &hermes::Hermes,
+    &zed::Zed,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
