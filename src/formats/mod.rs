@@ -4,6 +4,7 @@
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
 mod anthropic;
+mod antigravity;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
@@ -35,6 +36,7 @@ mod openai;
 mod opencode;
 mod otel;
 mod prefilter;
+mod protobuf;
 mod registry;
 mod repair;
 mod row_calls;
@@ -77,6 +79,7 @@ pub static ALL: &[&dyn Format] = &[
     &crush::Crush,
     &hermes::Hermes,
     &zed::Zed,
+    &antigravity::Antigravity,
 ];
 
 /// Names of all formats, in the order of [`ALL`].
