@@ -18,6 +18,7 @@ mod codex_thread;
 mod codex_usage;
 pub(crate) mod count;
 mod crush;
+mod cursor;
 mod decoder;
 mod details;
 mod escaped;
@@ -79,6 +80,7 @@ pub static ALL: &[&dyn Format] = &[
     &crush::Crush,
     &hermes::Hermes,
     &zed::Zed,
+    &cursor::Cursor,
     &antigravity::Antigravity,
 ];
 
