@@ -49,6 +49,7 @@ mod tier;
 pub(crate) mod time;
 mod usage;
 mod usage_log_line;
+mod zcode;
 mod zed;
 
 pub use decoder::{Decoder, Outcome};
@@ -81,6 +82,7 @@ pub static ALL: &[&dyn Format] = &[
     &hermes::Hermes,
     &zed::Zed,
     &cursor::Cursor,
+    &zcode::ZCode,
     &antigravity::Antigravity,
 ];
 
