@@ -24,6 +24,7 @@ mod details;
 mod escaped;
 mod exactness;
 mod fields;
+mod forge;
 mod format;
 mod gemini_cli;
 mod goose;
@@ -83,6 +84,7 @@ pub static ALL: &[&dyn Format] = &[
     &zed::Zed,
     &cursor::Cursor,
     &zcode::ZCode,
+    &forge::Forge,
     &antigravity::Antigravity,
 ];
 
