@@ -21,6 +21,7 @@ mod crush;
 mod cursor;
 mod decoder;
 mod details;
+mod devin;
 mod escaped;
 mod exactness;
 mod fields;
@@ -78,6 +79,8 @@ pub static ALL: &[&dyn Format] = &[
     &native::Native,
     &gemini_cli::GeminiCli,
     &opencode::OpenCode,
+    // Before Goose, whose database has the same name and fewer tables.
+    &devin::Devin,
     &goose::Goose,
     &crush::Crush,
     &hermes::Hermes,

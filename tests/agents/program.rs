@@ -65,7 +65,7 @@ fn each_agent_is_found_by_itself_with_and_without_books() {
         ".gemini/tmp: 2 files",
         "share/opencode: 1 file",
         "goose/sessions: 1 file",
-        "gemini-cli, opencode, goose",
+        "gemini-cli, opencode, devin, goose",
     ] {
         assert!(said.contains(place), "{place} in:\n{said}");
     }
