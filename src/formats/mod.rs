@@ -49,6 +49,7 @@ mod split;
 mod sse;
 mod tier;
 pub(crate) mod time;
+mod unsloth;
 mod usage;
 mod usage_log_line;
 mod zcode;
@@ -88,6 +89,7 @@ pub static ALL: &[&dyn Format] = &[
     &cursor::Cursor,
     &zcode::ZCode,
     &forge::Forge,
+    &unsloth::Unsloth,
     &antigravity::Antigravity,
 ];
 
