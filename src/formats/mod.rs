@@ -45,6 +45,7 @@ mod repair;
 mod row_calls;
 mod rows;
 mod searches;
+mod shelley;
 mod split;
 mod sse;
 mod tier;
@@ -90,6 +91,7 @@ pub static ALL: &[&dyn Format] = &[
     &zcode::ZCode,
     &forge::Forge,
     &unsloth::Unsloth,
+    &shelley::Shelley,
     &antigravity::Antigravity,
 ];
 
