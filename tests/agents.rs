@@ -9,6 +9,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "agents/full_speed.rs"]
+mod full_speed;
 #[path = "agents/gemini.rs"]
 mod gemini;
 #[path = "agents/goose.rs"]
@@ -17,6 +19,8 @@ mod goose;
 mod listing;
 #[path = "agents/opencode.rs"]
 mod opencode;
+#[path = "agents/places.rs"]
+mod places;
 #[path = "agents/program.rs"]
 mod program;
 #[path = "tail_common/mod.rs"]

@@ -213,7 +213,10 @@ mod tests {
         assert_eq!(framing(kind("gemini-cli"), "session-1.json"), (Some("gemini-cli"), Framing::Document));
         assert_eq!(framing(kind("opencode"), "other.db"), (Some("opencode"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "session-1.json"), (Some("gemini-cli"), Framing::Document));
-        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
+        assert_eq!(framing(RootKind::Named, "state.vscdb"), (Some("cursor"), Framing::Sqlite));
+        // Of a name that two agents give, the tables decide which it is when they are read.
+        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("devin"), Framing::Sqlite));
+        assert_eq!(framing(kind("goose"), "sessions.db"), (Some("goose"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
         assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
     }
