@@ -22,6 +22,10 @@ use crate::formats::{FormatId, Framing, RowQuery, Schema, Value, formats_of_name
 /// two writers, the one that began first may be done last.
 const SLACK: i64 = 10_000;
 
+/// Batches kept until the transaction has ended: whoever takes them may be slow, and while a reader's transaction is
+/// open, the writer's log cannot begin anew. Only a first reading has more.
+const HELD: usize = 64;
+
 /// The longest value that is decompressed.
 const LARGEST_VALUE: u64 = 64 << 20;
 
@@ -92,11 +96,13 @@ impl Tail {
         let mut builder = BatchBuilder::new(decoder, self.label().clone(), modified, self.state.lines);
         let mut cursors = saved.cursors.clone();
         cursors.resize(queries.len(), Cursor::default());
-        let mut pass = Pass { tail: self, tools, builder, hand };
+        let mut pass = Pass { tail: self, tools, builder, held: Vec::new(), hand };
         let is_whole = pass.read(&database, &queries, &mut cursors)?;
+        let held = std::mem::take(&mut pass.held);
         builder = pass.builder;
         let to_validate = database.to_validate;
         drop(database);
+        held.into_iter().for_each(&mut *hand);
         if !is_whole {
             return Ok(Reached::More);
         }
@@ -168,6 +174,8 @@ struct Pass<'a> {
     tail: &'a mut Tail,
     tools: &'a Tools,
     builder: BatchBuilder,
+    /// Batches to hand on when the transaction has ended.
+    held: Vec<ReadBatch>,
     hand: &'a mut dyn FnMut(ReadBatch),
 }
 
@@ -218,7 +226,10 @@ impl Pass<'_> {
             self.builder.row(place, number, &values);
             if self.builder.records.len() >= RECORDS {
                 let batch = self.tail.batch(&mut self.builder, 0, self.tools);
-                (self.hand)(batch);
+                self.held.push(batch);
+                if self.held.len() > HELD {
+                    self.held.drain(..).for_each(&mut *self.hand);
+                }
             }
             if self.tools.is_stopping() {
                 return Ok(false);
