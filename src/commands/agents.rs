@@ -34,7 +34,8 @@ struct Document {
 
 #[derive(Serialize)]
 struct Agent {
-    agent: &'static str,
+    #[serde(rename = "agent")]
+    name: &'static str,
     found: bool,
     /// False for an agent whose files hold no tokens.
     readable: bool,
@@ -70,7 +71,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
         }
         let calls = calls.get(name).copied().unwrap_or_default();
         agents.push(Agent {
-            agent: name,
+            name,
             found: roots.iter().any(|root| root.state != RootState::Waiting),
             readable: true,
             fidelity: format.fidelity().iter().map(|part| part.mark()).collect(),
@@ -84,7 +85,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
     agents.extend(formats::TOKENLESS.iter().map(|agent| {
         let places = agent.places(&env);
         Agent {
-            agent: agent.name,
+            name: agent.name,
             found: places.iter().any(|place| place.exists()),
             readable: false,
             fidelity: String::new(),
@@ -138,7 +139,7 @@ impl Document {
         let heads = ["agent", "found", "its files hold"].map(str::to_owned);
         let rows: Vec<Vec<String>> = tokenless
             .into_iter()
-            .map(|agent| vec![agent.agent.to_owned(), found(agent.found), agent.gaps.to_owned()])
+            .map(|agent| vec![agent.name.to_owned(), found(agent.found), agent.gaps.to_owned()])
             .collect();
         Ok(output::plain(&heads, heads.len(), &rows, context.out)?)
     }
@@ -156,7 +157,7 @@ impl Agent {
             others => format!(" +{others}"),
         };
         vec![
-            self.agent.to_owned(),
+            self.name.to_owned(),
             found(self.found),
             self.fidelity.clone(),
             number(self.files),

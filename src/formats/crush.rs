@@ -87,6 +87,7 @@ fields! {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as every reader of rows")]
 fn session<'a>(_query: usize, row: &[Value<'a>], origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
     let Some(id) = at(row, 2).text() else { return Ok(None) };
     let project = at(row, 5).text().map(Cow::Borrowed).or_else(|| {

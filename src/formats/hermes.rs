@@ -7,18 +7,20 @@
 //! goes on in a new session. `actual_cost_usd` is what the provider charged, `estimated_cost_usd` the agent's own guess.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use super::exactness::Exactness;
 use super::row_calls::{self, RowCall};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
 use crate::domain::{CallKey, Fidelity, Tokens};
-use std::path::{Path, PathBuf};
 
 /// Hermes Agent's sessions.
 pub(super) struct Hermes;
 
 const NAME: &str = "hermes";
+/// The totals for each model.
+const USAGE: &str = "session_model_usage";
 const COUNTS: [&str; 5] =
     ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"];
 
@@ -54,7 +56,6 @@ impl Format for Hermes {
             let costs = ["actual_cost_usd", "estimated_cost_usd"].map(|column| schema.column(table, column)).join(", ");
             format!("{counts}, {costs}, {}", schema.column("sessions", "cwd"))
         };
-        const USAGE: &str = "session_model_usage";
         let has_models = schema.has(USAGE, &["session_id", "model", "input_tokens", "output_tokens"]);
         let beyond = if has_models {
             " WHERE NOT EXISTS (SELECT 1 FROM session_model_usage AS part WHERE part.session_id = sessions.id)"

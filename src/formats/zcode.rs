@@ -1,10 +1,10 @@
-//! ZCode's requests: `~/.zcode/cli/db/db.sqlite`.
+//! Requests of Z Code: `~/.zcode/cli/db/db.sqlite`.
 //!
 //! No schema is public; tables and meanings are those of codeburn (`docs/providers/zcode.md`, CLI database 0.14.8, commit
 //! 2d66f13) and tokscale (180df2a), read 2026-11-26. A row of `model_usage` is one request; it is made when the request
 //! begins and completed in place. The input includes what was read from and written to a cache, the output includes
 //! reasoning, and the total shows whether a version does otherwise. Times are in milliseconds. No cost is stored. A Claude
-//! Code or Codex that ZCode runs logs its own calls: rows of an agent of that name are skipped. The transcripts in
+//! Code or Codex that Z Code runs logs its own calls: rows of an agent of that name are skipped. The transcripts in
 //! `~/.zcode/projects` repeat the same requests, partly without counts, and are not read.
 
 use std::borrow::Cow;
@@ -16,10 +16,11 @@ use super::split::Counts;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
 use crate::domain::{CallKey, Fidelity};
 
-/// ZCode's requests.
+/// Requests of Z Code.
 pub(super) struct ZCode;
 
 const NAME: &str = "zcode";
+const USAGE: &str = "model_usage";
 
 impl Format for ZCode {
     fn name(&self) -> &'static str {
@@ -38,7 +39,6 @@ impl Format for ZCode {
         (name == b"db.sqlite").then_some(Framing::Sqlite)
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        const USAGE: &str = "model_usage";
         if !schema.has(USAGE, &["id", "session_id", "model_id", "started_at", "input_tokens", "output_tokens"]) {
             return None;
         }

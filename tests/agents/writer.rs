@@ -95,6 +95,7 @@ fn writes_what_it_is_told_when_it_is_run_by_another_test() {
 }
 
 /// Each statement as a transaction that waits for nobody: a lock of a reader would be an error.
+#[allow(clippy::print_stdout, reason = "as a test does that is run by another")]
 fn race(connection: &Connection, times: usize, sql: &str) {
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 500").unwrap();
     let took: Vec<String> = (0..times)
