@@ -4,9 +4,8 @@
 
 use std::path::PathBuf;
 
+use super::RootKind;
 use super::fs::{FileId, FileKind, Fs, fill};
-use super::walk::Root;
-use super::{RootKind, Tails};
 use crate::formats::{FormatId, Location};
 
 /// The longest index that is read.
@@ -27,8 +26,13 @@ impl Index {
         Self { format: *format, path: path.clone(), read: None }
     }
 
+    /// Whose places it lists.
+    pub(super) fn layout(&self) -> RootKind {
+        RootKind::Agent(self.format)
+    }
+
     /// The places that it lists, if it has changed.
-    fn news(&mut self, fs: &dyn Fs) -> Option<Vec<Location>> {
+    pub(super) fn news(&mut self, fs: &dyn Fs) -> Option<Vec<Location>> {
         let stat = fs.stat(&self.path).ok()?;
         let state = Some((stat.id, stat.changed_ns, stat.size));
         if self.read == state {
@@ -52,20 +56,5 @@ impl Index {
         let mut places = self.format.format().indexed(&self.path, &content);
         places.truncate(MOST);
         Some(places)
-    }
-}
-
-impl Tails {
-    /// Adds places that the indexes list and that are not followed yet.
-    pub(super) fn read_indexes(&mut self) {
-        for index in &mut self.indexes {
-            for place in index.news(&*self.tools.fs).unwrap_or_default() {
-                let root = Root::new(&place, RootKind::Agent(index.format));
-                if !self.roots.iter().any(|other| other.path == root.path) {
-                    self.roots.push(root);
-                    self.dirty = true;
-                }
-            }
-        }
     }
 }

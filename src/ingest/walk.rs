@@ -99,6 +99,19 @@ impl Tails {
         }
     }
 
+    /// Adds places that the indexes list and that are not followed yet.
+    fn read_indexes(&mut self) {
+        for index in &mut self.indexes {
+            for place in index.news(&*self.tools.fs).unwrap_or_default() {
+                let root = Root::new(&place, index.layout());
+                if !self.roots.iter().any(|other| other.path == root.path) {
+                    self.roots.push(root);
+                    self.dirty = true;
+                }
+            }
+        }
+    }
+
     /// Scans one folder with its subfolders, or one path.
     pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
         let Some((layout, is_flat)) = self.naming_of(path) else { return };
