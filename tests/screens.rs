@@ -460,14 +460,7 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     app.update(Message::Feed(Feed::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
     for by in [Vec::new(), vec![Dimension::Model]] {
-        let query = Query {
-            grain: Grain::Day,
-            by,
-            filter: tokmeter::testing::domain::Filter::default(),
-            zone: ZONE,
-            order: tokmeter::testing::ledger::Order::Ascending,
-            limit: None,
-        };
+        let query = Query { by, ..Query::new(Grain::Day, ZONE) };
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
     }
     // Changes made while it waited are requested now.

@@ -5,6 +5,7 @@ mod audit;
 mod bill;
 mod config;
 mod daily_digest;
+mod derived;
 mod doctor;
 mod explain;
 mod gate;

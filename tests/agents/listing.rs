@@ -59,3 +59,43 @@ fn the_table_and_the_doctor_say_the_same() {
     assert!(agents[0].contains("goose") && !agents[0].contains("gemini-cli"), "{doctor}");
     assert!(!doctor.contains(".codex/sessions"), "{doctor}");
 }
+
+/// The rows of a report: the value of a dimension and the tokens; and the sum of all tokens.
+fn by(home: &Home, args: &[&str]) -> (Vec<(Value, u64)>, u64) {
+    let dimension = args[2];
+    let out = home.tokmeter().args(args).args(["--json"]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let said: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let tokens = |row: &Value| row["total_tokens"].as_u64().unwrap();
+    let rows = said["rows"].as_array().unwrap().iter().map(|row| (row[dimension].clone(), tokens(row))).collect();
+    (rows, tokens(&said["total"]))
+}
+
+#[test]
+fn reports_are_split_by_fidelity_and_by_repository() {
+    let home = Home::new();
+    home.write(".gemini/tmp/shop/chats/session-2026-11-10T09-00-5e550100.jsonl", &sample("gemini-cli/chat.jsonl"));
+    let call = |id: &str, project: &str| {
+        let project = home.path().join(project);
+        let call = serde_json::json!({"id": id, "at": "2026-11-20T10:00:00Z", "model": "m", "input_tokens": 7,
+            "output_tokens": 3, "session": id, "project": project});
+        format!("{call}\n")
+    };
+    std::fs::create_dir_all(home.path().join("shop/.git")).unwrap();
+    std::fs::create_dir_all(home.path().join("shop/backend")).unwrap();
+    let lines = call("a", "shop") + &call("b", "shop/backend") + &call("c", "gone/folder");
+    home.write(".local/share/tokmeter/usage.jsonl", &lines);
+    let connection = home.file(".local/share/opencode/opencode.db");
+    rusqlite::Connection::open(connection).unwrap().execute_batch(&sample("opencode/opencode.sql")).unwrap();
+    for ledger in [&["--no-ledger"][..], &[]] {
+        for period in ["total", "session"] {
+            let (rows, total) = by(&home, &[&["report", "--by", "fidelity", period], ledger].concat());
+            let of = |mark: &str| rows.iter().filter(|(value, _)| value == mark).map(|(_, tokens)| tokens).sum::<u64>();
+            assert!(of("E") > 30 && of("E$") > 0 && of("E") + of("E$") == total, "{rows:?} of {total}");
+            assert!(period == "session" || rows.len() == 2, "{rows:?}");
+        }
+        let (rows, total) = by(&home, &[&["report", "--by", "repo", "total", "--source", "native"], ledger].concat());
+        let path = |name: &str| Value::from(home.path().join(name).to_str().unwrap());
+        assert_eq!((rows, total), (vec![(path("gone/folder"), 10), (path("shop"), 20)], 30));
+    }
+}
