@@ -134,21 +134,41 @@ fn line_logs() -> impl Iterator<Item = PathBuf> {
     logs(&samples()).into_iter().filter(|path| has_lines(path))
 }
 
-/// The rows of a database that is made of these statements, under the name that its agent gives it: `x.sql` is `x.db`,
-/// and `x.sqlite.sql` is `x.sqlite`.
-fn rows_of(sql: &Path) -> Vec<Record> {
+/// The rows of a database that is made of these statements, under the name that its agent gives it: read when it is
+/// complete, twice, or after each statement by a new reader that goes on from the checkpoint.
+fn rows_of(sql: &Path, how: Reading) -> Vec<Record> {
     let folder = tempfile::tempdir().unwrap();
     let stem = Path::new(sql.file_stem().unwrap());
-    let name = if stem.extension().is_some() { stem.to_owned() } else { stem.with_extension("db") };
-    let database = folder.path().join(name);
-    rusqlite::Connection::open(&database).unwrap().execute_batch(&fs::read_to_string(sql).unwrap()).unwrap();
-    let (now, mut out) = (std::time::Instant::now(), Vec::new());
-    let mut tails = Tails::new(&Roots::only([database]), Options::default());
-    tails.rescan(now);
-    tails.poll_once(now, &mut |batch| {
-        assert!(batch.bad.is_empty(), "{}: {:?}", sql.display(), batch.bad);
-        out.extend(batch.records);
-    });
+    // `sessions.sql` makes `sessions.db`, `state.vscdb.sql` makes `state.vscdb`.
+    let named = if stem.extension().is_some() { stem.to_owned() } else { stem.with_extension("db") };
+    let database = folder.path().join(named);
+    let text = fs::read_to_string(sql).unwrap();
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    let (mut out, mut checkpoint) = (Vec::new(), None);
+    let mut read = |statements: &str, goes_on: bool| {
+        connection.execute_batch(statements).unwrap();
+        let now = std::time::Instant::now();
+        let mut tails = Tails::new(&Roots::only([database.clone()]), Options::default());
+        tails.resume(checkpoint.clone().filter(|_| goes_on));
+        tails.rescan(now);
+        tails.poll_once(now, &mut |batch| {
+            assert!(batch.bad.is_empty(), "{}: {:?}", sql.display(), batch.bad);
+            out.extend(batch.records);
+            checkpoint = batch.file.or(checkpoint.take());
+        });
+    };
+    match how {
+        Reading::Restarted | Reading::RestartedAt(_) => {
+            // As in a program that runs, one row after the other.
+            text.split_inclusive(";\n").for_each(|statement| read(statement, true));
+        }
+        Reading::Twice => {
+            read(&text, false);
+            read("", false);
+        }
+        Reading::Plain | Reading::OfOneProgram => read(&text, false),
+    }
     out
 }
 
@@ -178,7 +198,7 @@ enum Reading {
 
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     if file.extension().is_some_and(|ending| ending == "sql") {
-        return rows_of(file);
+        return rows_of(file, how);
     }
     let bytes = fs::read(file).unwrap();
     if let Some(format) = format_of(file) {

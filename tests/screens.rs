@@ -222,6 +222,7 @@ fn health() -> HealthView {
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
+        absent: Vec::new(),
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }
@@ -459,14 +460,7 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     app.update(Message::Feed(Feed::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
     for by in [Vec::new(), vec![Dimension::Model]] {
-        let query = Query {
-            grain: Grain::Day,
-            by,
-            filter: tokmeter::testing::domain::Filter::default(),
-            zone: ZONE,
-            order: tokmeter::testing::ledger::Order::Ascending,
-            limit: None,
-        };
+        let query = Query { by, ..Query::new(Grain::Day, ZONE) };
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
     }
     // Changes made while it waited are requested now.
@@ -550,11 +544,14 @@ fn the_health_view() {
 #[test]
 fn a_place_that_is_not_there_yet_is_no_fault_in_the_health_view() {
     let mut app = App::new(options(), now()).unwrap();
-    let (awaited, notes) = (vec![Label::new("/home/alice/.codex")], vec![Label::new("2 sources gone")]);
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
+    let (awaited, notes) = (vec![Label::new("/home/alice/logs")], vec![Label::new("2 sources gone")]);
+    let absent = vec!["codex", "goose"];
+    let health = HealthView { awaited, absent, notes, ..HealthView::default() };
+    app.update(Message::Feed(Feed::Health(Box::new(health))), now());
     press(&mut app, &["7"]);
     let text = shown(&app, 100, 24);
-    assert!(text.contains("○ waiting for /home/alice/.codex") && text.contains("▲ 2 sources gone"), "{text}");
+    assert!(text.contains("○ waiting for /home/alice/logs") && text.contains("▲ 2 sources gone"), "{text}");
+    assert!(text.contains("○ 2 agents not found: codex, goose"), "{text}");
 }
 
 #[test]

@@ -204,6 +204,13 @@ pub enum Command {
         #[command(subcommand)]
         command: SetupCommand,
     },
+    /// Every agent that can be read: found or not, where, files, last call, how exact its logs are
+    #[command(after_help = "Example:\n  tokmeter agents")]
+    Agents {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Paths, watch mode, time zone, price age, bad lines; exit 1 if something needs attention
     #[command(after_help = "Example:\n  tokmeter doctor")]
     Doctor {

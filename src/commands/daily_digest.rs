@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use super::derived;
 use super::report::answer;
 use crate::app::catch_up::Books;
 use crate::app::{Context, Exit, Failure};
@@ -23,9 +24,10 @@ pub(super) fn write(
     reprice: bool,
 ) -> Result<Exit, Failure> {
     let (now, zone) = (context.now(), context.settings.zone);
+    let renamed = derived::names(books, by)?;
     let mut ask = |by: &[Dimension]| {
-        let filter = filter.clone();
-        let query = Query { by: by.to_vec(), filter, ..Query::new(Grain::Total, zone) };
+        let (filter, renamed) = (filter.clone(), renamed.clone());
+        let query = Query { by: by.to_vec(), filter, renamed, ..Query::new(Grain::Total, zone) };
         answer(books, &query, reprice)
     };
     let report = ask(if by.is_empty() { &[Dimension::Model] } else { by })?;

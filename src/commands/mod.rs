@@ -1,9 +1,11 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod agents;
 mod audit;
 mod bill;
 mod config;
 mod daily_digest;
+mod derived;
 mod doctor;
 mod explain;
 mod gate;
@@ -156,6 +158,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
         Some(Command::Signals { json, against, filters, paths }) => {
             signals::run(context, json, against.as_deref(), &filters, &paths)
         }
+        Some(Command::Agents { json }) => agents::run(context, json),
         Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
         Some(Command::Metrics) => metrics::run(context),
         Some(Command::Config { command }) => config::run(context, command, loaded),

@@ -8,6 +8,7 @@ use crate::cli::LiveArgs;
 use crate::config::{self, Diagnostic, Loaded, Symbols, Where};
 use crate::domain::Label;
 use crate::ingest::Roots;
+use crate::text;
 use crate::theme::{Background, Depth, Facts, ThemeError, Themes, utf8};
 use crate::tui::{Keys, Options};
 
@@ -37,9 +38,27 @@ pub(super) fn options(
         compact: args.compact,
         mouse: settings.mouse,
         is_in_tmux: context.env.var("TMUX").is_some_and(|socket| !socket.is_empty()),
-        looks: roots.all().into_iter().map(|(path, _)| path_label(context, &path)).collect(),
+        looks: looks(context, roots),
         ..Options::new(settings.zone, settings.user.clone())
     })
+}
+
+/// Places where calls are awaited: each that is named, and the agents on one line.
+fn looks(context: &Context<'_>, roots: &Roots) -> Vec<Label> {
+    let mut agents: Vec<&str> = Vec::new();
+    let mut looks = Vec::new();
+    for (path, kind) in roots.all() {
+        match kind.agent() {
+            Some(agent) if agents.contains(&agent) => {}
+            Some(agent) => agents.push(agent),
+            None => looks.push(path_label(context, &path)),
+        }
+    }
+    if !agents.is_empty() {
+        let number = u64::try_from(agents.len()).unwrap_or(u64::MAX);
+        looks.insert(0, Label::new(&format!("{}: {}", text::plural(number, "agent"), agents.join(", "))));
+    }
+    looks
 }
 
 /// The first thing in a config that the screen would refuse, such as keys that clash.
@@ -108,7 +127,7 @@ pub(super) fn ascii(context: &Context<'_>) -> bool {
 }
 
 /// Path label for the waiting screen, with `~` for the home folder.
-fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
+pub(super) fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
     let short = context
         .env
         .home

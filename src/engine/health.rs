@@ -178,8 +178,8 @@ impl HealthState {
         self.view.sources = roots.chain(files).collect();
         self.view.files = health.files;
         self.view.bad_total = health.tallies.bad;
-        let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
-        self.view.awaited = waiting.map(|root| root.path.clone()).collect();
+        self.view.awaited = health.awaited().map(|root| root.path.clone()).collect();
+        self.view.absent = health.absent();
         self.view.notes = notes(health);
     }
 
@@ -334,6 +334,17 @@ fn notes(health: &Health) -> Vec<Label> {
         notes.push(Label::new(&format!("{} more", text::plural(health.more_notes, "note"))));
     }
     notes
+}
+
+/// A root's state in JSON.
+pub(crate) const fn state_name(state: &RootState) -> &'static str {
+    match state {
+        RootState::Found | RootState::Live | RootState::Polling(_) => "found",
+        RootState::Waiting => "waiting",
+        RootState::Gone => "gone",
+        RootState::PermissionDenied => "permission denied",
+        RootState::Failing(_) => "failing",
+    }
 }
 
 /// Describes a root's state; `None` when there is nothing to report.

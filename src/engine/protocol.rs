@@ -155,8 +155,10 @@ pub struct HealthView {
     pub ledger: LedgerView,
     /// The price list in use and its age.
     pub prices: Option<Label>,
-    /// Log locations that do not exist yet.
+    /// Named log locations that do not exist yet.
     pub awaited: Vec<Label>,
+    /// Agents of which no log location exists.
+    pub absent: Vec<&'static str>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use super::codex_line::{Line, Payload, is_idle};
 use super::codex_thread::Thread;
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
@@ -21,6 +22,12 @@ pub(super) struct Codex;
 impl Format for Codex {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "compactions by the service, up to 0.149"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let own = env.path("CODEX_HOME").or_else(|| env.home(".codex"));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::exactness::Exactness;
 use super::location::{Env, Framing, Location};
 use super::rows::{RowQuery, Schema, Value};
 use crate::domain::{Instant, Label, Record};
@@ -16,6 +17,26 @@ pub trait Format: Sync {
     /// They are found, watched and known to be this format's without a look into them. None for what users name.
     fn locations(&self, _env: &Env<'_>) -> Vec<Location> {
         Vec::new()
+    }
+
+    /// Files and folders that list further places: a list of projects, a folder with one for each profile.
+    fn indexes(&self, _env: &Env<'_>) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The places that an index lists, by the text of a file or the names of a folder's folders, one a line.
+    fn indexed(&self, _index: &Path, _content: &[u8]) -> Vec<Location> {
+        Vec::new()
+    }
+
+    /// What its logs state at best: every call, running totals, money, credits.
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+
+    /// What its logs do not show, as a phrase for people; empty where nothing is known to be missing.
+    fn gaps(&self) -> &'static str {
+        ""
     }
 
     /// How a file of this name is framed in the format's own places; `None` for a file that is no log.

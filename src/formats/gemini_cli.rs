@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, Text};
 use super::keys::gemini_key;
@@ -31,6 +32,12 @@ const NAME: &str = "gemini-cli";
 impl Format for GeminiCli {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "the router's calls"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("GEMINI_CLI_HOME").map(|home| home.join(".gemini")).or_else(|| env.home(".gemini"));

@@ -7,6 +7,7 @@ mod aider;
 mod amp;
 mod answers;
 mod anthropic;
+mod antigravity;
 mod aside;
 mod auggie;
 mod author;
@@ -30,18 +31,24 @@ mod command_code;
 mod continue_dev;
 mod copilot;
 pub(crate) mod count;
+mod crush;
+mod cursor;
 mod decoder;
 mod deepseek_harness;
 mod details;
+mod devin;
 mod droid;
 mod editors;
 mod escaped;
+mod exactness;
 mod fields;
+mod forge;
 mod format;
 mod fx;
 mod gemini_cli;
 mod goose;
 mod grok_build;
+mod hermes;
 mod hindsight;
 mod jcode;
 pub(crate) mod json;
@@ -62,28 +69,35 @@ mod openhands;
 mod otel;
 mod pi;
 mod prefilter;
+mod protobuf;
 mod qwen_code;
 mod reasonix;
 mod registry;
 mod repair;
+mod row_calls;
 mod rows;
 mod running;
 mod searches;
+mod shelley;
 mod split;
 mod sse;
 mod tier;
 pub(crate) mod time;
+mod unsloth;
 mod usage;
 mod usage_log_line;
 mod vibe;
+mod zcode;
+mod zed;
 
 pub use decoder::{Decoder, Outcome};
+pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
 pub use registry::{FormatId, format_of_name};
-pub(crate) use registry::{format_of_place, locations};
+pub(crate) use registry::{format_of_place, formats_of_name, indexes, locations};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
@@ -121,6 +135,8 @@ pub static ALL: &[&dyn Format] = &[
     &opencode::OPENCODE,
     &opencode::KILO,
     &opencode::MIMO,
+    &devin::Devin,
+    &crush::Crush,
     &goose::Goose,
     &auggie::Auggie,
     &grok_build::GrokBuild,
@@ -141,6 +157,14 @@ pub static ALL: &[&dyn Format] = &[
     &deepseek_harness::DeepSeekHarness,
     &hindsight::Hindsight,
     &aside::Aside,
+    &hermes::Hermes,
+    &zed::Zed,
+    &cursor::Cursor,
+    &zcode::ZCode,
+    &forge::Forge,
+    &unsloth::Unsloth,
+    &shelley::Shelley,
+    &antigravity::Antigravity,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

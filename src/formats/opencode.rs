@@ -16,6 +16,7 @@
 //! MiMo's are the same by its source (TokenTracker 0.87, looked up 2026-11-26); it was not run.
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::rows::at;
@@ -42,6 +43,12 @@ pub(super) const MIMO: OpenCode = OpenCode { name: "mimo", folder: "mimocode", v
 impl Format for OpenCode {
     fn name(&self) -> &'static str {
         self.name
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "the call that names a session"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let Some(data) = env.data_home().map(|data| data.join(self.folder)) else { return Vec::new() };

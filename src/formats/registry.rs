@@ -61,9 +61,22 @@ pub(crate) fn format_of_place(folder: &Path) -> Option<(FormatId, bool)> {
 ///
 /// Lines are told apart by their content; these are not.
 pub fn format_of_name(name: &[u8]) -> Option<(FormatId, Framing)> {
-    let mut anywhere = ALL.iter().enumerate().filter(|(_, format)| !format.is_known_by_place());
-    anywhere.find_map(|(at, format)| match format.framing(name) {
+    formats_of_name(name).next()
+}
+
+/// All formats that do so.
+pub(crate) fn formats_of_name(name: &[u8]) -> impl Iterator<Item = (FormatId, Framing)> {
+    let anywhere = ALL.iter().enumerate().filter(|(_, format)| !format.is_known_by_place());
+    anywhere.filter_map(|(at, format)| match format.framing(name) {
         Some(framing @ (Framing::Document | Framing::Sqlite)) => Some((FormatId(at), framing)),
         Some(Framing::Lines) | None => None,
     })
+}
+
+/// The files and folders that list further places, with their formats.
+pub(crate) fn indexes(env: &Env<'_>) -> Vec<(FormatId, PathBuf)> {
+    let of_format = |(at, format): (usize, &&'static dyn Format)| {
+        format.indexes(env).into_iter().map(move |path| (FormatId(at), path)).collect::<Vec<_>>()
+    };
+    ALL.iter().enumerate().flat_map(of_format).collect()
 }

@@ -11,6 +11,7 @@ mod follow;
 mod fs;
 mod health;
 mod hot_files;
+mod indexes;
 mod line_splitter;
 mod live;
 mod os_fs;

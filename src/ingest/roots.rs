@@ -10,6 +10,8 @@ use crate::formats::{self, Env, FormatId, Framing, Location};
 pub struct Roots {
     /// Places of agents, each with the format of all logs in it.
     pub agents: Vec<(FormatId, Location)>,
+    /// Files and folders of agents that list further places.
+    pub indexes: Vec<(FormatId, PathBuf)>,
     /// Logs in the native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
     /// Files and folders named by the user.
@@ -28,6 +30,14 @@ pub enum RootKind {
 }
 
 impl RootKind {
+    /// The agent whose place it is.
+    pub(crate) fn agent(self) -> Option<&'static str> {
+        match self {
+            Self::Agent(id) => Some(id.format().name()),
+            Self::Own | Self::Named => None,
+        }
+    }
+
     /// How a file of this name is framed, and its format where that is known without a look into it.
     pub(super) fn framing(self, name: &OsStr) -> (Option<FormatId>, Framing) {
         let bytes = name.as_encoded_bytes();
@@ -65,13 +75,13 @@ impl Roots {
     ///
     /// `var` looks up environment variables.
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let mut agents = Vec::new();
-        for place in formats::locations(&Env::new(home, &var)) {
+        let (env, mut agents) = (Env::new(home, &var), Vec::new());
+        for place in formats::locations(&env) {
             if !agents.contains(&place) {
                 agents.push(place);
             }
         }
-        Self { agents, ..Self::default() }
+        Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
     /// These paths only.
@@ -315,7 +325,10 @@ mod tests {
         assert_eq!(framing(kind("gemini-cli"), "session-1.json"), (Some("gemini-cli"), Framing::Document));
         assert_eq!(framing(kind("opencode"), "other.db"), (Some("opencode"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "session-1.json"), (Some("gemini-cli"), Framing::Document));
-        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
+        assert_eq!(framing(RootKind::Named, "state.vscdb"), (Some("cursor"), Framing::Sqlite));
+        // Of a name that two agents give, the tables decide which it is when they are read.
+        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("devin"), Framing::Sqlite));
+        assert_eq!(framing(kind("goose"), "sessions.db"), (Some("goose"), Framing::Sqlite));
         assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
         assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
     }

@@ -19,6 +19,7 @@ impl Tails {
             .iter()
             .map(|root| RootStatus {
                 path: label(&root.path),
+                agent: root.layout.agent(),
                 state: root.state.clone(),
                 files: 0,
                 reattached: root.reattached,

@@ -78,6 +78,7 @@ impl Tails {
         let ahead = looking.as_ref().map(Looking::ahead);
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
+        self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
                 return;
@@ -95,6 +96,19 @@ impl Tails {
                 }
                 Ok(stat) => self.add_file(path, layout, stat, now),
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Adds places that the indexes list and that are not followed yet.
+    fn read_indexes(&mut self) {
+        for index in &mut self.indexes {
+            for place in index.news(&*self.tools.fs).unwrap_or_default() {
+                let root = Root::new(&place, index.layout());
+                if !self.roots.iter().any(|other| other.path == root.path) {
+                    self.roots.push(root);
+                    self.dirty = true;
+                }
             }
         }
     }

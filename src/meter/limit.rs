@@ -283,7 +283,7 @@ impl LimitState {
                 let own = self.limit.scope.each && names.as_str() == "*";
                 if own { self.subject.as_deref().is_none_or(|of| of == name.as_str()) } else { names.matches(name) }
             };
-            match dimension {
+            match dimension.base() {
                 Dimension::Source => fits(&row.source),
                 Dimension::Session => row.session.as_ref().is_some_and(fits),
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
@@ -291,6 +291,8 @@ impl LimitState {
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
                 // Of these a session may have any number.
                 Dimension::Team | Dimension::Agent | Dimension::Feature | Dimension::Org => true,
+                // No limit is about these.
+                Dimension::Fidelity | Dimension::Repo => true,
             }
         };
         self.limit.scope.is_organisation()

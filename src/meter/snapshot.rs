@@ -205,7 +205,7 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
 /// The sessions of a view, begun last first.
 fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
     let (by, order) = (Vec::new(), Order::Descending);
-    Query { grain: Grain::Session, by, filter, zone: rules.zone, order, limit: Some(limit) }
+    Query { by, filter, order, limit: Some(limit), ..Query::new(Grain::Session, rules.zone) }
 }
 
 /// Restricts a filter to one session.

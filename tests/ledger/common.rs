@@ -88,7 +88,7 @@ pub fn file(path: &str, offset: u64) -> Checkpoint {
 }
 
 pub fn query(grain: Grain, by: &[Dimension]) -> Query {
-    Query { grain, by: by.to_vec(), filter: Filter::default(), zone: Zone::UTC, order: Order::Ascending, limit: None }
+    Query { by: by.to_vec(), ..Query::new(grain, Zone::UTC) }
 }
 
 /// Every row, oldest first.

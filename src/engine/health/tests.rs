@@ -22,7 +22,13 @@ fn view(health: &HealthState) -> HealthView {
 fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() {
     let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new())
         .watching([Path::new("/logs"), Path::new("/logs/inner"), Path::new("/log")].into_iter(), &[]);
-    let root = |path: &str| RootStatus { path: Label::new(path), state: RootState::Live, files: 1, reattached: 0 };
+    let root = |path: &str| RootStatus {
+        path: Label::new(path),
+        agent: None,
+        state: RootState::Live,
+        files: 1,
+        reattached: 0,
+    };
     health.sources(&Health { roots: vec![root("/logs"), root("/logs/inner"), root("/log")], ..Health::default() });
     health.batch(&ReadBatch {
         path: Label::new("/logs/inner/a.jsonl"),

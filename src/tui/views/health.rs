@@ -51,6 +51,9 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
     // A folder that is not there yet is no fault.
     all.extend(health.awaited.iter().map(|path| (format!("○ waiting for {path}"), Role::Dim)));
+    if !health.absent.is_empty() {
+        all.push((format!("○ {}", text::absent(&health.absent)), Role::Dim));
+    }
     all.extend(health.notes.iter().map(|note| (format!("▲ {note}"), Role::Warning)));
     let mut section = |title: String, lines: Vec<(String, Role)>| {
         if !lines.is_empty() {
