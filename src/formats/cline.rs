@@ -2,7 +2,8 @@
 //! which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json`.
 //!
 //! CLI: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics` of a message are one answer, equal to
-//! the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has a document of its own in its parent's folder. The sums of
+//! the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has a document of its own in its parent's folder. A compaction takes the counts off
+//! all messages and leaves their sum in `usageBefore` (its source, 2026-11-26), a part of the session's total. The sums of
 //! the session's own `<session>.json` are not read; the project stands there.
 //!
 //! Extensions (their source, 2026; 53 requests of real logs): a message `api_req_started` is one request, whose counts
@@ -93,6 +94,14 @@ fields! {
         at: Stamp = "ts",
         model: Model<'a> = "modelInfo",
         metrics: Metrics<'a> = "metrics",
+        about: Metadata<'a> = "metadata",
+    }
+}
+
+fields! {
+    /// Of the first message after a compaction: the sum of all that were asked before.
+    Metadata {
+        before: Metrics<'a> = "usageBefore",
     }
 }
 
@@ -167,6 +176,7 @@ impl Reader for Task {
                 Err(why) => bad = bad.or(Some(why)),
             }
         }
+        out.extend(self.compacted(&session, origin)?.map(Record::Bill));
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
@@ -184,16 +194,7 @@ impl Task {
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
         let metrics = &message.metrics;
-        let (prompt, output) = (metrics.input.tokens("inputTokens")?, metrics.output.tokens("outputTokens")?);
-        let counts = Counts {
-            prompt: Some(prompt),
-            output: Some(output),
-            cache_read: metrics.cache_read.tokens("cacheReadTokens")?,
-            cache_write_5m: metrics.cache_write.tokens("cacheWriteTokens")?,
-            reasoning: metrics.reasoning.tokens("reasoningTokens")?.min(output),
-            ..Counts::default()
-        };
-        let (tokens, is_guessed) = counts.split();
+        let (tokens, is_guessed) = metrics.split(Count::tokens)?;
         if tokens.is_zero() {
             return Ok(None);
         }
@@ -210,6 +211,23 @@ impl Task {
         let model = self.author.label(message.model.id.get());
         let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Ok(Some(Call { quoted: metrics.cost.0, fidelity, ..Call::new(key, from, model, tokens) }))
+    }
+
+    /// The total of a session that was compacted, which took the counts off all its messages. A sub-agent's is a part of
+    /// its parent's session, of which it knows nothing else.
+    fn compacted(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
+        let messages = &session.messages.0;
+        let Some(first) = messages.iter().find(|message| !message.about.before.is_absent()) else { return Ok(None) };
+        if !session.origin.parent.is_absent() {
+            return Ok(None);
+        }
+        let mut total = first.about.before.split(Count::total)?.0;
+        for message in messages {
+            total = total.saturating_add(message.metrics.split(Count::tokens).unwrap_or_default().0);
+        }
+        let from = self.author.attribution(first.at.0, session.session.get(), self.project.as_deref(), origin);
+        let model = messages.iter().rev().find_map(|message| message.model.id.get()).unwrap_or("unknown");
+        Ok(bill(self.name, from, [(model, total)]))
     }
 
     /// A task of an extension: its messages.
@@ -252,6 +270,22 @@ impl Task {
     fn total(&self, from: Attribution, said: &[Said<'_>], total: Tokens) -> Option<Bill> {
         let model = said.iter().rev().find_map(|message| message.model.id.get()).unwrap_or("unknown");
         bill(self.name, from, [(model, total)])
+    }
+}
+
+impl Metrics<'_> {
+    /// The counts in disjoint classes, and whether the split had to be guessed.
+    fn split(&self, read: fn(&Count, &'static str) -> Result<u64, BadLine>) -> Result<(Tokens, bool), BadLine> {
+        let output = read(&self.output, "outputTokens")?;
+        let counts = Counts {
+            prompt: Some(read(&self.input, "inputTokens")?),
+            output: Some(output),
+            cache_read: read(&self.cache_read, "cacheReadTokens")?,
+            cache_write_5m: read(&self.cache_write, "cacheWriteTokens")?,
+            reasoning: read(&self.reasoning, "reasoningTokens")?.min(output),
+            ..Counts::default()
+        };
+        Ok(counts.split())
     }
 }
 

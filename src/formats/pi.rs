@@ -4,8 +4,8 @@
 //! equal to the bill; the calls of a compaction stand only in the entry `compaction` (or `branch_summary`), as one sum at
 //! its top level. One file is a tree, of which every branch was paid for. `--fork` copies entries with their ids and
 //! times into a new file: what is older than a file's first line is a copy. `responseId` is the provider's, else an entry's
-//! id and time name the answer. Counts are disjoint; reasoning is a part of the output; `cost` is pi's own sum. The user
-//! may ask for cache writes of an hour, and no entry says so: their lifetime is unknown. Entries of
+//! id and time name the answer. Counts are disjoint; reasoning is a part of the output; `cost` is pi's own sum.
+//! `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the lifetime is then unknown. Entries of
 //! other types repeat counts (Prime's `child_usage_attributed`) and are not read.
 //!
 //! The forks write the same entries into homes of their own (an inventory of session formats, `kenn-io/agentsview`
@@ -21,7 +21,7 @@ use super::keys::answer_key;
 use super::split::unstated_lifetime;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Parts, Record, Tokens};
 
 /// One agent of the family: its name, and the folders of its sessions below the home folder.
 pub(super) struct Pi {
@@ -101,6 +101,7 @@ fields! {
         output: Count = "output",
         cache_read: Count = "cacheRead",
         cache_write: Count = "cacheWrite",
+        cache_write_1h: Count = "cacheWrite1h",
         reasoning: Count = "reasoning",
         cost: Cost<'a> = "cost",
     }
@@ -193,7 +194,9 @@ impl Session {
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         let latency = message.duration.milliseconds();
         let key = message.response.get().and_then(answer_key).unwrap_or_else(|| key_of(entry, at, &tokens));
-        let (quoted, parts) = (usage.cost.total.0, unstated_lifetime(&tokens));
+        let is_split = usage.cache_write_1h.is_given();
+        let parts = if is_split { Parts::NONE } else { unstated_lifetime(&tokens) };
+        let quoted = usage.cost.total.0;
         Ok(Some(Call { quoted, parts, latency, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 }
@@ -213,11 +216,12 @@ impl Usage<'_> {
 
     pub(super) fn tokens(&self) -> Result<Tokens, BadLine> {
         let output = self.output.tokens("output")?;
+        let (writes, long) = (self.cache_write.tokens("cacheWrite")?, self.cache_write_1h.tokens("cacheWrite1h")?);
         Ok(Tokens {
             input: self.input.tokens("input")?,
             cache_read: self.cache_read.tokens("cacheRead")?,
-            cache_write_5m: self.cache_write.tokens("cacheWrite")?,
-            cache_write_1h: 0,
+            cache_write_5m: writes.saturating_sub(long),
+            cache_write_1h: long.min(writes),
             output,
             reasoning: self.reasoning.tokens("reasoning")?.min(output),
         })

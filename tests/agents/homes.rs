@@ -50,6 +50,7 @@ const HOMES: [Places; 12] = [
         "cline",
         &[
             ("1795683600000_ab12c", ".cline/data/sessions/1795683600000_ab12c"),
+            ("1795683700000_ef56g", ".cline/data/sessions/1795683700000_ef56g"),
             ("task", ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600001"),
             ("removed", ".vscode-server/data/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600002"),
         ],
@@ -107,7 +108,14 @@ fn what_stands_in_an_agents_own_places_comes_to_what_its_samples_do() {
         let models = if llm_is_half { &expected["traps"]["logs.sql"] } else { &expected["models"] };
         for args in [&["--no-ledger"][..], &[], &[]] {
             let found = report(&home, args);
-            for field in ["calls", "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "output_tokens"] {
+            for field in [
+                "calls",
+                "input_tokens",
+                "cache_read_tokens",
+                "cache_write_5m_tokens",
+                "cache_write_1h_tokens",
+                "output_tokens",
+            ] {
                 let sum: u64 = models.as_array().unwrap().iter().map(|model| model[field].as_u64().unwrap()).sum();
                 assert_eq!(found["total"][field].as_u64(), Some(sum), "{field} of {agent}, {args:?}");
             }

@@ -35,7 +35,7 @@ PLACES = {
 # Names that a user gave to a model, where an agent logs no other.
 NAMES = {"aider": {None: "gpt-5.5"}, "droid": {"mock": "gpt-5.5"}}
 # Agents that log how long cache writes live; of others only the sum is compared.
-LIFETIMES = ("claude-code",)
+LIFETIMES = ("claude-code", "pi")
 
 
 def bill(path, unseen):
