@@ -1,4 +1,4 @@
-//! What readers of agents have in common: an answer's attribution, key and fidelity.
+//! Shared parts of the readers of agents: an answer's attribution, key and fidelity.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub(super) struct Where<'a> {
     pub(super) project: Option<&'a str>,
 }
 
-/// What some lines of a log say of those that follow.
+/// Facts that some lines of a log state of those that follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Head {

@@ -72,7 +72,7 @@ fields! {
 }
 
 fields! {
-    /// What the provider said.
+    /// The provider's part of a line.
     Provider {
         model: Text<'a> = "model" | "requestModelId",
         message: Text<'a> = "messageId",

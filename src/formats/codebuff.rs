@@ -105,7 +105,7 @@ fields! {
 }
 
 fields! {
-    /// What the provider said.
+    /// The provider's part of a message.
     Options {
         usage: Usage<'a> = "usage",
         own: Own<'a> = "codebuff",

@@ -104,7 +104,7 @@ fields! {
 }
 
 fields! {
-    /// What is needed to ask once more.
+    /// The data for asking once more.
     Replay {
         response: Response<'a> = "response",
     }
@@ -143,7 +143,7 @@ fields! {
     }
 }
 
-/// What earlier events say of later ones.
+/// Facts that earlier events state of later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Known {

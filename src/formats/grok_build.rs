@@ -76,7 +76,7 @@ fields! {
 }
 
 fields! {
-    /// What happened.
+    /// An event of a session.
     Update {
         kind: Text<'a> = "sessionUpdate",
         prompt: Text<'a> = "prompt_id",

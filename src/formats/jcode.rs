@@ -57,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// What a line of a journal changes.
+    /// The session's facts that a line of a journal changes.
     About {
         model: Text<'a> = "model",
         folder: Text<'a> = "working_dir",

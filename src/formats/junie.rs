@@ -61,7 +61,7 @@ fields! {
 }
 
 fields! {
-    /// What an agent did.
+    /// An act of an agent.
     AgentEvent {
         kind: Text<'a> = "kind",
         answers: List<Answer<'a>> = "modelUsage",

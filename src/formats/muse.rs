@@ -90,7 +90,7 @@ fields! {
 }
 
 fields! {
-    /// What a run did.
+    /// An act of a run.
     Event {
         kind: Text<'a> = "kind",
         model: NameOr<'a, Model<'a>> = "model",
