@@ -200,6 +200,7 @@ fn health() -> HealthView {
             SourceView {
                 path: Label::new("~/.claude/projects/api/3f2a91c0.jsonl"),
                 format: Some(Label::new("claude-code")),
+                fidelity: "E".to_owned(),
                 watching: Watching::Live,
                 files: 3,
                 bad: 3,
@@ -209,6 +210,7 @@ fn health() -> HealthView {
             SourceView {
                 path: Label::new("/var/log/llm/usage.jsonl"),
                 format: None,
+                fidelity: String::new(),
                 watching: Watching::Polling,
                 files: 0,
                 bad: 0,

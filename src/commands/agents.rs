@@ -74,7 +74,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
             name,
             found: roots.iter().any(|root| root.state != RootState::Waiting),
             readable: true,
-            fidelity: format.fidelity().iter().map(|part| part.mark()).collect(),
+            fidelity: Exactness::label(format.fidelity()),
             files: roots.iter().map(|root| root.files).sum(),
             places: roots.into_iter().map(Place::of).collect(),
             calls,

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::app::Failure;
 use crate::app::catch_up::Books;
 use crate::domain::{Dimension, Label, Zone, project_of};
-use crate::formats;
+use crate::formats::{self, Exactness};
 use crate::ledger::{Grain, Ledger, Query};
 
 /// The names that a query by these dimensions needs.
@@ -17,8 +17,8 @@ pub(super) fn names(books: &Books, by: &[Dimension]) -> Result<BTreeMap<(Dimensi
     let mut names = BTreeMap::new();
     if by.contains(&Dimension::Fidelity) {
         names.extend(formats::ALL.iter().map(|format| {
-            let marks: String = format.fidelity().iter().map(|part| part.mark()).collect();
-            ((Dimension::Fidelity, Label::new(format.name())), Label::new(&marks))
+            let marks = Label::new(&Exactness::label(format.fidelity()));
+            ((Dimension::Fidelity, Label::new(format.name())), marks)
         }));
     }
     if by.contains(&Dimension::Repo) {

@@ -152,6 +152,7 @@ impl HealthState {
         let roots = there.map(|root| SourceView {
             path: root.path.clone(),
             format: of(&root.path).format(),
+            fidelity: root.fidelity.clone(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
                 RootState::Polling(_) => Watching::Polling,
@@ -169,6 +170,7 @@ impl HealthState {
         let files = health.notes.iter().map(|note| SourceView {
             path: note.path.clone(),
             format: None,
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: 0,
@@ -305,6 +307,7 @@ impl HealthState {
         view.sources.push(SourceView {
             path: path.clone(),
             format: brought.format(),
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: counters.bad_lines,

@@ -182,6 +182,8 @@ pub struct SourceView {
     pub path: Label,
     /// Log format, if known.
     pub format: Option<Label>,
+    /// How exact an agent's logs are: `E$` and the like; empty for other sources.
+    pub fidelity: String,
     /// How changes are detected.
     pub watching: Watching,
     /// Number of files followed.

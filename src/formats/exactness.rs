@@ -20,6 +20,11 @@ pub enum Exactness {
 }
 
 impl Exactness {
+    /// The marks of several, as one label.
+    pub fn label(parts: &[Self]) -> String {
+        parts.iter().map(|part| part.mark()).collect()
+    }
+
     /// Every kind.
     pub const ALL: [Self; 5] = [Self::Calls, Self::Totals, Self::Cost, Self::Credits, Self::Estimates];
 

@@ -84,6 +84,8 @@ pub struct RootStatus {
     pub path: Label,
     /// The agent whose place it is, by the name of its format.
     pub agent: Option<&'static str>,
+    /// How exact that agent's logs are, as a label; empty for any other place.
+    pub fidelity: String,
     /// How changes are detected.
     pub state: RootState,
     /// Number of files followed in it.

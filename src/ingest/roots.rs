@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::formats::{self, Env, FormatId, Framing, Location};
+use crate::formats::{self, Env, Exactness, FormatId, Framing, Location};
 
 /// Folders and files with logs, whether they exist yet or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,14 @@ impl RootKind {
         match self {
             Self::Agent(id) => Some(id.format().name()),
             Self::Own | Self::Named => None,
+        }
+    }
+
+    /// How exact that agent's logs are, as a label.
+    pub(super) fn fidelity(self) -> String {
+        match self {
+            Self::Agent(id) => Exactness::label(id.format().fidelity()),
+            Self::Own | Self::Named => String::new(),
         }
     }
 
@@ -291,6 +299,39 @@ mod tests {
         }
         let both = found(&[("REASONIX_HOME", "/h"), ("REASONIX_STATE_HOME", "/s")]);
         assert_eq!(of(&both, "reasonix"), paths(&["/s/stats"]));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn desktop_programs_and_lists_of_places_follow_their_variables() {
+        let usual = found(&[]);
+        assert_eq!(of(&usual, "zed")[0], Path::new("/home/alice/.local/share/zed/threads"));
+        assert_eq!(of(&usual, "cursor"), paths(&["/home/alice/.config/Cursor/User/globalStorage"]));
+        assert_eq!(of(&usual, "hermes"), paths(&["/home/alice/.hermes"]));
+        assert_eq!(of(&usual, "forge"), paths(&["/home/alice/.forge", "/home/alice/forge"]));
+        let indexes = |roots: &Roots, format: &str| -> Vec<PathBuf> {
+            let id = FormatId::of_name(format).unwrap();
+            roots.indexes.iter().filter(|(other, _)| *other == id).map(|(_, path)| path.clone()).collect()
+        };
+        assert_eq!(indexes(&usual, "crush"), paths(&["/home/alice/.local/share/crush/projects.json"]));
+        assert_eq!(indexes(&usual, "hermes"), paths(&["/home/alice/.hermes/profiles"]));
+        let moved = found(&[
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_CONFIG_HOME", "/x"),
+            ("CRUSH_GLOBAL_DATA", "/c"),
+            ("HERMES_HOME", "/h"),
+            ("FORGE_CONFIG", "/f"),
+            ("UNSLOTH_STUDIO_HOME", "/u"),
+        ]);
+        assert_eq!(of(&moved, "zed")[0], Path::new("/d/zed/threads"));
+        assert_eq!(of(&moved, "devin"), paths(&["/d/devin/cli"]));
+        assert_eq!(of(&moved, "cursor"), paths(&["/x/Cursor/User/globalStorage"]));
+        assert_eq!(of(&moved, "forge")[0], Path::new("/f"));
+        assert_eq!((of(&moved, "hermes"), of(&moved, "unsloth")), (paths(&["/h"]), paths(&["/u"])));
+        assert_eq!(
+            (indexes(&moved, "crush"), indexes(&moved, "hermes")),
+            (paths(&["/c/projects.json"]), paths(&["/h/profiles"]))
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ impl Tails {
             .map(|root| RootStatus {
                 path: label(&root.path),
                 agent: root.layout.agent(),
+                fidelity: root.layout.fidelity(),
                 state: root.state.clone(),
                 files: 0,
                 reattached: root.reattached,

@@ -289,10 +289,13 @@ impl LimitState {
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
                 Dimension::User => row.user.as_ref().is_some_and(fits),
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
-                // Of these a session may have any number.
-                Dimension::Team | Dimension::Agent | Dimension::Feature | Dimension::Org => true,
-                // No limit is about these.
-                Dimension::Fidelity | Dimension::Repo => true,
+                // Of these a session may have any number, and no limit is about a derived one.
+                Dimension::Team
+                | Dimension::Agent
+                | Dimension::Feature
+                | Dimension::Org
+                | Dimension::Fidelity
+                | Dimension::Repo => true,
             }
         };
         self.limit.scope.is_organisation()

@@ -9,7 +9,7 @@ use tokmeter::testing::domain::{
     Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts,
     Place, Record, Tier, Tokens, Usd, Zone,
 };
-use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
+use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Query, Report, Row, Sums};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
 /// Prices for `opus` and `haiku`, higher from the second day of 1970 on; others have their stated cost.

@@ -25,6 +25,7 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
     let root = |path: &str| RootStatus {
         path: Label::new(path),
         agent: None,
+        fidelity: String::new(),
         state: RootState::Live,
         files: 1,
         reattached: 0,

@@ -81,6 +81,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         None => {
             let mut parts = vec![format!("  {} {}", watched(source.watching), source.path)];
             parts.extend(source.format.iter().map(ToString::to_string));
+            parts.extend(Some(source.fidelity.clone()).filter(|label| !label.is_empty()));
             parts.push(text::plural(source.files, "file"));
             if source.bad > 0 {
                 parts.push(format!("▲ {} bad", text::count(source.bad)));
