@@ -1,15 +1,16 @@
 //! Decodes one file or feed, whatever formats its lines have.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
-use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
+use super::{
+    ALL, BadLine, Env, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sse,
+};
 use crate::domain::{Label, Record};
 
 /// Decoder of one file in any mix of formats.
@@ -20,7 +21,10 @@ use crate::domain::{Label, Record};
 /// knows as a whole, each item is read as if it were a line.
 pub struct Decoder {
     slots: Vec<Slot>,
-    sieve: &'static Sieve,
+    /// Where one agent writes all lines: its format's place in the registry.
+    own: Option<usize>,
+    /// Search for the markers, once a line was searched.
+    sieve: Option<&'static Sieve>,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
@@ -74,13 +78,22 @@ impl Outcome {
 }
 
 /// Looks for the markers of all formats: for lines that anybody may have written.
-static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, None));
+static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, Set::MAX));
 
-/// For the files of one agent, by its format's place in the registry.
+/// For the files of one agent, by its format's place in the registry. Agents that have a place of their own need not be
+/// looked for in another's.
 static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Formats without a place of their own.
+static WITHOUT_PLACE: LazyLock<Set> = LazyLock::new(|| {
+    let env = Env::new(Some(Path::new("/")), &|_| None);
+    let found = ALL.iter().enumerate().filter(|(_, format)| format.locations(&env).is_empty());
+    found.fold(0, |all, (at, _)| all | 1 << at)
+});
 
 /// Formats that the registry may hold.
 const MOST: usize = Set::BITS as usize;
+const _: () = assert!(ALL.len() <= MOST, "a set has no bit for each format");
 
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
@@ -91,7 +104,8 @@ impl Decoder {
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
             slots,
-            sieve: &ANYBODY,
+            own: None,
+            sieve: None,
             current: None,
             one_format: false,
             nul_bytes: 0,
@@ -103,7 +117,7 @@ impl Decoder {
     pub fn of_format(format: FormatId, only: &[&str]) -> Self {
         let mut decoder = Self::new(only).of_one_program();
         let place = format.place();
-        decoder.sieve = OWN[place].get_or_init(|| Sieve::new(ALL, Some(place)));
+        decoder.own = Some(place);
         decoder.current = Some(place).filter(|place| decoder.allowed & (1 << place) != 0);
         decoder
     }
@@ -180,26 +194,22 @@ impl Decoder {
 
     /// State to resume after a restart; empty if there is none.
     pub fn state(&self) -> String {
-        let formats: BTreeMap<_, _> = self
+        let formats: Vec<(&str, String)> = self
             .slots
             .iter()
-            .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
+            .filter_map(|slot| Some((slot.format.name(), slot.reader.as_ref()?.state())))
             .filter(|(_, state)| !state.is_empty())
             .collect();
         let opening = if self.opening == UNREAD { 0 } else { self.opening };
         if formats.is_empty() && self.current.is_none() && opening == 0 {
             return String::new();
         }
-        let on = self.format().map(str::to_owned);
-        serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
+        saved_state::write(self.format(), &formats, opening)
     }
 
     /// Restores the output of [`Decoder::state`]; ignored if invalid.
     pub fn restore(&mut self, state: &str) {
-        let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
-        if saved.version != VERSION {
-            return;
-        }
+        let Some(saved) = saved_state::read(state) else { return };
         self.opening = saved.opening;
         self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
         for slot in &mut self.slots {
@@ -230,13 +240,20 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
+    /// The search for markers. Databases and documents need none, so that it is built for the first line.
+    fn sieve(&mut self) -> &'static Sieve {
+        let of = |place: usize| OWN[place].get_or_init(|| Sieve::new(ALL, *WITHOUT_PLACE | 1 << place));
+        let own = self.own;
+        self.sieve.get_or_insert_with(|| own.map_or_else(|| &*ANYBODY, of))
+    }
+
     /// Offers a line to the formats whose markers it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
         if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = self.sieve.first(line, alone) else {
+        let Some(first) = self.sieve().first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -251,7 +268,7 @@ impl Decoder {
             }
             _ => 0,
         };
-        let wanted = self.sieve.all(line) & self.allowed & !tried;
+        let wanted = self.sieve().all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -270,7 +287,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = self.sieve.all(&plain) & self.allowed & !tried;
+        let wanted = self.sieve().all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -347,7 +364,7 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it: a fragment could look like another format's line.
-            if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
+            if self.sieve().all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
                 let _ = self.slots[at].reader().line(whole, origin, out);
             }
@@ -371,23 +388,4 @@ enum Offer {
     Refused,
     /// Decoded by one.
     Taken,
-}
-
-const VERSION: u32 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    #[serde(rename = "v")]
-    version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    formats: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    opening: u16,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u16) -> bool {
-    *number == 0
 }
