@@ -5,6 +5,7 @@ use rusqlite::{Connection, Result, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use super::bill_index;
 use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
@@ -155,6 +156,11 @@ impl WorkingSet {
         if let Some(started) = started(bill) {
             self.family(conn, started)?;
         }
+        self.fetch_parents(conn, bill)?;
+        let known = self.core.bills.known(session, bill.id).cloned();
+        for bill in known.iter().chain([bill]) {
+            self.fetch_heirs(conn, bill)?;
+        }
         let is_first = !self.core.bills.has(session);
         if is_first {
             self.fetch_session(conn, session)?;
@@ -193,7 +199,9 @@ impl WorkingSet {
             return Ok(());
         }
         for body in bodies {
-            self.core.bills.restore(session, parsed(&body)?);
+            let bill = parsed(&body)?;
+            self.fetch_parents(conn, &bill)?;
+            self.core.bills.restore(session, bill);
         }
         let keys: Vec<CallKey> = self.core.bills.booked(session).collect();
         self.core.row_store.look_for_spending(&self.core.names).compute(keys.iter().copied());
@@ -296,12 +304,13 @@ fn write_these(conn: &Connection, core: &mut MergeState, ids: &mut Ids, bills: V
         return Ok(());
     }
     let names = &core.names;
-    let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
+    let put = "INSERT OR REPLACE INTO bills(session, id, counter, body, total, rest) VALUES(?, ?, ?, ?, ?, ?)";
     for (session, bill) in bills {
         let Some(written) = Written::from_bill(&bill) else { continue };
         let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
         let session = ids.label(conn, names, session)?;
-        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(&bill), body])?;
+        let [total, rest] = bill_index::columns(&bill);
+        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(&bill), body, total, rest])?;
     }
     let unsaved = core.row_store.take_unsaved();
     let Some(spending) = core.row_store.spending() else { return Ok(()) };
@@ -365,7 +374,7 @@ pub(super) fn all_spent(conn: &Connection) -> Result<FxHashMap<(i64, i64), Part>
     Ok(sums)
 }
 
-fn parsed(body: &str) -> Result<Bill> {
+pub(super) fn parsed(body: &str) -> Result<Bill> {
     let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
     written.bill().map_err(|_| damaged("a bill"))
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bill;
+mod bill_index;
 mod bulk_load;
 mod db_file;
 mod export_import;

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::{migrate_wide_rows, rollup_delta};
+use super::{bill_index, migrate_wide_rows, rollup_delta};
 
-pub(super) const KNOWN: i64 = 4;
+pub(super) const KNOWN: i64 = 5;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -28,6 +28,7 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
     // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
+    Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
@@ -49,6 +50,13 @@ CREATE INDEX bills_counter ON bills(counter) WHERE counter IS NOT NULL;
 CREATE TABLE spent(
   session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Bills by their totals, and by what a run took over from another session's total (see bill_index.rs).
+pub(super) const TOTALS: &str = "ALTER TABLE bills ADD COLUMN total INTEGER;
+ALTER TABLE bills ADD COLUMN rest INTEGER;
+CREATE INDEX bills_total ON bills(total) WHERE total IS NOT NULL;
+CREATE INDEX bills_rest ON bills(rest) WHERE rest IS NOT NULL;
 ";
 
 /// Columns of a row, identical in `calls` and `apart`.
@@ -170,6 +178,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
         transaction.execute_batch(BILLS)?;
+        transaction.execute_batch(TOTALS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;

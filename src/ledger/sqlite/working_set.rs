@@ -12,6 +12,7 @@ use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
 use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
+use crate::ledger::inherited::Whole;
 use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::lineage::Move;
 use crate::ledger::merge_state::MergeState;
@@ -46,6 +47,9 @@ pub(super) struct WorkingSet {
     pub(super) accounts: FxHashSet<u32>,
     /// Counters whose sessions' bills are loaded.
     pub(super) counters: FxHashSet<i64>,
+    /// Totals whose statements are loaded, and those whose heirs are.
+    pub(super) parents: FxHashSet<Whole>,
+    pub(super) heirs: FxHashSet<Whole>,
 }
 
 impl WorkingSet {
@@ -102,6 +106,8 @@ impl WorkingSet {
         self.core.bills = Bills::default();
         self.accounts.clear();
         self.counters.clear();
+        self.parents.clear();
+        self.heirs.clear();
         self.fetched.clear();
         self.gathered.clear();
         self.descents.clear();
