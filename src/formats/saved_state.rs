@@ -81,7 +81,7 @@ mod tests {
         for states in [
             &[][..],
             &[("a", r#"{"x":[1,"\"}"]}"#)],
-            &[("a", r#"[1,null]"#), ("b-c", "5e55-1"), ("d", "two\nlines, \"quoted\"")],
+            &[("a", "[1,null]"), ("b-c", "5e55-1"), ("d", "two\nlines, \"quoted\"")],
         ] {
             for (on, opening) in [(None, 0), (Some("a"), 0), (Some("a"), 10_000), (None, 7)] {
                 let named: Vec<(&str, String)> =
