@@ -380,7 +380,9 @@ fn a_total_that_very_many_sessions_state_is_nobodys_inheritance() {
     let parent = |number: u64| result(&format!("p{number}"), &format!("p{number}"), tokens(5, 20), tokens(5, 20));
     let told: Vec<Record> = (0..64).map(parent).chain([fork]).collect();
     once.post(&batch_of(told.clone())).unwrap();
-    told.into_iter().for_each(|record| drop(disk.post(&batch_of([record])).unwrap()));
+    for record in told {
+        disk.post(&batch_of([record])).unwrap();
+    }
     assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(4, 10));
     for number in 64..67 {
         once.post(&batch_of([parent(number)])).unwrap();
@@ -484,6 +486,29 @@ fn d6_sums_that_bills_are_compared_with_are_verified() {
         rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap().execute_batch(spoil).unwrap();
         let problems = books(&folder).verify().unwrap().problems;
         assert!(problems.iter().any(|problem| problem.contains("bills")), "{is_pruned} {spoil}: {problems:?}");
+    }
+}
+
+#[test]
+fn d6_calls_computed_from_bills_are_verified() {
+    let stated = |tokens: &str| format!("UPDATE bills SET body = replace(body, '[2,0,0,2,15,0]', '{tokens}')");
+    // More, less, and no more than the listed call.
+    let spoils = ["[3,0,0,2,15,0]", "[2,0,0,2,14,0]", "[1,0,0,1,10,0]"].map(stated);
+    for spoil in spoils {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = books(&folder);
+        disk.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        ]))
+        .unwrap();
+        assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        drop(disk);
+        let changed = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
+        changed.execute_batch(&spoil).unwrap();
+        drop(changed);
+        let problems = books(&folder).verify().unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("computed from bills")), "{spoil}: {problems:?}");
     }
 }
 

@@ -1,24 +1,38 @@
-//! Finds stored bills by their totals, and by what their runs took over from other sessions' totals.
+//! Columns and indexes that find stored bills by their totals, and by what their runs took over from other sessions'.
 
 use rusqlite::{Connection, Result};
 
-use super::bill::parsed;
-use super::working_set::WorkingSet;
+use super::bill_json::parsed;
 use crate::domain::Bill;
-use crate::ledger::account::NEAREST;
 use crate::ledger::inherited::{Whole, before, total};
+
+/// Indexes of bills, created with the first: most ledgers have none.
+const INDEX_BILLS: &str = "CREATE INDEX IF NOT EXISTS bills_counter ON bills(counter) WHERE counter IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bills_total ON bills(total) WHERE total IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bills_rest ON bills(rest) WHERE rest IS NOT NULL;";
 
 /// A bill's values of the columns `total` and `rest`: equal for equal counts.
 pub(super) fn columns(bill: &Bill) -> [Option<i64>; 2] {
     [total(bill), before(bill)].map(|whole| whole.map(number))
 }
 
-fn number(whole: Whole) -> i64 {
+/// The number of a total.
+pub(super) fn number(whole: Whole) -> i64 {
     xxhash_rust::xxh3::xxh3_64(&whole.map(u64::to_le_bytes).concat()).cast_signed()
+}
+
+/// Creates the indexes of bills, unless there are bills already.
+pub(super) fn create(conn: &Connection) -> Result<()> {
+    if conn.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])? {
+        Ok(())
+    } else {
+        conn.execute_batch(INDEX_BILLS)
+    }
 }
 
 /// Fills the columns of bills that an older schema stored. Bills that cannot be read are left to the check of the ledger.
 pub(super) fn fill(conn: &Connection) -> Result<()> {
+    conn.execute_batch(INDEX_BILLS)?;
     let mut select = conn.prepare("SELECT session, id, body FROM bills")?;
     let found = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let all: Vec<(i64, Vec<u8>, String)> = found.collect::<Result<_>>()?;
@@ -30,33 +44,4 @@ pub(super) fn fill(conn: &Connection) -> Result<()> {
         }
     }
     Ok(())
-}
-
-impl WorkingSet {
-    /// Loads the statements that a bill may have inherited from.
-    pub(super) fn fetch_parents(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
-        let Some(whole) = before(bill).filter(|whole| self.parents.insert(*whole)) else { return Ok(()) };
-        // One more than are looked at.
-        let most = i64::try_from(NEAREST + 1).unwrap_or(i64::MAX);
-        let mut select = conn.prepare_cached("SELECT session, body FROM bills WHERE total = ? LIMIT ?")?;
-        let found: Vec<(i64, String)> =
-            select.query_map((number(whole), most), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-        for (session, body) in found {
-            let session = self.ids.known_label(conn, &mut self.core.names, session)?;
-            self.core.bills.note(session, &parsed(&body)?);
-        }
-        Ok(())
-    }
-
-    /// Loads the sessions that may have inherited from a bill.
-    pub(super) fn fetch_heirs(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
-        let Some(whole) = total(bill).filter(|whole| self.heirs.insert(*whole)) else { return Ok(()) };
-        let mut select = conn.prepare_cached("SELECT DISTINCT session FROM bills WHERE rest = ?")?;
-        let sessions: Vec<i64> = select.query_map([number(whole)], |row| row.get(0))?.collect::<Result<_>>()?;
-        for session in sessions {
-            let session = self.ids.known_label(conn, &mut self.core.names, session)?;
-            self.account(conn, session)?;
-        }
-        Ok(())
-    }
 }

@@ -90,14 +90,19 @@ impl WorkingSet {
         if self.telemetry {
             self.core.row_store.look_for_telemetry();
         }
-        self.horizon = match (meta(conn, "horizon")?, meta(conn, "horizon_ns")?) {
-            (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
-            (_, _) => None,
-        };
+        self.horizon = Self::stored_horizon(conn)?;
         self.core.horizon = self.horizon;
         self.has_bills = conn.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])?;
         self.core.row_store.keep_journal();
         Ok(())
+    }
+
+    /// The time before which calls were pruned.
+    pub(super) fn stored_horizon(conn: &Connection) -> Result<Option<Instant>> {
+        Ok(match (meta(conn, "horizon")?, meta(conn, "horizon_ns")?) {
+            (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
+            (_, _) => None,
+        })
     }
 
     /// Drops the loaded rows.
