@@ -215,7 +215,9 @@ fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<()
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
         }
         Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
-        Fidelity::WritesUnlogged => writeln!(out, "the log does not tell cache writes from plain input")?,
+        Fidelity::WritesUnlogged => {
+            writeln!(out, "the split is a guess: the log does not tell cache writes from plain input")?;
+        }
         Fidelity::Refused => writeln!(out, "refused before anything was written, which is free")?,
     }
     writeln!(out)?;

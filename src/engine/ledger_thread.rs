@@ -387,28 +387,35 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Writes calls from the socket. A call that cannot be written now is refused, because no log holds it: the sender
-    /// keeps it.
+    /// Writes calls from the socket. Calls that cannot be written now are kept in the spool and counted; only if that
+    /// fails, too, are they refused, because no log holds them: the sender keeps them.
     #[cfg(unix)]
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Batch { records, files: Vec::new() };
-        let not_booked = |why: &dyn std::fmt::Display| {
-            Reply::Error(Label::new(&format!("the call was neither counted nor booked, send it again: {why}")))
+        let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
+            Some(why) => why.to_string(),
+            None => match self.books.post(&posting) {
+                Ok(posted) => return self.took(posted),
+                Err(error) => {
+                    self.failed(&error);
+                    error.to_string()
+                }
+            },
         };
-        if let Some(why) = self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            return not_booked(why);
-        }
-        match self.books.post(&posting) {
-            Ok(posted) => {
-                let reply = reply_of(&posted);
-                self.tell_changes(posted);
-                reply
-            }
-            Err(error) => {
-                self.failed(&error);
-                not_booked(&error)
+        match self.spool(&posting) {
+            Some(told) => self.took(told),
+            None => {
+                let text = format!("the call was neither counted nor booked, send it again: {why}");
+                Reply::Error(Label::new(&text))
             }
         }
+    }
+
+    #[cfg(unix)]
+    fn took(&mut self, changes: Vec<Change>) -> Reply {
+        let reply = reply_of(&changes);
+        self.tell_changes(changes);
+        reply
     }
 
     fn tell_health(&mut self) {

@@ -1,15 +1,16 @@
 //! Decodes one file or feed, whatever formats its lines have.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
-use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
+use super::{
+    ALL, BadLine, Env, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sse,
+};
 use crate::domain::Record;
 
 /// Decoder of one file in any mix of formats.
@@ -21,7 +22,10 @@ use crate::domain::Record;
 pub struct Decoder {
     /// The readers made so far, each with its format's place in the table: of dozens of formats, a file has one or two.
     readers: Vec<(usize, Box<dyn Reader>)>,
-    sieve: &'static Sieve,
+    /// Where one agent writes all lines: its format's place in the registry.
+    own: Option<usize>,
+    /// Search for the markers, once a line was searched.
+    sieve: Option<&'static Sieve>,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
@@ -70,13 +74,26 @@ impl Outcome {
 }
 
 /// Looks for the markers of all formats: for lines that anybody may have written.
-static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, None));
+static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, set_of(|format| !format.is_known_by_place())));
 
-/// For the files of one agent, by its format's place in the registry.
+/// For the files of one agent, by its format's place in the registry. Agents that have a place of their own need not be
+/// looked for in another's.
 static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Formats without a place of their own.
+static WITHOUT_PLACE: LazyLock<Set> = LazyLock::new(|| {
+    let env = Env::new(Some(Path::new("/")), &|_| None);
+    set_of(|format| format.locations(&env).is_empty())
+});
+
+/// The formats of the registry of which this is true.
+fn set_of(is_wanted: impl Fn(&dyn Format) -> bool) -> Set {
+    ALL.iter().enumerate().filter(|(_, format)| is_wanted(**format)).fold(0, |all, (at, _)| all | 1 << at)
+}
 
 /// Formats that the registry may hold.
 const MOST: usize = Set::BITS as usize;
+const _: () = assert!(ALL.len() <= MOST, "a set has no bit for each format");
 
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
@@ -86,7 +103,8 @@ impl Decoder {
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
             readers: Vec::new(),
-            sieve: &ANYBODY,
+            own: None,
+            sieve: None,
             current: None,
             one_format: false,
             nul_bytes: 0,
@@ -98,7 +116,7 @@ impl Decoder {
     pub fn of_format(format: FormatId, only: &[&str]) -> Self {
         let mut decoder = Self::new(only).of_one_program();
         let place = format.place();
-        decoder.sieve = OWN[place].get_or_init(|| Sieve::new(ALL, Some(place)));
+        decoder.own = Some(place);
         decoder.current = Some(place).filter(|place| decoder.allowed & (1 << place) != 0);
         decoder
     }
@@ -175,26 +193,23 @@ impl Decoder {
 
     /// State to resume after a restart; empty if there is none.
     pub fn state(&self) -> String {
-        let formats: BTreeMap<_, _> = self
+        let mut formats: Vec<(&str, String)> = self
             .readers
             .iter()
-            .map(|(at, reader)| (ALL[*at].name().to_owned(), reader.state()))
+            .map(|(at, reader)| (ALL[*at].name(), reader.state()))
             .filter(|(_, state)| !state.is_empty())
             .collect();
+        formats.sort_unstable();
         let opening = if self.opening == UNREAD { 0 } else { self.opening };
         if formats.is_empty() && self.current.is_none() && opening == 0 {
             return String::new();
         }
-        let on = self.format().map(str::to_owned);
-        serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
+        saved_state::write(self.format(), &formats, opening)
     }
 
     /// Restores the output of [`Decoder::state`]; ignored if invalid.
     pub fn restore(&mut self, state: &str) {
-        let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
-        if saved.version != VERSION {
-            return;
-        }
+        let Some(saved) = saved_state::read(state) else { return };
         self.opening = saved.opening;
         let place = |name: &str| ALL.iter().position(|format| format.name() == name);
         self.current = saved.on.and_then(|name| place(&name));
@@ -235,13 +250,24 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
+    /// The search for markers. Databases and documents need none, so that it is built for the first line.
+    fn sieve(&mut self) -> &'static Sieve {
+        let wanted = |place: usize| {
+            let others = if ALL[place].is_known_by_place() { 0 } else { *WITHOUT_PLACE };
+            others | 1 << place
+        };
+        let of = |place: usize| OWN[place].get_or_init(|| Sieve::new(ALL, wanted(place)));
+        let own = self.own;
+        self.sieve.get_or_insert_with(|| own.map_or_else(|| &*ANYBODY, of))
+    }
+
     /// Offers a line to the formats whose markers it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
         if alone.is_some_and(|at| ALL[at].is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = self.sieve.first(line, alone) else {
+        let Some(first) = self.sieve().first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -256,7 +282,7 @@ impl Decoder {
             }
             _ => 0,
         };
-        let wanted = self.sieve.all(line) & self.allowed & !tried;
+        let wanted = self.sieve().all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -275,7 +301,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = self.sieve.all(&plain) & self.allowed & !tried;
+        let wanted = self.sieve().all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -352,7 +378,7 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it: a fragment could look like another format's line.
-            if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
+            if self.sieve().all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
                 let _ = self.reader(at).line(whole, origin, out);
             }
@@ -370,23 +396,4 @@ enum Offer {
     Refused,
     /// Decoded by one.
     Taken,
-}
-
-const VERSION: u32 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    #[serde(rename = "v")]
-    version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    formats: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    opening: u16,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u16) -> bool {
-    *number == 0
 }

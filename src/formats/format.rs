@@ -139,7 +139,7 @@ pub trait Reader: Send {
         true
     }
 
-    /// State to resume after a restart; empty if there is none.
+    /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is none.
     fn state(&self) -> String {
         String::new()
     }

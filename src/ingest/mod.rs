@@ -26,6 +26,8 @@ mod roots;
 mod rotation;
 #[cfg(unix)]
 pub(crate) mod socket;
+#[cfg(unix)]
+mod spool;
 mod sqlite_access;
 mod sqlite_source;
 mod status;
@@ -45,5 +47,7 @@ pub use os_fs::OsFs;
 pub(crate) use project::Projects;
 pub(crate) use roots::RootKind;
 pub use roots::Roots;
+#[cfg(unix)]
+pub(crate) use spool::spool;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

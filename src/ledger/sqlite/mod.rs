@@ -2,6 +2,8 @@
 
 mod answers;
 mod bill;
+mod bill_index;
+mod bill_json;
 mod bulk_load;
 mod db_file;
 mod export_import;
@@ -30,6 +32,7 @@ mod session_index;
 mod temporary;
 mod unwritten;
 mod verify;
+mod verify_bills;
 mod warning;
 mod working_set;
 
