@@ -214,10 +214,12 @@ impl Alerts {
     }
 }
 
-/// Start of the current period; only calendar windows have one, others fall with use.
+/// Start of the current period; only calendar windows and blocks have one, others fall with use.
 fn period_start(state: &LimitState) -> Option<Instant> {
     match state.limit.window {
-        Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => state.span.map(|span| span.from),
+        Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {
+            state.span.map(|span| span.from)
+        }
         Window::Rolling(_) | Window::Session | Window::Run | Window::Total => None,
     }
 }

@@ -112,6 +112,8 @@ pub enum Window {
     Total,
     /// The last hours or days, at any time.
     Rolling(Duration),
+    /// Five hours from the first call; the next begins with the first call after them.
+    Block,
 }
 
 impl fmt::Display for Window {
@@ -126,6 +128,7 @@ impl fmt::Display for Window {
             Self::Week => "week",
             Self::Month => "month",
             Self::Total => "total",
+            Self::Block => "block",
             Self::Rolling(length) => {
                 let hours = length.num_hours();
                 return match hours % 24 {
@@ -138,7 +141,8 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The current period; `None` where time does not bound it (a session, a run, all time). A rolling window ends now.
+    /// The current period; `None` where time alone does not bound it (a session, a run, a block, all time). A rolling
+    /// window ends now.
     pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
         match self {
             Self::Call | Self::Day => Some(Span::day(now, zone)),
@@ -148,7 +152,7 @@ impl Window {
             Self::Rolling(length) => {
                 Some(Span { from: now.checked_sub_signed(length).unwrap_or(Instant::MIN_UTC), until: now })
             }
-            Self::Session | Self::Run | Self::Total => None,
+            Self::Session | Self::Run | Self::Total | Self::Block => None,
         }
     }
 
@@ -163,6 +167,7 @@ impl Window {
             Self::Week => "weekly".to_owned(),
             Self::Month => "monthly".to_owned(),
             Self::Total => "total".to_owned(),
+            Self::Block => "5-hour block".to_owned(),
             Self::Rolling(length) => {
                 let minutes = length.num_minutes();
                 match (minutes % 1440, minutes % 60) {
@@ -235,7 +240,7 @@ pub struct LimitState {
     pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
-    /// Current period; `None` for a call, a session, a run and all time.
+    /// Current period; `None` for a session, a run and all time, and for a block that no call has begun.
     pub span: Option<Span>,
     /// Whole per cent used, rounded down, of the amount closest to its limit.
     pub percent: u64,
@@ -299,7 +304,8 @@ impl LimitState {
 
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
-        let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        let starts_anew =
+            matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block);
         self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
     }
 

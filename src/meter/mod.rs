@@ -1,6 +1,8 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
 mod alert;
+mod block_usage;
+mod blocks;
 mod evaluate;
 mod fleet;
 mod forecast;

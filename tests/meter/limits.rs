@@ -1,7 +1,7 @@
 //! Limits: exactly when one is near or over, for which subject, and when it alerts.
 
 use chrono::{Duration, NaiveTime};
-use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
+use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
 use tokmeter::testing::meter::{
     Alerts, Amount, CallContext, Follow, Limit, LimitState, Measure, Meter, QuietHours, Rules, Scope, Snapshot,
     Verdict, Window, states,
@@ -224,6 +224,56 @@ fn a_rolling_window_forgets_each_call_when_it_is_five_hours_old() {
     assert_eq!(used(&mut meter, &books, end + Duration::milliseconds(1)), (20, Verdict::Under));
     assert_eq!(used(&mut meter, &books, later + Duration::hours(5)), (20, Verdict::Under));
     assert_eq!(used(&mut meter, &books, later + Duration::hours(6)), (0, Verdict::Under));
+}
+
+#[test]
+fn a_block_lasts_five_hours_from_its_first_call_and_the_next_begins_with_a_call() {
+    let start = at(NOON);
+    let all = rules(vec![limit(Window::Block, tokens(100))]);
+    let mut books = Books::default();
+    let mut meter = open(&books, &all, start);
+    let state = |meter: &mut Meter, books: &Books, now: Instant| {
+        meter.refresh(books, now).unwrap();
+        let anew = open(books, &all, now).summary(now).limits.remove(0);
+        let state = meter.summary(now).limits.remove(0);
+        assert_eq!((state.used, state.span), (anew.used, anew.span));
+        (state.used.tokens.unwrap(), state.span)
+    };
+    let five_from = |from: Instant| Some(Span { from, until: from + Duration::hours(5) });
+    assert_eq!(state(&mut meter, &books, start), (0, None));
+    meter.apply(&books.tell(call("a", start).input(70)), start);
+    let later = start + Duration::minutes(4 * 60 + 59);
+    meter.apply(&books.tell(call("b", later).input(20)), later);
+    assert_eq!(state(&mut meter, &books, later), (90, five_from(start)));
+    // Over to the minute, whatever the rolling window still holds.
+    let over = start + Duration::hours(5);
+    assert_eq!(meter.changes_at(over - Duration::seconds(1)), Some(over));
+    assert_eq!(state(&mut meter, &books, over), (0, None));
+    let next = start + Duration::hours(7);
+    meter.apply(&books.tell(call("c", next).input(5)), next);
+    assert!(!meter.stale(next));
+    assert_eq!(state(&mut meter, &books, next), (5, five_from(next)));
+    // A call read late moves the beginning, and the block ends earlier.
+    let late = start + Duration::hours(6);
+    meter.apply(&books.tell(call("d", late).input(1)), next);
+    assert_eq!(state(&mut meter, &books, next), (6, five_from(late)));
+    // The clock was set back into the block before.
+    assert_eq!(state(&mut meter, &books, later), (90, five_from(start)));
+}
+
+#[test]
+fn the_block_is_found_after_weeks_without_a_pause_of_five_hours() {
+    let all = rules(vec![limit(Window::Block, tokens(1_000_000))]);
+    let mut books = Books::default();
+    let start = at("2026-09-01T00:07:00Z");
+    for call_number in 0..300 {
+        books.tell(call(&format!("{call_number}"), start + Duration::minutes(170 * call_number)).input(1));
+    }
+    // Two calls to a block: its first, the one 170 minutes later; the next begins 340 minutes after it.
+    let now = start + Duration::minutes(170 * 299 + 10);
+    let state = open(&books, &all, now).summary(now).limits.remove(0);
+    let from = start + Duration::minutes(170 * 298);
+    assert_eq!((state.used.tokens, state.span.unwrap().from), (Some(2), from));
 }
 
 #[test]
