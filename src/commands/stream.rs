@@ -117,6 +117,10 @@ impl Lines {
                 }
                 self.counter(context)
             }
+            Feed::Statuses(statuses) => {
+                self.meter.state(statuses);
+                self.look(context)
+            }
             Feed::Note(note) => {
                 printer.note(note_line(context, &note));
                 Ok(())
@@ -156,7 +160,7 @@ impl Lines {
             // If the queue is full the next count asks again.
             self.asked = self.requests.try_send(Request::Snapshot { rules, follow: summary.follow.clone() }).is_ok();
         }
-        for alert in self.alerts.due(&summary.limits, now) {
+        for alert in self.alerts.due(&summary.limits, &summary.quotas, now) {
             // A thread empties the queue; if it stays full the ledger thread is gone.
             let _ = self.requests.try_send(Request::Alert(Box::new(alert)));
         }

@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use super::codex_line::{Line, Payload, is_idle};
+use super::codex_stated::Stated;
 use super::codex_thread::Thread;
 use super::fields::Slot;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
@@ -40,16 +41,22 @@ impl Format for Codex {
         is_idle(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
+        Box::new(Rollout {
+            source: Label::new(NAME),
+            labels: Labels::default(),
+            thread: Thread::default(),
+            stated: Stated::default(),
+        })
     }
 }
 
-const NAME: &str = "codex";
+pub(super) const NAME: &str = "codex";
 
 struct Rollout {
     source: Label,
     labels: Labels,
     thread: Thread,
+    stated: Stated,
 }
 
 /// A call as reported by one line.
@@ -90,6 +97,10 @@ impl Reader for Rollout {
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.stated.take(&self.source, &self.thread, out);
     }
 
     fn state(&self) -> String {
@@ -144,6 +155,7 @@ impl Rollout {
     /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
+        self.stated.hear(&line.payload, line.at.0.unwrap_or(origin.modified));
         // A thread's first report has only its rate limits.
         if info.total.is_absent() {
             return Ok(());

@@ -168,6 +168,11 @@ impl Decoder {
         }
     }
 
+    /// Appends what the lines so far state besides calls, each statement once.
+    pub fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.slots.iter_mut().filter_map(|slot| slot.reader.as_mut()).for_each(|reader| reader.statuses(out));
+    }
+
     /// Format of the last decoded line.
     pub fn format(&self) -> Option<&'static str> {
         self.current.map(|at| self.slots[at].format.name())

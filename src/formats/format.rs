@@ -102,6 +102,9 @@ pub trait Reader: Send {
         true
     }
 
+    /// Appends the latest statements that are no calls, once for all lines read since it was last asked.
+    fn statuses(&mut self, _out: &mut Vec<Record>) {}
+
     /// State to resume after a restart; empty if there is none.
     fn state(&self) -> String {
         String::new()

@@ -13,6 +13,7 @@ mod claude_usage;
 mod codex;
 mod codex_exec;
 mod codex_line;
+mod codex_stated;
 mod codex_thread;
 mod codex_usage;
 pub(crate) mod count;

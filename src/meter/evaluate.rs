@@ -179,6 +179,7 @@ pub(crate) fn state(
         hit: None::<(Instant, Span)>,
         lower_bound: used.lower_bound && limit.amount.usd.is_some(),
         guessed: used.guessed,
+        lifted: false,
         limit: limit.clone(),
     }
 }
@@ -220,9 +221,9 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
 }
 
 /// Over before near before under, then the most used first; else in the order of the config. Of sessions that have
-/// ended, last.
+/// ended, and lifted ones, last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
-    states.sort_by_key(|state| Reverse((!state.has_ended(), state.verdict, state.percent)));
+    states.sort_by_key(|state| Reverse((!state.is_quiet(), state.verdict, state.percent)));
 }
 
 /// The shares of the parts of a whole, in whole per cent of its cost (of tokens where no cost is known): together as

@@ -1,5 +1,6 @@
 //! Limits: scope, window, amount, and state.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{Duration, Weekday};
@@ -252,6 +253,8 @@ pub struct LimitState {
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
+    /// True when it is lifted for the session it is asked for: it neither warns nor blocks.
+    pub lifted: bool,
 }
 
 impl LimitState {
@@ -274,6 +277,16 @@ impl LimitState {
     /// True when it is about a session that has ended: it neither warns nor rings.
     pub fn has_ended(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.ended)
+    }
+
+    /// True when the session it is about is one of these.
+    pub(crate) fn is_of_one_of(&self, sessions: &BTreeSet<Label>) -> bool {
+        self.session.as_ref().and_then(|session| session.id.session.as_ref()).is_some_and(|id| sessions.contains(id))
+    }
+
+    /// True when it neither warns nor rings: its session has ended, or it is lifted.
+    pub fn is_quiet(&self) -> bool {
+        self.has_ended() || self.lifted
     }
 
     /// True when this session's calls count against it.

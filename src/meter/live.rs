@@ -13,11 +13,13 @@ use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::domain::{CallKey, Instant, Label, Quota, Span, Status, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
 const GROWING: Duration = Duration::seconds(3);
+/// How much earlier than a snapshot a moment may be before the clock counts as set back.
+const CLOCKS_DIFFER: Duration = Duration::seconds(2);
 /// Calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
@@ -41,6 +43,12 @@ pub struct Meter {
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
     pots: Vec<LimitUsage>,
     habits: Habits,
+    /// Statements of agents and providers.
+    statuses: Vec<Status>,
+    /// Sessions for which limits are lifted.
+    lifted: BTreeSet<Label>,
+    /// The latest time the numbers were moved to.
+    as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
 }
@@ -68,6 +76,9 @@ impl Meter {
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,
+            statuses: snapshot.statuses,
+            lifted: snapshot.lifted,
+            as_of: now,
             grew_at: None,
             stale: false,
             follow: snapshot.follow,
@@ -128,6 +139,18 @@ impl Meter {
     pub fn rule(&mut self, rules: Rules) {
         self.rules = rules;
         self.stale = true;
+    }
+
+    /// Replaces the statements of agents and providers.
+    pub fn state(&mut self, statuses: Vec<Status>) {
+        self.statuses = statuses;
+    }
+
+    /// The windows of providers of which something is known.
+    fn quotas(&self, now: Instant) -> Vec<Quota> {
+        let mut quotas = Status::quotas(&self.statuses);
+        quotas.retain(|quota| !quota.is_forgotten(now));
+        quotas
     }
 
     /// Follows one session, the latest one, or all.
@@ -201,6 +224,9 @@ impl Meter {
     /// Moves every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
+        // The clock was set back: what was recent may lie ahead.
+        self.stale |= now.checked_add_signed(CLOCKS_DIFFER).is_some_and(|now| now < self.as_of);
+        self.as_of = now;
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
@@ -297,6 +323,7 @@ impl Meter {
                 .map(|row| CallLine { row: Arc::clone(row) })
                 .collect(),
             limits: self.limits(now),
+            quotas: self.quotas(now),
             tokens_per_min,
             cost_per_hour,
             growing: self.growing(now),
@@ -316,6 +343,9 @@ impl Meter {
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        for state in &mut all {
+            state.lifted = state.is_of_one_of(&self.lifted);
+        }
         worst_first(&mut all);
         all
     }
@@ -353,7 +383,8 @@ impl Meter {
         let week = (self.week.1.calls > 0).then_some(self.week.0.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
+        let resets = Status::quotas(&self.statuses).into_iter().filter_map(|quota| quota.resets_at);
+        let all = resets.chain(minute).chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
 }

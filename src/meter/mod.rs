@@ -18,7 +18,7 @@ mod snapshot;
 mod subject;
 mod summary;
 
-pub(crate) use alert::{Alert, AlertId};
+pub(crate) use alert::{About, Alert, AlertId};
 pub use alert::{Alerts, QuietHours};
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};

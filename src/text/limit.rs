@@ -185,6 +185,7 @@ mod tests {
             hit: None,
             lower_bound: false,
             guessed: false,
+            lifted: false,
         }
     }
 

@@ -290,7 +290,7 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     let summary = meter.summary(later);
     assert_eq!(summary.limits.len(), 1);
     assert_eq!(summary.worst_limit(), None);
-    assert_eq!(Alerts::default().due(&summary.limits, later), []);
+    assert_eq!(Alerts::default().due(&summary.limits, &[], later), []);
     let text = shown(&app_with(options(), summary), 120, 36);
     assert!(text.contains("session api-server") && text.contains("ended") && !text.contains("limit used"), "{text}");
 }
