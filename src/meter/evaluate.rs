@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Verdict};
+use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Scope, Verdict, Window};
 use crate::domain::{Instant, Label, Span, Tokens, Usd};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
@@ -192,6 +192,17 @@ fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) 
     words.push(' ');
     words.push_str(&session.words());
     words
+}
+
+/// What is used of a budget for calls with these sums by model.
+pub(crate) fn budget<'a>(
+    amount: Amount,
+    models: impl Iterator<Item = &'a Sums>,
+    fallback: Option<&Rates>,
+) -> LimitState {
+    let limit = Limit { scope: Scope::default(), window: Window::Total, amount, warn_at: Vec::new() };
+    let used = models.fold(Used::default(), |used, sums| used.and(Used::from_sums(sums, fallback)));
+    LimitState { name: "budget".to_owned(), ..state(&limit, None, None, used, None) }
 }
 
 /// Tells sessions of one limit apart whose words are the same.

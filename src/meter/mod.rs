@@ -20,6 +20,7 @@ mod summary;
 
 pub(crate) use alert::{About, Alert, AlertId};
 pub use alert::{Alerts, QuietHours};
+pub(crate) use evaluate::budget;
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};
