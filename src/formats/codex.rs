@@ -50,7 +50,7 @@ impl Format for Codex {
     }
 }
 
-pub(super) const NAME: &str = "codex";
+const NAME: &str = "codex";
 
 struct Rollout {
     source: Label,
@@ -155,7 +155,7 @@ impl Rollout {
     /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
-        self.stated.hear(&line.payload, line.at.0.unwrap_or(origin.modified));
+        self.stated.hear(&line.payload, &self.source, line.at.0.unwrap_or(origin.modified));
         // A thread's first report has only its rate limits.
         if info.total.is_absent() {
             return Ok(());

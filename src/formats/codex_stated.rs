@@ -21,16 +21,16 @@ pub(super) struct Stated {
 
 impl Stated {
     /// Reads the statements of a `token_count`.
-    pub(super) fn hear(&mut self, payload: &Payload<'_>, at: Instant) {
+    pub(super) fn hear(&mut self, payload: &Payload<'_>, source: &Label, at: Instant) {
         let limits = &payload.limits;
         for limit in [&limits.primary, &limits.secondary] {
             let Some((minutes, used, resets_at)) = window(limit, at) else { continue };
-            let name = limits.name.get().unwrap_or(super::codex::NAME);
+            let name = limits.name.get().unwrap_or(source);
             let known = self.quotas.iter_mut().find(|quota| quota.minutes == minutes && quota.name.as_str() == name);
             match known {
                 Some(known) => (known.used, known.resets_at, known.seen) = (used, resets_at, at),
                 None => self.quotas.push(Quota {
-                    source: Label::new(super::codex::NAME),
+                    source: source.clone(),
                     name: Label::new(name),
                     minutes,
                     used,

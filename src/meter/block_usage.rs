@@ -26,7 +26,7 @@ impl LimitUsage {
             let rest = filter.only.iter().filter(|(of, _)| !by.contains(of)).cloned();
             let filter = Filter { only: rest.chain(own).collect(), since: None, until: None };
             let subject = Subject { names, session: None, agent: None };
-            self.ask_block(books, &filter, subject, &hours, rules, now)?;
+            self.ask_block(books, &filter, &subject, &hours, rules, now)?;
         }
         Ok(())
     }
@@ -35,7 +35,7 @@ impl LimitUsage {
         &mut self,
         books: &dyn Ledger,
         filter: &Filter,
-        subject: Subject,
+        subject: &Subject,
         hours: &Hours,
         rules: &Rules,
         now: Instant,
@@ -50,7 +50,7 @@ impl LimitUsage {
             if until > now {
                 let block = Filter { since: Some(from), until: Some(until), ..filter.clone() };
                 self.take(books, block, rules)?;
-                if let Some(group) = self.groups.get_mut(&subject) {
+                if let Some(group) = self.groups.get_mut(subject) {
                     group.block = Some(Span { from, until });
                 }
             } else {

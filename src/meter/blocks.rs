@@ -32,11 +32,13 @@ pub(super) fn subjects(
         for row in books.report(&query)?.rows {
             let PeriodKey::Hour(hour) = row.period else { continue };
             let names: Option<Vec<Label>> = row.by.into_iter().collect();
-            names.into_iter().for_each(|names| all.entry(names).or_default().push(hour));
+            if let Some(names) = names {
+                all.entry(names).or_default().push(hour);
+            }
         }
-        all.values_mut().for_each(|hours| hours.sort_unstable());
         let mut is_enough = true;
         for hours in all.values_mut() {
+            hours.sort_unstable();
             // Between the last call of one hour and the first of another lies a whole block at least.
             let pause = |one: Instant, other: Instant| other.signed_duration_since(one) >= BLOCK;
             let begun = hours.iter().rposition(|hour| *hour <= now).unwrap_or(0);
