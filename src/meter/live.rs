@@ -12,8 +12,9 @@ use super::limit_usage::LimitUsage;
 use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
+use super::statuses::Statuses;
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Quota, Span, Status, Usd};
+use crate::domain::{CallKey, Instant, Label, Span, Status, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
@@ -44,7 +45,7 @@ pub struct Meter {
     pots: Vec<LimitUsage>,
     habits: Habits,
     /// Statements of agents and providers.
-    statuses: Vec<Status>,
+    statuses: Statuses,
     /// Sessions for which limits are lifted.
     lifted: BTreeSet<Label>,
     /// The latest time the numbers were moved to.
@@ -76,7 +77,7 @@ impl Meter {
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,
-            statuses: snapshot.statuses,
+            statuses: Statuses::new(snapshot.statuses),
             lifted: snapshot.lifted,
             as_of: now,
             grew_at: None,
@@ -143,14 +144,7 @@ impl Meter {
 
     /// Replaces the statements of agents and providers.
     pub fn state(&mut self, statuses: Vec<Status>) {
-        self.statuses = statuses;
-    }
-
-    /// The windows of providers of which something is known.
-    fn quotas(&self, now: Instant) -> Vec<Quota> {
-        let mut quotas = Status::quotas(&self.statuses);
-        quotas.retain(|quota| !quota.is_forgotten(now));
-        quotas
+        self.statuses = Statuses::new(statuses);
     }
 
     /// Follows one session, the latest one, or all.
@@ -301,12 +295,14 @@ impl Meter {
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
         let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
+        let mut fleet = self.sessions.fleet(now);
+        self.statuses.complete(&mut fleet);
         Summary {
             now,
             follow: self.follow.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
-            fleet: self.sessions.fleet(now),
+            fleet,
             all: self.all,
             day: self.today.0,
             today: self.today.1,
@@ -323,7 +319,7 @@ impl Meter {
                 .map(|row| CallLine { row: Arc::clone(row) })
                 .collect(),
             limits: self.limits(now),
-            quotas: self.quotas(now),
+            quotas: self.statuses.quotas(now),
             tokens_per_min,
             cost_per_hour,
             growing: self.growing(now),
@@ -378,13 +374,11 @@ impl Meter {
             || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
-        let day = (self.today.1.calls > 0).then_some(self.today.0.until);
-        let month = (self.month.1.calls > 0).then_some(self.month.0.until);
-        let week = (self.week.1.calls > 0).then_some(self.week.0.until);
+        let periods = [self.today, self.week, self.month].into_iter();
+        let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let resets = Status::quotas(&self.statuses).into_iter().filter_map(|quota| quota.resets_at);
-        let all = resets.chain(minute).chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
+        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
 }

@@ -15,6 +15,7 @@ mod pages;
 mod rate;
 mod session;
 mod snapshot;
+mod statuses;
 mod subject;
 mod summary;
 

@@ -38,6 +38,17 @@ fn windows(home: &Home) -> Vec<(String, u64, String, bool)> {
     said["provider_windows"].as_array().map(|all| all.iter().map(window).collect()).unwrap_or_default()
 }
 
+/// A call with a prompt of 170,000 tokens of the 200,000 that fit, some of them from the cache.
+fn home_line() -> String {
+    let at = at(2);
+    serde_json::json!({
+        "at": at, "session": "s", "model": "claude-haiku-4-5", "input_tokens": 20_000, "cache_read_tokens": 150_000,
+        "output_tokens": 10,
+    })
+    .to_string()
+        + "\n"
+}
+
 #[test]
 fn the_newest_statement_counts_whatever_file_is_read_first_and_after_a_restart() {
     let resets = now().timestamp() + 3_600;
@@ -72,6 +83,11 @@ fn the_newest_statement_counts_whatever_file_is_read_first_and_after_a_restart()
     home.write(".codex/sessions/2026/11/20/rollout-1.jsonl", &newer);
     let screen = home.fine(&["--once", "--no-ledger", "--size", "120x36"]).out;
     assert!(screen.contains("codex 5 h") && screen.contains("31%") && screen.contains("resets "), "{screen}");
+    // 1,000 of the 258,400 tokens of its context, as the rollout states; of the largest prompt of a listed model.
+    assert!(screen.contains("1k 0%"), "{screen}");
+    home.log(&home_line());
+    let screen = home.fine(&["--once", "--no-ledger", "--size", "120x36"]).out;
+    assert!(screen.contains("170k 85%"), "{screen}");
 }
 
 #[test]
