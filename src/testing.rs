@@ -26,7 +26,8 @@ pub mod config {
 pub mod domain {
     pub use crate::domain::{
         Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
-        Parts, Place, Record, Service, Span, Speed, Tier, Tokens, Usd, Zone, day_of, day_start, month_of, week_of,
+        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, Tier, Tokens, Usd, Zone, day_of,
+        day_start, month_of, week_of,
     };
 }
 

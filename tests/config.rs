@@ -367,7 +367,7 @@ fn the_samples_examples_are_right() {
     let lines: Vec<&str> = SAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let section = |line: &&str| -> &'static str {
         match line.split([' ', '.', '=']).next().unwrap_or_default() {
-            "day" | "month" | "session" | "5h" | "org" | "users" | "projects" => "[limits]\n",
+            "day" | "month" | "session" | "block" | "5h" | "org" | "users" | "projects" => "[limits]\n",
             "command" | "quiet" => "[alerts]\n",
             "unpriced" => "[gate]\n",
             "\"internal-large\"" => "[aliases]\n",

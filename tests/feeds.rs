@@ -42,7 +42,7 @@ fn reader(format: &str) -> Box<dyn Reader> {
 fn calls(records: Vec<Record>) -> Vec<Call> {
     let call = |record| match record {
         Record::Call(call) => Some(call),
-        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
+        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
     };
     records.into_iter().filter_map(call).collect()
 }

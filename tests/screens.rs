@@ -118,6 +118,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         hit: None,
         lower_bound: false,
         guessed: false,
+        lifted: false,
     }
 }
 

@@ -60,9 +60,17 @@ pub enum Color {
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Command {
-    /// Run an agent in this terminal; when it ends, print its session summary
-    #[command(after_help = "Example:\n  tokmeter run -- claude")]
+    /// Run an agent in this terminal; when it ends, sum up every call logged while it ran
+    #[command(
+        after_help = "Examples:\n  tokmeter run -- claude\n  tokmeter run --budget 2usd -- claude -p 'fix the tests'"
+    )]
     Run {
+        /// Stop the agent when this is spent, and exit with 2: 2usd, 500k
+        #[arg(long, value_name = "AMOUNT")]
+        budget: Option<String>,
+        /// The sum as a line of JSON on standard error, instead of text
+        #[arg(long)]
+        json: bool,
         /// The command and its arguments
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<std::ffi::OsString>,

@@ -84,7 +84,7 @@ fn limits_words(limits: &[LimitState]) -> String {
     let of_the_day = |limit: &&LimitState| match limit.limit.window {
         Window::Call | Window::Day | Window::Week | Window::Month => true,
         // The state of these at the end of the day does not describe the day.
-        Window::Session | Window::Run | Window::Hour | Window::Total | Window::Rolling(_) => false,
+        Window::Session | Window::Run | Window::Hour | Window::Total | Window::Block | Window::Rolling(_) => false,
     };
     let words = |verdict: Verdict, word: &str| -> Vec<String> {
         let fits = limits.iter().filter(of_the_day).filter(|limit| limit.verdict == verdict);

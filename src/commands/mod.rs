@@ -174,7 +174,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
             cli::man(context.out)?;
             Ok(Exit::Fine)
         }
-        Some(Command::Run { command }) => run::run(context, &command),
+        Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
         Some(Command::Demo { speed }) => {
             let (before, after) = playback::demo(&context.settings.user, context.now());
             live::show(

@@ -7,7 +7,7 @@ use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::cli::{ReportArgs, Style, When};
 use crate::config::meant;
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_session};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
 
@@ -184,13 +184,13 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
     let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {
         Some(exact) => vec![exact],
-        None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
+        None => names.iter().filter(|name| is_session(name, wanted)).collect(),
     };
     match fits.as_slice() {
         [one] => Ok(Matcher::exact(one.as_str())),
         [] => Err(Failure::new(
             Exit::NoInput,
-            format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),
+            format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them"),
         )),
         several => Err(Failure::new(
             Exit::Usage,

@@ -17,7 +17,7 @@ use super::health::HealthState;
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
-use crate::domain::Label;
+use crate::domain::{Label, Record};
 use crate::engine::{Feed, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
@@ -284,6 +284,7 @@ impl LedgerThread {
         }
         match self.books.post(posting) {
             Ok(posted) => {
+                self.tell_statuses(posting);
                 // A repeat may have been written by another process first.
                 if posted.contains(&Change::Repeat) && self.books.changed_elsewhere() {
                     self.open_again();
@@ -296,6 +297,15 @@ impl LedgerThread {
                     self.hold(posting);
                 }
             }
+        }
+    }
+
+    /// Sends the statements of agents and providers, if the batch has any.
+    fn tell_statuses(&self, batch: &Batch) {
+        if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
+            && let Ok(statuses) = self.books.statuses()
+        {
+            self.tell(Feed::Statuses(statuses));
         }
     }
 

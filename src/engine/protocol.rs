@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::config::Settings;
-use crate::domain::{Instant, Label, Usd};
+use crate::domain::{Instant, Label, Status, Usd};
 use crate::ledger::{Change, Query, Report, Sums};
 use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
@@ -16,6 +16,8 @@ pub enum Feed {
     Changes(Vec<Change>),
     /// Answer to a [`Request::Snapshot`], in order with the changes.
     Snapshot(Box<Snapshot>),
+    /// The latest statements of agents and providers.
+    Statuses(Vec<Status>),
     /// Progress of the first reading; `None` when complete.
     Progress(Option<Progress>),
     /// State of sources, ledger and prices.

@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 
 use super::codex_line::{Line, Payload, is_idle};
+use super::codex_stated::Stated;
 use super::codex_thread::Thread;
 use super::exactness::Exactness;
 use super::fields::Slot;
@@ -52,7 +53,12 @@ impl Format for Codex {
         is_idle(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
+        Box::new(Rollout {
+            source: Label::new(NAME),
+            labels: Labels::default(),
+            thread: Thread::default(),
+            stated: Stated::default(),
+        })
     }
 }
 
@@ -62,6 +68,7 @@ struct Rollout {
     source: Label,
     labels: Labels,
     thread: Thread,
+    stated: Stated,
 }
 
 /// A call as reported by one line.
@@ -102,6 +109,10 @@ impl Reader for Rollout {
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.stated.take(&self.source, &self.thread, out);
     }
 
     fn state(&self) -> String {
@@ -156,6 +167,7 @@ impl Rollout {
     /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
+        self.stated.hear(&line.payload, &self.source, line.at.0.unwrap_or(origin.modified));
         // A thread's first report has only its rate limits.
         if info.total.is_absent() {
             return Ok(());

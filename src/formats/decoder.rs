@@ -181,6 +181,11 @@ impl Decoder {
         }
     }
 
+    /// Appends what the lines so far state besides calls, each statement once.
+    pub fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.readers.iter_mut().for_each(|(_, reader)| reader.statuses(out));
+    }
+
     /// Format of the last decoded line.
     pub fn format(&self) -> Option<&'static str> {
         self.current.map(|at| ALL[at].name())

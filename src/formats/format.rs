@@ -139,6 +139,9 @@ pub trait Reader: Send {
         true
     }
 
+    /// Appends the latest statements that are no calls, once for all lines read since it was last asked.
+    fn statuses(&mut self, _out: &mut Vec<Record>) {}
+
     /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is none.
     fn state(&self) -> String {
         String::new()

@@ -25,6 +25,7 @@ mod codewhale;
 mod codex;
 mod codex_exec;
 mod codex_line;
+mod codex_stated;
 mod codex_thread;
 mod codex_usage;
 mod command_code;

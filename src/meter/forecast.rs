@@ -121,7 +121,7 @@ impl Outlook<'_> {
             Window::Rolling(length) => self.now.checked_add_signed(length.min(Duration::days(1)))?,
             Window::Session | Window::Run => self.now.checked_add_signed(Duration::days(1))?,
             Window::Total => self.now.checked_add_signed(Duration::days(31))?,
-            Window::Hour | Window::Day | Window::Week | Window::Month => state.span?.until,
+            Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => state.span?.until,
         };
         let long_run = state.span.and_then(|span| long_run(used, span.from, self.now));
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);

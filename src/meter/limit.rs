@@ -1,5 +1,6 @@
 //! Limits: scope, window, amount, and state.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{Duration, Weekday};
@@ -112,6 +113,8 @@ pub enum Window {
     Total,
     /// The last hours or days, at any time.
     Rolling(Duration),
+    /// Five hours from the first call; the next begins with the first call after them.
+    Block,
 }
 
 impl fmt::Display for Window {
@@ -126,6 +129,7 @@ impl fmt::Display for Window {
             Self::Week => "week",
             Self::Month => "month",
             Self::Total => "total",
+            Self::Block => "block",
             Self::Rolling(length) => {
                 let hours = length.num_hours();
                 return match hours % 24 {
@@ -138,7 +142,8 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The current period; `None` where time does not bound it (a session, a run, all time). A rolling window ends now.
+    /// The current period; `None` where time alone does not bound it (a session, a run, a block, all time). A rolling
+    /// window ends now.
     pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
         match self {
             Self::Call | Self::Day => Some(Span::day(now, zone)),
@@ -148,7 +153,7 @@ impl Window {
             Self::Rolling(length) => {
                 Some(Span { from: now.checked_sub_signed(length).unwrap_or(Instant::MIN_UTC), until: now })
             }
-            Self::Session | Self::Run | Self::Total => None,
+            Self::Session | Self::Run | Self::Total | Self::Block => None,
         }
     }
 
@@ -163,6 +168,7 @@ impl Window {
             Self::Week => "weekly".to_owned(),
             Self::Month => "monthly".to_owned(),
             Self::Total => "total".to_owned(),
+            Self::Block => "5-hour block".to_owned(),
             Self::Rolling(length) => {
                 let minutes = length.num_minutes();
                 match (minutes % 1440, minutes % 60) {
@@ -235,7 +241,7 @@ pub struct LimitState {
     pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
-    /// Current period; `None` for a call, a session, a run and all time.
+    /// Current period; `None` for a session, a run and all time, and for a block that no call has begun.
     pub span: Option<Span>,
     /// Whole per cent used, rounded down, of the amount closest to its limit.
     pub percent: u64,
@@ -247,6 +253,8 @@ pub struct LimitState {
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
+    /// True when it is lifted for the session it is asked for: it neither warns nor blocks.
+    pub lifted: bool,
 }
 
 impl LimitState {
@@ -269,6 +277,16 @@ impl LimitState {
     /// True when it is about a session that has ended: it neither warns nor rings.
     pub fn has_ended(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.ended)
+    }
+
+    /// True when the session it is about is one of these.
+    pub(crate) fn is_of_one_of(&self, sessions: &BTreeSet<Label>) -> bool {
+        self.session.as_ref().and_then(|session| session.id.session.as_ref()).is_some_and(|id| sessions.contains(id))
+    }
+
+    /// True when it neither warns nor rings: its session has ended, or it is lifted.
+    pub fn is_quiet(&self) -> bool {
+        self.has_ended() || self.lifted
     }
 
     /// True when this session's calls count against it.
@@ -304,7 +322,8 @@ impl LimitState {
 
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
-        let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        let starts_anew =
+            matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block);
         self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
     }
 

@@ -12,12 +12,15 @@ use super::limit_usage::LimitUsage;
 use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
+use super::statuses::Statuses;
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::domain::{CallKey, Instant, Label, Span, Status, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
 const GROWING: Duration = Duration::seconds(3);
+/// How much earlier than a snapshot a moment may be before the clock counts as set back.
+const CLOCKS_DIFFER: Duration = Duration::seconds(2);
 /// Calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
@@ -41,6 +44,12 @@ pub struct Meter {
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
     pots: Vec<LimitUsage>,
     habits: Habits,
+    /// Statements of agents and providers.
+    statuses: Statuses,
+    /// Sessions for which limits are lifted.
+    lifted: BTreeSet<Label>,
+    /// The latest time the numbers were moved to.
+    as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
 }
@@ -68,6 +77,9 @@ impl Meter {
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,
+            statuses: Statuses::new(snapshot.statuses),
+            lifted: snapshot.lifted,
+            as_of: now,
             grew_at: None,
             stale: false,
             follow: snapshot.follow,
@@ -128,6 +140,11 @@ impl Meter {
     pub fn rule(&mut self, rules: Rules) {
         self.rules = rules;
         self.stale = true;
+    }
+
+    /// Replaces the statements of agents and providers.
+    pub fn state(&mut self, statuses: Vec<Status>) {
+        self.statuses = Statuses::new(statuses);
     }
 
     /// Follows one session, the latest one, or all.
@@ -201,6 +218,9 @@ impl Meter {
     /// Moves every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
+        // The clock was set back: what was recent may lie ahead.
+        self.stale |= now.checked_add_signed(CLOCKS_DIFFER).is_some_and(|now| now < self.as_of);
+        self.as_of = now;
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
@@ -275,12 +295,14 @@ impl Meter {
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
         let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
+        let mut fleet = self.sessions.fleet(now);
+        self.statuses.complete(&mut fleet);
         Summary {
             now,
             follow: self.follow.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
-            fleet: self.sessions.fleet(now),
+            fleet,
             all: self.all,
             day: self.today.0,
             today: self.today.1,
@@ -297,6 +319,7 @@ impl Meter {
                 .map(|row| CallLine { row: Arc::clone(row) })
                 .collect(),
             limits: self.limits(now),
+            quotas: self.statuses.quotas(now),
             tokens_per_min,
             cost_per_hour,
             growing: self.growing(now),
@@ -316,6 +339,9 @@ impl Meter {
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        for state in &mut all {
+            state.lifted = state.is_of_one_of(&self.lifted);
+        }
         worst_first(&mut all);
         all
     }
@@ -348,12 +374,11 @@ impl Meter {
             || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
-        let day = (self.today.1.calls > 0).then_some(self.today.0.until);
-        let month = (self.month.1.calls > 0).then_some(self.month.0.until);
-        let week = (self.week.1.calls > 0).then_some(self.week.0.until);
+        let periods = [self.today, self.week, self.month].into_iter();
+        let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
+        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
 }

@@ -1,6 +1,8 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
 mod alert;
+mod block_usage;
+mod blocks;
 mod evaluate;
 mod fleet;
 mod forecast;
@@ -13,11 +15,13 @@ mod pages;
 mod rate;
 mod session;
 mod snapshot;
+mod statuses;
 mod subject;
 mod summary;
 
-pub(crate) use alert::{Alert, AlertId};
+pub(crate) use alert::{About, Alert, AlertId};
 pub use alert::{Alerts, QuietHours};
+pub(crate) use evaluate::budget;
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};

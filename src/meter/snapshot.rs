@@ -10,11 +10,12 @@ use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
 use super::limit::{CallContext, Limit, LimitState, Rules, Window};
 use super::limit_usage::LimitUsage;
+use super::overrides;
 use super::pages::every_call;
 use super::rate::{KEPT, Minutes, Spent};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
@@ -45,6 +46,9 @@ pub struct Snapshot {
     pub(crate) latest: Vec<Arc<Row>>,
     pub(crate) pots: Vec<LimitUsage>,
     pub(crate) habits: Habits,
+    pub(crate) statuses: Vec<Status>,
+    /// Sessions for which limits are lifted.
+    pub(crate) lifted: BTreeSet<Label>,
 }
 
 impl Snapshot {
@@ -66,6 +70,8 @@ impl Snapshot {
             latest: Vec::new(),
             pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
+            statuses: Vec::new(),
+            lifted: BTreeSet::new(),
         }
     }
 
@@ -118,6 +124,8 @@ impl Snapshot {
             latest,
             pots,
             habits: Habits::ask(books, rules, now)?,
+            statuses: books.statuses()?,
+            lifted: overrides::in_force(books)?,
         })
     }
 }
@@ -279,6 +287,11 @@ pub fn states(
             None => projects.get(id).cloned(),
         };
         all.extend(usage.states(rules, None, &|id| Some((project(id), false)), now));
+    }
+    let lifted = overrides::in_force(books)?;
+    let own = caller.and_then(|caller| caller.name(Dimension::Session)).is_some_and(|own| lifted.contains(own));
+    for state in &mut all {
+        state.lifted = own || state.is_of_one_of(&lifted);
     }
     super::evaluate::worst_first(&mut all);
     Ok(all)

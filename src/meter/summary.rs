@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::{FleetLine, LimitState};
-use crate::domain::{Call, Instant, Label, Span, Tokens, Usd};
+use crate::domain::{Call, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// The sessions being followed.
@@ -73,6 +73,8 @@ pub struct Summary {
     pub calls: Vec<CallLine>,
     /// Every limit, worst first.
     pub limits: Vec<LimitState>,
+    /// Providers' own windows, as their agents state them.
+    pub quotas: Vec<Quota>,
     /// Tokens per minute, decaying when idle.
     pub tokens_per_min: u64,
     /// Dollars per hour, decaying when idle.
@@ -105,6 +107,7 @@ impl Summary {
             models: Vec::new(),
             calls: Vec::new(),
             limits: Vec::new(),
+            quotas: Vec::new(),
             tokens_per_min: 0,
             cost_per_hour: Usd::ZERO,
             growing: false,
@@ -116,7 +119,7 @@ impl Summary {
 
     /// Banner of the worst limit that is near or over.
     pub fn worst_limit(&self) -> Option<&LimitState> {
-        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.has_ended())
+        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.is_quiet())
     }
 
     /// The limits of what is followed, worst first: of a session those its calls count against, else all.
@@ -127,7 +130,7 @@ impl Summary {
     /// The limits of other sessions that are near or over, worst first.
     pub fn limits_elsewhere(&self) -> impl Iterator<Item = &LimitState> {
         let elsewhere = |limit: &&LimitState| self.session.as_ref().is_some_and(|session| !limit.concerns(session));
-        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.has_ended();
+        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.is_quiet();
         self.limits.iter().filter(elsewhere).filter(warns)
     }
 }

@@ -6,6 +6,7 @@ mod money;
 mod name;
 mod number;
 mod panic;
+mod quota;
 mod time;
 
 pub(crate) use crate::domain::{project_short, session_short};
@@ -18,4 +19,5 @@ pub use name::width;
 pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, model_short, pad, pad_left};
 pub(crate) use number::{absent, bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
+pub(crate) use quota::{quota_age, quota_name, quota_resets};
 pub(crate) use time::{clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name};

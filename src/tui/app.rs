@@ -224,7 +224,7 @@ impl App {
 
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
-            Feed::Changes(_) | Feed::Snapshot(_) => {
+            Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) => {
                 self.turn_stale();
                 self.asked = self.asked.stale();
                 self.ask();

@@ -121,6 +121,10 @@ impl ScreenState {
                 self.asked = false;
                 self.numbers = true;
             }
+            Feed::Statuses(statuses) => {
+                self.meter.state(statuses.clone());
+                self.numbers = true;
+            }
             Feed::Settings(settings) => {
                 self.meter.rule(settings.rules.clone());
                 self.numbers = true;
@@ -231,7 +235,7 @@ impl ScreenState {
             let rules = Box::new(self.meter.rules().clone());
             self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
         }
-        let alerts = self.alerts.due(&summary.limits, now);
+        let alerts = self.alerts.due(&summary.limits, &summary.quotas, now);
         self.requests.extend(alerts.into_iter().map(|alert| Request::Alert(Box::new(alert))));
         self.update(Message::Summary(Arc::new(summary)), now);
     }

@@ -163,7 +163,7 @@ impl Ledger for Books {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }

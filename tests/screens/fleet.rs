@@ -1,6 +1,6 @@
 //! Several sessions at once: the day in the head, a table of who works, and nothing that changes its subject.
 
-use tokmeter::testing::domain::Record;
+use tokmeter::testing::domain::{Quota, Record};
 use tokmeter::testing::ledger::{Batch, Ledger, Memory};
 use tokmeter::testing::meter::Snapshot;
 use tokmeter::testing::pricing::{CostMode, PriceBook};
@@ -290,7 +290,7 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     let summary = meter.summary(later);
     assert_eq!(summary.limits.len(), 1);
     assert_eq!(summary.worst_limit(), None);
-    assert_eq!(Alerts::default().due(&summary.limits, later), []);
+    assert_eq!(Alerts::default().due(&summary.limits, &[], later), []);
     let text = shown(&app_with(options(), summary), 120, 36);
     assert!(text.contains("session api-server") && text.contains("ended") && !text.contains("limit used"), "{text}");
 }
@@ -355,4 +355,34 @@ fn a_limit_turns_amber_as_soon_as_it_is_foretold_to_be_reached_before_it_starts_
     assert_ne!(colour(&calm), good);
     let text = shown(&app_with(options(), Summary { limits: vec![calm], ..summary() }), 120, 36);
     assert!(text.contains("full at 16:02") && text.contains("$15.00 left") && text.contains('╷'), "{text}");
+}
+
+#[test]
+fn a_providers_windows_stand_below_ones_own_limits_and_say_when_they_were_stated() {
+    let quota = |source: &str, minutes: u32, used: u32, resets_at: Instant| Quota {
+        source: Label::new(source),
+        name: Label::new(""),
+        minutes,
+        used,
+        resets_at: Some(resets_at),
+        seen: now() - Duration::minutes(4),
+    };
+    let quotas = vec![
+        quota("claude-code", 300, 3_150, now() + Duration::hours(3)),
+        quota("claude-code", 10_080, 8_500, now() + Duration::days(1)),
+        quota("codex", 300, 9_000, now() - Duration::minutes(2)),
+    ];
+    let limits = vec![limit(Window::Day, None, dollars("25"), dollars("10"), 40)];
+    let text = shown(&app_with(options(), Summary { limits, quotas, ..summary() }), 200, 60);
+    let line =
+        |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{text}")).to_owned();
+    let five = line("claude 5 h");
+    assert!(["31%", "69% left", "resets 17:02", "stated 13:58", "╷"].iter().all(|word| five.contains(word)), "{five}");
+    let bar: Vec<char> = five.chars().filter(|letter| "█░╷".contains(*letter)).collect();
+    let filled = bar.iter().filter(|letter| **letter == '█').count();
+    assert!(filled.abs_diff(bar.len() * 31 / 100) <= 1 && bar.len() > 20, "{five}");
+    assert!(line("claude 7 d").contains("85%"));
+    // What has started over is no longer known, and neither guessed nor warned of.
+    let over = line("codex 5 h");
+    assert!(over.contains('?') && over.contains("was reset 14:00") && !over.contains('█'), "{over}");
 }

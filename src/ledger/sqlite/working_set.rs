@@ -9,6 +9,7 @@ use super::insert::Inserter;
 use super::rollup_delta::Tally;
 use super::row_mapping;
 use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
+use super::status;
 use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
@@ -157,6 +158,13 @@ impl WorkingSet {
                 }
                 Record::Rekeyed { .. } => {
                     self.rekey(conn, record)?;
+                    None
+                }
+                // Held statements stay with the batch, see `Sqlite::statuses`.
+                Record::Status(_) if self.reads_only => None,
+                Record::Status(statement) => {
+                    let (name, value) = statement.entry();
+                    status::write(conn, std::iter::once((&name, &value)))?;
                     None
                 }
             };

@@ -56,7 +56,7 @@ impl Compact<'_> {
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
         let short = text::usd_short(sums.cost);
         let worst = summary.limits.first();
-        let mark = match worst.filter(|limit| !limit.has_ended()).map(|limit| limit.verdict) {
+        let mark = match worst.filter(|limit| !limit.is_quiet()).map(|limit| limit.verdict) {
             Some(Verdict::Near) => "⚠ ",
             Some(Verdict::Over) => "■ ",
             Some(Verdict::Under) | None => "",
@@ -74,7 +74,7 @@ impl Compact<'_> {
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = worst {
             let title = match limit.verdict {
-                _ if limit.has_ended() => format!("{}% of {} limit used", limit.percent, limit.name),
+                _ if limit.is_quiet() => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };

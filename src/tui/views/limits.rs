@@ -54,6 +54,7 @@ impl Widget for &Limits<'_> {
             .map(|limit| {
                 let role = role_of(limit);
                 let verdict = match limit.verdict {
+                    _ if limit.lifted => "lifted",
                     _ if limit.has_ended() => "ended",
                     Verdict::Under => "",
                     Verdict::Near => "⚠ near",

@@ -41,7 +41,7 @@ impl Widget for &Banner<'_> {
             Verdict::Near => Role::Warning,
             Verdict::Over => Role::Danger,
         };
-        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.has_ended();
+        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
         let near = app.summary().limits.iter().filter(warns).count();
         let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);

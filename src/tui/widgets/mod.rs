@@ -16,7 +16,7 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use crate::theme::{Role, Theme};
 
-pub(super) use bars::{limit_bar, role_of, spark};
+pub(super) use bars::{limit_bar, quota_bar, role_of, role_of_quota, spark};
 pub(super) use chrome::{Banner, Footer, Reading};
 pub(super) use header::Header;
 pub(super) use limit_rows::limit_lines;

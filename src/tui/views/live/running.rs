@@ -20,7 +20,7 @@ const COLUMNS: [Column; 11] = [
     Column::number("today", 9, 0),
     Column::number("tokens", 11, 5),
     Column::number("$/h", 8, 1),
-    Column::number("context", 7, 6),
+    Column::number("context", 8, 6),
     Column::number("cache until", 11, 9),
     Column::number("last call", 9, 3),
     Column::name("", 9, 9, 2),
@@ -66,7 +66,7 @@ impl Live<'_> {
                     (text::cost(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (rate(line.cost_per_hour), Role::Text),
-                    (main.map_or_else(String::new, |last| text::compact(last.context)), Role::Dim),
+                    main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
                     (self.when(line.last), Role::Dim),
                 ];
@@ -83,7 +83,7 @@ impl Live<'_> {
                     (text::cost(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (rate(agent.cost_per_hour), Role::Dim),
-                    (text::compact(agent.last.context), Role::Dim),
+                    context(&agent.last),
                     self.cache(last),
                     (self.when(agent.last.at), Role::Dim),
                 ];
@@ -108,6 +108,19 @@ impl Live<'_> {
         let (zone, now) = (self.0.options.zone, self.0.now());
         let today = day_of(at, zone) == day_of(now, zone);
         if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+    }
+}
+
+/// How full the context is: `84k 42%`; without a share where its size is not known. Agents compact it when it is nearly
+/// full.
+fn context(last: &LastCall) -> Cell {
+    let tokens = text::compact(last.context);
+    match last.context_size.and_then(|size| text::per_cent(last.context, size)) {
+        Some(percent) => {
+            let role = if percent >= 80 { Role::Warning } else { Role::Dim };
+            (format!("{tokens} {percent}%"), role)
+        }
+        None => (tokens, Role::Dim),
     }
 }
 
