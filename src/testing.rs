@@ -63,9 +63,9 @@ pub mod ledger {
 /// From `meter`.
 pub mod meter {
     pub use crate::meter::{
-        Activity, AgentLine, Alerts, Amount, CallContext, CallLine, FleetLine, Follow, LastCall, Limit, LimitState,
-        LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine, Snapshot, Summary,
-        Verdict, Window, cache_hit, signals, states,
+        Activity, AgentLine, Ahead, Alerts, Amount, CallContext, CallLine, DayCurve, FleetLine, Follow, LastCall,
+        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine,
+        Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
     };
 }
 

@@ -11,12 +11,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use tokmeter::testing::domain::{
-    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of,
+    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of, day_start,
 };
 use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::testing::meter::{
     Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionId, SessionLine,
-    Summary, Verdict, Window,
+    Summary, Trend, Verdict, Window,
 };
 use tokmeter::testing::pricing::{Cost, Rates};
 use tokmeter::testing::theme::{Background, Depth, Themes};
@@ -25,6 +25,8 @@ use tokmeter::testing::tui::{
     Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
 
+#[path = "screens/charts.rs"]
+mod charts;
 #[path = "screens/down.rs"]
 mod down;
 #[path = "screens/fleet.rs"]
@@ -71,8 +73,10 @@ fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, age
     CallLine { row: Arc::new(Row { call, cost }) }
 }
 
-fn trend(bars: &[u64]) -> [u64; 30] {
-    std::array::from_fn(|at| (at + bars.len()).checked_sub(30).map_or(0, |at| bars[at]))
+/// A trend of so many tokens in each of the last minutes, at a dollar for a million.
+fn trend(bars: &[u64]) -> Trend {
+    let tokens: Vec<u64> = std::iter::repeat_n(0, 180 - bars.len()).chain(bars.iter().copied()).collect();
+    Trend { usd: tokens.iter().map(|tokens| Usd::from_micro(1).times(*tokens)).collect(), tokens }
 }
 
 fn session(name: &str, project: &str, minutes_ago: i64, sums: Sums, active: bool) -> SessionLine {
@@ -410,7 +414,11 @@ fn history_answer(query: &Query) -> Report {
     for back in (0..40_i64).rev() {
         let day = today - Duration::days(back);
         let costs = [back * 37 % 11, back * 17 % 5, back * 13 % 3];
-        if query.by.is_empty() {
+        if query.grain == Grain::Hour {
+            let midnight = day_start(day, ZONE);
+            let cost = |hour: i64| (back * 37 % 11) * (10 - (13 - hour).abs()) / 10;
+            rows.extend((8..20).map(|hour| row(PeriodKey::Hour(midnight + Duration::hours(hour)), None, cost(hour))));
+        } else if query.by.is_empty() && query.grain == Grain::Day {
             let all: i64 = costs.iter().sum();
             rows.push(row(PeriodKey::Day(day), None, all));
         } else if query.grain == Grain::Day {
@@ -419,7 +427,8 @@ fn history_answer(query: &Query) -> Report {
             }
         }
     }
-    Report { query: query.clone(), rows, total: Sums::default(), unread_files: 0 }
+    let total = if query.grain == Grain::Total { sums(1, [0; 6], "4", "0") } else { Sums::default() };
+    Report { query: query.clone(), rows, total, unread_files: 0 }
 }
 
 fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {
@@ -455,7 +464,7 @@ fn the_history_view() {
 fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     let mut app = app();
     press(&mut app, &["4"]);
-    assert_eq!(app.effects().len(), 2);
+    assert_eq!(app.effects().len(), 4);
     app.update(Message::Feed(Feed::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
     for by in [Vec::new(), vec![Dimension::Model]] {
@@ -470,7 +479,7 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
     }
     // Changes made while it waited are requested now.
-    assert_eq!(app.effects().len(), 2);
+    assert_eq!(app.effects().len(), 4);
     press(&mut app, &["t"]);
     assert!(shown(&app, 120, 36).contains("Each week"));
 }
@@ -479,7 +488,8 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
 fn the_models_view() {
     let mut app = app();
     press(&mut app, &["5"]);
-    assert_eq!(app.effects(), [Effect::Ask(Request::Models)]);
+    let asked = app.effects();
+    assert_eq!((&asked[0], asked.len()), (&Effect::Ask(Request::Models), 2));
     let rates = Rates {
         input: usd("0.000005"),
         output: usd("0.000025"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::curve::Quarters;
 use super::evaluate::worst_first;
 use super::forecast::{Habits, Outlook, long_run};
 use super::limit::{LimitState, Rules};
@@ -35,6 +36,7 @@ pub struct Meter {
     models: BTreeMap<Option<Label>, Sums>,
     today: (Span, Sums),
     today_models: BTreeMap<Option<Label>, Sums>,
+    quarters: Quarters,
     week: (Span, Sums),
     month: (Span, Sums),
     sessions: Sessions,
@@ -58,6 +60,7 @@ impl Meter {
         let mut meter = Self {
             today: (Span::day(now, rules.zone), snapshot.today),
             today_models: snapshot.today_models,
+            quarters: snapshot.quarters,
             week: (Span::week(now, rules.zone, rules.week_start), snapshot.week),
             month: (Span::month(now, rules.zone), snapshot.month),
             rules,
@@ -169,6 +172,7 @@ impl Meter {
         self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
         if self.today.0.contains(at) {
             self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
+            self.quarters.sub(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -185,6 +189,7 @@ impl Meter {
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
         if self.today.0.contains(at) {
             self.today_models.entry(row.call.model.clone()).or_default().add(&sums);
+            self.quarters.add(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -204,6 +209,7 @@ impl Meter {
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
+            self.quarters.clear();
             self.sessions.begin_day();
             self.grew_at = self.grew_at.filter(|_| self.follow != Follow::Today);
             self.stale = true;
@@ -274,7 +280,11 @@ impl Meter {
         };
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
-        let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
+        let trend_until = self.sessions.trend_until(now);
+        let pace = Minutes::of_all(everything.values());
+        let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
+        let (by_day_end, by_month_end) = self.ends(&outlook);
+        let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
         Summary {
             now,
             follow: self.follow.clone(),
@@ -287,7 +297,7 @@ impl Meter {
             week: self.week.1,
             month: self.month.1,
             followed,
-            models: model_lines(models, minutes, &followed, now),
+            models: model_lines(models, minutes, &followed, (trend_until, now)),
             calls: self
                 .calls
                 .values()
@@ -302,6 +312,8 @@ impl Meter {
             growing: self.growing(now),
             by_day_end,
             by_month_end,
+            curve,
+            trend_until,
             changes_at: self.changes_at(now),
         }
     }
@@ -328,8 +340,7 @@ impl Meter {
     }
 
     /// Forecast of the day's and the month's dollars.
-    fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
-        let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
+    fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
         let (day, today) = (self.today.0, self.today.1);
         let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
         if self.month.1.calls == 0 {
@@ -337,7 +348,7 @@ impl Meter {
         }
         let (month, spent) = (self.month.0, self.month.1.cost);
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let rate = long_run(spent.pico(), month.from.max(begun), now);
+        let rate = long_run(spent.pico(), month.from.max(begun), outlook.now);
         let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
         (by_day_end, by_month_end)
     }

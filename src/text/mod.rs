@@ -18,4 +18,6 @@ pub use name::width;
 pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, model_short, pad, pad_left};
 pub(crate) use number::{bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
-pub(crate) use time::{clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name};
+pub(crate) use time::{
+    clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
+};

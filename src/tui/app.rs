@@ -13,6 +13,7 @@ use crate::theme::{Background, Depth, Theme, ThemeError};
 use super::down::Down;
 use super::history::History;
 use super::lists::{FleetRow, SortBy};
+use super::model_days::ModelDays;
 use super::projects::Projects;
 use super::{
     Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
@@ -76,6 +77,7 @@ pub struct App {
     /// The project or day whose sessions the Sessions view shows.
     pub(super) down: Option<Down>,
     pub(super) models: Vec<ModelView>,
+    pub(super) model_days: ModelDays,
     pub(super) health: HealthView,
     /// Workers that failed.
     pub(super) failures: Vec<Label>,
@@ -114,6 +116,7 @@ impl App {
             projects: Projects::default(),
             down: None,
             models: Vec::new(),
+            model_days: ModelDays::default(),
             health: HealthView::default(),
             failures: Vec::new(),
             progress: None,
@@ -249,7 +252,8 @@ impl App {
             }
             Feed::Answer(report) => {
                 let is_down = self.down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
-                if !is_down && !self.projects.answer(&report) && report.query.grain != Grain::Session {
+                let is_taken = is_down || self.projects.answer(&report) || self.model_days.answer(&report);
+                if !is_taken && report.query.grain != Grain::Session {
                     self.history.answer(*report);
                 }
                 self.ask();
@@ -268,6 +272,7 @@ impl App {
     pub(super) fn turn_stale(&mut self) {
         self.history.turn_stale();
         self.projects.turn_stale();
+        self.model_days.turn_stale();
         if let Some(down) = &mut self.down {
             down.turn_stale();
         }
@@ -300,11 +305,15 @@ impl App {
                 let question = self.down.as_mut().and_then(Down::question);
                 self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
-            View::Models if self.asked == Asked::Stale => {
-                self.asked = Asked::Waiting;
-                self.effects.push(Effect::Ask(Request::Models));
+            View::Models => {
+                if self.asked == Asked::Stale {
+                    self.asked = Asked::Waiting;
+                    self.effects.push(Effect::Ask(Request::Models));
+                }
+                let question = self.model_days.question(self.clock, self.options.zone);
+                self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
-            View::Live | View::Models | View::Limits | View::Health => {}
+            View::Live | View::Limits | View::Health => {}
         }
     }
 

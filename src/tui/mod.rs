@@ -7,6 +7,7 @@ mod history;
 mod keys;
 mod lists;
 mod mode;
+mod model_days;
 mod navigate;
 mod offscreen;
 mod options;

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{limit_bar, role_of, spark};
+use super::super::widgets::{Sparks, limit_bar, role_of};
 use crate::meter::{Activity, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -102,8 +102,8 @@ impl Compact<'_> {
         ));
         for model in summary.models.iter().take(8) {
             let name = model.model.as_deref().map_or("unknown", text::model_short);
-            let most = summary.models.iter().flat_map(|line| line.trend).max().unwrap_or(0);
-            let trend = spark(&model.trend, most, room.saturating_sub(24).clamp(6, 30));
+            let trends = summary.models.iter().map(|line| &line.trend);
+            let trend = Sparks::of(trends, room.saturating_sub(24).clamp(6, 30)).draw(&model.trend);
             let cost = text::cost(&model.sums);
             let name_room = if room > 30 { 14 } else { 10 };
             lines.push((
