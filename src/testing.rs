@@ -18,7 +18,7 @@ pub mod config {
     };
     /// From `config::edit`.
     pub mod edit {
-        pub use crate::config::edit::{set, set_limit, unset_limit};
+        pub use crate::config::edit::{save_view, set, set_limit, unset_limit};
     }
 }
 
@@ -87,11 +87,12 @@ pub mod theme {
 /// From `tui`, and the messages it shares with `engine`.
 pub mod tui {
     pub use crate::engine::{
-        BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
-        Watching,
+        BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request,
+        SourceView, Tone, Watching,
     };
     pub use crate::tui::{
-        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, ScreenState, View, as_svg, draw, paint,
+        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, SavedView, ScreenState, View, as_svg,
+        draw, paint,
     };
     /// From `tui::svg`.
     pub mod svg {

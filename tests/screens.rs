@@ -25,12 +25,16 @@ use tokmeter::testing::tui::{
     Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
 
+#[path = "screens/care.rs"]
+mod care;
 #[path = "screens/charts.rs"]
 mod charts;
 #[path = "screens/down.rs"]
 mod down;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/parts.rs"]
+mod parts;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 
@@ -251,6 +255,8 @@ fn press(app: &mut App, keys: &[&str]) {
             "left" => (KeyCode::Left, KeyModifiers::NONE),
             "right" => (KeyCode::Right, KeyModifiers::NONE),
             "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+            "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
+            "up" => (KeyCode::Up, KeyModifiers::NONE),
             other => (KeyCode::Char(other.chars().next().unwrap()), KeyModifiers::NONE),
         };
         app.update(Message::Key(KeyEvent::new(code, modifiers)), now());
@@ -315,7 +321,7 @@ fn the_live_view_at_20_by_4() {
 fn the_smallest_sizes_of_a_whole_screen_and_of_the_other_views_are_what_they_are_said_to_be() {
     let mut app = app();
     for (width, height, is_whole) in [(60, 14, true), (59, 14, false), (60, 13, false)] {
-        assert_eq!(shown(&app, width, height).contains("pinned: "), is_whole, "{width}×{height}");
+        assert_eq!(shown(&app, width, height).contains("Fleet › pinned: "), is_whole, "{width}×{height}");
     }
     press(&mut app, &["2"]);
     for (width, height, is_readable) in [(40, 10, true), (39, 10, false), (40, 9, false)] {
@@ -519,7 +525,10 @@ fn the_limits_view_edits_in_place() {
     let mut app = app();
     press(&mut app, &["l"]);
     insta::assert_snapshot!(shown(&app, 140, 12));
-    press(&mut app, &["down", "down", "enter", "7", "5", "u", "s", "d"]);
+    // The amount that it has is there to be changed.
+    press(&mut app, &["down", "down", "i"]);
+    assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 50usd_"));
+    press(&mut app, &["ctrl-u", "7", "5", "u", "s", "d"]);
     assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 75usd_"));
     app.effects();
     press(&mut app, &["enter"]);
@@ -572,7 +581,7 @@ fn help_lists_every_action_and_searches() {
     let mut app = app();
     press(&mut app, &["?"]);
     let mut seen = String::new();
-    for _ in 0..40 {
+    for _ in 0..90 {
         seen.push_str(&shown(&app, 120, 20));
         press(&mut app, &["down"]);
     }
@@ -581,7 +590,7 @@ fn help_lists_every_action_and_searches() {
     }
     press(&mut app, &["f", "r", "e", "e", "z"]);
     let found = shown(&app, 120, 20);
-    assert!(found.contains("Freeze the picture") && !found.contains("Next theme"), "{found}");
+    assert!(found.contains("Freeze the picture") && !found.contains("Choose a theme"), "{found}");
     press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 20).contains("Tokens: 145,230"));
 }
@@ -935,7 +944,7 @@ fn one_picture_after_another_leaves_the_terminal_as_the_second_alone() {
             let home = format!("\u{1b}[{};{}H", cursor.0 + 1, cursor.1 + 1).into_bytes();
             after.extend_from_slice(&home);
             fresh.extend_from_slice(&home);
-            assert_eq!(contents(&after), contents(&fresh));
+            assert_eq!(contents(&after), contents(&fresh), "{}\n{}", text_of(one), text_of(other));
         }
     }
 }

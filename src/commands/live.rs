@@ -162,7 +162,11 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
         stdin,
         #[cfg(unix)]
         socket,
-        faces: Faces { answer: super::gate::query::query_with, problem: tui_options::problem },
+        faces: Faces {
+            answer: super::gate::query::query_with,
+            explain: super::explain::text_of,
+            problem: tui_options::problem,
+        },
     })
     .map_err(|error| match error {
         StartError::Books(error) => error.into(),

@@ -74,6 +74,14 @@ pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, St
     put(text, &path, &value)
 }
 
+/// Saves a view of the screen under a name.
+///
+/// # Errors
+/// A sentence: the text is not TOML, or the name holds something else.
+pub fn save_view(text: &str, name: &str, view: &str) -> Result<String, String> {
+    put(text, &["views".to_owned(), name.to_owned()], &Value::from(view).to_string())
+}
+
 fn inline(parts: &[(&str, String)]) -> String {
     let parts: Vec<String> = parts.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{{ {} }}", parts.join(", "))

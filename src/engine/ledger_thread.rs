@@ -18,7 +18,7 @@ use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::Label;
-use crate::engine::{Feed, Note, Progress, Request, Tone};
+use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
@@ -347,10 +347,19 @@ impl LedgerThread {
                 let models = self.models();
                 self.tell(Feed::Models(models));
             }
+            Request::Explain(key) => {
+                let lines = match self.books.call(key) {
+                    Ok(Some(row)) => self.config_edits.explanation(&row, &self.prices),
+                    Ok(None) => vec![Label::new("the books do not have this call any more")],
+                    Err(error) => vec![Label::new(&error.to_string())],
+                };
+                self.tell(Feed::Explained(Box::new(Explained { key, lines })));
+            }
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)
             | Request::Demo
+            | Request::SaveView { .. }
             | Request::Theme(_)) => {
                 let now = self.env.now();
                 for news in self.config_edits.ask(request, &mut self.books, now) {

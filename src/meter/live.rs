@@ -7,14 +7,14 @@ use chrono::Duration;
 
 use super::curve::Quarters;
 use super::evaluate::worst_first;
-use super::forecast::{Habits, Outlook, long_run};
+use super::forecast::{Habits, Outlook};
 use super::limit::{LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::domain::{CallKey, Instant, Label, Ratio, Span, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
@@ -346,10 +346,16 @@ impl Meter {
         if self.month.1.calls == 0 {
             return (by_day_end, None);
         }
+        // The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
         let (month, spent) = (self.month.0, self.month.1.cost);
+        let before = spent - today.cost;
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let rate = long_run(spent.pico(), month.from.max(begun), outlook.now);
-        let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
+        let first = Span::day(begun, self.rules.zone).from.max(month.from);
+        let by_month_end = average(before, first, day.from).map(|a_day| {
+            let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
+            let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
+            before + today.cost.max(a_day) + later
+        });
         (by_day_end, by_month_end)
     }
 
@@ -367,6 +373,12 @@ impl Meter {
         let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
+}
+
+/// Dollars a day from one midnight to another; nothing unless a whole day lies between.
+fn average(spent: Usd, from: Instant, until: Instant) -> Option<Usd> {
+    let hours = u32::try_from((until - from).num_hours()).ok().filter(|hours| *hours >= 23)?;
+    Some(spent.scaled(Ratio { num: 24, den: hours }))
 }
 
 /// Takes a call's sums out of its model's; false when they were not there.

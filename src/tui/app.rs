@@ -12,9 +12,11 @@ use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
 use super::history::History;
-use super::lists::{FleetRow, SortBy};
 use super::model_days::ModelDays;
 use super::projects::Projects;
+use super::rows::{FleetRow, SortBy};
+use super::saved::SavedView;
+use super::targets::Targets;
 use super::{
     Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
 };
@@ -57,6 +59,11 @@ impl Asked {
     }
 }
 
+/// The saved views that can be opened; the config's check has named the others.
+fn saved_views(views: &[(String, String)]) -> Vec<SavedView> {
+    views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
+}
+
 /// State of the screen.
 pub struct App {
     pub(super) options: Options,
@@ -89,6 +96,8 @@ pub struct App {
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,
+    /// Where a click hits something.
+    pub(super) targets: Targets,
     /// Limit awaiting confirmation; pressing the key again removes it.
     pub(super) doomed: Option<String>,
 }
@@ -128,6 +137,7 @@ impl App {
             effects: Vec::new(),
             asked: Asked::default(),
             doomed: None,
+            targets: Targets::default(),
             options,
         };
         app.ask();
@@ -247,6 +257,7 @@ impl App {
                 if let Ok(keys) = super::Keys::from_bindings(&settings.settings.keys) {
                     self.options.keys = keys;
                 }
+                self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
                 self.wear(&settings.settings.theme);
             }
@@ -262,6 +273,13 @@ impl App {
                 self.models = models;
                 self.asked = self.asked.answered();
                 self.ask();
+            }
+            Feed::Explained(explained) => {
+                let Mode::Explain(shown) = &mut self.mode else { return Next::Stay };
+                if shown.call != Some(explained.key) {
+                    return Next::Stay;
+                }
+                shown.lines = explained.lines.iter().map(Label::to_string).collect();
             }
             Feed::Ended => self.ended = true,
         }

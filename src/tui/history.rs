@@ -245,7 +245,9 @@ impl History {
                 let (day, hour) = (local.weekday().num_days_from_monday(), local.hour());
                 let hours = usize::try_from(day).ok().and_then(|day| self.pattern.get_mut(day));
                 let here = hours.and_then(|hours| hours.get_mut(usize::try_from(hour).ok()?));
-                here.into_iter().for_each(|here| *here += row.sums.cost);
+                if let Some(here) = here {
+                    *here += row.sums.cost;
+                }
             }
         } else if report.query.by.is_empty() {
             self.calendar = report

@@ -48,7 +48,9 @@ impl ModelDays {
             let days = self.days.entry(row.by.first().cloned().flatten()).or_insert_with(|| vec![Usd::ZERO; DAYS]);
             let at = usize::try_from((day - *first).num_days()).ok();
             let there = at.and_then(|at| days.get_mut(at));
-            there.into_iter().for_each(|there| *there += row.sums.cost);
+            if let Some(there) = there {
+                *there += row.sums.cost;
+            }
         }
         true
     }

@@ -100,6 +100,24 @@ impl Compact<'_> {
             vec![totals, pace, format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")],
             Role::Text,
         ));
+        if let Some(session) = &summary.session {
+            // Whose numbers these are stands above what else there is.
+            let row = &session.row;
+            let name = row.project.as_deref().map(text::project_short);
+            let name = name.or(row.session.as_deref().map(text::session_short)).unwrap_or("no name");
+            let length = text::duration_short(session.duration);
+            let close = app.options.keys.first(Action::Close);
+            let pinned = format!("pinned: {name}");
+            lines.push((
+                vec![
+                    format!("{pinned}  {length}  {close} all"),
+                    format!("{pinned}  {length}"),
+                    pinned,
+                    name.to_owned(),
+                ],
+                Role::Dim,
+            ));
+        }
         for model in summary.models.iter().take(8) {
             let name = model.model.as_deref().map_or("unknown", text::model_short);
             let trends = summary.models.iter().map(|line| &line.trend);
@@ -126,11 +144,7 @@ impl Compact<'_> {
                 role_of(limit),
             ));
         }
-        if let Some(session) = &summary.session {
-            let project = session.row.project.as_deref().map_or("", text::project_short);
-            let length = text::duration_short(session.duration);
-            lines.push((vec![format!("{project} {length}").trim().to_owned(), length], Role::Dim));
-        } else {
+        if summary.session.is_none() {
             let at_work = summary.fleet.iter().filter(|line| line.activity != Activity::Ended);
             let names: Vec<String> = at_work
                 .map(|line| {

@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::super::app::App;
 use super::super::history::{BARS, Bars, History as State, PATTERN, Step, WEEKS};
+use super::super::targets::Target;
 use super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
 use crate::domain::{Day, Usd, day_of};
 use crate::ledger::Sums;
@@ -161,6 +162,7 @@ impl History<'_> {
             let x = plot.x + cells(nth) * slot;
             let parts: Vec<u128> = bar.models.iter().map(|sums| weight(sums, in_dollars)).collect();
             stack.bar(&parts, Rect { x, width: columns, ..plot }, buffer);
+            app.targets.add(Rect { x, width: columns, ..plot }, Target::Row(shown - 1 - nth));
             if shown - 1 - nth == app.history.cursor {
                 buffer.set_stringn(x + columns / 2, marks.y, "▲", 1, theme.style(Role::Accent));
             }

@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::ModelView;
 use super::super::app::App;
 use super::super::model_days::DAYS;
+use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, gauge, micros, pane, spark};
 use crate::domain::Usd;
 use crate::ledger::Sums;
@@ -93,7 +94,7 @@ impl Widget for &Models<'_> {
             return;
         }
         let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
-        grid.render(inner, buffer);
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }
 

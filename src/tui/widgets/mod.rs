@@ -20,7 +20,7 @@ use crate::theme::{Role, Theme};
 
 pub(super) use axes::{Scale, dollars, labels};
 pub(super) use bars::{Sparks, gauge, limit_bar, micros, role_of, spark};
-pub(super) use chrome::{Banner, Footer, Reading};
+pub(super) use chrome::{Banner, Footer, Reading, Toast};
 pub(super) use header::Header;
 pub(super) use limit_rows::limit_lines;
 pub(super) use overlay::{Overlay, help_lines};

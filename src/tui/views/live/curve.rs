@@ -51,12 +51,12 @@ impl Live<'_> {
         let (theme, summary) = (&app.theme, app.summary());
         let total = summary.today.cost;
         let end = summary.curve.ahead.last();
-        let mut title = format!("Dollars today {}", text::cost(&summary.today));
+        let mut title = vec![format!("Dollars today {}", text::cost(&summary.today))];
         if let Some(end) = end {
             let [least, likely, most] = [end.least, end.likely, end.most].map(|more| text::usd(total + more));
-            title += &format!(" · by midnight {likely}, between {least} and {most}");
+            title.push(format!("by midnight {likely}, between {least} and {most}"));
         }
-        let block = pane(theme, &text::fit(&title, usize::from(area.width).saturating_sub(6)), false);
+        let block = pane(theme, &text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(6)), false);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.width = inner.width.saturating_sub(1);

@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{Sparks, ink, lines, pane, top_for};
 use super::Live;
 use crate::meter::{ModelLine, TREND};
@@ -37,7 +38,11 @@ impl Live<'_> {
         let inner = block.inner(area);
         block.render(area, buffer);
         let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
-        let models = summary.models.iter().enumerate().skip(top_for(cursor, inner.height));
+        let top = top_for(cursor, inner.height);
+        for (row, nth) in inner.rows().zip(top..summary.models.len()) {
+            app.targets.add(row, Target::PaneRow(Pane::Models, nth));
+        }
+        let models = summary.models.iter().enumerate().skip(top);
         lines(buffer, inner, models.map(|(nth, model)| self.model(nth, model, &sparks, &columns)));
     }
 

@@ -6,6 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, Sparks, pane, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
@@ -50,7 +51,8 @@ impl Live<'_> {
         let sparks = Sparks::of(app.summary().fleet.iter().map(|line| &line.trend), 30);
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
-        Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true }.render(inner, buffer);
+        let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
     }
 
     fn row(&self, row: &FleetRow<'_>, sparks: &Sparks) -> Vec<Cell> {
