@@ -7,7 +7,7 @@ pub mod cli {
 
 /// From `commands`.
 pub mod commands {
-    pub use crate::commands::{demo_calls, query, run};
+    pub use crate::commands::{demo_calls, demo_limits, query, run};
 }
 
 /// From `config`.
@@ -96,6 +96,6 @@ pub mod tui {
     };
     /// From `tui::svg`.
     pub mod svg {
-        pub use crate::tui::svg::picture;
+        pub use crate::tui::svg::{film, picture};
     }
 }

@@ -284,7 +284,7 @@ mod tests {
         assert!(text.contains("day = { usd = 25 }\nusers.alice.day = { usd = 50 }\n\n# How warnings"), "{text}");
         assert!(text.contains("#theme = \"auto\"\ntheme = \"dark\"\n"), "{text}");
         let text = set(&text, "alerts.bell", false).unwrap();
-        assert!(text.ends_with("#[keys]\n\n[alerts]\nbell = false\n"), "{text}");
+        assert!(text.ends_with("#[views]\n\n[alerts]\nbell = false\n"), "{text}");
         for line in SAMPLE.lines() {
             assert!(text.lines().any(|kept| kept == line), "{line}");
         }

@@ -70,7 +70,7 @@ impl ConfigEdits {
             },
             Request::Alert(alert) => self.alert(&alert, books, now),
             Request::Demo => {
-                playback::start_demo(self.work.clone(), &self.settings.user, now);
+                playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
                 vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
             }
             Request::SaveView { name, view } => {
@@ -136,6 +136,13 @@ impl ConfigEdits {
             themes,
             rules: config::rules(&self.settings, rules.view.clone()),
         })))
+    }
+
+    /// The settings in force, with the demo's limits.
+    pub(crate) fn demo_settings(&self, rules: &Rules) -> NewSettings {
+        let settings = Settings { limits: super::demo::limits(), ..self.settings.clone() };
+        let rules = config::rules(&settings, rules.view.clone());
+        NewSettings { settings: Box::new(settings), themes: config::themes(&self.paths), rules }
     }
 
     /// Saves the theme to the config if it can still be opened; its file may have changed since the screen read it.

@@ -355,10 +355,10 @@ impl LedgerThread {
                 };
                 self.tell(Feed::Explained(Box::new(Explained { key, lines })));
             }
+            Request::Demo => self.demo(),
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)
-            | Request::Demo
             | Request::SaveView { .. }
             | Request::Theme(_)) => {
                 let now = self.env.now();
@@ -366,6 +366,21 @@ impl LedgerThread {
                     self.tell(news);
                 }
             }
+        }
+    }
+
+    /// Plays the demo on books of its own: what is made up is never booked.
+    fn demo(&mut self) {
+        std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
+        if self.health.ledger_became(&self.books.view()) {
+            self.tell_health();
+        }
+        let settings = self.config_edits.demo_settings(&self.rules);
+        self.rules.clone_from(&settings.rules);
+        self.tell(Feed::Settings(Box::new(settings)));
+        let now = self.env.now();
+        for news in self.config_edits.ask(Request::Demo, &mut self.books, now) {
+            self.tell(news);
         }
     }
 
