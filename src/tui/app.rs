@@ -75,6 +75,8 @@ pub struct App {
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
     pub(super) cursors: [usize; View::ALL.len() + 4],
+    /// The view in which the session that is shown alone was opened.
+    pub(super) pinned_in: View,
     /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
@@ -118,6 +120,7 @@ impl App {
             mode: Mode::Browse,
             pane: Pane::default(),
             cursors: [0; View::ALL.len() + 4],
+            pinned_in: View::Live,
             home: Follow::Today,
             sort: (SortBy::Started, false),
             filter: Input::new(&options.filter),

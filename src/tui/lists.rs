@@ -68,7 +68,8 @@ impl App {
     pub(super) fn scroll(&mut self, by: isize) {
         let rows = match &self.mode {
             Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len(),
-            Mode::Explain(explanation) => explanation.lines.len(),
+            // A line may take several rows.
+            Mode::Explain(explanation) => explanation.lines.len() * 4,
             Mode::Choose { search, .. } => self.choices(search).len(),
             Mode::Palette { search, .. } => self.palette(search).len(),
             Mode::Themes { .. } => self.theme_names().len(),

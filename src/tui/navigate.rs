@@ -48,7 +48,8 @@ impl App {
     pub(super) fn up(&mut self) -> Next {
         match (self.view, &self.down) {
             (View::Live, down) => {
-                let back = down.is_some();
+                let back = down.is_some() || self.pinned_in == View::Sessions;
+                self.pinned_in = View::Live;
                 if self.is_pinned() {
                     self.effects.push(Effect::Follow(self.home.clone()));
                     if back {
@@ -96,6 +97,7 @@ impl App {
             View::Sessions => {
                 let here = self.sessions().get(self.cursor()).map(|line| line.id());
                 let Some(id) = here else { return Next::Stay };
+                self.pinned_in = View::Sessions;
                 self.effects.push(Effect::Follow(Follow::Session(id)));
                 self.open(View::Live)
             }

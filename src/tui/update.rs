@@ -39,7 +39,7 @@ impl App {
             Action::ViewLive => {
                 // The key of what is open already: from one session to all.
                 if self.view == View::Live && self.is_pinned() {
-                    self.down = None;
+                    (self.down, self.pinned_in) = (None, View::Live);
                     return self.up();
                 }
                 return self.open(View::Live);

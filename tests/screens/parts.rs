@@ -183,3 +183,29 @@ fn a_session_is_named_where_it_is_shown_alone_at_every_size() {
     }
     insta::assert_snapshot!("a_pinned_session_at_40_by_10", shown(&app, 40, 10));
 }
+
+#[test]
+fn esc_leads_back_to_the_view_in_which_a_session_was_opened() {
+    let mut app = app_with(options(), Summary { session: None, follow: Follow::Today, ..summary() });
+    press(&mut app, &["2", "enter"]);
+    app.update(Message::Summary(Arc::new(summary())), now());
+    assert!(shown(&app, 120, 36).starts_with(" Sessions › pinned: "), "{}", shown(&app, 120, 36));
+    press(&mut app, &["esc"]);
+    assert!(shown(&app, 120, 36).contains("╭ Sessions · "));
+}
+
+#[test]
+fn an_explanation_is_wrapped_where_it_is_wider_than_the_screen() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["tab", "tab", "tab", "enter"]);
+    let key = app.summary().calls[0].row.call.key;
+    let lines = vec![Label::new(&format!("{}at the very end", "word ".repeat(30)))];
+    app.update(Message::Feed(Feed::Explained(Box::new(Explained { key, lines }))), now());
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
+        assert!(
+            shown(&app, width, height).contains("the very end"),
+            "{width}×{height}: {}",
+            shown(&app, width, height)
+        );
+    }
+}

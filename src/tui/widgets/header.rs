@@ -107,7 +107,7 @@ impl Header<'_> {
         let source = Some(row.source.to_string());
         let way = match &self.0.down {
             Some(down) => format!(" {} › {} › ", down.from.title(), text::fit(&down.words, 24)),
-            None => format!(" {} › ", View::Live.title()),
+            None => format!(" {} › ", self.0.pinned_in.title()),
         };
         let way = ink(theme, Role::Dim, way);
         let names = |parts: &[&Option<String>]| {

@@ -88,15 +88,25 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
 fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer) {
     let title = format!("{} · Esc closes", Label::new(&explanation.title));
     let widest = explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40);
-    let inner = open(app, &title, cells(widest + 4), explanation.lines.len(), area, buffer);
-    let last_top = explanation.lines.len().saturating_sub(usize::from(inner.height));
-    let room = usize::from(inner.width).saturating_sub(2);
-    let shown = explanation.lines.iter().skip(explanation.top.min(last_top));
-    lines(
-        buffer,
-        inner,
-        shown.map(|line| Line::from(ink(&app.theme, Role::Text, format!(" {}", text::fit(line, room))))),
-    );
+    let room = widest.min(usize::from(area.width).saturating_sub(4)).max(1);
+    let all: Vec<String> = explanation.lines.iter().flat_map(|line| wrapped(line, room)).collect();
+    let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
+    let last_top = all.len().saturating_sub(usize::from(inner.height));
+    let shown = all.into_iter().skip(explanation.top.min(last_top));
+    lines(buffer, inner, shown.map(|line| Line::from(ink(&app.theme, Role::Text, format!(" {line}")))));
+}
+
+/// A line in pieces of so many columns, cut at spaces where there are any.
+fn wrapped(line: &str, room: usize) -> Vec<String> {
+    let (mut pieces, mut piece) = (Vec::new(), String::new());
+    for word in line.split_inclusive(' ') {
+        if !piece.is_empty() && text::width(&piece) + text::width(word.trim_end()) > room {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        piece.push_str(word);
+    }
+    pieces.push(piece);
+    pieces.into_iter().map(|piece| text::fit(piece.trim_end(), room)).collect()
 }
 
 fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
