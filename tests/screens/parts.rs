@@ -9,9 +9,9 @@ use super::*;
 
 /// What the screen asked of the books.
 fn asked(app: &mut App) -> Vec<Filter> {
-    let questions = app.effects().into_iter().filter_map(|effect| match effect {
-        Effect::Ask(Request::History(query)) if query.grain == Grain::Session => Some(query.filter),
-        _ => None,
+    let questions = app.effects().into_iter().filter_map(|effect| {
+        let Effect::Ask(Request::History(query)) = effect else { return None };
+        (query.grain == Grain::Session).then_some(query.filter)
     });
     questions.collect()
 }
