@@ -191,7 +191,7 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         speed: u32,
     },
-    /// Simulated session, to try the screen without any log
+    /// Simulated work of two agents, to try the screen without any log
     #[command(after_help = "Example:\n  tokmeter demo")]
     Demo {
         /// How many times faster than it would happen

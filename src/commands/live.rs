@@ -25,7 +25,7 @@ pub(super) enum Source {
     /// Calls played `speed` times faster than they happened.
     Played {
         /// Calls before the start of the playback.
-        before: Vec<crate::engine::Step>,
+        before: Vec<crate::domain::Call>,
         /// Calls to play.
         after: playback::Steps,
         /// Acceleration factor.
@@ -135,7 +135,7 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
     if let Some(why) = books.why_only_read() {
         context.note(why);
     }
-    let records = before.into_iter().map(|step| crate::domain::Record::Call(step.call)).collect();
+    let records = before.into_iter().map(crate::domain::Record::Call).collect();
     books.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
     let is_stdin = |path: &std::path::PathBuf| catch_up::is_stdin(path);
     let stdin = match &selection {
@@ -162,7 +162,11 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
         stdin,
         #[cfg(unix)]
         socket,
-        faces: Faces { answer: super::gate::query::query_with, problem: tui_options::problem },
+        faces: Faces {
+            answer: super::gate::query::query_with,
+            explain: super::explain::text_of,
+            problem: tui_options::problem,
+        },
     })
     .map_err(|error| match error {
         StartError::Books(error) => error.into(),

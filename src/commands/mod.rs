@@ -40,7 +40,7 @@ use crate::app::bidi_filter::BidiFilter;
 use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
 use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Loaded};
-use crate::domain::Label;
+use crate::domain::{Call, Instant, Label, Zone};
 use crate::engine::{self, playback};
 
 /// Runs the program with these arguments and returns its exit status.
@@ -90,9 +90,15 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
     }
 }
 
-/// Calls of the simulated session of `demo`, the last made at `end`.
-pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
-    engine::demo_session(count, end, user).into_iter().map(|step| step.call).collect()
+/// The simulated calls of `demo` before it begins, and those it plays, each with the seconds after the one before.
+pub fn demo_calls(now: Instant, zone: Zone, user: &Label) -> (Vec<Call>, Vec<(i64, Call)>) {
+    let engine::Scene { before, after } = engine::demo_scene(now, zone, user);
+    (before, after.into_iter().map(|step| (step.after.num_seconds(), step.call)).collect())
+}
+
+/// The limits of `demo`.
+pub fn demo_limits() -> Vec<crate::meter::Limit> {
+    engine::demo_limits()
 }
 
 /// Writer that records whether anything was written.
@@ -176,7 +182,10 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
         }
         Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
         Some(Command::Demo { speed }) => {
-            let (before, after) = playback::demo(&context.settings.user, context.now());
+            let engine::Scene { before, after } =
+                engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
+            // Its own limits, which it reaches while one looks on.
+            context.settings.limits = engine::demo_limits();
             live::show(
                 context,
                 loaded,

@@ -137,7 +137,12 @@ impl Lines {
                 self.meter.rule(settings.rules);
                 self.look(context)
             }
-            Feed::Progress(_) | Feed::Health(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => Ok(()),
+            Feed::Progress(_)
+            | Feed::Health(_)
+            | Feed::Answer(_)
+            | Feed::Models(_)
+            | Feed::Explained(_)
+            | Feed::Ended => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::domain::Label;
 use crate::ingest::Roots;
 use crate::text;
 use crate::theme::{Background, Depth, Facts, ThemeError, Themes, utf8};
-use crate::tui::{Keys, Options};
+use crate::tui::{Keys, Options, SavedView};
 
 /// The screen's options.
 ///
@@ -35,6 +35,7 @@ pub(super) fn options(
         depth: depth(context, context.env.terminal[1]),
         ascii: ascii(context),
         keys,
+        views: saved(settings),
         compact: args.compact,
         mouse: settings.mouse,
         is_in_tmux: context.env.var("TMUX").is_some_and(|socket| !socket.is_empty()),
@@ -61,6 +62,11 @@ fn looks(context: &Context<'_>, roots: &Roots) -> Vec<Label> {
     looks
 }
 
+/// The views that were saved; a wrong one has been refused.
+fn saved(settings: &config::Settings) -> Vec<SavedView> {
+    settings.views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
+}
+
 /// The first thing in a config that the screen would refuse, such as keys that clash.
 pub(super) fn problem(loaded: &Loaded, themes: &Themes) -> Option<Diagnostic> {
     check(loaded, themes).1.into_iter().next()
@@ -81,6 +87,10 @@ pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>)
             (Keys::default(), wrong.iter().map(place).collect())
         }
     };
+    for (name, text) in &loaded.settings.views {
+        let wrong = SavedView::parse(name, text).err();
+        problems.extend(wrong.map(|wrong| loaded.problem(&format!("views.{name}"), &wrong)));
+    }
     let theme = theme_error(themes, &loaded.settings.theme);
     problems.extend(theme.map(|error| loaded.problem("theme", &error.to_string())));
     (keys, problems)

@@ -165,7 +165,7 @@ impl HealthState {
             files: root.files,
             bad: of(&root.path).bad,
             last: of(&root.path).last,
-            trouble: state_words(&root.state).map(|words| Label::new(&words)),
+            trouble: trouble(&root.state),
         });
         let files = health.notes.iter().map(|note| SourceView {
             path: note.path.clone(),
@@ -348,6 +348,13 @@ pub(crate) const fn state_name(state: &RootState) -> &'static str {
         RootState::PermissionDenied => "permission denied",
         RootState::Failing(_) => "failing",
     }
+}
+
+/// A state that needs attention. A place that is polled, as a network folder must be, is read like any other: the
+/// state of the screen says so, and nobody can do anything about it.
+fn trouble(state: &RootState) -> Option<Label> {
+    let is_usual = matches!(state, RootState::Polling(reason) if reason.advice().is_none());
+    state_words(state).filter(|_| !is_usual).map(|words| Label::new(&words))
 }
 
 /// Describes a root's state; `None` when there is nothing to report.

@@ -18,7 +18,7 @@ use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::{Label, Record};
-use crate::engine::{Feed, Note, Progress, Request, Tone};
+use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
@@ -357,16 +357,40 @@ impl LedgerThread {
                 let models = self.models();
                 self.tell(Feed::Models(models));
             }
+            Request::Explain(key) => {
+                let lines = match self.books.call(key) {
+                    Ok(Some(row)) => self.config_edits.explanation(&row, &self.prices),
+                    Ok(None) => vec![Label::new("the books do not have this call any more")],
+                    Err(error) => vec![Label::new(&error.to_string())],
+                };
+                self.tell(Feed::Explained(Box::new(Explained { key, lines })));
+            }
+            Request::Demo => self.demo(),
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)
-            | Request::Demo
+            | Request::SaveView { .. }
             | Request::Theme(_)) => {
                 let now = self.env.now();
                 for news in self.config_edits.ask(request, &mut self.books, now) {
                     self.tell(news);
                 }
             }
+        }
+    }
+
+    /// Plays the demo on books of its own: what is made up is never booked.
+    fn demo(&mut self) {
+        std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
+        if self.health.ledger_became(&self.books.view()) {
+            self.tell_health();
+        }
+        let settings = self.config_edits.demo_settings(&self.rules);
+        self.rules.clone_from(&settings.rules);
+        self.tell(Feed::Settings(Box::new(settings)));
+        let now = self.env.now();
+        for news in self.config_edits.ask(Request::Demo, &mut self.books, now) {
+            self.tell(news);
         }
     }
 

@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::config::Settings;
-use crate::domain::{Instant, Label, Status, Usd};
+use crate::domain::{CallKey, Instant, Label, Status, Usd};
 use crate::ledger::{Change, Query, Report, Sums};
 use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
@@ -30,6 +30,8 @@ pub enum Feed {
     Answer(Box<Report>),
     /// Answer to a [`Request::Models`].
     Models(Vec<ModelView>),
+    /// Answer to a [`Request::Explain`].
+    Explained(Box<Explained>),
     /// No further messages; the screen stays open.
     Ended,
 }
@@ -48,6 +50,15 @@ pub enum Request {
     History(Query),
     /// Every model's spend, rates and cheaper alternative; answered by [`Feed::Models`].
     Models,
+    /// The arithmetic of a call's cost and its log line; answered by [`Feed::Explained`].
+    Explain(CallKey),
+    /// Save a view with its filter in the config, under a name.
+    SaveView {
+        /// The name.
+        name: String,
+        /// The view and the filter: `sessions api-server`.
+        view: String,
+    },
     /// Write a limit to the config, with the arguments of `tokmeter limits set SCOPE AMOUNT`.
     SetLimit {
         /// `day`, `user:alice:day`.
@@ -66,6 +77,15 @@ pub enum Request {
     Demo,
     /// The theme was changed by key; the program may save it.
     Theme(String),
+}
+
+/// Where the cost of a call comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The call.
+    pub key: CallKey,
+    /// What `tokmeter explain` prints of it, line by line.
+    pub lines: Vec<Label>,
 }
 
 /// Progress of the first reading.

@@ -95,7 +95,7 @@ impl Ledger for Memory {
         Ok(match query.grain {
             Grain::Call => grouping::calls(query, names, rows),
             Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
-            Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
+            Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let mut report = grouping::PeriodReport::new(query, names);
                 rows.for_each(|row| report.add(&grouping::quarter(row)));
                 report.finish()

@@ -9,6 +9,8 @@ use crate::domain::{CallKey, Day, Dimension, Filter, Instant, Label, Week, Zone}
 /// The unit that each row of a report sums up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
+    /// Quarters of an hour.
+    Quarter,
     /// Local clock hours.
     Hour,
     /// Local calendar days.
@@ -70,6 +72,8 @@ impl Query {
 /// The period of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodKey {
+    /// Quarter of an hour, by its start.
+    Quarter(Instant),
     /// Local clock hour, by its start.
     Hour(Instant),
     /// Local day.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::evaluate::Used;
-use super::rate::{Minutes, Spent};
-use super::summary::{SessionId, TREND};
+use super::rate::{Minutes, Spent, Trend};
+use super::summary::SessionId;
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{Row, Sums};
 use crate::pricing::context_size;
@@ -64,8 +64,8 @@ pub struct FleetLine {
     pub model: Option<Label>,
     /// The main thread's latest call; nothing when that is long ago.
     pub main: Option<LastCall>,
-    /// Tokens in each of the last `TREND` minutes, oldest first.
-    pub trend: [u64; TREND],
+    /// Its spending minute by minute.
+    pub trend: Trend,
     /// Its sub-agents that have not ended, in the order of their names.
     pub agents: Vec<AgentLine>,
 }

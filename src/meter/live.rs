@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::curve::Quarters;
 use super::evaluate::worst_first;
-use super::forecast::{Habits, Outlook, long_run};
+use super::forecast::{Habits, Outlook};
 use super::limit::{LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::rate::{Minutes, next_minute};
@@ -14,7 +15,7 @@ use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
 use super::statuses::Statuses;
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Status, Usd};
+use crate::domain::{CallKey, Instant, Label, Ratio, Span, Status, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
@@ -38,6 +39,7 @@ pub struct Meter {
     models: BTreeMap<Option<Label>, Sums>,
     today: (Span, Sums),
     today_models: BTreeMap<Option<Label>, Sums>,
+    quarters: Quarters,
     week: (Span, Sums),
     month: (Span, Sums),
     sessions: Sessions,
@@ -67,6 +69,7 @@ impl Meter {
         let mut meter = Self {
             today: (Span::day(now, rules.zone), snapshot.today),
             today_models: snapshot.today_models,
+            quarters: snapshot.quarters,
             week: (Span::week(now, rules.zone, rules.week_start), snapshot.week),
             month: (Span::month(now, rules.zone), snapshot.month),
             rules,
@@ -186,6 +189,7 @@ impl Meter {
         self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
         if self.today.0.contains(at) {
             self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
+            self.quarters.sub(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -202,6 +206,7 @@ impl Meter {
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
         if self.today.0.contains(at) {
             self.today_models.entry(row.call.model.clone()).or_default().add(&sums);
+            self.quarters.add(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -224,6 +229,7 @@ impl Meter {
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
+            self.quarters.clear();
             self.sessions.begin_day();
             self.grew_at = self.grew_at.filter(|_| self.follow != Follow::Today);
             self.stale = true;
@@ -294,7 +300,11 @@ impl Meter {
         };
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
-        let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
+        let trend_until = self.sessions.trend_until(now);
+        let pace = Minutes::of_all(everything.values());
+        let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
+        let (by_day_end, by_month_end) = self.ends(&outlook);
+        let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
         let mut fleet = self.sessions.fleet(now);
         self.statuses.complete(&mut fleet);
         Summary {
@@ -309,7 +319,7 @@ impl Meter {
             week: self.week.1,
             month: self.month.1,
             followed,
-            models: model_lines(models, minutes, &followed, now),
+            models: model_lines(models, minutes, &followed, (trend_until, now)),
             calls: self
                 .calls
                 .values()
@@ -325,6 +335,8 @@ impl Meter {
             growing: self.growing(now),
             by_day_end,
             by_month_end,
+            curve,
+            trend_until,
             changes_at: self.changes_at(now),
         }
     }
@@ -354,17 +366,22 @@ impl Meter {
     }
 
     /// Forecast of the day's and the month's dollars.
-    fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
-        let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
+    fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
         let (day, today) = (self.today.0, self.today.1);
         let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
         if self.month.1.calls == 0 {
             return (by_day_end, None);
         }
+        // The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
         let (month, spent) = (self.month.0, self.month.1.cost);
+        let before = spent - today.cost;
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let rate = long_run(spent.pico(), month.from.max(begun), now);
-        let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
+        let first = Span::day(begun, self.rules.zone).from.max(month.from);
+        let by_month_end = average(before, first, day.from).map(|a_day| {
+            let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
+            let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
+            before + today.cost.max(a_day) + later
+        });
         (by_day_end, by_month_end)
     }
 
@@ -381,6 +398,12 @@ impl Meter {
         let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
+}
+
+/// Dollars a day from one midnight to another; nothing unless a whole day lies between.
+fn average(spent: Usd, from: Instant, until: Instant) -> Option<Usd> {
+    let hours = u32::try_from((until - from).num_hours()).ok().filter(|hours| *hours >= 23)?;
+    Some(spent.scaled(Ratio { num: 24, den: hours }))
 }
 
 /// Takes a call's sums out of its model's; false when they were not there.

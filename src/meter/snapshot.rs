@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::curve::Quarters;
 use super::evaluate::Used;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
@@ -37,6 +38,7 @@ pub struct Snapshot {
     pub(crate) models: BTreeMap<Option<Label>, Sums>,
     pub(crate) today: Sums,
     pub(crate) today_models: BTreeMap<Option<Label>, Sums>,
+    pub(crate) quarters: Quarters,
     pub(crate) week: Sums,
     pub(crate) month: Sums,
     pub(crate) sessions: Vec<SessionRow>,
@@ -61,6 +63,7 @@ impl Snapshot {
             models: BTreeMap::new(),
             today: Sums::default(),
             today_models: BTreeMap::new(),
+            quarters: Quarters::default(),
             week: Sums::default(),
             month: Sums::default(),
             sessions: Vec::new(),
@@ -86,6 +89,8 @@ impl Snapshot {
         let all = books.report(&by_model)?;
         let day = Span::day(now, rules.zone);
         let today = books.report(&Query { filter: within(view, day), ..by_model.clone() })?;
+        let of_day = within(view, day);
+        let quarters = books.report(&Query { filter: of_day, ..Query::new(Grain::Quarter, rules.zone) })?;
         let mut threads = ask_threads(books, rules, day)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);
@@ -115,6 +120,7 @@ impl Snapshot {
             models: of_models(all.rows),
             today: today.total,
             today_models: of_models(today.rows),
+            quarters: Quarters::from_report(&quarters),
             week: books.sums(&within(view, Span::week(now, rules.zone, rules.week_start)))?,
             month: books.sums(&within(view, Span::month(now, rules.zone)))?,
             sessions,

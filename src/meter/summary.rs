@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::{FleetLine, LimitState};
+use super::{DayCurve, FleetLine, LimitState, Trend};
 use crate::domain::{Call, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
 
@@ -37,9 +37,6 @@ impl SessionId {
         Self { source: call.from.source.clone(), session: call.from.session.clone() }
     }
 }
-
-/// Bars in a trend, one per minute.
-pub(crate) const TREND: usize = 30;
 
 /// All numbers shown at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +82,10 @@ pub struct Summary {
     pub by_day_end: Option<Usd>,
     /// Forecast of this month's dollars at its end; `None` if unknown.
     pub by_month_end: Option<Usd>,
+    /// Dollars of today over the time of the day.
+    pub curve: DayCurve,
+    /// The end of every trend: now, or half an hour after the latest call.
+    pub trend_until: Instant,
     /// When the numbers next change without a call.
     pub changes_at: Option<Instant>,
 }
@@ -113,6 +114,8 @@ impl Summary {
             growing: false,
             by_day_end: None,
             by_month_end: None,
+            curve: DayCurve::default(),
+            trend_until: now,
             changes_at: None,
         }
     }
@@ -173,8 +176,8 @@ pub struct ModelLine {
     pub sums: Sums,
     /// Its share of their cost in whole per cent, or of their tokens where no cost is known.
     pub share: u8,
-    /// Tokens in each of the last `TREND` minutes, oldest first.
-    pub trend: [u64; TREND],
+    /// Its spending minute by minute.
+    pub trend: Trend,
 }
 
 /// A line in the Calls pane.

@@ -20,4 +20,6 @@ pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, mo
 pub(crate) use number::{absent, bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};
-pub(crate) use time::{clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name};
+pub(crate) use time::{
+    clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
+};

@@ -144,6 +144,10 @@ impl Books {
     fn period(&self, row: &Row, grain: Grain, zone: Zone) -> PeriodKey {
         let when = row.call.at();
         match grain {
+            Grain::Quarter => {
+                let start = when.timestamp().div_euclid(900) * 900;
+                PeriodKey::Quarter(Instant::from_timestamp(start, 0).unwrap())
+            }
             Grain::Hour => {
                 let local = when.with_timezone(&zone);
                 let into = Duration::seconds(i64::from(local.minute() * 60 + local.second()));

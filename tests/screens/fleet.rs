@@ -7,7 +7,7 @@ use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 use super::*;
 
-const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
+pub(super) const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
 
 /// A call of a session that works on a project of the same name.
 fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
@@ -24,7 +24,7 @@ fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost:
 }
 
 /// Two sessions at work, one of them with a sub-agent; three models.
-fn two() -> Vec<Change> {
+pub(super) fn two() -> Vec<Change> {
     let mut all = Vec::new();
     for minute in 0..24 {
         let ago = minute * 60 + 20;
@@ -39,7 +39,7 @@ fn two() -> Vec<Change> {
     all
 }
 
-fn five() -> Vec<Change> {
+pub(super) fn five() -> Vec<Change> {
     let mut all = two();
     for (nth, name) in (1_i64..).zip(["docs", "infra", "a-very-long-name-of-a-project"]) {
         all.extend((0..6).map(|call| made(name, "claude-opus-5", None, nth * 900 + call * 70, "0.31")));
@@ -51,7 +51,7 @@ fn limited(window: Window, amount: Amount) -> Limit {
     Limit { scope: Scope::default(), window, amount, warn_at: vec![80] }
 }
 
-fn limits(day: &str) -> Vec<Limit> {
+pub(super) fn limits(day: &str) -> Vec<Limit> {
     vec![
         limited(Window::Day, dollars(day)),
         limited(Window::Session, dollars("20")),
@@ -60,7 +60,7 @@ fn limits(day: &str) -> Vec<Limit> {
 }
 
 /// A meter of the day that has heard of these calls.
-fn metered(calls: &[Change], limits: Vec<Limit>) -> Meter {
+pub(super) fn metered(calls: &[Change], limits: Vec<Limit>) -> Meter {
     let mut meter = Meter::new(Rules { limits, ..Rules::new(ZONE) }, now());
     meter.follow(Follow::Today);
     for change in calls {
@@ -82,7 +82,7 @@ fn asked(calls: &[Change], limits: Vec<Limit>) -> Meter {
     Meter::open(rules, snapshot)
 }
 
-fn screen(calls: &[Change], limits: Vec<Limit>) -> App {
+pub(super) fn screen(calls: &[Change], limits: Vec<Limit>) -> App {
     app_with(options(), metered(calls, limits).summary(now()))
 }
 

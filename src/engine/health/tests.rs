@@ -47,6 +47,21 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
 }
 
 #[test]
+fn a_place_that_can_only_be_polled_is_no_trouble_and_one_that_need_not_be_is() {
+    use crate::ingest::PollReason;
+    let troubles = |reason: PollReason| {
+        let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
+        let state = RootState::Polling(reason);
+        let root = RootStatus { path: Label::new("/net/logs"), state, files: 1, reattached: 0 };
+        health.sources(&Health { roots: vec![root], ..Health::default() });
+        view(&health).sources.into_iter().filter_map(|source| source.trouble).collect::<Vec<_>>()
+    };
+    assert_eq!(troubles(PollReason::Remote), Vec::<Label>::new());
+    assert_eq!(troubles(PollReason::Asked), Vec::<Label>::new());
+    assert_eq!(troubles(PollReason::WatchLimit), [Label::new("live by polling; raise fs.inotify.max_user_watches")]);
+}
+
+#[test]
 fn the_socket_shows_its_counters_and_its_bad_lines() {
     let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
     assert_eq!((view(&health).sources.len(), health.answer("{\"query\":\"socket\"}")), (0, None));

@@ -2,12 +2,12 @@
 
 use chrono::Duration;
 
-use crate::domain::{Instant, Quota, Span};
-use crate::meter::{LimitState, Verdict, Window};
+use crate::domain::{Instant, Quota, Span, Usd};
+use crate::meter::{LimitState, TREND, Trend, Verdict, Window};
 use crate::theme::Role;
 
 /// A bar of this width for a percentage; complete only at 100.
-fn gauge(per_cent: u64, columns: usize) -> String {
+pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
     let whole = u64::try_from(columns).unwrap_or(0);
     let filled = usize::try_from(per_cent.min(100) * whole / 100).unwrap_or(columns);
     "█".repeat(filled) + &"░".repeat(columns - filled)
@@ -19,6 +19,42 @@ const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 pub(in super::super) fn spark(values: &[u64], most: u64, columns: usize) -> String {
     let shown = &values[values.len().saturating_sub(columns)..];
     shown.iter().map(|value| HEIGHTS[eighths(*value, most)]).collect()
+}
+
+/// Sparklines of several trends on one scale: of dollars, or of tokens where nothing has a price.
+pub(in super::super) struct Sparks {
+    columns: usize,
+    pub(in super::super) is_in_dollars: bool,
+    most: u64,
+}
+
+impl Sparks {
+    /// The common scale of these trends over as many minutes as there are columns.
+    pub(in super::super) fn of<'a>(trends: impl Iterator<Item = &'a Trend> + Clone, columns: usize) -> Self {
+        let columns = columns.min(TREND);
+        let is_in_dollars = trends.clone().any(|trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
+        let mut sparks = Self { columns, is_in_dollars, most: 0 };
+        sparks.most = trends.flat_map(|trend| sparks.values(trend)).max().unwrap_or(0);
+        sparks
+    }
+
+    /// The last minutes of a trend, one a column.
+    pub(in super::super) fn draw(&self, trend: &Trend) -> String {
+        spark(&self.values(trend), self.most, self.columns)
+    }
+
+    fn values(&self, trend: &Trend) -> Vec<u64> {
+        if self.is_in_dollars {
+            let last = &trend.usd[trend.usd.len().saturating_sub(self.columns)..];
+            return last.iter().map(|usd| micros(*usd)).collect();
+        }
+        trend.tokens[trend.tokens.len().saturating_sub(self.columns)..].to_vec()
+    }
+}
+
+/// Millionths of a dollar: fine enough for a picture, and with room to multiply.
+pub(in super::super) fn micros(amount: Usd) -> u64 {
+    u64::try_from(amount.rounded(6)).unwrap_or(0)
 }
 
 fn eighths(value: u64, most: u64) -> usize {

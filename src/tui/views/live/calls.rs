@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, pane};
 use super::Live;
 use crate::domain::{Call, Instant, day_of};
@@ -64,7 +65,7 @@ impl Live<'_> {
         // The newest call needs no cursor; one that was moved to does.
         let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then(|| chosen.min(rows.len().saturating_sub(1)));
         let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
-        grid.render(inner, buffer);
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }
 }
 

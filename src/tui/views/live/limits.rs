@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::super::super::targets::Target;
 use super::super::super::widgets::{ink, limit_lines, lines, pane, top_for};
 use super::super::super::{Action, Pane};
 use super::Live;
@@ -45,6 +46,9 @@ impl Live<'_> {
             lines(buffer, line, [Line::from(ink(theme, Role::Warning, others))]);
         }
         let cursor = app.cursor_of(Pane::Limits).min(limits.len().saturating_sub(1));
+        for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..limits.len()) {
+            app.targets.add(row, Target::PaneRow(Pane::Limits, nth));
+        }
         let all = limit_lines(theme, &limits, quotas, room, app.now(), app.options.zone);
         let shown = all.into_iter().skip(top_for(cursor, inner.height)).map(|mut line| {
             line.spans.insert(0, " ".into());

@@ -6,7 +6,8 @@ use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
-use super::super::super::widgets::{Cell, Column, Grid, pane, spark, top_for};
+use super::super::super::targets::Target;
+use super::super::super::widgets::{Cell, Column, Grid, Sparks, pane, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
 use crate::meter::{Activity, LastCall};
@@ -47,13 +48,14 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        let most = app.summary().fleet.iter().flat_map(|line| line.trend).max().unwrap_or(0);
-        let rows = fleet.iter().map(|row| self.row(row, most)).collect();
+        let sparks = Sparks::of(app.summary().fleet.iter().map(|line| &line.trend), 30);
+        let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
-        Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true }.render(inner, buffer);
+        let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
     }
 
-    fn row(&self, row: &FleetRow<'_>, most: u64) -> Vec<Cell> {
+    fn row(&self, row: &FleetRow<'_>, sparks: &Sparks) -> Vec<Cell> {
         match row {
             FleetRow::Session(line) => {
                 let session = line.id.session.as_deref().map(text::session_short);
@@ -71,7 +73,7 @@ impl Live<'_> {
                     (self.when(line.last), Role::Dim),
                 ];
                 cells.push(activity(line.activity));
-                cells.push((spark(&line.trend, most, 30), Role::Accent));
+                cells.push((sparks.draw(&line.trend), Role::Accent));
                 cells
             }
             FleetRow::Agent(_, agent) => {
