@@ -20,6 +20,7 @@ mod codex_line;
 mod codex_thread;
 mod codex_usage;
 mod copilot;
+mod copilot_line;
 pub(crate) mod count;
 mod decoder;
 mod details;
