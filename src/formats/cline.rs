@@ -73,7 +73,7 @@ impl Format for Cline {
 fields! {
     /// A session of the CLI.
     Session {
-        session: Text<'a> = "sessionId",
+        id: Text<'a> = "sessionId",
         origin: Birth<'a> = "origin",
         messages: List<Message<'a>> = "messages",
     }
@@ -165,7 +165,7 @@ impl Reader for Task {
             return self.task(&said.0, origin, out);
         }
         let session: Session<'_> = json::parse(line)?;
-        if session.session.is_absent() {
+        if session.id.is_absent() {
             return Ok(Reading::NotMine);
         }
         // One count that cannot be true spoils its own message and no other.
@@ -198,7 +198,7 @@ impl Task {
         if tokens.is_zero() {
             return Ok(None);
         }
-        let own = session.session.get();
+        let own = session.id.get();
         let parent = session.origin.parent.get();
         let mut from = self.author.attribution(message.at.0, parent.or(own), self.project.as_deref(), origin);
         from.agent = self.author.label(parent.and_then(|_| session.origin.agent.get().or(own)));
@@ -225,7 +225,7 @@ impl Task {
         for message in messages {
             total = total.saturating_add(message.metrics.split(Count::tokens).unwrap_or_default().0);
         }
-        let from = self.author.attribution(first.at.0, session.session.get(), self.project.as_deref(), origin);
+        let from = self.author.attribution(first.at.0, session.id.get(), self.project.as_deref(), origin);
         let model = messages.iter().rev().find_map(|message| message.model.id.get()).unwrap_or("unknown");
         Ok(bill(self.name, from, [(model, total)]))
     }

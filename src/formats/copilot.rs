@@ -16,14 +16,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::author::Author;
-use super::count::Count;
-use super::fields::{Named, Slot, Within, fields};
+use super::copilot_line::{Data, Line, Metric, split};
+use super::fields::Slot;
 use super::json::{self, Text};
 use super::keys::{answer_key, counted_key};
 use super::rows::at;
 use super::running::{Running, bill};
-use super::split::{Counts, unstated_lifetime};
-use super::time::Stamp;
+use super::split::unstated_lifetime;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
 use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Instant, Label, Record, Tokens};
 
@@ -90,69 +89,6 @@ impl Format for Copilot {
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Events { author: Author::new(NAME), kept: Kept::default() })
-    }
-}
-
-fields! {
-    /// A line of `events.jsonl`.
-    Line {
-        kind: Text<'a> = "type",
-        id: Text<'a> = "id",
-        at: Stamp = "timestamp",
-        agent: Text<'a> = "agentId",
-        data: Data<'a> = "data",
-    }
-}
-
-fields! {
-    /// What happened.
-    Data {
-        session: Text<'a> = "sessionId",
-        context: Context<'a> = "context",
-        usage: Usage<'a> = "usage",
-        compacted: Usage<'a> = "compactionTokensUsed",
-        metrics: Within<'a> = "modelMetrics",
-        snapshot: Snapshot<'a> = "accountingSnapshot",
-        model: Text<'a> = "model",
-        output: Count = "outputTokens",
-        call: Text<'a> = "apiCallId" | "messageId",
-    }
-}
-
-fields! {
-    /// Where the agent works.
-    Context {
-        cwd: Text<'a> = "cwd" | "gitRoot",
-    }
-}
-
-fields! {
-    /// The totals, in newer versions.
-    Snapshot {
-        metrics: Within<'a> = "modelMetrics",
-    }
-}
-
-fields! {
-    /// The total of one model.
-    Metric {
-        usage: Usage<'a> = "usage",
-    }
-}
-
-fields! {
-    /// Counts, of a request or a session.
-    Usage {
-        model: Text<'a> = "model",
-        input: Count = "inputTokens",
-        output: Count = "outputTokens",
-        cache_read: Count = "cacheReadTokens" | "cachedInput",
-        cache_write: Count = "cacheWriteTokens",
-        reasoning: Count = "reasoningTokens",
-        duration: Named<'a> = "duration",
-        call: Text<'a> = "apiCallId",
-        initiator: Text<'a> = "initiator",
-        requests: Count = "requestCount",
     }
 }
 
@@ -329,40 +265,4 @@ fn attribution(author: &mut Author, session: &str, cwd: &str, at: Option<Instant
 /// The key of an answer by its id.
 fn key_of(session: &str, id: &str) -> CallKey {
     answer_key(id).unwrap_or_else(|| CallKey::from_parts(&[NAME, session, id]))
-}
-
-impl Usage<'_> {
-    /// The counts of a request.
-    fn tokens(&self) -> Result<Tokens, BadLine> {
-        self.split(Count::tokens)
-    }
-
-    /// The counts of a session.
-    fn totals(&self) -> Result<Tokens, BadLine> {
-        self.split(Count::total)
-    }
-
-    fn split(&self, read: fn(&Count, &'static str) -> Result<u64, BadLine>) -> Result<Tokens, BadLine> {
-        Ok(split([
-            read(&self.input, "inputTokens")?,
-            read(&self.output, "outputTokens")?,
-            read(&self.cache_read, "cacheReadTokens")?,
-            read(&self.cache_write, "cacheWriteTokens")?,
-            read(&self.reasoning, "reasoningTokens")?,
-        ]))
-    }
-}
-
-/// Input, output, cache reads, cache writes and reasoning in disjoint classes.
-fn split([prompt, output, cache_read, cache_write_5m, reasoning]: [u64; 5]) -> Tokens {
-    let counts = Counts {
-        prompt: Some(prompt),
-        output: Some(output),
-        total: Some(prompt + output),
-        cache_read,
-        cache_write_5m,
-        reasoning,
-        ..Counts::default()
-    };
-    counts.split().0
 }

@@ -31,6 +31,7 @@ mod codex_usage;
 mod command_code;
 mod continue_dev;
 mod copilot;
+mod copilot_line;
 pub(crate) mod count;
 mod crush;
 mod cursor;

@@ -109,7 +109,7 @@ impl Reader for Lines {
     }
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     /// True when the line states usage in our fields and has no other format's.
     fn is_native(&self, inner: &Self) -> bool {
         let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());

@@ -13,7 +13,7 @@
 //! older than its own session is a copy.
 //!
 //! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a session).
-//! MiMo's are the same by its source (TokenTracker 0.87, looked up 2026-11-26); it was not run.
+//! MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it was not run.
 
 use super::count::Count;
 use super::exactness::Exactness;

@@ -197,7 +197,7 @@ impl Session {
         let is_split = usage.cache_write_1h.is_given();
         let parts = if is_split { Parts::NONE } else { unstated_lifetime(&tokens) };
         let quoted = usage.cost.total.0;
-        Ok(Some(Call { quoted, parts, latency, fidelity, ..Call::new(key, from, model, tokens) }))
+        Ok(Some(Call { parts, quoted, latency, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 }
 

@@ -14,7 +14,7 @@ const DOCUMENT: &str = ".gemini/tmp/shop/chats/session-2026-01-10T09-00-0a1b2c3d
 const OPENCODE: &str = ".local/share/opencode/opencode.db";
 const GOOSE: &str = ".local/share/goose/sessions/sessions.db";
 
-pub fn database(home: &Home, name: &str, sql: &str) {
+pub(crate) fn database(home: &Home, name: &str, sql: &str) {
     let connection = Connection::open(home.file(name)).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     connection.execute_batch(sql).unwrap();
