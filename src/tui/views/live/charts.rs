@@ -55,7 +55,7 @@ impl Live<'_> {
             ("session", summary.fleet.iter().map(|line| (name(line), &line.trend)).collect())
         };
         series.retain(|(_, trend)| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
-        series.sort_by_key(|(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
+        series.sort_by_cached_key(|(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
         let (hours, zone) = (TREND / 60, app.options.zone);
