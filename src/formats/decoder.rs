@@ -1,15 +1,12 @@
 //! Decodes one file or feed, whatever formats its lines have.
 
-use std::path::Path;
-use std::sync::{LazyLock, OnceLock};
-
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
 use super::{
-    ALL, BadLine, Env, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sse,
+    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sieves, sse,
 };
 use crate::domain::Record;
 
@@ -72,28 +69,6 @@ impl Outcome {
         }
     }
 }
-
-/// Looks for the markers of all formats: for lines that anybody may have written.
-static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, set_of(|format| !format.is_known_by_place())));
-
-/// For the files of one agent, by its format's place in the registry. Agents that have a place of their own need not be
-/// looked for in another's.
-static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
-
-/// Formats without a place of their own.
-static WITHOUT_PLACE: LazyLock<Set> = LazyLock::new(|| {
-    let env = Env::new(Some(Path::new("/")), &|_| None);
-    set_of(|format| format.locations(&env).is_empty())
-});
-
-/// The formats of the registry of which this is true.
-fn set_of(is_wanted: impl Fn(&dyn Format) -> bool) -> Set {
-    ALL.iter().enumerate().filter(|(_, format)| is_wanted(**format)).fold(0, |all, (at, _)| all | 1 << at)
-}
-
-/// Formats that the registry may hold.
-const MOST: usize = Set::BITS as usize;
-const _: () = assert!(ALL.len() <= MOST, "a set has no bit for each format");
 
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
@@ -257,13 +232,8 @@ impl Decoder {
 
     /// The search for markers. Databases and documents need none, so that it is built for the first line.
     fn sieve(&mut self) -> &'static Sieve {
-        let wanted = |place: usize| {
-            let others = if ALL[place].is_known_by_place() { 0 } else { *WITHOUT_PLACE };
-            others | 1 << place
-        };
-        let of = |place: usize| OWN[place].get_or_init(|| Sieve::new(ALL, wanted(place)));
         let own = self.own;
-        self.sieve.get_or_insert_with(|| own.map_or_else(|| &*ANYBODY, of))
+        self.sieve.get_or_insert_with(|| sieves::of(own))
     }
 
     /// Offers a line to the formats whose markers it contains.

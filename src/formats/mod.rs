@@ -82,6 +82,7 @@ mod running;
 mod saved_state;
 mod searches;
 mod shelley;
+mod sieves;
 mod split;
 mod sse;
 mod stored_time;

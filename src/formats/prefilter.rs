@@ -213,34 +213,6 @@ mod tests {
     }
 
     #[test]
-    fn a_format_known_by_its_place_is_looked_for_there_and_nowhere_else() {
-        struct Placed;
-        impl Format for Placed {
-            fn name(&self) -> &'static str {
-                "placed"
-            }
-            fn locations(&self, env: &Env<'_>) -> Vec<super::super::Location> {
-                env.home("placed").into_iter().map(super::super::Location::tree).collect()
-            }
-            fn is_known_by_place(&self) -> bool {
-                true
-            }
-            fn markers(&self) -> &'static [&'static str] {
-                &["\"count\""]
-            }
-            fn reader(&self) -> Box<dyn Reader> {
-                Box::new(Never)
-            }
-        }
-        let anywhere = Marked(&["\"usage\""], &[]);
-        let formats: [&dyn Format; 2] = [&anywhere, &Placed];
-        let line = br#"{"usage":{"count":1}}"#;
-        assert_eq!(Sieve::new(&formats, None).all(line), 0b01);
-        assert_eq!(Sieve::new(&formats, Some(1)).all(line), 0b10);
-        assert_eq!(Sieve::new(&formats, Some(0)).all(line), 0b01);
-    }
-
-    #[test]
     fn both_kinds_of_search_find_the_same_needle() {
         let needles = ["\"usage\"", "_tokens\"", "\"rare\""];
         let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], Set::MAX);

@@ -52,7 +52,8 @@ fn a_place_that_can_only_be_polled_is_no_trouble_and_one_that_need_not_be_is() {
     let troubles = |reason: PollReason| {
         let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
         let state = RootState::Polling(reason);
-        let root = RootStatus { path: Label::new("/net/logs"), state, files: 1, reattached: 0 };
+        let path = Label::new("/net/logs");
+        let root = RootStatus { path, agent: None, fidelity: String::new(), state, files: 1, reattached: 0 };
         health.sources(&Health { roots: vec![root], ..Health::default() });
         view(&health).sources.into_iter().filter_map(|source| source.trouble).collect::<Vec<_>>()
     };
