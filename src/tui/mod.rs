@@ -6,6 +6,7 @@ mod down;
 mod draw;
 mod explain;
 mod history;
+mod key_groups;
 mod keys;
 mod lists;
 mod mode;

@@ -1,7 +1,7 @@
 //! The palette of every action and saved view, and the menu of themes.
 
 use super::app::App;
-use super::keys::Group;
+use super::key_groups::Group;
 use super::saved::SavedView;
 use super::{Action, Input, Mode, Next, Place, View};
 use crate::theme::AUTO;

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use super::super::app::App;
-use super::super::keys::Group;
+use super::super::key_groups::Group;
 use super::super::palette::Entry;
 use super::super::targets::Target;
 use super::super::{Action, Explanation, Input, Keys, Mode};
