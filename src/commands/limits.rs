@@ -149,7 +149,8 @@ fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<(
     output::plain(&heads, 2, &rows, context.out)
 }
 
-fn write_json(
+/// Writes the limits with their use as one line of JSON.
+pub(super) fn write_json(
     summary: &Summary,
     overrides: Vec<Override>,
     unread_files: u64,

@@ -7,6 +7,7 @@ mod daily_digest;
 mod doctor;
 mod explain;
 mod gate;
+mod http_server;
 mod invoice;
 mod ledger;
 mod limits;
@@ -18,6 +19,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod setup;
 mod signals;
 mod snapshot;
@@ -146,6 +148,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
     match cli.command {
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
+        Some(Command::Serve(args)) => serve::run(context, args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -48,6 +48,7 @@ pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
+pub(crate) use otel::{Refused, Telemetry};
 pub(crate) use registry::locations;
 pub use registry::{FormatId, format_of_name};
 pub(crate) use repair::whole;

@@ -3,6 +3,7 @@
 mod batch;
 mod batch_builder;
 mod checkpoints;
+mod delivery;
 mod dir_watch;
 mod document;
 mod file_watch;
@@ -35,6 +36,7 @@ mod unpack;
 mod walk;
 
 pub use batch::{BadNote, Event, Owner, Progress, ReadBatch, Tallies};
+pub(crate) use delivery::{Delivery, Reply, Said};
 pub(crate) use file_watch::{FileWatch, watch_files};
 pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};
