@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
-    ReconcileArgs, RecordArgs, ReportArgs, SetupCommand,
+    ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
 /// A taxi meter for coding agents: live tokens, cost and limits.
@@ -96,6 +96,16 @@ pub enum Command {
   tokmeter report total --by source,model --json ~/logs
   tokmeter report session --since 7d --order desc --limit 10")]
     Report(ReportArgs),
+    /// Take telemetry over HTTP; answer with metrics, an API and a page
+    #[command(after_help = "Examples:
+  tokmeter serve
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 CLAUDE_CODE_ENABLE_TELEMETRY=1 \\
+    OTEL_LOGS_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=http/json claude
+  curl http://127.0.0.1:4318/metrics
+
+An address beyond this machine needs a token: the first line of --token-file, or TOKMETER_TOKEN.
+Clients send it as `Authorization: Bearer TOKEN`.")]
+    Serve(ServeArgs),
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd

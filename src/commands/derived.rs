@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::app::Failure;
-use crate::app::catch_up::Books;
 use crate::domain::{Dimension, Label, Zone, project_of};
 use crate::formats::{self, Exactness};
-use crate::ledger::{Grain, Ledger, Query};
+use crate::ledger::{BooksError, Grain, Ledger, Query};
 
 /// The names that a query by these dimensions needs.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) fn names(books: &Books, by: &[Dimension]) -> Result<BTreeMap<(Dimension, Label), Label>, Failure> {
+pub(super) fn names(books: &dyn Ledger, by: &[Dimension]) -> Result<BTreeMap<(Dimension, Label), Label>, BooksError> {
     let mut names = BTreeMap::new();
     if by.contains(&Dimension::Fidelity) {
         names.extend(formats::ALL.iter().map(|format| {
@@ -23,7 +21,7 @@ pub(super) fn names(books: &Books, by: &[Dimension]) -> Result<BTreeMap<(Dimensi
     }
     if by.contains(&Dimension::Repo) {
         let query = Query { by: vec![Dimension::Project], ..Query::new(Grain::Total, Zone::UTC) };
-        let rows = books.ledger.report(&query)?.rows.into_iter();
+        let rows = books.report(&query)?.rows.into_iter();
         let projects = rows.filter_map(|row| row.by.into_iter().next().flatten());
         names.extend(projects.map(|project| {
             let repository = repository(&project);

@@ -166,7 +166,8 @@ fn write_quotas(context: &mut Context<'_>, quotas: &[Quota]) -> io::Result<()> {
     output::plain(&heads, 1, &rows, context.out)
 }
 
-fn write_json(
+/// Writes the limits with their use as one line of JSON.
+pub(super) fn write_json(
     summary: &Summary,
     overrides: Vec<Override>,
     unread_files: u64,

@@ -9,6 +9,7 @@ mod derived;
 mod doctor;
 mod explain;
 mod gate;
+mod http_server;
 mod invoice;
 mod ledger;
 mod limits;
@@ -20,6 +21,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod setup;
 mod signals;
 mod snapshot;
@@ -154,6 +156,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
     match cli.command {
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
+        Some(Command::Serve(args)) => serve::run(context, args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -36,7 +36,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
-    let renamed = derived::names(&books, &args.by)?;
+    let renamed = derived::names(&books.ledger, &args.by)?;
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit, renamed };
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopSignals) -> Result<Exit, Failure> {
     context.out.flush()?;
     let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
-    let Started { engine, mut events, meter, .. } = started;
+    let Started { engine, mut events, meter, server, .. } = started;
     let requests = engine.requests();
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;
@@ -61,6 +61,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
         }
     });
     ending.begins();
+    drop(server);
     engine.stop(events);
     let exit = left?;
     lines.write_held(context, None)?;

@@ -123,8 +123,12 @@ impl HealthState {
         }
     }
 
+    /// Files that may hold more calls and are not read.
+    pub(crate) fn unread_files(&self) -> u64 {
+        self.unread_files
+    }
+
     /// Counts records from the socket.
-    #[cfg(unix)]
     pub(crate) fn delivered(&mut self, records: &[Record]) {
         self.bring(&Label::new(SOCKET), records, 0);
     }

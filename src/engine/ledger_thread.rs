@@ -9,23 +9,21 @@ pub(crate) use stuck::salvaged_words;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
+use super::questions::{BooksView, Question};
 use crate::config::Env;
 use crate::domain::{Label, Record};
 use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
-use crate::ingest::{Event, ReadBatch};
+use crate::ingest::{Delivery, Event, ReadBatch, Reply, Said};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
-
-#[cfg(unix)]
-use crate::ingest::socket::{Delivery, Reply, Said};
 
 /// Capacity of the queues to the ledger thread and to the screen.
 pub(crate) const QUEUE: usize = 256;
@@ -58,41 +56,35 @@ pub(crate) struct Inbox {
     pub(crate) messages: mpsc::Receiver<LedgerMessage>,
     /// From the face.
     pub(crate) requests: mpsc::Receiver<Request>,
-    /// From the socket.
-    #[cfg(unix)]
+    /// From the socket and the HTTP server.
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
+    /// Questions to the books, from the HTTP server.
+    pub(crate) questions: mpsc::Receiver<Question>,
 }
 
 /// One piece of work.
 enum Item {
     Message(LedgerMessage),
     Request(Request),
-    #[cfg(unix)]
     Delivery(Delivery),
+    Question(Question),
 }
 
 impl Inbox {
     /// The next piece of work; none once nobody is left who could send a message.
     async fn next(&mut self) -> Option<Item> {
-        #[cfg(unix)]
-        let deliveries = &mut self.deliveries;
-        #[cfg(unix)]
-        let delivery = async { deliveries.recv().await.map(Item::Delivery) };
-        #[cfg(not(unix))]
-        let delivery = std::future::pending::<Option<Item>>();
         tokio::select! {
             message = self.messages.recv() => message.map(Item::Message),
             Some(request) = self.requests.recv() => Some(Item::Request(request)),
-            Some(delivery) = delivery => Some(delivery),
+            Some(delivery) = self.deliveries.recv() => Some(Item::Delivery(delivery)),
+            Some(question) = self.questions.recv() => Some(Item::Question(question)),
         }
     }
 
-    /// Work that has already arrived from the face or the socket.
+    /// Work that has already arrived from the face, the socket or the HTTP server.
     fn try_next(&mut self) -> Option<Item> {
         let request = self.requests.try_recv().ok().map(Item::Request);
-        #[cfg(unix)]
-        let request = request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery));
-        request
+        request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery))
     }
 }
 
@@ -113,6 +105,8 @@ pub(crate) struct LedgerThread {
     pub(crate) config_edits: ConfigEdits,
     /// Channel to the reader of the logs.
     pub(crate) reader: mpsc::UnboundedSender<Control>,
+    /// Raised with every change of the numbers, for faces that ask for them.
+    pub(crate) revision: watch::Sender<u64>,
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
     /// State kept between messages.
@@ -151,15 +145,15 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
-                #[cfg(unix)]
                 Item::Delivery(delivery) => self.delivery(delivery),
+                Item::Question(question) => self.question(question),
                 Item::Message(LedgerMessage::Stop(done)) => {
                     while let Some(item) = inbox.try_next() {
                         match item {
                             Item::Request(request) => self.request(request),
-                            #[cfg(unix)]
                             Item::Delivery(delivery) => self.delivery(delivery),
-                            Item::Message(_) => {}
+                            // Whoever asked is told that the meter is closing.
+                            Item::Question(_) | Item::Message(_) => {}
                         }
                     }
                     self.stop(&done);
@@ -403,7 +397,6 @@ impl LedgerThread {
         }
     }
 
-    #[cfg(unix)]
     fn delivery(&mut self, delivery: Delivery) {
         if let Said::Records(records) = &delivery.said {
             self.health.delivered(records);
@@ -421,9 +414,8 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Writes calls from the socket. Calls that cannot be written now are kept in the spool and counted; only if that
-    /// fails, too, are they refused, because no log holds them: the sender keeps them.
-    #[cfg(unix)]
+    /// Writes calls from the socket or the HTTP server. Calls that cannot be written now are kept in the spool and
+    /// counted; only if that fails, too, are they refused, because no log holds them: the sender keeps them.
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Batch { records, files: Vec::new() };
         let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
@@ -445,11 +437,29 @@ impl LedgerThread {
         }
     }
 
-    #[cfg(unix)]
     fn took(&mut self, changes: Vec<Change>) -> Reply {
         let reply = reply_of(&changes);
         self.tell_changes(changes);
         reply
+    }
+
+    /// Answers a question with the books as they are, calls that are held in memory included.
+    fn question(&mut self, question: Question) {
+        let now = self.env.now();
+        if self.state.stuck.is_none() && self.state.caught_up {
+            let _ = self.books.flush();
+        }
+        question(&BooksView {
+            ledger: &self.books,
+            rules: &self.rules,
+            settings: &self.config_edits.settings,
+            prices: &self.prices,
+            health: self.health.view(&self.prices, now),
+            warning: self.health.doubt(),
+            unread_files: self.health.unread_files(),
+            is_caught_up: self.state.caught_up,
+            now,
+        });
     }
 
     fn tell_health(&mut self) {
@@ -459,11 +469,13 @@ impl LedgerThread {
 
     /// Blocks when the screen is slow, rather than dropping a message.
     fn tell(&self, news: Feed) {
+        if matches!(news, Feed::Changes(_) | Feed::Snapshot(_) | Feed::Health(_) | Feed::Settings(_)) {
+            self.revision.send_modify(|revision| *revision += 1);
+        }
         let _ = self.feed.blocking_send(news);
     }
 }
 
-#[cfg(unix)]
 fn reply_of(posted: &[Change]) -> Reply {
     let booked = posted.iter().find_map(|posted| match posted {
         Change::New(change) | Change::Grown(change) => Some(&change.after),

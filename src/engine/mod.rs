@@ -12,6 +12,7 @@ mod log_reader;
 pub(crate) mod playback;
 pub(crate) mod process;
 mod protocol;
+mod questions;
 mod start_stop;
 
 pub(crate) use any_ledger::AnyLedger;
@@ -22,4 +23,5 @@ pub use protocol::{
     BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
     Tone, Watching,
 };
-pub(crate) use start_stop::{Engine, Events, Setup, StartError, Stdin};
+pub(crate) use questions::BooksView;
+pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin};

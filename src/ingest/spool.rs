@@ -22,6 +22,7 @@ pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
     let text = lines.ok_or(io::ErrorKind::Unsupported)?;
     let mut options = OpenOptions::new();
     options.append(true).create(true);
+    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(text.as_bytes())
 }

@@ -38,7 +38,6 @@ impl LedgerThread {
     /// Keeps calls that no log holds in the spool, and counts them; `None` if they cannot be kept.
     ///
     /// The spool is read as a log is, so that they are booked later, by whoever can, and once.
-    #[cfg(unix)]
     pub(super) fn spool(&mut self, batch: &Batch) -> Option<Vec<Change>> {
         if self.is_full() {
             return None;
