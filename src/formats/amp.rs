@@ -127,7 +127,7 @@ struct Threads(Author);
 impl Reader for Threads {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let thread: Thread<'_> = json::parse(line)?;
-        if thread.id.is_absent() || (thread.messages.is_absent() && thread.ledger.is_absent()) {
+        if !thread.id.get().is_some_and(|id| id.starts_with("T-")) {
             return Ok(Reading::NotMine);
         }
         let mut bad = None;

@@ -165,7 +165,7 @@ impl Reader for Task {
             return self.task(&said.0, origin, out);
         }
         let session: Session<'_> = json::parse(line)?;
-        if session.id.is_absent() {
+        if session.id.is_absent() || session.messages.is_absent() {
             return Ok(Reading::NotMine);
         }
         // One count that cannot be true spoils its own message and no other.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::count::Count;
-use super::fields::{Slot, fields};
+use super::fields::{Seen, Slot, fields};
 use super::json::{self, Text};
 use super::running::{Running, bill};
 use super::time::Stamp;
@@ -55,6 +55,7 @@ fields! {
         model: Text<'a> = "model",
         at: Stamp = "providerLockTimestamp",
         usage: Usage<'a> = "tokenUsage",
+        effort: Seen = "reasoningEffort" | "interactionMode",
     }
 }
 
@@ -94,7 +95,7 @@ impl Reader for Settings {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
         if read.usage.is_absent() {
-            return Ok(if read.model.is_absent() { Reading::NotMine } else { Reading::Mine });
+            return Ok(if read.effort.is_none() { Reading::NotMine } else { Reading::Mine });
         }
         let model = read.model.get().unwrap_or("unknown");
         let model = model.strip_prefix("custom:").unwrap_or(model).to_owned();

@@ -80,7 +80,7 @@ fields! {
         foreign: Seen = "choices" | "resourceSpans" | "resourceLogs" | "resource_spans" | "resource_logs" | "event.name"
             | "gen_ai.usage.input_tokens" | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens"
             | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system"
-            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult",
+            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult" | "localDate",
         trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
     }
 }
@@ -149,6 +149,9 @@ impl Line<'_> {
                     | "completion"
                     | "stream_event"
                     | "usage.record"
+                    | "compaction"
+                    | "branch_summary"
+                    | "custom"
                     | "summary"
             );
             let is_stream =

@@ -83,6 +83,7 @@ fields! {
         total: Count = "totalTokens",
         duration: Named<'a> = "apiDurationMs",
         history: Seen = "projectHash",
+        messages: Seen = "messages",
     }
 }
 
@@ -140,7 +141,7 @@ impl Reader for Chat {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
         let event = &read.payload.event;
-        if read.history.is_some() {
+        if read.history.is_some() && read.messages.is_some() {
             return self.older.line(line, origin, out);
         }
         if read.date.is_some() && read.auth_type.is_some() {
