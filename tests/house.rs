@@ -79,6 +79,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("comfy_table", &["output"]),
     ("csv", &["output", "commands"]),
     ("unicode_segmentation", &["text"]),
+    ("tracing", &["ingest", "engine", "app"]),
+    ("tracing_subscriber", &["app"]),
     ("signal_hook", &["engine", "tui", "app", "commands"]),
 ];
 

@@ -104,6 +104,7 @@ pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
     let prices = context.prices();
     let notes = ledger::mend(&path, ledger::Options::new(context.now()), prices as _)?;
     for note in notes {
+        tracing::warn!(%note, "ledger repaired");
         context.note(&note.to_string());
     }
     Ok(())

@@ -7,6 +7,7 @@ pub(crate) mod context;
 mod exit;
 pub(crate) mod stdin;
 mod stop_signals;
+mod trace_log;
 
 pub(crate) use context::Context;
 pub(crate) use exit::{Exit, Failure, ended};

@@ -19,6 +19,8 @@ pub struct Paths {
     pub data: Option<PathBuf>,
     /// Cache folder.
     pub cache: Option<PathBuf>,
+    /// File for the program's own log; `None` when it is off.
+    pub log: Option<PathBuf>,
     /// Why there is no data folder although one is named: its content cannot be trusted.
     pub data_refusal: Option<String>,
     /// Problems found.
@@ -35,6 +37,10 @@ impl Paths {
         let config = config(env, overrides, &mut problems);
         let data = data(env, overrides, &mut problems);
         let cache = env.path_var("XDG_CACHE_HOME").or_else(|| env.folders.cache.clone());
+        let log = overrides.log.as_deref().map(|path| absolute(env, path)).or_else(|| {
+            let path = trust::given_path(env, "TOKMETER_LOG")?;
+            trust::variable_path(env, "TOKMETER_LOG", path, None, LOG, &mut problems)
+        });
         // `SocketPath` uses its value; its problem is reported here, once per command.
         socket_given(env, &mut problems);
         if data.is_none() {
@@ -48,6 +54,7 @@ impl Paths {
             config: config.0,
             data,
             cache: cache.map(|folder| folder.join(NAME)),
+            log,
             data_refusal: None,
             problems,
         };
@@ -112,6 +119,7 @@ impl Paths {
 /// For each location: why it is ignored in the working directory, and the flag that may name it.
 const CONFIG: (&str, &str) = ("change limits", "--config");
 const DATA: (&str, &str) = ("decide where the ledger is", "--data-dir");
+const LOG: (&str, &str) = ("be written", "--log");
 const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");
 
 /// The config file, and whether it was given explicitly.
@@ -275,19 +283,20 @@ mod tests {
     }
 
     #[test]
-    fn j15_no_variable_moves_config_books_or_socket_into_the_working_folder() {
+    fn j15_no_variable_moves_config_books_socket_or_log_into_the_working_folder() {
         let all = [
             ("XDG_CONFIG_HOME", "/src/repo"),
             ("XDG_DATA_HOME", "/src/repo/x"),
             ("TOKMETER_CONFIG", "/src/repo/c.toml"),
             ("TOKMETER_DATA_DIR", "d"),
             ("TOKMETER_SOCKET", "./s.sock"),
+            ("TOKMETER_LOG", "t.log"),
         ];
         for given in all {
             let hostile = world(&[given]);
             let paths = Paths::resolve(&hostile, &Overrides::default());
             let usual = Paths::resolve(&world(&[]), &Overrides::default());
-            assert_eq!((&paths.config, &paths.data), (&usual.config, &usual.data));
+            assert_eq!((&paths.config, &paths.data, &paths.log), (&usual.config, &usual.data, &None));
             let said: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
             assert!(
                 said.len() == 1 && said[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
@@ -314,6 +323,9 @@ mod tests {
         );
         let flag = Overrides { data_dir: Some("/src/repo/d".into()), ..Overrides::default() };
         assert_eq!(shown(Paths::resolve(&world(&[]), &flag).data), "/src/repo/d");
+        let flag = Overrides { log: Some("t.log".into()), ..Overrides::default() };
+        assert_eq!(shown(Paths::resolve(&world(&[("TOKMETER_LOG", "/l")]), &flag).log), "/src/repo/t.log");
+        assert_eq!(shown(Paths::resolve(&world(&[("TOKMETER_LOG", "/l")]), &Overrides::default()).log), "/l");
     }
 
     #[test]

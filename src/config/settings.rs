@@ -192,6 +192,8 @@ pub struct Overrides {
     pub tz: Option<String>,
     /// `--color`.
     pub color: Option<ColorWhen>,
+    /// `--log`.
+    pub log: Option<PathBuf>,
 }
 
 #[cfg(test)]

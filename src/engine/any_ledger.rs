@@ -199,6 +199,7 @@ impl AnyLedger {
         if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
             return None;
         }
+        tracing::warn!(%error, "the ledger is opened again");
         let spare = || Box::new(Memory::new(Arc::clone(prices) as _));
         match std::mem::replace(&mut self.kept, Kept::Nothing(spare())) {
             Kept::Sqlite(books) => match books.open_again(now) {
@@ -257,12 +258,22 @@ impl AnyLedger {
     }
 }
 
+fn traced<T>(outcome: &Result<T, BooksError>, batch: &Batch, done: &'static str) {
+    let (records, files) = (batch.records.len(), batch.files.len());
+    match outcome {
+        Ok(_) => tracing::debug!(records, files, "{done}"),
+        Err(error) => tracing::warn!(%error, records, files, "batch refused"),
+    }
+}
+
 impl Ledger for AnyLedger {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         if let Some(beside) = &mut self.beside {
             beside.post(batch)?;
         }
-        let told = self.books_mut().post(batch)?;
+        let posted = self.books_mut().post(batch);
+        traced(&posted, batch, "batch written");
+        let told = posted?;
         // An in-memory store may be too large to move; written calls are safe either way.
         let _ = self.make_room();
         Ok(told)
@@ -275,7 +286,9 @@ impl Ledger for AnyLedger {
                 self.failed = beside.flush().err();
             }
         }
-        self.books_mut().absorb(batch)?;
+        let absorbed = self.books_mut().absorb(batch);
+        traced(&absorbed, batch, "batch taken");
+        absorbed?;
         if let Err(error) = self.make_room() {
             // The calls stay held; the error is reported at the end.
             self.failed.get_or_insert(error);
@@ -288,7 +301,13 @@ impl Ledger for AnyLedger {
             return Err(error);
         }
         let beside = self.beside.as_mut().map_or(Ok(()), |beside| beside.flush());
+        let held = self.unbooked();
         let flushed = self.books_mut().flush();
+        match &flushed {
+            Ok(()) if held > 0 => tracing::debug!(calls = held, "held calls written"),
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, calls = held, "held calls not written"),
+        }
         if let Kept::Sqlite(books) = &mut self.kept
             && books.is_nowhere()
         {

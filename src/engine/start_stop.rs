@@ -206,6 +206,7 @@ impl Engine {
             is_fed: setup.stdin != Stdin::Unread || is_served,
             _watch: watch,
         };
+        tracing::info!(places = places.len(), is_fed = engine.is_fed, "engine started");
         Ok((engine, events, meter))
     }
 
@@ -220,6 +221,7 @@ impl Engine {
     /// The events go first: the ledger thread waits for a face that does not take them.
     pub(crate) fn stop(mut self, events: Events) {
         drop(events);
+        tracing::debug!("engine stopping");
         self.course.ending.store(true, Ordering::SeqCst);
         let _ = self.reader.send(Control::Stop);
         if let Some(reading) = self.reading.take() {
@@ -241,10 +243,12 @@ impl Engine {
         }
         while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(LOOK) {
             if may_leave() {
+                tracing::info!("engine left before the first reading was written");
                 return;
             }
         }
         let _ = self.ledger_thread.thread.join();
+        tracing::info!("engine stopped");
     }
 }
 

@@ -64,6 +64,7 @@ impl LedgerThread {
     /// Enters the stuck state.
     pub(super) fn stuck(&mut self) {
         if self.state.stuck.is_none() {
+            tracing::warn!("the ledger cannot be written; calls are held");
             self.state.stuck = Some(Stuck { wait: SOON });
             self.books.hurry(true);
             self.retry_later();
@@ -103,6 +104,7 @@ impl LedgerThread {
             return;
         }
         let booked = self.come_home().and_then(|()| self.books.flush());
+        tracing::debug!(held = self.books.unbooked(), written = booked.is_ok(), "write tried again");
         match booked {
             Ok(()) => {
                 self.state.stuck = None;
