@@ -1,5 +1,6 @@
 //! Core types and their exact arithmetic. Independent of files, clocks and screens.
 
+mod attribution;
 mod bill;
 mod call;
 mod civil;
@@ -7,16 +8,19 @@ mod dimension;
 mod fidelity;
 mod key;
 mod label;
+mod parts;
 mod project;
+mod record;
 mod short_name;
+mod tier;
 mod tokens;
 mod usd;
 mod zone;
 
+pub use attribution::{Attribution, Claim, Place};
 pub use bill::{Bill, Billed, Counter};
-pub(crate) use call::Geo;
+pub use call::Call;
 pub(crate) use call::SUMS_UP;
-pub use call::{Attribution, Call, Claim, Parts, Place, Record, Service, Speed, Tier};
 pub(crate) use civil::{Day, Week, quarter_of};
 pub use civil::{Span, day_of, day_start, month_of, week_of};
 pub use dimension::{Dimension, Filter, Matcher};
@@ -24,8 +28,12 @@ pub use fidelity::Fidelity;
 pub use key::CallKey;
 pub use label::Label;
 pub(crate) use label::Labels;
+pub use parts::Parts;
 pub(crate) use project::{project_of, repository_of};
+pub use record::Record;
 pub(crate) use short_name::{project_short, session_short};
+pub(crate) use tier::Geo;
+pub use tier::{Service, Speed, Tier};
 pub use tokens::Tokens;
 pub(crate) use usd::Ratio;
 pub use usd::Usd;

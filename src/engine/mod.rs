@@ -6,6 +6,7 @@ mod any_ledger;
 mod config_edits;
 mod demo;
 pub(crate) mod health;
+mod inbox;
 mod ledger_thread;
 mod lifecycle;
 mod log_reader;

@@ -15,7 +15,8 @@ use super::config_edits::{ConfigEdits, Faces};
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
 use super::health::{self, HealthState};
-use super::ledger_thread::{Inbox, LedgerMessage, LedgerThread, QUEUE, State};
+use super::inbox::{Inbox, LedgerMessage, QUEUE};
+use super::ledger_thread::{LedgerThread, State};
 use super::lifecycle::{Lifecycle, Running, spawn};
 use super::log_reader::{self, Control};
 use super::playback::{self, Steps};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{LedgerMessage, LedgerThread};
+use super::LedgerThread;
 use crate::domain::Label;
+use crate::engine::inbox::LedgerMessage;
 use crate::engine::log_reader::Control;
 use crate::engine::{Feed, Note, Tone};
 use crate::ledger::{Batch, BooksError, Ledger, Salvaged};
