@@ -7,12 +7,12 @@ use super::{Context, Exit, Failure, snapshot, stream, summary, tui_options};
 use crate::app::StopSignals;
 use crate::app::catch_up::{self, LogSelection};
 use crate::cli::LiveArgs;
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
 use crate::domain::{Dimension, Filter, Matcher};
 use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin, playback, process};
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
-use crate::meter::{Alerts, Follow, LimitState, Meter, QuietHours, Rules, SessionId};
+use crate::meter::{Follow, LimitState, Meter, Rules, SessionId};
 use crate::tui::{self, App};
 
 /// Time for the screen to act on a signal before the main thread does.
@@ -64,7 +64,7 @@ pub(super) fn show(
     }
     let options = tui_options::options(context, loaded, args, &started.roots)?;
     let app = App::new(options, context.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
-    let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
+    let alerts = config::meter_alerts(&context.settings);
     let clock = Arc::clone(&context.env.clock);
     let runtime = process::runtime(true).map_err(|error| no_runtime(&error))?;
     let Started { engine, mut events, meter, .. } = started;
@@ -212,10 +212,4 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
             Ok(row.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
         }
     }
-}
-
-/// The hours in which no alert is sounded.
-pub(super) fn quiet(context: &Context<'_>) -> Option<QuietHours> {
-    let quiet = context.settings.alerts.quiet?;
-    Some(QuietHours { from: quiet.from, until: quiet.until, zone: context.settings.zone })
 }

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::live::{Started, no_runtime, quiet};
+use super::live::{Started, no_runtime};
 use super::{Context, Exit, Failure};
 use crate::app::StopSignals;
+use crate::config;
 use crate::domain::{Instant, Label, Zone};
-use crate::engine::{Feed, Note, Request, process};
+use crate::engine::{Driver, Feed, Note, Request, process};
 use crate::ledger::{Change, Row, Sums};
-use crate::meter::{Alerts, LimitState, Meter, Summary, Verdict};
+use crate::meter::{LimitState, Summary, Verdict};
 use crate::text;
 use printer::Printer;
 
-/// Longest sleep, within which a clock change or suspend is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Shortest sleep, so that a limit at the edge of a period does not print line after line.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How long a blocked output may delay a requested shutdown.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -26,16 +27,17 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Writes until the feed ends, the reader goes away, or a signal arrives.
 pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopSignals) -> Result<Exit, Failure> {
     context.out.flush()?;
-    let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
+    let alerts = config::meter_alerts(&context.settings);
     let Started { engine, mut events, meter, .. } = started;
     let requests = engine.requests();
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;
-    let mut lines = Lines { meter, alerts, requests, asked: false, standing: None, out: Vec::new() };
+    let driver = Driver::new(meter, alerts, context.now());
+    let mut lines = Lines { driver, requests, standing: None, out: Vec::new() };
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
     let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {
-            let sleep = lines.sleep(context.now());
+            let sleep = lines.driver.sleep(context.now(), None).max(SHORTEST_SLEEP);
             tokio::select! {
                 biased;
                 code = ending.signal() => return Ok(Exit::Code(code)),
@@ -59,7 +61,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     ending.begins();
     engine.stop(events);
     let exit = left?;
-    let summary = lines.meter.summary(context.now());
+    let summary = lines.driver.summary(context.now());
     if let Some(session) = super::summary::of_followed(&summary) {
         super::summary::write_text(&session, &summary.limits, None, &mut lines.out)?;
         printer.print(std::mem::take(&mut lines.out));
@@ -84,11 +86,8 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
 
 /// State of the line output.
 struct Lines {
-    meter: Meter,
-    alerts: Alerts,
+    driver: Driver,
     requests: mpsc::Sender<Request>,
-    /// A snapshot was requested and has not arrived.
-    asked: bool,
     /// Text of the worst limit in the last line.
     standing: Option<String>,
     /// Lines to print.
@@ -97,17 +96,11 @@ struct Lines {
 
 impl Lines {
     fn tell(&mut self, context: &Context<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
-        let (now, zone) = (context.now(), context.settings.zone);
+        let zone = context.settings.zone;
+        self.driver.take(&news, context.now());
         match news {
-            Feed::Snapshot(snapshot) => {
-                self.meter.reopen(*snapshot);
-                self.asked = false;
-                self.counter(context)
-            }
+            Feed::Snapshot(_) => self.counter(context),
             Feed::Changes(posted) => {
-                for posted in &posted {
-                    self.meter.apply(posted, now);
-                }
                 let changed = posted.iter().filter_map(|posted| match posted {
                     Change::New(change) | Change::Grown(change) => Some(&change.after),
                     Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
@@ -121,10 +114,7 @@ impl Lines {
                 printer.note(note_line(context, &note));
                 Ok(())
             }
-            Feed::Settings(settings) => {
-                self.meter.rule(settings.rules);
-                self.look(context)
-            }
+            Feed::Settings(_) => self.look(context),
             Feed::Progress(_) | Feed::Health(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => Ok(()),
         }
     }
@@ -147,27 +137,11 @@ impl Lines {
         writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
     }
 
-    /// Current summary. Requests due alerts, and a snapshot when the meter is stale.
+    /// Current summary; sends what it asks of the engine.
     fn count(&mut self, now: Instant) -> Summary {
-        let stale = self.meter.stale(now);
-        let summary = self.meter.summary(now);
-        if stale && !self.asked {
-            let rules = Box::new(self.meter.rules().clone());
-            // If the queue is full the next count asks again.
-            self.asked = self.requests.try_send(Request::Snapshot { rules, follow: summary.follow.clone() }).is_ok();
-        }
-        for alert in self.alerts.due(&summary.limits, now) {
-            // A thread empties the queue; if it stays full the ledger thread is gone.
-            let _ = self.requests.try_send(Request::Alert(Box::new(alert)));
-        }
+        let summary = self.driver.summary(now);
+        self.driver.send(&self.requests);
         summary
-    }
-
-    /// Time until the next change without a call: a new period, or the end of quiet hours.
-    fn sleep(&self, now: Instant) -> Duration {
-        let next = [self.meter.changes_at(now), self.alerts.changes_at(now)].into_iter().flatten().min();
-        let next = next.map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO));
-        next.clamp(Duration::from_secs(1), LONGEST_SLEEP)
     }
 }
 

@@ -5,6 +5,7 @@ mod alert_delivery;
 mod any_ledger;
 mod config_edits;
 mod demo;
+mod driver;
 pub(crate) mod health;
 mod inbox;
 mod ledger_thread;
@@ -18,6 +19,7 @@ mod start_stop;
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
 pub(crate) use demo::{Step, session as demo_session};
+pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;
 pub use protocol::{
     BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,

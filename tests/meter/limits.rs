@@ -361,9 +361,8 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     let quiet = QuietHours {
         from: NaiveTime::from_hms_opt(22, 0, 0).unwrap(),
         until: NaiveTime::from_hms_opt(7, 30, 0).unwrap(),
-        zone,
     };
-    let mut alerts = Alerts::new(Some(quiet), 5);
+    let mut alerts = Alerts::new(Some((quiet, zone)), 5);
     let near = alerting(410_000, &[80]);
     assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), None);
     assert_eq!(said(&mut alerts, &near, at("2026-11-22T23:00:00Z")), []);
@@ -371,10 +370,14 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
     // Within one day, too, they end on time.
-    let midday = QuietHours { from: quiet.until, until: quiet.from, zone };
-    let mut alerts = Alerts::new(Some(midday), 5);
+    let midday = QuietHours { from: quiet.until, until: quiet.from };
+    let mut alerts = Alerts::new(Some((midday, zone)), 5);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T20:59:59Z")), []);
+    // A reloaded config may end them.
+    let mut changed = alerts.clone();
+    changed.rule(None, 5);
+    assert_eq!(said(&mut changed, &near, at("2026-11-23T20:59:59Z")).len(), 1);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T21:00:00Z")).len(), 1);
     let now = at(NOON);
     let mut alerts = Alerts::new(None, 5);
