@@ -11,6 +11,7 @@ use super::{Context, Exit, Failure, summary};
 use crate::app::catch_up::{self, LogSelection};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::Ledger;
+use crate::meter::{SessionLine, closing};
 use agent::Agent;
 
 pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit, Failure> {
@@ -47,12 +48,12 @@ fn summarise(context: &mut Context<'_>, started: Instant) -> Result<(), Failure>
     if books.ledger.sums(&here)?.calls > 0 {
         filter = here;
     }
-    match summary::session_row(&books.ledger, &filter)? {
+    match closing::session_row(&books.ledger, &filter)? {
         None => writeln!(context.err, "tokmeter: no call was logged while it ran")?,
         Some(row) => {
-            let line = summary::session_line(row, context.now());
+            let line = SessionLine::from_row(row, context.now());
             let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
-            let log = summary::log_of(&books.ledger, &filter)?;
+            let log = closing::log_of(&books.ledger, &filter)?;
             summary::write_text(&line, &limits, log.as_ref(), context.err)?;
         }
     }

@@ -1,21 +1,19 @@
 //! `--plain`: one line per change, for terminals without a full screen and for log files.
 
+mod lines;
 mod printer;
+mod stdout;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 use super::live::{Started, no_runtime};
 use super::{Context, Exit, Failure};
 use crate::app::StopSignals;
 use crate::config;
-use crate::domain::{Instant, Label, Zone};
-use crate::engine::{Driver, Feed, Note, Request, process};
-use crate::ledger::{Change, Row, Sums};
-use crate::meter::{LimitState, Summary, Verdict};
-use crate::text;
+use crate::engine::{Driver, Feed, process};
+use crate::meter::closing;
+use lines::Lines;
 use printer::Printer;
 
 /// Shortest sleep, so that a limit at the edge of a period does not print line after line.
@@ -62,7 +60,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     engine.stop(events);
     let exit = left?;
     let summary = lines.driver.summary(context.now());
-    if let Some(session) = super::summary::of_followed(&summary) {
+    if let Some(session) = closing::of_followed(&summary) {
         super::summary::write_text(&session, &summary.limits, None, &mut lines.out)?;
         printer.print(std::mem::take(&mut lines.out));
     }
@@ -82,100 +80,4 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
             () = read_limits => Ok(exit),
         }
     })
-}
-
-/// State of the line output.
-struct Lines {
-    driver: Driver,
-    requests: mpsc::Sender<Request>,
-    /// Text of the worst limit in the last line.
-    standing: Option<String>,
-    /// Lines to print.
-    out: Vec<u8>,
-}
-
-impl Lines {
-    fn tell(&mut self, context: &Context<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
-        let zone = context.settings.zone;
-        self.driver.take(&news, context.now());
-        match news {
-            Feed::Snapshot(_) => self.counter(context),
-            Feed::Changes(posted) => {
-                let changed = posted.iter().filter_map(|posted| match posted {
-                    Change::New(change) | Change::Grown(change) => Some(&change.after),
-                    Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
-                });
-                for row in changed {
-                    writeln!(self.out, "{}", call_line(row, zone))?;
-                }
-                self.counter(context)
-            }
-            Feed::Note(note) => {
-                printer.note(note_line(context, &note));
-                Ok(())
-            }
-            Feed::Settings(_) => self.look(context),
-            Feed::Progress(_) | Feed::Health(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => Ok(()),
-        }
-    }
-
-    /// Writes the counters, with the worst limit if it is near or over.
-    fn counter(&mut self, context: &Context<'_>) -> io::Result<()> {
-        let summary = self.count(context.now());
-        self.write(&summary)
-    }
-
-    /// Writes the counters again if the state of the limits has changed without a call.
-    fn look(&mut self, context: &Context<'_>) -> io::Result<()> {
-        let summary = self.count(context.now());
-        if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary) }
-    }
-
-    fn write(&mut self, summary: &Summary) -> io::Result<()> {
-        self.standing = standing(summary);
-        let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
-        writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
-    }
-
-    /// Current summary; sends what it asks of the engine.
-    fn count(&mut self, now: Instant) -> Summary {
-        let summary = self.driver.summary(now);
-        self.driver.send(&self.requests);
-        summary
-    }
-}
-
-/// Text of the worst limit, if near or over.
-fn standing(summary: &Summary) -> Option<String> {
-    let near = |limit: &&LimitState| limit.verdict != Verdict::Under;
-    summary
-        .worst_limit()
-        .filter(near)
-        .map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
-}
-
-/// Formats a note, with bell or notification if standard error is a terminal.
-fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if context.env.terminal[2] {
-        bytes.extend(note.bell.then_some(7));
-        bytes.extend_from_slice(note.popup.as_deref().unwrap_or_default());
-    }
-    bytes.extend_from_slice(format!("tokmeter: {}\n", note.text).as_bytes());
-    bytes
-}
-
-/// Formats one call.
-fn call_line(row: &Row, zone: Zone) -> String {
-    let (call, tokens) = (&row.call, &row.call.tokens);
-    format!(
-        "{}  {}  in {} cache {} out {}  {}{}",
-        text::clock_seconds(call.at(), zone),
-        call.model.as_ref().map_or("?", Label::as_str),
-        text::count(tokens.input),
-        text::count(tokens.cache_read.saturating_add(tokens.cache_write())),
-        text::count(tokens.output),
-        text::cost_fine(&Sums::from_row(row)),
-        call.from.agent.as_ref().map(|agent| format!("  agent {agent}")).unwrap_or_default(),
-    )
 }

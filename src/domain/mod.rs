@@ -31,7 +31,7 @@ pub(crate) use label::Labels;
 pub use parts::Parts;
 pub(crate) use project::{project_of, repository_of};
 pub use record::Record;
-pub(crate) use short_name::{project_short, session_short};
+pub(crate) use short_name::{model_short, project_short, session_short};
 pub(crate) use tier::Geo;
 pub use tier::{Service, Speed, Tier};
 pub use tokens::Tokens;

@@ -114,6 +114,18 @@ pub enum Window {
     Rolling(Duration),
 }
 
+impl Window {
+    /// True for calendar periods, which start over at a known time.
+    pub(crate) const fn is_periodic(self) -> bool {
+        matches!(self, Self::Hour | Self::Day | Self::Week | Self::Month)
+    }
+
+    /// True for windows that are counted by session.
+    pub(crate) const fn is_per_session(self) -> bool {
+        matches!(self, Self::Session | Self::Run)
+    }
+}
+
 impl fmt::Display for Window {
     /// The config's notation: `day`, `5h`, `7d`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -222,6 +234,17 @@ pub enum Verdict {
     Over,
 }
 
+impl Verdict {
+    /// Name in JSON: `under`, `near`, `over`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Under => "under",
+            Self::Near => "near",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// A limit with its current usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitState {
@@ -299,7 +322,7 @@ impl LimitState {
 
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
-        let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        let starts_anew = self.limit.window.is_periodic();
         self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
     }
 

@@ -1,9 +1,12 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
 mod alert;
+pub(crate) mod closing;
+mod comparison;
 mod evaluate;
 mod fleet;
 mod forecast;
+pub(crate) mod gate;
 mod insights;
 mod limit;
 mod limit_usage;
@@ -12,6 +15,7 @@ pub(crate) mod overrides;
 mod pages;
 mod quiet_hours;
 mod rate;
+pub(crate) mod reconcile;
 mod session;
 mod snapshot;
 mod subject;
@@ -19,6 +23,7 @@ mod summary;
 
 pub use alert::Alerts;
 pub(crate) use alert::{Alert, AlertId};
+pub(crate) use comparison::{Compared, Comparison};
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};

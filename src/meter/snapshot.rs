@@ -239,7 +239,7 @@ pub fn states(
             let id = caller.name(Dimension::Source).map(|source| SessionId { source: source.clone(), session });
             id.into_iter().filter(|id| id.session.is_some()).collect()
         }
-        None if rules.limits.iter().any(|limit| matches!(limit.window, Window::Session | Window::Run)) => {
+        None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
             let since = now.checked_sub_signed(Duration::minutes(5));
             let mut ids = BTreeSet::new();
             every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
@@ -249,7 +249,7 @@ pub fn states(
         }
         None => Vec::new(),
     };
-    let names_sessions = |limit: &Limit| matches!(limit.window, Window::Session | Window::Run);
+    let names_sessions = |limit: &Limit| limit.window.is_per_session();
     let mut projects = BTreeMap::new();
     if rules.limits.iter().any(names_sessions) && caller.is_none_or(|caller| caller.name(Dimension::Project).is_none())
     {

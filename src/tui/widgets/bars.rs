@@ -1,7 +1,7 @@
 //! Bars and sparklines.
 
 use crate::domain::Instant;
-use crate::meter::{LimitState, Verdict, Window};
+use crate::meter::{LimitState, Verdict};
 use crate::theme::Role;
 
 /// A bar of this width for a percentage; complete only at 100.
@@ -36,7 +36,7 @@ pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Insta
 
 /// The column in which the present moment lies within a limit's period.
 fn gone(limit: &LimitState, columns: usize, now: Instant) -> Option<usize> {
-    let has_period = matches!(limit.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+    let has_period = limit.limit.window.is_periodic();
     let span = limit.span.filter(|span| has_period && span.contains(now))?;
     let whole = (span.until - span.from).num_seconds().max(1);
     let part = (now - span.from).num_seconds().checked_mul(i64::try_from(columns).ok()?)? / whole;
