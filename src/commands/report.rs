@@ -1,10 +1,11 @@
 //! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
+pub(super) mod answer;
 mod names;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use self::answer::answer;
 use self::names::name_strangers;
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
@@ -53,19 +54,6 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         name_strangers(context, &books.ledger, &query.filter)?;
     }
     Ok(Exit::Fine)
-}
-
-/// Runs the query; with `reprice`, every call at today's prices.
-///
-/// An in-memory store was priced today anyway.
-pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
-    let prices = Arc::clone(&books.prices);
-    let unread_files = books.health.unread_files();
-    let report = match books.ledger.sqlite() {
-        Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
-        Some(_) | None => books.ledger.report(query)?,
-    };
-    Ok(Report { unread_files, ..report })
 }
 
 /// Writes a report in the given style.

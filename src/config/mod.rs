@@ -1,5 +1,6 @@
 //! Settings from files, variables and flags.
 
+mod absolute;
 mod amount;
 mod diagnostic;
 mod document;

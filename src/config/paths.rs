@@ -1,7 +1,8 @@
 //! Locations of config, ledger and socket.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::absolute::absolute;
 use super::{Diagnostic, Env, Overrides, Where, trust};
 use crate::domain::Label;
 
@@ -178,27 +179,6 @@ pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Expands `~/`, makes the path absolute, and resolves `.` and `..`.
-pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
-    let path = expanded(env, path).unwrap_or_else(|| path.to_owned());
-    let mut clean = PathBuf::new();
-    for part in env.cwd.join(path).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                clean.pop();
-            }
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => clean.push(part),
-        }
-    }
-    clean
-}
-
-/// The path with a leading `~` expanded; `None` without one, or without a home.
-pub(crate) fn expanded(env: &Env, path: &Path) -> Option<PathBuf> {
-    Some(env.home.as_ref()?.join(path.strip_prefix("~").ok()?))
 }
 
 #[cfg(test)]
