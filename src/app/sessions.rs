@@ -1,7 +1,7 @@
 //! Sessions by the names that a user gives them.
 
 use super::exit::{Exit, Failure};
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_session};
 use crate::ledger::{Grain, Ledger, Query};
 
 /// The named session that ended last. Calls without a session may be newer.
@@ -12,7 +12,7 @@ fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Fa
     Ok(last.and_then(|session| session.session.clone()))
 }
 
-/// Matches one session: `latest`, a full name, or a unique prefix.
+/// Matches one session: `latest`, a full name, a unique prefix, or the short name that is shown.
 ///
 /// # Errors
 /// When no session matches, or several do.
@@ -32,13 +32,13 @@ pub(crate) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
     let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {
         Some(exact) => vec![exact],
-        None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
+        None => names.iter().filter(|name| is_session(name, wanted)).collect(),
     };
     match fits.as_slice() {
         [one] => Ok(Matcher::exact(one.as_str())),
         [] => Err(Failure::new(
             Exit::NoInput,
-            format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),
+            format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them"),
         )),
         several => Err(Failure::new(
             Exit::Usage,

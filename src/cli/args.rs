@@ -63,9 +63,17 @@ pub enum Color {
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Command {
-    /// Run an agent in this terminal; when it ends, print its session summary
-    #[command(after_help = "Example:\n  tokmeter run -- claude")]
+    /// Run an agent in this terminal; when it ends, sum up every call logged while it ran
+    #[command(
+        after_help = "Examples:\n  tokmeter run -- claude\n  tokmeter run --budget 2usd -- claude -p 'fix the tests'"
+    )]
     Run {
+        /// Stop the agent when this is spent, and exit with 2: 2usd, 500k
+        #[arg(long, value_name = "AMOUNT")]
+        budget: Option<String>,
+        /// The sum as a line of JSON on standard error, instead of text
+        #[arg(long)]
+        json: bool,
         /// The command and its arguments
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<std::ffi::OsString>,
@@ -186,7 +194,7 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         speed: u32,
     },
-    /// Simulated session, to try the screen without any log
+    /// Simulated work of two agents, to try the screen without any log
     #[command(after_help = "Example:\n  tokmeter demo")]
     Demo {
         /// How many times faster than it would happen
@@ -206,6 +214,13 @@ pub enum Command {
         /// Which agent
         #[command(subcommand)]
         command: SetupCommand,
+    },
+    /// Every agent that can be read: found or not, where, files, last call, how exact its logs are
+    #[command(after_help = "Example:\n  tokmeter agents")]
+    Agents {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Paths, watch mode, time zone, price age, bad lines; exit 1 if something needs attention
     #[command(after_help = "Example:\n  tokmeter doctor")]

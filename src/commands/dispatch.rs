@@ -1,12 +1,12 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics, prices,
-    reconcile, record, replay, report, run, setup, signals, statusline, summary,
+    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
+    prices, reconcile, record, replay, report, run, setup, signals, statusline, summary,
 };
 use crate::cli::{self, Cli, Command};
 use crate::config::Loaded;
-use crate::engine::playback;
+use crate::engine::{self, playback};
 
 pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
     match cli.command {
@@ -22,6 +22,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Signals { json, against, filters, paths }) => {
             signals::run(context, json, against.as_deref(), &filters, &paths)
         }
+        Some(Command::Agents { json }) => agents::run(context, json),
         Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
         Some(Command::Metrics) => metrics::run(context),
         Some(Command::Config { command }) => config::run(context, command, loaded),
@@ -37,9 +38,12 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
             cli::man(context.out)?;
             Ok(Exit::Fine)
         }
-        Some(Command::Run { command }) => run::run(context, &command),
+        Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
         Some(Command::Demo { speed }) => {
-            let (before, after) = playback::demo(&context.settings.user, context.now());
+            let engine::Scene { before, after } =
+                engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
+            // Its own limits, which it reaches while one looks on.
+            context.settings.limits = engine::demo_limits();
             live::show(
                 context,
                 loaded,

@@ -7,6 +7,8 @@ mod price;
 mod text;
 mod words;
 
+pub(super) use self::text::text_of;
+
 use std::path::PathBuf;
 
 use self::call::Explained;
@@ -31,7 +33,7 @@ pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[Pat
     if json {
         output::to_line(&document::document(&explained), context.out)?;
     } else {
-        text::write_text(context, &explained)?;
+        text::write_text(&explained, context.settings.zone, context.out)?;
     }
     Ok(Exit::Fine)
 }

@@ -28,7 +28,7 @@ pub(super) enum Source {
     /// Calls played `speed` times faster than they happened.
     Played {
         /// Calls before the start of the playback.
-        before: Vec<crate::engine::Step>,
+        before: Vec<crate::domain::Call>,
         /// Calls to play.
         after: playback::Steps,
         /// Acceleration factor.

@@ -1,8 +1,10 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod agents;
 mod audit;
 mod config;
 mod daily_digest;
+mod derived;
 mod dispatch;
 mod doctor;
 mod explain;
@@ -37,7 +39,7 @@ use crate::app::bidi_filter::BidiFilter;
 use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
 use crate::cli::{self, Command};
 use crate::config::Env;
-use crate::domain::Label;
+use crate::domain::{Call, Instant, Label, Zone};
 use crate::engine::{self};
 
 /// Runs the program with these arguments and returns its exit status.
@@ -87,9 +89,15 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
     }
 }
 
-/// Calls of the simulated session of `demo`, the last made at `end`.
-pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
-    engine::demo_session(count, end, user).into_iter().map(|step| step.call).collect()
+/// The simulated calls of `demo` before it begins, and those it plays, each with the seconds after the one before.
+pub fn demo_calls(now: Instant, zone: Zone, user: &Label) -> (Vec<Call>, Vec<(i64, Call)>) {
+    let engine::Scene { before, after } = engine::demo_scene(now, zone, user);
+    (before, after.into_iter().map(|step| (step.after.num_seconds(), step.call)).collect())
+}
+
+/// The limits of `demo`.
+pub fn demo_limits() -> Vec<crate::meter::Limit> {
+    engine::demo_limits()
 }
 
 /// Writer that records whether anything was written.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use self::answer::answer;
 use self::names::name_strangers;
-use super::{Context, Exit, Failure, daily_digest};
+use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::sessions::only_session;
 use crate::cli::{ReportArgs, Style, When};
@@ -37,7 +37,8 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
-    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
+    let renamed = derived::names(&books, &args.by)?;
+    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit, renamed };
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
             Style::Json => call_objects(context, &books, &query)?,

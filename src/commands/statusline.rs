@@ -1,6 +1,8 @@
 //! `statusline`: one line for an agent's status bar, tmux or a shell prompt. Always prints a line and exits with 0.
 
 mod facts;
+mod quotas;
+mod words;
 
 use self::facts::facts;
 use super::{Context, Exit, Failure, stdin};

@@ -1,5 +1,6 @@
 //! `--plain`: one line per change, for terminals without a full screen and for log files.
 
+mod held;
 mod lines;
 mod printer;
 mod stdout;
@@ -13,6 +14,7 @@ use crate::app::StopSignals;
 use crate::config;
 use crate::engine::{Driver, Feed, process};
 use crate::meter::closing;
+use held::Held;
 use lines::Lines;
 use printer::Printer;
 
@@ -31,11 +33,11 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start().map_err(no_thread)?;
     let driver = Driver::new(meter, alerts, context.now());
-    let mut lines = Lines { driver, requests, standing: None, out: Vec::new() };
+    let mut lines = Lines { driver, requests, standing: None, held: Held::default(), out: Vec::new() };
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
     let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {
-            let sleep = lines.driver.sleep(context.now(), None).max(SHORTEST_SLEEP);
+            let sleep = lines.driver.sleep(context.now(), lines.held.changes_at()).max(SHORTEST_SLEEP);
             tokio::select! {
                 biased;
                 code = ending.signal() => return Ok(Exit::Code(code)),
@@ -59,9 +61,11 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     ending.begins();
     engine.stop(events);
     let exit = left?;
+    lines.write_held(context, None)?;
     let summary = lines.driver.summary(context.now());
     if let Some(session) = closing::of_followed(&summary) {
-        super::summary::write_text(&session, &summary.limits, None, &mut lines.out)?;
+        let log = closing::own_log(&session, &summary);
+        super::summary::write_text(&session, &summary.limits, log, &mut lines.out)?;
         printer.print(std::mem::take(&mut lines.out));
     }
     let written = printer.written();

@@ -2,7 +2,7 @@
 
 use super::bill::Bill;
 use super::call::Call;
-use super::{CallKey, Label};
+use super::{CallKey, Label, Status};
 
 /// Content of a log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,4 +29,6 @@ pub enum Record {
         /// Whether the current key, too, is relative to the family.
         in_family: bool,
     },
+    /// A statement about a provider's window or a session.
+    Status(Status),
 }

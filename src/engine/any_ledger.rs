@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{CallKey, Filter, Instant, Label, Span};
+use crate::domain::{CallKey, Filter, Instant, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ledger::{
     self, Batch, BooksError, Change, Checkpoint, Ledger, Memory, Note, Options, Order, Query, Report, Row, Salvaged,
@@ -353,6 +353,10 @@ impl Ledger for AnyLedger {
 
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         self.books().file(path)
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        self.books().statuses()
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {

@@ -41,14 +41,19 @@ impl Driver {
                 self.meter.reopen((**snapshot).clone());
                 self.asked = false;
             }
+            Feed::Statuses(statuses) => self.meter.state(statuses.clone()),
             Feed::Settings(new) => {
                 let (settings, alerts) = (&new.settings, &new.settings.alerts);
                 self.alerts.rule(alerts.quiet.map(|quiet| (quiet, settings.zone)), alerts.hysteresis);
                 self.meter.rule(new.rules.clone());
             }
-            Feed::Progress(_) | Feed::Health(_) | Feed::Note(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => {
-                return false;
-            }
+            Feed::Progress(_)
+            | Feed::Health(_)
+            | Feed::Note(_)
+            | Feed::Answer(_)
+            | Feed::Models(_)
+            | Feed::Explained(_)
+            | Feed::Ended => return false,
         }
         true
     }
@@ -63,7 +68,7 @@ impl Driver {
             let rules = Box::new(self.meter.rules().clone());
             self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
         }
-        let due = self.alerts.due(&summary.limits, now);
+        let due = self.alerts.due(&summary.limits, &summary.quotas, now);
         self.requests.extend(due.into_iter().map(|alert| Request::Alert(Box::new(alert))));
         summary
     }
@@ -122,10 +127,22 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Zone;
+    use crate::domain::{Label, Quota, Status, Zone};
     use crate::ledger::Memory;
     use crate::meter::{Rules, Snapshot};
     use crate::pricing::{CostMode, PriceBook};
+
+    #[test]
+    fn a_statement_of_a_providers_window_is_in_the_summary_and_rings() {
+        let now = Instant::UNIX_EPOCH;
+        let mut driver = Driver::new(Meter::new(Rules::new(Zone::UTC), now), Alerts::default(), now);
+        let name = Label::new("codex");
+        let quota = Quota { source: name.clone(), name, minutes: 300, used: 8_500, resets_at: None, seen: now };
+        assert!(driver.take(&Feed::Statuses(vec![Status::Quota(quota.clone())]), now));
+        assert_eq!(driver.summary(now).quotas, [quota]);
+        let requests = driver.requests();
+        assert!(matches!(requests.as_slice(), [Request::Alert(alert)] if alert.threshold == 80), "{requests:?}");
+    }
 
     #[test]
     fn a_request_that_finds_no_room_is_sent_later_and_asked_once() {

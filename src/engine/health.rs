@@ -2,6 +2,10 @@
 
 #[cfg(unix)]
 pub(crate) mod socket;
+mod words;
+
+use words::trouble;
+pub(crate) use words::{OLD_PRICES, condition_words, prices_words, state_name, state_words};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -10,15 +14,13 @@ use std::path::Path;
 use self::socket::{SOCKET, SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
 use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
-use crate::ingest::{Condition, Health, Kind, ReadBatch, RootState};
+use crate::ingest::{Health, ReadBatch, RootState};
 use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
 /// Bad lines kept with their text; all are counted.
 const BAD_LINES: usize = 100;
-/// Age in days from which a price list is reported as old.
-pub(crate) const OLD_PRICES: i64 = 60;
 
 /// Tokens per model without a price.
 pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, BooksError> {
@@ -152,6 +154,7 @@ impl HealthState {
         let roots = there.map(|root| SourceView {
             path: root.path.clone(),
             format: of(&root.path).format(),
+            fidelity: root.fidelity.clone(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
                 RootState::Polling(_) => Watching::Polling,
@@ -164,11 +167,12 @@ impl HealthState {
             files: root.files,
             bad: of(&root.path).bad,
             last: of(&root.path).last,
-            trouble: state_words(&root.state).map(|words| Label::new(&words)),
+            trouble: trouble(&root.state),
         });
         let files = health.notes.iter().map(|note| SourceView {
             path: note.path.clone(),
             format: None,
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: 0,
@@ -178,8 +182,8 @@ impl HealthState {
         self.view.sources = roots.chain(files).collect();
         self.view.files = health.files;
         self.view.bad_total = health.tallies.bad;
-        let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
-        self.view.awaited = waiting.map(|root| root.path.clone()).collect();
+        self.view.awaited = health.awaited().map(|root| root.path.clone()).collect();
+        self.view.absent = health.absent();
         self.view.notes = notes(health);
     }
 
@@ -305,6 +309,7 @@ impl HealthState {
         view.sources.push(SourceView {
             path: path.clone(),
             format: brought.format(),
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: counters.bad_lines,
@@ -318,13 +323,6 @@ fn label(path: &Path) -> Label {
     Label::from_path(path)
 }
 
-/// Describes the price list in force and its age.
-pub(crate) fn prices_words(prices: &PriceBook, now: Instant) -> String {
-    let age = (now.date_naive() - prices.as_of()).num_days();
-    let old = if age > OLD_PRICES { "; `tokmeter prices update FILE` takes in a newer list" } else { "" };
-    format!("list of {}{old}", prices.as_of())
-}
-
 fn notes(health: &Health) -> Vec<Label> {
     let mut notes = Vec::new();
     if health.gone > 0 {
@@ -334,48 +332,6 @@ fn notes(health: &Health) -> Vec<Label> {
         notes.push(Label::new(&format!("{} more", text::plural(health.more_notes, "note"))));
     }
     notes
-}
-
-/// Describes a root's state; `None` when there is nothing to report.
-pub(crate) fn state_words(state: &RootState) -> Option<String> {
-    match state {
-        RootState::Found | RootState::Live => None,
-        RootState::Waiting => Some("not there yet; read as soon as it is".into()),
-        RootState::Gone => Some("gone; its calls are kept".into()),
-        RootState::PermissionDenied => Some("permission denied; tried again".into()),
-        RootState::Failing(why) => Some(format!("{why}; tried again")),
-        RootState::Polling(reason) => Some(match reason.advice() {
-            Some(advice) => format!("live by polling; {advice}"),
-            None => "live by polling".into(),
-        }),
-    }
-}
-
-/// Describes a file's condition.
-pub(crate) fn condition_words(what: &Condition) -> String {
-    match what {
-        Condition::Replaced => "replaced; following the new file".into(),
-        Condition::Rewritten => "truncated or rewritten; read again".into(),
-        Condition::Gone => "gone; its calls are kept".into(),
-        Condition::PermissionDenied => "permission denied; tried again".into(),
-        Condition::Failing(why) => format!("{why}; tried again"),
-        Condition::Unsupported(what) => format!("{what} is not read"),
-        Condition::Skipped(kind) => match kind {
-            Kind::Fifo => "a named pipe; skipped".into(),
-            Kind::Socket => "a socket; skipped".into(),
-            Kind::Device => "a device; skipped".into(),
-            Kind::Folder => "a folder; skipped".into(),
-            Kind::Unknown => "not a regular file; skipped".into(),
-        },
-        Condition::SymlinkLoop => "a link that leads in a circle; skipped".into(),
-        Condition::DanglingLink => "a link that leads nowhere".into(),
-        Condition::Partial { offset } => format!("1 partial line at byte {offset}"),
-        Condition::NotRecognised => "format not recognised".into(),
-        Condition::OverLong { lines, offset } => {
-            format!("{} over-long, the last at byte {offset}", text::plural(*lines, "line"))
-        }
-        Condition::NulsSkipped { bytes } => format!("{bytes} NULs skipped"),
-    }
 }
 
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! The thread that owns the ledger while the screen is open: it writes batches, answers requests and updates the
 //! screen.
 
+#[cfg(unix)]
+mod delivery;
 mod models;
 mod stuck;
 
@@ -18,15 +20,12 @@ use super::inbox::{Inbox, Item, LedgerMessage};
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
-use crate::domain::Label;
-use crate::engine::{Feed, Note, Progress, Request, Tone};
+use crate::domain::{Label, Record};
+use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
-
-#[cfg(unix)]
-use crate::ingest::socket::{Delivery, Reply, Said};
 
 /// Interval of progress updates during the first reading.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
@@ -219,6 +218,7 @@ impl LedgerThread {
         }
         match self.books.post(posting) {
             Ok(posted) => {
+                self.tell_statuses(posting);
                 // A repeat may have been written by another process first.
                 if posted.contains(&Change::Repeat) && self.books.changed_elsewhere() {
                     self.open_again();
@@ -231,6 +231,15 @@ impl LedgerThread {
                     self.hold(posting);
                 }
             }
+        }
+    }
+
+    /// Sends the statements of agents and providers, if the batch has any.
+    fn tell_statuses(&self, batch: &Batch) {
+        if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
+            && let Ok(statuses) = self.books.statuses()
+        {
+            self.tell(Feed::Statuses(statuses));
         }
     }
 
@@ -282,16 +291,40 @@ impl LedgerThread {
                 let models = self.models();
                 self.tell(Feed::Models(models));
             }
+            Request::Explain(key) => {
+                let lines = match self.books.call(key) {
+                    Ok(Some(row)) => self.config_edits.explanation(&row, &self.prices),
+                    Ok(None) => vec![Label::new("the books do not have this call any more")],
+                    Err(error) => vec![Label::new(&error.to_string())],
+                };
+                self.tell(Feed::Explained(Box::new(Explained { key, lines })));
+            }
+            Request::Demo => self.demo(),
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)
-            | Request::Demo
+            | Request::SaveView { .. }
             | Request::Theme(_)) => {
                 let now = self.env.now();
                 for news in self.config_edits.ask(request, &mut self.books, now) {
                     self.tell(news);
                 }
             }
+        }
+    }
+
+    /// Plays the demo on books of its own: what is made up is never booked.
+    fn demo(&mut self) {
+        std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
+        if self.health.ledger_became(&self.books.view()) {
+            self.tell_health();
+        }
+        let settings = self.config_edits.demo_settings(&self.rules);
+        self.rules.clone_from(&settings.rules);
+        self.tell(Feed::Settings(Box::new(settings)));
+        let now = self.env.now();
+        for news in self.config_edits.ask(Request::Demo, &mut self.books, now) {
+            self.tell(news);
         }
     }
 
@@ -304,48 +337,6 @@ impl LedgerThread {
         }
     }
 
-    #[cfg(unix)]
-    fn delivery(&mut self, delivery: Delivery) {
-        if let Said::Records(records) = &delivery.said {
-            self.health.delivered(records);
-        }
-        let reply = match delivery.said {
-            Said::Query(question) => {
-                let warning = self.health.doubt();
-                let (warning, now) = (warning.as_deref(), self.env.now());
-                let own = self.health.answer(&question);
-                let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
-                Reply::Json(own.unwrap_or_else(answer))
-            }
-            Said::Records(records) => self.take_records(records),
-        };
-        let _ = delivery.reply.send(reply);
-    }
-
-    /// Writes calls from the socket. A call that cannot be written now is refused, because no log holds it: the sender
-    /// keeps it.
-    #[cfg(unix)]
-    fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
-        let posting = Batch { records, files: Vec::new() };
-        let not_booked = |why: &dyn std::fmt::Display| {
-            Reply::Error(Label::new(&format!("the call was neither counted nor booked, send it again: {why}")))
-        };
-        if let Some(why) = self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            return not_booked(why);
-        }
-        match self.books.post(&posting) {
-            Ok(posted) => {
-                let reply = reply_of(&posted);
-                self.tell_changes(posted);
-                reply
-            }
-            Err(error) => {
-                self.failed(&error);
-                not_booked(&error)
-            }
-        }
-    }
-
     fn tell_health(&mut self) {
         let view = self.health.view(&self.prices, self.env.now());
         self.tell(Feed::Health(Box::new(view)));
@@ -355,17 +346,4 @@ impl LedgerThread {
     fn tell(&self, news: Feed) {
         let _ = self.feed.blocking_send(news);
     }
-}
-
-#[cfg(unix)]
-fn reply_of(posted: &[Change]) -> Reply {
-    let booked = posted.iter().find_map(|posted| match posted {
-        Change::New(change) | Change::Grown(change) => Some(&change.after),
-        Change::Moved(_) | Change::Gone(_) | Change::Repeat => None,
-    });
-    booked.map_or(Reply::Repeat, |row| Reply::Booked {
-        key: row.call.key,
-        cost: row.cost.usd(),
-        fidelity: row.call.fidelity,
-    })
 }

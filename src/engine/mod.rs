@@ -18,11 +18,11 @@ mod start_stop;
 
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
-pub(crate) use demo::{Step, session as demo_session};
+pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
 pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;
 pub use protocol::{
-    BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
-    Watching,
+    BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
+    Tone, Watching,
 };
 pub(crate) use start_stop::{Engine, Events, Setup, StartError, Stdin};

@@ -11,8 +11,10 @@ mod follow;
 mod fs;
 mod health;
 mod hot_files;
+mod indexes;
 mod line_splitter;
 mod live;
+mod log_names;
 mod os_fs;
 mod packed;
 mod parallel;
@@ -25,6 +27,8 @@ mod roots;
 mod rotation;
 #[cfg(unix)]
 pub(crate) mod socket;
+#[cfg(unix)]
+mod spool;
 mod sqlite_access;
 mod sqlite_source;
 mod status;
@@ -44,5 +48,7 @@ pub use os_fs::OsFs;
 pub(crate) use project::Projects;
 pub(crate) use roots::RootKind;
 pub use roots::Roots;
+#[cfg(unix)]
+pub(crate) use spool::spool;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

@@ -3,13 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::formats::{self, Env, FormatId, Framing, Location};
+use crate::formats::{self, Env, Exactness, FormatId, Framing, Location};
 
 /// Folders and files with logs, whether they exist yet or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
     /// Places of agents, each with the format of all logs in it.
     pub agents: Vec<(FormatId, Location)>,
+    /// Files and folders of agents that list further places.
+    pub indexes: Vec<(FormatId, PathBuf)>,
     /// Logs in the native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
     /// Files and folders named by the user.
@@ -28,6 +30,22 @@ pub enum RootKind {
 }
 
 impl RootKind {
+    /// The agent whose place it is.
+    pub(crate) fn agent(self) -> Option<&'static str> {
+        match self {
+            Self::Agent(id) => Some(id.format().name()),
+            Self::Own | Self::Named => None,
+        }
+    }
+
+    /// How exact that agent's logs are, as a label.
+    pub(super) fn fidelity(self) -> String {
+        match self {
+            Self::Agent(id) => Exactness::label(id.format().fidelity()),
+            Self::Own | Self::Named => String::new(),
+        }
+    }
+
     /// How a file of this name is framed, and its format where that is known without a look into it.
     pub(super) fn framing(self, name: &OsStr) -> (Option<FormatId>, Framing) {
         let bytes = name.as_encoded_bytes();
@@ -46,18 +64,32 @@ impl RootKind {
     }
 }
 
+impl RootKind {
+    /// Whose a folder is that lies in this place: one that the user names may hold somebody's home, and in it the places
+    /// of agents. The flag is true for a place that is flat.
+    pub(super) fn of_folder(self, folder: &Path) -> Option<(Self, bool)> {
+        let agent = || formats::format_of_place(folder).map(|(id, is_flat)| (Self::Agent(id), is_flat));
+        if self == Self::Named { agent() } else { None }
+    }
+
+    /// As [`RootKind::of_folder`], for a path anywhere below such a folder.
+    pub(super) fn of_path(self, path: &Path) -> Option<(Self, bool)> {
+        path.ancestors().find_map(|folder| self.of_folder(folder))
+    }
+}
+
 impl Roots {
     /// Every place where agents keep logs on this machine, as each format names them.
     ///
     /// `var` looks up environment variables.
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
-        let mut agents = Vec::new();
-        for place in formats::locations(&Env::new(home, &var)) {
+        let (env, mut agents) = (Env::new(home, &var), Vec::new());
+        for place in formats::locations(&env) {
             if !agents.contains(&place) {
                 agents.push(place);
             }
         }
-        Self { agents, ..Self::default() }
+        Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
     /// These paths only.
@@ -120,109 +152,4 @@ pub(super) fn lies_in(path: &Path, folder: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(vars: &[(&str, &str)]) -> Roots {
-        Roots::discover(Some(Path::new("/home/alice")), |name| {
-            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
-        })
-    }
-
-    fn paths(list: &[&str]) -> Vec<PathBuf> {
-        list.iter().map(PathBuf::from).collect()
-    }
-
-    fn of(roots: &Roots, format: &str) -> Vec<PathBuf> {
-        let id = FormatId::of_name(format).unwrap();
-        roots.agents.iter().filter(|(other, _)| *other == id).map(|(_, location)| location.path.clone()).collect()
-    }
-
-    #[test]
-    fn without_variables_the_usual_folders_are_looked_at() {
-        let roots = found(&[]);
-        assert_eq!(
-            of(&roots, "claude-code"),
-            paths(&["/home/alice/.claude/projects", "/home/alice/.config/claude/projects"])
-        );
-        assert_eq!(
-            of(&roots, "codex"),
-            paths(&["/home/alice/.codex/sessions", "/home/alice/.codex/archived_sessions"])
-        );
-        assert_eq!(of(&roots, "gemini-cli"), paths(&["/home/alice/.gemini/tmp"]));
-        let data = "/home/alice/.local/share/opencode";
-        assert_eq!(of(&roots, "opencode"), paths(&[data, &format!("{data}/storage/message")]));
-        assert!(of(&roots, "goose").contains(&"/home/alice/.local/share/goose/sessions".into()));
-    }
-
-    #[test]
-    fn a_variable_stands_instead_of_the_usual_folder() {
-        let roots = found(&[("CLAUDE_CONFIG_DIR", "/a, /b,,/a"), ("CODEX_HOME", "/c"), ("XDG_CONFIG_HOME", "/x")]);
-        assert_eq!(of(&roots, "claude-code"), paths(&["/a/projects", "/b/projects"]));
-        assert_eq!(of(&roots, "codex"), paths(&["/c/sessions", "/c/archived_sessions"]));
-        let roots = found(&[("GEMINI_CLI_HOME", "/g"), ("XDG_DATA_HOME", "/d"), ("GOOSE_PATH_ROOT", "/r")]);
-        assert_eq!(of(&roots, "gemini-cli"), paths(&["/g/.gemini/tmp"]));
-        assert_eq!(of(&roots, "opencode"), paths(&["/d/opencode", "/d/opencode/storage/message"]));
-        assert_eq!(of(&roots, "goose"), paths(&["/r/data/sessions"]));
-        let named = |name: &str| of(&found(&[("XDG_DATA_HOME", "/d"), ("OPENCODE_DB", name)]), "opencode")[0].clone();
-        assert_eq!((named("/o/x.db"), named("x.db")), ("/o/x.db".into(), "/d/opencode/x.db".into()));
-        assert_eq!(named(":memory:"), Path::new("/d/opencode"));
-        let relative = found(&[("GOOSE_PATH_ROOT", "r"), ("XDG_DATA_HOME", "d")]);
-        assert_eq!(of(&relative, "goose")[0], Path::new("/home/alice/.local/share/goose/sessions"));
-    }
-
-    #[test]
-    fn the_config_folder_is_the_one_the_desktop_names_if_it_is_absolute() {
-        let claude = |config: &str| of(&found(&[("XDG_CONFIG_HOME", config)]), "claude-code")[1].clone();
-        assert_eq!(claude("/x"), Path::new("/x/claude/projects"));
-        assert_eq!(claude("x"), Path::new("/home/alice/.config/claude/projects"));
-        assert_eq!(claude(""), Path::new("/home/alice/.config/claude/projects"));
-    }
-
-    #[test]
-    fn without_a_home_only_variables_name_places() {
-        let roots = Roots::discover(None, |name| (name == "CODEX_HOME").then(|| OsString::from("/c")));
-        assert_eq!(roots.all().len(), 2);
-        assert_eq!(of(&roots, "codex").len(), 2);
-    }
-
-    #[test]
-    fn a_session_is_its_transcript_and_its_sub_agents() {
-        let roots = Roots::session(Path::new("/p/76a2.jsonl"));
-        assert_eq!(of(&roots, "claude-code"), paths(&["/p/76a2.jsonl", "/p/76a2/subagents"]));
-    }
-
-    #[test]
-    fn a_files_format_is_known_by_its_place_or_else_by_a_name_that_only_one_agent_gives() {
-        let kind = |format: &str| RootKind::Agent(FormatId::of_name(format).unwrap());
-        let framing = |kind: RootKind, name: &str| {
-            let (id, framing) = kind.framing(OsStr::new(name));
-            (id.map(|id| id.format().name()), framing)
-        };
-        assert_eq!(framing(kind("codex"), "rollout-1.jsonl"), (Some("codex"), Framing::Lines));
-        assert_eq!(framing(kind("gemini-cli"), "session-1.json"), (Some("gemini-cli"), Framing::Document));
-        assert_eq!(framing(kind("opencode"), "other.db"), (Some("opencode"), Framing::Sqlite));
-        assert_eq!(framing(RootKind::Named, "session-1.json"), (Some("gemini-cli"), Framing::Document));
-        assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("goose"), Framing::Sqlite));
-        assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));
-        assert_eq!(framing(RootKind::Own, "session-1.json"), (None, Framing::Lines));
-    }
-
-    #[test]
-    fn a_path_lies_in_a_folder_by_whole_names() {
-        let lies = |path: &str, folder: &str| lies_in(Path::new(path), Path::new(folder));
-        for (path, folder) in [("/a/b", "/a"), ("/a", "/a"), ("/a/b/c", "/"), ("a/b", "a")] {
-            assert!(lies(path, folder), "{path} {folder}");
-        }
-        for (path, folder) in [("/ab", "/a"), ("/a", "/a/b"), ("/b/a", "/a"), ("a", "/a")] {
-            assert!(!lies(path, folder), "{path} {folder}");
-        }
-    }
-
-    #[test]
-    fn a_place_named_twice_is_looked_at_once() {
-        let roots = Roots { native: paths(&["/u"]), extra: paths(&["/u", "/v"]), ..Roots::default() };
-        let all = roots.all();
-        assert_eq!(all, [(PathBuf::from("/u"), RootKind::Named), (PathBuf::from("/v"), RootKind::Named)]);
-    }
-}
+mod tests;

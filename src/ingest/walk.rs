@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::fingerprint::{ARCHIVE, unsupported_name};
 use super::fs::{Entry, FileId, FileKind, Listing, Stat};
+use super::log_names::{admits, unsupported_log};
 use super::prefetch::{Looking, Prefetch};
 use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
-use crate::formats::{FormatId, Framing, Location, format_of_name};
+use crate::formats::Location;
 
 /// Maximum folder depth.
 pub(super) const DEEPEST: usize = 64;
@@ -78,12 +78,14 @@ impl Tails {
         let ahead = looking.as_ref().map(Looking::ahead);
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
+        self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
                 return;
             }
             let Root { ref path, layout, is_flat, .. } = self.roots[at];
             let path = path.clone();
+            let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
             let found = self.tools.fs.stat(&path);
             self.judge(at, &found);
             match found {
@@ -94,6 +96,19 @@ impl Tails {
                 }
                 Ok(stat) => self.add_file(path, layout, stat, now),
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Adds places that the indexes list and that are not followed yet.
+    fn read_indexes(&mut self) {
+        for index in &mut self.indexes {
+            for place in index.news(&*self.tools.fs).unwrap_or_default() {
+                let root = Root::new(&place, index.layout());
+                if !self.roots.iter().any(|other| other.path == root.path) {
+                    self.roots.push(root);
+                    self.dirty = true;
+                }
             }
         }
     }
@@ -122,6 +137,12 @@ impl Tails {
         let reaches = |root: &&Root| !root.is_flat || path == root.path || path.parent() == Some(&*root.path);
         let holding = self.roots.iter().filter(|root| lies_in(path, &root.path)).filter(reaches);
         let root = holding.max_by_key(|root| root.path.as_os_str().len())?;
+        if let Some((layout, is_flat)) = root.layout.of_path(path) {
+            let is_place = |folder: &Path| root.layout.of_folder(folder).is_some();
+            let is_right_in = || path.parent().is_some_and(is_place) && !self.is_folder(path);
+            let is_reached = !is_flat || is_place(path) || is_right_in();
+            return is_reached.then_some((layout, is_flat));
+        }
         // Of a flat place, a folder in it is not looked into.
         Some((root.layout, root.is_flat)).filter(|(_, is_flat)| !is_flat || path == root.path || !self.is_folder(path))
     }
@@ -181,8 +202,17 @@ impl Tails {
         }
     }
 
-    /// Walks a folder and its subfolders. A known, unchanged folder is only checked.
+    /// Walks a folder and its subfolders, by the rules of the agent whose place it is.
     fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
+        let Some(agents) = walk.layout.of_folder(path) else { return self.walk_below(path, found, walk) };
+        let named = (walk.layout, walk.is_flat);
+        (walk.layout, walk.is_flat) = agents;
+        self.walk_below(path, found, walk);
+        (walk.layout, walk.is_flat) = named;
+    }
+
+    /// Walks a folder and its subfolders. A known, unchanged folder is only checked.
+    fn walk_below(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
         if walk.above.len() >= DEEPEST || self.is_stopping() {
             return;
         }
@@ -334,41 +364,4 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
     path.push(folder);
     path.push(name);
     path
-}
-
-/// True for the name of a log.
-///
-/// In an agent's own folder its format says so. In a folder the user named it is `*.jsonl`, `*.ndjson` and `*.log`, any
-/// of these followed by a number, as log rotation leaves them, and the names that agents give to documents and
-/// databases. Lines may be compressed with zstd. A file that is named itself is read whatever its name is.
-pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
-    let name = name.as_encoded_bytes();
-    match name.strip_suffix(b".zst") {
-        Some(name) => is_log(name, layout) == Some(Framing::Lines),
-        None => is_log(name, layout).is_some(),
-    }
-}
-
-fn is_log(name: &[u8], layout: RootKind) -> Option<Framing> {
-    match layout {
-        RootKind::Agent(id) => id.format().framing(name),
-        RootKind::Own => name.ends_with(b".jsonl").then_some(Framing::Lines),
-        RootKind::Named => {
-            let stem = match name.iter().rposition(|byte| *byte == b'.') {
-                Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
-                Some(_) | None => name,
-            };
-            let is_lines = [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending));
-            if is_lines { Some(Framing::Lines) } else { format_of_name(name).map(|(_, framing)| framing) }
-        }
-    }
-}
-
-/// Why a file is not read whose name marks it as a compressed log or, in an agent's own folder, an archive.
-fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
-    let path = Path::new(name);
-    let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
-    let keeps_lines = |id: FormatId| id.format().framing(b".jsonl").is_some();
-    let is_archive = what == ARCHIVE && matches!(layout, RootKind::Agent(id) if keeps_lines(id));
-    (is_archive || admits(path.file_stem()?, layout)).then_some(what)
 }

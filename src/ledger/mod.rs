@@ -6,6 +6,7 @@ mod by_key;
 mod compact_row;
 mod error;
 mod grouping;
+mod inherited;
 mod interner;
 mod lineage;
 mod memory;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::Call;
-use crate::domain::{CallKey, Fidelity, Filter, Instant, Record, Span, Tokens, Usd};
+use crate::domain::{CallKey, Fidelity, Filter, Instant, Record, Span, Status, Tokens, Usd};
 use crate::pricing::Cost;
 
 use super::{BooksError, Order, Query, Report};
@@ -19,10 +19,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Fidelity of the counts and of the price.
+    /// Fidelity of the counts and of the price. The split of a call whose log does not tell writes from plain input stays
+    /// a guess where the model has no price that decides whether it matters.
     pub fn trust(&self) -> Fidelity {
         let trust = self.call.trust();
-        if trust == Fidelity::Final && self.cost.is_guessed() { Fidelity::Guessed } else { trust }
+        let is_price_guessed = trust == Fidelity::Final && self.cost.is_guessed();
+        if is_price_guessed || trust == Fidelity::WritesUnlogged { Fidelity::Guessed } else { trust }
     }
 }
 
@@ -285,6 +287,14 @@ pub trait Ledger {
     /// When the ledger cannot be read.
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
+    }
+
+    /// The latest statements of agents and providers.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        Ok(Vec::new())
     }
 
     /// Records that an alert fired: true for exactly one caller among all processes.

@@ -150,7 +150,7 @@ mod tests {
             last: at(until),
             model: None,
             main: None,
-            trend: Default::default(),
+            trend: crate::meter::Trend::default(),
             agents: Vec::new(),
         };
         (line, fleet)

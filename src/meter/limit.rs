@@ -1,10 +1,11 @@
 //! Limits: scope, window, amount, and state.
 
-use std::fmt;
+use std::collections::BTreeSet;
 
-use chrono::{Duration, Weekday};
+use chrono::Weekday;
 
 use super::summary::{SessionId, SessionLine};
+use super::window::Window;
 use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone, project_short, session_short};
 use crate::pricing::Rates;
 
@@ -91,102 +92,6 @@ impl Scope {
     }
 }
 
-/// Period of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Window {
-    /// One call: evaluated on the largest call of the local day.
-    Call,
-    /// One session.
-    Session,
-    /// One sub-agent's run within a session.
-    Run,
-    /// A clock hour.
-    Hour,
-    /// A local calendar day.
-    Day,
-    /// A week, beginning on the configured day.
-    Week,
-    /// A calendar month.
-    Month,
-    /// All time.
-    Total,
-    /// The last hours or days, at any time.
-    Rolling(Duration),
-}
-
-impl Window {
-    /// True for calendar periods, which start over at a known time.
-    pub(crate) const fn is_periodic(self) -> bool {
-        matches!(self, Self::Hour | Self::Day | Self::Week | Self::Month)
-    }
-
-    /// True for windows that are counted by session.
-    pub(crate) const fn is_per_session(self) -> bool {
-        matches!(self, Self::Session | Self::Run)
-    }
-}
-
-impl fmt::Display for Window {
-    /// The config's notation: `day`, `5h`, `7d`.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Call => "call",
-            Self::Session => "session",
-            Self::Run => "run",
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-            Self::Total => "total",
-            Self::Rolling(length) => {
-                let hours = length.num_hours();
-                return match hours % 24 {
-                    0 if hours > 24 => write!(out, "{}d", hours / 24),
-                    _ => write!(out, "{hours}h"),
-                };
-            }
-        })
-    }
-}
-
-impl Window {
-    /// The current period; `None` where time does not bound it (a session, a run, all time). A rolling window ends now.
-    pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
-        match self {
-            Self::Call | Self::Day => Some(Span::day(now, zone)),
-            Self::Hour => Some(Span::hour(now, zone)),
-            Self::Week => Some(Span::week(now, zone, week_start)),
-            Self::Month => Some(Span::month(now, zone)),
-            Self::Rolling(length) => {
-                Some(Span { from: now.checked_sub_signed(length).unwrap_or(Instant::MIN_UTC), until: now })
-            }
-            Self::Session | Self::Run | Self::Total => None,
-        }
-    }
-
-    /// Adjective in a limit's name: `daily`, `session`, `5-hour`.
-    pub fn adjective(self) -> String {
-        match self {
-            Self::Call => "call".to_owned(),
-            Self::Session => "session".to_owned(),
-            Self::Run => "run".to_owned(),
-            Self::Hour => "hourly".to_owned(),
-            Self::Day => "daily".to_owned(),
-            Self::Week => "weekly".to_owned(),
-            Self::Month => "monthly".to_owned(),
-            Self::Total => "total".to_owned(),
-            Self::Rolling(length) => {
-                let minutes = length.num_minutes();
-                match (minutes % 1440, minutes % 60) {
-                    (0, _) => format!("{}-day", minutes / 1440),
-                    (_, 0) => format!("{}-hour", minutes / 60),
-                    _ => format!("{minutes}-minute"),
-                }
-            }
-        }
-    }
-}
-
 /// Allowed amount in one or more units; the first reached decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amount {
@@ -258,7 +163,7 @@ pub struct LimitState {
     pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
-    /// Current period; `None` for a call, a session, a run and all time.
+    /// Current period; `None` for a session, a run and all time, and for a block that no call has begun.
     pub span: Option<Span>,
     /// Whole per cent used, rounded down, of the amount closest to its limit.
     pub percent: u64,
@@ -270,6 +175,8 @@ pub struct LimitState {
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
+    /// True when it is lifted for the session it is asked for: it neither warns nor blocks.
+    pub lifted: bool,
 }
 
 impl LimitState {
@@ -294,6 +201,16 @@ impl LimitState {
         self.session.as_ref().is_some_and(|session| session.ended)
     }
 
+    /// True when the session it is about is one of these.
+    pub(crate) fn is_of_one_of(&self, sessions: &BTreeSet<Label>) -> bool {
+        self.session.as_ref().and_then(|session| session.id.session.as_ref()).is_some_and(|id| sessions.contains(id))
+    }
+
+    /// True when it neither warns nor rings: its session has ended, or it is lifted.
+    pub fn is_quiet(&self) -> bool {
+        self.has_ended() || self.lifted
+    }
+
     /// True when this session's calls count against it.
     pub fn concerns(&self, line: &SessionLine) -> bool {
         if let Some(session) = &self.session {
@@ -306,14 +223,19 @@ impl LimitState {
                 let own = self.limit.scope.each && names.as_str() == "*";
                 if own { self.subject.as_deref().is_none_or(|of| of == name.as_str()) } else { names.matches(name) }
             };
-            match dimension {
+            match dimension.base() {
                 Dimension::Source => fits(&row.source),
                 Dimension::Session => row.session.as_ref().is_some_and(fits),
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
                 Dimension::User => row.user.as_ref().is_some_and(fits),
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
-                // Of these a session may have any number.
-                Dimension::Team | Dimension::Agent | Dimension::Feature | Dimension::Org => true,
+                // Of these a session may have any number, and no limit is about a derived one.
+                Dimension::Team
+                | Dimension::Agent
+                | Dimension::Feature
+                | Dimension::Org
+                | Dimension::Fidelity
+                | Dimension::Repo => true,
             }
         };
         self.limit.scope.is_organisation()

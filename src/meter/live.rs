@@ -1,23 +1,28 @@
 //! The running meter: follows the ledger's changes and produces the summary shown by all faces.
 
+mod answer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::evaluate::worst_first;
-use super::forecast::{Habits, Outlook, long_run};
-use super::limit::{LimitState, Rules};
+use super::curve::Quarters;
+use super::forecast::Habits;
+use super::limit::Rules;
 use super::limit_usage::LimitUsage;
-use super::rate::{Minutes, next_minute};
-use super::session::{Sessions, model_lines};
+use super::rate::next_minute;
+use super::session::Sessions;
 use super::snapshot::{CALLS, Snapshot};
-use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use super::statuses::Statuses;
+use super::summary::{Follow, SessionId};
+use crate::domain::{CallKey, Instant, Label, Span, Status};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
 const GROWING: Duration = Duration::seconds(3);
+/// How much earlier than a snapshot a moment may be before the clock counts as set back.
+const CLOCKS_DIFFER: Duration = Duration::seconds(2);
 /// Calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
@@ -35,12 +40,19 @@ pub struct Meter {
     models: BTreeMap<Option<Label>, Sums>,
     today: (Span, Sums),
     today_models: BTreeMap<Option<Label>, Sums>,
+    quarters: Quarters,
     week: (Span, Sums),
     month: (Span, Sums),
     sessions: Sessions,
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
     pots: Vec<LimitUsage>,
     habits: Habits,
+    /// Statements of agents and providers.
+    statuses: Statuses,
+    /// Sessions for which limits are lifted.
+    lifted: BTreeSet<Label>,
+    /// The latest time the numbers were moved to.
+    as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
 }
@@ -58,6 +70,7 @@ impl Meter {
         let mut meter = Self {
             today: (Span::day(now, rules.zone), snapshot.today),
             today_models: snapshot.today_models,
+            quarters: snapshot.quarters,
             week: (Span::week(now, rules.zone, rules.week_start), snapshot.week),
             month: (Span::month(now, rules.zone), snapshot.month),
             rules,
@@ -68,6 +81,9 @@ impl Meter {
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,
+            statuses: Statuses::new(snapshot.statuses),
+            lifted: snapshot.lifted,
+            as_of: now,
             grew_at: None,
             stale: false,
             follow: snapshot.follow,
@@ -130,6 +146,11 @@ impl Meter {
         self.stale = true;
     }
 
+    /// Replaces the statements of agents and providers.
+    pub fn state(&mut self, statuses: Vec<Status>) {
+        self.statuses = Statuses::new(statuses);
+    }
+
     /// Follows one session, the latest one, or all.
     pub fn follow(&mut self, follow: Follow) {
         if self.follow != follow {
@@ -169,6 +190,7 @@ impl Meter {
         self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
         if self.today.0.contains(at) {
             self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
+            self.quarters.sub(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -185,6 +207,7 @@ impl Meter {
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
         if self.today.0.contains(at) {
             self.today_models.entry(row.call.model.clone()).or_default().add(&sums);
+            self.quarters.add(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -201,9 +224,13 @@ impl Meter {
     /// Moves every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
+        // The clock was set back: what was recent may lie ahead.
+        self.stale |= now.checked_add_signed(CLOCKS_DIFFER).is_some_and(|now| now < self.as_of);
+        self.as_of = now;
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
+            self.quarters.clear();
             self.sessions.begin_day();
             self.grew_at = self.grew_at.filter(|_| self.follow != Follow::Today);
             self.stale = true;
@@ -259,87 +286,11 @@ impl Meter {
         (id, sums.tokens.total())
     }
 
-    /// The numbers shown by all faces.
-    pub fn summary(&mut self, now: Instant) -> Summary {
-        self.settle(now);
-        let id = self.followed(now);
-        let session = id.as_ref().and_then(|id| self.sessions.get(id));
-        let nothing = BTreeMap::new();
-        let everything = self.sessions.minutes(now);
-        let (models, minutes, followed) = match (&self.follow, session) {
-            (Follow::Today, _) => (&self.today_models, &everything, self.today.1),
-            (Follow::Everything, _) => (&self.models, &everything, self.all),
-            (_, Some(session)) => (session.models(), session.minutes(), session.sums),
-            (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
-        };
-        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
-        let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
-        let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
-        Summary {
-            now,
-            follow: self.follow.clone(),
-            session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
-            sessions: self.sessions.lines(now),
-            fleet: self.sessions.fleet(now),
-            all: self.all,
-            day: self.today.0,
-            today: self.today.1,
-            week: self.week.1,
-            month: self.month.1,
-            followed,
-            models: model_lines(models, minutes, &followed, now),
-            calls: self
-                .calls
-                .values()
-                .rev()
-                .filter(of_followed)
-                .take(CALLS)
-                .map(|row| CallLine { row: Arc::clone(row) })
-                .collect(),
-            limits: self.limits(now),
-            tokens_per_min,
-            cost_per_hour,
-            growing: self.growing(now),
-            by_day_end,
-            by_month_end,
-            changes_at: self.changes_at(now),
-        }
-    }
-
-    /// Every limit, worst first.
-    pub fn limits(&self, now: Instant) -> Vec<LimitState> {
-        let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
-        let followed = self.followed(now);
-        let sessions = |id: &SessionId| {
-            let works = active.contains(id);
-            (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
-        };
-        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
-        let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
-        worst_first(&mut all);
-        all
-    }
-
     fn growing(&self, now: Instant) -> bool {
         self.grew_at.is_some_and(|grew_at| {
             let since = now.signed_duration_since(grew_at);
             Duration::zero() <= since && since < GROWING
         })
-    }
-
-    /// Forecast of the day's and the month's dollars.
-    fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
-        let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
-        let (day, today) = (self.today.0, self.today.1);
-        let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
-        if self.month.1.calls == 0 {
-            return (by_day_end, None);
-        }
-        let (month, spent) = (self.month.0, self.month.1.cost);
-        let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let rate = long_run(spent.pico(), month.from.max(begun), now);
-        let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
-        (by_day_end, by_month_end)
     }
 
     /// When the summary next changes without a call; `None` if never.
@@ -348,12 +299,11 @@ impl Meter {
             || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
-        let day = (self.today.1.calls > 0).then_some(self.today.0.until);
-        let month = (self.month.1.calls > 0).then_some(self.month.0.until);
-        let week = (self.week.1.calls > 0).then_some(self.week.0.until);
+        let periods = [self.today, self.week, self.month].into_iter();
+        let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
+        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
 }

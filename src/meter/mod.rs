@@ -1,8 +1,11 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
 mod alert;
+mod block_usage;
+mod blocks;
 pub(crate) mod closing;
 mod comparison;
+mod curve;
 mod evaluate;
 mod fleet;
 mod forecast;
@@ -18,19 +21,25 @@ mod rate;
 pub(crate) mod reconcile;
 mod session;
 mod snapshot;
+mod statuses;
 mod subject;
 mod summary;
+mod window;
 
 pub use alert::Alerts;
-pub(crate) use alert::{Alert, AlertId};
+pub(crate) use alert::{About, Alert, AlertId};
 pub(crate) use comparison::{Compared, Comparison};
+pub use curve::{Ahead, DayCurve};
+pub(crate) use evaluate::budget;
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};
-pub use limit::{Amount, CallContext, Limit, LimitState, LimitedSession, Measure, Rules, Scope, Verdict, Window};
+pub use limit::{Amount, CallContext, Limit, LimitState, LimitedSession, Measure, Rules, Scope, Verdict};
 pub use live::Meter;
 pub use quiet_hours::QuietHours;
+pub(crate) use rate::TREND;
+pub use rate::Trend;
 pub(crate) use session::SHOWN as SESSIONS_SHOWN;
 pub use snapshot::{Snapshot, states};
-pub(crate) use summary::TREND;
 pub use summary::{CallLine, Follow, ModelLine, SessionId, SessionLine, Summary};
+pub use window::Window;

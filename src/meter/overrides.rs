@@ -1,6 +1,6 @@
 //! Overrides: limits lifted for one session, with a reason, stored in the ledger, honoured by every gate, revocable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::SecondsFormat;
 use serde::{Serialize, Serializer};
@@ -76,6 +76,14 @@ pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<
 /// When the ledger cannot be read.
 pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
     Ok(history(entries(books, "")?))
+}
+
+/// The sessions for which limits are lifted now.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn in_force(books: &dyn Ledger) -> Result<BTreeSet<Label>, BooksError> {
+    Ok(all(books)?.into_iter().filter(|lifted| lifted.until.is_none()).map(|lifted| lifted.session).collect())
 }
 
 /// One entry of the ledger: a lift or a revocation.

@@ -1,7 +1,8 @@
 //! Subjects of limits: everyone together, each user, a session, a run.
 
-use super::limit::{Limit, Rules, Window};
+use super::limit::{Limit, Rules};
 use super::summary::SessionId;
+use super::window::Window;
 use crate::domain::{Call, Dimension, Label};
 
 /// A subject limited separately: names matched by a default, a session, a run.
@@ -29,6 +30,7 @@ impl Subject {
             | Window::Week
             | Window::Month
             | Window::Total
+            | Window::Block
             | Window::Rolling(_) => None,
         };
         let agent = if limit.window == Window::Run { Some(from.agent.clone()?) } else { None };

@@ -47,7 +47,9 @@ fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
         Window::Rolling(_) => format!("frees up as calls leave the last {}", length(state)),
         Window::Call => "measured on the largest call of the day".to_owned(),
         Window::Total => "never resets; raise it with `tokmeter limits set`".to_owned(),
-        Window::Hour | Window::Day | Window::Week | Window::Month => "resets with its period".to_owned(),
+        Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {
+            "resets with its period".to_owned()
+        }
     }
 }
 
@@ -61,6 +63,7 @@ fn length(state: &LimitState) -> String {
         | Window::Day
         | Window::Week
         | Window::Month
+        | Window::Block
         | Window::Total => String::new(),
     }
 }

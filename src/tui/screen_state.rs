@@ -19,6 +19,8 @@ use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
 
 /// Minimum time between pictures.
 pub const FRAME: Duration = Duration::from_millis(33);
+/// A terminal that has not answered by then does not know the question.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Meter, screen state and current picture.
 pub struct ScreenState {
@@ -35,6 +37,8 @@ pub struct ScreenState {
     /// The terminal has not accepted the last picture yet.
     painting: bool,
     background_asked: bool,
+    /// When the terminal was asked for its background, while the answer may still come.
+    asked_at: Option<Moment>,
     replies: Replies,
     out: Vec<u8>,
     requests: Vec<Request>,
@@ -64,6 +68,7 @@ impl ScreenState {
             picture: true,
             painting: false,
             background_asked: false,
+            asked_at: None,
             replies: Replies::default(),
             out: Vec::new(),
             requests: Vec::new(),
@@ -78,7 +83,10 @@ impl ScreenState {
             Event::Key(key) => match self.replies.hear(key, at) {
                 Heard::Key(key) => Message::Key(key),
                 Heard::Part => return,
-                Heard::Background(background) => Message::Background(background),
+                Heard::Background(background) => {
+                    self.asked_at = None;
+                    Message::Background(background)
+                }
             },
             Event::Paste(text) => Message::Paste(text),
             Event::Mouse(mouse) => Message::Mouse(mouse, self.area),
@@ -183,6 +191,7 @@ impl ScreenState {
             self.shown = Some(next);
             if !self.background_asked && self.app.wants_background() {
                 out.extend_from_slice(QUESTION);
+                self.asked_at = Some(at);
             }
             self.background_asked = true;
         }
@@ -236,6 +245,11 @@ impl ScreenState {
         }
         let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
         self.update(Message::Feed(Feed::Note(busy)), now);
+    }
+
+    /// True while the terminal may still answer: what comes then would be taken for the shell's input.
+    pub fn awaits_answer(&self, at: Moment) -> bool {
+        self.asked_at.is_some_and(|asked| at.saturating_duration_since(asked) < ANSWERS_WITHIN)
     }
 
     /// The meter, for the closing summary.

@@ -7,6 +7,7 @@ use super::marked::Marked;
 use super::read::Read;
 use crate::commands::Failure;
 use crate::domain::{Dimension, Label};
+use crate::formats::{Exactness, FormatId};
 use crate::ledger::Sums;
 use crate::output::{self, Decimal};
 use serde::Serialize;
@@ -46,6 +47,7 @@ pub(crate) struct Audit {
 #[derive(Serialize)]
 pub(crate) struct ByFormat {
     pub(crate) source: Label,
+    pub(crate) fidelity: String,
     pub(crate) sightings: u64,
     pub(crate) calls: u64,
     pub(crate) duplicates: u64,
@@ -60,6 +62,11 @@ pub(crate) struct Unpriced {
     pub(crate) model: Option<Label>,
     pub(crate) calls: u64,
     pub(crate) tokens: u64,
+}
+
+/// How exact the logs of a source are: `E$` and the like; empty for a source of another version.
+fn fidelity(source: &str) -> String {
+    FormatId::of_name(source).map(|id| Exactness::label(id.format().fidelity())).unwrap_or_default()
 }
 
 impl Audit {
@@ -92,6 +99,7 @@ impl Audit {
                     let sums = of_source(source);
                     ByFormat {
                         source: source.clone(),
+                        fidelity: fidelity(source),
                         sightings: *sightings,
                         calls: sums.calls,
                         duplicates: sightings.saturating_sub(sums.calls),

@@ -1,17 +1,26 @@
 //! The explanation of a call as text.
 
+use std::io;
+
 use super::call::{Explained, is_feed};
 use super::price::{write_buckets, write_price};
 use super::words::price_of;
-use crate::commands::{Context, Failure};
-use crate::domain::Fidelity;
-use crate::pricing::Cost;
+use crate::domain::{Fidelity, Zone};
+use crate::ledger::Row;
+use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
-pub(crate) fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<(), Failure> {
+/// The explanation for the screen.
+pub(in crate::commands) fn text_of(row: &Row, prices: &PriceBook, zone: Zone) -> String {
+    let mut out = Vec::new();
+    // Writing into memory cannot fail.
+    drop(write_text(&Explained::from_row(row, prices), zone, &mut out));
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+pub(crate) fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let Explained { row, today, line } = explained;
-    let (call, zone) = (&row.call, context.settings.zone);
-    let out = &mut *context.out;
+    let call = &row.call;
     let at = call.at().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z");
     let unnamed = || "no model named".to_owned();
     writeln!(out, "{}  {}", call.key, call.model.as_ref().map_or_else(unnamed, ToString::to_string))?;
@@ -48,7 +57,9 @@ pub(crate) fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
         }
         Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
-        Fidelity::WritesUnlogged => writeln!(out, "the log does not tell cache writes from plain input")?,
+        Fidelity::WritesUnlogged => {
+            writeln!(out, "the split is a guess: the log does not tell cache writes from plain input")?;
+        }
         Fidelity::Refused => writeln!(out, "refused before anything was written, which is free")?,
     }
     writeln!(out)?;

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::config::{LimitKey, OnError, Settings};
-use crate::domain::Instant;
+use crate::domain::{Instant, Status};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::overrides::Override;
 use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
-use crate::output::{self, LimitJson};
+use crate::output::{self, LimitJson, QuotaJson};
 use crate::text;
 
 /// The gate's answer; its JSON is the same on the command line and the socket.
@@ -22,6 +22,9 @@ pub(crate) struct GateAnswer {
     /// Why the call is refused, or which limit is near.
     pub(crate) reason: Option<String>,
     pub(crate) limits: Vec<LimitJson>,
+    /// Providers' own windows, as their agents state them; absent when none has. They never refuse a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) provider_windows: Vec<QuotaJson>,
     /// The override that lifts limits for this session.
     #[serde(rename = "override")]
     pub(crate) lifted: Option<Override>,
@@ -49,6 +52,8 @@ pub(crate) fn answer(
     let decision = gate::decide(books, rules, caller, now)?;
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted } = decision;
+    let mut quotas = Status::quotas(&books.statuses()?);
+    quotas.retain(|quota| !quota.is_forgotten(now));
     Ok(GateAnswer {
         ok: true,
         schema: 1,
@@ -59,6 +64,7 @@ pub(crate) fn answer(
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, settings.zone))
             .collect(),
+        provider_windows: QuotaJson::all(&quotas, now, settings.zone),
         lifted,
         warning: None,
         unread_files: 0,
@@ -76,6 +82,7 @@ impl GateAnswer {
             verdict: "unknown",
             reason: None,
             limits: Vec::new(),
+            provider_windows: Vec::new(),
             lifted: None,
             warning: None,
             unread_files: 0,

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::app::catch_up::{self, LogSelection};
 use crate::commands::{Context, Exit, Failure};
 use crate::config::LimitKey;
-use crate::domain::Zone;
+use crate::domain::{Instant, Quota, Zone};
 use crate::meter::overrides::{self, Override};
 use crate::meter::{LimitState, Summary, Verdict};
-use crate::output::{self, Decimal, LimitJson};
+use crate::output::{self, Decimal, LimitJson, QuotaJson};
 use crate::text;
 
 pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
@@ -20,13 +20,17 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     if json {
-        write_json(&summary, lifted, books.health.unread_files(), context.settings.zone, context.out)?;
+        let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
+        write_json(&summary, lifted, unread_files, now, zone, context.out)?;
         return Ok(Exit::Fine);
     }
     if summary.limits.is_empty() {
         writeln!(context.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
         write_table(context, &summary.limits)?;
+    }
+    if !summary.quotas.is_empty() {
+        write_quotas(context, &summary.quotas)?;
     }
     let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
     let ends: Vec<String> =
@@ -48,6 +52,7 @@ pub(crate) fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> i
         .iter()
         .map(|limit| {
             let word = match limit.verdict {
+                _ if limit.lifted => "lifted",
                 Verdict::Under => "",
                 Verdict::Near => "near",
                 Verdict::Over => "over",
@@ -65,10 +70,23 @@ pub(crate) fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> i
     output::plain(&heads, 2, &rows, context.out)
 }
 
+fn write_quotas(context: &mut Context<'_>, quotas: &[Quota]) -> io::Result<()> {
+    let (now, zone) = (context.now(), context.settings.zone);
+    writeln!(context.out)?;
+    let heads = ["provider's window", "used", "", "as stated"].map(str::to_owned);
+    let row = |quota: &Quota| {
+        let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
+        vec![text::quota_name(quota), used, text::quota_resets(quota, now, zone), text::quota_age(quota, now)]
+    };
+    let rows: Vec<Vec<String>> = quotas.iter().map(row).collect();
+    output::plain(&heads, 1, &rows, context.out)
+}
+
 pub(crate) fn write_json(
     summary: &Summary,
     overrides: Vec<Override>,
     unread_files: u64,
+    now: Instant,
     zone: Zone,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
@@ -76,6 +94,9 @@ pub(crate) fn write_json(
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
+        /// Absent when no agent has stated any.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
         tokens_per_min: u64,
         cost_per_hour_usd: Decimal,
@@ -92,6 +113,7 @@ pub(crate) fn write_json(
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
             .collect(),
+        provider_windows: QuotaJson::all(&summary.quotas, now, zone),
         overrides,
         tokens_per_min: summary.tokens_per_min,
         cost_per_hour_usd: output::micro(summary.cost_per_hour),

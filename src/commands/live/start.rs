@@ -44,7 +44,7 @@ pub(crate) fn start(
     if let Some(why) = books.why_only_read() {
         context.note(why);
     }
-    let records = before.into_iter().map(|step| crate::domain::Record::Call(step.call)).collect();
+    let records = before.into_iter().map(crate::domain::Record::Call).collect();
     books.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
     let is_stdin = |path: &std::path::PathBuf| catch_up::is_stdin(path);
     let stdin = match &selection {
@@ -71,7 +71,11 @@ pub(crate) fn start(
         stdin,
         #[cfg(unix)]
         socket,
-        faces: Faces { answer: crate::commands::gate::query::query_with, problem: tui_options::problem },
+        faces: Faces {
+            answer: crate::commands::gate::query::query_with,
+            explain: crate::commands::explain::text_of,
+            problem: tui_options::problem,
+        },
     })
     .map_err(|error| match error {
         StartError::Books(error) => error.into(),

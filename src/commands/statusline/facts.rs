@@ -4,16 +4,19 @@ use super::SOURCE;
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::commands::{Context, gate};
 use crate::config::statusline_template::{Template, Word};
-use crate::domain::{Dimension, Filter, Label, Matcher, Span};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Quota, Span, Zone};
 use crate::integrations::claude_code::statusline_input::Agent;
 use crate::ledger::{BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState, Verdict};
 use crate::text;
 
 /// Values for the line; `None` where unknown.
-#[derive(Default)]
 pub(crate) struct Facts {
+    pub(crate) now: Instant,
+    pub(crate) zone: Zone,
     pub(crate) agent: Agent,
+    /// The provider's windows that have not started over since they were stated.
+    pub(crate) quotas: Vec<Quota>,
     pub(crate) session: Option<Sums>,
     pub(crate) today: Option<Sums>,
     pub(crate) month: Option<Sums>,
@@ -28,9 +31,21 @@ pub(crate) struct Facts {
 /// Queries the ledger. Unavailable values are left out.
 pub(crate) fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
     let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
-    let mut facts =
-        Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
-    facts.agent.forget_past(desk.now());
+    let mut facts = Facts {
+        now: desk.now(),
+        zone: desk.settings.zone,
+        agent: agent.cloned().unwrap_or_default(),
+        quotas: Vec::new(),
+        session: None,
+        today: None,
+        month: None,
+        limit: None,
+        forecast: None,
+        user: Some(desk.settings.user.clone()),
+        mark: None,
+    };
+    let now = desk.now();
+    facts.quotas = facts.agent.quotas(SOURCE, now);
     let selection = LogSelection::Session(transcript);
     let Ok(mut books) = catch_up::open_and_catch_up(desk, &selection, false) else { return facts };
     let mut asked = ask(desk, &books, template, &mut facts);
@@ -57,6 +72,10 @@ pub(crate) fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Te
         (facts.today, facts.month, facts.limit) = (None, None, None);
         facts.mark = Some("no ledger");
     }
+    if books.trouble.is_none() {
+        facts.keep(&mut books.ledger, now);
+    }
+    facts.quotas.retain(|quota| !quota.is_over(now) && !quota.is_forgotten(now));
     // More may have been used.
     let unread_files = books.health.unread_files();
     for sums in [&mut facts.session, &mut facts.today, &mut facts.month].into_iter().flatten() {
@@ -98,49 +117,4 @@ pub(crate) fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts:
         facts.forecast = near.hit.map(|(at, _)| text::moment(at, now, zone));
     }
     Ok(())
-}
-
-impl Facts {
-    /// Value of a placeholder, if known.
-    pub(crate) fn word(&self, word: Word) -> Option<String> {
-        let tokens = |sums: &Sums| text::compact(sums.tokens.total());
-        match word {
-            Word::Model => self.agent.model.as_ref().or(self.agent.model_id.as_ref()).map(Label::to_string),
-            Word::ModelId => self.agent.model_id.as_ref().map(Label::to_string),
-            Word::Session => self.agent.session.as_ref().map(|session| text::session_short(session).to_owned()),
-            Word::SessionCost => self.session_cost(),
-            Word::SessionTokens => self.session.as_ref().map(tokens),
-            Word::TodayCost => self.today.as_ref().map(text::cost),
-            Word::TodayTokens => self.today.as_ref().map(tokens),
-            Word::MonthCost => self.month.as_ref().map(text::cost),
-            Word::MonthTokens => self.month.as_ref().map(tokens),
-            Word::Limit => self.limit.as_ref().map(limit_words),
-            Word::Forecast => self.forecast.clone(),
-            Word::Context => self.agent.context.map(|percent| format!("{percent}%")),
-            Word::Quota => self.agent.quota(),
-            Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
-            Word::User => self.user.as_ref().map(Label::to_string),
-        }
-    }
-}
-
-impl Facts {
-    /// The session's cost; while the ledger has no call of it, the agent's own figure.
-    pub(crate) fn session_cost(&self) -> Option<String> {
-        let known = self.session.as_ref();
-        match self.agent.cost.filter(|_| known.is_none_or(|sums| sums.calls == 0)) {
-            Some(said) => Some(format!("~ {}", text::usd(said))),
-            None => known.map(text::cost),
-        }
-    }
-}
-
-/// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
-pub(crate) fn limit_words(limit: &LimitState) -> String {
-    let mark = match limit.verdict {
-        Verdict::Under => "",
-        Verdict::Near => " ⚠",
-        Verdict::Over => " ■",
-    };
-    format!("{} {}%{mark}", text::scope(limit), limit.percent)
 }

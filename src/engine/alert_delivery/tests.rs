@@ -32,8 +32,9 @@ fn alert() -> Alert {
         hit: None,
         lower_bound: false,
         guessed: false,
+        lifted: false,
     };
-    Alert { id: AlertId::from_state(&limit, 80, now()), threshold: 80, limit }
+    Alert { id: AlertId::from_state(&limit, 80, now()), threshold: 80, about: About::Limit(limit) }
 }
 
 fn settings(env: &Env) -> Settings {
@@ -85,8 +86,9 @@ fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
 fn j21_a_name_is_never_an_option_of_the_users_program() {
     for name in ["--hint=x", "-u", "@/etc/passwd", "-"] {
         let mut alert = alert();
-        alert.limit.subject = Some(name.to_owned());
-        alert.limit.name = format!("{name} daily");
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.subject = Some(name.to_owned());
+        limit.name = format!("{name} daily");
         let words = Words::from_alert(&alert, now(), Zone::UTC);
         assert!(!words.title.starts_with(['-', '@']) && words.title.contains(name), "{}", words.title);
         assert!(words.body.starts_with("Cost: "), "{}", words.body);
@@ -198,4 +200,27 @@ fn a_terminal_gets_only_what_it_understands_and_nothing_that_could_escape() {
     let sent = String::from_utf8(bytes(&env, &settings)).unwrap();
     assert!(sent.starts_with("\u{1b}]777;notify;tokmeter: 80% of , touch x"), "{sent:?}");
     assert_eq!(sent.matches(';').count(), 3);
+}
+
+#[test]
+fn a_changed_time_zone_repeats_no_alert_and_the_next_day_has_its_own() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let mut say = |zone: &'static str, at: &str, threshold: u8| {
+        let at: Instant = at.parse().unwrap();
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.span = Some(Span::day(at, Zone::named(zone).unwrap()));
+        let id = AlertId::from_state(limit, threshold, at);
+        deliver(&Alert { id, threshold, ..alert }, &settings, &env, &mut books, at, &later).said
+    };
+    assert!(say("Europe/Rome", "2026-11-22T13:02:00Z", 80));
+    for zone in ["Europe/Rome", "UTC", "Asia/Tokyo", "Pacific/Auckland", "America/New_York"] {
+        assert!(!say(zone, "2026-11-22T13:05:00Z", 80), "{zone}");
+    }
+    assert!(say("UTC", "2026-11-22T13:06:00Z", 100), "another threshold");
+    assert!(!say("Europe/Rome", "2026-11-22T22:30:00Z", 80), "the same day until 23:30 in Rome");
+    assert!(say("Europe/Rome", "2026-11-22T23:30:00Z", 80), "the next day in Rome");
 }

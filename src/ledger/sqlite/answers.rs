@@ -8,8 +8,8 @@ use rusqlite::params;
 
 use super::open::Standing;
 use super::read::is_aligned;
-use super::{Sqlite, files};
-use crate::domain::{CallKey, Filter, Instant, Span};
+use super::{Sqlite, files, status};
+use crate::domain::{CallKey, Filter, Instant, Span, Status};
 use crate::ledger::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, Sums};
 
 impl Ledger for Sqlite {
@@ -116,6 +116,15 @@ impl Ledger for Sqlite {
             Some(file) => Ok(Some(file.clone())),
             None => files::read_file(&self.conn, path).map_err(|error| self.because(&error)),
         }
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        let mut all = status::read(&self.conn).map_err(|error| self.because(&error))?;
+        for (name, value) in &self.gathered.core.statuses {
+            let known = all.entry(name.clone()).or_default();
+            *known = std::mem::take(known).max(value.clone());
+        }
+        Ok(all.iter().filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
 
     fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
-use super::bill::Written;
+use super::bill_json::Written;
 use super::import::{Wrong, impossible_count, possible};
 use super::working_set::WorkingSet;
 use super::{Sqlite, maintenance};
@@ -121,7 +121,7 @@ impl Sqlite {
             line(&Line::Descent { child, parent }, out)?;
         }
         let mut computed = FxHashSet::default();
-        for bill in WorkingSet::all_bills(&self.conn).map_err(books)? {
+        for (_, bill) in WorkingSet::all_bills(&self.conn).map_err(books)? {
             computed.extend(row_keys(&bill));
             if let Some(bill) = Written::from_bill(&bill) {
                 line(&Line::Bill { bill: Box::new(bill) }, out)?;

@@ -2,6 +2,8 @@
 
 mod answers;
 mod bill;
+mod bill_index;
+mod bill_json;
 mod bulk_load;
 mod db_file;
 mod export_import;
@@ -27,9 +29,11 @@ mod row_mapping;
 mod salvage;
 mod schema;
 mod session_index;
+mod status;
 mod temporary;
 mod unwritten;
 mod verify;
+mod verify_bills;
 mod warning;
 mod working_set;
 
@@ -279,6 +283,7 @@ impl Sqlite {
                 working_set.settle(conn, pricer)?;
                 working_set.write_changes(conn, step)?;
             }
+            status::write(conn, gathered.core.statuses.iter())?;
             step("write files");
             files::write_files(conn, gathered.files.values())
         })
@@ -315,7 +320,9 @@ impl Sqlite {
                 // A new ledger has no calls from older versions.
                 Record::Rekeyed { .. } if self.new_file.is_some() => {}
                 Record::Rekeyed { .. } => self.gathered.rekeyed.push(record.clone()),
-                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) => self.gathered.core.absorb(record),
+                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
+                    self.gathered.core.absorb(record);
+                }
             }
         }
         self.gathered.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));

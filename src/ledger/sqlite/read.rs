@@ -53,7 +53,7 @@ impl<'a> Reading<'a> {
                 let stretches = self.join_stretches(&query.filter, stretches)?;
                 Ok(grouping::sessions(query, self.names, stretches.into_iter()))
             }
-            Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
+            Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let source = self.prepare(&query.filter, &query.by, query.grain == Grain::Total)?;
                 let mut report = PeriodReport::new(query, self.names);
                 source.each(self.conn, self.ids, &mut |quarter| report.add(&quarter))?;

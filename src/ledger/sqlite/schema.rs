@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::{migrate_wide_rows, rollup_delta};
+use super::{bill_index, migrate_wide_rows, rollup_delta};
 
-pub(super) const KNOWN: i64 = 4;
+pub(super) const KNOWN: i64 = 5;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -27,7 +27,8 @@ CREATE INDEX sessions_first ON sessions(first);",
     },
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
     // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
-    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
+    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
+    Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
@@ -41,15 +42,26 @@ UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
 DROP TABLE transcripts;
 DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
 
-/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included.
-pub(super) const BILLS: &str = "CREATE TABLE bills(
-  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included. `total` and `rest` are
+/// numbers of a bill's total, and of what a run took over from another session's total (see `bill_index.rs`).
+const BILLS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, total INTEGER, rest INTEGER,
+  PRIMARY KEY(session, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX bills_counter ON bills(counter) WHERE counter IS NOT NULL;
 CREATE TABLE spent(
   session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
 ) STRICT, WITHOUT ROWID;
 ";
+/// The same in schema 4.
+const BILLS_WITHOUT_TOTALS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE spent(
+  session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
+) STRICT, WITHOUT ROWID;
+";
+/// Their addition since.
+const TOTALS: &str = "ALTER TABLE bills ADD COLUMN total INTEGER; ALTER TABLE bills ADD COLUMN rest INTEGER;";
 
 /// Columns of a row, identical in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";

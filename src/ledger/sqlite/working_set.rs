@@ -9,9 +9,11 @@ use super::insert::Inserter;
 use super::rollup_delta::Tally;
 use super::row_mapping;
 use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
+use super::status;
 use crate::domain::{CallKey, Instant, Record};
 use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
+use crate::ledger::inherited::Whole;
 use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::lineage::Move;
 use crate::ledger::merge_state::MergeState;
@@ -46,6 +48,9 @@ pub(super) struct WorkingSet {
     pub(super) accounts: FxHashSet<u32>,
     /// Counters whose sessions' bills are loaded.
     pub(super) counters: FxHashSet<i64>,
+    /// Totals whose statements are loaded, and those whose heirs are.
+    pub(super) parents: FxHashSet<Whole>,
+    pub(super) heirs: FxHashSet<Whole>,
 }
 
 impl WorkingSet {
@@ -86,14 +91,19 @@ impl WorkingSet {
         if self.telemetry {
             self.core.row_store.look_for_telemetry();
         }
-        self.horizon = match (meta(conn, "horizon")?, meta(conn, "horizon_ns")?) {
-            (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
-            (_, _) => None,
-        };
+        self.horizon = Self::stored_horizon(conn)?;
         self.core.horizon = self.horizon;
         self.has_bills = conn.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])?;
         self.core.row_store.keep_journal();
         Ok(())
+    }
+
+    /// The time before which calls were pruned.
+    pub(super) fn stored_horizon(conn: &Connection) -> Result<Option<Instant>> {
+        Ok(match (meta(conn, "horizon")?, meta(conn, "horizon_ns")?) {
+            (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
+            (_, _) => None,
+        })
     }
 
     /// Drops the loaded rows.
@@ -102,6 +112,8 @@ impl WorkingSet {
         self.core.bills = Bills::default();
         self.accounts.clear();
         self.counters.clear();
+        self.parents.clear();
+        self.heirs.clear();
         self.fetched.clear();
         self.gathered.clear();
         self.descents.clear();
@@ -146,6 +158,13 @@ impl WorkingSet {
                 }
                 Record::Rekeyed { .. } => {
                     self.rekey(conn, record)?;
+                    None
+                }
+                // Held statements stay with the batch, see `Sqlite::statuses`.
+                Record::Status(_) if self.reads_only => None,
+                Record::Status(statement) => {
+                    let (name, value) = statement.entry();
+                    status::write(conn, std::iter::once((&name, &value)))?;
                     None
                 }
             };
