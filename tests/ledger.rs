@@ -24,5 +24,9 @@ mod faults;
 mod held;
 #[path = "ledger/laws.rs"]
 mod laws;
+#[path = "ledger/seam.rs"]
+mod seam;
+#[path = "ledger/shaky.rs"]
+mod shaky;
 #[path = "ledger/speed.rs"]
 mod speed;

@@ -13,7 +13,7 @@ use crate::pricing::{Cost, Pricer};
 
 /// A call with its cost, its labels interned by [`Interner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CompactRow {
+pub struct CompactRow {
     pub(super) key: CallKey,
     pub(super) at: Instant,
     /// The attribution, as an [`AttributeSet`](super::interner::AttributeSet) id.
@@ -39,6 +39,15 @@ pub(super) struct CompactRow {
 
 const _: () =
     assert!(size_of::<CompactRow>() < 200, "a million of them are held while logs are read for the first time");
+
+/// A row by names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// The call and its cost.
+    pub row: Arc<Row>,
+    /// The machine whose ledger reported the call first; `None` is this one.
+    pub machine: Option<Label>,
+}
 
 /// Fields that few logs have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +131,31 @@ impl CompactRow {
             alias: self.alias,
             lineage: names.label(self.lineage).cloned(),
         }
+    }
+
+    /// The key.
+    pub fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// Converts to a form without numbers, for stores that keep no ids of names.
+    pub fn stored(&self, names: &Interner) -> StoredRow {
+        StoredRow { row: self.row(names), machine: names.label(self.machine).cloned() }
+    }
+
+    /// Converts back. The start of the log is not kept: it decides within one reading only.
+    pub fn from_stored(stored: &StoredRow, names: &mut Interner) -> Self {
+        let call =
+            Call { from: Attribution { began: None, ..stored.row.call.from.clone() }, ..stored.row.call.clone() };
+        let cost = match &stored.row.cost {
+            Cost::Unpriced => RowCost::Unpriced,
+            Cost::Quoted(usd) => RowCost::Quoted(*usd),
+            Cost::Priced { usd, saved, price, is_guessed } => {
+                RowCost::Priced { usd: *usd, saved: *saved, price: names.number(Some(price)), is_guessed: *is_guessed }
+            }
+        };
+        let machine = names.number(stored.machine.as_ref());
+        Self { machine, cost, fidelity: call.fidelity, booked: true, ..Self::from_call(&call, names) }
     }
 
     /// Converts to the public row type.

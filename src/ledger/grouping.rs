@@ -13,7 +13,7 @@ use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
 /// Sums of the calls with one attribution in one quarter hour.
-pub(super) struct Quarter {
+pub struct Quarter {
     /// Quarter hours since 1970, see [`quarter_of`].
     pub(super) number: i64,
     pub(super) set: u32,
@@ -21,7 +21,7 @@ pub(super) struct Quarter {
 }
 
 /// Sums of the calls with one attribution, with the times of the first and last.
-pub(super) struct Stretch {
+pub struct Stretch {
     pub(super) first: Instant,
     pub(super) last: Instant,
     pub(super) set: u32,
@@ -405,6 +405,21 @@ pub(super) fn quarter(row: &CompactRow) -> Quarter {
 /// One row as a stretch.
 pub(super) fn stretch(row: &CompactRow) -> Stretch {
     Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
+}
+
+/// One stretch for each attribution, from stretches of any.
+pub(super) fn united(stretches: impl IntoIterator<Item = Stretch>) -> Vec<Stretch> {
+    let mut of_set: FxHashMap<u32, Stretch> = FxHashMap::default();
+    for stretch in stretches {
+        match of_set.get_mut(&stretch.set) {
+            Some(known) => {
+                (known.first, known.last) = (known.first.min(stretch.first), known.last.max(stretch.last));
+                known.sums.add(&stretch.sums);
+            }
+            None => _ = of_set.insert(stretch.set, stretch),
+        }
+    }
+    of_set.into_values().collect()
 }
 
 /// True when the time is within the filter's bounds.

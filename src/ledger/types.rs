@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::Call;
-use crate::domain::{CallKey, Fidelity, Filter, Instant, Record, Span, Tokens, Usd};
+use crate::domain::{CallKey, Fidelity, Filter, Record, Span, Tokens, Usd};
 use crate::pricing::Cost;
 
-use super::{BooksError, Order, Query, Report};
+use super::{BooksError, KeyValue, Order, Query, Report};
 
 /// A call with its booked cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl Checkpoint {
 /// Implementations merge sightings by key, follow descents (`Record::Descends`) so that a fork's replay keeps its
 /// root's keys, and merge calls that two logs report under different names ([`Call::alias`]). The result does not
 /// depend on the order of batches.
-pub trait Ledger {
+pub trait Ledger: KeyValue {
     /// Writes records and checkpoints, all or nothing.
     ///
     /// # Errors
@@ -257,14 +257,7 @@ pub trait Ledger {
     /// # Errors
     /// When the ledger cannot be read.
     fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
-        spans
-            .iter()
-            .map(|span| {
-                let since = filter.since.map_or(span.from, |since| since.max(span.from));
-                let until = filter.until.map_or(span.until, |until| until.min(span.until));
-                self.sums(&Filter { since: Some(since), until: Some(until), ..filter.clone() })
-            })
-            .collect()
+        spans.iter().map(|span| self.sums(&within(span, filter))).collect()
     }
 
     /// The call with this key.
@@ -287,26 +280,15 @@ pub trait Ledger {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
-    /// Records that an alert fired: true for exactly one caller among all processes.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
-    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError>;
-
-    /// Removes an alert's record, so that it can fire again.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written.
-    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError>;
-
-    /// Recorded alerts whose names have this prefix, sorted by name.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError>;
-
     /// True when another process has written to the ledger since the last call.
     fn changed_elsewhere(&mut self) -> bool {
         false
     }
+}
+
+/// A filter that admits what it admitted within a time span.
+pub(super) fn within(span: &Span, filter: &Filter) -> Filter {
+    let since = filter.since.map_or(span.from, |since| since.max(span.from));
+    let until = filter.until.map_or(span.until, |until| until.min(span.until));
+    Filter { since: Some(since), until: Some(until), ..filter.clone() }
 }

@@ -11,7 +11,7 @@ use tokmeter::testing::ledger::{Ledger, Memory, Options, Row, Sums, open};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
-use super::durable::{assert_alike, books, opened};
+use super::durable::{assert_alike, books, opened, to_schema_3};
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -406,7 +406,7 @@ fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
     disk.post(&tokmeter::testing::ledger::Batch { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
     drop(disk);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
+    old.execute_batch(&to_schema_3()).unwrap();
     drop(old);
     let disk = opened(&path).books;
     let known: Vec<_> = disk.files().unwrap().into_iter().map(|file| file.path).collect();

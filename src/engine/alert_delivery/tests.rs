@@ -167,6 +167,26 @@ fn two_processes_and_one_alert_say_it_once() {
 }
 
 #[test]
+fn j31_an_alert_whose_claimer_was_killed_is_delivered_by_another_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let pricer = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
+    let open = || crate::ledger::open(&path, Options::new(now()), Arc::clone(&pricer) as _).unwrap().books;
+    assert_eq!(claim_alert(&mut open(), alert().id.as_str(), now()).unwrap(), AlertClaim::Ours);
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let (later, _notes) = later();
+    let mut other = open();
+    let mut outcomes = Vec::new();
+    for seconds in [1, 29, 30, 31, 90] {
+        let now = now() + chrono::Duration::seconds(seconds);
+        let delivered = deliver(&alert(), &settings, &env, &mut other, now, &later);
+        outcomes.push((delivered.said, delivered.pending));
+    }
+    assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
+}
+
+#[test]
 fn silent_hours_say_nothing_and_claim_nothing() {
     let env = Env::empty(now());
     let mut settings = settings(&env);

@@ -9,15 +9,13 @@ use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::row_mapping::{self, damaged};
-use super::working_set::WorkingSet;
 use crate::domain::{
-    Attribution, Bill, Billed, CallKey, Counter, Dimension, Instant, Label, Place, Record, Tokens, quarter_of,
+    Attribution, Bill, Billed, CallKey, Counter, Dimension, Instant, Label, Place, Tokens, quarter_of,
 };
 use crate::ledger::account::started;
 use crate::ledger::bills::{MOST, row_keys};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::{Interner, NONE, place};
-use crate::ledger::merge_state::MergeState;
 use crate::ledger::spending::{self, Part};
 
 /// A bill's JSON form, in the column `body` and in exports.
@@ -145,171 +143,91 @@ impl Written {
     }
 }
 
-impl WorkingSet {
-    /// Merges a bill.
-    pub(super) fn bill(&mut self, conn: &Connection, bill: &Bill) -> Result<()> {
-        let Some(session) = &bill.from.session else { return Ok(()) };
-        self.has_bills = true;
-        let session = self.core.names.number(Some(session));
-        self.account(conn, session)?;
-        if let Some(started) = started(bill) {
-            self.family(conn, started)?;
-        }
-        let is_first = !self.core.bills.has(session);
-        if is_first {
-            self.fetch_session(conn, session)?;
-        }
-        self.core.learn_bill(bill);
-        if is_first {
-            let pruned = self.spent(conn, session)?;
-            let sums = self.core.row_store.look_for_spending(&self.core.names);
-            sums.add_pruned(session, pruned.into_iter());
-        }
-        Ok(())
-    }
+/// A session's bills.
+pub(super) fn of_session(conn: &Connection, names: &Interner, ids: &mut Ids, session: u32) -> Result<Vec<Bill>> {
+    let Some(id) = ids.stored_label(conn, names, session)? else { return Ok(Vec::new()) };
+    let mut select = conn.prepare_cached("SELECT body FROM bills WHERE session = ?")?;
+    let bodies = select.query_map([id], |row| row.get::<_, String>(0))?;
+    bodies.map(|body| parsed(&body?)).collect()
+}
 
-    /// The stored sums of a session: of its calls, if it has a bill, else of those that were pruned.
-    fn spent(&mut self, conn: &Connection, session: u32) -> Result<FxHashMap<u32, Part>> {
-        let mut sums = FxHashMap::default();
-        let Some(id) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(sums) };
-        let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
-        let found: Vec<(i64, String)> =
-            select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
-        for (model, fields) in found {
-            sums.insert(self.ids.known_label(conn, &mut self.core.names, model)?, sums_of(&fields)?);
-        }
-        Ok(sums)
-    }
+/// The stored sums of a session by model: of its calls, if it has a bill, else of those that were pruned.
+pub(super) fn spent(conn: &Connection, names: &mut Interner, ids: &mut Ids, session: u32) -> Result<Vec<(u32, Part)>> {
+    let Some(id) = ids.stored_label(conn, names, session)? else { return Ok(Vec::new()) };
+    let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
+    let found: Vec<(i64, String)> =
+        select.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+    let mut part = |(model, fields): (i64, String)| Ok((ids.known_label(conn, names, model)?, sums_of(&fields)?));
+    found.into_iter().map(&mut part).collect()
+}
 
-    /// Loads a session's bill and those of sessions that share its counter.
-    pub(super) fn account(&mut self, conn: &Connection, session: u32) -> Result<()> {
-        if !self.has_bills || session == NONE || !self.accounts.insert(session) {
-            return Ok(());
-        }
-        let Some(id) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(()) };
-        let mut select = conn.prepare_cached("SELECT body FROM bills WHERE session = ?")?;
-        let bodies: Vec<String> = select.query_map([id], |row| row.get(0))?.collect::<Result<_>>()?;
-        if bodies.is_empty() {
-            return Ok(());
-        }
-        for body in bodies {
-            self.core.bills.restore(session, parsed(&body)?);
-        }
-        let keys: Vec<CallKey> = self.core.bills.booked(session).collect();
-        self.core.row_store.look_for_spending(&self.core.names).compute(keys.iter().copied());
-        for key in keys {
-            self.fetch(conn, key)?;
-        }
-        let sums = self.spent(conn, session)?;
-        self.core.row_store.watch(session, Some(sums), &self.core.names);
-        for counter in self.core.bills.counters_of(session) {
-            self.family(conn, counter)?;
-        }
-        Ok(())
-    }
-
-    /// Updates the sums of sessions for rows whose cache writes were split again, given as (before, after).
-    pub(super) fn follow_solved(&mut self, conn: &Connection, solved: &[(CompactRow, CompactRow)]) -> Result<()> {
-        for (before, after) in solved {
-            self.account(conn, spending::session_of(after, &self.core.names))?;
-            let sums = self.core.row_store.look_for_spending(&self.core.names);
-            sums.take(before, &self.core.names);
-            sums.add(after, &self.core.names);
-        }
-        Ok(())
-    }
-
-    /// Loads the bills of the sessions that share a counter.
-    fn family(&mut self, conn: &Connection, counter: i64) -> Result<()> {
-        if !self.counters.insert(counter) {
-            return Ok(());
-        }
-        let mut select = conn.prepare_cached("SELECT DISTINCT session FROM bills WHERE counter = ?")?;
-        let sessions: Vec<i64> = select.query_map([counter], |row| row.get(0))?.collect::<Result<_>>()?;
-        for session in sessions {
-            let session = self.ids.known_label(conn, &mut self.core.names, session)?;
-            self.account(conn, session)?;
-        }
-        Ok(())
-    }
-
-    /// Loads every row of a session, located through its sums.
-    fn fetch_session(&mut self, conn: &Connection, session: u32) -> Result<()> {
-        let Some(label) = self.ids.stored_label(conn, &self.core.names, session)? else { return Ok(()) };
-        let mut select = conn.prepare_cached(
-            "SELECT id, first, first_ns, last, last_ns FROM sessions WHERE session = ? AND first IS NOT NULL",
-        )?;
-        let runs: Vec<(i64, Option<Instant>, Option<Instant>)> = select
-            .query_map([label], |row| {
-                Ok((row.get(0)?, moment(row.get(1)?, row.get(2)?), moment(row.get(3)?, row.get(4)?)))
-            })?
-            .collect::<Result<_>>()?;
-        let mut sums = conn.prepare_cached("SELECT day, sums FROM rollup WHERE day >= ? AND day <= ? AND of = ?")?;
-        let mut find = conn.prepare_cached("SELECT hash, rest FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
-        for (id, first, last) in runs {
-            let (Some(first), Some(last)) = (first, last) else { continue };
-            let day = |at: Instant| quarter_of(at).div_euclid(QUARTERS);
-            let mut found = sums.query([day(first), day(last), id])?;
-            while let Some(row) = found.next()? {
-                let day: i64 = row.get(0)?;
-                for entry in rollup::entries(row.get_ref(1)?.as_blob()?) {
-                    let quarter = day * QUARTERS + i64::from(entry?.0);
-                    let span = [row_mapping::first_id(quarter * 900), row_mapping::first_id((quarter + 1) * 900), id];
-                    let keys: Vec<[i64; 2]> =
-                        find.query_map(span, |row| Ok([row.get(0)?, row.get(1)?]))?.collect::<Result<_>>()?;
-                    for key in keys {
-                        self.fetch(conn, row_mapping::key(key))?;
-                    }
+/// Keys of a session's rows, located through its sums.
+pub(super) fn keys_of_session(
+    conn: &Connection,
+    names: &Interner,
+    ids: &mut Ids,
+    session: u32,
+) -> Result<Vec<CallKey>> {
+    let mut keys = Vec::new();
+    let Some(label) = ids.stored_label(conn, names, session)? else { return Ok(keys) };
+    let mut select = conn.prepare_cached(
+        "SELECT id, first, first_ns, last, last_ns FROM sessions WHERE session = ? AND first IS NOT NULL",
+    )?;
+    let runs: Vec<(i64, Option<Instant>, Option<Instant>)> = select
+        .query_map([label], |row| {
+            Ok((row.get(0)?, moment(row.get(1)?, row.get(2)?), moment(row.get(3)?, row.get(4)?)))
+        })?
+        .collect::<Result<_>>()?;
+    let mut sums = conn.prepare_cached("SELECT day, sums FROM rollup WHERE day >= ? AND day <= ? AND of = ?")?;
+    let mut find = conn.prepare_cached("SELECT hash, rest FROM calls WHERE id >= ? AND id < ? AND session = ?")?;
+    for (id, first, last) in runs {
+        let (Some(first), Some(last)) = (first, last) else { continue };
+        let day = |at: Instant| quarter_of(at).div_euclid(QUARTERS);
+        let mut found = sums.query([day(first), day(last), id])?;
+        while let Some(row) = found.next()? {
+            let day: i64 = row.get(0)?;
+            for entry in rollup::entries(row.get_ref(1)?.as_blob()?) {
+                let quarter = day * QUARTERS + i64::from(entry?.0);
+                let span = [row_mapping::first_id(quarter * 900), row_mapping::first_id((quarter + 1) * 900), id];
+                for key in find.query_map(span, |row| Ok(row_mapping::key([row.get(0)?, row.get(1)?])))? {
+                    keys.push(key?);
                 }
             }
         }
-        Ok(())
     }
-
-    pub(super) fn all_bills(conn: &Connection) -> Result<Vec<Bill>> {
-        let mut select = conn.prepare("SELECT body FROM bills ORDER BY session, id")?;
-        let bodies = select.query_map([], |row| row.get::<_, String>(0))?;
-        bodies.map(|body| parsed(&body?)).collect()
-    }
-
-    /// Keys of rows that may be computed from bills.
-    pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
-        Ok(Self::all_bills(conn)?.iter().flat_map(row_keys).collect())
-    }
+    Ok(keys)
 }
 
-/// Writes new bills and changed sums.
-pub(super) fn write(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
-    let fresh = core.bills.take_fresh();
-    write_these(conn, core, ids, fresh)
+/// Every bill.
+pub(super) fn all(conn: &Connection) -> Result<Vec<Bill>> {
+    let mut select = conn.prepare("SELECT body FROM bills ORDER BY session, id")?;
+    let bodies = select.query_map([], |row| row.get::<_, String>(0))?;
+    bodies.map(|body| parsed(&body?)).collect()
 }
 
-/// Writes all bills and sums into a new ledger. An earlier attempt may have failed after it took the new ones.
-pub(super) fn write_all(conn: &Connection, core: &mut MergeState, ids: &mut Ids) -> Result<()> {
-    let all = core.bills.take_all();
-    core.row_store.all_unsaved();
-    write_these(conn, core, ids, all)
+/// Keys of rows that may be computed from bills.
+pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
+    Ok(all(conn)?.iter().flat_map(row_keys).collect())
 }
 
-fn write_these(conn: &Connection, core: &mut MergeState, ids: &mut Ids, bills: Vec<(u32, Bill)>) -> Result<()> {
-    if core.bills.is_empty() {
-        return Ok(());
-    }
-    let names = &core.names;
+/// Writes bills, and sums by the numbers of session and model.
+pub(super) fn write(
+    conn: &Connection,
+    names: &Interner,
+    ids: &mut Ids,
+    bills: &[(u32, Bill)],
+    spent: &[(u32, u32, Part)],
+) -> Result<()> {
     let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
     for (session, bill) in bills {
-        let Some(written) = Written::from_bill(&bill) else { continue };
+        let Some(written) = Written::from_bill(bill) else { continue };
         let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
-        let session = ids.label(conn, names, session)?;
-        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(&bill), body])?;
+        let session = ids.label(conn, names, *session)?;
+        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(bill), body])?;
     }
-    let unsaved = core.row_store.take_unsaved();
-    let Some(spending) = core.row_store.spending() else { return Ok(()) };
-    for session in unsaved {
-        let id = ids.label(conn, names, session)?;
-        for (model, part) in spending.parts_of(session) {
-            put_sums(conn, id, ids.label(conn, names, model)?, part)?;
-        }
+    for (session, model, part) in spent {
+        let (session, model) = (ids.label(conn, names, *session)?, ids.label(conn, names, *model)?);
+        put_sums(conn, session, model, part)?;
     }
     Ok(())
 }
@@ -372,9 +290,4 @@ fn parsed(body: &str) -> Result<Bill> {
 
 fn sums_of(fields: &str) -> Result<Part> {
     serde_json::from_str(fields).map(Part::from_fields).map_err(|_| damaged("the sums of a session"))
-}
-
-/// Bills in a merge state, as records.
-pub(super) fn gathered(core: &MergeState) -> Vec<Record> {
-    core.bills.records().collect()
 }

@@ -10,13 +10,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::db_file::{back_up, current_copy, drop_copy, identity, is_network, make, set_aside};
-use super::read::Reading;
 use super::schema::{self, KNOWN, MIGRATIONS, Migration};
+use super::store::WorkingSet;
 use super::warning::Note;
-use super::working_set::WorkingSet;
-use super::{Sqlite, files, full_disk, leftover_files, quick_check, salvage};
+use super::{Sqlite, SqliteFile, files, full_disk, leftover_files, quick_check, salvage};
 use crate::domain::Instant;
-use crate::ledger::BooksError;
+use crate::ledger::reading::Reading;
+use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
 
 /// How to open a ledger.
@@ -116,7 +116,7 @@ pub(super) fn open_with(
                 if let Some(aside) = notes.iter().find_map(Note::set_aside) {
                     salvage::begin(&conn, aside).map_err(|error| super::because(path, &error))?;
                 }
-                let books = Sqlite::new(path.to_owned(), conn, options, pricer, standing);
+                let books = Sqlite::new(SqliteFile::new(path.to_owned(), conn, options, standing), pricer);
                 return Ok(Opened { books, notes });
             }
             Err(BooksError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
@@ -244,14 +244,14 @@ fn try_open(
 /// True when a newer version's tables can be read like ours: they have what queries need, and the newest sums are
 /// consistent.
 fn is_understood(conn: &Connection) -> bool {
-    let read = || -> rusqlite::Result<bool> {
+    let read = || -> Result<bool, StoreError> {
         let mut working_set = WorkingSet::default();
         files::read_files(conn)?;
         working_set.read_families(conn, true)?;
         let newest = crate::domain::Filter::default();
         Reading::new(conn, &mut working_set).newest(&newest, 10)?;
         Reading::new(conn, &mut working_set).sums(&newest)?;
-        conn.prepare("SELECT id, fired FROM alerts")?;
+        conn.prepare("SELECT space, key, at, value FROM facts")?;
         Ok(quick_check::glance(conn, NEWEST)?.is_ok())
     };
     read().unwrap_or(false)

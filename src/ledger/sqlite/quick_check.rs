@@ -8,8 +8,8 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
 
 use super::rollup;
+use super::store::WorkingSet;
 use super::verify::{Findings, compare_sums};
-use super::working_set::WorkingSet;
 use crate::ledger::Sums;
 
 /// Ledgers with at most this many calls are compared with their rows.

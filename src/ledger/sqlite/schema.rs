@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
+use super::facts::{self, FACTS};
 use super::{migrate_wide_rows, rollup_delta};
 
-pub(super) const KNOWN: i64 = 4;
+pub(super) const KNOWN: i64 = 5;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -28,6 +29,7 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
     // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
+    Migration { to: 5, sql: FACTS, fill: facts::take_alerts },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
@@ -127,7 +129,6 @@ CREATE TABLE rollup_kinds(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
 CREATE TABLE lineage(child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY(child, parent)) STRICT, WITHOUT ROWID;
-CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE files(
   path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, offset INTEGER NOT NULL,
   size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, head_hash INTEGER NOT NULL, head_len INTEGER NOT NULL,
@@ -170,6 +171,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
         transaction.execute_batch(BILLS)?;
+        transaction.execute_batch(FACTS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::id_map::Ids;
-use super::read::Reading;
+use super::read::Tables;
 use super::rollup_delta::moment;
 use super::rollup_plan::Kept;
 use super::row_mapping;
@@ -35,7 +35,7 @@ fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) ->
     Ok(Some(Run { id: run[0], set: ids.learn_session(conn, names, run)?, first, last }))
 }
 
-impl Reading<'_> {
+impl Tables<'_> {
     /// Sessions that may have matching calls.
     pub(super) fn runs(&mut self, filter: &Filter) -> Result<Vec<Run>> {
         let since = filter.since.map_or(i64::MIN, |since| since.timestamp());

@@ -11,7 +11,7 @@ use super::maintenance::batches;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::schema::{self, KNOWN};
-use super::working_set::{WorkingSet, meta};
+use super::store::{WorkingSet, meta};
 use super::{Note, Options, Sqlite, because, bill, open, salvage};
 use crate::domain::{Dimension, Instant, quarter_of};
 use crate::ledger::interner::place;
@@ -35,20 +35,20 @@ impl Sqlite {
     /// When the ledger cannot be read at all.
     pub fn verify(&self) -> std::result::Result<Findings, BooksError> {
         let attempt = || {
-            let _snapshot = self.conn.unchecked_transaction()?;
+            let _snapshot = self.backing.conn.unchecked_transaction()?;
             let mut findings = Findings::default();
-            if let Err(what) = quick_check(&self.conn)? {
+            if let Err(what) = quick_check(&self.backing.conn)? {
                 findings.problems.push(what);
                 return Ok(findings);
             }
-            compare(&self.conn, &mut self.working_set.borrow_mut(), &mut findings)?;
+            compare(&self.backing.conn, &mut self.working_set.borrow_mut(), &mut findings)?;
             Ok(findings)
         };
         let found: Result<Findings> = attempt();
         match found.map_err(|error| self.because(&error)) {
             Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
             Ok(findings) => {
-                self.damaged.set(self.damaged.get() || !findings.problems.is_empty());
+                self.backing.damaged.set(self.backing.damaged.get() || !findings.problems.is_empty());
                 Ok(findings)
             }
             Err(error) => Err(error),
@@ -73,7 +73,7 @@ pub(crate) fn mend(
     }
     let to = set_aside(path, now)?;
     let opened = open(path, options, pricer)?;
-    salvage::begin(&opened.books.conn, &to).map_err(|error| opened.books.because(&error))?;
+    salvage::begin(&opened.books.backing.conn, &to).map_err(|error| opened.books.because(&error))?;
     Ok([Note::SetAside { to, what }].into_iter().chain(opened.notes).collect())
 }
 
@@ -126,7 +126,7 @@ fn compare_spent(conn: &Connection, working_set: &mut WorkingSet, findings: &mut
     if billed.is_empty() {
         return Ok(());
     }
-    let computed = WorkingSet::computed(conn)?;
+    let computed = bill::computed(conn)?;
     let mut of_rows: FxHashMap<(i64, i64), Part> = FxHashMap::default();
     batches(conn, working_set, "calls", i64::MAX, |working_set, batch| {
         for row in batch.iter().filter(|row| !computed.contains(&row.key)) {
