@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::gathered::Gathered;
+use super::interface::within;
 use super::key_value::{Fact, FactChange, KeyValue, Space};
 use super::reading::{Reading, is_aligned};
 use super::store::{Access, Step, Store, Stored};
-use super::types::within;
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
 use super::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, StoreError, Sums};

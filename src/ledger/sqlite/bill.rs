@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
-use super::row_mapping::{self, damaged};
+use super::row_codec::damaged;
+use super::row_mapping;
 use crate::domain::{
     Attribution, Bill, Billed, CallKey, Counter, Dimension, Instant, Label, Place, Tokens, quarter_of,
 };

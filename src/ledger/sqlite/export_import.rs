@@ -1,6 +1,7 @@
 //! JSONL export and import of the ledger.
 
 mod fields;
+mod plausible;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,15 +12,17 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use self::plausible::{impossible_count, possible};
 use super::bill::{self, Written};
-use super::import::{Wrong, impossible_count, possible};
+use super::file::Sqlite;
+use super::maintenance;
 use super::store::WorkingSet;
-use super::{Sqlite, maintenance};
 use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
 use crate::ledger::bills::row_keys;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::NONE;
 use crate::ledger::{BooksError, StoreError};
+pub(super) use plausible::Wrong;
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]

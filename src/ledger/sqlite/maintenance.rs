@@ -8,15 +8,18 @@ use rusqlite::{Connection, Result, params};
 
 use super::bill;
 use super::db_file::back_up;
+use super::file::Sqlite;
 use super::insert::Inserter;
+use super::meta::meta;
 use super::rollup_delta::{Tally, moment};
 use super::row_mapping;
+use super::schema;
 use super::schema::{COLUMNS, OF_KEY};
-use super::store::{WorkingSet, meta};
-use super::{Sqlite, schema};
+use super::store::WorkingSet;
 use crate::domain::{Filter, Instant, Label, Usd};
-use crate::ledger::compact_row::{CompactRow, RowPricer};
+use crate::ledger::compact_row::CompactRow;
 use crate::ledger::merge_state::MergeState;
+use crate::ledger::row_pricer::RowPricer;
 use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
 use crate::pricing::Pricer;
 

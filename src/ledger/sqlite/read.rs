@@ -8,7 +8,6 @@ use super::rollup;
 use super::rollup_plan::{Kept, Source, Window};
 use super::row_mapping;
 use super::schema::COLUMNS;
-use super::session_index::exact_session;
 use crate::domain::{Dimension, Filter};
 use crate::ledger::Sums;
 use crate::ledger::compact_row::CompactRow;
@@ -110,4 +109,11 @@ impl Tables<'_> {
         }
         Ok(kinds)
     }
+}
+
+/// The session that a filter names, if exactly one.
+pub(super) fn exact_session(filter: &Filter) -> Option<&str> {
+    let mut asked = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Session);
+    let (_, matcher) = asked.next()?;
+    (asked.next().is_none() && !matcher.is_glob()).then(|| matcher.as_str())
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
 
+use super::file::{Home, Sqlite};
 use super::row_mapping;
 use super::schema::{COLUMNS, KNOWN, OF_KEY};
 use super::store::WorkingSet;
-use super::{Home, Sqlite, facts, rollup, schema};
+use super::{facts, rollup, schema};
 use crate::domain::Record;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::{BooksError, Ledger, Sums};

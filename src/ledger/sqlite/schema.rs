@@ -2,46 +2,11 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::facts::{self, FACTS};
-use super::{migrate_wide_rows, rollup_delta};
+use super::facts::FACTS;
 
 pub(super) const KNOWN: i64 = 5;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
-
-/// One migration, from the schema before.
-pub(super) struct Migration {
-    pub(super) to: i64,
-    pub(super) sql: &'static str,
-    /// Code to run after the SQL.
-    pub(super) fill: fn(&Connection) -> Result<()>,
-}
-
-/// Migrations, oldest first. Schema 1 is the oldest.
-pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        to: 2,
-        sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
-CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
-CREATE INDEX sessions_first ON sessions(first);",
-        fill: rollup_delta::sum_up,
-    },
-    Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
-    // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
-    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
-    Migration { to: 5, sql: FACTS, fill: facts::take_alerts },
-];
-
-/// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
-/// [charge](super::row_mapping::charge), and removes the checkpoints of transcripts.
-const UNCHECKED: &str = "CREATE TEMP TABLE transcripts AS SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind
-  JOIN labels l ON l.id = k.source WHERE l.name = 'claude-code';
-UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
-  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
-UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
-  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
-DROP TABLE transcripts;
-DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
 
 /// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included.
 pub(super) const BILLS: &str = "CREATE TABLE bills(
@@ -178,20 +143,5 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", KNOWN)?;
     }
-    transaction.commit()
-}
-
-/// Runs the missing migrations in one transaction. `step` is called before each.
-pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {
-    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for migration in steps {
-        if version(&transaction)? < migration.to {
-            step("migrate");
-            transaction.execute_batch(migration.sql)?;
-            (migration.fill)(&transaction)?;
-            transaction.pragma_update(None, "user_version", migration.to)?;
-        }
-    }
-    step("commit migration");
     transaction.commit()
 }

@@ -6,23 +6,15 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::id_map::Ids;
-use super::read::Tables;
+use super::read::{Tables, exact_session};
 use super::rollup_delta::moment;
-use super::rollup_plan::Kept;
+use super::rollup_plan::{Kept, Run};
 use super::row_mapping;
 use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::Sums;
 use crate::ledger::grouping::{Stretch, admits, in_time};
 use crate::ledger::interner::Interner;
 use crate::ledger::{Order, Query};
-
-/// A row of `sessions`.
-pub(super) struct Run {
-    pub(super) id: i64,
-    pub(super) set: u32,
-    pub(super) first: Instant,
-    pub(super) last: Instant,
-}
 
 /// Selects the columns of a run.
 const RUN: &str = "SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions";
@@ -159,11 +151,4 @@ impl Tables<'_> {
         let inside = || times.iter().copied().filter(|at| in_time(filter, *at));
         Ok((inside().min(), inside().max()))
     }
-}
-
-/// The session that a filter names, if exactly one.
-pub(super) fn exact_session(filter: &Filter) -> Option<&str> {
-    let mut asked = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Session);
-    let (_, matcher) = asked.next()?;
-    (asked.next().is_none() && !matcher.is_glob()).then(|| matcher.as_str())
 }

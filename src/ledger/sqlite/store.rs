@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
 use super::insert::Inserter;
+use super::meta::meta;
 use super::read::Tables;
 use super::rollup_delta::Tally;
 use super::row_mapping;
@@ -271,9 +272,4 @@ pub(super) fn write_descents(
         conn.prepare_cached("INSERT OR IGNORE INTO lineage VALUES(?, ?)")?.execute([child, parent])?;
     }
     Ok(())
-}
-
-/// A number in `meta`.
-pub(super) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?.query_row([name], |row| row.get(0)).optional()
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::open::Standing;
-use super::{CACHE_KIB, Home, Options, Sqlite, SqliteFile, because, open, schema};
+use super::connect::CACHE_KIB;
+use super::file::{Home, Sqlite, SqliteFile, at};
+use super::open::open;
+use super::options::{Options, Standing};
+use super::schema;
 use crate::domain::Instant;
 use crate::ledger::gathered::Gathered;
 use crate::ledger::{BooksError, Memory};
@@ -36,7 +39,7 @@ impl Sqlite {
                 books.adopt(memory);
                 Ok(books)
             }
-            Err(error) => Err(Box::new((because(Path::new("(temporary)"), &error), memory))),
+            Err(error) => Err(Box::new((at(Path::new("(temporary)"), &error), memory))),
         }
     }
 
