@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tokmeter::testing::domain::{Dimension, Filter, Label, Zone};
 use tokmeter::testing::formats::Decoder;
-use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
+use tokmeter::testing::ledger::{self, Batch, Grain, KeyValue, Ledger, Query, Space, Sqlite};
 
 use super::{now, origin, prices};
 

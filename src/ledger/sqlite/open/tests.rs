@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::super::fixture::Free;
 use super::*;
+use crate::domain::Instant;
 use crate::ledger::{Batch, Checkpoint, Ledger};
 
 const STEPS: &[Migration] = &[
