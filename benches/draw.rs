@@ -92,6 +92,25 @@ fn live_view(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| draw(&app, AREA));
 }
 
+/// The Live view at 200×60, of 100,000 calls today in 10,000 sessions.
+#[divan::bench]
+fn full_frame_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
+    let rules = Rules::new(ROME);
+    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
+    let records = (0..100_000).map(|nth| {
+        let Record::Call(mut one) = call(nth) else { return call(nth) };
+        one.from.session = Some(Label::new(&format!("{:08x}-1111", nth % 10_000)));
+        one.from.at = now() - Duration::milliseconds(nth * 90);
+        Record::Call(one)
+    });
+    books.absorb(&Batch { records: records.collect(), files: Vec::new() }).expect("memory takes all");
+    books.flush().expect("memory takes all");
+    let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now()).expect("memory answers");
+    let app = app(Meter::open(rules, snapshot).summary(now()));
+    let whole = Rect { width: 200, height: 60, ..AREA };
+    bencher.bench_local(|| draw(&app, whole));
+}
+
 /// The first picture: every cell.
 #[divan::bench]
 fn paint_all(bencher: Bencher<'_, '_>) {

@@ -9,7 +9,7 @@ use divan::counter::ItemsCount;
 use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Record, Span, Tokens, Zone,
 };
-use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Order, Query, Sqlite};
+use tokmeter::testing::ledger::{self, Batch, Grain, Ledger, Query, Sqlite};
 use tokmeter::testing::meter::{self, Amount, Follow, Limit, Rules, Scope, Snapshot, Window};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 
@@ -119,7 +119,7 @@ fn post_one(bencher: Bencher<'_, '_>) {
 }
 
 fn query(grain: Grain, by: &[Dimension], filter: Filter) -> Query {
-    Query { grain, by: by.to_vec(), filter, zone: ROME, order: Order::Ascending, limit: None }
+    Query { by: by.to_vec(), filter, ..Query::new(grain, ROME) }
 }
 
 /// Opens a ledger of 200,000 calls.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Refreshes prices/history.txt, prices/dated.json and prices/book.txt from the two public price lists.
+"""Refreshes prices/history.txt, prices/dated.json, prices/book.txt and prices/context.txt from the two public price lists.
 
     python3 prices/refresh.py                    the newest releases of the packages litellm and genai-prices
     python3 prices/refresh.py litellm==1.110.2 genai-prices==0.2.3 --day 2026-11-26
@@ -23,6 +23,8 @@ import zipfile
 HERE = pathlib.Path(__file__).resolve().parent
 LIST = "litellm/model_prices_and_context_window_backup.json"
 DATED = "genai_prices/data.py"
+# Prefixes under which the list has vendors' own models; src/pricing/names.rs knows them too.
+MAKERS = ("xai/", "moonshot/", "zai/", "minimax/", "deepseek/", "mistral/", "dashscope/", "gemini/")
 # The vendors whose own prices are taken; src/pricing/dated.rs knows them too.
 VENDORS = {"openai", "anthropic", "google", "deepseek", "x-ai", "mistral", "moonshotai", "zai", "minimax", "cohere"}
 
@@ -44,8 +46,20 @@ def main():
             prices.write_bytes(member(wheels, LIST))
             dated = entries_of(member(wheels, DATED).decode("utf-8"))
         (HERE / "dated.json").write_text(text_of(dated), encoding="utf-8")
+        (HERE / "context.txt").write_text(contexts(load(prices.read_text(encoding="utf-8"))), encoding="utf-8")
         cargo("add", prices, asked.day.isoformat(), HERE / "history.txt")
         cargo("build", HERE / "history.txt", HERE / "dated.json", HERE / "book.txt")
+
+
+def contexts(models):
+    """A line for each model whose context size the list states. Names under which others resell it are left out."""
+    own = {
+        name: models[name]["max_input_tokens"]
+        for name in models
+        if name != "sample_spec" and ("/" not in name or name.startswith(MAKERS))
+        if isinstance(models[name].get("max_input_tokens"), int) and models[name]["max_input_tokens"] > 0
+    }
+    return "".join(f"{name}\t{size}\n" for name, size in sorted(own.items()))
 
 
 def download(packages, folder):

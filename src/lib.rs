@@ -34,6 +34,7 @@ mod ledger;
 mod meter;
 mod output;
 mod pricing;
+mod server;
 mod text;
 mod theme;
 mod tui;

@@ -7,7 +7,7 @@ pub mod cli {
 
 /// From `commands`.
 pub mod commands {
-    pub use crate::commands::{demo_calls, query, run};
+    pub use crate::commands::{demo_calls, demo_limits, query, run};
 }
 
 /// From `config`.
@@ -18,7 +18,7 @@ pub mod config {
     };
     /// From `config::edit`.
     pub mod edit {
-        pub use crate::config::edit::{set, set_limit, unset_limit};
+        pub use crate::config::edit::{save_view, set, set_limit, unset_limit};
     }
 }
 
@@ -26,7 +26,8 @@ pub mod config {
 pub mod domain {
     pub use crate::domain::{
         Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
-        Parts, Place, Record, Service, Span, Speed, Tier, Tokens, Usd, Zone, day_of, day_start, month_of, week_of,
+        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, Tier, Tokens, Usd, Zone, day_of,
+        day_start, month_of, week_of,
     };
 }
 
@@ -58,16 +59,16 @@ pub mod ledger {
         Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Delta, Fact, FactChange, Gathered,
         Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey, Quarter, Quarters,
         Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store, StoreError, Stored,
-        StoredRow, Stretch, Sums, Table, open,
+        StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 
 /// From `meter`.
 pub mod meter {
     pub use crate::meter::{
-        Activity, AgentLine, Alerts, Amount, CallContext, CallLine, FleetLine, Follow, LastCall, Limit, LimitState,
-        LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine, Snapshot, Summary,
-        Verdict, Window, cache_hit, signals, states,
+        Activity, AgentLine, Ahead, Alerts, Amount, CallContext, CallLine, DayCurve, FleetLine, Follow, LastCall,
+        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine,
+        Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
     };
 }
 
@@ -89,14 +90,15 @@ pub mod theme {
 /// From `tui`, and the messages it shares with `engine`.
 pub mod tui {
     pub use crate::engine::{
-        BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
-        Watching,
+        BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request,
+        SourceView, Tone, Watching,
     };
     pub use crate::tui::{
-        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, ScreenState, View, as_svg, draw, paint,
+        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, SavedView, ScreenState, View, as_svg,
+        draw, paint,
     };
     /// From `tui::svg`.
     pub mod svg {
-        pub use crate::tui::svg::picture;
+        pub use crate::tui::svg::{film, picture};
     }
 }

@@ -9,12 +9,22 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "agents/full_speed.rs"]
+mod full_speed;
 #[path = "agents/gemini.rs"]
 mod gemini;
 #[path = "agents/goose.rs"]
 mod goose;
+#[path = "agents/homes.rs"]
+mod homes;
+#[path = "agents/listing.rs"]
+mod listing;
 #[path = "agents/opencode.rs"]
 mod opencode;
+#[path = "agents/placed.rs"]
+mod placed;
+#[path = "agents/places.rs"]
+mod places;
 #[path = "agents/program.rs"]
 mod program;
 #[path = "tail_common/mod.rs"]

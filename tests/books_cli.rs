@@ -24,6 +24,8 @@ mod forks;
 mod prices;
 #[path = "books_cli/projects.rs"]
 mod projects;
+#[path = "books_cli/quotas.rs"]
+mod quotas;
 #[path = "books_cli/trust.rs"]
 mod trust;
 #[path = "books_cli/views.rs"]

@@ -352,7 +352,9 @@ fn the_sample_names_every_setting() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
         assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
     }
-    for word in ["[limits]", "[alerts]", "[gate]", "[prices]", "[aliases]", "[keys]", "unpriced = {", "from = 2026"] {
+    for word in
+        ["[limits]", "[alerts]", "[gate]", "[prices]", "[aliases]", "[keys]", "[views]", "unpriced = {", "from = 2026"]
+    {
         assert!(SAMPLE.contains(word), "{word}");
     }
     for word in
@@ -367,11 +369,12 @@ fn the_samples_examples_are_right() {
     let lines: Vec<&str> = SAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let section = |line: &&str| -> &'static str {
         match line.split([' ', '.', '=']).next().unwrap_or_default() {
-            "day" | "month" | "session" | "5h" | "org" | "users" | "projects" => "[limits]\n",
+            "day" | "month" | "session" | "block" | "5h" | "org" | "users" | "projects" => "[limits]\n",
             "command" | "quiet" => "[alerts]\n",
             "unpriced" => "[gate]\n",
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
+            "mine" => "[views]\n",
             _ => "",
         }
     };
@@ -489,7 +492,8 @@ prop_compose! {
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
         prices in prices(),
-        aliases in prop::collection::btree_map(name(), name(), 0..3),
+        (aliases, views) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3)),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -514,6 +518,7 @@ prop_compose! {
             prices,
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
+            views: views.into_iter().collect(),
         }
     }
 }

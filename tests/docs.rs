@@ -104,6 +104,24 @@ fn the_contract_names_every_command_and_every_option_of_the_live_screen() {
     }
 }
 
+#[test]
+fn the_readme_has_a_row_for_every_format_and_names_every_agent_without_tokens() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let formats = section(&readme, "Formats");
+    let cells = first_cells(&formats);
+    let named: BTreeSet<&str> =
+        cells.iter().flat_map(|cell| cell.split(", ")).filter(|name| *name != "format").collect();
+    let known: BTreeSet<&str> = tokmeter::testing::formats::names().into_iter().collect();
+    assert_eq!(named, known);
+    let agents: serde_json::Value = serde_json::from_str(&tokmeter(&["agents", "--json"])).unwrap();
+    let tokenless = agents["agents"].as_array().unwrap().iter().filter(|agent| agent["readable"] == false);
+    let letters = |text: &str| text.to_lowercase().replace([' ', '-', '\n'], "");
+    for agent in tokenless {
+        let name = agent["agent"].as_str().unwrap();
+        assert!(letters(&formats).contains(&letters(name)), "{name} is not in the README");
+    }
+}
+
 /// The commands that a help text lists, with their descriptions, joined to one line each.
 fn listed_commands(help: &str) -> Vec<(String, String)> {
     let mut listed: Vec<(String, String)> = Vec::new();

@@ -86,23 +86,47 @@ fn cases() -> Vec<Case> {
 
 fn logs(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        let is_log =
-            has_lines(path) || format_of(path).is_some() || path.extension().is_some_and(|ending| ending == "sql");
-        return if is_log { vec![path.to_owned()] } else { vec![] };
+        let is_sql = path.extension().is_some_and(|ending| ending == "sql");
+        return if is_sql || framing_of(path).is_some() { vec![path.to_owned()] } else { vec![] };
     }
     let mut all: Vec<_> = fs::read_dir(path).unwrap().flat_map(|entry| logs(&entry.unwrap().path())).collect();
     all.sort();
     all
 }
 
-fn has_lines(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "jsonl")
+/// The agent in whose place a sample stands, if its logs are known by their place alone.
+fn owner(path: &Path) -> Option<FormatId> {
+    let folder = path.strip_prefix(samples()).ok()?.components().next()?.as_os_str().to_str()?;
+    FormatId::of_name(folder).filter(|id| id.format().is_known_by_place())
 }
 
-/// The format of a document, by its name.
+/// How a sample is framed; `None` for a file that is no log.
+fn framing_of(path: &Path) -> Option<Framing> {
+    let name = path.file_name().unwrap();
+    if name == "expected.json" {
+        return None;
+    }
+    if let Some(owner) = owner(path) {
+        return owner.format().framing(name.as_encoded_bytes());
+    }
+    let is_lines = path.extension().is_some_and(|ending| ending == "jsonl");
+    is_lines.then_some(Framing::Lines).or_else(|| Some(format_of_name(name.as_encoded_bytes())?.1))
+}
+
+fn has_lines(path: &Path) -> bool {
+    framing_of(path) == Some(Framing::Lines)
+}
+
+/// The format of a document, by its place or its name.
 fn format_of(path: &Path) -> Option<FormatId> {
-    let name = path.file_name().unwrap().as_encoded_bytes();
-    format_of_name(name).filter(|(_, framing)| *framing == Framing::Document).map(|(id, _)| id)
+    let is_document = framing_of(path) == Some(Framing::Document);
+    let by_name = || format_of_name(path.file_name().unwrap().as_encoded_bytes()).map(|(id, _)| id);
+    owner(path).or_else(by_name).filter(|_| is_document)
+}
+
+/// A reader of a sample's lines, as for a file in its agent's place or one that the user names.
+fn decoder(path: &Path) -> Decoder {
+    owner(path).map_or_else(|| Decoder::new(&[]), |id| Decoder::of_format(id, &[]))
 }
 
 /// The logs that consist of lines.
@@ -110,18 +134,41 @@ fn line_logs() -> impl Iterator<Item = PathBuf> {
     logs(&samples()).into_iter().filter(|path| has_lines(path))
 }
 
-/// The rows of a database that is made of these statements, under the name that its agent gives it.
-fn rows_of(sql: &Path) -> Vec<Record> {
+/// The rows of a database that is made of these statements, under the name that its agent gives it: read when it is
+/// complete, twice, or after each statement by a new reader that goes on from the checkpoint.
+fn rows_of(sql: &Path, how: Reading) -> Vec<Record> {
     let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join(sql.file_name().unwrap()).with_extension("db");
-    rusqlite::Connection::open(&database).unwrap().execute_batch(&fs::read_to_string(sql).unwrap()).unwrap();
-    let (now, mut out) = (std::time::Instant::now(), Vec::new());
-    let mut tails = Tails::new(&Roots::only([database]), Options::default());
-    tails.rescan(now);
-    tails.poll_once(now, &mut |batch| {
-        assert!(batch.bad.is_empty(), "{}: {:?}", sql.display(), batch.bad);
-        out.extend(batch.records);
-    });
+    let stem = Path::new(sql.file_stem().unwrap());
+    // `sessions.sql` makes `sessions.db`, `state.vscdb.sql` makes `state.vscdb`.
+    let named = if stem.extension().is_some() { stem.to_owned() } else { stem.with_extension("db") };
+    let database = folder.path().join(named);
+    let text = fs::read_to_string(sql).unwrap();
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    let (mut out, mut checkpoint) = (Vec::new(), None);
+    let mut read = |statements: &str, goes_on: bool| {
+        connection.execute_batch(statements).unwrap();
+        let now = std::time::Instant::now();
+        let mut tails = Tails::new(&Roots::only([database.clone()]), Options::default());
+        tails.resume(checkpoint.clone().filter(|_| goes_on));
+        tails.rescan(now);
+        tails.poll_once(now, &mut |batch| {
+            assert!(batch.bad.is_empty(), "{}: {:?}", sql.display(), batch.bad);
+            out.extend(batch.records);
+            checkpoint = batch.file.or(checkpoint.take());
+        });
+    };
+    match how {
+        Reading::Restarted | Reading::RestartedAt(_) => {
+            // As in a program that runs, one row after the other.
+            text.split_inclusive(";\n").for_each(|statement| read(statement, true));
+        }
+        Reading::Twice => {
+            read(&text, false);
+            read("", false);
+        }
+        Reading::Plain | Reading::OfOneProgram => read(&text, false),
+    }
     out
 }
 
@@ -151,7 +198,7 @@ enum Reading {
 
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     if file.extension().is_some_and(|ending| ending == "sql") {
-        return rows_of(file);
+        return rows_of(file, how);
     }
     let bytes = fs::read(file).unwrap();
     if let Some(format) = format_of(file) {
@@ -161,7 +208,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
         }
         return out;
     }
-    let mut lines = Decoder::new(&[]);
+    let mut lines = decoder(file);
     if how == Reading::OfOneProgram {
         lines = lines.of_one_program();
     }
@@ -170,7 +217,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if how == Reading::Restarted || how == Reading::RestartedAt(number) {
             let state = lines.state();
-            lines = Decoder::new(&[]);
+            lines = decoder(file);
             lines.restore(&state);
             assert_eq!(lines.state(), state);
         }
@@ -267,12 +314,12 @@ fn b7_a_list_of_lines_on_one_line_comes_to_what_the_lines_do() {
     for case in cases() {
         let mut records = Vec::new();
         for file in &case.files {
-            let Some(list) = as_list(file) else {
+            let Some(list) = as_list(file).filter(|_| has_lines(file)) else {
                 records.extend(read(file, Reading::Plain));
                 continue;
             };
             lists += 1;
-            let outcome = Decoder::new(&[]).line(list.as_bytes(), &origin(file, 0), &mut records);
+            let outcome = decoder(file).line(list.as_bytes(), &origin(file, 0), &mut records);
             assert!(
                 matches!(outcome, Outcome::Read | Outcome::Other | Outcome::Passed),
                 "{}: {outcome:?}",
@@ -322,12 +369,18 @@ fn once_the_format_is_known_what_only_others_write_is_not_looked_for_in_one_prog
 
 #[test]
 fn j29_each_session_of_a_fork_has_the_calls_it_made_whatever_is_read_first() {
-    let folder = samples().join("claude-code");
-    let expected: Expected = serde_json::from_str(&fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
-    assert!(expected.sessions.len() >= 5, "the forks were not found");
+    let mut forks = Vec::new();
+    for entry in fs::read_dir(samples()).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(expected) = fs::read_to_string(folder.join("expected.json")) else { continue };
+        let expected: Expected = serde_json::from_str(&expected).unwrap();
+        forks.extend(expected.sessions.into_iter().map(|(trap, sessions)| (folder.join(trap), sessions)));
+    }
+    assert!(forks.len() >= 7, "the forks were not found");
     let by_session = Query { by: vec![Dimension::Session], ..Query::new(Grain::Total, Zone::UTC) };
-    for (trap, sessions) in expected.sessions {
-        let mut files = logs(&folder.join(&trap));
+    for (trap, sessions) in forks {
+        let trap = trap.display();
+        let mut files = logs(Path::new(&trap.to_string()));
         for turn in 0..2 * files.len() {
             files.rotate_left(1);
             if turn == files.len() {
@@ -417,7 +470,9 @@ fn each_line_says_where_it_stands_and_who_spoke() {
 fn call(record: &Record) -> &tokmeter::testing::domain::Call {
     match record {
         Record::Call(call) => call,
-        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => panic!("not a call: {record:?}"),
+        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
+            panic!("not a call: {record:?}")
+        }
     }
 }
 
@@ -731,14 +786,19 @@ fn i7_no_text_of_a_conversation_leaves_a_reader() {
     assert!(!said.contains("canary"), "{said}");
 }
 
-/// A line of a sample with a few bytes changed, cut out or doubled.
-fn mangled() -> impl Strategy<Value = Vec<u8>> {
-    let all: Vec<Vec<u8>> = line_logs()
-        .flat_map(|file| fs::read(file).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
-        .filter(|line| !line.is_empty())
+/// A line or document of a sample with a few bytes changed, cut out or doubled, and the file it is from.
+fn mangled() -> impl Strategy<Value = (Option<PathBuf>, Vec<u8>)> {
+    let pieces = |file: &Path| {
+        let text = fs::read(file).unwrap();
+        if has_lines(file) { text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect() } else { vec![text] }
+    };
+    let files = logs(&samples()).into_iter().filter(|file| has_lines(file) || format_of(file).is_some());
+    let all: Vec<(Option<PathBuf>, Vec<u8>)> = files
+        .flat_map(|file| pieces(&file).into_iter().map(move |line| (Some(file.clone()), line)).collect::<Vec<_>>())
+        .filter(|(_, line)| !line.is_empty())
         .collect();
     let change = (any::<prop::sample::Index>(), 0..4_u8, any::<u8>(), 1..40_usize);
-    (prop::sample::select(all), prop::collection::vec(change, 0..6)).prop_map(|(mut line, changes)| {
+    (prop::sample::select(all), prop::collection::vec(change, 0..6)).prop_map(|((file, mut line), changes)| {
         for (at, kind, byte, length) in changes {
             if line.is_empty() {
                 break;
@@ -755,18 +815,30 @@ fn mangled() -> impl Strategy<Value = Vec<u8>> {
                 }
             }
         }
-        line
+        (file, line)
     })
+}
+
+fn noise() -> impl Strategy<Value = (Option<PathBuf>, Vec<u8>)> {
+    prop::collection::vec(any::<u8>(), 0..200).prop_map(|noise| (None, noise))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_bytes_panic_and_none_make_an_absurd_call(lines in prop::collection::vec(prop_oneof![mangled(), prop::collection::vec(any::<u8>(), 0..200)], 1..6)) {
+    fn no_bytes_panic_and_none_make_an_absurd_call(lines in prop::collection::vec(prop_oneof![mangled(), noise()], 1..6)) {
         let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
-        for line in &lines {
-            reader.line(line, &origin(Path::new("x.jsonl"), 0), &mut out);
+        for (file, line) in &lines {
+            let place = origin(Path::new("x.jsonl"), 0);
+            if let Some(format) = file.as_deref().and_then(format_of) {
+                Decoder::of_format(format, &[]).document(line, &place, &mut out);
+                continue;
+            }
+            let own = file.as_deref().and_then(owner);
+            let mut of_agent = own.map(|own| Decoder::of_format(own, &[]));
+            let reader = of_agent.as_mut().unwrap_or(&mut reader);
+            reader.line(line, &place, &mut out);
             let state = reader.state();
             reader.restore(&state);
             prop_assert_eq!(reader.state(), state);

@@ -47,6 +47,42 @@ fn j2_the_screen_counts_and_judges_what_cannot_be_booked_and_books_it_when_it_ca
 }
 
 #[test]
+fn j2_a_call_sent_while_nothing_can_be_booked_is_kept_counted_and_booked_once() {
+    use std::io::{BufRead, BufReader, Write};
+
+    let home = Home::new();
+    home.write(USAGE, &native("one", &now(), "claude-opus-5", 80, 0));
+    let mut pty = Pty::start(&home, &["--socket=run/t.sock"], 120, 36);
+    pty.wait_for("Tokens: 80");
+    pty.wait("the first call to be booked", |_| home.file(LEDGER).exists() && booked(&home) == 1);
+    let lock = Connection::open(home.file(LEDGER)).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let socket = home.file("run/t.sock");
+    let said = |id: &str| {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        stream.write_all(native(id, &now(), "claude-opus-5", 20, 0).as_bytes()).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer
+    };
+    for id in ["sent", "more", "sent"] {
+        assert!(said(id).contains("\"ok\":true"), "{id}");
+    }
+    pty.wait_for("Tokens: 120");
+    pty.wait_for(MARK);
+    let spool = std::fs::read_to_string(home.file(".local/share/tokmeter/spool.jsonl")).unwrap();
+    assert!(spool.contains("\"id\"") || spool.contains("\"key\""), "{spool}");
+    drop(lock);
+    pty.wait("the mark to go", |screen| !screen.contains(MARK));
+    pty.wait_for("Tokens: 120");
+    assert_eq!(booked(&home), 3);
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+    home.tokmeter().arg("report").assert().success();
+    assert_eq!(booked(&home), 3, "what the spool holds is known");
+}
+
+#[test]
 fn j2_a_screen_that_found_no_place_for_its_ledger_makes_one_as_soon_as_there_is() {
     let home = Home::new();
     let log = home.write("logs/usage.jsonl", &native("one", &now(), "claude-opus-5", 80, 0));

@@ -27,6 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("integrations", &["domain"]),
     ("engine", &["domain", "pricing", "ledger", "meter", "text", "theme", "ingest", "config", "output"]),
     ("tui", &["domain", "pricing", "meter", "ledger", "text", "theme", "config", "engine"]),
+    ("server", &["domain", "formats", "ingest", "config", "engine"]),
     ("cli", &["domain"]),
     (
         "app",
@@ -49,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config",
             "output",
             "engine",
+            "server",
             "integrations",
             "tui",
             "cli",
@@ -63,8 +65,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),
-    ("ruzstd", &["ingest"]),
-    ("tokio", &["ingest", "engine", "tui", "app", "commands"]),
+    ("ruzstd", &["ingest", "server"]),
+    ("flate2", &["server"]),
+    ("axum", &["server"]),
+    ("hyper", &["server"]),
+    ("hyper_util", &["server"]),
+    ("prost", &["server"]),
+    ("tokio", &["ingest", "engine", "server", "tui", "app", "commands"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli", "commands"]),
     ("clap_mangen", &["cli", "commands"]),
@@ -131,7 +138,7 @@ fn outside_crates_stay_in_their_rooms() {
 }
 
 /// Files that still need each other within their room. The number only falls: a change that breaks a circle lowers it.
-const IN_CIRCLES: usize = 65;
+const IN_CIRCLES: usize = 62;
 
 #[test]
 fn no_more_files_of_a_room_need_each_other() {

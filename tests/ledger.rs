@@ -28,5 +28,7 @@ mod laws;
 mod seam;
 #[path = "ledger/shaky.rs"]
 mod shaky;
+#[path = "ledger/shaky_data.rs"]
+mod shaky_data;
 #[path = "ledger/speed.rs"]
 mod speed;

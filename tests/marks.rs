@@ -216,6 +216,31 @@ fn lifetimes_solved_from_the_cost_are_no_guess_and_a_cost_that_solves_nothing_le
 }
 
 #[test]
+fn writes_that_a_log_does_not_tell_from_input_are_a_guess_without_a_price_that_decides() {
+    let log = |model: &str| {
+        format!(
+            r#"{{"timestamp":"2026-11-20T09:00:00.000Z","type":"session_meta","payload":{{"id":"t1","cwd":"/p"}}}}
+{{"timestamp":"2026-11-20T09:00:00.100Z","type":"turn_context","payload":{{"model":"{model}"}}}}
+{{"timestamp":"2026-11-20T09:00:02.000Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":50}},"last_token_usage":{{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":50}}}}}}}}
+"#
+        )
+    };
+    // Writes cost more than input, cost as much, have no known price.
+    for (model, fidelity, guessed, least) in
+        [("gpt-5.6", "lower_bound", 0, 1), ("gpt-5.2-codex", "final", 0, 0), ("of-the-house", "guessed", 1, 0)]
+    {
+        let home = Home::new();
+        home.write(".codex/sessions/rollout-t1.jsonl", &log(model));
+        for args in [&["report", "call", "--json"][..], &["report", "call", "--json", "--no-ledger"]] {
+            let call = &json_of(&home, args)["rows"][0];
+            let found = ["fidelity", "guessed_calls", "lower_bound_calls"].map(|name| call[name].clone());
+            assert_eq!(found, [json!(fidelity), json!(guessed), json!(least)], "{model}");
+        }
+        assert!(out(&home, &["ledger", "verify"]).contains("whole"), "{model}");
+    }
+}
+
+#[test]
 fn the_split_of_a_transcript_stands_before_one_that_was_solved_in_either_order() {
     let transcript = ".claude/projects/-p/s9.jsonl";
     // The transcript states a mix; the cost, rounded by another price list, implies an hour for all of it.

@@ -12,10 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Duration;
-use tokmeter::testing::commands::demo_calls;
-use tokmeter::testing::domain::{Call, Instant, Label, Record, Usd, Zone};
-use tokmeter::testing::ledger::{Batch, Ledger, Memory};
-use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Window};
+use ratatui::layout::Rect;
+use tokmeter::testing::commands::{demo_calls, demo_limits};
+use tokmeter::testing::domain::{Call, Instant, Label, Record, Zone};
+use tokmeter::testing::ledger::{Batch, Change, Ledger, Memory};
+use tokmeter::testing::meter::{Follow, Meter, Rules, Snapshot};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 use tokmeter::testing::tui::{self, App, Effect, Feed, HealthView, LedgerView, Message, Options, Request, View};
 
@@ -28,95 +29,105 @@ fn alice() -> Label {
     Label::new("alice")
 }
 
-/// Alice's calls: today's session and three months of days before it.
-fn books() -> Memory {
+/// The zone of the pictures.
+const ROME: Zone = Zone::named("Europe/Rome").unwrap();
+
+fn posted(books: &mut Memory, calls: Vec<Call>) -> Vec<Change> {
+    books.post(&Batch { records: calls.into_iter().map(Record::Call).collect(), files: Vec::new() }).unwrap()
+}
+
+/// The demo's books as it begins, and the calls that it plays.
+fn demo() -> (Memory, Vec<(i64, Call)>) {
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
-    let mut calls: Vec<Call> = demo_calls(95, now(), &alice());
-    for day in 1..90_i64 {
-        // Quiet weekends, a busy middle of the week, and a holiday in October.
-        let weekday = (7 - (day + 1) % 7) % 7;
-        let busy =
-            [25, 60, 90, 70, 45, 6, 3][usize::try_from(weekday).unwrap()] + u64::try_from(day * 37 % 23).unwrap();
-        if (35..44).contains(&day) {
-            continue;
-        }
-        let end = now() - Duration::days(day);
-        for mut call in demo_calls(busy, end, &alice()) {
-            call.key = tokmeter::testing::domain::CallKey::from_parts(&[call.key.to_string(), day.to_string()]);
-            call.from.session = Some(Label::new(&format!("{day:08x}-demo")));
-            calls.push(call);
-        }
+    let (before, after) = demo_calls(now(), ROME, &alice());
+    posted(&mut books, before);
+    (books, after)
+}
+
+/// Plays the demo for so many calls, twenty times as fast as they happened; returns the time then.
+fn play(books: &mut Memory, after: &[(i64, Call)], each: &mut dyn FnMut(&[Change], Instant)) -> Instant {
+    let mut at = now();
+    for (seconds, call) in after {
+        at += Duration::milliseconds(seconds * 50);
+        let mut call = call.clone();
+        call.from.at = at;
+        each(&posted(books, vec![call]), at);
     }
-    let records = calls.into_iter().map(Record::Call).collect();
-    books.post(&Batch { records, files: Vec::new() }).unwrap();
-    books
+    at
 }
 
-fn limit(window: Window, usd: Option<&str>, tokens: Option<u64>) -> Limit {
-    let usd = usd.map(|text| Usd::parse(text).unwrap().0);
-    Limit { scope: Scope::default(), window, amount: Amount { usd, tokens, output_tokens: None }, warn_at: vec![80] }
-}
-
-fn app(books: &Memory, rules: Rules, view: View, theme: &str) -> App {
-    let mut options = Options::new(rules.zone, alice());
+fn app(books: &Memory, view: View, theme: &str, at: Instant) -> App {
+    let rules = Rules { limits: demo_limits(), ..Rules::new(ROME) };
+    let mut options = Options::new(ROME, alice());
     theme.clone_into(&mut options.theme);
     options.view = view;
-    let mut app = App::new(options, now()).unwrap();
-    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now()).unwrap();
+    let mut app = App::new(options, at).unwrap();
+    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, at).unwrap();
     let mut meter = Meter::open(rules, snapshot);
     let health = HealthView {
         files: 2,
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         ..HealthView::default()
     };
-    app.update(Message::Feed(Feed::Health(Box::new(health))), now());
-    app.update(Message::Summary(Arc::new(meter.summary(now()))), now());
+    app.update(Message::Feed(Feed::Health(Box::new(health))), at);
+    app.update(Message::Summary(Arc::new(meter.summary(at))), at);
     // Answers the view's queries until there are none.
     for _ in 0..8 {
         for effect in app.effects() {
             if let Effect::Ask(Request::History(query)) = effect {
                 let report = books.report(&query).unwrap();
-                app.update(Message::Feed(Feed::Answer(Box::new(report))), now());
+                app.update(Message::Feed(Feed::Answer(Box::new(report))), at);
             }
         }
     }
     app
 }
 
-fn rules(limits: Vec<Limit>) -> Rules {
-    Rules { limits, ..Rules::new(Zone::named("Europe/Rome").unwrap()) }
+/// Compares a picture with the one that is kept, or keeps it.
+fn check(name: &str, picture: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures").join(format!("{name}.svg"));
+    if std::env::var_os("TOKMETER_BLESS").is_some() {
+        fs::write(&path, picture).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap();
+    assert!(kept == picture, "{name}.svg is not what the program draws now; look at it and draw it anew");
 }
 
 #[test]
 fn the_pictures_of_the_readme_are_current() {
-    let books = books();
-    let roomy = || {
-        rules(vec![
-            limit(Window::Day, None, Some(20_000_000)),
-            limit(Window::Session, Some("25"), None),
-            limit(Window::Month, Some("300"), None),
-        ])
-    };
-    let snapshot = Snapshot::ask(&books, &roomy(), &Follow::Today, now()).unwrap();
-    let used = Meter::open(roomy(), snapshot).summary(now()).today.tokens.total();
-    // A daily limit of which 83 per cent are used, rounded down as the screen does.
-    let tight =
-        rules(vec![limit(Window::Day, None, Some(used * 1000 / 834)), limit(Window::Session, Some("25"), None)]);
-    let pictures = [
-        ("live", app(&books, roomy(), View::Live, "dark"), (120, 30)),
-        ("warning", app(&books, tight, View::Live, "dark"), (120, 18)),
-        ("history", app(&books, roomy(), View::History, "dark"), (120, 30)),
-        ("small", app(&books, roomy(), View::Live, "light"), (80, 24)),
-    ];
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures");
-    let bless = std::env::var_os("TOKMETER_BLESS").is_some();
-    for (name, app, (columns, rows)) in pictures {
-        let picture = tui::as_svg(&app, columns, rows);
-        let path = folder.join(format!("{name}.svg"));
-        if bless {
-            fs::write(&path, &picture).unwrap();
-        }
-        let kept = fs::read_to_string(&path).unwrap();
-        assert!(kept == picture, "{name}.svg is not what the program draws now; look at it and draw it anew");
+    let (mut books, after) = demo();
+    let begun = [("live", View::Live, "dark", (160, 44)), ("live-light", View::Live, "light", (160, 44))];
+    let others = [("history", View::History, "dark", (120, 36)), ("small", View::Live, "light", (80, 24))];
+    for (name, view, theme, (columns, rows)) in begun.into_iter().chain(others) {
+        check(name, &tui::as_svg(&app(&books, view, theme, now()), columns, rows));
     }
+    // Far enough for the first warning.
+    let at = play(&mut books, &after[..40], &mut |_, _| {});
+    let warned = app(&books, View::Live, "dark", at);
+    assert!(warned.summary().worst_limit().is_some());
+    check("warning", &tui::as_svg(&warned, 120, 18));
+}
+
+#[test]
+fn the_film_of_the_readme_is_current() {
+    let (mut books, after) = demo();
+    let rules = Rules { limits: demo_limits(), ..Rules::new(ROME) };
+    let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Today, now()).unwrap());
+    let mut app = app(&books, View::Live, "dark", now());
+    let area = Rect::new(0, 0, 120, 36);
+    let (mut frames, mut next) = (vec![tui::draw(&app, area)], now());
+    play(&mut books, &after[..110], &mut |changes, at| {
+        for change in changes {
+            meter.apply(change, at);
+        }
+        // A frame every three seconds, which the film shows for one.
+        if at >= next && frames.len() < 20 {
+            next = at + Duration::seconds(3);
+            app.update(Message::Summary(Arc::new(meter.summary(at))), at);
+            frames.push(tui::draw(&app, area));
+        }
+    });
+    let film = tui::svg::film(&frames, 1, app.theme());
+    assert!(film.contains("limit reached") && film.contains("of daily limit used"), "both thresholds are in it");
+    check("demo", &film);
 }

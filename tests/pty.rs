@@ -211,7 +211,7 @@ fn f16_pasted_text_never_quits() {
 fn a1_a_log_that_is_born_later_wakes_the_waiting_screen() {
     let home = Home::new();
     let mut pty = Pty::start(&home, &["--no-ledger"], 100, 30);
-    pty.wait_for(".claude/projects");
+    pty.wait_for("claude-code");
     home.write(".claude/projects/-home-alice-api/3f2a91c0.jsonl", &claude("msg_01", 3, 1_000, 20));
     pty.wait_for("Tokens: 1,023");
     pty.send("q");

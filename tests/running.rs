@@ -13,6 +13,8 @@ mod common;
 
 #[path = "running/agent.rs"]
 mod agent;
+#[path = "running/budget.rs"]
+mod budget;
 #[path = "running/denied.rs"]
 mod denied;
 #[path = "running/ends.rs"]

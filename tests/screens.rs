@@ -11,12 +11,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use tokmeter::testing::domain::{
-    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of,
+    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of, day_start,
 };
 use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::testing::meter::{
     Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionId, SessionLine,
-    Summary, Verdict, Window,
+    Summary, Trend, Verdict, Window,
 };
 use tokmeter::testing::pricing::{Cost, Rates};
 use tokmeter::testing::theme::{Background, Depth, Themes};
@@ -25,10 +25,16 @@ use tokmeter::testing::tui::{
     Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
 
+#[path = "screens/care.rs"]
+mod care;
+#[path = "screens/charts.rs"]
+mod charts;
 #[path = "screens/down.rs"]
 mod down;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/parts.rs"]
+mod parts;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 
@@ -71,8 +77,10 @@ fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, age
     CallLine { row: Arc::new(Row { call, cost }) }
 }
 
-fn trend(bars: &[u64]) -> [u64; 30] {
-    std::array::from_fn(|at| (at + bars.len()).checked_sub(30).map_or(0, |at| bars[at]))
+/// A trend of so many tokens in each of the last minutes, at a dollar for a million.
+fn trend(bars: &[u64]) -> Trend {
+    let tokens: Vec<u64> = std::iter::repeat_n(0, 180 - bars.len()).chain(bars.iter().copied()).collect();
+    Trend { usd: tokens.iter().map(|tokens| Usd::from_micro(1).times(*tokens)).collect(), tokens }
 }
 
 fn session(name: &str, project: &str, minutes_ago: i64, sums: Sums, active: bool) -> SessionLine {
@@ -118,6 +126,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         hit: None,
         lower_bound: false,
         guessed: false,
+        lifted: false,
     }
 }
 
@@ -200,6 +209,7 @@ fn health() -> HealthView {
             SourceView {
                 path: Label::new("~/.claude/projects/api/3f2a91c0.jsonl"),
                 format: Some(Label::new("claude-code")),
+                fidelity: "E".to_owned(),
                 watching: Watching::Live,
                 files: 3,
                 bad: 3,
@@ -209,6 +219,7 @@ fn health() -> HealthView {
             SourceView {
                 path: Label::new("/var/log/llm/usage.jsonl"),
                 format: None,
+                fidelity: String::new(),
                 watching: Watching::Polling,
                 files: 0,
                 bad: 0,
@@ -222,6 +233,7 @@ fn health() -> HealthView {
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
+        absent: Vec::new(),
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }
@@ -247,6 +259,8 @@ fn press(app: &mut App, keys: &[&str]) {
             "left" => (KeyCode::Left, KeyModifiers::NONE),
             "right" => (KeyCode::Right, KeyModifiers::NONE),
             "ctrl-c" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+            "ctrl-u" => (KeyCode::Char('u'), KeyModifiers::CONTROL),
+            "up" => (KeyCode::Up, KeyModifiers::NONE),
             other => (KeyCode::Char(other.chars().next().unwrap()), KeyModifiers::NONE),
         };
         app.update(Message::Key(KeyEvent::new(code, modifiers)), now());
@@ -311,7 +325,7 @@ fn the_live_view_at_20_by_4() {
 fn the_smallest_sizes_of_a_whole_screen_and_of_the_other_views_are_what_they_are_said_to_be() {
     let mut app = app();
     for (width, height, is_whole) in [(60, 14, true), (59, 14, false), (60, 13, false)] {
-        assert_eq!(shown(&app, width, height).contains("pinned: "), is_whole, "{width}×{height}");
+        assert_eq!(shown(&app, width, height).contains("Fleet › pinned: "), is_whole, "{width}×{height}");
     }
     press(&mut app, &["2"]);
     for (width, height, is_readable) in [(40, 10, true), (39, 10, false), (40, 9, false)] {
@@ -410,7 +424,11 @@ fn history_answer(query: &Query) -> Report {
     for back in (0..40_i64).rev() {
         let day = today - Duration::days(back);
         let costs = [back * 37 % 11, back * 17 % 5, back * 13 % 3];
-        if query.by.is_empty() {
+        if query.grain == Grain::Hour {
+            let midnight = day_start(day, ZONE);
+            let cost = |hour: i64| (back * 37 % 11) * (10 - (13 - hour).abs()) / 10;
+            rows.extend((8..20).map(|hour| row(PeriodKey::Hour(midnight + Duration::hours(hour)), None, cost(hour))));
+        } else if query.by.is_empty() && query.grain == Grain::Day {
             let all: i64 = costs.iter().sum();
             rows.push(row(PeriodKey::Day(day), None, all));
         } else if query.grain == Grain::Day {
@@ -419,7 +437,8 @@ fn history_answer(query: &Query) -> Report {
             }
         }
     }
-    Report { query: query.clone(), rows, total: Sums::default(), unread_files: 0 }
+    let total = if query.grain == Grain::Total { sums(1, [0; 6], "4", "0") } else { Sums::default() };
+    Report { query: query.clone(), rows, total, unread_files: 0 }
 }
 
 fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {
@@ -455,22 +474,15 @@ fn the_history_view() {
 fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     let mut app = app();
     press(&mut app, &["4"]);
-    assert_eq!(app.effects().len(), 2);
+    assert_eq!(app.effects().len(), 4);
     app.update(Message::Feed(Feed::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
     for by in [Vec::new(), vec![Dimension::Model]] {
-        let query = Query {
-            grain: Grain::Day,
-            by,
-            filter: tokmeter::testing::domain::Filter::default(),
-            zone: ZONE,
-            order: tokmeter::testing::ledger::Order::Ascending,
-            limit: None,
-        };
+        let query = Query { by, ..Query::new(Grain::Day, ZONE) };
         app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
     }
     // Changes made while it waited are requested now.
-    assert_eq!(app.effects().len(), 2);
+    assert_eq!(app.effects().len(), 4);
     press(&mut app, &["t"]);
     assert!(shown(&app, 120, 36).contains("Each week"));
 }
@@ -479,7 +491,8 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
 fn the_models_view() {
     let mut app = app();
     press(&mut app, &["5"]);
-    assert_eq!(app.effects(), [Effect::Ask(Request::Models)]);
+    let asked = app.effects();
+    assert_eq!((&asked[0], asked.len()), (&Effect::Ask(Request::Models), 2));
     let rates = Rates {
         input: usd("0.000005"),
         output: usd("0.000025"),
@@ -509,7 +522,10 @@ fn the_limits_view_edits_in_place() {
     let mut app = app();
     press(&mut app, &["l"]);
     insta::assert_snapshot!(shown(&app, 140, 12));
-    press(&mut app, &["down", "down", "enter", "7", "5", "u", "s", "d"]);
+    // The amount that it has is there to be changed.
+    press(&mut app, &["down", "down", "i"]);
+    assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 50usd_"));
+    press(&mut app, &["ctrl-u", "7", "5", "u", "s", "d"]);
     assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 75usd_"));
     app.effects();
     press(&mut app, &["enter"]);
@@ -550,11 +566,14 @@ fn the_health_view() {
 #[test]
 fn a_place_that_is_not_there_yet_is_no_fault_in_the_health_view() {
     let mut app = App::new(options(), now()).unwrap();
-    let (awaited, notes) = (vec![Label::new("/home/alice/.codex")], vec![Label::new("2 sources gone")]);
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
+    let (awaited, notes) = (vec![Label::new("/home/alice/logs")], vec![Label::new("2 sources gone")]);
+    let absent = vec!["codex", "goose"];
+    let health = HealthView { awaited, absent, notes, ..HealthView::default() };
+    app.update(Message::Feed(Feed::Health(Box::new(health))), now());
     press(&mut app, &["7"]);
     let text = shown(&app, 100, 24);
-    assert!(text.contains("○ waiting for /home/alice/.codex") && text.contains("▲ 2 sources gone"), "{text}");
+    assert!(text.contains("○ waiting for /home/alice/logs") && text.contains("▲ 2 sources gone"), "{text}");
+    assert!(text.contains("○ 2 agents not found: codex, goose"), "{text}");
 }
 
 #[test]
@@ -562,7 +581,7 @@ fn help_lists_every_action_and_searches() {
     let mut app = app();
     press(&mut app, &["?"]);
     let mut seen = String::new();
-    for _ in 0..40 {
+    for _ in 0..90 {
         seen.push_str(&shown(&app, 120, 20));
         press(&mut app, &["down"]);
     }
@@ -571,7 +590,7 @@ fn help_lists_every_action_and_searches() {
     }
     press(&mut app, &["f", "r", "e", "e", "z"]);
     let found = shown(&app, 120, 20);
-    assert!(found.contains("Freeze the picture") && !found.contains("Next theme"), "{found}");
+    assert!(found.contains("Freeze the picture") && !found.contains("Choose a theme"), "{found}");
     press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 20).contains("Tokens: 145,230"));
 }
@@ -925,7 +944,7 @@ fn one_picture_after_another_leaves_the_terminal_as_the_second_alone() {
             let home = format!("\u{1b}[{};{}H", cursor.0 + 1, cursor.1 + 1).into_bytes();
             after.extend_from_slice(&home);
             fresh.extend_from_slice(&home);
-            assert_eq!(contents(&after), contents(&fresh));
+            assert_eq!(contents(&after), contents(&fresh), "{}\n{}", text_of(one), text_of(other));
         }
     }
 }

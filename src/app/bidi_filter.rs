@@ -21,6 +21,10 @@ impl<'a> BidiFilter<'a> {
 
     /// Writes text that begins on a character boundary.
     fn pass(&mut self, text: &[u8]) -> io::Result<()> {
+        // Nearly all text is; this test takes words at a time.
+        if text.is_ascii() {
+            return self.out.write_all(text);
+        }
         let (mut written, mut at) = (0, 0);
         while let Some(next) = text[at..].iter().position(|byte| matches!(byte, 0xe2 | 0xd8)) {
             at += next;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
-    ReconcileArgs, RecordArgs, ReportArgs, SetupCommand,
+    ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
 /// A taxi meter for coding agents: live tokens, cost and limits.
@@ -60,9 +60,17 @@ pub enum Color {
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Command {
-    /// Run an agent in this terminal; when it ends, print its session summary
-    #[command(after_help = "Example:\n  tokmeter run -- claude")]
+    /// Run an agent in this terminal; when it ends, sum up every call logged while it ran
+    #[command(
+        after_help = "Examples:\n  tokmeter run -- claude\n  tokmeter run --budget 2usd -- claude -p 'fix the tests'"
+    )]
     Run {
+        /// Stop the agent when this is spent, and exit with 2: 2usd, 500k
+        #[arg(long, value_name = "AMOUNT")]
+        budget: Option<String>,
+        /// The sum as a line of JSON on standard error, instead of text
+        #[arg(long)]
+        json: bool,
         /// The command and its arguments
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<std::ffi::OsString>,
@@ -88,6 +96,16 @@ pub enum Command {
   tokmeter report total --by source,model --json ~/logs
   tokmeter report session --since 7d --order desc --limit 10")]
     Report(ReportArgs),
+    /// Take telemetry over HTTP; answer with metrics, an API and a page
+    #[command(after_help = "Examples:
+  tokmeter serve
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 CLAUDE_CODE_ENABLE_TELEMETRY=1 \\
+    OTEL_LOGS_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=http/json claude
+  curl http://127.0.0.1:4318/metrics
+
+An address beyond this machine needs a token: the first line of --token-file, or TOKMETER_TOKEN.
+Clients send it as `Authorization: Bearer TOKEN`.")]
+    Serve(ServeArgs),
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd
@@ -183,7 +201,7 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         speed: u32,
     },
-    /// Simulated session, to try the screen without any log
+    /// Simulated work of two agents, to try the screen without any log
     #[command(after_help = "Example:\n  tokmeter demo")]
     Demo {
         /// How many times faster than it would happen
@@ -203,6 +221,13 @@ pub enum Command {
         /// Which agent
         #[command(subcommand)]
         command: SetupCommand,
+    },
+    /// Every agent that can be read: found or not, where, files, last call, how exact its logs are
+    #[command(after_help = "Example:\n  tokmeter agents")]
+    Agents {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Paths, watch mode, time zone, price age, bad lines; exit 1 if something needs attention
     #[command(after_help = "Example:\n  tokmeter doctor")]

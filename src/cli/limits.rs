@@ -13,7 +13,7 @@ pub enum LimitsCommand {
     },
     /// Set a limit, keeping the config's comments
     Set {
-        /// day, week, month, session, call, 5h, user:alice:day, model:claude-opus-*:month …
+        /// day, week, month, session, call, block, 5h, user:alice:day, model:claude-opus-*:month …
         #[arg(value_name = "SCOPE")]
         scope: String,
         /// 25usd, 500k, 1.5M, or both: '25usd + 500k'

@@ -17,6 +17,7 @@ use super::{Context, Exit, Failure, ledger};
 use crate::app::catch_up::{self, LogSelection};
 use crate::domain::{Dimension, Filter, Label, Record, Zone};
 use crate::engine::AnyLedger;
+use crate::formats::{Exactness, FormatId};
 use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{Batch, Grain, Ledger, Query, Report, Sums};
 use crate::meter::overrides::{self, Override};
@@ -196,6 +197,7 @@ struct Audit {
 #[derive(Serialize)]
 struct ByFormat {
     source: Label,
+    fidelity: String,
     sightings: u64,
     calls: u64,
     duplicates: u64,
@@ -234,6 +236,11 @@ impl std::fmt::Display for Bad {
     }
 }
 
+/// How exact the logs of a source are: `E$` and the like; empty for a source of another version.
+fn fidelity(source: &str) -> String {
+    FormatId::of_name(source).map(|id| Exactness::label(id.format().fidelity())).unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct Note {
     path: Label,
@@ -270,6 +277,7 @@ impl Audit {
                     let sums = of_source(source);
                     ByFormat {
                         source: source.clone(),
+                        fidelity: fidelity(source),
                         sightings: *sightings,
                         calls: sums.calls,
                         duplicates: sightings.saturating_sub(sums.calls),

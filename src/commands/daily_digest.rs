@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 
+use super::derived;
 use super::report::answer;
 use crate::app::catch_up::Books;
 use crate::app::{Context, Exit, Failure};
@@ -23,9 +24,10 @@ pub(super) fn write(
     reprice: bool,
 ) -> Result<Exit, Failure> {
     let (now, zone) = (context.now(), context.settings.zone);
+    let renamed = derived::names(&books.ledger, by)?;
     let mut ask = |by: &[Dimension]| {
-        let filter = filter.clone();
-        let query = Query { by: by.to_vec(), filter, ..Query::new(Grain::Total, zone) };
+        let (filter, renamed) = (filter.clone(), renamed.clone());
+        let query = Query { by: by.to_vec(), filter, renamed, ..Query::new(Grain::Total, zone) };
         answer(books, &query, reprice)
     };
     let report = ask(if by.is_empty() { &[Dimension::Model] } else { by })?;
@@ -82,7 +84,7 @@ fn limits_words(limits: &[LimitState]) -> String {
     let of_the_day = |limit: &&LimitState| match limit.limit.window {
         Window::Call | Window::Day | Window::Week | Window::Month => true,
         // The state of these at the end of the day does not describe the day.
-        Window::Session | Window::Run | Window::Hour | Window::Total | Window::Rolling(_) => false,
+        Window::Session | Window::Run | Window::Hour | Window::Total | Window::Block | Window::Rolling(_) => false,
     };
     let words = |verdict: Verdict, word: &str| -> Vec<String> {
         let fits = limits.iter().filter(of_the_day).filter(|limit| limit.verdict == verdict);

@@ -12,7 +12,7 @@ use crate::config::{Loaded, SocketPath};
 use crate::domain::Label;
 #[cfg(unix)]
 use crate::engine::health::socket::SocketJson;
-use crate::engine::health::{OLD_PRICES, condition_words, prices_words, state_words};
+use crate::engine::health::{OLD_PRICES, condition_words, prices_words, state_name, state_words};
 use crate::ingest::RootState;
 use crate::ledger::Ledger;
 use crate::output;
@@ -159,17 +159,23 @@ impl Report {
     }
 
     fn sources(&mut self, books: &Books) {
+        let absent = books.health.absent();
         for root in &books.health.roots {
-            let (state, word) = match &root.state {
-                RootState::Found | RootState::Live | RootState::Polling(_) => (State::Ok, "found"),
-                RootState::Waiting => (State::Note, "waiting"),
-                RootState::Gone => (State::Note, "gone"),
-                RootState::PermissionDenied => (State::Attention, "permission denied"),
-                RootState::Failing(_) => (State::Attention, "failing"),
+            // Agents that are not there are named on one line, below.
+            if root.agent.is_some() && root.state == RootState::Waiting {
+                continue;
+            }
+            let state = match &root.state {
+                RootState::Found | RootState::Live | RootState::Polling(_) => State::Ok,
+                RootState::Waiting | RootState::Gone => State::Note,
+                RootState::PermissionDenied | RootState::Failing(_) => State::Attention,
             };
             let words = state_words(&root.state).unwrap_or_else(|| text::plural(root.files, "file"));
             self.say("logs", state, format!("{}: {words}", root.path));
-            self.roots.push(Root { path: root.path.clone(), state: word, files: root.files });
+            self.roots.push(Root { path: root.path.clone(), state: state_name(&root.state), files: root.files });
+        }
+        if !absent.is_empty() {
+            self.say("agents", State::Ok, text::absent(&absent));
         }
         for note in books.health.notes.iter().take(NOTES) {
             let state = if note.what.unread().is_some() { State::Attention } else { State::Note };

@@ -3,7 +3,7 @@
 mod find;
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::prices::{decimal, known_word, service_word, since_words};
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
-use crate::domain::{Fidelity, Label, Place, Ratio};
+use crate::domain::{Fidelity, Label, Place, Ratio, Zone};
 use crate::ledger::Row;
 use crate::output::{self, Decimal};
 use crate::pricing::{Bucket, Class, Cost, Explanation, Factor, Found, Guess, PriceBook};
@@ -33,9 +33,17 @@ pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[Pat
     if json {
         output::to_line(&document(&explained), context.out)?;
     } else {
-        write_text(context, &explained)?;
+        write_text(&explained, context.settings.zone, context.out)?;
     }
     Ok(Exit::Fine)
+}
+
+/// The same as text, for the screen.
+pub(super) fn text_of(row: &Row, prices: &PriceBook, zone: Zone) -> String {
+    let mut out = Vec::new();
+    // Writing into memory cannot fail.
+    drop(write_text(&Explained::from_row(row, prices), zone, &mut out));
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// A call, its cost at today's prices, and its source.
@@ -175,10 +183,9 @@ fn document(explained: &Explained<'_>) -> Document {
     }
 }
 
-fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<(), Failure> {
+fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let Explained { row, today, line } = explained;
-    let (call, zone) = (&row.call, context.settings.zone);
-    let out = &mut *context.out;
+    let call = &row.call;
     let at = call.at().with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z");
     let unnamed = || "no model named".to_owned();
     writeln!(out, "{}  {}", call.key, call.model.as_ref().map_or_else(unnamed, ToString::to_string))?;
@@ -215,7 +222,9 @@ fn write_text(context: &mut Context<'_>, explained: &Explained<'_>) -> Result<()
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
         }
         Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
-        Fidelity::WritesUnlogged => writeln!(out, "the log does not tell cache writes from plain input")?,
+        Fidelity::WritesUnlogged => {
+            writeln!(out, "the split is a guess: the log does not tell cache writes from plain input")?;
+        }
         Fidelity::Refused => writeln!(out, "refused before anything was written, which is free")?,
     }
     writeln!(out)?;

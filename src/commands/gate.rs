@@ -14,12 +14,12 @@ use crate::app::{Context, Exit, Failure};
 use crate::cli::GateArgs;
 use crate::config::LimitKey;
 use crate::config::{Loaded, OnError, Settings};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Status, Zone};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::overrides::{self, Override};
 use crate::meter::{self, CallContext, LimitState, Rules, Verdict, Window};
 use crate::output;
-use crate::output::LimitJson;
+use crate::output::{LimitJson, QuotaJson};
 use crate::text;
 
 pub use query::query;
@@ -39,6 +39,9 @@ pub(super) struct GateAnswer {
     /// Why the call is refused, or which limit is near.
     pub(super) reason: Option<String>,
     limits: Vec<LimitJson>,
+    /// Providers' own windows, as their agents state them; absent when none has. They never refuse a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    provider_windows: Vec<QuotaJson>,
     /// The override that lifts limits for this session.
     #[serde(rename = "override")]
     lifted: Option<Override>,
@@ -145,6 +148,8 @@ pub(super) fn answer(
         Some(session) => overrides::override_of(books, session)?,
         None => None,
     };
+    let mut quotas = Status::quotas(&books.statuses()?);
+    quotas.retain(|quota| !quota.is_forgotten(now));
     let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
     let stops: Vec<&LimitState> = states.iter().filter(|state| state.stops_work()).collect();
     let allowed = stops.is_empty() || lifted.is_some();
@@ -175,6 +180,7 @@ pub(super) fn answer(
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, settings.zone))
             .collect(),
+        provider_windows: QuotaJson::all(&quotas, now, settings.zone),
         lifted,
         warning: None,
         unread_files: 0,
@@ -192,6 +198,7 @@ impl GateAnswer {
             verdict: "unknown",
             reason: None,
             limits: Vec::new(),
+            provider_windows: Vec::new(),
             lifted: None,
             warning: None,
             unread_files: 0,
@@ -277,7 +284,9 @@ fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
         Window::Rolling(_) => format!("frees up as calls leave the last {}", length(state)),
         Window::Call => "measured on the largest call of the day".to_owned(),
         Window::Total => "never resets; raise it with `tokmeter limits set`".to_owned(),
-        Window::Hour | Window::Day | Window::Week | Window::Month => "resets with its period".to_owned(),
+        Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {
+            "resets with its period".to_owned()
+        }
     }
 }
 
@@ -291,6 +300,7 @@ fn length(state: &LimitState) -> String {
         | Window::Day
         | Window::Week
         | Window::Month
+        | Window::Block
         | Window::Total => String::new(),
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{Datelike as _, Months, NaiveDate};
 use serde::Serialize;
 
+use super::derived;
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
@@ -20,7 +21,8 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    let query = Query { by: args.by, filter, ..Query::new(Grain::Month, zone) };
+    let renamed = derived::names(&books.ledger, &args.by)?;
+    let query = Query { by: args.by, filter, renamed, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
     report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
     let statement =

@@ -9,10 +9,10 @@ use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::config::{self, LimitKey, edit};
-use crate::domain::{Filter, Label, Zone};
+use crate::domain::{Filter, Instant, Label, Quota, Zone};
 use crate::meter::overrides::{self, Override};
 use crate::meter::{LimitState, Summary, Verdict};
-use crate::output::{self, Decimal, LimitJson};
+use crate::output::{self, Decimal, LimitJson, QuotaJson};
 use crate::text;
 
 pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
@@ -72,13 +72,17 @@ fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     if json {
-        write_json(&summary, lifted, books.health.unread_files(), context.settings.zone, context.out)?;
+        let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
+        write_json(&summary, lifted, unread_files, now, zone, context.out)?;
         return Ok(Exit::Fine);
     }
     if summary.limits.is_empty() {
         writeln!(context.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
         write_table(context, &summary.limits)?;
+    }
+    if !summary.quotas.is_empty() {
+        write_quotas(context, &summary.quotas)?;
     }
     let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
     let ends: Vec<String> =
@@ -132,6 +136,7 @@ fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<(
         .iter()
         .map(|limit| {
             let word = match limit.verdict {
+                _ if limit.lifted => "lifted",
                 Verdict::Under => "",
                 Verdict::Near => "near",
                 Verdict::Over => "over",
@@ -149,10 +154,24 @@ fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<(
     output::plain(&heads, 2, &rows, context.out)
 }
 
-fn write_json(
+fn write_quotas(context: &mut Context<'_>, quotas: &[Quota]) -> io::Result<()> {
+    let (now, zone) = (context.now(), context.settings.zone);
+    writeln!(context.out)?;
+    let heads = ["provider's window", "used", "", "as stated"].map(str::to_owned);
+    let row = |quota: &Quota| {
+        let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
+        vec![text::quota_name(quota), used, text::quota_resets(quota, now, zone), text::quota_age(quota, now)]
+    };
+    let rows: Vec<Vec<String>> = quotas.iter().map(row).collect();
+    output::plain(&heads, 1, &rows, context.out)
+}
+
+/// Writes the limits with their use as one line of JSON.
+pub(super) fn write_json(
     summary: &Summary,
     overrides: Vec<Override>,
     unread_files: u64,
+    now: Instant,
     zone: Zone,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
@@ -160,6 +179,9 @@ fn write_json(
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
+        /// Absent when no agent has stated any.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
         tokens_per_min: u64,
         cost_per_hour_usd: Decimal,
@@ -176,6 +198,7 @@ fn write_json(
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
             .collect(),
+        provider_windows: QuotaJson::all(&summary.quotas, now, zone),
         overrides,
         tokens_per_min: summary.tokens_per_min,
         cost_per_hour_usd: output::micro(summary.cost_per_hour),

@@ -13,6 +13,7 @@ use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin, playback, p
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
 use crate::meter::{Alerts, Follow, LimitState, Meter, QuietHours, Rules, SessionId};
+use crate::server::http::Server;
 use crate::tui::{self, App};
 
 /// Time for the screen to act on a signal before the main thread does.
@@ -25,7 +26,7 @@ pub(super) enum Source {
     /// Calls played `speed` times faster than they happened.
     Played {
         /// Calls before the start of the playback.
-        before: Vec<crate::engine::Step>,
+        before: Vec<crate::domain::Call>,
         /// Calls to play.
         after: playback::Steps,
         /// Acceleration factor.
@@ -58,7 +59,8 @@ pub(super) fn show(
     let rules = context.rules(args.filters.filter(context.now(), zone));
     // Installed before the socket is reachable: calls received there are written whatever signal comes.
     let mut ending = StopSignals::watch();
-    let started = start(context, args, rules, source)?;
+    let bound = args.listen.map(|address| super::http_server::listen(context, address, None)).transpose()?;
+    let started = start(context, args, rules, source, bound)?;
     if args.plain || dumb {
         return stream::run(context, started, ending);
     }
@@ -67,7 +69,7 @@ pub(super) fn show(
     let alerts = Alerts::new(quiet(context), context.settings.alerts.hysteresis);
     let clock = Arc::clone(&context.env.clock);
     let runtime = process::runtime(true).map_err(|error| no_runtime(&error))?;
-    let Started { engine, mut events, meter, .. } = started;
+    let Started { engine, mut events, meter, server, .. } = started;
     let requests = engine.requests();
     let left = runtime.block_on(async {
         tokio::select! {
@@ -78,6 +80,7 @@ pub(super) fn show(
         }
     });
     ending.begins();
+    drop(server);
     engine.stop(events);
     let left = match left {
         Ok(left) => left,
@@ -116,11 +119,20 @@ pub(super) struct Started {
     pub(super) events: Events,
     /// The meter, as the books say now.
     pub(super) meter: Meter,
+    /// The HTTP server, if one was asked for. It ends before the engine stops: first no more calls come in, then
+    /// everything that came is booked.
+    pub(super) server: Option<Server>,
     roots: Roots,
 }
 
-/// Opens the books and starts the engine.
-fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Source) -> Result<Started, Failure> {
+/// Opens the books, starts the engine, and serves HTTP on the bound address.
+pub(super) fn start(
+    context: &mut Context<'_>,
+    args: &LiveArgs,
+    rules: Rules,
+    source: Source,
+    bound: Option<super::http_server::Bound>,
+) -> Result<Started, Failure> {
     let prices = context.prices();
     let (selection, before, played) = match source {
         Source::Logs(selection) => (selection, Vec::new(), None),
@@ -135,7 +147,7 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
     if let Some(why) = books.why_only_read() {
         context.note(why);
     }
-    let records = before.into_iter().map(|step| crate::domain::Record::Call(step.call)).collect();
+    let records = before.into_iter().map(crate::domain::Record::Call).collect();
     books.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
     let is_stdin = |path: &std::path::PathBuf| catch_up::is_stdin(path);
     let stdin = match &selection {
@@ -162,14 +174,20 @@ fn start(context: &mut Context<'_>, args: &LiveArgs, rules: Rules, source: Sourc
         stdin,
         #[cfg(unix)]
         socket,
-        faces: Faces { answer: super::gate::query::query_with, problem: tui_options::problem },
+        is_served: bound.is_some(),
+        faces: Faces {
+            answer: super::gate::query::query_with,
+            explain: super::explain::text_of,
+            problem: tui_options::problem,
+        },
     })
     .map_err(|error| match error {
         StartError::Books(error) => error.into(),
         error @ StartError::Thread(_) => Failure::new(Exit::Code(71), error.to_string()),
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
-    Ok(Started { engine, events, meter, roots })
+    let server = bound.map(|bound| super::http_server::start(context, bound, engine.doors())).transpose()?;
+    Ok(Started { engine, events, meter, server, roots })
 }
 
 /// The failure when the system grants nothing to wait with.

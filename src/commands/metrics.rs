@@ -4,28 +4,40 @@ use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::config::LimitKey;
 use crate::domain::{Dimension, Label, Zone};
-use crate::ledger::{Grain, Ledger, Query, ReportRow};
+use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow};
 use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
+use crate::pricing::PriceBook;
 
 pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
-    let rows = books.ledger.report(&query)?.rows;
     let limits = catch_up::limit_states(context, &books.ledger, None)?;
-    let bad: u64 = books.ledger.files()?.iter().map(|file| file.bad_lines).sum();
+    let metrics = metrics(&books.ledger, &limits, books.health.unread_files(), &books.prices)?;
+    metrics.write(context.out)?;
+    Ok(Exit::Fine)
+}
+
+/// The metrics of these books.
+pub(super) fn metrics(
+    books: &dyn Ledger,
+    limits: &[LimitState],
+    unread_files: u64,
+    prices: &PriceBook,
+) -> Result<Metrics, BooksError> {
+    let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+    let rows = books.report(&query)?.rows;
+    let bad: u64 = books.files()?.iter().map(|file| file.bad_lines).sum();
     let mut metrics = Metrics::default();
     of_calls(&mut metrics, &rows);
-    of_limits(&mut metrics, &limits);
+    of_limits(&mut metrics, limits);
     metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);
     metrics
         .begin("tokmeter_unread_files", Kind::Gauge, "Files that may hold more calls and could not be read.")
-        .sample(&[], books.health.unread_files());
+        .sample(&[], unread_files);
     metrics
         .begin("tokmeter_price_list_timestamp_seconds", Kind::Gauge, "The day of the price list in use.")
-        .sample(&[], books.prices.as_of().and_time(chrono::NaiveTime::MIN).and_utc().timestamp());
-    metrics.write(context.out)?;
-    Ok(Exit::Fine)
+        .sample(&[], prices.as_of().and_time(chrono::NaiveTime::MIN).and_utc().timestamp());
+    Ok(metrics)
 }
 
 /// Reads a count from a row.

@@ -1,12 +1,15 @@
 //! One file per command: each wires settings, ingest, ledger and meter to a face.
 
+mod agents;
 mod audit;
 mod bill;
 mod config;
 mod daily_digest;
+mod derived;
 mod doctor;
 mod explain;
 mod gate;
+mod http_server;
 mod invoice;
 mod ledger;
 mod limits;
@@ -18,6 +21,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod serve;
 mod setup;
 mod signals;
 mod snapshot;
@@ -38,7 +42,7 @@ use crate::app::bidi_filter::BidiFilter;
 use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
 use crate::cli::{self, Cli, Command};
 use crate::config::{Env, Loaded};
-use crate::domain::Label;
+use crate::domain::{Call, Instant, Label, Zone};
 use crate::engine::{self, playback};
 
 /// Runs the program with these arguments and returns its exit status.
@@ -88,9 +92,15 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
     }
 }
 
-/// Calls of the simulated session of `demo`, the last made at `end`.
-pub fn demo_calls(count: u64, end: crate::domain::Instant, user: &Label) -> Vec<crate::domain::Call> {
-    engine::demo_session(count, end, user).into_iter().map(|step| step.call).collect()
+/// The simulated calls of `demo` before it begins, and those it plays, each with the seconds after the one before.
+pub fn demo_calls(now: Instant, zone: Zone, user: &Label) -> (Vec<Call>, Vec<(i64, Call)>) {
+    let engine::Scene { before, after } = engine::demo_scene(now, zone, user);
+    (before, after.into_iter().map(|step| (step.after.num_seconds(), step.call)).collect())
+}
+
+/// The limits of `demo`.
+pub fn demo_limits() -> Vec<crate::meter::Limit> {
+    engine::demo_limits()
 }
 
 /// Writer that records whether anything was written.
@@ -146,6 +156,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
     match cli.command {
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
+        Some(Command::Serve(args)) => serve::run(context, args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
@@ -156,6 +167,7 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
         Some(Command::Signals { json, against, filters, paths }) => {
             signals::run(context, json, against.as_deref(), &filters, &paths)
         }
+        Some(Command::Agents { json }) => agents::run(context, json),
         Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
         Some(Command::Metrics) => metrics::run(context),
         Some(Command::Config { command }) => config::run(context, command, loaded),
@@ -171,9 +183,12 @@ fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit
             cli::man(context.out)?;
             Ok(Exit::Fine)
         }
-        Some(Command::Run { command }) => run::run(context, &command),
+        Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
         Some(Command::Demo { speed }) => {
-            let (before, after) = playback::demo(&context.settings.user, context.now());
+            let engine::Scene { before, after } =
+                engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
+            // Its own limits, which it reaches while one looks on.
+            context.settings.limits = engine::demo_limits();
             live::show(
                 context,
                 loaded,

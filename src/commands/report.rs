@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, daily_digest};
+use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::cli::{ReportArgs, Style, When};
 use crate::config::meant;
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_session};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
 
@@ -36,7 +36,8 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
-    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit };
+    let renamed = derived::names(&books.ledger, &args.by)?;
+    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit, renamed };
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
             Style::Json => call_objects(context, &books, &query)?,
@@ -183,13 +184,13 @@ pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) ->
         books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
     let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {
         Some(exact) => vec![exact],
-        None => names.iter().filter(|name| name.starts_with(wanted)).collect(),
+        None => names.iter().filter(|name| is_session(name, wanted)).collect(),
     };
     match fits.as_slice() {
         [one] => Ok(Matcher::exact(one.as_str())),
         [] => Err(Failure::new(
             Exit::NoInput,
-            format!("no session begins with '{wanted}'; `tokmeter report session` lists them"),
+            format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them"),
         )),
         several => Err(Failure::new(
             Exit::Usage,

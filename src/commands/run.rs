@@ -1,31 +1,57 @@
-//! `run`: runs an agent in this terminal, and prints its session summary at the end.
+//! `run`: runs an agent in this terminal, stops it at a budget, and sums up every call logged while it ran.
 
 mod agent;
+mod spent;
 
 use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
+use std::time::Duration;
 
-use super::{Context, Exit, Failure, summary};
-use crate::app::catch_up::{self, LogSelection};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
-use crate::ledger::Ledger;
+use super::{Context, Exit, Failure};
+use crate::app::catch_up;
+use crate::config;
+use crate::domain::{Instant, Label};
+use crate::meter::{Amount, Verdict};
 use agent::Agent;
+use spent::{Ended, Spent};
 
-pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit, Failure> {
+/// How often the spend is compared with the budget.
+const CHECKED: Duration = Duration::from_secs(1);
+
+pub(super) fn run(
+    context: &mut Context<'_>,
+    words: &[OsString],
+    budget: Option<&str>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let budget = budget.map(|text| {
+        let why = |why| Failure::new(Exit::Usage, format!("--budget: '{}' {why}", Label::new(text)));
+        config::parse_amount(text).map_err(why)
+    });
+    let budget = budget.transpose()?;
     let started = context.now();
     let (program, args) = words.split_first().ok_or_else(|| Failure::new(Exit::Usage, "run what?"))?;
-    let mut agent = Agent::start(Command::new(program).args(args)).map_err(|error| {
+    let own_group = budget.is_some() && !context.env.terminal[0];
+    let mut agent = Agent::start(Command::new(program).args(args), own_group).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
         // As shells do: not found, or not executable.
         let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
         Failure::new(Exit::Code(code), format!("{name}: {error}"))
     })?;
-    let code = agent.wait().map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
+    let failed = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
+    let stopped = match &budget {
+        Some(budget) => watch(context, &mut agent, budget, started).map_err(failed)?,
+        None => false,
+    };
+    let code = agent.wait().map_err(failed)?;
+    let ended = Ended { code: if stopped { Exit::Over.code() } else { code }, stopped, budget };
     // A failing summary does not change the agent's exit code.
-    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, started) {
-        Err(failure) if failure.mendable => catch_up::mend(context).and_then(|()| summarise(context, started)),
+    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, started, &ended, json) {
+        Err(failure) if failure.mendable => {
+            catch_up::mend(context).and_then(|()| summarise(context, started, &ended, json))
+        }
         other => other,
     }));
     if let Ok(Err(failure)) = summary
@@ -33,28 +59,37 @@ pub(super) fn run(context: &mut Context<'_>, words: &[OsString]) -> Result<Exit,
     {
         context.note(&failure.message);
     }
-    Ok(Exit::Code(code))
+    Ok(Exit::Code(ended.code))
+}
+
+/// Waits for the agent's end, and stops it when the budget is spent: true when it did.
+fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: Instant) -> io::Result<bool> {
+    while !agent.ends_within(CHECKED)? {
+        // What is wrong with the ledger or a log is said once, at the end.
+        let (mut out, mut err) = (io::sink(), io::sink());
+        let mut quiet = Context {
+            env: context.env.clone(),
+            settings: context.settings.clone(),
+            paths: context.paths.clone(),
+            overrides: context.overrides.clone(),
+            out: &mut out,
+            err: &mut err,
+        };
+        let spent = catch_unwind(AssertUnwindSafe(|| Spent::since(&mut quiet, started)));
+        let Ok(Ok((spent, _))) = spent else { continue };
+        if spent.of(*budget, &quiet).verdict == Verdict::Over {
+            agent.stop()?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Prints the spend of the agent's run.
-fn summarise(context: &mut Context<'_>, started: Instant) -> Result<(), Failure> {
-    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    let mut filter = Filter { since: Some(started), ..Filter::default() };
-    let here = Filter {
-        only: vec![(Dimension::Project, Matcher::exact(Label::from_path(&context.env.cwd).as_str()))],
-        ..filter.clone()
-    };
-    if books.ledger.sums(&here)?.calls > 0 {
-        filter = here;
+fn summarise(context: &mut Context<'_>, started: Instant, ended: &Ended, json: bool) -> Result<(), Failure> {
+    let (spent, books) = Spent::since(context, started)?;
+    if json {
+        return spent.write_json(context, &books, ended);
     }
-    match summary::session_row(&books.ledger, &filter)? {
-        None => writeln!(context.err, "tokmeter: no call was logged while it ran")?,
-        Some(row) => {
-            let line = summary::session_line(row, context.now());
-            let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
-            let log = summary::log_of(&books.ledger, &filter)?;
-            summary::write_text(&line, &limits, log.as_ref(), context.err)?;
-        }
-    }
-    Ok(())
+    spent.write_text(context, &books, ended)
 }

@@ -4,9 +4,9 @@ use super::{Context, Exit, Failure, gate, stdin};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::config::Symbols;
 use crate::config::statusline_template::{self, Template, Word};
-use crate::domain::{Dimension, Filter, Label, Matcher, Span};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Quota, Record, SessionStatus, Span, Status, Zone};
 use crate::integrations::claude_code::statusline_input::Agent;
-use crate::ledger::{BooksError, Ledger, Sums};
+use crate::ledger::{Batch, BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState, Verdict};
 use crate::text;
 
@@ -18,6 +18,8 @@ const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · b
 /// Separates the line from a ledger warning.
 const GAP: &str = " · ";
 const SOURCE: &str = "claude-code";
+/// Percentage from which a longer window is shown too.
+const SCARCE: u32 = 80;
 
 pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, Failure> {
     let agent =
@@ -66,9 +68,12 @@ fn is_ascii(desk: &Context<'_>) -> bool {
 }
 
 /// Values for the line; `None` where unknown.
-#[derive(Default)]
 struct Facts {
+    now: Instant,
+    zone: Zone,
     agent: Agent,
+    /// The provider's windows that have not started over since they were stated.
+    quotas: Vec<Quota>,
     session: Option<Sums>,
     today: Option<Sums>,
     month: Option<Sums>,
@@ -83,9 +88,21 @@ struct Facts {
 /// Queries the ledger. Unavailable values are left out.
 fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
     let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
-    let mut facts =
-        Facts { agent: agent.cloned().unwrap_or_default(), user: Some(desk.settings.user.clone()), ..Facts::default() };
-    facts.agent.forget_past(desk.now());
+    let mut facts = Facts {
+        now: desk.now(),
+        zone: desk.settings.zone,
+        agent: agent.cloned().unwrap_or_default(),
+        quotas: Vec::new(),
+        session: None,
+        today: None,
+        month: None,
+        limit: None,
+        forecast: None,
+        user: Some(desk.settings.user.clone()),
+        mark: None,
+    };
+    let now = desk.now();
+    facts.quotas = facts.agent.quotas(SOURCE, now);
     let selection = LogSelection::Session(transcript);
     let Ok(mut books) = catch_up::open_and_catch_up(desk, &selection, false) else { return facts };
     let mut asked = ask(desk, &books, template, &mut facts);
@@ -112,6 +129,10 @@ fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> 
         (facts.today, facts.month, facts.limit) = (None, None, None);
         facts.mark = Some("no ledger");
     }
+    if books.trouble.is_none() {
+        facts.keep(&mut books.ledger, now);
+    }
+    facts.quotas.retain(|quota| !quota.is_over(now) && !quota.is_forgotten(now));
     // More may have been used.
     let unread_files = books.health.unread_files();
     for sums in [&mut facts.session, &mut facts.today, &mut facts.month].into_iter().flatten() {
@@ -172,7 +193,11 @@ impl Facts {
             Word::Limit => self.limit.as_ref().map(limit_words),
             Word::Forecast => self.forecast.clone(),
             Word::Context => self.agent.context.map(|percent| format!("{percent}%")),
-            Word::Quota => self.agent.quota(),
+            Word::Quota => self.quota(),
+            Word::QuotaResets => {
+                let resets_at = self.quotas.first().and_then(|quota| quota.resets_at);
+                resets_at.map(|at| text::moment(at, self.now, self.zone))
+            }
             Word::Project => self.agent.project.as_ref().map(|project| text::project_short(project).to_owned()),
             Word::User => self.user.as_ref().map(Label::to_string),
         }
@@ -180,6 +205,42 @@ impl Facts {
 }
 
 impl Facts {
+    /// Keeps what the agent states, if it is new, and completes it from what was stated before.
+    fn keep(&mut self, books: &mut dyn Ledger, now: Instant) {
+        let Ok(known) = books.statuses() else { return };
+        let stated = self.quotas.iter().cloned().map(Status::Quota).chain(self.agent.session.as_ref().map(|session| {
+            let (source, session) = (Label::new(SOURCE), session.clone());
+            let (context_size, cost) = (self.agent.context_size, self.agent.cost);
+            Status::Session(SessionStatus { source, session, context_size, cost, seen: now })
+        }));
+        let new: Vec<Record> = stated.filter(|status| status.is_news(&known)).map(Record::Status).collect();
+        if !new.is_empty() {
+            // What cannot be kept now is stated again with the next answer.
+            let _ = books.post(&Batch { records: new, files: Vec::new() });
+        }
+        let others = Status::quotas(&known)
+            .into_iter()
+            .filter(|quota| quota.source.as_str() == SOURCE || self.agent.session.is_none());
+        for quota in others {
+            if self.quotas.iter().all(|own| (&own.source, own.minutes) != (&quota.source, quota.minutes)) {
+                self.quotas.push(quota);
+            }
+        }
+    }
+
+    /// `5h 23%`, with longer windows when they are scarce: `5h 23% 7d 91%`.
+    fn quota(&self) -> Option<String> {
+        let mut words: Vec<String> = Vec::new();
+        for quota in &self.quotas {
+            let shorter = self.quotas.iter().any(|other| other.source == quota.source && other.minutes < quota.minutes);
+            if !shorter || quota.percent() >= SCARCE {
+                let whose = if quota.source.as_str() == SOURCE { String::new() } else { format!("{} ", quota.source) };
+                words.push(format!("{whose}{} {}%", quota.window().replace(' ', ""), quota.percent()));
+            }
+        }
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
     /// The session's cost; while the ledger has no call of it, the agent's own figure.
     fn session_cost(&self) -> Option<String> {
         let known = self.session.as_ref();
@@ -193,6 +254,7 @@ impl Facts {
 /// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
 fn limit_words(limit: &LimitState) -> String {
     let mark = match limit.verdict {
+        _ if limit.lifted => " lifted",
         Verdict::Under => "",
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",

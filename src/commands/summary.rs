@@ -293,7 +293,7 @@ mod tests {
             last: at(until),
             model: None,
             main: None,
-            trend: Default::default(),
+            trend: crate::meter::Trend::default(),
             agents: Vec::new(),
         };
         (line, fleet)

@@ -8,8 +8,9 @@ use crate::cli::LiveArgs;
 use crate::config::{self, Diagnostic, Loaded, Symbols, Where};
 use crate::domain::Label;
 use crate::ingest::Roots;
+use crate::text;
 use crate::theme::{Background, Depth, Facts, ThemeError, Themes, utf8};
-use crate::tui::{Keys, Options};
+use crate::tui::{Keys, Options, SavedView};
 
 /// The screen's options.
 ///
@@ -34,12 +35,36 @@ pub(super) fn options(
         depth: depth(context, context.env.terminal[1]),
         ascii: ascii(context),
         keys,
+        views: saved(settings),
         compact: args.compact,
         mouse: settings.mouse,
         is_in_tmux: context.env.var("TMUX").is_some_and(|socket| !socket.is_empty()),
-        looks: roots.all().into_iter().map(|(path, _)| path_label(context, &path)).collect(),
+        looks: looks(context, roots),
         ..Options::new(settings.zone, settings.user.clone())
     })
+}
+
+/// Places where calls are awaited: each that is named, and the agents on one line.
+fn looks(context: &Context<'_>, roots: &Roots) -> Vec<Label> {
+    let mut agents: Vec<&str> = Vec::new();
+    let mut looks = Vec::new();
+    for (path, kind) in roots.all() {
+        match kind.agent() {
+            Some(agent) if agents.contains(&agent) => {}
+            Some(agent) => agents.push(agent),
+            None => looks.push(path_label(context, &path)),
+        }
+    }
+    if !agents.is_empty() {
+        let number = u64::try_from(agents.len()).unwrap_or(u64::MAX);
+        looks.insert(0, Label::new(&format!("{}: {}", text::plural(number, "agent"), agents.join(", "))));
+    }
+    looks
+}
+
+/// The views that were saved; a wrong one has been refused.
+fn saved(settings: &config::Settings) -> Vec<SavedView> {
+    settings.views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
 }
 
 /// The first thing in a config that the screen would refuse, such as keys that clash.
@@ -62,6 +87,10 @@ pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>)
             (Keys::default(), wrong.iter().map(place).collect())
         }
     };
+    for (name, text) in &loaded.settings.views {
+        let wrong = SavedView::parse(name, text).err();
+        problems.extend(wrong.map(|wrong| loaded.problem(&format!("views.{name}"), &wrong)));
+    }
     let theme = theme_error(themes, &loaded.settings.theme);
     problems.extend(theme.map(|error| loaded.problem("theme", &error.to_string())));
     (keys, problems)
@@ -108,7 +137,7 @@ pub(super) fn ascii(context: &Context<'_>) -> bool {
 }
 
 /// Path label for the waiting screen, with `~` for the home folder.
-fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
+pub(super) fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
     let short = context
         .env
         .home

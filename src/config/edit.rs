@@ -74,6 +74,14 @@ pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, St
     put(text, &path, &value)
 }
 
+/// Saves a view of the screen under a name.
+///
+/// # Errors
+/// A sentence: the text is not TOML, or the name holds something else.
+pub fn save_view(text: &str, name: &str, view: &str) -> Result<String, String> {
+    put(text, &["views".to_owned(), name.to_owned()], &Value::from(view).to_string())
+}
+
 fn inline(parts: &[(&str, String)]) -> String {
     let parts: Vec<String> = parts.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("{{ {} }}", parts.join(", "))
@@ -276,7 +284,7 @@ mod tests {
         assert!(text.contains("day = { usd = 25 }\nusers.alice.day = { usd = 50 }\n\n# How warnings"), "{text}");
         assert!(text.contains("#theme = \"auto\"\ntheme = \"dark\"\n"), "{text}");
         let text = set(&text, "alerts.bell", false).unwrap();
-        assert!(text.ends_with("#[keys]\n\n[alerts]\nbell = false\n"), "{text}");
+        assert!(text.ends_with("#[views]\n\n[alerts]\nbell = false\n"), "{text}");
         for line in SAMPLE.lines() {
             assert!(text.lines().any(|kept| kept == line), "{line}");
         }

@@ -162,6 +162,11 @@ impl Settings {
             let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
             self.keys = keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect();
         }
+        if let Some(table) = section(walk, &mut top, "views") {
+            self.views = named(walk, table, "views", "a view and a filter, such as \"sessions api\"", |node| {
+                node.text().map(str::to_owned)
+            });
+        }
         top.finish(walk);
     }
 

@@ -33,10 +33,11 @@ pub(crate) const TABLES: [(Dimension, &str); 8] = [
 ];
 
 /// Windows with names.
-pub(crate) const WINDOWS: [(&str, Window); 8] = [
+pub(crate) const WINDOWS: [(&str, Window); 9] = [
     ("call", Window::Call),
     ("session", Window::Session),
     ("run", Window::Run),
+    ("block", Window::Block),
     ("hour", Window::Hour),
     ("day", Window::Day),
     ("week", Window::Week),

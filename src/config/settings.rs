@@ -51,6 +51,8 @@ pub struct Settings {
     pub aliases: Vec<(String, String)>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
+    /// Views saved under a name: the view, and a filter; the screen validates them.
+    pub views: Vec<(String, String)>,
 }
 
 /// Characters used for graphics.
@@ -175,6 +177,7 @@ impl Settings {
             prices: Vec::new(),
             aliases: Vec::new(),
             keys: Vec::new(),
+            views: Vec::new(),
         }
     }
 }

@@ -105,6 +105,10 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
     for binding in &settings.keys {
         page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
     }
+    page.table("[views]")?;
+    for (name, view) in &settings.views {
+        page.line(&format!("views.{name}"), &key(name), &text(view))?;
+    }
     Ok(())
 }
 

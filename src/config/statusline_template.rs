@@ -33,15 +33,17 @@ pub(crate) enum Word {
     Forecast,
     /// Context usage.
     Context,
-    /// Usage of the subscription quota.
+    /// Use of the provider's windows.
     Quota,
+    /// When the shortest of them starts over.
+    QuotaResets,
     /// Project, without its parent folders.
     Project,
     /// User of the calls.
     User,
 }
 
-const WORDS: [(&str, Word); 15] = [
+const WORDS: [(&str, Word); 16] = [
     ("model", Word::Model),
     ("model_id", Word::ModelId),
     ("session", Word::Session),
@@ -55,6 +57,7 @@ const WORDS: [(&str, Word); 15] = [
     ("forecast", Word::Forecast),
     ("context", Word::Context),
     ("quota", Word::Quota),
+    ("quota_resets", Word::QuotaResets),
     ("project", Word::Project),
     ("user", Word::User),
 ];
@@ -172,7 +175,7 @@ fn weight(segment: &Segment) -> u8 {
         Word::Model | Word::ModelId => 5,
         Word::Context => 4,
         Word::Quota | Word::SessionTokens | Word::TodayTokens | Word::MonthCost | Word::MonthTokens => 3,
-        Word::Session | Word::Project | Word::User | Word::Forecast => 2,
+        Word::Session | Word::Project | Word::User | Word::Forecast | Word::QuotaResets => 2,
     };
     segment.words.iter().map(of).max().unwrap_or(1)
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::fidelity::Fidelity;
-use super::{Bill, CallKey, Instant, Label, Tokens, Usd};
+use super::{Bill, CallKey, Instant, Label, Status, Tokens, Usd};
 
 /// One model call with its usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -373,6 +373,8 @@ pub enum Record {
         /// Whether the current key, too, is relative to the family.
         in_family: bool,
     },
+    /// A statement about a provider's window or a session.
+    Status(Status),
 }
 
 #[cfg(test)]

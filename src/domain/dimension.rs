@@ -26,10 +26,17 @@ pub enum Dimension {
     Org,
     /// Session.
     Session,
+    /// How exact the source's logs are: a name for [`Dimension::Source`].
+    Fidelity,
+    /// The repository that the project lies in: a name for [`Dimension::Project`].
+    Repo,
 }
 
 impl Dimension {
-    /// Every dimension, in the order of help texts.
+    /// Dimensions that group the values of another by names that the query gives them.
+    pub const DERIVED: [Self; 2] = [Self::Fidelity, Self::Repo];
+
+    /// Every dimension that calls have, in the order of help texts.
     pub const ALL: [Self; 9] = [
         Self::Model,
         Self::Source,
@@ -54,17 +61,37 @@ impl Dimension {
             Self::Feature => "feature",
             Self::Org => "org",
             Self::Session => "session",
+            Self::Fidelity => "fidelity",
+            Self::Repo => "repo",
         }
     }
 
-    /// The call's value.
+    /// The dimension whose values it groups; itself for one that calls have.
+    #[must_use]
+    pub const fn base(self) -> Self {
+        match self {
+            Self::Fidelity => Self::Source,
+            Self::Repo => Self::Project,
+            Self::Model
+            | Self::Source
+            | Self::User
+            | Self::Project
+            | Self::Team
+            | Self::Agent
+            | Self::Feature
+            | Self::Org
+            | Self::Session => self,
+        }
+    }
+
+    /// The call's value, of a derived dimension that of its base.
     pub fn label_of(self, call: &Call) -> Option<&Label> {
         let from = &call.from;
         match self {
             Self::Model => call.model.as_ref(),
-            Self::Source => Some(&from.source),
+            Self::Source | Self::Fidelity => Some(&from.source),
             Self::User => from.user.as_ref(),
-            Self::Project => from.project.as_ref(),
+            Self::Project | Self::Repo => from.project.as_ref(),
             Self::Team => from.team.as_ref(),
             Self::Agent => from.agent.as_ref(),
             Self::Feature => from.feature.as_ref(),
@@ -83,8 +110,9 @@ impl fmt::Display for Dimension {
 impl FromStr for Dimension {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|dimension| dimension.name() == text).ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|dimension| dimension.name()).collect();
+        let all = || Self::ALL.into_iter().chain(Self::DERIVED);
+        all().find(|dimension| dimension.name() == text).ok_or_else(|| {
+            let known: Vec<_> = all().map(Self::name).collect();
             format!("'{text}' is not a dimension; there are: {}", known.join(", "))
         })
     }

@@ -8,7 +8,8 @@ pub enum Fidelity {
     /// The lifetimes of cache writes were derived from the stated cost and the model's price.
     Solved,
     /// The log does not tell cache writes from plain input: less than was charged where the model's writes cost more,
-    /// and whole where they do not. Books decide that by the price, and show one or the other.
+    /// and whole where they do not. Books decide that by the price, and show one or the other; without a price the split
+    /// is a guess.
     WritesUnlogged,
     /// The writer is known to log less than was used.
     LowerBound,

@@ -7,14 +7,22 @@ pub(crate) fn project_short(project: &str) -> &str {
     if last.is_empty() { project } else { last }
 }
 
-/// The first part of a session's name: `3f2a91c0-…` is `3f2a91c0`; other names are left whole.
+/// The first part of a session's name, where that tells sessions apart: `3f2a91c0-…` is `3f2a91c0`. The first digits of
+/// an id of version 7 are a time, which sessions of the same minute share: of those the last digits are taken. Other
+/// names are left whole.
 pub(crate) fn session_short(session: &str) -> &str {
-    match session.split_once('-') {
-        Some((first, _))
-            if session.len() == 36 && first.len() == 8 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            first
-        }
-        _ => session,
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<&str> = session.split('-').collect();
+    let [first, second, third, fourth, last] = parts.as_slice() else { return session };
+    let is_uuid = digits(first, 8) && digits(second, 4) && digits(third, 4) && digits(fourth, 4) && digits(last, 12);
+    match (is_uuid, third.starts_with('7')) {
+        (false, _) => session,
+        (true, false) => first,
+        (true, true) => &last[4..],
     }
+}
+
+/// True when a session's name begins with these words, or is shown by them.
+pub(crate) fn is_session(session: &str, words: &str) -> bool {
+    session.starts_with(words) || (session_short(session) == words && session != words)
 }

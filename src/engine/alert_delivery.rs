@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::config::{Env, Notify, Settings};
 use crate::domain::{Instant, Zone};
-use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered, claim_alert};
-use crate::meter::Alert;
+use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered};
+use crate::meter::{About, Alert};
 use crate::text;
 
 /// Receives notes that arrive later, from any thread: a web hook that timed out, a program that failed.
@@ -44,14 +44,23 @@ pub(crate) struct Words {
 impl Words {
     /// Builds the text. Names from outside are `Label`s, hence printable.
     pub(crate) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
-        let title = text::banner_title(&alert.limit);
+        let (title, body) = match &alert.about {
+            About::Limit(limit) => {
+                let mut body = vec![text::banner_amounts(limit)];
+                body.extend(text::resets(limit, now, zone));
+                body.extend(text::forecast(limit, now, zone));
+                (text::banner_title(limit), body)
+            }
+            About::Quota(quota) => {
+                let stated = format!("stated {}", text::quota_age(quota, now));
+                (alert.title(), vec![text::quota_resets(quota, now, zone), stated])
+            }
+        };
         let title = title.trim_start_matches(['⚠', '■', ' ']);
         // The title begins with a name from outside, and must not be taken for an option (`-`) or, as by curl, for a
         // file to read (`@`).
         let title = if title.starts_with(['-', '@']) { format!("tokmeter: {title}") } else { title.to_owned() };
-        let mut body = vec![text::banner_amounts(&alert.limit)];
-        body.extend(text::resets(&alert.limit, now, zone));
-        body.extend(text::forecast(&alert.limit, now, zone));
+        let body: Vec<String> = body.into_iter().filter(|part| !part.is_empty()).collect();
         Self { title, body: body.join(" · ") }
     }
 }
@@ -71,10 +80,9 @@ pub(crate) fn deliver(
         return Delivered::default();
     }
     let mut delivered = Delivered { said: true, ..Delivered::default() };
-    let id = alert.id.as_str();
     // A duplicate alert is better than none.
     let unsure = |error: &BooksError| format!("{error}; another process may say this alert too");
-    let claimed = claim_alert(books, id, now);
+    let claimed = alert.claim(books, now);
     match &claimed {
         Ok(AlertClaim::Ours) => {}
         Ok(AlertClaim::Done) => return Delivered::default(),
@@ -100,10 +108,10 @@ pub(crate) fn deliver(
         note(outside::command(program, arguments, &words, later));
     }
     if let Some(url) = &alerts.webhook {
-        note(outside::webhook(url, alert, &words, settings.zone, later));
+        note(outside::webhook(url, alert, &words, now, settings.zone, later));
     }
     if claimed.is_ok()
-        && let Err(error) = alert_was_delivered(books, id, now)
+        && let Err(error) = alert_was_delivered(books, alert.id.as_str(), now)
     {
         delivered.notes.push(unsure(&error));
     }

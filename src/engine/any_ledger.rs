@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{CallKey, Filter, Instant, Label, Span};
+use crate::domain::{CallKey, Filter, Instant, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ledger::{
     self, Batch, BooksError, Change, Checkpoint, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options, Order,
@@ -334,6 +334,10 @@ impl Ledger for AnyLedger {
 
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         self.books().file(path)
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        self.books().statuses()
     }
 
     fn changed_elsewhere(&mut self) -> bool {

@@ -9,10 +9,11 @@ use super::alert_delivery::{self, Later};
 use super::ledger_thread::LedgerMessage;
 use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
-use crate::domain::Instant;
+use crate::domain::{Instant, Label, Zone};
 use crate::engine::{Feed, NewSettings, Note, Request, Tone};
-use crate::ledger::{CLAIM_LASTS, Ledger};
+use crate::ledger::{CLAIM_LASTS, Ledger, Row};
 use crate::meter::{Alert, Rules};
+use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
 /// Answers a question of the socket as one line of JSON: the question, the books, the rules, the settings, the warning
@@ -24,6 +25,8 @@ pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, 
 pub(crate) struct Faces {
     /// Answers the socket.
     pub(crate) answer: Answer,
+    /// The arithmetic of a call's cost at the prices in force, as text.
+    pub(crate) explain: fn(&Row, &PriceBook, Zone) -> String,
     /// Names the first thing in a config that the screen would refuse, such as keys that clash.
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
 }
@@ -70,10 +73,14 @@ impl ConfigEdits {
             },
             Request::Alert(alert) => self.alert(*alert, books, now),
             Request::Demo => {
-                playback::start_demo(self.work.clone(), &self.settings.user, now);
+                playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
                 vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
             }
-            Request::Snapshot { .. } | Request::History(_) | Request::Models => Vec::new(),
+            Request::SaveView { name, view } => {
+                let saved = self.change(|text| edit::save_view(text, &name, &view));
+                edit_result(saved, &format!("saved as {name}: it is in the palette"))
+            }
+            Request::Snapshot { .. } | Request::History(_) | Request::Models | Request::Explain(_) => Vec::new(),
         }
     }
 
@@ -87,6 +94,11 @@ impl ConfigEdits {
         now: Instant,
     ) -> String {
         (self.faces.answer)(question, books, rules, &self.settings, warning, now)
+    }
+
+    /// What `tokmeter explain` prints of a call.
+    pub(crate) fn explanation(&self, row: &Row, prices: &PriceBook) -> Vec<Label> {
+        (self.faces.explain)(row, prices, self.settings.zone).lines().map(Label::new).collect()
     }
 
     /// Delivers an alert unless another process has.
@@ -152,6 +164,13 @@ impl ConfigEdits {
             themes,
             rules: config::rules(&self.settings, rules.view.clone()),
         })))
+    }
+
+    /// The settings in force, with the demo's limits.
+    pub(crate) fn demo_settings(&self, rules: &Rules) -> NewSettings {
+        let settings = Settings { limits: super::demo::limits(), ..self.settings.clone() };
+        let rules = config::rules(&settings, rules.view.clone());
+        NewSettings { settings: Box::new(settings), themes: config::themes(&self.paths), rules }
     }
 
     /// Saves the theme to the config if it can still be opened; its file may have changed since the screen read it.

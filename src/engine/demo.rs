@@ -1,10 +1,12 @@
-//! The simulated session of `demo`: three models, two sub-agents, a cache that warms up.
+//! The simulated work of `demo`: two agents, one with sub-agents, four models, ninety days before, and a limit that is
+//! reached within a minute.
 //!
 //! Its numbers come from a fixed sequence, so that every demo and every picture of it is the same.
 
-use chrono::Duration;
+use chrono::{Datelike, Duration};
 
-use crate::domain::{Attribution, Call, CallKey, Instant, Label, Tokens};
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Span, Tokens, Usd, Zone, day_of, day_start};
+use crate::meter::{Amount, Limit, Scope, Window};
 
 /// One call, and its delay after the one before.
 pub(crate) struct Step {
@@ -12,6 +14,35 @@ pub(crate) struct Step {
     pub(crate) after: Duration,
     /// The call; its time is set on playback.
     pub(crate) call: Call,
+}
+
+/// What has happened before the demo begins, and what it plays.
+pub(crate) struct Scene {
+    /// Ninety days, and today until now, oldest first.
+    pub(crate) before: Vec<Call>,
+    /// The calls to come.
+    pub(crate) after: Vec<Step>,
+}
+
+/// Days of history before today.
+const DAYS: i64 = 90;
+/// Calls of today before the demo begins, and those of its last minutes.
+const TODAY: u64 = 104;
+const LATELY: u64 = 40;
+/// Calls that are played.
+const PLAYED: u64 = 400;
+/// The day's limit in dollars: passed to 80 and to 100 per cent within a minute of a demo twenty times as fast as life.
+const DAY_LIMIT: i64 = 10;
+
+/// The limits of the demo.
+pub(crate) fn limits() -> Vec<Limit> {
+    let limit = |window, usd: i64| Limit {
+        scope: Scope::default(),
+        window,
+        amount: Amount { usd: Some(Usd::from_micro(usd.saturating_mul(1_000_000))), ..Amount::default() },
+        warn_at: vec![80],
+    };
+    vec![limit(Window::Day, DAY_LIMIT), limit(Window::Month, 400)]
 }
 
 /// Deterministic pseudo-random numbers.
@@ -24,69 +55,195 @@ impl Dice {
     }
 }
 
-/// A session of `calls` calls, the last made at `end`.
-pub(crate) fn session(calls: u64, end: Instant, user: &Label) -> Vec<Step> {
-    let mut dice = Dice(2_026);
-    let mut context = 18_000;
-    let mut steps = Vec::new();
-    for number in 0..calls {
-        let explorer = dice.roll(0, 9) < 3;
-        let (model, agent) = match (explorer, dice.roll(0, 5)) {
-            (true, _) => ("claude-haiku-4-5", Some("explore")),
-            (false, 0) => ("claude-sonnet-5", Some("review")),
-            (false, _) => ("claude-opus-5", None),
+/// An agent at work in one session, whose context grows until it is compacted.
+struct Agent<'a> {
+    source: &'static str,
+    project: &'static str,
+    session: String,
+    user: &'a Label,
+    context: u64,
+}
+
+impl<'a> Agent<'a> {
+    fn claude(session: String, project: &'static str, user: &'a Label) -> Self {
+        Self { source: "claude-code", project, session, user, context: 18_000 }
+    }
+
+    fn codex(session: String, project: &'static str, user: &'a Label) -> Self {
+        Self { source: "codex", project, session, user, context: 12_000 }
+    }
+
+    /// Its next call.
+    fn call(&mut self, dice: &mut Dice, number: usize, at: Instant) -> Call {
+        let is_claude = self.source == "claude-code";
+        let (model, agent) = match (is_claude, dice.roll(0, 19)) {
+            (false, _) => ("gpt-5.6-sol", None),
+            (true, 0..=5) => ("claude-haiku-4-5", Some("explore")),
+            (true, 6..=7) => ("claude-sonnet-5", Some("review")),
+            (true, _) => ("claude-opus-5", None),
         };
-        let output = dice.roll(60, if explorer { 400 } else { 1_900 });
+        let is_small = agent == Some("explore");
+        let output = dice.roll(60, if is_small { 400 } else { 1_900 });
         let written = dice.roll(200, 4_800);
         let tokens = Tokens {
-            input: dice.roll(2, 14),
-            cache_read: if number == 0 { 0 } else { context },
-            cache_write_5m: if explorer { written } else { 0 },
-            cache_write_1h: if explorer { 0 } else { written },
+            input: if is_claude { dice.roll(2, 14) } else { written },
+            cache_read: self.context,
+            cache_write_5m: if is_claude && is_small { written } else { 0 },
+            cache_write_1h: if is_claude && !is_small { written } else { 0 },
             output,
             reasoning: output / 3,
         };
-        context = if context > 150_000 { 24_000 } else { context + written + output };
+        self.context = if self.context > 150_000 { 24_000 } else { self.context + written + output };
         let from = Attribution {
-            session: Some(Label::new("3f2a91c0-demo")),
+            session: Some(Label::new(&self.session)),
             agent: agent.map(Label::new),
-            project: Some(Label::new("/home/alice/api-server")),
-            user: Some(user.clone()),
-            ..Attribution::new(end, Label::new("demo"))
+            project: Some(Label::new(&format!("/home/alice/{}", self.project))),
+            user: Some(self.user.clone()),
+            ..Attribution::new(at, Label::new(self.source))
         };
-        let call =
-            Call::new(CallKey::from_parts(&["demo", &number.to_string()]), from, Some(Label::new(model)), tokens);
-        // Bursts of work with pauses in between.
-        let after = Duration::seconds(
-            i64::try_from(if dice.roll(0, 11) == 0 { dice.roll(60, 150) } else { dice.roll(3, 22) }).unwrap_or(5),
-        );
-        steps.push(Step { after, call });
+        let key = CallKey::from_parts(&["demo", &self.session, &number.to_string()]);
+        Call::new(key, from, Some(Label::new(model)), tokens)
     }
-    stamp(&mut steps, end);
-    steps
 }
 
-/// Sets the times of the calls so that the last is made at `end`.
-fn stamp(steps: &mut [Step], end: Instant) {
-    let mut at = end;
-    for step in steps.iter_mut().rev() {
-        step.call.from.at = at;
-        at -= step.after;
+/// The demo as it stands at this time.
+pub(crate) fn scene(now: Instant, zone: Zone, user: &Label) -> Scene {
+    let mut before = history(&mut Dice(90), now, zone, user);
+    // Today is the same on every day, whatever the days before were.
+    let mut dice = Dice(2_026);
+    let mut agents = [
+        Agent::claude("3f2a91c0-demo".to_owned(), "api-server", user),
+        Agent::codex("0192f7c4-demo".to_owned(), "web-frontend", user),
+    ];
+    let mut next = |dice: &mut Dice, number: u64, at: Instant| {
+        // Two calls of three are the first agent's.
+        let agent = &mut agents[usize::from(dice.roll(0, 2) == 0)];
+        agent.call(dice, usize::try_from(number).unwrap_or(0), at)
+    };
+    // This morning, as far as there has been one, and then the last minutes without a pause.
+    let midnight = day_start(day_of(now, zone), zone);
+    let lately = (now - Duration::minutes(9)).max(midnight);
+    let morning = Span { from: (now - Duration::hours(5)).max(midnight), until: lately };
+    for (span, first, count) in
+        [(morning, 0, TODAY - LATELY), (Span { from: lately, until: now }, TODAY - LATELY, LATELY)]
+    {
+        let mut times: Vec<i64> = (0..count).map(|_| seconds_in(span, &mut dice)).collect();
+        times.sort_unstable();
+        for (number, seconds) in (first..).zip(times) {
+            before.push(next(&mut dice, number, span.from + Duration::seconds(seconds)));
+        }
     }
+    let after = (TODAY..TODAY + PLAYED).map(|number| {
+        // Bursts of work with pauses in between.
+        let pause = if dice.roll(0, 11) == 0 { dice.roll(40, 80) } else { dice.roll(3, 18) };
+        let call = next(&mut dice, number, now);
+        Step { after: Duration::seconds(i64::try_from(pause).unwrap_or(5)), call }
+    });
+    let after = after.collect();
+    Scene { before, after }
+}
+
+fn seconds_in(span: Span, dice: &mut Dice) -> i64 {
+    let whole = u64::try_from((span.until - span.from).num_seconds()).unwrap_or(0);
+    i64::try_from(dice.roll(0, whole)).unwrap_or(0)
+}
+
+/// Working days of nine hours, quiet weekends, and a holiday.
+fn history(dice: &mut Dice, now: Instant, zone: Zone, user: &Label) -> Vec<Call> {
+    let today = day_of(now, zone);
+    let mut calls = Vec::new();
+    for back in (1..=DAYS).rev() {
+        let Some(day) = today.checked_sub_signed(Duration::days(back)) else { continue };
+        let is_holiday = (35..44).contains(&back);
+        let busy = match day.weekday().num_days_from_monday() {
+            _ if is_holiday => 0,
+            0 | 4 => 46,
+            1..=3 => 72,
+            5 => 9,
+            _ => 4,
+        };
+        let midnight = day_start(day, zone);
+        let mut agents = [
+            Agent::claude(format!("{back:08x}-demo"), if back % 5 == 0 { "infra" } else { "api-server" }, user),
+            Agent::codex(
+                format!("{:08x}-demo", back + 4096),
+                if back % 3 == 0 { "docs" } else { "web-frontend" },
+                user,
+            ),
+        ];
+        let count = if busy == 0 { 0 } else { busy + dice.roll(0, 22) };
+        let mut times: Vec<i64> = (0..count)
+            .map(|_| {
+                // Most between nine and half past twelve, and between two and six.
+                let hour =
+                    if dice.roll(0, 9) < 4 { dice.roll(9 * 60, 12 * 60 + 30) } else { dice.roll(14 * 60, 18 * 60) };
+                i64::try_from(hour * 60 + dice.roll(0, 59)).unwrap_or(0)
+            })
+            .collect();
+        times.sort_unstable();
+        for (number, seconds) in times.into_iter().enumerate() {
+            let at = midnight + Duration::seconds(seconds);
+            let agent = &mut agents[usize::from(dice.roll(0, 2) == 0)];
+            calls.push(agent.call(dice, number, at));
+        }
+    }
+    calls
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Filter;
+    use crate::pricing::{CostMode, PriceBook, Pricer as _};
+
+    fn now() -> Instant {
+        "2026-11-22T13:02:09Z".parse().unwrap()
+    }
 
     #[test]
-    fn the_session_is_always_the_same_and_ends_when_told() {
-        let end = Instant::from_timestamp(1_800_000_000, 0).unwrap();
+    fn the_scene_is_always_the_same_and_has_two_agents_and_a_sub_agent() {
         let user = Label::new("alice");
-        let (one, two) = (session(40, end, &user), session(40, end, &user));
-        assert_eq!(one.len(), 40);
-        assert_eq!(one.last().unwrap().call.at(), end);
-        assert!(one.iter().zip(&two).all(|(one, two)| one.call == two.call));
-        assert!(one.windows(2).all(|pair| pair[0].call.at() < pair[1].call.at()));
+        let (one, two) = (scene(now(), Zone::UTC, &user), scene(now(), Zone::UTC, &user));
+        assert_eq!(one.before, two.before);
+        assert!(one.before.len() > 3_000 && one.before.iter().all(|call| call.at() <= now()));
+        assert!(one.before.windows(2).all(|pair| pair[0].at() <= pair[1].at()));
+        let mut keys: Vec<_> =
+            one.before.iter().chain(one.after.iter().map(|step| &step.call)).map(|call| call.key).collect();
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "no call is counted for another");
+        let of = |find: fn(&Call) -> Option<Label>| {
+            let lately = one.before.iter().rev().take(40).filter_map(find).collect::<std::collections::BTreeSet<_>>();
+            lately.len()
+        };
+        assert_eq!(of(|call| Some(call.from.source.clone())), 2);
+        assert!(of(|call| call.model.clone()) >= 3 && of(|call| call.from.agent.clone()) >= 1);
+        let days: std::collections::BTreeSet<_> = one.before.iter().map(|call| day_of(call.at(), Zone::UTC)).collect();
+        assert!(days.len() > 75, "{}", days.len());
+    }
+
+    #[test]
+    fn the_days_limit_passes_eighty_and_a_hundred_per_cent_within_a_minute() {
+        let prices = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
+        for now in [now(), "2026-11-22T00:00:30Z".parse().unwrap(), "2026-11-22T23:10:00Z".parse().unwrap()] {
+            let scene = scene(now, Zone::UTC, &Label::new("alice"));
+            let day = Span::day(now, Zone::UTC);
+            let cost = |call: &Call| prices.cost(call).usd().unwrap();
+            let today = Filter { only: Vec::new(), since: Some(day.from), until: Some(day.until) };
+            let mut spent: Usd = scene.before.iter().filter(|call| today.admits(call)).map(cost).sum();
+            let limit = Usd::from_micro(DAY_LIMIT * 1_000_000);
+            let share = |spent: Usd| spent.pico() * 100 / limit.pico();
+            let begins = share(spent);
+            let (mut seconds, mut passed) = (0.0, Vec::new());
+            for step in &scene.after {
+                seconds += f64::from(u32::try_from(step.after.num_seconds()).unwrap()) / 20.0;
+                let before = share(spent);
+                spent += cost(&step.call);
+                passed.extend([80, 100].into_iter().filter(|at| before < *at && share(spent) >= *at).map(|_| seconds));
+            }
+            assert!((50..78).contains(&begins), "begins at {begins}%: {passed:?}");
+            assert!(passed.len() == 2 && passed[0] > 5.0 && passed[1] < 60.0, "{begins}% {passed:?}");
+        }
     }
 }

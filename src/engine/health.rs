@@ -123,8 +123,12 @@ impl HealthState {
         }
     }
 
+    /// Files that may hold more calls and are not read.
+    pub(crate) fn unread_files(&self) -> u64 {
+        self.unread_files
+    }
+
     /// Counts records from the socket.
-    #[cfg(unix)]
     pub(crate) fn delivered(&mut self, records: &[Record]) {
         self.bring(&Label::new(SOCKET), records, 0);
     }
@@ -152,6 +156,7 @@ impl HealthState {
         let roots = there.map(|root| SourceView {
             path: root.path.clone(),
             format: of(&root.path).format(),
+            fidelity: root.fidelity.clone(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
                 RootState::Polling(_) => Watching::Polling,
@@ -164,11 +169,12 @@ impl HealthState {
             files: root.files,
             bad: of(&root.path).bad,
             last: of(&root.path).last,
-            trouble: state_words(&root.state).map(|words| Label::new(&words)),
+            trouble: trouble(&root.state),
         });
         let files = health.notes.iter().map(|note| SourceView {
             path: note.path.clone(),
             format: None,
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: 0,
@@ -178,8 +184,8 @@ impl HealthState {
         self.view.sources = roots.chain(files).collect();
         self.view.files = health.files;
         self.view.bad_total = health.tallies.bad;
-        let waiting = health.roots.iter().filter(|root| root.state == RootState::Waiting);
-        self.view.awaited = waiting.map(|root| root.path.clone()).collect();
+        self.view.awaited = health.awaited().map(|root| root.path.clone()).collect();
+        self.view.absent = health.absent();
         self.view.notes = notes(health);
     }
 
@@ -305,6 +311,7 @@ impl HealthState {
         view.sources.push(SourceView {
             path: path.clone(),
             format: brought.format(),
+            fidelity: String::new(),
             watching: Watching::Live,
             files: 0,
             bad: counters.bad_lines,
@@ -334,6 +341,24 @@ fn notes(health: &Health) -> Vec<Label> {
         notes.push(Label::new(&format!("{} more", text::plural(health.more_notes, "note"))));
     }
     notes
+}
+
+/// A root's state in JSON.
+pub(crate) const fn state_name(state: &RootState) -> &'static str {
+    match state {
+        RootState::Found | RootState::Live | RootState::Polling(_) => "found",
+        RootState::Waiting => "waiting",
+        RootState::Gone => "gone",
+        RootState::PermissionDenied => "permission denied",
+        RootState::Failing(_) => "failing",
+    }
+}
+
+/// A state that needs attention. A place that is polled, as a network folder must be, is read like any other: the
+/// state of the screen says so, and nobody can do anything about it.
+fn trouble(state: &RootState) -> Option<Label> {
+    let is_usual = matches!(state, RootState::Polling(reason) if reason.advice().is_none());
+    state_words(state).filter(|_| !is_usual).map(|words| Label::new(&words))
 }
 
 /// Describes a root's state; `None` when there is nothing to report.

@@ -9,23 +9,21 @@ pub(crate) use stuck::salvaged_words;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
+use super::questions::{BooksView, Question};
 use crate::config::Env;
-use crate::domain::Label;
-use crate::engine::{Feed, Note, Progress, Request, Tone};
-use crate::ingest::{Event, ReadBatch};
+use crate::domain::{Label, Record};
+use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
+use crate::ingest::{Delivery, Event, ReadBatch, Reply, Said};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
-
-#[cfg(unix)]
-use crate::ingest::socket::{Delivery, Reply, Said};
 
 /// Capacity of the queues to the ledger thread and to the screen.
 pub(crate) const QUEUE: usize = 256;
@@ -60,41 +58,35 @@ pub(crate) struct Inbox {
     pub(crate) messages: mpsc::Receiver<LedgerMessage>,
     /// From the face.
     pub(crate) requests: mpsc::Receiver<Request>,
-    /// From the socket.
-    #[cfg(unix)]
+    /// From the socket and the HTTP server.
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
+    /// Questions to the books, from the HTTP server.
+    pub(crate) questions: mpsc::Receiver<Question>,
 }
 
 /// One piece of work.
 enum Item {
     Message(LedgerMessage),
     Request(Request),
-    #[cfg(unix)]
     Delivery(Delivery),
+    Question(Question),
 }
 
 impl Inbox {
     /// The next piece of work; none once nobody is left who could send a message.
     async fn next(&mut self) -> Option<Item> {
-        #[cfg(unix)]
-        let deliveries = &mut self.deliveries;
-        #[cfg(unix)]
-        let delivery = async { deliveries.recv().await.map(Item::Delivery) };
-        #[cfg(not(unix))]
-        let delivery = std::future::pending::<Option<Item>>();
         tokio::select! {
             message = self.messages.recv() => message.map(Item::Message),
             Some(request) = self.requests.recv() => Some(Item::Request(request)),
-            Some(delivery) = delivery => Some(delivery),
+            Some(delivery) = self.deliveries.recv() => Some(Item::Delivery(delivery)),
+            Some(question) = self.questions.recv() => Some(Item::Question(question)),
         }
     }
 
-    /// Work that has already arrived from the face or the socket.
+    /// Work that has already arrived from the face, the socket or the HTTP server.
     fn try_next(&mut self) -> Option<Item> {
         let request = self.requests.try_recv().ok().map(Item::Request);
-        #[cfg(unix)]
-        let request = request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery));
-        request
+        request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery))
     }
 }
 
@@ -115,6 +107,8 @@ pub(crate) struct LedgerThread {
     pub(crate) config_edits: ConfigEdits,
     /// Channel to the reader of the logs.
     pub(crate) reader: mpsc::UnboundedSender<Control>,
+    /// Raised with every change of the numbers, for faces that ask for them.
+    pub(crate) revision: watch::Sender<u64>,
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
     /// State kept between messages.
@@ -153,15 +147,15 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
-                #[cfg(unix)]
                 Item::Delivery(delivery) => self.delivery(delivery),
+                Item::Question(question) => self.question(question),
                 Item::Message(LedgerMessage::Stop(done)) => {
                     while let Some(item) = inbox.try_next() {
                         match item {
                             Item::Request(request) => self.request(request),
-                            #[cfg(unix)]
                             Item::Delivery(delivery) => self.delivery(delivery),
-                            Item::Message(_) => {}
+                            // Whoever asked is told that the meter is closing.
+                            Item::Question(_) | Item::Message(_) => {}
                         }
                     }
                     self.stop(&done);
@@ -287,6 +281,7 @@ impl LedgerThread {
         }
         match self.books.post(posting) {
             Ok(posted) => {
+                self.tell_statuses(posting);
                 // A repeat may have been written by another process first.
                 if posted.contains(&Change::Repeat) && self.books.changed_elsewhere() {
                     self.open_again();
@@ -299,6 +294,15 @@ impl LedgerThread {
                     self.hold(posting);
                 }
             }
+        }
+    }
+
+    /// Sends the statements of agents and providers, if the batch has any.
+    fn tell_statuses(&self, batch: &Batch) {
+        if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
+            && let Ok(statuses) = self.books.statuses()
+        {
+            self.tell(Feed::Statuses(statuses));
         }
     }
 
@@ -358,16 +362,40 @@ impl LedgerThread {
                 let models = self.models();
                 self.tell(Feed::Models(models));
             }
+            Request::Explain(key) => {
+                let lines = match self.books.call(key) {
+                    Ok(Some(row)) => self.config_edits.explanation(&row, &self.prices),
+                    Ok(None) => vec![Label::new("the books do not have this call any more")],
+                    Err(error) => vec![Label::new(&error.to_string())],
+                };
+                self.tell(Feed::Explained(Box::new(Explained { key, lines })));
+            }
+            Request::Demo => self.demo(),
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)
-            | Request::Demo
+            | Request::SaveView { .. }
             | Request::Theme(_)) => {
                 let now = self.env.now();
                 for news in self.config_edits.ask(request, &mut self.books, now) {
                     self.tell(news);
                 }
             }
+        }
+    }
+
+    /// Plays the demo on books of its own: what is made up is never booked.
+    fn demo(&mut self) {
+        std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
+        if self.health.ledger_became(&self.books.view()) {
+            self.tell_health();
+        }
+        let settings = self.config_edits.demo_settings(&self.rules);
+        self.rules.clone_from(&settings.rules);
+        self.tell(Feed::Settings(Box::new(settings)));
+        let now = self.env.now();
+        for news in self.config_edits.ask(Request::Demo, &mut self.books, now) {
+            self.tell(news);
         }
     }
 
@@ -380,7 +408,6 @@ impl LedgerThread {
         }
     }
 
-    #[cfg(unix)]
     fn delivery(&mut self, delivery: Delivery) {
         if let Said::Records(records) = &delivery.said {
             self.health.delivered(records);
@@ -398,28 +425,52 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Writes calls from the socket. A call that cannot be written now is refused, because no log holds it: the sender
-    /// keeps it.
-    #[cfg(unix)]
+    /// Writes calls from the socket or the HTTP server. Calls that cannot be written now are kept in the spool and
+    /// counted; only if that fails, too, are they refused, because no log holds them: the sender keeps them.
     fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
         let posting = Batch { records, files: Vec::new() };
-        let not_booked = |why: &dyn std::fmt::Display| {
-            Reply::Error(Label::new(&format!("the call was neither counted nor booked, send it again: {why}")))
+        let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
+            Some(why) => why.to_string(),
+            None => match self.books.post(&posting) {
+                Ok(posted) => return self.took(posted),
+                Err(error) => {
+                    self.failed(&error);
+                    error.to_string()
+                }
+            },
         };
-        if let Some(why) = self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            return not_booked(why);
-        }
-        match self.books.post(&posting) {
-            Ok(posted) => {
-                let reply = reply_of(&posted);
-                self.tell_changes(posted);
-                reply
-            }
-            Err(error) => {
-                self.failed(&error);
-                not_booked(&error)
+        match self.spool(&posting) {
+            Some(told) => self.took(told),
+            None => {
+                let text = format!("the call was neither counted nor booked, send it again: {why}");
+                Reply::Error(Label::new(&text))
             }
         }
+    }
+
+    fn took(&mut self, changes: Vec<Change>) -> Reply {
+        let reply = reply_of(&changes);
+        self.tell_changes(changes);
+        reply
+    }
+
+    /// Answers a question with the books as they are, calls that are held in memory included.
+    fn question(&mut self, question: Question) {
+        let now = self.env.now();
+        if self.state.stuck.is_none() && self.state.caught_up {
+            let _ = self.books.flush();
+        }
+        question(&BooksView {
+            ledger: &self.books,
+            rules: &self.rules,
+            settings: &self.config_edits.settings,
+            prices: &self.prices,
+            health: self.health.view(&self.prices, now),
+            warning: self.health.doubt(),
+            unread_files: self.health.unread_files(),
+            is_caught_up: self.state.caught_up,
+            now,
+        });
     }
 
     fn tell_health(&mut self) {
@@ -429,11 +480,13 @@ impl LedgerThread {
 
     /// Blocks when the screen is slow, rather than dropping a message.
     fn tell(&self, news: Feed) {
+        if matches!(news, Feed::Changes(_) | Feed::Snapshot(_) | Feed::Health(_) | Feed::Settings(_)) {
+            self.revision.send_modify(|revision| *revision += 1);
+        }
         let _ = self.feed.blocking_send(news);
     }
 }
 
-#[cfg(unix)]
 fn reply_of(posted: &[Change]) -> Reply {
     let booked = posted.iter().find_map(|posted| match posted {
         Change::New(change) | Change::Grown(change) => Some(&change.after),

@@ -12,14 +12,16 @@ mod log_reader;
 pub(crate) mod playback;
 pub(crate) mod process;
 mod protocol;
+mod questions;
 mod start_stop;
 
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
-pub(crate) use demo::{Step, session as demo_session};
+pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
 pub(crate) use ledger_thread::salvaged_words;
 pub use protocol::{
-    BadLineView, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView, Tone,
-    Watching,
+    BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
+    Tone, Watching,
 };
-pub(crate) use start_stop::{Engine, Events, Setup, StartError, Stdin};
+pub(crate) use questions::BooksView;
+pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin};

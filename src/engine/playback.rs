@@ -5,18 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::demo::{self, Step};
+use super::demo::{self, Scene, Step};
 use super::ledger_thread::LedgerMessage;
-use crate::domain::{Instant, Label, Record};
+use crate::domain::{Instant, Label, Record, Zone};
 use crate::ingest::{Event, ReadBatch, Tallies};
 
 /// Longest pause in a playback.
 const LONGEST: Duration = Duration::from_secs(4);
-/// Calls of the demo that precede its start, so that the screen is full at once.
-pub(crate) const BEFORE: usize = 45;
-/// Calls of the demo in all.
-pub(crate) const CALLS: u64 = 400;
-
 /// Yields steps one by one until the callback returns false.
 pub(crate) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
 
@@ -47,9 +42,9 @@ pub(crate) fn start(
 }
 
 /// Adds the demo's earlier calls and plays the rest.
-pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, now: Instant) {
-    let (before, after) = demo(user, now);
-    let shown = before.into_iter().map(|step| Record::Call(step.call)).collect();
+pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, zone: Zone, user: &Label, now: Instant) {
+    let Scene { before, after } = demo::scene(now, zone, user);
+    let shown = before.into_iter().map(Record::Call).collect();
     if let Some(work) = work.upgrade() {
         // Called on the ledger thread itself, which must not block: if its queue is full the demo begins with the next
         // call.
@@ -58,17 +53,6 @@ pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, user: &Label, no
     let began = std::time::Instant::now();
     let clock = move || now + chrono::Duration::from_std(began.elapsed()).unwrap_or_default();
     start(listed(after), 20, work, clock);
-}
-
-/// The demo's calls before `now`, and those to play.
-pub(crate) fn demo(user: &Label, now: Instant) -> (Vec<Step>, Vec<Step>) {
-    let mut before = demo::session(CALLS, now, user);
-    let after = before.split_off(BEFORE);
-    let shift = before.last().map_or_else(chrono::Duration::zero, |step| now - step.call.at());
-    for step in &mut before {
-        step.call.from.at += shift;
-    }
-    (before, after)
 }
 
 fn event(records: Vec<Record>) -> Event {

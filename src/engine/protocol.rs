@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::config::Settings;
-use crate::domain::{Instant, Label, Usd};
+use crate::domain::{CallKey, Instant, Label, Status, Usd};
 use crate::ledger::{Change, Query, Report, Sums};
 use crate::meter::{Alert, Follow, Rules, Snapshot};
 use crate::pricing::Rates;
@@ -16,6 +16,8 @@ pub enum Feed {
     Changes(Vec<Change>),
     /// Answer to a [`Request::Snapshot`], in order with the changes.
     Snapshot(Box<Snapshot>),
+    /// The latest statements of agents and providers.
+    Statuses(Vec<Status>),
     /// Progress of the first reading; `None` when complete.
     Progress(Option<Progress>),
     /// State of sources, ledger and prices.
@@ -28,6 +30,8 @@ pub enum Feed {
     Answer(Box<Report>),
     /// Answer to a [`Request::Models`].
     Models(Vec<ModelView>),
+    /// Answer to a [`Request::Explain`].
+    Explained(Box<Explained>),
     /// No further messages; the screen stays open.
     Ended,
 }
@@ -46,6 +50,15 @@ pub enum Request {
     History(Query),
     /// Every model's spend, rates and cheaper alternative; answered by [`Feed::Models`].
     Models,
+    /// The arithmetic of a call's cost and its log line; answered by [`Feed::Explained`].
+    Explain(CallKey),
+    /// Save a view with its filter in the config, under a name.
+    SaveView {
+        /// The name.
+        name: String,
+        /// The view and the filter: `sessions api-server`.
+        view: String,
+    },
     /// Write a limit to the config, with the arguments of `tokmeter limits set SCOPE AMOUNT`.
     SetLimit {
         /// `day`, `user:alice:day`.
@@ -64,6 +77,15 @@ pub enum Request {
     Demo,
     /// The theme was changed by key; the program may save it.
     Theme(String),
+}
+
+/// Where the cost of a call comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The call.
+    pub key: CallKey,
+    /// What `tokmeter explain` prints of it, line by line.
+    pub lines: Vec<Label>,
 }
 
 /// Progress of the first reading.
@@ -155,8 +177,10 @@ pub struct HealthView {
     pub ledger: LedgerView,
     /// The price list in use and its age.
     pub prices: Option<Label>,
-    /// Log locations that do not exist yet.
+    /// Named log locations that do not exist yet.
     pub awaited: Vec<Label>,
+    /// Agents of which no log location exists.
+    pub absent: Vec<&'static str>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }
@@ -180,6 +204,8 @@ pub struct SourceView {
     pub path: Label,
     /// Log format, if known.
     pub format: Option<Label>,
+    /// How exact an agent's logs are: `E$` and the like; empty for other sources.
+    pub fidelity: String,
     /// How changes are detected.
     pub watching: Watching,
     /// Number of files followed.

@@ -8,7 +8,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
@@ -19,10 +19,11 @@ use super::ledger_thread::{Inbox, LedgerMessage, LedgerThread, QUEUE, State};
 use super::lifecycle::{Lifecycle, Running, spawn};
 use super::log_reader::{self, Control};
 use super::playback::{self, Steps};
+use super::questions::Question;
 use super::{Feed, Request};
 use crate::config::{Env, Overrides, Paths, Settings};
 use crate::domain::{Instant, Label};
-use crate::ingest::{self, Roots};
+use crate::ingest::{self, Delivery, Roots};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{Follow, Meter, Rules, Snapshot};
 use crate::pricing::PriceBook;
@@ -66,8 +67,21 @@ pub(crate) struct Setup {
     /// The bound socket to serve.
     #[cfg(unix)]
     pub(crate) socket: Option<socket::Bound>,
+    /// True when a server takes calls that no log holds.
+    pub(crate) is_served: bool,
     /// Functions of the rooms above.
     pub(crate) faces: Faces,
+}
+
+/// Ways into the running engine for a server: it hands in calls, asks the books, and sees when their numbers change.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    /// Takes calls.
+    pub(crate) deliver: mpsc::Sender<Delivery>,
+    /// Takes questions.
+    pub(crate) ask: mpsc::Sender<Question>,
+    /// Raised with every change of the numbers.
+    pub(crate) revision: watch::Receiver<u64>,
 }
 
 /// Whether standard input is read.
@@ -101,6 +115,7 @@ pub(crate) type Events = mpsc::Receiver<Feed>;
 /// The running engine. It ends with [`Engine::stop`].
 pub(crate) struct Engine {
     requests: mpsc::Sender<Request>,
+    doors: Doors,
     messages: mpsc::Sender<LedgerMessage>,
     ledger_thread: Running,
     reader: mpsc::UnboundedSender<Control>,
@@ -127,8 +142,9 @@ impl Engine {
         let (messages, inbox) = mpsc::channel(QUEUE);
         let (feed, events) = mpsc::channel(QUEUE);
         let (requests, requested) = mpsc::channel(64);
-        #[cfg(unix)]
         let (deliver, deliveries) = mpsc::channel(32);
+        let (ask, questions) = mpsc::channel(32);
+        let (revision, revised) = watch::channel(0);
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
@@ -161,15 +177,11 @@ impl Engine {
             },
             env: setup.env,
             reader: reader.clone(),
+            revision,
             course: Arc::clone(&course),
             state: State::default(),
         };
-        let inbox = Inbox {
-            messages: inbox,
-            requests: requested,
-            #[cfg(unix)]
-            deliveries,
-        };
+        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions };
         let ledger_thread = spawn("books", move || ledger_thread.run(inbox))?;
         let reading = match setup.played {
             None => {
@@ -195,16 +207,17 @@ impl Engine {
         let engine = Self {
             #[cfg(unix)]
             listening: match setup.socket {
-                Some(bound) => Some(serve(bound, socket_rules, deliver, &messages, &notes, &counters)?),
+                Some(bound) => Some(serve(bound, socket_rules, deliver.clone(), &messages, &notes, &counters)?),
                 None => None,
             },
             requests,
+            doors: Doors { deliver, ask, revision: revised },
             messages,
             ledger_thread,
             reader,
             reading,
             course,
-            is_fed: setup.stdin != Stdin::Unread || is_served,
+            is_fed: setup.stdin != Stdin::Unread || is_served || setup.is_served,
             _watch: watch,
         };
         Ok((engine, events, meter))
@@ -213,6 +226,11 @@ impl Engine {
     /// Takes the requests of a face.
     pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
         self.requests.clone()
+    }
+
+    /// Ways in for a server, which must end before the engine stops.
+    pub(crate) fn doors(&self) -> Doors {
+        self.doors.clone()
     }
 
     /// Stops everything after writing what has arrived. Logs can be read again, so that neither a slow folder nor a
@@ -303,7 +321,7 @@ fn socket_rules(setup: &Setup) -> socket::Rules {
 fn serve(
     bound: socket::Bound,
     rules: socket::Rules,
-    deliver: mpsc::Sender<socket::Delivery>,
+    deliver: mpsc::Sender<Delivery>,
     messages: &mpsc::Sender<LedgerMessage>,
     notes: &mpsc::Sender<Feed>,
     counters: &SocketCounters,

@@ -15,6 +15,7 @@ use super::claude_usage::Usage;
 use super::count::Count;
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
+use super::stored_time::StoredTime;
 use super::time::Stamp;
 use super::{BadLine, Origin};
 use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Labels, Place, Tokens};
@@ -35,9 +36,9 @@ pub(super) struct Context {
     project: Option<String>,
     /// Time of the last answer, and of the first that is the session's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<Instant>,
+    last: Option<StoredTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Instant>,
+    since: Option<StoredTime>,
     /// The session compacted its history, in a call that no line lists.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_compacted: bool,
@@ -75,9 +76,10 @@ impl Context {
         keep(&mut self.model, met.model);
         keep(&mut self.project, met.project);
         self.counts_searches = met.searches > 0;
-        self.last = met.at.max(self.last);
+        let at = met.at.map(StoredTime);
+        self.last = at.max(self.last);
         if !met.is_copy {
-            self.since = self.since.or(met.at);
+            self.since = self.since.or(at);
         }
         self.is_branch |= met.is_branch;
     }
@@ -170,9 +172,9 @@ pub(super) fn bill(
     let started = line.started.total("startTime").ok().and_then(|started| i64::try_from(started).ok());
     let started = started.filter(|started| *started > 0 && !context.is_branch);
     let is_known = context.session == session;
-    let since = context.since.filter(|_| is_known);
+    let since = context.since.filter(|_| is_known).map(|at| at.0);
     let counter = if is_run { Counter::Run { own: own.tokens } } else { Counter::Session { started, since } };
-    let last = context.last.filter(|_| is_known);
+    let last = context.last.filter(|_| is_known).map(|at| at.0);
     let from = Attribution {
         session: labels.find(Some(session)),
         project: labels.find(context.project.as_deref().filter(|_| is_known)),

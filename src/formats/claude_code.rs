@@ -7,14 +7,13 @@
 //! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
 //! 2.1.332, seen 2026-11-26). Newer versions mark the copies; for the others, see [`Opening`].
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-
 use super::claude_bill::{self, Context, Met};
 use super::claude_content::content;
+use super::claude_homes;
 use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
 use super::claude_usage::{Booked, round_tokens};
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json;
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
@@ -28,17 +27,14 @@ impl Format for ClaudeCode {
     fn name(&self) -> &'static str {
         NAME
     }
-    /// `CLAUDE_CONFIG_DIR`, of which people name several with commas, stands instead of the usual folders, as it does for
-    /// the agent itself.
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "titles and permission checks, unless the session's cost state is kept"
+    }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let folders = match env.var("CLAUDE_CONFIG_DIR") {
-            Some(list) => split(&list),
-            None => {
-                let config = env.config_home().map(|config| config.join("claude"));
-                env.home(".claude").into_iter().chain(config).collect()
-            }
-        };
-        folders.into_iter().map(|folder| Location::tree(folder.join("projects"))).collect()
+        claude_homes::locations(env)
     }
     fn markers(&self) -> &'static [&'static str] {
         // Answers have the first; the others are for unknown kinds of lines.
@@ -62,14 +58,6 @@ impl Format for ClaudeCode {
             context: Context::default(),
             opening: Opening::default(),
         })
-    }
-}
-
-/// A comma list of folders. Text that is not UTF-8 is one folder.
-fn split(list: &OsString) -> Vec<PathBuf> {
-    match list.to_str() {
-        Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
-        None => vec![PathBuf::from(list)],
     }
 }
 

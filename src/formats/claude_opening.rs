@@ -2,7 +2,8 @@
 
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
-use super::time::{self, Stamp};
+use super::stored_time::StoredTime;
+use super::time::Stamp;
 use crate::domain::{Instant, Label};
 
 /// When a session's log began, and the session of the first line with a time stamp.
@@ -19,7 +20,7 @@ pub(super) struct Opening {
 }
 
 /// Stored form of an [`Opening`]: time, session, completeness.
-pub(super) type State = (String, Option<String>, bool);
+pub(super) type State = (StoredTime, Option<String>, bool);
 
 fields! {
     /// Fields read from the first lines of a file.
@@ -63,12 +64,12 @@ impl Opening {
 
     /// State to store; `None` before the first time stamp.
     pub(super) fn state(&self) -> Option<State> {
-        Some((self.at?.to_rfc3339(), self.session.as_ref().map(Label::to_string), self.is_whole))
+        Some((StoredTime(self.at?), self.session.as_ref().map(Label::to_string), self.is_whole))
     }
 
     /// Restores a stored opening.
     pub(super) fn restored((at, session, is_whole): &State) -> Self {
-        Self { at: time::parse(at), session: session.as_deref().map(Label::new), is_whole: *is_whole }
+        Self { at: Some(at.0), session: session.as_deref().map(Label::new), is_whole: *is_whole }
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
         ] {
             let mut opening = Opening::default();
             opening.see(line.as_bytes());
-            let state = ("2026-11-10T09:00:00+00:00".to_owned(), Some("a".to_owned()), true);
+            let state = (StoredTime("2026-11-10T09:00:00Z".parse().unwrap()), Some("a".to_owned()), true);
             assert_eq!(opening.state(), Some(state), "{line}");
         }
     }

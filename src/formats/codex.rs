@@ -4,11 +4,16 @@
 //! rollouts have running totals alone, sometimes twice, and a fork replays its parent's: an answer is the difference
 //! between successive totals in one file, and its key is the running total within the family of threads with a common
 //! root. A file may change from one to the other.
+//!
+//! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's reader,
+//! looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
 
 use std::path::PathBuf;
 
 use super::codex_line::{Line, Payload, is_idle};
+use super::codex_stated::Stated;
 use super::codex_thread::Thread;
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
@@ -19,10 +24,18 @@ impl Format for Codex {
     fn name(&self) -> &'static str {
         NAME
     }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "compactions by the service, up to 0.149"
+    }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let folder = env.path("CODEX_HOME").or_else(|| env.home(".codex"));
+        let own = env.path("CODEX_HOME").or_else(|| env.home(".codex"));
+        let trae = || env.path("TRAE_HOME").or_else(|| env.home(".trae")).map(|home| home.join("cli"));
+        let homes = own.into_iter().chain(env.path("TRAECLI_HOME").or_else(trae));
         let below = |folder: PathBuf| ["sessions", "archived_sessions"].map(|name| Location::tree(folder.join(name)));
-        folder.into_iter().flat_map(below).collect()
+        homes.flat_map(below).collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &[
@@ -40,7 +53,12 @@ impl Format for Codex {
         is_idle(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Rollout { source: Label::new(NAME), labels: Labels::default(), thread: Thread::default() })
+        Box::new(Rollout {
+            source: Label::new(NAME),
+            labels: Labels::default(),
+            thread: Thread::default(),
+            stated: Stated::default(),
+        })
     }
 }
 
@@ -50,6 +68,7 @@ struct Rollout {
     source: Label,
     labels: Labels,
     thread: Thread,
+    stated: Stated,
 }
 
 /// A call as reported by one line.
@@ -90,6 +109,10 @@ impl Reader for Rollout {
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.stated.take(&self.source, &self.thread, out);
     }
 
     fn state(&self) -> String {
@@ -144,6 +167,7 @@ impl Rollout {
     /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
+        self.stated.hear(&line.payload, &self.source, line.at.0.unwrap_or(origin.modified));
         // A thread's first report has only its rate limits.
         if info.total.is_absent() {
             return Ok(());

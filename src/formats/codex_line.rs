@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::codex_usage::Usage;
+use super::count::Count;
 use super::fields::{Slot, fields};
-use super::json::{NameOr, Text};
+use super::json::{Money, NameOr, Text};
 use super::time::Stamp;
 
 fields! {
@@ -43,6 +44,7 @@ fields! {
         nickname: Text<'a> = "agent_nickname",
         role: Text<'a> = "agent_role",
         source: Source<'a> = "source",
+        limits: Limits<'a> = "rate_limits",
     }
 }
 
@@ -51,6 +53,26 @@ fields! {
     Info {
         total: Usage<'a> = "total_token_usage",
         last: Usage<'a> = "last_token_usage",
+        context: Count = "model_context_window",
+    }
+}
+
+fields! {
+    /// The provider's own limits.
+    Limits {
+        name: Text<'a> = "limit_id",
+        primary: Limit<'a> = "primary",
+        secondary: Limit<'a> = "secondary",
+    }
+}
+
+fields! {
+    /// One window of them.
+    Limit {
+        used: Money = "used_percent",
+        minutes: Count = "window_minutes",
+        resets_at: Stamp = "resets_at",
+        resets_in: Count = "resets_in_seconds",
     }
 }
 

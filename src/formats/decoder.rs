@@ -1,16 +1,14 @@
 //! Decodes one file or feed, whatever formats its lines have.
 
-use std::collections::BTreeMap;
-use std::sync::{LazyLock, OnceLock};
-
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::prefilter::{Set, Sieve};
 use super::repair::Cut;
-use super::{ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, sse};
-use crate::domain::{Label, Record};
+use super::{
+    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sieves, sse,
+};
+use crate::domain::Record;
 
 /// Decoder of one file in any mix of formats.
 ///
@@ -19,8 +17,12 @@ use crate::domain::{Label, Record};
 /// out, two objects on one line are both read, and so is a whole object behind a torn one. Of a list, which no format
 /// knows as a whole, each item is read as if it were a line.
 pub struct Decoder {
-    slots: Vec<Slot>,
-    sieve: &'static Sieve,
+    /// The readers made so far, each with its format's place in the table: of dozens of formats, a file has one or two.
+    readers: Vec<(usize, Box<dyn Reader>)>,
+    /// Where one agent writes all lines: its format's place in the registry.
+    own: Option<usize>,
+    /// Search for the markers, once a line was searched.
+    sieve: Option<&'static Sieve>,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
@@ -38,11 +40,6 @@ const UNREAD: u16 = OPENING + 1;
 /// Maximum length of an opening in lines, as long as no format has decoded one: the fork of a long session opens with a
 /// snapshot per prompt.
 const OPENING: u16 = 10_000;
-
-struct Slot {
-    format: &'static dyn Format,
-    reader: Option<Box<dyn Reader>>,
-}
 
 /// Result of decoding a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,25 +70,16 @@ impl Outcome {
     }
 }
 
-/// Looks for the markers of all formats: for lines that anybody may have written.
-static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, None));
-
-/// For the files of one agent, by its format's place in the registry.
-static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
-
-/// Formats that the registry may hold.
-const MOST: usize = Set::BITS as usize;
-
 impl Decoder {
     /// A decoder restricted to these formats by name; all formats if empty.
     pub fn new(only: &[&str]) -> Self {
-        let slots: Vec<Slot> = ALL.iter().map(|format| Slot { format: *format, reader: None }).collect();
-        let allowed = |slot: &Slot| only.is_empty() || only.contains(&slot.format.name());
-        let bits = slots.iter().enumerate().filter(|(_, slot)| allowed(slot)).map(|(at, _)| 1 << at);
+        let allowed = |format: &dyn Format| only.is_empty() || only.contains(&format.name());
+        let bits = ALL.iter().enumerate().filter(|(_, format)| allowed(**format)).map(|(at, _)| 1 << at);
         Self {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
-            slots,
-            sieve: &ANYBODY,
+            readers: Vec::new(),
+            own: None,
+            sieve: None,
             current: None,
             one_format: false,
             nul_bytes: 0,
@@ -103,7 +91,7 @@ impl Decoder {
     pub fn of_format(format: FormatId, only: &[&str]) -> Self {
         let mut decoder = Self::new(only).of_one_program();
         let place = format.place();
-        decoder.sieve = OWN[place].get_or_init(|| Sieve::new(ALL, Some(place)));
+        decoder.own = Some(place);
         decoder.current = Some(place).filter(|place| decoder.allowed & (1 << place) != 0);
         decoder
     }
@@ -152,25 +140,30 @@ impl Decoder {
         self.known(|reader| reader.row(query, row, origin, out))
     }
 
-    /// Names the project of all that is read.
-    pub fn set_project(&mut self, project: &Label) {
+    /// Passes on the file that describes all that is read.
+    pub fn beside(&mut self, text: &[u8]) {
         if let Some(at) = self.current {
-            self.slots[at].reader().set_project(project);
+            self.reader(at).beside(text);
         }
     }
 
     fn known(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
         let Some(at) = self.current else { return Outcome::Passed };
-        match read(&mut **self.slots[at].reader()) {
+        match read(self.reader(at)) {
             Ok(Reading::Mine) => Outcome::Read,
             Ok(Reading::NotMine) => Outcome::Other,
             Err(bad) => Outcome::Bad(bad),
         }
     }
 
+    /// Appends what the lines so far state besides calls, each statement once.
+    pub fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.readers.iter_mut().for_each(|(_, reader)| reader.statuses(out));
+    }
+
     /// Format of the last decoded line.
     pub fn format(&self) -> Option<&'static str> {
-        self.current.map(|at| self.slots[at].format.name())
+        self.current.map(|at| ALL[at].name())
     }
 
     /// NUL bytes removed from lines so far, left by writers of truncated files.
@@ -180,33 +173,40 @@ impl Decoder {
 
     /// State to resume after a restart; empty if there is none.
     pub fn state(&self) -> String {
-        let formats: BTreeMap<_, _> = self
-            .slots
+        let mut formats: Vec<(&str, String)> = self
+            .readers
             .iter()
-            .filter_map(|slot| Some((slot.format.name().to_owned(), slot.reader.as_ref()?.state())))
+            .map(|(at, reader)| (ALL[*at].name(), reader.state()))
             .filter(|(_, state)| !state.is_empty())
             .collect();
+        formats.sort_unstable();
         let opening = if self.opening == UNREAD { 0 } else { self.opening };
         if formats.is_empty() && self.current.is_none() && opening == 0 {
             return String::new();
         }
-        let on = self.format().map(str::to_owned);
-        serde_json::to_string(&Saved { version: VERSION, on, formats, opening }).unwrap_or_default()
+        saved_state::write(self.format(), &formats, opening)
     }
 
     /// Restores the output of [`Decoder::state`]; ignored if invalid.
     pub fn restore(&mut self, state: &str) {
-        let Ok(saved) = serde_json::from_str::<Saved>(state) else { return };
-        if saved.version != VERSION {
-            return;
-        }
+        let Some(saved) = saved_state::read(state) else { return };
         self.opening = saved.opening;
-        self.current = saved.on.and_then(|name| self.slots.iter().position(|slot| slot.format.name() == name));
-        for slot in &mut self.slots {
-            if let Some(state) = saved.formats.get(slot.format.name()) {
-                slot.reader().restore(state);
+        let place = |name: &str| ALL.iter().position(|format| format.name() == name);
+        self.current = saved.on.and_then(|name| place(&name));
+        for (name, state) in &saved.formats {
+            if let Some(at) = place(name) {
+                self.reader(at).restore(state);
             }
         }
+    }
+
+    /// The reader of the format at this place.
+    fn reader(&mut self, at: usize) -> &mut dyn Reader {
+        let made = self.readers.iter().position(|(place, _)| *place == at).unwrap_or_else(|| {
+            self.readers.push((at, ALL[at].reader()));
+            self.readers.len() - 1
+        });
+        &mut *self.readers[made].1
     }
 
     /// Strips line end, white space, byte order mark, and NUL padding.
@@ -230,13 +230,19 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
+    /// The search for markers. Databases and documents need none, so that it is built for the first line.
+    fn sieve(&mut self) -> &'static Sieve {
+        let own = self.own;
+        self.sieve.get_or_insert_with(|| sieves::of(own))
+    }
+
     /// Offers a line to the formats whose markers it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
-        if alone.is_some_and(|at| self.slots[at].format.is_idle(line)) {
+        if alone.is_some_and(|at| ALL[at].is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = self.sieve.first(line, alone) else {
+        let Some(first) = self.sieve().first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -244,14 +250,14 @@ impl Decoder {
         };
         let tried = match self.current {
             Some(at) if first & self.allowed & (1 << at) != 0 => {
-                if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+                if self.reader(at).line(line, origin, out)? == Reading::Mine {
                     return Ok(Offer::Taken);
                 }
                 1 << at
             }
             _ => 0,
         };
-        let wanted = self.sieve.all(line) & self.allowed & !tried;
+        let wanted = self.sieve().all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -270,7 +276,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = self.sieve.all(&plain) & self.allowed & !tried;
+        let wanted = self.sieve().all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -279,7 +285,7 @@ impl Decoder {
 
     /// Offers a line to these formats, the one that decoded the previous line first.
     fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
-        let order = self.current.into_iter().chain(0..self.slots.len());
+        let order = self.current.into_iter().chain(0..ALL.len());
         let mut done: Set = 0;
         for at in order {
             let bit = 1 << at;
@@ -287,7 +293,7 @@ impl Decoder {
                 continue;
             }
             done |= bit;
-            if self.slots[at].reader().line(line, origin, out)? == Reading::Mine {
+            if self.reader(at).line(line, origin, out)? == Reading::Mine {
                 (self.current, self.opening) = (Some(at), 0);
                 return Ok(Offer::Taken);
             }
@@ -299,10 +305,10 @@ impl Decoder {
     #[cold]
     fn open(&mut self, line: &[u8]) {
         self.opening -= 1;
-        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(at, _)| self.allowed & (1 << at) != 0) {
-            let wanted =
-                slot.format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
-            if wanted && self.current.is_none_or(|current| current == at) && slot.reader().open(line) {
+        let allowed = self.allowed;
+        for (at, format) in ALL.iter().enumerate().filter(|(at, _)| allowed & (1 << at) != 0) {
+            let wanted = format.opening().is_some_and(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some());
+            if wanted && self.current.is_none_or(|current| current == at) && self.reader(at).open(line) {
                 self.opening = 0;
             }
         }
@@ -347,18 +353,12 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it: a fragment could look like another format's line.
-            if self.sieve.all(whole) & self.allowed & (1 << at) != 0 {
+            if self.sieve().all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
-                let _ = self.slots[at].reader().line(whole, origin, out);
+                let _ = self.reader(at).line(whole, origin, out);
             }
         }
         Outcome::Bad(why)
-    }
-}
-
-impl Slot {
-    fn reader(&mut self) -> &mut Box<dyn Reader> {
-        self.reader.get_or_insert_with(|| self.format.reader())
     }
 }
 
@@ -371,23 +371,4 @@ enum Offer {
     Refused,
     /// Decoded by one.
     Taken,
-}
-
-const VERSION: u32 = 1;
-
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    #[serde(rename = "v")]
-    version: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    formats: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    opening: u16,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u16) -> bool {
-    *number == 0
 }

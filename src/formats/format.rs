@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::exactness::Exactness;
 use super::location::{Env, Framing, Location};
 use super::rows::{RowQuery, Schema, Value};
 use crate::domain::{Instant, Label, Record};
@@ -18,12 +19,39 @@ pub trait Format: Sync {
         Vec::new()
     }
 
+    /// Files and folders that list further places: a list of projects, a folder with one for each profile.
+    fn indexes(&self, _env: &Env<'_>) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// The places that an index lists, by the text of a file or the names of a folder's folders, one a line.
+    fn indexed(&self, _index: &Path, _content: &[u8]) -> Vec<Location> {
+        Vec::new()
+    }
+
+    /// What its logs state at best: every call, running totals, money, credits.
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+
+    /// What its logs do not show, as a phrase for people; empty where nothing is known to be missing.
+    fn gaps(&self) -> &'static str {
+        ""
+    }
+
     /// How a file of this name is framed in the format's own places; `None` for a file that is no log.
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
 
-    /// A small file whose text names the project of all that a log holds, where the log itself does not say.
+    /// True when its files are known by their place alone: elsewhere neither their names nor their lines tell them from
+    /// those of other programs. They cost the reading of other files nothing.
+    fn is_known_by_place(&self) -> bool {
+        false
+    }
+
+    /// A small file that says of all that a log holds what the log itself does not: the project, the model. Its reader
+    /// gets the file's beginning (`Reader::beside`).
     fn project_file(&self, _log: &Path) -> Option<PathBuf> {
         None
     }
@@ -94,7 +122,16 @@ pub trait Reader: Send {
         Ok(Reading::NotMine)
     }
 
-    /// The project of all that is read, as `Format::project_file` names it.
+    /// The first eight kilobytes of `Format::project_file`, whose first line names the project unless a format knows
+    /// better.
+    fn beside(&mut self, text: &[u8]) {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+        if !line.is_empty() {
+            self.set_project(&Label::from_bytes(line));
+        }
+    }
+
+    /// The project of all that is read.
     fn set_project(&mut self, _project: &Label) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.
@@ -102,7 +139,10 @@ pub trait Reader: Send {
         true
     }
 
-    /// State to resume after a restart; empty if there is none.
+    /// Appends the latest statements that are no calls, once for all lines read since it was last asked.
+    fn statuses(&mut self, _out: &mut Vec<Record>) {}
+
+    /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is none.
     fn state(&self) -> String {
         String::new()
     }
@@ -132,6 +172,11 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Name of a folder above the file: of the one it lies in for 0, of the one above that for 1.
+    pub(super) fn folder(&self, above: usize) -> Option<&str> {
+        self.path.rsplit(['/', '\\']).nth(above + 1).filter(|name| !name.is_empty())
+    }
+
     /// File name without folders and extension; a compression's extension is stripped first.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, Text};
 use super::keys::gemini_key;
@@ -31,6 +32,12 @@ const NAME: &str = "gemini-cli";
 impl Format for GeminiCli {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "the router's calls"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("GEMINI_CLI_HOME").map(|home| home.join(".gemini")).or_else(|| env.home(".gemini"));
@@ -54,8 +61,13 @@ impl Format for GeminiCli {
         &[TOKENS, HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Chat { source: Label::new(NAME), labels: Labels::default(), project: None, head: Head::default() })
+        chats(NAME)
     }
+}
+
+/// A reader of chats as this agent and its forks write them.
+pub(super) fn chats(source: &str) -> Box<dyn Reader> {
+    Box::new(Chat { source: Label::new(source), labels: Labels::default(), project: None, head: Head::default() })
 }
 
 const TOKENS: &str = "\"tokens\"";
@@ -173,7 +185,7 @@ impl Reader for Chat {
 
 impl Message<'_> {
     fn is_answer(&self) -> bool {
-        self.kind.get() == Some("gemini") && !self.tokens.is_absent()
+        matches!(self.kind.get(), Some("gemini" | "qwen")) && !self.tokens.is_absent()
     }
 }
 

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::fields;
 use super::json::{self, Text};
 use super::rows::at;
@@ -39,6 +40,12 @@ impl Format for Goose {
         NAME
     }
     /// `GOOSE_PATH_ROOT` counts where it is absolute, as for the agent itself.
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Totals, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls before schema 15"
+    }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let folders = match env.absolute("GOOSE_PATH_ROOT") {
             Some(root) => vec![root.join("data")],

@@ -1,6 +1,6 @@
 //! Keys shared by several formats, so that an answer reported by two logs is counted once.
 
-use crate::domain::{CallKey, Tokens};
+use crate::domain::{CallKey, Instant, Tokens};
 
 /// Key of an Anthropic answer, from its `msg_…` id.
 ///
@@ -30,6 +30,20 @@ pub(crate) fn thread_key(id: &str) -> CallKey {
 pub(crate) fn gemini_key(session: &str, model: &str, tokens: &Tokens) -> CallKey {
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
     CallKey::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
+}
+
+/// Key of an answer that an agent names by nothing but its time, to the millisecond, its model and its counts.
+pub(crate) fn timed_key(agent: &str, at: Option<Instant>, model: Option<&str>, tokens: &Tokens) -> CallKey {
+    let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
+    let counts = tokens.fields().map(u64::to_le_bytes).concat();
+    CallKey::from_parts(&[agent.as_bytes(), b"at", &at, model.unwrap_or_default().as_bytes(), &counts])
+}
+
+/// Key of an answer that several logs name by nothing in common but its session, model and counts, without reasoning.
+pub(crate) fn counted_key(agent: &str, session: &str, model: Option<&str>, tokens: &Tokens) -> CallKey {
+    let counts = Tokens { reasoning: 0, ..*tokens }.fields().map(u64::to_le_bytes).concat();
+    let model = model.unwrap_or_default().as_bytes();
+    CallKey::from_parts(&[agent.as_bytes(), b"counts", session.as_bytes(), model, &counts])
 }
 
 /// Key of an advising model's round within an answer, by its position among the rounds.

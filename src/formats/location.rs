@@ -41,9 +41,40 @@ impl<'a> Env<'a> {
         self.absolute("XDG_CONFIG_HOME").or_else(|| self.home(".config"))
     }
 
+    /// Where desktop programs keep their data: `$XDG_DATA_HOME`, `~/Library/Application Support`, `%LOCALAPPDATA%`.
+    pub(super) fn program_data(&self) -> Option<PathBuf> {
+        self.of_system("LOCALAPPDATA", Self::data_home)
+    }
+
+    /// Where desktop programs keep their settings: `$XDG_CONFIG_HOME`, `~/Library/Application Support`, `%APPDATA%`.
+    pub(super) fn program_config(&self) -> Option<PathBuf> {
+        self.of_system("APPDATA", Self::config_home)
+    }
+
+    fn of_system(&self, on_windows: &str, on_unix: fn(&Self) -> Option<PathBuf>) -> Option<PathBuf> {
+        if cfg!(windows) {
+            self.absolute(on_windows)
+        } else if cfg!(target_os = "macos") {
+            self.home("Library/Application Support")
+        } else {
+            on_unix(self)
+        }
+    }
+
     /// `$XDG_DATA_HOME`, else `~/.local/share`.
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_DATA_HOME").or_else(|| self.home(".local/share"))
+    }
+
+    /// Where programs with windows keep their data on this platform.
+    pub(super) fn app_data(&self) -> Option<PathBuf> {
+        if cfg!(windows) {
+            self.absolute("APPDATA").or_else(|| self.home("AppData/Roaming"))
+        } else if cfg!(target_os = "macos") {
+            self.home("Library/Application Support")
+        } else {
+            self.config_home()
+        }
     }
 }
 

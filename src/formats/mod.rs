@@ -3,53 +3,107 @@
 //!
 //! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
 
+mod aider;
+mod amp;
+mod answers;
 mod anthropic;
+mod antigravity;
+mod aside;
+mod auggie;
+mod author;
+mod buddy;
 mod claude_bill;
 mod claude_code;
 mod claude_content;
+mod claude_homes;
 mod claude_line;
 mod claude_opening;
 mod claude_usage;
+mod cline;
+mod codebuff;
+mod codewhale;
 mod codex;
 mod codex_exec;
 mod codex_line;
+mod codex_stated;
 mod codex_thread;
 mod codex_usage;
+mod command_code;
+mod continue_dev;
+mod copilot;
+mod copilot_line;
 pub(crate) mod count;
+mod crush;
+mod cursor;
 mod decoder;
+mod deepseek_harness;
 mod details;
+mod devin;
+mod droid;
+mod editors;
 mod escaped;
+mod exactness;
 mod fields;
+mod forge;
 mod format;
+mod fx;
 mod gemini_cli;
 mod goose;
+mod grok_build;
+mod hermes;
+mod hindsight;
+mod jcode;
 pub(crate) mod json;
+mod junie;
 pub(crate) mod keys;
+mod kimi;
 mod litellm;
+mod llm;
 mod location;
+mod muse;
+mod mux;
 mod native;
+mod open_code_review;
 mod openai;
+mod openclaw;
 mod opencode;
+mod openhands;
 mod otel;
+mod pi;
 mod prefilter;
+mod protobuf;
+mod qwen_code;
+mod reasonix;
 mod registry;
 mod repair;
+mod row_calls;
 mod rows;
+mod running;
+mod saved_state;
 mod searches;
+mod shelley;
+mod sieves;
 mod split;
 mod sse;
+mod stored_time;
 mod tier;
 pub(crate) mod time;
+mod unsloth;
 mod usage;
 mod usage_log_line;
+mod vibe;
+mod zcode;
+mod zed;
 
 pub use decoder::{Decoder, Outcome};
+pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
-pub(crate) use registry::locations;
+pub(crate) use otel::{Refused, Telemetry};
 pub use registry::{FormatId, format_of_name};
+pub(crate) use registry::{format_of_place, formats_of_name, indexes, locations};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use usage_log_line::line as kept_line;
@@ -59,15 +113,64 @@ pub static ALL: &[&dyn Format] = &[
     &claude_code::ClaudeCode,
     &codex::Codex,
     &codex_exec::CodexExec,
+    &gemini_cli::GeminiCli,
+    &qwen_code::QwenCode,
+    &copilot::Copilot,
+    &pi::PI,
+    &pi::OH_MY_PI,
+    &pi::SENPI,
+    &pi::GJC,
+    &pi::KIMCHI,
+    &pi::PRIME,
+    &openclaw::OpenClaw,
+    &kimi::Kimi,
+    &cline::CLINE,
+    &cline::ROO,
+    &cline::KILO,
+    &droid::Droid,
+    &vibe::Vibe,
+    &aider::Aider,
+    &llm::Llm,
+    &amp::Amp,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,
     &otel::Otel,
     &litellm::LiteLlm,
     &native::Native,
-    &gemini_cli::GeminiCli,
-    &opencode::OpenCode,
+    &opencode::OPENCODE,
+    &opencode::KILO,
+    &opencode::MIMO,
+    &devin::Devin,
+    &crush::Crush,
     &goose::Goose,
+    &auggie::Auggie,
+    &grok_build::GrokBuild,
+    &junie::Junie,
+    &muse::Muse,
+    &reasonix::Reasonix,
+    &openhands::OpenHands,
+    &continue_dev::Continue,
+    &mux::Mux,
+    &codebuff::Codebuff,
+    &command_code::CommandCode,
+    &codewhale::CodeWhale,
+    &jcode::Jcode,
+    &fx::Fx,
+    &buddy::CODE,
+    &buddy::WORK,
+    &open_code_review::OpenCodeReview,
+    &deepseek_harness::DeepSeekHarness,
+    &hindsight::Hindsight,
+    &aside::Aside,
+    &hermes::Hermes,
+    &zed::Zed,
+    &cursor::Cursor,
+    &zcode::ZCode,
+    &forge::Forge,
+    &unsloth::Unsloth,
+    &shelley::Shelley,
+    &antigravity::Antigravity,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

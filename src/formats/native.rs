@@ -70,9 +70,6 @@ fields! {
         agent: Named<'a> = "agent" | "agent_id" | "agentId" | "cost.agent" | "cost.agent_id",
         feature: Named<'a> = "feature" | "endpoint" | "cost.feature" | "cost.endpoint",
         latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms" | "apiDurationMs",
-        // Usage log of Qwen Code: its user is in a field with little meaning elsewhere.
-        auth_type: Seen = "authType",
-        source: Named<'a> = "source",
         attributes: Within<'a> = "attributes",
         kept: Kept<'a> = "tokmeter",
         // Fields that only other formats have.
@@ -83,7 +80,7 @@ fields! {
         foreign: Seen = "choices" | "resourceSpans" | "resourceLogs" | "resource_spans" | "resource_logs" | "event.name"
             | "gen_ai.usage.input_tokens" | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens"
             | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system"
-            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult",
+            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult" | "localDate",
         trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
     }
 }
@@ -112,7 +109,7 @@ impl Reader for Lines {
     }
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     /// True when the line states usage in our fields and has no other format's.
     fn is_native(&self, inner: &Self) -> bool {
         let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());
@@ -126,12 +123,6 @@ impl<'a> Line<'a> {
     fn has_flat_counts(&self) -> bool {
         [&self.input, &self.prompt, &self.output, &self.total].iter().any(|count| !count.is_absent())
             || self.has_span_counts()
-    }
-
-    /// The sub-agent; Qwen Code also names the main thread.
-    fn agent<'s>(&'s self) -> &'s Named<'a> {
-        let is_sub_agent = self.auth_type.is_some() && self.source.get().is_some_and(|name| name != "main");
-        if self.agent.is_absent() && is_sub_agent { &self.source } else { &self.agent }
     }
 
     /// True for counts as set on spans by tracing libraries.
@@ -158,6 +149,9 @@ impl<'a> Line<'a> {
                     | "completion"
                     | "stream_event"
                     | "usage.record"
+                    | "compaction"
+                    | "branch_summary"
+                    | "custom"
                     | "summary"
             );
             let is_stream =
@@ -199,7 +193,7 @@ impl Lines {
         let mut label = |field: Field| self.labels.find(either(field).get());
         let from = Attribution {
             session: label(|line| &line.session),
-            agent: label(|line| line.agent()),
+            agent: label(|line| &line.agent),
             project: label(|line| &line.project),
             user: label(|line| &line.user),
             team: label(|line| &line.team),

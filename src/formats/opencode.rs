@@ -1,4 +1,5 @@
-//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`.
+//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`; and
+//! those of its forks, in folders of their own.
 //!
 //! Seen with 1.18.33 against a service whose bill is known (2026-11-26): the table `message` holds one row for each
 //! answer, equal to the bill; the call that names a session stands nowhere, so that what a session used is at least what
@@ -8,10 +9,14 @@
 //! answers.
 //!
 //! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it includes
-//! it. A fork copies messages under new ids with their times, counts and costs, which therefore are the key, and a message
+//! it. A fork copies messages under new ids with their times and counts, which therefore are the key (Kilo's copies cost nothing), and a message
 //! older than its own session is a copy.
+//!
+//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a session).
+//! MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it was not run.
 
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::rows::at;
@@ -19,24 +24,42 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens};
 
-/// OpenCode's sessions.
-pub(super) struct OpenCode;
+/// OpenCode or one of its forks: its name, the name of its data folder and its databases, and the variable that names
+/// another database.
+pub(super) struct OpenCode {
+    name: &'static str,
+    folder: &'static str,
+    variable: Option<&'static str>,
+    /// The calls that name sessions are made, and stand nowhere.
+    has_unlisted: bool,
+}
 
-const NAME: &str = "opencode";
+pub(super) const OPENCODE: OpenCode =
+    OpenCode { name: "opencode", folder: "opencode", variable: Some("OPENCODE_DB"), has_unlisted: true };
+pub(super) const KILO: OpenCode =
+    OpenCode { name: "kilo", folder: "kilo", variable: Some("KILO_DB"), has_unlisted: false };
+pub(super) const MIMO: OpenCode = OpenCode { name: "mimo", folder: "mimocode", variable: None, has_unlisted: true };
 
 impl Format for OpenCode {
     fn name(&self) -> &'static str {
-        NAME
+        self.name
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "the call that names a session"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let Some(data) = env.data_home().map(|data| data.join("opencode")) else { return Vec::new() };
-        // `OPENCODE_DB` names another database, within the data folder where it is relative.
-        let named = env.path("OPENCODE_DB").filter(|path| path.as_os_str() != ":memory:").map(|path| data.join(path));
+        let Some(data) = env.data_home().map(|data| data.join(self.folder)) else { return Vec::new() };
+        // The variable names another database, within the data folder where it is relative.
+        let named = self.variable.and_then(|name| env.path(name));
+        let named = named.filter(|path| path.as_os_str() != ":memory:").map(|path| data.join(path));
         let storage = data.join("storage/message");
         named.into_iter().map(Location::tree).chain([Location::flat(data), Location::tree(storage)]).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
-        if name.starts_with(b"opencode") && name.ends_with(b".db") {
+        if name.starts_with(self.folder.as_bytes()) && name.ends_with(b".db") {
             return Some(Framing::Sqlite);
         }
         (name.starts_with(b"msg_") && name.ends_with(b".json")).then_some(Framing::Document)
@@ -60,7 +83,8 @@ impl Format for OpenCode {
         &[]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Messages { source: Label::new(NAME), labels: Labels::default() })
+        let Self { name, has_unlisted, .. } = *self;
+        Box::new(Messages { name, has_unlisted, source: Label::new(name), labels: Labels::default() })
     }
 }
 
@@ -114,6 +138,8 @@ fields! {
 }
 
 struct Messages {
+    name: &'static str,
+    has_unlisted: bool,
     source: Label,
     labels: Labels,
 }
@@ -188,27 +214,26 @@ impl Messages {
         let fidelity = match (&model, beside.parent) {
             (None, _) => Fidelity::Guessed,
             // A sub-agent's session is named by its task.
-            (Some(_), Some(_)) => Fidelity::Final,
-            (Some(_), None) => Fidelity::Unlisted,
+            (Some(_), None) if self.has_unlisted => Fidelity::Unlisted,
+            (Some(_), _) => Fidelity::Final,
         };
         out.push(Record::Call(Call {
             quoted: message.cost.0,
             latency: completed.signed_duration_since(created).to_std().ok(),
             fidelity,
-            ..Call::new(key_of(message, created, completed, &tokens), from, model, tokens)
+            ..Call::new(key_of(self.name, message, created, completed, &tokens), from, model, tokens)
         }));
         Ok(Reading::Mine)
     }
 }
 
 /// The key of an answer, the same in every copy of it.
-fn key_of(message: &Message<'_>, created: Instant, completed: Instant, tokens: &Tokens) -> CallKey {
+fn key_of(agent: &str, message: &Message<'_>, created: Instant, completed: Instant, tokens: &Tokens) -> CallKey {
     let times = [created, completed].map(|at| at.timestamp_millis().to_le_bytes()).concat();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
-    let cost = message.cost.0.map(|usd| usd.to_string()).unwrap_or_default();
     let name = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
     let (provider, model) = (name(&message.provider), name(&message.model));
-    CallKey::from_parts(&[NAME.as_bytes(), &times, provider.as_bytes(), model.as_bytes(), &counts, cost.as_bytes()])
+    CallKey::from_parts(&[agent.as_bytes(), &times, provider.as_bytes(), model.as_bytes(), &counts])
 }
 
 impl Usage<'_> {

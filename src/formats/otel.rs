@@ -83,24 +83,8 @@ impl Reader for Signals {
         let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(Reading::NotMine) };
         let Some(signals) = (self.cut)(&value) else { return Ok(Reading::NotMine) };
-        let mut bad = None;
-        let mut calls: Vec<(&Signal<'_>, Call)> = Vec::new();
-        for (number, signal) in signals.iter().enumerate() {
-            match self.call(signal, (line, number), origin) {
-                Ok(Made::Agents(call)) => out.push(Record::Call(call)),
-                Ok(Made::Libraries(call)) => calls.push((signal, call)),
-                Ok(Made::Nothing) => {}
-                // Valid records of a batch count, whatever else is in it.
-                Err(why) => bad = Some(why),
-            }
-        }
-        self.spans.note(&signals);
-        if calls.len() > 1 {
-            calls.sort_by_cached_key(|(signal, _)| std::cmp::Reverse(self.spans.depth(signal)));
-        }
-        out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
-        self.spans.trim();
-        bad.map_or(Ok(Reading::Mine), Err)
+        let refused = self.read(&signals, line, origin, out);
+        refused.why.map_or(Ok(Reading::Mine), Err)
     }
 
     fn state(&self) -> String {
@@ -121,7 +105,64 @@ enum Made {
     Nothing,
 }
 
+/// Signals of a batch that could not be counted.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    /// Their number.
+    pub(crate) count: u64,
+    /// Why the last of them was refused.
+    pub(crate) why: Option<BadLine>,
+}
+
+/// Reads whole exports, as a receiver gets them. Spans of one call are joined across exports.
+pub(crate) struct Telemetry(Signals);
+
+impl Telemetry {
+    /// A reader that has seen nothing yet.
+    pub(crate) fn new() -> Self {
+        Self(Signals {
+            format: Otlp.name(),
+            cut: signal::of_export,
+            labels: Labels::default(),
+            spans: Spans::default(),
+        })
+    }
+
+    /// Appends the calls in an export; `body` identifies signals that have no id. `None` when it is no export.
+    pub(crate) fn export(
+        &mut self,
+        export: &Value,
+        body: &[u8],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Option<Refused> {
+        let signals = signal::of_export(export)?;
+        Some(self.0.read(&signals, body, origin, out))
+    }
+}
+
 impl Signals {
+    /// Appends the calls of a batch of signals. Valid signals count, whatever else is in the batch.
+    fn read(&mut self, signals: &[Signal<'_>], line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Refused {
+        let mut refused = Refused::default();
+        let mut calls: Vec<(&Signal<'_>, Call)> = Vec::new();
+        for (number, signal) in signals.iter().enumerate() {
+            match self.call(signal, (line, number), origin) {
+                Ok(Made::Agents(call)) => out.push(Record::Call(call)),
+                Ok(Made::Libraries(call)) => calls.push((signal, call)),
+                Ok(Made::Nothing) => {}
+                Err(why) => refused = Refused { count: refused.count + 1, why: Some(why) },
+            }
+        }
+        self.spans.note(signals);
+        if calls.len() > 1 {
+            calls.sort_by_cached_key(|(signal, _)| std::cmp::Reverse(self.spans.depth(signal)));
+        }
+        out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
+        self.spans.trim();
+        refused
+    }
+
     fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Made, BadLine> {
         let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
         Ok(match agents::agent_of(signal) {

@@ -1,18 +1,18 @@
 //! Finds the few lines that can contain usage, at memory speed.
 
-use std::path::Path;
+use std::sync::OnceLock;
 
 use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind};
 use memchr::memmem::Finder;
 
-use super::{Env, Format};
+use super::Format;
 
 /// Length of the part searched for end hints.
 const END: usize = 2048;
 
 /// A set of formats, one bit each, by position in the table.
-pub(super) type Set = u64;
+pub(super) type Set = u128;
 
 /// Searches for the markers of many formats at once.
 ///
@@ -21,46 +21,58 @@ pub(super) struct Sieve {
     search: Search,
     /// Formats per needle.
     sets: Vec<Set>,
-    /// Needles of each format in files of that format alone.
-    hints: Vec<Vec<Finder<'static>>>,
-    /// Needles for the ends of lines there.
-    end_hints: Vec<Vec<Finder<'static>>>,
+    /// What to look for in files of one format alone, by its place in the table.
+    hints: Vec<Hints>,
     /// Length of the longest marker.
     longest: usize,
 }
 
+/// What to look for in the lines of one format.
+struct Hints {
+    anywhere: &'static [&'static str],
+    at_the_end: &'static [&'static str],
+    /// Built on demand: a file has lines of one or two formats.
+    finders: OnceLock<[Vec<Finder<'static>>; 2]>,
+}
+
+impl Hints {
+    fn of(format: &dyn Format) -> Self {
+        Self { anywhere: format.hints(), at_the_end: format.end_hints(), finders: OnceLock::new() }
+    }
+
+    fn finders(&self) -> &[Vec<Finder<'static>>; 2] {
+        let build = |hints: &[&'static str]| hints.iter().map(|hint| Finder::new(*hint)).collect();
+        self.finders.get_or_init(|| [build(self.anywhere), build(self.at_the_end)])
+    }
+}
+
 impl Sieve {
-    /// For the lines of all these formats; or of one of them, by its place, in its own files: there, agents that have a
-    /// place of their own need not be looked for.
-    pub(super) fn new(formats: &[&dyn Format], own: Option<usize>) -> Self {
-        let wanted: Vec<(&dyn Format, Set)> = formats
-            .iter()
-            .enumerate()
-            .filter(|(at, format)| own.is_none_or(|own| own == *at || !has_a_place(**format)))
-            .map(|(at, format)| (*format, 1 << at))
-            .collect();
-        let markers =
-            || wanted.iter().flat_map(|(format, set)| format.markers().iter().map(move |marker| (*marker, *set)));
-        let mut needles: Vec<&str> = markers().map(|(marker, _)| marker).collect();
-        needles.sort_by_key(|needle| (needle.len(), *needle));
-        needles.dedup();
-        let needles: Vec<&str> = needles
-            .iter()
-            .enumerate()
-            .filter(|(at, needle)| !needles[..*at].iter().any(|shorter| needle.contains(shorter)))
-            .map(|(_, needle)| *needle)
-            .collect();
-        let sets = needles
-            .iter()
-            .map(|needle| markers().filter(|(marker, _)| marker.contains(needle)).fold(0, |all, (_, set)| all | set))
-            .collect();
-        let finders = |hints: &'static [&'static str]| hints.iter().map(|hint| Finder::new(*hint)).collect();
+    /// For lines of the formats of this set.
+    pub(super) fn new(formats: &[&dyn Format], wanted: Set) -> Self {
+        let wanted =
+            formats.iter().enumerate().map(|(at, format)| (format, 1 << at)).filter(|(_, bit)| wanted & bit != 0);
+        let mut markers: Vec<(&'static str, Set)> =
+            wanted.flat_map(|(format, bit)| format.markers().iter().map(move |marker| (*marker, bit))).collect();
+        markers.sort_unstable_by_key(|(marker, _)| (marker.len(), *marker));
+        let longest = markers.last().map_or(0, |(marker, _)| marker.len());
+        let (mut needles, mut sets): (Vec<&str>, Vec<Set>) = (Vec::new(), Vec::new());
+        // The shortest come first: each marker adds its format to the needles in it, or becomes one.
+        for (marker, bit) in markers {
+            let mut is_found = false;
+            for (_, set) in needles.iter().zip(&mut sets).filter(|(needle, _)| holds(marker, needle)) {
+                *set |= bit;
+                is_found = true;
+            }
+            if !is_found {
+                needles.push(marker);
+                sets.push(bit);
+            }
+        }
         Self {
             search: Search::new(&needles),
             sets,
-            hints: formats.iter().map(|format| finders(format.hints())).collect(),
-            end_hints: formats.iter().map(|format| finders(format.end_hints())).collect(),
-            longest: markers().map(|(marker, _)| marker.len()).max().unwrap_or_default(),
+            hints: formats.iter().map(|format| Hints::of(*format)).collect(),
+            longest,
         }
     }
 
@@ -74,60 +86,84 @@ impl Sieve {
 
     /// Offset from which to search a line for a format's markers; `None` without a hint.
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
-        let hints = &self.hints[format];
-        let first = hints.iter().filter_map(|hint| hint.find(line)).min();
-        if hints.is_empty() {
+        let [anywhere, at_the_end] = self.hints[format].finders();
+        if anywhere.is_empty() {
             return Some(0);
         }
+        let first = anywhere.iter().filter_map(|hint| hint.find(line)).min();
         let from = line.len().saturating_sub(END);
-        let at_the_end =
-            || self.end_hints[format].iter().filter_map(|hint| Some(from + hint.find(&line[from..])?)).min();
+        let at_the_end = || at_the_end.iter().filter_map(|hint| Some(from + hint.find(&line[from..])?)).min();
         first.or_else(at_the_end).map(|first| first.saturating_sub(self.longest))
     }
 
     /// All formats that need this line.
     pub(super) fn all(&self, line: &[u8]) -> Set {
-        let (mut all, mut from) = (0, 0);
-        // Needles may overlap, so that the search continues one byte after the start of the last match.
-        while let Some((set, at)) = self.at(line, from) {
-            all |= set;
-            from = at + 1;
+        let mut all = 0;
+        for part in 0..self.search.parts() {
+            let mut from = 0;
+            // Needles may overlap, so that the search continues one byte after the start of the last match.
+            while let Some((needle, at)) = self.search.find(part, line, from) {
+                all |= self.sets[needle];
+                from = at + 1;
+            }
         }
         all
     }
 
+    /// The formats of the first needle from here on, and where it is.
     fn at(&self, line: &[u8], from: usize) -> Option<(Set, usize)> {
-        let found = match &self.search {
-            Search::Vector(searcher) => searcher.find_in(line, (from..line.len()).into()),
-            Search::Automaton(automaton) => {
-                automaton.find(Input::new(line).span(from..line.len()).anchored(Anchored::No))
-            }
-        }?;
-        Some((self.sets[found.pattern().as_usize()], found.start()))
+        let found = (0..self.search.parts()).filter_map(|part| self.search.find(part, line, from));
+        found.min_by_key(|(_, at)| *at).map(|(needle, at)| (self.sets[needle], at))
     }
 }
 
-/// True for the format of an agent that keeps its logs in a place of its own.
-fn has_a_place(format: &dyn Format) -> bool {
-    !format.locations(&Env::new(Some(Path::new("/")), &|_| None)).is_empty()
+/// True when this part is in the marker. Both are short: a search that prepares itself would take longer.
+fn holds(marker: &str, part: &str) -> bool {
+    let (marker, part) = (marker.as_bytes(), part.as_bytes());
+    let Some(first) = part.first() else { return true };
+    marker.windows(part.len()).any(|window| window[0] == *first && window == part)
 }
+
+/// Number of needles that a processor's vector instructions can search for at once.
+const AT_ONCE: usize = 64;
 
 /// Multi-needle search.
 enum Search {
-    /// With this processor's vector instructions.
-    Vector(Searcher),
+    /// With this processor's vector instructions, [`AT_ONCE`] needles each. Passing over a line twice takes less time
+    /// than an automaton does, and so does building them.
+    Vector(Vec<Searcher>),
     /// On any processor. Building it takes longer than reading a small log, so that it is built on demand.
     Automaton(AhoCorasick),
 }
 
 impl Search {
     fn new(needles: &[&str]) -> Self {
-        Searcher::new(needles).map_or_else(|| Self::automaton(needles), Self::Vector)
+        let searchers = needles.chunks(AT_ONCE).map(Searcher::new).collect();
+        Option::map_or_else(searchers, || Self::automaton(needles), Self::Vector)
     }
 
     fn automaton(needles: &[&str]) -> Self {
         let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(needles);
-        Self::Automaton(automaton.expect("a few short markers fit any automaton"))
+        Self::Automaton(automaton.expect("short markers fit any automaton"))
+    }
+
+    /// Number of searches that find all needles together.
+    fn parts(&self) -> usize {
+        match self {
+            Self::Vector(searchers) => searchers.len(),
+            Self::Automaton(_) => 1,
+        }
+    }
+
+    /// The first needle of a part, and where it is.
+    fn find(&self, part: usize, line: &[u8], from: usize) -> Option<(usize, usize)> {
+        let (before, found) = match self {
+            Self::Vector(searchers) => (part * AT_ONCE, searchers[part].find_in(line, (from..line.len()).into())?),
+            Self::Automaton(automaton) => {
+                (0, automaton.find(Input::new(line).span(from..line.len()).anchored(Anchored::No))?)
+            }
+        };
+        Some((before + found.pattern().as_usize(), found.start()))
     }
 }
 
@@ -168,7 +204,7 @@ mod tests {
         let one = Marked(&["\"usage\"", "\"b\""], &[]);
         let two = Marked(&["_tokens\""], &[]);
         let three = Marked(&["input_tokens\"", "ns\":1"], &[]);
-        let prefilter = Sieve::new(&[&one, &two, &three], None);
+        let prefilter = Sieve::new(&[&one, &two, &three], Set::MAX);
         assert_eq!(prefilter.all(br#"{"usage":{"output_tokens":1}}"#), 0b111);
         assert_eq!(prefilter.all(br#"{"usage":{}}"#), 0b001);
         assert_eq!(prefilter.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
@@ -179,11 +215,37 @@ mod tests {
     #[test]
     fn both_kinds_of_search_find_the_same_needle() {
         let needles = ["\"usage\"", "_tokens\"", "\"rare\""];
-        let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], None);
+        let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], Set::MAX);
         let lines: [&[u8]; 4] = [br#"{"usage":1,"rare":2}"#, br#"{"x_tokens":1,"usage":2}"#, b"{}", b""];
         let by_vector = lines.map(|line| prefilter.at(line, 0));
         prefilter.search = Search::automaton(&needles);
         assert_eq!(lines.map(|line| prefilter.at(line, 0)), by_vector);
+    }
+
+    #[test]
+    fn more_needles_than_fit_one_search_are_all_found_the_first_first() {
+        let markers: Vec<&'static str> = (100..300).map(|number| &*format!("\"m{number}\"").leak()).collect();
+        let formats: Vec<Marked> = markers.chunks(5).map(|part| Marked(part.to_vec().leak(), &[])).collect();
+        let formats: Vec<&dyn Format> = formats.iter().map(|format| format as &dyn Format).collect();
+        let mut prefilter = Sieve::new(&formats, Set::MAX);
+        for is_automaton in [false, true] {
+            if is_automaton {
+                prefilter.search = Search::automaton(&markers);
+            }
+            for (at, marker) in markers.iter().enumerate() {
+                let (one, other) = (1 << (at / 5), 1 << ((at + 77) % 200 / 5));
+                let line = format!("{{{marker}:1,{}:2}}", markers[(at + 77) % 200]);
+                assert_eq!(prefilter.first(line.as_bytes(), None), Some(one), "{line}");
+                assert_eq!(prefilter.all(line.as_bytes()), one | other, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_formats_that_are_wanted_are_looked_for() {
+        let prefilter = Sieve::new(&[&Marked(&["\"one\""], &[]), &Marked(&["\"two\""], &[])], 0b10);
+        assert_eq!(prefilter.all(br#"{"one":1,"two":2}"#), 0b10);
+        assert_eq!(Sieve::new(&[&Marked(&[], &[])], Set::MAX).first(br#"{"one":1}"#, None), None);
     }
 
     #[test]
@@ -206,7 +268,7 @@ mod tests {
                 Box::new(Never)
             }
         }
-        let prefilter = Sieve::new(&[&Ended], None);
+        let prefilter = Sieve::new(&[&Ended], Set::MAX);
         let padded = |before: usize, after: usize| {
             format!("{{\"x\":\"{}\",\"rare\":1,\"y\":\"{}\"}}", "x".repeat(before), "y".repeat(after))
         };
@@ -219,7 +281,7 @@ mod tests {
     fn a_format_that_is_alone_is_found_by_its_hints_and_others_as_far_as_they_stand_behind_them() {
         let one = Marked(&["\"count_a\"", "\"count_b\"", "\"meta\""], &["t_", "\"meta\""]);
         let two = Marked(&["\"else\""], &[]);
-        let prefilter = Sieve::new(&[&one, &two], None);
+        let prefilter = Sieve::new(&[&one, &two], Set::MAX);
         for line in [&br#"{"count_a":1}"#[..], br#"{"count_b":1}"#, br#"{"meta":"count_a"}"#, br#"{"t_":1,"meta":1}"#] {
             assert_eq!(prefilter.first(line, Some(0)), Some(0b01), "{}", line.escape_ascii());
         }

@@ -1,6 +1,8 @@
 //! Finds formats in the registry: by name, by place, and by the name of a file.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::location::{Env, Framing, Location};
 use super::{ALL, Format};
@@ -40,12 +42,41 @@ pub(crate) fn locations(env: &Env<'_>) -> Vec<(FormatId, Location)> {
     ALL.iter().enumerate().flat_map(of_format).collect()
 }
 
+/// The ends of the paths of places by which alone their agent's files are known.
+static PLACES: LazyLock<Vec<(FormatId, PathBuf, bool)>> = LazyLock::new(|| {
+    let places = locations(&Env::new(Some(Path::new("")), &|_| None)).into_iter();
+    let known = places.filter(|(id, _)| id.format().is_known_by_place());
+    known.map(|(id, location)| (id, location.path, location.is_flat)).collect()
+});
+
+/// The agent whose usual place a folder is in somebody's home, wherever that home lies, and whether the place is flat.
+///
+/// For agents whose files are known by their place alone.
+pub(crate) fn format_of_place(folder: &Path) -> Option<(FormatId, bool)> {
+    let is_here = |place: &&(FormatId, PathBuf, bool)| folder.ends_with(&place.1);
+    PLACES.iter().find(is_here).map(|(id, _, is_flat)| (*id, *is_flat))
+}
+
 /// The format that keeps whole documents or databases under such a name, for files that are not in its own place.
 ///
 /// Lines are told apart by their content; these are not.
 pub fn format_of_name(name: &[u8]) -> Option<(FormatId, Framing)> {
-    ALL.iter().enumerate().find_map(|(at, format)| match format.framing(name) {
+    formats_of_name(name).next()
+}
+
+/// All formats that do so.
+pub(crate) fn formats_of_name(name: &[u8]) -> impl Iterator<Item = (FormatId, Framing)> {
+    let anywhere = ALL.iter().enumerate().filter(|(_, format)| !format.is_known_by_place());
+    anywhere.filter_map(|(at, format)| match format.framing(name) {
         Some(framing @ (Framing::Document | Framing::Sqlite)) => Some((FormatId(at), framing)),
         Some(Framing::Lines) | None => None,
     })
+}
+
+/// The files and folders that list further places, with their formats.
+pub(crate) fn indexes(env: &Env<'_>) -> Vec<(FormatId, PathBuf)> {
+    let of_format = |(at, format): (usize, &&'static dyn Format)| {
+        format.indexes(env).into_iter().map(move |path| (FormatId(at), path)).collect::<Vec<_>>()
+    };
+    ALL.iter().enumerate().flat_map(of_format).collect()
 }

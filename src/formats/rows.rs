@@ -40,7 +40,7 @@ pub struct RowQuery {
 /// A value of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// Nothing, or bytes that are no text.
+    /// Nothing.
     Null,
     /// A whole number.
     Integer(i64),
@@ -48,6 +48,8 @@ pub enum Value<'a> {
     Real(f64),
     /// A text.
     Text(&'a str),
+    /// Bytes, or a text in another encoding. What was compressed with zstd comes decompressed.
+    Bytes(&'a [u8]),
 }
 
 impl<'a> Value<'a> {
@@ -55,6 +57,15 @@ impl<'a> Value<'a> {
     pub(super) fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text).filter(|text| !text.is_empty()),
+            Self::Null | Self::Integer(_) | Self::Real(_) | Self::Bytes(_) => None,
+        }
+    }
+
+    /// The bytes of a text or a blob.
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
             Self::Null | Self::Integer(_) | Self::Real(_) => None,
         }
     }
@@ -63,7 +74,7 @@ impl<'a> Value<'a> {
     pub(super) fn integer(self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(number),
-            Self::Null | Self::Real(_) | Self::Text(_) => None,
+            Self::Null | Self::Real(_) | Self::Text(_) | Self::Bytes(_) => None,
         }
     }
 
@@ -74,13 +85,14 @@ impl<'a> Value<'a> {
             Self::Integer(number) => Count::from_integer(number),
             Self::Real(number) => Count::from_float(number),
             Self::Text(text) => Count::from_text(text),
+            Self::Bytes(_) => Count::Wrong,
         }
     }
 
     /// An amount of dollars above zero. The shortest decimal of a float is what the agent computed.
     pub(super) fn usd(self) -> Option<Usd> {
         let text = match self {
-            Self::Null => return None,
+            Self::Null | Self::Bytes(_) => return None,
             Self::Integer(number) => number.to_string(),
             Self::Real(number) => number.to_string(),
             Self::Text(text) => text.to_owned(),
@@ -91,7 +103,7 @@ impl<'a> Value<'a> {
     /// A moment: seconds or milliseconds since 1970, or SQLite's text `2026-11-26 09:00:00`, which is in UTC.
     pub(super) fn time(self) -> Option<Instant> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Bytes(_) => None,
             Self::Integer(number) => u64::try_from(number).ok().and_then(time::epoch),
             Self::Real(number) => time::epoch_float(number),
             Self::Text(text) => time::parse(text),

@@ -1,6 +1,6 @@
 //! Splits a log's counts into disjoint classes.
 
-use crate::domain::Tokens;
+use crate::domain::{Parts, Tokens};
 
 /// Counts of one answer as stated by a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,11 @@ impl Counts {
             || (self.reasoning > 0 && is_total_told && self.total == Some(input + output + self.reasoning));
         if is_apart { (output + self.reasoning, true) } else { (output, false) }
     }
+}
+
+/// Marks cache writes whose lifetime no log states.
+pub(super) fn unstated_lifetime(tokens: &Tokens) -> Parts {
+    Parts { write_of_unstated_lifetime: tokens.cache_write_5m, ..Parts::NONE }
 }
 
 #[cfg(test)]

@@ -132,6 +132,7 @@ impl BatchBuilder {
         projects: &Projects,
     ) -> (ReadBatch, bool) {
         let mut tallies = Tallies { bytes, ..std::mem::take(&mut self.tallies) };
+        self.lines.statuses(&mut self.records);
         let (mut records, mut bad) = (std::mem::take(&mut self.records), std::mem::take(&mut self.bad));
         self.before += tallies.lines;
         let unknown = all.read + tallies.read == 0 && all.lines + tallies.lines >= TRIED;
@@ -145,7 +146,7 @@ impl BatchBuilder {
             match record {
                 Record::Call(call) => owner.fill(&mut call.from),
                 Record::Bill(bill) => owner.fill(&mut bill.from),
-                Record::Descends { .. } | Record::Rekeyed { .. } => {}
+                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) => {}
             }
         }
         let path = self.origin.path.clone();

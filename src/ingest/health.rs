@@ -50,6 +50,27 @@ impl Health {
         u64::try_from(self.unread().len()).unwrap_or(u64::MAX)
     }
 
+    /// Agents of which no place exists, in the order of the registry.
+    pub fn absent(&self) -> Vec<&'static str> {
+        let mut absent: Vec<&'static str> = Vec::new();
+        for agent in self.roots.iter().filter_map(|root| root.agent) {
+            if !absent.contains(&agent) && !self.is_found(agent) {
+                absent.push(agent);
+            }
+        }
+        absent
+    }
+
+    /// True when some place of the agent exists, or did.
+    fn is_found(&self, agent: &str) -> bool {
+        self.roots.iter().any(|root| root.agent == Some(agent) && root.state != RootState::Waiting)
+    }
+
+    /// Places that are named and do not exist yet: all but those of agents.
+    pub fn awaited(&self) -> impl Iterator<Item = &RootStatus> {
+        self.roots.iter().filter(|root| root.state == RootState::Waiting && root.agent.is_none())
+    }
+
     /// True when some root is polled.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
@@ -61,6 +82,10 @@ impl Health {
 pub struct RootStatus {
     /// Its path.
     pub path: Label,
+    /// The agent whose place it is, by the name of its format.
+    pub agent: Option<&'static str>,
+    /// How exact that agent's logs are, as a label; empty for any other place.
+    pub fidelity: String,
     /// How changes are detected.
     pub state: RootState,
     /// Number of files followed in it.

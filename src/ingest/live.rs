@@ -227,6 +227,7 @@ impl Live {
     /// Attaches the watch to roots that are new or changed, and to folders in which missing ones may appear.
     fn attach(&mut self) {
         let fs = self.tails.tools.fs.clone();
+        self.attached.resize(self.tails.roots.len(), None);
         let folders = self.tails.roots.iter().filter(|root| !root.is_flat).map(|root| root.path.clone());
         let deep: Vec<PathBuf> =
             folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)).collect();

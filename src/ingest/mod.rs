@@ -3,6 +3,7 @@
 mod batch;
 mod batch_builder;
 mod checkpoints;
+mod delivery;
 mod dir_watch;
 mod document;
 mod file_watch;
@@ -11,6 +12,7 @@ mod follow;
 mod fs;
 mod health;
 mod hot_files;
+mod indexes;
 mod line_splitter;
 mod live;
 mod os_fs;
@@ -25,6 +27,7 @@ mod roots;
 mod rotation;
 #[cfg(unix)]
 pub(crate) mod socket;
+mod spool;
 mod sqlite_access;
 mod sqlite_source;
 mod status;
@@ -35,6 +38,7 @@ mod unpack;
 mod walk;
 
 pub use batch::{BadNote, Event, Owner, Progress, ReadBatch, Tallies};
+pub(crate) use delivery::{Delivery, Reply, Said};
 pub(crate) use file_watch::{FileWatch, watch_files};
 pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};
@@ -44,5 +48,6 @@ pub use os_fs::OsFs;
 pub(crate) use project::Projects;
 pub(crate) use roots::RootKind;
 pub use roots::Roots;
+pub(crate) use spool::spool;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

@@ -10,15 +10,15 @@ use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
 
-/// Longest `.git` file read, in bytes; git writes one line with a path.
+/// Bytes read of a `.git` file, in which git writes one line with a path, and of a file that describes logs.
 const LONGEST: usize = 8 * 1024;
 
-/// The first line of a small file, in which an agent names the project of the logs next to it.
-pub(super) fn first_line(fs: &dyn Fs, file: &Path) -> Option<Label> {
+/// The beginning of a small file in which an agent describes the logs next to it.
+pub(super) fn beginning(fs: &dyn Fs, file: &Path) -> Option<Vec<u8>> {
     let mut text = vec![0; LONGEST];
     let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
-    let line = text[..count].split(|byte| *byte == b'\n').next()?.trim_ascii();
-    (!line.is_empty()).then(|| Label::from_bytes(line))
+    text.truncate(count);
+    Some(text)
 }
 
 /// Repositories of working directories named in logs. Each is looked up on disk once.

@@ -14,13 +14,20 @@ use super::batch_builder::BatchBuilder;
 use super::fs::{FileKind, Fs, Stat};
 use super::sqlite_access::{self, Database, Found, wal_of, why};
 use super::tail::{RECORDS, Reached, Tail, Tools};
-use super::{Condition, ReadBatch};
+use super::{Condition, ReadBatch, RootKind, unpack};
 use crate::domain::Instant;
-use crate::formats::{Framing, RowQuery, Schema, Value};
+use crate::formats::{FormatId, Framing, RowQuery, Schema, Value, formats_of_name};
 
 /// Rows whose last change lies this far before the latest one are read again, in the milliseconds of their writer: of
 /// two writers, the one that began first may be done last.
 const SLACK: i64 = 10_000;
+
+/// Batches kept until the transaction has ended: whoever takes them may be slow, and while a reader's transaction is
+/// open, the writer's log cannot begin anew. Only a first reading has more.
+const HELD: usize = 64;
+
+/// The longest value that is decompressed.
+const LARGEST_VALUE: u64 = 64 << 20;
 
 /// How far a query's rows have been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +42,8 @@ struct Cursor {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Saved {
+    /// The format that read it; empty in checkpoints of earlier versions.
+    format: String,
     cursors: Vec<Cursor>,
     reader: String,
 }
@@ -71,21 +80,29 @@ impl Tail {
             Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
         };
         let schema = schema_of(&database.connection).map_err(|error| why(&error))?;
-        let Some(queries) = self.format.and_then(|format| format.format().queries(&schema)) else {
+        let Some((format, queries)) = self.queries(&schema) else {
             return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
         };
-        let saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
+        self.format = Some(format);
+        let name = format.format().name();
+        let mut saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
+        if saved.format != name && !saved.format.is_empty() {
+            // Another agent's database had the same tables at first.
+            saved = Saved::default();
+        }
         let mut decoder = self.decoder(tools);
         decoder.restore(&saved.reader);
         let modified = Instant::from_timestamp_nanos(stat.modified_ns);
         let mut builder = BatchBuilder::new(decoder, self.label().clone(), modified, self.state.lines);
         let mut cursors = saved.cursors.clone();
         cursors.resize(queries.len(), Cursor::default());
-        let mut pass = Pass { tail: self, tools, builder, hand };
+        let mut pass = Pass { tail: self, tools, builder, held: Vec::new(), hand };
         let is_whole = pass.read(&database, &queries, &mut cursors)?;
+        let held = std::mem::take(&mut pass.held);
         builder = pass.builder;
         let to_validate = database.to_validate;
         drop(database);
+        held.into_iter().for_each(&mut *hand);
         if !is_whole {
             return Ok(Reached::More);
         }
@@ -93,7 +110,7 @@ impl Tail {
             // A writer has come. What it may have torn was handed on by its keys alone, and is read again.
             return Ok(Reached::More);
         }
-        let state = Saved { cursors, reader: builder.state() };
+        let state = Saved { format: name.to_owned(), cursors, reader: builder.state() };
         let is_news = !builder.records.is_empty() || state.cursors != saved.cursors || !self.booked;
         self.is_done(&stat, None);
         if is_news {
@@ -105,6 +122,19 @@ impl Tail {
             hand(ReadBatch { file: Some(self.state.clone()), ..batch });
         }
         Ok(Reached::End)
+    }
+
+    /// The format that knows these tables, and its questions.
+    ///
+    /// Several agents give their databases the same name: outside of their own places the tables tell whose it is.
+    fn queries(&self, schema: &Schema) -> Option<(FormatId, Vec<RowQuery>)> {
+        let named = |id: FormatId| Some((id, id.format().queries(schema)?));
+        if matches!(self.layout, RootKind::Agent(_)) {
+            return self.format.and_then(named);
+        }
+        let name = self.path().file_name()?.as_encoded_bytes();
+        let databases = formats_of_name(name).filter(|(_, framing)| *framing == Framing::Sqlite);
+        databases.map(|(id, _)| id).find_map(named)
     }
 
     /// The database need not be read again before it changes, once it has been read twice in one state.
@@ -144,6 +174,8 @@ struct Pass<'a> {
     tail: &'a mut Tail,
     tools: &'a Tools,
     builder: BatchBuilder,
+    /// Batches to hand on when the transaction has ended.
+    held: Vec<ReadBatch>,
     hand: &'a mut dyn FnMut(ReadBatch),
 }
 
@@ -179,7 +211,8 @@ impl Pass<'_> {
         let (asked, columns) = (statement.parameter_count().min(since.len()), statement.column_count());
         let mut rows = statement.query(rusqlite::params_from_iter(&since[..asked]))?;
         while let Some(row) = rows.next()? {
-            let values = values(row, columns)?;
+            let unpacked = unpacked(row, columns)?;
+            let values = values(row, &unpacked)?;
             if let Some(Value::Integer(number)) = values.first() {
                 cursor.number = cursor.number.max(*number);
             }
@@ -193,7 +226,10 @@ impl Pass<'_> {
             self.builder.row(place, number, &values);
             if self.builder.records.len() >= RECORDS {
                 let batch = self.tail.batch(&mut self.builder, 0, self.tools);
-                (self.hand)(batch);
+                self.held.push(batch);
+                if self.held.len() > HELD {
+                    self.held.drain(..).for_each(&mut *self.hand);
+                }
             }
             if self.tools.is_stopping() {
                 return Ok(false);
@@ -203,23 +239,39 @@ impl Pass<'_> {
     }
 }
 
-/// A row as the formats see it.
-fn values<'row>(row: &'row Row<'_>, columns: usize) -> rusqlite::Result<Vec<Value<'row>>> {
-    let value = |column| {
+/// For each column of a row, what its value holds if it is compressed.
+fn unpacked(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+    let column = |column| {
         Ok(match row.get_ref(column)? {
-            ValueRef::Null | ValueRef::Blob(_) => Value::Null,
-            ValueRef::Integer(number) => Value::Integer(number),
-            ValueRef::Real(number) => Value::Real(number),
-            ValueRef::Text(text) => std::str::from_utf8(text).map_or(Value::Null, Value::Text),
+            ValueRef::Blob(bytes) => unpack::whole(bytes, LARGEST_VALUE),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => None,
         })
     };
-    (0..columns).map(value).collect()
+    (0..columns).map(column).collect()
+}
+
+/// A row as the formats see it.
+fn values<'row>(row: &'row Row<'_>, unpacked: &'row [Option<Vec<u8>>]) -> rusqlite::Result<Vec<Value<'row>>> {
+    let value = |(column, unpacked): (usize, &'row Option<Vec<u8>>)| {
+        if let Some(bytes) = unpacked {
+            return Ok(Value::Bytes(bytes));
+        }
+        Ok(match row.get_ref(column)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => Value::Integer(number),
+            ValueRef::Real(number) => Value::Real(number),
+            ValueRef::Text(text) => std::str::from_utf8(text).map_or(Value::Bytes(text), Value::Text),
+            ValueRef::Blob(bytes) => Value::Bytes(bytes),
+        })
+    };
+    unpacked.iter().enumerate().map(value).collect()
 }
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut schema = Schema::default();
+    // A virtual table, which has no page of its own, may need an extension that is not here (a search index does).
     let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns \
-               WHERE tables.type = 'table'";
+               WHERE tables.type = 'table' AND tables.rootpage > 0";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -19,6 +19,8 @@ impl Tails {
             .iter()
             .map(|root| RootStatus {
                 path: label(&root.path),
+                agent: root.layout.agent(),
+                fidelity: root.layout.fidelity(),
                 state: root.state.clone(),
                 files: 0,
                 reattached: root.reattached,

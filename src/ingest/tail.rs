@@ -12,7 +12,7 @@ use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
 use super::line_splitter::LineSplitter;
 use super::packed::PACKED;
-use super::project::{Projects, first_line};
+use super::project::{Projects, beginning};
 use super::unpack::is_packed;
 use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
 use crate::domain::{Instant, Label};
@@ -211,9 +211,9 @@ impl Tail {
     /// A reader that knows the file's format and project, as far as they are known.
     pub(super) fn decoder(&self, tools: &Tools) -> Decoder {
         let mut decoder = tools.decoder(self.format);
-        let named = self.format.and_then(|format| format.format().project_file(self.path()));
-        if let Some(project) = named.and_then(|file| first_line(&*tools.fs, &file)) {
-            decoder.set_project(&project);
+        let described = self.format.and_then(|id| id.format().project_file(self.path()));
+        if let Some(text) = described.and_then(|file| beginning(&*tools.fs, &file)) {
+            decoder.beside(&text);
         }
         decoder
     }

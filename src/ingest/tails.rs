@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::checkpoints::Checkpoints;
 use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_out_of_descriptors};
+use super::indexes::Index;
 use super::line_splitter::{LONGEST_LINE, LineSplitter};
 use super::os_fs::OsFs;
 use super::prefetch::Looking;
@@ -68,6 +69,8 @@ impl Default for Options {
 /// [`Tails::resume`] after a restart, and only new data is read.
 pub struct Tails {
     pub(super) roots: Vec<Root>,
+    /// Files and folders that list further roots.
+    pub(super) indexes: Vec<Index>,
     pub(super) tools: Tools,
     pub(super) files: FxHashMap<FileId, Followed>,
     /// Every known name of each followed file.
@@ -135,6 +138,7 @@ impl Tails {
         };
         Self {
             roots: roots.places().into_iter().map(|(location, layout)| Root::new(&location, layout)).collect(),
+            indexes: roots.indexes.iter().map(Index::new).collect(),
             tools,
             files: FxHashMap::default(),
             paths: FxHashMap::default(),

@@ -5,8 +5,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use ruzstd::decoding::BlockDecodingStrategy::UptoBlocks;
-use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::fingerprint::Fingerprint;
 use super::fs::Handle;
@@ -51,6 +51,17 @@ struct Source<'a> {
 /// True for the first bytes of a zstd file.
 pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
+}
+
+/// What a compressed value holds, if it is one and no longer than this.
+pub(super) fn whole(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
+    if !bytes.starts_with(MAGIC) {
+        return None;
+    }
+    let mut held = Vec::new();
+    let decoder = StreamingDecoder::new_with_max_window_size(bytes, WINDOW).ok()?;
+    decoder.take(most.saturating_add(1)).read_to_end(&mut held).ok()?;
+    (held.len() as u64 <= most).then_some(held)
 }
 
 impl<'a> Unpack<'a> {

@@ -78,12 +78,14 @@ impl Tails {
         let ahead = looking.as_ref().map(Looking::ahead);
         let mut met = FxHashSet::default();
         met.reserve(self.folders.len());
+        self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
                 return;
             }
             let Root { ref path, layout, is_flat, .. } = self.roots[at];
             let path = path.clone();
+            let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
             let found = self.tools.fs.stat(&path);
             self.judge(at, &found);
             match found {
@@ -94,6 +96,19 @@ impl Tails {
                 }
                 Ok(stat) => self.add_file(path, layout, stat, now),
                 Err(_) => {}
+            }
+        }
+    }
+
+    /// Adds places that the indexes list and that are not followed yet.
+    fn read_indexes(&mut self) {
+        for index in &mut self.indexes {
+            for place in index.news(&*self.tools.fs).unwrap_or_default() {
+                let root = Root::new(&place, index.layout());
+                if !self.roots.iter().any(|other| other.path == root.path) {
+                    self.roots.push(root);
+                    self.dirty = true;
+                }
             }
         }
     }
@@ -122,6 +137,12 @@ impl Tails {
         let reaches = |root: &&Root| !root.is_flat || path == root.path || path.parent() == Some(&*root.path);
         let holding = self.roots.iter().filter(|root| lies_in(path, &root.path)).filter(reaches);
         let root = holding.max_by_key(|root| root.path.as_os_str().len())?;
+        if let Some((layout, is_flat)) = root.layout.of_path(path) {
+            let is_place = |folder: &Path| root.layout.of_folder(folder).is_some();
+            let is_right_in = || path.parent().is_some_and(is_place) && !self.is_folder(path);
+            let is_reached = !is_flat || is_place(path) || is_right_in();
+            return is_reached.then_some((layout, is_flat));
+        }
         // Of a flat place, a folder in it is not looked into.
         Some((root.layout, root.is_flat)).filter(|(_, is_flat)| !is_flat || path == root.path || !self.is_folder(path))
     }
@@ -181,8 +202,17 @@ impl Tails {
         }
     }
 
-    /// Walks a folder and its subfolders. A known, unchanged folder is only checked.
+    /// Walks a folder and its subfolders, by the rules of the agent whose place it is.
     fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
+        let Some(agents) = walk.layout.of_folder(path) else { return self.walk_below(path, found, walk) };
+        let named = (walk.layout, walk.is_flat);
+        (walk.layout, walk.is_flat) = agents;
+        self.walk_below(path, found, walk);
+        (walk.layout, walk.is_flat) = named;
+    }
+
+    /// Walks a folder and its subfolders. A known, unchanged folder is only checked.
+    fn walk_below(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
         if walk.above.len() >= DEEPEST || self.is_stopping() {
             return;
         }

@@ -78,7 +78,14 @@ impl Account {
     ///
     /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 start a new counter with
     /// each run, so that the last statements of all runs add up (seen in 2.1.232 and 2.1.268, August 2026).
-    pub(super) fn dues(&self) -> Vec<Due> {
+    ///
+    /// `counted` is what the session's own counter inherited from another session, and `of_run` tells it of the first
+    /// statement of any other counter.
+    pub(super) fn dues<'b>(
+        &self,
+        counted: Option<&'b [Billed]>,
+        of_run: impl Fn(&Bill) -> Option<&'b [Billed]>,
+    ) -> Vec<Due> {
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
         // Of equal statements the run's comes first, so that its part is not subtracted from it twice.
@@ -88,9 +95,12 @@ impl Account {
             let near = chains.len().saturating_sub(NEAREST);
             match chains[near..].iter().rposition(|chain| chain.goes_on(bill)) {
                 Some(at) => chains[near + at].extend(bill),
-                None => chains.push(Chain { last: bill, lifetimes: lifetimes_of(bill) }),
+                None => chains.push(Chain::new(bill)),
             }
         }
+        let of_runs =
+            chains.iter().filter(|chain| counted.is_none() || !chain.is_own).filter_map(|chain| of_run(chain.first));
+        let inherited: Vec<&[Billed]> = counted.into_iter().chain(of_runs).collect();
         let mut dues: BTreeMap<&Label, Due> = BTreeMap::new();
         for (billed, lifetimes) in
             chains.iter().flat_map(|chain| chain.last.models.iter().map(|billed| (billed, chain.lifetimes)))
@@ -110,6 +120,11 @@ impl Account {
             }
             due.part.add(&Part::new(tokens, billed.web_searches));
             due.is_split &= is_split;
+        }
+        for billed in inherited.into_iter().flatten() {
+            if let Some(due) = dues.get_mut(&billed.model) {
+                due.part.take(&mut Part::of_bill(billed));
+            }
         }
         dues.into_values().collect()
     }
@@ -149,12 +164,20 @@ impl Account {
 
 /// Statements of one counter, each continuing the one before.
 struct Chain<'a> {
+    first: &'a Bill,
     last: &'a Bill,
+    /// The session's own counter is among them.
+    is_own: bool,
     /// Cache writes by lifetime (five minutes, one hour), if known.
     lifetimes: Option<(u64, u64)>,
 }
 
 impl<'a> Chain<'a> {
+    fn new(bill: &'a Bill) -> Self {
+        let is_own = matches!(bill.counter, Counter::Session { .. });
+        Self { first: bill, last: bill, is_own, lifetimes: lifetimes_of(bill) }
+    }
+
     /// True when a larger statement continues this one.
     fn goes_on(&self, next: &Bill) -> bool {
         let mut least = self.last.tokens();
@@ -172,6 +195,7 @@ impl<'a> Chain<'a> {
         let whole = next.tokens().cache_write();
         self.lifetimes = lifetimes_of(next).or(so_far.filter(|(short, long)| short + long == whole));
         self.last = next;
+        self.is_own |= matches!(next.counter, Counter::Session { .. });
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::account::{Account, Due, NEAREST, row_key, size, started};
+use super::inherited::Inherited;
 use super::interner::Interner;
 use super::spending::{Part, Spending};
 use crate::domain::{Bill, Call, CallKey, Instant, Record};
@@ -24,6 +25,8 @@ pub(super) struct Bills {
     counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
     /// Sessions per counter they share.
     families: FxHashMap<i64, BTreeSet<u32>>,
+    /// What runs took over from the totals of other sessions.
+    inherited: Inherited,
     /// Counters with new statements, which may change what forks inherited.
     recounted: FxHashSet<i64>,
     /// Sessions whose computed rows are out of date.
@@ -54,9 +57,11 @@ impl Bills {
         let first_counter = |bills: &Self| bills.accounts.get(&session).and_then(|account| started(account.first()?));
         let was = [first_counter(self), known.as_ref().and_then(started), started(&joined)];
         if let Some(known) = known {
+            self.due.extend(self.inherited.heirs_of(&known));
             self.displace(session, &known);
         }
-        self.place(session, joined);
+        self.place(session, joined.clone());
+        self.due.extend(self.inherited.heirs_of(&joined));
         self.recounted.extend(was.into_iter().flatten().chain(first_counter(self)));
         self.due.insert(session);
         self.fresh.push((session, bill.id));
@@ -64,6 +69,7 @@ impl Bills {
     }
 
     fn place(&mut self, session: u32, bill: Bill) {
+        self.inherited.insert(session, &bill);
         if let Some(started) = started(&bill) {
             self.counters.entry(started).or_default().insert((bill.from.at, session, bill.id));
             self.families.entry(started).or_default().insert(session);
@@ -71,8 +77,9 @@ impl Bills {
         self.accounts.entry(session).or_default().insert(bill);
     }
 
-    /// Removes a replaced statement from its counter's index.
+    /// Removes a replaced statement from the indexes.
     fn displace(&mut self, session: u32, bill: &Bill) {
+        self.inherited.remove(session, bill);
         let Some(counter) = started(bill) else { return };
         if let Some(statements) = self.counters.get_mut(&counter) {
             statements.remove(&(bill.from.at, session, bill.id));
@@ -88,6 +95,16 @@ impl Bills {
     pub(super) fn restore(&mut self, session: u32, bill: Bill) {
         self.accounts.entry(session).or_default().booked.extend(row_keys(&bill));
         self.place(session, bill);
+    }
+
+    /// Adds a stored statement that only serves to see what other sessions took over from it.
+    pub(super) fn note(&mut self, session: u32, bill: &Bill) {
+        self.inherited.note(session, bill);
+    }
+
+    /// The session's statement of this id.
+    pub(super) fn known(&self, session: u32, id: CallKey) -> Option<&Bill> {
+        self.accounts.get(&session)?.bills.get(&id)
     }
 
     /// Keys of rows that may exist for a session.
@@ -165,14 +182,8 @@ impl Bills {
         family.sort_by_key(|session| names.label(*session));
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
-            let mut dues = account.dues();
-            if let Some(inherited) = self.inherited(*session, account, names) {
-                for due in &mut dues {
-                    if let Some(before) = inherited.models.iter().find(|billed| billed.model == due.model) {
-                        due.part.take(&mut Part::of_bill(before));
-                    }
-                }
-            }
+            let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);
+            let mut dues = account.dues(counted, |bill| self.inherited.of(*session, bill, names));
             let over = subtract(&mut dues, spending, *session, names);
             shares.push(Share { session: *session, account, dues, over });
         }

@@ -12,7 +12,7 @@ use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
 use super::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, StoreError, Sums};
-use crate::domain::{CallKey, Filter, Instant, Span};
+use crate::domain::{CallKey, Filter, Instant, Span, Status};
 use crate::pricing::Pricer;
 
 /// Where a store is, and how it is opened. A store that is always open needs only the first two methods.
@@ -168,6 +168,7 @@ impl<B: Backing> Books<B> {
             } else {
                 gathered.write(backing.store(), working_set, pricer, step)?;
             }
+            backing.store().write_statuses(&gathered.core.statuses)?;
             step("write files");
             backing.store().write_files(&mut gathered.files.values())
         })
@@ -326,6 +327,15 @@ impl<B: Backing> Ledger for Books<B> {
             Some(file) => Ok(Some(file.clone())),
             None => self.backing.store().file(path).map_err(|error| self.backing.error(error)),
         }
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        let mut all = self.backing.store().statuses().map_err(|error| self.backing.error(error))?;
+        for (name, value) in &self.gathered.core.statuses {
+            let known = all.entry(name.clone()).or_default();
+            *known = std::mem::take(known).max(value.clone());
+        }
+        Ok(all.iter().filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
 
     fn changed_elsewhere(&mut self) -> bool {

@@ -213,7 +213,8 @@ impl CompactRow {
     /// True when the counts or the price are a guess.
     fn is_guessed(&self) -> bool {
         let has_guessed_price = matches!(self.cost, RowCost::Priced { is_guessed: true, .. });
-        self.fidelity == Fidelity::Guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
+        let is_split_guessed = matches!(self.fidelity, Fidelity::Guessed | Fidelity::WritesUnlogged);
+        is_split_guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
     }
 
     /// True when all fields but the cost are equal.

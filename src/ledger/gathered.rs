@@ -30,7 +30,9 @@ impl Gathered {
             match record {
                 Record::Rekeyed { .. } if is_new => {}
                 Record::Rekeyed { .. } => self.rekeyed.push(record.clone()),
-                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) => self.core.absorb(record),
+                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
+                    self.core.absorb(record)
+                }
             }
         }
         self.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));

@@ -33,13 +33,12 @@ pub struct Stretch {
 /// Maps attributions to groups: the filter's verdict, and the group of `by` values.
 struct Groups<'a> {
     names: &'a Interner,
-    by: &'a [Dimension],
-    filter: &'a Filter,
+    query: &'a Query,
     of_set: Vec<Group>,
     values: Vec<Vec<u32>>,
     numbers: FxHashMap<Vec<u32>, usize>,
-    /// Repositories of worktrees without an interned number; these count down from `u32::MAX`.
-    repositories: Vec<Label>,
+    /// Names of values without an interned number, such as repositories of worktrees; these count down from `u32::MAX`.
+    uncounted: Vec<Label>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,12 +52,11 @@ impl<'a> Groups<'a> {
     fn new(query: &'a Query, names: &'a Interner) -> Self {
         Self {
             names,
-            by: &query.by,
-            filter: &query.filter,
+            query,
             of_set: vec![Group::NotAsked; names.sets()],
             values: Vec::new(),
             numbers: FxHashMap::default(),
-            repositories: Vec::new(),
+            uncounted: Vec::new(),
         }
     }
 
@@ -69,8 +67,8 @@ impl<'a> Groups<'a> {
             Group::Out => return None,
             Group::NotAsked => {}
         }
-        let group = if admits(self.filter, set, self.names) {
-            let values: Vec<u32> = self.by.iter().map(|by| self.value(set, *by)).collect();
+        let group = if admits(&self.query.filter, set, self.names) {
+            let values: Vec<u32> = self.query.by.iter().map(|by| self.value(set, *by)).collect();
             let next = self.values.len();
             let group = *self.numbers.entry(values.clone()).or_insert(next);
             if group == next {
@@ -84,23 +82,26 @@ impl<'a> Groups<'a> {
         self.group_of(set)
     }
 
-    /// The value of a dimension. Worktrees, as stored before schema 4, are mapped to their repository.
+    /// The value of a dimension, by the name that it has in the report. Worktrees, as stored before schema 4, are mapped to
+    /// their repository.
     fn value(&mut self, set: u32, by: Dimension) -> u32 {
         let number = self.names.set(set)[place(by)];
-        if by != Dimension::Project {
-            return number;
-        }
-        let Some(repository) = self.names.label(number).and_then(|label| repository_of(label)) else { return number };
-        let known = self.repositories.iter().position(|known| known.as_str() == repository);
+        let is_renamed = by == Dimension::Project || by.base() != by;
+        let Some(label) = self.names.label(number).filter(|_| is_renamed) else { return number };
+        let named = self.query.name_of(by, label);
+        let is_project = by.base() == Dimension::Project;
+        let name = if named == label { repository_of(label).filter(|_| is_project) } else { Some(named.as_str()) };
+        let Some(name) = name else { return number };
+        let known = self.uncounted.iter().position(|known| known.as_str() == name);
         let at = known.unwrap_or_else(|| {
-            self.repositories.push(Label::new(repository));
-            self.repositories.len() - 1
+            self.uncounted.push(Label::new(name));
+            self.uncounted.len() - 1
         });
-        self.names.find(&self.repositories[at]).unwrap_or(u32::MAX - count(at))
+        self.names.find(&self.uncounted[at]).unwrap_or(u32::MAX - count(at))
     }
 
     fn label(&self, number: u32) -> Option<Label> {
-        let unnamed = self.repositories.get(index(u32::MAX - number));
+        let unnamed = self.uncounted.get(index(u32::MAX - number));
         unnamed.or_else(|| self.names.label(number)).cloned()
     }
 

@@ -7,7 +7,7 @@ use super::BooksError;
 use super::key_value::KeyValue;
 use super::query::{Order, Query, Report};
 use super::types::{Batch, Change, Checkpoint, Row, Sums};
-use crate::domain::{CallKey, Filter, Span};
+use crate::domain::{CallKey, Filter, Span, Status};
 
 /// Interface of all ledger stores.
 ///
@@ -94,6 +94,14 @@ pub trait Ledger: KeyValue {
     /// When the ledger cannot be read.
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
+    }
+
+    /// The latest statements of agents and providers.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        Ok(Vec::new())
     }
 
     /// True when another process has written to the ledger since the last call.

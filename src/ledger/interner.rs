@@ -116,13 +116,13 @@ impl Interner {
     }
 }
 
-/// Index of a dimension in an [`AttributeSet`].
+/// Index of a dimension in an [`AttributeSet`], of a derived one that of its base.
 pub(super) const fn place(dimension: Dimension) -> usize {
     match dimension {
         Dimension::Model => 0,
-        Dimension::Source => 1,
+        Dimension::Source | Dimension::Fidelity => 1,
         Dimension::User => 2,
-        Dimension::Project => 3,
+        Dimension::Project | Dimension::Repo => 3,
         Dimension::Team => 4,
         Dimension::Agent => 5,
         Dimension::Feature => 6,

@@ -82,7 +82,7 @@ pub(crate) const DELIVERED: &str = "delivered";
 pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(30);
 
 /// Outcome of [`claim_alert`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AlertClaim {
     /// The caller is to deliver the alert, and then to call [`alert_was_delivered`].
     Ours,
@@ -90,6 +90,19 @@ pub(crate) enum AlertClaim {
     Pending,
     /// It was delivered.
     Done,
+}
+
+impl AlertClaim {
+    /// The outcome of a claim that finds this recorded.
+    pub(crate) fn after(fact: &Fact, now: Instant) -> Self {
+        if fact.value != CLAIMED {
+            Self::Done
+        } else if (now - fact.at).abs().to_std().is_ok_and(|age| age < CLAIM_LASTS) {
+            Self::Pending
+        } else {
+            Self::Ours
+        }
+    }
 }
 
 /// Claims an alert for delivery, for one caller among all processes. A claim without a delivery lapses.
@@ -103,11 +116,7 @@ pub(crate) fn claim_alert(
 ) -> Result<AlertClaim, BooksError> {
     let outcome = Cell::new(AlertClaim::Ours);
     books.update(Space::Alert, id, &|known| {
-        outcome.set(match known {
-            Some(fact) if fact.value != CLAIMED => AlertClaim::Done,
-            Some(fact) if (now - fact.at).abs().to_std().is_ok_and(|age| age < CLAIM_LASTS) => AlertClaim::Pending,
-            Some(_) | None => AlertClaim::Ours,
-        });
+        outcome.set(known.map_or(AlertClaim::Ours, |fact| AlertClaim::after(fact, now)));
         (outcome.get() == AlertClaim::Ours).then(|| Fact { at: now, value: CLAIMED.to_owned() })
     })?;
     Ok(outcome.get())

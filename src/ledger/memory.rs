@@ -9,7 +9,7 @@ use super::grouping::{self, admits, in_time};
 use super::key_value::{Fact, FactChange, KeyValue, Space};
 use super::merge_state::MergeState;
 use super::{Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Span};
+use crate::domain::{CallKey, Filter, Span, Status};
 use crate::pricing::Pricer;
 
 /// Ledger in memory.
@@ -95,7 +95,7 @@ impl Ledger for Memory {
         Ok(match query.grain {
             Grain::Call => grouping::calls(query, names, rows),
             Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
-            Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
+            Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let mut report = grouping::PeriodReport::new(query, names);
                 rows.for_each(|row| report.add(&grouping::quarter(row)));
                 report.finish()
@@ -148,6 +148,11 @@ impl Ledger for Memory {
 
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         Ok(self.files.values().cloned().collect())
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        let all = self.core.statuses.iter();
+        Ok(all.filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
 }
 

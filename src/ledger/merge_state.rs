@@ -1,5 +1,7 @@
 //! Merge rules shared by all stores: applies records to rows and reports the changes.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::bills::Bills;
@@ -21,6 +23,8 @@ pub(super) struct MergeState {
     pub(super) bills: Bills,
     /// Calls before this were pruned and are rejected.
     pub(super) horizon: Option<Instant>,
+    /// Statements by name, see `Status::entry`.
+    pub(super) statuses: BTreeMap<String, String>,
 }
 
 /// Bills to be written, with the numbers of their sessions, and sums by the numbers of session and model.
@@ -96,6 +100,13 @@ impl MergeState {
             Record::Bill(bill) => self.learn_bill(bill),
             // Concerns only ledgers written by an older version.
             Record::Rekeyed { .. } => {}
+            Record::Status(status) => {
+                let (name, value) = status.entry();
+                let known = self.statuses.entry(name).or_default();
+                if *known < value {
+                    *known = value;
+                }
+            }
         }
     }
 
@@ -109,7 +120,7 @@ impl MergeState {
                 self.row_store.feed(compact, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => {
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
                 self.absorb(record);
                 None
             }

@@ -1,5 +1,6 @@
 //! Ledger queries and reports.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Row, Sums};
@@ -8,6 +9,8 @@ use crate::domain::{CallKey, Day, Dimension, Filter, Instant, Label, Week, Zone}
 /// The unit that each row of a report sums up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
+    /// Quarters of an hour.
+    Quarter,
     /// Local clock hours.
     Hour,
     /// Local calendar days.
@@ -49,18 +52,28 @@ pub struct Query {
     pub order: Order,
     /// Maximum number of rows, applied after ordering; the total covers all rows.
     pub limit: Option<usize>,
+    /// The names of derived dimensions for the values of their bases; a value without one keeps its own.
+    pub renamed: BTreeMap<(Dimension, Label), Label>,
 }
 
 impl Query {
     /// A query for all calls, unsplit, oldest first, without a limit.
     pub fn new(grain: Grain, zone: Zone) -> Self {
-        Self { grain, by: Vec::new(), filter: Filter::default(), zone, order: Order::Ascending, limit: None }
+        let (by, filter, order) = (Vec::new(), Filter::default(), Order::Ascending);
+        Self { grain, by, filter, zone, order, limit: None, renamed: BTreeMap::new() }
+    }
+
+    /// The name under which a value of this dimension stands in the report.
+    pub(crate) fn name_of<'a>(&'a self, by: Dimension, value: &'a Label) -> &'a Label {
+        if by.base() == by { value } else { self.renamed.get(&(by, value.clone())).unwrap_or(value) }
     }
 }
 
 /// The period of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeriodKey {
+    /// Quarter of an hour, by its start.
+    Quarter(Instant),
     /// Local clock hour, by its start.
     Hour(Instant),
     /// Local day.

@@ -45,7 +45,7 @@ impl<'a, S: Store> Reading<'a, S> {
                 let stretches = self.join_stretches(&query.filter, stretches)?;
                 Ok(grouping::sessions(query, self.names, stretches.into_iter()))
             }
-            Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
+            Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let timeless = query.grain == Grain::Total;
                 let quarters = self.store.quarters(self.names, self.ids, &query.filter, &query.by, timeless)?;
                 let mut report = PeriodReport::new(query, self.names);

@@ -3,13 +3,14 @@
 //! Rows come and go as [`CompactRow`]s, whose names are numbers of an [`Interner`]. A store that has ids of its own for
 //! names keeps the two together in [`Store::Ids`]; they live exactly as long as the interner.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rustc_hash::FxHashSet;
 
 use super::compact_row::CompactRow;
 use super::grouping::{self, Quarter, Stretch};
+use super::inherited::Whole;
 use super::interner::Interner;
 use super::key_value::{Fact, Space};
 use super::spending::Part;
@@ -53,7 +54,7 @@ pub type Quarters<'a, Ids> = Box<dyn FnOnce(&mut Ids, &mut dyn FnMut(Quarter)) -
 /// Rows by key, alias and lineage, with what is derived from them and stored beside them.
 ///
 /// A store neither merges nor prices: what it returns is what [`Store::apply`] was given. Everything is called between
-/// [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`], but the version, checkpoints and facts also without.
+/// [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`], but the version, checkpoints, statements and facts also without.
 pub trait Store {
     /// Ids of interned names in this store; `()` for a store that keeps the names themselves.
     type Ids: Default;
@@ -151,6 +152,24 @@ pub trait Store {
     /// When the store cannot be read.
     fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Self::Ids, counter: i64) -> Stored<Vec<u32>>;
 
+    /// Bills with this [`total`](super::total), with the numbers of their sessions; no more than `most`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn bills_by_total(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        total: Whole,
+        most: usize,
+    ) -> Stored<Vec<(u32, Bill)>>;
+
+    /// Sessions with a bill of a run that took this total over, see [`before`](super::before).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Self::Ids, total: Whole) -> Stored<Vec<u32>>;
+
     /// A session's sums by model, as [`Delta::spent`] had them.
     ///
     /// # Errors
@@ -183,6 +202,19 @@ pub trait Store {
     fn file(&self, path: &Path) -> Stored<Option<Checkpoint>> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
+
+    /// Writes statements by name, see `Status::entry`: each unless the stored one is newer. Those about sessions may be
+    /// dropped once they are old.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()>;
+
+    /// Every statement by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn statuses(&self) -> Stored<BTreeMap<String, String>>;
 
     /// The value of a key.
     ///

@@ -17,10 +17,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Fidelity of the counts and of the price.
+    /// Fidelity of the counts and of the price. The split of a call whose log does not tell writes from plain input stays
+    /// a guess where the model has no price that decides whether it matters.
     pub fn trust(&self) -> Fidelity {
         let trust = self.call.trust();
-        if trust == Fidelity::Final && self.cost.is_guessed() { Fidelity::Guessed } else { trust }
+        let is_price_guessed = trust == Fidelity::Final && self.cost.is_guessed();
+        if is_price_guessed || trust == Fidelity::WritesUnlogged { Fidelity::Guessed } else { trust }
     }
 }
 

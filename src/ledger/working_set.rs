@@ -2,10 +2,13 @@
 
 mod bills;
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bills::Bills;
 use super::compact_row::CompactRow;
+use super::inherited::Whole;
 use super::interner::NONE;
 use super::lineage::Move;
 use super::merge_state::{Billed, MergeState};
@@ -39,6 +42,9 @@ pub(super) struct WorkingSet<Ids> {
     accounts: FxHashSet<u32>,
     /// Counters whose sessions' bills are loaded.
     counters: FxHashSet<i64>,
+    /// Totals whose statements are loaded, and those whose heirs are.
+    parents: FxHashSet<Whole>,
+    heirs: FxHashSet<Whole>,
 }
 
 impl<Ids: Default> WorkingSet<Ids> {
@@ -89,6 +95,8 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.core.bills = Bills::default();
         self.accounts.clear();
         self.counters.clear();
+        self.parents.clear();
+        self.heirs.clear();
         self.fetched.clear();
         self.gathered.clear();
         self.descents.clear();
@@ -133,6 +141,12 @@ impl<Ids: Default> WorkingSet<Ids> {
                 }
                 Record::Rekeyed { .. } => {
                     self.rekey(store, record)?;
+                    None
+                }
+                // Held statements stay with the batch, see `Books::statuses`.
+                Record::Status(_) if self.reads_only => None,
+                Record::Status(statement) => {
+                    store.write_statuses(&BTreeMap::from([statement.entry()]))?;
                     None
                 }
             };

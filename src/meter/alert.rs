@@ -6,7 +6,8 @@ use std::fmt;
 use chrono::{Duration, NaiveTime, TimeZone};
 
 use super::limit::{LimitState, Verdict, Window};
-use crate::domain::{Instant, Zone};
+use crate::domain::{Instant, Quota, Span, Zone};
+use crate::ledger::{AlertClaim, BooksError, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +16,68 @@ pub struct Alert {
     pub id: AlertId,
     /// The threshold that was reached, in per cent; 100 is the limit itself.
     pub threshold: u8,
-    /// The limit's state, from which the text is built.
-    pub limit: LimitState,
+    /// Its subject, from which the text is built.
+    pub about: About,
+}
+
+impl Alert {
+    /// Claims the alert in the ledger for delivery, for one caller at a time, until it was delivered once in the period
+    /// that it is about.
+    ///
+    /// A period that begins at another moment in another time zone, or is found to have begun earlier, is still the one
+    /// in which an alert was delivered.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, BooksError> {
+        if let Some(period) = self.period() {
+            let known = books.facts(Space::Alert, &format!("{} ", self.id.stem()))?;
+            let others = known.iter().filter(|(id, fact)| id != self.id.as_str() && period.contains(fact.at));
+            let taken = others.map(|(_, fact)| AlertClaim::after(fact, now)).max();
+            if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
+                return Ok(taken);
+            }
+        }
+        claim_alert(books, self.id.as_str(), now)
+    }
+
+    /// The period in which it is delivered once.
+    fn period(&self) -> Option<Span> {
+        match &self.about {
+            About::Limit(limit) => period_start(limit).and(limit.span),
+            About::Quota(quota) => {
+                let until = quota.resets_at?;
+                Some(Span { from: until.checked_sub_signed(Duration::minutes(quota.minutes.into()))?, until })
+            }
+        }
+    }
+}
+
+/// The subject of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A limit of one's own.
+    Limit(LimitState),
+    /// A provider's own window.
+    Quota(Quota),
 }
 
 impl Alert {
     /// The fact: `80% of daily limit used`, `daily limit reached`.
     pub fn title(&self) -> String {
-        match self.limit.verdict {
-            Verdict::Under | Verdict::Near => format!("{}% of {} limit used", self.limit.percent, self.limit.name),
-            Verdict::Over => format!("{} limit reached", self.limit.name),
+        match &self.about {
+            About::Limit(limit) if limit.verdict == Verdict::Over => format!("{} limit reached", limit.name),
+            About::Limit(limit) => format!("{}% of {} limit used", limit.percent, limit.name),
+            About::Quota(quota) => {
+                format!("{}% of the {} {} window used", quota.percent(), quota.source, quota.window())
+            }
+        }
+    }
+
+    fn percent(&self) -> u64 {
+        match &self.about {
+            About::Limit(limit) => limit.percent,
+            About::Quota(quota) => quota.percent().into(),
         }
     }
 }
@@ -52,6 +105,22 @@ impl AlertId {
         Self(format!("{} @{threshold}{period}", subject(state)))
     }
 
+    /// The id of a threshold of a provider's window, until it starts over.
+    fn from_quota(quota: &Quota, threshold: u8) -> Self {
+        // Where only the seconds left are stated, the reset varies by a few of them.
+        let round = |at: Instant| (at.timestamp().saturating_add(300)).div_euclid(600).saturating_mul(600);
+        let length = i64::from(quota.minutes.max(1)).saturating_mul(60);
+        let period = quota.resets_at.map_or_else(|| quota.seen.timestamp().div_euclid(length), round);
+        Self(format!("{} @{threshold} {period}", quota_key(quota)))
+    }
+
+    /// The id without its period.
+    fn stem(&self) -> &str {
+        let begins = self.0.rfind(" @").map(|at| at + 2);
+        let ends = begins.and_then(|at| Some(at + self.0[at..].find(' ')?));
+        &self.0[..ends.unwrap_or(self.0.len())]
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,6 +131,11 @@ impl fmt::Display for AlertId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(&self.0)
     }
+}
+
+/// Identifies a provider's window, without the period.
+fn quota_key(quota: &Quota) -> String {
+    format!("quota {} {} {}", quota.source, quota.name, quota.minutes)
 }
 
 /// Identifies a limit and its subject, without the period.
@@ -169,14 +243,15 @@ impl Alerts {
     /// The alerts due now. Several thresholds passed at once give one alert, for the highest.
     ///
     /// The caller claims `Alert::id` in the ledger and delivers only alerts not claimed before.
-    pub fn due(&mut self, limits: &[LimitState], now: Instant) -> Vec<Alert> {
+    pub fn due(&mut self, limits: &[LimitState], quotas: &[Quota], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);
         let quiet = self.quiet.is_some_and(|quiet| quiet.hold(now));
         let silent = quiet || self.snoozed.is_some();
         self.held = false;
         let present: BTreeMap<String, &LimitState> = limits.iter().map(|state| (subject(state), state)).collect();
-        self.said.retain(|key, _| present.contains_key(key));
+        let windows: BTreeMap<String, &Quota> = quotas.iter().map(|quota| (quota_key(quota), quota)).collect();
+        self.said.retain(|key, _| present.contains_key(key) || windows.contains_key(key));
         let mut due = Vec::new();
         for (key, state) in present {
             let period = period_start(state);
@@ -190,7 +265,7 @@ impl Alerts {
                     self.said.remove(&key);
                 }
             }
-            let Some(threshold) = state.threshold().filter(|_| !state.has_ended()) else { continue };
+            let Some(threshold) = state.threshold().filter(|_| !state.is_quiet()) else { continue };
             let heard = self.said.get(&key).map_or(0, |said| said.threshold);
             if threshold <= heard {
                 continue;
@@ -199,11 +274,38 @@ impl Alerts {
                 self.held |= quiet;
                 continue;
             }
-            due.push(Alert { id: AlertId::from_state(state, threshold, now), threshold, limit: state.clone() });
+            due.push(Alert {
+                id: AlertId::from_state(state, threshold, now),
+                threshold,
+                about: About::Limit(state.clone()),
+            });
             self.said.insert(key, Said { threshold, period });
         }
-        due.sort_by_key(|alert| std::cmp::Reverse((alert.threshold, alert.limit.percent)));
+        for (key, quota) in windows {
+            due.extend(self.quota_due(key, quota, silent, now).filter(|_| !silent));
+        }
+        due.sort_by_key(|alert| std::cmp::Reverse((alert.threshold, alert.percent())));
         due
+    }
+
+    /// The alert of a provider's window: at 80 and at 100 per cent, once until it starts over.
+    fn quota_due(&mut self, key: String, quota: &Quota, silent: bool, now: Instant) -> Option<Alert> {
+        let threshold = [100, 80].into_iter().find(|of| quota.percent() >= u32::from(*of) && !quota.is_over(now))?;
+        let id = AlertId::from_quota(quota, threshold);
+        let period = quota.resets_at;
+        let said = self.said.get(&key).filter(|said| {
+            let moved = |(one, other): (Instant, Instant)| (one - other).num_minutes().abs() > 10;
+            !said.period.zip(period).is_some_and(moved)
+        });
+        if said.is_some_and(|said| said.threshold >= threshold) {
+            return None;
+        }
+        if silent {
+            self.held = true;
+        } else {
+            self.said.insert(key, Said { threshold, period });
+        }
+        Some(Alert { id, threshold, about: About::Quota(quota.clone()) })
     }
 
     /// When an alert held back becomes due, if nothing else changes.
@@ -214,10 +316,12 @@ impl Alerts {
     }
 }
 
-/// Start of the current period; only calendar windows have one, others fall with use.
+/// Start of the current period; only calendar windows and blocks have one, others fall with use.
 fn period_start(state: &LimitState) -> Option<Instant> {
     match state.limit.window {
-        Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => state.span.map(|span| span.from),
+        Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {
+            state.span.map(|span| span.from)
+        }
         Window::Rolling(_) | Window::Session | Window::Run | Window::Total => None,
     }
 }

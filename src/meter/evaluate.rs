@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Verdict};
+use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Scope, Verdict, Window};
 use crate::domain::{Instant, Label, Span, Tokens, Usd};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
@@ -179,6 +179,7 @@ pub(crate) fn state(
         hit: None::<(Instant, Span)>,
         lower_bound: used.lower_bound && limit.amount.usd.is_some(),
         guessed: used.guessed,
+        lifted: false,
         limit: limit.clone(),
     }
 }
@@ -191,6 +192,17 @@ fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) 
     words.push(' ');
     words.push_str(&session.words());
     words
+}
+
+/// What is used of a budget for calls with these sums by model.
+pub(crate) fn budget<'a>(
+    amount: Amount,
+    models: impl Iterator<Item = &'a Sums>,
+    fallback: Option<&Rates>,
+) -> LimitState {
+    let limit = Limit { scope: Scope::default(), window: Window::Total, amount, warn_at: Vec::new() };
+    let used = models.fold(Used::default(), |used, sums| used.and(Used::from_sums(sums, fallback)));
+    LimitState { name: "budget".to_owned(), ..state(&limit, None, None, used, None) }
 }
 
 /// Tells sessions of one limit apart whose words are the same.
@@ -220,9 +232,9 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
 }
 
 /// Over before near before under, then the most used first; else in the order of the config. Of sessions that have
-/// ended, last.
+/// ended, and lifted ones, last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
-    states.sort_by_key(|state| Reverse((!state.has_ended(), state.verdict, state.percent)));
+    states.sort_by_key(|state| Reverse((!state.is_quiet(), state.verdict, state.percent)));
 }
 
 /// The shares of the parts of a whole, in whole per cent of its cost (of tokens where no cost is known): together as

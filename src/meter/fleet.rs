@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::evaluate::Used;
-use super::rate::{Minutes, Spent};
-use super::summary::{SessionId, TREND};
+use super::rate::{Minutes, Spent, Trend};
+use super::summary::SessionId;
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{Row, Sums};
+use crate::pricing::context_size;
 
 /// A session works so long after its last call.
 pub(crate) const ACTIVE: Duration = Duration::minutes(5);
@@ -63,8 +64,8 @@ pub struct FleetLine {
     pub model: Option<Label>,
     /// The main thread's latest call; nothing when that is long ago.
     pub main: Option<LastCall>,
-    /// Tokens in each of the last `TREND` minutes, oldest first.
-    pub trend: [u64; TREND],
+    /// Its spending minute by minute.
+    pub trend: Trend,
     /// Its sub-agents that have not ended, in the order of their names.
     pub agents: Vec<AgentLine>,
 }
@@ -93,6 +94,8 @@ pub struct LastCall {
     pub model: Option<Label>,
     /// Tokens of its prompt, cached ones included: how full the context is.
     pub context: u64,
+    /// Tokens that fit into the context: as the agent states, else as listed for the model; nothing where unknown.
+    pub context_size: Option<u64>,
     /// Until when the cache that it wrote is kept; nothing when it wrote none.
     pub cached_until: Option<Instant>,
     key: CallKey,
@@ -110,6 +113,7 @@ impl LastCall {
             at,
             model: call.model.clone(),
             context: call.tokens.prompt(),
+            context_size: call.model.as_deref().and_then(context_size),
             cached_until: kept.and_then(|kept| at.checked_add_signed(kept)),
             key: call.key,
         }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Duration, Timelike};
 
+use super::curve::Ahead;
 use super::limit::{LimitState, Measure, Rules, Window};
 use super::rate::{KEPT, Minutes, Spent, minute_of};
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
@@ -47,7 +48,8 @@ impl Habits {
         };
         let used = books.report(&query)?.rows.into_iter().filter_map(|row| match row.period {
             PeriodKey::Hour(from) => Some((from, row.sums.calls)),
-            PeriodKey::Day(_)
+            PeriodKey::Quarter(_)
+            | PeriodKey::Day(_)
             | PeriodKey::Week(_)
             | PeriodKey::Month(_)
             | PeriodKey::Session(..)
@@ -121,7 +123,7 @@ impl Outlook<'_> {
             Window::Rolling(length) => self.now.checked_add_signed(length.min(Duration::days(1)))?,
             Window::Session | Window::Run => self.now.checked_add_signed(Duration::days(1))?,
             Window::Total => self.now.checked_add_signed(Duration::days(31))?,
-            Window::Hour | Window::Day | Window::Week | Window::Month => state.span?.until,
+            Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => state.span?.until,
         };
         let long_run = state.span.and_then(|span| long_run(used, span.from, self.now));
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
@@ -144,6 +146,23 @@ impl Outlook<'_> {
             true
         });
         Usd::from_pico(spent / ONE)
+    }
+
+    /// What is expected beyond now, with its band, in steps until a time; nothing when idle.
+    pub(crate) fn ahead(&self, until: Instant) -> Vec<Ahead> {
+        let Some(pace) = self.pace(Measure::Usd) else { return Vec::new() };
+        let (mut all, mut likely, mut most) = (Vec::new(), 0_i128, 0_i128);
+        self.walk(pace, ONE, None, until, |at, minutes, amount| {
+            likely = likely.saturating_add(amount / ONE);
+            let end = at.checked_add_signed(Duration::minutes(minutes)).unwrap_or(until).min(until);
+            let width = ONE + spread(pace, end.signed_duration_since(self.now).num_minutes());
+            most = most.max(likely.saturating_mul(width) / ONE);
+            let least = likely.saturating_mul(ONE) / width;
+            let [least, likely, most] = [least, likely, most].map(Usd::from_pico);
+            all.push(Ahead { at: end, least, likely, most });
+            true
+        });
+        all
     }
 
     /// The rate of the last hours; `None` when idle.

@@ -1,5 +1,6 @@
 //! Limits: scope, window, amount, and state.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::{Duration, Weekday};
@@ -112,6 +113,8 @@ pub enum Window {
     Total,
     /// The last hours or days, at any time.
     Rolling(Duration),
+    /// Five hours from the first call; the next begins with the first call after them.
+    Block,
 }
 
 impl fmt::Display for Window {
@@ -126,6 +129,7 @@ impl fmt::Display for Window {
             Self::Week => "week",
             Self::Month => "month",
             Self::Total => "total",
+            Self::Block => "block",
             Self::Rolling(length) => {
                 let hours = length.num_hours();
                 return match hours % 24 {
@@ -138,7 +142,8 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The current period; `None` where time does not bound it (a session, a run, all time). A rolling window ends now.
+    /// The current period; `None` where time alone does not bound it (a session, a run, a block, all time). A rolling
+    /// window ends now.
     pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
         match self {
             Self::Call | Self::Day => Some(Span::day(now, zone)),
@@ -148,7 +153,7 @@ impl Window {
             Self::Rolling(length) => {
                 Some(Span { from: now.checked_sub_signed(length).unwrap_or(Instant::MIN_UTC), until: now })
             }
-            Self::Session | Self::Run | Self::Total => None,
+            Self::Session | Self::Run | Self::Total | Self::Block => None,
         }
     }
 
@@ -163,6 +168,7 @@ impl Window {
             Self::Week => "weekly".to_owned(),
             Self::Month => "monthly".to_owned(),
             Self::Total => "total".to_owned(),
+            Self::Block => "5-hour block".to_owned(),
             Self::Rolling(length) => {
                 let minutes = length.num_minutes();
                 match (minutes % 1440, minutes % 60) {
@@ -235,7 +241,7 @@ pub struct LimitState {
     pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
-    /// Current period; `None` for a call, a session, a run and all time.
+    /// Current period; `None` for a session, a run and all time, and for a block that no call has begun.
     pub span: Option<Span>,
     /// Whole per cent used, rounded down, of the amount closest to its limit.
     pub percent: u64,
@@ -247,6 +253,8 @@ pub struct LimitState {
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
+    /// True when it is lifted for the session it is asked for: it neither warns nor blocks.
+    pub lifted: bool,
 }
 
 impl LimitState {
@@ -271,6 +279,16 @@ impl LimitState {
         self.session.as_ref().is_some_and(|session| session.ended)
     }
 
+    /// True when the session it is about is one of these.
+    pub(crate) fn is_of_one_of(&self, sessions: &BTreeSet<Label>) -> bool {
+        self.session.as_ref().and_then(|session| session.id.session.as_ref()).is_some_and(|id| sessions.contains(id))
+    }
+
+    /// True when it neither warns nor rings: its session has ended, or it is lifted.
+    pub fn is_quiet(&self) -> bool {
+        self.has_ended() || self.lifted
+    }
+
     /// True when this session's calls count against it.
     pub fn concerns(&self, line: &SessionLine) -> bool {
         if let Some(session) = &self.session {
@@ -283,14 +301,19 @@ impl LimitState {
                 let own = self.limit.scope.each && names.as_str() == "*";
                 if own { self.subject.as_deref().is_none_or(|of| of == name.as_str()) } else { names.matches(name) }
             };
-            match dimension {
+            match dimension.base() {
                 Dimension::Source => fits(&row.source),
                 Dimension::Session => row.session.as_ref().is_some_and(fits),
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
                 Dimension::User => row.user.as_ref().is_some_and(fits),
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
-                // Of these a session may have any number.
-                Dimension::Team | Dimension::Agent | Dimension::Feature | Dimension::Org => true,
+                // Of these a session may have any number, and no limit is about a derived one.
+                Dimension::Team
+                | Dimension::Agent
+                | Dimension::Feature
+                | Dimension::Org
+                | Dimension::Fidelity
+                | Dimension::Repo => true,
             }
         };
         self.limit.scope.is_organisation()
@@ -299,7 +322,8 @@ impl LimitState {
 
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
-        let starts_anew = matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        let starts_anew =
+            matches!(self.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block);
         self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
     }
 

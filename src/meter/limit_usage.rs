@@ -23,10 +23,12 @@ pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<(Option<Label>,
 /// Usage of one subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Group {
-    models: BTreeMap<Option<Label>, Sums>,
-    largest: Used,
+    pub(super) models: BTreeMap<Option<Label>, Sums>,
+    pub(super) largest: Used,
     /// Usage per minute, for the forecast.
     pub(crate) minutes: Minutes,
+    /// The current block, of a limit whose window is one.
+    pub(super) block: Option<Span>,
 }
 
 impl Group {
@@ -37,6 +39,27 @@ impl Group {
         }
         let used = self.models.values().map(|sums| Used::from_sums(sums, rules.fallback.as_ref()));
         used.fold(Used::default(), Used::and)
+    }
+}
+
+/// Knowledge of the blocks of one limit besides those that are current.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocks {
+    /// End of each subject's last block, where it is over.
+    pub(super) over: BTreeMap<Subject, Instant>,
+    /// The earliest known call ahead of the clock that is in no current block.
+    pub(super) ahead: Option<Instant>,
+    /// The time at which the blocks were last looked at.
+    pub(super) as_of: Instant,
+}
+
+impl Blocks {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { over: BTreeMap::new(), ahead: None, as_of: now }
+    }
+
+    pub(super) fn is_ahead(&mut self, at: Instant) {
+        self.ahead = Some(self.ahead.map_or(at, |ahead| ahead.min(at)));
     }
 }
 
@@ -52,6 +75,8 @@ pub(crate) struct LimitUsage {
     leaving: BTreeMap<(Instant, CallKey), (Subject, Option<Label>, Sums)>,
     /// Time of call up to which the leaving calls are known.
     known_until: Instant,
+    /// For blocks: their ends and the calls ahead of the clock.
+    pub(super) blocks: Blocks,
 }
 
 impl LimitUsage {
@@ -64,6 +89,7 @@ impl LimitUsage {
             sessions: BTreeSet::new(),
             leaving: BTreeMap::new(),
             known_until: now,
+            blocks: Blocks::new(now),
         }
     }
 
@@ -102,6 +128,10 @@ impl LimitUsage {
                 (filter.since, filter.until) = bounds(usage.span);
             }
             Window::Rolling(_) => filter.since = usage.span.map(|span| span.from),
+            Window::Block => {
+                usage.ask_blocks(books, &filter, rules, now)?;
+                return Ok(usage);
+            }
             Window::Total => {}
         }
         usage.take(books, filter, rules)?;
@@ -123,19 +153,10 @@ impl LimitUsage {
     }
 
     /// Adds the ledger's sums for a filter.
-    fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), BooksError> {
+    pub(super) fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), BooksError> {
         let grouped: Vec<Dimension> = grouped(&self.limit).collect();
-        let (with_session, with_agent) = match self.limit.window {
-            Window::Session => (true, false),
-            Window::Run => (true, true),
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Rolling(_) => (false, false),
-        };
+        let with_session = matches!(self.limit.window, Window::Session | Window::Run);
+        let with_agent = self.limit.window == Window::Run;
         let mut by = vec![Dimension::Model];
         by.extend(&grouped);
         let session_at = by.len();
@@ -179,6 +200,9 @@ impl LimitUsage {
 
     /// Applies a change. False when the ledger must be queried again.
     pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
+        if self.limit.window == Window::Block {
+            return self.apply_to_block(before, after, rules, now);
+        }
         let of = |row: &Row| Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref());
         let grown = before.zip(after).is_some_and(|(before, after)| {
             self.counted(before, rules) == self.counted(after, rules) && of(before).is_within(&of(after))
@@ -243,7 +267,8 @@ impl LimitUsage {
             .filter(|(subject, _)| is_shown(subject))
             .map(|(subject, group)| {
                 let used = group.used(self.limit.window, rules);
-                let mut state = state(&self.limit, subject.name(), session_of(subject), used, self.span);
+                let mut state =
+                    state(&self.limit, subject.name(), session_of(subject), used, group.block.or(self.span));
                 if let (Some(habits), Verdict::Under | Verdict::Near) = (habits, state.verdict) {
                     let outlook = Outlook { minutes: &group.minutes, habits, zone: rules.zone, now };
                     state.hit = outlook.hit(&state);
@@ -268,7 +293,7 @@ impl LimitUsage {
     fn counted(&self, row: &Row, rules: &Rules) -> Option<Subject> {
         let at = row.call.at();
         let inside = match self.limit.window {
-            Window::Session | Window::Run | Window::Total => true,
+            Window::Session | Window::Run | Window::Total | Window::Block => true,
             Window::Rolling(_) => self.span.is_some_and(|span| at >= span.from),
             Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => {
                 self.span.is_some_and(|span| span.contains(at))
@@ -289,12 +314,16 @@ impl LimitUsage {
             | Window::Week
             | Window::Month
             | Window::Total
+            | Window::Block
             | Window::Rolling(_) => true,
         }
     }
 
     /// Moves the window to `now`. False when the ledger must be queried again.
     pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> bool {
+        if self.limit.window == Window::Block {
+            return self.advance_blocks(now);
+        }
         let rolling = matches!(self.limit.window, Window::Rolling(_));
         if !rolling && self.span.is_none_or(|span| span.contains(now)) {
             return true;
@@ -332,13 +361,19 @@ impl LimitUsage {
             Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month => {
                 self.span.filter(|_| !self.groups.is_empty()).map(|span| span.until)
             }
+            Window::Block => self.block_changes_at(),
             Window::Session | Window::Run | Window::Total => None,
         }
     }
 }
 
 /// Subtracts sums from a subject's group; false when it did not hold them.
-fn take_out(groups: &mut BTreeMap<Subject, Group>, subject: &Subject, model: Option<&Label>, sums: &Sums) -> bool {
+pub(super) fn take_out(
+    groups: &mut BTreeMap<Subject, Group>,
+    subject: &Subject,
+    model: Option<&Label>,
+    sums: &Sums,
+) -> bool {
     let Some(group) = groups.get_mut(subject) else { return false };
     let model = model.cloned();
     let Some(there) = group.models.get_mut(&model) else { return false };

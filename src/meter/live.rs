@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::curve::Quarters;
 use super::evaluate::worst_first;
-use super::forecast::{Habits, Outlook, long_run};
+use super::forecast::{Habits, Outlook};
 use super::limit::{LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::rate::{Minutes, next_minute};
 use super::session::{Sessions, model_lines};
 use super::snapshot::{CALLS, Snapshot};
+use super::statuses::Statuses;
 use super::summary::{CallLine, Follow, SessionId, Summary};
-use crate::domain::{CallKey, Instant, Label, Span, Usd};
+use crate::domain::{CallKey, Instant, Label, Ratio, Span, Status, Usd};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
 /// How long the counter's arrow is shown after growth.
 const GROWING: Duration = Duration::seconds(3);
+/// How much earlier than a snapshot a moment may be before the clock counts as set back.
+const CLOCKS_DIFFER: Duration = Duration::seconds(2);
 /// Calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
@@ -35,12 +39,19 @@ pub struct Meter {
     models: BTreeMap<Option<Label>, Sums>,
     today: (Span, Sums),
     today_models: BTreeMap<Option<Label>, Sums>,
+    quarters: Quarters,
     week: (Span, Sums),
     month: (Span, Sums),
     sessions: Sessions,
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
     pots: Vec<LimitUsage>,
     habits: Habits,
+    /// Statements of agents and providers.
+    statuses: Statuses,
+    /// Sessions for which limits are lifted.
+    lifted: BTreeSet<Label>,
+    /// The latest time the numbers were moved to.
+    as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
 }
@@ -58,6 +69,7 @@ impl Meter {
         let mut meter = Self {
             today: (Span::day(now, rules.zone), snapshot.today),
             today_models: snapshot.today_models,
+            quarters: snapshot.quarters,
             week: (Span::week(now, rules.zone, rules.week_start), snapshot.week),
             month: (Span::month(now, rules.zone), snapshot.month),
             rules,
@@ -68,6 +80,9 @@ impl Meter {
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,
+            statuses: Statuses::new(snapshot.statuses),
+            lifted: snapshot.lifted,
+            as_of: now,
             grew_at: None,
             stale: false,
             follow: snapshot.follow,
@@ -130,6 +145,11 @@ impl Meter {
         self.stale = true;
     }
 
+    /// Replaces the statements of agents and providers.
+    pub fn state(&mut self, statuses: Vec<Status>) {
+        self.statuses = Statuses::new(statuses);
+    }
+
     /// Follows one session, the latest one, or all.
     pub fn follow(&mut self, follow: Follow) {
         if self.follow != follow {
@@ -169,6 +189,7 @@ impl Meter {
         self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
         if self.today.0.contains(at) {
             self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
+            self.quarters.sub(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -185,6 +206,7 @@ impl Meter {
         self.models.entry(row.call.model.clone()).or_default().add(&sums);
         if self.today.0.contains(at) {
             self.today_models.entry(row.call.model.clone()).or_default().add(&sums);
+            self.quarters.add(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
             if span.contains(at) {
@@ -201,9 +223,13 @@ impl Meter {
     /// Moves every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
+        // The clock was set back: what was recent may lie ahead.
+        self.stale |= now.checked_add_signed(CLOCKS_DIFFER).is_some_and(|now| now < self.as_of);
+        self.as_of = now;
         if !self.today.0.contains(now) {
             self.today = (Span::day(now, zone), Sums::default());
             self.today_models.clear();
+            self.quarters.clear();
             self.sessions.begin_day();
             self.grew_at = self.grew_at.filter(|_| self.follow != Follow::Today);
             self.stale = true;
@@ -274,20 +300,26 @@ impl Meter {
         };
         let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
-        let (by_day_end, by_month_end) = self.ends(&Minutes::of_all(everything.values()), now);
+        let trend_until = self.sessions.trend_until(now);
+        let pace = Minutes::of_all(everything.values());
+        let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
+        let (by_day_end, by_month_end) = self.ends(&outlook);
+        let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
+        let mut fleet = self.sessions.fleet(now);
+        self.statuses.complete(&mut fleet);
         Summary {
             now,
             follow: self.follow.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
-            fleet: self.sessions.fleet(now),
+            fleet,
             all: self.all,
             day: self.today.0,
             today: self.today.1,
             week: self.week.1,
             month: self.month.1,
             followed,
-            models: model_lines(models, minutes, &followed, now),
+            models: model_lines(models, minutes, &followed, (trend_until, now)),
             calls: self
                 .calls
                 .values()
@@ -297,11 +329,14 @@ impl Meter {
                 .map(|row| CallLine { row: Arc::clone(row) })
                 .collect(),
             limits: self.limits(now),
+            quotas: self.statuses.quotas(now),
             tokens_per_min,
             cost_per_hour,
             growing: self.growing(now),
             by_day_end,
             by_month_end,
+            curve,
+            trend_until,
             changes_at: self.changes_at(now),
         }
     }
@@ -316,6 +351,9 @@ impl Meter {
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        for state in &mut all {
+            state.lifted = state.is_of_one_of(&self.lifted);
+        }
         worst_first(&mut all);
         all
     }
@@ -328,17 +366,22 @@ impl Meter {
     }
 
     /// Forecast of the day's and the month's dollars.
-    fn ends(&self, pace: &Minutes, now: Instant) -> (Option<Usd>, Option<Usd>) {
-        let outlook = Outlook { minutes: pace, habits: &self.habits, zone: self.rules.zone, now };
+    fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
         let (day, today) = (self.today.0, self.today.1);
         let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
         if self.month.1.calls == 0 {
             return (by_day_end, None);
         }
+        // The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
         let (month, spent) = (self.month.0, self.month.1.cost);
+        let before = spent - today.cost;
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let rate = long_run(spent.pico(), month.from.max(begun), now);
-        let by_month_end = rate.map(|rate| spent + outlook.expected(month.until, Some(rate)));
+        let first = Span::day(begun, self.rules.zone).from.max(month.from);
+        let by_month_end = average(before, first, day.from).map(|a_day| {
+            let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
+            let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
+            before + today.cost.max(a_day) + later
+        });
         (by_day_end, by_month_end)
     }
 
@@ -348,14 +391,19 @@ impl Meter {
             || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
-        let day = (self.today.1.calls > 0).then_some(self.today.0.until);
-        let month = (self.month.1.calls > 0).then_some(self.month.0.until);
-        let week = (self.week.1.calls > 0).then_some(self.week.0.until);
+        let periods = [self.today, self.week, self.month].into_iter();
+        let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = minute.into_iter().chain(arrow).chain(day).chain(week).chain(month).chain(idle).chain(pots);
+        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
         all.filter(|at| *at > now).min()
     }
+}
+
+/// Dollars a day from one midnight to another; nothing unless a whole day lies between.
+fn average(spent: Usd, from: Instant, until: Instant) -> Option<Usd> {
+    let hours = u32::try_from((until - from).num_hours()).ok().filter(|hours| *hours >= 23)?;
+    Some(spent.scaled(Ratio { num: 24, den: hours }))
 }
 
 /// Takes a call's sums out of its model's; false when they were not there.

@@ -1,6 +1,6 @@
 //! Overrides: limits lifted for one session, with a reason, stored in the ledger, honoured by every gate, revocable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::SecondsFormat;
 use serde::{Serialize, Serializer};
@@ -43,7 +43,7 @@ fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::E
 /// When the ledger cannot be written.
 pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
     let known = entries(books, session)?;
-    if in_force(&known).is_some_and(|lifted| lifted.reason == *reason) {
+    if still_lifted(&known).is_some_and(|lifted| lifted.reason == *reason) {
         return Ok(false);
     }
     add(books, session, known.len(), format!("{LIFTED}{reason}"), now)
@@ -55,7 +55,7 @@ pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now:
 /// When the ledger cannot be written.
 pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
     let known = entries(books, session)?;
-    if in_force(&known).is_none() {
+    if still_lifted(&known).is_none() {
         return Ok(false);
     }
     add(books, session, known.len(), REVOKED.to_owned(), now)
@@ -73,7 +73,7 @@ fn add(books: &mut dyn Ledger, session: &Label, turn: usize, value: String, now:
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, BooksError> {
-    Ok(in_force(&entries(books, session)?))
+    Ok(still_lifted(&entries(books, session)?))
 }
 
 /// All overrides, oldest first, for `audit`.
@@ -82,6 +82,14 @@ pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<
 /// When the ledger cannot be read.
 pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
     Ok(history(&read(books, "")?))
+}
+
+/// The sessions for which limits are lifted now.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn in_force(books: &dyn Ledger) -> Result<BTreeSet<Label>, BooksError> {
+    Ok(all(books)?.into_iter().filter(|lifted| lifted.until.is_none()).map(|lifted| lifted.session).collect())
 }
 
 /// One entry of the ledger: a lift or a revocation.
@@ -107,7 +115,8 @@ fn read(books: &dyn Ledger, prefix: &str) -> Result<Vec<Entry>, BooksError> {
     Ok(facts.into_iter().filter_map(entry).collect())
 }
 
-fn in_force(entries: &[Entry]) -> Option<Override> {
+/// The last override of a session's entries, unless it was revoked.
+fn still_lifted(entries: &[Entry]) -> Option<Override> {
     history(entries).pop().filter(|lifted| lifted.until.is_none())
 }
 

@@ -3,20 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::evaluate::Used;
-use super::summary::TREND;
 use crate::domain::{Instant, Usd};
 
+/// Minutes in a trend.
+pub(crate) const TREND: usize = 180;
 /// Minutes remembered.
 pub(crate) const KEPT: i64 = 180;
 /// Weight of a minute in the rate by age: halves every five minutes, zero after fifteen.
 const WEIGHTS: [i128; 15] =
     [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
+/// Minutes after the latest call for which time alone moves the numbers.
+const MOVING: i64 = 30;
 /// Minutes by which the clock may lag behind the log's without being considered wrong.
 const AHEAD: i64 = 2;
 
 /// Minutes since 1970.
 pub(crate) fn minute_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(60)
+}
+
+/// The oldest minute of which all is known: what is older may have been forgotten.
+fn oldest_of(now: Instant) -> i64 {
+    minute_of(now) - i64::try_from(TREND).unwrap_or(i64::MAX) + 1
 }
 
 /// Start of the next minute.
@@ -50,6 +58,15 @@ impl Spent {
         self.tokens = self.tokens.saturating_sub(other.tokens);
         self.output = self.output.saturating_sub(other.output);
     }
+}
+
+/// Spending in each of the last minutes, oldest first, the running one last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trend {
+    /// Dollars.
+    pub usd: Vec<Usd>,
+    /// Tokens.
+    pub tokens: Vec<u64>,
 }
 
 /// Spending per minute over the last three hours.
@@ -97,19 +114,33 @@ impl Minutes {
         }
     }
 
-    /// Tokens in each of the last [`TREND`] minutes, oldest first.
-    pub(crate) fn trend(&self, now: Instant) -> [u64; TREND] {
-        let mut bars = [0; TREND];
-        for (bar, minute) in bars.iter_mut().rev().zip((0..=minute_of(now)).rev()) {
-            *bar = self.spent.get(&minute).map_or(0, |spent| spent.tokens);
+    /// Spending in each of the [`TREND`] minutes until a time, as far as they are among the last so many.
+    pub(crate) fn trend(&self, until: Instant, now: Instant) -> Trend {
+        let last = minute_of(until);
+        let first = last - i64::try_from(TREND).unwrap_or(i64::MAX) + 1;
+        let known = self.spent.range(oldest_of(now)..=last.max(oldest_of(now)));
+        if known.clone().next().is_none() {
+            return Trend::default();
         }
-        bars
+        let mut trend = Trend { usd: vec![Usd::ZERO; TREND], tokens: vec![0; TREND] };
+        for (minute, spent) in known {
+            let Ok(at) = usize::try_from(minute - first) else { continue };
+            if let (Some(usd), Some(tokens)) = (trend.usd.get_mut(at), trend.tokens.get_mut(at)) {
+                (*usd, *tokens) = (spent.usd, spent.tokens);
+            }
+        }
+        trend
     }
 
-    /// True while the trend or the rate changes with time alone.
+    /// Until when a trend moves on after its latest minute: what is idle stands still.
+    pub(crate) fn moves_until(&self, now: Instant) -> Option<Instant> {
+        let last = self.spent.keys().next_back().filter(|last| **last >= oldest_of(now))?.saturating_add(MOVING);
+        Instant::from_timestamp(last.saturating_mul(60), 0)
+    }
+
+    /// True while the trend, the rate, or a forecast from it, changes with time alone.
     pub(crate) fn is_moving(&self, now: Instant) -> bool {
-        let oldest = minute_of(now) - i64::try_from(TREND).unwrap_or(i64::MAX);
-        self.spent.range(oldest + 1..).next().is_some()
+        self.spent.range(minute_of(now) - MOVING + 1..).next().is_some()
     }
 
     /// Tokens per minute and dollars per hour, weighted towards the last minutes and zero after fifteen idle ones.

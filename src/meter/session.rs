@@ -84,6 +84,7 @@ impl Sessions {
 
     /// The sessions of today and those that have not ended, begun last first; those that have ended below.
     pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
+        let until = self.trend_until(now);
         let lines = self.known.iter().map(|(id, session)| (id, session, session.today()));
         let mut lines: Vec<_> = lines
             .filter(|(_, session, today)| today.calls > 0 || Activity::of(session.ended, now) != Activity::Ended)
@@ -91,7 +92,7 @@ impl Sessions {
         let ended = |session: &Session| Activity::of(session.ended, now) == Activity::Ended;
         lines.sort_by_key(|(id, session, _)| (ended(session), Reverse(session.started), *id));
         lines.truncate(LISTED);
-        lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, now)).collect()
+        lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()
     }
 
     /// The moments at which time alone changes what the fleet shows.
@@ -164,6 +165,12 @@ impl Sessions {
     /// True while a trend or a rate changes with time alone.
     pub(crate) fn are_moving(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
+    }
+
+    /// Until when every trend is shown: now, or half an hour after the latest call.
+    pub(crate) fn trend_until(&self, now: Instant) -> Instant {
+        let minutes = self.lately(now).flat_map(|session| session.minutes.values());
+        minutes.filter_map(|minutes| minutes.moves_until(now)).max().map_or(now, |until| until.min(now))
     }
 
     fn lately(&self, now: Instant) -> impl Iterator<Item = &Session> {
@@ -256,7 +263,7 @@ impl Session {
         today
     }
 
-    fn fleet_line(&self, id: &SessionId, today: Sums, now: Instant) -> FleetLine {
+    fn fleet_line(&self, id: &SessionId, today: Sums, trend_until: Instant, now: Instant) -> FleetLine {
         let minutes = Minutes::of_all(self.minutes.values());
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
         let main = main.filter(|last| Activity::of(last.at, now) != Activity::Ended);
@@ -271,7 +278,7 @@ impl Session {
             last: self.ended,
             model: main.as_ref().map_or_else(|| dearest.and_then(|(name, _)| name.clone()), |last| last.model.clone()),
             main,
-            trend: minutes.trend(now),
+            trend: minutes.trend(trend_until, now),
             agents: agent_lines(&self.threads, now),
         }
     }
@@ -316,13 +323,13 @@ pub(crate) fn model_lines(
     models: &BTreeMap<Option<Label>, Sums>,
     minutes: &BTreeMap<Option<Label>, Minutes>,
     whole: &Sums,
-    now: Instant,
+    (trend_until, now): (Instant, Instant),
 ) -> Vec<ModelLine> {
     let mut models: Vec<(Option<Label>, Sums)> = models.iter().map(|(model, sums)| (model.clone(), *sums)).collect();
     dearest_first(&mut models);
     let shares = shares(models.iter().map(|(_, sums)| sums), whole);
     let line = |((model, sums), share): ((Option<Label>, Sums), u8)| ModelLine {
-        trend: minutes.get(&model).map(|minutes| minutes.trend(now)).unwrap_or_default(),
+        trend: minutes.get(&model).map(|minutes| minutes.trend(trend_until, now)).unwrap_or_default(),
         share,
         model,
         sums,

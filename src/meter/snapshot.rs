@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::curve::Quarters;
 use super::evaluate::Used;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
 use super::limit::{CallContext, Limit, LimitState, Rules, Window};
 use super::limit_usage::LimitUsage;
+use super::overrides;
 use super::pages::every_call;
 use super::rate::{KEPT, Minutes, Spent};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
@@ -36,6 +38,7 @@ pub struct Snapshot {
     pub(crate) models: BTreeMap<Option<Label>, Sums>,
     pub(crate) today: Sums,
     pub(crate) today_models: BTreeMap<Option<Label>, Sums>,
+    pub(crate) quarters: Quarters,
     pub(crate) week: Sums,
     pub(crate) month: Sums,
     pub(crate) sessions: Vec<SessionRow>,
@@ -45,6 +48,9 @@ pub struct Snapshot {
     pub(crate) latest: Vec<Arc<Row>>,
     pub(crate) pots: Vec<LimitUsage>,
     pub(crate) habits: Habits,
+    pub(crate) statuses: Vec<Status>,
+    /// Sessions for which limits are lifted.
+    pub(crate) lifted: BTreeSet<Label>,
 }
 
 impl Snapshot {
@@ -57,6 +63,7 @@ impl Snapshot {
             models: BTreeMap::new(),
             today: Sums::default(),
             today_models: BTreeMap::new(),
+            quarters: Quarters::default(),
             week: Sums::default(),
             month: Sums::default(),
             sessions: Vec::new(),
@@ -66,6 +73,8 @@ impl Snapshot {
             latest: Vec::new(),
             pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
+            statuses: Vec::new(),
+            lifted: BTreeSet::new(),
         }
     }
 
@@ -80,6 +89,8 @@ impl Snapshot {
         let all = books.report(&by_model)?;
         let day = Span::day(now, rules.zone);
         let today = books.report(&Query { filter: within(view, day), ..by_model.clone() })?;
+        let of_day = within(view, day);
+        let quarters = books.report(&Query { filter: of_day, ..Query::new(Grain::Quarter, rules.zone) })?;
         let mut threads = ask_threads(books, rules, day)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);
@@ -109,6 +120,7 @@ impl Snapshot {
             models: of_models(all.rows),
             today: today.total,
             today_models: of_models(today.rows),
+            quarters: Quarters::from_report(&quarters),
             week: books.sums(&within(view, Span::week(now, rules.zone, rules.week_start)))?,
             month: books.sums(&within(view, Span::month(now, rules.zone)))?,
             sessions,
@@ -118,6 +130,8 @@ impl Snapshot {
             latest,
             pots,
             habits: Habits::ask(books, rules, now)?,
+            statuses: books.statuses()?,
+            lifted: overrides::in_force(books)?,
         })
     }
 }
@@ -205,7 +219,7 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
 /// The sessions of a view, begun last first.
 fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
     let (by, order) = (Vec::new(), Order::Descending);
-    Query { grain: Grain::Session, by, filter, zone: rules.zone, order, limit: Some(limit) }
+    Query { by, filter, order, limit: Some(limit), ..Query::new(Grain::Session, rules.zone) }
 }
 
 /// Restricts a filter to one session.
@@ -279,6 +293,11 @@ pub fn states(
             None => projects.get(id).cloned(),
         };
         all.extend(usage.states(rules, None, &|id| Some((project(id), false)), now));
+    }
+    let lifted = overrides::in_force(books)?;
+    let own = caller.and_then(|caller| caller.name(Dimension::Session)).is_some_and(|own| lifted.contains(own));
+    for state in &mut all {
+        state.lifted = own || state.is_of_one_of(&lifted);
     }
     super::evaluate::worst_first(&mut all);
     Ok(all)

@@ -29,6 +29,7 @@ impl Subject {
             | Window::Week
             | Window::Month
             | Window::Total
+            | Window::Block
             | Window::Rolling(_) => None,
         };
         let agent = if limit.window == Window::Run { Some(from.agent.clone()?) } else { None };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::{FleetLine, LimitState};
-use crate::domain::{Call, Instant, Label, Span, Tokens, Usd};
+use super::{DayCurve, FleetLine, LimitState, Trend};
+use crate::domain::{Call, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// The sessions being followed.
@@ -37,9 +37,6 @@ impl SessionId {
         Self { source: call.from.source.clone(), session: call.from.session.clone() }
     }
 }
-
-/// Bars in a trend, one per minute.
-pub(crate) const TREND: usize = 30;
 
 /// All numbers shown at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +70,8 @@ pub struct Summary {
     pub calls: Vec<CallLine>,
     /// Every limit, worst first.
     pub limits: Vec<LimitState>,
+    /// Providers' own windows, as their agents state them.
+    pub quotas: Vec<Quota>,
     /// Tokens per minute, decaying when idle.
     pub tokens_per_min: u64,
     /// Dollars per hour, decaying when idle.
@@ -83,6 +82,10 @@ pub struct Summary {
     pub by_day_end: Option<Usd>,
     /// Forecast of this month's dollars at its end; `None` if unknown.
     pub by_month_end: Option<Usd>,
+    /// Dollars of today over the time of the day.
+    pub curve: DayCurve,
+    /// The end of every trend: now, or half an hour after the latest call.
+    pub trend_until: Instant,
     /// When the numbers next change without a call.
     pub changes_at: Option<Instant>,
 }
@@ -105,18 +108,21 @@ impl Summary {
             models: Vec::new(),
             calls: Vec::new(),
             limits: Vec::new(),
+            quotas: Vec::new(),
             tokens_per_min: 0,
             cost_per_hour: Usd::ZERO,
             growing: false,
             by_day_end: None,
             by_month_end: None,
+            curve: DayCurve::default(),
+            trend_until: now,
             changes_at: None,
         }
     }
 
     /// Banner of the worst limit that is near or over.
     pub fn worst_limit(&self) -> Option<&LimitState> {
-        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.has_ended())
+        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.is_quiet())
     }
 
     /// The limits of what is followed, worst first: of a session those its calls count against, else all.
@@ -127,7 +133,7 @@ impl Summary {
     /// The limits of other sessions that are near or over, worst first.
     pub fn limits_elsewhere(&self) -> impl Iterator<Item = &LimitState> {
         let elsewhere = |limit: &&LimitState| self.session.as_ref().is_some_and(|session| !limit.concerns(session));
-        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.has_ended();
+        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.is_quiet();
         self.limits.iter().filter(elsewhere).filter(warns)
     }
 }
@@ -170,8 +176,8 @@ pub struct ModelLine {
     pub sums: Sums,
     /// Its share of their cost in whole per cent, or of their tokens where no cost is known.
     pub share: u8,
-    /// Tokens in each of the last `TREND` minutes, oldest first.
-    pub trend: [u64; TREND],
+    /// Its spending minute by minute.
+    pub trend: Trend,
 }
 
 /// A line in the Calls pane.

@@ -97,6 +97,7 @@ fn empty_columns(report: &Report) -> Vec<Column> {
 /// Columns that identify a row's period, session or call.
 const fn own_columns(grain: Grain) -> &'static [Column] {
     match grain {
+        Grain::Quarter => &["quarter_hour"],
         Grain::Hour => &["hour"],
         Grain::Day => &["day"],
         Grain::Week => &["week"],
@@ -117,9 +118,10 @@ const OF_CALLS: [Column; 13] = [
 pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     let mut cells: Vec<(Column, Cell)> = Vec::with_capacity(20);
     match &row.period {
-        PeriodKey::Hour(hour) => {
-            let local = hour.with_timezone(&report.query.zone);
-            cells.push(("hour", Cell::Text(local.format("%Y-%m-%dT%H:%M%:z").to_string())));
+        PeriodKey::Quarter(start) | PeriodKey::Hour(start) => {
+            let local = start.with_timezone(&report.query.zone);
+            let name = if report.query.grain == Grain::Quarter { "quarter_hour" } else { "hour" };
+            cells.push((name, Cell::Text(local.format("%Y-%m-%dT%H:%M%:z").to_string())));
         }
         PeriodKey::Day(day) => cells.push(("day", Cell::Text(day.format("%Y-%m-%d").to_string()))),
         PeriodKey::Week(week) => cells.push(("week", Cell::Text(format!("{:04}-W{:02}", week.year, week.number)))),

@@ -21,6 +21,9 @@ pub(crate) struct LimitJson {
     reached_between: Option<[String; 2]>,
     lower_bound: bool,
     guessed: bool,
+    /// Present where it is lifted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    lifted: bool,
 }
 
 #[derive(Serialize)]
@@ -67,6 +70,7 @@ impl LimitJson {
             reached_between: state.hit.map(|(_, band)| [time(band.from), time(band.until)]),
             lower_bound: state.lower_bound,
             guessed: state.guessed,
+            lifted: state.lifted,
         }
     }
 }

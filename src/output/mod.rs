@@ -5,6 +5,7 @@ mod delimited;
 mod json;
 mod limit;
 mod prometheus;
+mod quota;
 mod table;
 
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
@@ -12,4 +13,5 @@ pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
 pub(crate) use limit::{LimitJson, micro};
 pub(crate) use prometheus::{Kind, Metrics};
+pub(crate) use quota::QuotaJson;
 pub(crate) use table::{mark_lines, plain, report as report_table};

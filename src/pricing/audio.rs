@@ -47,6 +47,12 @@ impl Audio {
         }
     }
 
+    /// The text rates, where the list has none for audio.
+    pub(super) fn unlisted(text: &Lot) -> Self {
+        let of_text = Class::AUDIO.map(|class| text.count_of(whole_of(class)));
+        Self { rates: of_text.map(|(rate, _)| rate), halved: of_text.map(|(_, is_half)| is_half), listed: [false; 3] }
+    }
+
     /// True when the list has a rate for this class of audio.
     pub(super) fn lists(&self, class: Class) -> bool {
         Class::AUDIO.into_iter().zip(self.listed).any(|(audio, listed)| audio == class && listed)

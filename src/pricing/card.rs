@@ -358,17 +358,23 @@ impl Lot {
 
 impl Tier {
     fn new(above: u64, sheet: &Sheet, claude: bool) -> Self {
-        let standard = |class| standard(sheet, above, class, claude);
+        let standard = Class::ALL.map(|class| standard(sheet, above, class, claude));
         let services = SERVICES.map(|service| {
-            let rate = |class| match stated(sheet, above, class, service, claude) {
+            // Most sheets have few services: there is nothing to be derived for the others.
+            let is_in_it = sheet.rates.keys().any(|key| key.service == service);
+            let stated = |class| if is_in_it { stated(sheet, above, class, service, claude) } else { None };
+            let rates: [(Usd, Ratio); 6] = std::array::from_fn(|at| match stated(Class::ALL[at]) {
                 Some(rate) => (rate, Ratio::ONE),
-                None if service == Service::Batch => (standard(class), HALF),
-                None => (standard(class), Ratio::ONE),
-            };
-            let rates = Class::ALL.map(rate);
+                None if service == Service::Batch => (standard[at], HALF),
+                None => (standard[at], Ratio::ONE),
+            });
             Lot { rates: rates.map(|(rate, part)| halves(rate, part)), halved: rates.map(|(_, part)| part == HALF) }
         });
-        let audio = std::array::from_fn(|at| Audio::new(above, sheet, SERVICES[at], &services[at]));
+        let has_audio = sheet.rates.keys().any(|key| Class::AUDIO.contains(&key.class));
+        let audio = std::array::from_fn(|at| {
+            let text = &services[at];
+            if has_audio { Audio::new(above, sheet, SERVICES[at], text) } else { Audio::unlisted(text) }
+        });
         Self { above, services, audio }
     }
 }

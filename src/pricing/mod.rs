@@ -4,6 +4,7 @@ mod audio;
 mod book;
 mod build;
 mod card;
+mod context_size;
 mod dated;
 mod explain;
 mod fill;
@@ -31,6 +32,7 @@ use crate::domain::{Call, Day, Label, Tokens, Usd};
 
 pub use book::PriceBook;
 pub use build::{build, remember, seed};
+pub(crate) use context_size::context_size;
 pub(crate) use explain::{Bucket, Explanation, Factor, Found, Guess};
 pub(crate) use names::core as core_name;
 pub(crate) use sheet::Class;

@@ -51,6 +51,7 @@ pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option
     }
     for limit in limits {
         lines.push(match limit.verdict {
+            _ if limit.lifted => format!("Limit: {} is lifted, {}", limit.name, banner_amounts(limit)),
             Verdict::Under => {
                 format!("Limit: {}% of {} limit used, {}", limit.percent, limit.name, banner_amounts(limit))
             }

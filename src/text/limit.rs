@@ -104,12 +104,16 @@ fn nearness(used: u128, allowed: u128) -> u128 {
     used.saturating_mul(1_000_000).checked_div(allowed).unwrap_or(u128::MAX)
 }
 
-/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time.
+/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time. A block that has not begun says so.
 pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     match limit.limit.window {
         Window::Hour | Window::Day | Window::Week | Window::Month => {
             limit.span.map(|span| format!("resets {}", moment(span.until, now, zone)))
         }
+        Window::Block => Some(limit.span.map_or_else(
+            || "begins with a call".to_owned(),
+            |span| format!("resets {}", moment(span.until, now, zone)),
+        )),
         Window::Call | Window::Session | Window::Run | Window::Total | Window::Rolling(_) => None,
     }
 }
@@ -181,6 +185,7 @@ mod tests {
             hit: None,
             lower_bound: false,
             guessed: false,
+            lifted: false,
         }
     }
 
@@ -222,6 +227,20 @@ mod tests {
         both.used.usd = Usd::parse("2.5").ok().map(|(usd, _)| usd);
         assert_eq!(banner_amounts(&both), "Tokens: 400,000 / 500,000 · Cost: ≥ $2.50 / $25.00");
         assert_eq!(used_of(&both), "400,000 of 500,000");
+    }
+
+    #[test]
+    fn a_block_says_when_it_resets_or_that_a_call_begins_it() {
+        let now: Instant = "2026-11-22T13:02:00Z".parse().unwrap();
+        let mut block = daily(1);
+        block.limit.window = Window::Block;
+        block.span = Some(Span { from: now, until: now + chrono::Duration::hours(5) });
+        assert_eq!(
+            (scope(&block).as_str(), resets(&block, now, Zone::UTC).as_deref()),
+            ("block", Some("resets 18:02"))
+        );
+        block.span = None;
+        assert_eq!(resets(&block, now, Zone::UTC).as_deref(), Some("begins with a call"));
     }
 
     #[test]

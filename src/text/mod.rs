@@ -6,6 +6,7 @@ mod money;
 mod name;
 mod number;
 mod panic;
+mod quota;
 mod time;
 
 pub(crate) use crate::domain::{project_short, session_short};
@@ -16,6 +17,9 @@ pub(crate) use limit::{
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;
 pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, model_short, pad, pad_left};
-pub(crate) use number::{bytes, compact, compact_above, count, per_cent, plural};
+pub(crate) use number::{absent, bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
-pub(crate) use time::{clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name};
+pub(crate) use quota::{quota_age, quota_name, quota_resets};
+pub(crate) use time::{
+    clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
+};

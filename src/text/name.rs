@@ -108,7 +108,7 @@ pub(crate) fn model_short(model: &str) -> &str {
 pub(crate) fn ascii(letter: char) -> char {
     match letter {
         letter if letter.is_ascii() => letter,
-        '─' | '━' | '–' | '—' | '╌' | '▃' | '▂' | '▒' => '-',
+        '─' | '━' | '–' | '—' | '╌' | '┈' | '▃' | '▂' | '▒' => '-',
         '│' | '┃' | '╷' => '|',
         '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '✓' => {
             '+'
@@ -121,7 +121,7 @@ pub(crate) fn ascii(letter: char) -> char {
         '→' | '▶' | '≥' | '›' => '>',
         '←' | '◀' | '≤' => '<',
         '⚠' => '!',
-        '●' => '*',
+        '●' | '•' => '*',
         '◐' | '○' => 'o',
         '×' => 'x',
         _ => '?',
@@ -197,6 +197,8 @@ mod tests {
         assert_eq!(project_short("/home/alice/api-server/"), "api-server");
         assert_eq!(project_short("/"), "/");
         assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "3f2a91c0");
+        let (one, other) = ("0195c0de-0000-7000-8000-0000a1b2c3d4", "0195c0de-0000-7000-8000-0000a1b2c3d5");
+        assert_eq!((session_short(one), session_short(other)), ("a1b2c3d4", "a1b2c3d5"));
         assert_eq!(session_short("my-session"), "my-session");
         assert_eq!(session_short("deadbeef-and-more"), "deadbeef-and-more");
     }

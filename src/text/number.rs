@@ -82,6 +82,12 @@ pub(crate) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
+/// Agents that were not found, on one line.
+pub(crate) fn absent(agents: &[&str]) -> String {
+    let number = u64::try_from(agents.len()).unwrap_or(u64::MAX);
+    format!("{} not found: {}", plural(number, "agent"), agents.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

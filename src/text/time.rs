@@ -37,6 +37,11 @@ pub(crate) fn clock_seconds(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%H:%M:%S").to_string()
 }
 
+/// Local time of day: `14:02`.
+pub(crate) fn clock(at: Instant, zone: Zone) -> String {
+    at.with_timezone(&zone).format("%H:%M").to_string()
+}
+
 /// Local day and time for the screen's header: `Sun 22 Nov 14:02`.
 pub(crate) fn header_time(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%a %-d %b %H:%M").to_string()

@@ -12,8 +12,11 @@ use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
 use super::history::History;
-use super::lists::{FleetRow, SortBy};
+use super::model_days::ModelDays;
 use super::projects::Projects;
+use super::rows::{FleetRow, SortBy};
+use super::saved::SavedView;
+use super::targets::Targets;
 use super::{
     Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
 };
@@ -56,6 +59,11 @@ impl Asked {
     }
 }
 
+/// The saved views that can be opened; the config's check has named the others.
+fn saved_views(views: &[(String, String)]) -> Vec<SavedView> {
+    views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
+}
+
 /// State of the screen.
 pub struct App {
     pub(super) options: Options,
@@ -67,6 +75,8 @@ pub struct App {
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
     pub(super) cursors: [usize; View::ALL.len() + 4],
+    /// The view in which the session that is shown alone was opened.
+    pub(super) pinned_in: View,
     /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
@@ -76,6 +86,7 @@ pub struct App {
     /// The project or day whose sessions the Sessions view shows.
     pub(super) down: Option<Down>,
     pub(super) models: Vec<ModelView>,
+    pub(super) model_days: ModelDays,
     pub(super) health: HealthView,
     /// Workers that failed.
     pub(super) failures: Vec<Label>,
@@ -87,6 +98,8 @@ pub struct App {
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,
+    /// Where a click hits something.
+    pub(super) targets: Targets,
     /// Limit awaiting confirmation; pressing the key again removes it.
     pub(super) doomed: Option<String>,
 }
@@ -107,6 +120,7 @@ impl App {
             mode: Mode::Browse,
             pane: Pane::default(),
             cursors: [0; View::ALL.len() + 4],
+            pinned_in: View::Live,
             home: Follow::Today,
             sort: (SortBy::Started, false),
             filter: Input::new(&options.filter),
@@ -114,6 +128,7 @@ impl App {
             projects: Projects::default(),
             down: None,
             models: Vec::new(),
+            model_days: ModelDays::default(),
             health: HealthView::default(),
             failures: Vec::new(),
             progress: None,
@@ -125,6 +140,7 @@ impl App {
             effects: Vec::new(),
             asked: Asked::default(),
             doomed: None,
+            targets: Targets::default(),
             options,
         };
         app.ask();
@@ -224,7 +240,7 @@ impl App {
 
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
-            Feed::Changes(_) | Feed::Snapshot(_) => {
+            Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) => {
                 self.turn_stale();
                 self.asked = self.asked.stale();
                 self.ask();
@@ -244,12 +260,14 @@ impl App {
                 if let Ok(keys) = super::Keys::from_bindings(&settings.settings.keys) {
                     self.options.keys = keys;
                 }
+                self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
                 self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {
                 let is_down = self.down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
-                if !is_down && !self.projects.answer(&report) && report.query.grain != Grain::Session {
+                let is_taken = is_down || self.projects.answer(&report) || self.model_days.answer(&report);
+                if !is_taken && report.query.grain != Grain::Session {
                     self.history.answer(*report);
                 }
                 self.ask();
@@ -258,6 +276,13 @@ impl App {
                 self.models = models;
                 self.asked = self.asked.answered();
                 self.ask();
+            }
+            Feed::Explained(explained) => {
+                let Mode::Explain(shown) = &mut self.mode else { return Next::Stay };
+                if shown.call != Some(explained.key) {
+                    return Next::Stay;
+                }
+                shown.lines = explained.lines.iter().map(Label::to_string).collect();
             }
             Feed::Ended => self.ended = true,
         }
@@ -268,6 +293,7 @@ impl App {
     pub(super) fn turn_stale(&mut self) {
         self.history.turn_stale();
         self.projects.turn_stale();
+        self.model_days.turn_stale();
         if let Some(down) = &mut self.down {
             down.turn_stale();
         }
@@ -300,11 +326,15 @@ impl App {
                 let question = self.down.as_mut().and_then(Down::question);
                 self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
-            View::Models if self.asked == Asked::Stale => {
-                self.asked = Asked::Waiting;
-                self.effects.push(Effect::Ask(Request::Models));
+            View::Models => {
+                if self.asked == Asked::Stale {
+                    self.asked = Asked::Waiting;
+                    self.effects.push(Effect::Ask(Request::Models));
+                }
+                let question = self.model_days.question(self.clock, self.options.zone);
+                self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
-            View::Live | View::Models | View::Limits | View::Health => {}
+            View::Live | View::Limits | View::Health => {}
         }
     }
 

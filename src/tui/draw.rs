@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::app::App;
 use super::views::{Compact, Health, History, Limits, Live, Models, Projects, Sessions, Waiting};
-use super::widgets::{Banner, Footer, Header, Overlay, Reading};
+use super::widgets::{Banner, Footer, Header, Overlay, Reading, Toast};
 use super::{Mode, View};
 use crate::text;
 use crate::theme::Role;
@@ -19,11 +19,14 @@ const SMALL: (u16, u16) = (40, 10);
 
 /// Renders the screen at this size.
 pub fn draw(app: &App, area: Rect) -> Buffer {
+    app.targets.clear();
     let mut buffer = Buffer::empty(area);
     buffer.set_style(area, app.theme.base());
     if !area.is_empty() {
         screen(app, area, &mut buffer);
         Overlay(app).render(area, &mut buffer);
+        let above = Rect { y: area.bottom().saturating_sub(2).max(area.y), height: 1, ..area };
+        Toast(app).render(above.intersection(area), &mut buffer);
     }
     settle(&mut buffer, app.options.ascii);
     buffer

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, Duration, Months};
+use chrono::{Datelike, Duration, Months, Timelike};
 
-use crate::domain::{Day, Dimension, Filter, Instant, Label, Zone, day_of, day_start, month_of, week_of};
+use crate::domain::{Day, Dimension, Filter, Instant, Label, Span, Usd, Zone, day_of, day_start, month_of, week_of};
 use crate::ledger::{Grain, PeriodKey, Query, Report, Sums};
 use crate::text;
 
 /// Bars per page.
 pub(super) const BARS: usize = 30;
+/// Weeks before this one in the pattern by hour and weekday.
+pub(super) const PATTERN: usize = 12;
 /// Weeks in the calendar.
 pub(super) const WEEKS: usize = 26;
 
@@ -23,6 +25,11 @@ pub(super) struct History {
     pub(super) cursor: usize,
     bars: Option<Report>,
     calendar: BTreeMap<Day, Sums>,
+    /// Dollars by weekday and hour, over the weeks of the pattern.
+    pattern: [[Usd; 24]; 7],
+    /// The question about the period before the running one, up to the same point of it.
+    asked_before: Option<Query>,
+    before: Option<Sums>,
     /// Zone of the pending or answered query; there is at most one at a time.
     asked: bool,
     stale: bool,
@@ -56,7 +63,18 @@ pub(super) struct Bars {
 
 impl Default for History {
     fn default() -> Self {
-        Self { step: Step::Day, back: 0, cursor: 0, bars: None, calendar: BTreeMap::new(), asked: false, stale: true }
+        Self {
+            step: Step::Day,
+            back: 0,
+            cursor: 0,
+            bars: None,
+            calendar: BTreeMap::new(),
+            pattern: [[Usd::ZERO; 24]; 7],
+            asked_before: None,
+            before: None,
+            asked: false,
+            stale: true,
+        }
     }
 }
 
@@ -120,6 +138,18 @@ impl Step {
         later.unwrap_or(first)
     }
 
+    /// The period before the one that runs now, up to the same point: the same hour of the day, the same day of the
+    /// week or month. A month that is shorter ends sooner.
+    fn so_far_before(self, now: Instant, zone: Zone) -> Span {
+        let today = day_of(now, zone);
+        let first = self.first(today);
+        let (from, whole) = (self.before(first, 1), first);
+        let day = from.checked_add_signed(today - first).unwrap_or(whole);
+        let into_day = now - day_start(today, zone);
+        let until = day_start(day, zone).checked_add_signed(into_day).unwrap_or(now);
+        Span { from: day_start(from, zone), until: until.min(day_start(whole, zone)) }
+    }
+
     fn key(self, first: Day) -> PeriodKey {
         match self {
             Self::Day => PeriodKey::Day(first),
@@ -135,6 +165,36 @@ impl Step {
             Self::Week => format!("week {} from {}", week_of(first).number, text::day_name(first, today)),
             Self::Month => text::month_name(first),
         }
+    }
+}
+
+impl Step {
+    /// What stands below a bar, where there is room for one below each; else only below some.
+    pub(super) fn label(self, first: Day, each: bool) -> Option<String> {
+        let is_named = match self {
+            Self::Day => first.weekday() == chrono::Weekday::Mon,
+            Self::Week => first.day() <= 7,
+            Self::Month => first.month() % 3 == 1,
+        };
+        match self {
+            Self::Day if each && first.day() == 1 => Some(first.format("%b").to_string()),
+            Self::Day if each => Some(first.format("%-d").to_string()),
+            Self::Week if each => Some(format!("w{}", week_of(first).number)),
+            Self::Month if each => Some(first.format("%b").to_string()),
+            Self::Day | Self::Week => is_named.then(|| first.format("%-d %b").to_string()),
+            Self::Month => is_named.then(|| first.format("%b %y").to_string()),
+        }
+    }
+
+    /// The present point of the running period: `14:02`, `Thu 14:02`, `day 26, 14:02`.
+    pub(super) fn point(self, now: Instant, zone: Zone) -> String {
+        let local = now.with_timezone(&zone);
+        let format = match self {
+            Self::Day => "%H:%M",
+            Self::Week => "%a %H:%M",
+            Self::Month => "day %-d, %H:%M",
+        };
+        local.format(format).to_string()
     }
 }
 
@@ -158,15 +218,38 @@ impl History {
             },
             ..Query::new(grain, zone)
         };
+        let hours = Step::Week.before(Step::Week.first(today), PATTERN);
+        let so_far = self.step.so_far_before(now, zone);
+        let before = Query {
+            filter: Filter { only: Vec::new(), since: Some(so_far.from), until: Some(so_far.until) },
+            ..Query::new(Grain::Total, zone)
+        };
+        self.asked_before = Some(before.clone());
         vec![
             query(Grain::Day, &[], weeks, Step::Day.after(today)),
+            query(Grain::Hour, &[], hours, Step::Day.after(today)),
+            before,
             query(self.step.grain(), &[Dimension::Model], first, self.step.after(last)),
         ]
     }
 
     /// Handles an answer.
     pub(super) fn answer(&mut self, report: Report) {
-        if report.query.by.is_empty() {
+        if Some(&report.query) == self.asked_before.as_ref() {
+            self.before = Some(report.total);
+        } else if report.query.grain == Grain::Hour {
+            self.pattern = [[Usd::ZERO; 24]; 7];
+            for row in &report.rows {
+                let PeriodKey::Hour(start) = row.period else { continue };
+                let local = start.with_timezone(&report.query.zone);
+                let (day, hour) = (local.weekday().num_days_from_monday(), local.hour());
+                let hours = usize::try_from(day).ok().and_then(|day| self.pattern.get_mut(day));
+                let here = hours.and_then(|hours| hours.get_mut(usize::try_from(hour).ok()?));
+                if let Some(here) = here {
+                    *here += row.sums.cost;
+                }
+            }
+        } else if report.query.by.is_empty() {
             self.calendar = report
                 .rows
                 .iter()
@@ -197,6 +280,16 @@ impl History {
     /// True until the first answer.
     pub(super) fn is_waiting(&self) -> bool {
         self.bars.is_none()
+    }
+
+    /// What the period before the running one came to at the same point of it; nothing until that is known.
+    pub(super) const fn before(&self) -> Option<&Sums> {
+        self.before.as_ref()
+    }
+
+    /// Dollars of each hour of each weekday, Monday first.
+    pub(super) const fn pattern(&self) -> &[[Usd; 24]; 7] {
+        &self.pattern
     }
 
     pub(super) fn day(&self, day: Day) -> Sums {

@@ -92,7 +92,9 @@ actions! {
     PageDown "page-down" &[Everywhere], &["pgdn"], "A page down";
     First "first" &[Everywhere], &["home", "g"], "To the first row";
     Last "last" &[Everywhere], &["end", "G"], "To the last row";
-    Enter "enter" &[Everywhere], &["enter"], "Open a day, a project or a session; edit a limit";
+    Enter "enter" &[Everywhere], &["enter"], "Open what the number under the cursor is made of";
+    Explain "explain" &[Everywhere], &["e"], "Explain the number under the cursor: parts, price, log line";
+    Palette "palette" &[Everywhere], &[":"], "Every action and saved view, chosen by name";
     Back "back" &[Everywhere], &["backspace"], "Back: from a view to the fleet, from a session to all";
     Filter "filter" &[Everywhere], &["/"], "Show only rows that contain a text";
     NextMatch "next-match" &[Everywhere], &["n"], "Next matching row";
@@ -102,6 +104,7 @@ actions! {
     Demo "demo" &[Live], &["d"], "Play the demo (while waiting for a log)";
     Sort "sort" &[Tables], &["s"], "Sort by the next column";
     Reverse "reverse" &[Tables], &["r"], "Reverse the order";
+    EditLimit "edit-limit" &[Tables], &["i"], "Change the amount of the limit (Limits view)";
     AddLimit "add-limit" &[Tables], &["a"], "Add a limit (Limits view)";
     RemoveLimit "remove-limit" &[Tables], &["delete", "x"], "Remove the limit, pressed twice (Limits view)";
     Grain "granularity" &[History], &["t"], "Days, weeks or months";
@@ -109,7 +112,8 @@ actions! {
     Later "later" &[History], &["]"], "Later";
     Snooze "snooze" &[Everywhere], &["z"], "No more warnings of the worst limit until it starts anew";
     Freeze "freeze" &[Everywhere], &["space"], "Freeze the picture; counting goes on";
-    Theme "theme" &[Everywhere], &["c"], "Next theme";
+    Theme "theme" &[Everywhere], &["c"], "Choose a theme, with a look at each";
+    SaveView "save-view" &[Everywhere], &["w"], "Save the view with its filter under a name";
     Copy "copy" &[Everywhere], &["y"], "Copy the row, or the summary (OSC 52)";
     Mouse "mouse" &[Everywhere], &["m"], "Mouse on or off (off lets the terminal select text)";
     Redraw "redraw" &[Everywhere], &["ctrl-l"], "Draw everything anew";

@@ -1,58 +1,14 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::Label;
-use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionId, SessionLine, Window};
+use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
 use crate::text;
 
 use super::app::App;
-use super::mode::contains;
 use super::projects::ProjectRow;
+pub(super) use super::rows::FleetRow;
+use super::rows::SortBy;
 use super::{Input, Mode, ModelView, Pane, View};
-
-/// Sort order of the sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum SortBy {
-    #[default]
-    Started,
-    Duration,
-    Project,
-    Tokens,
-    Cost,
-    Rate,
-}
-
-impl SortBy {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Started, Self::Duration, Self::Project, Self::Tokens, Self::Cost, Self::Rate];
-
-    pub(super) fn next(self) -> Self {
-        let at = Self::ALL.iter().position(|by| *by == self).unwrap_or(0);
-        Self::ALL[(at + 1) % Self::ALL.len()]
-    }
-}
-
-/// A row of the sessions at work: a session, or a sub-agent below it.
-pub(super) enum FleetRow<'a> {
-    Session(&'a FleetLine),
-    Agent(&'a FleetLine, &'a AgentLine),
-}
-
-impl FleetRow<'_> {
-    /// The session it belongs to.
-    pub(super) fn session(&self) -> &SessionId {
-        match self {
-            Self::Session(line) | Self::Agent(line, _) => &line.id,
-        }
-    }
-
-    /// Name of the row.
-    pub(super) fn name(&self) -> (SessionId, Option<Label>) {
-        match self {
-            Self::Session(line) => (line.id.clone(), None),
-            Self::Agent(line, agent) => (line.id.clone(), Some(agent.name.clone())),
-        }
-    }
-}
 
 impl App {
     /// True while one session is shown alone.
@@ -112,16 +68,23 @@ impl App {
     pub(super) fn scroll(&mut self, by: isize) {
         let rows = match &self.mode {
             Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len(),
+            // A line may take several rows.
+            Mode::Explain(explanation) => explanation.lines.len() * 4,
             Mode::Choose { search, .. } => self.choices(search).len(),
-            Mode::Browse | Mode::Filter(_) | Mode::EditLimit { .. } | Mode::AddLimit(_) => self.rows(),
+            Mode::Palette { search, .. } => self.palette(search).len(),
+            Mode::Themes { .. } => self.theme_names().len(),
+            Mode::Browse | Mode::Filter(_) | Mode::EditLimit { .. } | Mode::AddLimit(_) | Mode::SaveView(_) => {
+                self.rows()
+            }
         };
         let here = self.cursor_slot();
-        let cursor = match &mut self.mode {
-            Mode::Help { top: cursor, .. } | Mode::Choose { cursor, .. } => cursor,
-            Mode::Browse | Mode::Filter(_) | Mode::EditLimit { .. } | Mode::AddLimit(_) => &mut self.cursors[here],
+        let cursor = match self.mode.cursor() {
+            Some(cursor) => cursor,
+            None => &mut self.cursors[here],
         };
         let last = rows.saturating_sub(1);
         *cursor = (*cursor).min(last).saturating_add_signed(by).min(last);
+        self.look_at_theme();
     }
 
     pub(super) fn cursor_slot(&self) -> usize {
@@ -233,9 +196,4 @@ pub(super) fn searched(line: &SessionLine) -> String {
     let models = row.models.iter().filter_map(|(model, _)| model.as_ref());
     let names = [&row.session, &row.project, &row.user].into_iter().flatten().chain([&row.source]).chain(models);
     names.map(Label::as_str).collect::<Vec<_>>().join(" ")
-}
-
-/// True when a name matches the filter.
-pub(super) fn fits(filter: &Input, name: &str) -> bool {
-    contains(name, filter.text())
 }

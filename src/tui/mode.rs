@@ -1,6 +1,7 @@
 //! The open view, its overlay, and text input.
 
 use super::{Action, Place};
+use crate::domain::CallKey;
 
 /// A view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -146,6 +147,65 @@ pub(crate) enum Mode {
     },
     /// New limit being typed: scope and amount.
     AddLimit(Input),
+    /// Where a number comes from.
+    Explain(Explanation),
+    /// Every action and saved view, to be chosen by name.
+    Palette {
+        /// Cursor row.
+        cursor: usize,
+        /// Search text.
+        search: Input,
+    },
+    /// The themes; the one under the cursor is worn for a look.
+    Themes {
+        /// Cursor row.
+        cursor: usize,
+        /// The theme to which Esc returns.
+        before: String,
+    },
+    /// Name under which the open view is saved, being typed.
+    SaveView(Input),
+}
+
+/// Where a number comes from, as lines that scroll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// The number's name.
+    pub(crate) title: String,
+    /// The call whose lines are still to come from the books, or have.
+    pub(crate) call: Option<CallKey>,
+    /// The lines.
+    pub(crate) lines: Vec<String>,
+    /// First visible line.
+    pub(crate) top: usize,
+}
+
+impl Mode {
+    /// The text that is being typed.
+    pub(super) fn input(&mut self) -> Option<&mut Input> {
+        match self {
+            Self::Browse | Self::Explain(_) | Self::Themes { .. } => None,
+            Self::Help { search: input, .. }
+            | Self::Choose { search: input, .. }
+            | Self::Palette { search: input, .. }
+            | Self::Filter(input)
+            | Self::EditLimit { input, .. }
+            | Self::AddLimit(input)
+            | Self::SaveView(input) => Some(input),
+        }
+    }
+
+    /// The cursor, or the first visible line, of an overlay with rows.
+    pub(super) fn cursor(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Help { top: cursor, .. }
+            | Self::Explain(Explanation { top: cursor, .. })
+            | Self::Choose { cursor, .. }
+            | Self::Palette { cursor, .. }
+            | Self::Themes { cursor, .. } => Some(cursor),
+            Self::Browse | Self::Filter(_) | Self::EditLimit { .. } | Self::AddLimit(_) | Self::SaveView(_) => None,
+        }
+    }
 }
 
 /// Maximum length of the input.

@@ -6,7 +6,8 @@ use super::app::App;
 use super::down::Down;
 use super::widgets::Header;
 use super::{Effect, Input, Mode, Next, Pane, View};
-use crate::domain::{Dimension, Filter, Matcher, day_start};
+use crate::config::amount_text;
+use crate::domain::{Dimension, Filter, Label, Matcher, Span, day_start};
 use crate::meter::Follow;
 use crate::text;
 
@@ -47,7 +48,8 @@ impl App {
     pub(super) fn up(&mut self) -> Next {
         match (self.view, &self.down) {
             (View::Live, down) => {
-                let back = down.is_some();
+                let back = down.is_some() || self.pinned_in == View::Sessions;
+                self.pinned_in = View::Live;
                 if self.is_pinned() {
                     self.effects.push(Effect::Follow(self.home.clone()));
                     if back {
@@ -81,9 +83,21 @@ impl App {
                 self.effects.push(Effect::Follow(Follow::Session(id)));
                 Next::Redraw
             }
+            View::Live if self.pane() == Pane::Models => {
+                let here = self.summary.models.get(self.cursor());
+                let Some(model) = here.and_then(|line| line.model.clone()) else { return Next::Stay };
+                let today = self.summary.day;
+                self.descend_to_model(&model, Some(today))
+            }
+            View::Live | View::Limits if self.view == View::Limits || self.pane() == Pane::Limits => {
+                self.descend_to_limit()
+            }
+            // A call is the last: below it is only its arithmetic.
+            View::Live => self.explain(),
             View::Sessions => {
                 let here = self.sessions().get(self.cursor()).map(|line| line.id());
                 let Some(id) = here else { return Next::Stay };
+                self.pinned_in = View::Sessions;
                 self.effects.push(Effect::Follow(Follow::Session(id)));
                 self.open(View::Live)
             }
@@ -102,12 +116,44 @@ impl App {
                 let (since, until) = (Some(day_start(first, zone)), Some(day_start(after, zone)));
                 self.descend(words, Filter { only: Vec::new(), since, until })
             }
-            View::Limits => {
-                let Some(scope) = self.limit_here() else { return Next::Stay };
-                self.mode = Mode::EditLimit { scope, input: Input::default() };
-                Next::Redraw
+            View::Models => {
+                let here = self.models_shown().get(self.cursor()).and_then(|view| view.model.clone());
+                here.map_or(Next::Stay, |model| self.descend_to_model(&model, None))
             }
-            View::Live | View::Models | View::Health => Next::Stay,
+            View::Limits | View::Health => Next::Stay,
         }
+    }
+
+    /// Opens the sessions that used a model.
+    fn descend_to_model(&mut self, model: &Label, span: Option<Span>) -> Next {
+        let only = vec![(Dimension::Model, Matcher::exact(model.as_str()))];
+        let (since, until) = (span.map(|span| span.from), span.map(|span| span.until));
+        let today = if span.is_some() { " today" } else { "" };
+        self.descend(format!("{}{today}", text::model_short(model)), Filter { only, since, until })
+    }
+
+    /// Opens the sessions that count against the limit under the cursor; the session itself where it has but one.
+    fn descend_to_limit(&mut self) -> Next {
+        let Some(state) = self.limits().get(self.cursor()).copied().cloned() else { return Next::Stay };
+        if let Some(session) = &state.session {
+            self.effects.push(Effect::Follow(Follow::Session(session.id.clone())));
+            return self.open(View::Live);
+        }
+        let mut only = state.limit.scope.names().to_vec();
+        if let (true, Some(subject), [(_, name)]) = (state.limit.scope.each, &state.subject, only.as_mut_slice()) {
+            *name = Matcher::exact(subject);
+        }
+        let (since, until) = (state.span.map(|span| span.from), state.span.map(|span| span.until));
+        self.descend(format!("{} limit", state.name), Filter { only, since, until })
+    }
+
+    /// Lets the amount of the limit under the cursor be typed, beginning with the one it has.
+    pub(super) fn edit_limit(&mut self) -> Next {
+        let limits = self.limits();
+        let Some(state) = limits.get(self.cursor()) else { return Next::Stay };
+        let scope = state.limit.scope.key(state.limit.window);
+        let input = Input::new(&amount_text(&state.limit.amount));
+        self.mode = Mode::EditLimit { scope, input };
+        Next::Redraw
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{Instant, Label, Zone};
 use crate::meter::{Follow, Summary};
 use crate::theme::{Background, Depth, Themes};
 
-use super::{Feed, Keys, Request, View};
+use super::{Feed, Keys, Request, SavedView, View};
 
 /// Options of the screen.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Options {
     pub looks: Vec<Label>,
     /// True inside tmux, which passes on only what it was told to.
     pub is_in_tmux: bool,
+    /// Views saved under a name.
+    pub views: Vec<SavedView>,
     /// True when dollars are API prices, not what was paid.
     pub api_equivalent: bool,
 }
@@ -64,6 +66,7 @@ impl Options {
             mouse: false,
             looks: Vec::new(),
             is_in_tmux: false,
+            views: Vec::new(),
             api_equivalent: false,
         }
     }

@@ -19,6 +19,9 @@ use super::{App, Feed, Request};
 /// Shutdown timeout after a second Ctrl-C.
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
+/// How long the end waits for the terminal's answer, when it was asked just before.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
+
 /// The clock, read at every step.
 pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
@@ -141,8 +144,23 @@ pub(crate) async fn run(
             () = tokio::time::sleep(sleep) => {}
         }
     };
+    if exit != Exit::HungUp {
+        last_answer(&mut core, &mut happenings, &clock).await;
+    }
     terminal.leave();
     Ok((exit, core.into_meter()))
+}
+
+/// Takes in the terminal's answer about its background if it is still to come, so that it does not reach the shell.
+async fn last_answer(core: &mut ScreenState, happenings: &mut Receiver<Happening>, clock: &Clock) {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    while core.awaits_answer(Moment::now()) {
+        match tokio::time::timeout_at(patience, happenings.recv()).await {
+            Ok(Some(Happening::Input(event))) => core.event(event, clock(), Moment::now()),
+            Ok(Some(Happening::Painted(_) | Happening::Failed(_))) => {}
+            Ok(Some(Happening::Gone) | None) | Err(_) => return,
+        }
+    }
 }
 
 fn size() -> io::Result<Rect> {

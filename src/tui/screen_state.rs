@@ -18,6 +18,8 @@ use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
 
 /// Minimum time between pictures.
 pub const FRAME: Duration = Duration::from_millis(33);
+/// A terminal that has not answered by then does not know the question.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// Longest sleep, within which a clock change or suspend is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
@@ -41,6 +43,8 @@ pub struct ScreenState {
     /// A snapshot was requested and has not arrived.
     asked: bool,
     background_asked: bool,
+    /// When the terminal was asked for its background, while the answer may still come.
+    asked_at: Option<Moment>,
     replies: Replies,
     out: Vec<u8>,
     requests: Vec<Request>,
@@ -73,6 +77,7 @@ impl ScreenState {
             painting: false,
             asked: false,
             background_asked: false,
+            asked_at: None,
             replies: Replies::default(),
             out: Vec::new(),
             requests: Vec::new(),
@@ -87,7 +92,10 @@ impl ScreenState {
             Event::Key(key) => match self.replies.hear(key, at) {
                 Heard::Key(key) => Message::Key(key),
                 Heard::Part => return,
-                Heard::Background(background) => Message::Background(background),
+                Heard::Background(background) => {
+                    self.asked_at = None;
+                    Message::Background(background)
+                }
             },
             Event::Paste(text) => Message::Paste(text),
             Event::Mouse(mouse) => Message::Mouse(mouse, self.area),
@@ -121,11 +129,21 @@ impl ScreenState {
                 self.asked = false;
                 self.numbers = true;
             }
+            Feed::Statuses(statuses) => {
+                self.meter.state(statuses.clone());
+                self.numbers = true;
+            }
             Feed::Settings(settings) => {
                 self.meter.rule(settings.rules.clone());
                 self.numbers = true;
             }
-            Feed::Progress(_) | Feed::Health(_) | Feed::Note(_) | Feed::Answer(_) | Feed::Models(_) | Feed::Ended => {}
+            Feed::Progress(_)
+            | Feed::Health(_)
+            | Feed::Note(_)
+            | Feed::Answer(_)
+            | Feed::Models(_)
+            | Feed::Explained(_)
+            | Feed::Ended => {}
         }
         self.update(Message::Feed(feed), now);
     }
@@ -214,6 +232,7 @@ impl ScreenState {
             self.shown = Some(next);
             if !self.background_asked && self.app.wants_background() {
                 out.extend_from_slice(QUESTION);
+                self.asked_at = Some(at);
             }
             self.background_asked = true;
         }
@@ -231,7 +250,7 @@ impl ScreenState {
             let rules = Box::new(self.meter.rules().clone());
             self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
         }
-        let alerts = self.alerts.due(&summary.limits, now);
+        let alerts = self.alerts.due(&summary.limits, &summary.quotas, now);
         self.requests.extend(alerts.into_iter().map(|alert| Request::Alert(Box::new(alert))));
         self.update(Message::Summary(Arc::new(summary)), now);
     }
@@ -270,6 +289,11 @@ impl ScreenState {
     pub fn refused(&mut self, now: Instant) {
         let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
         self.update(Message::Feed(Feed::Note(busy)), now);
+    }
+
+    /// True while the terminal may still answer: what comes then would be taken for the shell's input.
+    pub fn awaits_answer(&self, at: Moment) -> bool {
+        self.asked_at.is_some_and(|asked| at.saturating_duration_since(asked) < ANSWERS_WITHIN)
     }
 
     /// The meter, for the closing summary.

@@ -15,21 +15,83 @@ const EDGE: usize = 12;
 
 /// Renders a buffer in this theme.
 pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
-    let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
-    let (width, height) = (columns * CELL.0 + 2 * EDGE, rows * CELL.1 + 2 * EDGE);
+    let own = own_colors(theme);
+    let mut out = head(buffer, own);
+    for y in 0..buffer.area.height {
+        row(buffer, y, own, &mut out);
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Renders pictures of one size one after another, each for so many seconds, and again from the first. A row is
+/// written only where it changes.
+pub fn film(frames: &[Buffer], seconds: u32, theme: &Theme) -> String {
+    let Some(first) = frames.first() else { return String::new() };
+    let own = own_colors(theme);
+    let mut out = head(first, own);
+    let whole = seconds.saturating_mul(u32::try_from(frames.len()).unwrap_or(u32::MAX));
+    for y in 0..first.area.height {
+        let rows: Vec<String> = frames
+            .iter()
+            .map(|frame| {
+                let mut text = String::new();
+                row(frame, y, own, &mut text);
+                text
+            })
+            .collect();
+        let mut from = 0;
+        while from < rows.len() {
+            let until = (from..rows.len()).find(|at| rows[*at] != rows[from]).unwrap_or(rows.len());
+            shown(&rows[from], (from, until, rows.len()), whole, &mut out);
+            from = until;
+        }
+    }
+    out.push_str("</svg>\n");
+    out
+}
+
+/// A row from one frame until another of so many.
+fn shown(row: &str, (from, until, count): (usize, usize, usize), seconds: u32, out: &mut String) {
+    if row.is_empty() {
+        return;
+    }
+    if (from, until) == (0, count) {
+        out.push_str(row);
+        return;
+    }
+    // Thousandths are finer than any frame is short.
+    let time = |frame: usize| format!("0.{:03}", (frame * 1000 / count).min(999));
+    let (values, times) = match (from, until == count) {
+        (0, _) => ("visible;hidden".to_owned(), format!("0;{}", time(until))),
+        (_, true) => ("hidden;visible".to_owned(), format!("0;{}", time(from))),
+        (_, false) => ("hidden;visible;hidden".to_owned(), format!("0;{};{}", time(from), time(until))),
+    };
+    let visibility = if from == 0 { "visible" } else { "hidden" };
+    // Writing into a string cannot fail.
+    let _ = writeln!(
+        out,
+        "<g visibility=\"{visibility}\"><animate attributeName=\"visibility\" calcMode=\"discrete\" values=\"{values}\" \
+         keyTimes=\"{times}\" dur=\"{seconds}s\" repeatCount=\"indefinite\"/>\n{row}</g>"
+    );
+}
+
+/// The colours behind and in front of what has none of its own.
+fn own_colors(theme: &Theme) -> (Rgb, Rgb) {
     let behind = Rgb::from_color(theme.background).unwrap_or(theme.assumes);
     let front = if behind.luminance() > 0.18 { Rgb(0x1f, 0x1f, 0x1f) } else { Rgb(0xe4, 0xe4, 0xe4) };
-    let mut out = format!(
+    (behind, front)
+}
+
+fn head(buffer: &Buffer, (behind, _): (Rgb, Rgb)) -> String {
+    let (columns, rows) = (usize::from(buffer.area.width), usize::from(buffer.area.height));
+    let (width, height) = (columns * CELL.0 + 2 * EDGE, rows * CELL.1 + 2 * EDGE);
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace\" font-size=\"15\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n",
         hex(behind)
-    );
-    for y in 0..buffer.area.height {
-        row(buffer, y, (behind, front), &mut out);
-    }
-    out.push_str("</svg>\n");
-    out
+    )
 }
 
 /// A run of cells with equal style.

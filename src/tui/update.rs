@@ -1,8 +1,7 @@
 //! Maps keys to actions, and applies actions to the screen.
 
 use chrono::Duration;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::Rect;
+use crossterm::event::KeyEvent;
 
 use crate::text;
 
@@ -10,35 +9,6 @@ use super::app::{App, Picture};
 use super::{Action, Chord, Effect, Input, Mode, Next, Note, Request, Tone, View};
 
 impl App {
-    pub(super) fn paste(&mut self, text: &str) -> Next {
-        match &mut self.mode {
-            Mode::Browse => return Next::Stay,
-            Mode::Help { search: input, .. }
-            | Mode::Choose { search: input, .. }
-            | Mode::Filter(input)
-            | Mode::EditLimit { input, .. }
-            | Mode::AddLimit(input) => input.paste(text),
-        }
-        Next::Redraw
-    }
-
-    pub(super) fn mouse(&mut self, mouse: MouseEvent, area: Rect) -> Next {
-        match mouse.kind {
-            MouseEventKind::ScrollUp => self.scroll(-3),
-            MouseEventKind::ScrollDown => self.scroll(3),
-            MouseEventKind::Down(MouseButton::Left) if mouse.row == area.y && self.mode == Mode::Browse => {
-                return self.click_tab(mouse.column, area);
-            }
-            MouseEventKind::Down(_)
-            | MouseEventKind::Up(_)
-            | MouseEventKind::Drag(_)
-            | MouseEventKind::Moved
-            | MouseEventKind::ScrollLeft
-            | MouseEventKind::ScrollRight => return Next::Stay,
-        }
-        Next::Redraw
-    }
-
     pub(super) fn key(&mut self, key: KeyEvent) -> Next {
         let chord = Chord::from_event(key);
         if chord == Chord::interrupt() {
@@ -50,82 +20,6 @@ impl App {
         match self.options.keys.action(chord, self.view.place()) {
             Some(action) => self.act(action),
             None => Next::Stay,
-        }
-    }
-
-    /// Handles a key while an overlay is open.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
-    fn type_key(&mut self, key: KeyEvent) -> Next {
-        let control = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
-        let chord = Chord::from_event(key);
-        let closes_help = matches!(self.mode, Mode::Help { .. })
-            && self.options.keys.action(chord, self.view.place()) == Some(Action::Help);
-        match key.code {
-            KeyCode::Esc => self.leave(),
-            KeyCode::Enter => self.confirm(),
-            KeyCode::Up => self.scroll(-1),
-            KeyCode::Down => self.scroll(1),
-            KeyCode::PageUp => self.scroll(-10),
-            KeyCode::PageDown => self.scroll(10),
-            KeyCode::Home => self.scroll(isize::MIN / 2),
-            KeyCode::End => self.scroll(isize::MAX / 2),
-            _ if closes_help => self.mode = Mode::Browse,
-            KeyCode::Backspace | KeyCode::Char(_) => {
-                let (Mode::Help { search: input, .. }
-                | Mode::Choose { search: input, .. }
-                | Mode::Filter(input)
-                | Mode::EditLimit { input, .. }
-                | Mode::AddLimit(input)) = &mut self.mode
-                else {
-                    return Next::Stay;
-                };
-                match key.code {
-                    KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => input.clear(),
-                    KeyCode::Char(letter) if !control => input.push(letter),
-                    KeyCode::Backspace => input.pop(),
-                    _ => return Next::Stay,
-                }
-                if let Mode::Help { top, .. } | Mode::Choose { cursor: top, .. } = &mut self.mode {
-                    *top = 0;
-                }
-                if let Mode::Filter(input) = &self.mode {
-                    self.filter = input.clone();
-                }
-            }
-            _ => return Next::Stay,
-        }
-        Next::Redraw
-    }
-
-    /// Closes the overlay; a filter being typed is dropped.
-    fn leave(&mut self) {
-        if let Mode::Filter(_) = self.mode {
-            self.filter.clear();
-        }
-        self.mode = Mode::Browse;
-    }
-
-    fn confirm(&mut self) {
-        match std::mem::take(&mut self.mode) {
-            Mode::Browse | Mode::Help { .. } | Mode::Filter(_) => {}
-            Mode::Choose { cursor, search } => {
-                let choices = self.choices(&search);
-                if let Some(follow) = choices.get(cursor.min(choices.len().saturating_sub(1))) {
-                    self.effects.push(Effect::Follow(follow.clone()));
-                }
-            }
-            Mode::EditLimit { scope, input } => {
-                let amount = input.text().trim().to_owned();
-                if !amount.is_empty() {
-                    self.effects.push(Effect::Ask(Request::SetLimit { scope, amount }));
-                }
-            }
-            Mode::AddLimit(input) => match input.text().trim().split_once(char::is_whitespace) {
-                Some((scope, amount)) => self
-                    .effects
-                    .push(Effect::Ask(Request::SetLimit { scope: scope.to_owned(), amount: amount.trim().to_owned() })),
-                None => self.say(Note::new(Tone::Warning, "a limit needs a scope and an amount, such as: day 25usd")),
-            },
         }
     }
 
@@ -145,7 +39,7 @@ impl App {
             Action::ViewLive => {
                 // The key of what is open already: from one session to all.
                 if self.view == View::Live && self.is_pinned() {
-                    self.down = None;
+                    (self.down, self.pinned_in) = (None, View::Live);
                     return self.up();
                 }
                 return self.open(View::Live);
@@ -218,7 +112,16 @@ impl App {
                     Picture::Frozen => Picture::Live,
                 };
             }
-            Action::Theme => self.next_theme(),
+            Action::Theme => self.open_themes(),
+            Action::Explain => return self.explain(),
+            Action::Palette => self.mode = Mode::Palette { cursor: 0, search: Input::default() },
+            Action::SaveView => self.mode = Mode::SaveView(Input::default()),
+            Action::EditLimit => {
+                if self.view != View::Limits {
+                    return Next::Stay;
+                }
+                return self.edit_limit();
+            }
             Action::Copy => {
                 self.effects.push(Effect::Copy(self.copied()));
                 // Whether it reaches the clipboard is the terminal's business, and nothing comes back.
@@ -263,27 +166,6 @@ impl App {
         let when = text::moment(until, self.clock, self.options.zone);
         self.say(Note::new(Tone::Plain, &format!("no more alerts of the {name} limit until {when}")));
         self.effects.push(Effect::Snooze(name, until));
-    }
-
-    /// Changes to the next valid theme. The program is asked to save it only once it is in use.
-    fn next_theme(&mut self) {
-        let names: Vec<String> = self.options.themes.names().iter().map(|&name| name.to_owned()).collect();
-        let at = names.iter().position(|name| *name == self.options.theme).unwrap_or(0);
-        let mut skipped = None;
-        for name in names.iter().cycle().skip(at + 1).take(names.len()) {
-            match self.options.themes.get(name, self.background) {
-                Ok(_) => {
-                    self.wear(name);
-                    self.effects.push(Effect::Ask(Request::Theme(name.clone())));
-                    let note = skipped.map_or_else(
-                        || Note::new(Tone::Plain, &format!("theme {name}")),
-                        |error| Note::new(Tone::Warning, &format!("theme {name}; passed over: {error}")),
-                    );
-                    return self.say(note);
-                }
-                Err(error) => skipped = skipped.or(Some(error)),
-            }
-        }
     }
 
     fn sideways(&mut self, left: bool) {

@@ -14,7 +14,7 @@ const DOCUMENT: &str = ".gemini/tmp/shop/chats/session-2026-01-10T09-00-0a1b2c3d
 const OPENCODE: &str = ".local/share/opencode/opencode.db";
 const GOOSE: &str = ".local/share/goose/sessions/sessions.db";
 
-fn database(home: &Home, name: &str, sql: &str) {
+pub(crate) fn database(home: &Home, name: &str, sql: &str) {
     let connection = Connection::open(home.file(name)).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     connection.execute_batch(sql).unwrap();
@@ -61,9 +61,14 @@ fn each_agent_is_found_by_itself_with_and_without_books() {
     assert_eq!(agents(&home, &["."]), expected(), "a folder that is named holds them too");
     let doctor = home.tokmeter().arg("doctor").output().unwrap();
     let said = String::from_utf8(doctor.stdout).unwrap();
-    for place in
-        [".gemini/tmp: 2 files", "share/opencode: 1 file", "goose/sessions: 1 file", "gemini-cli, opencode, goose"]
-    {
+    for place in [
+        ".gemini/tmp: 2 files",
+        "share/opencode: 1 file",
+        "goose/sessions: 1 file",
+        " gemini-cli,",
+        " opencode,",
+        " goose",
+    ] {
         assert!(said.contains(place), "{place} in:\n{said}");
     }
 }

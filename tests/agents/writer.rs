@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -41,6 +42,22 @@ impl Writer {
         }
     }
 
+    /// Runs a statement this often, with `{n}` for its number, as fast as it can; each is one transaction, and the
+    /// database takes the log in by itself. How long each took, shortest first.
+    pub(crate) fn race(&mut self, times: usize, sql: &str) -> Vec<Duration> {
+        writeln!(self.told, "race {times} {sql}").unwrap();
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(self.said.read_line(&mut line).unwrap() > 0, "the writer has ended");
+            if let Some(took) = line.strip_prefix("took ") {
+                let mut took: Vec<u64> = took.split_whitespace().map(|micros| micros.parse().unwrap()).collect();
+                took.sort_unstable();
+                return took.into_iter().map(Duration::from_micros).collect();
+            }
+        }
+    }
+
     /// Ends it as a crash would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -65,9 +82,30 @@ fn writes_what_it_is_told_when_it_is_run_by_another_test() {
     connection.busy_timeout(std::time::Duration::ZERO).unwrap();
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
     for line in std::io::stdin().lock().lines() {
-        connection.execute_batch(&line.unwrap()).unwrap();
+        let line = line.unwrap();
+        if let Some((times, sql)) = line.strip_prefix("race ").and_then(|race| race.split_once(' ')) {
+            race(&connection, times.parse().unwrap(), sql);
+            continue;
+        }
+        connection.execute_batch(&line).unwrap();
         // The test harness may have begun a line of its own.
         println!("\nwritten");
         std::io::stdout().flush().unwrap();
     }
+}
+
+/// Each statement as a transaction that waits for nobody: a lock of a reader would be an error.
+#[allow(clippy::print_stdout, reason = "as a test does that is run by another")]
+fn race(connection: &Connection, times: usize, sql: &str) {
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 500").unwrap();
+    let took: Vec<String> = (0..times)
+        .map(|number| {
+            let begun = Instant::now();
+            connection.execute_batch(&sql.replace("{n}", &number.to_string())).unwrap();
+            begun.elapsed().as_micros().to_string()
+        })
+        .collect();
+    connection.execute_batch("PRAGMA wal_autocheckpoint = 0").unwrap();
+    println!("\ntook {}", took.join(" "));
+    std::io::stdout().flush().unwrap();
 }

@@ -127,3 +127,63 @@ fn what_the_agent_says_a_session_cost_stands_in_until_the_books_know_a_call_of_i
     let known = agent(&home).replace("\"session_id\"", "\"cost\":{\"total_cost_usd\":9.99},\"session_id\"");
     assert!(line(&home, None, &[], &known).starts_with("Opus · $2.00 session"));
 }
+
+#[test]
+fn what_the_agent_states_of_its_windows_is_kept_with_its_age_and_said_elsewhere() {
+    let home = home();
+    let now = chrono::Utc::now();
+    let state = |percent: f64, hours: i64| {
+        let resets_at = (now + chrono::Duration::hours(hours)).timestamp();
+        serde_json::json!({
+            "session_id": "c9", "model": { "display_name": "Opus" }, "cost": { "total_cost_usd": 0.5 },
+            "context_window": { "used_percentage": 8, "context_window_size": 1_000_000 },
+            "rate_limits": { "five_hour": { "used_percentage": percent, "resets_at": resets_at },
+                             "seven_day": { "used_percentage": 85.25, "resets_at": resets_at + 86_400 } },
+        })
+        .to_string()
+    };
+    assert!(line(&home, None, &[], &state(31.5, 2)).contains("5h 31% 7d 85%"));
+    let gate =
+        |home: &Home| serde_json::from_str::<serde_json::Value>(&run(home, &["gate", "--json"], "").out).unwrap();
+    let windows = |home: &Home| gate(home)["provider_windows"].clone();
+    let found = windows(&home);
+    assert_eq!(
+        (&found[0]["source"], &found[0]["window_minutes"], &found[0]["used_percent"], &found[0]["stale"]),
+        (&"claude-code".into(), &300.into(), &serde_json::json!(31.5), &false.into()),
+        "{found}"
+    );
+    assert_eq!((&found[1]["window_minutes"], &found[1]["used_percent"]), (&10_080.into(), &serde_json::json!(85.25)));
+    let listed = run(&home, &["limits"], "").out;
+    assert!(listed.contains("claude 5 h") && listed.contains("31%") && listed.contains("just now"), "{listed}");
+    // Another session's line, which states nothing, is told what is known; so is tmux when asked.
+    let other = r#"{"session_id":"c8","model":{"display_name":"Opus"}}"#;
+    assert!(line(&home, None, &[], other).contains("5h 31% 7d 85%"));
+    assert_eq!(line(&home, None, &["--format", "{quota}"], ""), "5h 31% 7d 85%");
+    // The newest counts; once the window has started over, its use is not known.
+    line(&home, None, &[], &state(40.0, -1));
+    let found = windows(&home);
+    assert_eq!((&found[0]["used_percent"], &found[0]["stale"]), (&serde_json::json!(40), &true.into()), "{found}");
+    let listed = run(&home, &["limits"], "").out;
+    assert!(listed.contains("use since then unknown"), "{listed}");
+    assert_eq!(line(&home, None, &["--format", "{quota}"], ""), "7d 85%");
+    // They refuse nothing.
+    line(&home, None, &[], &state(100.0, 2));
+    assert_eq!(gate(&home)["allowed"], true);
+}
+
+#[test]
+fn a_lifted_limit_is_shown_as_lifted() {
+    let home = home();
+    home.config(&format!("[limits]\nsession = {{ tokens = 1_000_000 }}\n{}", super::PRICE));
+    let said = agent(&home);
+    assert!(line(&home, None, &["--format", "{limit}"], &said).contains("200% ■"));
+    assert_eq!(run(&home, &["limits", "override", "c1", "--reason", "a release"], "").code, 0);
+    let lifted = line(&home, None, &["--format", "{limit}"], &said);
+    assert!(lifted.starts_with("session") && lifted.ends_with("200% lifted"), "{lifted}");
+    assert!(run(&home, &["limits"], "").out.contains("lifted"));
+    let listed: serde_json::Value = serde_json::from_str(&run(&home, &["limits", "show", "--json"], "").out).unwrap();
+    assert!(listed["limits"].as_array().unwrap().iter().any(|limit| limit["lifted"] == true), "{listed}");
+    assert!(run(&home, &["summary", "c1"], "").out.contains("is lifted, Tokens: 2,000,000 / 1,000,000"));
+    assert_eq!(run(&home, &["limits", "override", "c1", "--revoke"], "").code, 0);
+    assert!(line(&home, None, &["--format", "{limit}"], &said).contains("200% ■"));
+}

@@ -11,7 +11,7 @@ use tokmeter::testing::ledger::{Ledger, Memory, Options, Row, Sums, open};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
-use super::durable::{assert_alike, books, opened, to_schema_3};
+use super::durable::{TO_SCHEMA_4, assert_alike, books, opened, to_schema_3};
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -276,6 +276,118 @@ fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
     }
 }
 
+/// What a run printed at its end: its session's total, and what it used itself.
+fn result(name: &str, session: &str, whole: Tokens, own: Tokens) -> Record {
+    let mut bill = bill(session, 10, &[("opus", whole)]);
+    (bill.id, bill.counter) = (key(name), Counter::Run { own });
+    Record::Bill(bill)
+}
+
+#[test]
+fn j29_the_results_of_a_fork_leave_out_its_parents_part_whatever_is_read_first() {
+    let told = [
+        result("p1", "p", tokens(8, 200), tokens(8, 200)),
+        // A fork begins, and goes on; the parent goes on as well.
+        result("f1", "f", tokens(19, 290), tokens(11, 90)),
+        result("f2", "f", tokens(21, 310), tokens(2, 20)),
+        result("p2", "p", tokens(14, 230), tokens(6, 30)),
+        // A fork of the fork, and one of the parent that failed before it used anything.
+        result("g1", "g", tokens(26, 315), tokens(5, 5)),
+        result("h1", "h", tokens(14, 230), tokens(0, 0)),
+        // Another session with background calls, which no session's total explains.
+        result("o1", "o", tokens(10, 205), tokens(1, 4)),
+    ];
+    let used = [
+        ("p", tokens(14, 230)),
+        ("f", tokens(13, 110)),
+        ("g", tokens(5, 5)),
+        ("h", Tokens::ZERO),
+        ("o", tokens(10, 205)),
+    ];
+    for turn in 0..told.len() {
+        for is_turned in [false, true] {
+            let mut told = told.to_vec();
+            told.rotate_left(turn);
+            if is_turned {
+                told.reverse();
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let (mut once, mut disk) = (memory(), books(&folder));
+            once.post(&batch_of(told.clone())).unwrap();
+            for (at, record) in told.into_iter().enumerate() {
+                if at == 3 {
+                    drop(disk);
+                    disk = books(&folder);
+                }
+                disk.post(&batch_of([record])).unwrap();
+            }
+            assert_alike(&once, &disk).unwrap();
+            for (session, used) in used {
+                assert_eq!(sums(&disk, Dimension::Session, session).tokens, used, "{session}, {turn}, {is_turned}");
+            }
+            assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn books_of_schema_4_learn_what_the_results_in_them_took_over() {
+    for is_fork_first in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut told =
+            vec![result("p1", "p", tokens(8, 200), tokens(8, 200)), result("f1", "f", tokens(19, 290), tokens(11, 90))];
+        if is_fork_first {
+            told.reverse();
+        }
+        let mut disk = books(&folder);
+        disk.post(&batch_of([told.remove(0)])).unwrap();
+        drop(disk);
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(TO_SCHEMA_4).unwrap();
+        drop(old);
+        let mut disk = opened(&path).books;
+        disk.post(&batch_of(told)).unwrap();
+        assert_eq!(total(&disk).tokens, tokens(19, 290), "{is_fork_first}");
+    }
+}
+
+#[test]
+fn a_result_inherits_from_a_transcripts_own_total_and_never_from_its_own_session() {
+    let state = |session: &str, whole| Record::Bill(bill(session, 5, &[("opus", whole)]));
+    let mut books = memory();
+    books.post(&batch_of([result("f", "f", tokens(9, 30), tokens(4, 10)), state("p", tokens(5, 20))])).unwrap();
+    assert_eq!((total(&books).tokens, sums(&books, Dimension::Session, "f").tokens), (tokens(9, 30), tokens(4, 10)));
+    let mut books = memory();
+    books.post(&batch_of([result("b", "s", tokens(9, 30), tokens(4, 10)), state("s", tokens(5, 20))])).unwrap();
+    assert_eq!(total(&books).tokens, tokens(9, 30));
+    // The parent's total is of another model, so that the fork cannot have taken it over.
+    let other = Record::Bill(bill("p", 5, &[("haiku", tokens(5, 20))]));
+    let mut books = memory();
+    books.post(&batch_of([result("f", "f", tokens(9, 30), tokens(4, 10)), other])).unwrap();
+    assert_eq!(total(&books).tokens, tokens(14, 50));
+}
+
+#[test]
+fn a_total_that_very_many_sessions_state_is_nobodys_inheritance() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut once, mut disk) = (memory(), books(&folder));
+    let fork = result("f", "f", tokens(9, 30), tokens(4, 10));
+    let parent = |number: u64| result(&format!("p{number}"), &format!("p{number}"), tokens(5, 20), tokens(5, 20));
+    let told: Vec<Record> = (0..64).map(parent).chain([fork]).collect();
+    once.post(&batch_of(told.clone())).unwrap();
+    for record in told {
+        disk.post(&batch_of([record])).unwrap();
+    }
+    assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(4, 10));
+    for number in 64..67 {
+        once.post(&batch_of([parent(number)])).unwrap();
+        disk.post(&batch_of([parent(number)])).unwrap();
+        assert_alike(&once, &disk).unwrap();
+        assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(9, 30));
+    }
+}
+
 #[test]
 fn a_bill_names_models_as_its_agent_does() {
     let mut books = memory();
@@ -370,6 +482,29 @@ fn d6_sums_that_bills_are_compared_with_are_verified() {
         rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap().execute_batch(spoil).unwrap();
         let problems = books(&folder).verify().unwrap().problems;
         assert!(problems.iter().any(|problem| problem.contains("bills")), "{is_pruned} {spoil}: {problems:?}");
+    }
+}
+
+#[test]
+fn d6_calls_computed_from_bills_are_verified() {
+    let stated = |tokens: &str| format!("UPDATE bills SET body = replace(body, '[2,0,0,2,15,0]', '{tokens}')");
+    // More, less, and no more than the listed call.
+    let spoils = ["[3,0,0,2,15,0]", "[2,0,0,2,14,0]", "[1,0,0,1,10,0]"].map(stated);
+    for spoil in spoils {
+        let folder = tempfile::tempdir().unwrap();
+        let mut disk = books(&folder);
+        disk.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+        ]))
+        .unwrap();
+        assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+        drop(disk);
+        let changed = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
+        changed.execute_batch(&spoil).unwrap();
+        drop(changed);
+        let problems = books(&folder).verify().unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("computed from bills")), "{spoil}: {problems:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use tokmeter::testing::domain::{
     Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Parts,
     Place, Record, Tier, Tokens, Usd, Zone,
 };
-use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
+use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Query, Report, Row, Sums};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
 /// Prices for `opus` and `haiku`, higher from the second day of 1970 on; others have their stated cost.
@@ -88,7 +88,7 @@ pub fn file(path: &str, offset: u64) -> Checkpoint {
 }
 
 pub fn query(grain: Grain, by: &[Dimension]) -> Query {
-    Query { grain, by: by.to_vec(), filter: Filter::default(), zone: Zone::UTC, order: Order::Ascending, limit: None }
+    Query { by: by.to_vec(), ..Query::new(grain, Zone::UTC) }
 }
 
 /// Every row, oldest first.

@@ -15,6 +15,8 @@ use super::common::{
 
 /// Converts today's tables to those of schema 4.
 pub const TO_SCHEMA_4: &str = "DROP TABLE facts;
+DROP INDEX IF EXISTS bills_total; DROP INDEX IF EXISTS bills_rest;
+ALTER TABLE bills DROP COLUMN total; ALTER TABLE bills DROP COLUMN rest;
 CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 4;";
 

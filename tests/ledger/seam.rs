@@ -1,14 +1,14 @@
 //! The seam below the ledger: any store that keeps what it is given passes the laws, also one that fails.
 
 use proptest::prelude::*;
-use tokmeter::testing::domain::{Record, Span, Zone};
+use tokmeter::testing::domain::{Label, Quota, Record, Span, Status, Zone};
 use tokmeter::testing::ledger::{Batch, BooksError, Change, Fact, KeyValue, Ledger, Memory, Order, Query, Space};
 
 use super::common::{
     a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, file, prices, questions,
     rows, total,
 };
-use super::durable::{assert_alike, some_filter};
+use super::durable::{assert_alike, books, some_filter};
 use super::faults::{in_memory, life, told};
 use super::shaky::Shaky;
 
@@ -182,6 +182,33 @@ fn a_fact_is_changed_by_one_ledger_at_a_time_and_a_failure_leaves_it() {
     assert_eq!(one.facts(Space::Alert, "").unwrap(), []);
     one.remove(Space::Warning, "s").unwrap();
     assert!(claim(&mut other));
+}
+
+#[test]
+fn the_newest_statement_counts_in_any_store_also_before_it_is_written() {
+    let state = |minutes, used, second| {
+        let (source, name) = (Label::new("codex"), Label::new("codex"));
+        let quota = Quota { source, name, minutes, used, resets_at: Some(at(9_000)), seen: at(second) };
+        batch_of([Record::Status(Status::Quota(quota))])
+    };
+    let (folder, store) = (tempfile::tempdir().unwrap(), Shaky::new());
+    let (mut memory, mut disk, mut third) = (Memory::new(prices()), books(&folder), store.books());
+    for batch in [state(300, 10, 20), state(300, 30, 40), state(300, 20, 30), state(10_080, 5, 10)] {
+        memory.post(&batch).unwrap();
+        assert_eq!((disk.post(&batch).unwrap(), third.post(&batch).unwrap()), (Vec::new(), Vec::new()));
+    }
+    for batch in [state(10_080, 7, 50), state(300, 25, 35)] {
+        memory.absorb(&batch).unwrap();
+        assert_eq!((disk.hold(&batch).unwrap(), third.hold(&batch).unwrap()), (Vec::new(), Vec::new()));
+    }
+    let known = memory.statuses().unwrap();
+    let used: Vec<u32> = Status::quotas(&known).iter().map(|quota| quota.used).collect();
+    assert_eq!(used, [30, 7]);
+    assert_eq!((disk.statuses().unwrap(), third.statuses().unwrap()), (known.clone(), known.clone()));
+    assert_ne!((books(&folder).statuses().unwrap(), store.books().statuses().unwrap()), (known.clone(), known.clone()));
+    disk.flush().unwrap();
+    third.flush().unwrap();
+    assert_eq!((books(&folder).statuses().unwrap(), store.books().statuses().unwrap()), (known.clone(), known));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! ledger adds up its rows. Several handles share one store, as processes do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -10,24 +9,11 @@ use rustc_hash::FxHashSet;
 use tokmeter::testing::domain::{Bill, CallKey, Counter, Filter, Instant, Label};
 use tokmeter::testing::ledger::{
     Access, Backing, Books, BooksError, Checkpoint, CompactRow, Delta, Fact, Interner, Order, Part, Space, Step, Store,
-    StoreError, Stored, StoredRow, Table,
+    StoreError, Stored, StoredRow, Table, Whole, before, total,
 };
 
 use super::common::prices;
-
-/// Everything that a store holds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Data {
-    rows: BTreeMap<(Table, CallKey), StoredRow>,
-    has_aliases: bool,
-    descents: BTreeSet<(Label, Label)>,
-    bills: BTreeMap<(Label, CallKey), Bill>,
-    spent: BTreeMap<(Label, Option<Label>), [u64; 7]>,
-    files: BTreeMap<PathBuf, Checkpoint>,
-    facts: BTreeMap<(Space, String), Fact>,
-    /// Number of transactions by handle.
-    commits: BTreeMap<usize, i64>,
-}
+use super::shaky_data::Data;
 
 /// What the handles share.
 #[derive(Default)]
@@ -199,10 +185,17 @@ impl Store for Shaky {
 
     fn sessions_by_counter(&self, names: &mut Interner, (): &mut (), counter: i64) -> Stored<Vec<u32>> {
         let counts = |bill: &Bill| matches!(bill.counter, Counter::Session { started, .. } if started == Some(counter));
+        Ok(self.ask()?.sessions(names, counts))
+    }
+
+    fn bills_by_total(&self, names: &mut Interner, (): &mut (), whole: Whole, most: usize) -> Stored<Vec<(u32, Bill)>> {
         let data = self.ask()?;
-        let found: BTreeSet<&Label> =
-            data.bills.iter().filter(|(_, bill)| counts(bill)).map(|((of, _), _)| of).collect();
-        Ok(found.into_iter().map(|session| names.number(Some(session))).collect())
+        let found = data.bills.iter().filter(|(_, bill)| total(bill) == Some(whole)).take(most);
+        Ok(found.map(|((of, _), bill)| (names.number(Some(of)), bill.clone())).collect())
+    }
+
+    fn sessions_by_inherited(&self, names: &mut Interner, (): &mut (), whole: Whole) -> Stored<Vec<u32>> {
+        Ok(self.ask()?.sessions(names, |bill| before(bill) == Some(whole)))
     }
 
     fn spent(&self, names: &mut Interner, (): &mut (), session: u32) -> Stored<Vec<(u32, Part)>> {
@@ -244,6 +237,15 @@ impl Store for Shaky {
 
     fn files(&self) -> Stored<Vec<Checkpoint>> {
         Ok(self.ask()?.files.values().cloned().collect())
+    }
+
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()> {
+        self.ask()?.state(statuses);
+        Ok(())
+    }
+
+    fn statuses(&self) -> Stored<BTreeMap<String, String>> {
+        Ok(self.ask()?.statuses.clone())
     }
 
     fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {

@@ -144,6 +144,10 @@ impl Books {
     fn period(&self, row: &Row, grain: Grain, zone: Zone) -> PeriodKey {
         let when = row.call.at();
         match grain {
+            Grain::Quarter => {
+                let start = when.timestamp().div_euclid(900) * 900;
+                PeriodKey::Quarter(Instant::from_timestamp(start, 0).unwrap())
+            }
             Grain::Hour => {
                 let local = when.with_timezone(&zone);
                 let into = Duration::seconds(i64::from(local.minute() * 60 + local.second()));
@@ -177,7 +181,7 @@ impl Ledger for Books {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }

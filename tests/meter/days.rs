@@ -252,8 +252,8 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
     let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
     let dollars = |usd: Option<tokmeter::testing::domain::Usd>| usd.unwrap().rounded(0);
     assert_eq!(dollars(summary.by_day_end), 1);
-    // Eighteen dollars in seventeen and a half days, and twelve and a half to go.
-    assert_eq!(dollars(summary.by_month_end), 31);
+    // A dollar on each of seventeen whole days, today's, and twelve days to go.
+    assert_eq!(dollars(summary.by_month_end), 30);
     let begun = Meter::new(rules, now).summary(now);
     assert_eq!((begun.by_day_end, begun.by_month_end), (None, None));
 }
@@ -262,7 +262,7 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
 fn the_months_end_is_foretold_once_a_whole_day_is_known() {
     let now = at("2026-11-18T12:00:00Z");
     let rules = Rules::new(Zone::UTC);
-    for (minutes, is_foretold) in [(24 * 60 - 1, false), (24 * 60, true)] {
+    for (minutes, is_foretold) in [(12 * 60, false), (12 * 60 + 1, true)] {
         let mut books = Books::default();
         books.tell(call("first", now - Duration::minutes(minutes)).input(1_000_000));
         let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap();

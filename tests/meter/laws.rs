@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 use proptest::prelude::*;
-use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Span, Usd, Zone};
+use tokmeter::testing::domain::{Call, Dimension, Instant, Label, Matcher, Span, Usd, Zone};
 use tokmeter::testing::ledger::{Row, Sums};
 use tokmeter::testing::meter::{Amount, Limit, Meter, Rules, Scope, SessionId, Snapshot, Window};
 use tokmeter::testing::pricing::Rates;
@@ -32,6 +32,7 @@ fn rules() -> Rules {
         Window::Total,
         Window::Rolling(Duration::hours(5)),
         Window::Rolling(Duration::days(2)),
+        Window::Block,
     ] {
         limits.push(limit(window, &[], false));
         limits.push(limit(window, &[(Dimension::Model, "o*")], false));
@@ -76,6 +77,21 @@ fn told(id: u8, when: Instant, names: [u8; 4], counts: [u64; 2]) -> Told {
     told
 }
 
+/// The current block of a call's subject: from its first call, five hours, and again from the next call.
+fn block_of(books: &Books, limit: &Limit, of: &Call, now: Instant) -> Option<Span> {
+    let is_same = |call: &Call| limit.scope.covers(call) && (!limit.scope.each || call.from.user == of.from.user);
+    let mut times: Vec<Instant> =
+        books.rows.values().filter(|row| is_same(&row.call)).map(|row| row.call.at()).collect();
+    times.sort_unstable();
+    let mut block: Option<Span> = None;
+    for at in times.into_iter().filter(|at| *at <= now) {
+        if block.is_none_or(|block| at >= block.until) {
+            block = Some(Span { from: at, until: at + Duration::hours(5) });
+        }
+    }
+    block.filter(|block| block.contains(now))
+}
+
 /// Usage of a limit's subjects according to the rows.
 type Uses = BTreeMap<(usize, Option<String>), (Usd, u64, u64)>;
 
@@ -94,6 +110,7 @@ fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
             let inside = match limit.window {
                 Window::Session | Window::Run | Window::Total => true,
                 Window::Rolling(length) => when >= now - length,
+                Window::Block => block_of(books, limit, call, now).is_some_and(|block| block.contains(when)),
                 Window::Call | Window::Day => Span::day(now, rules.zone).contains(when),
                 Window::Hour => Span::hour(now, rules.zone).contains(when),
                 Window::Week => Span::week(now, rules.zone, rules.week_start).contains(when),
@@ -112,6 +129,7 @@ fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
                 | Window::Week
                 | Window::Month
                 | Window::Total
+                | Window::Block
                 | Window::Rolling(_) => true,
             };
             if !inside || !shown || !limit.scope.covers(call) {
@@ -134,6 +152,7 @@ fn uses(books: &Books, rules: &Rules, now: Instant) -> Uses {
                 | Window::Week
                 | Window::Month
                 | Window::Total
+                | Window::Block
                 | Window::Rolling(_) => {}
             }
             // Two sessions may have runs with the same name; the meter distinguishes them, this test need not.

@@ -1,7 +1,7 @@
 //! Limits: exactly when one is near or over, for which subject, and when it alerts.
 
 use chrono::{Duration, NaiveTime};
-use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Usd, Zone};
+use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Quota, Span, Usd, Zone};
 use tokmeter::testing::meter::{
     Alerts, Amount, CallContext, Follow, Limit, LimitState, Measure, Meter, QuietHours, Rules, Scope, Snapshot,
     Verdict, Window, states,
@@ -227,6 +227,56 @@ fn a_rolling_window_forgets_each_call_when_it_is_five_hours_old() {
 }
 
 #[test]
+fn a_block_lasts_five_hours_from_its_first_call_and_the_next_begins_with_a_call() {
+    let start = at(NOON);
+    let all = rules(vec![limit(Window::Block, tokens(100))]);
+    let mut books = Books::default();
+    let mut meter = open(&books, &all, start);
+    let state = |meter: &mut Meter, books: &Books, now: Instant| {
+        meter.refresh(books, now).unwrap();
+        let anew = open(books, &all, now).summary(now).limits.remove(0);
+        let state = meter.summary(now).limits.remove(0);
+        assert_eq!((state.used, state.span), (anew.used, anew.span));
+        (state.used.tokens.unwrap(), state.span)
+    };
+    let five_from = |from: Instant| Some(Span { from, until: from + Duration::hours(5) });
+    assert_eq!(state(&mut meter, &books, start), (0, None));
+    meter.apply(&books.tell(call("a", start).input(70)), start);
+    let later = start + Duration::minutes(4 * 60 + 59);
+    meter.apply(&books.tell(call("b", later).input(20)), later);
+    assert_eq!(state(&mut meter, &books, later), (90, five_from(start)));
+    // Over to the minute, whatever the rolling window still holds.
+    let over = start + Duration::hours(5);
+    assert_eq!(meter.changes_at(over - Duration::seconds(1)), Some(over));
+    assert_eq!(state(&mut meter, &books, over), (0, None));
+    let next = start + Duration::hours(7);
+    meter.apply(&books.tell(call("c", next).input(5)), next);
+    assert!(!meter.stale(next));
+    assert_eq!(state(&mut meter, &books, next), (5, five_from(next)));
+    // A call read late moves the beginning, and the block ends earlier.
+    let late = start + Duration::hours(6);
+    meter.apply(&books.tell(call("d", late).input(1)), next);
+    assert_eq!(state(&mut meter, &books, next), (6, five_from(late)));
+    // The clock was set back into the block before.
+    assert_eq!(state(&mut meter, &books, later), (90, five_from(start)));
+}
+
+#[test]
+fn the_block_is_found_after_weeks_without_a_pause_of_five_hours() {
+    let all = rules(vec![limit(Window::Block, tokens(1_000_000))]);
+    let mut books = Books::default();
+    let start = at("2026-09-01T00:07:00Z");
+    for call_number in 0..300 {
+        books.tell(call(&format!("{call_number}"), start + Duration::minutes(170 * call_number)).input(1));
+    }
+    // Two calls to a block: its first, the one 170 minutes later; the next begins 340 minutes after it.
+    let now = start + Duration::minutes(170 * 299 + 10);
+    let state = open(&books, &all, now).summary(now).limits.remove(0);
+    let from = start + Duration::minutes(170 * 298);
+    assert_eq!((state.used.tokens, state.span.unwrap().from), (Some(2), from));
+}
+
+#[test]
 fn a_months_rolling_window_stays_exact_for_weeks() {
     let all = rules(vec![limit(Window::Rolling(Duration::days(30)), tokens(10_000))]);
     let mut books = Books::default();
@@ -274,7 +324,7 @@ fn alerting(used: u64, warn_at: &[u8]) -> Vec<LimitState> {
 }
 
 fn said(alerts: &mut Alerts, limits: &[LimitState], now: Instant) -> Vec<(u8, String)> {
-    alerts.due(limits, now).into_iter().map(|alert| (alert.threshold, alert.title())).collect()
+    alerts.due(limits, &[], now).into_iter().map(|alert| (alert.threshold, alert.title())).collect()
 }
 
 #[test]
@@ -293,7 +343,7 @@ fn each_threshold_speaks_once_in_a_period_and_several_passed_at_once_speak_as_th
     let mut tomorrow = at_used(410_000);
     let span = tomorrow[0].span.as_mut().unwrap();
     (span.from, span.until) = (span.until, span.until + Duration::days(1));
-    let ids: Vec<_> = alerts.due(&tomorrow, now + Duration::days(1)).into_iter().map(|alert| alert.id).collect();
+    let ids: Vec<_> = alerts.due(&tomorrow, &[], now + Duration::days(1)).into_iter().map(|alert| alert.id).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(ids[0].as_str(), "daily tokens=500000 @80 2026-11-22T23:00:00Z");
 }
@@ -303,7 +353,7 @@ fn two_processes_name_one_alert_alike() {
     let now = at(NOON);
     let ids = |offset: u64| {
         let mut alerts = Alerts::new(None, 5);
-        alerts.due(&alerting(410_000 + offset, &[80]), now + Duration::minutes(5)).remove(0).id
+        alerts.due(&alerting(410_000 + offset, &[80]), &[], now + Duration::minutes(5)).remove(0).id
     };
     assert_eq!(ids(0), ids(1_234));
 }
@@ -382,4 +432,56 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(said(&mut alerts, &near, now), []);
     assert_eq!(alerts.changes_at(now), Some(now + Duration::hours(1)));
     assert_eq!(said(&mut alerts, &near, now + Duration::hours(1)).len(), 1);
+}
+
+#[test]
+fn a_providers_window_alerts_at_80_and_at_100_once_until_it_starts_over() {
+    let start = at(NOON);
+    let quota = |used: u32, resets_at: Instant, seen: Instant| Quota {
+        source: Label::new("codex"),
+        name: Label::new("codex"),
+        minutes: 300,
+        used,
+        resets_at: Some(resets_at),
+        seen,
+    };
+    let mut alerts = Alerts::new(None, 5);
+    let mut say = |used: u32, resets: Instant, now: Instant| {
+        let due = alerts.due(&[], &[quota(used, resets, now)], now);
+        due.into_iter().map(|alert| (alert.threshold, alert.title(), alert.id)).collect::<Vec<_>>()
+    };
+    let resets = start + Duration::hours(2);
+    assert_eq!(say(7_999, resets, start), []);
+    let first = say(8_000, resets, start).remove(0);
+    assert_eq!((first.0, first.1.as_str()), (80, "80% of the codex 5 h window used"));
+    // The reset is computed from the seconds left, and varies.
+    assert_eq!(say(8_600, resets + Duration::seconds(2), start), []);
+    assert_eq!(say(10_000, resets, start).remove(0).0, 100);
+    assert_eq!(say(10_000, resets, resets), []);
+    let next = say(9_000, resets + Duration::hours(5), resets).remove(0);
+    assert_eq!(next.0, 80);
+    assert_ne!(next.2, first.2);
+    // Another process names it alike.
+    let mut other = Alerts::new(None, 5);
+    let jittered = quota(8_100, resets + Duration::seconds(1), start);
+    assert_eq!(other.due(&[], &[jittered], start).remove(0).id, first.2);
+    let whole =
+        QuietHours { from: NaiveTime::MIN, until: NaiveTime::from_hms_opt(23, 59, 59).unwrap(), zone: Zone::UTC };
+    let mut quiet = Alerts::new(Some(whole), 5);
+    assert_eq!(quiet.due(&[], &[quota(9_000, resets, start)], start), []);
+    assert_eq!(quiet.changes_at(start), Some(at("2026-11-22T23:59:59Z")));
+}
+
+#[test]
+fn after_a_clock_was_set_back_within_the_day_the_ledger_is_asked_again() {
+    let mut books = Books::default();
+    books.tell(call("a", at(NOON)).input(10));
+    let all = rules(vec![limit(Window::Session, tokens(100))]);
+    let now = at(NOON) + Duration::hours(2);
+    let mut meter = open(&books, &all, now);
+    assert!(!meter.stale(now));
+    assert!(!meter.stale(now - Duration::milliseconds(500)), "two clocks differ a little");
+    assert!(meter.stale(now - Duration::hours(1)));
+    assert!(meter.refresh(&books, now - Duration::hours(1)).unwrap());
+    assert!(!meter.stale(now - Duration::minutes(59)));
 }

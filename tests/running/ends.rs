@@ -194,3 +194,41 @@ fn j6_a_second_ctrl_c_ends_whatever_hangs() {
     let _ = strace.kill();
     let _ = strace.wait();
 }
+
+#[test]
+fn plain_names_the_session_of_each_call_and_prints_a_streamed_answer_once() {
+    let home = Home::new();
+    let line = |id: &str, output: u64| {
+        serde_json::json!({
+            "type": "assistant", "timestamp": "2026-11-22T12:00:00Z", "sessionId": "3f2a91c0-1111-4222-8333-444455556666",
+            "uuid": format!("{id}{output}"), "cwd": "/w/api-server", "requestId": format!("req_{id}"),
+            "message": { "id": format!("msg_{id}"), "model": "claude-opus-5", "type": "message", "role": "assistant",
+                         "usage": { "input_tokens": 3, "output_tokens": output } },
+        })
+        .to_string()
+    };
+    let mut child = program(&home, &["--plain", "--tz", "UTC", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    // What stands there at the start is counted and not listed.
+    writeln!(input, "{}", line("z", 7)).unwrap();
+    let mut text = String::new();
+    while !text.contains("Tokens: 10") {
+        assert!(out.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    text.clear();
+    for (id, output) in [("a", 1), ("a", 20), ("a", 300), ("b", 4), ("b", 50)] {
+        writeln!(input, "{}", line(id, output)).unwrap();
+        input.flush().unwrap();
+    }
+    drop(input);
+    out.read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    let calls: Vec<&str> = text.lines().filter(|line| line.contains("claude-opus-5  in ")).collect();
+    let calls: Vec<&str> = calls.into_iter().filter(|call| !call.contains("out 7 ")).collect();
+    assert_eq!(calls.len(), 2, "{text}");
+    for (call, output) in calls.iter().zip(["out 300", "out 50"]) {
+        assert!(call.starts_with("12:00:00  api-server 3f2a91c0  claude-opus-5"), "{call}");
+        assert!(call.contains(output), "{call}");
+    }
+}

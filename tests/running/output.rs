@@ -9,7 +9,7 @@ use super::{Home, PATIENCE, USAGE_LOG, ended_within, program};
 fn commands() -> Vec<Vec<&'static str>> {
     let all = "--help|--version|help report|completions bash|completions zsh|completions fish|man|report|report --json|report --csv|\
         report call|summary|summary --json|limits|limits --json|prices|prices list|prices show gpt-4o|audit|audit --json|ledger export|\
-        ledger verify|signals|signals --json|doctor|doctor --json|metrics|config|config show|config path|config check|gate --json|\
+        ledger verify|signals|signals --json|doctor|doctor --json|agents|agents --json|metrics|config|config show|config path|config check|gate --json|\
         statusline|--once|--once --svg|demo --once|invoice|reconcile --help|setup --help";
     all.split('|').map(|words| words.split(' ').collect()).collect()
 }

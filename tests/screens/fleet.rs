@@ -1,13 +1,13 @@
 //! Several sessions at once: the day in the head, a table of who works, and nothing that changes its subject.
 
-use tokmeter::testing::domain::Record;
+use tokmeter::testing::domain::{Quota, Record};
 use tokmeter::testing::ledger::{Batch, Ledger, Memory};
 use tokmeter::testing::meter::Snapshot;
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 
 use super::*;
 
-const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
+pub(super) const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
 
 /// A call of a session that works on a project of the same name.
 fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
@@ -24,7 +24,7 @@ fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost:
 }
 
 /// Two sessions at work, one of them with a sub-agent; three models.
-fn two() -> Vec<Change> {
+pub(super) fn two() -> Vec<Change> {
     let mut all = Vec::new();
     for minute in 0..24 {
         let ago = minute * 60 + 20;
@@ -39,7 +39,7 @@ fn two() -> Vec<Change> {
     all
 }
 
-fn five() -> Vec<Change> {
+pub(super) fn five() -> Vec<Change> {
     let mut all = two();
     for (nth, name) in (1_i64..).zip(["docs", "infra", "a-very-long-name-of-a-project"]) {
         all.extend((0..6).map(|call| made(name, "claude-opus-5", None, nth * 900 + call * 70, "0.31")));
@@ -51,7 +51,7 @@ fn limited(window: Window, amount: Amount) -> Limit {
     Limit { scope: Scope::default(), window, amount, warn_at: vec![80] }
 }
 
-fn limits(day: &str) -> Vec<Limit> {
+pub(super) fn limits(day: &str) -> Vec<Limit> {
     vec![
         limited(Window::Day, dollars(day)),
         limited(Window::Session, dollars("20")),
@@ -60,7 +60,7 @@ fn limits(day: &str) -> Vec<Limit> {
 }
 
 /// A meter of the day that has heard of these calls.
-fn metered(calls: &[Change], limits: Vec<Limit>) -> Meter {
+pub(super) fn metered(calls: &[Change], limits: Vec<Limit>) -> Meter {
     let mut meter = Meter::new(Rules { limits, ..Rules::new(ZONE) }, now());
     meter.follow(Follow::Today);
     for change in calls {
@@ -82,7 +82,7 @@ fn asked(calls: &[Change], limits: Vec<Limit>) -> Meter {
     Meter::open(rules, snapshot)
 }
 
-fn screen(calls: &[Change], limits: Vec<Limit>) -> App {
+pub(super) fn screen(calls: &[Change], limits: Vec<Limit>) -> App {
     app_with(options(), metered(calls, limits).summary(now()))
 }
 
@@ -290,7 +290,7 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     let summary = meter.summary(later);
     assert_eq!(summary.limits.len(), 1);
     assert_eq!(summary.worst_limit(), None);
-    assert_eq!(Alerts::default().due(&summary.limits, later), []);
+    assert_eq!(Alerts::default().due(&summary.limits, &[], later), []);
     let text = shown(&app_with(options(), summary), 120, 36);
     assert!(text.contains("session api-server") && text.contains("ended") && !text.contains("limit used"), "{text}");
 }
@@ -355,4 +355,34 @@ fn a_limit_turns_amber_as_soon_as_it_is_foretold_to_be_reached_before_it_starts_
     assert_ne!(colour(&calm), good);
     let text = shown(&app_with(options(), Summary { limits: vec![calm], ..summary() }), 120, 36);
     assert!(text.contains("full at 16:02") && text.contains("$15.00 left") && text.contains('╷'), "{text}");
+}
+
+#[test]
+fn a_providers_windows_stand_below_ones_own_limits_and_say_when_they_were_stated() {
+    let quota = |source: &str, minutes: u32, used: u32, resets_at: Instant| Quota {
+        source: Label::new(source),
+        name: Label::new(""),
+        minutes,
+        used,
+        resets_at: Some(resets_at),
+        seen: now() - Duration::minutes(4),
+    };
+    let quotas = vec![
+        quota("claude-code", 300, 3_150, now() + Duration::hours(3)),
+        quota("claude-code", 10_080, 8_500, now() + Duration::days(1)),
+        quota("codex", 300, 9_000, now() - Duration::minutes(2)),
+    ];
+    let limits = vec![limit(Window::Day, None, dollars("25"), dollars("10"), 40)];
+    let text = shown(&app_with(options(), Summary { limits, quotas, ..summary() }), 200, 60);
+    let line =
+        |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{text}")).to_owned();
+    let five = line("claude 5 h");
+    assert!(["31%", "69% left", "resets 17:02", "stated 13:58", "╷"].iter().all(|word| five.contains(word)), "{five}");
+    let bar: Vec<char> = five.chars().filter(|letter| "█░╷".contains(*letter)).collect();
+    let filled = bar.iter().filter(|letter| **letter == '█').count();
+    assert!(filled.abs_diff(bar.len() * 31 / 100) <= 1 && bar.len() > 20, "{five}");
+    assert!(line("claude 7 d").contains("85%"));
+    // What has started over is no longer known, and neither guessed nor warned of.
+    let over = line("codex 5 h");
+    assert!(over.contains('?') && over.contains("was reset 14:00") && !over.contains('█'), "{over}");
 }

@@ -32,17 +32,18 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
         text::plural(audit.duplicates, "repetition")
     )?;
     if !audit.sources.is_empty() {
-        let heads = ["source", "reported", "calls", "repeated", "partial", "guessed", "tokens"].map(str::to_owned);
+        let heads =
+            ["source", "counts", "reported", "calls", "repeated", "partial", "guessed", "tokens"].map(str::to_owned);
         let rows: Vec<Vec<String>> = audit
             .sources
             .iter()
             .map(|row| {
                 let counts = [row.sightings, row.calls, row.duplicates, row.lower_bound_calls, row.guessed_calls];
                 let counts = counts.into_iter().chain([row.total_tokens]);
-                std::iter::once(row.source.to_string()).chain(counts.map(text::count)).collect()
+                [row.source.to_string(), row.fidelity.clone()].into_iter().chain(counts.map(text::count)).collect()
             })
             .collect();
-        output::plain(&heads, 1, &rows, out)?;
+        output::plain(&heads, 2, &rows, out)?;
         writeln!(out)?;
     }
     // Unread files may hold more calls.

@@ -124,7 +124,7 @@ fn read(text: &str) -> Result<Vec<Call>, String> {
         .into_iter()
         .filter_map(|record| match record {
             Record::Call(call) => Some(call),
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
         })
         .collect();
     if calls.is_empty() {

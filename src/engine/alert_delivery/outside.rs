@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::{Later, Words};
 use crate::config::{Env, LimitKey};
-use crate::domain::{Label, Zone};
+use crate::domain::{Instant, Label, Zone};
 use crate::engine::process;
-use crate::meter::Alert;
-use crate::output::LimitJson;
+use crate::meter::{About, Alert};
+use crate::output::{LimitJson, QuotaJson};
 
 /// Timeout of a web hook.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,17 +101,32 @@ struct Post {
     title: String,
     body: String,
     threshold: u8,
-    limit: LimitJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<LimitJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_window: Option<QuotaJson>,
 }
 
 /// Posts the alert as JSON on a thread.
-pub(super) fn webhook(url: &str, alert: &Alert, words: &Words, zone: Zone, later: &Later) -> Result<(), String> {
+pub(super) fn webhook(
+    url: &str,
+    alert: &Alert,
+    words: &Words,
+    now: Instant,
+    zone: Zone,
+    later: &Later,
+) -> Result<(), String> {
+    let (limit, provider_window) = match &alert.about {
+        About::Limit(limit) => (Some(LimitJson::new(&LimitKey::from_limit(&limit.limit), limit, zone)), None),
+        About::Quota(quota) => (None, Some(QuotaJson::new(quota, now, zone))),
+    };
     let post = Post {
         schema: 1,
         title: words.title.clone(),
         body: words.body.clone(),
         threshold: alert.threshold,
-        limit: LimitJson::new(&LimitKey::from_limit(&alert.limit.limit), &alert.limit, zone),
+        limit,
+        provider_window,
     };
     let post = serde_json::to_string(&post).map_err(|error| error.to_string())?;
     let (url, later) = (url.to_owned(), Later::clone(later));

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::config::Quiet;
 use crate::domain::{Dimension, Matcher, Span, Usd, Zone};
-use crate::ledger::{Memory, Options};
+use crate::ledger::{Memory, Options, claim_alert};
 use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
 use crate::pricing::{CostMode, PriceBook};
 
@@ -33,8 +33,9 @@ fn alert() -> Alert {
         hit: None,
         lower_bound: false,
         guessed: false,
+        lifted: false,
     };
-    Alert { id: AlertId::from_state(&limit, 80, now()), threshold: 80, limit }
+    Alert { id: AlertId::from_state(&limit, 80, now()), threshold: 80, about: About::Limit(limit) }
 }
 
 fn settings(env: &Env) -> Settings {
@@ -86,8 +87,9 @@ fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
 fn j21_a_name_is_never_an_option_of_the_users_program() {
     for name in ["--hint=x", "-u", "@/etc/passwd", "-"] {
         let mut alert = alert();
-        alert.limit.subject = Some(name.to_owned());
-        alert.limit.name = format!("{name} daily");
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.subject = Some(name.to_owned());
+        limit.name = format!("{name} daily");
         let words = Words::from_alert(&alert, now(), Zone::UTC);
         assert!(!words.title.starts_with(['-', '@']) && words.title.contains(name), "{}", words.title);
         assert!(words.body.starts_with("Cost: "), "{}", words.body);
@@ -187,6 +189,28 @@ fn j31_an_alert_whose_claimer_was_killed_is_delivered_by_another_and_once() {
 }
 
 #[test]
+fn j31_a_claim_of_the_same_day_in_another_time_zone_lapses_like_any_other() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let alert_in = |zone: &'static str| {
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.span = Some(Span::day(now(), Zone::named(zone).unwrap()));
+        Alert { id: AlertId::from_state(limit, 80, now()), ..alert }
+    };
+    assert_eq!(alert_in("Europe/Rome").claim(&mut books, now()).unwrap(), AlertClaim::Ours);
+    let mut outcomes = Vec::new();
+    for (zone, seconds) in [("UTC", 1), ("UTC", 29), ("UTC", 30), ("Europe/Rome", 31), ("Asia/Tokyo", 90)] {
+        let now = now() + chrono::Duration::seconds(seconds);
+        let delivered = deliver(&alert_in(zone), &settings, &env, &mut books, now, &later);
+        outcomes.push((delivered.said, delivered.pending));
+    }
+    assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
+}
+
+#[test]
 fn silent_hours_say_nothing_and_claim_nothing() {
     let env = Env::empty(now());
     let mut settings = settings(&env);
@@ -219,4 +243,27 @@ fn a_terminal_gets_only_what_it_understands_and_nothing_that_could_escape() {
     let sent = String::from_utf8(bytes(&env, &settings)).unwrap();
     assert!(sent.starts_with("\u{1b}]777;notify;tokmeter: 80% of , touch x"), "{sent:?}");
     assert_eq!(sent.matches(';').count(), 3);
+}
+
+#[test]
+fn a_changed_time_zone_repeats_no_alert_and_the_next_day_has_its_own() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let mut say = |zone: &'static str, at: &str, threshold: u8| {
+        let at: Instant = at.parse().unwrap();
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.span = Some(Span::day(at, Zone::named(zone).unwrap()));
+        let id = AlertId::from_state(limit, threshold, at);
+        deliver(&Alert { id, threshold, ..alert }, &settings, &env, &mut books, at, &later).said
+    };
+    assert!(say("Europe/Rome", "2026-11-22T13:02:00Z", 80));
+    for zone in ["Europe/Rome", "UTC", "Asia/Tokyo", "Pacific/Auckland", "America/New_York"] {
+        assert!(!say(zone, "2026-11-22T13:05:00Z", 80), "{zone}");
+    }
+    assert!(say("UTC", "2026-11-22T13:06:00Z", 100), "another threshold");
+    assert!(!say("Europe/Rome", "2026-11-22T22:30:00Z", 80), "the same day until 23:30 in Rome");
+    assert!(say("Europe/Rome", "2026-11-22T23:30:00Z", 80), "the next day in Rome");
 }

@@ -22,7 +22,14 @@ fn view(health: &HealthState) -> HealthView {
 fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() {
     let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new())
         .watching([Path::new("/logs"), Path::new("/logs/inner"), Path::new("/log")].into_iter(), &[]);
-    let root = |path: &str| RootStatus { path: Label::new(path), state: RootState::Live, files: 1, reattached: 0 };
+    let root = |path: &str| RootStatus {
+        path: Label::new(path),
+        agent: None,
+        fidelity: String::new(),
+        state: RootState::Live,
+        files: 1,
+        reattached: 0,
+    };
     health.sources(&Health { roots: vec![root("/logs"), root("/logs/inner"), root("/log")], ..Health::default() });
     health.batch(&ReadBatch {
         path: Label::new("/logs/inner/a.jsonl"),
@@ -37,6 +44,22 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
     let none = |path: &str| (Label::new(path), None, 0, None);
     let inner = (Label::new("/logs/inner"), Some(Label::new("codex, native")), 2, Some(now()));
     assert_eq!(found, [none("/logs"), inner, none("/log")]);
+}
+
+#[test]
+fn a_place_that_can_only_be_polled_is_no_trouble_and_one_that_need_not_be_is() {
+    use crate::ingest::PollReason;
+    let troubles = |reason: PollReason| {
+        let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
+        let state = RootState::Polling(reason);
+        let path = Label::new("/net/logs");
+        let root = RootStatus { path, agent: None, fidelity: String::new(), state, files: 1, reattached: 0 };
+        health.sources(&Health { roots: vec![root], ..Health::default() });
+        view(&health).sources.into_iter().filter_map(|source| source.trouble).collect::<Vec<_>>()
+    };
+    assert_eq!(troubles(PollReason::Remote), Vec::<Label>::new());
+    assert_eq!(troubles(PollReason::Asked), Vec::<Label>::new());
+    assert_eq!(troubles(PollReason::WatchLimit), [Label::new("live by polling; raise fs.inotify.max_user_watches")]);
 }
 
 #[test]

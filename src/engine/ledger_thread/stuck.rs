@@ -6,6 +6,8 @@ use super::{LedgerMessage, LedgerThread};
 use crate::domain::Label;
 use crate::engine::log_reader::Control;
 use crate::engine::{Feed, Note, Tone};
+#[cfg(unix)]
+use crate::ledger::Change;
 use crate::ledger::{Batch, BooksError, Ledger, Salvaged};
 
 /// Retry state while writes fail.
@@ -31,6 +33,17 @@ impl LedgerThread {
             Ok(told) => self.tell_changes(told),
             Err(error) => _ = self.failed(&error),
         }
+    }
+
+    /// Keeps calls that no log holds in the spool, and counts them; `None` if they cannot be kept.
+    ///
+    /// The spool is read as a log is, so that they are booked later, by whoever can, and once.
+    pub(super) fn spool(&mut self, batch: &Batch) -> Option<Vec<Change>> {
+        if self.is_full() {
+            return None;
+        }
+        crate::ingest::spool(&self.config_edits.paths.spool()?, &batch.records).ok()?;
+        Some(self.books.hold(batch).unwrap_or_default())
     }
 
     /// True when the number of held calls has reached its limit.

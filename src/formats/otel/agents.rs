@@ -1,7 +1,8 @@
 //! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
-use super::super::keys::{gemini_key, request_key};
+use super::super::keys::{gemini_key, request_key, timed_key};
+use super::super::qwen_code;
 use super::super::usage::{Counts, tier};
 use super::Desk;
 use super::gen_ai::attribution;
@@ -14,6 +15,7 @@ pub(super) enum Agent {
     Claude,
     Codex,
     Gemini,
+    Qwen,
 }
 
 /// The agent that sent a signal, if any.
@@ -26,6 +28,8 @@ pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
         Some(Agent::Codex)
     } else if event("gemini_cli.") || signal.scope == "gemini-cli" || service == "gemini-cli" {
         Some(Agent::Gemini)
+    } else if event("qwen-code.") || signal.scope == "qwen-code" || service == "qwen-code" {
+        Some(Agent::Qwen)
     } else {
         None
     }
@@ -46,7 +50,8 @@ impl Agent {
                 codex(signal, desk)?
             }
             Self::Gemini if is_event(signal, "gemini_cli.", &["api_response"]) => gemini(signal, desk)?,
-            Self::Claude | Self::Codex | Self::Gemini => return Ok(None),
+            Self::Qwen if is_event(signal, "qwen-code.", &["api_response"]) => qwen(signal, desk)?,
+            Self::Claude | Self::Codex | Self::Gemini | Self::Qwen => return Ok(None),
         };
         Ok(Some(call).filter(|call| !call.tokens.is_zero()))
     }
@@ -133,6 +138,31 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     // The session's chat holds the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
         call.key = gemini_key(session, model, &tokens);
+        call.alias = Some(call.key);
+    }
+    Ok(call)
+}
+
+/// Qwen: input includes cached tokens; thoughts are inside the output where the total says so.
+fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+    let found = &signal.attributes;
+    let (tokens, is_guessed) = Counts {
+        prompt: found.count(&["input_token_count"])?,
+        output: found.count(&["output_token_count"])?,
+        total: found.count(&["total_token_count"])?,
+        cache_read: found.count(&["cached_content_token_count"])?.unwrap_or(0),
+        reasoning: found.count(&["thoughts_token_count"])?.unwrap_or(0),
+        ..Counts::default()
+    }
+    .split();
+    let mut call = call(signal, desk, tokens, &["user.email", "user.id"]);
+    if is_guessed {
+        call.fidelity = Fidelity::Guessed;
+    }
+    call.from.agent = call.from.agent.or_else(|| desk.labels.find(found.text(&["subagent_name"]).as_deref()));
+    // The session's chat and the ledger hold the same answer, at the same time.
+    if signal.at.is_some() {
+        call.key = timed_key(qwen_code::NAME, signal.at, call.model.as_deref(), &tokens);
         call.alias = Some(call.key);
     }
     Ok(call)

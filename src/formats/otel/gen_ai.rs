@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::super::BadLine;
-use super::super::keys::{answer_key, request_key};
+use super::super::copilot;
+use super::super::keys::{answer_key, counted_key, request_key};
 use super::super::usage::{Counts, has_two_lifetimes, tier};
 use super::Desk;
 use super::nesting::span_key;
@@ -114,6 +115,13 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
     let mut from = attribution(signal, desk);
     from.project = from.project.or_else(|| desk.labels.find(signal.resource.text(&["service.name"]).as_deref()));
+    // Copilot CLI writes the same answer into its session's events and its database, which know no span.
+    let is_copilots = signal.resource.text(&["service.name"]).as_deref() == Some("github-copilot");
+    let copilots = from
+        .session
+        .as_deref()
+        .filter(|_| is_copilots)
+        .map(|session| counted_key(copilot::NAME, session, model.as_deref(), &tokens));
     Ok(Some(Call {
         fidelity: if is_guessed { Fidelity::Guessed } else { Fidelity::Final },
         tier: tier(None, service.as_deref(), None),
@@ -133,8 +141,8 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
         latency: found
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
             .or(signal.latency),
-        alias: request.map(|id| request_key(&id)),
-        ..Call::new(key(signal, desk), from, model, tokens)
+        alias: copilots.or(request.map(|id| request_key(&id))),
+        ..Call::new(copilots.unwrap_or_else(|| key(signal, desk)), from, model, tokens)
     }))
 }
 

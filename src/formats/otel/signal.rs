@@ -34,7 +34,7 @@ pub(super) struct Signal<'v> {
 /// Prefixes of attributes about model requests.
 const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.", "llm.tokens."];
 /// Prefixes of agents' own events.
-const AGENTS: [&str; 3] = ["claude_code.", "codex.", "gemini_cli."];
+const AGENTS: [&str; 4] = ["claude_code.", "codex.", "gemini_cli.", "qwen-code."];
 
 /// Fields that make a line a span; without them `llm.tokens.…` belongs to a usage log.
 const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext"];

@@ -10,11 +10,11 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::serve::{Deliver, Delivery, Reply, Rules, Said, Tally, more};
+use super::serve::{Deliver, Rules, Tally, more};
 use super::{LAST_WORDS, LINE_CAP, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
-use crate::ingest::Projects;
+use crate::ingest::{Delivery, Projects, Reply, Said};
 
 /// Longest pause of a connection during shutdown.
 const PAUSE: Duration = Duration::from_millis(20);

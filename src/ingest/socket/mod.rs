@@ -5,11 +5,12 @@ mod client;
 mod connection;
 mod serve;
 
+pub use super::delivery::{Delivery, Reply, Said};
 pub(crate) use bind::Bound;
 pub use bind::bind;
 pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
 pub(crate) use serve::descriptors_of_a_runtime;
-pub use serve::{Delivery, Listener, Listening, Reply, Rules, Said, Tally};
+pub use serve::{Listener, Listening, Rules, Tally};
 
 /// Maximum line length, in bytes.
 pub const LINE_CAP: usize = 1024 * 1024;

@@ -11,14 +11,15 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
 use super::bind::{Bound, bind};
 use super::connection::{Activity, Connection};
 use super::{CONNECTION_CAP, Shared};
-use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
+use crate::domain::Label;
+use crate::ingest::{Delivery, Reply};
 
 /// Interval at which the socket's path is checked.
 const WATCH: Duration = Duration::from_secs(4);
@@ -27,82 +28,8 @@ const REST: Duration = Duration::from_millis(50);
 /// Shutdown timeout when the ledger no longer answers.
 const END: Duration = Duration::from_secs(3);
 
-/// Content of a line, with a channel for the answer.
-#[derive(Debug)]
-pub struct Delivery {
-    /// Content of the line.
-    pub said: Said,
-    /// Receives the answer. Dropping it refuses the line.
-    pub reply: oneshot::Sender<Reply>,
-}
-
-/// Content of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// Calls to be written.
-    Records(Vec<Record>),
-    /// A query, as JSON: `{"query":"gate",…}`.
-    Query(String),
-}
-
 /// Destination of deliveries: a bounded queue, which limits floods.
 pub(crate) type Deliver = mpsc::Sender<Delivery>;
-
-/// Answer to a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Written to the ledger.
-    Booked {
-        /// Key of the call.
-        key: CallKey,
-        /// Its cost, if known.
-        cost: Option<Usd>,
-        /// Fidelity of its counts, included in the answer unless final.
-        fidelity: Fidelity,
-    },
-    /// Already known.
-    Repeat,
-    /// Valid, but not about usage.
-    Nothing,
-    /// Answer to a query, as JSON.
-    Json(String),
-    /// Refused, with the reason.
-    Error(Label),
-}
-
-impl Reply {
-    pub(super) fn refusal(why: &str) -> Self {
-        Self::Error(Label::new(why))
-    }
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Booked { key, cost, fidelity } => {
-                write!(out, r#"{{"ok":true,"key":"{key}","cost_usd":"#)?;
-                match cost {
-                    Some(usd) => write!(out, "{usd}")?,
-                    None => out.write_str("null")?,
-                }
-                if *fidelity != Fidelity::Final {
-                    write!(out, r#","fidelity":"{}""#, fidelity.word())?;
-                }
-                out.write_str("}")
-            }
-            Self::Repeat => out.write_str(r#"{"ok":true,"repeat":true}"#),
-            Self::Nothing => out.write_str(r#"{"ok":true,"calls":0}"#),
-            Self::Json(text) => out.write_str(text),
-            Self::Error(why) => {
-                write!(
-                    out,
-                    r#"{{"ok":false,"error":{}}}"#,
-                    serde_json::to_string(why).unwrap_or_else(|_| "\"\"".into())
-                )
-            }
-        }
-    }
-}
 
 /// Environment of the server.
 #[derive(Clone)]

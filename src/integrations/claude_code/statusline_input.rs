@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{Instant, Label, Usd};
+use crate::domain::{Instant, Label, Quota, Usd};
 
 /// Status reported by an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,21 +21,22 @@ pub(crate) struct Agent {
     pub(crate) cost: Option<Usd>,
     /// Context usage in whole per cent.
     pub(crate) context: Option<u32>,
-    /// Usage of the five-hour quota, in whole per cent.
-    five_hour: Option<Quota>,
-    /// Usage of the seven-day quota.
-    seven_day: Option<Quota>,
+    /// Tokens that fit into the context.
+    pub(crate) context_size: Option<u64>,
+    /// The provider's windows of five hours and of seven days: use and reset.
+    windows: [Option<Window>; 2],
 }
 
-/// Usage of one subscription quota.
+/// Use of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Quota {
-    percent: u32,
+struct Window {
+    /// In hundredths of a per cent.
+    used: u32,
     resets_at: Option<Instant>,
 }
 
-/// Percentage from which the longer quota is shown too.
-const SCARCE: u32 = 80;
+/// Lengths of the windows in minutes.
+const LENGTHS: [u32; 2] = [5 * 60, 7 * 24 * 60];
 
 impl Agent {
     /// Parses what it can; `None` if the input is not an object.
@@ -44,11 +45,11 @@ impl Agent {
         value.as_object()?;
         let text = |path: &str| value.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
         let name = |path: &str| text(path).map(Label::new);
-        let quota = |path: &str| {
+        let window = |path: &str| {
             let window = value.pointer(path)?;
             let resets_at = window.get("resets_at").and_then(Value::as_i64);
-            Some(Quota {
-                percent: percent(window.get("used_percentage")?)?,
+            Some(Window {
+                used: hundredths(window.get("used_percentage")?)?,
                 resets_at: resets_at.and_then(|seconds| Instant::from_timestamp(seconds, 0)),
             })
         };
@@ -60,25 +61,22 @@ impl Agent {
             project: name("/workspace/project_dir").or_else(|| name("/workspace/current_dir")).or_else(|| name("/cwd")),
             cost: value.pointer("/cost/total_cost_usd").and_then(dollars),
             context: value.pointer("/context_window/used_percentage").and_then(percent),
-            five_hour: quota("/rate_limits/five_hour"),
-            seven_day: quota("/rate_limits/seven_day"),
+            context_size: value
+                .pointer("/context_window/context_window_size")
+                .and_then(Value::as_u64)
+                .filter(|size| *size > 0),
+            windows: [window("/rate_limits/five_hour"), window("/rate_limits/seven_day")],
         })
     }
 
-    /// Drops quotas whose window has ended, since usage of the new one is unknown.
-    pub(crate) fn forget_past(&mut self, now: Instant) {
-        for quota in [&mut self.five_hour, &mut self.seven_day] {
-            *quota = quota.filter(|quota| quota.resets_at.is_none_or(|at| at > now));
-        }
-    }
-
-    /// `5h 23%`, with the week's appended when scarce: `5h 23% 7d 91%`.
-    pub(crate) fn quota(&self) -> Option<String> {
-        let five = self.five_hour.map(|quota| format!("5h {}%", quota.percent));
-        let scarce = |quota: &Quota| quota.percent >= SCARCE || five.is_none();
-        let seven = self.seven_day.filter(scarce).map(|quota| format!("7d {}%", quota.percent));
-        let words: Vec<String> = five.into_iter().chain(seven).collect();
-        (!words.is_empty()).then(|| words.join(" "))
+    /// The provider's windows, as stated now.
+    pub(crate) fn quotas(&self, source: &str, now: Instant) -> Vec<Quota> {
+        let quota = |(minutes, window): (u32, Option<Window>)| {
+            let Window { used, resets_at } = window?;
+            let (source, name) = (Label::new(source), Label::new(""));
+            Some(Quota { source, name, minutes, used, resets_at, seen: now })
+        };
+        LENGTHS.into_iter().zip(self.windows).filter_map(quota).collect()
     }
 }
 
@@ -90,8 +88,14 @@ fn dollars(value: &Value) -> Option<Usd> {
 
 /// A percentage rounded down; `None` for invalid values.
 fn percent(value: &Value) -> Option<u32> {
-    let number = value.as_f64().filter(|number| (0.0..1000.0).contains(number))?;
-    format!("{:.0}", number.floor()).parse().ok()
+    hundredths(value).map(|hundredths| hundredths / 100)
+}
+
+/// A percentage in hundredths, rounded down; `None` for invalid values. Read as an exact decimal, of which hundredths
+/// are 10¹⁰ of 10¹² parts.
+fn hundredths(value: &Value) -> Option<u32> {
+    let (number, _) = Usd::parse(&value.as_number()?.to_string()).ok()?;
+    u32::try_from(number.pico() / 10_000_000_000).ok().filter(|hundredths| *hundredths < 100_000)
 }
 
 #[cfg(test)]
@@ -102,16 +106,17 @@ mod tests {
     fn the_whole_of_it_is_read() {
         let agent = Agent::read(
             br#"{"cwd":"/w","session_id":"abc","transcript_path":"/t.jsonl","model":{"id":"claude-opus-5","display_name":"Opus"},
-                "workspace":{"current_dir":"/w/in","project_dir":"/w"},"context_window":{"used_percentage":8},
+                "workspace":{"current_dir":"/w/in","project_dir":"/w"},"context_window":{"used_percentage":8,"context_window_size":200000},
                 "cost":{"total_cost_usd":0.1234},"rate_limits":{"five_hour":{"used_percentage":23.5,"resets_at":1738425600},"seven_day":{"used_percentage":91.2}}}"#,
         )
         .unwrap();
-        assert_eq!(agent.quota().unwrap(), "5h 23% 7d 91%");
+        let now = Instant::from_timestamp(1_738_420_000, 0).unwrap();
+        let quotas = agent.quotas("claude-code", now);
+        let known: Vec<_> = quotas.iter().map(|quota| (quota.minutes, quota.used, quota.is_over(now))).collect();
+        assert_eq!(known, [(300, 2_350, false), (10_080, 9_120, false)]);
+        assert!(quotas[0].is_over(Instant::from_timestamp(1_738_425_600, 0).unwrap()));
         assert_eq!(agent.cost, Some(Usd::parse("0.1234").unwrap().0));
-        assert_eq!((agent.context, agent.project.as_deref()), (Some(8), Some("/w")));
-        let mut later = agent;
-        later.forget_past(Instant::from_timestamp(1_738_425_600, 0).unwrap());
-        assert_eq!(later.quota().unwrap(), "7d 91%");
+        assert_eq!((agent.context, agent.context_size, agent.project.as_deref()), (Some(8), Some(200_000), Some("/w")));
     }
 
     #[test]

@@ -1,148 +1,22 @@
-//! Bills in tables and exports, and the sums of calls that they are compared with.
+//! Bills in tables, and the sums of calls that they are compared with.
 
-use chrono::SecondsFormat;
 use rusqlite::{Connection, Result, params};
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
 
+use super::bill_index;
+use super::bill_json::{Written, parsed};
 use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::row_codec::damaged;
 use super::row_mapping;
-use crate::domain::{
-    Attribution, Bill, Billed, CallKey, Counter, Dimension, Instant, Label, Place, Tokens, quarter_of,
-};
+use crate::domain::{Bill, CallKey, Dimension, Instant, quarter_of};
 use crate::ledger::account::started;
-use crate::ledger::bills::{MOST, row_keys};
+use crate::ledger::bills::row_keys;
 use crate::ledger::compact_row::CompactRow;
+use crate::ledger::inherited::Whole;
 use crate::ledger::interner::{Interner, NONE, place};
 use crate::ledger::spending::{self, Part};
-
-/// A bill's JSON form, in the column `body` and in exports.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Written {
-    id: String,
-    at: String,
-    source: String,
-    session: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    team: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    org: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    offset: Option<u64>,
-    /// Start of the session's counter, and start of the session.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    started: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
-    /// Present if a single run is counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    own: Option<[u64; 6]>,
-    models: Vec<WrittenModel>,
-}
-
-/// Running total of one model.
-#[derive(Serialize, Deserialize)]
-struct WrittenModel {
-    model: String,
-    /// Input, cache reads, five-minute and one-hour cache writes, output, reasoning.
-    tokens: [u64; 6],
-    #[serde(default)]
-    searches: u32,
-    split: bool,
-}
-
-impl Written {
-    /// Converts a bill; `None` without a session.
-    pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
-        let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
-        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let (started, since, own) = match bill.counter {
-            Counter::Session { started, since } => (started, since, None),
-            Counter::Run { own } => (None, None, Some(own.fields())),
-        };
-        let models = bill.models.iter().map(|billed| WrittenModel {
-            model: billed.model.to_string(),
-            tokens: billed.tokens.fields(),
-            searches: billed.web_searches,
-            split: billed.is_split,
-        });
-        Some(Self {
-            id: bill.id.to_string(),
-            at: time(bill.from.at),
-            source: bill.from.source.to_string(),
-            session: text(&bill.from.session)?,
-            project: text(&bill.from.project),
-            user: text(&bill.from.user),
-            team: text(&bill.from.team),
-            org: text(&bill.from.org),
-            path: bill.from.place.as_ref().map(|place| place.path.to_string()),
-            offset: bill.from.place.as_ref().map(|place| place.offset),
-            started,
-            since: since.map(time),
-            own,
-            models: models.collect(),
-        })
-    }
-
-    /// Converts back.
-    ///
-    /// # Errors
-    /// Names the invalid field.
-    pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
-        let label = |text: &Option<String>| text.as_deref().map(Label::new);
-        let time = |text: &str| {
-            chrono::DateTime::parse_from_rfc3339(text).map(Instant::from).map_err(|error| format!("'{text}': {error}"))
-        };
-        let path = self.path.as_deref().map(Label::new);
-        let mut models: Vec<Billed> = Vec::with_capacity(self.models.len());
-        for written in &self.models {
-            let tokens = Tokens::from_fields(written.tokens);
-            models.push(Billed {
-                model: Label::new(&written.model),
-                tokens,
-                is_split: written.split,
-                web_searches: written.searches,
-            });
-        }
-        models.sort_by(|one, other| one.model.cmp(&other.model));
-        if models.windows(2).any(|pair| pair[0].model == pair[1].model) {
-            return Err("a model appears twice in a bill".to_owned());
-        }
-        let most = MOST;
-        if models.iter().any(|billed| billed.tokens.fields().iter().any(|count| *count > most)) {
-            return Err(format!("a bill has more than {most} tokens"));
-        }
-        Ok(Bill {
-            id: self.id.parse().map_err(|_| format!("'{}' is not a key", self.id))?,
-            from: Attribution {
-                session: Some(Label::new(&self.session)),
-                project: label(&self.project),
-                user: label(&self.user),
-                team: label(&self.team),
-                org: label(&self.org),
-                place: path.map(|path| Place { path, offset: self.offset.unwrap_or(0) }),
-                ..Attribution::new(time(&self.at)?, Label::new(&self.source))
-            },
-            counter: match self.own {
-                Some(own) => Counter::Run { own: Tokens::from_fields(own) },
-                None => {
-                    let since = self.since.as_deref().map(time).transpose()?;
-                    Counter::Session { started: self.started, since }
-                }
-            },
-            models,
-        })
-    }
-}
 
 /// A session's bills.
 pub(super) fn of_session(conn: &Connection, names: &Interner, ids: &mut Ids, session: u32) -> Result<Vec<Bill>> {
@@ -199,16 +73,44 @@ pub(super) fn keys_of_session(
     Ok(keys)
 }
 
-/// Every bill.
-pub(super) fn all(conn: &Connection) -> Result<Vec<Bill>> {
-    let mut select = conn.prepare("SELECT body FROM bills ORDER BY session, id")?;
-    let bodies = select.query_map([], |row| row.get::<_, String>(0))?;
-    bodies.map(|body| parsed(&body?)).collect()
+/// Bills with this total, with the numbers of their sessions; no more than `most`.
+pub(super) fn with_total(
+    conn: &Connection,
+    names: &mut Interner,
+    ids: &mut Ids,
+    total: Whole,
+    most: usize,
+) -> Result<Vec<(u32, Bill)>> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut select = conn.prepare_cached("SELECT session, body FROM bills WHERE total = ? LIMIT ?")?;
+    let found: Vec<(i64, String)> = select
+        .query_map((bill_index::number(total), most), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    found.into_iter().map(|(session, body)| Ok((ids.known_label(conn, names, session)?, parsed(&body)?))).collect()
+}
+
+/// Sessions with a bill of a run that took this total over.
+pub(super) fn sessions_by_inherited(
+    conn: &Connection,
+    names: &mut Interner,
+    ids: &mut Ids,
+    total: Whole,
+) -> Result<Vec<u32>> {
+    let mut select = conn.prepare_cached("SELECT DISTINCT session FROM bills WHERE rest = ?")?;
+    let found: Vec<i64> = select.query_map([bill_index::number(total)], |row| row.get(0))?.collect::<Result<_>>()?;
+    found.into_iter().map(|session| ids.known_label(conn, names, session)).collect()
+}
+
+/// Every bill, with its session's number in the database.
+pub(super) fn all(conn: &Connection) -> Result<Vec<(i64, Bill)>> {
+    let mut select = conn.prepare("SELECT session, body FROM bills ORDER BY session, id")?;
+    let found = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    found.map(|found| found.and_then(|(session, body)| Ok((session, parsed(&body)?)))).collect()
 }
 
 /// Keys of rows that may be computed from bills.
 pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
-    Ok(all(conn)?.iter().flat_map(row_keys).collect())
+    Ok(all(conn)?.iter().flat_map(|(_, bill)| row_keys(bill)).collect())
 }
 
 /// Writes bills, and sums by the numbers of session and model.
@@ -219,12 +121,16 @@ pub(super) fn write(
     bills: &[(u32, Bill)],
     spent: &[(u32, u32, Part)],
 ) -> Result<()> {
-    let put = "INSERT OR REPLACE INTO bills(session, id, counter, body) VALUES(?, ?, ?, ?)";
+    if !bills.is_empty() {
+        bill_index::create(conn)?;
+    }
+    let put = "INSERT OR REPLACE INTO bills(session, id, counter, body, total, rest) VALUES(?, ?, ?, ?, ?, ?)";
     for (session, bill) in bills {
         let Some(written) = Written::from_bill(bill) else { continue };
         let body = serde_json::to_string(&written).map_err(|_| damaged("a bill"))?;
         let session = ids.label(conn, names, *session)?;
-        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(bill), body])?;
+        let [total, rest] = bill_index::columns(bill);
+        conn.prepare_cached(put)?.execute(params![session, bill.id.bytes(), started(bill), body, total, rest])?;
     }
     for (session, model, part) in spent {
         let (session, model) = (ids.label(conn, names, *session)?, ids.label(conn, names, *model)?);
@@ -282,11 +188,6 @@ pub(super) fn all_spent(conn: &Connection) -> Result<FxHashMap<(i64, i64), Part>
         sums.insert((row.get(0)?, row.get(1)?), sums_of(row.get_ref(2)?.as_str()?)?);
     }
     Ok(sums)
-}
-
-fn parsed(body: &str) -> Result<Bill> {
-    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
-    written.bill().map_err(|_| damaged("a bill"))
 }
 
 fn sums_of(fields: &str) -> Result<Part> {

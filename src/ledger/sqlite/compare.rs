@@ -1,19 +1,16 @@
 //! Compares everything that is derived from rows with the rows.
 
 use rusqlite::{Connection, Result};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::bill;
 use super::maintenance::batches;
-use super::meta::meta;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::schema::{self, KNOWN};
 use super::store::WorkingSet;
-use crate::domain::{Dimension, Instant, quarter_of};
+use super::verify_bills::BillCheck;
+use crate::domain::{Instant, quarter_of};
 use crate::ledger::Sums;
-use crate::ledger::interner::place;
-use crate::ledger::spending::{Part, part};
 
 /// Result of a full check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,47 +29,14 @@ pub(super) fn compare(conn: &Connection, working_set: &mut WorkingSet, findings:
         return Ok(());
     }
     compare_sums(conn, working_set, findings)?;
-    compare_spent(conn, working_set, findings)
-}
-
-/// Compares the stored sums of sessions with a bill with their rows, computed rows excepted.
-/// Where something was pruned, the sums hold that too.
-fn compare_spent(conn: &Connection, working_set: &mut WorkingSet, findings: &mut Findings) -> Result<()> {
-    let mut billed = conn.prepare("SELECT DISTINCT session FROM bills")?;
-    let billed: FxHashSet<i64> = billed.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
-    if billed.is_empty() {
+    let mut check = BillCheck::begin(conn, working_set)?;
+    if check.is_empty() {
         return Ok(());
     }
-    let computed = bill::computed(conn)?;
-    let mut of_rows: FxHashMap<(i64, i64), Part> = FxHashMap::default();
     batches(conn, working_set, "calls", i64::MAX, |working_set, batch| {
-        for row in batch.iter().filter(|row| !computed.contains(&row.key)) {
-            let set = *working_set.core.names.set(row.set);
-            // A row of no model stands under the number of none.
-            let mut id = |of| {
-                let id = working_set.ids.stored_label(conn, &working_set.core.names, set[place(of)]);
-                id.map(Option::unwrap_or_default)
-            };
-            let of = (id(Dimension::Session)?, id(Dimension::Model)?);
-            if billed.contains(&of.0) {
-                of_rows.entry(of).or_default().add(&part(row));
-            }
-        }
-        Ok(())
+        batch.iter().try_for_each(|row| check.take(conn, working_set, row))
     })?;
-    let mut kept: FxHashMap<(i64, i64), Part> = bill::all_spent(conn)?;
-    kept.retain(|(session, _), part| billed.contains(session) && !part.is_zero());
-    of_rows.retain(|_, part| !part.is_zero());
-    let is_pruned = meta(conn, "horizon")?.is_some();
-    let none = Part::default();
-    let sides = |of: &(i64, i64)| [&kept, &of_rows].map(|parts| parts.get(of).unwrap_or(&none).sides());
-    let is_well = kept.keys().chain(of_rows.keys()).all(|of| {
-        let [kept, of_rows] = sides(of);
-        if is_pruned { kept.iter().zip(of_rows).all(|(kept, rows)| *kept >= rows) } else { kept == of_rows }
-    });
-    if !is_well {
-        findings.problems.push("the sums that bills are compared with are not those of the calls".to_owned());
-    }
+    findings.problems.extend(check.problem(conn)?.map(str::to_owned));
     Ok(())
 }
 

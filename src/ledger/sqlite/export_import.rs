@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 use self::plausible::{impossible_count, possible};
-use super::bill::{self, Written};
+use super::bill;
+use super::bill_json::Written;
 use super::file::Sqlite;
 use super::maintenance;
 use super::store::WorkingSet;
@@ -124,7 +125,7 @@ impl Sqlite {
             line(&Line::Descent { child, parent }, out)?;
         }
         let mut computed = FxHashSet::default();
-        for bill in bill::all(&self.backing.conn).map_err(|error| books(error.into()))? {
+        for (_, bill) in bill::all(&self.backing.conn).map_err(|error| books(error.into()))? {
             computed.extend(row_keys(&bill));
             if let Some(bill) = Written::from_bill(&bill) {
                 line(&Line::Bill { bill: Box::new(bill) }, out)?;

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::{self, FACTS};
-use super::schema::{BILLS, version};
-use super::{migrate_wide_rows, rollup_delta};
+use super::schema::version;
+use super::{bill_index, migrate_wide_rows, rollup_delta};
 
 /// One migration, from the schema before.
 pub(super) struct Migration {
@@ -25,8 +25,9 @@ CREATE INDEX sessions_first ON sessions(first);",
     },
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
     // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
-    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS) },
-    Migration { to: 5, sql: FACTS, fill: facts::take_alerts },
+    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
+    Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
+    Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
@@ -39,6 +40,17 @@ UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
   WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
 DROP TABLE transcripts;
 DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
+
+/// Session bills in schema 4.
+const BILLS_WITHOUT_TOTALS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE spent(
+  session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
+) STRICT, WITHOUT ROWID;
+";
+/// Their addition since.
+const TOTALS: &str = "ALTER TABLE bills ADD COLUMN total INTEGER; ALTER TABLE bills ADD COLUMN rest INTEGER;";
 
 /// Runs the missing migrations in one transaction. `step` is called before each.
 pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {

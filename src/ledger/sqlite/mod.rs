@@ -2,6 +2,8 @@
 
 mod backing;
 mod bill;
+mod bill_index;
+mod bill_json;
 mod birth;
 mod bulk_load;
 mod compare;
@@ -37,9 +39,11 @@ mod row_mapping;
 mod salvage;
 mod schema;
 mod session_index;
+mod status;
 mod store;
 mod temporary;
 mod verify;
+mod verify_bills;
 mod warning;
 
 pub(crate) use export_import::ExportError;

@@ -4,15 +4,16 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 5;
+pub(super) const KNOWN: i64 = 6;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
-/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included.
-pub(super) const BILLS: &str = "CREATE TABLE bills(
-  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
+/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included. `total` and `rest` are
+/// numbers of a bill's total, and of what a run took over from another session's total (see `bill_index.rs`).
+const BILLS: &str = "CREATE TABLE bills(
+  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, total INTEGER, rest INTEGER,
+  PRIMARY KEY(session, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX bills_counter ON bills(counter) WHERE counter IS NOT NULL;
 CREATE TABLE spent(
   session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
 ) STRICT, WITHOUT ROWID;

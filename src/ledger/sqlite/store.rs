@@ -1,5 +1,6 @@
 //! The tables of an open database as a [`Store`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension};
@@ -7,15 +8,16 @@ use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
 use super::insert::Inserter;
-use super::meta::meta;
+use super::meta::{self, meta};
 use super::read::Tables;
 use super::rollup_delta::Tally;
 use super::row_mapping;
 use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
-use super::{bill, facts, files};
+use super::{bill, facts, files, status};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::Stretch;
+use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
 use crate::ledger::spending::Part;
 use crate::ledger::store::{Access, Delta, Quarters, Step, Store, Stored, Table};
@@ -75,10 +77,7 @@ impl Store for Connection {
     }
 
     fn horizon(&self) -> Stored<Option<Instant>> {
-        Ok(match (meta(self, "horizon")?, meta(self, "horizon_ns")?) {
-            (Some(second), Some(ns)) => Instant::from_timestamp(second, u32::try_from(ns).unwrap_or(0)),
-            (_, _) => None,
-        })
+        Ok(meta::horizon(self)?)
     }
 
     fn row(&self, names: &mut Interner, ids: &mut Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>> {
@@ -159,6 +158,20 @@ impl Store for Connection {
         Ok(known.collect::<rusqlite::Result<_>>()?)
     }
 
+    fn bills_by_total(
+        &self,
+        names: &mut Interner,
+        ids: &mut Ids,
+        total: Whole,
+        most: usize,
+    ) -> Stored<Vec<(u32, Bill)>> {
+        Ok(bill::with_total(self, names, ids, total, most)?)
+    }
+
+    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Ids, total: Whole) -> Stored<Vec<u32>> {
+        Ok(bill::sessions_by_inherited(self, names, ids, total)?)
+    }
+
     fn spent(&self, names: &mut Interner, ids: &mut Ids, session: u32) -> Stored<Vec<(u32, Part)>> {
         Ok(bill::spent(self, names, ids, session)?)
     }
@@ -206,6 +219,14 @@ impl Store for Connection {
 
     fn file(&self, path: &Path) -> Stored<Option<Checkpoint>> {
         Ok(files::read_file(self, path)?)
+    }
+
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()> {
+        Ok(status::write(self, statuses)?)
+    }
+
+    fn statuses(&self) -> Stored<BTreeMap<String, String>> {
+        Ok(status::read(self)?)
     }
 
     fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {

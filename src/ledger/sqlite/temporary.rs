@@ -46,7 +46,7 @@ impl Sqlite {
     /// Takes over an in-memory ledger; written with the next `Ledger::flush`.
     pub fn adopt(&mut self, memory: Memory) {
         let (core, files) = memory.into_parts();
-        let anything = !core.row_store.rows().is_empty() || !files.is_empty();
+        let anything = !core.row_store.rows().is_empty() || !files.is_empty() || !core.statuses.is_empty();
         let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
         self.gathered = Gathered { core, files, rekeyed: Vec::new(), anything };
         self.held = RefCell::default();

@@ -4,8 +4,9 @@ use rustc_hash::FxHashMap;
 
 use super::WorkingSet;
 use crate::domain::Bill;
-use crate::ledger::account::started;
+use crate::ledger::account::{NEAREST, started};
 use crate::ledger::compact_row::CompactRow;
+use crate::ledger::inherited::{before, total};
 use crate::ledger::interner::NONE;
 use crate::ledger::spending::{self, Part};
 use crate::ledger::store::{Store, Stored};
@@ -19,6 +20,11 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.account(store, session)?;
         if let Some(started) = started(bill) {
             self.family(store, started)?;
+        }
+        self.fetch_parents(store, bill)?;
+        let known = self.core.bills.known(session, bill.id).cloned();
+        for bill in known.iter().chain([bill]) {
+            self.fetch_heirs(store, bill)?;
         }
         let is_first = !self.core.bills.has(session);
         if is_first {
@@ -50,6 +56,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             return Ok(());
         }
         for bill in bills {
+            self.fetch_parents(store, &bill)?;
             self.core.bills.restore(session, bill);
         }
         let keys: Vec<_> = self.core.bills.booked(session).collect();
@@ -76,6 +83,26 @@ impl<Ids: Default> WorkingSet<Ids> {
             let sums = self.core.row_store.look_for_spending(&self.core.names);
             sums.take(before, &self.core.names);
             sums.add(after, &self.core.names);
+        }
+        Ok(())
+    }
+
+    /// Loads the statements that a bill may have inherited from.
+    fn fetch_parents(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
+        let Some(whole) = before(bill).filter(|whole| self.parents.insert(*whole)) else { return Ok(()) };
+        // One more than are looked at.
+        let found = store.bills_by_total(&mut self.core.names, &mut self.ids, whole, NEAREST + 1)?;
+        for (session, bill) in found {
+            self.core.bills.note(session, &bill);
+        }
+        Ok(())
+    }
+
+    /// Loads the sessions that may have inherited from a bill.
+    fn fetch_heirs(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
+        let Some(whole) = total(bill).filter(|whole| self.heirs.insert(*whole)) else { return Ok(()) };
+        for session in store.sessions_by_inherited(&mut self.core.names, &mut self.ids, whole)? {
+            self.account(store, session)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{limit_bar, role_of, spark};
+use super::super::widgets::{Sparks, limit_bar, role_of};
 use crate::meter::{Activity, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -56,7 +56,7 @@ impl Compact<'_> {
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
         let short = text::usd_short(sums.cost);
         let worst = summary.limits.first();
-        let mark = match worst.filter(|limit| !limit.has_ended()).map(|limit| limit.verdict) {
+        let mark = match worst.filter(|limit| !limit.is_quiet()).map(|limit| limit.verdict) {
             Some(Verdict::Near) => "⚠ ",
             Some(Verdict::Over) => "■ ",
             Some(Verdict::Under) | None => "",
@@ -74,7 +74,7 @@ impl Compact<'_> {
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = worst {
             let title = match limit.verdict {
-                _ if limit.has_ended() => format!("{}% of {} limit used", limit.percent, limit.name),
+                _ if limit.is_quiet() => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
@@ -100,10 +100,28 @@ impl Compact<'_> {
             vec![totals, pace, format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")],
             Role::Text,
         ));
+        if let Some(session) = &summary.session {
+            // Whose numbers these are stands above what else there is.
+            let row = &session.row;
+            let name = row.project.as_deref().map(text::project_short);
+            let name = name.or(row.session.as_deref().map(text::session_short)).unwrap_or("no name");
+            let length = text::duration_short(session.duration);
+            let close = app.options.keys.first(Action::Close);
+            let pinned = format!("pinned: {name}");
+            lines.push((
+                vec![
+                    format!("{pinned}  {length}  {close} all"),
+                    format!("{pinned}  {length}"),
+                    pinned,
+                    name.to_owned(),
+                ],
+                Role::Dim,
+            ));
+        }
         for model in summary.models.iter().take(8) {
             let name = model.model.as_deref().map_or("unknown", text::model_short);
-            let most = summary.models.iter().flat_map(|line| line.trend).max().unwrap_or(0);
-            let trend = spark(&model.trend, most, room.saturating_sub(24).clamp(6, 30));
+            let trends = summary.models.iter().map(|line| &line.trend);
+            let trend = Sparks::of(trends, room.saturating_sub(24).clamp(6, 30)).draw(&model.trend);
             let cost = text::cost(&model.sums);
             let name_room = if room > 30 { 14 } else { 10 };
             lines.push((
@@ -126,11 +144,7 @@ impl Compact<'_> {
                 role_of(limit),
             ));
         }
-        if let Some(session) = &summary.session {
-            let project = session.row.project.as_deref().map_or("", text::project_short);
-            let length = text::duration_short(session.duration);
-            lines.push((vec![format!("{project} {length}").trim().to_owned(), length], Role::Dim));
-        } else {
+        if summary.session.is_none() {
             let at_work = summary.fleet.iter().filter(|line| line.activity != Activity::Ended);
             let names: Vec<String> = at_work
                 .map(|line| {

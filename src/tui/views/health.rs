@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::lists::fits;
 use super::super::widgets::{pane, top_for};
 use super::super::{LedgerView, Watching};
+use crate::domain::Label;
 use crate::text;
 use crate::theme::Role;
 
@@ -32,6 +32,29 @@ impl Widget for &Health<'_> {
     }
 }
 
+/// The places that are not there, on one line.
+fn awaited(places: &[Label]) -> Option<String> {
+    match places {
+        [] => None,
+        [one] => Some(format!("○ waiting for {one}")),
+        several => {
+            let count = u64::try_from(several.len()).unwrap_or(0);
+            let names: Vec<&str> = several.iter().map(Label::as_str).collect();
+            Some(format!(
+                "○ waiting for {} of agents that are not there: {}",
+                text::plural(count, "place"),
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// The places that are folded into one line, each on its own; none when nothing is folded.
+pub(in super::super) fn health_details(app: &App) -> Vec<String> {
+    let places = app.health.awaited.iter().map(|place| format!("○ waiting for {place}"));
+    if app.health.awaited.len() > 1 { places.collect() } else { Vec::new() }
+}
+
 /// Lines of the Health view that match the filter.
 pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     let health = &app.health;
@@ -50,7 +73,10 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
     // A folder that is not there yet is no fault.
-    all.extend(health.awaited.iter().map(|path| (format!("○ waiting for {path}"), Role::Dim)));
+    all.extend(awaited(&health.awaited).map(|line| (line, Role::Dim)));
+    if !health.absent.is_empty() {
+        all.push((format!("○ {}", text::absent(&health.absent)), Role::Dim));
+    }
     all.extend(health.notes.iter().map(|note| (format!("▲ {note}"), Role::Warning)));
     let mut section = |title: String, lines: Vec<(String, Role)>| {
         if !lines.is_empty() {
@@ -78,6 +104,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         None => {
             let mut parts = vec![format!("  {} {}", watched(source.watching), source.path)];
             parts.extend(source.format.iter().map(ToString::to_string));
+            parts.extend(Some(source.fidelity.clone()).filter(|label| !label.is_empty()));
             parts.push(text::plural(source.files, "file"));
             if source.bad > 0 {
                 parts.push(format!("▲ {} bad", text::count(source.bad)));
@@ -88,6 +115,6 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     });
     let count = u64::try_from(health.sources.len()).unwrap_or(u64::MAX);
     section(text::plural(count, "source"), sources.collect());
-    all.retain(|(words, _)| fits(&app.filter, words));
+    all.retain(|(words, _)| app.filter.fits(words));
     all
 }

@@ -3,12 +3,12 @@
 use chrono::{Datelike, Duration};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::history::{BARS, Bars, History as State, Step, WEEKS};
-use super::super::widgets::{cells, ink, lines, pane};
+use super::super::history::{BARS, Bars, History as State, PATTERN, Step, WEEKS};
+use super::super::targets::Target;
+use super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
 use crate::domain::{Day, Usd, day_of};
 use crate::ledger::Sums;
 use crate::text;
@@ -17,16 +17,17 @@ use crate::theme::Role;
 /// Calendar and bars.
 pub(in super::super) struct History<'a>(pub(in super::super) &'a App);
 
-/// Fill patterns that distinguish models without colour.
-const FILLS: [&str; 4] = ["█", "▓", "▒", "░"];
-const TOPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-
 impl Widget for &History<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let calendar = if area.height >= 22 { 10 } else { 0 };
         let [top, bottom] = Layout::vertical([Constraint::Length(calendar), Constraint::Min(0)]).areas(area);
         if !top.is_empty() {
-            self.calendar(top, buffer);
+            let pattern = if top.width >= 116 { 57 } else { 0 };
+            let [days, hours] = Layout::horizontal([Constraint::Min(0), Constraint::Length(pattern)]).areas(top);
+            self.calendar(days, buffer);
+            if !hours.is_empty() {
+                self.pattern(hours, buffer);
+            }
         }
         self.bars(bottom, buffer);
     }
@@ -36,7 +37,13 @@ impl History<'_> {
     fn calendar(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let block = pane(theme, "Half a year, day by day", false);
+        let summary = app.summary();
+        let mut parts = vec!["Half a year, day by day".to_owned()];
+        parts.push(format!("today {}", text::cost(&summary.today)));
+        parts.push(format!("month {}", text::cost(&summary.month)));
+        parts.extend(summary.by_month_end.map(|end| format!("{} by its end", text::usd(end))));
+        let title = text::fit_parts(&parts, " · ", usize::from(area.width).saturating_sub(6));
+        let block = pane(theme, &title, false);
         let inner = block.inner(area);
         block.render(area, buffer);
         let zone = app.options.zone;
@@ -74,33 +81,35 @@ impl History<'_> {
                     buffer.set_stringn(x, inner.y, day.format("%b").to_string(), 3, style);
                 }
             }
-            let fill = match weight.saturating_mul(4).div_ceil(most.max(1)) {
-                0 => "·",
-                1 => "░",
-                2 => "▒",
-                3 => "▓",
-                _ => "█",
-            };
-            let role = if *weight == 0 { Role::Dim } else { Role::Good };
+            let (fill, role) = shade(*weight, most);
             buffer.set_stringn(x, y, fill, 1, theme.style(role));
         }
-        let said: Vec<(String, Role)> = vec![
-            (format!("today   {}", text::cost(&app.summary().today)), Role::Text),
-            (format!("month   {}", text::cost(&app.summary().month)), Role::Text),
-            (
-                app.summary()
-                    .by_month_end
-                    .map_or_else(String::new, |end| format!("by its end, at this pace {}", text::usd(end))),
-                Role::Dim,
-            ),
-        ];
-        let side = Rect { x: inner.x + 5 + cells(WEEKS * 2) + 3, y: inner.y + 1, ..inner }.intersection(inner);
-        let room = usize::from(side.width);
-        lines(
-            buffer,
-            side,
-            said.into_iter().map(|(words, role)| Line::from(ink(theme, role, text::fit(&words, room)))),
-        );
+    }
+
+    /// How much is spent at each hour of each weekday.
+    fn pattern(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let theme = &app.theme;
+        let block = pane(theme, &format!("Weekdays by hour, {PATTERN} weeks"), false);
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let pattern = app.history.pattern();
+        let most = pattern.iter().flatten().map(|usd| u128::from(micros(*usd))).max().unwrap_or(0);
+        let left = inner.x + 5;
+        let hours: Vec<(u16, String)> =
+            (0..24).step_by(4).map(|hour| (left + hour * 2, format!("{hour:02}"))).collect();
+        labels(theme, &hours, Rect { height: 1, ..inner }, buffer);
+        let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        for (row, (name, hours)) in inner.rows().skip(1).zip(names.into_iter().zip(pattern)) {
+            buffer.set_stringn(row.x + 1, row.y, name, 3, theme.style(Role::Dim));
+            for (hour, usd) in hours.iter().enumerate() {
+                let x = left + cells(hour) * 2;
+                if x + 1 < row.right() {
+                    let (fill, role) = shade(u128::from(micros(*usd)), most);
+                    buffer.set_stringn(x, row.y, fill, 1, theme.style(role));
+                }
+            }
+        }
     }
 
     fn bars(&self, area: Rect, buffer: &mut Buffer) {
@@ -129,75 +138,43 @@ impl History<'_> {
         if most == 0 {
             return said(buffer, &format!("nothing booked in these {} {}s", BARS, step.name()));
         }
-        let legend = u16::from(inner.height >= 6);
-        let [chart, marks, detail, names] = Layout::vertical([
+        let (named, marked) = (u16::from(inner.height >= 8), u16::from(inner.height >= 6));
+        let [chart, marks, days, detail, names] = Layout::vertical([
             Constraint::Min(1),
             Constraint::Length(1),
+            Constraint::Length(named),
             Constraint::Length(1),
-            Constraint::Length(legend),
+            Constraint::Length(marked),
         ])
         .areas(inner);
-        let axis = if in_dollars {
-            let most = page.bars.iter().skip(1).map(|bar| bar.sums.cost).max().unwrap_or_default();
-            text::usd_short(most)
-        } else {
-            text::compact(u64::try_from(most).unwrap_or(u64::MAX))
+        let scale = Scale::reaching(most, chart.height);
+        let label = |amount: u128| {
+            if in_dollars { dollars(amount) } else { text::compact(u64::try_from(amount).unwrap_or(u64::MAX)) }
         };
-        let axis_room = cells(text::width(&axis)) + 1;
-        buffer.set_stringn(chart.x, chart.y, &axis, room, theme.style(Role::Dim));
-        let plot = Rect { x: chart.x + axis_room, width: chart.width.saturating_sub(axis_room), ..chart };
+        let plot = scale.draw(theme, label, chart, buffer);
+        let stack = Stack::new(theme, app.options.ascii, scale.most());
         let slot = (plot.width / cells(BARS)).clamp(1, 6);
         let shown = usize::from(plot.width / slot).min(BARS);
         let skipped = page.bars.len() - shown;
+        let columns = slot.saturating_sub(1).max(1);
+        let mut labelled = Vec::new();
         for (nth, bar) in page.bars.iter().skip(skipped).enumerate() {
             let x = plot.x + cells(nth) * slot;
-            let columns = slot.saturating_sub(1).max(1);
-            self.bar(&bar.models, most, in_dollars, Rect { x, width: columns, ..plot }, buffer);
+            let parts: Vec<u128> = bar.models.iter().map(|sums| weight(sums, in_dollars)).collect();
+            stack.bar(&parts, Rect { x, width: columns, ..plot }, buffer);
+            app.targets.add(Rect { x, width: columns, ..plot }, Target::Row(shown - 1 - nth));
             if shown - 1 - nth == app.history.cursor {
-                buffer.set_stringn(x, marks.y, "▲", 1, theme.style(Role::Accent));
+                buffer.set_stringn(x + columns / 2, marks.y, "▲", 1, theme.style(Role::Accent));
             }
+            labelled.extend(step.label(bar.first, slot >= 4).map(|label| (x + columns / 2, label)));
+        }
+        if !days.is_empty() {
+            labels(theme, &labelled, days, buffer);
         }
         self.detail(&page, step, detail, buffer);
-        if legend > 0 {
-            self.legend(&page, names, buffer);
-        }
-    }
-
-    /// One stacked bar: each cell belongs to the model at its centre; only the top one may be partial.
-    fn bar(&self, models: &[Sums], most: u128, in_dollars: bool, area: Rect, buffer: &mut Buffer) {
-        let theme = &self.0.theme;
-        let plain = theme.style(Role::Series(0)).fg == theme.style(Role::Series(1)).fg || self.0.options.ascii;
-        let weights: Vec<u128> = models.iter().map(|sums| weight(sums, in_dollars)).collect();
-        let total: u128 = weights.iter().sum();
-        if total == 0 {
-            return;
-        }
-        let height = u128::from(area.height);
-        let eighths = (total.saturating_mul(height * 8) / most).max(1);
-        for cell in 0..area.height {
-            let below = u128::from(cell) * 8;
-            if below >= eighths {
-                break;
-            }
-            // The middle of this cell, as a share of the bar, finds its model.
-            let middle = (below + 4).min(eighths) * total / eighths;
-            let mut sum = 0;
-            let model = weights
-                .iter()
-                .position(|weight| {
-                    sum += weight;
-                    middle < sum
-                })
-                .unwrap_or_else(|| weights.iter().rposition(|weight| *weight > 0).unwrap_or(0));
-            let part = usize::try_from((eighths - below).min(8)).unwrap_or(8);
-            let fill = match (plain, part) {
-                (true, _) => FILLS[model % FILLS.len()],
-                (false, part) => TOPS[part - 1],
-            };
-            let y = area.bottom() - 1 - cell;
-            for x in area.left()..area.right() {
-                buffer.set_stringn(x, y, fill, 1, theme.style(Role::Series(model)));
-            }
+        if !names.is_empty() {
+            let models = page.models.iter().map(|model| model.as_deref().map_or("unknown", text::model_short));
+            stack.legend(models, names, buffer);
         }
     }
 
@@ -215,37 +192,35 @@ impl History<'_> {
             format!("{} tokens", text::count(sums.tokens.total())),
             text::plural(sums.calls, "call"),
         ];
-        if let Some(before) = at.checked_sub(1).and_then(|at| page.bars.get(at)) {
+        // What still runs is held against the same part of the period before.
+        if app.history.back + app.history.cursor == 0 {
+            let until = step.point(app.now(), app.options.zone);
+            let before = app.history.before().and_then(|before| trend(sums, before));
+            parts.extend(before.map(|trend| format!("{trend} the {} before by {until}", step.name())));
+        } else if let Some(before) = at.checked_sub(1).and_then(|at| page.bars.get(at)) {
             parts.extend(trend(sums, &before.sums).map(|trend| format!("{trend} the {} before", step.name())));
         }
         parts.extend(text::cache_line(sums).map(|cache| format!("cache {cache}")));
         let room = usize::from(area.width);
         buffer.set_stringn(area.x, area.y, text::fit_parts(&parts, "   ", room), room, theme.style(Role::Text));
     }
+}
 
-    fn legend(&self, page: &Bars, area: Rect, buffer: &mut Buffer) {
-        let theme = &self.0.theme;
-        let plain = theme.style(Role::Series(0)).fg == theme.style(Role::Series(1)).fg || self.0.options.ascii;
-        let mut x = area.x;
-        for (nth, model) in page.models.iter().enumerate() {
-            let name = model.as_deref().map_or("unknown", text::model_short);
-            let fill = if plain { FILLS[nth % FILLS.len()] } else { "█" };
-            let entry = format!("{} ", text::fit(name, 24));
-            let needed = cells(text::width(&entry)) + 3;
-            if x + needed > area.right() {
-                break;
-            }
-            x = buffer.set_stringn(x, area.y, format!("{fill} "), 2, theme.style(Role::Series(nth))).0;
-            x = buffer.set_stringn(x, area.y, entry, 30, theme.style(Role::Dim)).0 + 1;
-        }
+/// The shade of an amount beside the greatest.
+fn shade(weight: u128, most: u128) -> (&'static str, Role) {
+    match weight.saturating_mul(4).div_ceil(most.max(1)) {
+        0 => ("·", Role::Dim),
+        1 => ("░", Role::Good),
+        2 => ("▒", Role::Good),
+        3 => ("▓", Role::Good),
+        _ => ("█", Role::Good),
     }
 }
 
 /// Height of a bar: dollars if there are any, else tokens.
 fn weight(sums: &Sums, in_dollars: bool) -> u128 {
     if in_dollars && sums.cost > Usd::ZERO {
-        // Millionths are fine enough for a bar, and leave room to multiply.
-        return u128::try_from(sums.cost.rounded(6)).unwrap_or(0);
+        return u128::from(micros(sums.cost));
     }
     if in_dollars { 0 } else { u128::from(sums.tokens.total()) }
 }

@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
+use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, ink, limit_bar, lines, pane, role_of};
 use crate::meter::Verdict;
 use crate::text;
@@ -54,6 +55,7 @@ impl Widget for &Limits<'_> {
             .map(|limit| {
                 let role = role_of(limit);
                 let verdict = match limit.verdict {
+                    _ if limit.lifted => "lifted",
                     _ if limit.has_ended() => "ended",
                     Verdict::Under => "",
                     Verdict::Near => "⚠ near",
@@ -74,6 +76,6 @@ impl Widget for &Limits<'_> {
             })
             .collect();
         let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
-        grid.render(inner, buffer);
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }

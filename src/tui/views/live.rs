@@ -1,6 +1,8 @@
 //! The Live view: everything that is counted today and the sessions at work, or one session that was pinned.
 
 mod calls;
+mod charts;
+mod curve;
 mod detail;
 mod head;
 mod limits;
@@ -33,8 +35,10 @@ impl Live<'_> {
             0 => 0,
             rows => cells(rows).min(area.height / 4) + 3,
         };
-        let [top, fleet, middle, bottom] = Layout::vertical([
+        let chart = self.chart_rows(area, area.height.saturating_sub(limits + 2 + running + models + 2));
+        let [top, chart, fleet, middle, bottom] = Layout::vertical([
             Constraint::Length(limits + 2),
+            Constraint::Length(chart),
             Constraint::Length(running),
             Constraint::Length(models + 2),
             Constraint::Min(3),
@@ -44,6 +48,9 @@ impl Live<'_> {
             Layout::horizontal([Constraint::Length(area.width * 9 / 20), Constraint::Min(10)]).areas(top);
         self.head(head, buffer);
         self.limits(limits, buffer);
+        if !chart.is_empty() {
+            self.charts(chart, buffer);
+        }
         if !fleet.is_empty() {
             self.running(fleet, buffer);
         }

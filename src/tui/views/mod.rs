@@ -11,7 +11,7 @@ mod sessions;
 mod waiting;
 
 pub(super) use compact::Compact;
-pub(super) use health::{Health, health_lines};
+pub(super) use health::{Health, health_details, health_lines};
 pub(super) use history::History;
 pub(super) use limits::Limits;
 pub(super) use live::Live;

@@ -4,8 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
+use super::super::ModelView;
 use super::super::app::App;
-use super::super::widgets::{Cell, Column, Grid, pane};
+use super::super::model_days::DAYS;
+use super::super::targets::Target;
+use super::super::widgets::{Cell, Column, Grid, gauge, micros, pane, spark};
+use crate::domain::Usd;
 use crate::ledger::Sums;
 use crate::text;
 use crate::theme::Role;
@@ -15,17 +19,6 @@ pub(in super::super) struct Models<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Models<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        const COLUMNS: [Column; 9] = [
-            Column::name("model", 12, 32, 0),
-            Column::number("calls", 7, 8),
-            Column::number("tokens", 13, 3),
-            Column::number("cost", 13, 1),
-            Column::number("in $/M", 6, 4),
-            Column::number("out $/M", 7, 5),
-            Column::number("cached $/M", 10, 7),
-            Column::number("cache", 5, 2),
-            Column::name("cheapest other", 28, 40, 6),
-        ];
         let app = self.0;
         let theme = &app.theme;
         let block = pane(theme, "Models · all that was booked, at the rates in force now", true);
@@ -33,29 +26,55 @@ impl Widget for &Models<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
+        let days = if area.width >= 150 { DAYS } else { 14 };
+        let columns: [Column; 13] = [
+            Column::name("model", 12, 32, 0),
+            Column::name("share", 15, 15, 2),
+            Column::name(if days == DAYS { "$ a day, 30 days" } else { "$ a day, 2 wk" }, days, days, 5),
+            Column::number("calls", 7, 10),
+            Column::number("tokens", 13, 4),
+            Column::number("cost", 13, 1),
+            Column::number("in $/M", 6, 8),
+            Column::number("out $/M", 7, 9),
+            Column::number("cached $/M", 10, 12),
+            Column::number("cache", 5, 3),
+            Column::name("cheapest other", 14, 20, 6),
+            Column::number("costs there", 11, 11),
+            Column::number("difference", 11, 7),
+        ];
         let models = app.models_shown();
+        let whole: Usd = app.models.iter().map(|view| view.sums.cost).sum();
+        let daily = |view: &ModelView| -> Vec<u64> {
+            let all = app.model_days.of(view.model.as_ref());
+            all[all.len().saturating_sub(days)..].iter().map(|usd| micros(*usd)).collect()
+        };
+        let most = models.iter().flat_map(|view| daily(view)).max().unwrap_or(0);
         let rows: Vec<Vec<Cell>> = models
             .iter()
-            .map(|view| {
+            .enumerate()
+            .map(|(nth, view)| {
                 let name = view.model.as_deref().unwrap_or("unknown model").to_owned();
                 let no_price = || ("?".to_owned(), Role::Warning);
-                let rate = |rate: Option<crate::domain::Usd>| match (&view.rates, rate) {
+                let rate = |rate: Option<Usd>| match (&view.rates, rate) {
                     (None, _) => no_price(),
                     (Some(_), Some(rate)) => (text::rate_per_million(rate), Role::Dim),
                     (Some(_), None) => (String::new(), Role::Dim),
                 };
                 let rates = view.rates.as_ref();
-                let elsewhere = view.elsewhere.as_ref().map(|(other, cost)| {
-                    let difference = if *cost < view.sums.cost {
-                        format!("{} less", text::usd(view.sums.cost - *cost))
-                    } else {
-                        format!("{} more", text::usd(*cost - view.sums.cost))
-                    };
-                    let used = text::fit(text::model_short(other), 14);
-                    format!("{used} {}, {difference}", text::usd(*cost))
-                });
+                let (other, there, difference) = match &view.elsewhere {
+                    Some((other, cost)) => {
+                        let difference = *cost - view.sums.cost;
+                        let sign = if difference.is_negative() { '-' } else { '+' };
+                        let size = if difference.is_negative() { -difference } else { difference };
+                        (text::model_short(other).to_owned(), text::usd(*cost), format!("{sign}{}", text::usd(size)))
+                    }
+                    None => Default::default(),
+                };
+                let tone = if difference.starts_with('-') { Role::Good } else { Role::Dim };
                 vec![
                     (name, Role::Text),
+                    (share(view.sums.cost, whole), Role::Series(nth)),
+                    (spark(&daily(view), most, days), Role::Accent),
                     (text::count(view.sums.calls), Role::Dim),
                     (text::count(view.sums.tokens.total()), Role::Text),
                     (text::cost_column(&view.sums), Role::Text),
@@ -63,7 +82,9 @@ impl Widget for &Models<'_> {
                     rate(rates.map(|rates| rates.output)),
                     rate(rates.and_then(|rates| rates.cache_read)),
                     (cache_hit(&view.sums).unwrap_or_default(), Role::Good),
-                    (elsewhere.unwrap_or_default(), Role::Dim),
+                    (other, Role::Dim),
+                    (there, Role::Dim),
+                    (difference, tone),
                 ]
             })
             .collect();
@@ -72,9 +93,15 @@ impl Widget for &Models<'_> {
             buffer.set_stringn(inner.x, inner.y, said, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
-        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
-        grid.render(inner, buffer);
+        let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
+}
+
+/// A bar of ten cells and the share in per cent.
+fn share(part: Usd, whole: Usd) -> String {
+    let Some(percent) = text::per_cent(micros(part), micros(whole)) else { return String::new() };
+    format!("{} {percent:>3}%", gauge(percent, 10))
 }
 
 /// Share of prompt tokens read from a cache; `None` if no cache was used.

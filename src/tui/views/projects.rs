@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
+use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, pane};
 use crate::text;
 use crate::theme::Role;
@@ -53,6 +54,6 @@ impl Widget for &Projects<'_> {
             })
             .collect();
         let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
-        grid.render(inner, buffer);
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }

@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::lists::SortBy;
+use super::super::rows::SortBy;
+use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, pane};
 use crate::domain::{Ratio, Usd};
 use crate::meter::{SESSIONS_SHOWN, SessionLine};
@@ -74,14 +75,7 @@ impl Widget for &Sessions<'_> {
                 ]
             })
             .collect();
-        let column = match app.sort.0 {
-            SortBy::Started => 0,
-            SortBy::Duration => 1,
-            SortBy::Project => 2,
-            SortBy::Tokens => 7,
-            SortBy::Cost => 8,
-            SortBy::Rate => 9,
-        };
+        let column = column_of(app.sort.0);
         let grid = Grid {
             theme,
             columns: &COLUMNS,
@@ -90,7 +84,25 @@ impl Widget for &Sessions<'_> {
             sorted: Some((column, app.sort.1)),
             heads: true,
         };
-        grid.render(inner, buffer);
+        let heads = |at: usize, place: Rect| {
+            let by = SortBy::ALL.into_iter().find(|by| column_of(*by) == at);
+            if let Some(by) = by {
+                app.targets.add(place, Target::Head(by));
+            }
+        };
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), heads);
+    }
+}
+
+/// The column by which this order sorts.
+const fn column_of(by: SortBy) -> usize {
+    match by {
+        SortBy::Started => 0,
+        SortBy::Duration => 1,
+        SortBy::Project => 2,
+        SortBy::Tokens => 7,
+        SortBy::Cost => 8,
+        SortBy::Rate => 9,
     }
 }
 

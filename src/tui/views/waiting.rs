@@ -8,11 +8,24 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{ink, lines, pane};
+use crate::domain::Label;
 use crate::text;
 use crate::theme::Role;
 
 /// Log locations, waiting state, and how to feed it.
 pub(in super::super) struct Waiting<'a>(pub(in super::super) &'a App);
+
+/// Whether a place is missing or holds no call yet; before the first look only that it is waited for.
+fn state_of(app: &App, place: &Label) -> &'static str {
+    let health = &app.health;
+    if health.awaited.is_empty() && health.sources.is_empty() {
+        return "waiting for";
+    }
+    // A place in the home folder is named from there.
+    let path = place.strip_prefix('~').unwrap_or(place);
+    let is_missing = health.awaited.iter().any(|missing| missing.ends_with(path));
+    if is_missing { "not there yet  " } else { "no call in it  " }
+}
 
 impl Widget for &Waiting<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
@@ -30,7 +43,7 @@ impl Widget for &Waiting<'_> {
         if !app.options.looks.is_empty() {
             all.push((Role::Text, String::new()));
             all.push((Role::Dim, "It looks here:".to_owned()));
-            all.extend(app.options.looks.iter().map(|path| (Role::Text, format!("  waiting for {path}"))));
+            all.extend(app.options.looks.iter().map(|path| (Role::Text, format!("  {} {path}", state_of(app, path)))));
         }
         all.push((Role::Text, String::new()));
         all.push((Role::Dim, "To feed it:".to_owned()));

@@ -1,11 +1,13 @@
 //! Bars and sparklines.
 
-use crate::domain::Instant;
-use crate::meter::{LimitState, Verdict, Window};
+use chrono::Duration;
+
+use crate::domain::{Instant, Quota, Span, Usd};
+use crate::meter::{LimitState, TREND, Trend, Verdict, Window};
 use crate::theme::Role;
 
 /// A bar of this width for a percentage; complete only at 100.
-fn gauge(per_cent: u64, columns: usize) -> String {
+pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
     let whole = u64::try_from(columns).unwrap_or(0);
     let filled = usize::try_from(per_cent.min(100) * whole / 100).unwrap_or(columns);
     "█".repeat(filled) + &"░".repeat(columns - filled)
@@ -19,6 +21,42 @@ pub(in super::super) fn spark(values: &[u64], most: u64, columns: usize) -> Stri
     shown.iter().map(|value| HEIGHTS[eighths(*value, most)]).collect()
 }
 
+/// Sparklines of several trends on one scale: of dollars, or of tokens where nothing has a price.
+pub(in super::super) struct Sparks {
+    columns: usize,
+    pub(in super::super) is_in_dollars: bool,
+    most: u64,
+}
+
+impl Sparks {
+    /// The common scale of these trends over as many minutes as there are columns.
+    pub(in super::super) fn of<'a>(trends: impl Iterator<Item = &'a Trend> + Clone, columns: usize) -> Self {
+        let columns = columns.min(TREND);
+        let is_in_dollars = trends.clone().any(|trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
+        let mut sparks = Self { columns, is_in_dollars, most: 0 };
+        sparks.most = trends.flat_map(|trend| sparks.values(trend)).max().unwrap_or(0);
+        sparks
+    }
+
+    /// The last minutes of a trend, one a column.
+    pub(in super::super) fn draw(&self, trend: &Trend) -> String {
+        spark(&self.values(trend), self.most, self.columns)
+    }
+
+    fn values(&self, trend: &Trend) -> Vec<u64> {
+        if self.is_in_dollars {
+            let last = &trend.usd[trend.usd.len().saturating_sub(self.columns)..];
+            return last.iter().map(|usd| micros(*usd)).collect();
+        }
+        trend.tokens[trend.tokens.len().saturating_sub(self.columns)..].to_vec()
+    }
+}
+
+/// Millionths of a dollar: fine enough for a picture, and with room to multiply.
+pub(in super::super) fn micros(amount: Usd) -> u64 {
+    u64::try_from(amount.rounded(6)).unwrap_or(0)
+}
+
 fn eighths(value: u64, most: u64) -> usize {
     if value == 0 || most == 0 {
         return 0;
@@ -29,15 +67,31 @@ fn eighths(value: u64, most: u64) -> usize {
 
 /// A limit's bar, with a tick where the period stands: beyond the bar while there is time for more.
 pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Instant) -> String {
-    let bar = gauge(limit.percent, columns);
-    let Some(tick) = gone(limit, columns, now) else { return bar };
+    let has_period =
+        matches!(limit.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block);
+    ticked(gauge(limit.percent, columns), limit.span.filter(|_| has_period), columns, now)
+}
+
+/// The bar of a provider's window; empty when it has started over.
+pub(in super::super) fn quota_bar(quota: &Quota, columns: usize, now: Instant) -> String {
+    if quota.is_over(now) {
+        return gauge(0, columns);
+    }
+    let length = Duration::minutes(quota.minutes.into());
+    let span = quota.resets_at.and_then(|until| Some(Span { from: until.checked_sub_signed(length)?, until }));
+    ticked(gauge(quota.percent().into(), columns), span, columns, now)
+}
+
+fn ticked(bar: String, period: Option<Span>, columns: usize, now: Instant) -> String {
+    let Some(tick) = period.and_then(|period| gone(period, columns, now)) else { return bar };
     bar.chars().enumerate().map(|(at, letter)| if at == tick { '╷' } else { letter }).collect()
 }
 
-/// The column in which the present moment lies within a limit's period.
-fn gone(limit: &LimitState, columns: usize, now: Instant) -> Option<usize> {
-    let has_period = matches!(limit.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
-    let span = limit.span.filter(|span| has_period && span.contains(now))?;
+/// The column in which the present moment lies within a period.
+fn gone(span: Span, columns: usize, now: Instant) -> Option<usize> {
+    if !span.contains(now) {
+        return None;
+    }
     let whole = (span.until - span.from).num_seconds().max(1);
     let part = (now - span.from).num_seconds().checked_mul(i64::try_from(columns).ok()?)? / whole;
     usize::try_from(part).ok().filter(|part| *part < columns)
@@ -46,11 +100,21 @@ fn gone(limit: &LimitState, columns: usize, now: Instant) -> Option<usize> {
 /// The role in which a limit is shown: a warning as soon as the forecast reaches it before the reset.
 pub(in super::super) fn role_of(limit: &LimitState) -> Role {
     match limit.verdict {
-        _ if limit.has_ended() => Role::Dim,
+        _ if limit.is_quiet() => Role::Dim,
         Verdict::Under if limit.is_running_out() => Role::Warning,
         Verdict::Under => Role::Good,
         Verdict::Near => Role::Warning,
         Verdict::Over => Role::Danger,
+    }
+}
+
+/// The same for a provider's window.
+pub(in super::super) fn role_of_quota(quota: &Quota, now: Instant) -> Role {
+    match quota.percent() {
+        _ if quota.is_over(now) => Role::Dim,
+        100.. => Role::Danger,
+        80.. => Role::Warning,
+        _ => Role::Good,
     }
 }
 

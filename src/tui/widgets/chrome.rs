@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::{App, Picture};
+use super::super::targets::Target;
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
 use super::cells;
 use crate::domain::Label;
@@ -41,7 +42,7 @@ impl Widget for &Banner<'_> {
             Verdict::Near => Role::Warning,
             Verdict::Over => Role::Danger,
         };
-        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.has_ended();
+        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
         let near = app.summary().limits.iter().filter(warns).count();
         let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
@@ -75,7 +76,24 @@ impl Widget for &Reading<'_> {
     }
 }
 
-/// Footer with keys or a note, and status chips.
+/// A note, on the line above the keys, which it never hides.
+pub(in super::super) struct Toast<'a>(pub(in super::super) &'a App);
+
+impl Widget for &Toast<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let Some((note, _)) = &self.0.note else { return };
+        let role = match note.tone {
+            Tone::Plain => Role::Accent,
+            Tone::Warning => Role::Warning,
+            Tone::Danger => Role::Danger,
+        };
+        let room = usize::from(area.width);
+        let said = text::fit(&format!(" {} ", note.text), room);
+        buffer.set_stringn(area.x, area.y, said, room, self.0.theme.style(role));
+    }
+}
+
+/// Footer with keys, and status chips.
 pub(in super::super) struct Footer<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Footer<'_> {
@@ -91,7 +109,13 @@ impl Widget for &Footer<'_> {
             Mode::AddLimit(input) => {
                 Some(format!(" new limit (day 25usd, user:alice:day 500k): {}_", Label::new(input.text())))
             }
-            Mode::Browse | Mode::Help { .. } | Mode::Choose { .. } => None,
+            Mode::SaveView(input) => Some(format!(" save this view as: {}_", Label::new(input.text()))),
+            Mode::Browse
+            | Mode::Help { .. }
+            | Mode::Choose { .. }
+            | Mode::Explain(_)
+            | Mode::Palette { .. }
+            | Mode::Themes { .. } => None,
         };
         if let Some(typing) = typing {
             let line = text::fit_end(&typing, room);
@@ -107,22 +131,7 @@ impl Widget for &Footer<'_> {
         }
         let right = chips_width(&chips);
         let left_room = room.saturating_sub(right + 2);
-        if let Some((note, _)) = &app.note {
-            let role = match note.tone {
-                Tone::Plain => Role::Accent,
-                Tone::Warning => Role::Warning,
-                Tone::Danger => Role::Danger,
-            };
-            // The message takes precedence over the chips.
-            let said = format!(" {}", note.text);
-            if text::width(&said) > left_room {
-                buffer.set_stringn(area.x, area.y, text::fit(&said, room), room, theme.style(role));
-                return;
-            }
-            buffer.set_stringn(area.x, area.y, said, room, theme.style(role));
-        } else {
-            keys(app, left_room, area, buffer);
-        }
+        keys(app, left_room, area, buffer);
         let mut x = area.right().saturating_sub(cells(right));
         for (nth, (chip, role)) in chips.iter().enumerate() {
             if nth > 0 {
@@ -152,31 +161,45 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
         View::Sessions => {
             &[(Action::Enter, "open"), (Action::Sort, "sort"), (Action::Reverse, "reverse"), (Action::Filter, "filter")]
         }
-        View::Projects => &[(Action::Enter, "open"), (Action::Filter, "filter")],
+        View::Projects | View::Models => &[(Action::Enter, "open"), (Action::Filter, "filter")],
         View::History => &[
             (Action::Enter, "open"),
             (Action::Grain, "day/week/month"),
             (Action::Earlier, "earlier"),
             (Action::Later, "later"),
         ],
-        View::Models | View::Health => &[(Action::Filter, "filter")],
-        View::Limits => &[(Action::Enter, "edit"), (Action::AddLimit, "add"), (Action::RemoveLimit, "remove")],
+        View::Health => &[(Action::Filter, "filter")],
+        View::Limits => &[
+            (Action::Enter, "open"),
+            (Action::EditLimit, "edit"),
+            (Action::AddLimit, "add"),
+            (Action::RemoveLimit, "remove"),
+        ],
     };
     let table = &app.options.keys;
-    let key = |action: Action, words: &str| format!("{} {words}", table.first(action));
+    let key = |action: Action, words: &str| (action, format!("{} {words}", table.first(action)));
     let mut all = vec![key(Action::Help, "help")];
     // The tabs on top show their keys where no session is shown alone.
-    if app.is_pinned() {
-        all.push(format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth)));
+    if app.is_pinned() || app.down.is_some() {
+        let words = format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth));
+        all.push((Action::Palette, words));
     }
     all.extend(own.iter().map(|(action, words)| key(*action, words)));
+    all.push(key(Action::Explain, "explain"));
+    all.push(key(Action::Palette, "all"));
     all.push(key(Action::Quit, "quit"));
     // Leaving and help come first where there is little room.
-    while all.len() > 2 && text::width(&all.join("  ")) + 1 > room {
+    let taken = |all: &[(Action, String)]| all.iter().map(|(_, words)| text::width(words) + 2).sum::<usize>();
+    while all.len() > 2 && taken(&all) > room + 1 {
         all.remove(all.len() - 2);
     }
-    let line = text::fit(&format!(" {}", all.join("  ")), room);
-    buffer.set_stringn(area.x, area.y, line, room, app.theme.style(Role::Dim));
+    let (mut x, end) = (area.x.saturating_add(1), area.x.saturating_add(cells(room)));
+    for (action, words) in all {
+        let left = usize::from(end.saturating_sub(x));
+        let after = buffer.set_stringn(x, area.y, text::fit(&words, left), left, app.theme.style(Role::Dim)).0;
+        app.targets.add(Rect { x, width: after.saturating_sub(x), ..area }, Target::Key(action));
+        x = after.saturating_add(2);
+    }
 }
 
 /// Status chips: how data arrives, and why numbers are incomplete.

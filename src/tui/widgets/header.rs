@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
+use super::super::down::Down;
 use super::super::{LedgerView, View};
 use super::chrome::state;
 use super::{cells, ink, width};
@@ -35,6 +36,14 @@ impl Header<'_> {
             Some(*end)
         });
         let nth = ends.position(|end| column < end)?;
+        match &self.0.down {
+            // On the way down each step leads to where it stands.
+            Some(down) if matches!(self.0.view, View::Sessions) => return Some(down.from),
+            Some(down) if self.0.summary().session.is_some() && self.0.view == View::Live && nth == 0 => {
+                return Some(down.from);
+            }
+            Some(_) | None => {}
+        }
         if self.0.summary().session.is_some() && self.0.view == View::Live {
             return Some(View::Live);
         }
@@ -45,9 +54,12 @@ impl Header<'_> {
     fn fitting(&self, room: usize) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
         let app = self.0;
         let pinned = app.summary().session.as_ref().filter(|_| app.view == View::Live);
-        let lefts = match pinned {
-            Some(session) => self.pinned(session),
-            None => vec![self.tabs(|_| true, " "), self.tabs(|_| true, ""), self.tabs(|view| view == app.view, " ")],
+        let lefts = match (pinned, &app.down) {
+            (Some(session), _) => self.pinned(session),
+            (None, Some(down)) if app.view == View::Sessions => self.opened(down),
+            (None, _) => {
+                vec![self.tabs(|_| true, " "), self.tabs(|_| true, ""), self.tabs(|view| view == app.view, " ")]
+            }
         };
         let rights = self.rights();
         // What does not fit is left out: first the zone, then the user, then the time; then the names on the left.
@@ -75,6 +87,17 @@ impl Header<'_> {
         tabs
     }
 
+    /// `History › Sat 21 Nov`: the way to the sessions that are listed.
+    fn opened(&self, down: &Down) -> Vec<Vec<Span<'static>>> {
+        let theme = &self.0.theme;
+        let from = ink(theme, Role::Dim, format!(" {} › ", down.from.title()));
+        let here = |room: usize| ink(theme, Role::Accent, text::fit(&down.words, room));
+        let sessions = down.sessions.as_ref().map_or(String::new(), |all| {
+            format!(" › {}", text::plural(u64::try_from(all.len()).unwrap_or(0), "session"))
+        });
+        vec![vec![from.clone(), here(40), ink(theme, Role::Dim, sessions)], vec![from, here(14)]]
+    }
+
     /// `Fleet › pinned: claude-code · api-server · 3f2a91c0   23m 12s`, long and short.
     fn pinned(&self, session: &SessionLine) -> Vec<Vec<Span<'static>>> {
         let theme = &self.0.theme;
@@ -84,7 +107,7 @@ impl Header<'_> {
         let source = Some(row.source.to_string());
         let way = match &self.0.down {
             Some(down) => format!(" {} › {} › ", down.from.title(), text::fit(&down.words, 24)),
-            None => format!(" {} › ", View::Live.title()),
+            None => format!(" {} › ", self.0.pinned_in.title()),
         };
         let way = ink(theme, Role::Dim, way);
         let names = |parts: &[&Option<String>]| {

@@ -2,8 +2,8 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{ink, limit_bar, role_of};
-use crate::domain::{Instant, Zone};
+use super::{ink, limit_bar, quota_bar, role_of, role_of_quota};
+use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
@@ -21,12 +21,13 @@ struct Words {
 impl Words {
     fn of(limit: &LimitState, now: Instant, zone: Zone) -> Self {
         let mark = match limit.verdict {
-            _ if limit.has_ended() => "  ",
+            _ if limit.is_quiet() => "  ",
             Verdict::Under => "  ",
             Verdict::Near => " ⚠",
             Verdict::Over => " ■",
         };
         let full = match limit.verdict {
+            _ if limit.lifted => "lifted".to_owned(),
             _ if limit.has_ended() => "ended".to_owned(),
             // `left` says how much it is over.
             Verdict::Over => String::new(),
@@ -39,6 +40,26 @@ impl Words {
             left_of: text::left_of(limit),
             full,
             resets: text::resets(limit, now, zone).unwrap_or_default(),
+        }
+    }
+}
+
+impl Words {
+    fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Self {
+        let over = quota.is_over(now);
+        let left = format!("{}% left", 100_u32.saturating_sub(quota.percent()));
+        let left = if over { String::new() } else { left };
+        Self {
+            name: text::quota_name(quota),
+            per_cent: if over { "    ?  ".to_owned() } else { format!("{:>4}%  ", quota.percent()) },
+            left_of: left.clone(),
+            left,
+            full: match quota.resets_at {
+                Some(at) if over => format!("was reset {}", text::moment(at, now, zone)),
+                Some(_) | None => text::quota_resets(quota, now, zone),
+            },
+            // A moment, which needs no clock that ticks.
+            resets: format!("stated {}", text::moment(quota.seen, now, zone)),
         }
     }
 }
@@ -77,24 +98,27 @@ impl Plan {
     }
 }
 
-/// A line for each limit; their columns stand below each other, and the bars are as long as there is room.
+/// A line for each limit and each provider's window; their columns stand below each other, and the bars are as long as there is room.
 pub(in super::super) fn limit_lines(
     theme: &Theme,
     limits: &[&LimitState],
+    quotas: &[Quota],
     room: usize,
     now: Instant,
     zone: Zone,
 ) -> Vec<Line<'static>> {
-    let words: Vec<Words> = limits.iter().map(|limit| Words::of(limit, now, zone)).collect();
+    let words = limits.iter().map(|limit| Words::of(limit, now, zone));
+    let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
     let plan = Plan::of(&words, room);
-    let line = |(limit, words): (&&LimitState, &Words)| {
-        let role = role_of(limit);
+    let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));
+    let of_quotas = quotas.iter().map(|quota| (role_of_quota(quota, now), quota_bar(quota, plan.bar, now)));
+    let line = |((role, bar), words): ((Role, String), &Words)| {
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
             let name = text::fit_middle(&words.name, plan.name);
             spans.push(ink(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
-        spans.push(ink(theme, role, limit_bar(limit, plan.bar, now)));
+        spans.push(ink(theme, role, bar));
         spans.push(ink(theme, role, words.per_cent.clone()));
         let left = if plan.is_short { &words.left } else { &words.left_of };
         for (width, word, role) in
@@ -106,5 +130,5 @@ pub(in super::super) fn limit_lines(
         }
         Line::from(spans)
     };
-    limits.iter().zip(&words).map(line).collect()
+    of_limits.chain(of_quotas).zip(&words).map(line).collect()
 }

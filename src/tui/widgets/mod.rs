@@ -1,10 +1,12 @@
 //! Widgets shared by several views.
 
+mod axes;
 mod bars;
 mod chrome;
 mod header;
 mod limit_rows;
 mod overlay;
+mod stack;
 mod table;
 
 use std::borrow::Cow;
@@ -16,11 +18,13 @@ use ratatui::widgets::{Block, BorderType, Widget};
 
 use crate::theme::{Role, Theme};
 
-pub(super) use bars::{limit_bar, role_of, spark};
-pub(super) use chrome::{Banner, Footer, Reading};
+pub(super) use axes::{Scale, dollars, labels};
+pub(super) use bars::{Sparks, gauge, limit_bar, micros, quota_bar, role_of, role_of_quota, spark};
+pub(super) use chrome::{Banner, Footer, Reading, Toast};
 pub(super) use header::Header;
 pub(super) use limit_rows::limit_lines;
 pub(super) use overlay::{Overlay, help_lines};
+pub(super) use stack::Stack;
 pub(super) use table::{Cell, Column, Grid};
 
 /// Text in a role's style.

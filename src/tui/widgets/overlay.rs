@@ -6,12 +6,15 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use super::super::app::App;
-use super::super::{Action, Input, Keys, Mode};
+use super::super::key_groups::Group;
+use super::super::palette::Entry;
+use super::super::targets::Target;
+use super::super::{Action, Explanation, Input, Keys, Mode};
 use super::{cells, ink, lines, pane, top_for};
 use crate::domain::Label;
 use crate::meter::Follow;
 use crate::text;
-use crate::theme::{Role, Theme};
+use crate::theme::Role;
 
 /// The open overlay, if any.
 pub(in super::super) struct Overlay<'a>(pub(in super::super) &'a App);
@@ -20,9 +23,12 @@ impl Widget for &Overlay<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         match &app.mode {
-            Mode::Browse | Mode::Filter(_) | Mode::EditLimit { .. } | Mode::AddLimit(_) => {}
+            Mode::Browse | Mode::Filter(_) | Mode::EditLimit { .. } | Mode::AddLimit(_) | Mode::SaveView(_) => {}
             Mode::Help { top, search } => help(app, *top, search, area, buffer),
+            Mode::Explain(explanation) => explain(app, explanation, area, buffer),
             Mode::Choose { cursor, search } => choose(app, *cursor, search, area, buffer),
+            Mode::Palette { cursor, search } => palette(app, *cursor, search, area, buffer),
+            Mode::Themes { cursor, .. } => themes(app, *cursor, area, buffer),
         }
     }
 }
@@ -38,11 +44,22 @@ const MARKS: [(&str, &str); 7] = [
     ("▲", "something needs attention: see the Health view"),
 ];
 
-/// Lines of the help that match the search: actions with their keys, then marks.
-pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<(String, String)> {
-    let actions = Action::ALL.iter().map(|action| (keys.chords_of(*action), action.help().to_owned()));
-    let marks = MARKS.iter().map(|(mark, words)| ((*mark).to_owned(), (*words).to_owned()));
-    actions.chain(marks).filter(|(keys, words)| search.fits(&format!("{keys} {words}"))).collect()
+/// A line of the help: its keys or mark, and words; a heading has no keys.
+pub(in super::super) type HelpLine = (String, String);
+
+/// Lines of the help that match the search: the marks, then the actions by group. Headings only where all is shown.
+pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<HelpLine> {
+    let all = search.text().is_empty();
+    let fits = |(keys, words): &HelpLine| search.fits(&format!("{keys} {words}"));
+    let heading = |title: &str| all.then(|| (String::new(), title.to_owned()));
+    let mut lines: Vec<HelpLine> = heading("What the marks mean").into_iter().collect();
+    lines.extend(MARKS.iter().map(|(mark, words)| ((*mark).to_owned(), (*words).to_owned())).filter(fits));
+    for group in Group::ALL {
+        lines.extend(heading(group.title()));
+        let actions = Action::ALL.iter().filter(|action| action.group() == group);
+        lines.extend(actions.map(|action| (keys.chords_of(*action), action.help().to_owned())).filter(fits));
+    }
+    lines
 }
 
 fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
@@ -53,28 +70,105 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
     } else {
         format!("Help · {}", Label::new(search.text()))
     };
-    let inner = open(theme, &title, 76, all.len(), area, buffer);
+    let inner = open(app, &title, 84, all.len(), area, buffer);
     let last_top = all.len().saturating_sub(usize::from(inner.height));
+    let room = usize::from(inner.width);
     let shown = all.into_iter().skip(top.min(last_top)).map(|(keys, words)| {
+        if keys.is_empty() {
+            return Line::from(ink(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)));
+        }
         Line::from(vec![
             ink(theme, Role::Accent, text::pad(&keys, 16) + " "),
-            ink(theme, Role::Text, text::fit(&words, usize::from(inner.width).saturating_sub(17))),
+            ink(theme, Role::Text, text::fit(&words, room.saturating_sub(17))),
         ])
     });
     lines(buffer, inner, shown);
 }
 
+fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer) {
+    let title = format!("{} · Esc closes", Label::new(&explanation.title));
+    let widest = explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40);
+    let room = widest.min(usize::from(area.width).saturating_sub(4)).max(1);
+    let all: Vec<String> = explanation.lines.iter().flat_map(|line| wrapped(line, room)).collect();
+    let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
+    let last_top = all.len().saturating_sub(usize::from(inner.height));
+    let shown = all.into_iter().skip(explanation.top.min(last_top));
+    lines(buffer, inner, shown.map(|line| Line::from(ink(&app.theme, Role::Text, format!(" {line}")))));
+}
+
+/// A line in pieces of so many columns, cut at spaces where there are any.
+fn wrapped(line: &str, room: usize) -> Vec<String> {
+    let (mut pieces, mut piece) = (Vec::new(), String::new());
+    for word in line.split_inclusive(' ') {
+        if !piece.is_empty() && text::width(&piece) + text::width(word.trim_end()) > room {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        piece.push_str(word);
+    }
+    pieces.push(piece);
+    pieces.into_iter().map(|piece| text::fit(piece.trim_end(), room)).collect()
+}
+
+fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
+    let entries = app.palette(search);
+    let title = if search.text().is_empty() {
+        "Do what? · type to search, Enter does it".to_owned()
+    } else {
+        format!("Do what? · {}", Label::new(search.text()))
+    };
+    let words = |entry: &Entry, room: usize| match entry {
+        Entry::Act(action) => {
+            let keys = app.options.keys.chords_of(*action);
+            let named = format!("{}  {}", text::pad(action.name(), 16), action.help());
+            let gap = room.saturating_sub(text::width(&keys) + 2);
+            format!("{}  {keys}", text::pad(&text::fit(&named, gap), gap))
+        }
+        Entry::Saved(saved) => {
+            let filter = if saved.filter.is_empty() { String::new() } else { format!(" filtered by {}", saved.filter) };
+            format!("saved view  {}: {}{filter}", Label::new(&saved.name), saved.view.title())
+        }
+    };
+    let found = entries.len();
+    choices(app, &title, (100, found), cursor, area, buffer, |nth, room| words(&entries[nth], room));
+}
+
+fn themes(app: &App, cursor: usize, area: Rect, buffer: &mut Buffer) {
+    let names = app.theme_names();
+    let title = "Theme · Enter keeps it, Esc brings the old one back";
+    choices(app, title, (60, names.len()), cursor, area, buffer, |nth, _| names[nth].clone());
+}
+
+/// A framed list with a cursor, of which every row can be clicked.
+fn choices(
+    app: &App,
+    title: &str,
+    (columns, count): (u16, usize),
+    cursor: usize,
+    area: Rect,
+    buffer: &mut Buffer,
+    words: impl Fn(usize, usize) -> String,
+) {
+    let inner = open(app, title, columns, count.max(1), area, buffer);
+    let cursor = cursor.min(count.saturating_sub(1));
+    let room = usize::from(inner.width);
+    if count == 0 {
+        lines(buffer, inner, [Line::from(ink(&app.theme, Role::Dim, "nothing contains this"))]);
+    }
+    for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..count) {
+        let role = if nth == cursor { Role::Selection } else { Role::Text };
+        let line = text::pad(&text::fit(&words(nth, room), room), room);
+        buffer.set_stringn(row.x, row.y, line, room, app.theme.style(role));
+        app.targets.add(row, Target::Choice(nth));
+    }
+}
+
 fn choose(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
-    let choices = app.choices(search);
+    let follows = app.choices(search);
     let title = if search.text().is_empty() {
         "Follow which session? · type to search".to_owned()
     } else {
         format!("Follow · {}", Label::new(search.text()))
     };
-    let inner = open(theme, &title, 100, choices.len().max(1), area, buffer);
-    let cursor = cursor.min(choices.len().saturating_sub(1));
-    let room = usize::from(inner.width);
     let words = |follow: &Follow| match follow {
         Follow::Latest => "latest: whichever is active".to_owned(),
         Follow::Today => "today: every session together".to_owned(),
@@ -96,28 +190,28 @@ fn choose(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buf
             })
         }
     };
-    let top = top_for(cursor, inner.height);
-    for (row, (nth, follow)) in inner.rows().zip(choices.iter().enumerate().skip(top)) {
-        let role = if nth == cursor { Role::Selection } else { Role::Text };
-        buffer.set_stringn(row.x, row.y, text::pad(&words(follow), room), room, theme.style(role));
-    }
-    if choices.is_empty() {
-        lines(buffer, inner, [Line::from(ink(theme, Role::Dim, "no session contains this"))]);
-    }
+    choices(app, &title, (100, follows.len()), cursor, area, buffer, |nth, _| words(&follows[nth]));
 }
 
 /// Clears a centred frame and returns its inner area.
-fn open(theme: &Theme, title: &str, columns: u16, rows: usize, area: Rect, buffer: &mut Buffer) -> Rect {
+fn open(app: &App, title: &str, columns: u16, rows: usize, area: Rect, buffer: &mut Buffer) -> Rect {
+    let theme = &app.theme;
     let width = columns.min(area.width);
     let height = cells(rows).saturating_add(2).min(area.height);
     let frame = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    // A wide letter that the frame's edge would cut is cleared with it.
+    // A wide letter that an edge of the frame would cut is cleared with it.
     for y in frame.top()..frame.bottom() {
         let before = frame.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y)));
         if let Some(cell) = before.filter(|cell| text::width(cell.symbol()) > 1) {
             cell.set_symbol(" ");
         }
+        let is_cut = frame.width > 0 && text::width(buffer[(frame.right() - 1, y)].symbol()) > 1;
+        let behind = buffer.cell_mut((frame.right(), y)).filter(|_| is_cut);
+        if let Some(cell) = behind {
+            cell.set_symbol(" ").set_style(theme.base());
+        }
     }
+    app.targets.add(frame, Target::Cover);
     Clear.render(frame, buffer);
     buffer.set_style(frame, theme.base());
     let block = pane(theme, &text::fit(title, usize::from(width).saturating_sub(6)), true);

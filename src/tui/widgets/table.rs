@@ -81,6 +81,31 @@ impl Grid<'_> {
     }
 }
 
+impl Grid<'_> {
+    /// Draws the table, and calls `row` with each row's number and place, and `head` with each column's.
+    pub(in super::super) fn draw(
+        &self,
+        area: Rect,
+        buffer: &mut Buffer,
+        row: impl Fn(usize, Rect),
+        head: impl Fn(usize, Rect),
+    ) {
+        self.render(area, buffer);
+        if area.is_empty() {
+            return;
+        }
+        let heads = u16::from(self.heads);
+        let mut x = area.x;
+        for (at, width) in self.widths(usize::from(area.width)).into_iter().filter(|_| self.heads) {
+            head(at, Rect { x, y: area.y, width: cells(width), height: 1 }.intersection(area));
+            x = x.saturating_add(cells(width + 2));
+        }
+        let body = Rect { y: area.y + heads.min(area.height), height: area.height.saturating_sub(heads), ..area };
+        let top = top_for(self.cursor.unwrap_or(0), body.height);
+        body.rows().zip(top..self.rows.len()).for_each(|(place, nth)| row(nth, place));
+    }
+}
+
 impl Widget for &Grid<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, pane};
 use super::Live;
 use crate::domain::{Call, Instant, day_of};
@@ -40,8 +41,12 @@ impl Live<'_> {
             if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
         };
         let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
+        let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));
+        // What lies below the pane is not worth its words.
+        let seen = chosen + usize::from(inner.height) + 1;
         let rows: Vec<Vec<Cell>> = calls
             .iter()
+            .take(seen)
             .map(|line| {
                 let call = &line.row.call;
                 let tokens = &call.tokens;
@@ -60,11 +65,10 @@ impl Live<'_> {
                 ]
             })
             .collect();
-        let chosen = app.cursor_of(Pane::Calls);
         // The newest call needs no cursor; one that was moved to does.
         let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then(|| chosen.min(rows.len().saturating_sub(1)));
         let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
-        grid.render(inner, buffer);
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::super::super::targets::Target;
 use super::super::super::widgets::{ink, limit_lines, lines, pane, top_for};
 use super::super::super::{Action, Pane};
 use super::Live;
@@ -14,7 +15,9 @@ use crate::theme::Role;
 impl Live<'_> {
     /// Rows that the limits take.
     pub(super) fn limit_rows(&self) -> usize {
-        self.0.limits().len() + usize::from(self.0.summary().limits_elsewhere().next().is_some())
+        self.0.limits().len()
+            + self.0.summary().quotas.len()
+            + usize::from(self.0.summary().limits_elsewhere().next().is_some())
     }
 
     pub(super) fn limits(&self, area: Rect, buffer: &mut Buffer) {
@@ -27,7 +30,8 @@ impl Live<'_> {
         let elsewhere: Vec<String> = (app.summary().limits_elsewhere())
             .map(|limit| format!("{} {}%", text::scope(limit), limit.percent))
             .collect();
-        if limits.is_empty() && elsewhere.is_empty() {
+        let quotas = &app.summary().quotas;
+        if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
             let add = app.options.keys.first(Action::AddLimit);
             let view = app.options.keys.first(Action::ViewLimits);
             let said = format!(" none: press {view} then {add}, or run tokmeter limits set day 25usd");
@@ -42,7 +46,10 @@ impl Live<'_> {
             lines(buffer, line, [Line::from(ink(theme, Role::Warning, others))]);
         }
         let cursor = app.cursor_of(Pane::Limits).min(limits.len().saturating_sub(1));
-        let all = limit_lines(theme, &limits, room, app.now(), app.options.zone);
+        for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..limits.len()) {
+            app.targets.add(row, Target::PaneRow(Pane::Limits, nth));
+        }
+        let all = limit_lines(theme, &limits, quotas, room, app.now(), app.options.zone);
         let shown = all.into_iter().skip(top_for(cursor, inner.height)).map(|mut line| {
             line.spans.insert(0, " ".into());
             line

@@ -6,7 +6,8 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
-use super::super::super::widgets::{ink, lines, pane, spark, top_for};
+use super::super::super::targets::Target;
+use super::super::super::widgets::{Sparks, ink, lines, pane, top_for};
 use super::Live;
 use crate::meter::{ModelLine, TREND};
 use crate::text;
@@ -26,21 +27,30 @@ impl Live<'_> {
         let (theme, summary) = (&app.theme, app.summary());
         let room = usize::from(area.width.saturating_sub(2));
         let columns = Columns::of(&summary.models, room);
-        let title = format!("Models · {} min", columns.trend);
+        let sparks = Sparks::of(summary.models.iter().map(|model| &model.trend), columns.trend);
+        let unit = if sparks.is_in_dollars { "$" } else { "tokens" };
+        let until = summary.trend_until;
+        let is_old = (app.now() - until).num_minutes() > 1;
+        let until = text::moment(until, app.now(), app.options.zone);
+        let until = if is_old { format!(" until {until}") } else { String::new() };
+        let title = format!("Models · {unit} per minute, {} min{until}", columns.trend);
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);
-        let most = summary.models.iter().flat_map(|model| model.trend).max().unwrap_or(0);
         let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
-        let models = summary.models.iter().enumerate().skip(top_for(cursor, inner.height));
-        lines(buffer, inner, models.map(|(nth, model)| self.model(nth, model, most, &columns)));
+        let top = top_for(cursor, inner.height);
+        for (row, nth) in inner.rows().zip(top..summary.models.len()) {
+            app.targets.add(row, Target::PaneRow(Pane::Models, nth));
+        }
+        let models = summary.models.iter().enumerate().skip(top);
+        lines(buffer, inner, models.map(|(nth, model)| self.model(nth, model, &sparks, &columns)));
     }
 
-    fn model(&self, nth: usize, model: &ModelLine, most: u64, columns: &Columns) -> Line<'static> {
+    fn model(&self, nth: usize, model: &ModelLine, sparks: &Sparks, columns: &Columns) -> Line<'static> {
         let theme = &self.0.theme;
         let name = model.model.as_deref().unwrap_or("unknown model");
         let name = if columns.wide { name } else { text::model_short(name) };
-        let trend = text::pad_left(&spark(&model.trend, most, columns.trend), columns.trend);
+        let trend = text::pad_left(&sparks.draw(&model.trend), columns.trend);
         let numbers = numbers(model, columns.room);
         let left = columns.room.saturating_sub(columns.name + 3 + columns.trend + text::width(&numbers));
         let mut spans = vec![

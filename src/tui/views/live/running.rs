@@ -6,7 +6,8 @@ use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
-use super::super::super::widgets::{Cell, Column, Grid, pane, spark, top_for};
+use super::super::super::targets::Target;
+use super::super::super::widgets::{Cell, Column, Grid, Sparks, pane, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
 use crate::meter::{Activity, LastCall};
@@ -20,7 +21,7 @@ const COLUMNS: [Column; 11] = [
     Column::number("today", 9, 0),
     Column::number("tokens", 11, 5),
     Column::number("$/h", 8, 1),
-    Column::number("context", 7, 6),
+    Column::number("context", 8, 6),
     Column::number("cache until", 11, 9),
     Column::number("last call", 9, 3),
     Column::name("", 9, 9, 2),
@@ -47,13 +48,14 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        let most = app.summary().fleet.iter().flat_map(|line| line.trend).max().unwrap_or(0);
-        let rows = fleet.iter().map(|row| self.row(row, most)).collect();
+        let sparks = Sparks::of(app.summary().fleet.iter().map(|line| &line.trend), 30);
+        let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
-        Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true }.render(inner, buffer);
+        let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
+        grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
     }
 
-    fn row(&self, row: &FleetRow<'_>, most: u64) -> Vec<Cell> {
+    fn row(&self, row: &FleetRow<'_>, sparks: &Sparks) -> Vec<Cell> {
         match row {
             FleetRow::Session(line) => {
                 let session = line.id.session.as_deref().map(text::session_short);
@@ -66,12 +68,12 @@ impl Live<'_> {
                     (text::cost(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (rate(line.cost_per_hour), Role::Text),
-                    (main.map_or_else(String::new, |last| text::compact(last.context)), Role::Dim),
+                    main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
                     (self.when(line.last), Role::Dim),
                 ];
                 cells.push(activity(line.activity));
-                cells.push((spark(&line.trend, most, 30), Role::Accent));
+                cells.push((sparks.draw(&line.trend), Role::Accent));
                 cells
             }
             FleetRow::Agent(_, agent) => {
@@ -83,7 +85,7 @@ impl Live<'_> {
                     (text::cost(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (rate(agent.cost_per_hour), Role::Dim),
-                    (text::compact(agent.last.context), Role::Dim),
+                    context(&agent.last),
                     self.cache(last),
                     (self.when(agent.last.at), Role::Dim),
                 ];
@@ -108,6 +110,19 @@ impl Live<'_> {
         let (zone, now) = (self.0.options.zone, self.0.now());
         let today = day_of(at, zone) == day_of(now, zone);
         if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+    }
+}
+
+/// How full the context is: `84k 42%`; without a share where its size is not known. Agents compact it when it is nearly
+/// full.
+fn context(last: &LastCall) -> Cell {
+    let tokens = text::compact(last.context);
+    match last.context_size.and_then(|size| text::per_cent(last.context, size)) {
+        Some(percent) => {
+            let role = if percent >= 80 { Role::Warning } else { Role::Dim };
+            (format!("{tokens} {percent}%"), role)
+        }
+        None => (tokens, Role::Dim),
     }
 }
 

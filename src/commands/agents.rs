@@ -1,0 +1,174 @@
+//! `agents`: every agent that can be read and those that cannot, where each is looked for, and how exact its logs are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Context, Exit, Failure, tui_options};
+use crate::app::catch_up::{self, Books, LogSelection};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::engine::health::state_name;
+use crate::formats::{self, Env, Exactness};
+use crate::ingest::{RootState, RootStatus};
+use crate::ledger::{Grain, Ledger, Query};
+use crate::output;
+use crate::text;
+
+pub(super) fn run(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
+    let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
+    let document = Document { schema: 1, agents: listed(context, &books)? };
+    if json {
+        output::to_line(&document, context.out)?;
+    } else {
+        document.write(context)?;
+    }
+    Ok(Exit::Fine)
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: u8,
+    agents: Vec<Agent>,
+}
+
+#[derive(Serialize)]
+struct Agent {
+    #[serde(rename = "agent")]
+    name: &'static str,
+    found: bool,
+    /// False for an agent whose files hold no tokens.
+    readable: bool,
+    /// `E$` and the like; empty where nothing can be read.
+    fidelity: String,
+    places: Vec<Place>,
+    files: u64,
+    calls: u64,
+    last: Option<Instant>,
+    /// Facts that its logs do not show.
+    gaps: &'static str,
+}
+
+#[derive(Serialize)]
+struct Place {
+    path: Label,
+    state: &'static str,
+    files: u64,
+}
+
+/// Agents of the registry, then those without tokens on the disk.
+fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
+    let vars = &context.env.vars;
+    let var = |name: &str| vars.get(std::ffi::OsStr::new(name)).cloned();
+    let env = Env::new(context.env.home.as_deref(), &var);
+    let calls = calls_by_source(&books.ledger)?;
+    let mut agents = Vec::new();
+    for format in formats::ALL {
+        let name = format.name();
+        let roots: Vec<&RootStatus> = books.health.roots.iter().filter(|root| root.agent == Some(name)).collect();
+        if roots.is_empty() {
+            continue;
+        }
+        let calls = calls.get(name).copied().unwrap_or_default();
+        agents.push(Agent {
+            name,
+            found: roots.iter().any(|root| root.state != RootState::Waiting),
+            readable: true,
+            fidelity: Exactness::label(format.fidelity()),
+            files: roots.iter().map(|root| root.files).sum(),
+            places: roots.into_iter().map(Place::of).collect(),
+            calls,
+            last: if calls > 0 { last_call(&books.ledger, name)? } else { None },
+            gaps: format.gaps(),
+        });
+    }
+    agents.extend(formats::TOKENLESS.iter().map(|agent| {
+        let places = agent.places(&env);
+        Agent {
+            name: agent.name,
+            found: places.iter().any(|place| place.exists()),
+            readable: false,
+            fidelity: String::new(),
+            files: 0,
+            places: places.iter().map(|place| Place::unread(place)).collect(),
+            calls: 0,
+            last: None,
+            gaps: agent.gaps,
+        }
+    }));
+    Ok(agents)
+}
+
+impl Place {
+    fn of(root: &RootStatus) -> Self {
+        Self { path: root.path.clone(), state: state_name(&root.state), files: root.files }
+    }
+
+    fn unread(path: &Path) -> Self {
+        let state = if path.exists() { "found" } else { "waiting" };
+        Self { path: Label::from_path(path), state, files: 0 }
+    }
+}
+
+fn calls_by_source(ledger: &dyn Ledger) -> Result<BTreeMap<String, u64>, Failure> {
+    let query = Query { by: vec![Dimension::Source], ..Query::new(Grain::Total, Zone::UTC) };
+    let rows = ledger.report(&query)?.rows.into_iter();
+    Ok(rows.filter_map(|row| Some((row.by.first()?.as_ref()?.to_string(), row.sums.calls))).collect())
+}
+
+fn last_call(ledger: &dyn Ledger, source: &str) -> Result<Option<Instant>, Failure> {
+    let only = vec![(Dimension::Source, Matcher::exact(source))];
+    let newest = ledger.calls(&Filter { only, ..Filter::default() }, 1)?;
+    Ok(newest.first().map(|row| row.call.at()))
+}
+
+impl Document {
+    fn write(&self, context: &mut Context<'_>) -> Result<(), Failure> {
+        let (now, zone) = (context.now(), context.settings.zone);
+        let (readable, tokenless): (Vec<&Agent>, Vec<&Agent>) = self.agents.iter().partition(|agent| agent.readable);
+        let heads = ["agent", "found", "counts", "files", "calls", "last call", "where", "not in its logs"];
+        let mut rows: Vec<&Agent> = readable;
+        rows.sort_by_key(|agent| !agent.found);
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone)).collect();
+        output::plain(&heads.map(str::to_owned), heads.len(), &rows, context.out)?;
+        writeln!(context.out)?;
+        for part in Exactness::ALL {
+            writeln!(context.out, "{:<3} {}", part.mark(), part.meaning())?;
+        }
+        writeln!(context.out, "\nNo tokens on the disk; a proxy or telemetry can count them:")?;
+        let heads = ["agent", "found", "its files hold"].map(str::to_owned);
+        let rows: Vec<Vec<String>> = tokenless
+            .into_iter()
+            .map(|agent| vec![agent.name.to_owned(), found(agent.found), agent.gaps.to_owned()])
+            .collect();
+        Ok(output::plain(&heads, heads.len(), &rows, context.out)?)
+    }
+}
+
+impl Agent {
+    fn row(&self, context: &Context<'_>, now: Instant, zone: Zone) -> Vec<String> {
+        let number = |number: u64| if self.found { text::count(number) } else { String::new() };
+        let is_there = |place: &&Place| place.state != "waiting";
+        let place = self.places.iter().find(is_there).or_else(|| self.places.first());
+        let shown = place
+            .map_or_else(String::new, |place| tui_options::path_label(context, Path::new(&*place.path)).to_string());
+        let others = match self.places.len().saturating_sub(1) {
+            0 => String::new(),
+            others => format!(" +{others}"),
+        };
+        vec![
+            self.name.to_owned(),
+            found(self.found),
+            self.fidelity.clone(),
+            number(self.files),
+            number(self.calls),
+            self.last.map_or_else(String::new, |at| text::moment(at, now, zone)),
+            text::fit_middle(&shown, 44) + &others,
+            self.gaps.to_owned(),
+        ]
+    }
+}
+
+fn found(is_found: bool) -> String {
+    if is_found { "yes" } else { "no" }.to_owned()
+}

@@ -1,0 +1,39 @@
+//! The names of dimensions that group the values of another: the fidelity of a source, the repository of a project.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::domain::{Dimension, Label, Zone, project_of};
+use crate::formats::{self, Exactness};
+use crate::ledger::{BooksError, Grain, Ledger, Query};
+
+/// The names that a query by these dimensions needs.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn names(books: &dyn Ledger, by: &[Dimension]) -> Result<BTreeMap<(Dimension, Label), Label>, BooksError> {
+    let mut names = BTreeMap::new();
+    if by.contains(&Dimension::Fidelity) {
+        names.extend(formats::ALL.iter().map(|format| {
+            let marks = Label::new(&Exactness::label(format.fidelity()));
+            ((Dimension::Fidelity, Label::new(format.name())), marks)
+        }));
+    }
+    if by.contains(&Dimension::Repo) {
+        let query = Query { by: vec![Dimension::Project], ..Query::new(Grain::Total, Zone::UTC) };
+        let rows = books.report(&query)?.rows.into_iter();
+        let projects = rows.filter_map(|row| row.by.into_iter().next().flatten());
+        names.extend(projects.map(|project| {
+            let repository = repository(&project);
+            ((Dimension::Repo, project), repository)
+        }));
+    }
+    Ok(names)
+}
+
+/// The innermost folder above a project that holds a repository, as far as the project is still on the disk.
+fn repository(project: &Label) -> Label {
+    let folder = Path::new(project_of(project));
+    let root = folder.ancestors().filter(|folder| folder.is_absolute()).find(|folder| folder.join(".git").exists());
+    root.map_or_else(|| project.clone(), Label::from_path)
+}

@@ -1,0 +1,187 @@
+//! `GET /api/v1/summary` and the events: the numbers of the live screen, as JSON.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::Trouble;
+use crate::config::LimitKey;
+use crate::domain::{Label, Usd};
+use crate::engine::BooksView;
+use crate::ledger::Sums;
+use crate::meter::{Activity, FleetLine, Summary};
+use crate::output::{self, Decimal, LimitJson};
+
+/// Calls in a summary.
+const CALLS: usize = 20;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    at: String,
+    zone: String,
+    user: &'a str,
+    today: Amounts,
+    week: Amounts,
+    month: Amounts,
+    cost_per_hour_usd: Decimal,
+    tokens_per_min: u64,
+    by_day_end_usd: Option<Decimal>,
+    by_month_end_usd: Option<Decimal>,
+    limits: Vec<LimitJson>,
+    running: Vec<Running<'a>>,
+    models: Vec<Model<'a>>,
+    calls: Vec<Call<'a>>,
+    /// Why the numbers may be wrong.
+    warning: Option<&'a str>,
+    is_reading: bool,
+    #[serde(skip_serializing_if = "output::is_zero")]
+    unread_files: u64,
+}
+
+#[derive(Serialize)]
+struct Amounts {
+    calls: u64,
+    tokens: u64,
+    cost_usd: output::Cell,
+    unpriced_tokens: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+}
+
+impl Amounts {
+    fn of(sums: &Sums) -> Self {
+        Self {
+            calls: sums.calls,
+            tokens: sums.tokens.total(),
+            cost_usd: output::cost_cell(sums),
+            unpriced_tokens: sums.unpriced_tokens,
+            lower_bound_calls: sums.lower_bound_calls,
+            guessed_calls: sums.guessed_calls,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Running<'a> {
+    session: Option<&'a str>,
+    source: &'a str,
+    project: Option<&'a str>,
+    model: Option<&'a str>,
+    state: &'static str,
+    started: String,
+    last: String,
+    today: Amounts,
+    cost_per_hour_usd: Decimal,
+    agents: Vec<Agent<'a>>,
+}
+
+#[derive(Serialize)]
+struct Agent<'a> {
+    name: &'a str,
+    today: Amounts,
+    cost_per_hour_usd: Decimal,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    #[serde(rename = "model")]
+    name: Option<&'a str>,
+    share: u8,
+    today: Amounts,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    key: String,
+    at: String,
+    model: Option<&'a str>,
+    project: Option<&'a str>,
+    agent: Option<&'a str>,
+    tokens: u64,
+    cost_usd: Option<Decimal>,
+}
+
+/// Writes the summary as one line.
+pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Write) -> Result<(), Trouble> {
+    let unread = books.unread_files;
+    let of = |sums: &Sums| Amounts::of(&sums.marked(unread));
+    let zone = books.settings.zone;
+    let document = Document {
+        schema: 1,
+        at: summary.now.to_rfc3339(),
+        zone: zone.name().to_owned(),
+        user: &books.settings.user,
+        today: of(&summary.today),
+        week: of(&summary.week),
+        month: of(&summary.month),
+        cost_per_hour_usd: money(summary.cost_per_hour),
+        tokens_per_min: summary.tokens_per_min,
+        by_day_end_usd: summary.by_day_end.map(money),
+        by_month_end_usd: summary.by_month_end.map(money),
+        limits: summary
+            .limits
+            .iter()
+            .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
+            .collect(),
+        running: summary.fleet.iter().map(running).collect(),
+        models: summary
+            .models
+            .iter()
+            .map(|line| Model {
+                name: line.model.as_ref().map(Label::as_str),
+                share: line.share,
+                today: Amounts::of(&line.sums),
+            })
+            .collect(),
+        calls: summary
+            .calls
+            .iter()
+            .take(CALLS)
+            .map(|line| Call {
+                key: line.row.call.key.to_string(),
+                at: line.row.call.at().to_rfc3339(),
+                model: line.row.call.model.as_ref().map(Label::as_str),
+                project: line.row.call.from.project.as_ref().map(Label::as_str),
+                agent: line.row.call.from.agent.as_ref().map(Label::as_str),
+                tokens: line.tokens().total(),
+                cost_usd: line.row.cost.usd().map(Decimal),
+            })
+            .collect(),
+        warning: books.warning.as_deref(),
+        is_reading: !books.is_caught_up,
+        unread_files: unread,
+    };
+    Ok(output::to_line(&document, out)?)
+}
+
+fn running(line: &FleetLine) -> Running<'_> {
+    Running {
+        session: line.id.session.as_ref().map(Label::as_str),
+        source: &line.id.source,
+        project: line.project.as_ref().map(Label::as_str),
+        model: line.model.as_ref().map(Label::as_str),
+        state: match line.activity {
+            Activity::Working => "working",
+            Activity::Waiting => "waiting",
+            Activity::Ended => "ended",
+        },
+        started: line.started.to_rfc3339(),
+        last: line.last.to_rfc3339(),
+        today: Amounts::of(&line.today),
+        cost_per_hour_usd: money(line.cost_per_hour),
+        agents: line
+            .agents
+            .iter()
+            .map(|agent| Agent {
+                name: &agent.name,
+                today: Amounts::of(&agent.today),
+                cost_per_hour_usd: money(agent.cost_per_hour),
+            })
+            .collect(),
+    }
+}
+
+fn money(usd: Usd) -> Decimal {
+    output::micro(usd)
+}

@@ -1,0 +1,191 @@
+//! Statements of agents that are no calls: how full a provider's window is, and how large a session's context is.
+
+use super::{Instant, Label, Usd};
+
+/// A statement. Of two about the same thing the newer counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Of a provider's own limit.
+    Quota(Quota),
+    /// Of a session.
+    Session(SessionStatus),
+}
+
+/// How much of a provider's own window is used, as the provider states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The agent that reports it, by its log format.
+    pub source: Label,
+    /// The provider's name of the limit, where it has several: `codex`.
+    pub name: Label,
+    /// Length of the window in minutes.
+    pub minutes: u32,
+    /// Use in hundredths of a per cent.
+    pub used: u32,
+    /// When it starts over; `None` if not stated.
+    pub resets_at: Option<Instant>,
+    /// Time of the statement.
+    pub seen: Instant,
+}
+
+/// What an agent states of one session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionStatus {
+    /// The log format.
+    pub source: Label,
+    /// The session.
+    pub session: Label,
+    /// Tokens that fit into the context of its model.
+    pub context_size: Option<u64>,
+    /// The agent's own sum of its cost.
+    pub cost: Option<Usd>,
+    /// Time of the statement.
+    pub seen: Instant,
+}
+
+/// Begins the names of statements about sessions.
+pub(crate) const OF_SESSIONS: &str = "status:session\t";
+/// Begins the names of all statements.
+pub(crate) const STATUS: &str = "status:";
+const OF_QUOTAS: &str = "status:quota\t";
+
+impl Quota {
+    /// Use in whole per cent, rounded down.
+    pub fn percent(&self) -> u32 {
+        self.used / 100
+    }
+
+    /// Length of the window in words: `5 h`, `7 d`.
+    pub fn window(&self) -> String {
+        match self.minutes {
+            minutes if minutes % 1440 == 0 => format!("{} d", minutes / 1440),
+            minutes if minutes % 60 == 0 => format!("{} h", minutes / 60),
+            minutes => format!("{minutes} min"),
+        }
+    }
+
+    /// True once the window has started over: the use of the new one is not known.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.resets_at.is_some_and(|at| at <= now)
+    }
+
+    /// True when nothing has been heard of it for longer than the window lasts.
+    pub fn is_forgotten(&self, now: Instant) -> bool {
+        now.signed_duration_since(self.seen).num_minutes() > i64::from(self.minutes)
+    }
+}
+
+impl Status {
+    /// Time of the statement.
+    pub fn seen(&self) -> Instant {
+        match self {
+            Self::Quota(quota) => quota.seen,
+            Self::Session(status) => status.seen,
+        }
+    }
+
+    /// True when it differs from what is known of its subject, or confirms what is older than a minute.
+    pub(crate) fn is_news(&self, known: &[Self]) -> bool {
+        let name = self.entry().0;
+        let Some(known) = known.iter().find(|known| known.entry().0 == name) else { return true };
+        let age = self.seen().signed_duration_since(known.seen());
+        let is_same = match (self, known) {
+            (Self::Quota(one), Self::Quota(other)) => (one.used, one.resets_at) == (other.used, other.resets_at),
+            (Self::Session(one), Self::Session(other)) => {
+                (one.context_size, one.cost) == (other.context_size, other.cost)
+            }
+            (Self::Quota(_), Self::Session(_)) | (Self::Session(_), Self::Quota(_)) => false,
+        };
+        !is_same || age.num_seconds() >= 60
+    }
+
+    /// The statement as a name and a value for a ledger. Of two values under one name the greater is the newer one.
+    ///
+    /// Labels hold no control characters, so that a tab separates them unambiguously.
+    pub(crate) fn entry(&self) -> (String, String) {
+        let seen = self.seen().timestamp_millis().max(0);
+        let text = |number: Option<i128>| number.map_or_else(String::new, |number| number.to_string());
+        match self {
+            Self::Quota(Quota { source, name, minutes, used, resets_at, .. }) => (
+                format!("{OF_QUOTAS}{source}\t{name}\t{minutes}"),
+                format!("{seen:015}\t{used:05}\t{}", text(resets_at.map(|at| at.timestamp().into()))),
+            ),
+            Self::Session(SessionStatus { source, session, context_size, cost, .. }) => (
+                format!("{OF_SESSIONS}{source}\t{session}"),
+                format!("{seen:015}\t{}\t{}", text(context_size.map(i128::from)), text(cost.map(Usd::pico))),
+            ),
+        }
+    }
+
+    /// Reads [`Status::entry`] back; `None` for anything else.
+    pub(crate) fn from_entry(name: &str, value: &str) -> Option<Self> {
+        let mut values = value.split('\t');
+        let seen = Instant::from_timestamp_millis(values.next()?.parse().ok()?)?;
+        let (first, second) = (values.next()?, values.next()?);
+        if let Some(name) = name.strip_prefix(OF_QUOTAS) {
+            let mut parts = name.split('\t');
+            return Some(Self::Quota(Quota {
+                source: Label::new(parts.next()?),
+                name: Label::new(parts.next()?),
+                minutes: parts.next()?.parse().ok()?,
+                used: first.parse().ok()?,
+                resets_at: second.parse().ok().and_then(|seconds| Instant::from_timestamp(seconds, 0)),
+                seen,
+            }));
+        }
+        let (source, session) = name.strip_prefix(OF_SESSIONS)?.split_once('\t')?;
+        Some(Self::Session(SessionStatus {
+            source: Label::new(source),
+            session: Label::new(session),
+            context_size: first.parse().ok(),
+            cost: second.parse().ok().map(Usd::from_pico),
+            seen,
+        }))
+    }
+
+    /// The quotas among statements, the shortest window of each agent first.
+    pub fn quotas(all: &[Self]) -> Vec<Quota> {
+        let quota = |status: &Self| match status {
+            Self::Quota(quota) => Some(quota.clone()),
+            Self::Session(_) => None,
+        };
+        let mut quotas: Vec<Quota> = all.iter().filter_map(quota).collect();
+        quotas.sort_by(|one, other| {
+            (&one.source, one.minutes, &one.name).cmp(&(&other.source, other.minutes, &other.name))
+        });
+        quotas
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_reads_back_and_the_newer_is_the_greater() {
+        let at = |seconds| Instant::from_timestamp(seconds, 0).unwrap();
+        let quota = |seen, used, resets_at| {
+            let (source, name) = (Label::new("codex"), Label::new("codex"));
+            Status::Quota(Quota { source, name, minutes: 300, used, resets_at, seen: at(seen) })
+        };
+        let session = |context_size, cost| {
+            let (source, session) = (Label::new("claude-code"), Label::new("a b"));
+            Status::Session(SessionStatus { source, session, context_size, cost, seen: at(7) })
+        };
+        let all = [
+            quota(9, 10_000, Some(at(1_800_000_000))),
+            quota(1_764_194_400, 0, None),
+            session(None, None),
+            session(Some(200_000), Some(Usd::from_micro(12_340))),
+        ];
+        for status in &all {
+            let (name, value) = status.entry();
+            assert_eq!(Status::from_entry(&name, &value).as_ref(), Some(status));
+        }
+        assert_eq!(all[0].entry().0, all[1].entry().0);
+        assert!(all[0].entry().1 < all[1].entry().1);
+        for strange in ["", "status:", "status:quota\tcodex", "status:session\tx"] {
+            assert_eq!(Status::from_entry(strange, "000000000000001\t1\t"), None, "{strange}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Questions to the books of the running meter, answered on the thread that owns them.
+
+use std::sync::Arc;
+
+use super::HealthView;
+use crate::config::Settings;
+use crate::domain::Instant;
+use crate::ledger::Ledger;
+use crate::meter::Rules;
+use crate::pricing::PriceBook;
+
+/// A question: it is called with the books and sends its answer itself. Dropped unanswered when the meter closes.
+pub(crate) type Question = Box<dyn FnOnce(&BooksView<'_>) + Send>;
+
+/// The books and everything that an answer depends on, at one moment.
+pub(crate) struct BooksView<'a> {
+    /// The books, with the calls that cannot be written now.
+    pub(crate) ledger: &'a dyn Ledger,
+    /// Limits, zone and filter.
+    pub(crate) rules: &'a Rules,
+    /// Settings in force.
+    pub(crate) settings: &'a Settings,
+    /// Prices in force.
+    pub(crate) prices: &'a Arc<PriceBook>,
+    /// State of sources, ledger and prices.
+    pub(crate) health: HealthView,
+    /// Why the numbers may be wrong.
+    pub(crate) warning: Option<String>,
+    /// Files that may hold more calls and could not be read.
+    pub(crate) unread_files: u64,
+    /// False during the first reading, when numbers are still too small.
+    pub(crate) is_caught_up: bool,
+    /// The time now.
+    pub(crate) now: Instant,
+}

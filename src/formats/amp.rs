@@ -1,0 +1,227 @@
+//! Amp's threads: `amp/threads/T-<id>.json` in the data folder, one document a thread.
+//!
+//! From readers of this format (ccusage 20.0, tokscale 4.17, looked up 2026-11-26); the agent signs in at its own service and could
+//! not be run. `usageLedger.events` is the truth: one request each, with input and output; the cache stands in the
+//! `usage` of the message that `toMessageId` names. A thread without a ledger has the messages' `usage` alone. Counts are
+//! disjoint; with OpenAI's models the whole uncached prompt stands as written to the cache, so that the three parts make up
+//! `totalInputTokens`, and input is what the prices call it. `credits` are no dollars and not kept. Newer versions keep threads
+//! at the service: what is no longer written here is in no log.
+
+use std::collections::BTreeMap;
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Named, Slot, fields};
+use super::json::{self, List, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, CallKey, Fidelity, Record, Tokens};
+
+/// Amp's threads.
+pub(super) struct Amp;
+
+const NAME: &str = "amp";
+
+impl Format for Amp {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let folder = env.path("AMP_DATA_DIR").or_else(|| env.data_home().map(|data| data.join("amp")));
+        folder.into_iter().map(|folder| Location::tree(folder.join("threads"))).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        (name.starts_with(b"T-") && name.ends_with(b".json")).then_some(Framing::Document)
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Threads(Author::new(NAME)))
+    }
+}
+
+fields! {
+    /// A thread.
+    Thread {
+        id: Text<'a> = "id",
+        created: Stamp = "created",
+        messages: List<Message<'a>> = "messages",
+        ledger: Ledger<'a> = "usageLedger",
+        environment: Environment<'a> = "env",
+    }
+}
+
+fields! {
+    /// The requests that were charged.
+    Ledger {
+        events: List<Event<'a>> = "events",
+    }
+}
+
+fields! {
+    /// A request.
+    Event {
+        id: Text<'a> = "id",
+        at: Stamp = "timestamp",
+        model: Text<'a> = "model",
+        operation: Text<'a> = "operationType",
+        message: Named<'a> = "toMessageId",
+        tokens: Counts<'a> = "tokens",
+    }
+}
+
+fields! {
+    /// A message.
+    Message {
+        id: Named<'a> = "messageId" | "id",
+        usage: Usage<'a> = "usage",
+    }
+}
+
+fields! {
+    /// The counts of a message.
+    Usage {
+        model: Text<'a> = "model",
+        at: Stamp = "timestamp",
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cache_read: Count = "cacheReadInputTokens",
+        cache_write: Count = "cacheCreationInputTokens",
+    }
+}
+
+fields! {
+    /// The counts of a request.
+    Counts {
+        input: Count = "input",
+        output: Count = "output",
+        cache_read: Count = "cacheReadInputTokens",
+        cache_write: Count = "cacheCreationInputTokens",
+    }
+}
+
+fields! {
+    /// Where the thread began.
+    Environment {
+        initial: Initial<'a> = "initial",
+    }
+}
+
+fields! {
+    /// The folders it began in.
+    Initial {
+        trees: List<Tree<'a>> = "trees",
+    }
+}
+
+fields! {
+    /// A folder.
+    Tree {
+        uri: Text<'a> = "uri",
+    }
+}
+
+struct Threads(Author);
+
+impl Reader for Threads {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let thread: Thread<'_> = json::parse(line)?;
+        if !thread.id.get().is_some_and(|id| id.starts_with("T-")) {
+            return Ok(Reading::NotMine);
+        }
+        let mut bad = None;
+        let mut take = |call: Result<Option<Call>, BadLine>| match call {
+            Ok(call) => out.extend(call.map(Record::Call)),
+            Err(why) => bad = bad.take().or(Some(why)),
+        };
+        if thread.ledger.events.is_absent() {
+            for message in thread.messages.0.iter().filter(|message| !message.usage.is_absent()) {
+                take(self.message(&thread, message, origin));
+            }
+        } else {
+            let messages: BTreeMap<&str, &Usage<'_>> =
+                thread.messages.0.iter().filter_map(|message| Some((message.id.get()?, &message.usage))).collect();
+            for event in &thread.ledger.events.0 {
+                let beside = event.message.get().and_then(|id| messages.get(id).copied());
+                take(self.event(&thread, event, beside, origin));
+            }
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+}
+
+impl Threads {
+    /// A request of the ledger, with what its message says of the cache.
+    fn event(
+        &mut self,
+        thread: &Thread<'_>,
+        event: &Event<'_>,
+        beside: Option<&Usage<'_>>,
+        origin: &Origin,
+    ) -> Result<Option<Call>, BadLine> {
+        let none = Usage::default();
+        let (counts, beside) = (&event.tokens, beside.unwrap_or(&none));
+        let tokens = Tokens {
+            input: counts.input.tokens("input")?,
+            cache_read: counts.cache_read.or(&beside.cache_read).tokens("cacheReadInputTokens")?,
+            cache_write_5m: counts.cache_write.or(&beside.cache_write).tokens("cacheCreationInputTokens")?,
+            output: counts.output.tokens("output")?,
+            ..Tokens::default()
+        };
+        let key = match event.id.get() {
+            Some(id) => CallKey::from_parts(&[NAME, "event", id]),
+            None => CallKey::from_parts(&[
+                NAME,
+                thread.id.get().unwrap_or_default(),
+                event.message.get().unwrap_or_default(),
+            ]),
+        };
+        let mut call = self.call(thread, key, event.at, event.model.get(), tokens, origin);
+        let errand = event.operation.get().filter(|operation| *operation != "inference");
+        if let Some(call) = &mut call {
+            call.from.feature = self.0.label(errand);
+        }
+        Ok(call)
+    }
+
+    /// An answer of a thread without a ledger.
+    fn message(
+        &mut self,
+        thread: &Thread<'_>,
+        message: &Message<'_>,
+        origin: &Origin,
+    ) -> Result<Option<Call>, BadLine> {
+        let usage = &message.usage;
+        let tokens = Tokens {
+            input: usage.input.tokens("inputTokens")?,
+            cache_read: usage.cache_read.tokens("cacheReadInputTokens")?,
+            cache_write_5m: usage.cache_write.tokens("cacheCreationInputTokens")?,
+            output: usage.output.tokens("outputTokens")?,
+            ..Tokens::default()
+        };
+        let key =
+            CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message.id.get().unwrap_or_default()]);
+        Ok(self.call(thread, key, usage.at, usage.model.get(), tokens, origin))
+    }
+
+    fn call(
+        &mut self,
+        thread: &Thread<'_>,
+        key: CallKey,
+        at: Stamp,
+        model: Option<&str>,
+        tokens: Tokens,
+        origin: &Origin,
+    ) -> Option<Call> {
+        if tokens.is_zero() {
+            return None;
+        }
+        let tree = thread.environment.initial.trees.0.first().and_then(|tree| tree.uri.get());
+        let project = tree.map(|uri| uri.strip_prefix("file://").unwrap_or(uri));
+        let from = self.0.attribution(at.or(&thread.created).0, thread.id.get(), project, origin);
+        let model = self.0.label(model);
+        let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
+    }
+}

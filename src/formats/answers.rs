@@ -1,0 +1,175 @@
+//! Shared parts of the readers of agents: an answer's attribution, key and fidelity.
+
+use serde::{Deserialize, Serialize};
+
+use super::count::Count;
+use super::keys::content_key;
+use super::split::Counts;
+use super::{BadLine, Origin};
+use crate::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Labels, Place, Tokens,
+};
+
+/// Makes the calls of one agent's log.
+pub(super) struct Desk {
+    name: &'static str,
+    source: Label,
+    labels: Labels,
+}
+
+/// The session in which an answer was given, and where.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Where<'a> {
+    pub(super) session: Option<&'a str>,
+    /// The sub-agent.
+    pub(super) agent: Option<&'a str>,
+    pub(super) project: Option<&'a str>,
+}
+
+/// Facts that some lines of a log state of those that follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Head {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) project: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<String>,
+}
+
+impl Head {
+    /// Takes over what is said and not empty.
+    pub(super) fn learn(of: &mut Option<String>, said: Option<&str>) {
+        if let Some(said) = said {
+            *of = Some(said.to_owned());
+        }
+    }
+}
+
+/// A reader's state as text, empty for a reader that knows nothing.
+pub(super) fn save<T: Default + PartialEq + Serialize>(state: &T) -> String {
+    if *state == T::default() { String::new() } else { serde_json::to_string(state).unwrap_or_default() }
+}
+
+/// The state that [`save`] wrote; that of a new reader if it is none.
+pub(super) fn load<T: Default + for<'a> Deserialize<'a>>(state: &str) -> T {
+    serde_json::from_str(state).unwrap_or_default()
+}
+
+impl Desk {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, source: Label::new(name), labels: Labels::default() }
+    }
+
+    /// The attribution of an answer; without a time of its own it has the file's.
+    pub(super) fn from(&mut self, at: Option<Instant>, place: Where<'_>, origin: &Origin) -> Attribution {
+        Attribution {
+            session: self.labels.find(place.session),
+            agent: self.labels.find(place.agent),
+            project: self.labels.find(place.project),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(at.unwrap_or(origin.modified), self.source.clone())
+        }
+    }
+
+    /// A call whose key is made of the agent's name and these parts; none without tokens.
+    pub(super) fn call(
+        &mut self,
+        key: &[&str],
+        from: Attribution,
+        model: Option<&str>,
+        (tokens, is_guessed): (Tokens, bool),
+    ) -> Option<Call> {
+        if tokens.is_zero() {
+            return None;
+        }
+        let key = CallKey::from_parts(&[&[self.name], key].concat());
+        let model = self.labels.find(model);
+        let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
+    }
+
+    /// A sighting of a call in a log without ids, which its own line identifies.
+    pub(super) fn call_of_line(
+        &mut self,
+        line: &[u8],
+        from: Attribution,
+        model: Option<&str>,
+        counts: (Tokens, bool),
+    ) -> Option<Call> {
+        let key = content_key(self.name, line);
+        self.call(&[], from, model, counts).map(|call| Call { key, ..call })
+    }
+
+    /// A session's running total; none while it is zero.
+    pub(super) fn bill(&self, from: Attribution, models: Vec<(&str, Tokens)>) -> Option<Bill> {
+        let models: Vec<Billed> = models
+            .into_iter()
+            .filter(|(_, tokens)| !tokens.is_zero())
+            .map(|(model, tokens)| Billed { model: Label::new(model), tokens, is_split: false, web_searches: 0 })
+            .collect();
+        let session = from.session.as_ref()?;
+        let id = CallKey::from_parts(&[self.name, "total", session.as_str()]);
+        let counter = Counter::Session { started: None, since: None };
+        (!models.is_empty()).then_some(Bill { id, from, counter, models })
+    }
+}
+
+/// Counts of an answer as most agents write them, with the meaning that this agent gives them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stated<'a> {
+    pub(super) input: &'a Count,
+    pub(super) output: &'a Count,
+    pub(super) cache_read: &'a Count,
+    pub(super) cache_write: &'a Count,
+    pub(super) reasoning: &'a Count,
+    pub(super) total: &'a Count,
+}
+
+/// A count that a log does not have.
+pub(super) const NONE: &Count = &Count::Absent;
+
+impl Stated<'_> {
+    /// Of a log whose input excludes what the cache served and kept.
+    ///
+    /// # Errors
+    /// [`BadLine`] when a count is implausible.
+    pub(super) fn exclusive(self) -> Result<(Tokens, bool), BadLine> {
+        let (input, counts) = self.read(Count::MOST)?;
+        Ok(Counts { input, total: None, ..counts }.split())
+    }
+
+    /// Of a log whose input includes what the cache served and kept.
+    ///
+    /// # Errors
+    /// [`BadLine`] when a count is implausible.
+    pub(super) fn inclusive(self) -> Result<(Tokens, bool), BadLine> {
+        let (prompt, counts) = self.read(Count::MOST)?;
+        Ok(Counts { prompt, ..counts }.split())
+    }
+
+    /// As [`Stated::inclusive`], for the total of a session.
+    ///
+    /// # Errors
+    /// [`BadLine`] when a count is implausible.
+    pub(super) fn inclusive_total(self) -> Result<Tokens, BadLine> {
+        let (prompt, counts) = self.read(Count::MOST_TOTAL)?;
+        Ok(Counts { prompt, ..counts }.split().0)
+    }
+
+    /// The input, and all other counts.
+    fn read(self, most: u64) -> Result<(Option<u64>, Counts), BadLine> {
+        let read = |count: &Count, name| if most == Count::MOST { count.tokens(name) } else { count.total(name) };
+        let total = read(self.total, "total tokens")?;
+        let counts = Counts {
+            output: Some(read(self.output, "output tokens")?),
+            total: Some(total).filter(|total| *total > 0),
+            cache_read: read(self.cache_read, "cache reads")?,
+            cache_write_5m: read(self.cache_write, "cache writes")?,
+            reasoning: read(self.reasoning, "reasoning tokens")?,
+            ..Counts::default()
+        };
+        Ok((Some(read(self.input, "input tokens")?), counts))
+    }
+}

@@ -1,0 +1,39 @@
+//! The agent that wrote a log, for readers that name each call's time, session and project in the same way.
+
+use super::Origin;
+use crate::domain::{Attribution, Instant, Label, Labels, Place};
+
+/// An agent, and the names that its logs repeat.
+#[derive(Debug)]
+pub(super) struct Author {
+    source: Label,
+    labels: Labels,
+}
+
+impl Author {
+    /// The agent whose format has this name.
+    pub(super) fn new(name: &str) -> Self {
+        Self { source: Label::new(name), labels: Labels::default() }
+    }
+
+    /// A name; `None` without one.
+    pub(super) fn label(&mut self, name: Option<&str>) -> Option<Label> {
+        self.labels.find(name)
+    }
+
+    /// Who made a call: its time (else that of the file), session and project.
+    pub(super) fn attribution(
+        &mut self,
+        at: Option<Instant>,
+        session: Option<&str>,
+        project: Option<&str>,
+        origin: &Origin,
+    ) -> Attribution {
+        Attribution {
+            session: self.labels.find(session),
+            project: self.labels.find(project),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(at.unwrap_or(origin.modified), self.source.clone())
+        }
+    }
+}

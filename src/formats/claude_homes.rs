@@ -1,0 +1,42 @@
+//! Where Claude Code's transcripts lie: in its own home, and in those that other programs give it.
+//!
+//! Claude Code reads `CLAUDE_CONFIG_DIR`, of which people name several with commas, instead of the usual folders. These write
+//! the same transcripts elsewhere, and are looked at besides, as that variable is not theirs (read 2026-11-26): OpenClaude, a
+//! fork (agentsview's inventory of formats); Cherry Studio, which gives its agents a home in its data (tokscale 4.17,
+//! `clients.rs`, with the older place); and Cowork, Claude Desktop's agent, whose every session has a home
+//! `<…>/local_<id>/.claude` below [`COWORK`], beside an `audit.jsonl` with the same answers under the same ids.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::{Env, Location};
+
+/// Homes in the data of programs with windows.
+const HOSTS: [&str; 2] = ["CherryStudio/Data/Agents/.claude", "CherryStudio/.claude"];
+
+/// Cowork's sessions, among the same data.
+const COWORK: &str = "Claude/local-agent-mode-sessions";
+
+/// Every place, whether it exists or not.
+pub(super) fn locations(env: &Env<'_>) -> Vec<Location> {
+    let own = match env.var("CLAUDE_CONFIG_DIR") {
+        Some(list) => split(&list),
+        None => {
+            let config = env.config_home().map(|config| config.join("claude"));
+            env.home(".claude").into_iter().chain(config).collect()
+        }
+    };
+    let data = env.app_data();
+    let hosts = data.iter().flat_map(|data| HOSTS.map(|host| data.join(host)));
+    let homes = own.into_iter().chain(env.home(".openclaude")).chain(hosts);
+    let places = homes.map(|home| home.join("projects")).chain(data.iter().map(|data| data.join(COWORK)));
+    places.map(Location::tree).collect()
+}
+
+/// A comma list of folders. Text that is not UTF-8 is one folder.
+fn split(list: &OsString) -> Vec<PathBuf> {
+    match list.to_str() {
+        Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
+        None => vec![PathBuf::from(list)],
+    }
+}

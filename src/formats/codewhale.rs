@@ -1,0 +1,95 @@
+//! CodeWhale's sessions (formerly DeepSeek TUI): `~/.codewhale/sessions/<session>.json`, one document each, rewritten in place;
+//! older ones in `~/.deepseek/sessions`.
+//!
+//! From the agent's source (`Hmbown/CodeWhale`, `session_manager.rs`, read 2026-11-26): `metadata.total_tokens` is the sum of all
+//! tokens of a session, and no document splits it; `metadata.cost` has the agent's own estimate in dollars, that of sub-agents
+//! apart. So a session is one call, all of it input and a guess, whose stated cost is better than any that its tokens come
+//! to. It stands at the session's beginning. A session that is forked begins with its parent's total, which is not
+//! subtracted: the parent's document may say more by now. Only the 50 newest sessions are kept; books keep the others.
+
+use super::answers::{Desk, Where};
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, Money, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, Record, Tokens, Usd};
+
+/// CodeWhale's sessions.
+pub(super) struct CodeWhale;
+
+const NAME: &str = "codewhale";
+
+impl Format for CodeWhale {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        [".codewhale/sessions", ".deepseek/sessions"]
+            .into_iter()
+            .filter_map(|home| env.home(home))
+            .map(Location::flat)
+            .collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        name.ends_with(b".json").then_some(Framing::Document)
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Sessions(Desk::new(NAME)))
+    }
+}
+
+fields! {
+    /// A session.
+    Session {
+        about: About<'a> = "metadata",
+    }
+}
+
+fields! {
+    /// About a session.
+    About {
+        id: Text<'a> = "id",
+        made: Stamp = "created_at",
+        total: Count = "total_tokens",
+        model: Text<'a> = "model",
+        folder: Text<'a> = "workspace",
+        cost: Costs<'a> = "cost",
+    }
+}
+
+fields! {
+    /// Costs of a session.
+    Costs {
+        own: Money = "session_cost_usd",
+        agents: Money = "subagent_cost_usd",
+    }
+}
+
+struct Sessions(Desk);
+
+impl Reader for Sessions {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Session<'_> = json::parse(line)?;
+        let about = &read.about;
+        if about.total.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        let input = about.total.total("total_tokens")?;
+        let session = about.id.get().unwrap_or_else(|| origin.stem());
+        let place = Where { session: Some(session), project: about.folder.get(), agent: None };
+        let from = self.0.from(about.made.0, place, origin);
+        let costs = [about.cost.own.0, about.cost.agents.0];
+        let quoted = costs.into_iter().flatten().reduce(|one: Usd, other| one + other);
+        let tokens = Tokens { input, ..Tokens::ZERO };
+        let call = self.0.call(&[session], from, about.model.get(), (tokens, true));
+        out.extend(call.map(|call| Record::Call(Call { quoted, ..call })));
+        Ok(Reading::Mine)
+    }
+}

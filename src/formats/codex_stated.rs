@@ -1,0 +1,71 @@
+//! What a Codex rollout states besides calls: the provider's windows and the size of the context.
+//!
+//! Seen in 0.4x to 0.171.0, 2026-11-26: `rate_limits` on every `token_count`, with `primary` and `secondary`, each null
+//! where the plan has no such window; `resets_at` in seconds since 1970, before 0.50 `resets_in_seconds`; windows of 299
+//! and 10,079 minutes in old versions.
+
+use chrono::Duration;
+
+use super::codex_line::{Limit, Payload};
+use super::codex_thread::Thread;
+use super::fields::Slot;
+use crate::domain::{Instant, Label, Quota, Record, SessionStatus, Status};
+
+/// Statements since they were last taken; of each the latest.
+#[derive(Default)]
+pub(super) struct Stated {
+    /// Name of the limit, and both windows.
+    quotas: Vec<Quota>,
+    context_size: Option<(u64, Instant)>,
+}
+
+impl Stated {
+    /// Reads the statements of a `token_count`.
+    pub(super) fn hear(&mut self, payload: &Payload<'_>, source: &Label, at: Instant) {
+        let limits = &payload.limits;
+        for limit in [&limits.primary, &limits.secondary] {
+            let Some((minutes, used, resets_at)) = window(limit, at) else { continue };
+            let name = limits.name.get().unwrap_or(source);
+            let known = self.quotas.iter_mut().find(|quota| quota.minutes == minutes && quota.name.as_str() == name);
+            match known {
+                Some(known) => (known.used, known.resets_at, known.seen) = (used, resets_at, at),
+                None => self.quotas.push(Quota {
+                    source: source.clone(),
+                    name: Label::new(name),
+                    minutes,
+                    used,
+                    resets_at,
+                    seen: at,
+                }),
+            }
+        }
+        let size = payload.info.context.total("model_context_window").ok().filter(|size| *size > 0);
+        self.context_size = size.map(|size| (size, at)).or(self.context_size);
+    }
+
+    /// Appends the statements. A sub-agent's context is not its session's.
+    pub(super) fn take(&mut self, source: &Label, thread: &Thread, out: &mut Vec<Record>) {
+        out.extend(self.quotas.drain(..).map(|quota| Record::Status(Status::Quota(quota))));
+        let Some((size, seen)) = self.context_size.take() else { return };
+        if let (Some(own), None) = (&thread.own, &thread.agent) {
+            let session = Label::new(thread.root.as_deref().unwrap_or(own));
+            let status = SessionStatus { source: source.clone(), session, context_size: Some(size), cost: None, seen };
+            out.push(Record::Status(Status::Session(status)));
+        }
+    }
+}
+
+/// Length in minutes, use in hundredths of a per cent, and reset.
+fn window(limit: &Limit<'_>, at: Instant) -> Option<(u32, u32, Option<Instant>)> {
+    if limit.is_absent() {
+        return None;
+    }
+    let minutes = u32::try_from(limit.minutes.total("window_minutes").ok()?).ok().filter(|minutes| *minutes > 0)?;
+    let minutes = if minutes % 60 == 59 { minutes + 1 } else { minutes };
+    // Read as an exact decimal: hundredths are 10¹⁰ of its 10¹² parts.
+    let used = u32::try_from(limit.used.0?.pico() / 10_000_000_000).ok()?.min(99_999);
+    let resets_in = limit.resets_in.total("resets_in_seconds").ok().filter(|_| limit.resets_in.is_given());
+    let resets_in = resets_in.and_then(|seconds| Duration::try_seconds(i64::try_from(seconds).ok()?));
+    let resets_at = limit.resets_at.0.or_else(|| at.checked_add_signed(resets_in?));
+    Some((minutes, used, resets_at))
+}

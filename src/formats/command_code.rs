@@ -1,0 +1,127 @@
+//! Command Code's sessions: `~/.commandcode/projects/<project>/<session>.jsonl`.
+//!
+//! No public source; from its documentation (<https://commandcode.ai/docs/sessions>) and three readers made with real sessions
+//! of version 3 of the format, read 2026-11-26: a header with the session's id and folder, then messages, of which an answer
+//! has `model` and `usage`. `inputTokens` includes the cache, read and written: only so the counts come to `costUsd`, which is
+//! the agent's own. A message's `meta.messageId` is the service's and stands in every copy of the session. Before version 3
+//! (about 0.41) lines have no counts, and calls of sub-agents and for summaries have none now, so that a session used at
+//! least what is read. `*.checkpoints.jsonl` and `*.prompts.jsonl` are no sessions.
+
+use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, Money, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, Fidelity, Record};
+
+/// Command Code's sessions.
+pub(super) struct CommandCode;
+
+const NAME: &str = "command-code";
+
+impl Format for CommandCode {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        env.home(".commandcode/projects").into_iter().map(Location::tree).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        let is_beside = [b".checkpoints.jsonl".as_slice(), b".prompts.jsonl"].iter().any(|end| name.ends_with(end));
+        (name.ends_with(b".jsonl") && !is_beside).then_some(Framing::Lines)
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"usage\"", HEADER]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+    }
+}
+
+const HEADER: &str = "\"cwd\"";
+
+fields! {
+    /// A header or a message.
+    Line {
+        kind: Text<'a> = "type",
+        id: Text<'a> = "id",
+        folder: Text<'a> = "cwd",
+        at: Stamp = "timestamp",
+        message: Message<'a> = "message",
+        model: Text<'a> = "model",
+        usage: Usage<'a> = "usage",
+    }
+}
+
+fields! {
+    /// A message.
+    Message {
+        about: About<'a> = "meta",
+    }
+}
+
+fields! {
+    /// About a message.
+    About {
+        id: Text<'a> = "messageId",
+    }
+}
+
+fields! {
+    /// The counts of an answer.
+    Usage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cache_read: Count = "cacheReadTokens",
+        cache_write: Count = "cacheWriteTokens",
+        cost: Money = "costUsd",
+    }
+}
+
+struct Sessions {
+    desk: Desk,
+    head: Head,
+}
+
+impl Reader for Sessions {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        if read.kind.get() == Some("session") {
+            Head::learn(&mut self.head.session, read.id.get());
+            Head::learn(&mut self.head.project, read.folder.get());
+            return Ok(Reading::Mine);
+        }
+        if read.usage.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
+        let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
+        let session = self.head.session.as_deref().unwrap_or_else(|| origin.stem());
+        let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
+        let from = self.desk.from(read.at.0, place, origin);
+        let model = read.model.get();
+        let call = match (read.message.about.id.get(), read.id.get()) {
+            (Some(id), _) => self.desk.call(&["message", id], from, model, counts),
+            (None, Some(id)) => self.desk.call(&["entry", id, &from.at.to_rfc3339()], from, model, counts),
+            (None, None) => self.desk.call_of_line(line, from, model, counts),
+        };
+        let quoted = read.usage.cost.0;
+        out.extend(call.map(|call| {
+            let fidelity = if call.fidelity == Fidelity::Final { Fidelity::Unlisted } else { call.fidelity };
+            Record::Call(Call { quoted, fidelity, ..call })
+        }));
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        save(&self.head)
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.head = load(state);
+    }
+}

@@ -1,0 +1,268 @@
+//! Copilot CLI: `~/.copilot/session-store.db`, `session-state/<session>/events.jsonl`, and a telemetry file.
+//!
+//! Seen with 1.0.102 against a service whose bill is known (2026-11-26). The table `assistant_usage_events` has one row for
+//! each request: compactions and sub-agents too. The same requests stand as `session.usage_record` in the events, but
+//! for a compaction, of which there is only the sum in `session.compaction_complete`; and as spans `chat` in the
+//! telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`). Row and event share no id and differ by some milliseconds: session,
+//! model and counts join the three. `session.shutdown` states the totals of a session over its resumptions, without
+//! compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only.
+//!
+//! Input includes cache reads and writes, output includes reasoning; nothing states how long
+//! cache writes live. Costs are in AI credits (`totalNanoAiu`), which are
+//! no dollars. `COPILOT_HOME` stands instead of `~/.copilot` (its documentation, looked up 2026-11-26).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::author::Author;
+use super::copilot_line::{Data, Line, Metric, split};
+use super::fields::Slot;
+use super::json::{self, Text};
+use super::keys::{answer_key, counted_key};
+use super::rows::at;
+use super::running::{Running, bill};
+use super::split::unstated_lifetime;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
+use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Instant, Label, Record, Tokens};
+
+/// Copilot CLI.
+pub(super) struct Copilot;
+
+pub(super) const NAME: &str = "copilot";
+const TABLE: &str = "assistant_usage_events";
+/// Lines of events, and of the telemetry file, which the telemetry's own format reads.
+const HINTS: [&str; 3] = ["okens\"", "\"session.start\"", "\"gen_ai."];
+
+impl Format for Copilot {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("COPILOT_HOME").or_else(|| env.home(".copilot"));
+        let spans = env.path("COPILOT_OTEL_FILE_EXPORTER_PATH").map(Location::tree);
+        let folders = home.into_iter().flat_map(|home| {
+            let (events, spans) = (home.join("session-state"), home.join("otel"));
+            [Location::tree(events), Location::tree(spans), Location::flat(home)]
+        });
+        folders.chain(spans).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name == b"session-store.db" {
+            return Some(Framing::Sqlite);
+        }
+        name.ends_with(b".jsonl").then_some(Framing::Lines)
+    }
+    fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if !schema.has(TABLE, &["id", "session_id", "model", "input_tokens", "output_tokens"]) {
+            return None;
+        }
+        let columns = [
+            "session_id",
+            "agent_id",
+            "model",
+            "copilot_usage_model",
+            "input_tokens",
+            "output_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "reasoning_tokens",
+            "duration_ms",
+            "initiator",
+            "created_at",
+        ];
+        let columns = columns.map(|column| schema.column(TABLE, column)).join(", ");
+        let cwd = schema.column("sessions", "cwd");
+        let join = if schema.has("sessions", &["id"]) {
+            format!(" LEFT JOIN sessions ON sessions.id = {TABLE}.session_id")
+        } else {
+            String::new()
+        };
+        let sql = format!("SELECT {TABLE}.id, NULL, {columns}, {cwd} FROM {TABLE}{join} WHERE {TABLE}.id > ?1");
+        Some(vec![RowQuery { table: TABLE, sql }])
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"session.", "\"assistant.message\""]
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        &HINTS
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Events { author: Author::new(NAME), kept: Kept::default() })
+    }
+}
+
+/// Facts from earlier lines of a session's events.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    session: String,
+    cwd: String,
+    /// The totals of each model.
+    stated: Running,
+    /// The model and the counts of each compaction, by the event's id.
+    compacted: BTreeMap<String, (String, [u64; 6])>,
+}
+
+struct Events {
+    author: Author,
+    kept: Kept,
+}
+
+impl Reader for Events {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        let kind = read.kind.get().unwrap_or_default();
+        if read.data.is_absent() || !(kind.starts_with("session.") || kind == "assistant.message") {
+            return Ok(Reading::NotMine);
+        }
+        let data = &read.data;
+        match kind {
+            "session.start" => self.start(data),
+            "session.usage_record" => out.extend(self.request(&read, origin)?.map(Record::Call)),
+            "assistant.message" => out.extend(self.message(&read, origin)?.map(Record::Call)),
+            "session.compaction_complete" if !data.compacted.is_absent() => {
+                out.extend(self.compaction(&read, origin)?.map(Record::Call));
+                out.extend(self.total(&read, origin).map(Record::Bill));
+            }
+            "session.shutdown" => {
+                let metrics = if data.metrics.is_absent() { &data.snapshot.metrics } else { &data.metrics };
+                for (model, metric) in metrics.object::<BTreeMap<String, Metric<'_>>>().unwrap_or_default() {
+                    self.kept.stated.read(&model, metric.usage.totals()?);
+                }
+                out.extend(self.total(&read, origin).map(Record::Bill));
+            }
+            _ => {}
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn row(
+        &mut self,
+        _query: usize,
+        row: &[Value<'_>],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        let Some(session) = at(row, 2).text() else { return Ok(Reading::NotMine) };
+        let count = |place: usize, name| at(row, place).count().tokens(name);
+        let tokens = split([
+            count(6, "input_tokens")?,
+            count(7, "output_tokens")?,
+            count(8, "cache_read_tokens")?,
+            count(9, "cache_write_tokens")?,
+            count(10, "reasoning_tokens")?,
+        ]);
+        if tokens.is_zero() {
+            return Ok(Reading::Mine);
+        }
+        let mut from = self.author.attribution(at(row, 13).time(), Some(session), at(row, 14).text(), origin);
+        from.agent = self.author.label(at(row, 3).text());
+        from.feature = self.author.label(at(row, 12).text().filter(|initiator| *initiator == "compaction"));
+        let key = counted_key(NAME, session, at(row, 4).text(), &tokens);
+        let model = self.author.label(at(row, 5).text().or(at(row, 4).text()));
+        let latency = at(row, 11).integer().and_then(|ms| u64::try_from(ms).ok()).map(std::time::Duration::from_millis);
+        let parts = unstated_lifetime(&tokens);
+        out.push(Record::Call(Call { alias: Some(key), latency, parts, ..Call::new(key, from, model, tokens) }));
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        if self.kept == Kept::default() { String::new() } else { serde_json::to_string(&self.kept).unwrap_or_default() }
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.kept = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Events {
+    fn start(&mut self, data: &Data<'_>) {
+        let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
+        (self.kept.session, self.kept.cwd) = (keep(&data.session), keep(&data.context.cwd));
+    }
+
+    /// A request.
+    fn request(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let usage = &read.data.usage;
+        let tokens = usage.tokens()?;
+        if tokens.is_zero() {
+            return Ok(None);
+        }
+        let from = self.attribution(read, origin);
+        let session = from.session.as_deref().unwrap_or_default();
+        let alias = counted_key(NAME, session, usage.model.get(), &tokens);
+        let key = usage.call.get().map_or(alias, |id| key_of(session, id));
+        let model = self.author.label(usage.model.get());
+        let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        let (latency, parts) = (usage.duration.milliseconds(), unstated_lifetime(&tokens));
+        Ok(Some(Call { alias: Some(alias), latency, parts, fidelity, ..Call::new(key, from, model, tokens) }))
+    }
+
+    /// An answer of which an older version logs the output alone.
+    fn message(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let output = read.data.output.tokens("outputTokens")?;
+        let (Some(id), 1..) = (read.data.call.get().or(read.id.get()), output) else { return Ok(None) };
+        let from = self.attribution(read, origin);
+        let key = key_of(from.session.as_deref().unwrap_or_default(), id);
+        let model = self.author.label(read.data.model.get());
+        let tokens = Tokens { output, ..Tokens::default() };
+        Ok(Some(Call { fidelity: Fidelity::Unlisted, ..Call::new(key, from, model, tokens) }))
+    }
+
+    /// A compaction. One that took several requests is a part of the session's total.
+    fn compaction(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let usage = &read.data.compacted;
+        let tokens = usage.tokens()?;
+        let model = usage.model.get().unwrap_or("unknown");
+        let id = read.id.get().unwrap_or_default().to_owned();
+        self.kept.compacted.insert(id, (model.to_owned(), tokens.fields()));
+        if tokens.is_zero() || usage.requests.tokens("requestCount")? > 1 {
+            return Ok(None);
+        }
+        let mut from = self.attribution(read, origin);
+        from.feature = Some(Label::new("compaction"));
+        let key = counted_key(NAME, from.session.as_deref().unwrap_or_default(), usage.model.get(), &tokens);
+        let model = self.author.label(usage.model.get());
+        Ok(Some(Call {
+            alias: Some(key),
+            latency: usage.duration.milliseconds(),
+            ..Call::new(key, from, model, tokens)
+        }))
+    }
+
+    /// The session's totals, once any are stated; its compactions are beside them.
+    fn total(&mut self, read: &Line<'_>, origin: &Origin) -> Option<Bill> {
+        if self.kept.stated.is_empty() {
+            return None;
+        }
+        let mut models: BTreeMap<&str, Tokens> = self.kept.stated.totals().collect();
+        for (model, tokens) in self.kept.compacted.values() {
+            let known = models.entry(model).or_default();
+            *known = known.saturating_add(Tokens::from_fields(*tokens));
+        }
+        let from = attribution(&mut self.author, &self.kept.session, &self.kept.cwd, read.at.0, origin);
+        bill(NAME, from, models)
+    }
+
+    fn attribution(&mut self, read: &Line<'_>, origin: &Origin) -> Attribution {
+        let mut from = attribution(&mut self.author, &self.kept.session, &self.kept.cwd, read.at.0, origin);
+        from.agent = self.author.label(read.agent.get());
+        let initiator = read.data.usage.initiator.get();
+        from.feature = self.author.label(initiator.filter(|initiator| *initiator == "compaction"));
+        from
+    }
+}
+
+/// Who made a call of this session, which is else named by its folder: `session-state/<session>/events.jsonl`.
+fn attribution(author: &mut Author, session: &str, cwd: &str, at: Option<Instant>, origin: &Origin) -> Attribution {
+    let stem = origin.stem();
+    let folder = origin.path.rsplit(['/', '\\']).nth(1).unwrap_or(stem);
+    let named = if stem == "events" { folder } else { stem };
+    author.attribution(at, Some(if session.is_empty() { named } else { session }), Some(cwd), origin)
+}
+
+/// The key of an answer by its id.
+fn key_of(session: &str, id: &str) -> CallKey {
+    answer_key(id).unwrap_or_else(|| CallKey::from_parts(&[NAME, session, id]))
+}

@@ -1,0 +1,105 @@
+//! Crush's sessions: `crush.db` in each project's data folder, which `projects.json` in `$XDG_DATA_HOME/crush` lists.
+//!
+//! From the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`, `internal/db/sql/sessions.sql`, read
+//! 2026-11-26): `cost` grows with each step, `prompt_tokens` and `completion_tokens` are overwritten by the latest one and
+//! only show how full the context is. So a session is one row with its cost and no tokens, which is less than was used.
+//! What a sub-agent costs is added to the session that called it, whose row has no parent; the others are skipped. Times
+//! are in seconds. A session that is deleted takes nothing out of the books.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::exactness::Exactness;
+use super::fields::fields;
+use super::json::{self, List, Text};
+use super::row_calls::{self, RowCall};
+use super::rows::at;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
+use crate::domain::{CallKey, Fidelity, Tokens};
+
+/// Crush's sessions.
+pub(super) struct Crush;
+
+const NAME: &str = "crush";
+
+impl Format for Crush {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Totals, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "tokens and models: a session's cost alone, dated by its beginning"
+    }
+    /// A project without a list of projects: the home folder itself.
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        env.home(".crush").into_iter().map(Location::flat).collect()
+    }
+    fn indexes(&self, env: &Env<'_>) -> Vec<PathBuf> {
+        let data = || if cfg!(windows) { env.absolute("LOCALAPPDATA") } else { env.data_home() };
+        let folder = env.absolute("CRUSH_GLOBAL_DATA").or_else(|| data().map(|data| data.join("crush")));
+        folder.map(|folder| folder.join("projects.json")).into_iter().collect()
+    }
+    fn indexed(&self, _index: &Path, content: &[u8]) -> Vec<Location> {
+        let Ok(listed) = json::parse::<Listed<'_>>(content) else { return Vec::new() };
+        let place = |project: &Project<'_>| {
+            let (path, data) = (project.path.get()?, project.data.get().unwrap_or(".crush"));
+            Some(Path::new(path).join(data)).filter(|data| data.is_absolute()).map(Location::flat)
+        };
+        listed.projects.0.iter().filter_map(place).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        (name == b"crush.db").then_some(Framing::Sqlite)
+    }
+    fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if !schema.has("sessions", &["id", "parent_session_id", "cost", "created_at", "updated_at"]) {
+            return None;
+        }
+        let folder = schema.column("sessions", "workspace_cwd");
+        let sql = format!(
+            "SELECT sessions.rowid, sessions.updated_at * 1000, sessions.id, sessions.created_at, sessions.cost, {folder} \
+             FROM sessions WHERE sessions.parent_session_id IS NULL AND sessions.cost > 0 \
+             AND (sessions.rowid > ?1 OR sessions.updated_at * 1000 >= ?2)"
+        );
+        Some(vec![RowQuery { table: "sessions", sql }])
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        row_calls::reader(NAME, session)
+    }
+}
+
+fields! {
+    /// The file `projects.json`.
+    Listed {
+        projects: List<Project<'a>> = "projects",
+    }
+}
+
+fields! {
+    /// A project.
+    Project {
+        path: Text<'a> = "path",
+        data: Text<'a> = "data_dir",
+    }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as every reader of rows")]
+fn session<'a>(_query: usize, row: &[Value<'a>], origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
+    let Some(id) = at(row, 2).text() else { return Ok(None) };
+    let project = at(row, 5).text().map(Cow::Borrowed).or_else(|| {
+        let above = origin.path.strip_suffix("crush.db")?.strip_suffix(['/', '\\'])?.strip_suffix(".crush")?;
+        Some(Cow::Owned(above.trim_end_matches(['/', '\\']).to_owned()))
+    });
+    Ok(Some(RowCall {
+        at: at(row, 3).time(),
+        session: Some(Cow::Borrowed(id)),
+        project,
+        quoted: at(row, 4).usd(),
+        fidelity: Fidelity::LowerBound,
+        ..RowCall::new(CallKey::from_parts(&[NAME, id]), Tokens::ZERO)
+    }))
+}

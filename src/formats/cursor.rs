@@ -1,0 +1,79 @@
+//! Cursor's chats: `state.vscdb` in the editor's global storage.
+//!
+//! No schema is public; the keys and fields are those that codeburn documents (`docs/providers/cursor.md`, commit 02db4dc,
+//! read 2026-11-26). A row `bubbleId:<chat>:<message>` of `cursorDiskKV` is a message with `tokenCount.inputTokens` and
+//! `outputTokens`. Version 3 writes zeros there, the input that is sent again from the cache is in none, and what is billed
+//! stands only in the account's export. So every count is at least what was used, and never more than a hint.
+//!
+//! The same table holds prompts, answers and tokens of sessions: the queries take the counts, the model's name and the time
+//! out of the JSON inside of SQLite, and nothing else leaves it. A message that changes gets a new row number.
+
+use std::borrow::Cow;
+
+use super::exactness::Exactness;
+use super::row_calls::{self, RowCall};
+use super::rows::at;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
+use crate::domain::{CallKey, Fidelity, Tokens};
+
+/// Cursor's chats.
+pub(super) struct Cursor;
+
+const NAME: &str = "cursor";
+
+impl Format for Cursor {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Estimates]
+    }
+    fn gaps(&self) -> &'static str {
+        "cached input, and all of version 3: what is billed stands only in the account's export"
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let config = env.program_config().map(|config| config.join("Cursor/User/globalStorage"));
+        config.into_iter().map(Location::flat).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        (name == b"state.vscdb").then_some(Framing::Sqlite)
+    }
+    fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if !schema.has("cursorDiskKV", &["key", "value"]) {
+            return None;
+        }
+        let fields = ["tokenCount.inputTokens", "tokenCount.outputTokens", "createdAt", "modelInfo.modelName"];
+        let fields = fields.map(|path| format!("json_extract(bubble, '$.{path}')")).join(", ");
+        // Every message gives a row, so that the next reading begins behind it.
+        let sql = format!(
+            "SELECT number, NULL, name, {fields} FROM (SELECT rowid AS number, key AS name, \
+             CASE WHEN json_valid(CAST(value AS TEXT)) THEN CAST(value AS TEXT) ELSE '{{}}' END AS bubble \
+             FROM cursorDiskKV WHERE rowid > ?1 AND key >= 'bubbleId:' AND key < 'bubbleId;')"
+        );
+        Some(vec![RowQuery { table: "cursorDiskKV", sql }])
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        row_calls::reader(NAME, message)
+    }
+}
+
+fn message<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
+    let Some(name) = at(row, 2).text() else { return Ok(None) };
+    let chat = name.strip_prefix("bubbleId:").and_then(|ids| ids.split(':').next());
+    let tokens = Tokens {
+        input: at(row, 3).count().tokens("inputTokens")?,
+        output: at(row, 4).count().tokens("outputTokens")?,
+        ..Tokens::ZERO
+    };
+    Ok(Some(RowCall {
+        at: at(row, 5).time(),
+        // The setting `default` names no model.
+        model: at(row, 6).text().filter(|model| *model != "default").map(Cow::Borrowed),
+        session: chat.map(Cow::Borrowed),
+        fidelity: Fidelity::LowerBound,
+        ..RowCall::new(CallKey::from_parts(&[NAME, name]), tokens)
+    }))
+}

@@ -1,0 +1,226 @@
+//! DeepSeek Harness' sessions: `sessions/<folder>/<session>/session.jsonl.zstd` in `$DSH_HOME` or `~/.dsh`, uncompressed
+//! `session.jsonl` where that is configured.
+//!
+//! From tokscale 4.17 (`sessions/dsh.rs`, which quotes the agent's source, and its issues #1152, #1173 and #1187; read 2026-11-26).
+//! Each flush appends a zstd frame. An answer is `assistant/message`, a failed try `assistant/attempt`, a summary
+//! `compaction/summary`; their counts stand in `data.usage` or else in the last `usage` chunk of `data.stream`. Input excludes
+//! the cache, output includes reasoning. A later sample of one step replaces the earlier one, unless `llm/retry-started`
+//! stands between them: so the step and the time at which it was begun name an answer, which a fork copies with all else. The
+//! header's `seedLength` is the number of copied events. The model is the one that answered, where that is another than asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::{Desk, NONE, Stated, Where, load, save};
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, List, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, Claim, Instant, Label, Record};
+
+/// DeepSeek Harness' sessions.
+pub(super) struct DeepSeekHarness;
+
+const NAME: &str = "deepseek-harness";
+
+impl Format for DeepSeekHarness {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("DSH_HOME").or_else(|| env.home(".dsh"));
+        home.map(|home| Location::tree(home.join("sessions"))).into_iter().collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        matches!(name, b"session.jsonl" | b"session.jsonl.zstd").then_some(Framing::Lines)
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[
+            "\"assistant/",
+            "\"compaction/summary\"",
+            "\"step/start\"",
+            "\"llm/retry-started\"",
+            "\"request/header\"",
+            HEADER,
+        ]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Sessions { desk: Desk::new(NAME), known: Known::default() })
+    }
+}
+
+const HEADER: &str = "\"createdAt\"";
+
+fields! {
+    /// An event.
+    Line {
+        kind: Text<'a> = "type",
+        id: Text<'a> = "id",
+        folder: Text<'a> = "cwd",
+        copied: Count = "seedLength",
+        number: Count = "seq",
+        at: Stamp = "time",
+        data: Data<'a> = "data",
+    }
+}
+
+fields! {
+    /// Its content.
+    Data {
+        turn: Count = "turn",
+        step: Count = "step",
+        compaction: Text<'a> = "compactionId",
+        usage: Usage<'a> = "usage",
+        message: Message<'a> = "message",
+        stream: List<Piece<'a>> = "stream",
+        header: Header<'a> = "header",
+    }
+}
+
+fields! {
+    /// A request's header.
+    Header {
+        config: Source<'a> = "config",
+    }
+}
+
+fields! {
+    /// A message.
+    Message {
+        id: Text<'a> = "id",
+        source: Source<'a> = "source",
+    }
+}
+
+fields! {
+    /// The model that was asked.
+    Source {
+        model: Text<'a> = "model",
+        replay: Replay<'a> = "replayState",
+    }
+}
+
+fields! {
+    /// The data for asking once more.
+    Replay {
+        response: Response<'a> = "response",
+    }
+}
+
+fields! {
+    /// The model that answered.
+    Response {
+        model: Text<'a> = "responseModel",
+    }
+}
+
+fields! {
+    /// A piece of a stream.
+    Piece {
+        chunk: Chunk<'a> = "chunk",
+    }
+}
+
+fields! {
+    /// Its content.
+    Chunk {
+        kind: Text<'a> = "type",
+        usage: Usage<'a> = "usage",
+    }
+}
+
+fields! {
+    /// Counts.
+    Usage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cache_read: Count = "cacheReadTokens",
+        cache_write: Count = "cacheWriteTokens",
+        reasoning: Count = "reasoningTokens",
+    }
+}
+
+/// Facts that earlier events state of later ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Known {
+    session: Option<String>,
+    project: Option<String>,
+    /// Events copied from a parent.
+    copied: u64,
+    /// The model that was last asked.
+    model: Option<String>,
+    /// Turn, step, and when the step or its newest try was begun.
+    step: Option<(u64, u64, Instant)>,
+}
+
+struct Sessions {
+    desk: Desk,
+    known: Known,
+}
+
+impl Reader for Sessions {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        let data = &read.data;
+        let step = (data.turn.tokens("turn")?, data.step.tokens("step")?);
+        match read.kind.get() {
+            Some("session") => {
+                let text = |text: &Text<'_>| text.get().map(str::to_owned);
+                let (session, project, copied) = (text(&read.id), text(&read.folder), read.copied.total("seedLength")?);
+                self.known = Known { session, project, copied, ..Known::default() };
+            }
+            Some("request/header") => self.known.model = data.header.config.model.get().map(str::to_owned),
+            Some("step/start" | "llm/retry-started") => self.known.step = read.at.0.map(|at| (step.0, step.1, at)),
+            Some("assistant/message" | "assistant/attempt" | "compaction/summary") => {
+                out.extend(self.call(&read, step, origin)?.map(Record::Call));
+            }
+            Some(_) | None => return Ok(Reading::NotMine),
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        save(&self.known)
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.known = load(state);
+    }
+}
+
+impl Sessions {
+    fn call(&mut self, read: &Line<'_>, step: (u64, u64), origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let (known, data) = (&self.known, &read.data);
+        let streamed = data.stream.0.iter().rev().find(|piece| piece.chunk.kind.get() == Some("usage"));
+        let usage = if data.usage.is_absent() { streamed.map(|piece| &piece.chunk.usage) } else { Some(&data.usage) };
+        let Some(Usage { input, output, cache_read, cache_write, reasoning, .. }) = usage else { return Ok(None) };
+        let counts = Stated { input, output, cache_read, cache_write, reasoning, total: NONE }.exclusive()?;
+        let is_summary = read.kind.get() == Some("compaction/summary");
+        let begun = known.step.filter(|(turn, number, _)| !is_summary && (*turn, *number) == step).map(|(.., at)| at);
+        let session = known.session.as_deref().or_else(|| origin.folder(0)).unwrap_or_default();
+        let place = Where { session: Some(session), project: known.project.as_deref(), agent: None };
+        let mut from = self.desk.from(begun.or(read.at.0), place, origin);
+        let number = read.number.total("seq")?;
+        if read.number.is_given() && number < known.copied {
+            from.claim = Claim::Copy;
+        }
+        from.feature = is_summary.then(|| Label::new("compaction"));
+        let source = &data.message.source;
+        let model = source.replay.response.model.get().or_else(|| source.model.get()).or(known.model.as_deref());
+        let time = from.at.timestamp_millis().to_string();
+        let (turn, step, number) = (step.0.to_string(), step.1.to_string(), number.to_string());
+        let key = match (begun, data.compaction.get(), data.message.id.get()) {
+            (Some(_), ..) => ["step", &turn, &step, &time],
+            (None, Some(id), _) => ["summary", id, "", ""],
+            (None, None, Some(id)) => ["message", id, &time, ""],
+            (None, None, None) => ["number", &number, &time, ""],
+        };
+        let call = self.desk.call(&key, from, model, counts);
+        let latency = begun.zip(read.at.0).and_then(|(begun, ended)| ended.signed_duration_since(begun).to_std().ok());
+        Ok(call.map(|call| Call { latency, ..call }))
+    }
+}

@@ -1,0 +1,143 @@
+//! Droid's sessions: `~/.factory/sessions/<folder>/<session>.settings.json`.
+//!
+//! Seen with 0.225.1 against a service whose bill is known (2026-11-26): `tokenUsage` is the running total of one session in
+//! disjoint classes, equal to the bill; the session's `.jsonl` has no counts. It is rewritten in place, and dated by
+//! `providerLockTimestamp`, since nothing says when it was used. A fork begins at zero. `inclusiveTokenUsage` adds the
+//! totals of child sessions, which have files of their own, and is not read; nor are `factoryCredits`, which are no
+//! dollars. A model of the user's own is named by its id, behind `custom:`. The project stands in the first line of the
+//! `.jsonl`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Seen, Slot, fields};
+use super::json::{self, Text};
+use super::running::{Running, bill};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Record, Tokens};
+
+/// Droid's sessions.
+pub(super) struct Droid;
+
+const NAME: &str = "droid";
+const SETTINGS: &str = ".settings.json";
+
+impl Format for Droid {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("FACTORY_HOME_OVERRIDE").map(|home| home.join(".factory")).or_else(|| env.home(".factory"));
+        home.into_iter().map(|home| Location::tree(home.join("sessions"))).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        (name.ends_with(SETTINGS.as_bytes()) && name.len() > SETTINGS.len()).then_some(Framing::Document)
+    }
+    fn project_file(&self, log: &Path) -> Option<PathBuf> {
+        let session = log.file_name()?.to_str()?.strip_suffix(SETTINGS)?;
+        Some(log.with_file_name(format!("{session}.jsonl")))
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Settings { author: Author::new(NAME), cwd: None, kept: Kept::default() })
+    }
+}
+
+fields! {
+    /// The settings of a session.
+    Line {
+        model: Text<'a> = "model",
+        at: Stamp = "providerLockTimestamp",
+        usage: Usage<'a> = "tokenUsage",
+        effort: Seen = "reasoningEffort" | "interactionMode",
+    }
+}
+
+fields! {
+    /// The running total.
+    Usage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cache_read: Count = "cacheReadTokens",
+        cache_write: Count = "cacheCreationTokens",
+        thinking: Count = "thinkingTokens",
+    }
+}
+
+fields! {
+    /// The first line of a session.
+    Start {
+        cwd: Text<'a> = "cwd",
+    }
+}
+
+/// The running total as it was read before, and the parts of it that each model had when the model changed.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    total: Running,
+    models: Vec<(String, [u64; 6])>,
+}
+
+struct Settings {
+    author: Author,
+    cwd: Option<String>,
+    kept: Kept,
+}
+
+impl Reader for Settings {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        if read.usage.is_absent() {
+            return Ok(if read.effort.is_none() { Reading::NotMine } else { Reading::Mine });
+        }
+        let model = read.model.get().unwrap_or("unknown");
+        let model = model.strip_prefix("custom:").unwrap_or(model).to_owned();
+        self.kept.total.read("", read.usage.tokens()?);
+        let whole = self.kept.total.totals().map(|(_, tokens)| tokens).sum::<Tokens>();
+        let known: Tokens = self.kept.models.iter().map(|(_, tokens)| Tokens::from_fields(*tokens)).sum();
+        let rest = whole.saturating_sub(known);
+        match self.kept.models.iter_mut().find(|(name, _)| *name == model) {
+            Some((_, tokens)) => *tokens = Tokens::from_fields(*tokens).saturating_add(rest).fields(),
+            None => self.kept.models.push((model, rest.fields())),
+        }
+        let session = origin.stem().strip_suffix(".settings").unwrap_or_else(|| origin.stem());
+        let from = self.author.attribution(read.at.0, Some(session), self.cwd.as_deref(), origin);
+        let models = self.kept.models.iter().map(|(model, tokens)| (model.as_str(), Tokens::from_fields(*tokens)));
+        out.extend(bill(NAME, from, models).map(Record::Bill));
+        Ok(Reading::Mine)
+    }
+
+    fn beside(&mut self, text: &[u8]) {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        self.cwd = json::parse::<Start<'_>>(line).ok().and_then(|start| start.cwd.get().map(str::to_owned));
+    }
+
+    fn state(&self) -> String {
+        if self.kept == Kept::default() { String::new() } else { serde_json::to_string(&self.kept).unwrap_or_default() }
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.kept = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Usage<'_> {
+    fn tokens(&self) -> Result<Tokens, BadLine> {
+        let output = self.output.total("outputTokens")?;
+        Ok(Tokens {
+            input: self.input.total("inputTokens")?,
+            cache_read: self.cache_read.total("cacheReadTokens")?,
+            cache_write_5m: self.cache_write.total("cacheCreationTokens")?,
+            cache_write_1h: 0,
+            output,
+            reasoning: self.thinking.total("thinkingTokens")?.min(output),
+        })
+    }
+}

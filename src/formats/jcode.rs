@@ -1,0 +1,137 @@
+//! Jcode's sessions: `session_<id>.json` in `$JCODE_HOME/sessions` or `~/.jcode/sessions`, one document each, and beside it
+//! `session_<id>.journal.jsonl`, to which changes are appended until the document is written again.
+//!
+//! From the agent's source (`1jehuang/jcode`, `session` types, read 2026-11-26) and tokscale 4.17 (`sessions/jcode.rs`): a message has
+//! the provider's counts in `token_usage`, and the same id and time in both files. They are not made alike: with Claude the
+//! input excludes the cache, with others it includes it. Reasoning, where it is stated, is within the output.
+
+use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, List, Text};
+use super::time::Stamp;
+use super::usage::has_two_lifetimes;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::Record;
+
+/// Jcode's sessions.
+pub(super) struct Jcode;
+
+const NAME: &str = "jcode";
+
+impl Format for Jcode {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("JCODE_HOME").or_else(|| env.home(".jcode"));
+        home.map(|home| Location::flat(home.join("sessions"))).into_iter().collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if !name.starts_with(b"session_") {
+            return None;
+        }
+        let is_document = name.ends_with(b".json");
+        is_document.then_some(Framing::Document).or_else(|| name.ends_with(b".journal.jsonl").then_some(Framing::Lines))
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"append_messages\"", "\"meta\""]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+    }
+}
+
+fields! {
+    /// A document, or a line of a journal.
+    File {
+        model: Text<'a> = "model",
+        folder: Text<'a> = "working_dir",
+        messages: List<Message<'a>> = "messages",
+        about: About<'a> = "meta",
+        added: List<Message<'a>> = "append_messages",
+    }
+}
+
+fields! {
+    /// The session's facts that a line of a journal changes.
+    About {
+        model: Text<'a> = "model",
+        folder: Text<'a> = "working_dir",
+    }
+}
+
+fields! {
+    /// A message.
+    Message {
+        id: Text<'a> = "id",
+        at: Stamp = "timestamp",
+        usage: Usage<'a> = "token_usage",
+    }
+}
+
+fields! {
+    /// The provider's counts.
+    Usage {
+        input: Count = "input_tokens",
+        output: Count = "output_tokens",
+        cache_read: Count = "cache_read_input_tokens",
+        cache_write: Count = "cache_creation_input_tokens",
+        reasoning: Count = "reasoning_output_tokens",
+    }
+}
+
+struct Sessions {
+    desk: Desk,
+    head: Head,
+}
+
+impl Reader for Sessions {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: File<'_> = json::parse(line)?;
+        if read.messages.is_absent() && read.added.is_absent() && read.about.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        Head::learn(&mut self.head.model, read.model.get().or_else(|| read.about.model.get()));
+        Head::learn(&mut self.head.project, read.folder.get().or_else(|| read.about.folder.get()));
+        let session = origin.stem().strip_suffix(".journal").unwrap_or_else(|| origin.stem());
+        // One count that cannot be true spoils its own message and no other.
+        let mut bad = None;
+        for message in read.messages.0.iter().chain(&read.added.0) {
+            let model = self.head.model.as_deref();
+            let counts = match message.usage.split(model) {
+                Ok(counts) => counts,
+                Err(why) => {
+                    bad = bad.or(Some(why));
+                    continue;
+                }
+            };
+            let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
+            let from = self.desk.from(message.at.0, place, origin);
+            let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
+            // Without an id, its time within the session names a message.
+            let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
+            out.extend(self.desk.call(&key, from, model, counts).map(Record::Call));
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+
+    fn state(&self) -> String {
+        save(&self.head)
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.head = load(state);
+    }
+}
+
+impl Usage<'_> {
+    fn split(&self, model: Option<&str>) -> Result<(crate::domain::Tokens, bool), BadLine> {
+        let Self { input, output, cache_read, cache_write, reasoning, .. } = self;
+        let stated = Stated { input, output, cache_read, cache_write, reasoning, total: NONE };
+        if model.is_some_and(has_two_lifetimes) { stated.exclusive() } else { stated.inclusive() }
+    }
+}

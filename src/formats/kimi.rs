@@ -1,0 +1,226 @@
+//! Kimi Code's sessions, `~/.kimi-code/sessions/<folder>/<session>/agents/<agent>/wire.jsonl`, and those of the older
+//! kimi-cli, `~/.kimi/sessions/<folder>/<session>/wire.jsonl`.
+//!
+//! Kimi Code: seen with 2.1.0 against a service whose bill is known (2026-11-26). `usage.record` is one request, equal to
+//! the bill, compactions too. The same counts stand in `step.end`, in `agent.message.appended` and as the sum of a
+//! sub-agent in its parent's `subagent.completed`, which are not read. `model` is an alias from the user's settings: the
+//! real name stands in the `llm.request` before. A sub-agent has a folder of its own in its session. A fork copies records
+//! with their times, which with the counts are the key; what is older than `createdAt` of `state.json` is a copy.
+//!
+//! kimi-cli (its source, 2025): `StatusUpdate` has the counts of a step, also within a `SubagentEvent`, and names no
+//! model. Counts are disjoint in both. `KIMI_CODE_HOME` and `KIMI_SHARE_DIR` stand instead of the two homes.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Slot, Within, fields};
+use super::json::{self, Text};
+use super::keys::timed_key;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens};
+
+/// Kimi Code and kimi-cli.
+pub(super) struct Kimi;
+
+const NAME: &str = "kimi-code";
+const MARKERS: [&str; 3] = ["\"usage.record\"", "\"llm.request\"", "\"StatusUpdate\""];
+/// Deepest event within an event: sub-agents start no sub-agents of their own.
+const DEEPEST: usize = 4;
+
+impl Format for Kimi {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let code = env.path("KIMI_CODE_HOME").or_else(|| env.home(".kimi-code"));
+        let cli = env.path("KIMI_SHARE_DIR").or_else(|| env.home(".kimi"));
+        [code, cli].into_iter().flatten().map(|home| Location::tree(home.join("sessions"))).collect()
+    }
+    fn project_file(&self, log: &Path) -> Option<PathBuf> {
+        let agents = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "agents"))?;
+        Some(agents.parent()?.join("state.json"))
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Wire { author: Author::new(NAME), cwd: None, began: None, asked: Asked::default() })
+    }
+}
+
+fields! {
+    /// A line of either agent.
+    Line {
+        kind: Text<'a> = "type",
+        at: Stamp = "time" | "timestamp",
+        model: Text<'a> = "model",
+        alias: Text<'a> = "modelAlias",
+        usage: Usage<'a> = "usage",
+        message: Within<'a> = "message",
+    }
+}
+
+fields! {
+    /// The counts of Kimi Code and of kimi-cli.
+    Usage {
+        input: Count = "inputOther" | "input_other",
+        output: Count = "output",
+        cache_read: Count = "inputCacheRead" | "input_cache_read",
+        cache_write: Count = "inputCacheCreation" | "input_cache_creation",
+    }
+}
+
+fields! {
+    /// An event of kimi-cli.
+    Event {
+        kind: Text<'a> = "type",
+        payload: Payload<'a> = "payload",
+    }
+}
+
+fields! {
+    /// What happened.
+    Payload {
+        usage: Usage<'a> = "token_usage",
+        message: Text<'a> = "message_id",
+        event: Within<'a> = "event",
+    }
+}
+
+fields! {
+    /// The session, as its `state.json` begins.
+    About {
+        cwd: Text<'a> = "cwd" | "workDir",
+        created: Stamp = "createdAt",
+    }
+}
+
+/// The request before: the model, and the alias it is known by.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Asked {
+    model: String,
+    alias: String,
+}
+
+struct Wire {
+    author: Author,
+    cwd: Option<String>,
+    began: Option<Instant>,
+    asked: Asked,
+}
+
+impl Reader for Wire {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        match read.kind.get() {
+            Some("llm.request") => {
+                let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
+                self.asked = Asked { model: keep(&read.model), alias: keep(&read.alias) };
+            }
+            Some("usage.record") => out.extend(self.record(&read, origin)?.map(Record::Call)),
+            None if !read.message.is_absent() => {
+                let Some(event) = read.message.object::<Event<'_>>() else { return Ok(Reading::NotMine) };
+                if event.kind.is_absent() || event.payload.is_absent() {
+                    return Ok(Reading::NotMine);
+                }
+                out.extend(self.update(&read, event, origin)?.map(Record::Call));
+            }
+            _ => return Ok(Reading::NotMine),
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn beside(&mut self, text: &[u8]) {
+        // Only the beginning is here: what stands before the cut is read, and the rest is not needed.
+        let about: About<'_> = json::parse(text).unwrap_or_default();
+        self.began = about.created.or(&value_after(text, b"\"createdAt\":").unwrap_or_default()).0;
+        self.cwd = about.cwd.get().map(str::to_owned).or_else(|| value_after(text, b"\"cwd\":"));
+    }
+
+    fn state(&self) -> String {
+        if self.asked == Asked::default() {
+            String::new()
+        } else {
+            serde_json::to_string(&self.asked).unwrap_or_default()
+        }
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.asked = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Wire {
+    /// A request of Kimi Code.
+    fn record(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let tokens = read.usage.tokens()?;
+        if tokens.is_zero() {
+            return Ok(None);
+        }
+        let stated = read.model.get();
+        let is_asked = !self.asked.model.is_empty() && (stated.is_none() || stated == Some(self.asked.alias.as_str()));
+        let model = if is_asked { Some(self.asked.model.clone()) } else { stated.map(str::to_owned) };
+        // `<session>/agents/<agent>/wire.jsonl`
+        let mut folders = origin.path.rsplit(['/', '\\']).skip(1);
+        let (agent, session) = (folders.next(), folders.nth(1));
+        let mut from = self.author.attribution(read.at.0, session.or(agent), self.cwd.as_deref(), origin);
+        from.agent = self.author.label(agent.filter(|agent| *agent != "main" && session.is_some()));
+        from.began = self.began;
+        if read.at.0.zip(self.began).is_some_and(|(at, began)| at < began) {
+            from.claim = Claim::Copy;
+        }
+        let model = self.author.label(model.as_deref());
+        let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        let key = timed_key(NAME, read.at.0, None, &tokens);
+        Ok(Some(Call { fidelity, ..Call::new(key, from, model, tokens) }))
+    }
+
+    /// A step of kimi-cli.
+    fn update(&mut self, read: &Line<'_>, event: Event<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let mut event = event;
+        let mut depth = 0;
+        while event.kind.get() == Some("SubagentEvent") && depth < DEEPEST {
+            let Some(inner) = event.payload.event.object() else { return Ok(None) };
+            (event, depth) = (inner, depth + 1);
+        }
+        let tokens = event.payload.usage.tokens()?;
+        if event.kind.get() != Some("StatusUpdate") || tokens.is_zero() {
+            return Ok(None);
+        }
+        let session = origin.path.rsplit(['/', '\\']).nth(1).unwrap_or_else(|| origin.stem());
+        let mut from = self.author.attribution(read.at.0, Some(session), None, origin);
+        from.agent = self.author.label((depth > 0).then_some("subagent"));
+        let key = match event.payload.message.get() {
+            Some(id) => CallKey::from_parts(&[NAME, "message", session, id]),
+            None => timed_key(NAME, read.at.0, None, &tokens),
+        };
+        Ok(Some(Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, None, tokens) }))
+    }
+}
+
+/// The value behind a name in the beginning of a document.
+fn value_after<'d, T: Deserialize<'d>>(document: &'d [u8], name: &[u8]) -> Option<T> {
+    let start = memchr::memmem::find(document, name)? + name.len();
+    serde_json::Deserializer::from_slice(&document[start..]).into_iter().next()?.ok()
+}
+
+impl Usage<'_> {
+    fn tokens(&self) -> Result<Tokens, BadLine> {
+        Ok(Tokens {
+            input: self.input.tokens("input")?,
+            cache_read: self.cache_read.tokens("cache read")?,
+            cache_write_5m: self.cache_write.tokens("cache creation")?,
+            cache_write_1h: 0,
+            output: self.output.tokens("output")?,
+            reasoning: 0,
+        })
+    }
+}

@@ -1,0 +1,212 @@
+//! Mux' workspaces (Coder): `sessions/<workspace>/` in `$MUX_ROOT` or `~/.mux`: `chat.jsonl`, `chat-archive.jsonl`,
+//! `headless-usage.jsonl`, and the document `session-usage.json`.
+//!
+//! From the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have the AI SDK's
+//! counts in `metadata.usage`; titles, memory and side questions stand in `headless-usage.jsonl` alone. `session-usage.json`
+//! adds all of them up by model and is never lowered: the rest of it over the answers that are known was used by answers that
+//! no file holds any more. When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`): such a
+//! total is not read, as its parts may have been. A chat is rewritten by a compaction and by an edited question.
+//!
+//! `inputTokens` includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic before): a
+//! cache larger than the input shows that. Cache writes stand in `providerMetadata`. The document's classes are disjoint,
+//! also output and reasoning.
+
+use std::collections::BTreeMap;
+
+use super::answers::{Desk, Stated, Where};
+use super::count::Count;
+use super::fields::{Slot, Within, fields};
+use super::json::{self, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Label, Record, Tokens};
+
+/// Mux' workspaces.
+pub(super) struct Mux;
+
+const NAME: &str = "mux";
+
+impl Format for Mux {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("MUX_ROOT").or_else(|| env.home(".mux"));
+        home.map(|home| Location::tree(home.join("sessions"))).into_iter().collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        match name {
+            b"chat.jsonl" | b"chat-archive.jsonl" | b"headless-usage.jsonl" => Some(Framing::Lines),
+            b"session-usage.json" => Some(Framing::Document),
+            _ => None,
+        }
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"usage\""]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Workspaces(Desk::new(NAME)))
+    }
+}
+
+fields! {
+    /// A message, a line about a background call, or a workspace's totals.
+    Line {
+        id: Text<'a> = "id",
+        role: Text<'a> = "role",
+        about: Answer<'a> = "metadata",
+        at: Stamp = "timestamp",
+        feature: Text<'a> = "source",
+        model: Text<'a> = "model",
+        usage: Usage<'a> = "usage",
+        vendor: Vendor<'a> = "providerMetadata",
+        totals: Within<'a> = "byModel",
+        merged: Within<'a> = "rolledUpFrom",
+        last: Last<'a> = "lastRequest",
+    }
+}
+
+fields! {
+    /// About an answer.
+    Answer {
+        at: Stamp = "timestamp",
+        model: Text<'a> = "model",
+        usage: Usage<'a> = "usage",
+        vendor: Vendor<'a> = "providerMetadata",
+    }
+}
+
+fields! {
+    /// The AI SDK's counts.
+    Usage {
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cache_read: Count = "cachedInputTokens",
+        reasoning: Count = "reasoningTokens",
+        total: Count = "totalTokens",
+    }
+}
+
+fields! {
+    /// Data of one vendor.
+    Vendor {
+        anthropic: Anthropic<'a> = "anthropic",
+    }
+}
+
+fields! {
+    /// Anthropic's.
+    Anthropic {
+        cache_write: Count = "cacheCreationInputTokens",
+    }
+}
+
+fields! {
+    /// The newest request.
+    Last {
+        at: Stamp = "timestamp",
+    }
+}
+
+fields! {
+    /// A model's totals.
+    Totals {
+        input: Part<'a> = "input",
+        cache_read: Part<'a> = "cached",
+        cache_write: Part<'a> = "cacheCreate",
+        output: Part<'a> = "output",
+        reasoning: Part<'a> = "reasoning",
+    }
+}
+
+fields! {
+    /// One class of a model's totals.
+    Part {
+        tokens: Count = "tokens",
+    }
+}
+
+struct Workspaces(Desk);
+
+impl Reader for Workspaces {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        let place = Where { session: origin.folder(0), ..Where::default() };
+        if let Some(totals) = read.totals.object::<BTreeMap<String, Totals<'_>>>() {
+            self.totals(&read, &totals, place, origin, out)?;
+            return Ok(Reading::Mine);
+        }
+        let (usage, vendor, model, at) = match read.role.get() {
+            Some("assistant") => (&read.about.usage, &read.about.vendor, &read.about.model, read.about.at),
+            Some(_) => return Ok(Reading::Mine),
+            None => (&read.usage, &read.vendor, &read.model, read.at),
+        };
+        if usage.is_absent() {
+            return Ok(if read.role.is_absent() { Reading::NotMine } else { Reading::Mine });
+        }
+        let Usage { input, output, cache_read, reasoning, total, .. } = usage;
+        let cache_write = &vendor.anthropic.cache_write;
+        let counts = Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()?;
+        let mut from = self.0.from(at.0, place, origin);
+        from.feature = read.feature.get().map(Label::new);
+        let model = model.get().map(name_of);
+        let call = match read.id.get() {
+            // A workspace that is forked takes its messages along.
+            Some(id) => self.0.call(&["message", id, &from.at.to_rfc3339()], from, model, counts),
+            None => self.0.call_of_line(line, from, model, counts),
+        };
+        out.extend(call.map(Record::Call));
+        Ok(Reading::Mine)
+    }
+}
+
+impl Workspaces {
+    fn totals(
+        &self,
+        read: &Line<'_>,
+        totals: &BTreeMap<String, Totals<'_>>,
+        place: Where<'_>,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<(), BadLine> {
+        let merged: BTreeMap<String, Within<'_>> = read.merged.object().unwrap_or_default();
+        if !merged.is_empty() {
+            return Ok(());
+        }
+        let mut models: BTreeMap<&str, Tokens> = BTreeMap::new();
+        for (model, parts) in totals {
+            let tokens = models.entry(name_of(model)).or_default();
+            *tokens = tokens.saturating_add(parts.tokens()?);
+        }
+        let mut desk = Desk::new(NAME);
+        let from = desk.from(read.last.at.0, place, origin);
+        out.extend(self.0.bill(from, models.into_iter().collect()).map(Record::Bill));
+        Ok(())
+    }
+}
+
+impl Totals<'_> {
+    fn tokens(&self) -> Result<Tokens, BadLine> {
+        let reasoning = self.reasoning.tokens.total("reasoning")?;
+        Ok(Tokens {
+            input: self.input.tokens.total("input")?,
+            cache_read: self.cache_read.tokens.total("cached")?,
+            cache_write_5m: self.cache_write.tokens.total("cacheCreate")?,
+            cache_write_1h: 0,
+            output: self.output.tokens.total("output")?.saturating_add(reasoning),
+            reasoning,
+        })
+    }
+}
+
+/// A model's name without the provider, and behind Mux' gateway without the vendor: chats have one name, totals another.
+fn name_of(model: &str) -> &str {
+    match model.split_once(':') {
+        Some(("mux-gateway", name)) => name.split_once('/').map_or(name, |(_, name)| name),
+        Some((_, name)) if !name.is_empty() => name,
+        Some(_) | None => model,
+    }
+}

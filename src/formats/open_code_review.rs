@@ -1,0 +1,106 @@
+//! OpenCodeReview's sessions (Alibaba): `~/.opencodereview/sessions/<repository>/<session>.jsonl`.
+//!
+//! From the agent's source (`alibaba/open-code-review`, `internal/session/persist.go` and `internal/llm/accounting.go`, read
+//! 2026-11-26): a line `llm_response` has the counts of one answer and a random `uuid`. `prompt_tokens` includes the cache: the
+//! agent's own total is prompt and completion. A session that goes on after an interruption is a file of its own, with a
+//! checkpoint for each file that was reviewed before, and none of its answers. Where the service states no counts, the
+//! agent writes its own estimate, and nothing tells the two apart.
+
+use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::count::Count;
+use super::fields::{Named, Slot, fields};
+use super::json::{self, Text};
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, Label, Record};
+
+/// OpenCodeReview's sessions.
+pub(super) struct OpenCodeReview;
+
+const NAME: &str = "open-code-review";
+
+impl Format for OpenCodeReview {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        env.home(".opencodereview/sessions").into_iter().map(Location::tree).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        name.ends_with(b".jsonl").then_some(Framing::Lines)
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &["\"llm_response\"", "\"session_start\""]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+    }
+}
+
+fields! {
+    /// The beginning of a session, or an answer.
+    Line {
+        kind: Text<'a> = "type",
+        id: Text<'a> = "uuid",
+        session: Text<'a> = "sessionId",
+        at: Stamp = "timestamp",
+        folder: Text<'a> = "cwd",
+        task: Text<'a> = "taskType",
+        model: Text<'a> = "model",
+        length: Named<'a> = "duration_ms",
+        usage: Usage<'a> = "usage",
+    }
+}
+
+fields! {
+    /// The counts of an answer.
+    Usage {
+        input: Count = "prompt_tokens",
+        output: Count = "completion_tokens",
+        cache_read: Count = "cache_read_tokens",
+        cache_write: Count = "cache_write_tokens",
+    }
+}
+
+struct Sessions {
+    desk: Desk,
+    head: Head,
+}
+
+impl Reader for Sessions {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        match read.kind.get() {
+            Some("session_start") => {
+                Head::learn(&mut self.head.project, read.folder.get());
+                return Ok(Reading::Mine);
+            }
+            Some("llm_response") if !read.usage.is_absent() => {}
+            Some(_) | None => return Ok(Reading::NotMine),
+        }
+        let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
+        let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
+        let session = read.session.get().unwrap_or_else(|| origin.stem());
+        let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
+        let mut from = self.desk.from(read.at.0, place, origin);
+        from.feature = read.task.get().map(Label::new);
+        let call = match read.id.get() {
+            Some(id) => self.desk.call(&[id], from, read.model.get(), counts),
+            None => self.desk.call_of_line(line, from, read.model.get(), counts),
+        };
+        let latency = read.length.milliseconds();
+        out.extend(call.map(|call| Record::Call(Call { latency, ..call })));
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        save(&self.head)
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.head = load(state);
+    }
+}

@@ -1,0 +1,165 @@
+//! OpenClaw's sessions: `~/.openclaw/agents/<agent>/agent/openclaw-agent.sqlite`, before that `sessions/*.jsonl`.
+//!
+//! From readers of this format (agentsview 0.41.1, tokscale 4.17, looked up 2026-11-26); entries are written like pi's.
+//! The table `transcript_events` has one entry a row; the older files, archived under `.deleted.` and `.reset.`, hold the
+//! same entries: an entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
+//! `openclaw-transcript` mirror what another program delivered. A turn that Codex made (`idempotencyKey`
+//! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread is
+//! stated as its total, from which the books subtract the calls of the rollouts. The rollouts are read as Codex's.
+//! Counts are disjoint and costs OpenClaw's own. The home had other names before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::author::Author;
+use super::codex::Codex;
+use super::fields::Slot;
+use super::json;
+use super::pi::{Entry, Session};
+use super::rows::at;
+use super::running::bill;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
+use crate::domain::{Record, Tokens};
+
+/// OpenClaw's sessions.
+pub(super) struct OpenClaw;
+
+const NAME: &str = "openclaw";
+const TABLE: &str = "transcript_events";
+const HOMES: [&str; 4] = [".openclaw", ".clawdbot", ".moltbot", ".moldbot"];
+const MARKERS: [&str; 2] = ["\"usage\"", "\"type\":\"session\""];
+/// Marks of turns that another program made and logged.
+const MIRRORS: &str = "openclaw-transcript";
+const CODEX: &str = "codex-app-server:";
+
+impl Format for OpenClaw {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let named = env.path("OPENCLAW_STATE_DIR").map(|home| vec![home]);
+        let homes = named.unwrap_or_else(|| HOMES.iter().filter_map(|home| env.home(home)).collect());
+        homes.into_iter().map(|home| Location::tree(home.join("agents"))).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name == b"openclaw-agent.sqlite" {
+            return Some(Framing::Sqlite);
+        }
+        let is_archive =
+            [&b".jsonl.deleted."[..], b".jsonl.reset."].iter().any(|mark| memchr::memmem::find(name, mark).is_some());
+        (name.ends_with(b".jsonl") || is_archive).then_some(Framing::Lines)
+    }
+    fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if !schema.has(TABLE, &["session_id", "event_json"]) {
+            return None;
+        }
+        let created = schema.column(TABLE, "created_at");
+        let event = format!("{TABLE}.event_json");
+        // Texts of a conversation are taken out before a row is read.
+        let sql = format!(
+            "SELECT rowid, NULL, session_id, {created}, CASE WHEN json_valid({event}) THEN json_remove({event}, '$.message.content', \
+             '$.summary') END FROM {TABLE} WHERE rowid > ?1"
+        );
+        Some(vec![RowQuery { table: TABLE, sql }])
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        // The rollouts of its Codex are searched for all that Codex writes.
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Events {
+            author: Author::new(NAME),
+            session: Session::new(NAME),
+            codex: Codex.reader(),
+            threads: BTreeMap::new(),
+        })
+    }
+}
+
+/// The counts of each turn that Codex made, with its model, by thread and turn.
+type Threads = BTreeMap<String, BTreeMap<String, (String, [u64; 6])>>;
+
+struct Events {
+    author: Author,
+    session: Session,
+    /// Reads the rollouts.
+    codex: Box<dyn Reader>,
+    threads: Threads,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Saved {
+    session: String,
+    codex: String,
+    threads: Threads,
+}
+
+impl Reader for Events {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        if origin.stem().starts_with("rollout-") {
+            return self.codex.line(line, origin, out);
+        }
+        let entry: Entry<'_> = json::parse(line)?;
+        self.entry(&entry, origin, out)
+    }
+
+    fn row(
+        &mut self,
+        _query: usize,
+        row: &[Value<'_>],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        let (Some(session), Some(event)) = (at(row, 2).text(), at(row, 4).text()) else { return Ok(Reading::NotMine) };
+        if self.session.head.session != session {
+            self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };
+        }
+        let mut entry: Entry<'_> = json::parse(event.as_bytes())?;
+        if entry.at.is_absent() && entry.message.at.is_absent() {
+            entry.at = super::time::Stamp(at(row, 3).time());
+        }
+        self.entry(&entry, origin, out)?;
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        let saved = Saved { session: self.session.state(), codex: self.codex.state(), threads: self.threads.clone() };
+        let is_empty = saved.session.is_empty() && saved.codex.is_empty() && saved.threads.is_empty();
+        if is_empty { String::new() } else { serde_json::to_string(&saved).unwrap_or_default() }
+    }
+
+    fn restore(&mut self, state: &str) {
+        let saved: Saved = serde_json::from_str(state).unwrap_or_default();
+        self.session.restore(&saved.session);
+        self.codex.restore(&saved.codex);
+        self.threads = saved.threads;
+    }
+}
+
+impl Events {
+    fn entry(&mut self, entry: &Entry<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let message = &entry.message;
+        if message.api.get() == Some(MIRRORS) {
+            return Ok(Reading::Mine);
+        }
+        let turn = message.idempotency.get().and_then(|key| key.strip_prefix(CODEX)?.split_once(':'));
+        let Some((thread, turn)) = turn else { return self.session.entry(entry, origin, out) };
+        let model = message.model.get().unwrap_or("unknown").to_owned();
+        let tokens = message.usage.tokens()?;
+        self.threads.entry(thread.to_owned()).or_default().insert(turn.to_owned(), (model, tokens.fields()));
+        let mut models: BTreeMap<&str, Tokens> = BTreeMap::new();
+        for (model, tokens) in self.threads[thread].values() {
+            let sum = models.entry(model).or_default();
+            *sum = sum.saturating_add(Tokens::from_fields(*tokens));
+        }
+        let at = entry.at.or(&message.at).0;
+        let from = self.author.attribution(at, Some(thread), Some(&self.session.head.cwd), origin);
+        out.extend(bill(NAME, from, models).map(Record::Bill));
+        Ok(Reading::Mine)
+    }
+}

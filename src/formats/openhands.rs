@@ -1,0 +1,179 @@
+//! OpenHands' conversations: `<conversation>/base_state.json`, one document each, rewritten in place.
+//!
+//! From the agent's source (`OpenHands/software-agent-sdk`: `metrics.py`, `telemetry.py`, `conversation_stats.py`, and the CLI's
+//! `locations.py`, read 2026-11-26): `stats.usage_to_metrics` has for each use of a model (agent, condenser, …) the list
+//! `token_usages` with an entry for each answer, beside `costs` (only those above zero) and `response_latencies`, in order but
+//! without ids in common; where the lists are of one length, they belong together. `prompt_tokens` includes the cache, as
+//! LiteLLM counts; agents over ACP count it apart, which shows when the cache exceeds the prompt. The accumulated sum repeats
+//! the list, and is read only where the list is missing. A delegate's metrics are merged into its parent's: the same answers
+//! under the same ids.
+
+use std::collections::BTreeMap;
+
+use super::answers::{Desk, Stated, Where};
+use super::count::Count;
+use super::fields::{Slot, Within, fields};
+use super::json::{self, List, Money, Text};
+use super::keys::answer_key;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, Label, Record};
+
+/// OpenHands' conversations.
+pub(super) struct OpenHands;
+
+const NAME: &str = "openhands";
+
+impl Format for OpenHands {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let usual = || {
+            let home = env.path("OPENHANDS_PERSISTENCE_DIR").or_else(|| env.home(".openhands"));
+            home.map(|home| home.join("conversations"))
+        };
+        env.path("OPENHANDS_CONVERSATIONS_DIR").or_else(usual).map(Location::tree).into_iter().collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        (name == b"base_state.json").then_some(Framing::Document)
+    }
+    fn is_known_by_place(&self) -> bool {
+        true
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Conversations(Desk::new(NAME)))
+    }
+}
+
+fields! {
+    /// A conversation.
+    State {
+        id: Text<'a> = "id",
+        workspace: Workspace<'a> = "workspace",
+        stats: Stats<'a> = "stats",
+    }
+}
+
+fields! {
+    /// Where the agent works.
+    Workspace {
+        folder: Text<'a> = "working_dir",
+    }
+}
+
+fields! {
+    /// The conversation's use of models.
+    Stats {
+        uses: Within<'a> = "usage_to_metrics",
+    }
+}
+
+fields! {
+    /// One use of a model.
+    Metrics {
+        model: Text<'a> = "model_name",
+        answers: List<Usage<'a>> = "token_usages",
+        costs: List<Cost<'a>> = "costs",
+        sum: Usage<'a> = "accumulated_token_usage",
+    }
+}
+
+fields! {
+    /// The cost of an answer, and when it came.
+    Cost {
+        amount: Money = "cost",
+        at: Stamp = "timestamp",
+    }
+}
+
+fields! {
+    /// The counts of an answer.
+    Usage {
+        model: Text<'a> = "model",
+        id: Text<'a> = "response_id",
+        prompt: Count = "prompt_tokens",
+        output: Count = "completion_tokens",
+        cache_read: Count = "cache_read_tokens",
+        cache_write: Count = "cache_write_tokens",
+        reasoning: Count = "reasoning_tokens",
+    }
+}
+
+impl Usage<'_> {
+    fn stated(&self) -> Stated<'_> {
+        let Self { prompt: input, output, cache_read, cache_write, reasoning, .. } = self;
+        Stated { input, output, cache_read, cache_write, reasoning, total: super::answers::NONE }
+    }
+}
+
+struct Conversations(Desk);
+
+impl Reader for Conversations {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: State<'_> = json::parse(line)?;
+        if read.stats.is_absent() {
+            return Ok(Reading::NotMine);
+        }
+        let session = read.id.get().or_else(|| origin.folder(0)).unwrap_or_default();
+        let place = Where { session: Some(session), project: read.workspace.folder.get(), agent: None };
+        let uses: BTreeMap<String, Metrics<'_>> = read.stats.uses.object().unwrap_or_default();
+        let mut bad = None;
+        for (name, metrics) in &uses {
+            if metrics.answers.0.is_empty() {
+                match metrics.sum.stated().inclusive_total() {
+                    Ok(tokens) => {
+                        let mut from = self.0.from(None, place, origin);
+                        from.feature = feature(name);
+                        let sum = self.0.call(&["sum", session, name], from, metrics.model.get(), (tokens, false));
+                        out.extend(sum.map(Record::Call));
+                    }
+                    Err(why) => bad = bad.or(Some(why)),
+                }
+            }
+            for number in 0..metrics.answers.0.len() {
+                match self.call(session, place, name, metrics, number, origin) {
+                    Ok(call) => out.extend(call.map(Record::Call)),
+                    Err(why) => bad = bad.or(Some(why)),
+                }
+            }
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+}
+
+/// The purpose of a use of a model that is not the agent's own.
+fn feature(name: &str) -> Option<Label> {
+    Some(name).filter(|name| !matches!(*name, "agent" | "default")).map(Label::new)
+}
+
+impl Conversations {
+    /// An answer by its number in a use of a model.
+    fn call(
+        &mut self,
+        session: &str,
+        place: Where<'_>,
+        name: &str,
+        metrics: &Metrics<'_>,
+        number: usize,
+        origin: &Origin,
+    ) -> Result<Option<Call>, BadLine> {
+        let usage = &metrics.answers.0[number];
+        let are_paired = metrics.costs.0.len() == metrics.answers.0.len();
+        let cost = metrics.costs.0.get(number).filter(|_| are_paired);
+        let mut from = self.0.from(cost.and_then(|cost| cost.at.0), place, origin);
+        from.feature = feature(name);
+        let model = usage.model.get().or_else(|| metrics.model.get());
+        let counts = usage.stated().inclusive()?;
+        let place_in_list = number.to_string();
+        let call = self.0.call(&["number", session, name, &place_in_list], from, model, counts);
+        let id = usage.id.get();
+        let key = id
+            .map(|id| answer_key(id).unwrap_or_else(|| crate::domain::CallKey::from_parts(&[NAME, "id", session, id])));
+        let quoted = cost.and_then(|cost| cost.amount.0);
+        Ok(call.map(|call| Call { key: key.unwrap_or(call.key), quoted, ..call }))
+    }
+}

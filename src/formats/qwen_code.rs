@@ -1,0 +1,247 @@
+//! Qwen Code's chats: `~/.qwen/projects/<project>/chats/<session>.jsonl`, and its ledger `~/.qwen/usage/*.jsonl`.
+//!
+//! Seen with 0.24.4 against a service whose bill is known (2026-11-26). A chat's lines `ui_telemetry` with the event
+//! `qwen-code.api_response` are the truth: one for each answer, those of sub-agents, summaries and the memory's own
+//! agent too. What repeats it: the `assistant` line that follows, of which only those count that follow no such event
+//! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are
+//! switched on and has the event's time, by which the two join; so has exported telemetry. `usage_record.jsonl` sums up sessions and is not read.
+//!
+//! Input includes cached tokens; thoughts are inside the output where the total is input and output. A fork copies its
+//! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's documents
+//! (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, else `QWEN_HOME`, stands instead of `~/.qwen` (its documentation,
+//! looked up 2026-11-26).
+
+use std::collections::VecDeque;
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Named, Seen, Slot, fields};
+use super::gemini_cli;
+use super::json::{self, Flag, Text};
+use super::keys::{answer_key, timed_key};
+use super::split::Counts;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens};
+
+/// Qwen Code's chats.
+pub(super) struct QwenCode;
+
+pub(super) const NAME: &str = "qwen-code";
+/// Lines of events, of answers, and of the ledger.
+const MARKERS: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
+/// Events that an `assistant` line is compared with: others may come in between.
+const NEAR: usize = 16;
+
+impl Format for QwenCode {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("QWEN_RUNTIME_DIR").or_else(|| env.path("QWEN_HOME")).or_else(|| env.home(".qwen"));
+        let folders = |home: std::path::PathBuf| ["projects", "usage", "tmp"].map(|folder| home.join(folder));
+        home.map(folders).into_iter().flatten().map(Location::tree).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name.ends_with(b".jsonl") {
+            return Some(Framing::Lines);
+        }
+        (name.starts_with(b"session-") && name.ends_with(b".json")).then_some(Framing::Document)
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Chat { author: Author::new(NAME), older: gemini_cli::chats(NAME), near: VecDeque::new() })
+    }
+}
+
+fields! {
+    /// A line of a chat or of the ledger.
+    Line {
+        uuid: Text<'a> = "uuid",
+        session: Text<'a> = "sessionId",
+        at: Stamp = "timestamp",
+        kind: Text<'a> = "type",
+        subtype: Text<'a> = "subtype",
+        cwd: Text<'a> = "cwd",
+        model: Text<'a> = "model",
+        is_sidechain: Flag = "isSidechain",
+        usage: Usage<'a> = "usageMetadata",
+        payload: Payload<'a> = "systemPayload",
+        forked_from: Parent<'a> = "forkedFrom",
+        date: Seen = "localDate",
+        auth_type: Seen = "authType",
+        source: Text<'a> = "source",
+        input: Count = "inputTokens",
+        output: Count = "outputTokens",
+        cached: Count = "cachedTokens",
+        thoughts: Count = "thoughtsTokens",
+        total: Count = "totalTokens",
+        duration: Named<'a> = "apiDurationMs",
+        history: Seen = "projectHash",
+        messages: Seen = "messages",
+    }
+}
+
+fields! {
+    /// Of a system line.
+    Payload {
+        event: Event<'a> = "uiEvent",
+    }
+}
+
+fields! {
+    /// The session that a line was copied from.
+    Parent {
+        session: Text<'a> = "sessionId",
+    }
+}
+
+fields! {
+    /// An answer, as the agent's telemetry has it.
+    Event {
+        name: Text<'a> = "event.name",
+        at: Stamp = "event.timestamp",
+        response: Text<'a> = "response_id",
+        model: Text<'a> = "model",
+        input: Count = "input_token_count",
+        output: Count = "output_token_count",
+        cached: Count = "cached_content_token_count",
+        thoughts: Count = "thoughts_token_count",
+        total: Count = "total_token_count",
+        duration: Named<'a> = "duration_ms",
+        agent: Text<'a> = "subagent_name" | "subagent_id",
+    }
+}
+
+fields! {
+    /// The counts of an `assistant` line.
+    Usage {
+        input: Count = "promptTokenCount",
+        output: Count = "candidatesTokenCount",
+        cached: Count = "cachedContentTokenCount",
+        thoughts: Count = "thoughtsTokenCount",
+        total: Count = "totalTokenCount",
+    }
+}
+
+struct Chat {
+    author: Author,
+    /// Reads the older documents.
+    older: Box<dyn Reader>,
+    /// The counts of the latest events.
+    near: VecDeque<[u64; 6]>,
+}
+
+impl Reader for Chat {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        let event = &read.payload.event;
+        if read.history.is_some() && read.messages.is_some() {
+            return self.older.line(line, origin, out);
+        }
+        if read.date.is_some() && read.auth_type.is_some() {
+            out.extend(self.ledger(&read, origin)?.map(Record::Call));
+        } else if read.subtype.get() == Some("ui_telemetry") {
+            if event.name.get().is_some_and(|name| name.ends_with("api_response")) {
+                out.extend(self.event(&read, event, origin)?.map(Record::Call));
+            }
+        } else if read.kind.get() == Some("assistant") && !read.usage.is_absent() && !read.uuid.is_absent() {
+            if !read.is_sidechain.0 {
+                out.extend(self.answer(&read, origin)?.map(Record::Call));
+            }
+        } else {
+            return Ok(Reading::NotMine);
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn state(&self) -> String {
+        if self.near.is_empty() { String::new() } else { serde_json::to_string(&self.near).unwrap_or_default() }
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.near = serde_json::from_str(state).unwrap_or_default();
+        self.near.truncate(NEAR);
+    }
+}
+
+impl Chat {
+    /// An answer of the telemetry.
+    fn event(&mut self, read: &Line<'_>, event: &Event<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let counts = [&event.input, &event.output, &event.cached, &event.thoughts, &event.total];
+        let Some((tokens, fidelity)) = split(counts)? else { return Ok(None) };
+        if self.near.len() == NEAR {
+            self.near.pop_front();
+        }
+        self.near.push_back(tokens.fields());
+        let at = event.at.0.or(read.at.0);
+        let alias = timed_key(NAME, at, event.model.get(), &tokens);
+        let key = event.response.get().and_then(answer_key).unwrap_or(alias);
+        let mut call = self.call(read, &event.model, key, tokens, fidelity, origin);
+        call.from.at = at.unwrap_or(call.from.at);
+        call.from.agent = self.author.label(event.agent.get());
+        Ok(Some(Call { alias: Some(alias), latency: event.duration.milliseconds(), ..call }))
+    }
+
+    /// An answer of the conversation that no event announced.
+    fn answer(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let usage = &read.usage;
+        let counts = [&usage.input, &usage.output, &usage.cached, &usage.thoughts, &usage.total];
+        let Some((tokens, fidelity)) = split(counts)? else { return Ok(None) };
+        if self.near.contains(&tokens.fields()) {
+            return Ok(None);
+        }
+        let key = CallKey::from_parts(&[NAME, "line", read.uuid.get().unwrap_or_default()]);
+        Ok(Some(self.call(read, &read.model, key, tokens, fidelity, origin)))
+    }
+
+    /// A line of the ledger.
+    fn ledger(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let counts = [&read.input, &read.output, &read.cached, &read.thoughts, &read.total];
+        let Some((tokens, fidelity)) = split(counts)? else { return Ok(None) };
+        let key = timed_key(NAME, read.at.0, read.model.get(), &tokens);
+        let mut call = self.call(read, &read.model, key, tokens, fidelity, origin);
+        call.from.agent = self.author.label(read.source.get().filter(|source| *source != "main"));
+        Ok(Some(Call { alias: Some(key), latency: read.duration.milliseconds(), ..call }))
+    }
+
+    fn call(
+        &mut self,
+        read: &Line<'_>,
+        model: &Text<'_>,
+        key: CallKey,
+        tokens: Tokens,
+        fidelity: Fidelity,
+        origin: &Origin,
+    ) -> Call {
+        let parent = read.forked_from.session.get();
+        let session = parent.or(read.session.get());
+        let mut from = self.author.attribution(read.at.0, session, read.cwd.get(), origin);
+        if parent.is_some() {
+            from.claim = Claim::Parent;
+        }
+        let model = self.author.label(model.get());
+        let fidelity = if model.is_none() { Fidelity::Guessed } else { fidelity };
+        Call { fidelity, ..Call::new(key, from, model, tokens) }
+    }
+}
+
+/// Input, output, cached, thoughts and total in disjoint classes; `None` when nothing was used.
+fn split([input, output, cached, thoughts, total]: [&Count; 5]) -> Result<Option<(Tokens, Fidelity)>, BadLine> {
+    let total = total.tokens("total")?;
+    let counts = Counts {
+        prompt: Some(input.tokens("input")?),
+        output: Some(output.tokens("output")?),
+        total: Some(total).filter(|total| *total > 0),
+        cache_read: cached.tokens("cached")?,
+        reasoning: thoughts.tokens("thoughts")?,
+        ..Counts::default()
+    };
+    let (tokens, is_guessed) = counts.split();
+    Ok((!tokens.is_zero()).then_some((tokens, if is_guessed { Fidelity::Guessed } else { Fidelity::Final })))
+}

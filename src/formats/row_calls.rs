@@ -1,0 +1,101 @@
+//! A reader for databases in which each row is a call, or a session's running total that only grows.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::rows::Value;
+use super::{BadLine, Origin, Reader, Reading};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Usd};
+
+/// A call as a row states it.
+pub(super) struct RowCall<'a> {
+    pub(super) key: CallKey,
+    pub(super) tokens: Tokens,
+    /// When it was made; the time of the file if the row does not say.
+    pub(super) at: Option<Instant>,
+    pub(super) model: Option<Cow<'a, str>>,
+    pub(super) session: Option<Cow<'a, str>>,
+    /// The sub-agent.
+    pub(super) agent: Option<Cow<'a, str>>,
+    pub(super) project: Option<Cow<'a, str>>,
+    pub(super) feature: Option<Cow<'a, str>>,
+    pub(super) quoted: Option<Usd>,
+    pub(super) latency: Option<Duration>,
+    pub(super) fidelity: Fidelity,
+}
+
+impl RowCall<'_> {
+    /// A call with exact counts and nothing else.
+    pub(super) fn new(key: CallKey, tokens: Tokens) -> Self {
+        Self {
+            key,
+            tokens,
+            at: None,
+            model: None,
+            session: None,
+            agent: None,
+            project: None,
+            feature: None,
+            quoted: None,
+            latency: None,
+            fidelity: Fidelity::Final,
+        }
+    }
+}
+
+/// Reads a row of the query at this place; `None` for a row that is no call.
+pub(super) type ReadRow = for<'a> fn(usize, &[Value<'a>], &Origin) -> Result<Option<RowCall<'a>>, BadLine>;
+
+/// A reader of the rows of this format.
+pub(super) fn reader(format: &'static str, read: ReadRow) -> Box<dyn Reader> {
+    Box::new(Rows { source: Label::new(format), labels: Labels::default(), read })
+}
+
+struct Rows {
+    source: Label,
+    labels: Labels,
+    read: ReadRow,
+}
+
+impl Reader for Rows {
+    fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        Ok(Reading::NotMine)
+    }
+
+    fn row(
+        &mut self,
+        query: usize,
+        row: &[Value<'_>],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<Reading, BadLine> {
+        let Some(call) = (self.read)(query, row, origin)? else { return Ok(Reading::Mine) };
+        if call.tokens.is_zero() && call.quoted.is_none() {
+            return Ok(Reading::Mine);
+        }
+        let labels = &mut self.labels;
+        let from = Attribution {
+            session: labels.find(call.session.as_deref()),
+            agent: labels.find(call.agent.as_deref()),
+            project: labels.find(call.project.as_deref()),
+            feature: labels.find(call.feature.as_deref()),
+            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
+            ..Attribution::new(call.at.unwrap_or(origin.modified), self.source.clone())
+        };
+        let model = labels.find(call.model.as_deref());
+        let is_whole = matches!(call.fidelity, Fidelity::Final | Fidelity::Summed);
+        let fidelity = if model.is_none() && is_whole { Fidelity::Guessed } else { call.fidelity };
+        out.push(Record::Call(Call {
+            quoted: call.quoted,
+            latency: call.latency,
+            fidelity,
+            ..Call::new(call.key, from, model, call.tokens)
+        }));
+        Ok(Reading::Mine)
+    }
+}
+
+/// A duration in milliseconds.
+pub(super) fn milliseconds(value: Value<'_>) -> Option<Duration> {
+    value.integer().and_then(|count| u64::try_from(count).ok()).map(Duration::from_millis)
+}

@@ -1,0 +1,76 @@
+//! Running totals: counters that an agent states again and again, and that start anew now and then.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Label, Tokens};
+
+/// The counters of one log, by name. Part of a reader's state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Running(BTreeMap<String, Seen>);
+
+/// A counter when it was read last, and the sum of what it had come to before each of its resets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    last: [u64; 6],
+    before: [u64; 6],
+}
+
+impl Running {
+    /// True when no counter was read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads a counter: one that is less than before was reset, and what it had come to stays.
+    pub(super) fn read(&mut self, counter: &str, now: Tokens) {
+        let seen = self.0.entry(counter.to_owned()).or_default();
+        let last = Tokens::from_fields(seen.last);
+        if now.total() < last.total() {
+            seen.before = Tokens::from_fields(seen.before).saturating_add(last).fields();
+        }
+        seen.last = now.fields();
+    }
+
+    /// All counters with all they ever came to.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (&str, Tokens)> {
+        let whole = |seen: &Seen| Tokens::from_fields(seen.before).saturating_add(Tokens::from_fields(seen.last));
+        self.0.iter().map(move |(name, seen)| (name.as_str(), whole(seen)))
+    }
+}
+
+/// The statement of a session's totals; `None` when nothing was used.
+pub(super) fn bill<'m>(
+    source: &str,
+    from: Attribution,
+    models: impl IntoIterator<Item = (&'m str, Tokens)>,
+) -> Option<Bill> {
+    let session = from.session.clone()?;
+    let models: Vec<Billed> = models
+        .into_iter()
+        .filter(|(_, tokens)| !tokens.is_zero())
+        .map(|(model, tokens)| Billed { model: Label::new(model), tokens, is_split: false, web_searches: 0 })
+        .collect();
+    (!models.is_empty()).then(|| Bill {
+        id: CallKey::from_parts(&[source, "total", session.as_str()]),
+        from,
+        counter: Counter::Session { started: None, since: None },
+        models,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h3_a_counter_that_falls_was_reset_and_what_it_had_come_to_stays() {
+        let mut running = Running::default();
+        let tokens = |input| Tokens { input, ..Tokens::default() };
+        for now in [10, 30, 30, 5, 7] {
+            running.read("m", tokens(now));
+        }
+        assert_eq!(running.totals().collect::<Vec<_>>(), [("m", tokens(37))]);
+    }
+}

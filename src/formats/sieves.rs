@@ -1,0 +1,63 @@
+//! The searches for markers: one for lines that anybody may have written, one for each agent's own files. Each is built
+//! when a line is first searched.
+
+use std::path::Path;
+use std::sync::{LazyLock, OnceLock};
+
+use super::prefilter::{Set, Sieve};
+use super::{ALL, Env, Format};
+
+/// Looks for the markers of all formats: for lines that anybody may have written.
+static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, looked_for(None)));
+
+/// For the files of one agent, by its format's place in the registry. Agents that have a place of their own need not be
+/// looked for in another's.
+static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+
+/// Formats without a place of their own.
+static WITHOUT_PLACE: LazyLock<Set> = LazyLock::new(|| {
+    let env = Env::new(Some(Path::new("/")), &|_| None);
+    set_of(|format| format.locations(&env).is_empty())
+});
+
+/// The formats to be looked for in lines that anybody may have written, or in those of one agent's own files.
+///
+/// There, agents that have a place of their own need not be looked for, and no others if it is known by its place.
+fn looked_for(own: Option<usize>) -> Set {
+    let Some(place) = own else { return set_of(|format| !format.is_known_by_place()) };
+    let others = if ALL[place].is_known_by_place() { 0 } else { *WITHOUT_PLACE };
+    others | 1 << place
+}
+
+/// The formats of the registry of which this is true.
+fn set_of(is_wanted: impl Fn(&dyn Format) -> bool) -> Set {
+    ALL.iter().enumerate().filter(|(_, format)| is_wanted(**format)).fold(0, |all, (at, _)| all | 1 << at)
+}
+
+/// Formats that the registry may hold.
+const MOST: usize = Set::BITS as usize;
+const _: () = assert!(ALL.len() <= MOST, "a set has no bit for each format");
+
+/// The search for markers in the lines of anybody, or of one agent's own files by its format's place in the registry.
+pub(super) fn of(own: Option<usize>) -> &'static Sieve {
+    match own {
+        Some(place) => OWN[place].get_or_init(|| Sieve::new(ALL, looked_for(own))),
+        None => &ANYBODY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_known_by_its_place_is_looked_for_there_and_nowhere_else() {
+        let place = |name: &str| ALL.iter().position(|format| format.name() == name).unwrap();
+        let holds = |set: Set, name: &str| set & 1 << place(name) != 0;
+        let anywhere = looked_for(None);
+        assert!(!holds(anywhere, "auggie") && holds(anywhere, "claude-code") && holds(anywhere, "native"));
+        assert_eq!(looked_for(Some(place("auggie"))), 1 << place("auggie"));
+        let own = looked_for(Some(place("claude-code")));
+        assert!(holds(own, "claude-code") && holds(own, "native") && !holds(own, "codex") && !holds(own, "auggie"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Mistral Vibe's sessions: `~/.vibe/logs/session/unified/<session>/`, before that `session/<session>/meta.json`.
+//!
+//! Seen with 3.0.2 against a service whose bill is known (2026-11-26). A journal's line `core_input` with a completed
+//! completion is one answer, with its time; `action_result` repeats it under the same action's id. On a resume the old
+//! journals are dropped: then only the running total `tokenUsage`, in `projection_delta` lines and in
+//! `generations/*/projection-state.json`, has all of it, from which the books subtract the answers that they know. Input
+//! includes cached tokens. The model and the project stand in the session's `meta.json`.
+//!
+//! Before (its source, early 2026), `meta.json` had the running total of a session in `stats`.
+
+use std::path::{Path, PathBuf};
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, List, Text};
+use super::running::{Running, bill};
+use super::split::Counts;
+use super::time::Stamp;
+use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use crate::domain::{Call, CallKey, Fidelity, Record, Tokens};
+
+/// Mistral Vibe's sessions.
+pub(super) struct Vibe;
+
+const NAME: &str = "vibe";
+const MARKERS: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cached_input_tokens\""];
+
+impl Format for Vibe {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn locations(&self, env: &Env<'_>) -> Vec<Location> {
+        let home = env.path("VIBE_HOME").or_else(|| env.home(".vibe"));
+        home.into_iter().map(|home| Location::tree(home.join("logs/session"))).collect()
+    }
+    fn framing(&self, name: &[u8]) -> Option<Framing> {
+        match name {
+            b"meta.json" | b"projection-state.json" => Some(Framing::Document),
+            _ => name.ends_with(b".jsonl").then_some(Framing::Lines),
+        }
+    }
+    fn project_file(&self, log: &Path) -> Option<PathBuf> {
+        let is_inner = |name: &std::ffi::OsStr| name == "journal" || name == "generations";
+        let inner = log.ancestors().find(|folder| folder.file_name().is_some_and(is_inner))?;
+        Some(inner.parent()?.join("meta.json"))
+    }
+    fn markers(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn hints(&self) -> &'static [&'static str] {
+        &MARKERS
+    }
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Journal { author: Author::new(NAME), cwd: None, model: None, running: Running::default() })
+    }
+}
+
+fields! {
+    /// A line of a journal, or a document.
+    Line {
+        kind: Text<'a> = "type",
+        version: Count = "recovery_journal_record_version",
+        payload: Payload<'a> = "payload",
+        session: Text<'a> = "session_id",
+        snapshot: State<'a> = "snapshot",
+        projection: Count = "projection_state_version",
+        started: Stamp = "start_time",
+        environment: Environment<'a> = "environment",
+        config: Config<'a> = "config",
+        stats: Stats<'a> = "stats",
+    }
+}
+
+fields! {
+    /// What a line of a journal holds.
+    Payload {
+        input: Input<'a> = "input",
+        result: Outcome<'a> = "result",
+        delta: List<Delta<'a>> = "delta",
+    }
+}
+
+fields! {
+    /// What the agent was told.
+    Input {
+        command: Outcome<'a> = "command",
+        determinism: Determinism<'a> = "determinism",
+    }
+}
+
+fields! {
+    /// When it was told.
+    Determinism {
+        at: Stamp = "time_unix_ms",
+    }
+}
+
+fields! {
+    /// What became of an action.
+    Outcome {
+        action: Text<'a> = "action_id",
+        result: Completion<'a> = "result",
+    }
+}
+
+fields! {
+    /// An answer.
+    Completion {
+        usage: Usage<'a> = "usage",
+    }
+}
+
+fields! {
+    /// A change of what is on the screen.
+    Delta {
+        state: State<'a> = "state",
+    }
+}
+
+fields! {
+    /// What is on the screen.
+    State {
+        session: Session<'a> = "session",
+    }
+}
+
+fields! {
+    /// A session.
+    Session {
+        id: Text<'a> = "id",
+        created: Stamp = "createdAt",
+        usage: Usage<'a> = "tokenUsage",
+    }
+}
+
+fields! {
+    /// Counts of an answer or a session.
+    Usage {
+        input: Count = "input_tokens" | "inputTokens",
+        output: Count = "output_tokens" | "outputTokens",
+        cached: Count = "cached_input_tokens" | "cachedInputTokens",
+    }
+}
+
+fields! {
+    /// Where the agent works.
+    Environment {
+        cwd: Text<'a> = "working_directory",
+    }
+}
+
+fields! {
+    /// The model.
+    Config {
+        model: Text<'a> = "model_name" | "active_model",
+    }
+}
+
+fields! {
+    /// The running total of an older session.
+    Stats {
+        input: Count = "session_prompt_tokens",
+        output: Count = "session_completion_tokens",
+    }
+}
+
+struct Journal {
+    author: Author,
+    cwd: Option<String>,
+    model: Option<String>,
+    running: Running,
+}
+
+impl Reader for Journal {
+    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let read: Line<'_> = json::parse(line)?;
+        if read.version.is_given() {
+            match read.kind.get() {
+                Some("core_input") => {
+                    let input = &read.payload.input;
+                    out.extend(self.answer(&input.command, &input.determinism.at, origin)?.map(Record::Call));
+                }
+                Some("action_result") => {
+                    out.extend(self.answer(&read.payload.result, &Stamp::default(), origin)?.map(Record::Call));
+                }
+                Some("projection_delta") => {
+                    for delta in &read.payload.delta.0 {
+                        self.total(&delta.state.session, origin, out)?;
+                    }
+                }
+                _ => {}
+            }
+        } else if read.projection.is_given() {
+            self.total(&read.snapshot.session, origin, out)?;
+        } else if !read.session.is_absent() && !read.environment.is_absent() {
+            self.older(&read, origin, out)?;
+        } else {
+            return Ok(Reading::NotMine);
+        }
+        Ok(Reading::Mine)
+    }
+
+    fn beside(&mut self, text: &[u8]) {
+        let Ok(about) = json::parse::<Line<'_>>(text) else { return };
+        self.cwd = about.environment.cwd.get().map(str::to_owned);
+        self.model = about.config.model.get().map(str::to_owned);
+    }
+
+    fn state(&self) -> String {
+        if self.running.is_empty() { String::new() } else { serde_json::to_string(&self.running).unwrap_or_default() }
+    }
+
+    fn restore(&mut self, state: &str) {
+        self.running = serde_json::from_str(state).unwrap_or_default();
+    }
+}
+
+impl Journal {
+    fn answer(&mut self, action: &Outcome<'_>, at: &Stamp, origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let tokens = action.result.usage.split(Count::tokens)?;
+        let (Some(id), false) = (action.action.get(), tokens.is_zero()) else { return Ok(None) };
+        let session = session_of(origin);
+        let from = self.author.attribution(at.0, Some(&session), self.cwd.as_deref(), origin);
+        let model = self.author.label(self.model.as_deref());
+        let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        Ok(Some(Call { fidelity, ..Call::new(CallKey::from_parts(&[NAME, &session, id]), from, model, tokens) }))
+    }
+
+    /// The running total of a session, when it has changed.
+    fn total(&mut self, session: &Session<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        let tokens = session.usage.split(Count::total)?;
+        if session.usage.is_absent() || tokens.is_zero() {
+            return Ok(());
+        }
+        let own = session.id.get().map_or_else(|| session_of(origin), str::to_owned);
+        self.state_total(&own, session.created, tokens, origin, out);
+        Ok(())
+    }
+
+    /// The running total of an older session.
+    fn older(&mut self, read: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
+        let input = read.stats.input.total("session_prompt_tokens")?;
+        let tokens =
+            Tokens { input, output: read.stats.output.total("session_completion_tokens")?, ..Tokens::default() };
+        self.cwd = read.environment.cwd.get().map(str::to_owned);
+        self.model = read.config.model.get().map(str::to_owned);
+        if !tokens.is_zero() {
+            self.state_total(read.session.get().unwrap_or_default(), read.started, tokens, origin, out);
+        }
+        Ok(())
+    }
+
+    fn state_total(&mut self, session: &str, at: Stamp, tokens: Tokens, origin: &Origin, out: &mut Vec<Record>) {
+        self.running.read(session, tokens);
+        let whole: Tokens = self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum();
+        let from = self.author.attribution(at.0, Some(session), self.cwd.as_deref(), origin);
+        let model = self.model.as_deref().unwrap_or("unknown");
+        out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
+    }
+}
+
+/// The session that a journal belongs to: `<session>/journal/<number>.jsonl`.
+fn session_of(origin: &Origin) -> String {
+    let mut folders = origin.path.rsplit(['/', '\\']).skip(1);
+    let inner = folders.next();
+    let session = if inner == Some("journal") { folders.next() } else { inner };
+    session.unwrap_or_else(|| origin.stem()).to_owned()
+}
+
+impl Usage<'_> {
+    fn split(&self, read: fn(&Count, &'static str) -> Result<u64, BadLine>) -> Result<Tokens, BadLine> {
+        let counts = Counts {
+            prompt: Some(read(&self.input, "input_tokens")?),
+            output: Some(read(&self.output, "output_tokens")?),
+            cache_read: read(&self.cached, "cached_input_tokens")?,
+            ..Counts::default()
+        };
+        Ok(counts.split().0)
+    }
+}

@@ -1,0 +1,60 @@
+//! Places that agents list in a file or by the folders in a folder: projects, profiles.
+//!
+//! An index is looked at with every scan of all places, and read when it has changed. A place that it lists stays one.
+
+use std::path::PathBuf;
+
+use super::RootKind;
+use super::fs::{FileId, FileKind, Fs, fill};
+use crate::formats::{FormatId, Location};
+
+/// The longest index that is read.
+const LONGEST: usize = 1 << 20;
+/// The most places of one index.
+const MOST: usize = 1000;
+
+/// A file or folder that lists places.
+pub(super) struct Index {
+    format: FormatId,
+    path: PathBuf,
+    /// The state in which it was read.
+    read: Option<(FileId, i64, u64)>,
+}
+
+impl Index {
+    pub(super) fn new((format, path): &(FormatId, PathBuf)) -> Self {
+        Self { format: *format, path: path.clone(), read: None }
+    }
+
+    /// Whose places it lists.
+    pub(super) fn layout(&self) -> RootKind {
+        RootKind::Agent(self.format)
+    }
+
+    /// The places that it lists, if it has changed.
+    pub(super) fn news(&mut self, fs: &dyn Fs) -> Option<Vec<Location>> {
+        let stat = fs.stat(&self.path).ok()?;
+        let state = Some((stat.id, stat.changed_ns, stat.size));
+        if self.read == state {
+            return None;
+        }
+        let content = match stat.sort {
+            FileKind::Folder => {
+                let entries = fs.survey(&self.path, &|_| false).ok()?.entries;
+                let folders = entries.into_iter().filter(|entry| entry.sort == FileKind::Folder);
+                folders.map(|entry| entry.name.into_encoded_bytes()).collect::<Vec<_>>().join(&b'\n')
+            }
+            FileKind::File => {
+                let mut text = vec![0; usize::try_from(stat.size).unwrap_or(LONGEST).min(LONGEST)];
+                let length = fill(&*fs.open(&self.path).ok()?, &mut text, 0).ok()?;
+                text.truncate(length);
+                text
+            }
+            FileKind::Link | FileKind::Other(_) => return None,
+        };
+        self.read = state;
+        let mut places = self.format.format().indexed(&self.path, &content);
+        places.truncate(MOST);
+        Some(places)
+    }
+}

@@ -1,0 +1,90 @@
+//! Totals that a run took over from the session it was forked from.
+//!
+//! The result of `claude -p --resume … --fork-session` counts on from its parent's total (2.1.299 to 2.1.332, November
+//! 2026): less the run's own usage it is exactly one of the parent's statements, unless sub-agents worked in the run.
+//! With equal counts of four classes no other explanation is needed; a total that is merely large enough proves nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
+
+use super::account::NEAREST;
+use super::interner::Interner;
+use super::spending::Part;
+use crate::domain::{Bill, Billed, CallKey, Counter, Tokens};
+
+/// Tokens of all models of a statement: input, cache reads, cache writes of any lifetime, output.
+pub type Whole = [u64; 4];
+
+/// Statements by their total, and by the part of it that a run took over.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    totals: FxHashMap<Whole, BTreeMap<(u32, CallKey), Vec<Billed>>>,
+    heirs: FxHashMap<Whole, BTreeSet<(u32, CallKey)>>,
+}
+
+impl Inherited {
+    /// Adds a statement.
+    pub(super) fn insert(&mut self, session: u32, bill: &Bill) {
+        self.note(session, bill);
+        if let Some(before) = before(bill) {
+            self.heirs.entry(before).or_default().insert((session, bill.id));
+        }
+    }
+
+    /// Adds a statement that others may have inherited from.
+    pub(super) fn note(&mut self, session: u32, bill: &Bill) {
+        if let Some(total) = total(bill) {
+            self.totals.entry(total).or_default().insert((session, bill.id), bill.models.clone());
+        }
+    }
+
+    /// Removes a statement.
+    pub(super) fn remove(&mut self, session: u32, bill: &Bill) {
+        if let Some(all) = total(bill).and_then(|total| self.totals.get_mut(&total)) {
+            all.remove(&(session, bill.id));
+        }
+        if let Some(all) = before(bill).and_then(|before| self.heirs.get_mut(&before)) {
+            all.remove(&(session, bill.id));
+        }
+    }
+
+    /// Sessions that may have inherited from a statement that is in here, new or about to be removed.
+    pub(super) fn heirs_of(&self, bill: &Bill) -> impl Iterator<Item = u32> + '_ {
+        let is_few = |total: &Whole| self.totals.get(total).is_some_and(|all| all.len() <= NEAREST + 1);
+        let heirs = total(bill).filter(is_few).and_then(|total| self.heirs.get(&total));
+        heirs.into_iter().flatten().map(|(session, _)| *session)
+    }
+
+    /// What a session's statement took over from another session; nothing if too many have this total.
+    pub(super) fn of(&self, session: u32, bill: &Bill, names: &Interner) -> Option<&[Billed]> {
+        let parents = self.totals.get(&before(bill)?).filter(|all| all.len() <= NEAREST)?;
+        let covers = |billed: &Billed| {
+            let mut own = bill.models.iter().filter(|own| own.model == billed.model);
+            own.any(|own| Part::of_bill(own).covers(&Part::of_bill(billed)))
+        };
+        let others = parents.iter().filter(|((other, _), models)| *other != session && models.iter().all(covers));
+        // By name, because numbers depend on reading order.
+        others.min_by_key(|((other, id), _)| (names.label(*other), *id)).map(|(_, models)| &**models)
+    }
+}
+
+fn sides(tokens: Tokens) -> Whole {
+    [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
+}
+
+/// The total that others may inherit; `None` for a run without usage of its own, which may have inherited it all.
+pub fn total(bill: &Bill) -> Option<Whole> {
+    let is_own = !matches!(bill.counter, Counter::Run { own } if own.is_zero());
+    Some(sides(bill.tokens())).filter(|total| is_own && *total != [0; 4])
+}
+
+/// The part of a run's total that is not its own usage, if there is any.
+pub fn before(bill: &Bill) -> Option<Whole> {
+    let Counter::Run { own } = bill.counter else { return None };
+    let mut before = sides(bill.tokens());
+    for (before, own) in before.iter_mut().zip(sides(own)) {
+        *before = before.checked_sub(own)?;
+    }
+    Some(before).filter(|before| *before != [0; 4])
+}

@@ -1,0 +1,140 @@
+//! A bill's JSON form, in tables and exports.
+
+use chrono::SecondsFormat;
+use rusqlite::Result;
+use serde::{Deserialize, Serialize};
+
+use super::row_codec::damaged;
+use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens};
+use crate::ledger::bills::MOST;
+
+/// The stored bill of this column.
+pub(super) fn parsed(body: &str) -> Result<Bill> {
+    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
+    written.bill().map_err(|_| damaged("a bill"))
+}
+
+/// A bill's JSON form, in the column `body` and in exports.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Written {
+    id: String,
+    at: String,
+    source: String,
+    session: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// Start of the session's counter, and start of the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    started: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// Present if a single run is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own: Option<[u64; 6]>,
+    models: Vec<WrittenModel>,
+}
+
+/// Running total of one model.
+#[derive(Serialize, Deserialize)]
+struct WrittenModel {
+    model: String,
+    /// Input, cache reads, five-minute and one-hour cache writes, output, reasoning.
+    tokens: [u64; 6],
+    #[serde(default)]
+    searches: u32,
+    split: bool,
+}
+
+impl Written {
+    /// Converts a bill; `None` without a session.
+    pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
+        let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
+        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let (started, since, own) = match bill.counter {
+            Counter::Session { started, since } => (started, since, None),
+            Counter::Run { own } => (None, None, Some(own.fields())),
+        };
+        let models = bill.models.iter().map(|billed| WrittenModel {
+            model: billed.model.to_string(),
+            tokens: billed.tokens.fields(),
+            searches: billed.web_searches,
+            split: billed.is_split,
+        });
+        Some(Self {
+            id: bill.id.to_string(),
+            at: time(bill.from.at),
+            source: bill.from.source.to_string(),
+            session: text(&bill.from.session)?,
+            project: text(&bill.from.project),
+            user: text(&bill.from.user),
+            team: text(&bill.from.team),
+            org: text(&bill.from.org),
+            path: bill.from.place.as_ref().map(|place| place.path.to_string()),
+            offset: bill.from.place.as_ref().map(|place| place.offset),
+            started,
+            since: since.map(time),
+            own,
+            models: models.collect(),
+        })
+    }
+
+    /// Converts back.
+    ///
+    /// # Errors
+    /// Names the invalid field.
+    pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
+        let label = |text: &Option<String>| text.as_deref().map(Label::new);
+        let time = |text: &str| {
+            chrono::DateTime::parse_from_rfc3339(text).map(Instant::from).map_err(|error| format!("'{text}': {error}"))
+        };
+        let path = self.path.as_deref().map(Label::new);
+        let mut models: Vec<Billed> = Vec::with_capacity(self.models.len());
+        for written in &self.models {
+            let tokens = Tokens::from_fields(written.tokens);
+            models.push(Billed {
+                model: Label::new(&written.model),
+                tokens,
+                is_split: written.split,
+                web_searches: written.searches,
+            });
+        }
+        models.sort_by(|one, other| one.model.cmp(&other.model));
+        if models.windows(2).any(|pair| pair[0].model == pair[1].model) {
+            return Err("a model appears twice in a bill".to_owned());
+        }
+        let most = MOST;
+        if models.iter().any(|billed| billed.tokens.fields().iter().any(|count| *count > most)) {
+            return Err(format!("a bill has more than {most} tokens"));
+        }
+        Ok(Bill {
+            id: self.id.parse().map_err(|_| format!("'{}' is not a key", self.id))?,
+            from: Attribution {
+                session: Some(Label::new(&self.session)),
+                project: label(&self.project),
+                user: label(&self.user),
+                team: label(&self.team),
+                org: label(&self.org),
+                place: path.map(|path| Place { path, offset: self.offset.unwrap_or(0) }),
+                ..Attribution::new(time(&self.at)?, Label::new(&self.source))
+            },
+            counter: match self.own {
+                Some(own) => Counter::Run { own: Tokens::from_fields(own) },
+                None => {
+                    let since = self.since.as_deref().map(time).transpose()?;
+                    Counter::Session { started: self.started, since }
+                }
+            },
+            models,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Statements about providers' windows and sessions, as entries of `meta`.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Result, params};
+
+use crate::domain::{OF_SESSIONS, STATUS};
+
+/// How long a statement about a session is kept after the latest one, in milliseconds.
+const KEPT: i64 = 7 * 86_400_000;
+
+/// Writes statements that are newer than those stored.
+pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result<()> {
+    let insert = "INSERT INTO meta VALUES(?1, ?2)
+      ON CONFLICT(name) DO UPDATE SET value = excluded.value WHERE value < excluded.value";
+    let mut newest = None;
+    for (name, value) in all {
+        conn.prepare_cached(insert)?.execute([name, value])?;
+        if name.starts_with(OF_SESSIONS) {
+            newest = newest.max(value.split('\t').next().and_then(|seen| seen.parse::<i64>().ok()));
+        }
+    }
+    if let Some(newest) = newest {
+        let old = "DELETE FROM meta WHERE name >= ?1 AND name < ?1 || char(0x10ffff) AND value < ?2";
+        conn.prepare_cached(old)?
+            .execute(params![OF_SESSIONS, format!("{:015}", newest.saturating_sub(KEPT).max(0))])?;
+    }
+    Ok(())
+}
+
+/// All statements, by name.
+pub(super) fn read(conn: &Connection) -> Result<BTreeMap<String, String>> {
+    let mut select =
+        conn.prepare_cached("SELECT name, value FROM meta WHERE name >= ?1 AND name < ?1 || char(0x10ffff)")?;
+    let rows = select.query_map([STATUS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}

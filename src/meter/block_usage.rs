@@ -1,0 +1,156 @@
+//! Usage of limits on blocks: five hours from the first call of a subject, and again from the first call after them.
+
+use super::blocks::{BLOCK, Hours, first_call, subjects};
+use super::evaluate::Used;
+use super::limit::Rules;
+use super::limit_usage::{LimitUsage, take_out};
+use super::subject::{Subject, grouped, overridden};
+use crate::domain::{Dimension, Filter, Instant, Matcher, Span};
+use crate::ledger::{BooksError, Ledger, Row, Sums};
+
+impl LimitUsage {
+    /// Queries the current block of each subject.
+    pub(super) fn ask_blocks(
+        &mut self,
+        books: &dyn Ledger,
+        filter: &Filter,
+        rules: &Rules,
+        now: Instant,
+    ) -> Result<(), BooksError> {
+        let by: Vec<Dimension> = grouped(&self.limit).collect();
+        for (names, hours) in subjects(books, filter, &by, now)? {
+            if overridden(&self.limit, &names, rules) {
+                continue;
+            }
+            let own = by.iter().zip(&names).map(|(of, name)| (*of, Matcher::exact(name.as_str())));
+            let rest = filter.only.iter().filter(|(of, _)| !by.contains(of)).cloned();
+            let filter = Filter { only: rest.chain(own).collect(), since: None, until: None };
+            let subject = Subject { names, session: None, agent: None };
+            self.ask_block(books, &filter, &subject, &hours, rules, now)?;
+        }
+        Ok(())
+    }
+
+    fn ask_block(
+        &mut self,
+        books: &dyn Ledger,
+        filter: &Filter,
+        subject: &Subject,
+        hours: &Hours,
+        rules: &Rules,
+        now: Instant,
+    ) -> Result<(), BooksError> {
+        let mut since = hours.first().copied();
+        while let Some(from) = since.map(|since| first_call(books, filter, hours, since)).transpose()?.flatten() {
+            if from > now {
+                self.blocks.is_ahead(from);
+                break;
+            }
+            let Some(until) = from.checked_add_signed(BLOCK) else { break };
+            if until > now {
+                let block = Filter { since: Some(from), until: Some(until), ..filter.clone() };
+                self.take(books, block, rules)?;
+                if let Some(group) = self.groups.get_mut(subject) {
+                    group.block = Some(Span { from, until });
+                }
+            } else {
+                self.blocks.over.insert(subject.clone(), until);
+            }
+            since = Some(until);
+        }
+        Ok(())
+    }
+
+    /// Applies a change. False when the ledger must be queried again, because the calls that begin blocks may be others.
+    pub(super) fn apply_to_block(
+        &mut self,
+        before: Option<&Row>,
+        after: Option<&Row>,
+        rules: &Rules,
+        now: Instant,
+    ) -> bool {
+        let place = |row: &Row| Some((Subject::from_call(&row.call, &self.limit, rules)?, row.call.at()));
+        let (was, is) = (before.and_then(place), after.and_then(place));
+        let stays = was == is;
+        let taken = match (before, was) {
+            (Some(row), Some((subject, at))) => self.take_from_block(row, &subject, at, stays, rules),
+            (_, _) => true,
+        };
+        let added = match (after, is) {
+            (Some(row), Some((subject, at))) => self.add_to_block(row, subject, at, stays, rules, now),
+            (_, _) => true,
+        };
+        taken && added
+    }
+
+    fn take_from_block(&mut self, row: &Row, subject: &Subject, at: Instant, stays: bool, rules: &Rules) -> bool {
+        let Some(group) = self.groups.get_mut(subject) else { return stays };
+        let Some(block) = group.block.filter(|block| block.contains(at)) else { return stays };
+        let sums = Sums::from_row(row);
+        group.minutes.sub(at, &Used::from_sums(&sums, rules.fallback.as_ref()).into());
+        take_out(&mut self.groups, subject, row.call.model.as_ref(), &sums);
+        if stays {
+            // The only call of a block: the block remains for the version that follows.
+            self.groups.entry(subject.clone()).or_default().block = Some(block);
+        }
+        stays || at != block.from
+    }
+
+    fn add_to_block(
+        &mut self,
+        row: &Row,
+        subject: Subject,
+        at: Instant,
+        stays: bool,
+        rules: &Rules,
+        now: Instant,
+    ) -> bool {
+        let current = self.groups.get(&subject).and_then(|group| group.block);
+        let block = match current {
+            Some(block) if block.contains(at) => block,
+            _ if stays => return true,
+            _ if at > now => {
+                self.blocks.is_ahead(at);
+                return true;
+            }
+            // A call before the current block may move it.
+            Some(_) => return false,
+            None => {
+                let Some(until) = at.checked_add_signed(BLOCK) else { return false };
+                let is_after = self.blocks.over.get(&subject).is_none_or(|over| *over <= at);
+                // Calls ahead of the clock may belong to it.
+                let is_last = self.blocks.ahead.is_none_or(|ahead| ahead >= until);
+                if until <= now || !is_after || !is_last {
+                    return false;
+                }
+                Span { from: at, until }
+            }
+        };
+        let sums = Sums::from_row(row);
+        let used = Used::from_sums(&sums, rules.fallback.as_ref());
+        let group = self.groups.entry(subject).or_default();
+        group.block = Some(block);
+        group.models.entry(row.call.model.clone()).or_default().add(&sums);
+        group.minutes.add(at, &used.into(), now);
+        true
+    }
+
+    /// Ends the blocks that are over. False when the ledger must be queried again.
+    pub(super) fn advance_blocks(&mut self, now: Instant) -> bool {
+        let went_back = now < self.blocks.as_of;
+        self.blocks.as_of = now;
+        let over = &mut self.blocks.over;
+        self.groups.retain(|subject, group| {
+            let ended = group.block.map(|block| block.until).filter(|until| *until <= now);
+            over.extend(ended.map(|until| (subject.clone(), until)));
+            ended.is_none()
+        });
+        !went_back && self.blocks.ahead.is_none_or(|ahead| ahead > now)
+    }
+
+    /// When a block next ends or begins by itself.
+    pub(super) fn block_changes_at(&self) -> Option<Instant> {
+        let ends = self.groups.values().filter_map(|group| group.block.map(|block| block.until));
+        ends.chain(self.blocks.ahead).min()
+    }
+}

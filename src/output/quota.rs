@@ -1,0 +1,40 @@
+//! A provider's window as JSON.
+
+use serde::Serialize;
+
+use super::Decimal;
+use crate::domain::{Instant, Quota, Usd, Zone};
+
+/// JSON form of a provider's window in `limits`, `gate` and alerts.
+#[derive(Serialize)]
+pub(crate) struct QuotaJson {
+    source: String,
+    name: String,
+    window_minutes: u32,
+    used_percent: Decimal,
+    resets_at: Option<String>,
+    stated_at: String,
+    /// True once it has started over, so that its use is not known.
+    stale: bool,
+}
+
+impl QuotaJson {
+    /// The window as it is known; times in this zone.
+    pub(crate) fn new(quota: &Quota, now: Instant, zone: Zone) -> Self {
+        let time = |at: Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        Self {
+            source: quota.source.to_string(),
+            name: quota.name.to_string(),
+            window_minutes: quota.minutes,
+            used_percent: Decimal(Usd::from_pico(i128::from(quota.used).saturating_mul(10_000_000_000))),
+            resets_at: quota.resets_at.map(time),
+            stated_at: time(quota.seen),
+            stale: quota.is_over(now),
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn all(quotas: &[Quota], now: Instant, zone: Zone) -> Vec<Self> {
+        quotas.iter().map(|quota| Self::new(quota, now, zone)).collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! Accepts connections and serves each with its own task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// How long requests that are being answered may take once the server ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
+/// Time for the head of a request to arrive.
+const HEAD: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Delay after an error of the system, such as no descriptors left.
+const REST: Duration = Duration::from_millis(50);
+
+/// Serves until `ending` is true; then answers what has arrived.
+pub(super) async fn serve(listener: TcpListener, router: Router, room: Semaphore, mut ending: watch::Receiver<bool>) {
+    let room = Arc::new(room);
+    let graceful = GracefulShutdown::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&room).acquire_owned() => place,
+            _ = ending.changed() => break,
+        };
+        let Ok(place) = place else { break };
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ending.changed() => break,
+        };
+        let Ok((stream, _)) = stream else {
+            tokio::time::sleep(REST).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let served = graceful.watch(connection);
+        tokio::spawn(async move {
+            let _ = served.await;
+            drop(place);
+        });
+    }
+    let _ = tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await;
+}

@@ -1,0 +1,61 @@
+//! What can be asked. The answers themselves are written by the commands, so that both say the same.
+
+use crate::engine::BooksView;
+
+/// A question to the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// The report of `tokmeter report`, as JSON or CSV.
+    Usage,
+    /// The numbers of the live screen.
+    Summary,
+    /// The report by session.
+    Sessions,
+    /// The latest calls.
+    Calls,
+    /// The limits with their use.
+    Limits,
+    /// State of sources, ledger and prices.
+    Health,
+    /// Whether a call may be made.
+    Gate,
+    /// Metrics for Prometheus.
+    Metrics,
+}
+
+/// Parameters of a query, in their order.
+pub(crate) type Params = Vec<(String, String)>;
+
+/// Media type of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// JSON.
+    Json,
+    /// CSV.
+    Csv,
+    /// Prometheus' text format.
+    Metrics,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// Its media type.
+    pub(crate) kind: Kind,
+    /// Its body.
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why there is none.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    /// The question is wrong.
+    Question(String),
+    /// There is nothing of that name.
+    Nothing(String),
+    /// The books cannot be read now.
+    Books(String),
+}
+
+/// Answers a question.
+pub(crate) type AnswerFn = fn(Topic, &Params, &BooksView<'_>) -> Result<Answer, Refusal>;

@@ -1,0 +1,110 @@
+//! Questions to the books, and the supervisors' questions.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::oneshot;
+
+use super::answers::{Answer, Kind, Params, Refusal, Topic};
+use super::shared::{PATIENCE, Shared};
+use super::status::Problem;
+
+/// Asks the books on the thread that owns them.
+pub(super) async fn ask(shared: &Shared, topic: Topic, params: Params) -> Result<Answer, Problem> {
+    let (done, answered) = oneshot::channel();
+    let answer = shared.answer;
+    let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
+        let _ = done.send(answer(topic, &params, books));
+    });
+    let asked = tokio::time::timeout(PATIENCE, async {
+        shared.doors.ask.send(question).await.map_err(|_| ())?;
+        answered.await.map_err(|_| ())
+    });
+    match asked.await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(refusal))) => Err(match refusal {
+            Refusal::Question(why) => Problem::new(StatusCode::BAD_REQUEST, why),
+            Refusal::Nothing(why) => Problem::new(StatusCode::NOT_FOUND, why),
+            Refusal::Books(why) => Problem::busy(why),
+        }),
+        Ok(Err(())) => Err(Problem::busy("the meter is closing")),
+        Err(_) => Err(Problem::busy("the ledger is busy")),
+    }
+}
+
+async fn answer(shared: &Shared, topic: Topic, params: Params) -> Response {
+    match ask(shared, topic, params).await {
+        Ok(Answer { kind, body }) => {
+            let kind = match kind {
+                Kind::Json => "application/json",
+                Kind::Csv => "text/csv; charset=utf-8",
+                Kind::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+            };
+            ([(header::CONTENT_TYPE, kind)], body).into_response()
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+pub(super) async fn usage(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Usage, params).await
+}
+
+pub(super) async fn summary(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Summary, params).await
+}
+
+pub(super) async fn sessions(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Sessions, params).await
+}
+
+pub(super) async fn calls(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Calls, params).await
+}
+
+pub(super) async fn limits(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Limits, params).await
+}
+
+pub(super) async fn health(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Health, params).await
+}
+
+pub(super) async fn gate(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
+    answer(&shared, Topic::Gate, params).await
+}
+
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    answer(&shared, Topic::Metrics, Params::new()).await
+}
+
+/// The server is up.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// The books answer and everything present at start has been read.
+pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let (done, answered) = oneshot::channel();
+    let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
+        let _ = done.send(books.is_caught_up);
+    });
+    if shared.doors.ask.try_send(question).is_err() {
+        return Problem::busy("the ledger is busy").into_response();
+    }
+    match tokio::time::timeout(PATIENCE, answered).await {
+        Ok(Ok(true)) => "ok\n".into_response(),
+        Ok(Ok(false)) => Problem::busy("the logs are still being read").into_response(),
+        Ok(Err(_)) | Err(_) => Problem::busy("the ledger is busy").into_response(),
+    }
+}
+
+pub(super) async fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+pub(super) async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method")
+}

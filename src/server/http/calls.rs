@@ -1,0 +1,97 @@
+//! `POST /api/v1/calls`: the socket's lines over HTTP, answered line by line.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::oneshot;
+
+use super::body::{self, Coding};
+use super::shared::{PATIENCE, Shared};
+use super::status::Problem;
+use crate::domain::{Label, Record};
+use crate::formats::{Decoder, Origin, Outcome};
+use crate::ingest::{Delivery, Projects, Reply, Said};
+
+/// Books every line of the body. A line that was booked before is a repeat, so that a body can be sent again.
+pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
+    let lines = match lines(&headers, body).await {
+        Ok(lines) => lines,
+        Err(problem) => return problem.into_response(),
+    };
+    // The decoder is not shared between threads: all lines are decoded before the first is booked.
+    let decoded = decoded(&shared, &lines);
+    if decoded.is_empty() {
+        return Problem::new(StatusCode::BAD_REQUEST, "expected one JSON object per line").into_response();
+    }
+    let mut answers = String::new();
+    let mut failed = false;
+    for line in decoded {
+        let reply = match line {
+            Ok(records) if records.is_empty() => Reply::Nothing,
+            Ok(records) => {
+                let reply = deliver(&shared, records).await;
+                failed |= matches!(reply, None | Some(Reply::Error(_)));
+                reply.unwrap_or_else(|| Reply::refusal("the line was not booked; send it again"))
+            }
+            Err(why) => Reply::Error(why),
+        };
+        answers.push_str(&reply.to_string());
+        answers.push('\n');
+    }
+    // Lines that were booked are repeats when all are sent again.
+    let status = if failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, [(header::CONTENT_TYPE, "application/x-ndjson")], answers).into_response()
+}
+
+async fn lines(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+    let coding = Coding::of_headers(headers)?;
+    body::expanded(body::read(body).await?, coding)
+}
+
+fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
+    let mut decoder = Decoder::new(&[]);
+    let projects = Projects::default();
+    let mut all = Vec::new();
+    let mut offset = 0;
+    for line in body.split(|byte| *byte == b'\n') {
+        let origin = Origin { path: Label::new("http"), offset, modified: shared.now() };
+        offset = offset.saturating_add(line.len() as u64 + 1);
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        if !line.starts_with(b"{") {
+            all.push(Err(Label::new("expected one JSON object per line")));
+            continue;
+        }
+        let mut records = Vec::new();
+        if let Outcome::Bad(why) = decoder.line(line, &origin, &mut records) {
+            all.push(Err(Label::new(&why.to_string())));
+            continue;
+        }
+        for record in &mut records {
+            if let Record::Call(call) = record
+                && call.from.user.is_none()
+            {
+                call.from.user = Some(shared.user.clone());
+            }
+        }
+        projects.fold(&mut records);
+        all.push(Ok(records));
+    }
+    all
+}
+
+async fn deliver(shared: &Shared, records: Vec<Record>) -> Option<Reply> {
+    let (reply, answer) = oneshot::channel();
+    let said = Said::Records(records);
+    tokio::time::timeout(PATIENCE, async {
+        shared.doors.deliver.send(Delivery { said, reply }).await.ok()?;
+        answer.await.ok()
+    })
+    .await
+    .ok()?
+}

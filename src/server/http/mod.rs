@@ -1,0 +1,133 @@
+//! The HTTP server: takes telemetry and calls, answers with metrics, the API, a stream of events and a page.
+//!
+//! One thread serves all connections; another decodes telemetry, so that a large export delays nobody else.
+
+mod accept;
+mod answers;
+mod api;
+mod body;
+mod calls;
+mod events;
+mod guard;
+mod latest;
+mod otlp;
+mod page;
+mod protobuf;
+mod shared;
+mod status;
+mod telemetry;
+mod token;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::sync::{Semaphore, watch};
+
+pub(crate) use answers::{Answer, AnswerFn, Kind, Params, Refusal, Topic};
+use shared::Shared;
+pub(crate) use token::Token;
+
+use crate::config::Env;
+use crate::domain::Label;
+use crate::engine::Doors;
+
+/// Connections served at once; others wait in the system's backlog.
+const CONNECTIONS: usize = 256;
+
+/// Everything the server needs to start.
+pub(crate) struct Setup {
+    /// Where it listens.
+    pub(crate) listener: TcpListener,
+    /// The token that clients must present; without one, the address is a loopback address.
+    pub(crate) token: Option<Token>,
+    /// Ways into the engine.
+    pub(crate) doors: Doors,
+    /// Answers questions to the books.
+    pub(crate) answer: AnswerFn,
+    /// User of calls that name none.
+    pub(crate) user: Label,
+    /// The machine.
+    pub(crate) env: Env,
+}
+
+/// The running server. It ends when dropped, before the engine stops.
+pub(crate) struct Server {
+    /// The address that it listens on.
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts serving.
+    ///
+    /// # Errors
+    /// When the listener cannot be used or no thread can be started.
+    pub(crate) fn start(setup: Setup) -> io::Result<Self> {
+        setup.listener.set_nonblocking(true)?;
+        let address = setup.listener.local_addr()?;
+        let (stop, ending) = watch::channel(false);
+        let telemetry =
+            telemetry::start(setup.doors.deliver.clone(), Arc::clone(&setup.env.clock), setup.user.clone())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let listener = setup.listener;
+        let shared = Arc::new(Shared {
+            token: setup.token,
+            doors: setup.doors,
+            answer: setup.answer,
+            user: setup.user,
+            env: setup.env,
+            telemetry,
+            events: latest::Events::default(),
+            ending,
+        });
+        let thread = thread::Builder::new().name("http".into()).spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                let feeding = tokio::spawn(events::feed(Arc::clone(&shared)));
+                let ending = shared.ending.clone();
+                accept::serve(listener, router(shared), Semaphore::new(CONNECTIONS), ending).await;
+                feeding.abort();
+            });
+        })?;
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/traces", post(otlp::traces))
+        .route("/v1/logs", post(otlp::logs))
+        .route("/v1/metrics", post(otlp::metrics))
+        .route("/metrics", get(api::metrics))
+        .route("/api/v1/usage", get(api::usage))
+        .route("/api/v1/summary", get(api::summary))
+        .route("/api/v1/sessions", get(api::sessions))
+        .route("/api/v1/calls", get(api::calls).post(calls::book))
+        .route("/api/v1/limits", get(api::limits))
+        .route("/api/v1/health", get(api::health))
+        .route("/api/v1/gate", get(api::gate))
+        .route("/api/v1/events", get(events::stream))
+        .route("/healthz", get(api::alive))
+        .route("/readyz", get(api::ready))
+        .route("/", get(page::index))
+        .route("/page.js", get(page::script))
+        .route("/page.css", get(page::style))
+        .fallback(api::unknown)
+        .method_not_allowed_fallback(api::wrong_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::check))
+        .with_state(shared)
+}

@@ -1,0 +1,43 @@
+//! State shared by all requests.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::answers::AnswerFn;
+use super::latest::Events;
+use super::telemetry::Export;
+use super::token::Token;
+use crate::config::Env;
+use crate::domain::{Instant, Label};
+use crate::engine::Doors;
+
+/// How long the engine may take to answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// State shared by all requests.
+pub(super) struct Shared {
+    /// The token that clients must present.
+    pub(super) token: Option<Token>,
+    /// Ways into the engine.
+    pub(super) doors: Doors,
+    /// Answers questions to the books.
+    pub(super) answer: AnswerFn,
+    /// User of calls that name none.
+    pub(super) user: Label,
+    /// The machine.
+    pub(super) env: Env,
+    /// Telemetry to be decoded.
+    pub(super) telemetry: mpsc::Sender<Export>,
+    /// The events of everybody who listens.
+    pub(super) events: Events,
+    /// True once the server ends.
+    pub(super) ending: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// The time now.
+    pub(super) fn now(&self) -> Instant {
+        self.env.now()
+    }
+}

@@ -1,0 +1,114 @@
+//! The thread that decodes telemetry. Its queue is short: what does not fit is to be sent again.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use axum::http::StatusCode;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::body::{self, Coding};
+use super::protobuf::{self, Signals};
+use super::status::Problem;
+use crate::domain::{Instant, Label, Record};
+use crate::formats::{Origin, Telemetry};
+use crate::ingest::{Delivery, Projects, Reply, Said};
+
+/// Exports that wait for the thread.
+const QUEUE: usize = 32;
+
+/// A received export.
+pub(super) struct Export {
+    /// The body as it arrived.
+    pub(super) body: Vec<u8>,
+    /// How it is compressed.
+    pub(super) coding: Coding,
+    /// True for JSON, false for protobuf.
+    pub(super) is_json: bool,
+    /// What is exported.
+    pub(super) signals: Signals,
+    /// Receives the result.
+    pub(super) done: oneshot::Sender<Result<Decoded, Problem>>,
+}
+
+/// A decoded export, on its way into the books.
+pub(super) struct Decoded {
+    /// Signals that were refused.
+    pub(super) refused: u64,
+    /// Why the last of them was.
+    pub(super) why: String,
+    /// The answer of the books; none where there was nothing to book.
+    pub(super) booked: Option<oneshot::Receiver<Reply>>,
+}
+
+/// Starts the thread. It ends when all senders are gone.
+pub(super) fn start(
+    deliver: mpsc::Sender<Delivery>,
+    clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    user: Label,
+) -> io::Result<mpsc::Sender<Export>> {
+    let (exports, mut queue) = mpsc::channel::<Export>(QUEUE);
+    thread::Builder::new().name("telemetry".into()).spawn(move || {
+        let mut reader = Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user };
+        while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
+            let decoded = reader.decode(body, coding, is_json, signals, clock());
+            let decoded = decoded.map(|(records, refused, why)| {
+                let booked = (!records.is_empty()).then(|| {
+                    let (reply, booked) = oneshot::channel();
+                    // Waits for a busy ledger; meanwhile the queue fills and clients are asked to come again.
+                    let _ = deliver.blocking_send(Delivery { said: Said::Records(records), reply });
+                    booked
+                });
+                Decoded { refused, why, booked }
+            });
+            let _ = done.send(decoded);
+        }
+    })?;
+    Ok(exports)
+}
+
+struct Reader {
+    telemetry: Telemetry,
+    projects: Projects,
+    /// Number of exports so far, as the place of their calls.
+    offset: u64,
+    user: Label,
+}
+
+impl Reader {
+    fn decode(
+        &mut self,
+        body: Vec<u8>,
+        coding: Coding,
+        is_json: bool,
+        signals: Signals,
+        now: Instant,
+    ) -> Result<(Vec<Record>, u64, String), Problem> {
+        let body = body::expanded(body, coding)?;
+        let malformed = |why: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, why.to_string());
+        let export: Value = if is_json {
+            serde_json::from_slice(&body).map_err(|error| malformed(&error))?
+        } else {
+            protobuf::to_json(&body, signals).map_err(|error| malformed(&error))?
+        };
+        let origin = Origin { path: Label::new("telemetry"), offset: self.offset, modified: now };
+        self.offset += 1;
+        let mut records = Vec::new();
+        // An empty object is an empty export.
+        let refused = match self.telemetry.export(&export, &body, &origin, &mut records) {
+            Some(refused) => refused,
+            None if export.as_object().is_some_and(serde_json::Map::is_empty) => crate::formats::Refused::default(),
+            None => return Err(malformed(&"expected resourceSpans, resourceLogs or resourceMetrics")),
+        };
+        for record in &mut records {
+            if let Record::Call(call) = record
+                && call.from.user.is_none()
+            {
+                call.from.user = Some(self.user.clone());
+            }
+        }
+        self.projects.fold(&mut records);
+        Ok((records, refused.count, refused.why.map(|why| why.to_string()).unwrap_or_default()))
+    }
+}

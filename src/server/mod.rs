@@ -1,0 +1,4 @@
+//! Servers for programs that speak HTTP. They hand calls to the engine and ask it questions, and keep no numbers of
+//! their own.
+
+pub(crate) mod http;

@@ -1,0 +1,68 @@
+//! The mouse: tabs, rows, heads of columns, and keys of the footer.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+
+use super::app::App;
+use super::targets::Target;
+use super::{Mode, Next, Pane, View};
+
+impl App {
+    pub(super) fn mouse(&mut self, mouse: MouseEvent, area: Rect) -> Next {
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.scroll(-3),
+            MouseEventKind::ScrollDown => self.scroll(3),
+            MouseEventKind::Down(MouseButton::Left) if mouse.row == area.y && self.mode == Mode::Browse => {
+                return self.click_tab(mouse.column, area);
+            }
+            MouseEventKind::Down(MouseButton::Left) => {
+                return self.targets.at(mouse.column, mouse.row).map_or(Next::Stay, |target| self.click(target));
+            }
+            MouseEventKind::Down(_)
+            | MouseEventKind::Up(_)
+            | MouseEventKind::Drag(_)
+            | MouseEventKind::Moved
+            | MouseEventKind::ScrollLeft
+            | MouseEventKind::ScrollRight => return Next::Stay,
+        }
+        Next::Redraw
+    }
+
+    /// A click moves the cursor to a row, and one on the row of the cursor opens it.
+    fn click(&mut self, target: Target) -> Next {
+        match target {
+            Target::Cover => Next::Stay,
+            Target::Choice(nth) => {
+                if let Some(cursor) = self.mode.cursor() {
+                    *cursor = nth;
+                }
+                self.look_at_theme();
+                self.confirm()
+            }
+            Target::Key(action) => self.act(action),
+            Target::Head(by) => {
+                self.sort = (by, self.sort.0 == by && !self.sort.1);
+                Next::Redraw
+            }
+            Target::Row(nth) => self.click_row(nth, None),
+            Target::PaneRow(pane, nth) => self.click_row(nth, Some(pane)),
+        }
+    }
+
+    fn click_row(&mut self, nth: usize, pane: Option<Pane>) -> Next {
+        let was_here = pane.is_none_or(|pane| pane == self.pane());
+        self.pane = pane.unwrap_or(self.pane);
+        // A bar of History is as far from the last as its cursor says.
+        let cursor = if self.view == View::History {
+            &mut self.history.cursor
+        } else {
+            let slot = self.cursor_slot();
+            &mut self.cursors[slot]
+        };
+        if was_here && *cursor == nth {
+            return self.enter();
+        }
+        *cursor = nth;
+        Next::Redraw
+    }
+}

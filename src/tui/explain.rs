@@ -1,0 +1,199 @@
+//! Explains the number under the cursor: what it is the sum of, how it is counted, where it stands in a log.
+
+use super::app::App;
+use super::lists::FleetRow;
+use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
+use crate::domain::{Instant, Label, Zone};
+use crate::ledger::Sums;
+use crate::meter::{LimitState, SessionLine};
+use crate::text;
+
+impl App {
+    /// Opens the explanation of the number under the cursor.
+    pub(super) fn explain(&mut self) -> Next {
+        let Some(explanation) = self.explanation() else { return Next::Stay };
+        if let Some(key) = explanation.call {
+            self.effects.push(Effect::Ask(Request::Explain(key)));
+        }
+        self.mode = Mode::Explain(explanation);
+        Next::Redraw
+    }
+
+    fn explanation(&self) -> Option<Explanation> {
+        let (zone, now) = (self.options.zone, self.now());
+        let said = |title: String, lines: Vec<String>| Some(Explanation { title, lines, ..Explanation::default() });
+        match (self.view, self.pane()) {
+            (View::Live, Pane::Running) => match self.fleet_rows().into_iter().nth(self.cursor())? {
+                FleetRow::Session(line) => {
+                    let name = line.project.as_deref().map(text::project_short);
+                    let name = name.or(line.id.session.as_deref().map(text::session_short)).unwrap_or("no name");
+                    let mut lines = of_sums(&line.today);
+                    lines.push(of_rate(&text::usd(line.cost_per_hour)));
+                    lines.extend(line.agents.iter().map(|agent| {
+                        format!(
+                            "of which {}: {}, {}",
+                            agent.name,
+                            text::cost(&agent.today),
+                            text::plural(agent.today.calls, "call")
+                        )
+                    }));
+                    said(format!("{name} today"), lines)
+                }
+                FleetRow::Agent(_, agent) => {
+                    let mut lines = of_sums(&agent.today);
+                    lines.push(of_rate(&text::usd(agent.cost_per_hour)));
+                    said(format!("sub-agent {} today", agent.name), lines)
+                }
+            },
+            (View::Live, Pane::Calls) => {
+                let row = &self.calls().get(self.cursor())?.row;
+                let title = format!("Call at {} · {}", text::clock_seconds(row.call.at(), zone), row.call.key);
+                let lines = vec!["asking the books …".to_owned()];
+                Some(Explanation { title, call: Some(row.call.key), lines, top: 0 })
+            }
+            (View::Live, Pane::Models) => {
+                let line = self.summary.models.get(self.cursor())?;
+                let mut lines = of_sums(&line.sums);
+                lines.push(format!("share        {}% of the cost of what is shown", line.share));
+                said(line.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
+            }
+            (View::Live, Pane::Limits) | (View::Limits, _) => {
+                let limits = self.limits();
+                let limit = limits.get(self.cursor())?;
+                said(format!("{} limit", limit.name), of_limit(limit, now, zone))
+            }
+            (View::Sessions, _) => {
+                let sessions = self.sessions();
+                let line = sessions.get(self.cursor())?;
+                let name = line.row.session.as_deref().map_or("no name", text::session_short);
+                said(format!("session {name}"), of_session(line, now, zone))
+            }
+            (View::Projects, _) => {
+                let rows = self.projects_shown();
+                let row = rows.get(self.cursor())?;
+                let mut lines = Vec::new();
+                for (word, sums) in ["today", "this month", "in all"].into_iter().zip(&row.sums) {
+                    lines.push(word.to_owned());
+                    lines.extend(of_sums(sums).into_iter().map(|line| format!("  {line}")));
+                }
+                said(row.project.as_deref().unwrap_or("no project").to_owned(), lines)
+            }
+            (View::History, _) => {
+                let page = self.history.page(self.clock, zone);
+                let bar = page.bars.get(page.bars.len().checked_sub(1 + self.history.cursor)?)?;
+                let mut lines = of_sums(&bar.sums);
+                let models = page.models.iter().zip(&bar.models).filter(|(_, sums)| sums.calls > 0);
+                lines.extend(models.map(|(model, sums)| of_model(model.as_ref(), sums)));
+                said(self.history.chosen(self.clock, zone).0, lines)
+            }
+            (View::Models, _) => {
+                let models = self.models_shown();
+                let view = models.get(self.cursor())?;
+                let mut lines = of_sums(&view.sums);
+                if let Some(rates) = &view.rates {
+                    let rate = |rate| text::rate_per_million(rate);
+                    lines.push(format!(
+                        "rates now    input {}, output {} per million tokens",
+                        rate(rates.input),
+                        rate(rates.output)
+                    ));
+                    lines.push("             each call is booked at the rate of its own time and tier".to_owned());
+                }
+                said(view.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
+            }
+            (View::Health, _) => {
+                let mut lines = super::views::health_details(self);
+                if lines.is_empty() {
+                    lines = super::views::health_lines(self).into_iter().map(|(line, _)| line).collect();
+                }
+                said("Health".to_owned(), lines)
+            }
+        }
+    }
+}
+
+fn of_rate(rate: &str) -> String {
+    format!("pace         {rate}/h: the last quarter of an hour, the latest minutes weighing most")
+}
+
+/// A sum as its parts: calls, tokens by class, cost and the reason for its mark.
+fn of_sums(sums: &Sums) -> Vec<String> {
+    let tokens = &sums.tokens;
+    let mut lines = vec![format!("calls        {}", text::count(sums.calls))];
+    let classes = [
+        ("input", tokens.input),
+        ("cache read", tokens.cache_read),
+        ("written 5 m", tokens.cache_write_5m),
+        ("written 1 h", tokens.cache_write_1h),
+        ("output", tokens.output),
+    ];
+    for (name, count) in classes.into_iter().filter(|(_, count)| *count > 0) {
+        lines.push(format!("{name:<12} {:>15}", text::count(count)));
+    }
+    lines.push(format!("tokens       {:>15}", text::count(tokens.total())));
+    if tokens.reasoning > 0 {
+        lines.push(format!("             of the output {} are reasoning", text::count(tokens.reasoning)));
+    }
+    lines.push(format!("cost         {}", text::cost(sums)));
+    if sums.unpriced_tokens > 0 {
+        lines
+            .push(format!("             {} tokens have no price and are not in it", text::count(sums.unpriced_tokens)));
+    }
+    if sums.lower_bound_calls > 0 {
+        lines.push(format!("             {} logged only in part", text::plural(sums.lower_bound_calls, "call")));
+    }
+    if sums.guessed_calls > 0 {
+        lines.push(format!(
+            "             {} with a guessed model, split or price",
+            text::plural(sums.guessed_calls, "call")
+        ));
+    }
+    lines.extend(text::cache_line(sums).map(|cache| format!("cache        {cache}")));
+    lines
+}
+
+fn of_model(model: Option<&Label>, sums: &Sums) -> String {
+    let name = model.map_or("unknown model", |model| text::model_short(model));
+    format!("of which {name}: {}, {}", text::cost(sums), text::plural(sums.calls, "call"))
+}
+
+fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
+    let row = &line.row;
+    let mut lines = of_sums(&row.sums);
+    lines.extend(row.models.iter().map(|(model, sums)| of_model(model.as_ref(), sums)));
+    if row.in_agents.calls > 0 {
+        lines.push(format!(
+            "of which sub-agents: {}, {}",
+            text::cost(&row.in_agents),
+            text::plural(row.in_agents.calls, "call")
+        ));
+    }
+    let (from, until) = (text::moment(row.started, now, zone), text::moment(row.ended, now, zone));
+    lines.push(format!("from         {from} until {until}, {}", text::duration(line.duration)));
+    let names = [("session", &row.session), ("project", &row.project), ("user", &row.user)];
+    lines.extend(names.into_iter().filter_map(|(word, name)| Some(format!("{word:<12} {}", name.as_ref()?))));
+    lines.push(format!("log of       {}", row.source));
+    lines
+}
+
+fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
+    let mut lines = vec![
+        format!("limit        {}", limit.limit.scope.key(limit.limit.window)),
+        format!("used         {}", text::banner_amounts(limit)),
+        format!("             that is {}%, rounded down", limit.percent),
+        format!("left         {}", text::left(limit)),
+    ];
+    if let Some(span) = limit.span {
+        let (from, until) = (text::moment(span.from, now, zone), text::moment(span.until, now, zone));
+        lines.push(format!("counts       calls from {from} until {until}"));
+    }
+    let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
+    lines.push(format!("warns at     {} and 100%", warns.join(", ")));
+    if let Some(full) = text::full_at(limit, now, zone) {
+        lines.push(format!("forecast     {full}: the pace of the last hours in the usual hours of work"));
+    }
+    if limit.lower_bound {
+        lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,155 @@
+//! Keys while an overlay is open or a text is typed: what is typed, and what Enter and Esc make of it.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::app::App;
+use super::palette::Entry;
+use super::{Action, Chord, Effect, Mode, Next, Note, Request, Tone};
+use crate::config::{LimitKey, parse_amount};
+
+impl App {
+    pub(super) fn paste(&mut self, text: &str) -> Next {
+        let Some(input) = self.mode.input() else { return Next::Stay };
+        input.paste(text);
+        self.typed();
+        Next::Redraw
+    }
+
+    /// Handles a key while an overlay is open.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
+    pub(super) fn type_key(&mut self, key: KeyEvent) -> Next {
+        let control = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        let bound = self.options.keys.action(Chord::from_event(key), self.view.place());
+        let closes = match self.mode {
+            Mode::Help { .. } => bound == Some(Action::Help),
+            Mode::Explain(_) => matches!(bound, Some(Action::Explain | Action::Quit | Action::Back)),
+            _ => false,
+        };
+        match key.code {
+            KeyCode::Esc => self.leave(),
+            KeyCode::Enter => return self.confirm(),
+            KeyCode::Up => self.scroll(-1),
+            KeyCode::Down => self.scroll(1),
+            KeyCode::PageUp => self.scroll(-10),
+            KeyCode::PageDown => self.scroll(10),
+            KeyCode::Home => self.scroll(isize::MIN / 2),
+            KeyCode::End => self.scroll(isize::MAX / 2),
+            _ if closes => self.mode = Mode::Browse,
+            KeyCode::Backspace | KeyCode::Char(_) => {
+                let Some(input) = self.mode.input() else { return self.type_without_text(bound) };
+                match key.code {
+                    KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => input.clear(),
+                    KeyCode::Char(letter) if !control => input.push(letter),
+                    KeyCode::Backspace => input.pop(),
+                    _ => return Next::Stay,
+                }
+                self.typed();
+            }
+            _ => return Next::Stay,
+        }
+        Next::Redraw
+    }
+
+    /// Keys of an overlay in which nothing is typed move as they do elsewhere.
+    fn type_without_text(&mut self, bound: Option<Action>) -> Next {
+        match bound {
+            Some(Action::Up) => self.scroll(-1),
+            Some(Action::Down) => self.scroll(1),
+            Some(Action::First) => self.scroll(isize::MIN / 2),
+            Some(Action::Last) => self.scroll(isize::MAX / 2),
+            Some(Action::Theme) if matches!(self.mode, Mode::Themes { .. }) => self.scroll(1),
+            _ => return Next::Stay,
+        }
+        Next::Redraw
+    }
+
+    /// The text has changed.
+    fn typed(&mut self) {
+        if let Some(cursor) = self.mode.cursor() {
+            *cursor = 0;
+        }
+        if let Mode::Filter(input) = &self.mode {
+            self.filter = input.clone();
+        }
+    }
+
+    /// Closes the overlay; a filter being typed is dropped, a theme that was only looked at taken off.
+    fn leave(&mut self) {
+        match std::mem::take(&mut self.mode) {
+            Mode::Filter(_) => self.filter.clear(),
+            Mode::Themes { before, .. } => self.wear(&before),
+            Mode::Browse
+            | Mode::Help { .. }
+            | Mode::Choose { .. }
+            | Mode::EditLimit { .. }
+            | Mode::AddLimit(_)
+            | Mode::Explain(_)
+            | Mode::Palette { .. }
+            | Mode::SaveView(_) => {}
+        }
+    }
+
+    /// Does what the overlay is for.
+    pub(super) fn confirm(&mut self) -> Next {
+        match std::mem::take(&mut self.mode) {
+            Mode::Browse | Mode::Help { .. } | Mode::Filter(_) | Mode::Explain(_) => {}
+            Mode::Choose { cursor, search } => {
+                let choices = self.choices(&search);
+                if let Some(follow) = choices.get(cursor.min(choices.len().saturating_sub(1))) {
+                    self.effects.push(Effect::Follow(follow.clone()));
+                }
+            }
+            Mode::Palette { cursor, search } => {
+                let mut entries = self.palette(&search);
+                let cursor = cursor.min(entries.len().saturating_sub(1));
+                return match (cursor < entries.len()).then(|| entries.swap_remove(cursor)) {
+                    Some(Entry::Act(action)) => self.act_at_home(action),
+                    Some(Entry::Saved(saved)) => self.open_saved(&saved),
+                    None => Next::Redraw,
+                };
+            }
+            Mode::Themes { .. } => {
+                // The program is asked to save it only now that it is in use.
+                let name = self.options.theme.clone();
+                self.say(Note::new(Tone::Plain, &format!("theme {name}")));
+                self.effects.push(Effect::Ask(Request::Theme(name)));
+            }
+            Mode::SaveView(input) => {
+                let name = input.text().trim().to_owned();
+                if !name.is_empty() {
+                    let view = self.saved_as();
+                    self.effects.push(Effect::Ask(Request::SaveView { name, view }));
+                }
+            }
+            Mode::EditLimit { scope, input } => {
+                let amount = input.text().trim().to_owned();
+                match parse_amount(&amount) {
+                    Ok(_) => self.effects.push(Effect::Ask(Request::SetLimit { scope, amount })),
+                    Err(why) => {
+                        // What was typed stays, to be mended.
+                        self.say(Note::new(Tone::Warning, &format!("'{amount}' {why}")));
+                        self.mode = Mode::EditLimit { scope, input };
+                    }
+                }
+            }
+            Mode::AddLimit(input) => {
+                let both = input.text().trim().split_once(char::is_whitespace);
+                let parsed = match both {
+                    None => Err("a limit needs a scope and an amount, such as: day 25usd".to_owned()),
+                    Some((scope, amount)) => scope.parse::<LimitKey>().and_then(|_| {
+                        parse_amount(amount).map_err(|why| format!("'{}' {why}", amount.trim()))?;
+                        Ok((scope.to_owned(), amount.trim().to_owned()))
+                    }),
+                };
+                match parsed {
+                    Ok((scope, amount)) => self.effects.push(Effect::Ask(Request::SetLimit { scope, amount })),
+                    Err(why) => {
+                        self.say(Note::new(Tone::Warning, &why));
+                        self.mode = Mode::AddLimit(input);
+                    }
+                }
+            }
+        }
+        Next::Redraw
+    }
+}

@@ -1,0 +1,136 @@
+//! The pictures of the Live view: the day as a curve, and dollars an hour over the last hours.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+use super::super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
+use super::Live;
+use crate::domain::{Instant, Usd};
+use crate::meter::{TREND, Trend};
+use crate::text;
+
+/// Smallest height of a chart with its frame.
+const LEAST: u16 = 8;
+/// Width from which there are two charts beside each other.
+const TWO: u16 = 150;
+/// Series told apart in a chart; the rest are one.
+const SERIES: usize = 7;
+/// Minutes of a bar.
+const BUCKETS: [usize; 5] = [2, 3, 5, 10, 15];
+
+impl Live<'_> {
+    /// Rows of the charts where so many are left for them and the panes below.
+    pub(super) fn chart_rows(&self, area: Rect, spare: u16) -> u16 {
+        let below = if area.height >= 50 { 12 } else { 6 };
+        let rows = spare.saturating_sub(below).min(area.height / 3);
+        let has_spent = self.0.summary().today.cost > Usd::ZERO || self.0.is_pinned();
+        if area.width < 110 || area.height < 30 || rows < LEAST || !has_spent { 0 } else { rows }
+    }
+
+    pub(super) fn charts(&self, area: Rect, buffer: &mut Buffer) {
+        if self.0.is_pinned() {
+            return self.pace(area, buffer);
+        }
+        if area.width < TWO {
+            return self.curve(area, buffer);
+        }
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(area);
+        self.curve(left, buffer);
+        self.pace(right, buffer);
+    }
+
+    /// Dollars an hour over the last hours, by session; of a pinned session by model.
+    fn pace(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let (what, mut series): (_, Vec<(String, &Trend)>) = if app.is_pinned() {
+            let name = |name: Option<&str>| name.map_or("unknown model", text::model_short).to_owned();
+            ("model", summary.models.iter().map(|line| (name(line.model.as_deref()), &line.trend)).collect())
+        } else {
+            let name = |line: &crate::meter::FleetLine| {
+                let session = line.id.session.as_deref().map(text::session_short);
+                line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name").to_owned()
+            };
+            ("session", summary.fleet.iter().map(|line| (name(line), &line.trend)).collect())
+        };
+        series.retain(|(_, trend)| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
+        series.sort_by_cached_key(|(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
+        let until = summary.trend_until;
+        let is_old = (app.now() - until).num_minutes() > 1;
+        let (hours, zone) = (TREND / 60, app.options.zone);
+        let title = if is_old {
+            format!("$ an hour by {what} · {hours} hours until {}", text::moment(until, app.now(), zone))
+        } else {
+            format!("$ an hour by {what} · the last {hours} hours")
+        };
+        let block = pane(theme, &title, false);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.width = inner.width.saturating_sub(1);
+        let [chart, times, names] =
+            Layout::vertical([Constraint::Min(1), Constraint::Length(1), Constraint::Length(1)]).areas(inner);
+        // The shortest stretches among those whose bars fill the room best.
+        let room = usize::from(Scale::plot(chart).width);
+        let filled = |each: &usize| (room / (TREND / each)) * (TREND / each);
+        let each = BUCKETS.into_iter().rev().max_by_key(filled).unwrap_or(BUCKETS[0]);
+        let buckets = Buckets::of(&series, each, until);
+        let most = buckets.amounts.iter().map(|parts| parts.iter().sum()).max().unwrap_or(0);
+        let scale = Scale::reaching(most, chart.height);
+        let plot = scale.draw(theme, dollars, chart, buffer);
+        let stack = Stack::new(theme, app.options.ascii, scale.most());
+        let width = (plot.width / cells(buckets.amounts.len().max(1))).max(1);
+        let shown = usize::from(plot.width / width);
+        let first = plot.right().saturating_sub(cells(buckets.amounts.len().min(shown)) * width);
+        let skipped = buckets.amounts.len().saturating_sub(shown);
+        let mut marks = Vec::new();
+        for (nth, parts) in buckets.amounts.iter().skip(skipped).enumerate() {
+            let x = first + cells(nth) * width;
+            stack.bar(parts, Rect { x, width, ..plot }, buffer);
+            let start = buckets.start(nth + skipped);
+            if start % 30 == 0 {
+                let at = Instant::from_timestamp(start * 60, 0);
+                marks.extend(at.map(|at| (x, text::clock(at, zone))));
+            }
+        }
+        labels(theme, &marks, times, buffer);
+        let others = series.len() > SERIES;
+        let listed = series.iter().take(SERIES).map(|(name, _)| name.as_str());
+        stack.legend(listed.chain(others.then_some("others")), Rect { x: plot.x, ..names }, buffer);
+    }
+}
+
+/// Dollars an hour of each series in stretches of some minutes, which begin at full ones so that no bar wanders.
+struct Buckets {
+    /// Minutes of a stretch.
+    each: i64,
+    /// The number of the first stretch.
+    first: i64,
+    /// Millionths of a dollar an hour, of each stretch by series.
+    amounts: Vec<Vec<u128>>,
+}
+
+impl Buckets {
+    fn of(series: &[(String, &Trend)], each: usize, now: Instant) -> Self {
+        let each = i64::try_from(each).unwrap_or(1).max(1);
+        let last = now.timestamp().div_euclid(60);
+        let oldest = last - i64::try_from(TREND).unwrap_or(0) + 1;
+        // A stretch of which the beginning is not known is left out.
+        let first = (oldest + each - 1).div_euclid(each);
+        let count = usize::try_from(last.div_euclid(each) - first + 1).unwrap_or(0);
+        let mut amounts = vec![vec![0_u128; series.len().min(SERIES + 1)]; count];
+        for (nth, (_, trend)) in series.iter().enumerate() {
+            for (minute, usd) in (oldest..).zip(&trend.usd).filter(|(_, usd)| **usd > Usd::ZERO) {
+                let at = usize::try_from(minute.div_euclid(each) - first).ok();
+                let Some(parts) = at.and_then(|at| amounts.get_mut(at)) else { continue };
+                parts[nth.min(SERIES)] += u128::from(micros(*usd)) * 60 / u128::from(each.unsigned_abs());
+            }
+        }
+        Self { each, first, amounts }
+    }
+
+    /// The minute since 1970 in which a stretch begins.
+    fn start(&self, nth: usize) -> i64 {
+        (self.first + i64::try_from(nth).unwrap_or(0)) * self.each
+    }
+}

@@ -1,0 +1,152 @@
+//! The day as a curve: dollars so far, the band that is expected until midnight, and the day's limit.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Color;
+use ratatui::symbols::Marker;
+use ratatui::widgets::Widget;
+use ratatui::widgets::canvas::{Canvas, Line, Points};
+
+use super::super::super::widgets::{Scale, dollars, labels, micros, pane, role_of};
+use super::Live;
+use crate::domain::{Instant, Span, Usd};
+use crate::meter::{Measure, Window};
+use crate::text;
+use crate::theme::Role;
+
+/// Maps times and amounts to the dots of a chart.
+struct Dots {
+    plot: Rect,
+    scale: Scale,
+    day: Span,
+    /// Dots in a cell, across and up.
+    each: (u32, u32),
+}
+
+impl Dots {
+    const fn size(&self) -> (u32, u32) {
+        (self.plot.width as u32 * self.each.0, self.plot.height as u32 * self.each.1)
+    }
+
+    fn x(&self, at: Instant) -> u32 {
+        let whole = (self.day.until - self.day.from).num_seconds().max(1);
+        let part = (at - self.day.from).num_seconds().clamp(0, whole);
+        u32::try_from(i64::from(self.size().0.saturating_sub(1)) * part / whole).unwrap_or(0)
+    }
+
+    fn y(&self, amount: Usd) -> u32 {
+        let top = u128::from(self.size().1.saturating_sub(1));
+        let up = u128::from(micros(amount)).saturating_mul(top) / self.scale.most().max(1);
+        u32::try_from(up.min(top)).unwrap_or(0)
+    }
+
+    fn point(&self, at: Instant, amount: Usd) -> (f64, f64) {
+        (f64::from(self.x(at)), f64::from(self.y(amount)))
+    }
+}
+
+impl Live<'_> {
+    pub(super) fn curve(&self, area: Rect, buffer: &mut Buffer) {
+        let app = self.0;
+        let (theme, summary) = (&app.theme, app.summary());
+        let total = summary.today.cost;
+        let end = summary.curve.ahead.last();
+        let mut title = vec![format!("Dollars today {}", text::cost(&summary.today))];
+        if let Some(end) = end {
+            let [least, likely, most] = [end.least, end.likely, end.most].map(|more| text::usd(total + more));
+            title.push(format!("by midnight {likely}, between {least} and {most}"));
+        }
+        let block = pane(theme, &text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(6)), false);
+        let mut inner = block.inner(area);
+        block.render(area, buffer);
+        inner.width = inner.width.saturating_sub(1);
+        let [chart, times] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(inner);
+
+        let of_day = summary.limits.iter().find(|limit| {
+            limit.limit.window == Window::Day && limit.limit.scope.names().is_empty() && !limit.limit.scope.each
+        });
+        let allowed = of_day.and_then(|limit| Measure::Usd.amount_of(&limit.limit.amount)).map(Usd::from_pico);
+        let reaches = end.map_or(total, |end| total + end.likely);
+        let band = end.map_or(total, |end| total + end.most);
+        // The limit is in the picture unless it would press the curve flat; the band may end above the picture.
+        let seen = allowed.filter(|allowed| allowed.pico() <= reaches.pico().saturating_mul(4));
+        let most = seen.unwrap_or_default().max(reaches).max(band.min(Usd::from_pico(reaches.pico() * 3 / 2)));
+        let scale = Scale::reaching(u128::from(micros(most)), chart.height);
+        let plot = scale.draw(theme, dollars, chart, buffer);
+        let (marker, each) = if app.options.ascii { (Marker::Dot, (1, 1)) } else { (Marker::Braille, (2, 4)) };
+        let dots = Dots { plot, scale, day: summary.day, each };
+        if let Some((limit, allowed)) = of_day.zip(seen) {
+            let style = theme.style(role_of(limit));
+            let y = scale.row(u128::from(micros(allowed)), plot);
+            buffer.set_stringn(plot.x, y, "╌".repeat(usize::from(plot.width)), usize::from(plot.width), style);
+            let words = format!(" limit {} ", text::usd(allowed));
+            buffer.set_stringn(plot.x + 1, y, words, usize::from(plot.width), style);
+        }
+        self.lines(&dots, marker, buffer);
+
+        let hours = if plot.width >= 80 { 2 } else { 4 };
+        let hour = |nth: i64| summary.day.from + chrono::Duration::hours(nth);
+        let x = |at: Instant| plot.x + u16::try_from(dots.x(at) / dots.each.0).unwrap_or(0);
+        let now = app.now().min(summary.day.until);
+        let mut marks: Vec<(u16, String)> = (0..24 / hours)
+            .map(|nth| (x(hour(nth * hours)), text::clock(hour(nth * hours), app.options.zone)))
+            .filter(|(at, _)| at.abs_diff(x(now)) > 5)
+            .collect();
+        marks.push((x(now), "▲ now".to_owned()));
+        marks.sort_by_key(|(at, _)| *at);
+        labels(theme, &marks, times, buffer);
+    }
+
+    /// The curve of what was spent as a line, that of what is expected dotted, and its band in sparse dots.
+    fn lines(&self, dots: &Dots, marker: Marker, buffer: &mut Buffer) {
+        let app = self.0;
+        let summary = app.summary();
+        let color = |role| app.theme.style(role).fg.unwrap_or(Color::Reset);
+        let total = summary.today.cost;
+        let now = app.now().min(summary.day.until);
+        let spent = summary.curve.spent.iter().copied().chain([(now, total)]);
+        let spent: Vec<(f64, f64)> = spent.map(|(at, sum)| dots.point(at, sum)).collect();
+        let start = [(now, [total; 3])].into_iter();
+        let ahead = summary.curve.ahead.iter().map(|ahead| {
+            let sums = [ahead.least, ahead.likely, ahead.most].map(|more| total + more);
+            (ahead.at, sums)
+        });
+        let ahead: Vec<(Instant, [Usd; 3])> = start.chain(ahead).collect();
+        // A point every few columns of dots, in between as the line runs.
+        let dotted = |which: usize, every: u32| {
+            let mut points = Vec::new();
+            for pair in ahead.windows(2) {
+                let (from, until) = ((dots.x(pair[0].0), pair[0].1[which]), (dots.x(pair[1].0), pair[1].1[which]));
+                let width = i128::from(until.0.saturating_sub(from.0)).max(1);
+                for x in (from.0..until.0).filter(|x| x % every == 0) {
+                    let part = (until.1 - from.1).pico().saturating_mul(i128::from(x - from.0)) / width;
+                    let amount = from.1 + Usd::from_pico(part);
+                    // What lies above the picture is not drawn at its edge.
+                    if u128::from(micros(amount)) <= dots.scale.most() {
+                        points.push((f64::from(x), f64::from(dots.y(amount))));
+                    }
+                }
+            }
+            points
+        };
+        let band = [dotted(0, 4), dotted(2, 4)];
+        let likely = dotted(1, 2);
+        let (width, height) = dots.size();
+        let canvas = Canvas::default()
+            .marker(marker)
+            .x_bounds([0.0, f64::from(width.saturating_sub(1).max(1))])
+            .y_bounds([0.0, f64::from(height.saturating_sub(1).max(1))])
+            .paint(|context| {
+                for coords in &band {
+                    context.draw(&Points { coords, color: color(Role::Dim) });
+                }
+                context.draw(&Points { coords: &likely, color: color(Role::Warning) });
+                context.layer();
+                for pair in spent.windows(2) {
+                    let ((x1, y1), (x2, y2)) = (pair[0], pair[1]);
+                    context.draw(&Line { x1, y1, x2, y2, color: color(Role::Accent) });
+                }
+            });
+        canvas.render(dots.plot, buffer);
+    }
+}

@@ -1,0 +1,95 @@
+//! A writer at full speed does not notice that somebody reads beside it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tokmeter::testing::domain::Record;
+use tokmeter::testing::ingest::{Event, Options, Tails, follow};
+
+use super::home;
+use super::writer::Writer;
+
+/// Transactions of one race.
+const TIMES: usize = 10_000;
+/// As the Devin CLI makes its tables.
+const TABLES: &str = "CREATE TABLE sessions (id TEXT PRIMARY KEY, working_directory TEXT NOT NULL, model TEXT NOT NULL); \
+                      CREATE TABLE message_nodes (row_id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, \
+                      chat_message TEXT NOT NULL, created_at INTEGER NOT NULL)";
+const ANSWER: &str = "INSERT INTO message_nodes (session_id, chat_message, created_at) VALUES ('s', '{\"role\":\"assistant\",\
+                      \"metadata\":{\"request_id\":\"r{n}\",\"generation_model\":\"m-{n}\",\"metrics\":{\"input_tokens\":10,\
+                      \"output_tokens\":3}}}', 1795683600)";
+
+/// What a race leaves: the database after it took the log in, and the median time of a transaction.
+fn race(writer: &mut Writer, database: &Path) -> (Vec<u8>, Duration) {
+    let took = writer.race(TIMES, ANSWER);
+    writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    (fs::read(database).unwrap(), took[took.len() / 2])
+}
+
+#[test]
+fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_seen() {
+    let place = ".local/share/devin/cli/sessions.db";
+    let (_alone, path, _) = home();
+    let database = path.join(place);
+    let mut writer = Writer::start(&database);
+    writer.run(TABLES);
+    let (alone, alone_median) = race(&mut writer, &database);
+    writer.close();
+
+    let (_beside, path, roots) = home();
+    let database = path.join(place);
+    let mut writer = Writer::start(&database);
+    writer.run(TABLES);
+    let (follower, mut events) = follow(Tails::new(&roots, Options::default()), 1).unwrap();
+    // Every call is seen while the writer goes on, with nothing but its log growing in between.
+    let seen = std::thread::spawn(move || {
+        let (mut seen, mut batches) = (std::collections::BTreeSet::new(), 0);
+        while seen.len() < TIMES {
+            let Event::ReadBatch(batch) = events.blocking_recv().unwrap() else { continue };
+            assert!(batch.bad.is_empty(), "{:?}", batch.bad);
+            batches += usize::from(!batch.records.is_empty());
+            seen.extend(batch.records.iter().filter_map(|record| match record {
+                Record::Call(call) => call.model.as_deref().map(str::to_owned),
+                Record::Bill(_) | Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) => None,
+            }));
+        }
+        drop(events);
+        batches
+    });
+    let took = writer.race(TIMES, ANSWER);
+    let batches = seen.join().unwrap();
+    follower.join();
+    writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    let beside = fs::read(&database).unwrap();
+    writer.close();
+
+    assert!(batches > 1, "it was read while it was written");
+    let at = alone.iter().zip(&beside).position(|(one, other)| one != other);
+    assert!(alone.len() == beside.len() && at.is_none(), "the file differs from byte {at:?} on");
+    let median = took[took.len() / 2];
+    assert!(median <= 10 * alone_median + Duration::from_millis(2), "{median:?}, alone {alone_median:?}");
+}
+
+#[test]
+fn k2_whoever_takes_the_calls_does_not_keep_the_log_of_the_writer_from_beginning_anew() {
+    let (_keep, path, roots) = home();
+    let database = path.join(".local/share/devin/cli/sessions.db");
+    let mut writer = Writer::start(&database);
+    writer.run(TABLES);
+    // More than one batch.
+    writer.race(3_000, ANSWER);
+    let mut tails = Tails::new(&roots, Options::default());
+    let now = std::time::Instant::now();
+    tails.rescan(now);
+    let mut batches = 0;
+    tails.poll_once(now, &mut |_| {
+        batches += 1;
+        writer.run(&ANSWER.replace("{n}", "later"));
+        writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
+        let log = fs::metadata(database.with_extension("db-wal")).unwrap().len();
+        assert_eq!(log, 0, "a transaction is open while batch {batches} is handed on");
+    });
+    assert!(batches > 2, "{batches}");
+    writer.close();
+}
