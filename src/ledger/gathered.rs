@@ -31,7 +31,7 @@ impl Gathered {
                 Record::Rekeyed { .. } if is_new => {}
                 Record::Rekeyed { .. } => self.rekeyed.push(record.clone()),
                 Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
-                    self.core.absorb(record)
+                    self.core.absorb(record);
                 }
             }
         }

@@ -12,6 +12,7 @@ use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{TO_SCHEMA_4, assert_alike, books, opened, to_schema_3};
+use super::shaky::Shaky;
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -312,16 +313,18 @@ fn j29_the_results_of_a_fork_leave_out_its_parents_part_whatever_is_read_first()
                 told.reverse();
             }
             let folder = tempfile::tempdir().unwrap();
-            let (mut once, mut disk) = (memory(), books(&folder));
+            let (mut once, mut disk, third) = (memory(), books(&folder), Shaky::new());
             once.post(&batch_of(told.clone())).unwrap();
             for (at, record) in told.into_iter().enumerate() {
                 if at == 3 {
                     drop(disk);
                     disk = books(&folder);
                 }
+                third.books().post(&batch_of([record.clone()])).unwrap();
                 disk.post(&batch_of([record])).unwrap();
             }
             assert_alike(&once, &disk).unwrap();
+            assert_alike(&once, &third.books()).unwrap();
             for (session, used) in used {
                 assert_eq!(sums(&disk, Dimension::Session, session).tokens, used, "{session}, {turn}, {is_turned}");
             }
@@ -371,19 +374,22 @@ fn a_result_inherits_from_a_transcripts_own_total_and_never_from_its_own_session
 #[test]
 fn a_total_that_very_many_sessions_state_is_nobodys_inheritance() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut once, mut disk) = (memory(), books(&folder));
+    let (mut once, mut disk, mut third) = (memory(), books(&folder), Shaky::new().books());
     let fork = result("f", "f", tokens(9, 30), tokens(4, 10));
     let parent = |number: u64| result(&format!("p{number}"), &format!("p{number}"), tokens(5, 20), tokens(5, 20));
     let told: Vec<Record> = (0..64).map(parent).chain([fork]).collect();
     once.post(&batch_of(told.clone())).unwrap();
     for record in told {
+        third.post(&batch_of([record.clone()])).unwrap();
         disk.post(&batch_of([record])).unwrap();
     }
     assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(4, 10));
     for number in 64..67 {
         once.post(&batch_of([parent(number)])).unwrap();
-        disk.post(&batch_of([parent(number)])).unwrap();
-        assert_alike(&once, &disk).unwrap();
+        for books in [&mut disk as &mut dyn Ledger, &mut third] {
+            books.post(&batch_of([parent(number)])).unwrap();
+            assert_alike(&once, books).unwrap();
+        }
         assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(9, 30));
     }
 }
