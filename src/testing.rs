@@ -56,8 +56,10 @@ pub mod ingest {
 /// From `ledger`.
 pub mod ledger {
     pub use crate::ledger::{
-        Batch, BooksError, Change, Checkpoint, Grain, Ledger, Memory, Note, Opened, Options, Order, PeriodKey, Query,
-        Report, ReportRow, Row, RowChange, SessionRow, Sqlite, Sums, open,
+        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Delta, Fact, FactChange, Gathered,
+        Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey, Quarter, Quarters,
+        Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store, StoreError, Stored,
+        StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 

@@ -24,5 +24,11 @@ mod faults;
 mod held;
 #[path = "ledger/laws.rs"]
 mod laws;
+#[path = "ledger/seam.rs"]
+mod seam;
+#[path = "ledger/shaky.rs"]
+mod shaky;
+#[path = "ledger/shaky_data.rs"]
+mod shaky_data;
 #[path = "ledger/speed.rs"]
 mod speed;

@@ -1,7 +1,7 @@
 //! Alert delivery: bell, terminal or desktop notification, program, web hook.
 //!
-//! Each alert is delivered once however many processes notice it, because the ledger records the claim. Nothing here
-//! blocks or fails the caller; errors become notes.
+//! Each alert is delivered once however many processes notice it, because the ledger records the claim and then the
+//! delivery; a claim without a delivery lapses. Nothing here blocks or fails the caller; errors become notes.
 
 mod outside;
 mod terminal;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::config::{Env, Notify, Settings};
 use crate::domain::{Instant, Zone};
-use crate::ledger::Ledger;
+use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered};
 use crate::meter::{About, Alert};
 use crate::text;
 
@@ -22,6 +22,8 @@ pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
 pub(crate) struct Delivered {
     /// True when this process claimed the alert.
     pub(crate) said: bool,
+    /// True when another process claimed it and has not delivered it yet: try again, since that one may be gone.
+    pub(crate) pending: bool,
     /// Ring the bell.
     pub(crate) bell: bool,
     /// Escape sequence for the terminal; empty when the terminal supports no notifications.
@@ -78,11 +80,14 @@ pub(crate) fn deliver(
         return Delivered::default();
     }
     let mut delivered = Delivered { said: true, ..Delivered::default() };
-    match alert.claim(books, now) {
-        Ok(true) => {}
-        Ok(false) => return Delivered::default(),
-        // A duplicate alert is better than none.
-        Err(error) => delivered.notes.push(format!("{error}; another process may say this alert too")),
+    // A duplicate alert is better than none.
+    let unsure = |error: &BooksError| format!("{error}; another process may say this alert too");
+    let claimed = alert.claim(books, now);
+    match &claimed {
+        Ok(AlertClaim::Ours) => {}
+        Ok(AlertClaim::Done) => return Delivered::default(),
+        Ok(AlertClaim::Pending) => return Delivered { pending: true, ..Delivered::default() },
+        Err(error) => delivered.notes.push(unsure(error)),
     }
     let words = Words::from_alert(alert, now, settings.zone);
     let alerts = &settings.alerts;
@@ -104,6 +109,11 @@ pub(crate) fn deliver(
     }
     if let Some(url) = &alerts.webhook {
         note(outside::webhook(url, alert, &words, now, settings.zone, later));
+    }
+    if claimed.is_ok()
+        && let Err(error) = alert_was_delivered(books, alert.id.as_str(), now)
+    {
+        delivered.notes.push(unsure(&error));
     }
     delivered
 }

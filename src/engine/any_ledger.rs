@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::domain::{CallKey, Filter, Instant, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ledger::{
-    self, Batch, BooksError, Change, Checkpoint, Ledger, Memory, Note, Options, Order, Query, Report, Row, Salvaged,
-    Sqlite, Sums,
+    self, Batch, BooksError, Change, Checkpoint, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options, Order,
+    Query, Report, Row, Salvaged, Space, Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 
@@ -359,20 +359,22 @@ impl Ledger for AnyLedger {
         self.books().statuses()
     }
 
-    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
-        self.books_mut().claim_alert(id, at)
-    }
-
-    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
-        self.books_mut().forget_alert(id)
-    }
-
-    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
-        self.books().alerts(beginning)
-    }
-
     fn changed_elsewhere(&mut self) -> bool {
         self.books_mut().changed_elsewhere()
+    }
+}
+
+impl KeyValue for AnyLedger {
+    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+        self.books_mut().update(space, key, change)
+    }
+
+    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+        self.books_mut().remove(space, key)
+    }
+
+    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+        self.books().facts(space, prefix)
     }
 }
 

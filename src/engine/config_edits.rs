@@ -1,6 +1,7 @@
 //! Requests of the screen and the socket that do not touch the ledger's rows: config edits, alerts, the demo.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -10,8 +11,8 @@ use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::{Feed, NewSettings, Note, Request, Tone};
-use crate::ledger::{Ledger, Row};
-use crate::meter::Rules;
+use crate::ledger::{CLAIM_LASTS, Ledger, Row};
+use crate::meter::{Alert, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
@@ -43,6 +44,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) faces: Faces,
     /// Queue of the ledger thread, which receives the demo's calls.
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
+    /// Alerts that another process claimed and may not deliver any more.
+    pub(crate) pending: Vec<Alert>,
 }
 
 impl ConfigEdits {
@@ -68,7 +71,7 @@ impl ConfigEdits {
                 Ok(()) => Vec::new(),
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
-            Request::Alert(alert) => self.alert(&alert, books, now),
+            Request::Alert(alert) => self.alert(*alert, books, now),
             Request::Demo => {
                 playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
                 vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
@@ -99,13 +102,13 @@ impl ConfigEdits {
     }
 
     /// Delivers an alert unless another process has.
-    fn alert(&self, alert: &crate::meter::Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+    fn alert(&mut self, alert: Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let work = self.work.clone();
         let later: Later = Arc::new(move |note| {
             // The note is dropped when the ledger thread is busy or gone.
             let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
         });
-        let delivered = alert_delivery::deliver(alert, &self.settings, &self.env, books, now, &later);
+        let delivered = alert_delivery::deliver(&alert, &self.settings, &self.env, books, now, &later);
         let mut news: Vec<Feed> =
             delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
         tracing::info!(
@@ -118,7 +121,32 @@ impl ConfigEdits {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
             news.push(Feed::Note(Note { bell: delivered.bell, popup, ..Note::new(Tone::Warning, &alert.title()) }));
         }
+        if delivered.pending {
+            self.pending.push(alert);
+            self.look_when_claims_lapse();
+        }
         news
+    }
+
+    /// Sends a message once the claims of other processes on pending alerts have lapsed.
+    fn look_when_claims_lapse(&self) {
+        if self.pending.len() > 1 {
+            return;
+        }
+        let work = self.work.clone();
+        // Without a thread the alert stays with the process that claimed it.
+        let _ = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || {
+            std::thread::sleep(CLAIM_LASTS + Duration::from_secs(1));
+            if let Some(work) = work.upgrade() {
+                let _ = work.blocking_send(LedgerMessage::PendingAlerts);
+            }
+        });
+    }
+
+    /// Delivers the alerts that another process claimed and did not deliver.
+    pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+        let pending = std::mem::take(&mut self.pending);
+        pending.into_iter().flat_map(|alert| self.alert(alert, books, now)).collect()
     }
 
     /// Reads the config again. A wrong one is reported, and the old one kept.

@@ -19,6 +19,8 @@ pub(crate) enum LedgerMessage {
     Ledger,
     /// Retry timer for failed writes.
     Retry,
+    /// Claims of other processes on alerts have lapsed.
+    PendingAlerts,
     /// The socket received a bad line.
     BadLine,
     /// An alert's delivery failed after it was started.

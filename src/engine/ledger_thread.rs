@@ -113,6 +113,7 @@ impl LedgerThread {
             LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
             LedgerMessage::Ledger => self.look_at_ledger(),
             LedgerMessage::Retry => self.retry(),
+            LedgerMessage::PendingAlerts => self.pending_alerts(),
             LedgerMessage::InputEnded => {
                 self.state.input_ended = true;
                 self.tell_end_of_input();
@@ -250,6 +251,14 @@ impl LedgerThread {
                 self.tell_health();
             }
             self.tell(Feed::Changes(posted));
+        }
+    }
+
+    /// Delivers the alerts that another process claimed and may not have delivered.
+    fn pending_alerts(&mut self) {
+        let now = self.env.now();
+        for news in self.config_edits.deliver_pending(&mut self.books, now) {
+            self.tell(news);
         }
     }
 

@@ -174,6 +174,7 @@ impl Engine {
                 settings: setup.settings,
                 faces: setup.faces,
                 work: messages.downgrade(),
+                pending: Vec::new(),
             },
             env: setup.env,
             reader: reader.clone(),

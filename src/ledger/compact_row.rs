@@ -1,19 +1,20 @@
 //! Compact in-memory row (< 200 bytes): strings are replaced by interned ids.
 
-use std::cmp::Ordering;
+mod join;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::interner::{Interner, NONE, place};
+use super::interner::{Interner, NONE};
 use super::{Row, Sums};
 use crate::domain::{
     Attribution, Call, CallKey, Claim, Dimension, Fidelity, Instant, Label, Parts, Place, SUMS_UP, Tier, Tokens, Usd,
 };
-use crate::pricing::{Cost, Pricer};
+use crate::pricing::Cost;
 
 /// A call with its cost, its labels interned by [`Interner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CompactRow {
+pub struct CompactRow {
     pub(super) key: CallKey,
     pub(super) at: Instant,
     /// The attribution, as an [`AttributeSet`](super::interner::AttributeSet) id.
@@ -39,6 +40,15 @@ pub(super) struct CompactRow {
 
 const _: () =
     assert!(size_of::<CompactRow>() < 200, "a million of them are held while logs are read for the first time");
+
+/// A row by names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// The call and its cost.
+    pub row: Arc<Row>,
+    /// The machine whose ledger reported the call first; `None` is this one.
+    pub machine: Option<Label>,
+}
 
 /// Fields that few logs have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +134,31 @@ impl CompactRow {
         }
     }
 
+    /// The key.
+    pub fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// Converts to a form without numbers, for stores that keep no ids of names.
+    pub fn stored(&self, names: &Interner) -> StoredRow {
+        StoredRow { row: self.row(names), machine: names.label(self.machine).cloned() }
+    }
+
+    /// Converts back. The start of the log is not kept: it decides within one reading only.
+    pub fn from_stored(stored: &StoredRow, names: &mut Interner) -> Self {
+        let call =
+            Call { from: Attribution { began: None, ..stored.row.call.from.clone() }, ..stored.row.call.clone() };
+        let cost = match &stored.row.cost {
+            Cost::Unpriced => RowCost::Unpriced,
+            Cost::Quoted(usd) => RowCost::Quoted(*usd),
+            Cost::Priced { usd, saved, price, is_guessed } => {
+                RowCost::Priced { usd: *usd, saved: *saved, price: names.number(Some(price)), is_guessed: *is_guessed }
+            }
+        };
+        let machine = names.number(stored.machine.as_ref());
+        Self { machine, cost, fidelity: call.fidelity, booked: true, ..Self::from_call(&call, names) }
+    }
+
     /// Converts to the public row type.
     pub(super) fn row(&self, names: &Interner) -> Arc<Row> {
         Arc::new(Row { call: self.call(names), cost: self.cost(names) })
@@ -196,194 +231,5 @@ impl CompactRow {
         (self.tokens, self.tier, self.fidelity, self.web_searches)
             == (other.tokens, other.tier, other.fidelity, other.web_searches)
             && self.rare == other.rare
-    }
-
-    /// Joins another sighting into this row; `None` if it changes nothing.
-    ///
-    /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
-    /// are unchanged.
-    pub(super) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
-        let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
-        let lineage = match (self.lineage, told.lineage) {
-            (kept, told) if kept == told || told == NONE => kept,
-            (NONE, told) => told,
-            (kept, told) => {
-                if names.label(kept) < names.label(told) {
-                    told
-                } else {
-                    kept
-                }
-            }
-        };
-        let alias = self.alias.max(told.alias);
-        if from == Winner::Kept && charge == Winner::Kept && lineage == self.lineage && alias == self.alias {
-            return None;
-        }
-        let (first, most) = (from.pick(self, told), charge.pick(self, told));
-        let mut set = *names.set(first.set);
-        let model = names.set(most.set)[place(Dimension::Model)];
-        let set = if set[place(Dimension::Model)] == model {
-            first.set
-        } else {
-            set[place(Dimension::Model)] = model;
-            names.set_number(set)
-        };
-        let joined = Self {
-            key: self.key,
-            at: first.at,
-            set,
-            path: first.path,
-            folder: first.folder,
-            offset: first.offset,
-            machine: first.machine,
-            claim: first.claim,
-            booked: self.booked || told.booked,
-            lineage,
-            alias,
-            ..most.clone()
-        };
-        Some(joined.keep_cost(self, told, names))
-    }
-
-    /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
-    /// first.
-    pub(super) fn show_with(&self, telemetry: &Self, names: &mut Interner) -> Self {
-        let host = Self { booked: true, ..self.clone() };
-        let shown = host.join(&Self { booked: false, ..telemetry.clone() }, names).unwrap_or(host);
-        Self { booked: self.booked, ..shown }
-    }
-
-    /// The winning attribution and the winning counts, if decidable without comparing labels.
-    fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
-        let (mine, theirs) = (names.set(self.set), names.set(told.set));
-        let model = place(Dimension::Model);
-        let same_attribution = || {
-            let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
-            same && self.folder == told.folder
-                && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
-        };
-        let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
-            Ordering::Less => Winner::Kept,
-            Ordering::Greater => Winner::Told,
-            Ordering::Equal if same_attribution() => Winner::Kept,
-            Ordering::Equal => return None,
-        };
-        let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
-        let charge = match size(self).cmp(&size(told)) {
-            Ordering::Greater => Winner::Kept,
-            Ordering::Less => Winner::Told,
-            Ordering::Equal if mine[model] == theirs[model] && self.charges_the_same(told) => Winner::Kept,
-            Ordering::Equal => return None,
-        };
-        Some((from, charge))
-    }
-
-    fn join_slowly(&self, told: &Self, names: &mut Interner) -> Option<Self> {
-        let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
-        let order = match (mine.from.evidence(&theirs.from), self.booked, told.booked) {
-            (Ordering::Equal, true, false) => Ordering::Less,
-            (Ordering::Equal, false, true) => Ordering::Greater,
-            (_, _, _) => mine.from.precedence(&theirs.from),
-        };
-        let machine = match order {
-            Ordering::Less => self.machine,
-            Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
-            Ordering::Equal | Ordering::Greater => told.machine,
-        };
-        let booked = self.booked || told.booked;
-        let joined = Self { machine, booked, ..Self::from_call(&mine.join_in_order(theirs, order), names) };
-        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
-    }
-
-    fn keep_cost(mut self, kept: &Self, told: &Self, names: &Interner) -> Self {
-        let priced_alike = |other: &Self| {
-            let kind = |compact: &Self| {
-                let set = names.set(compact.set);
-                (compact.at, set[place(Dimension::Model)], set[place(Dimension::Source)])
-            };
-            self.charges_the_same(other) && kind(&self) == kind(other)
-        };
-        self.cost = if priced_alike(kept) {
-            kept.cost
-        } else if priced_alike(told) {
-            told.cost
-        } else {
-            RowCost::Pending
-        };
-        self
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Winner {
-    Kept,
-    Told,
-}
-
-impl Winner {
-    fn pick<'a>(self, kept: &'a CompactRow, told: &'a CompactRow) -> &'a CompactRow {
-        match self {
-            Self::Kept => kept,
-            Self::Told => told,
-        }
-    }
-}
-
-/// Prices rows in sequence; neighbours share labels, so that few lookups are needed.
-pub(super) struct RowPricer<'a> {
-    pricer: &'a dyn Pricer,
-    last: Option<(u32, Call)>,
-}
-
-impl<'a> RowPricer<'a> {
-    pub(super) fn new(pricer: &'a dyn Pricer) -> Self {
-        Self { pricer, last: None }
-    }
-
-    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them. Whether a
-    /// row without cache writes lacks any that were charged follows from the price, too.
-    pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
-        let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
-        if compact.fidelity == Fidelity::Guessed
-            && states_cost
-            && compact.tokens.cache_write() > 0
-            && let Some(tokens) = self.pricer.solve_lifetimes(&compact.call(names))
-        {
-            compact.tokens = tokens;
-            compact.fidelity = Fidelity::Solved;
-        }
-        if compact.fidelity == Fidelity::WritesUnlogged
-            && let Some(is_less) = self.pricer.charges_writes(&compact.call(names))
-        {
-            compact.fidelity = if is_less { Fidelity::LowerBound } else { Fidelity::Final };
-        }
-        compact.cost = self.price(compact, names);
-    }
-
-    /// Looks up a row's cost in the price book.
-    fn price(&mut self, compact: &CompactRow, names: &mut Interner) -> RowCost {
-        let call = match &mut self.last {
-            Some((set, call)) if *set == compact.set => {
-                call.key = compact.key;
-                call.from.at = compact.at;
-                call.tokens = compact.tokens;
-                call.parts = compact.parts();
-                call.tier = compact.tier;
-                call.fidelity = compact.fidelity;
-                call.web_searches = compact.web_searches;
-                call.quoted = compact.rare.as_ref().and_then(|rare| rare.quoted);
-                call.latency = compact.rare.as_ref().and_then(|rare| rare.latency);
-                call.alias = compact.alias;
-                call
-            }
-            last => &mut last.insert((compact.set, compact.call(names))).1,
-        };
-        match self.pricer.cost(call) {
-            Cost::Unpriced => RowCost::Unpriced,
-            Cost::Quoted(usd) => RowCost::Quoted(usd),
-            Cost::Priced { usd, saved, price, is_guessed } => {
-                RowCost::Priced { usd, saved, price: names.number(Some(&price)), is_guessed }
-            }
-        }
     }
 }

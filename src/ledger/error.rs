@@ -1,6 +1,49 @@
 //! Ledger errors, worded for the user who has to act on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Why an operation of a store failed; [`BooksError`] adds which ledger it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the lock beyond the timeout.
+    #[error("it is busy")]
+    Busy,
+    /// There is no room.
+    #[error("the disk is full")]
+    Full,
+    /// Writes are refused.
+    #[error("it is read-only")]
+    ReadOnly,
+    /// Created by a newer version.
+    #[error("it was made by a newer version of tokmeter (schema {found}, this one knows {known})")]
+    Newer {
+        /// Schema of the store.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
+    },
+    /// Its data makes no sense.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// Any other error.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StoreError {
+    /// Adds the path of the ledger.
+    pub fn at(self, path: &Path) -> BooksError {
+        let path = path.to_owned();
+        match self {
+            Self::Busy => BooksError::Busy { path },
+            Self::Full => BooksError::Full { path },
+            Self::ReadOnly => BooksError::ReadOnly { path },
+            Self::Newer { found, known } => BooksError::Newer { path, found, known },
+            Self::Damaged(what) => BooksError::Damaged { path, what },
+            Self::Other(what) => BooksError::Other { path, what },
+        }
+    }
+}
 
 impl BooksError {
     /// True when the ledger can be moved aside or reopened, and filled from the logs.

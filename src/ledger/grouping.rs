@@ -1,19 +1,21 @@
 //! Groups rows, or sums of rows, into report rows. Shared by all stores.
 
+mod sessions;
+
 use std::cmp::Ordering;
-use std::hash::Hash;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::compact_row::CompactRow;
-use super::interner::{Interner, NONE, count, index, place};
+use super::interner::{Interner, count, index, place};
 use super::periods::Periods;
-use super::{Order, PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
+use super::{Order, PeriodKey, Query, Report, ReportRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
+pub(super) use sessions::sessions;
+
 /// Sums of the calls with one attribution in one quarter hour.
-pub(super) struct Quarter {
+pub struct Quarter {
     /// Quarter hours since 1970, see [`quarter_of`].
     pub(super) number: i64,
     pub(super) set: u32,
@@ -21,7 +23,7 @@ pub(super) struct Quarter {
 }
 
 /// Sums of the calls with one attribution, with the times of the first and last.
-pub(super) struct Stretch {
+pub struct Stretch {
     pub(super) first: Instant,
     pub(super) last: Instant,
     pub(super) set: u32,
@@ -182,159 +184,6 @@ impl<'a> PeriodReport<'a> {
     }
 }
 
-/// Builds a report by session.
-pub(super) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator<Item = Stretch>) -> Report {
-    let mut groups = Groups::new(query, names);
-    let mut all: FxHashMap<u32, Conversation> = FxHashMap::default();
-    for stretch in stretches {
-        let Some(group) = groups.group_of(stretch.set) else { continue };
-        let session = names.set(stretch.set)[place(Dimension::Session)];
-        all.entry(session).or_insert_with(|| Conversation::new(&stretch)).add(&stretch, group, names);
-    }
-    let mut total = Sums::default();
-    for conversation in all.values() {
-        total.add(&conversation.sums);
-    }
-    let mut rows = Vec::new();
-    for (session, conversation) in first_ones(query, names, all.into_iter().collect()) {
-        // Shared by all rows of the session.
-        let facts = Arc::new(conversation.row(session, names));
-        let key = PeriodKey::Session(facts.started, facts.session.clone());
-        rows.extend(conversation.groups.list.iter().map(|(group, sums)| ReportRow {
-            period: key.clone(),
-            by: groups.labels(*group),
-            sums: *sums,
-            session: Some(Arc::clone(&facts)),
-            call: None,
-        }));
-    }
-    finish(query, rows, total)
-}
-
-/// The sessions that can appear within the report's limit, each having at least one row.
-fn first_ones(query: &Query, names: &Interner, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
-    if let Some(limit) = query.limit.filter(|limit| *limit < all.len()) {
-        let key = |(session, conversation): &(u32, Conversation)| (conversation.started, names.label(*session));
-        all.select_nth_unstable_by(limit, |one, other| in_order(query.order, &key(one), &key(other)));
-        all.truncate(limit);
-    }
-    all
-}
-
-struct Conversation {
-    started: Instant,
-    ended: Instant,
-    source: First,
-    project: First,
-    user: First,
-    models: Parts<u32>,
-    groups: Parts<usize>,
-    in_agents: Sums,
-    sums: Sums,
-}
-
-/// The label of the earliest call that has one.
-#[derive(Default)]
-struct First(Option<(Instant, u32)>);
-
-impl First {
-    fn see(&mut self, at: Instant, number: u32, names: &Interner) {
-        let earlier = |(than, label): (Instant, u32)| (at, names.label(number)) < (than, names.label(label));
-        if number != NONE && self.0.is_none_or(earlier) {
-            self.0 = Some((at, number));
-        }
-    }
-
-    fn label(&self, names: &Interner) -> Option<Label> {
-        self.0.and_then(|(_, number)| names.label(number).cloned())
-    }
-}
-
-impl Conversation {
-    fn new(stretch: &Stretch) -> Self {
-        Self {
-            started: stretch.first,
-            ended: stretch.last,
-            source: First::default(),
-            project: First::default(),
-            user: First::default(),
-            models: Parts::default(),
-            groups: Parts::default(),
-            in_agents: Sums::default(),
-            sums: Sums::default(),
-        }
-    }
-
-    fn add(&mut self, stretch: &Stretch, group: usize, names: &Interner) {
-        let set = names.set(stretch.set);
-        self.started = self.started.min(stretch.first);
-        self.ended = self.ended.max(stretch.last);
-        self.source.see(stretch.first, set[place(Dimension::Source)], names);
-        self.project.see(stretch.first, set[place(Dimension::Project)], names);
-        self.user.see(stretch.first, set[place(Dimension::User)], names);
-        self.models.add(set[place(Dimension::Model)], &stretch.sums);
-        self.groups.add(group, &stretch.sums);
-        if set[place(Dimension::Agent)] != NONE {
-            self.in_agents.add(&stretch.sums);
-        }
-        self.sums.add(&stretch.sums);
-    }
-
-    fn row(&self, session: u32, names: &Interner) -> SessionRow {
-        let mut models: Vec<(Option<Label>, Sums)> =
-            self.models.list.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
-        models.sort_by(|(one, its), (other, theirs)| {
-            let size = |sums: &Sums| (sums.cost, sums.tokens.total());
-            size(theirs).cmp(&size(its)).then_with(|| none_last(one.as_ref(), other.as_ref()))
-        });
-        SessionRow {
-            session: names.label(session).cloned(),
-            source: self.source.label(names).unwrap_or_else(|| Label::new("")),
-            started: self.started,
-            ended: self.ended,
-            project: self.project.label(names).map(|project| match repository_of(&project) {
-                Some(repository) => Label::new(repository),
-                None => project,
-            }),
-            user: self.user.label(names),
-            models,
-            in_agents: self.in_agents,
-            sums: self.sums,
-        }
-    }
-}
-
-/// Groups within a session: usually one or two, sometimes a hundred thousand.
-#[derive(Default)]
-struct Parts<K> {
-    list: Vec<(K, Sums)>,
-    /// Index into the list, built once the list is too long for a linear search.
-    places: FxHashMap<K, usize>,
-}
-
-impl<K: Copy + Eq + Hash> Parts<K> {
-    /// Longest list searched linearly.
-    const SHORT: usize = 8;
-
-    fn add(&mut self, key: K, sums: &Sums) {
-        let place = if self.places.is_empty() {
-            self.list.iter().position(|(known, _)| *known == key)
-        } else {
-            self.places.get(&key).copied()
-        };
-        if let Some((_, sum)) = place.and_then(|place| self.list.get_mut(place)) {
-            sum.add(sums);
-            return;
-        }
-        self.list.push((key, *sums));
-        if self.list.len() == Self::SHORT {
-            self.places = self.list.iter().enumerate().map(|(place, (known, _))| (*known, place)).collect();
-        } else if self.list.len() > Self::SHORT {
-            self.places.insert(key, self.list.len() - 1);
-        }
-    }
-}
-
 /// Builds a report of single calls.
 pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Item = &'a CompactRow>) -> Report {
     let mut groups = Groups::new(query, names);
@@ -406,6 +255,21 @@ pub(super) fn quarter(row: &CompactRow) -> Quarter {
 /// One row as a stretch.
 pub(super) fn stretch(row: &CompactRow) -> Stretch {
     Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
+}
+
+/// One stretch for each attribution, from stretches of any.
+pub(super) fn united(stretches: impl IntoIterator<Item = Stretch>) -> Vec<Stretch> {
+    let mut of_set: FxHashMap<u32, Stretch> = FxHashMap::default();
+    for stretch in stretches {
+        match of_set.get_mut(&stretch.set) {
+            Some(known) => {
+                (known.first, known.last) = (known.first.min(stretch.first), known.last.max(stretch.last));
+                known.sums.add(&stretch.sums);
+            }
+            None => _ = of_set.insert(stretch.set, stretch),
+        }
+    }
+    of_set.into_values().collect()
 }
 
 /// True when the time is within the filter's bounds.

@@ -14,7 +14,7 @@ use super::spending::Part;
 use crate::domain::{Bill, Billed, CallKey, Counter, Tokens};
 
 /// Tokens of all models of a statement: input, cache reads, cache writes of any lifetime, output.
-pub(super) type Whole = [u64; 4];
+pub type Whole = [u64; 4];
 
 /// Statements by their total, and by the part of it that a run took over.
 #[derive(Debug, Default)]
@@ -74,13 +74,13 @@ fn sides(tokens: Tokens) -> Whole {
 }
 
 /// The total that others may inherit; `None` for a run without usage of its own, which may have inherited it all.
-pub(super) fn total(bill: &Bill) -> Option<Whole> {
+pub fn total(bill: &Bill) -> Option<Whole> {
     let is_own = !matches!(bill.counter, Counter::Run { own } if own.is_zero());
     Some(sides(bill.tokens())).filter(|total| is_own && *total != [0; 4])
 }
 
 /// The part of a run's total that is not its own usage, if there is any.
-pub(super) fn before(bill: &Bill) -> Option<Whole> {
+pub fn before(bill: &Bill) -> Option<Whole> {
     let Counter::Run { own } = bill.counter else { return None };
     let mut before = sides(bill.tokens());
     for (before, own) in before.iter_mut().zip(sides(own)) {

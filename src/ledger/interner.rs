@@ -14,7 +14,7 @@ pub(super) type AttributeSet = [u32; DIMENSIONS];
 
 /// Interned labels, and interned combinations of labels.
 #[derive(Debug, Default)]
-pub(super) struct Interner {
+pub struct Interner {
     labels: Vec<Label>,
     numbers: FxHashMap<Label, u32>,
     sets: Vec<AttributeSet>,
@@ -30,7 +30,7 @@ pub(super) struct Interner {
 
 impl Interner {
     /// Interns a label; [`NONE`] for `None`.
-    pub(super) fn number(&mut self, label: Option<&Label>) -> u32 {
+    pub fn number(&mut self, label: Option<&Label>) -> u32 {
         let Some(label) = label else { return NONE };
         if let Some(number) = self.numbers.get(label) {
             return *number;
@@ -69,7 +69,7 @@ impl Interner {
     }
 
     /// The label of a number.
-    pub(super) fn label(&self, number: u32) -> Option<&Label> {
+    pub fn label(&self, number: u32) -> Option<&Label> {
         self.labels.get(index(number).checked_sub(1)?)
     }
 

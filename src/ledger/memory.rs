@@ -1,15 +1,15 @@
 //! In-memory ledger, for reports over given paths and for when no file can be written.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::compact_row::CompactRow;
 use super::grouping::{self, admits, in_time};
+use super::key_value::{Fact, FactChange, KeyValue, Space};
 use super::merge_state::MergeState;
 use super::{Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Instant, Span, Status};
+use crate::domain::{CallKey, Filter, Span, Status};
 use crate::pricing::Pricer;
 
 /// Ledger in memory.
@@ -17,13 +17,13 @@ pub struct Memory {
     core: MergeState,
     pricer: Arc<dyn Pricer>,
     files: BTreeMap<PathBuf, Checkpoint>,
-    alerts: BTreeMap<String, Instant>,
+    facts: BTreeMap<(Space, String), Fact>,
 }
 
 impl Memory {
     /// An empty ledger with this price book.
     pub fn new(pricer: Arc<dyn Pricer>) -> Self {
-        Self { core: MergeState::default(), pricer, files: BTreeMap::new(), alerts: BTreeMap::new() }
+        Self { core: MergeState::default(), pricer, files: BTreeMap::new(), facts: BTreeMap::new() }
     }
 
     /// A ledger from existing merge state.
@@ -154,26 +154,26 @@ impl Ledger for Memory {
         let all = self.core.statuses.iter();
         Ok(all.filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
+}
 
-    fn claim_alert(&mut self, id: &str, at: Instant) -> Result<bool, BooksError> {
-        match self.alerts.entry(id.to_owned()) {
-            Entry::Vacant(free) => {
-                free.insert(at);
-                Ok(true)
-            }
-            // The first claim counts, with its time.
-            Entry::Occupied(_) => Ok(false),
-        }
+impl KeyValue for Memory {
+    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+        let place = (space, key.to_owned());
+        let fact = change(self.facts.get(&place));
+        let is_written = fact.is_some();
+        self.facts.extend(fact.map(|fact| (place, fact)));
+        Ok(is_written)
     }
 
-    fn forget_alert(&mut self, id: &str) -> Result<(), BooksError> {
-        self.alerts.remove(id);
+    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+        self.facts.remove(&(space, key.to_owned()));
         Ok(())
     }
 
-    fn alerts(&self, beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
-        let from = self.alerts.range(beginning.to_owned()..);
-        Ok(from.take_while(|(id, _)| id.starts_with(beginning)).map(|(id, at)| (id.clone(), *at)).collect())
+    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+        let from = self.facts.range((space, prefix.to_owned())..);
+        let found = from.take_while(|((of, key), _)| *of == space && key.starts_with(prefix));
+        Ok(found.map(|((_, key), fact)| (key.clone(), fact.clone())).collect())
     }
 }
 

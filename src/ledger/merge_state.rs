@@ -9,6 +9,7 @@ use super::compact_row::CompactRow;
 use super::interner::Interner;
 use super::lineage::{Families, Move};
 use super::row_store::RowStore;
+use super::spending::Part;
 use super::{Change, RowChange};
 use crate::domain::{Bill, Call, CallKey, Instant, Label, Record};
 use crate::pricing::Pricer;
@@ -24,6 +25,13 @@ pub(super) struct MergeState {
     pub(super) horizon: Option<Instant>,
     /// Statements by name, see `Status::entry`.
     pub(super) statuses: BTreeMap<String, String>,
+}
+
+/// Bills to be written, with the numbers of their sessions, and sums by the numbers of session and model.
+#[derive(Debug, Default)]
+pub(super) struct Billed {
+    pub(super) bills: Vec<(u32, Bill)>,
+    pub(super) spent: Vec<(u32, u32, Part)>,
 }
 
 impl MergeState {
@@ -119,6 +127,26 @@ impl MergeState {
         };
         self.settle(pricer);
         self.tell(mark, key, told);
+    }
+
+    /// Takes the new bills, and the changed sums of the sessions that have one, by the numbers of session and model.
+    pub(super) fn take_billed(&mut self) -> Billed {
+        if self.bills.is_empty() {
+            return Billed::default();
+        }
+        let bills = self.bills.take_fresh();
+        let unsaved = self.row_store.take_unsaved();
+        let Some(spending) = self.row_store.spending() else { return Billed { bills, spent: Vec::new() } };
+        let of = |session| spending.parts_of(session).map(move |(model, part)| (session, model, *part));
+        Billed { bills, spent: unsaved.into_iter().flat_map(of).collect() }
+    }
+
+    /// Like [`MergeState::take_billed`], of all bills and sums, for a new ledger. An earlier attempt may have failed
+    /// after it took the new ones.
+    pub(super) fn take_all_billed(&mut self) -> Billed {
+        let bills = self.bills.take_all();
+        self.row_store.all_unsaved();
+        Billed { bills, ..self.take_billed() }
     }
 
     /// Adds a descent. Rows move with the next [`MergeState::settle`].

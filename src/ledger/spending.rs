@@ -10,7 +10,7 @@ use crate::domain::{CallKey, Dimension, Fidelity, Tokens};
 ///
 /// Arithmetic wraps, so that a row can always be subtracted again. Real sums are far below the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Part {
+pub struct Part {
     classes: [u64; 6],
     searches: u64,
 }
@@ -25,13 +25,13 @@ impl Part {
     }
 
     /// The stored form.
-    pub(super) fn fields(&self) -> [u64; 7] {
+    pub fn fields(&self) -> [u64; 7] {
         let [input, read, short, long, output, reasoning] = self.classes;
         [input, read, short, long, output, reasoning, self.searches]
     }
 
     /// Converts from the stored form.
-    pub(super) fn from_fields([input, read, short, long, output, reasoning, searches]: [u64; 7]) -> Self {
+    pub fn from_fields([input, read, short, long, output, reasoning, searches]: [u64; 7]) -> Self {
         Self { classes: [input, read, short, long, output, reasoning], searches }
     }
 

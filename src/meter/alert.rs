@@ -9,7 +9,7 @@ use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
 use crate::domain::{Instant, Quota, Span, Zone};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{AlertClaim, BooksError, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,22 +23,24 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Claims the alert in the ledger: true for exactly one caller, once in the period that the alert is about.
+    /// Claims the alert in the ledger for delivery, for one caller at a time, until it was delivered once in the period
+    /// that it is about.
     ///
     /// A period that begins at another moment in another time zone, or is found to have begun earlier, is still the one
     /// in which an alert was delivered.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<bool, BooksError> {
+    pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, BooksError> {
         if let Some(period) = self.period() {
-            let stem = format!("{} ", self.id.stem());
-            let known = books.alerts(&stem)?;
-            if known.iter().any(|(id, fired)| id.as_str() != self.id.as_str() && period.contains(*fired)) {
-                return Ok(false);
+            let known = books.facts(Space::Alert, &format!("{} ", self.id.stem()))?;
+            let others = known.iter().filter(|(id, fact)| id != self.id.as_str() && period.contains(fact.at));
+            let taken = others.map(|(_, fact)| AlertClaim::after(fact, now)).max();
+            if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
+                return Ok(taken);
             }
         }
-        books.claim_alert(self.id.as_str(), now)
+        claim_alert(books, self.id.as_str(), now)
     }
 
     /// The period in which it is delivered once.

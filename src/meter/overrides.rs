@@ -6,11 +6,11 @@ use chrono::SecondsFormat;
 use serde::{Serialize, Serializer};
 
 use crate::domain::{Instant, Label};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{BooksError, Fact, Ledger, Space};
 
-/// Prefix of ledger entries that lift limits.
-const LIFTED: &str = "override:";
-const REVOKED: &str = "revoked:";
+/// Value of a fact that lifts limits, before its reason. A fact without it is a revocation.
+const LIFTED: &str = "lifted\t";
+const REVOKED: &str = "revoked";
 
 /// Limits lifted for a session, now or for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -42,12 +42,11 @@ fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::E
 /// # Errors
 /// When the ledger cannot be written.
 pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
-    if override_of(books, session)?.is_some_and(|lifted| lifted.reason == *reason) {
+    let known = entries(books, session)?;
+    if still_lifted(&known).is_some_and(|lifted| lifted.reason == *reason) {
         return Ok(false);
     }
-    let turn = entries(books, &format!("{session}\t"))?.len();
-    // Labels hold no control characters, so that a tab separates them unambiguously.
-    books.claim_alert(&format!("{LIFTED}{session}\t{reason}\t{turn}"), now)
+    add(books, session, known.len(), format!("{LIFTED}{reason}"), now)
 }
 
 /// Revokes a session's override. Returns false if there was none.
@@ -55,11 +54,18 @@ pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now:
 /// # Errors
 /// When the ledger cannot be written.
 pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
-    if override_of(books, session)?.is_none() {
+    let known = entries(books, session)?;
+    if still_lifted(&known).is_none() {
         return Ok(false);
     }
-    let turn = entries(books, &format!("{session}\t"))?.len();
-    books.claim_alert(&format!("{REVOKED}{session}\t\t{turn}"), now)
+    add(books, session, known.len(), REVOKED.to_owned(), now)
+}
+
+/// Adds an entry. Where another process added one of this turn first, that one holds.
+fn add(books: &mut dyn Ledger, session: &Label, turn: usize, value: String, now: Instant) -> Result<bool, BooksError> {
+    let fact = Fact { at: now, value };
+    let key = format!("{session}\t{turn:06}");
+    books.update(Space::Override, &key, &|known| known.is_none().then(|| fact.clone()))
 }
 
 /// The override in force for a session, if any.
@@ -67,7 +73,7 @@ pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> R
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, BooksError> {
-    Ok(history(entries(books, &format!("{session}\t"))?).pop().filter(|lifted| lifted.until.is_none()))
+    Ok(still_lifted(&entries(books, session)?))
 }
 
 /// All overrides, oldest first, for `audit`.
@@ -75,7 +81,7 @@ pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
-    Ok(history(entries(books, "")?))
+    Ok(history(&read(books, "")?))
 }
 
 /// The sessions for which limits are lifted now.
@@ -91,37 +97,38 @@ struct Entry {
     session: Label,
     /// Reason of a lift; `None` for a revocation.
     reason: Option<Label>,
-    /// Sequence number within the session, since two entries may share a second. 0 in entries of older versions.
-    turn: usize,
     at: Instant,
 }
 
-/// Entries whose name continues with this text, oldest first.
-fn entries(books: &dyn Ledger, beginning: &str) -> Result<Vec<Entry>, BooksError> {
-    let mut all = Vec::new();
-    for kind in [LIFTED, REVOKED] {
-        for (id, at) in books.alerts(&format!("{kind}{beginning}"))? {
-            let mut parts = id[kind.len()..].split('\t');
-            let (Some(session), Some(reason)) = (parts.next(), parts.next()) else { continue };
-            all.push(Entry {
-                session: Label::new(session),
-                reason: (kind == LIFTED).then(|| Label::new(reason)),
-                turn: parts.next().and_then(|turn| turn.parse().ok()).unwrap_or(0),
-                at,
-            });
-        }
-    }
-    all.sort_by_key(|entry| (entry.turn, entry.at));
-    Ok(all)
+/// Entries of a session in the order of their turns, since two may share a second. Labels hold no control characters,
+/// so that a tab ends the session's name.
+fn entries(books: &dyn Ledger, session: &Label) -> Result<Vec<Entry>, BooksError> {
+    read(books, &format!("{session}\t"))
 }
 
-fn history(entries: Vec<Entry>) -> Vec<Override> {
+fn read(books: &dyn Ledger, prefix: &str) -> Result<Vec<Entry>, BooksError> {
+    let facts = books.facts(Space::Override, prefix)?;
+    let entry = |(key, Fact { at, value }): (String, Fact)| {
+        let (session, _) = key.split_once('\t')?;
+        Some(Entry { session: Label::new(session), reason: value.strip_prefix(LIFTED).map(Label::new), at })
+    };
+    Ok(facts.into_iter().filter_map(entry).collect())
+}
+
+/// The last override of a session's entries, unless it was revoked.
+fn still_lifted(entries: &[Entry]) -> Option<Override> {
+    history(entries).pop().filter(|lifted| lifted.until.is_none())
+}
+
+fn history(entries: &[Entry]) -> Vec<Override> {
     let mut sessions: BTreeMap<Label, Vec<Override>> = BTreeMap::new();
-    for Entry { session, reason, at, .. } in entries {
+    for Entry { session, reason, at } in entries {
         let known = sessions.entry(session.clone()).or_default();
         match reason {
-            Some(reason) => known.push(Override { session, reason, at, until: None }),
-            None => known.iter_mut().filter(|lifted| lifted.until.is_none()).for_each(|lifted| lifted.until = Some(at)),
+            Some(reason) => {
+                known.push(Override { session: session.clone(), reason: reason.clone(), at: *at, until: None });
+            }
+            None => known.iter_mut().filter(|known| known.until.is_none()).for_each(|known| known.until = Some(*at)),
         }
     }
     let mut all: Vec<Override> = sessions.into_values().flatten().collect();
@@ -174,17 +181,5 @@ mod tests {
         }
         let until: Vec<_> = all(&books).unwrap().iter().map(|lifted| lifted.until).collect();
         assert_eq!(until, [Some(at(2)); 3]);
-    }
-
-    #[test]
-    fn what_an_older_version_wrote_is_read_and_can_be_revoked() {
-        let mut books = books();
-        let session = Label::new("s1");
-        books.claim_alert("override:s1\trelease", at(2)).unwrap();
-        assert_eq!(override_of(&books, &session).unwrap().unwrap().reason.as_str(), "release");
-        assert!(revoke(&mut books, &session, at(3)).unwrap());
-        assert_eq!(override_of(&books, &session).unwrap(), None);
-        assert!(lift(&mut books, &session, &Label::new("release"), at(4)).unwrap());
-        assert!(override_of(&books, &session).unwrap().is_some());
     }
 }

@@ -11,7 +11,8 @@ use tokmeter::testing::ledger::{Ledger, Memory, Options, Row, Sums, open};
 use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
-use super::durable::{assert_alike, books, opened};
+use super::durable::{TO_SCHEMA_4, assert_alike, books, opened, to_schema_3};
+use super::shaky::Shaky;
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -312,16 +313,18 @@ fn j29_the_results_of_a_fork_leave_out_its_parents_part_whatever_is_read_first()
                 told.reverse();
             }
             let folder = tempfile::tempdir().unwrap();
-            let (mut once, mut disk) = (memory(), books(&folder));
+            let (mut once, mut disk, third) = (memory(), books(&folder), Shaky::new());
             once.post(&batch_of(told.clone())).unwrap();
             for (at, record) in told.into_iter().enumerate() {
                 if at == 3 {
                     drop(disk);
                     disk = books(&folder);
                 }
+                third.books().post(&batch_of([record.clone()])).unwrap();
                 disk.post(&batch_of([record])).unwrap();
             }
             assert_alike(&once, &disk).unwrap();
+            assert_alike(&once, &third.books()).unwrap();
             for (session, used) in used {
                 assert_eq!(sums(&disk, Dimension::Session, session).tokens, used, "{session}, {turn}, {is_turned}");
             }
@@ -344,11 +347,7 @@ fn books_of_schema_4_learn_what_the_results_in_them_took_over() {
         disk.post(&batch_of([told.remove(0)])).unwrap();
         drop(disk);
         let old = rusqlite::Connection::open(&path).unwrap();
-        old.execute_batch(
-            "DROP INDEX bills_total; DROP INDEX bills_rest; ALTER TABLE bills DROP COLUMN total;
-             ALTER TABLE bills DROP COLUMN rest; PRAGMA user_version = 4",
-        )
-        .unwrap();
+        old.execute_batch(TO_SCHEMA_4).unwrap();
         drop(old);
         let mut disk = opened(&path).books;
         disk.post(&batch_of(told)).unwrap();
@@ -375,19 +374,22 @@ fn a_result_inherits_from_a_transcripts_own_total_and_never_from_its_own_session
 #[test]
 fn a_total_that_very_many_sessions_state_is_nobodys_inheritance() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut once, mut disk) = (memory(), books(&folder));
+    let (mut once, mut disk, mut third) = (memory(), books(&folder), Shaky::new().books());
     let fork = result("f", "f", tokens(9, 30), tokens(4, 10));
     let parent = |number: u64| result(&format!("p{number}"), &format!("p{number}"), tokens(5, 20), tokens(5, 20));
     let told: Vec<Record> = (0..64).map(parent).chain([fork]).collect();
     once.post(&batch_of(told.clone())).unwrap();
     for record in told {
+        third.post(&batch_of([record.clone()])).unwrap();
         disk.post(&batch_of([record])).unwrap();
     }
     assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(4, 10));
     for number in 64..67 {
         once.post(&batch_of([parent(number)])).unwrap();
-        disk.post(&batch_of([parent(number)])).unwrap();
-        assert_alike(&once, &disk).unwrap();
+        for books in [&mut disk as &mut dyn Ledger, &mut third] {
+            books.post(&batch_of([parent(number)])).unwrap();
+            assert_alike(&once, books).unwrap();
+        }
         assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(9, 30));
     }
 }
@@ -545,7 +547,7 @@ fn books_of_schema_3_learn_bills_when_their_transcripts_are_read_again() {
     disk.post(&tokmeter::testing::ledger::Batch { records: vec![Record::Call(call("a", 1, 1))], files }).unwrap();
     drop(disk);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3").unwrap();
+    old.execute_batch(&to_schema_3()).unwrap();
     drop(old);
     let disk = opened(&path).books;
     let known: Vec<_> = disk.files().unwrap().into_iter().map(|file| file.path).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use tokmeter::testing::ledger::{BooksError, Ledger, Memory, Options, Sqlite, open};
+use tokmeter::testing::ledger::{BooksError, KeyValue, Ledger, Memory, Options, Space, Sqlite, open};
 
 use super::common::{a_telling_and_a_retelling, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books};
@@ -220,7 +220,8 @@ fn whoever_writes_before_the_first_flush_writes_where_others_see_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut one, mut other) = (unborn(&folder.path().join("ledger.db")), unborn(&folder.path().join("ledger.db")));
     other.absorb(&calls([call("a", 1, 1)])).unwrap();
-    assert_eq!((one.claim_alert("day", at(0)).unwrap(), other.claim_alert("day", at(0)).unwrap()), (true, false));
+    let claim = |books: &mut Sqlite| books.claim(Space::Alert, "day", at(0)).unwrap();
+    assert_eq!((claim(&mut one), claim(&mut other)), (true, false));
     other.flush().unwrap();
     assert_eq!((total(&one).calls, total(&other).calls), (1, 1));
 }

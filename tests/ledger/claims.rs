@@ -5,7 +5,7 @@ use tokmeter::testing::domain::{Attribution, Call, Claim, Dimension, Label, Plac
 use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory, Note, Sqlite};
 
 use super::common::{at, call, calls, file, prices, query, rows, total};
-use super::durable::{books, opened};
+use super::durable::{books, opened, to_schema_3};
 
 /// A line of this session about the one call, in a log of its own.
 fn line(session: &str, claim: Claim) -> Call {
@@ -158,10 +158,7 @@ fn j29_books_of_before_learn_who_made_their_calls_when_the_logs_are_read_again()
     old.post(&Batch { records, files }).unwrap();
     let before = total(&old);
     drop(old);
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch(&to_schema_3()).unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Migrated { from: 3, backup: folder.path().join("ledger.db.schema-3") }]);
     let mut disk = opened.books;

@@ -4,12 +4,26 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
-use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open};
+use tokmeter::testing::ledger::{
+    Batch, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, Space, Sqlite, Sums, open,
+};
 
 use super::common::{
     a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, descends, file, key, prices,
     query, questions, rows, total,
 };
+
+/// Converts today's tables to those of schema 4.
+pub const TO_SCHEMA_4: &str = "DROP TABLE facts;
+DROP INDEX IF EXISTS bills_total; DROP INDEX IF EXISTS bills_rest;
+ALTER TABLE bills DROP COLUMN total; ALTER TABLE bills DROP COLUMN rest;
+CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 4;";
+
+/// Converts today's tables to those of schema 3.
+pub fn to_schema_3() -> String {
+    format!("{TO_SCHEMA_4} DROP TABLE bills; DROP TABLE spent; PRAGMA user_version = 3;")
+}
 
 pub fn opened(path: &Path) -> Opened {
     open(path, Options::new(at(0)), prices()).unwrap()
@@ -403,9 +417,10 @@ fn e1_a_changed_time_zone_changes_days_and_no_totals() {
 fn two_open_ledgers_claim_an_alert_once() {
     let folder = tempfile::tempdir().unwrap();
     let (mut one, mut other) = (books(&folder), books(&folder));
-    assert_eq!((one.claim_alert("day", at(0)).unwrap(), other.claim_alert("day", at(0)).unwrap()), (true, false));
-    other.forget_alert("day").unwrap();
-    assert!(other.claim_alert("day", at(1)).unwrap());
+    let claim = |books: &mut Sqlite, second| books.claim(Space::Alert, "day", at(second)).unwrap();
+    assert_eq!((claim(&mut one, 0), claim(&mut other, 0)), (true, false));
+    other.remove(Space::Alert, "day").unwrap();
+    assert!(claim(&mut other, 1));
 }
 
 #[test]

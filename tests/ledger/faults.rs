@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokmeter::testing::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
-use tokmeter::testing::ledger::{Batch, BooksError, Grain, Ledger, Memory, Note, Options, Row, Sqlite, open};
+use tokmeter::testing::ledger::{
+    Batch, BooksError, Grain, KeyValue, Ledger, Memory, Note, Options, Row, Space, Sqlite, open,
+};
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
-use super::durable::{books, opened};
+use super::durable::{TO_SCHEMA_4, books, opened};
 
 /// The statement of session `s` at this second.
 fn bill(seconds: i64, output: u64) -> Record {
@@ -457,11 +459,11 @@ fn d9_books_of_a_newer_version_are_only_read() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Newer { found: 999 }]);
-    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 5)"));
+    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 6)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
     assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
-    assert!(matches!(disk.claim_alert("day", at(0)), Err(BooksError::Newer { .. })));
+    assert!(matches!(disk.claim(Space::Alert, "day", at(0)), Err(BooksError::Newer { .. })));
 }
 
 #[test]
@@ -500,7 +502,7 @@ const AS_IT_WAS: &str = "
 fn as_it_was() -> String {
     let tables: String = ["calls", "apart"].map(|name| AS_IT_WAS.replace("TABLE_NAME", name)).concat();
     format!(
-        "DROP VIEW readable; {tables}
+        "{TO_SCHEMA_4} DROP VIEW readable; {tables}
          CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
          CREATE VIEW readable AS SELECT hex(key), input FROM calls;
          DROP TABLE bills; DROP TABLE spent; DROP INDEX sessions_first; DROP TABLE rollup_days; ALTER TABLE kinds DROP COLUMN sums;

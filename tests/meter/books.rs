@@ -8,8 +8,8 @@ use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
 };
 use tokmeter::testing::ledger::{
-    Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, PeriodKey, Query, Report, ReportRow, Row, RowChange,
-    SessionRow, Sums,
+    Batch, BooksError, Change, Checkpoint, Fact, FactChange, Grain, KeyValue, Ledger, Order, PeriodKey, Query, Report,
+    ReportRow, Row, RowChange, SessionRow, Space, Sums,
 };
 use tokmeter::testing::pricing::Cost;
 
@@ -163,6 +163,20 @@ impl Books {
     }
 }
 
+impl KeyValue for Books {
+    fn update(&mut self, _space: Space, _key: &str, _change: FactChange<'_>) -> Result<bool, BooksError> {
+        Ok(true)
+    }
+
+    fn remove(&mut self, _space: Space, _key: &str) -> Result<(), BooksError> {
+        Ok(())
+    }
+
+    fn facts(&self, _space: Space, _prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+        Ok(Vec::new())
+    }
+}
+
 impl Ledger for Books {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let calls = batch.records.iter().filter_map(|record| match record {
@@ -226,18 +240,6 @@ impl Ledger for Books {
     }
 
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
-        Ok(Vec::new())
-    }
-
-    fn claim_alert(&mut self, _id: &str, _at: Instant) -> Result<bool, BooksError> {
-        Ok(true)
-    }
-
-    fn forget_alert(&mut self, _id: &str) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    fn alerts(&self, _beginning: &str) -> Result<Vec<(String, Instant)>, BooksError> {
         Ok(Vec::new())
     }
 }

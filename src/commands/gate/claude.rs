@@ -19,7 +19,7 @@ use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Label, Matcher};
 use crate::integrations::claude_code::hook_input::{Event, Moment};
-use crate::ledger::Ledger;
+use crate::ledger::{KeyValue, Space};
 use crate::meter::SessionLine;
 use crate::meter::closing::{log_of, session_row};
 use crate::meter::{AlertId, Verdict};
@@ -99,9 +99,9 @@ fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Optio
     let mut fresh = false;
     for state in &answer.states {
         if let Some(threshold) = state.threshold() {
-            let id = format!("hook:{session}\t{}", AlertId::from_state(state, threshold, now));
+            let key = format!("{session}\t{}", AlertId::from_state(state, threshold, now));
             // Warn even if the claim cannot be written.
-            fresh |= books.ledger.claim_alert(&id, now).unwrap_or(true);
+            fresh |= books.ledger.claim(Space::Warning, &key, now).unwrap_or(true);
         }
     }
     fresh

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::domain::{Dimension, Matcher, Span, Usd, Zone};
-use crate::ledger::{Memory, Options};
+use crate::ledger::{Memory, Options, claim_alert};
 use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
 use crate::pricing::{CostMode, PriceBook};
 
@@ -165,6 +165,48 @@ fn two_processes_and_one_alert_say_it_once() {
     let said =
         [&mut one, &mut other, &mut open()].map(|books| deliver(&alert(), &settings, &env, books, now(), &later).said);
     assert_eq!(said, [true, false, false]);
+}
+
+#[test]
+fn j31_an_alert_whose_claimer_was_killed_is_delivered_by_another_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let pricer = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
+    let open = || crate::ledger::open(&path, Options::new(now()), Arc::clone(&pricer) as _).unwrap().books;
+    assert_eq!(claim_alert(&mut open(), alert().id.as_str(), now()).unwrap(), AlertClaim::Ours);
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let (later, _notes) = later();
+    let mut other = open();
+    let mut outcomes = Vec::new();
+    for seconds in [1, 29, 30, 31, 90] {
+        let now = now() + chrono::Duration::seconds(seconds);
+        let delivered = deliver(&alert(), &settings, &env, &mut other, now, &later);
+        outcomes.push((delivered.said, delivered.pending));
+    }
+    assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
+}
+
+#[test]
+fn j31_a_claim_of_the_same_day_in_another_time_zone_lapses_like_any_other() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let alert_in = |zone: &'static str| {
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        limit.span = Some(Span::day(now(), Zone::named(zone).unwrap()));
+        Alert { id: AlertId::from_state(limit, 80, now()), ..alert }
+    };
+    assert_eq!(alert_in("Europe/Rome").claim(&mut books, now()).unwrap(), AlertClaim::Ours);
+    let mut outcomes = Vec::new();
+    for (zone, seconds) in [("UTC", 1), ("UTC", 29), ("UTC", 30), ("Europe/Rome", 31), ("Asia/Tokyo", 90)] {
+        let now = now() + chrono::Duration::seconds(seconds);
+        let delivered = deliver(&alert_in(zone), &settings, &env, &mut books, now, &later);
+        outcomes.push((delivered.said, delivered.pending));
+    }
+    assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
 }
 
 #[test]

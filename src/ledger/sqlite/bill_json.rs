@@ -4,7 +4,7 @@ use chrono::SecondsFormat;
 use rusqlite::Result;
 use serde::{Deserialize, Serialize};
 
-use super::row_mapping::damaged;
+use super::row_codec::damaged;
 use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens};
 use crate::ledger::bills::MOST;
 

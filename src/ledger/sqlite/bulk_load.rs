@@ -15,12 +15,13 @@ use super::insert::Inserter;
 use super::rollup_delta::Tally;
 use super::row_mapping;
 use super::schema::{DROP_BOUNDS, DROP_INDEX, INDEX, INDEX_ALIAS, INDEX_BOUNDS, OF_KEY};
-use super::working_set::{Step, write_descent};
+use super::store::write_descents;
 use crate::domain::{CallKey, Instant};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::Interner;
-use crate::ledger::merge_state::MergeState;
+use crate::ledger::merge_state::{Billed, MergeState};
 use crate::ledger::row_store::{Before, RowStore};
+use crate::ledger::store::Step;
 use crate::pricing::Pricer;
 
 /// Number of rows from which it is faster to build the index afterwards.
@@ -130,6 +131,17 @@ impl Draft {
     }
 }
 
+/// True for a ledger without rows, descents and bills, from which nothing was pruned.
+pub(super) fn is_empty(conn: &Connection) -> Result<bool> {
+    conn.query_row(
+        "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
+         AND NOT EXISTS(SELECT 1 FROM lineage) AND NOT EXISTS(SELECT 1 FROM bills)
+         AND NOT EXISTS(SELECT 1 FROM meta WHERE name = 'horizon')",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// Writes all rows of a merge state at once.
 pub(super) fn write_all(conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
     core.settle(pricer);
@@ -168,6 +180,7 @@ fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Re
 
 /// Writes sums, sessions, bills and other derived data into a ledger that holds only rows.
 fn write_rest(conn: &Connection, core: &mut MergeState, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
+    let Billed { bills, spent } = core.take_all_billed();
     let MergeState { names, row_store, families, .. } = core;
     step("write rows apart");
     if row_store.has_telemetry() {
@@ -179,11 +192,9 @@ fn write_rest(conn: &Connection, core: &mut MergeState, ids: &mut Ids, tally: &T
         inserter.insert(row, ids, names)?;
     }
     tally.write(conn, ids, names, step)?;
-    for (child, parent) in families.descents() {
-        write_descent(conn, ids, names, child, parent)?;
-    }
+    write_descents(conn, names, ids, families.descents())?;
     step("write bills");
-    bill::write_all(conn, core, ids)
+    bill::write(conn, names, ids, &bills, &spent)
 }
 
 #[cfg(test)]

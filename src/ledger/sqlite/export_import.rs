@@ -1,6 +1,7 @@
 //! JSONL export and import of the ledger.
 
 mod fields;
+mod plausible;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,15 +12,18 @@ use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use self::plausible::{impossible_count, possible};
+use super::bill;
 use super::bill_json::Written;
-use super::import::{Wrong, impossible_count, possible};
-use super::working_set::WorkingSet;
-use super::{Sqlite, maintenance};
+use super::file::Sqlite;
+use super::maintenance;
+use super::store::WorkingSet;
 use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
-use crate::ledger::BooksError;
 use crate::ledger::bills::row_keys;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::NONE;
+use crate::ledger::{BooksError, StoreError};
+pub(super) use plausible::Wrong;
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -112,8 +116,8 @@ impl Sqlite {
     /// # Errors
     /// When the ledger cannot be read, or `out` cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
-        let books = |error| ExportError::Books(self.because(&error));
-        let _snapshot = self.conn.unchecked_transaction().map_err(books)?;
+        let books = |error: StoreError| ExportError::Books(self.because(error));
+        let _snapshot = self.backing.conn.unchecked_transaction().map_err(|error| books(error.into()))?;
         let working_set = &mut self.working_set.borrow_mut();
         let mut calls = 0;
         let (descents, machine) = self.names_of_export(working_set).map_err(books)?;
@@ -121,7 +125,7 @@ impl Sqlite {
             line(&Line::Descent { child, parent }, out)?;
         }
         let mut computed = FxHashSet::default();
-        for (_, bill) in WorkingSet::all_bills(&self.conn).map_err(books)? {
+        for (_, bill) in bill::all(&self.backing.conn).map_err(|error| books(error.into()))? {
             computed.extend(row_keys(&bill));
             if let Some(bill) = Written::from_bill(&bill) {
                 line(&Line::Bill { bill: Box::new(bill) }, out)?;
@@ -131,20 +135,21 @@ impl Sqlite {
         let mut apart = FxHashSet::default();
         let mut failed = None;
         for table in ["apart", "calls"] {
-            let written = maintenance::batches(&self.conn, working_set, table, i64::MAX, |working_set, mut batch| {
-                batch.sort_unstable_by_key(|row| (row.at, row.key));
-                for row in batch {
-                    let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
-                    // Rows computed from a bill are computed again on import.
-                    let skip = skip || computed.contains(&row.key);
-                    if !skip && failed.is_none() {
-                        failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
-                        calls += 1;
+            let written =
+                maintenance::batches(&self.backing.conn, working_set, table, i64::MAX, |working_set, mut batch| {
+                    batch.sort_unstable_by_key(|row| (row.at, row.key));
+                    for row in batch {
+                        let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
+                        // Rows computed from a bill are computed again on import.
+                        let skip = skip || computed.contains(&row.key);
+                        if !skip && failed.is_none() {
+                            failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
+                            calls += 1;
+                        }
                     }
-                }
-                Ok(())
-            });
-            written.map_err(books)?;
+                    Ok(())
+                });
+            written.map_err(|error| books(error.into()))?;
             if let Some(error) = failed {
                 return Err(error);
             }
@@ -152,13 +157,16 @@ impl Sqlite {
         Ok(calls)
     }
 
-    fn names_of_export(&self, working_set: &mut WorkingSet) -> rusqlite::Result<(Vec<(String, String)>, String)> {
-        working_set.read_families(&self.conn, true)?;
+    fn names_of_export(
+        &self,
+        working_set: &mut WorkingSet,
+    ) -> std::result::Result<(Vec<(String, String)>, String), StoreError> {
+        working_set.read_families(&self.backing.conn, true)?;
         let name = |number| working_set.core.names.label(number).map_or_else(String::new, ToString::to_string);
         let mut descents: Vec<(String, String)> =
             working_set.core.families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
         descents.sort_unstable();
-        Ok((descents, maintenance::machine(&self.conn)?))
+        Ok((descents, maintenance::machine(&self.backing.conn)?))
     }
 }
 
@@ -268,7 +276,7 @@ pub(super) fn take(
     working_set: &mut WorkingSet,
     heard: Heard,
     here: &str,
-) -> rusqlite::Result<Option<bool>> {
+) -> Result<Option<bool>, StoreError> {
     match heard {
         Heard::Descent(record) => {
             working_set.descend(conn, &record)?;

@@ -5,10 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ffi};
-
-use super::Options;
-use super::open::prepare;
+use rusqlite::{Error, ErrorCode, ffi};
 
 /// True when an existing ledger cannot be opened for want of disk space.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
@@ -44,26 +41,6 @@ fn cannot_grow(path: &Path) -> bool {
     made.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// Opens the ledger without creating files.
-pub(super) fn connect(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
-    let log = fs::metadata(with_ending(path, "-wal"));
-    let conn = if log.is_ok_and(|log| log.len() > 0) {
-        // The last writer was killed, and the log holds its commits. In exclusive mode the index is kept in memory.
-        // This connection writes only what the log holds already.
-        let conn =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        conn.busy_timeout(options.busy)?;
-        conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
-        conn.pragma_update(None, "query_only", true)?;
-        conn
-    } else {
-        // There is no writer, since it would need the index too.
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(immutable(path), flags)?
-    };
-    prepare(conn, options)
-}
-
 /// URI of a database opened as immutable.
 pub(super) fn immutable(path: &Path) -> String {
     let mut uri = String::from("file:");
@@ -78,7 +55,7 @@ pub(super) fn immutable(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

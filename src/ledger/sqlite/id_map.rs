@@ -8,7 +8,7 @@ use crate::ledger::interner::{AttributeSet, DIMENSIONS, Interner, NONE, place};
 
 /// Database ids of our numbers. Such rows are never deleted there, so that the cache stays valid.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
+pub struct Ids {
     labels: TwoWay,
     prices: TwoWay,
     kinds: TwoWay,

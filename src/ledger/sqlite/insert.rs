@@ -5,8 +5,8 @@ use rusqlite::{CachedStatement, Connection, Error, Result, Statement, ToSql};
 use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
-use super::row_codec::{Body, RareFields};
-use super::row_mapping::{charge, damaged, of_key, slots};
+use super::row_codec::{Body, RareFields, damaged};
+use super::row_mapping::{charge, of_key, slots};
 use crate::domain::{CallKey, Usd};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};

@@ -8,15 +8,18 @@ use rusqlite::{Connection, Result, params};
 
 use super::bill;
 use super::db_file::back_up;
+use super::file::Sqlite;
 use super::insert::Inserter;
+use super::meta::meta;
 use super::rollup_delta::{Tally, moment};
 use super::row_mapping;
+use super::schema;
 use super::schema::{COLUMNS, OF_KEY};
-use super::working_set::{WorkingSet, meta};
-use super::{Sqlite, schema};
+use super::store::WorkingSet;
 use crate::domain::{Filter, Instant, Label, Usd};
-use crate::ledger::compact_row::{CompactRow, RowPricer};
+use crate::ledger::compact_row::CompactRow;
 use crate::ledger::merge_state::MergeState;
+use crate::ledger::row_pricer::RowPricer;
 use crate::ledger::{BooksError, Ledger, Memory, Query, Report, Sums};
 use crate::pricing::Pricer;
 
@@ -87,7 +90,7 @@ impl Sqlite {
         let sums = self.sums(&Filter::default())?;
         let future = self.sums(&Filter { since: Some(now), ..Filter::default() })?;
         let ask = || -> Result<Info> {
-            let conn = &self.conn;
+            let conn = &self.backing.conn;
             let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
             let names = |sql: &str| -> Result<Vec<(Option<Label>, u64)>> {
                 let mut select = conn.prepare(sql)?;
@@ -104,7 +107,7 @@ impl Sqlite {
                  GROUP BY name ORDER BY name",
             )?;
             Ok(Info {
-                path: self.path.clone(),
+                path: self.backing.path.clone(),
                 schema: schema::version(conn)?,
                 machine: machine(conn)?,
                 sums,
@@ -117,7 +120,7 @@ impl Sqlite {
                 prices: names(
                     "SELECT name, count(*) FROM calls LEFT JOIN prices ON prices.id = price GROUP BY price ORDER BY name",
                 )?,
-                bytes: size(&self.path),
+                bytes: size(&self.backing.path),
             })
         };
         ask().map_err(|error| self.because(&error))
@@ -135,7 +138,7 @@ impl Sqlite {
             let mut gone = Sums::default();
             let mut delete = conn.prepare(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
             let until = row_mapping::first_id(before.timestamp().saturating_add(1));
-            let (computed, mut pruned) = (WorkingSet::computed(conn)?, bill::Pruned::default());
+            let (computed, mut pruned) = (bill::computed(conn)?, bill::Pruned::default());
             batches(conn, working_set, "calls", until, |working_set, batch| {
                 step("prune rows");
                 for row in batch.iter().filter(|row| row.at < before) {
@@ -172,10 +175,10 @@ impl Sqlite {
     /// When the ledger cannot be written.
     pub fn compact(&mut self) -> std::result::Result<(), BooksError> {
         self.write(|_, _, _, _| Ok(()))?;
-        if let Some(step) = &self.options.step {
+        if let Some(step) = &self.backing.options.step {
             step("vacuum");
         }
-        self.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
+        self.backing.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
     }
 
     /// Once a day, removes the checkpoints of deleted logs last written three months ago. Their calls stay.
@@ -184,14 +187,14 @@ impl Sqlite {
     /// When the ledger cannot be written.
     pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), BooksError> {
         let today = now.timestamp().div_euclid(86_400);
-        let done = meta(&self.conn, "tidied").map_err(|error| self.because(&error))?;
+        let done = meta(&self.backing.conn, "tidied").map_err(|error| self.because(&error))?;
         if self.is_read_only() || done == Some(today) {
             return Ok(());
         }
         let before = now.checked_sub_signed(LONG_GONE).and_then(|at| at.timestamp_nanos_opt()).unwrap_or(0);
         self.write(|conn, _, _, _| {
             super::files::forget_gone(conn, before)?;
-            conn.execute("INSERT OR REPLACE INTO meta VALUES('tidied', ?)", [today]).map(drop)
+            Ok(conn.execute("INSERT OR REPLACE INTO meta VALUES('tidied', ?)", [today]).map(drop)?)
         })
     }
 
@@ -201,16 +204,22 @@ impl Sqlite {
     /// When the ledger cannot be read.
     pub fn price_changes(&self, pricer: &dyn Pricer) -> std::result::Result<Repriced, BooksError> {
         let attempt = || {
-            let _snapshot = self.conn.unchecked_transaction()?;
+            let _snapshot = self.backing.conn.unchecked_transaction()?;
             let (mut till, mut changed) = (RowPricer::new(pricer), Repriced::default());
-            batches(&self.conn, &mut self.working_set.borrow_mut(), "calls", i64::MAX, |working_set, batch| {
-                for row in batch {
-                    let mut new = row.clone();
-                    till.settle(&mut new, &mut working_set.core.names);
-                    changed.count(&row, &new, &working_set.core.names);
-                }
-                Ok(())
-            })?;
+            batches(
+                &self.backing.conn,
+                &mut self.working_set.borrow_mut(),
+                "calls",
+                i64::MAX,
+                |working_set, batch| {
+                    for row in batch {
+                        let mut new = row.clone();
+                        till.settle(&mut new, &mut working_set.core.names);
+                        changed.count(&row, &new, &working_set.core.names);
+                    }
+                    Ok(())
+                },
+            )?;
             Ok(changed)
         };
         attempt().map_err(|error| self.because(&error))
@@ -245,7 +254,7 @@ impl Sqlite {
         self.flush()?;
         self.write(|_, _, _, _| Ok(()))?;
         let why = format!("before-reprice-{}", now.format("%Y%m%dT%H%M%SZ"));
-        let backup = back_up(&self.conn, &self.path, &why).map_err(|error| self.because(&error))?;
+        let backup = back_up(&self.backing.conn, &self.backing.path, &why).map_err(|error| self.because(&error))?;
         let mut changed = self.write(|conn, working_set, pricer, step| {
             let mut changed = Repriced::default();
             let mut solved: Vec<(CompactRow, CompactRow)> = Vec::new();

@@ -40,7 +40,7 @@ pub(super) fn narrow(conn: &Connection) -> Result<()> {
     }
     conn.execute_batch("DROP TABLE wide_calls; DROP TABLE wide_apart;")?;
     conn.execute_batch(INDEX)?;
-    if super::working_set::meta(conn, "telemetry")?.is_some() {
+    if super::meta::meta(conn, "telemetry")?.is_some() {
         conn.execute_batch(INDEX_ALIAS)?;
     }
     Ok(())

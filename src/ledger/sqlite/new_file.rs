@@ -3,28 +3,28 @@
 //! Nobody sees it before, so that filling needs no locks and no journal on disk. If the process is killed there is no
 //! ledger, only a file that the next run removes.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
 use super::bulk_load::Draft;
-use super::db_file::{free_name, identity, is_free, make_folder, private};
+use super::connect::connect;
+use super::db_file::{free_name, is_free, make_folder, private};
 use super::leftover_files::{MARK, remove_drafts};
-use super::open::{Standing, connect, open};
-use super::{Home, Options, Sqlite, schema};
-use crate::ledger::{BooksError, Ledger};
-use crate::pricing::Pricer;
+use super::options::{Options, Standing};
+use super::schema;
+use crate::ledger::store::Step;
 
 /// The temporary file of a new database; removed on drop.
 pub(super) struct NewFile {
     path: PathBuf,
-    draft: Option<Draft>,
+    pub(super) draft: RefCell<Option<Draft>>,
     /// The draft is incomplete; everything must be written again, elsewhere.
-    spoilt: bool,
+    pub(super) spoilt: bool,
     /// Thread that syncs the draft to disk while the rest is written.
     settling: Option<JoinHandle<io::Result<()>>>,
 }
@@ -50,7 +50,7 @@ impl NewFile {
         remove_drafts(path);
         let grown = free_name(path, &format!("{MARK}{}", std::process::id()));
         private(&grown, true).ok()?;
-        let new_file = Self { path: grown, draft: None, spoilt: false, settling: None };
+        let new_file = Self { path: grown, draft: RefCell::default(), spoilt: false, settling: None };
         Some((new_file.tables(options).ok()?, new_file))
     }
 
@@ -60,13 +60,13 @@ impl NewFile {
     }
 
     /// Takes the draft, if one was begun.
-    pub(super) fn draft(&mut self) -> Option<Draft> {
+    pub(super) fn draft(&self) -> Option<Draft> {
         self.draft.take()
     }
 
     /// Starts syncing the draft to disk, to shorten the final sync.
-    fn settle(&mut self) {
-        if self.draft.is_some() {
+    pub(super) fn settle(&mut self) {
+        if self.draft.get_mut().is_some() {
             let path = self.path.clone();
             let sync = move || File::open(path)?.sync_data();
             self.settling = std::thread::Builder::new().name("settling".to_owned()).spawn(sync).ok();
@@ -89,7 +89,7 @@ impl NewFile {
     }
 
     /// Moves the database into place if the path is still free. It is synced before it gets its name.
-    fn put(mut self, conn: Connection, path: &Path, step: super::working_set::Step<'_>) -> io::Result<()> {
+    pub(super) fn put(mut self, conn: Connection, path: &Path, step: Step<'_>) -> io::Result<()> {
         conn.pragma_update(None, "journal_mode", "WAL").map_err(io::Error::other)?;
         conn.close().map_err(|(_, error)| io::Error::other(error))?;
         // A sync error is reported only once: check the earlier sync too.
@@ -104,99 +104,5 @@ impl NewFile {
         fs::hard_link(&self.path, path)?;
         step("in place");
         Ok(())
-    }
-}
-
-impl Sqlite {
-    /// A new ledger in a temporary file; `None` as in [`NewFile::begin`].
-    pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
-        let (conn, new_file) = NewFile::begin(path, options)?;
-        let new = Self::new(path.to_owned(), conn, options.clone(), Arc::clone(pricer), Standing::Writable);
-        let mut new = Self { identity: identity(&new_file.path), new_file: Some(new_file), ..new };
-        new.gathered.core.row_store.keep_journal();
-        Some(new)
-    }
-
-    /// Writes part of the buffered rows to the draft, once there are enough.
-    pub(super) fn draft(&mut self) {
-        let Some(new_file) = self.new_file.as_mut().filter(|new_file| !new_file.spoilt) else { return };
-        if self.gathered.core.row_store.mark() < self.options.together {
-            return;
-        }
-        if let Some(step) = &self.options.step {
-            step("draft rows");
-        }
-        let conn = &self.conn;
-        let mut write = || -> rusqlite::Result<()> {
-            let draft = new_file.draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
-            new_file.draft.insert(draft).write(conn, &mut self.gathered.core, &*self.pricer)
-        };
-        // The rows are still buffered, and are written in place if the draft is abandoned.
-        new_file.spoilt = write().is_err();
-    }
-
-    /// Writes the rest of the draft and moves the database into place.
-    pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
-        let mut gathered = std::mem::take(&mut self.gathered);
-        let spoilt = self.new_file.as_ref().is_some_and(|new_file| new_file.spoilt);
-        if let Some(new_file) = &mut self.new_file {
-            new_file.settle();
-        }
-        let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
-        let placed = self.be_born(whole);
-        if matches!(placed, Ok(true)) {
-            // Freeing so many rows takes long enough to do it on a thread.
-            let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
-        } else {
-            self.gathered = gathered;
-        }
-        // If the move failed or another process was first, write the usual way.
-        if placed? { Ok(()) } else { self.flush() }
-    }
-
-    /// Opens the ledger at its path, after moving this file there if it is complete and the path is free. True when
-    /// this file's data is in the ledger.
-    pub(super) fn be_born(&mut self, whole: bool) -> Result<bool, BooksError> {
-        let Some(new_file) = self.new_file.take() else { return Ok(true) };
-        let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
-        let conn = std::mem::replace(&mut self.conn, spare);
-        let step = |name| {
-            if let Some(step) = &self.options.step {
-                step(name);
-            }
-        };
-        let placed = whole && new_file.put(conn, &self.path, &step).is_ok();
-        // A file just moved into place needs no check of its sums; another process's does.
-        let glance = if placed { 0 } else { self.options.glance };
-        let options = Options { beside: false, glance, ..self.options.clone() };
-        let opened = open(&self.path, options, Arc::clone(&self.pricer)).inspect_err(|_| self.home = Home::Nowhere)?;
-        let gathered = std::mem::take(&mut self.gathered);
-        *self = Self { gathered, ..opened.books };
-        Ok(placed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::{Free, call};
-    use super::*;
-    use crate::domain::{Filter, Instant};
-    use crate::ledger::Batch;
-
-    #[test]
-    fn d3_what_a_draft_that_failed_was_told_is_booked_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { beside: true, together: 100, ..Options::new(Instant::default()) };
-        let mut books = Sqlite::unborn(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
-        let pages = |count: i64, books: &mut Sqlite, hours: std::ops::Range<i64>| {
-            books.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
-            books.absorb(&Batch { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();
-        };
-        // The disk is full for a while.
-        pages(1, &mut books, 0..1000);
-        pages(1_000_000, &mut books, 1000..1200);
-        books.flush().unwrap();
-        assert_eq!(books.sums(&Filter::default()).unwrap().calls, 1200);
-        assert_eq!(books.verify().unwrap().problems, Vec::<String>::new());
     }
 }

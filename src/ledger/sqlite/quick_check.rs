@@ -7,9 +7,9 @@
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
 
+use super::compare::{Findings, compare_sums};
 use super::rollup;
-use super::verify::{Findings, compare_sums};
-use super::working_set::WorkingSet;
+use super::store::WorkingSet;
 use crate::ledger::Sums;
 
 /// Ledgers with at most this many calls are compared with their rows.

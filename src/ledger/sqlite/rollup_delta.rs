@@ -9,10 +9,10 @@ use rustc_hash::FxHashMap;
 use super::id_map::Ids;
 use super::rollup::{self, Delta, QUARTERS};
 use super::row_mapping;
-use super::working_set::Step;
 use crate::domain::{Instant, quarter_of};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::Interner;
+use crate::ledger::store::Step;
 
 /// Changes to sums and session bounds.
 #[derive(Default)]

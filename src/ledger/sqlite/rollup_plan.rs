@@ -7,8 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
-use super::row_mapping;
-use super::session_index::Run;
+use super::row_codec::damaged;
 use crate::domain::{Filter, Instant, quarter_of};
 use crate::ledger::Sums;
 use crate::ledger::compact_row::CompactRow;
@@ -49,6 +48,14 @@ impl Window {
     fn days(&self) -> (i64, i64) {
         (self.quarters.start.div_euclid(QUARTERS), self.quarters.end.saturating_sub(1).div_euclid(QUARTERS))
     }
+}
+
+/// A row of `sessions`.
+pub(super) struct Run {
+    pub(super) id: i64,
+    pub(super) set: u32,
+    pub(super) first: Instant,
+    pub(super) last: Instant,
 }
 
 /// The sums chosen for a query.
@@ -108,7 +115,7 @@ impl Source {
                 let mut select = conn.prepare_cached(select)?;
                 let mut found = select.query([days.0, days.1])?;
                 while let Some(row) = found.next()? {
-                    let kind = ids.met_kind(row.get(1)?).ok_or_else(|| row_mapping::damaged("sums of no kind"))?;
+                    let kind = ids.met_kind(row.get(1)?).ok_or_else(|| damaged("sums of no kind"))?;
                     unpack(row.get(0)?, kind, row.get_ref(2)?.as_blob()?)?;
                 }
             }

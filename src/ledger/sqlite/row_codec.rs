@@ -5,10 +5,10 @@
 
 use std::fmt;
 
-use rusqlite::Result;
+use rusqlite::types::Type;
+use rusqlite::{Error, Result};
 use serde::{Deserialize, Deserializer, de};
 
-use super::row_mapping::damaged;
 use crate::domain::{Parts, Tokens};
 
 /// Fields of every row: the column `body`.
@@ -21,7 +21,7 @@ pub(super) struct Body {
     pub(super) usd: Option<i128>,
     /// Pico-dollars; `None` if the cost was stated.
     pub(super) saved: Option<i128>,
-    /// See [`super::row_mapping::charge`].
+    /// Tier, fidelity and claim, packed by the row mapping.
     pub(super) charge: u32,
     /// Label id of the log's path; 0 for none.
     pub(super) path: i64,
@@ -200,6 +200,11 @@ impl<'de> Deserialize<'de> for Exact {
 
         from.deserialize_any(Number)
     }
+}
+
+/// Error for a value that the table should never hold.
+pub(super) fn damaged(what: &str) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Maps rows to table columns.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, Error, Result};
+use rusqlite::{Connection, Result};
 
 use super::id_map::Ids;
-use super::row_codec::{Body, RareFields};
+use super::row_codec::{Body, RareFields, damaged};
 use crate::domain::{CallKey, Claim, Fidelity, Geo, Instant, Service, Speed, Tier, Usd};
 use crate::ledger::compact_row::{CompactRow, Rare, RowCost};
 use crate::ledger::interner::{Interner, count, index};
@@ -94,11 +93,6 @@ fn nanos_to_duration(nanos: i128) -> std::time::Duration {
     let nanos = nanos.cast_unsigned();
     let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
     std::time::Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).unwrap_or(0))
-}
-
-/// Error for a value that the table should never hold.
-pub(super) fn damaged(what: &str) -> Error {
-    Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }
 
 const SPEEDS: [Speed; 2] = [Speed::Standard, Speed::Fast];

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
 
+use super::file::{Home, Sqlite};
 use super::row_mapping;
 use super::schema::{COLUMNS, KNOWN, OF_KEY};
-use super::working_set::WorkingSet;
-use super::{Home, Sqlite, rollup, schema};
+use super::store::WorkingSet;
+use super::{facts, rollup, schema};
 use crate::domain::Record;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::{BooksError, Ledger, Sums};
@@ -39,7 +40,7 @@ pub struct Salvaged {
     pub unsure: bool,
 }
 
-/// Copies into a new ledger what must be known before logs are read again: prune horizon, alerts and overrides.
+/// Copies into a new ledger what must be known before logs are read again: prune horizon and facts.
 /// Unreadable entries are skipped.
 pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
     let path = aside.to_string_lossy();
@@ -52,17 +53,7 @@ pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
             conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![name, value])?;
         }
     }
-    for (id, fired) in alerts(&old) {
-        conn.execute("INSERT OR IGNORE INTO alerts VALUES(?, ?)", params![id, fired])?;
-    }
-    Ok(())
-}
-
-fn alerts(old: &Connection) -> Vec<(String, i64)> {
-    let Ok(mut select) = old.prepare("SELECT id, fired FROM alerts") else { return Vec::new() };
-    let Ok(found) = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))) else { return Vec::new() };
-    // Data after the first error is unreliable.
-    found.map_while(Result::ok).collect()
+    facts::salvage(&old, conn)
 }
 
 /// Opens a damaged ledger for reading, if its schema is known.
@@ -75,11 +66,11 @@ fn open(path: &Path) -> Option<Connection> {
 impl Sqlite {
     /// Path of the damaged ledger that this one replaced, while its rows are still to be salvaged.
     pub fn to_salvage(&self) -> Option<PathBuf> {
-        if self.home != Home::Place || self.new_file.is_some() {
+        if self.backing.home != Home::Place || self.backing.new_file.is_some() {
             return None;
         }
         let select = "SELECT value FROM meta WHERE name = ?";
-        let path = self.conn.prepare_cached(select).and_then(|mut select| {
+        let path = self.backing.conn.prepare_cached(select).and_then(|mut select| {
             select.query_row([SALVAGE], |row| Ok(PathBuf::from(row.get::<_, String>(0)?))).optional()
         });
         path.ok().flatten()
@@ -122,7 +113,7 @@ impl Sqlite {
             salvaged.unsure = read.gaps && expected.is_none();
             salvaged.lost = expected.map_or(0, |expected| expected.saturating_sub(read.read));
         }
-        self.write(|conn, _, _, _| conn.execute("DELETE FROM meta WHERE name = ?", [SALVAGE]).map(drop))?;
+        self.write(|conn, _, _, _| Ok(conn.execute("DELETE FROM meta WHERE name = ?", [SALVAGE]).map(drop)?))?;
         Ok(Some(salvaged))
     }
 

@@ -2,45 +2,11 @@
 
 use rusqlite::{Connection, Result, TransactionBehavior};
 
-use super::{bill_index, migrate_wide_rows, rollup_delta};
+use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 5;
+pub(super) const KNOWN: i64 = 6;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
-
-/// One migration, from the schema before.
-pub(super) struct Migration {
-    pub(super) to: i64,
-    pub(super) sql: &'static str,
-    /// Code to run after the SQL.
-    pub(super) fill: fn(&Connection) -> Result<()>,
-}
-
-/// Migrations, oldest first. Schema 1 is the oldest.
-pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        to: 2,
-        sql: "ALTER TABLE kinds ADD COLUMN sums BLOB;
-CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
-CREATE INDEX sessions_first ON sessions(first);",
-        fill: rollup_delta::sum_up,
-    },
-    Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
-    // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
-    Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
-    Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
-];
-
-/// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a
-/// [charge](super::row_mapping::charge), and removes the checkpoints of transcripts.
-const UNCHECKED: &str = "CREATE TEMP TABLE transcripts AS SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind
-  JOIN labels l ON l.id = k.source WHERE l.name = 'claude-code';
-UPDATE calls SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
-  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
-UPDATE apart SET body = json_set(body, '$[9]', (body ->> 9) | 262144)
-  WHERE session IN transcripts AND (body ->> 9) >> 16 = 0;
-DROP TABLE transcripts;
-DELETE FROM files WHERE reader LIKE '%\"claude-code\"%';";
 
 /// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included. `total` and `rest` are
 /// numbers of a bill's total, and of what a run took over from another session's total (see `bill_index.rs`).
@@ -52,16 +18,6 @@ CREATE TABLE spent(
   session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
 ) STRICT, WITHOUT ROWID;
 ";
-/// The same in schema 4.
-const BILLS_WITHOUT_TOTALS: &str = "CREATE TABLE bills(
-  session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, PRIMARY KEY(session, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE spent(
-  session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
-) STRICT, WITHOUT ROWID;
-";
-/// Their addition since.
-const TOTALS: &str = "ALTER TABLE bills ADD COLUMN total INTEGER; ALTER TABLE bills ADD COLUMN rest INTEGER;";
 
 /// Columns of a row, identical in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
@@ -139,7 +95,6 @@ CREATE TABLE rollup_kinds(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE rollup_days(day INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT;
 CREATE TABLE lineage(child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY(child, parent)) STRICT, WITHOUT ROWID;
-CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE files(
   path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, offset INTEGER NOT NULL,
   size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, head_hash INTEGER NOT NULL, head_len INTEGER NOT NULL,
@@ -182,26 +137,12 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.execute_batch(CREATE)?;
         transaction.execute_batch(ROWS)?;
         transaction.execute_batch(BILLS)?;
+        transaction.execute_batch(FACTS)?;
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", KNOWN)?;
     }
-    transaction.commit()
-}
-
-/// Runs the missing migrations in one transaction. `step` is called before each.
-pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {
-    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for migration in steps {
-        if version(&transaction)? < migration.to {
-            step("migrate");
-            transaction.execute_batch(migration.sql)?;
-            (migration.fill)(&transaction)?;
-            transaction.pragma_update(None, "user_version", migration.to)?;
-        }
-    }
-    step("commit migration");
     transaction.commit()
 }

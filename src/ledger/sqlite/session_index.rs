@@ -6,23 +6,15 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::id_map::Ids;
-use super::read::Reading;
+use super::read::{Tables, exact_session};
 use super::rollup_delta::moment;
-use super::rollup_plan::Kept;
+use super::rollup_plan::{Kept, Run};
 use super::row_mapping;
 use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::Sums;
 use crate::ledger::grouping::{Stretch, admits, in_time};
 use crate::ledger::interner::Interner;
 use crate::ledger::{Order, Query};
-
-/// A row of `sessions`.
-pub(super) struct Run {
-    pub(super) id: i64,
-    pub(super) set: u32,
-    pub(super) first: Instant,
-    pub(super) last: Instant,
-}
 
 /// Selects the columns of a run.
 const RUN: &str = "SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions";
@@ -35,7 +27,7 @@ fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) ->
     Ok(Some(Run { id: run[0], set: ids.learn_session(conn, names, run)?, first, last }))
 }
 
-impl Reading<'_> {
+impl Tables<'_> {
     /// Sessions that may have matching calls.
     pub(super) fn runs(&mut self, filter: &Filter) -> Result<Vec<Run>> {
         let since = filter.since.map_or(i64::MIN, |since| since.timestamp());
@@ -159,11 +151,4 @@ impl Reading<'_> {
         let inside = || times.iter().copied().filter(|at| in_time(filter, *at));
         Ok((inside().min(), inside().max()))
     }
-}
-
-/// The session that a filter names, if exactly one.
-pub(super) fn exact_session(filter: &Filter) -> Option<&str> {
-    let mut asked = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Session);
-    let (_, matcher) = asked.next()?;
-    (asked.next().is_none() && !matcher.is_glob()).then(|| matcher.as_str())
 }

@@ -10,7 +10,7 @@ use crate::domain::{OF_SESSIONS, STATUS};
 const KEPT: i64 = 7 * 86_400_000;
 
 /// Writes statements that are newer than those stored.
-pub(super) fn write<'a>(conn: &Connection, all: impl Iterator<Item = (&'a String, &'a String)>) -> Result<()> {
+pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result<()> {
     let insert = "INSERT INTO meta VALUES(?1, ?2)
       ON CONFLICT(name) DO UPDATE SET value = excluded.value WHERE value < excluded.value";
     let mut newest = None;

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::open::Standing;
-use super::unwritten::Unwritten;
-use super::{CACHE_KIB, Gathered, Home, Options, Sqlite, because, open, schema};
+use super::connect::CACHE_KIB;
+use super::file::{Home, Sqlite, SqliteFile, at};
+use super::open::open;
+use super::options::{Options, Standing};
+use super::schema;
 use crate::domain::Instant;
-use crate::ledger::{Batch, BooksError, Change, Memory};
+use crate::ledger::gathered::Gathered;
+use crate::ledger::{BooksError, Memory};
 use crate::pricing::Pricer;
 
 impl Sqlite {
@@ -31,12 +34,12 @@ impl Sqlite {
         })();
         match made {
             Ok(conn) => {
-                let books = Self::new(PathBuf::new(), conn, options, pricer, Standing::Writable);
-                let mut books = Self { home: Home::Temporary, ..books };
+                let file = SqliteFile::new(PathBuf::new(), conn, options, Standing::Writable);
+                let mut books = Self::new(SqliteFile { home: Home::Temporary, ..file }, pricer);
                 books.adopt(memory);
                 Ok(books)
             }
-            Err(error) => Err(Box::new((because(Path::new("(temporary)"), &error), memory))),
+            Err(error) => Err(Box::new((at(Path::new("(temporary)"), &error), memory))),
         }
     }
 
@@ -51,16 +54,19 @@ impl Sqlite {
 
     /// Reopens a ledger that was read-only, since the cause may be gone. Buffered batches are kept.
     pub(super) fn look_again(&mut self) {
-        if self.standing == Standing::Writable || self.options.read_only || self.new_file.is_some() {
+        if self.backing.standing.get() == Standing::Writable
+            || self.backing.options.read_only
+            || self.backing.new_file.is_some()
+        {
             return;
         }
-        let full = self.standing == Standing::Full;
+        let full = self.backing.standing.get() == Standing::Full;
         if full && let Ok(nothing) = Connection::open_in_memory() {
             // An exclusive lock held by this connection would block the reopening.
-            self.conn = nothing;
+            self.backing.conn = nothing;
         }
-        if let Ok(opened) = open(&self.path, self.options.clone(), Arc::clone(&self.pricer))
-            && (full || opened.books.standing == Standing::Writable)
+        if let Ok(opened) = open(&self.backing.path, self.backing.options.clone(), Arc::clone(&self.pricer))
+            && (full || opened.books.backing.standing.get() == Standing::Writable)
         {
             let (gathered, stuck) = (std::mem::take(&mut self.gathered), self.stuck);
             *self = Self { gathered, stuck, ..opened.books };
@@ -69,7 +75,7 @@ impl Sqlite {
 
     /// True when the ledger could not be moved into place: it holds only what this process read.
     pub fn is_nowhere(&self) -> bool {
-        self.home == Home::Nowhere
+        self.backing.home == Home::Nowhere
     }
 
     /// The buffered rows as an in-memory ledger.
@@ -80,39 +86,16 @@ impl Sqlite {
     /// Sets the lock timeout.
     pub fn wait_for_others(&self, busy: Duration) {
         // On failure the old timeout remains.
-        let _ = self.conn.busy_timeout(busy);
+        let _ = self.backing.conn.busy_timeout(busy);
     }
 
     /// Time given when the ledger was opened.
     pub fn opened(&self) -> Instant {
-        self.options.now
+        self.backing.options.now
     }
 
     /// Lock timeout given when the ledger was opened.
     pub fn patience(&self) -> Duration {
-        self.options.busy
-    }
-
-    /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,
-    /// and the next successful `Ledger::flush` writes it.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read either. The batch is held all the same.
-    pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
-        let attempt = |held: &mut Option<Unwritten>| {
-            let _snapshot = self.conn.unchecked_transaction()?;
-            self.joined(held)?.post(&self.conn, batch, &*self.pricer)
-        };
-        let mut held = self.held.take();
-        let told = attempt(&mut held).map_err(|error| self.because(&error));
-        self.gather(batch);
-        self.stuck = true;
-        self.held = RefCell::new(held.filter(|_| told.is_ok()));
-        told
-    }
-
-    /// Number of unwritten calls.
-    pub fn unbooked(&self) -> usize {
-        self.gathered.core.row_store.rows().len()
+        self.backing.options.busy
     }
 }

@@ -4,7 +4,8 @@ use rusqlite::{Connection, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bill;
-use super::working_set::{WorkingSet, meta};
+use super::meta;
+use super::store::WorkingSet;
 use crate::domain::{CallKey, Dimension, Instant};
 use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
@@ -33,7 +34,7 @@ pub(super) struct BillCheck {
 impl BillCheck {
     /// Reads bills and sums.
     pub(super) fn begin(conn: &Connection, working_set: &mut WorkingSet) -> Result<Self> {
-        let bills = WorkingSet::all_bills(conn)?;
+        let bills = bill::all(conn)?;
         let billed: FxHashSet<i64> = bills.iter().map(|(session, _)| *session).collect();
         let mut kept: Sums = bill::all_spent(conn)?;
         kept.retain(|(session, _), _| billed.contains(session));
@@ -55,7 +56,7 @@ impl BillCheck {
         for (session, sums) in sums {
             spending.watch(session, sums);
         }
-        let horizon = WorkingSet::stored_horizon(conn)?;
+        let horizon = meta::horizon(conn)?;
         let mut computed = Rows::default();
         for family in all.take_due(sessions.into_iter()) {
             let (calls, _) = all.rest(&family, &spending, horizon, names);
@@ -92,7 +93,7 @@ impl BillCheck {
     /// The problem found once all rows were taken in, if there is one.
     pub(super) fn problem(self, conn: &Connection) -> Result<Option<&'static str>> {
         // Where something was pruned, the stored sums hold that too.
-        let is_pruned = meta(conn, "horizon")?.is_some();
+        let is_pruned = meta::meta(conn, "horizon")?.is_some();
         let none = Part::default();
         let is_well = self.kept.keys().chain(self.of_rows.keys()).all(|of| {
             let [kept, of_rows] = [&self.kept, &self.of_rows].map(|sums| sums.get(of).unwrap_or(&none).sides());

@@ -4,22 +4,20 @@
 //! ledger without these rows' stored versions and with the merged ones, so that a call both stored and held counts
 //! once.
 
-use rusqlite::{Connection, Result};
-
-use super::Gathered;
-use super::read::Reading;
+use super::by_key::ByKey;
+use super::compact_row::CompactRow;
+use super::gathered::Gathered;
+use super::interner::Interner;
+use super::row_store::RowStore;
+use super::store::{Store, Stored};
 use super::working_set::WorkingSet;
+use super::{Batch, Change};
 use crate::domain::{CallKey, Record};
-use crate::ledger::by_key::ByKey;
-use crate::ledger::compact_row::CompactRow;
-use crate::ledger::merge_state::MergeState;
-use crate::ledger::row_store::RowStore;
-use crate::ledger::{Batch, Change};
 use crate::pricing::Pricer;
 
 /// Unwritten calls joined with one version of the ledger.
-pub(super) struct Unwritten {
-    working_set: WorkingSet,
+pub(super) struct Unwritten<Ids> {
+    working_set: WorkingSet<Ids>,
     /// Data version at which the rows were read.
     version: i64,
     /// Stored version of each changed row; `None` for a new one.
@@ -51,33 +49,38 @@ impl<'a> Changes<'a> {
     }
 }
 
-impl Unwritten {
+impl<Ids: Default> Unwritten<Ids> {
     /// Joins the buffer with the ledger. Call within a transaction.
-    pub(super) fn from_gathered(conn: &Connection, gathered: &Gathered, pricer: &dyn Pricer) -> Result<Self> {
-        let version = version(conn)?;
+    pub(super) fn from_gathered(
+        store: &impl Store<Ids = Ids>,
+        gathered: &Gathered,
+        pricer: &dyn Pricer,
+    ) -> Stored<Self> {
+        let version = store.version()?;
         let mut working_set = WorkingSet::of_a_reader();
-        working_set.open(conn)?;
+        working_set.open(store)?;
         let rows = || gathered.core.row_store.plain_rows();
         if rows().any(|row| row.alias == Some(row.key) || row.is_refused()) {
-            working_set.find_carriers(conn, rows().filter_map(|row| row.alias).collect())?;
+            working_set.find_carriers(store, rows().filter_map(|row| row.alias).collect())?;
         }
-        working_set.take_all(conn, &gathered.core)?;
-        for record in &gathered.rekeyed {
-            working_set.rekey(conn, record)?;
-        }
-        working_set.settle(conn, pricer)?;
+        gathered.join(store, &mut working_set, pricer)?;
         let mut held = Self { working_set, version, before: ByKey::default() };
         held.note_changes();
         Ok(held)
     }
 
     /// True while the ledger's data version is unchanged.
-    pub(super) fn is_fresh(&self, conn: &Connection) -> Result<bool> {
-        Ok(version(conn)? == self.version)
+    pub(super) fn is_fresh(&self, store: &impl Store<Ids = Ids>) -> Stored<bool> {
+        Ok(store.version()? == self.version)
     }
 
     /// Merges a batch and returns the changes it would make.
-    pub(super) fn post(&mut self, conn: &Connection, batch: &Batch, pricer: &dyn Pricer) -> Result<Vec<Change>> {
+    pub(super) fn post(
+        &mut self,
+        store: &impl Store<Ids = Ids>,
+        batch: &Batch,
+        pricer: &dyn Pricer,
+    ) -> Stored<Vec<Change>> {
         let calls = || {
             batch.records.iter().filter_map(|record| match record {
                 Record::Call(call) => Some(call),
@@ -85,20 +88,20 @@ impl Unwritten {
             })
         };
         if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {
-            self.working_set.find_carriers(conn, calls().filter_map(|call| call.alias).collect())?;
+            self.working_set.find_carriers(store, calls().filter_map(|call| call.alias).collect())?;
         }
         self.working_set.core.row_store.keep_journal();
         let mut told = Vec::with_capacity(batch.records.len());
-        self.working_set.post(conn, batch, pricer, &mut told)?;
+        self.working_set.post(store, batch, pricer, &mut told)?;
         self.note_changes();
         Ok(told)
     }
 
-    /// A reader for one query, with the unwritten rows.
-    pub(super) fn reading<'a>(&'a mut self, conn: &'a Connection) -> Reading<'a> {
-        let MergeState { names, row_store, .. } = &mut self.working_set.core;
-        let held = Some(Changes { before: &self.before, row_store });
-        Reading { conn, ids: &mut self.working_set.ids, names, held }
+    /// The parts of a reader for one query: the store's ids, the names, and the unwritten rows.
+    pub(super) fn parts(&mut self) -> (&mut Ids, &mut Interner, Changes<'_>) {
+        let core = &mut self.working_set.core;
+        let held = Changes { before: &self.before, row_store: &core.row_store };
+        (&mut self.working_set.ids, &mut core.names, held)
     }
 
     /// Records the stored versions of the rows that just changed.
@@ -108,8 +111,4 @@ impl Unwritten {
         }
         self.working_set.core.row_store.keep_journal();
     }
-}
-
-fn version(conn: &Connection) -> Result<i64> {
-    conn.pragma_query_value(None, "data_version", |row| row.get(0))
 }

@@ -1,0 +1,366 @@
+//! A ledger over any store: the merge rules, the buffer and the queries are the same for all of them.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::gathered::Gathered;
+use super::interface::within;
+use super::key_value::{Fact, FactChange, KeyValue, Space};
+use super::reading::{Reading, is_aligned};
+use super::store::{Access, Step, Store, Stored};
+use super::unwritten::Unwritten;
+use super::working_set::WorkingSet;
+use super::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, StoreError, Sums};
+use crate::domain::{CallKey, Filter, Instant, Span, Status};
+use crate::pricing::Pricer;
+
+/// Where a store is, and how it is opened. A store that is always open needs only the first two methods.
+pub trait Backing: Sized {
+    /// The store.
+    type Store: Store;
+
+    /// The open store.
+    fn store(&self) -> &Self::Store;
+
+    /// Adds which ledger it was to an error of the store.
+    fn error(&self, error: StoreError) -> BooksError;
+
+    /// Called before each step of an atomic sequence, where tests kill the process.
+    fn step(&self, _name: &'static str) {}
+
+    /// True until the store has its final place; no other process has written to it.
+    fn is_new(&self) -> bool {
+        false
+    }
+
+    /// Refuses a write, for reasons known without asking the store.
+    ///
+    /// # Errors
+    /// When nothing may be written.
+    fn admit(&self) -> Result<(), BooksError> {
+        Ok(())
+    }
+
+    /// Refuses a write, for reasons known within its transaction.
+    ///
+    /// # Errors
+    /// When nothing may be written.
+    fn inspect(&self) -> Stored<()> {
+        Ok(())
+    }
+
+    /// Called before every write but those of [`Ledger::flush`].
+    ///
+    /// # Errors
+    /// When nothing may be written.
+    fn prepare(_books: &mut Books<Self>) -> Result<(), BooksError> {
+        Ok(())
+    }
+
+    /// Writes the buffered batches.
+    ///
+    /// # Errors
+    /// When nothing was written; the batches stay buffered.
+    fn flush(books: &mut Books<Self>) -> Result<(), BooksError> {
+        books.flush_gathered()
+    }
+
+    /// Called after a batch was buffered.
+    fn absorbed(_books: &mut Books<Self>) {}
+
+    /// Writes all buffered rows into an empty store, with what is derived from them, in a quicker way than one by one.
+    /// False if there is none, or the store is not empty.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn load(&self, _gathered: &mut Gathered, _pricer: &dyn Pricer, _step: Step<'_>) -> Stored<bool> {
+        Ok(false)
+    }
+
+    /// Opens the store again if that is what it takes to see other writers: `Some(true)` if it did.
+    fn reopen(_books: &mut Books<Self>) -> Option<bool> {
+        None
+    }
+}
+
+/// Ids of names in a backing's store.
+type Ids<B> = <<B as Backing>::Store as Store>::Ids;
+
+/// A ledger over a store.
+///
+/// Owned by one thread. Every change is one transaction of rows, sums and checkpoints. After an error the store is
+/// unchanged, and the same batch may be posted again.
+pub struct Books<B: Backing> {
+    pub(super) backing: B,
+    pub(super) pricer: Arc<dyn Pricer>,
+    pub(super) working_set: RefCell<WorkingSet<Ids<B>>>,
+    /// Buffered batches, not yet written.
+    pub(super) gathered: Gathered,
+    /// True after a failed write: queries must include the buffered rows.
+    pub(super) stuck: bool,
+    /// Cache: the buffered rows joined with the store.
+    pub(super) held: RefCell<Option<Unwritten<Ids<B>>>>,
+    /// Version of the store when last checked for other writers.
+    pub(super) version: Option<i64>,
+}
+
+impl<B: Backing> Books<B> {
+    /// A ledger over an open store, with this price book.
+    pub fn new(backing: B, pricer: Arc<dyn Pricer>) -> Self {
+        let version = backing.store().version().ok();
+        Self {
+            backing,
+            pricer,
+            working_set: RefCell::default(),
+            gathered: Gathered::default(),
+            stuck: false,
+            held: RefCell::default(),
+            version,
+        }
+    }
+
+    /// Runs `work` in a writing transaction, all or nothing.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&B::Store, &mut WorkingSet<Ids<B>>, &dyn Pricer, Step<'_>) -> Stored<T>,
+    ) -> Result<T, BooksError> {
+        B::prepare(self)?;
+        self.write_here(|backing, working_set, pricer, step| work(backing.store(), working_set, pricer, step))
+    }
+
+    /// Like [`Books::write`], wherever the store is.
+    fn write_here<T>(
+        &mut self,
+        work: impl FnOnce(&B, &mut WorkingSet<Ids<B>>, &dyn Pricer, Step<'_>) -> Stored<T>,
+    ) -> Result<T, BooksError> {
+        self.backing.admit()?;
+        let Self { backing, working_set, pricer, .. } = self;
+        let (store, working_set) = (backing.store(), working_set.get_mut());
+        let step = |name| backing.step(name);
+        let attempt = || {
+            step("begin");
+            store.begin(Access::Write)?;
+            backing.inspect()?;
+            working_set.open(store)?;
+            let done = work(backing, working_set, &**pricer, &step)?;
+            step("commit");
+            store.commit()?;
+            step("committed");
+            Ok(done)
+        };
+        let done = attempt();
+        if done.is_ok() {
+            working_set.clear();
+        } else {
+            working_set.forget();
+            store.roll_back();
+        }
+        done.map_err(|error| self.backing.error(error))
+    }
+
+    /// Writes batches as one transaction.
+    pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
+        self.write_here(|backing, working_set, pricer, step| {
+            if backing.load(gathered, pricer, step)? {
+                // The families just written may differ from those cached.
+                working_set.forget();
+            } else {
+                gathered.write(backing.store(), working_set, pricer, step)?;
+            }
+            backing.store().write_statuses(&gathered.core.statuses)?;
+            step("write files");
+            backing.store().write_files(&mut gathered.files.values())
+        })
+    }
+
+    /// Writes the buffered batches, if there are any.
+    pub(super) fn flush_gathered(&mut self) -> Result<(), BooksError> {
+        if !self.gathered.anything {
+            return Ok(());
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let done = self.book(&mut gathered);
+        self.stuck = done.is_err();
+        if done.is_err() {
+            self.gathered = gathered;
+        } else {
+            self.held = RefCell::default();
+        }
+        done
+    }
+
+    /// Runs `answer` in one reading transaction.
+    pub(super) fn read<T>(&self, answer: impl FnOnce(Reading<'_, B::Store>) -> Stored<T>) -> Result<T, BooksError> {
+        self.view(|store| {
+            if self.stuck {
+                let mut held = self.held.borrow_mut();
+                let (ids, names, held) = self.joined(&mut held)?.parts();
+                return answer(Reading { store, ids, names, held: Some(held) });
+            }
+            answer(Reading::new(store, &mut self.working_set.borrow_mut()))
+        })
+    }
+
+    /// Runs `look` in one reading transaction.
+    pub(super) fn view<T>(&self, look: impl FnOnce(&B::Store) -> Stored<T>) -> Result<T, BooksError> {
+        let store = self.backing.store();
+        let seen = store.begin(Access::Read).and_then(|()| {
+            let seen = look(store);
+            store.roll_back();
+            seen
+        });
+        seen.map_err(|error| self.backing.error(error))
+    }
+
+    /// The buffered rows joined with the store in this transaction.
+    fn joined<'a>(&self, held: &'a mut Option<Unwritten<Ids<B>>>) -> Stored<&'a mut Unwritten<Ids<B>>> {
+        let store = self.backing.store();
+        let fresh = match held.as_ref() {
+            Some(held) => held.is_fresh(store)?,
+            None => false,
+        };
+        let joined = if fresh { held.take() } else { None };
+        let joined = joined.map_or_else(|| Unwritten::from_gathered(store, &self.gathered, &*self.pricer), Ok)?;
+        Ok(held.insert(joined))
+    }
+
+    /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,
+    /// and the next successful [`Ledger::flush`] writes it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read either. The batch is held all the same.
+    pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+        let mut held = self.held.take();
+        let told = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
+        self.gathered.add(batch, self.backing.is_new());
+        self.stuck = true;
+        self.held = RefCell::new(held.filter(|_| told.is_ok()));
+        told
+    }
+
+    /// Number of unwritten calls.
+    pub fn unbooked(&self) -> usize {
+        self.gathered.core.row_store.rows().len()
+    }
+}
+
+impl<B: Backing> Ledger for Books<B> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+        self.flush()?;
+        if batch.records.is_empty() && batch.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|store, working_set, pricer, step| {
+            let mut told = Vec::with_capacity(batch.records.len());
+            working_set.post(store, batch, pricer, &mut told)?;
+            working_set.write_changes(store, step)?;
+            step("write files");
+            store.write_files(&mut batch.files.iter())?;
+            Ok(told)
+        })
+    }
+
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+        self.gathered.add(batch, self.backing.is_new());
+        // Joined with the store when a query needs it.
+        self.held = RefCell::default();
+        B::absorbed(self);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), BooksError> {
+        B::flush(self)
+    }
+
+    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+        self.read(|reading| reading.report(query))
+    }
+
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+        self.read(|reading| reading.sums(filter))
+    }
+
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+        self.read(|mut reading| {
+            let rows = reading.newest(filter, limit)?;
+            Ok(rows.into_iter().map(|row| row.row(reading.names)).collect())
+        })
+    }
+
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        self.read(|mut reading| reading.in_order(filter, order, &mut |row, names| each(&row.row(names))))
+    }
+
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+        let aligned = |at: &Option<Instant>| at.is_none_or(is_aligned);
+        if spans.iter().all(|span| is_aligned(span.from) && is_aligned(span.until))
+            && aligned(&filter.since)
+            && aligned(&filter.until)
+        {
+            return self.read(|reading| reading.spans(spans, filter));
+        }
+        spans.iter().map(|span| self.sums(&within(span, filter))).collect()
+    }
+
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+        self.read(|mut reading| {
+            let row = reading.call(key)?;
+            Ok(row.map(|row| row.row(reading.names)))
+        })
+    }
+
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
+        let mut files = self.backing.store().files().map_err(|error| self.backing.error(error))?;
+        if self.stuck {
+            // Held checkpoints are ahead of the stored ones.
+            let held = &self.gathered.files;
+            files.retain(|file| !held.contains_key(&file.path));
+            files.extend(held.values().cloned());
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+        }
+        Ok(files)
+    }
+
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
+        match self.gathered.files.get(path).filter(|_| self.stuck) {
+            Some(file) => Ok(Some(file.clone())),
+            None => self.backing.store().file(path).map_err(|error| self.backing.error(error)),
+        }
+    }
+
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        let mut all = self.backing.store().statuses().map_err(|error| self.backing.error(error))?;
+        for (name, value) in &self.gathered.core.statuses {
+            let known = all.entry(name.clone()).or_default();
+            *known = std::mem::take(known).max(value.clone());
+        }
+        Ok(all.iter().filter_map(|(name, value)| Status::from_entry(name, value)).collect())
+    }
+
+    fn changed_elsewhere(&mut self) -> bool {
+        if let Some(reopened) = B::reopen(self) {
+            return reopened;
+        }
+        let version = self.backing.store().version().ok();
+        let before = std::mem::replace(&mut self.version, version);
+        before.is_some() && version != before
+    }
+}
+
+impl<B: Backing> KeyValue for Books<B> {
+    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+        self.write(|store, _, _, _| {
+            let Some(fact) = change(store.fact(space, key)?.as_ref()) else { return Ok(false) };
+            store.put_fact(space, key, Some(&fact)).map(|()| true)
+        })
+    }
+
+    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+        self.write(|store, _, _, _| store.put_fact(space, key, None))
+    }
+
+    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+        self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))
+    }
+}

@@ -1,0 +1,139 @@
+//! The join of two sightings of one call: the greater counts, with the attribution of the strongest claim.
+
+use std::cmp::Ordering;
+
+use super::{CompactRow, RowCost};
+use crate::domain::{Call, Dimension};
+use crate::ledger::interner::{Interner, NONE, place};
+
+impl CompactRow {
+    /// Joins another sighting into this row; `None` if it changes nothing.
+    ///
+    /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
+    /// are unchanged.
+    pub(in crate::ledger) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
+        let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
+        let lineage = match (self.lineage, told.lineage) {
+            (kept, told) if kept == told || told == NONE => kept,
+            (NONE, told) => told,
+            (kept, told) => {
+                if names.label(kept) < names.label(told) {
+                    told
+                } else {
+                    kept
+                }
+            }
+        };
+        let alias = self.alias.max(told.alias);
+        if from == Winner::Kept && charge == Winner::Kept && lineage == self.lineage && alias == self.alias {
+            return None;
+        }
+        let (first, most) = (from.pick(self, told), charge.pick(self, told));
+        let mut set = *names.set(first.set);
+        let model = names.set(most.set)[place(Dimension::Model)];
+        let set = if set[place(Dimension::Model)] == model {
+            first.set
+        } else {
+            set[place(Dimension::Model)] = model;
+            names.set_number(set)
+        };
+        let joined = Self {
+            key: self.key,
+            at: first.at,
+            set,
+            path: first.path,
+            folder: first.folder,
+            offset: first.offset,
+            machine: first.machine,
+            claim: first.claim,
+            booked: self.booked || told.booked,
+            lineage,
+            alias,
+            ..most.clone()
+        };
+        Some(joined.keep_cost(self, told, names))
+    }
+
+    /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
+    /// first.
+    pub(in crate::ledger) fn show_with(&self, telemetry: &Self, names: &mut Interner) -> Self {
+        let host = Self { booked: true, ..self.clone() };
+        let shown = host.join(&Self { booked: false, ..telemetry.clone() }, names).unwrap_or(host);
+        Self { booked: self.booked, ..shown }
+    }
+
+    /// The winning attribution and the winning counts, if decidable without comparing labels.
+    fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
+        let (mine, theirs) = (names.set(self.set), names.set(told.set));
+        let model = place(Dimension::Model);
+        let same_attribution = || {
+            let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
+            same && self.folder == told.folder
+                && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
+        };
+        let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
+            Ordering::Less => Winner::Kept,
+            Ordering::Greater => Winner::Told,
+            Ordering::Equal if same_attribution() => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
+        let charge = match size(self).cmp(&size(told)) {
+            Ordering::Greater => Winner::Kept,
+            Ordering::Less => Winner::Told,
+            Ordering::Equal if mine[model] == theirs[model] && self.charges_the_same(told) => Winner::Kept,
+            Ordering::Equal => return None,
+        };
+        Some((from, charge))
+    }
+
+    fn join_slowly(&self, told: &Self, names: &mut Interner) -> Option<Self> {
+        let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
+        let order = match (mine.from.evidence(&theirs.from), self.booked, told.booked) {
+            (Ordering::Equal, true, false) => Ordering::Less,
+            (Ordering::Equal, false, true) => Ordering::Greater,
+            (_, _, _) => mine.from.precedence(&theirs.from),
+        };
+        let machine = match order {
+            Ordering::Less => self.machine,
+            Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
+            Ordering::Equal | Ordering::Greater => told.machine,
+        };
+        let booked = self.booked || told.booked;
+        let joined = Self { machine, booked, ..Self::from_call(&mine.join_in_order(theirs, order), names) };
+        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
+    }
+
+    fn keep_cost(mut self, kept: &Self, told: &Self, names: &Interner) -> Self {
+        let priced_alike = |other: &Self| {
+            let kind = |compact: &Self| {
+                let set = names.set(compact.set);
+                (compact.at, set[place(Dimension::Model)], set[place(Dimension::Source)])
+            };
+            self.charges_the_same(other) && kind(&self) == kind(other)
+        };
+        self.cost = if priced_alike(kept) {
+            kept.cost
+        } else if priced_alike(told) {
+            told.cost
+        } else {
+            RowCost::Pending
+        };
+        self
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Winner {
+    Kept,
+    Told,
+}
+
+impl Winner {
+    fn pick<'a>(self, kept: &'a CompactRow, told: &'a CompactRow) -> &'a CompactRow {
+        match self {
+            Self::Kept => kept,
+            Self::Told => told,
+        }
+    }
+}

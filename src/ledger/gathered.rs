@@ -1,0 +1,66 @@
+//! Batches that wait in memory to be written as one transaction.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::merge_state::MergeState;
+use super::store::{Step, Store, Stored};
+use super::working_set::WorkingSet;
+use super::{Batch, Checkpoint};
+use crate::domain::Record;
+use crate::pricing::Pricer;
+
+/// Buffered batches, merged with each other.
+#[derive(Default)]
+pub struct Gathered {
+    pub(super) core: MergeState,
+    /// Latest checkpoint of each file.
+    pub(super) files: BTreeMap<PathBuf, Checkpoint>,
+    /// Calls that an older version may have stored under another key.
+    pub(super) rekeyed: Vec<Record>,
+    /// True unless empty.
+    pub(super) anything: bool,
+}
+
+impl Gathered {
+    /// Buffers a batch for a store; a new one has no calls from older versions.
+    pub(super) fn add(&mut self, batch: &Batch, is_new: bool) {
+        self.anything |= !batch.records.is_empty() || !batch.files.is_empty();
+        for record in &batch.records {
+            match record {
+                Record::Rekeyed { .. } if is_new => {}
+                Record::Rekeyed { .. } => self.rekeyed.push(record.clone()),
+                Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
+                    self.core.absorb(record);
+                }
+            }
+        }
+        self.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));
+    }
+
+    /// Merges the buffered rows with the rows of a store, without writing.
+    pub(super) fn join<S: Store>(
+        &self,
+        store: &S,
+        working_set: &mut WorkingSet<S::Ids>,
+        pricer: &dyn Pricer,
+    ) -> Stored<()> {
+        working_set.take_all(store, &self.core)?;
+        for record in &self.rekeyed {
+            working_set.rekey(store, record)?;
+        }
+        working_set.settle(store, pricer)
+    }
+
+    /// Writes the buffered rows to a store.
+    pub(super) fn write<S: Store>(
+        &self,
+        store: &S,
+        working_set: &mut WorkingSet<S::Ids>,
+        pricer: &dyn Pricer,
+        step: Step<'_>,
+    ) -> Stored<()> {
+        self.join(store, working_set, pricer)?;
+        working_set.write_changes(store, step)
+    }
+}

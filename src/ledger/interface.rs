@@ -1,0 +1,118 @@
+//! What the rooms above ask of a ledger.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::BooksError;
+use super::key_value::KeyValue;
+use super::query::{Order, Query, Report};
+use super::types::{Batch, Change, Checkpoint, Row, Sums};
+use crate::domain::{CallKey, Filter, Span, Status};
+
+/// Interface of all ledger stores.
+///
+/// Implementations merge sightings by key, follow descents (`Record::Descends`) so that a fork's replay keeps its
+/// root's keys, and merge calls that two logs report under different names ([`Call::alias`]). The result does not
+/// depend on the order of batches.
+pub trait Ledger: KeyValue {
+    /// Writes records and checkpoints, all or nothing.
+    ///
+    /// # Errors
+    /// When nothing was written; the batch may be posted again.
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
+
+    /// Adds a batch without reporting changes, for bulk reading.
+    ///
+    /// It may be buffered, invisible to queries, until [`Ledger::flush`] or the next [`Ledger::post`], so that many
+    /// batches become one transaction.
+    ///
+    /// # Errors
+    /// When nothing was added.
+    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError>;
+
+    /// Writes buffered batches.
+    ///
+    /// # Errors
+    /// When nothing was written; the batches stay buffered for another attempt.
+    fn flush(&mut self) -> Result<(), BooksError>;
+
+    /// Runs a query.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn report(&self, query: &Query) -> Result<Report, BooksError>;
+
+    /// Sums of the calls that a filter admits.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError>;
+
+    /// The newest `limit` calls that a filter admits, newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
+
+    /// Visits the calls that a filter admits in order of time, until `each` returns false. Few calls are in memory at a
+    /// time. `each` must not query this ledger.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+        let mut rows = self.calls(filter, usize::MAX)?;
+        if order == Order::Ascending {
+            rows.reverse();
+        }
+        let _ = rows.iter().all(each);
+        Ok(())
+    }
+
+    /// Sums per time span, oldest first, for the bars of a history.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+        spans.iter().map(|span| self.sums(&within(span, filter))).collect()
+    }
+
+    /// The call with this key.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError>;
+
+    /// Checkpoints of all files, by path.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn files(&self) -> Result<Vec<Checkpoint>, BooksError>;
+
+    /// Checkpoint of one file: for hooks, which read no other.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
+        Ok(self.files()?.into_iter().find(|file| file.path == path))
+    }
+
+    /// The latest statements of agents and providers.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        Ok(Vec::new())
+    }
+
+    /// True when another process has written to the ledger since the last call.
+    fn changed_elsewhere(&mut self) -> bool {
+        false
+    }
+}
+
+/// A filter that admits what it admitted within a time span.
+pub(super) fn within(span: &Span, filter: &Filter) -> Filter {
+    let since = filter.since.map_or(span.from, |since| since.max(span.from));
+    let until = filter.until.map_or(span.until, |until| until.min(span.until));
+    Filter { since: Some(since), until: Some(until), ..filter.clone() }
+}

@@ -1,0 +1,104 @@
+//! What a SQLite file adds to its connection: states in which it is not written, drafts, bulk loads.
+
+use rusqlite::Connection;
+
+use super::connect::CACHE_KIB;
+use super::file::{Sqlite, SqliteFile};
+use super::new_file::NewFile;
+use super::options::Standing;
+use super::{bulk_load, schema};
+use crate::ledger::books::Backing;
+use crate::ledger::gathered::Gathered;
+use crate::ledger::store::{Step, Stored};
+use crate::ledger::{BooksError, StoreError};
+use crate::pricing::Pricer;
+
+impl Backing for SqliteFile {
+    type Store = Connection;
+
+    fn store(&self) -> &Connection {
+        &self.conn
+    }
+
+    fn error(&self, error: StoreError) -> BooksError {
+        match error {
+            StoreError::Damaged(_) => self.damaged.set(true),
+            StoreError::Newer { found, .. } => self.standing.set(Standing::Newer { found }),
+            StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Other(_) => {}
+        }
+        error.at(&self.path)
+    }
+
+    fn step(&self, name: &'static str) {
+        if let Some(step) = &self.options.step {
+            step(name);
+        }
+    }
+
+    fn is_new(&self) -> bool {
+        self.new_file.is_some()
+    }
+
+    fn admit(&self) -> Result<(), BooksError> {
+        let refused = match self.standing.get() {
+            // Writes to an unlinked file would succeed and be lost.
+            Standing::Writable if !self.is_in_place() => {
+                return Err(BooksError::Replaced { path: self.path.clone() });
+            }
+            Standing::Writable => return Ok(()),
+            Standing::ReadOnly => StoreError::ReadOnly,
+            Standing::Full => StoreError::Full,
+            Standing::Newer { found } => StoreError::Newer { found, known: schema::KNOWN },
+        };
+        Err(refused.at(&self.path))
+    }
+
+    fn inspect(&self) -> Stored<()> {
+        // A newer version may have migrated the tables since they were opened.
+        let found = schema::version(&self.conn)?;
+        if found > schema::KNOWN { Err(StoreError::Newer { found, known: schema::KNOWN }) } else { Ok(()) }
+    }
+
+    fn prepare(books: &mut Sqlite) -> Result<(), BooksError> {
+        books.be_born(true).map(drop)
+    }
+
+    fn flush(books: &mut Sqlite) -> Result<(), BooksError> {
+        if books.backing.new_file.is_some() {
+            return books.flush_at_birth();
+        }
+        if books.gathered.anything {
+            books.look_again();
+        }
+        books.flush_gathered()
+    }
+
+    fn absorbed(books: &mut Sqlite) {
+        books.draft();
+    }
+
+    fn load(&self, gathered: &mut Gathered, pricer: &dyn Pricer, step: Step<'_>) -> Stored<bool> {
+        let conn = &self.conn;
+        if let Some(mut draft) = self.new_file.as_ref().and_then(NewFile::draft) {
+            draft.finish(conn, &mut gathered.core, pricer, step)?;
+            return Ok(true);
+        }
+        if !bulk_load::is_empty(conn)? {
+            return Ok(false);
+        }
+        // With too small a cache, pages would be written and read again before the commit.
+        conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
+        let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        Ok(written.map(|()| true)?)
+    }
+
+    fn reopen(books: &mut Sqlite) -> Option<bool> {
+        // With a full disk the file is read as if there were no writers; reopen once there is room.
+        if books.backing.standing.get() != Standing::Full {
+            return None;
+        }
+        books.look_again();
+        Some(books.backing.standing.get() != Standing::Full)
+    }
+}

@@ -1,0 +1,98 @@
+//! Connects to a database file, and chooses its journal.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::options::{Options, Standing};
+use super::warning::Note;
+use super::{full_disk, schema};
+
+/// SQLite's page cache in KiB.
+pub(super) const CACHE_KIB: i64 = 8_000;
+
+pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
+    let access = match standing {
+        Standing::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Standing::ReadOnly | Standing::Full | Standing::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = match schema::version(&conn) {
+        // A write-ahead log needs a file next to it even for reading. If none can be created, open as immutable: there
+        // can be no writer.
+        Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
+            let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(full_disk::immutable(path), flags)?
+        }
+        Err(error) if full_disk::no_room(path, &error) => return Err(error),
+        Ok(_) | Err(_) => conn,
+    };
+    prepare(conn, options)
+}
+
+/// Connects to a ledger on a full disk, without creating files.
+pub(super) fn connect_to_full_disk(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
+    let log = fs::metadata(full_disk::with_ending(path, "-wal"));
+    let conn = if log.is_ok_and(|log| log.len() > 0) {
+        // The last writer was killed, and the log holds its commits. In exclusive mode the index is kept in memory.
+        // This connection writes only what the log holds already.
+        let conn =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        conn.busy_timeout(options.busy)?;
+        conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+        conn.pragma_update(None, "query_only", true)?;
+        conn
+    } else {
+        // There is no writer, since it would need the index too.
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(full_disk::immutable(path), flags)?
+    };
+    prepare(conn, options)
+}
+
+/// Configures a connection.
+fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> {
+    conn.busy_timeout(options.busy)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    if let Some(pages) = options.max_pages {
+        conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    Ok(conn)
+}
+
+pub(super) fn needs_a_log(code: rusqlite::ErrorCode) -> bool {
+    matches!(
+        code,
+        rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied
+    )
+}
+
+/// Enables the write-ahead log where possible, and warns of other journal modes.
+pub(super) fn journal(
+    conn: &Connection,
+    path: &Path,
+    options: &Options,
+    notes: &mut Vec<Note>,
+) -> rusqlite::Result<()> {
+    let network = (options.is_network)(path);
+    let wanted = if network { "delete" } else { "wal" };
+    let mut mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != wanted {
+        mode = conn.query_row(&format!("PRAGMA journal_mode = {wanted}"), [], |row| row.get(0))?;
+    }
+    if network {
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        notes.push(Note::Network { mode });
+    } else if mode != wanted {
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        notes.push(Note::Journal { mode });
+    }
+    Ok(())
+}

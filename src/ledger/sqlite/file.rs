@@ -1,0 +1,90 @@
+//! An open SQLite file, and the ledger in it.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::db_file::identity;
+use super::new_file::NewFile;
+use super::options::{Options, Standing};
+use crate::ledger::books::{Backing, Books};
+use crate::ledger::{BooksError, StoreError};
+
+/// Ledger in a SQLite file.
+///
+/// [`BooksError::Damaged`] and [`BooksError::Replaced`] are repaired by [`Sqlite::open_again`]; missing calls must then
+/// be read again from the logs.
+pub type Sqlite = Books<SqliteFile>;
+
+/// An open SQLite file.
+pub struct SqliteFile {
+    pub(super) path: PathBuf,
+    pub(super) conn: Connection,
+    /// Temporary file of a new ledger until it is moved into place.
+    pub(super) new_file: Option<NewFile>,
+    pub(super) options: Options,
+    pub(super) standing: Cell<Standing>,
+    pub(super) identity: Option<(u64, u64)>,
+    pub(super) damaged: Cell<bool>,
+    pub(super) home: Home,
+}
+
+/// Location of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// At its path, or about to be moved there.
+    Place,
+    /// In an anonymous temporary file.
+    Temporary,
+    /// No file: it could not be moved into place. Everything is in the buffer.
+    Nowhere,
+}
+
+impl SqliteFile {
+    pub(super) fn new(path: PathBuf, conn: Connection, options: Options, standing: Standing) -> Self {
+        let identity = identity(&path);
+        Self {
+            path,
+            conn,
+            new_file: None,
+            options,
+            standing: Cell::new(standing),
+            identity,
+            damaged: Cell::new(false),
+            home: Home::Place,
+        }
+    }
+
+    /// False once the file was removed or replaced; it must be reopened before the next write. Costs one `stat`.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.home == Home::Temporary
+            || identity(self.new_file.as_ref().map_or(&self.path, NewFile::path)) == self.identity
+    }
+}
+
+impl Sqlite {
+    /// Path of the database.
+    pub fn path(&self) -> &Path {
+        &self.backing.path
+    }
+
+    /// True when nothing can be written: newer schema, full disk, or no permission.
+    pub fn is_read_only(&self) -> bool {
+        self.backing.standing.get() != Standing::Writable
+    }
+
+    /// False once the file was removed or replaced; it must be reopened before the next write. Costs one `stat`.
+    pub fn is_in_place(&self) -> bool {
+        self.backing.is_in_place()
+    }
+
+    pub(super) fn because(&self, error: impl Into<StoreError>) -> BooksError {
+        self.backing.error(error.into())
+    }
+}
+
+/// Adds the path to an error of the database.
+pub(super) fn at(path: &Path, error: impl Into<StoreError>) -> BooksError {
+    error.into().at(path)
+}

@@ -1,0 +1,43 @@
+//! Opens a damaged or replaced ledger again, keeping what waits to be written.
+
+use std::collections::BTreeMap;
+
+use super::db_file::{identity, set_aside};
+use super::file::{Sqlite, SqliteFile};
+use super::open::{Opened, open};
+use super::options::Options;
+use super::warning::Note;
+use super::{salvage, verify};
+use crate::domain::Instant;
+use crate::ledger::BooksError;
+use crate::ledger::gathered::Gathered;
+
+impl Sqlite {
+    /// Reopens the ledger after [`BooksError::Damaged`] or [`BooksError::Replaced`]. A file that a full check finds
+    /// damaged is moved aside first. Buffered batches are kept.
+    ///
+    /// # Errors
+    /// When it can be neither read nor created.
+    pub fn open_again(self, now: Instant) -> Result<Opened, BooksError> {
+        let Self { backing, pricer, gathered, .. } = self;
+        let SqliteFile { path, conn, options, damaged, identity: known, .. } = backing;
+        drop(conn);
+        let mut notes = Vec::new();
+        if damaged.get()
+            && !options.read_only
+            && identity(&path) == known
+            && let Err(what) = verify::check(&path)
+        {
+            notes.push(Note::SetAside { to: set_aside(&path, now)?, what });
+        }
+        let aside = notes.iter().find_map(Note::set_aside);
+        let mut opened = open(&path, Options { now, ..options }, pricer)?;
+        if let Some(aside) = aside {
+            salvage::begin(&opened.books.backing.conn, aside).map_err(|error| opened.books.because(&error))?;
+        }
+        // The new ledger has its own checkpoints: logs of the old one are read again.
+        opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
+        opened.notes.splice(0..0, notes);
+        Ok(opened)
+    }
+}

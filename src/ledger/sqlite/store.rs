@@ -1,0 +1,296 @@
+//! The tables of an open database as a [`Store`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension};
+use rustc_hash::FxHashSet;
+
+use super::id_map::Ids;
+use super::insert::Inserter;
+use super::meta::{self, meta};
+use super::read::Tables;
+use super::rollup_delta::Tally;
+use super::row_mapping;
+use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
+use super::{bill, facts, files, status};
+use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::grouping::Stretch;
+use crate::ledger::inherited::Whole;
+use crate::ledger::interner::Interner;
+use crate::ledger::spending::Part;
+use crate::ledger::store::{Access, Delta, Quarters, Step, Store, Stored, Table};
+use crate::ledger::{Checkpoint, Fact, Order, Query, Space, StoreError};
+
+/// Rows in use, with their ids in the database.
+pub(super) type WorkingSet = crate::ledger::working_set::WorkingSet<Ids>;
+
+impl From<&Error> for StoreError {
+    fn from(error: &Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
+            // The header claims a future SQLite format.
+            Some(_) if error.to_string().contains("unsupported file format") => Self::Damaged(error.to_string()),
+            Some(_) => Self::Other(error.to_string()),
+            None if matches!(error, Error::ToSqlConversionFailure(_)) => Self::Other(error.to_string()),
+            // A value of the wrong type means damage, because the tables are strict.
+            None => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl Store for Connection {
+    type Ids = Ids;
+
+    fn begin(&self, access: Access) -> Stored<()> {
+        Ok(self.execute_batch(match access {
+            Access::Read => "BEGIN",
+            // A draft of a new ledger holds a transaction already.
+            Access::Write if !self.is_autocommit() => return Ok(()),
+            Access::Write => "BEGIN IMMEDIATE",
+        })?)
+    }
+
+    fn commit(&self) -> Stored<()> {
+        Ok(self.execute_batch("COMMIT")?)
+    }
+
+    fn roll_back(&self) {
+        if !self.is_autocommit() {
+            // If even this fails nothing more can be done; the file is unchanged either way.
+            self.execute_batch("ROLLBACK").unwrap_or_default();
+        }
+    }
+
+    fn version(&self) -> Stored<i64> {
+        Ok(self.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+
+    fn horizon(&self) -> Stored<Option<Instant>> {
+        Ok(meta::horizon(self)?)
+    }
+
+    fn row(&self, names: &mut Interner, ids: &mut Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>> {
+        let table = match table {
+            Table::Shown => "calls",
+            Table::Apart => "apart",
+        };
+        let mut select = self.prepare_cached(&format!("SELECT {COLUMNS} FROM {table} WHERE {OF_KEY}"))?;
+        let row = select.query_row(row_mapping::of_key(key), |row| row_mapping::read(row, self, ids, names));
+        Ok(row.optional()?)
+    }
+
+    fn has_aliases(&self) -> Stored<bool> {
+        Ok(meta(self, "telemetry")?.is_some())
+    }
+
+    fn index_aliases(&self) -> Stored<()> {
+        self.execute_batch(INDEX_ALIAS)?;
+        self.execute("INSERT INTO meta VALUES('telemetry', 1)", [])?;
+        Ok(())
+    }
+
+    fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>> {
+        let find = "SELECT hash, rest FROM calls WHERE alias = ?1 UNION SELECT hash, rest FROM apart WHERE alias = ?1";
+        let mut find = self.prepare_cached(find)?;
+        let keys = find.query_map([alias.bytes()], |row| Ok(row_mapping::key([row.get(0)?, row.get(1)?])))?;
+        Ok(keys.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn scan_aliases(&self, wanted: &FxHashSet<CallKey>) -> Stored<Vec<(CallKey, CallKey)>> {
+        let mut select = self.prepare("SELECT alias, hash, rest FROM calls WHERE alias IS NOT NULL")?;
+        let (mut rows, mut found) = (select.query([])?, Vec::new());
+        while let Some(row) = rows.next()? {
+            let alias = CallKey::from_bytes(row.get(0)?);
+            if wanted.contains(&alias) {
+                found.push((alias, row_mapping::key([row.get(1)?, row.get(2)?])));
+            }
+        }
+        Ok(found)
+    }
+
+    fn keys_by_lineage(&self, names: &Interner, ids: &mut Ids, session: u32) -> Stored<Vec<CallKey>> {
+        let Some(id) = ids.stored_label(self, names, session)? else { return Ok(Vec::new()) };
+        let mut find = self.prepare_cached(
+            "SELECT hash, rest FROM calls WHERE lineage = ?1 UNION SELECT hash, rest FROM apart WHERE lineage = ?1",
+        )?;
+        let keys = find.query_map([id], |row| Ok(row_mapping::key([row.get(0)?, row.get(1)?])))?;
+        Ok(keys.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn keys_by_session(&self, names: &Interner, ids: &mut Ids, session: u32) -> Stored<Vec<CallKey>> {
+        Ok(bill::keys_of_session(self, names, ids, session)?)
+    }
+
+    fn descents(&self, names: &mut Interner, ids: &mut Ids) -> Stored<Vec<(u32, u32)>> {
+        let mut select = self.prepare_cached("SELECT child, parent FROM lineage")?;
+        let found: Vec<(i64, i64)> =
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+        let mut known = |id| ids.known_label(self, names, id);
+        Ok(found
+            .into_iter()
+            .map(|(child, parent)| Ok((known(child)?, known(parent)?)))
+            .collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn has_bills(&self) -> Stored<bool> {
+        Ok(self.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])?)
+    }
+
+    fn bills(&self, names: &Interner, ids: &mut Ids, session: u32) -> Stored<Vec<Bill>> {
+        Ok(bill::of_session(self, names, ids, session)?)
+    }
+
+    fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Ids, counter: i64) -> Stored<Vec<u32>> {
+        let mut select = self.prepare_cached("SELECT DISTINCT session FROM bills WHERE counter = ?")?;
+        let found: Vec<i64> = select.query_map([counter], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let known = found.into_iter().map(|session| ids.known_label(self, names, session));
+        Ok(known.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn bills_by_total(
+        &self,
+        names: &mut Interner,
+        ids: &mut Ids,
+        total: Whole,
+        most: usize,
+    ) -> Stored<Vec<(u32, Bill)>> {
+        Ok(bill::with_total(self, names, ids, total, most)?)
+    }
+
+    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Ids, total: Whole) -> Stored<Vec<u32>> {
+        Ok(bill::sessions_by_inherited(self, names, ids, total)?)
+    }
+
+    fn spent(&self, names: &mut Interner, ids: &mut Ids, session: u32) -> Stored<Vec<(u32, Part)>> {
+        Ok(bill::spent(self, names, ids, session)?)
+    }
+
+    fn apply(&self, names: &mut Interner, ids: &mut Ids, delta: &Delta<'_>, step: Step<'_>) -> Stored<()> {
+        step("write rows");
+        let mut tally = Tally::default();
+        let mut delete = self.prepare_cached(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
+        let mut born: Vec<&CompactRow> = Vec::new();
+        for (key, before, after) in &delta.rows {
+            if let Some(before) = before {
+                delete.execute(row_mapping::of_key(*key))?;
+                tally.take(before);
+            }
+            if let Some(after) = after {
+                tally.add(after);
+                born.push(after);
+            }
+        }
+        born.sort_unstable_by_key(|row| row_mapping::order(row));
+        let mut inserter = Inserter::new(self, "calls")?;
+        for row in born {
+            inserter.insert(row, ids, names)?;
+        }
+        step("write rows apart");
+        for (key, row) in &delta.apart {
+            self.prepare_cached(&format!("DELETE FROM apart WHERE {OF_KEY}"))?.execute(row_mapping::of_key(*key))?;
+            if let Some(row) = row {
+                Inserter::new(self, "apart")?.insert(row, ids, names)?;
+            }
+        }
+        tally.write(self, ids, names, step)?;
+        step("write bills");
+        bill::write(self, names, ids, &delta.bills, &delta.spent)?;
+        Ok(write_descents(self, names, ids, delta.descents.iter().copied())?)
+    }
+
+    fn write_files(&self, files: &mut dyn Iterator<Item = &Checkpoint>) -> Stored<()> {
+        Ok(files::write_files(self, files)?)
+    }
+
+    fn files(&self) -> Stored<Vec<Checkpoint>> {
+        Ok(files::read_files(self)?)
+    }
+
+    fn file(&self, path: &Path) -> Stored<Option<Checkpoint>> {
+        Ok(files::read_file(self, path)?)
+    }
+
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()> {
+        Ok(status::write(self, statuses)?)
+    }
+
+    fn statuses(&self) -> Stored<BTreeMap<String, String>> {
+        Ok(status::read(self)?)
+    }
+
+    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {
+        Ok(facts::read(self, space, key)?)
+    }
+
+    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()> {
+        match fact {
+            Some(fact) => facts::put(self, space, key, fact)?,
+            None => facts::remove(self, space, key)?,
+        }
+        Ok(())
+    }
+
+    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>> {
+        Ok(facts::with_prefix(self, space, prefix)?)
+    }
+
+    fn each_row(
+        &self,
+        names: &mut Interner,
+        ids: &mut Ids,
+        filter: &Filter,
+        order: Order,
+        each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
+    ) -> Stored<()> {
+        Ok(Tables { conn: self, ids, names }.each_row(filter, order == Order::Descending, each)?)
+    }
+
+    fn quarters<'a>(
+        &'a self,
+        names: &mut Interner,
+        ids: &mut Ids,
+        filter: &Filter,
+        by: &[Dimension],
+        timeless: bool,
+    ) -> Stored<Quarters<'a, Ids>> {
+        let source = Tables { conn: self, ids, names }.prepare(filter, by, timeless)?;
+        Ok(Box::new(move |ids, each| Ok(source.each(self, ids, each)?)))
+    }
+
+    fn stretches(&self, names: &mut Interner, ids: &mut Ids, filter: &Filter) -> Stored<Vec<Stretch>> {
+        let mut tables = Tables { conn: self, ids, names };
+        let runs = tables.runs(filter)?;
+        Ok(tables.stretches(filter, runs)?)
+    }
+
+    fn first_stretches(&self, names: &mut Interner, ids: &mut Ids, query: &Query) -> Stored<Option<Vec<Stretch>>> {
+        let mut tables = Tables { conn: self, ids, names };
+        let Some(runs) = tables.first_runs(query)? else { return Ok(None) };
+        Ok(Some(tables.stretches(&query.filter, runs)?))
+    }
+}
+
+/// Adds descents, given as the numbers of child and parent.
+pub(super) fn write_descents(
+    conn: &Connection,
+    names: &Interner,
+    ids: &mut Ids,
+    descents: impl Iterator<Item = (u32, u32)>,
+) -> rusqlite::Result<()> {
+    for (child, parent) in descents {
+        let (child, parent) = (ids.label(conn, names, child)?, ids.label(conn, names, parent)?);
+        conn.prepare_cached("INSERT OR IGNORE INTO lineage VALUES(?, ?)")?.execute([child, parent])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! The seam below the merge rules: the operations that a store of rows must have.
+//!
+//! Rows come and go as [`CompactRow`]s, whose names are numbers of an [`Interner`]. A store that has ids of its own for
+//! names keeps the two together in [`Store::Ids`]; they live exactly as long as the interner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rustc_hash::FxHashSet;
+
+use super::compact_row::CompactRow;
+use super::grouping::{self, Quarter, Stretch};
+use super::inherited::Whole;
+use super::interner::Interner;
+use super::key_value::{Fact, Space};
+use super::spending::Part;
+use super::{Checkpoint, Order, Query, StoreError};
+use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
+
+/// Called before each step of an atomic sequence, where tests kill the process.
+pub type Step<'a> = &'a dyn Fn(&'static str);
+
+/// Result of an operation of a store.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Rows of a store are in one of two tables, which share no key that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Rows that queries show.
+    Shown,
+    /// Sightings that are not shown by themselves: telemetry of a call that another log names, that call's own
+    /// sighting, and refusals.
+    Apart,
+}
+
+/// Changes of one transaction. Every list is in the order in which it is to be written.
+#[derive(Debug, Default)]
+pub struct Delta<'a> {
+    /// Shown rows that changed, by key: the stored version, and the new one.
+    pub rows: Vec<(CallKey, Option<&'a CompactRow>, Option<&'a CompactRow>)>,
+    /// Rows apart that changed; `None` for one that was removed.
+    pub apart: Vec<(CallKey, Option<CompactRow>)>,
+    /// New and changed bills, with the numbers of their sessions.
+    pub bills: Vec<(u32, Bill)>,
+    /// Sums by the numbers of session and model, for sessions that have a bill.
+    pub spent: Vec<(u32, u32, Part)>,
+    /// New descents: the numbers of child and parent.
+    pub descents: Vec<(u32, u32)>,
+}
+
+/// Hands the chosen sums to a visitor.
+pub type Quarters<'a, Ids> = Box<dyn FnOnce(&mut Ids, &mut dyn FnMut(Quarter)) -> Stored<()> + 'a>;
+
+/// Rows by key, alias and lineage, with what is derived from them and stored beside them.
+///
+/// A store neither merges nor prices: what it returns is what [`Store::apply`] was given. Everything is called between
+/// [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`], but the version, checkpoints, statements and facts also without.
+pub trait Store {
+    /// Ids of interned names in this store; `()` for a store that keeps the names themselves.
+    type Ids: Default;
+
+    /// Begins a transaction: one consistent view for reading, the only writer for writing.
+    ///
+    /// # Errors
+    /// When another process holds the store, or it cannot be read or written.
+    fn begin(&self, access: Access) -> Stored<()>;
+
+    /// Makes the changes of a transaction durable, all or none.
+    ///
+    /// # Errors
+    /// When none of them was made.
+    fn commit(&self) -> Stored<()>;
+
+    /// Drops the changes of a transaction.
+    fn roll_back(&self);
+
+    /// A number that is different once another process has written.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn version(&self) -> Stored<i64>;
+
+    /// The time before which calls were pruned.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn horizon(&self) -> Stored<Option<Instant>>;
+
+    /// The row of a key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
+
+    /// True once [`Store::index_aliases`] was called. Only then are there rows apart.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn has_aliases(&self) -> Stored<bool>;
+
+    /// Prepares for [`Store::keys_by_alias`]. Most ledgers never need it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn index_aliases(&self) -> Stored<()>;
+
+    /// Keys of the rows with this alias, in both tables.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>>;
+
+    /// Alias and key of each shown row with one of these aliases, found without the index.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn scan_aliases(&self, wanted: &FxHashSet<CallKey>) -> Stored<Vec<(CallKey, CallKey)>>;
+
+    /// Keys of the rows whose keys are unique only within the family of this session, in both tables.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys_by_lineage(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<CallKey>>;
+
+    /// Keys of the shown rows of a session.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys_by_session(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<CallKey>>;
+
+    /// Every descent: the numbers of child and parent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn descents(&self, names: &mut Interner, ids: &mut Self::Ids) -> Stored<Vec<(u32, u32)>>;
+
+    /// True when any session has a bill.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn has_bills(&self) -> Stored<bool>;
+
+    /// A session's bills.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn bills(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<Bill>>;
+
+    /// Sessions with a bill of this counter.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Self::Ids, counter: i64) -> Stored<Vec<u32>>;
+
+    /// Bills with this [`total`](super::total), with the numbers of their sessions; no more than `most`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn bills_by_total(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        total: Whole,
+        most: usize,
+    ) -> Stored<Vec<(u32, Bill)>>;
+
+    /// Sessions with a bill of a run that took this total over, see [`before`](super::before).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Self::Ids, total: Whole) -> Stored<Vec<u32>>;
+
+    /// A session's sums by model, as [`Delta::spent`] had them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn spent(&self, names: &mut Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<(u32, Part)>>;
+
+    /// Writes the changes of a transaction, with every sum the store derives from rows. `step` is called before each
+    /// part.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn apply(&self, names: &mut Interner, ids: &mut Self::Ids, delta: &Delta<'_>, step: Step<'_>) -> Stored<()>;
+
+    /// Writes checkpoints, each in place of an older one with its path.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn write_files(&self, files: &mut dyn Iterator<Item = &Checkpoint>) -> Stored<()>;
+
+    /// Every checkpoint, by path.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn files(&self) -> Stored<Vec<Checkpoint>>;
+
+    /// The checkpoint of a file.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn file(&self, path: &Path) -> Stored<Option<Checkpoint>> {
+        Ok(self.files()?.into_iter().find(|file| file.path == path))
+    }
+
+    /// Writes statements by name, see `Status::entry`: each unless the stored one is newer. Those about sessions may be
+    /// dropped once they are old.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()>;
+
+    /// Every statement by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn statuses(&self) -> Stored<BTreeMap<String, String>>;
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>>;
+
+    /// Writes or removes the value of a key.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()>;
+
+    /// Every value whose key has this prefix, sorted by key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>>;
+
+    /// Visits each shown row that a filter admits in order of its second, until `each` returns false.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn each_row(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        filter: &Filter,
+        order: Order,
+        each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
+    ) -> Stored<()>;
+
+    /// The row in which a key is shown: its own, or the one it was merged into.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn shown_row(&self, names: &mut Interner, ids: &mut Self::Ids, key: CallKey) -> Stored<Option<CompactRow>> {
+        if let Some(row) = self.row(names, ids, Table::Shown, key)? {
+            return Ok(Some(row));
+        }
+        let is_telemetry = |row: Option<CompactRow>| row.is_some_and(|row| row.alias == Some(key));
+        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Apart, key)?) {
+            return Ok(None);
+        }
+        for host in self.keys_by_alias(key)?.into_iter().collect::<BTreeSet<_>>() {
+            let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(key));
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sums by quarter hour of the calls within a filter's times, on any level that tells apart the filter's dimensions
+    /// and those of `by`; a level without time will do if `timeless` and the filter has no times. The filter's names are
+    /// applied by the caller. Every name must be interned before the sums are handed on.
+    ///
+    /// The default adds up rows. A store that keeps sums answers from these.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn quarters<'a>(
+        &'a self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        filter: &Filter,
+        _by: &[Dimension],
+        _timeless: bool,
+    ) -> Stored<Quarters<'a, Self::Ids>> {
+        let mut quarters = Vec::new();
+        self.each_row(names, ids, filter, Order::Ascending, &mut |row, _| {
+            quarters.push(grouping::quarter(&row));
+            true
+        })?;
+        Ok(Box::new(move |_, each| {
+            quarters.into_iter().for_each(each);
+            Ok(())
+        }))
+    }
+
+    /// The sums of each session, sub-agent and kind of call within a filter, with the times of the first and last call.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn stretches(&self, names: &mut Interner, ids: &mut Self::Ids, filter: &Filter) -> Stored<Vec<Stretch>> {
+        let mut stretches = Vec::new();
+        self.each_row(names, ids, filter, Order::Ascending, &mut |row, _| {
+            stretches.push(grouping::stretch(&row));
+            true
+        })?;
+        Ok(grouping::united(stretches))
+    }
+
+    /// Like [`Store::stretches`], but only of sessions that can appear within the query's limit. `None` if the store
+    /// cannot tell which these are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn first_stretches(
+        &self,
+        _names: &mut Interner,
+        _ids: &mut Self::Ids,
+        _query: &Query,
+    ) -> Stored<Option<Vec<Stretch>>> {
+        Ok(None)
+    }
+}
+
+/// Purpose of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For queries.
+    Read,
+    /// For changes.
+    Write,
+}

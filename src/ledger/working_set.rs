@@ -1,0 +1,354 @@
+//! Rows loaded for a transaction: fetched on first use, merged, and written back at the end.
+
+mod bills;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::bills::Bills;
+use super::compact_row::CompactRow;
+use super::inherited::Whole;
+use super::interner::NONE;
+use super::lineage::Move;
+use super::merge_state::{Billed, MergeState};
+use super::row_store::Before;
+use super::spending::session_of;
+use super::store::{Delta, Step, Store, Stored, Table};
+use super::{Batch, Change};
+use crate::domain::{CallKey, Instant, Record};
+use crate::pricing::Pricer;
+
+/// Rows in use, with the ids that their names have in the store.
+#[derive(Default)]
+pub(super) struct WorkingSet<Ids> {
+    pub(super) core: MergeState,
+    pub(super) ids: Ids,
+    fetched: FxHashSet<CallKey>,
+    gathered: FxHashSet<CallKey>,
+    /// Data version at which `core.families` was read.
+    families_at: Option<i64>,
+    descents: Vec<(u32, u32)>,
+    telemetry: bool,
+    /// Calls before this were pruned and are rejected.
+    horizon: Option<Instant>,
+    /// The rows are only read, never written back.
+    reads_only: bool,
+    /// Rows that carry the aliases searched for without an index; see [`WorkingSet::find_carriers`].
+    carriers: FxHashMap<CallKey, Vec<CallKey>>,
+    /// True once any session has a bill.
+    has_bills: bool,
+    /// Sessions whose bills are loaded.
+    accounts: FxHashSet<u32>,
+    /// Counters whose sessions' bills are loaded.
+    counters: FxHashSet<i64>,
+    /// Totals whose statements are loaded, and those whose heirs are.
+    parents: FxHashSet<Whole>,
+    heirs: FxHashSet<Whole>,
+}
+
+impl<Ids: Default> WorkingSet<Ids> {
+    /// A working set that merges rows but writes none.
+    pub(super) fn of_a_reader() -> Self {
+        Self { reads_only: true, ..Self::default() }
+    }
+
+    /// True once telemetry was stored or is being merged.
+    pub(super) fn has_telemetry(&self) -> bool {
+        self.telemetry
+    }
+
+    /// Scans all rows for these aliases, if no telemetry was stored yet and there is no index.
+    pub(super) fn find_carriers(
+        &mut self,
+        store: &impl Store<Ids = Ids>,
+        mut wanted: FxHashSet<CallKey>,
+    ) -> Stored<()> {
+        wanted.retain(|alias| !self.carriers.contains_key(alias));
+        if wanted.is_empty() || store.has_aliases()? {
+            return Ok(());
+        }
+        self.carriers.extend(wanted.iter().map(|alias| (*alias, Vec::new())));
+        for (alias, key) in store.scan_aliases(&wanted)? {
+            self.carriers.entry(alias).or_default().push(key);
+        }
+        Ok(())
+    }
+
+    /// Prepares the working set for a transaction that has just begun.
+    pub(super) fn open(&mut self, store: &impl Store<Ids = Ids>) -> Stored<()> {
+        self.clear();
+        self.telemetry = store.has_aliases()?;
+        if self.telemetry {
+            self.core.row_store.look_for_telemetry();
+        }
+        self.horizon = store.horizon()?;
+        self.core.horizon = self.horizon;
+        self.has_bills = store.has_bills()?;
+        self.core.row_store.keep_journal();
+        Ok(())
+    }
+
+    /// Drops the loaded rows.
+    pub(super) fn clear(&mut self) {
+        self.core.row_store.clear();
+        self.core.bills = Bills::default();
+        self.accounts.clear();
+        self.counters.clear();
+        self.parents.clear();
+        self.heirs.clear();
+        self.fetched.clear();
+        self.gathered.clear();
+        self.descents.clear();
+    }
+
+    /// Drops everything that a failed transaction may have added.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Accepts calls from before the horizon.
+    pub(super) fn ignore_horizon(&mut self) {
+        self.horizon = None;
+        self.core.horizon = None;
+    }
+
+    /// Merges records and appends their changes.
+    pub(super) fn post(
+        &mut self,
+        store: &impl Store<Ids = Ids>,
+        batch: &Batch,
+        pricer: &dyn Pricer,
+        told: &mut Vec<Change>,
+    ) -> Stored<()> {
+        for record in &batch.records {
+            let mark = self.core.row_store.mark();
+            let key = match record {
+                Record::Call(call) => {
+                    self.read_families(store, call.lineage.is_some())?;
+                    let compact = self.core.slim(call);
+                    let key = compact.key;
+                    self.take(store, compact)?;
+                    Some(key)
+                }
+                Record::Descends { .. } => {
+                    self.descend(store, record)?;
+                    None
+                }
+                Record::Bill(bill) => {
+                    self.bill(store, bill)?;
+                    None
+                }
+                Record::Rekeyed { .. } => {
+                    self.rekey(store, record)?;
+                    None
+                }
+                // Held statements stay with the batch, see `Books::statuses`.
+                Record::Status(_) if self.reads_only => None,
+                Record::Status(statement) => {
+                    store.write_statuses(&BTreeMap::from([statement.entry()]))?;
+                    None
+                }
+            };
+            self.settle(store, pricer)?;
+            self.core.tell(mark, key, told);
+        }
+        Ok(())
+    }
+
+    /// Moves rows to the roots of their families, recomputes rows from bills, and prices new and changed rows.
+    pub(super) fn settle(&mut self, store: &impl Store<Ids = Ids>, pricer: &dyn Pricer) -> Stored<()> {
+        for moved in self.core.families.moves() {
+            self.fetch_family(store, &moved)?;
+            self.core.follow(&moved);
+        }
+        self.core.settle(pricer);
+        Ok(())
+    }
+
+    /// Merges the plain rows of a merge state.
+    pub(super) fn take_all(&mut self, store: &impl Store<Ids = Ids>, gathered: &MergeState) -> Stored<()> {
+        let label = |number| gathered.names.label(number).cloned();
+        for (child, parent) in gathered.families.descents() {
+            if let (Some(child), Some(parent)) = (label(child), label(parent)) {
+                self.descend(store, &Record::Descends { child, parent })?;
+            }
+        }
+        for record in gathered.bills.records() {
+            if let Record::Bill(bill) = record {
+                self.bill(store, &bill)?;
+            }
+        }
+        let mut rows: Vec<&CompactRow> = gathered.row_store.plain_rows().collect();
+        rows.sort_unstable_by_key(|row| row.key);
+        for row in rows {
+            let mut call = row.call(&gathered.names);
+            if call.lineage.is_some() {
+                call.key = gathered.rooted(call.key, row.lineage);
+            }
+            self.read_families(store, call.lineage.is_some())?;
+            let compact = self.core.slim(&call);
+            self.take(store, compact)?;
+        }
+        Ok(())
+    }
+
+    /// Merges one row under its stored key; true when it changed anything.
+    pub(super) fn take(&mut self, store: &impl Store<Ids = Ids>, told: CompactRow) -> Stored<bool> {
+        if self.horizon.is_some_and(|horizon| told.at < horizon) {
+            return Ok(false);
+        }
+        if told.alias == Some(told.key) || told.is_refused() {
+            self.expect_telemetry(store)?;
+        }
+        self.fetch(store, told.key)?;
+        self.gather(store, told.key, told.alias)?;
+        self.account(store, session_of(&told, &self.core.names))?;
+        Ok(self.core.row_store.feed(told, &mut self.core.names))
+    }
+
+    /// Adds a descent. Rows move with the next [`WorkingSet::settle`].
+    pub(super) fn descend(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<()> {
+        let Record::Descends { child, parent } = record else { return Ok(()) };
+        self.read_families(store, true)?;
+        let numbers = (self.core.names.number(Some(child)), self.core.names.number(Some(parent)));
+        if self.core.families.knows(numbers.0, numbers.1) {
+            return Ok(());
+        }
+        self.descents.push(numbers);
+        self.core.learn(child, parent);
+        Ok(())
+    }
+
+    /// Moves a call that an older version stored to its current key.
+    pub(super) fn rekey(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<()> {
+        let Record::Rekeyed { from, lineage, to, in_family } = record else { return Ok(()) };
+        self.read_families(store, true)?;
+        let session = self.core.names.number(Some(lineage));
+        let from = self.core.rooted(*from, session);
+        let (to, session) = if *in_family { (self.core.rooted(*to, session), session) } else { (*to, NONE) };
+        self.fetch(store, from)?;
+        if self.core.row_store.plain(from).is_none() {
+            return Ok(());
+        }
+        for key in [from, to] {
+            self.fetch(store, key)?;
+            self.gather(store, key, None)?;
+        }
+        self.core.row_store.rekey_one(from, to, session, &mut self.core.names);
+        Ok(())
+    }
+
+    /// Loads every row that a move concerns: those that move, and those at their new keys.
+    fn fetch_family(&mut self, store: &impl Store<Ids = Ids>, moved: &Move) -> Stored<()> {
+        let (Some(from), Some(to)) =
+            (self.core.names.label(moved.from).cloned(), self.core.names.label(moved.to).cloned())
+        else {
+            return Ok(());
+        };
+        // Some exist only here: new, or moved by an earlier record.
+        let mut keys = self.core.row_store.keys_of(&moved.sessions);
+        for session in &moved.sessions {
+            keys.extend(store.keys_by_lineage(&self.core.names, &mut self.ids, *session)?);
+        }
+        for key in keys {
+            for key in [key, key.under(&from).under(&to)] {
+                self.fetch(store, key)?;
+                self.gather(store, key, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the row of a key, if stored.
+    pub(super) fn fetch(&mut self, store: &impl Store<Ids = Ids>, key: CallKey) -> Stored<()> {
+        if !self.fetched.insert(key) {
+            return Ok(());
+        }
+        if let Some(row) = store.row(&mut self.core.names, &mut self.ids, Table::Shown, key)? {
+            self.restore(store, row, true)?;
+        }
+        if self.telemetry
+            && let Some(row) = store.row(&mut self.core.names, &mut self.ids, Table::Apart, key)?
+        {
+            self.restore(store, row, false)?;
+        }
+        Ok(())
+    }
+
+    /// Inserts a loaded row and loads the bill of its session, which changes with the row.
+    fn restore(&mut self, store: &impl Store<Ids = Ids>, row: CompactRow, shown: bool) -> Stored<()> {
+        let session = session_of(&row, &self.core.names);
+        self.core.row_store.restore(row, shown, &self.core.names);
+        self.account(store, session)
+    }
+
+    /// Loads every row that shares this key's alias, stored or given.
+    fn gather(&mut self, store: &impl Store<Ids = Ids>, key: CallKey, told: Option<CallKey>) -> Stored<()> {
+        if !self.telemetry {
+            return Ok(());
+        }
+        let stands = self.core.row_store.plain(key).and_then(|row| row.alias);
+        for alias in [stands, told].into_iter().flatten() {
+            if !self.gathered.insert(alias) {
+                continue;
+            }
+            self.fetch(store, alias)?;
+            if self.reads_only && !store.has_aliases()? {
+                // Most were searched for together; this one came with a row loaded since.
+                self.find_carriers(store, FxHashSet::from_iter([alias]))?;
+                for key in self.carriers.get(&alias).cloned().unwrap_or_default() {
+                    self.fetch(store, key)?;
+                }
+                continue;
+            }
+            for key in store.keys_by_alias(alias)? {
+                self.fetch(store, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// From the first telemetry on, aliases are indexed; a refusal is kept apart as telemetry is.
+    fn expect_telemetry(&mut self, store: &impl Store<Ids = Ids>) -> Stored<()> {
+        if !self.telemetry {
+            if !self.reads_only {
+                store.index_aliases()?;
+            }
+            self.telemetry = true;
+            self.core.row_store.look_for_telemetry();
+        }
+        Ok(())
+    }
+
+    /// Reads descents that other processes stored since the last read.
+    pub(super) fn read_families(&mut self, store: &impl Store<Ids = Ids>, wanted: bool) -> Stored<()> {
+        if !wanted {
+            return Ok(());
+        }
+        let version = store.version()?;
+        if self.families_at == Some(version) {
+            return Ok(());
+        }
+        for (child, parent) in store.descents(&mut self.core.names, &mut self.ids)? {
+            self.core.families.learn(child, parent, &self.core.names);
+        }
+        // The process that stored a descent moved the rows, too.
+        self.core.families.moves();
+        self.families_at = Some(version);
+        Ok(())
+    }
+
+    /// Writes the changed rows.
+    pub(super) fn write_changes(&mut self, store: &impl Store<Ids = Ids>, step: Step<'_>) -> Stored<()> {
+        let mut changes: Vec<Before> = self.core.row_store.take_journal();
+        changes.sort_unstable_by_key(|(key, _)| *key);
+        let apart = self.core.row_store.take_apart();
+        let Billed { bills, spent } = self.core.take_billed();
+        let MergeState { names, row_store, .. } = &mut self.core;
+        let rows = changes.iter().map(|(key, before)| (*key, before.as_deref(), row_store.get(*key)));
+        let rows = rows.filter(|(_, before, after)| before != after).collect();
+        let descents = std::mem::take(&mut self.descents);
+        store.apply(names, &mut self.ids, &Delta { rows, apart, bills, spent, descents }, step)
+    }
+}

@@ -1,0 +1,120 @@
+//! Bills in a working set: loaded with the rows of their sessions, which they are compared with.
+
+use rustc_hash::FxHashMap;
+
+use super::WorkingSet;
+use crate::domain::Bill;
+use crate::ledger::account::{NEAREST, started};
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::inherited::{before, total};
+use crate::ledger::interner::NONE;
+use crate::ledger::spending::{self, Part};
+use crate::ledger::store::{Store, Stored};
+
+impl<Ids: Default> WorkingSet<Ids> {
+    /// Merges a bill.
+    pub(in crate::ledger) fn bill(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
+        let Some(session) = &bill.from.session else { return Ok(()) };
+        self.has_bills = true;
+        let session = self.core.names.number(Some(session));
+        self.account(store, session)?;
+        if let Some(started) = started(bill) {
+            self.family(store, started)?;
+        }
+        self.fetch_parents(store, bill)?;
+        let known = self.core.bills.known(session, bill.id).cloned();
+        for bill in known.iter().chain([bill]) {
+            self.fetch_heirs(store, bill)?;
+        }
+        let is_first = !self.core.bills.has(session);
+        if is_first {
+            for key in store.keys_by_session(&self.core.names, &mut self.ids, session)? {
+                self.fetch(store, key)?;
+            }
+        }
+        self.core.learn_bill(bill);
+        if is_first {
+            let pruned = self.spent(store, session)?;
+            let sums = self.core.row_store.look_for_spending(&self.core.names);
+            sums.add_pruned(session, pruned.into_iter());
+        }
+        Ok(())
+    }
+
+    /// The stored sums of a session: of its calls, if it has a bill, else of those that were pruned.
+    fn spent(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<FxHashMap<u32, Part>> {
+        Ok(store.spent(&mut self.core.names, &mut self.ids, session)?.into_iter().collect())
+    }
+
+    /// Loads a session's bill and those of sessions that share its counter.
+    pub(super) fn account(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<()> {
+        if !self.has_bills || session == NONE || !self.accounts.insert(session) {
+            return Ok(());
+        }
+        let bills = store.bills(&self.core.names, &mut self.ids, session)?;
+        if bills.is_empty() {
+            return Ok(());
+        }
+        for bill in bills {
+            self.fetch_parents(store, &bill)?;
+            self.core.bills.restore(session, bill);
+        }
+        let keys: Vec<_> = self.core.bills.booked(session).collect();
+        self.core.row_store.look_for_spending(&self.core.names).compute(keys.iter().copied());
+        for key in keys {
+            self.fetch(store, key)?;
+        }
+        let sums = self.spent(store, session)?;
+        self.core.row_store.watch(session, Some(sums), &self.core.names);
+        for counter in self.core.bills.counters_of(session) {
+            self.family(store, counter)?;
+        }
+        Ok(())
+    }
+
+    /// Updates the sums of sessions for rows whose cache writes were split again, given as (before, after).
+    pub(in crate::ledger) fn follow_solved(
+        &mut self,
+        store: &impl Store<Ids = Ids>,
+        solved: &[(CompactRow, CompactRow)],
+    ) -> Stored<()> {
+        for (before, after) in solved {
+            self.account(store, spending::session_of(after, &self.core.names))?;
+            let sums = self.core.row_store.look_for_spending(&self.core.names);
+            sums.take(before, &self.core.names);
+            sums.add(after, &self.core.names);
+        }
+        Ok(())
+    }
+
+    /// Loads the statements that a bill may have inherited from.
+    fn fetch_parents(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
+        let Some(whole) = before(bill).filter(|whole| self.parents.insert(*whole)) else { return Ok(()) };
+        // One more than are looked at.
+        let found = store.bills_by_total(&mut self.core.names, &mut self.ids, whole, NEAREST + 1)?;
+        for (session, bill) in found {
+            self.core.bills.note(session, &bill);
+        }
+        Ok(())
+    }
+
+    /// Loads the sessions that may have inherited from a bill.
+    fn fetch_heirs(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
+        let Some(whole) = total(bill).filter(|whole| self.heirs.insert(*whole)) else { return Ok(()) };
+        for session in store.sessions_by_inherited(&mut self.core.names, &mut self.ids, whole)? {
+            self.account(store, session)?;
+        }
+        Ok(())
+    }
+
+    /// Loads the bills of the sessions that share a counter.
+    fn family(&mut self, store: &impl Store<Ids = Ids>, counter: i64) -> Stored<()> {
+        if !self.counters.insert(counter) {
+            return Ok(());
+        }
+        for session in store.sessions_by_counter(&mut self.core.names, &mut self.ids, counter)? {
+            self.account(store, session)?;
+        }
+        Ok(())
+    }
+}
