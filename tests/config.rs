@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::testing::config::{
-    Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Quiet, SAMPLE,
-    Settings, Severity, Symbols, Where, edit, open, parse_amount, stamp,
+    Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, SAMPLE, Settings,
+    Severity, Symbols, Where, edit, open, parse_amount, stamp,
 };
 use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
-use tokmeter::testing::meter::{Amount, Limit};
+use tokmeter::testing::meter::{Amount, Limit, QuietHours};
 use tokmeter::testing::pricing::{CostMode, CustomPrice, Rates};
 use tokmeter::testing::theme::ColorWhen;
 
@@ -473,7 +473,7 @@ fn alerts() -> impl Strategy<Value = Alerts> {
             notify,
             command,
             webhook,
-            quiet: quiet.map(|(from, until)| Quiet { from, until }),
+            quiet: quiet.map(|(from, until)| QuietHours { from, until }),
             hysteresis,
         })
 }

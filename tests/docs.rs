@@ -219,12 +219,27 @@ fn the_contract_names_the_fields_of_the_usage_log_and_the_tables_of_the_config()
     }
 }
 
+/// The Markdown pages of a folder, and of its subfolders if `deep`.
+fn markdown(folder: &Path, deep: bool, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if deep && path.is_dir() {
+            markdown(&path, true, into);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            into.push(path);
+        }
+    }
+}
+
 #[test]
 fn links_between_the_pages_lead_somewhere() {
-    let pages =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/faults.md", "benches/README.md"];
-    for name in pages {
-        let path = root().join(name);
+    let mut pages = Vec::new();
+    for folder in ["", "docs", "benches", "prices", "samples", "tests/real"] {
+        markdown(&root().join(folder), folder == "samples", &mut pages);
+    }
+    assert!(pages.len() > 20, "{pages:?}");
+    for path in pages {
+        let name = path.display();
         let text = fs::read_to_string(&path).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let target = link.split(['#', ' ']).next().unwrap();

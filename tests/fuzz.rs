@@ -145,10 +145,16 @@ fn every_seed_keeps_every_promise() {
     }
 }
 
+/// How many times the usual number of inputs each target is given: `FUZZ_TIMES=20 cargo test --test fuzz`.
+#[allow(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
+fn times() -> u32 {
+    std::env::var("FUZZ_TIMES").map_or(1, |times| times.parse().unwrap())
+}
+
 macro_rules! targets {
     ($($name:ident: $cases:literal),*) => {
         $(proptest! {
-            #![proptest_config(ProptestConfig { cases: $cases, failure_persistence: None, ..ProptestConfig::default() })]
+            #![proptest_config(ProptestConfig { cases: $cases * times(), failure_persistence: None, ..ProptestConfig::default() })]
             #[test]
             fn $name(data in bytes()) {
                 fuzz_targets::$name(&data);

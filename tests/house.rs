@@ -84,8 +84,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ureq", &["engine", "commands"]),
     ("unicode_width", &["domain", "text", "tui"]),
     ("comfy_table", &["output"]),
-    ("csv", &["output", "commands"]),
+    ("csv", &["output", "meter"]),
     ("unicode_segmentation", &["text"]),
+    ("tracing", &["ingest", "engine", "app"]),
+    ("tracing_subscriber", &["app"]),
     ("signal_hook", &["engine", "tui", "app", "commands"]),
 ];
 
@@ -138,7 +140,7 @@ fn outside_crates_stay_in_their_rooms() {
 }
 
 /// Files that still need each other within their room. The number only falls: a change that breaks a circle lowers it.
-const IN_CIRCLES: usize = 62;
+const IN_CIRCLES: usize = 53;
 
 #[test]
 fn no_more_files_of_a_room_need_each_other() {
@@ -147,6 +149,23 @@ fn no_more_files_of_a_room_need_each_other() {
     let files: usize = found.iter().map(Vec::len).sum();
     let words: Vec<String> = found.iter().map(|group| format!("{group:#?}")).collect();
     assert_eq!(files, IN_CIRCLES, "{} circles:\n{}", found.len(), words.join("\n"));
+}
+
+/// Longest file, in lines: of a command, of the ledger, of any other room.
+const LONGEST: [(&str, usize); 3] = [("commands", 150), ("ledger", 450), ("", 400)];
+
+#[test]
+fn no_file_is_longer_than_its_room_allows() {
+    let mut broken = Vec::new();
+    for (path, code) in sources() {
+        let room = room_of(&path);
+        let (_, most) = LONGEST.iter().find(|(name, _)| *name == room || name.is_empty()).unwrap();
+        let lines = code.lines().count();
+        if lines > *most {
+            broken.push(format!("{}: {lines} lines, {most} at most", path.display()));
+        }
+    }
+    assert!(broken.is_empty(), "split by subject:\n{}", broken.join("\n"));
 }
 
 #[test]

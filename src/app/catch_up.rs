@@ -1,45 +1,25 @@
 //! Opens the ledger and reads new log lines before a command answers.
 
 mod ask;
+mod open;
+mod selection;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::ask::{caller, limit_states, summary};
-use super::{Context, Exit, Failure};
+pub(crate) use self::open::{mend, open, options};
+pub(crate) use self::selection::{LogSelection, is_stdin, roots};
+use super::context::Context;
+use super::exit::{Exit, Failure};
 use crate::domain::{Filter, Label};
 use crate::engine::AnyLedger;
-use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Roots, Tails, Tallies};
+use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Tails, Tallies};
 use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
 /// Unread files listed by name.
 const NAMED: usize = 3;
-
-/// The logs and ledger data a command covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LogSelection {
-    /// All discovered logs and the whole ledger.
-    Everything,
-    /// All discovered logs, without the ledger.
-    Unbooked,
-    /// Given files and folders only.
-    Paths(Vec<PathBuf>),
-    /// The whole ledger, but only this session's transcript is read first, or all discovered logs without one. For
-    /// hooks and prompts, where somebody waits for the answer.
-    Session(Option<PathBuf>),
-}
-
-impl LogSelection {
-    /// Selects these paths, or everything; with or without the ledger.
-    pub(crate) fn from_args(context: &Context<'_>, paths: &[PathBuf], unbooked: bool) -> Self {
-        match (paths, unbooked) {
-            ([], true) => Self::Unbooked,
-            ([], false) => Self::Everything,
-            (paths, _) => Self::Paths(paths.iter().map(|path| context.absolute(path)).collect()),
-        }
-    }
-}
 
 /// An up-to-date ledger, with what the reading reported.
 pub(crate) struct Books {
@@ -95,20 +75,6 @@ pub(crate) fn open_and_catch_up(
     })
 }
 
-/// Moves a damaged ledger aside and creates a new one, to be filled from the logs when it is next opened.
-///
-/// # Errors
-/// When it can neither be moved nor created.
-pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
-    let Some(path) = context.paths.ledger() else { return Ok(()) };
-    let prices = context.prices();
-    let notes = ledger::mend(&path, ledger::Options::new(context.now()), prices as _)?;
-    for note in notes {
-        context.note(&note.to_string());
-    }
-    Ok(())
-}
-
 /// Why catching up failed.
 enum Missed {
     /// The ledger opens but can neither be written nor read.
@@ -161,7 +127,7 @@ fn gather_once(
     {
         // Without the ledger one transcript is not enough: all logs of the day are needed.
         let transcript = transcript.clone();
-        roots = self::roots(context, &LogSelection::Session(None))?;
+        roots = selection::roots(context, &LogSelection::Session(None))?;
         roots.extra.push(transcript);
         selection = LogSelection::Session(None);
         tails = Tails::new(&roots, ingest::Options { oldest_first: true, ..tail_options(context) });
@@ -232,9 +198,6 @@ fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelec
     books.unbooked.get_or_insert(unbooked);
 }
 
-/// Sums verified on opening: few enough to go unnoticed.
-const GLANCE: usize = 40;
-
 /// Warns of unread files, which may hold more calls.
 fn name_unread(context: &mut Context<'_>, health: &Health) {
     let all = health.unread();
@@ -245,57 +208,6 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
     if more > 0 {
         context.note(&format!("{more} more files are not read; `tokmeter doctor` names them"));
     }
-}
-
-/// Options for opening the ledger with a selection.
-pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
-    match selection {
-        // Only the newest day is verified: an agent is waiting.
-        LogSelection::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(context.now()) },
-        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) => {
-            ledger::Options { glance: GLANCE, ..ledger::Options::new(context.now()) }
-        }
-    }
-}
-
-/// Opens the ledger of a selection; in-memory stand-in and a warning when that fails. The caller reports a read-only
-/// ledger: [`AnyLedger::why_only_read`].
-pub(crate) fn open(
-    context: &mut Context<'_>,
-    selection: &LogSelection,
-    prices: &Arc<PriceBook>,
-    book: bool,
-    options: ledger::Options,
-) -> (AnyLedger, Option<String>) {
-    let mut any_ledger = AnyLedger::memory(prices);
-    if matches!(selection, LogSelection::Everything | LogSelection::Session(_)) || book {
-        let path = context.paths.ledger();
-        let opened = match &path {
-            Some(path) => AnyLedger::ledger(path, options.clone(), prices).map_err(|error| error.to_string()),
-            None => Err(context.paths.why_no_data()),
-        };
-        match opened {
-            Ok((ledger, notes)) => {
-                for note in notes.iter().filter(|note| !note.is_only_read()) {
-                    context.note(&note.to_string());
-                }
-                if book && matches!(selection, LogSelection::Paths(_)) {
-                    any_ledger.beside(ledger);
-                } else {
-                    any_ledger = ledger;
-                }
-            }
-            Err(why) => {
-                let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
-                context.note(&trouble);
-                if let (Some(path), false) = (path, matches!(selection, LogSelection::Paths(_))) {
-                    any_ledger = AnyLedger::instead_of(path, options, prices);
-                }
-                return (any_ledger, Some(trouble));
-            }
-        }
-    }
-    (any_ledger, None)
 }
 
 /// Checkpoints of one session's transcript and those of its sub-agents. A hook has no use for the other files.
@@ -357,40 +269,6 @@ pub(crate) fn tail_options(context: &Context<'_>) -> ingest::Options {
     let settings = &context.settings;
     let owner = Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() };
     ingest::Options { owner, ..ingest::Options::default() }
-}
-
-/// The log locations of a selection.
-///
-/// # Errors
-/// When a given path does not exist.
-pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<Roots, Failure> {
-    match selection {
-        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Session(None) => {
-            let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
-            let mut roots = Roots::discover(context.env.home.as_deref(), var);
-            roots.native.extend(context.paths.usage_log().into_iter().chain(context.paths.spool()));
-            roots.extra.extend(context.settings.logs.iter().cloned());
-            Ok(roots)
-        }
-        LogSelection::Session(Some(transcript)) => Ok(Roots::session(transcript)),
-        LogSelection::Paths(paths) => {
-            let files = || paths.iter().filter(|path| !is_stdin(path));
-            let missing: Vec<String> = files()
-                .filter(|path| !path.exists())
-                .map(|path| format!("{}: no such file or folder", Label::from_path(path)))
-                .collect();
-            if missing.is_empty() {
-                Ok(Roots::only(files().cloned()))
-            } else {
-                Err(Failure::new(Exit::NoInput, missing.join("\n")))
-            }
-        }
-    }
-}
-
-/// True for `-`, which means standard input.
-pub(crate) fn is_stdin(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "-")
 }
 
 fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {

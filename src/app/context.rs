@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Exit, Failure, printable};
+use super::{Exit, Failure, printable, trace_log};
 use crate::cli::{Cli, Color, Command};
 use crate::config::{self, Env, Loaded, Overrides, PRICE_LIST, Paths, Settings};
 use crate::domain::{Filter, Instant};
@@ -33,7 +33,7 @@ impl<'a> Context<'a> {
     /// Loads the settings and reports every problem of the config at once.
     ///
     /// # Errors
-    /// When the config is invalid: exit code 78. A hook and the status line go on with the valid part; `config` reports
+    /// When the config is invalid, exit code 78, or the program's log cannot be opened, exit code 74. A hook and the status line go on with the valid part; `config` reports
     /// the problems itself.
     pub(crate) fn open(
         cli: &Cli,
@@ -58,7 +58,17 @@ impl<'a> Context<'a> {
             remove_strays(&paths);
         }
         let settings = loaded.settings.clone();
-        Ok((Self { env, settings, paths, overrides, out, err }, loaded))
+        let log = paths.log.clone();
+        let mut context = Self { env, settings, paths, overrides, out, err };
+        if let Some(path) = log
+            && let Err(why) = trace_log::start(&path, Arc::clone(&context.env.clock))
+        {
+            if !lenient {
+                return Err(Failure::new(Exit::Io, why));
+            }
+            context.note(&why);
+        }
+        Ok((context, loaded))
     }
 
     /// The time now.
@@ -115,5 +125,6 @@ fn overrides(cli: &Cli) -> Overrides {
             Color::Always => Some(ColorWhen::Always),
             Color::Never => Some(ColorWhen::Never),
         },
+        log: cli.log.clone(),
     }
 }

@@ -5,8 +5,11 @@ pub(crate) mod bidi_filter;
 pub(crate) mod catch_up;
 pub(crate) mod context;
 mod exit;
+pub(crate) mod mistyped;
+pub(crate) mod sessions;
 pub(crate) mod stdin;
 mod stop_signals;
+mod trace_log;
 
 pub(crate) use context::Context;
 pub(crate) use exit::{Exit, Failure, ended};

@@ -40,6 +40,9 @@ pub struct Cli {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
     pub color: Color,
+    /// Write what the program does to this file, for a bug report
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub log: Option<PathBuf>,
     /// Treat warnings about the config as errors
     #[arg(long, global = true, hide = true)]
     pub strict: bool,

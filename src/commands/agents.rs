@@ -1,11 +1,13 @@
 //! `agents`: every agent that can be read and those that cannot, where each is looked for, and how exact its logs are.
 
+mod show;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Context, Exit, Failure, tui_options};
+use super::{Context, Exit, Failure};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
 use crate::engine::health::state_name;
@@ -13,7 +15,6 @@ use crate::formats::{self, Env, Exactness};
 use crate::ingest::{RootState, RootStatus};
 use crate::ledger::{Grain, Ledger, Query};
 use crate::output;
-use crate::text;
 
 pub(super) fn run(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
@@ -120,55 +121,4 @@ fn last_call(ledger: &dyn Ledger, source: &str) -> Result<Option<Instant>, Failu
     let only = vec![(Dimension::Source, Matcher::exact(source))];
     let newest = ledger.calls(&Filter { only, ..Filter::default() }, 1)?;
     Ok(newest.first().map(|row| row.call.at()))
-}
-
-impl Document {
-    fn write(&self, context: &mut Context<'_>) -> Result<(), Failure> {
-        let (now, zone) = (context.now(), context.settings.zone);
-        let (readable, tokenless): (Vec<&Agent>, Vec<&Agent>) = self.agents.iter().partition(|agent| agent.readable);
-        let heads = ["agent", "found", "counts", "files", "calls", "last call", "where", "not in its logs"];
-        let mut rows: Vec<&Agent> = readable;
-        rows.sort_by_key(|agent| !agent.found);
-        let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone)).collect();
-        output::plain(&heads.map(str::to_owned), heads.len(), &rows, context.out)?;
-        writeln!(context.out)?;
-        for part in Exactness::ALL {
-            writeln!(context.out, "{:<3} {}", part.mark(), part.meaning())?;
-        }
-        writeln!(context.out, "\nNo tokens on the disk; a proxy or telemetry can count them:")?;
-        let heads = ["agent", "found", "its files hold"].map(str::to_owned);
-        let rows: Vec<Vec<String>> = tokenless
-            .into_iter()
-            .map(|agent| vec![agent.name.to_owned(), found(agent.found), agent.gaps.to_owned()])
-            .collect();
-        Ok(output::plain(&heads, heads.len(), &rows, context.out)?)
-    }
-}
-
-impl Agent {
-    fn row(&self, context: &Context<'_>, now: Instant, zone: Zone) -> Vec<String> {
-        let number = |number: u64| if self.found { text::count(number) } else { String::new() };
-        let is_there = |place: &&Place| place.state != "waiting";
-        let place = self.places.iter().find(is_there).or_else(|| self.places.first());
-        let shown = place
-            .map_or_else(String::new, |place| tui_options::path_label(context, Path::new(&*place.path)).to_string());
-        let others = match self.places.len().saturating_sub(1) {
-            0 => String::new(),
-            others => format!(" +{others}"),
-        };
-        vec![
-            self.name.to_owned(),
-            found(self.found),
-            self.fidelity.clone(),
-            number(self.files),
-            number(self.calls),
-            self.last.map_or_else(String::new, |at| text::moment(at, now, zone)),
-            text::fit_middle(&shown, 44) + &others,
-            self.gaps.to_owned(),
-        ]
-    }
-}
-
-fn found(is_found: bool) -> String {
-    if is_found { "yes" } else { "no" }.to_owned()
 }

@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use super::derived;
-use super::report::answer;
+use super::report::answer::answer;
 use crate::app::catch_up::Books;
 use crate::app::{Context, Exit, Failure};
 use crate::domain::{Dimension, Filter, Label, day_of};

@@ -2,10 +2,10 @@
 
 mod agents;
 mod audit;
-mod bill;
 mod config;
 mod daily_digest;
 mod derived;
+mod dispatch;
 mod doctor;
 mod explain;
 mod gate;
@@ -30,20 +30,19 @@ mod stream;
 mod summary;
 mod tui_options;
 
+pub use gate::query;
+
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-
-pub use gate::query;
 
 use crate::app::bidi_filter::BidiFilter;
 use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
-use crate::cli::{self, Cli, Command};
-use crate::config::{Env, Loaded};
+use crate::cli::{self, Command};
+use crate::config::Env;
 use crate::domain::{Call, Instant, Label, Zone};
-use crate::engine::{self, playback};
+use crate::engine::{self};
 
 /// Runs the program with these arguments and returns its exit status.
 ///
@@ -67,14 +66,14 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let begun = Cell::new(false);
         let mut out = Noticed { out, begun: &begun };
         let (mut context, loaded) = Context::open(&cli, env, &mut out, err)?;
-        let exit = match dispatch(&mut context, cli.clone(), &loaded) {
+        let exit = match dispatch::dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
                 catch_up::mend(&mut context)?;
                 // Partial output cannot be taken back, and standard input cannot be read twice.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });
                 }
-                dispatch(&mut context, cli, &loaded)?
+                dispatch::dispatch(&mut context, cli, &loaded)?
             }
             dispatched => dispatched?,
         };
@@ -127,76 +126,4 @@ fn settle(outcome: Result<Exit, Failure>, err: &mut dyn Write) -> Exit {
         }
         failure.exit
     })
-}
-
-/// Rejects a word that names no file and is close to a valid word.
-///
-/// # Errors
-/// With the suggestion; exit code 64.
-fn mistyped(
-    context: &Context<'_>,
-    words: &[PathBuf],
-    before: &str,
-    known: impl FnOnce() -> Vec<String>,
-) -> Result<(), Failure> {
-    let Some(word) = words.first().filter(|word| !context.absolute(word).exists()).and_then(|word| word.to_str())
-    else {
-        return Ok(());
-    };
-    if word.contains(['/', '.']) {
-        return Ok(());
-    }
-    crate::config::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
-        let message = format!("'{word}' is not a file or folder; did you mean `{before} {meant}`?");
-        Err(Failure::new(Exit::Usage, message))
-    })
-}
-
-fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
-    match cli.command {
-        Some(Command::Report(args)) => report::run(context, args),
-        Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
-        Some(Command::Serve(args)) => serve::run(context, args),
-        Some(Command::Limits { command }) => limits::run(context, command),
-        Some(Command::Prices { command }) => prices::run(context, command),
-        Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
-        Some(Command::Audit { json, paths }) => audit::run(context, json, &paths),
-        Some(Command::Ledger { command }) => ledger::run(context, command),
-        Some(Command::Invoice(args)) => invoice::run(context, args),
-        Some(Command::Reconcile(args)) => reconcile::run(context, &args),
-        Some(Command::Signals { json, against, filters, paths }) => {
-            signals::run(context, json, against.as_deref(), &filters, &paths)
-        }
-        Some(Command::Agents { json }) => agents::run(context, json),
-        Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
-        Some(Command::Metrics) => metrics::run(context),
-        Some(Command::Config { command }) => config::run(context, command, loaded),
-        Some(Command::Gate(args)) => gate::run(context, &args, loaded),
-        Some(Command::Statusline { format }) => statusline::run(context, format.as_deref()),
-        Some(Command::Record(args)) => record::run(context, &args),
-        Some(Command::Setup { command }) => setup::run(context, command),
-        Some(Command::Completions { shell }) => {
-            cli::completions(shell, context.out)?;
-            Ok(Exit::Fine)
-        }
-        Some(Command::Man) => {
-            cli::man(context.out)?;
-            Ok(Exit::Fine)
-        }
-        Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
-        Some(Command::Demo { speed }) => {
-            let engine::Scene { before, after } =
-                engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
-            // Its own limits, which it reaches while one looks on.
-            context.settings.limits = engine::demo_limits();
-            live::show(
-                context,
-                loaded,
-                &cli.live,
-                live::Source::Played { before, after: playback::listed(after), speed },
-            )
-        }
-        Some(Command::Replay { file, speed }) => replay::run(context, loaded, &cli.live, &file, speed),
-        None => live::run(context, loaded, &cli.live),
-    }
 }

@@ -1,5 +1,6 @@
 //! `record`: sends calls to the running meter, or appends them to the usage log.
 
+mod flags;
 mod line;
 mod send;
 

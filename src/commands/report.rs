@@ -1,24 +1,25 @@
 //! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+pub(super) mod answer;
+mod names;
 
+use std::path::PathBuf;
+
+use self::answer::answer;
+use self::names::name_strangers;
 use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
+use crate::app::sessions::only_session;
 use crate::cli::{ReportArgs, Style, When};
-use crate::config::meant;
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_session};
+use crate::domain::{Dimension, Filter};
 use crate::ledger::{Grain, Ledger, Order, Query, Report};
 use crate::output;
-
-/// Up to this many known names are listed instead of a suggestion.
-const FEW: usize = 8;
 
 const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
-    super::mistyped(context, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
+    crate::app::mistyped::mistyped(context, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));
@@ -54,39 +55,6 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         name_strangers(context, &books.ledger, &query.filter)?;
     }
     Ok(Exit::Fine)
-}
-
-/// Warns of names in the filter that no call has, such as a typing error.
-fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
-    for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
-        let all = books.report(&Query { by: vec![*dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
-        let names: Vec<Label> = all.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
-        if names.is_empty() || names.iter().any(|name| asked.matches(name)) {
-            continue;
-        }
-        let asked = asked.as_str();
-        let known = || names.iter().map(Label::as_str);
-        let hint = match known().find(|name| name.starts_with(asked)).or_else(|| meant(asked, known())) {
-            Some(meant) => format!("; did you mean '{meant}'?"),
-            None if names.len() <= FEW => format!("; there are: {}", known().collect::<Vec<_>>().join(", ")),
-            None => String::new(),
-        };
-        context.note(&format!("no call has {dimension} '{asked}'{hint}"));
-    }
-    Ok(())
-}
-
-/// Runs the query; with `reprice`, every call at today's prices.
-///
-/// An in-memory store was priced today anyway.
-pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
-    let prices = Arc::clone(&books.prices);
-    let unread_files = books.health.unread_files();
-    let report = match books.ledger.sqlite() {
-        Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
-        Some(_) | None => books.ledger.report(query)?,
-    };
-    Ok(Report { unread_files, ..report })
 }
 
 /// Writes a report in the given style.
@@ -154,47 +122,4 @@ fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     });
     let paths = if grain.is_some() { &words[1..] } else { words };
     (grain.unwrap_or(Grain::Day), paths.to_vec())
-}
-
-/// The named session that ended last. Calls without a session may be newer.
-fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Failure> {
-    let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
-    let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
-    let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
-    Ok(last.and_then(|session| session.session.clone()))
-}
-
-/// Matches one session: `latest`, a full name, or a unique prefix.
-///
-/// # Errors
-/// When no session matches, or several do.
-pub(super) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Matcher, Failure> {
-    if wanted == "latest" {
-        let newest = books.calls(filter, 1)?;
-        let mut name = newest.first().and_then(|row| row.call.from.session.clone());
-        if name.is_none() && !newest.is_empty() {
-            name = latest_named(books, filter)?;
-        }
-        return name
-            .map(|name| Matcher::exact(name.as_str()))
-            .ok_or_else(|| Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one"));
-    }
-    let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
-    let names: Vec<_> =
-        books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
-    let fits: Vec<_> = match names.iter().find(|name| name.as_str() == wanted) {
-        Some(exact) => vec![exact],
-        None => names.iter().filter(|name| is_session(name, wanted)).collect(),
-    };
-    match fits.as_slice() {
-        [one] => Ok(Matcher::exact(one.as_str())),
-        [] => Err(Failure::new(
-            Exit::NoInput,
-            format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them"),
-        )),
-        several => Err(Failure::new(
-            Exit::Usage,
-            format!("{} sessions begin with '{wanted}'; give more of the name", several.len()),
-        )),
-    }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod spent;
+mod written;
 
 use std::ffi::OsString;
 use std::io;

@@ -6,9 +6,9 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::Env;
+use super::absolute::expanded;
 use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
 use super::diagnostic::{quoted, suggestion};
-use super::paths::expanded;
 use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
 use super::toml_reader::{Node, Walk};
 use crate::domain::{Dimension, Matcher};

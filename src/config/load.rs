@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::diagnostic::{Source, quoted};
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
-use super::{Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, limits, paths, prices};
+use super::{Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, prices};
 use crate::domain::Label;
 
 /// A config file's text.
@@ -213,7 +213,7 @@ impl Settings {
         for item in items {
             let text = item.text().unwrap_or_default();
             let path = PathBuf::from(text);
-            match paths::expanded(env, &path) {
+            match absolute::expanded(env, &path) {
                 Some(path) => self.logs.push(path),
                 None if path.is_absolute() => self.logs.push(path),
                 None => {

@@ -1,5 +1,6 @@
 //! Settings from files, variables and flags.
 
+mod absolute;
 mod amount;
 mod diagnostic;
 mod document;
@@ -32,6 +33,6 @@ pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded, Origin};
 pub(crate) use paths::Paths;
 pub use scope::LimitKey;
-pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Quiet, Settings, Symbols};
+pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub(crate) use socket_path::SocketPath;
-pub(crate) use sources::{PRICE_LIST, load, price_book, rules, themes};
+pub(crate) use sources::{PRICE_LIST, load, meter_alerts, price_book, rules, themes};

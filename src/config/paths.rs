@@ -1,7 +1,8 @@
 //! Locations of config, ledger and socket.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use super::absolute::absolute;
 use super::{Diagnostic, Env, Overrides, Where, trust};
 use crate::domain::Label;
 
@@ -19,6 +20,8 @@ pub struct Paths {
     pub data: Option<PathBuf>,
     /// Cache folder.
     pub cache: Option<PathBuf>,
+    /// File for the program's own log; `None` when it is off.
+    pub log: Option<PathBuf>,
     /// Why there is no data folder although one is named: its content cannot be trusted.
     pub data_refusal: Option<String>,
     /// Problems found.
@@ -35,6 +38,10 @@ impl Paths {
         let config = config(env, overrides, &mut problems);
         let data = data(env, overrides, &mut problems);
         let cache = env.path_var("XDG_CACHE_HOME").or_else(|| env.folders.cache.clone());
+        let log = overrides.log.as_deref().map(|path| absolute(env, path)).or_else(|| {
+            let path = trust::given_path(env, "TOKMETER_LOG")?;
+            trust::variable_path(env, "TOKMETER_LOG", path, None, LOG, &mut problems)
+        });
         // `SocketPath` uses its value; its problem is reported here, once per command.
         socket_given(env, &mut problems);
         if data.is_none() {
@@ -48,6 +55,7 @@ impl Paths {
             config: config.0,
             data,
             cache: cache.map(|folder| folder.join(NAME)),
+            log,
             data_refusal: None,
             problems,
         };
@@ -112,6 +120,7 @@ impl Paths {
 /// For each location: why it is ignored in the working directory, and the flag that may name it.
 const CONFIG: (&str, &str) = ("change limits", "--config");
 const DATA: (&str, &str) = ("decide where the ledger is", "--data-dir");
+const LOG: (&str, &str) = ("be written", "--log");
 const SOCKET: (&str, &str) = ("stand in for the meter", "--socket");
 
 /// The config file, and whether it was given explicitly.
@@ -170,27 +179,6 @@ pub(crate) fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Expands `~/`, makes the path absolute, and resolves `.` and `..`.
-pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
-    let path = expanded(env, path).unwrap_or_else(|| path.to_owned());
-    let mut clean = PathBuf::new();
-    for part in env.cwd.join(path).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                clean.pop();
-            }
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => clean.push(part),
-        }
-    }
-    clean
-}
-
-/// The path with a leading `~` expanded; `None` without one, or without a home.
-pub(crate) fn expanded(env: &Env, path: &Path) -> Option<PathBuf> {
-    Some(env.home.as_ref()?.join(path.strip_prefix("~").ok()?))
 }
 
 #[cfg(test)]
@@ -275,19 +263,20 @@ mod tests {
     }
 
     #[test]
-    fn j15_no_variable_moves_config_books_or_socket_into_the_working_folder() {
+    fn j15_no_variable_moves_config_books_socket_or_log_into_the_working_folder() {
         let all = [
             ("XDG_CONFIG_HOME", "/src/repo"),
             ("XDG_DATA_HOME", "/src/repo/x"),
             ("TOKMETER_CONFIG", "/src/repo/c.toml"),
             ("TOKMETER_DATA_DIR", "d"),
             ("TOKMETER_SOCKET", "./s.sock"),
+            ("TOKMETER_LOG", "t.log"),
         ];
         for given in all {
             let hostile = world(&[given]);
             let paths = Paths::resolve(&hostile, &Overrides::default());
             let usual = Paths::resolve(&world(&[]), &Overrides::default());
-            assert_eq!((&paths.config, &paths.data), (&usual.config, &usual.data));
+            assert_eq!((&paths.config, &paths.data, &paths.log), (&usual.config, &usual.data, &None));
             let said: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
             assert!(
                 said.len() == 1 && said[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
@@ -314,6 +303,9 @@ mod tests {
         );
         let flag = Overrides { data_dir: Some("/src/repo/d".into()), ..Overrides::default() };
         assert_eq!(shown(Paths::resolve(&world(&[]), &flag).data), "/src/repo/d");
+        let flag = Overrides { log: Some("t.log".into()), ..Overrides::default() };
+        assert_eq!(shown(Paths::resolve(&world(&[("TOKMETER_LOG", "/l")]), &flag).log), "/src/repo/t.log");
+        assert_eq!(shown(Paths::resolve(&world(&[("TOKMETER_LOG", "/l")]), &Overrides::default()).log), "/l");
     }
 
     #[test]

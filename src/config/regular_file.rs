@@ -1,4 +1,4 @@
-//! Reads small text files: never blocks on a pipe or device, never reads beyond a limit.
+//! Opens regular files: never blocks on a pipe or device, never reads beyond a limit.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
@@ -29,6 +29,30 @@ pub(crate) fn open_operand(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, kind_words(kind))) }
+}
+
+/// Opens a file for appending, and creates it with mode 0600 if there is none.
+///
+/// # Errors
+/// When it cannot be opened, or is a link, a named pipe, a folder or a device, such as a terminal.
+pub(crate) fn open_for_appending(path: &Path) -> io::Result<File> {
+    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+        return refused("is a link, which is not followed");
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Again without links: it may have been replaced in between.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() { Ok(file) } else { refused(kind_words(kind)) }
 }
 
 /// Reads at most `most` bytes of a regular file, or of another kind that `accepts` allows.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use chrono::Duration;
 
 use super::Env;
+use super::absolute::expanded;
 use super::diagnostic::{quoted, suggestion};
-use super::paths::expanded;
 use crate::domain::{Dimension, Label, Matcher};
 use crate::meter::{Limit, Scope, Window};
 

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::Weekday;
 
 use super::Env;
 use crate::domain::{Label, Zone};
-use crate::meter::Limit;
+use crate::meter::{Limit, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
 use crate::theme::ColorWhen;
 
@@ -79,7 +79,7 @@ pub struct Alerts {
     /// URL to post to.
     pub webhook: Option<String>,
     /// Hours without alerts; the banner is shown regardless.
-    pub quiet: Option<Quiet>,
+    pub quiet: Option<QuietHours>,
     /// Percentage points that use must fall below a threshold before its warning may repeat.
     pub hysteresis: u8,
 }
@@ -104,26 +104,6 @@ pub enum Notify {
     Osc777,
     /// The desktop's own notification program.
     Desktop,
-}
-
-/// Quiet hours in local time; they may span midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Quiet {
-    /// Start.
-    pub from: NaiveTime,
-    /// End (exclusive).
-    pub until: NaiveTime,
-}
-
-impl Quiet {
-    /// True when this local time is within the quiet hours.
-    pub fn holds(self, time: NaiveTime) -> bool {
-        if self.from <= self.until {
-            self.from <= time && time < self.until
-        } else {
-            self.from <= time || time < self.until
-        }
-    }
 }
 
 /// Behaviour of the gate.
@@ -195,26 +175,6 @@ pub struct Overrides {
     pub tz: Option<String>,
     /// `--color`.
     pub color: Option<ColorWhen>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn silent_hours_may_span_midnight() {
-        let at = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
-        let night = Quiet { from: at(22, 0), until: at(7, 0) };
-        let noon = Quiet { from: at(12, 0), until: at(13, 0) };
-        let cases = [
-            (22, 0, true, false),
-            (6, 59, true, false),
-            (7, 0, false, false),
-            (12, 30, false, true),
-            (13, 0, false, false),
-        ];
-        for (hour, minute, in_night, in_noon) in cases {
-            assert_eq!((night.holds(at(hour, minute)), noon.holds(at(hour, minute))), (in_night, in_noon));
-        }
-    }
+    /// `--log`.
+    pub log: Option<PathBuf>,
 }

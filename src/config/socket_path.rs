@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::paths::{absolute, make_private_folder, socket_given};
+use super::absolute::absolute;
+use super::paths::{make_private_folder, socket_given};
 use super::trust::in_working_folder;
 use super::{Env, Overrides};
 use crate::domain::Label;

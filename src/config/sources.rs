@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::statusline_template::Template;
 use super::{Env, Loaded, Overrides, Paths, Settings, open, regular_file};
 use crate::domain::{Filter, Label};
-use crate::meter::Rules;
+use crate::meter::{self, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{self, Themes, UserTheme};
 
@@ -38,6 +38,12 @@ pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
         fallback: settings.gate.unpriced.clone(),
         view,
     }
+}
+
+/// Alerts by these settings; none is delivered yet.
+pub(crate) fn meter_alerts(settings: &Settings) -> meter::Alerts {
+    let quiet = settings.alerts.quiet.map(|quiet| (quiet, settings.zone));
+    meter::Alerts::new(quiet, settings.alerts.hysteresis)
 }
 
 /// The price book of these settings, and the problem with the imported list if there is one.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::paths::absolute;
+use super::absolute::absolute;
 use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 

@@ -3,8 +3,9 @@
 use chrono::{NaiveTime, Weekday};
 
 use super::diagnostic::{meant, quoted};
-use super::{Notify, OnError, Quiet, Symbols};
+use super::{Notify, OnError, Symbols};
 use crate::domain::Zone;
+use crate::meter::QuietHours;
 use crate::pricing::CostMode;
 use crate::theme::ColorWhen;
 
@@ -97,8 +98,8 @@ pub(crate) fn theme(text: &str, themes: &[&str]) -> Result<String, String> {
 }
 
 /// Parses quiet hours: `22:00-07:00`.
-pub(crate) fn quiet(text: &str) -> Option<Quiet> {
+pub(crate) fn quiet(text: &str) -> Option<QuietHours> {
     let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").ok();
     let (from, until) = text.split_once(['-', '–'])?;
-    Some(Quiet { from: time(from)?, until: time(until)? }).filter(|quiet| quiet.from != quiet.until)
+    Some(QuietHours { from: time(from)?, until: time(until)? }).filter(|quiet| quiet.from != quiet.until)
 }

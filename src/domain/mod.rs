@@ -1,5 +1,6 @@
 //! Core types and their exact arithmetic. Independent of files, clocks and screens.
 
+mod attribution;
 mod bill;
 mod call;
 mod civil;
@@ -7,17 +8,20 @@ mod dimension;
 mod fidelity;
 mod key;
 mod label;
+mod parts;
 mod project;
+mod record;
 mod short_name;
 mod status;
+mod tier;
 mod tokens;
 mod usd;
 mod zone;
 
+pub use attribution::{Attribution, Claim, Place};
 pub use bill::{Bill, Billed, Counter};
-pub(crate) use call::Geo;
+pub use call::Call;
 pub(crate) use call::SUMS_UP;
-pub use call::{Attribution, Call, Claim, Parts, Place, Record, Service, Speed, Tier};
 pub(crate) use civil::{Day, Week, quarter_of};
 pub use civil::{Span, day_of, day_start, month_of, week_of};
 pub use dimension::{Dimension, Filter, Matcher};
@@ -25,10 +29,14 @@ pub use fidelity::Fidelity;
 pub use key::CallKey;
 pub use label::Label;
 pub(crate) use label::Labels;
+pub use parts::Parts;
 pub(crate) use project::{project_of, repository_of};
-pub(crate) use short_name::{is_session, project_short, session_short};
+pub use record::Record;
+pub(crate) use short_name::{is_session, model_short, project_short, session_short};
 pub(crate) use status::{OF_SESSIONS, STATUS};
 pub use status::{Quota, SessionStatus, Status};
+pub(crate) use tier::Geo;
+pub use tier::{Service, Speed, Tier};
 pub use tokens::Tokens;
 pub(crate) use usd::Ratio;
 pub use usd::Usd;

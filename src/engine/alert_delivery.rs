@@ -74,7 +74,7 @@ pub(crate) fn deliver(
     now: Instant,
     later: &Later,
 ) -> Delivered {
-    let silent = settings.alerts.quiet.is_some_and(|quiet| quiet.holds(now.with_timezone(&settings.zone).time()));
+    let silent = settings.alerts.quiet.is_some_and(|quiet| quiet.hold(now, settings.zone));
     if silent {
         // Not claimed either: it is delivered when the quiet hours end.
         return Delivered::default();

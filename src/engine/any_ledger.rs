@@ -199,6 +199,7 @@ impl AnyLedger {
         if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
             return None;
         }
+        tracing::warn!(%error, "the ledger is opened again");
         let spare = || Box::new(Memory::new(Arc::clone(prices) as _));
         match std::mem::replace(&mut self.kept, Kept::Nothing(spare())) {
             Kept::Sqlite(books) => match books.open_again(now) {
@@ -257,12 +258,22 @@ impl AnyLedger {
     }
 }
 
+fn traced<T>(outcome: &Result<T, BooksError>, batch: &Batch, done: &'static str) {
+    let (records, files) = (batch.records.len(), batch.files.len());
+    match outcome {
+        Ok(_) => tracing::debug!(records, files, "{done}"),
+        Err(error) => tracing::warn!(%error, records, files, "batch refused"),
+    }
+}
+
 impl Ledger for AnyLedger {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         if let Some(beside) = &mut self.beside {
             beside.post(batch)?;
         }
-        let told = self.books_mut().post(batch)?;
+        let posted = self.books_mut().post(batch);
+        traced(&posted, batch, "batch written");
+        let told = posted?;
         // An in-memory store may be too large to move; written calls are safe either way.
         let _ = self.make_room();
         Ok(told)
@@ -275,7 +286,9 @@ impl Ledger for AnyLedger {
                 self.failed = beside.flush().err();
             }
         }
-        self.books_mut().absorb(batch)?;
+        let absorbed = self.books_mut().absorb(batch);
+        traced(&absorbed, batch, "batch taken");
+        absorbed?;
         if let Err(error) = self.make_room() {
             // The calls stay held; the error is reported at the end.
             self.failed.get_or_insert(error);
@@ -288,7 +301,13 @@ impl Ledger for AnyLedger {
             return Err(error);
         }
         let beside = self.beside.as_mut().map_or(Ok(()), |beside| beside.flush());
+        let held = self.unbooked();
         let flushed = self.books_mut().flush();
+        match &flushed {
+            Ok(()) if held > 0 => tracing::debug!(calls = held, "held calls written"),
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, calls = held, "held calls not written"),
+        }
         if let Kept::Sqlite(books) = &mut self.kept
             && books.is_nowhere()
         {
@@ -360,48 +379,4 @@ impl KeyValue for AnyLedger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Env, Settings};
-    use crate::domain::{Attribution, Call, Record, Tokens};
-
-    fn batch_of(numbers: std::ops::Range<i64>) -> Batch {
-        let call = |number: i64| {
-            let at = Instant::from_timestamp(number * 60, 0).unwrap_or_default();
-            let key = CallKey::from_parts(&["test", &number.to_string()]);
-            let from = Attribution::new(at, Label::new("test"));
-            Record::Call(Call::new(key, from, None, Tokens { input: 1, ..Tokens::ZERO }))
-        };
-        Batch { records: numbers.map(call).collect(), files: Vec::new() }
-    }
-
-    #[test]
-    fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
-        let folder = tempfile::tempdir().unwrap();
-        let env = Env::empty(Instant::default());
-        let settings = Settings::defaults(&env);
-        let prices = Arc::new(PriceBook::new(settings.prices, settings.aliases, settings.cost));
-        let options = || Options { beside: true, together: 50, ..Options::new(Instant::default()) };
-        let ledger = |name: &str| AnyLedger::ledger(&folder.path().join(name), options(), &prices).unwrap().0;
-        let whole = {
-            let mut any_ledger = AnyLedger::memory(&prices);
-            any_ledger.absorb(&batch_of(0..1000)).unwrap();
-            any_ledger.report(&Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC)).unwrap()
-        };
-        for mut any_ledger in [AnyLedger::memory(&prices), ledger("one.db")] {
-            any_ledger.most = 100;
-            for part in 0..20 {
-                // Every call comes twice, in different batches.
-                any_ledger.absorb(&batch_of(part * 50..(part * 50 + 50).min(1000))).unwrap();
-                any_ledger.absorb(&batch_of((part * 50 - 25).max(0)..part * 50 + 25)).unwrap();
-                assert!(any_ledger.sqlite().map_or(0, |books| books.unbooked()) <= 100 || any_ledger.most == NEXT);
-            }
-            assert!(any_ledger.sqlite().is_some(), "they are in a file by now");
-            assert_eq!(any_ledger.most, NEXT);
-            any_ledger.flush().unwrap();
-            assert_eq!(any_ledger.unbooked(), 0);
-            let query = Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC);
-            assert_eq!(any_ledger.report(&query).unwrap(), whole);
-        }
-    }
-}
+mod tests;

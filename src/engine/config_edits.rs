@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::alert_delivery::{self, Later};
-use super::ledger_thread::LedgerMessage;
+use super::inbox::LedgerMessage;
 use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::{Instant, Label, Zone};
@@ -111,6 +111,12 @@ impl ConfigEdits {
         let delivered = alert_delivery::deliver(&alert, &self.settings, &self.env, books, now, &later);
         let mut news: Vec<Feed> =
             delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
+        tracing::info!(
+            id = alert.id.as_str(),
+            delivered = delivered.said,
+            failures = delivered.notes.len(),
+            "alert due"
+        );
         if delivered.said {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
             news.push(Feed::Note(Note { bell: delivered.bell, popup, ..Note::new(Tone::Warning, &alert.title()) }));

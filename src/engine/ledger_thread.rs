@@ -1,6 +1,7 @@
 //! The thread that owns the ledger while the screen is open: it writes batches, answers requests and updates the
 //! screen.
 
+mod delivery;
 mod models;
 mod stuck;
 
@@ -14,81 +15,19 @@ use tokio::sync::{mpsc, watch};
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
+use super::inbox::{Inbox, Item, LedgerMessage};
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
-use super::questions::{BooksView, Question};
 use crate::config::Env;
 use crate::domain::{Label, Record};
 use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
-use crate::ingest::{Delivery, Event, ReadBatch, Reply, Said};
+use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
 
-/// Capacity of the queues to the ledger thread and to the screen.
-pub(crate) const QUEUE: usize = 256;
 /// Interval of progress updates during the first reading.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
-
-/// Messages to the ledger thread.
-pub(crate) enum LedgerMessage {
-    /// From the reader of the logs.
-    Ingest(Event),
-    /// The config file has changed.
-    Config,
-    /// Another process may have written to the ledger.
-    Ledger,
-    /// Retry timer for failed writes.
-    Retry,
-    /// Claims of other processes on alerts have lapsed.
-    PendingAlerts,
-    /// The socket received a bad line.
-    BadLine,
-    /// An alert's delivery failed after it was started.
-    Late(String),
-    /// Standard input has ended and no other source is followed.
-    InputEnded,
-    /// Stop after handling all earlier messages, except those that can be read again from the logs.
-    Stop(std::sync::mpsc::Sender<()>),
-}
-
-/// The channels that the ledger thread takes its work from.
-pub(crate) struct Inbox {
-    /// From the reader of the logs and everybody else.
-    pub(crate) messages: mpsc::Receiver<LedgerMessage>,
-    /// From the face.
-    pub(crate) requests: mpsc::Receiver<Request>,
-    /// From the socket and the HTTP server.
-    pub(crate) deliveries: mpsc::Receiver<Delivery>,
-    /// Questions to the books, from the HTTP server.
-    pub(crate) questions: mpsc::Receiver<Question>,
-}
-
-/// One piece of work.
-enum Item {
-    Message(LedgerMessage),
-    Request(Request),
-    Delivery(Delivery),
-    Question(Question),
-}
-
-impl Inbox {
-    /// The next piece of work; none once nobody is left who could send a message.
-    async fn next(&mut self) -> Option<Item> {
-        tokio::select! {
-            message = self.messages.recv() => message.map(Item::Message),
-            Some(request) = self.requests.recv() => Some(Item::Request(request)),
-            Some(delivery) = self.deliveries.recv() => Some(Item::Delivery(delivery)),
-            Some(question) = self.questions.recv() => Some(Item::Question(question)),
-        }
-    }
-
-    /// Work that has already arrived from the face, the socket or the HTTP server.
-    fn try_next(&mut self) -> Option<Item> {
-        let request = self.requests.try_recv().ok().map(Item::Request);
-        request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery))
-    }
-}
 
 /// State of the ledger thread.
 pub(crate) struct LedgerThread {
@@ -408,71 +347,6 @@ impl LedgerThread {
         }
     }
 
-    fn delivery(&mut self, delivery: Delivery) {
-        if let Said::Records(records) = &delivery.said {
-            self.health.delivered(records);
-        }
-        let reply = match delivery.said {
-            Said::Query(question) => {
-                let warning = self.health.doubt();
-                let (warning, now) = (warning.as_deref(), self.env.now());
-                let own = self.health.answer(&question);
-                let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
-                Reply::Json(own.unwrap_or_else(answer))
-            }
-            Said::Records(records) => self.take_records(records),
-        };
-        let _ = delivery.reply.send(reply);
-    }
-
-    /// Writes calls from the socket or the HTTP server. Calls that cannot be written now are kept in the spool and
-    /// counted; only if that fails, too, are they refused, because no log holds them: the sender keeps them.
-    fn take_records(&mut self, records: Vec<crate::domain::Record>) -> Reply {
-        let posting = Batch { records, files: Vec::new() };
-        let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            Some(why) => why.to_string(),
-            None => match self.books.post(&posting) {
-                Ok(posted) => return self.took(posted),
-                Err(error) => {
-                    self.failed(&error);
-                    error.to_string()
-                }
-            },
-        };
-        match self.spool(&posting) {
-            Some(told) => self.took(told),
-            None => {
-                let text = format!("the call was neither counted nor booked, send it again: {why}");
-                Reply::Error(Label::new(&text))
-            }
-        }
-    }
-
-    fn took(&mut self, changes: Vec<Change>) -> Reply {
-        let reply = reply_of(&changes);
-        self.tell_changes(changes);
-        reply
-    }
-
-    /// Answers a question with the books as they are, calls that are held in memory included.
-    fn question(&mut self, question: Question) {
-        let now = self.env.now();
-        if self.state.stuck.is_none() && self.state.caught_up {
-            let _ = self.books.flush();
-        }
-        question(&BooksView {
-            ledger: &self.books,
-            rules: &self.rules,
-            settings: &self.config_edits.settings,
-            prices: &self.prices,
-            health: self.health.view(&self.prices, now),
-            warning: self.health.doubt(),
-            unread_files: self.health.unread_files(),
-            is_caught_up: self.state.caught_up,
-            now,
-        });
-    }
-
     fn tell_health(&mut self) {
         let view = self.health.view(&self.prices, self.env.now());
         self.tell(Feed::Health(Box::new(view)));
@@ -485,16 +359,4 @@ impl LedgerThread {
         }
         let _ = self.feed.blocking_send(news);
     }
-}
-
-fn reply_of(posted: &[Change]) -> Reply {
-    let booked = posted.iter().find_map(|posted| match posted {
-        Change::New(change) | Change::Grown(change) => Some(&change.after),
-        Change::Moved(_) | Change::Gone(_) | Change::Repeat => None,
-    });
-    booked.map_or(Reply::Repeat, |row| Reply::Booked {
-        key: row.call.key,
-        cost: row.cost.usd(),
-        fidelity: row.call.fidelity,
-    })
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::ledger_thread::LedgerMessage;
+use super::inbox::LedgerMessage;
 use crate::ingest::{self, Options, Roots, Tails};
 use crate::ledger::Checkpoint;
 

@@ -5,7 +5,9 @@ mod alert_delivery;
 mod any_ledger;
 mod config_edits;
 mod demo;
+mod driver;
 pub(crate) mod health;
+mod inbox;
 mod ledger_thread;
 mod lifecycle;
 mod log_reader;
@@ -18,6 +20,7 @@ mod start_stop;
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
+pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;
 pub use protocol::{
     BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,

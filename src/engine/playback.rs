@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::demo::{self, Scene, Step};
-use super::ledger_thread::LedgerMessage;
+use super::inbox::LedgerMessage;
 use crate::domain::{Instant, Label, Record, Zone};
 use crate::ingest::{Event, ReadBatch, Tallies};
 

@@ -15,7 +15,8 @@ use super::config_edits::{ConfigEdits, Faces};
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
 use super::health::{self, HealthState};
-use super::ledger_thread::{Inbox, LedgerMessage, LedgerThread, QUEUE, State};
+use super::inbox::{Inbox, LedgerMessage, QUEUE};
+use super::ledger_thread::{LedgerThread, State};
 use super::lifecycle::{Lifecycle, Running, spawn};
 use super::log_reader::{self, Control};
 use super::playback::{self, Steps};
@@ -220,6 +221,7 @@ impl Engine {
             is_fed: setup.stdin != Stdin::Unread || is_served || setup.is_served,
             _watch: watch,
         };
+        tracing::info!(places = places.len(), is_fed = engine.is_fed, "engine started");
         Ok((engine, events, meter))
     }
 
@@ -239,6 +241,7 @@ impl Engine {
     /// The events go first: the ledger thread waits for a face that does not take them.
     pub(crate) fn stop(mut self, events: Events) {
         drop(events);
+        tracing::debug!("engine stopping");
         self.course.ending.store(true, Ordering::SeqCst);
         let _ = self.reader.send(Control::Stop);
         if let Some(reading) = self.reading.take() {
@@ -260,10 +263,12 @@ impl Engine {
         }
         while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(LOOK) {
             if may_leave() {
+                tracing::info!("engine left before the first reading was written");
                 return;
             }
         }
         let _ = self.ledger_thread.thread.join();
+        tracing::info!("engine stopped");
     }
 }
 

@@ -15,6 +15,7 @@ mod hot_files;
 mod indexes;
 mod line_splitter;
 mod live;
+mod log_names;
 mod os_fs;
 mod packed;
 mod parallel;

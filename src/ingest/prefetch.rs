@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::FxHashMap;
 
 use super::fs::{FileKind, Fs, Listing};
-use super::walk::{DEEPEST, Root, admits, inside};
+use super::log_names::admits;
+use super::walk::{DEEPEST, Root, inside};
 use super::{RootKind, Tails};
 
 /// Folders read ahead. The walk reads what is missing itself.

@@ -8,12 +8,14 @@ use super::fs::{FileId, FileKind, Stat};
 use super::tail::Tail;
 use super::tails::Followed;
 use super::{Condition, RootKind, Tails};
+use crate::domain::Label;
 
 impl Tails {
     /// Handles a replaced file: the rest of the old one is read, then the new one is followed.
     pub(super) fn replaced(&mut self, id: FileId, stat: Stat, now: Instant) -> Option<FileId> {
         let file = self.files.get(&id)?;
         let (path, layout) = (file.tail.path().to_owned(), file.tail.layout);
+        tracing::info!(path = %file.tail.label(), "file replaced");
         self.lost(id, now);
         self.adopt(path.clone(), layout, stat, now);
         let builder = self.files.get_mut(&stat.id)?;
@@ -35,6 +37,7 @@ impl Tails {
         if let Some((path, stat)) = self.other_name(id, &old) {
             self.paths.insert(path.clone().into_os_string(), id);
             if let Some(file) = self.files.get_mut(&id) {
+                tracing::info!(from = %Label::from_path(&old), to = %Label::from_path(&path), "file rotated");
                 file.tail.move_to(path);
                 file.detached = false;
                 let stat = file.tail.with_wal(&*self.tools.fs, stat);
@@ -47,6 +50,7 @@ impl Tails {
         let Some(file) = self.files.get_mut(&id) else { return };
         match file.tail.held() {
             Some(Ok(stat)) => {
+                tracing::info!(path = %file.tail.label(), "file gone, read through its descriptor");
                 file.detached = true;
                 file.tail.news = Some(Condition::Gone);
                 self.mark(id, stat, now);
@@ -86,7 +90,7 @@ impl Tails {
             if at_old.is_none_or(|found| found.id != stat.id)
                 && let Some(file) = self.files.get_mut(&stat.id)
             {
-                // It was moved here.
+                tracing::info!(from = %Label::from_path(&old), to = %Label::from_path(&path), "file rotated");
                 file.tail.move_to(path.clone());
                 file.detached = false;
                 let stat = file.tail.with_wal(&*self.tools.fs, stat);
@@ -110,6 +114,7 @@ impl Tails {
         let tail = Tail::new(&path, layout, &stat, known);
         let stat = tail.with_wal(&*self.tools.fs, stat);
         let pending = (!tail.is_read(&stat)).then_some(stat);
+        tracing::debug!(path = %Label::from_path(&path), size = stat.size, offset = tail.state.offset, "file found");
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
         self.files.insert(stat.id, file);

@@ -307,6 +307,9 @@ impl Reading<'_> {
             }
             return Ok(fingerprint);
         }
+        let (size, offset) = (self.stat.size, self.tail.state.offset);
+        let change = if size < offset { "file truncated" } else { "file rewritten" };
+        tracing::info!(path = %self.tail.label(), size, offset, "{change}, read again from its beginning");
         self.tail.restart();
         self.tail.news = Some(Condition::Rewritten);
         self.builder.restart(self.tail.decoder(tools));

@@ -201,6 +201,7 @@ impl Tails {
         let ends =
             parallel::read_all(jobs, &mut self.tools, threads, self.options.open_files, &mut |batch, progress| {
                 tallies.add(&batch.tallies);
+                trace_batch(&batch);
                 sink(batch, progress);
             });
         self.dirty = true;
@@ -233,6 +234,7 @@ impl Tails {
         let end = file.tail.read(&mut self.tools, &mut |batch| {
             tallies.add(&batch.tallies);
             *dirty |= batch.tallies.bad > 0;
+            trace_batch(&batch);
             sink(batch);
         });
         if let Err(error) = &end
@@ -334,6 +336,7 @@ impl Tails {
         let wait = file.failure.as_ref().map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
         let changed_ns = file.pending.take().map_or(0, |stat| stat.changed_ns);
         let what = condition_of(error);
+        tracing::warn!(path = %file.tail.label(), %error, retry_in = ?wait, "file not read");
         self.dirty |= file.failure.as_ref().is_none_or(|failure| failure.what != what);
         self.recent.push(id);
         file.failure = Some(Failure { what, again: now + wait, wait, changed_ns });
@@ -352,6 +355,12 @@ impl Tails {
             }
         }
     }
+}
+
+fn trace_batch(batch: &ReadBatch) {
+    let offset = batch.file.as_ref().map(|file| file.offset);
+    let (records, bad) = (batch.records.len(), batch.tallies.bad);
+    tracing::debug!(path = %batch.path, records, bad, offset, "batch handed on");
 }
 
 /// True when the path does not exist.

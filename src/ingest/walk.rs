@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::fingerprint::{ARCHIVE, unsupported_name};
 use super::fs::{Entry, FileId, FileKind, Listing, Stat};
+use super::log_names::{admits, unsupported_log};
 use super::prefetch::{Looking, Prefetch};
 use super::roots::lies_in;
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
-use crate::formats::{FormatId, Framing, Location, format_of_name};
+use crate::formats::Location;
 
 /// Maximum folder depth.
 pub(super) const DEEPEST: usize = 64;
@@ -364,41 +364,4 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
     path.push(folder);
     path.push(name);
     path
-}
-
-/// True for the name of a log.
-///
-/// In an agent's own folder its format says so. In a folder the user named it is `*.jsonl`, `*.ndjson` and `*.log`, any
-/// of these followed by a number, as log rotation leaves them, and the names that agents give to documents and
-/// databases. Lines may be compressed with zstd. A file that is named itself is read whatever its name is.
-pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
-    let name = name.as_encoded_bytes();
-    match name.strip_suffix(b".zst") {
-        Some(name) => is_log(name, layout) == Some(Framing::Lines),
-        None => is_log(name, layout).is_some(),
-    }
-}
-
-fn is_log(name: &[u8], layout: RootKind) -> Option<Framing> {
-    match layout {
-        RootKind::Agent(id) => id.format().framing(name),
-        RootKind::Own => name.ends_with(b".jsonl").then_some(Framing::Lines),
-        RootKind::Named => {
-            let stem = match name.iter().rposition(|byte| *byte == b'.') {
-                Some(dot) if dot + 1 < name.len() && name[dot + 1..].iter().all(u8::is_ascii_digit) => &name[..dot],
-                Some(_) | None => name,
-            };
-            let is_lines = [b".jsonl".as_slice(), b".ndjson", b".log"].iter().any(|ending| stem.ends_with(ending));
-            if is_lines { Some(Framing::Lines) } else { format_of_name(name).map(|(_, framing)| framing) }
-        }
-    }
-}
-
-/// Why a file is not read whose name marks it as a compressed log or, in an agent's own folder, an archive.
-fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
-    let path = Path::new(name);
-    let what = unsupported_name(path.extension()?.as_encoded_bytes())?;
-    let keeps_lines = |id: FormatId| id.format().framing(b".jsonl").is_some();
-    let is_archive = what == ARCHIVE && matches!(layout, RootKind::Agent(id) if keeps_lines(id));
-    (is_archive || admits(path.file_stem()?, layout)).then_some(what)
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{Duration, NaiveTime, TimeZone};
+use chrono::Duration;
 
-use super::limit::{LimitState, Verdict, Window};
+use super::limit::{LimitState, Verdict};
+use super::quiet_hours::QuietHours;
+use super::window::Window;
 use crate::domain::{Instant, Quota, Span, Zone};
 use crate::ledger::{AlertClaim, BooksError, Ledger, Space, claim_alert};
 
@@ -153,47 +155,11 @@ fn subject(state: &LimitState) -> String {
     format!("{name}{details}")
 }
 
-/// Hours of the local day without alerts; they may span midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuietHours {
-    /// Start, as local time of day.
-    pub from: NaiveTime,
-    /// End, as local time of day.
-    pub until: NaiveTime,
-    /// Time zone of both.
-    pub zone: Zone,
-}
-
-impl QuietHours {
-    /// True during quiet hours.
-    pub fn hold(&self, now: Instant) -> bool {
-        let time = now.with_timezone(&self.zone).time();
-        if self.from <= self.until {
-            self.from <= time && time < self.until
-        } else {
-            time >= self.from || time < self.until
-        }
-    }
-
-    /// When the quiet hours next end.
-    fn end(&self, now: Instant) -> Option<Instant> {
-        let today = now.with_timezone(&self.zone).date_naive();
-        [Some(today), today.succ_opt()].into_iter().flatten().find_map(|day| {
-            // A clock change may swallow the moment: then they end when the clock is past it.
-            let end = (0..4).find_map(|hours| {
-                let local = day.and_time(self.until).checked_add_signed(Duration::hours(hours))?;
-                self.zone.from_local_datetime(&local).earliest()
-            });
-            end.map(|end| end.to_utc()).filter(|end| *end > now)
-        })
-    }
-}
-
 /// Tracks delivered alerts. Alerts held back by quiet hours or a snooze follow afterwards, if the threshold is still
 /// reached.
 #[derive(Clone, Debug)]
 pub struct Alerts {
-    quiet: Option<QuietHours>,
+    quiet: Option<(QuietHours, Zone)>,
     /// Percentage points that use must fall below a threshold before it can fire again.
     hysteresis: u8,
     /// No alerts before this time, for all limits, or for one by name.
@@ -220,8 +186,13 @@ impl Default for Alerts {
 impl Alerts {
     /// Nothing delivered yet. Use must fall `hysteresis` percentage points below a threshold before it can fire again;
     /// with 0, anything below it.
-    pub fn new(quiet: Option<QuietHours>, hysteresis: u8) -> Self {
+    pub fn new(quiet: Option<(QuietHours, Zone)>, hysteresis: u8) -> Self {
         Self { quiet, hysteresis, snoozed: None, snoozed_limits: BTreeMap::new(), held: false, said: BTreeMap::new() }
+    }
+
+    /// Changes the quiet hours and the hysteresis; what was delivered or snoozed stays so.
+    pub fn rule(&mut self, quiet: Option<(QuietHours, Zone)>, hysteresis: u8) {
+        (self.quiet, self.hysteresis) = (quiet, hysteresis);
     }
 
     /// Holds back all alerts until a time.
@@ -246,7 +217,7 @@ impl Alerts {
     pub fn due(&mut self, limits: &[LimitState], quotas: &[Quota], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);
-        let quiet = self.quiet.is_some_and(|quiet| quiet.hold(now));
+        let quiet = self.quiet.is_some_and(|(quiet, zone)| quiet.hold(now, zone));
         let silent = quiet || self.snoozed.is_some();
         self.held = false;
         let present: BTreeMap<String, &LimitState> = limits.iter().map(|state| (subject(state), state)).collect();
@@ -310,7 +281,7 @@ impl Alerts {
 
     /// When an alert held back becomes due, if nothing else changes.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
-        let quiet = self.quiet.filter(|_| self.held).and_then(|quiet| quiet.end(now));
+        let quiet = self.quiet.filter(|_| self.held).and_then(|(quiet, zone)| quiet.end(now, zone));
         let snoozed = self.snoozed_limits.values().copied().chain(self.snoozed);
         snoozed.chain(quiet).filter(|until| *until > now).min()
     }

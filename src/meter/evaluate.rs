@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Scope, Verdict, Window};
+use super::limit::{Amount, Limit, LimitState, LimitedSession, Measure, Scope, Verdict};
+use super::window::Window;
 use crate::domain::{Instant, Label, Span, Tokens, Usd};
 use crate::ledger::Sums;
 use crate::pricing::Rates;

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use chrono::{Duration, Timelike};
 
 use super::curve::Ahead;
-use super::limit::{LimitState, Measure, Rules, Window};
+use super::limit::{LimitState, Measure, Rules};
 use super::rate::{KEPT, Minutes, Spent, minute_of};
+use super::window::Window;
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 

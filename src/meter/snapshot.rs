@@ -9,13 +9,14 @@ use super::curve::Quarters;
 use super::evaluate::Used;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
-use super::limit::{CallContext, Limit, LimitState, Rules, Window};
+use super::limit::{CallContext, Limit, LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::overrides;
 use super::pages::every_call;
 use super::rate::{KEPT, Minutes, Spent};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
+use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
@@ -253,7 +254,7 @@ pub fn states(
             let id = caller.name(Dimension::Source).map(|source| SessionId { source: source.clone(), session });
             id.into_iter().filter(|id| id.session.is_some()).collect()
         }
-        None if rules.limits.iter().any(|limit| matches!(limit.window, Window::Session | Window::Run)) => {
+        None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
             let since = now.checked_sub_signed(Duration::minutes(5));
             let mut ids = BTreeSet::new();
             every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
@@ -263,7 +264,7 @@ pub fn states(
         }
         None => Vec::new(),
     };
-    let names_sessions = |limit: &Limit| matches!(limit.window, Window::Session | Window::Run);
+    let names_sessions = |limit: &Limit| limit.window.is_per_session();
     let mut projects = BTreeMap::new();
     if rules.limits.iter().any(names_sessions) && caller.is_none_or(|caller| caller.name(Dimension::Project).is_none())
     {

@@ -1,7 +1,8 @@
 //! Subjects of limits: everyone together, each user, a session, a run.
 
-use super::limit::{Limit, Rules, Window};
+use super::limit::{Limit, Rules};
 use super::summary::SessionId;
+use super::window::Window;
 use crate::domain::{Call, Dimension, Label};
 
 /// A subject limited separately: names matched by a default, a session, a run.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Decimal;
 use crate::domain::{Usd, Zone};
-use crate::meter::{Amount, LimitState, Verdict};
+use crate::meter::{Amount, LimitState};
 
 /// JSON form of a limit in `limits show`, `gate` and the socket's answers.
 #[derive(Serialize)]
@@ -57,11 +57,7 @@ impl LimitJson {
             limit: key.to_string(),
             name: state.name.clone(),
             subject: state.subject.clone(),
-            verdict: match state.verdict {
-                Verdict::Under => "under",
-                Verdict::Near => "near",
-                Verdict::Over => "over",
-            },
+            verdict: state.verdict.name(),
             percent: state.percent,
             used: AmountJson::from_amount(&state.used),
             allowed: AmountJson::from_amount(&state.limit.amount),

@@ -6,7 +6,11 @@ mod json;
 mod limit;
 mod prometheus;
 mod quota;
+mod reconcile;
+mod session;
+mod signals;
 mod table;
+pub(crate) mod tariff;
 
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub(crate) use delimited::{CallLines, csv, markdown};
@@ -14,4 +18,7 @@ pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, repo
 pub(crate) use limit::{LimitJson, micro};
 pub(crate) use prometheus::{Kind, Metrics};
 pub(crate) use quota::QuotaJson;
+pub(crate) use reconcile::Outcome;
+pub(crate) use session::session_json;
+pub(crate) use signals::{comparison_text, signals_document, signals_text};
 pub(crate) use table::{mark_lines, plain, report as report_table};

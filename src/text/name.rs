@@ -92,18 +92,6 @@ pub(crate) fn pad_left(text: &str, room: usize) -> String {
     " ".repeat(gap) + &out
 }
 
-/// A model's name without vendor prefix and date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
-pub(crate) fn model_short(model: &str) -> &str {
-    let name = model.rsplit('/').next().unwrap_or(model);
-    let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);
-    let name = name.strip_prefix("claude-").unwrap_or(name);
-    let undated = name.rsplit_once(['-', '@']).filter(|(_, date)| {
-        date.len() == 8 && date.starts_with("20") && date.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let short = undated.map_or(name, |(rest, _)| rest);
-    if short.is_empty() { model } else { short }
-}
-
 /// The ASCII substitute of a character.
 pub(crate) fn ascii(letter: char) -> char {
     match letter {
@@ -144,7 +132,6 @@ pub(crate) fn ascii_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{project_short, session_short};
 
     #[test]
     fn f14_names_are_cut_by_columns_not_letters() {
@@ -178,29 +165,6 @@ mod tests {
     #[test]
     fn i4_three_hundred_letters_are_cut_to_their_column() {
         assert_eq!(width(&fit(&"漢".repeat(300), 20)), 19);
-    }
-
-    #[test]
-    fn models_have_short_names() {
-        let cases = [
-            ("claude-opus-5", "opus-5"),
-            ("claude-haiku-4-5-20251001", "haiku-4-5"),
-            ("us.anthropic.claude-sonnet-5", "sonnet-5"),
-            ("openrouter/openai/gpt-5", "gpt-5"),
-            ("gpt-4o", "gpt-4o"),
-            ("tuned-18270645", "tuned-18270645"),
-            ("claude-", "claude-"),
-        ];
-        for (model, short) in cases {
-            assert_eq!(model_short(model), short);
-        }
-        assert_eq!(project_short("/home/alice/api-server/"), "api-server");
-        assert_eq!(project_short("/"), "/");
-        assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "3f2a91c0");
-        let (one, other) = ("0195c0de-0000-7000-8000-0000a1b2c3d4", "0195c0de-0000-7000-8000-0000a1b2c3d5");
-        assert_eq!((session_short(one), session_short(other)), ("a1b2c3d4", "a1b2c3d5"));
-        assert_eq!(session_short("my-session"), "my-session");
-        assert_eq!(session_short("deadbeef-and-more"), "deadbeef-and-more");
     }
 
     #[test]

@@ -66,7 +66,7 @@ enum Happening {
 /// Runs the screen until it is closed; returns the meter for the closing summary.
 ///
 /// Requires a tokio runtime with time and signals enabled, on the main thread. The feed may close; the screen stays
-/// open. A request that finds its channel full is dropped with a note.
+/// open. A key's request that finds its channel full is dropped with a note.
 ///
 /// # Errors
 /// When there is no terminal, or it cannot be configured or written to.
@@ -98,8 +98,8 @@ pub(crate) async fn run(
             }
         });
         for request in core.requests() {
-            if requests.try_send(request).is_err() {
-                core.refused(clock());
+            if let Err(error) = requests.try_send(request) {
+                core.refused(error.into_inner(), clock());
             }
         }
         let sleep = core.sleep(clock(), Moment::now());

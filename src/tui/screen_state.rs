@@ -11,6 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::domain::{Instant, Label};
+use crate::engine::Driver;
 use crate::meter::{Alerts, Meter};
 
 use super::terminal_reply::{Heard, QUESTION, Replies};
@@ -20,28 +21,21 @@ use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
 pub const FRAME: Duration = Duration::from_millis(33);
 /// A terminal that has not answered by then does not know the question.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// Longest sleep, within which a clock change or suspend is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Meter, screen state and current picture.
 pub struct ScreenState {
     app: App,
-    meter: Meter,
-    alerts: Alerts,
+    driver: Driver,
     area: Rect,
     /// The terminal's content; `None` if unknown.
     shown: Option<Buffer>,
     drawn: Option<Moment>,
-    /// Time of the numbers.
-    counted: Instant,
     /// The numbers may have changed.
     numbers: bool,
     /// The picture may have changed.
     picture: bool,
     /// The terminal has not accepted the last picture yet.
     painting: bool,
-    /// A snapshot was requested and has not arrived.
-    asked: bool,
     background_asked: bool,
     /// When the terminal was asked for its background, while the answer may still come.
     asked_at: Option<Moment>,
@@ -65,17 +59,14 @@ impl ScreenState {
     /// A screen of this size for this meter.
     pub fn new(app: App, meter: Meter, alerts: Alerts, area: Rect) -> Self {
         Self {
-            counted: app.summary().now,
+            driver: Driver::new(meter, alerts, app.summary().now),
             app,
-            meter,
-            alerts,
             area,
             shown: None,
             drawn: None,
             numbers: true,
             picture: true,
             painting: false,
-            asked: false,
             background_asked: false,
             asked_at: None,
             replies: Replies::default(),
@@ -117,34 +108,7 @@ impl ScreenState {
 
     /// Handles a message.
     pub fn feed(&mut self, feed: Feed, now: Instant) {
-        match &feed {
-            Feed::Changes(changes) => {
-                for posted in changes {
-                    self.meter.apply(posted, now);
-                }
-                self.numbers = true;
-            }
-            Feed::Snapshot(snapshot) => {
-                self.meter.reopen((**snapshot).clone());
-                self.asked = false;
-                self.numbers = true;
-            }
-            Feed::Statuses(statuses) => {
-                self.meter.state(statuses.clone());
-                self.numbers = true;
-            }
-            Feed::Settings(settings) => {
-                self.meter.rule(settings.rules.clone());
-                self.numbers = true;
-            }
-            Feed::Progress(_)
-            | Feed::Health(_)
-            | Feed::Note(_)
-            | Feed::Answer(_)
-            | Feed::Models(_)
-            | Feed::Explained(_)
-            | Feed::Ended => {}
-        }
+        self.numbers |= self.driver.take(&feed, now);
         self.update(Message::Feed(feed), now);
     }
 
@@ -168,10 +132,10 @@ impl ScreenState {
         match effect {
             Effect::Ask(request) => self.requests.push(request),
             Effect::Follow(follow) => {
-                self.meter.follow(follow);
+                self.driver.follow(follow);
                 self.numbers = true;
             }
-            Effect::Snooze(limit, until) => self.alerts.snooze_limit(&limit, until),
+            Effect::Snooze(limit, until) => self.driver.snooze(&limit, until),
             // Writing into memory cannot fail.
             Effect::Copy(text) => drop(queue!(self.out, CopyToClipboard::to_clipboard_from(text))),
             Effect::Mouse(true) => drop(queue!(self.out, EnableMouseCapture)),
@@ -185,8 +149,7 @@ impl ScreenState {
 
     /// Redraws if the picture changes by now without an event.
     pub fn wake(&mut self, now: Instant) {
-        let by_itself = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)];
-        if by_itself.into_iter().flatten().any(|at| at <= now) {
+        if self.driver.changes_at().is_some_and(|at| at <= now) {
             self.numbers = true;
         }
         if self.app.changes_at().is_some_and(|at| at <= now) {
@@ -198,13 +161,9 @@ impl ScreenState {
     pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
         if self.numbers || (self.picture && !self.painting) {
             let due = self.drawn.map_or(Duration::ZERO, |drawn| (drawn + FRAME).saturating_duration_since(at));
-            return due.min(LONGEST_SLEEP);
+            return due;
         }
-        let next = [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted), self.app.changes_at()];
-        next.into_iter()
-            .flatten()
-            .min()
-            .map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST_SLEEP))
+        self.driver.sleep(now, self.app.changes_at())
     }
 
     /// Output due now: the next picture if it is time, and other pending bytes.
@@ -242,16 +201,8 @@ impl ScreenState {
 
     /// Updates the numbers and requests due alerts.
     fn count(&mut self, now: Instant) {
-        (self.numbers, self.counted) = (false, now);
-        let stale = self.meter.stale(now);
-        let summary = self.meter.summary(now);
-        if stale && !self.asked {
-            self.asked = true;
-            let rules = Box::new(self.meter.rules().clone());
-            self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
-        }
-        let alerts = self.alerts.due(&summary.limits, &summary.quotas, now);
-        self.requests.extend(alerts.into_iter().map(|alert| Request::Alert(Box::new(alert))));
+        self.numbers = false;
+        let summary = self.driver.summary(now);
         self.update(Message::Summary(Arc::new(summary)), now);
     }
 
@@ -267,7 +218,9 @@ impl ScreenState {
 
     /// Takes the pending requests.
     pub fn requests(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.requests)
+        let mut requests = self.driver.requests();
+        requests.append(&mut self.requests);
+        requests
     }
 
     /// True once after the suspend key was pressed.
@@ -285,8 +238,11 @@ impl ScreenState {
         self.app.mouse
     }
 
-    /// Shows that a request could not be sent.
-    pub fn refused(&mut self, now: Instant) {
+    /// Handles a request that could not be sent: a key's is dropped with a note, others are sent later.
+    pub fn refused(&mut self, request: Request, now: Instant) {
+        if self.driver.put_back(request) {
+            return;
+        }
         let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
         self.update(Message::Feed(Feed::Note(busy)), now);
     }
@@ -298,6 +254,6 @@ impl ScreenState {
 
     /// The meter, for the closing summary.
     pub fn into_meter(self) -> Meter {
-        self.meter
+        self.driver.into_meter()
     }
 }

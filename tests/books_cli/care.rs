@@ -209,7 +209,8 @@ fn i7_what_was_said_to_a_model_is_neither_kept_nor_shown() {
     );
     let log = home.log(&format!("{good}{bad}{torn}"));
     let transcript = home.write(".claude/projects/p/s.jsonl", &claude);
-    let call = home.fine(&["report", "call", "--json"]);
+    let trace = home.path("trace.log");
+    let call = home.fine(&["--log", trace.to_str().unwrap(), "report", "call", "--json"]);
     assert_eq!(call.json()["total"]["calls"], 2);
     let key = call.json()["rows"][0]["key"].as_str().unwrap().to_owned();
     let words: [&[&str]; 14] = [
@@ -229,10 +230,11 @@ fn i7_what_was_said_to_a_model_is_neither_kept_nor_shown() {
         &["audit", "--json", log.to_str().unwrap()],
     ];
     for words in words {
-        let said = home.run(words);
+        let said = home.run(&[&["--log", trace.to_str().unwrap()], words].concat());
         assert!(!said.out.is_empty(), "{words:?}: {said:?}");
         assert!(!said.out.contains(canary) && !said.err.contains(canary), "{words:?}: {said:?}");
     }
+    assert!(fs::read_to_string(&trace).unwrap().contains("batch handed on"));
     let logs = [log, transcript];
     for path in home.files().into_iter().filter(|path| !logs.contains(path)) {
         let bytes = fs::read(&path).unwrap();

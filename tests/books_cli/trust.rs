@@ -319,6 +319,31 @@ fn j17_a_pipe_among_themes_prices_and_configs_is_a_sentence_and_no_hang() {
 
 #[cfg(unix)]
 #[test]
+fn j17_a_log_that_is_a_link_a_device_or_a_folder_is_refused_and_no_hook_fails_for_it() {
+    use std::os::unix::fs::symlink;
+    let home = Home::new();
+    let link = home.path("link.log");
+    let target = home.write("target.log", "");
+    symlink(&target, &link).unwrap();
+    let folder = home.config("").parent().unwrap().to_owned();
+    let refused = [
+        (link, "is a link, which is not followed"),
+        (folder, "cannot be written"),
+        ("/dev/null".into(), "is a device, not a regular file"),
+        (home.path("none/t.log"), "cannot be written"),
+    ];
+    for (path, why) in refused {
+        let path = path.to_str().unwrap();
+        let said = home.run(&["--log", path, "report"]);
+        assert!(said.code == 74 && said.err.contains(&format!("the log {path} {why}")), "{said:?}");
+        let hook = home.run(&["--log", path, "gate", "--hook", "claude"]);
+        assert!(hook.code == 0 && hook.err.contains(why), "{hook:?}");
+    }
+    assert_eq!(fs::read_to_string(target).unwrap(), "");
+}
+
+#[cfg(unix)]
+#[test]
 fn j18_drafts_of_killed_writers_go_with_the_next_command() {
     let home = Home::new();
     home.log(&line("a", "2026-11-22T09:00:00Z", "gpt-4o", 1, 1, ""));

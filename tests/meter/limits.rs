@@ -411,9 +411,8 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     let quiet = QuietHours {
         from: NaiveTime::from_hms_opt(22, 0, 0).unwrap(),
         until: NaiveTime::from_hms_opt(7, 30, 0).unwrap(),
-        zone,
     };
-    let mut alerts = Alerts::new(Some(quiet), 5);
+    let mut alerts = Alerts::new(Some((quiet, zone)), 5);
     let near = alerting(410_000, &[80]);
     assert_eq!(alerts.changes_at(at("2026-11-22T23:00:00Z")), None);
     assert_eq!(said(&mut alerts, &near, at("2026-11-22T23:00:00Z")), []);
@@ -421,10 +420,14 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:29:59Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")).len(), 1);
     // Within one day, too, they end on time.
-    let midday = QuietHours { from: quiet.until, until: quiet.from, zone };
-    let mut alerts = Alerts::new(Some(midday), 5);
+    let midday = QuietHours { from: quiet.until, until: quiet.from };
+    let mut alerts = Alerts::new(Some((midday, zone)), 5);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T06:30:00Z")), []);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T20:59:59Z")), []);
+    // A reloaded config may end them.
+    let mut changed = alerts.clone();
+    changed.rule(None, 5);
+    assert_eq!(said(&mut changed, &near, at("2026-11-23T20:59:59Z")).len(), 1);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T21:00:00Z")).len(), 1);
     let now = at(NOON);
     let mut alerts = Alerts::new(None, 5);
@@ -465,9 +468,8 @@ fn a_providers_window_alerts_at_80_and_at_100_once_until_it_starts_over() {
     let mut other = Alerts::new(None, 5);
     let jittered = quota(8_100, resets + Duration::seconds(1), start);
     assert_eq!(other.due(&[], &[jittered], start).remove(0).id, first.2);
-    let whole =
-        QuietHours { from: NaiveTime::MIN, until: NaiveTime::from_hms_opt(23, 59, 59).unwrap(), zone: Zone::UTC };
-    let mut quiet = Alerts::new(Some(whole), 5);
+    let whole = QuietHours { from: NaiveTime::MIN, until: NaiveTime::from_hms_opt(23, 59, 59).unwrap() };
+    let mut quiet = Alerts::new(Some((whole, Zone::UTC)), 5);
     assert_eq!(quiet.due(&[], &[quota(9_000, resets, start)], start), []);
     assert_eq!(quiet.changes_at(start), Some(at("2026-11-22T23:59:59Z")));
 }

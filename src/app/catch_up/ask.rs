@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::app::{Context, Failure};
+use crate::app::context::Context;
+use crate::app::exit::Failure;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Label};
 use crate::ingest::Projects;

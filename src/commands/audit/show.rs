@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{Audit, Kept};
+use super::document::Audit;
+use super::kept::Kept;
 use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Instant, Label, Zone};
 use crate::ledger::Sums;

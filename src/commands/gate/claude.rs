@@ -5,22 +5,27 @@
 //! text goes to the model. With JSON, `continue: false` ends the turn and `stopReason` reaches the user. So a hook
 //! never ends with 2, and the agent works on after any other error.
 
+mod caller;
+mod refusal;
+
 use serde_json::{Value, json};
 
-use super::{GateAnswer, judge, near_words, transcript};
-use crate::app::catch_up::caller;
-use crate::app::catch_up::{Books, LogSelection};
-use crate::commands::summary::{log_of, session_line, session_row, write_text};
+use self::caller::ask;
+use self::refusal::{cut, refusal};
+use super::GateAnswer;
+use crate::app::catch_up::Books;
+use crate::commands::summary::write_text;
 use crate::commands::{Context, Exit, Failure, stdin};
-use crate::config::{Loaded, Settings};
+use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Label, Matcher};
 use crate::integrations::claude_code::hook_input::{Event, Moment};
-use crate::ledger::{BooksError, KeyValue, Ledger, Space};
-use crate::meter::{AlertId, CallContext, Verdict};
+use crate::ledger::{KeyValue, Space};
+use crate::meter::SessionLine;
+use crate::meter::closing::{log_of, session_row};
+use crate::meter::{AlertId, Verdict};
+use crate::text::near_words;
 
 const SOURCE: &str = "claude-code";
-/// Length limit of texts; Claude Code allows 10,000 characters.
-const LONGEST: usize = 4_000;
 
 /// Answers one hook.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded) -> Result<Exit, Failure> {
@@ -73,62 +78,6 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
     Ok((!said.is_empty()).then(|| json!({ "systemMessage": cut(&format!("tokmeter: {}", said.join("\n"))) })))
 }
 
-/// The form of refusal that each event accepts.
-fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option<Value> {
-    let reason = answer.reason.clone().unwrap_or_default();
-    // Read only by the user; the model does not learn how to lift its limits.
-    let way_out = session.map(Label::new).map_or_else(String::new, |session| {
-        format!("\nTo continue this session anyway: tokmeter limits override {session} --reason WHY")
-    });
-    let for_person = cut(&format!("{reason}{way_out}"));
-    match moment {
-        Moment::UserPromptSubmit => Some(json!({ "decision": "block", "reason": for_person })),
-        Moment::PreToolUse => Some(json!({
-            "continue": false,
-            "stopReason": for_person,
-            "hookSpecificOutput": {
-                "hookEventName": moment.name(),
-                "permissionDecision": "deny",
-                "permissionDecisionReason": cut(&reason),
-            },
-        })),
-        Moment::PostToolBatch => Some(json!({
-            "continue": false,
-            "stopReason": for_person,
-            "decision": "block",
-            "reason": cut(&reason),
-        })),
-        // A session may begin; its first prompt is refused.
-        Moment::SessionStart => Some(json!({ "systemMessage": cut(&format!("tokmeter: {reason}")) })),
-        Moment::Stop | Moment::SubagentStop | Moment::SessionEnd | Moment::Other => None,
-    }
-}
-
-/// Reads the rest of the session's transcript and evaluates the limits.
-fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
-    let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
-    let settings = context.settings.clone();
-    judge(context, &LogSelection::Session(transcript), |books| asker_of(event, &settings, books))
-}
-
-/// Call context of the event. Hooks do not name the model, so that the session's last call provides it.
-fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
-    let last = match &event.session {
-        Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
-        None => None,
-    };
-    let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
-    let names = [
-        (Dimension::Source, Some(SOURCE)),
-        (Dimension::Session, event.session.as_deref()),
-        (Dimension::Project, event.cwd.as_deref()),
-        (Dimension::Agent, event.agent.as_deref()),
-        (Dimension::Model, model),
-    ];
-    let names: Vec<(Dimension, &str)> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
-    Ok(caller(settings, &names))
-}
-
 fn of_session(session: &str) -> Filter {
     let session = Label::new(session);
     let only =
@@ -163,15 +112,10 @@ fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> R
     let (Some(session), Some(books)) = (&event.session, books) else { return Ok(()) };
     let filter = of_session(session);
     let Some(row) = session_row(&books.ledger, &filter)? else { return Ok(()) };
-    let line = session_line(row, context.now());
+    let line = SessionLine::from_row(row, context.now());
     let log = log_of(&books.ledger, &filter)?;
     write_text(&line, &[], log.as_ref(), context.err)?;
     Ok(())
-}
-
-/// Truncates a text to the length limit.
-fn cut(text: &str) -> String {
-    crate::commands::printable(text).chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ use serde_json::value::RawValue;
 use super::answer;
 use crate::app::catch_up::caller;
 use crate::commands::Failure;
-use crate::commands::summary::{session_line, session_row, write_json};
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::Ledger;
 use crate::meter::Rules;
+use crate::meter::SessionLine;
+use crate::meter::closing::session_row;
 use crate::output;
+use crate::output::session_json as write_json;
 
 /// A query.
 #[derive(Default, Deserialize)]
@@ -109,7 +111,7 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     let session = match session_row(books, &filter)? {
         Some(row) => {
             let mut text = Vec::new();
-            write_json(&session_line(row, now), 0, &mut text)?;
+            write_json(&SessionLine::from_row(row, now), 0, &mut text)?;
             let text = String::from_utf8_lossy(&text).trim_end().to_owned();
             Some(RawValue::from_string(text).expect("what was written as JSON is JSON"))
         }

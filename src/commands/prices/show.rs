@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{CLASSES, TariffJson, UNIT, columns, decimal, near, service_word, since_words};
+use super::near;
 use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Label, Ratio};
 use crate::output;
+use crate::output::tariff::{CLASSES, TariffJson, UNIT, columns, decimal, service_word, since_words};
 use crate::pricing::{Found, Tariff};
 use crate::text;
 

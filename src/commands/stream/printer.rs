@@ -9,8 +9,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+#[cfg(unix)]
+use super::stdout::watch;
+use super::stdout::write_out;
+
 /// Bytes queued at most; further lines are counted and dropped.
 const MOST: usize = 8 * 1024 * 1024;
+
 /// Polling interval while waiting for the queue to empty.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -112,49 +117,5 @@ fn write(jobs: &Receiver<Job>, waiting: &AtomicUsize, failed: &mpsc::Sender<io::
             return;
         }
         waiting.fetch_sub(job.bytes().len(), Ordering::SeqCst);
-    }
-}
-
-/// Writes without the standard library's lock, which the exit handler takes to flush and would wait for.
-#[cfg(unix)]
-fn write_out(mut bytes: &[u8]) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::io::Errno;
-    let out = rustix::stdio::stdout();
-    while !bytes.is_empty() {
-        match rustix::io::write(out, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                let _ = poll(&mut [PollFd::from_borrowed_fd(out, PollFlags::OUT)], None);
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn write_out(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush())
-}
-
-/// Detects a closed reader of standard output while nothing is being written.
-#[cfg(unix)]
-fn watch(tell: &mpsc::Sender<io::Error>) {
-    use rustix::event::{PollFd, PollFlags, poll};
-    let out = rustix::stdio::stdout();
-    loop {
-        // No events requested: only errors and hang-ups are reported.
-        let mut waits = [PollFd::from_borrowed_fd(out, PollFlags::empty())];
-        match poll(&mut waits, None) {
-            Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => {
-                let _ = tell.try_send(io::ErrorKind::BrokenPipe.into());
-                return;
-            }
-            Err(_) => return,
-        }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 
 use super::*;
-use crate::config::Quiet;
 use crate::domain::{Dimension, Matcher, Span, Usd, Zone};
 use crate::ledger::{Memory, Options, claim_alert};
 use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
@@ -215,7 +214,7 @@ fn silent_hours_say_nothing_and_claim_nothing() {
     let env = Env::empty(now());
     let mut settings = settings(&env);
     let time = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
-    settings.alerts.quiet = Some(Quiet { from: time(13), until: time(14) });
+    settings.alerts.quiet = Some(crate::meter::QuietHours { from: time(13), until: time(14) });
     let (later, _notes) = later();
     let mut books = memory();
     assert_eq!(deliver(&alert(), &settings, &env, &mut books, now(), &later), Delivered::default());

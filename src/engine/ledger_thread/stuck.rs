@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use super::{LedgerMessage, LedgerThread};
+use super::LedgerThread;
 use crate::domain::Label;
+use crate::engine::inbox::LedgerMessage;
 use crate::engine::log_reader::Control;
 use crate::engine::{Feed, Note, Tone};
-#[cfg(unix)]
-use crate::ledger::Change;
-use crate::ledger::{Batch, BooksError, Ledger, Salvaged};
+use crate::ledger::{Batch, BooksError, Change, Ledger, Salvaged};
 
 /// Retry state while writes fail.
 pub(super) struct Stuck {
@@ -77,6 +76,7 @@ impl LedgerThread {
     /// Enters the stuck state.
     pub(super) fn stuck(&mut self) {
         if self.state.stuck.is_none() {
+            tracing::warn!("the ledger cannot be written; calls are held");
             self.state.stuck = Some(Stuck { wait: SOON });
             self.books.hurry(true);
             self.retry_later();
@@ -116,6 +116,7 @@ impl LedgerThread {
             return;
         }
         let booked = self.come_home().and_then(|()| self.books.flush());
+        tracing::debug!(held = self.books.unbooked(), written = booked.is_ok(), "write tried again");
         match booked {
             Ok(()) => {
                 self.state.stuck = None;

@@ -88,6 +88,7 @@ impl Tally {
     /// Counts a bad line.
     pub(super) fn bad_line(&self, why: &str) {
         more(&self.bad);
+        tracing::warn!(why = %Label::new(why), "line of the socket refused");
         if let Ok(mut reasons) = self.reasons.lock() {
             if reasons.len() == Self::REASONS {
                 reasons.pop_front();
@@ -167,6 +168,7 @@ impl Listener {
                     {
                         (self.bound, listener) = (bound, again);
                         more(&tally.rebound);
+                        tracing::warn!("the socket vanished and was bound again");
                     }
                 }
             }
@@ -207,10 +209,12 @@ impl Listener {
         let peer = stream.peer_cred().map(|peer| peer.uid()).ok();
         if peer != Some(self.rules.uid) {
             more(&tally.foreign);
+            tracing::warn!(peer, "connection of another user refused");
             let _ = stream.try_write(format!("{}\n", Reply::refusal("this meter belongs to another user")).as_bytes());
             return;
         }
         more(&tally.accepted);
+        tracing::debug!(connections = guests.all.len() + 1, "connection accepted");
         let user = peer.and_then(|uid| (self.rules.name_of)(uid));
         let shared = Rc::clone(&guests.shared);
         let guest = Connection::new(user, self.rules.clone(), self.deliver.clone(), Arc::clone(tally), shared);
@@ -311,6 +315,7 @@ impl Guests {
         match silent.min_by_key(|activity| activity.last.get()) {
             Some(activity) if activity.last.get().elapsed() >= self.idle => {
                 more(&tally.crowded);
+                tracing::info!(connections = self.all.len(), "idle connection closed to make room");
                 activity.make_room();
                 true
             }

@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::domain::{Instant, Quota, Span, Usd};
-use crate::meter::{LimitState, TREND, Trend, Verdict, Window};
+use crate::meter::{LimitState, TREND, Trend, Verdict};
 use crate::theme::Role;
 
 /// A bar of this width for a percentage; complete only at 100.
@@ -67,8 +67,7 @@ fn eighths(value: u64, most: u64) -> usize {
 
 /// A limit's bar, with a tick where the period stands: beyond the bar while there is time for more.
 pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Instant) -> String {
-    let has_period =
-        matches!(limit.limit.window, Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block);
+    let has_period = limit.limit.window.is_periodic();
     ticked(gauge(limit.percent, columns), limit.span.filter(|_| has_period), columns, now)
 }
 

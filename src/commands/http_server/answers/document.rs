@@ -4,12 +4,13 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::Trouble;
+use super::running::{Amounts, Running, money};
+use super::trouble::Trouble;
 use crate::config::LimitKey;
-use crate::domain::{Label, Usd};
+use crate::domain::Label;
 use crate::engine::BooksView;
 use crate::ledger::Sums;
-use crate::meter::{Activity, FleetLine, Summary};
+use crate::meter::Summary;
 use crate::output::{self, Decimal, LimitJson};
 
 /// Calls in a summary.
@@ -37,50 +38,6 @@ struct Document<'a> {
     is_reading: bool,
     #[serde(skip_serializing_if = "output::is_zero")]
     unread_files: u64,
-}
-
-#[derive(Serialize)]
-struct Amounts {
-    calls: u64,
-    tokens: u64,
-    cost_usd: output::Cell,
-    unpriced_tokens: u64,
-    lower_bound_calls: u64,
-    guessed_calls: u64,
-}
-
-impl Amounts {
-    fn of(sums: &Sums) -> Self {
-        Self {
-            calls: sums.calls,
-            tokens: sums.tokens.total(),
-            cost_usd: output::cost_cell(sums),
-            unpriced_tokens: sums.unpriced_tokens,
-            lower_bound_calls: sums.lower_bound_calls,
-            guessed_calls: sums.guessed_calls,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Running<'a> {
-    session: Option<&'a str>,
-    source: &'a str,
-    project: Option<&'a str>,
-    model: Option<&'a str>,
-    state: &'static str,
-    started: String,
-    last: String,
-    today: Amounts,
-    cost_per_hour_usd: Decimal,
-    agents: Vec<Agent<'a>>,
-}
-
-#[derive(Serialize)]
-struct Agent<'a> {
-    name: &'a str,
-    today: Amounts,
-    cost_per_hour_usd: Decimal,
 }
 
 #[derive(Serialize)]
@@ -124,7 +81,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
             .collect(),
-        running: summary.fleet.iter().map(running).collect(),
+        running: summary.fleet.iter().map(Running::of).collect(),
         models: summary
             .models
             .iter()
@@ -153,35 +110,4 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
         unread_files: unread,
     };
     Ok(output::to_line(&document, out)?)
-}
-
-fn running(line: &FleetLine) -> Running<'_> {
-    Running {
-        session: line.id.session.as_ref().map(Label::as_str),
-        source: &line.id.source,
-        project: line.project.as_ref().map(Label::as_str),
-        model: line.model.as_ref().map(Label::as_str),
-        state: match line.activity {
-            Activity::Working => "working",
-            Activity::Waiting => "waiting",
-            Activity::Ended => "ended",
-        },
-        started: line.started.to_rfc3339(),
-        last: line.last.to_rfc3339(),
-        today: Amounts::of(&line.today),
-        cost_per_hour_usd: money(line.cost_per_hour),
-        agents: line
-            .agents
-            .iter()
-            .map(|agent| Agent {
-                name: &agent.name,
-                today: Amounts::of(&agent.today),
-                cost_per_hour_usd: money(agent.cost_per_hour),
-            })
-            .collect(),
-    }
-}
-
-fn money(usd: Usd) -> Decimal {
-    output::micro(usd)
 }

@@ -1,14 +1,11 @@
 //! Likely reasons why a bill and the ledger differ on a day, limited to what arithmetic supports.
 
-use std::fmt;
-
-use super::{Cell, Compared};
+use super::compared::{Cell, Compared};
 use crate::domain::{Day, Usd};
-use crate::text;
 
 /// The likely reason of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// The bill rounds each row to cents.
     Rounding,
     /// The ledger has no call on that day.
@@ -32,7 +29,7 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    pub(super) fn find(compared: &Compared, day: Day, model: &str, cell: &Cell) -> Self {
+    pub(crate) fn find(compared: &Compared, day: Day, model: &str, cell: &Cell) -> Self {
         let (difference, books) = (cell.difference(), &cell.books);
         if books.calls > 0 && size(difference) <= rounding(cell) {
             return Self::Rounding;
@@ -64,7 +61,7 @@ impl Reason {
     }
 
     /// Name of the reason in JSON and text.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Rounding => "rounding",
             Self::EmptyDay => "missing day",
@@ -76,24 +73,6 @@ impl Reason {
             Self::Guessed(_) => "guessed",
             Self::Half => "half price",
             Self::Unknown => "unexplained",
-        }
-    }
-}
-
-/// Describes the reason with its numbers.
-impl fmt::Display for Reason {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rounding => out.write_str("rounded to cents"),
-            Self::EmptyDay => out.write_str("no calls in the ledger on this day"),
-            Self::NotInLogs => out.write_str("no call of it in the ledger"),
-            Self::NotOnBill => out.write_str("not on the bill"),
-            Self::OtherDay(day) => write!(out, "the other way round on {day}"),
-            Self::Unpriced(tokens) => write!(out, "{} tokens without a price", text::count(*tokens)),
-            Self::LowerBound(calls) => write!(out, "{} logged in part", text::plural(*calls, "call")),
-            Self::Guessed(calls) => write!(out, "{} with a guessed model or split", text::plural(*calls, "call")),
-            Self::Half => out.write_str("half of the ledger: a batch?"),
-            Self::Unknown => out.write_str("unexplained"),
         }
     }
 }

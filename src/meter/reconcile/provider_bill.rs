@@ -7,7 +7,7 @@ use crate::domain::{Day, Label, Usd};
 
 /// The provider, which decides the models a bill covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vendor {
+pub(crate) enum Vendor {
     /// Cost export of Anthropic's console.
     Anthropic,
     /// Cost export of OpenAI's dashboard.
@@ -17,27 +17,27 @@ pub(super) enum Vendor {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bill {
-    pub(super) vendor: Vendor,
-    pub(super) lines: Vec<BillLine>,
+pub(crate) struct Bill {
+    pub(crate) vendor: Vendor,
+    pub(crate) lines: Vec<BillLine>,
     /// Rows that could not be parsed, with their line numbers.
-    pub(super) problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 /// Amount charged for a model on a UTC day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BillLine {
-    pub(super) day: Day,
-    pub(super) model: Option<Label>,
-    pub(super) usd: Usd,
+pub(crate) struct BillLine {
+    pub(crate) day: Day,
+    pub(crate) model: Option<Label>,
+    pub(crate) usd: Usd,
 }
 
 /// Column names given on the command line.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Columns<'a> {
-    pub(super) date: Option<&'a str>,
-    pub(super) model: Option<&'a str>,
-    pub(super) cost: Option<&'a str>,
+pub(crate) struct Columns<'a> {
+    pub(crate) date: Option<&'a str>,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) cost: Option<&'a str>,
 }
 
 const DATES: &[&str] = &[
@@ -73,7 +73,7 @@ impl Bill {
     ///
     /// # Errors
     /// When the columns are not recognised, or the bill is not in dollars.
-    pub(super) fn read(text: &str, named: Columns<'_>) -> Result<Self, String> {
+    pub(crate) fn read(text: &str, named: Columns<'_>) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let delimiter = delimiter(text.lines().next().unwrap_or_default());
         let mut reader =

@@ -1,0 +1,67 @@
+//! The logs that a command covers, and where they are.
+
+use std::path::{Path, PathBuf};
+
+use crate::app::context::Context;
+use crate::app::exit::{Exit, Failure};
+use crate::domain::Label;
+use crate::ingest::Roots;
+
+/// The logs and ledger data a command covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LogSelection {
+    /// All discovered logs and the whole ledger.
+    Everything,
+    /// All discovered logs, without the ledger.
+    Unbooked,
+    /// Given files and folders only.
+    Paths(Vec<PathBuf>),
+    /// The whole ledger, but only this session's transcript is read first, or all discovered logs without one. For
+    /// hooks and prompts, where somebody waits for the answer.
+    Session(Option<PathBuf>),
+}
+
+impl LogSelection {
+    /// Selects these paths, or everything; with or without the ledger.
+    pub(crate) fn from_args(context: &Context<'_>, paths: &[PathBuf], unbooked: bool) -> Self {
+        match (paths, unbooked) {
+            ([], true) => Self::Unbooked,
+            ([], false) => Self::Everything,
+            (paths, _) => Self::Paths(paths.iter().map(|path| context.absolute(path)).collect()),
+        }
+    }
+}
+
+/// The log locations of a selection.
+///
+/// # Errors
+/// When a given path does not exist.
+pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<Roots, Failure> {
+    match selection {
+        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Session(None) => {
+            let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
+            let mut roots = Roots::discover(context.env.home.as_deref(), var);
+            roots.native.extend(context.paths.usage_log().into_iter().chain(context.paths.spool()));
+            roots.extra.extend(context.settings.logs.iter().cloned());
+            Ok(roots)
+        }
+        LogSelection::Session(Some(transcript)) => Ok(Roots::session(transcript)),
+        LogSelection::Paths(paths) => {
+            let files = || paths.iter().filter(|path| !is_stdin(path));
+            let missing: Vec<String> = files()
+                .filter(|path| !path.exists())
+                .map(|path| format!("{}: no such file or folder", Label::from_path(path)))
+                .collect();
+            if missing.is_empty() {
+                Ok(Roots::only(files().cloned()))
+            } else {
+                Err(Failure::new(Exit::NoInput, missing.join("\n")))
+            }
+        }
+    }
+}
+
+/// True for `-`, which means standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "-")
+}

@@ -1,0 +1,45 @@
+//! Totals of the ledger, for comparison with the logs.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::PLACES;
+use super::read::Read;
+use crate::commands::{Context, Failure, ledger};
+use crate::domain::{Filter, Label};
+use crate::ledger::Ledger;
+use crate::meter::overrides::{self, Override};
+
+/// Totals of the ledger, for comparison.
+#[derive(Serialize)]
+pub(crate) struct Kept {
+    pub(crate) calls: u64,
+    /// Calls in the ledger that no log holds any more.
+    pub(crate) only_in_ledger: u64,
+    pub(crate) files_gone: u64,
+    pub(crate) first_files_gone: Vec<Label>,
+    pub(crate) future_calls: u64,
+    pub(crate) limits_lifted: Vec<Override>,
+}
+
+impl Kept {
+    pub(crate) fn from_ledger(context: &mut Context<'_>, read: &Read) -> Result<Option<Self>, Failure> {
+        let prices = context.prices();
+        let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
+        let info = books.info(context.now())?;
+        let files = books.files()?;
+        let gone: BTreeSet<Label> =
+            files.iter().filter(|file| !file.path.exists()).map(|file| Label::from_path(&file.path)).collect();
+        let limits_lifted = overrides::all(&books)?;
+        let in_logs = read.books.sums(&Filter::default())?.calls;
+        Ok(Some(Self {
+            calls: info.sums.calls,
+            only_in_ledger: info.sums.calls.saturating_sub(in_logs),
+            files_gone: u64::try_from(gone.len()).unwrap_or(u64::MAX),
+            first_files_gone: gone.into_iter().take(PLACES).collect(),
+            future_calls: info.future_calls,
+            limits_lifted,
+        }))
+    }
+}

@@ -1,0 +1,58 @@
+//! Runs the command that was given.
+
+use super::{
+    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
+    prices, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
+};
+use crate::cli::{self, Cli, Command};
+use crate::config::Loaded;
+use crate::engine::{self, playback};
+
+pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
+    match cli.command {
+        Some(Command::Report(args)) => report::run(context, args),
+        Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
+        Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Limits { command }) => limits::run(context, command),
+        Some(Command::Prices { command }) => prices::run(context, command),
+        Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
+        Some(Command::Audit { json, paths }) => audit::run(context, json, &paths),
+        Some(Command::Ledger { command }) => ledger::run(context, command),
+        Some(Command::Invoice(args)) => invoice::run(context, args),
+        Some(Command::Reconcile(args)) => reconcile::run(context, &args),
+        Some(Command::Signals { json, against, filters, paths }) => {
+            signals::run(context, json, against.as_deref(), &filters, &paths)
+        }
+        Some(Command::Agents { json }) => agents::run(context, json),
+        Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
+        Some(Command::Metrics) => metrics::run(context),
+        Some(Command::Config { command }) => config::run(context, command, loaded),
+        Some(Command::Gate(args)) => gate::run(context, &args, loaded),
+        Some(Command::Statusline { format }) => statusline::run(context, format.as_deref()),
+        Some(Command::Record(args)) => record::run(context, &args),
+        Some(Command::Setup { command }) => setup::run(context, command),
+        Some(Command::Completions { shell }) => {
+            cli::completions(shell, context.out)?;
+            Ok(Exit::Fine)
+        }
+        Some(Command::Man) => {
+            cli::man(context.out)?;
+            Ok(Exit::Fine)
+        }
+        Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
+        Some(Command::Demo { speed }) => {
+            let engine::Scene { before, after } =
+                engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
+            // Its own limits, which it reaches while one looks on.
+            context.settings.limits = engine::demo_limits();
+            live::show(
+                context,
+                loaded,
+                &cli.live,
+                live::Source::Played { before, after: playback::listed(after), speed },
+            )
+        }
+        Some(Command::Replay { file, speed }) => replay::run(context, loaded, &cli.live, &file, speed),
+        None => live::run(context, loaded, &cli.live),
+    }
+}

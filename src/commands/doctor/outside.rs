@@ -1,0 +1,77 @@
+//! The price list and the socket.
+
+use std::path::Path;
+
+use super::{Report, State};
+use crate::app::catch_up::Books;
+use crate::commands::{Context, Failure};
+use crate::config::SocketPath;
+use crate::domain::Label;
+#[cfg(unix)]
+use crate::engine::health::socket::SocketJson;
+use crate::engine::health::{OLD_PRICES, prices_words};
+use crate::text;
+
+impl Report {
+    pub(super) fn prices(&mut self, context: &Context<'_>, books: &Books) -> Result<(), Failure> {
+        let now = context.now();
+        let old = (now.date_naive() - books.prices.as_of()).num_days() > OLD_PRICES;
+        let state = if old { State::Attention } else { State::Ok };
+        self.say("prices", state, prices_words(&books.prices, now));
+        self.unpriced = crate::engine::health::unpriced(&books.ledger)?;
+        let unpriced: Vec<String> = self
+            .unpriced
+            .iter()
+            .map(|(model, tokens)| format!("{model}: {} tokens without a price", text::count(*tokens)))
+            .collect();
+        for words in unpriced {
+            self.say("prices", State::Attention, words);
+        }
+        Ok(())
+    }
+
+    pub(super) fn socket(&mut self, context: &Context<'_>) {
+        match SocketPath::resolve(&context.env, &context.overrides) {
+            Err(why) => self.say("socket", State::Note, why),
+            Ok(socket) => {
+                let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
+                self.say("socket", State::Ok, format!("{}: {listening}", Label::from_path(&socket.path)));
+                #[cfg(unix)]
+                self.counters(&socket.path);
+                if let Some(note) = &socket.note {
+                    self.say("socket", State::Note, note);
+                }
+            }
+        }
+    }
+
+    /// Asks the meter that listens on the socket for its counters.
+    #[cfg(unix)]
+    pub(super) fn counters(&mut self, path: &Path) {
+        use crate::ingest::socket::{WRITE_PATIENCE, ask};
+        let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_PATIENCE) else { return };
+        // Older versions answer with an error.
+        if !answer.contains("\"ok\":true") {
+            return;
+        }
+        let Ok(counters) = serde_json::from_str::<SocketJson>(&answer) else { return };
+        let lines = text::plural(counters.bad_lines, "line");
+        if let Some(why) = counters.last_reason() {
+            self.say("socket", State::Attention, format!("{lines} could not be counted, the last: {why}"));
+        }
+        if let Some(words) = counters.words() {
+            self.say("socket", State::Note, words);
+        }
+        self.socket = Some(counters);
+    }
+}
+
+#[cfg(unix)]
+fn listens(path: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+#[cfg(not(unix))]
+fn listens(_: &Path) -> bool {
+    false
+}

@@ -1,0 +1,48 @@
+//! A call, its cost at today's prices, and the line it was read from.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+
+use crate::domain::Place;
+use crate::ledger::Row;
+use crate::pricing::{Cost, Explanation, PriceBook};
+
+/// A call, its cost at today's prices, and its source.
+pub(crate) struct Explained<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) today: Explanation,
+    pub(crate) line: Option<u64>,
+}
+
+impl<'a> Explained<'a> {
+    pub(crate) fn from_row(row: &'a Row, prices: &PriceBook) -> Self {
+        let line = row.call.from.place.as_ref().and_then(line_of);
+        Self { row, today: prices.explain(&row.call), line }
+    }
+
+    /// The booked cost, if it differs from today's.
+    pub(crate) fn booked(&self) -> Option<&Cost> {
+        Some(&self.row.cost).filter(|booked| **booked != self.today.cost)
+    }
+}
+
+/// True for calls that were not read from a file but from standard input or the socket.
+pub(crate) fn is_feed(place: &Place) -> bool {
+    !std::path::Path::new(place.path.as_str()).is_absolute()
+}
+
+/// Line number of this offset, if the file still exists and is long enough.
+pub(crate) fn line_of(place: &Place) -> Option<u64> {
+    let file = File::open(place.path.as_str()).ok()?;
+    if !file.metadata().is_ok_and(|facts| facts.is_file() && facts.len() > place.offset) {
+        return None;
+    }
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    let (mut at, mut line) = (0_u64, 1_u64);
+    while at < place.offset {
+        let skipped = reader.skip_until(b'\n').ok().filter(|bytes| *bytes > 0)?;
+        at += u64::try_from(skipped).ok()?;
+        line += 1;
+    }
+    (at == place.offset).then_some(line)
+}

@@ -1,0 +1,121 @@
+//! The gate's answer as JSON, the same on the command line and the socket.
+
+use serde::Serialize;
+
+use crate::config::{LimitKey, OnError, Settings};
+use crate::domain::{Instant, Status};
+use crate::ledger::{BooksError, Ledger};
+use crate::meter::overrides::Override;
+use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
+use crate::output::{self, LimitJson, QuotaJson};
+use crate::text;
+
+/// The gate's answer; its JSON is the same on the command line and the socket.
+#[derive(Serialize)]
+pub(crate) struct GateAnswer {
+    pub(crate) ok: bool,
+    pub(crate) schema: u8,
+    /// True if the call may be made.
+    pub(crate) allowed: bool,
+    /// Verdict of the worst limit.
+    pub(crate) verdict: &'static str,
+    /// Why the call is refused, or which limit is near.
+    pub(crate) reason: Option<String>,
+    pub(crate) limits: Vec<LimitJson>,
+    /// Providers' own windows, as their agents state them; absent when none has. They never refuse a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) provider_windows: Vec<QuotaJson>,
+    /// The override that lifts limits for this session.
+    #[serde(rename = "override")]
+    pub(crate) lifted: Option<Override>,
+    /// Why the answer may be wrong.
+    pub(crate) warning: Option<String>,
+    /// Files that could not be read, so that more may be used; absent when there are none.
+    #[serde(skip_serializing_if = "output::is_zero")]
+    pub(crate) unread_files: u64,
+    /// Limits that apply to the caller, worst first.
+    #[serde(skip)]
+    pub(crate) states: Vec<LimitState>,
+}
+
+/// Evaluates the limits against this ledger.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn answer(
+    books: &dyn Ledger,
+    rules: &Rules,
+    settings: &Settings,
+    caller: &CallContext,
+    now: Instant,
+) -> Result<GateAnswer, BooksError> {
+    let decision = gate::decide(books, rules, caller, now)?;
+    let reason = text::gate_reason(&decision, now, settings.zone);
+    let gate::Decision { allowed, worst, states, lifted } = decision;
+    let mut quotas = Status::quotas(&books.statuses()?);
+    quotas.retain(|quota| !quota.is_forgotten(now));
+    Ok(GateAnswer {
+        ok: true,
+        schema: 1,
+        allowed,
+        verdict: worst.name(),
+        reason,
+        limits: states
+            .iter()
+            .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, settings.zone))
+            .collect(),
+        provider_windows: QuotaJson::all(&quotas, now, settings.zone),
+        lifted,
+        warning: None,
+        unread_files: 0,
+        states,
+    })
+}
+
+impl GateAnswer {
+    /// The answer when the ledger cannot be read.
+    pub(crate) fn unknown(why: &str, settings: &Settings) -> Self {
+        let mut answer = Self {
+            ok: true,
+            schema: 1,
+            allowed: true,
+            verdict: "unknown",
+            reason: None,
+            limits: Vec::new(),
+            provider_windows: Vec::new(),
+            lifted: None,
+            warning: None,
+            unread_files: 0,
+            states: Vec::new(),
+        };
+        answer.doubt(why, settings);
+        answer
+    }
+
+    /// Marks the answer as possibly wrong, and refuses the call if the config wants that.
+    pub(crate) fn doubt(&mut self, why: &str, settings: &Settings) {
+        match settings.gate.on_error {
+            OnError::Allow if self.allowed => {
+                self.warning.get_or_insert_with(|| format!("{why}; allowed anyway (gate.on_error is \"allow\")"));
+            }
+            OnError::Allow => {
+                self.warning.get_or_insert_with(|| why.to_owned());
+            }
+            OnError::Deny if self.allowed && self.lifted.is_none() => {
+                self.allowed = false;
+                self.reason = Some(format!("Limits cannot be checked: {why} (gate.on_error is \"deny\")"));
+            }
+            OnError::Deny => {}
+        }
+    }
+
+    /// Adds a warning that does not put the answer in doubt.
+    pub(crate) fn warn(&mut self, what: &str) {
+        self.warning.get_or_insert_with(|| what.to_owned());
+    }
+
+    /// True when a limit is near, or over without blocking.
+    pub(crate) fn warns(&self) -> bool {
+        self.allowed && self.states.iter().any(|state| state.verdict != Verdict::Under)
+    }
+}

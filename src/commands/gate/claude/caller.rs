@@ -1,0 +1,37 @@
+//! The call that an event is about.
+
+use super::{SOURCE, of_session};
+use crate::app::catch_up::caller;
+use crate::app::catch_up::{Books, LogSelection};
+use crate::commands::Context;
+use crate::commands::gate::{GateAnswer, judge, transcript};
+use crate::config::Settings;
+use crate::domain::Dimension;
+use crate::integrations::claude_code::hook_input::Event;
+use crate::ledger::{BooksError, Ledger};
+use crate::meter::CallContext;
+
+/// Reads the rest of the session's transcript and evaluates the limits.
+pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
+    let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
+    let settings = context.settings.clone();
+    judge(context, &LogSelection::Session(transcript), |books| asker_of(event, &settings, books))
+}
+
+/// Call context of the event. Hooks do not name the model, so that the session's last call provides it.
+pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
+    let last = match &event.session {
+        Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
+        None => None,
+    };
+    let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
+    let names = [
+        (Dimension::Source, Some(SOURCE)),
+        (Dimension::Session, event.session.as_deref()),
+        (Dimension::Project, event.cwd.as_deref()),
+        (Dimension::Agent, event.agent.as_deref()),
+        (Dimension::Model, model),
+    ];
+    let names: Vec<(Dimension, &str)> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
+    Ok(caller(settings, &names))
+}

@@ -1,0 +1,90 @@
+//! The running sessions in the summary, and amounts with their marks.
+
+use serde::Serialize;
+
+use crate::domain::{Label, Usd};
+use crate::ledger::Sums;
+use crate::meter::{Activity, FleetLine};
+use crate::output::{self, Decimal};
+
+/// Money in an answer.
+pub(super) fn money(usd: Usd) -> Decimal {
+    output::micro(usd)
+}
+
+/// Tokens and cost of some calls.
+#[derive(Serialize)]
+pub(super) struct Amounts {
+    calls: u64,
+    tokens: u64,
+    cost_usd: output::Cell,
+    unpriced_tokens: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+}
+
+impl Amounts {
+    /// The amounts of these sums, with their marks.
+    pub(super) fn of(sums: &Sums) -> Self {
+        Self {
+            calls: sums.calls,
+            tokens: sums.tokens.total(),
+            cost_usd: output::cost_cell(sums),
+            unpriced_tokens: sums.unpriced_tokens,
+            lower_bound_calls: sums.lower_bound_calls,
+            guessed_calls: sums.guessed_calls,
+        }
+    }
+}
+
+/// A session of today.
+#[derive(Serialize)]
+pub(super) struct Running<'a> {
+    session: Option<&'a str>,
+    source: &'a str,
+    project: Option<&'a str>,
+    model: Option<&'a str>,
+    state: &'static str,
+    started: String,
+    last: String,
+    today: Amounts,
+    cost_per_hour_usd: Decimal,
+    agents: Vec<Agent<'a>>,
+}
+
+#[derive(Serialize)]
+struct Agent<'a> {
+    name: &'a str,
+    today: Amounts,
+    cost_per_hour_usd: Decimal,
+}
+
+impl<'a> Running<'a> {
+    /// The line of a session.
+    pub(super) fn of(line: &'a FleetLine) -> Self {
+        Self {
+            session: line.id.session.as_ref().map(Label::as_str),
+            source: &line.id.source,
+            project: line.project.as_ref().map(Label::as_str),
+            model: line.model.as_ref().map(Label::as_str),
+            state: match line.activity {
+                Activity::Working => "working",
+                Activity::Waiting => "waiting",
+                Activity::Ended => "ended",
+            },
+            started: line.started.to_rfc3339(),
+            last: line.last.to_rfc3339(),
+            today: Amounts::of(&line.today),
+            cost_per_hour_usd: money(line.cost_per_hour),
+            agents: line
+                .agents
+                .iter()
+                .map(|agent| Agent {
+                    name: &agent.name,
+                    today: Amounts::of(&agent.today),
+                    cost_per_hour_usd: money(agent.cost_per_hour),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Opens the ledger and starts the engine for a face.
+
+use std::time::Duration;
+
+use super::Source;
+use crate::app::catch_up::{self, LogSelection};
+use crate::cli::LiveArgs;
+use crate::commands::http_server::{self, Bound};
+use crate::commands::{Context, Exit, Failure, tui_options};
+use crate::domain::{Dimension, Filter, Matcher};
+use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin};
+use crate::ingest::Roots;
+use crate::ledger::{self, Ledger};
+use crate::meter::{Follow, Meter, Rules, SessionId};
+use crate::server::http::Server;
+
+/// The running engine, and all that a face needs of it.
+pub(crate) struct Started {
+    /// The engine.
+    pub(crate) engine: Engine,
+    /// Its events.
+    pub(crate) events: Events,
+    /// The meter, as the books say now.
+    pub(crate) meter: Meter,
+    /// The HTTP server, if one was asked for. It ends before the engine stops: first no more calls come in, then
+    /// everything that came is booked.
+    pub(crate) server: Option<Server>,
+    pub(crate) roots: Roots,
+}
+
+/// Opens the books, starts the engine, and serves HTTP on the bound address.
+pub(crate) fn start(
+    context: &mut Context<'_>,
+    args: &LiveArgs,
+    rules: Rules,
+    source: Source,
+    bound: Option<Bound>,
+) -> Result<Started, Failure> {
+    let prices = context.prices();
+    let (selection, before, played) = match source {
+        Source::Logs(selection) => (selection, Vec::new(), None),
+        Source::Played { before, after, speed } => (LogSelection::Paths(Vec::new()), before, Some((after, speed))),
+    };
+    let roots = catch_up::roots(context, &selection)?;
+    #[cfg(unix)]
+    let socket = bind(context, args)?;
+    // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
+    let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
+    let (mut books, _) = catch_up::open(context, &selection, &prices, args.book, options);
+    if let Some(why) = books.why_only_read() {
+        context.note(why);
+    }
+    let records = before.into_iter().map(crate::domain::Record::Call).collect();
+    books.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
+    let is_stdin = |path: &std::path::PathBuf| catch_up::is_stdin(path);
+    let stdin = match &selection {
+        LogSelection::Paths(paths) if paths.iter().any(is_stdin) => {
+            if args.socket.is_none() && args.paths.iter().all(is_stdin) { Stdin::Alone } else { Stdin::Read }
+        }
+        LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) | LogSelection::Session(_) => {
+            Stdin::Unread
+        }
+    };
+    let follow = follow(&books, args, &rules.view)?;
+    let (engine, events, meter) = Engine::start(Setup {
+        env: context.env.clone(),
+        overrides: context.overrides.clone(),
+        paths: context.paths.clone(),
+        settings: context.settings.clone(),
+        prices,
+        books,
+        rules,
+        follow,
+        roots: roots.clone(),
+        reading: catch_up::tail_options(context),
+        played,
+        stdin,
+        #[cfg(unix)]
+        socket,
+        is_served: bound.is_some(),
+        faces: Faces {
+            answer: crate::commands::gate::query::query_with,
+            explain: crate::commands::explain::text_of,
+            problem: tui_options::problem,
+        },
+    })
+    .map_err(|error| match error {
+        StartError::Books(error) => error.into(),
+        error @ StartError::Thread(_) => Failure::new(Exit::Code(71), error.to_string()),
+        error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
+    })?;
+    let server = bound.map(|bound| http_server::start(context, bound, engine.doors())).transpose()?;
+    Ok(Started { engine, events, meter, server, roots })
+}
+
+/// The failure when the system grants nothing to wait with.
+pub(crate) fn no_runtime(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Code(71), format!("the system has no resources left for the event loop: {error}"))
+}
+
+/// Binds the socket, when it is asked for.
+#[cfg(unix)]
+pub(crate) fn bind(
+    context: &mut Context<'_>,
+    args: &LiveArgs,
+) -> Result<Option<crate::ingest::socket::Bound>, Failure> {
+    if args.socket.is_none() {
+        return Ok(None);
+    }
+    let unavailable = |message: String| Failure::new(Exit::Unavailable, message);
+    let place = crate::config::SocketPath::resolve(&context.env, &context.overrides).map_err(unavailable)?;
+    place.prepare().map_err(unavailable)?;
+    if let Some(note) = &place.note {
+        context.note(note);
+    }
+    let bound = crate::ingest::socket::bind(&place.path, context.env.uid);
+    bound.map(Some).map_err(|error| unavailable(error.to_string()))
+}
+
+/// The session followed at start.
+pub(crate) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
+    match args.session.as_deref() {
+        // Who names paths or a time asks about all that is in them; else it is the day that counts.
+        None if !args.paths.is_empty() || view.since.is_some() || view.until.is_some() => Ok(Follow::Everything),
+        None => Ok(Follow::Today),
+        // Before a first call there is no session to stay with.
+        Some("latest") => {
+            let newest = ledger.calls(view, 1)?;
+            Ok(newest.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
+        }
+        Some(wanted) => {
+            let name = crate::app::sessions::only_session(ledger, wanted, view)?;
+            let filter =
+                Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
+            let row = ledger.calls(&filter, 1)?;
+            Ok(row.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
+        }
+    }
+}

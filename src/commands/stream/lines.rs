@@ -1,0 +1,143 @@
+//! The lines: one for each call, then the counters and the worst limit.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::held::Held;
+use super::printer::Printer;
+use crate::commands::Context;
+use crate::domain::{Call, Instant, Label, Zone};
+use crate::engine::{Driver, Feed, Note, Request};
+use crate::ledger::{Change, Row, Sums};
+use crate::meter::{LimitState, Summary, Verdict};
+use crate::text;
+
+/// State of the line output.
+pub(crate) struct Lines {
+    pub(crate) driver: Driver,
+    pub(crate) requests: mpsc::Sender<Request>,
+    /// Text of the worst limit in the last line.
+    pub(crate) standing: Option<String>,
+    /// Calls that may still grow.
+    pub(crate) held: Held,
+    /// Lines to print.
+    pub(crate) out: Vec<u8>,
+}
+
+impl Lines {
+    pub(crate) fn tell(&mut self, context: &Context<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
+        let now = context.now();
+        self.driver.take(&news, now);
+        match news {
+            Feed::Snapshot(_) => self.counter(context),
+            Feed::Changes(posted) => {
+                let changed = posted.iter().filter_map(|posted| match posted {
+                    Change::New(change) | Change::Grown(change) => Some(&change.after),
+                    Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
+                });
+                for row in changed {
+                    let done = self.held.hold(row, now);
+                    self.write_calls(context, &done)?;
+                }
+                self.counter(context)
+            }
+            Feed::Note(note) => {
+                printer.note(note_line(context, &note));
+                Ok(())
+            }
+            Feed::Statuses(_) | Feed::Settings(_) => self.look(context),
+            Feed::Progress(_)
+            | Feed::Health(_)
+            | Feed::Answer(_)
+            | Feed::Models(_)
+            | Feed::Explained(_)
+            | Feed::Ended => Ok(()),
+        }
+    }
+
+    /// Writes the counters, with the worst limit if it is near or over.
+    pub(crate) fn counter(&mut self, context: &Context<'_>) -> io::Result<()> {
+        let summary = self.count(context.now());
+        self.write(&summary)
+    }
+
+    /// Writes the calls that grow no more at this time; all without a time.
+    pub(crate) fn write_held(&mut self, context: &Context<'_>, now: Option<Instant>) -> io::Result<()> {
+        let done = self.held.done(now);
+        self.write_calls(context, &done)
+    }
+
+    fn write_calls(&mut self, context: &Context<'_>, rows: &[Arc<Row>]) -> io::Result<()> {
+        for row in rows {
+            writeln!(self.out, "{}", call_line(row, context.settings.zone))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the counters again if the state of the limits has changed without a call.
+    pub(crate) fn look(&mut self, context: &Context<'_>) -> io::Result<()> {
+        let now = context.now();
+        self.write_held(context, Some(now))?;
+        let summary = self.count(now);
+        if standing(&summary) == self.standing { Ok(()) } else { self.write(&summary) }
+    }
+
+    pub(crate) fn write(&mut self, summary: &Summary) -> io::Result<()> {
+        self.standing = standing(summary);
+        let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
+        writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
+    }
+
+    /// Current summary; sends what it asks of the engine.
+    pub(crate) fn count(&mut self, now: Instant) -> Summary {
+        let summary = self.driver.summary(now);
+        self.driver.send(&self.requests);
+        summary
+    }
+}
+
+/// Text of the worst limit, if near or over.
+pub(crate) fn standing(summary: &Summary) -> Option<String> {
+    let near = |limit: &&LimitState| limit.verdict != Verdict::Under;
+    summary
+        .worst_limit()
+        .filter(near)
+        .map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
+}
+
+/// Formats a note, with bell or notification if standard error is a terminal.
+pub(crate) fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if context.env.terminal[2] {
+        bytes.extend(note.bell.then_some(7));
+        bytes.extend_from_slice(note.popup.as_deref().unwrap_or_default());
+    }
+    bytes.extend_from_slice(format!("tokmeter: {}\n", note.text).as_bytes());
+    bytes
+}
+
+/// The session of a call: `api-server 3f2a91c0`.
+fn session_name(call: &Call) -> String {
+    let project = call.from.project.as_deref().map(text::project_short);
+    let session = call.from.session.as_deref().map(text::session_short);
+    let words: Vec<&str> = project.into_iter().chain(session).collect();
+    if words.is_empty() { "no session".to_owned() } else { words.join(" ") }
+}
+
+/// Formats one call.
+pub(crate) fn call_line(row: &Row, zone: Zone) -> String {
+    let (call, tokens) = (&row.call, &row.call.tokens);
+    format!(
+        "{}  {}  {}  in {} cache {} out {}  {}{}",
+        text::clock_seconds(call.at(), zone),
+        session_name(call),
+        call.model.as_ref().map_or("?", Label::as_str),
+        text::count(tokens.input),
+        text::count(tokens.cache_read.saturating_add(tokens.cache_write())),
+        text::count(tokens.output),
+        text::cost_fine(&Sums::from_row(row)),
+        call.from.agent.as_ref().map(|agent| format!("  agent {agent}")).unwrap_or_default(),
+    )
+}

@@ -1,0 +1,171 @@
+//! The loop of every face: changes go into the meter, its summary raises alerts, and a stale meter asks for a snapshot.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::protocol::{Feed, Request};
+use crate::domain::Instant;
+use crate::meter::{Alerts, Follow, Meter, Summary};
+
+/// Longest sleep, within which a clock change or suspend is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// A face's meter, kept up to date by the engine's events.
+pub(crate) struct Driver {
+    meter: Meter,
+    alerts: Alerts,
+    /// Requests to be sent to the engine.
+    requests: Vec<Request>,
+    /// A snapshot was requested and has not arrived.
+    asked: bool,
+    /// Time of the last summary.
+    counted: Instant,
+}
+
+impl Driver {
+    /// A driver of this meter, as it was at `now`.
+    pub(crate) fn new(meter: Meter, alerts: Alerts, now: Instant) -> Self {
+        Self { meter, alerts, requests: Vec::new(), asked: false, counted: now }
+    }
+
+    /// Takes from an event what concerns the numbers. True when they may have changed.
+    pub(crate) fn take(&mut self, news: &Feed, now: Instant) -> bool {
+        match news {
+            Feed::Changes(changes) => {
+                for change in changes {
+                    self.meter.apply(change, now);
+                }
+            }
+            Feed::Snapshot(snapshot) => {
+                self.meter.reopen((**snapshot).clone());
+                self.asked = false;
+            }
+            Feed::Statuses(statuses) => self.meter.state(statuses.clone()),
+            Feed::Settings(new) => {
+                let (settings, alerts) = (&new.settings, &new.settings.alerts);
+                self.alerts.rule(alerts.quiet.map(|quiet| (quiet, settings.zone)), alerts.hysteresis);
+                self.meter.rule(new.rules.clone());
+            }
+            Feed::Progress(_)
+            | Feed::Health(_)
+            | Feed::Note(_)
+            | Feed::Answer(_)
+            | Feed::Models(_)
+            | Feed::Explained(_)
+            | Feed::Ended => return false,
+        }
+        true
+    }
+
+    /// The summary at this time. Due alerts and, if the meter is stale, a snapshot become requests.
+    pub(crate) fn summary(&mut self, now: Instant) -> Summary {
+        self.counted = now;
+        let is_stale = self.meter.stale(now);
+        let summary = self.meter.summary(now);
+        if is_stale && !self.asked {
+            self.asked = true;
+            let rules = Box::new(self.meter.rules().clone());
+            self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
+        }
+        let due = self.alerts.due(&summary.limits, &summary.quotas, now);
+        self.requests.extend(due.into_iter().map(|alert| Request::Alert(Box::new(alert))));
+        summary
+    }
+
+    /// Changes the session or sessions that the summary is about.
+    pub(crate) fn follow(&mut self, follow: Follow) {
+        self.meter.follow(follow);
+    }
+
+    /// Holds back the alerts of one limit until a time.
+    pub(crate) fn snooze(&mut self, limit: &str, until: Instant) {
+        self.alerts.snooze_limit(limit, until);
+    }
+
+    /// When the last summary changes without an event: a new period, or the end of quiet hours.
+    pub(crate) fn changes_at(&self) -> Option<Instant> {
+        [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)].into_iter().flatten().min()
+    }
+
+    /// Time to wait for an event before the summary is due again, or whatever else changes at `other`.
+    pub(crate) fn sleep(&self, now: Instant, other: Option<Instant>) -> Duration {
+        let next = self.changes_at().into_iter().chain(other).min();
+        next.map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST_SLEEP))
+    }
+
+    /// Takes the pending requests.
+    pub(crate) fn requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Takes a request back that the engine had no room for, to be sent later. False for one that is not the driver's:
+    /// whoever made it decides.
+    pub(crate) fn put_back(&mut self, request: Request) -> bool {
+        let is_own = matches!(request, Request::Snapshot { .. } | Request::Alert(_));
+        if is_own {
+            self.requests.push(request);
+        }
+        is_own
+    }
+
+    /// Sends the pending requests; those that find no room wait for the next time.
+    pub(crate) fn send(&mut self, engine: &mpsc::Sender<Request>) {
+        for request in self.requests() {
+            if let Err(error) = engine.try_send(request) {
+                self.put_back(error.into_inner());
+            }
+        }
+    }
+
+    /// The meter, for the closing summary.
+    pub(crate) fn into_meter(self) -> Meter {
+        self.meter
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Label, Quota, Status, Zone};
+    use crate::ledger::Memory;
+    use crate::meter::{Rules, Snapshot};
+    use crate::pricing::{CostMode, PriceBook};
+
+    #[test]
+    fn a_statement_of_a_providers_window_is_in_the_summary_and_rings() {
+        let now = Instant::UNIX_EPOCH;
+        let mut driver = Driver::new(Meter::new(Rules::new(Zone::UTC), now), Alerts::default(), now);
+        let name = Label::new("codex");
+        let quota = Quota { source: name.clone(), name, minutes: 300, used: 8_500, resets_at: None, seen: now };
+        assert!(driver.take(&Feed::Statuses(vec![Status::Quota(quota.clone())]), now));
+        assert_eq!(driver.summary(now).quotas, [quota]);
+        let requests = driver.requests();
+        assert!(matches!(requests.as_slice(), [Request::Alert(alert)] if alert.threshold == 80), "{requests:?}");
+    }
+
+    #[test]
+    fn a_request_that_finds_no_room_is_sent_later_and_asked_once() {
+        let (now, rules) = (Instant::UNIX_EPOCH, Rules::new(Zone::UTC));
+        let mut driver = Driver::new(Meter::new(rules.clone(), now), Alerts::default(), now);
+        let tomorrow = now + chrono::Duration::days(1);
+        let (full, mut requested) = mpsc::channel(1);
+        full.try_send(Request::Models).unwrap();
+        driver.summary(tomorrow);
+        driver.send(&full);
+        driver.summary(tomorrow);
+        assert_eq!(requested.try_recv(), Ok(Request::Models));
+        driver.send(&full);
+        assert!(matches!(requested.try_recv(), Ok(Request::Snapshot { .. })));
+        driver.summary(tomorrow);
+        driver.send(&full);
+        assert!(requested.try_recv().is_err(), "asked twice");
+        let books = Memory::new(std::sync::Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, tomorrow).unwrap();
+        assert!(driver.take(&Feed::Snapshot(Box::new(snapshot)), tomorrow));
+        driver.summary(tomorrow);
+        assert!(driver.requests().is_empty());
+        driver.summary(tomorrow + chrono::Duration::days(1));
+        assert_eq!(driver.requests().len(), 1);
+    }
+}

@@ -1,0 +1,86 @@
+//! Deliveries of the socket and the HTTP server: calls are booked or kept, and questions answered.
+
+use super::LedgerThread;
+use crate::domain::{Label, Record};
+use crate::engine::questions::{BooksView, Question};
+use crate::ingest::{Delivery, Reply, Said};
+use crate::ledger::{Batch, Change, Ledger};
+
+impl LedgerThread {
+    pub(super) fn delivery(&mut self, delivery: Delivery) {
+        if let Said::Records(records) = &delivery.said {
+            self.health.delivered(records);
+        }
+        let reply = match delivery.said {
+            Said::Query(question) => {
+                let warning = self.health.doubt();
+                let (warning, now) = (warning.as_deref(), self.env.now());
+                let own = self.health.answer(&question);
+                let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
+                Reply::Json(own.unwrap_or_else(answer))
+            }
+            Said::Records(records) => self.take_records(records),
+        };
+        let _ = delivery.reply.send(reply);
+    }
+
+    /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted; only if that
+    /// fails, too, are they refused, because no log holds them: the sender keeps them.
+    fn take_records(&mut self, records: Vec<Record>) -> Reply {
+        let posting = Batch { records, files: Vec::new() };
+        let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
+            Some(why) => why.to_string(),
+            None => match self.books.post(&posting) {
+                Ok(posted) => return self.took(posted),
+                Err(error) => {
+                    self.failed(&error);
+                    error.to_string()
+                }
+            },
+        };
+        match self.spool(&posting) {
+            Some(told) => self.took(told),
+            None => {
+                let text = format!("the call was neither counted nor booked, send it again: {why}");
+                Reply::Error(Label::new(&text))
+            }
+        }
+    }
+
+    fn took(&mut self, changes: Vec<Change>) -> Reply {
+        let reply = reply_of(&changes);
+        self.tell_changes(changes);
+        reply
+    }
+
+    /// Answers a question with the books as they are, calls that are held in memory included.
+    pub(super) fn question(&mut self, question: Question) {
+        let now = self.env.now();
+        if self.state.stuck.is_none() && self.state.caught_up {
+            let _ = self.books.flush();
+        }
+        question(&BooksView {
+            ledger: &self.books,
+            rules: &self.rules,
+            settings: &self.config_edits.settings,
+            prices: &self.prices,
+            health: self.health.view(&self.prices, now),
+            warning: self.health.doubt(),
+            unread_files: self.health.unread_files(),
+            is_caught_up: self.state.caught_up,
+            now,
+        });
+    }
+}
+
+fn reply_of(posted: &[Change]) -> Reply {
+    let booked = posted.iter().find_map(|posted| match posted {
+        Change::New(change) | Change::Grown(change) => Some(&change.after),
+        Change::Moved(_) | Change::Gone(_) | Change::Repeat => None,
+    });
+    booked.map_or(Reply::Repeat, |row| Reply::Booked {
+        key: row.call.key,
+        cost: row.cost.usd(),
+        fidelity: row.call.fidelity,
+    })
+}

@@ -1,0 +1,183 @@
+//! The session that a closing summary is about, and its log.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+
+use super::summary::{Follow, SessionId, SessionLine, Summary};
+use crate::domain::{Filter, Label, Zone};
+use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
+
+/// The session that matches a filter; the latest of several.
+pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, BooksError> {
+    let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
+    let rows = books.report(&query)?.rows;
+    let sessions = rows.into_iter().filter_map(|ReportRow { session, .. }| session);
+    Ok(sessions.max_by_key(|session| session.ended).map(Arc::unwrap_or_clone))
+}
+
+/// The followed session, or all sessions in view combined.
+pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
+    let together = || {
+        let (first, rest) = summary.sessions.split_first()?;
+        let mut all = first.clone();
+        all.row.session = None;
+        all.row.sums = summary.followed;
+        all.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
+        for other in rest {
+            all.row.started = all.row.started.min(other.row.started);
+            all.row.ended = all.row.ended.max(other.row.ended);
+            all.row.in_agents.add(&other.row.in_agents);
+        }
+        all.duration = all.row.ended - all.row.started;
+        Some(all)
+    };
+    match &summary.follow {
+        Follow::Today => of_today(summary),
+        Follow::Everything => together(),
+        Follow::Latest | Follow::Session(_) => summary.session.clone(),
+    }
+}
+
+/// The sessions of today as one: from the first call of the day to the last. One session alone is itself, if it began today.
+fn of_today(summary: &Summary) -> Option<SessionLine> {
+    let of_today =
+        |line: &&SessionLine| summary.fleet.iter().any(|today| today.id == line.id() && today.today.calls > 0);
+    let mut all = summary.sessions.iter().filter(of_today);
+    let mut line = all.next()?.clone();
+    let mut several = false;
+    for other in all {
+        several = true;
+        line.row.started = line.row.started.min(other.row.started);
+        line.row.ended = line.row.ended.max(other.row.ended);
+        line.row.in_agents.add(&other.row.in_agents);
+    }
+    if several {
+        line.row.session = None;
+    }
+    line.row.started = line.row.started.max(summary.day.from);
+    line.row.sums = summary.followed;
+    line.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
+    line.duration = (line.row.ended - line.row.started).max(Duration::zero());
+    Some(line)
+}
+
+/// Calls of a session among which its own log is looked for.
+const NEWEST: usize = 200;
+
+/// The session's own log: where the newest call of its main thread stands, or of a sub-agent where that has none.
+pub(crate) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, BooksError> {
+    let newest = books.calls(filter, NEWEST)?;
+    Ok(log_among(newest.iter().map(Arc::as_ref)).cloned())
+}
+
+/// The log of the session that a summary is about; none where it is about several.
+pub(crate) fn own_log<'a>(session: &SessionLine, summary: &'a Summary) -> Option<&'a Label> {
+    session.row.session.as_ref()?;
+    log_among(
+        summary
+            .calls
+            .iter()
+            .map(|line| line.row.as_ref())
+            .filter(|row| SessionId::from_call(&row.call) == session.id()),
+    )
+}
+
+fn log_among<'a>(calls: impl Iterator<Item = &'a Row>) -> Option<&'a Label> {
+    let mut placed = calls.filter_map(|row| Some((row.call.from.agent.is_some(), &row.call.from.place.as_ref()?.path)));
+    let first = placed.next()?;
+    let main = std::iter::once(first).chain(placed).find(|(is_agent, _)| !is_agent);
+    Some(main.unwrap_or(first).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Span, Tokens, Usd};
+    use crate::ledger::Sums;
+    use crate::meter::{Activity, FleetLine};
+    use crate::pricing::Cost;
+
+    fn row(path: &str, agent: Option<&str>) -> Row {
+        let place = Place { path: Label::new(path), offset: 0 };
+        let from = Attribution {
+            agent: agent.map(Label::new),
+            place: Some(place),
+            ..Attribution::new(Instant::UNIX_EPOCH, Label::new("claude-code"))
+        };
+        let call = Call::new(CallKey::from_parts(&[path]), from, None, Tokens::ZERO);
+        Row { call, cost: Cost::Unpriced }
+    }
+
+    #[test]
+    fn the_log_is_the_sessions_own_and_a_sub_agents_only_where_it_has_none() {
+        let agent = row("/logs/s1/agent-explore.jsonl", Some("explore"));
+        let main = row("/logs/s1.jsonl", None);
+        let log = |rows: &[&Row]| log_among(rows.iter().copied()).map(Label::to_string);
+        assert_eq!(log(&[&agent, &main]).as_deref(), Some("/logs/s1.jsonl"));
+        assert_eq!(log(&[&agent]).as_deref(), Some("/logs/s1/agent-explore.jsonl"));
+        assert_eq!(log(&[]), None);
+    }
+
+    fn at(text: &str) -> Instant {
+        text.parse().unwrap()
+    }
+
+    /// A session of so many calls today, at work between two moments.
+    fn session(name: &str, from: &str, until: &str, today: u64) -> (SessionLine, FleetLine) {
+        let sums = Sums { calls: today + 1, ..Sums::default() };
+        let line = SessionLine::from_row(
+            SessionRow {
+                session: Some(Label::new(name)),
+                source: Label::new("claude-code"),
+                started: at(from),
+                ended: at(until),
+                project: None,
+                user: None,
+                models: Vec::new(),
+                in_agents: Sums::default(),
+                sums,
+            },
+            at(until),
+        );
+        let fleet = FleetLine {
+            id: line.id(),
+            project: None,
+            started: at(from),
+            activity: Activity::Working,
+            today: Sums { calls: today, ..Sums::default() },
+            cost_per_hour: Usd::ZERO,
+            last: at(until),
+            model: None,
+            main: None,
+            trend: crate::meter::Trend::default(),
+            agents: Vec::new(),
+        };
+        (line, fleet)
+    }
+
+    #[test]
+    fn the_day_comes_to_what_its_sessions_spent_since_midnight() {
+        let night = session("night", "2026-11-21T22:00:00Z", "2026-11-22T01:00:00Z", 4);
+        let noon = session("noon", "2026-11-22T12:00:00Z", "2026-11-22T13:00:00Z", 2);
+        let old = session("old", "2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z", 0);
+        let of = |lines: &[&(SessionLine, FleetLine)]| {
+            let day = Span { from: at("2026-11-22T00:00:00Z"), until: at("2026-11-23T00:00:00Z") };
+            of_followed(&Summary {
+                follow: Follow::Today,
+                day,
+                followed: Sums { calls: lines.iter().map(|(_, fleet)| fleet.today.calls).sum(), ..Sums::default() },
+                sessions: lines.iter().map(|(line, _)| line.clone()).collect(),
+                fleet: lines.iter().map(|(_, fleet)| fleet.clone()).collect(),
+                ..Summary::empty(at("2026-11-22T13:02:00Z"))
+            })
+        };
+        let day = of(&[&noon, &night, &old]).unwrap();
+        assert_eq!((day.row.sums.calls, day.duration, day.row.session), (6, Duration::hours(13), None));
+        // One session alone keeps its name, and with it its log.
+        let alone = of(&[&noon, &old]).unwrap();
+        assert_eq!((alone.row.sums.calls, alone.duration), (2, Duration::hours(1)));
+        assert_eq!(alone.row.session.as_deref(), Some("noon"));
+        assert_eq!(of(&[&old]), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! Decides whether the next call may be made.
+
+use super::limit::{CallContext, LimitState, Rules, Verdict};
+use super::overrides::{self, Override};
+use super::snapshot::states;
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
+use crate::ledger::{BooksError, Ledger};
+
+/// Log format assumed for callers that name none: the socket and the usage log.
+const OWN_SOURCE: &str = "native";
+
+/// Whether a call may be made, and why.
+pub(crate) struct Decision {
+    /// True if it may.
+    pub(crate) allowed: bool,
+    /// The worst verdict of its limits.
+    pub(crate) worst: Verdict,
+    /// Limits that apply to the caller, worst first.
+    pub(crate) states: Vec<LimitState>,
+    /// The override that lifts limits for this session.
+    pub(crate) lifted: Option<Override>,
+}
+
+impl Decision {
+    /// The limits that refuse the call, unless they are lifted.
+    pub(crate) fn stops(&self) -> impl Iterator<Item = &LimitState> {
+        self.states.iter().filter(|state| state.stops_work())
+    }
+}
+
+/// Evaluates the limits of the next call against this ledger.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn decide(
+    books: &dyn Ledger,
+    rules: &Rules,
+    caller: &CallContext,
+    now: Instant,
+) -> Result<Decision, BooksError> {
+    let caller = with_source(books, caller)?;
+    let states = states(books, rules, Some(&caller), now)?;
+    let lifted = match caller.name(Dimension::Session) {
+        Some(session) => overrides::override_of(books, session)?,
+        None => None,
+    };
+    let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
+    let allowed = lifted.is_some() || !states.iter().any(LimitState::stops_work);
+    Ok(Decision { allowed, worst, states, lifted })
+}
+
+/// Completes a session with its log format: the one in the ledger, else ours.
+fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
+    let mut caller = caller.clone();
+    if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {
+        let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(session.as_str()))], ..Filter::default() };
+        let newest = books.calls(&filter, 1)?;
+        let source = newest.first().map_or_else(|| Label::new(OWN_SOURCE), |row| row.call.from.source.clone());
+        caller.names.push((Dimension::Source, source));
+    }
+    Ok(caller)
+}

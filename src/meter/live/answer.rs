@@ -1,0 +1,117 @@
+//! The numbers of the meter at a moment: the summary, the limits, and the forecasts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Meter;
+use crate::domain::{Instant, Ratio, Span, Usd};
+use crate::ledger::{Row, Sums};
+use crate::meter::evaluate::worst_first;
+use crate::meter::forecast::Outlook;
+use crate::meter::limit::LimitState;
+use crate::meter::limit_usage::LimitUsage;
+use crate::meter::rate::Minutes;
+use crate::meter::session::model_lines;
+use crate::meter::snapshot::CALLS;
+use crate::meter::summary::{CallLine, Follow, SessionId, Summary};
+
+impl Meter {
+    /// The numbers shown by all faces.
+    pub fn summary(&mut self, now: Instant) -> Summary {
+        self.settle(now);
+        let id = self.followed(now);
+        let session = id.as_ref().and_then(|id| self.sessions.get(id));
+        let nothing = BTreeMap::new();
+        let everything = self.sessions.minutes(now);
+        let (models, minutes, followed) = match (&self.follow, session) {
+            (Follow::Today, _) => (&self.today_models, &everything, self.today.1),
+            (Follow::Everything, _) => (&self.models, &everything, self.all),
+            (_, Some(session)) => (session.models(), session.minutes(), session.sums),
+            (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
+        };
+        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
+        let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
+        let trend_until = self.sessions.trend_until(now);
+        let pace = Minutes::of_all(everything.values());
+        let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
+        let (by_day_end, by_month_end) = self.ends(&outlook);
+        let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
+        let mut fleet = self.sessions.fleet(now);
+        self.statuses.complete(&mut fleet);
+        Summary {
+            now,
+            follow: self.follow.clone(),
+            session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
+            sessions: self.sessions.lines(now),
+            fleet,
+            all: self.all,
+            day: self.today.0,
+            today: self.today.1,
+            week: self.week.1,
+            month: self.month.1,
+            followed,
+            models: model_lines(models, minutes, &followed, (trend_until, now)),
+            calls: self
+                .calls
+                .values()
+                .rev()
+                .filter(of_followed)
+                .take(CALLS)
+                .map(|row| CallLine { row: Arc::clone(row) })
+                .collect(),
+            limits: self.limits(now),
+            quotas: self.statuses.quotas(now),
+            tokens_per_min,
+            cost_per_hour,
+            growing: self.growing(now),
+            by_day_end,
+            by_month_end,
+            curve,
+            trend_until,
+            changes_at: self.changes_at(now),
+        }
+    }
+
+    /// Every limit, worst first.
+    pub fn limits(&self, now: Instant) -> Vec<LimitState> {
+        let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
+        let followed = self.followed(now);
+        let sessions = |id: &SessionId| {
+            let works = active.contains(id);
+            (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
+        };
+        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
+        let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        for state in &mut all {
+            state.lifted = state.is_of_one_of(&self.lifted);
+        }
+        worst_first(&mut all);
+        all
+    }
+
+    /// Forecast of the day's and the month's dollars.
+    fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
+        let (day, today) = (self.today.0, self.today.1);
+        let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
+        if self.month.1.calls == 0 {
+            return (by_day_end, None);
+        }
+        // The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
+        let (month, spent) = (self.month.0, self.month.1.cost);
+        let before = spent - today.cost;
+        let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
+        let first = Span::day(begun, self.rules.zone).from.max(month.from);
+        let by_month_end = average(before, first, day.from).map(|a_day| {
+            let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
+            let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
+            before + today.cost.max(a_day) + later
+        });
+        (by_day_end, by_month_end)
+    }
+}
+
+/// Dollars a day from one midnight to another; nothing unless a whole day lies between.
+fn average(spent: Usd, from: Instant, until: Instant) -> Option<Usd> {
+    let hours = u32::try_from((until - from).num_hours()).ok().filter(|hours| *hours >= 23)?;
+    Some(spent.scaled(Ratio { num: 24, den: hours }))
+}

@@ -1,0 +1,10 @@
+//! Compares a provider's bill with the ledger, per day and model, with the likely reason of each difference.
+
+mod compared;
+mod model_name;
+mod provider_bill;
+mod reason;
+
+pub(crate) use compared::{Cell, Compared};
+pub(crate) use provider_bill::{Bill, Columns, Vendor};
+pub(crate) use reason::Reason;

@@ -1,0 +1,163 @@
+//! A bill compared with the ledger, as JSON and as text.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Serialize;
+
+use super::{Decimal, plain};
+use crate::domain::{Label, Usd};
+use crate::meter::reconcile::{Bill, Cell, Compared, Reason, Vendor};
+use crate::text;
+
+/// Differences listed as text; all are in the JSON.
+const SHOWN: usize = 25;
+
+/// Totals, causes and differences of a comparison.
+#[derive(Serialize)]
+pub(crate) struct Outcome {
+    schema: u8,
+    bill: &'static str,
+    first_day: String,
+    last_day: String,
+    timezone: &'static str,
+    bill_usd: Decimal,
+    books_usd: Decimal,
+    gap_usd: Decimal,
+    tolerance_per_cent: u32,
+    pub(crate) within_tolerance: bool,
+    causes: Vec<Cause>,
+    differences: Vec<Line>,
+    left_out_calls: u64,
+    left_out_usd: Decimal,
+    unread_rows: Vec<Label>,
+}
+
+#[derive(Serialize)]
+struct Cause {
+    reason: &'static str,
+    difference_usd: Decimal,
+}
+
+#[derive(Serialize)]
+struct Line {
+    day: String,
+    model: Label,
+    bill_usd: Decimal,
+    books_usd: Decimal,
+    difference_usd: Decimal,
+    reason: &'static str,
+    about: String,
+}
+
+impl Outcome {
+    pub(crate) fn from_compared(compared: &Compared, bill: &Bill, tolerance: u32) -> Self {
+        let total = |of: fn(&Cell) -> Usd| compared.cells.values().map(of).sum::<Usd>();
+        let (billed, booked) = (total(|cell| cell.bill), total(|cell| cell.books.cost));
+        let gap = billed - booked;
+        let allowed = billed.pico().saturating_abs().saturating_mul(tolerance.into());
+        let mut causes: BTreeMap<&'static str, Usd> = BTreeMap::new();
+        let mut differences: Vec<Line> = Vec::new();
+        for ((day, model), cell) in compared.cells.iter().filter(|(_, cell)| cell.difference() != Usd::ZERO) {
+            let reason = Reason::find(compared, *day, model, cell);
+            *causes.entry(reason.word()).or_default() += cell.difference();
+            differences.push(Line {
+                day: day.to_string(),
+                model: Label::new(model),
+                bill_usd: Decimal(cell.bill),
+                books_usd: Decimal(cell.books.cost),
+                difference_usd: Decimal(cell.difference()),
+                reason: reason.word(),
+                about: about(reason),
+            });
+        }
+        let size = |usd: Usd| std::cmp::Reverse(usd.pico().saturating_abs());
+        differences.sort_by_key(|one| size(one.difference_usd.0));
+        let mut causes: Vec<Cause> =
+            causes.into_iter().map(|(reason, usd)| Cause { reason, difference_usd: Decimal(usd) }).collect();
+        causes.sort_by_key(|cause| size(cause.difference_usd.0));
+        Self {
+            schema: 1,
+            bill: match bill.vendor {
+                Vendor::Anthropic => "anthropic",
+                Vendor::OpenAi => "openai",
+                Vendor::Other => "other",
+            },
+            first_day: compared.first.to_string(),
+            last_day: compared.last.to_string(),
+            timezone: "UTC",
+            bill_usd: Decimal(billed),
+            books_usd: Decimal(booked),
+            gap_usd: Decimal(gap),
+            tolerance_per_cent: tolerance,
+            within_tolerance: gap.pico().saturating_abs().saturating_mul(100) <= allowed,
+            causes,
+            differences,
+            left_out_calls: compared.left_out.calls,
+            left_out_usd: Decimal(compared.left_out.cost),
+            unread_rows: bill.problems.iter().map(|problem| Label::new(problem)).collect(),
+        }
+    }
+
+    pub(crate) fn write(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let signed = |usd: Usd| if usd > Usd::ZERO { format!("+{}", text::usd(usd)) } else { text::usd(usd) };
+        writeln!(out, "{} to {} (UTC days)", self.first_day, self.last_day)?;
+        writeln!(out, "Bill   {}", text::usd(self.bill_usd.0))?;
+        writeln!(out, "Books  {}", text::usd(self.books_usd.0))?;
+        let within = if self.within_tolerance { "within" } else { "beyond" };
+        writeln!(out, "Gap    {}, {within} {}%", signed(self.gap_usd.0), self.tolerance_per_cent)?;
+        if self.left_out_calls > 0 {
+            let calls = text::plural(self.left_out_calls, "call");
+            writeln!(out, "Not compared: {calls} of other vendors' models, {}", text::usd(self.left_out_usd.0))?;
+        }
+        if !self.causes.is_empty() {
+            writeln!(out, "\nCauses, largest first:")?;
+            let rows: Vec<Vec<String>> =
+                self.causes.iter().map(|cause| vec![cause.reason.to_owned(), signed(cause.difference_usd.0)]).collect();
+            plain(&[String::new(), "difference".to_owned()], 1, &rows, out)?;
+        }
+        let (small, large): (Vec<_>, Vec<_>) =
+            self.differences.iter().partition(|one| one.reason == Reason::Rounding.word());
+        if !large.is_empty() {
+            writeln!(out)?;
+            let heads = ["day", "model", "reason", "bill", "books", "difference"].map(str::to_owned);
+            let rows: Vec<Vec<String>> = large
+                .iter()
+                .take(SHOWN)
+                .map(|one| {
+                    let [bill, books] = [one.bill_usd.0, one.books_usd.0].map(text::usd);
+                    let about = one.about.clone();
+                    vec![one.day.clone(), text::fit(&one.model, 40), about, bill, books, signed(one.difference_usd.0)]
+                })
+                .collect();
+            plain(&heads, 3, &rows, out)?;
+        }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        if large.len() > SHOWN {
+            writeln!(out, "and {} more (--json has them all)", text::count(count(large.len() - SHOWN)))?;
+        }
+        if !small.is_empty() {
+            writeln!(out, "{} no larger than rounding to cents", text::plural(count(small.len()), "difference"))?;
+        }
+        for problem in &self.unread_rows {
+            writeln!(out, "not read: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Describes a reason with its numbers.
+fn about(reason: Reason) -> String {
+    match reason {
+        Reason::Rounding => "rounded to cents".to_owned(),
+        Reason::EmptyDay => "no calls in the ledger on this day".to_owned(),
+        Reason::NotInLogs => "no call of it in the ledger".to_owned(),
+        Reason::NotOnBill => "not on the bill".to_owned(),
+        Reason::OtherDay(day) => format!("the other way round on {day}"),
+        Reason::Unpriced(tokens) => format!("{} tokens without a price", text::count(tokens)),
+        Reason::LowerBound(calls) => format!("{} logged in part", text::plural(calls, "call")),
+        Reason::Guessed(calls) => format!("{} with a guessed model or split", text::plural(calls, "call")),
+        Reason::Half => "half of the ledger: a batch?".to_owned(),
+        Reason::Unknown => "unexplained".to_owned(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The summary of a session as JSON.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Cell, Decimal, cost_cell, measures, session_facts, to_line};
+use crate::domain::{Label, Usd};
+use crate::ledger::Sums;
+use crate::meter::SessionLine;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u8,
+    #[serde(flatten)]
+    facts: std::collections::BTreeMap<&'static str, Cell>,
+    operations: u64,
+    tokens_per_min: Option<u64>,
+    cost_per_hour_usd: Option<Decimal>,
+    models: Vec<Share<'a>>,
+    agents: Agents,
+    /// Files that could not be read, so that every number may be higher; absent when there are none.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    unread_files: u64,
+}
+
+#[derive(Serialize)]
+struct Share<'a> {
+    #[serde(rename = "model")]
+    name: Option<&'a Label>,
+    calls: u64,
+    total_tokens: u64,
+    cost_usd: Cell,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+/// Counts of calls with uncertain numbers.
+#[derive(Serialize)]
+struct Marks {
+    unpriced_tokens: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
+}
+
+impl Marks {
+    fn from_sums(sums: &Sums) -> Self {
+        let Sums { unpriced_tokens, lower_bound_calls, guessed_calls, .. } = *sums;
+        Self { unpriced_tokens, lower_bound_calls, guessed_calls }
+    }
+}
+
+/// The sub-agents' share of the session.
+#[derive(Serialize)]
+struct Agents {
+    calls: u64,
+    total_tokens: u64,
+    cost_usd: Decimal,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+/// Writes the summary as one line of JSON.
+pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn Write) -> io::Result<()> {
+    let sums = &line.row.sums;
+    let mut facts: std::collections::BTreeMap<_, _> = session_facts(&line.row).into_iter().collect();
+    facts.remove("models");
+    facts.extend(measures(sums));
+    let seconds = u64::try_from(line.duration.num_seconds()).unwrap_or(0);
+    let document = Document {
+        schema: 1,
+        facts,
+        operations: sums.calls,
+        tokens_per_min: per(sums.tokens.total(), 60, seconds),
+        cost_per_hour_usd: (seconds > 0).then(|| Decimal(hourly(sums.cost, seconds))),
+        models: line
+            .row
+            .models
+            .iter()
+            .map(|(model, sums)| Share {
+                name: model.as_ref(),
+                calls: sums.calls,
+                total_tokens: sums.tokens.total(),
+                cost_usd: cost_cell(sums),
+                marks: Marks::from_sums(sums),
+            })
+            .collect(),
+        agents: Agents {
+            calls: line.row.in_agents.calls,
+            total_tokens: line.row.in_agents.tokens.total(),
+            cost_usd: Decimal(line.row.in_agents.cost),
+            marks: Marks::from_sums(&line.row.in_agents),
+        },
+        unread_files,
+    };
+    to_line(&document, out)
+}
+
+fn per(count: u64, unit: u64, seconds: u64) -> Option<u64> {
+    let exact = u128::from(count) * u128::from(unit);
+    exact.checked_div(u128::from(seconds)).map(|rate| u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+/// Dollars per hour, rounded to the millionth.
+fn hourly(cost: Usd, seconds: u64) -> Usd {
+    let pico = cost.pico().saturating_mul(3600) / i128::from(seconds.max(1));
+    Usd::from_pico(pico / 1_000_000 * 1_000_000)
+}
