@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 #[cfg(unix)]
-use self::socket::{SOCKET, SocketCounters, SocketJson};
+use self::socket::{SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
 use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
 use crate::ingest::{Health, ReadBatch, RootState};
@@ -19,6 +19,8 @@ use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
+/// Name of the source of calls that come from outside: the socket and the HTTP server.
+const SOCKET: &str = "socket";
 /// Bad lines kept with their text; all are counted.
 const BAD_LINES: usize = 100;
 

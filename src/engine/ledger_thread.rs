@@ -354,7 +354,10 @@ impl LedgerThread {
 
     /// Blocks when the screen is slow, rather than dropping a message.
     fn tell(&self, news: Feed) {
-        if matches!(news, Feed::Changes(_) | Feed::Snapshot(_) | Feed::Health(_) | Feed::Settings(_)) {
+        if matches!(
+            news,
+            Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) | Feed::Health(_) | Feed::Settings(_)
+        ) {
             self.revision.send_modify(|revision| *revision += 1);
         }
         let _ = self.feed.blocking_send(news);

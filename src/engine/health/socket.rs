@@ -10,9 +10,6 @@ use crate::text;
 /// Path and counters of the socket, set when it is served.
 pub(crate) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
 
-/// Name of the socket in lists of bad lines.
-pub(super) const SOCKET: &str = "socket";
-
 /// JSON form of the counters, in `{"query":"socket"}` and `doctor --json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
