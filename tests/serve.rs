@@ -266,7 +266,6 @@ fn sigterm_is_a_normal_end_with_everything_booked() {
 }
 
 /// The real exporter, where Python and its packages are installed: protobuf with gzip.
-#[allow(clippy::disallowed_methods, reason = "a test may ask whether it runs in CI")]
 #[test]
 #[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
 fn the_python_exporter_is_understood() {
