@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashMap;
+
 use crate::formats::{self, Env, Exactness, FormatId, Framing, Location};
 
 /// Folders and files with logs, whether they exist yet or not.
@@ -74,6 +76,9 @@ impl RootKind {
 
     /// As [`RootKind::of_folder`], for a path anywhere below such a folder.
     pub(super) fn of_path(self, path: &Path) -> Option<(Self, bool)> {
+        if self != Self::Named {
+            return None;
+        }
         path.ancestors().find_map(|folder| self.of_folder(folder))
     }
 }
@@ -85,7 +90,10 @@ impl Roots {
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
         let (env, mut agents) = (Env::new(home, &var), Vec::new());
         for place in formats::locations(&env) {
-            if !agents.contains(&place) {
+            // The places of one agent come one after the other.
+            let own = agents.iter().rev().take_while(|(id, _): &&(FormatId, Location)| *id == place.0);
+            let name = place.1.path.as_os_str();
+            if !own.into_iter().any(|(_, earlier)| earlier.path.as_os_str() == name && *earlier == place.1) {
                 agents.push(place);
             }
         }
@@ -127,12 +135,17 @@ impl Roots {
         let own = self.native.iter().map(|path| (Location::tree(path), RootKind::Own));
         let named = self.extra.iter().map(|path| (Location::tree(path), RootKind::Named));
         let mut all: Vec<(Location, RootKind)> = Vec::new();
+        // Dozens of agents have more than a hundred places.
+        let mut at: FxHashMap<PathBuf, usize> = FxHashMap::default();
         for (location, kind) in agents.chain(own).chain(named) {
-            match all.iter_mut().find(|(earlier, _)| earlier.path == location.path) {
+            match at.get(&location.path) {
                 // Roots named by the user accept more file names.
-                Some(earlier) if kind == RootKind::Named => *earlier = (location, kind),
+                Some(&earlier) if kind == RootKind::Named => all[earlier] = (location, kind),
                 Some(_) => {}
-                None => all.push((location, kind)),
+                None => {
+                    at.insert(location.path.clone(), all.len());
+                    all.push((location, kind));
+                }
             }
         }
         all

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::roots::lies_in;
 use super::tails::Followed;
-use super::{Condition, Health, Note, RootStatus, Tails};
+use super::walk::Root;
+use super::{Condition, Health, Note, RootState, RootStatus, Tails};
 use crate::domain::Label;
 
 /// How long a last line may be incomplete before it is reported.
@@ -26,8 +27,12 @@ impl Tails {
                 reattached: root.reattached,
             })
             .collect();
+        // Most agents' places are not there, and there is no file in them.
+        let is_there = |root: &&Root| root.state != RootState::Waiting;
+        let mut there: Vec<(&Root, &mut RootStatus)> =
+            self.roots.iter().zip(&mut roots).filter(|(root, _)| is_there(root)).collect();
         for file in self.files.values() {
-            for (root, status) in self.roots.iter().zip(&mut roots) {
+            for (root, status) in &mut there {
                 status.files += u64::from(lies_in(file.tail.path(), &root.path));
             }
         }
