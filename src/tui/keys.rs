@@ -110,13 +110,13 @@ actions! {
     Grain "granularity" &[History], &["t"], "Days, weeks or months";
     Earlier "earlier" &[History], &["["], "Earlier";
     Later "later" &[History], &["]"], "Later";
-    Snooze "snooze" &[Everywhere], &["z"], "No more warnings of the worst limit until it starts anew";
+    Snooze "snooze" &[Everywhere], &["z"], "No more warnings of the worst limit until it resets";
     Freeze "freeze" &[Everywhere], &["space"], "Freeze the picture; counting goes on";
     Theme "theme" &[Everywhere], &["c"], "Choose a theme, with a look at each";
     SaveView "save-view" &[Everywhere], &["w"], "Save the view with its filter under a name";
     Copy "copy" &[Everywhere], &["y"], "Copy the row, or the summary (OSC 52)";
     Mouse "mouse" &[Everywhere], &["m"], "Mouse on or off (off lets the terminal select text)";
-    Redraw "redraw" &[Everywhere], &["ctrl-l"], "Draw everything anew";
+    Redraw "redraw" &[Everywhere], &["ctrl-l"], "Redraw the screen";
     Suspend "suspend" &[Everywhere], &["ctrl-z"], "Suspend";
 }
 

@@ -65,7 +65,7 @@ fn health_folds_the_places_of_agents_that_are_not_there() {
     press(&mut app, &["7"]);
     let text = shown(&app, 120, 30);
     assert_eq!(text.lines().filter(|line| line.contains("waiting for")).count(), 1, "{text}");
-    assert!(text.contains("○ waiting for 12 places of agents that are not there: /home/alice/.agent-0, "), "{text}");
+    assert!(text.contains("○ waiting for 12 places that are not there: /home/alice/.agent-0, "), "{text}");
     press(&mut app, &["e"]);
     assert!(shown(&app, 120, 30).contains("/home/alice/.agent-11"));
 }

@@ -40,11 +40,7 @@ fn awaited(places: &[Label]) -> Option<String> {
         several => {
             let count = u64::try_from(several.len()).unwrap_or(0);
             let names: Vec<&str> = several.iter().map(Label::as_str).collect();
-            Some(format!(
-                "○ waiting for {} of agents that are not there: {}",
-                text::plural(count, "place"),
-                names.join(", ")
-            ))
+            Some(format!("○ waiting for {} that are not there: {}", text::plural(count, "place"), names.join(", ")))
         }
     }
 }
