@@ -12,7 +12,7 @@ use crate::domain::{CallKey, Filter, Span, Status};
 /// Interface of all ledger stores.
 ///
 /// Implementations merge sightings by key, follow descents (`Record::Descends`) so that a fork's replay keeps its
-/// root's keys, and merge calls that two logs report under different names ([`Call::alias`]). The result does not
+/// root's keys, and merge calls that two logs report under different names (`Call::alias`). The result does not
 /// depend on the order of batches.
 pub trait Ledger: KeyValue {
     /// Writes records and checkpoints, all or nothing.
