@@ -28,7 +28,7 @@ pub struct Quota {
     pub seen: Instant,
 }
 
-/// What an agent states of one session.
+/// Statement of an agent about one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
     /// The log format.
@@ -69,7 +69,7 @@ impl Quota {
         self.resets_at.is_some_and(|at| at <= now)
     }
 
-    /// True when nothing has been heard of it for longer than the window lasts.
+    /// True when it was last stated longer ago than the window lasts.
     pub fn is_forgotten(&self, now: Instant) -> bool {
         now.signed_duration_since(self.seen).num_minutes() > i64::from(self.minutes)
     }

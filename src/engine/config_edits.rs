@@ -96,7 +96,7 @@ impl ConfigEdits {
         (self.faces.answer)(question, books, rules, &self.settings, warning, now)
     }
 
-    /// What `tokmeter explain` prints of a call.
+    /// Text that `tokmeter explain` prints for a call.
     pub(crate) fn explanation(&self, row: &Row, prices: &PriceBook) -> Vec<Label> {
         (self.faces.explain)(row, prices, self.settings.zone).lines().map(Label::new).collect()
     }

@@ -16,7 +16,7 @@ pub(crate) struct Step {
     pub(crate) call: Call,
 }
 
-/// What has happened before the demo begins, and what it plays.
+/// Calls made before the demo begins, and those that it plays.
 pub(crate) struct Scene {
     /// Ninety days, and today until now, oldest first.
     pub(crate) before: Vec<Call>,

@@ -99,8 +99,8 @@ impl Driver {
         std::mem::take(&mut self.requests)
     }
 
-    /// Takes a request back that the engine had no room for, to be sent later. False for one that is not the driver's:
-    /// whoever made it decides.
+    /// Takes back a request that the engine had no room for, to be sent later. False for one that the driver did not
+    /// make: its sender decides.
     pub(crate) fn put_back(&mut self, request: Request) -> bool {
         let is_own = matches!(request, Request::Snapshot { .. } | Request::Alert(_));
         if is_own {

@@ -84,7 +84,7 @@ pub enum Request {
 pub struct Explained {
     /// The call.
     pub key: CallKey,
-    /// What `tokmeter explain` prints of it, line by line.
+    /// Lines that `tokmeter explain` prints for it.
     pub lines: Vec<Label>,
 }
 

@@ -33,9 +33,6 @@ impl Format for Amp {
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name.starts_with(b"T-") && name.ends_with(b".json")).then_some(Framing::Document)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Threads(Author::new(NAME)))
     }

@@ -58,9 +58,6 @@ impl Format for Antigravity {
         );
         Some(vec![RowQuery { table: "gen_metadata", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, answer)
     }

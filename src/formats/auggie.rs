@@ -34,9 +34,6 @@ impl Format for Auggie {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Sessions(Desk::new(NAME)))
     }

@@ -62,9 +62,6 @@ impl Format for Cline {
         }
         Some(folder.join(folder.file_name()?).with_extension("json"))
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Task { name: self.name, author: Author::new(self.name), project: None })
     }
@@ -135,7 +132,7 @@ fields! {
 }
 
 fields! {
-    /// What a message of an extension says of a request.
+    /// Counts of a request in a message of an extension.
     Request {
         input: Count = "tokensIn",
         output: Count = "tokensOut",

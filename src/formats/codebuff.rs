@@ -37,9 +37,6 @@ impl Format for Codebuff {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Chats(Desk::new(NAME)))
     }

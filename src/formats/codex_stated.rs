@@ -1,4 +1,4 @@
-//! What a Codex rollout states besides calls: the provider's windows and the size of the context.
+//! Statements of a Codex rollout besides calls: the provider's windows and the size of the context.
 //!
 //! Seen in 0.4x to 0.171.0, 2026-11-26: `rate_limits` on every `token_count`, with `primary` and `secondary`, each null
 //! where the plan has no such window; `resets_at` in seconds since 1970, before 0.50 `resets_in_seconds`; windows of 299

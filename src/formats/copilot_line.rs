@@ -20,7 +20,7 @@ fields! {
 }
 
 fields! {
-    /// What happened.
+    /// Content of an event.
     Data {
         session: Text<'a> = "sessionId",
         context: Context<'a> = "context",

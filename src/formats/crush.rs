@@ -3,7 +3,7 @@
 //! From the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`, `internal/db/sql/sessions.sql`, read
 //! 2026-11-26): `cost` grows with each step, `prompt_tokens` and `completion_tokens` are overwritten by the latest one and
 //! only show how full the context is. So a session is one row with its cost and no tokens, which is less than was used.
-//! What a sub-agent costs is added to the session that called it, whose row has no parent; the others are skipped. Times
+//! The cost of a sub-agent is added to the session that called it, whose row has no parent; the others are skipped. Times
 //! are in seconds. A session that is deleted takes nothing out of the books.
 
 use std::borrow::Cow;
@@ -63,9 +63,6 @@ impl Format for Crush {
              AND (sessions.rowid > ?1 OR sessions.updated_at * 1000 >= ?2)"
         );
         Some(vec![RowQuery { table: "sessions", sql }])
-    }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
     }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, session)

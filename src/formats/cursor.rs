@@ -52,9 +52,6 @@ impl Format for Cursor {
         );
         Some(vec![RowQuery { table: "cursorDiskKV", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, message)
     }

@@ -65,9 +65,6 @@ impl Format for Devin {
         );
         Some(vec![RowQuery { table: "message_nodes", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, answer)
     }

@@ -41,9 +41,6 @@ impl Format for Droid {
         let session = log.file_name()?.to_str()?.strip_suffix(SETTINGS)?;
         Some(log.with_file_name(format!("{session}.jsonl")))
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Settings { author: Author::new(NAME), cwd: None, kept: Kept::default() })
     }

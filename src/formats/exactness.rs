@@ -58,7 +58,7 @@ pub(crate) struct Tokenless {
     pub(crate) name: &'static str,
     /// Its folders, below the home folder, by which it is known to be installed.
     folders: &'static [&'static str],
-    /// What its files hold instead.
+    /// Content of its files instead.
     pub(crate) gaps: &'static str,
 }
 

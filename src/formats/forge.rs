@@ -62,9 +62,6 @@ impl Format for Forge {
         );
         Some(vec![RowQuery { table: "conversations", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, answer)
     }

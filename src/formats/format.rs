@@ -29,12 +29,12 @@ pub trait Format: Sync {
         Vec::new()
     }
 
-    /// What its logs state at best: every call, running totals, money, credits.
+    /// Best detail of its logs: every call, running totals, money, credits.
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls]
     }
 
-    /// What its logs do not show, as a phrase for people; empty where nothing is known to be missing.
+    /// Calls or counts missing from its logs, as a phrase for people; empty where none are known.
     fn gaps(&self) -> &'static str {
         ""
     }
@@ -61,12 +61,13 @@ pub trait Format: Sync {
         None
     }
 
-    /// Byte strings of which at least one stands in every line this format needs to see; none for a format without
-    /// lines.
+    /// Byte strings of which at least one is in every line that this format needs to see; none for a format without lines.
     ///
     /// They make reading fast: a line with no format's marker is skipped unparsed. Include the quotes, so that text
     /// quoted inside a JSON string (`\"usage\"`) does not match.
-    fn markers(&self) -> &'static [&'static str];
+    fn markers(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Byte strings, at least one of which is in every relevant line of a file in this format alone.
     ///

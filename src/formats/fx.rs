@@ -32,9 +32,6 @@ impl Format for Fx {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Sessions(Desk::new(NAME)))
     }

@@ -100,9 +100,6 @@ impl Format for Goose {
         }
         Some(queries)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Sessions { source: Label::new(NAME), labels: Labels::default(), counters: BTreeMap::new() })
     }

@@ -82,9 +82,6 @@ impl Format for Hermes {
         }
         Some(queries)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, total)
     }

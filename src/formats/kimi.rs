@@ -86,7 +86,7 @@ fields! {
 }
 
 fields! {
-    /// What happened.
+    /// Content of an event.
     Payload {
         usage: Usage<'a> = "token_usage",
         message: Text<'a> = "message_id",

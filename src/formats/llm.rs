@@ -62,9 +62,6 @@ impl Format for Llm {
         let queries: Vec<RowQuery> = TABLES.iter().filter(known).map(query).collect();
         (!queries.is_empty()).then_some(queries)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Turns(Author::new(NAME)))
     }

@@ -79,9 +79,6 @@ impl Format for OpenCode {
         );
         Some(vec![RowQuery { table: "message", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         let Self { name, has_unlisted, .. } = *self;
         Box::new(Messages { name, has_unlisted, source: Label::new(name), labels: Labels::default() })

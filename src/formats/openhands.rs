@@ -41,9 +41,6 @@ impl Format for OpenHands {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Conversations(Desk::new(NAME)))
     }

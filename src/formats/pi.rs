@@ -108,7 +108,7 @@ fields! {
 }
 
 fields! {
-    /// What the agent takes the answer to cost.
+    /// Cost of the answer as the agent computes it.
     Cost {
         total: Money = "total",
     }

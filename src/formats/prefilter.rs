@@ -21,13 +21,13 @@ pub(super) struct Sieve {
     search: Search,
     /// Formats per needle.
     sets: Vec<Set>,
-    /// What to look for in files of one format alone, by its place in the table.
+    /// Strings to look for in files of one format alone, by its place in the table.
     hints: Vec<Hints>,
     /// Length of the longest marker.
     longest: usize,
 }
 
-/// What to look for in the lines of one format.
+/// Strings to look for in the lines of one format.
 struct Hints {
     anywhere: &'static [&'static str],
     at_the_end: &'static [&'static str],

@@ -58,9 +58,6 @@ impl Format for Shelley {
         );
         Some(vec![RowQuery { table: "messages", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, answer)
     }

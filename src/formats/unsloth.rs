@@ -75,9 +75,6 @@ impl Format for Unsloth {
         }
         Some(queries)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, answer)
     }

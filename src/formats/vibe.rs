@@ -73,7 +73,7 @@ fields! {
 }
 
 fields! {
-    /// What a line of a journal holds.
+    /// Content of a line of a journal.
     Payload {
         input: Input<'a> = "input",
         result: Outcome<'a> = "result",
@@ -82,7 +82,7 @@ fields! {
 }
 
 fields! {
-    /// What the agent was told.
+    /// Input of an action.
     Input {
         command: Outcome<'a> = "command",
         determinism: Determinism<'a> = "determinism",
@@ -90,14 +90,14 @@ fields! {
 }
 
 fields! {
-    /// When it was told.
+    /// Time of the input.
     Determinism {
         at: Stamp = "time_unix_ms",
     }
 }
 
 fields! {
-    /// What became of an action.
+    /// Result of an action.
     Outcome {
         action: Text<'a> = "action_id",
         result: Completion<'a> = "result",
@@ -119,7 +119,7 @@ fields! {
 }
 
 fields! {
-    /// What is on the screen.
+    /// Content of the screen.
     State {
         session: Session<'a> = "session",
     }

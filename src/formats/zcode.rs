@@ -66,9 +66,6 @@ impl Format for ZCode {
         );
         Some(vec![RowQuery { table: USAGE, sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, request)
     }

@@ -56,9 +56,6 @@ impl Format for Zed {
         );
         Some(vec![RowQuery { table: "threads", sql }])
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &[]
-    }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, thread)
     }

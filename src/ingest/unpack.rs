@@ -53,7 +53,7 @@ pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
 }
 
-/// What a compressed value holds, if it is one and no longer than this.
+/// Content of a compressed value, if it is one and no longer than this.
 pub(super) fn whole(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
     if !bytes.starts_with(MAGIC) {
         return None;

@@ -25,7 +25,7 @@ pub(super) struct Bills {
     counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
     /// Sessions per counter they share.
     families: FxHashMap<i64, BTreeSet<u32>>,
-    /// What runs took over from the totals of other sessions.
+    /// Amounts that runs inherited from the totals of other sessions.
     inherited: Inherited,
     /// Counters with new statements, which may change what forks inherited.
     recounted: FxHashSet<i64>,

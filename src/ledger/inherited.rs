@@ -56,7 +56,7 @@ impl Inherited {
         heirs.into_iter().flatten().map(|(session, _)| *session)
     }
 
-    /// What a session's statement took over from another session; nothing if too many have this total.
+    /// Amount that a session's statement inherited from another session; nothing if too many have this total.
     pub(super) fn of(&self, session: u32, bill: &Bill, names: &Interner) -> Option<&[Billed]> {
         let parents = self.totals.get(&before(bill)?).filter(|all| all.len() <= NEAREST)?;
         let covers = |billed: &Billed| {

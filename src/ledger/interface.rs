@@ -1,4 +1,4 @@
-//! What the rooms above ask of a ledger.
+//! Interface of a ledger for the rooms above.
 
 use std::path::Path;
 use std::sync::Arc;

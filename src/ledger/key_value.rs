@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::BooksError;
 use crate::domain::Instant;
 
-/// What a fact is about. Keys are unique within one.
+/// Subject of a fact. Keys are unique within a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Space {
     /// Alerts, by their id; the value says how far the delivery has come.

@@ -10,7 +10,7 @@ use crate::ledger::{PeriodKey, Report, Sums};
 pub struct DayCurve {
     /// The total so far at these times, from midnight until now; nothing before the first call.
     pub spent: Vec<(Instant, Usd)>,
-    /// What is expected to be added, from now until midnight; nothing when idle.
+    /// Forecast of the rest of the day; empty when idle.
     pub ahead: Vec<Ahead>,
 }
 

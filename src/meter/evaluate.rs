@@ -195,7 +195,7 @@ fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) 
     words
 }
 
-/// What is used of a budget for calls with these sums by model.
+/// Usage of a budget by calls with these sums by model.
 pub(crate) fn budget<'a>(
     amount: Amount,
     models: impl Iterator<Item = &'a Sums>,

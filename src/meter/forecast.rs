@@ -149,7 +149,7 @@ impl Outlook<'_> {
         Usd::from_pico(spent / ONE)
     }
 
-    /// What is expected beyond now, with its band, in steps until a time; nothing when idle.
+    /// Forecast from now until a time, in steps, with its band; empty when idle.
     pub(crate) fn ahead(&self, until: Instant) -> Vec<Ahead> {
         let Some(pace) = self.pace(Measure::Usd) else { return Vec::new() };
         let (mut all, mut likely, mut most) = (Vec::new(), 0_i128, 0_i128);

@@ -169,7 +169,7 @@ impl Step {
 }
 
 impl Step {
-    /// What stands below a bar, where there is room for one below each; else only below some.
+    /// Label below a bar: below each where there is room, else below some.
     pub(super) fn label(self, first: Day, each: bool) -> Option<String> {
         let is_named = match self {
             Self::Day => first.weekday() == chrono::Weekday::Mon,
@@ -282,7 +282,7 @@ impl History {
         self.bars.is_none()
     }
 
-    /// What the period before the running one came to at the same point of it; nothing until that is known.
+    /// Spend of the previous period up to the same point in it; nothing until that is known.
     pub(super) const fn before(&self) -> Option<&Sums> {
         self.before.as_ref()
     }

@@ -2,7 +2,7 @@
 
 use super::Action;
 
-/// What an action is about, in the help.
+/// Groups of actions in the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Views,

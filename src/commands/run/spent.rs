@@ -1,4 +1,4 @@
-//! What was spent while an agent ran: each session, their total, and the day.
+//! Spend while an agent ran: each session, their total, and the day.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -36,7 +36,7 @@ impl LedgerThread {
 
     /// Keeps calls that no log holds in the spool, and counts them; `None` if they cannot be kept.
     ///
-    /// The spool is read as a log is, so that they are booked later, by whoever can, and once.
+    /// The spool is read like a log, so that any later process books them, once.
     pub(super) fn spool(&mut self, batch: &Batch) -> Option<Vec<Change>> {
         if self.is_full() {
             return None;

@@ -1,4 +1,4 @@
-//! What a SQLite file adds to its connection: states in which it is not written, drafts, bulk loads.
+//! A SQLite file behind its connection: states in which it is not written, drafts, bulk loads.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! What can be asked. The answers themselves are written by the commands, so that both say the same.
+//! Questions that clients can ask. The commands write the answers, so that both give the same.
 
 use crate::engine::BooksView;
 

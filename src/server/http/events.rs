@@ -12,6 +12,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use tokio::time::Instant;
 
 use super::answers::{Params, Topic};
 use super::api;
@@ -28,26 +29,37 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// Asks for the summary whenever the numbers have changed and somebody listens. Runs until the engine stops.
 pub(super) async fn feed(shared: Arc<Shared>) {
     let Events { latest, joined } = &shared.events;
-    // Tells the events of this run from those of an earlier one.
+    // Distinguishes the events of this run from those of an earlier one.
     let run = shared.now().timestamp_millis();
     let mut revision = shared.doors.revision.clone();
+    let mut published = 0_u64;
+    let mut asked: Option<Instant> = None;
     loop {
         let is_heard = latest.receiver_count() > 0;
-        tokio::select! {
-            changed = revision.changed() => if changed.is_err() { return },
-            () = joined.notified() => {}
-            () = tokio::time::sleep(LOOK), if is_heard => {}
-        }
+        let has_changed = tokio::select! {
+            changed = revision.changed() => match changed {
+                Ok(()) => true,
+                Err(_) => return,
+            },
+            () = joined.notified() => false,
+            () = tokio::time::sleep(LOOK), if is_heard => true,
+        };
         if latest.receiver_count() == 0 {
+            // The next listener needs newer numbers.
+            asked = asked.filter(|_| !has_changed);
             continue;
         }
-        let number = *revision.borrow_and_update();
+        // A new listener gets the latest summary, unless that is old.
+        if !has_changed && asked.is_some_and(|asked| asked.elapsed() < LOOK) {
+            continue;
+        }
+        revision.mark_unchanged();
         if let Ok(answer) = api::ask(&shared, Topic::Summary, Params::new()).await
             && let Ok(summary) = String::from_utf8(answer.body)
-            && *latest.borrow().summary != *summary.trim_end()
         {
-            let id = format!("{run}-{number}").into();
-            latest.send_replace(Latest { id, summary: summary.trim_end().into() });
+            published += 1;
+            asked = Some(Instant::now());
+            latest.send_replace(Latest { id: format!("{run}-{published}").into(), summary: summary.trim_end().into() });
         }
         tokio::time::sleep(PACE).await;
     }

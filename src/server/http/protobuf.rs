@@ -4,7 +4,7 @@
 use prost::Message;
 use serde_json::{Map, Value, json};
 
-/// What is exported.
+/// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signals {
     /// Spans.

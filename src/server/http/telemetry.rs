@@ -26,7 +26,7 @@ pub(super) struct Export {
     pub(super) coding: Coding,
     /// True for JSON, false for protobuf.
     pub(super) is_json: bool,
-    /// What is exported.
+    /// Its kind.
     pub(super) signals: Signals,
     /// Receives the result.
     pub(super) done: oneshot::Sender<Result<Decoded, Problem>>,

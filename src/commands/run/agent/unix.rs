@@ -91,7 +91,7 @@ fn send(pid: Pid, own_group: bool, signal: Signal) {
     let _ = if own_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
 }
 
-/// What a process has started, directly or not; nothing where the system does not list it.
+/// Descendants of a process; empty where the system does not list them.
 fn descendants(of: Pid) -> Vec<Pid> {
     let parent = |pid: i32| -> Option<i32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
