@@ -23,7 +23,21 @@ pub(crate) use when::When;
 /// # Errors
 /// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see `is_display`.
 pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
-    <Cli as clap::Parser>::try_parse_from(args)
+    let whole = <Cli as clap::CommandFactory>::command();
+    let named = args.get(1).and_then(|name| whole.find_subcommand(name));
+    // Only the whole tree explains a mistake, or prints the help.
+    named.and_then(|command| parse_alone(&whole, command, args)).map_or_else(|| clap::Parser::try_parse_from(args), Ok)
+}
+
+/// Parses with a tree of this command alone. `None` for a command line that has an error, or asks for help.
+///
+/// clap copies the global options into every command before it looks at the first argument: a twentieth of what a status
+/// line costs.
+fn parse_alone(whole: &clap::Command, command: &clap::Command, args: &[std::ffi::OsString]) -> Option<Cli> {
+    let root = clap::Command::new("tokmeter").version(env!("CARGO_PKG_VERSION"));
+    let root = root.args(whole.get_arguments().cloned()).groups(whole.get_groups().cloned());
+    let mut matches = root.subcommand(command.clone()).try_get_matches_from(args).ok()?;
+    <Cli as clap::FromArgMatches>::from_arg_matches_mut(&mut matches).ok()
 }
 
 /// True for clap's "errors" that are output: help and the version go to stdout with exit code 0.

@@ -160,7 +160,7 @@ impl HealthState {
         let roots = there.map(|root| SourceView {
             path: root.path.clone(),
             format: of(&root.path).format(),
-            fidelity: root.fidelity.clone(),
+            fidelity: root.exactness(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
                 RootState::Polling(_) => Watching::Polling,

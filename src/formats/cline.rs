@@ -41,8 +41,7 @@ impl Format for Cline {
         self.name
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let storage = editors::global_storage(env).into_iter();
-        let tasks = storage.flat_map(|folder| self.extensions.iter().map(move |id| folder.join(id).join("tasks")));
+        let tasks = self.extensions.iter().flat_map(|id| editors::global_storage(env, &[id, "tasks"]));
         let data = || {
             let home = env.path("CLINE_DIR").or_else(|| env.home(".cline"));
             env.path("CLINE_DATA_DIR").or_else(|| home.map(|home| home.join("data")))

@@ -1,16 +1,17 @@
 //! The editors whose extensions keep logs: Visual Studio Code and its forks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Env;
+use super::location::joined;
 
 /// Names of the editors' folders.
 const EDITORS: [&str; 6] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf", "Trae"];
 /// Folders of editors that run on this machine for a screen elsewhere.
 const SERVERS: [&str; 3] = [".vscode-server", ".vscode-server-insiders", ".cursor-server"];
 
-/// The `globalStorage` of every editor, whether it exists or not.
-pub(super) fn global_storage(env: &Env<'_>) -> Vec<PathBuf> {
+/// A place in the `globalStorage` of every editor, whether it exists or not.
+pub(super) fn global_storage(env: &Env<'_>, parts: &[&str]) -> Vec<PathBuf> {
     let settings = if cfg!(target_os = "macos") {
         env.home("Library/Application Support")
     } else if cfg!(windows) {
@@ -18,7 +19,8 @@ pub(super) fn global_storage(env: &Env<'_>) -> Vec<PathBuf> {
     } else {
         env.config_home()
     };
-    let own = settings.into_iter().flat_map(|folder| EDITORS.map(|editor| folder.join(editor).join("User")));
-    let served = SERVERS.iter().filter_map(|server| env.home(server)).map(|server| server.join("data/User"));
-    own.chain(served).map(|user| user.join("globalStorage")).collect()
+    let user = |folder: &Path, first: &[&str]| joined(folder, &[first, &["User", "globalStorage"], parts].concat());
+    let own = settings.iter().flat_map(|folder| EDITORS.map(|editor| user(folder, &[editor])));
+    let served = SERVERS.iter().filter_map(|server| env.home(server)).map(|server| user(&server, &["data"]));
+    own.chain(served).collect()
 }

@@ -1,6 +1,7 @@
 //! State of the sources, as plain data for all faces.
 
 use crate::domain::Label;
+use crate::formats::Exactness;
 
 use super::Tallies;
 
@@ -84,14 +85,21 @@ pub struct RootStatus {
     pub path: Label,
     /// The agent whose place it is, by the name of its format.
     pub agent: Option<&'static str>,
-    /// How exact that agent's logs are, as a label; empty for any other place.
-    pub fidelity: String,
+    /// How exact that agent's logs are; empty for any other place.
+    pub fidelity: &'static [Exactness],
     /// How changes are detected.
     pub state: RootState,
     /// Number of files followed in it.
     pub files: u64,
     /// Number of times it vanished and returned.
     pub reattached: u32,
+}
+
+impl RootStatus {
+    /// How exact that agent's logs are, as a label; empty for any other place.
+    pub fn exactness(&self) -> String {
+        Exactness::label(self.fidelity)
+    }
 }
 
 /// How a root is watched.

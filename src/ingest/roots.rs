@@ -40,11 +40,11 @@ impl RootKind {
         }
     }
 
-    /// How exact that agent's logs are, as a label.
-    pub(super) fn fidelity(self) -> String {
+    /// How exact that agent's logs are.
+    pub(super) fn fidelity(self) -> &'static [Exactness] {
         match self {
-            Self::Agent(id) => Exactness::label(id.format().fidelity()),
-            Self::Own | Self::Named => String::new(),
+            Self::Agent(id) => id.format().fidelity(),
+            Self::Own | Self::Named => &[],
         }
     }
 
@@ -126,30 +126,46 @@ impl Roots {
 
     /// All roots without duplicates, with their kinds.
     pub fn all(&self) -> Vec<(PathBuf, RootKind)> {
-        self.places().into_iter().map(|(location, kind)| (location.path, kind)).collect()
+        self.places().into_iter().map(|place| (place.path.to_owned(), place.kind)).collect()
     }
 
-    /// Every place once, whose it is, and how deep it goes.
-    pub(super) fn places(&self) -> Vec<(Location, RootKind)> {
-        let agents = self.agents.iter().map(|(id, location)| (location.clone(), RootKind::Agent(*id)));
-        let own = self.native.iter().map(|path| (Location::tree(path), RootKind::Own));
-        let named = self.extra.iter().map(|path| (Location::tree(path), RootKind::Named));
-        let mut all: Vec<(Location, RootKind)> = Vec::new();
-        // Dozens of agents have more than a hundred places.
-        let mut at: FxHashMap<PathBuf, usize> = FxHashMap::default();
-        for (location, kind) in agents.chain(own).chain(named) {
-            match at.get(&location.path) {
+    /// Every place once.
+    pub(super) fn places(&self) -> Vec<Place<'_>> {
+        let agents = self.agents.iter().map(|(id, Location { path, is_flat })| Place {
+            path,
+            is_flat: *is_flat,
+            kind: RootKind::Agent(*id),
+        });
+        let own = self.native.iter().map(|path| Place { path, is_flat: false, kind: RootKind::Own });
+        let named = self.extra.iter().map(|path| Place { path, is_flat: false, kind: RootKind::Named });
+        let most = self.agents.len() + self.native.len() + self.extra.len();
+        let mut all: Vec<Place<'_>> = Vec::with_capacity(most);
+        // Dozens of agents have more than a hundred places, and a path's own hash and comparison split it into parts.
+        let mut at: FxHashMap<&OsStr, usize> = FxHashMap::default();
+        at.reserve(most);
+        for place in agents.chain(own).chain(named) {
+            match at.get(place.path.as_os_str()) {
                 // Roots named by the user accept more file names.
-                Some(&earlier) if kind == RootKind::Named => all[earlier] = (location, kind),
+                Some(&earlier) if place.kind == RootKind::Named => all[earlier] = place,
                 Some(_) => {}
                 None => {
-                    at.insert(location.path.clone(), all.len());
-                    all.push((location, kind));
+                    at.insert(place.path.as_os_str(), all.len());
+                    all.push(place);
                 }
             }
         }
         all
     }
+}
+
+/// A place that is followed.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) path: &'a Path,
+    /// Only the files right in it count.
+    pub(super) is_flat: bool,
+    /// Whose it is.
+    pub(super) kind: RootKind,
 }
 
 /// True when a path equals a folder or is inside it. Both must be normalised, without doubled separators and the like.

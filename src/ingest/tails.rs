@@ -137,7 +137,7 @@ impl Tails {
             stop: Arc::new(AtomicBool::new(false)),
         };
         Self {
-            roots: roots.places().into_iter().map(|(location, layout)| Root::new(&location, layout)).collect(),
+            roots: roots.places().into_iter().map(Root::new).collect(),
             indexes: roots.indexes.iter().map(Index::new).collect(),
             tools,
             files: FxHashMap::default(),

@@ -10,11 +10,10 @@ use rustc_hash::FxHashSet;
 use super::fs::{Entry, FileId, FileKind, Listing, Stat};
 use super::log_names::{admits, unsupported_log};
 use super::prefetch::{Looking, Prefetch};
-use super::roots::lies_in;
+use super::roots::{Place, lies_in};
 use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
-use crate::formats::Location;
 
 /// Maximum folder depth.
 pub(super) const DEEPEST: usize = 64;
@@ -43,19 +42,27 @@ pub(super) struct Folder {
 }
 
 impl Root {
-    pub(super) fn new(location: &Location, layout: RootKind) -> Self {
-        // Normalised, so that paths below it have only one spelling.
-        let path = location.path.components().collect();
+    pub(super) fn new(place: Place<'_>) -> Self {
         Self {
-            path,
-            layout,
-            is_flat: location.is_flat,
+            path: normalised(place.path),
+            layout: place.kind,
+            is_flat: place.is_flat,
             state: RootState::Waiting,
             id: None,
             seen: false,
             reattached: 0,
         }
     }
+}
+
+/// The path without doubled separators and the like, so that paths below it have only one spelling.
+fn normalised(path: &Path) -> PathBuf {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // Nearly every path is in that form, and to split it and put it together costs as much as to find it.
+    let is_odd = |part: &[u8]| part[0] == b'/' && (part[1] == b'/' || part[1..] == *b"./");
+    let ends_oddly = bytes.len() > 1 && (bytes.ends_with(b"/") || bytes.ends_with(b"/."));
+    let is_plain = cfg!(unix) && !ends_oddly && !bytes.windows(3).any(is_odd);
+    if is_plain { path.to_owned() } else { path.components().collect() }
 }
 
 /// State of one walk.
@@ -104,7 +111,7 @@ impl Tails {
     fn read_indexes(&mut self) {
         for index in &mut self.indexes {
             for place in index.news(&*self.tools.fs).unwrap_or_default() {
-                let root = Root::new(&place, index.layout());
+                let root = Root::new(Place { path: &place.path, is_flat: place.is_flat, kind: index.layout() });
                 if !self.roots.iter().any(|other| other.path == root.path) {
                     self.roots.push(root);
                     self.dirty = true;
@@ -364,4 +371,19 @@ pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
     path.push(folder);
     path.push(name);
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        let plain = ["/", "a", "/a", "/a/b", "./a", "/.a/.b", "/a/../b", "/..", "a/b"];
+        let odd = ["", "//", "//a", "/a//b", "/a/b/", "/a/b//", "/a/./b", "/a/b/.", "/a/.b/./c", "/.", "a/", "a/."];
+        for path in plain.iter().chain(&odd).map(Path::new) {
+            let parts: PathBuf = path.components().collect();
+            assert_eq!(normalised(path).as_os_str(), parts.as_os_str(), "{}", path.display());
+        }
+    }
 }
