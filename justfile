@@ -26,4 +26,4 @@ pictures:
 
 # An optimised binary.
 release:
-    cargo build --release --locked
+    cargo build --profile dist --locked

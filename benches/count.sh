@@ -21,8 +21,8 @@ if ! command -v valgrind >/dev/null 2>&1; then
   exit 0
 fi
 
-cargo build --quiet --release --locked
-program=${CARGO_TARGET_DIR:-target}/release/tokmeter
+cargo build --quiet --profile dist --locked
+program=${CARGO_TARGET_DIR:-target}/dist/tokmeter
 program=$(cd "$(dirname "$program")" && pwd)/tokmeter
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
