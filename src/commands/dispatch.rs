@@ -1,7 +1,7 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
+    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, mcp, metrics,
     prices, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
 };
 use crate::cli::{self, Cli, Command};
@@ -13,6 +13,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Mcp) => mcp::run(context),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -14,6 +14,7 @@ mod invoice;
 mod ledger;
 mod limits;
 mod live;
+mod mcp;
 mod metrics;
 mod prices;
 mod reconcile;

@@ -28,6 +28,7 @@ pub(crate) use diagnostic::meant;
 pub(crate) use diagnostic::{Diagnostic, Place};
 pub use diagnostic::{Severity, Where};
 pub use env::{Env, Folders};
+pub(crate) use file::Stamp;
 pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded, Origin};
