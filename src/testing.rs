@@ -13,8 +13,8 @@ pub mod commands {
 /// From `config`.
 pub mod config {
     pub use crate::config::{
-        Alerts, ConfigText, Env, Folders, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides,
-        SAMPLE, Settings, Severity, Symbols, Where, open, parse_amount, read, stamp,
+        Alerts, ConfigText, Email, Env, Folders, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin,
+        Overrides, Password, SAMPLE, Settings, Severity, Symbols, Tls, Where, open, parse_amount, read, stamp,
     };
     /// From `config::edit`.
     pub mod edit {

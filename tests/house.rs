@@ -79,6 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml_edit", &["config"]),
     ("directories", &["config"]),
     ("iana_time_zone", &["config"]),
+    ("lettre", &["config", "engine"]),
     ("memchr", &["formats", "ingest"]),
     ("aho_corasick", &["formats"]),
     ("ureq", &["engine", "commands"]),
@@ -140,7 +141,7 @@ fn outside_crates_stay_in_their_rooms() {
 }
 
 /// Files that still need each other within their room. The number only falls: a change that breaks a circle lowers it.
-const IN_CIRCLES: usize = 54;
+const IN_CIRCLES: usize = 50;
 
 #[test]
 fn no_more_files_of_a_room_need_each_other() {

@@ -34,7 +34,9 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     }
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
-        return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
+        let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;
+        let sends = (args.send, is_whole);
+        return daily_digest::run(context, &mut books, (&filter, &args.by, args.reprice), sends);
     }
     let query = answer::query(&books.ledger, grain, args.by, filter, zone, (&args.order, args.limit))?;
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {

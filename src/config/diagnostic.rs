@@ -127,19 +127,21 @@ impl<'t> Source<'t> {
         let end = self.boundary(span.end).max(start);
         let line = self.lines.partition_point(|begin| *begin <= start).saturating_sub(1);
         let begin = self.lines.get(line).copied().unwrap_or(0);
-        let whole = self.text[begin..].split(['\n', '\r']).next().unwrap_or_default();
+        let line_text = self.text[begin..].split(['\n', '\r']).next().unwrap_or_default();
+        let whole = &line_text[..secret_at(line_text).unwrap_or(line_text.len())];
         let before = &self.text[begin..start.min(begin + whole.len())];
         let inside = &self.text[begin + before.len()..end.clamp(begin + before.len(), begin + whole.len())];
 
         // Of a very long line only the part around the mistake is shown.
         let skip = if whole.chars().count() > EXCERPT { before.chars().count().saturating_sub(EXCERPT / 2) } else { 0 };
-        let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).collect();
+        let hidden = if whole.len() < line_text.len() { " …" } else { "" };
+        let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).chain(hidden.chars()).collect();
         let indent: String = before.chars().skip(skip).map(printable).collect();
         let marked: String = inside.chars().take(EXCERPT / 2).map(printable).collect();
         Place {
             file: self.file.clone(),
             line: line + 1,
-            column: before.chars().count() + 1,
+            column: self.text[begin..start.min(begin + line_text.len())].chars().count() + 1,
             span: start..end,
             excerpt: Label::new(&shown),
             caret: (text::width(&indent), text::width(&marked).max(1)),
@@ -154,6 +156,20 @@ impl<'t> Source<'t> {
         }
         at
     }
+}
+
+/// Keys whose values are not repeated: a config is shown to others when help is asked for.
+const SECRETS: [&str; 6] = ["webhook", "slack", "password", "passwd", "secret", "token"];
+
+/// Where the value of such a key begins in a line.
+fn secret_at(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let values = SECRETS.iter().flat_map(|key| lower.match_indices(key).map(|(at, key)| at + key.len()));
+    let after = |end: usize| {
+        let rest = line[end..].trim_start_matches(['"', '\'', ' ', '\t']);
+        rest.starts_with('=').then(|| line.len() - rest.len() + 1)
+    };
+    values.filter_map(after).min()
 }
 
 /// A character as shown in an excerpt: a blank for a tab, a replacement for unprintable ones.
@@ -212,6 +228,22 @@ mod tests {
         );
         assert_eq!(explained("名 = 12", 6..8), "config.toml:1:5: it is wrong\n 1 | 名 = 12\n   |      ^^\n");
         assert_eq!(explained("", 0..0), "config.toml:1:1: it is wrong\n 1 | \n   | ^\n");
+    }
+
+    #[test]
+    fn the_value_of_a_secret_is_not_in_an_excerpt() {
+        for line in [
+            "slack = \"https://x/SECRET\" oops",
+            "a = { 'password'='SECRET' }",
+            "api_token=\"SECRET\"",
+            "WebHook = SECRET",
+        ] {
+            for at in [0, line.len() - 1] {
+                let shown = explained(&format!("{line}\n"), at..line.len());
+                assert!(!shown.contains("SECRET") && shown.contains('…'), "{shown}");
+            }
+        }
+        assert!(explained("tokens = 5\n", 0..1).contains("tokens = 5"));
     }
 
     #[test]

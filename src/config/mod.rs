@@ -1,14 +1,17 @@
 //! Settings from files, variables and flags.
 
 mod absolute;
+mod alerts;
 mod amount;
 mod diagnostic;
 mod document;
 pub(crate) mod edit;
+mod email;
 mod env;
 mod file;
 mod limits;
 mod load;
+mod origin;
 mod paths;
 mod prices;
 pub(crate) mod regular_file;
@@ -27,11 +30,13 @@ pub use amount::parse_amount;
 pub(crate) use diagnostic::meant;
 pub(crate) use diagnostic::{Diagnostic, Place};
 pub use diagnostic::{Severity, Where};
+pub use email::{Email, Password, Tls};
 pub use env::{Env, Folders};
 pub(crate) use file::Stamp;
 pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
-pub use load::{ConfigText, Loaded, Origin};
+pub use load::{ConfigText, Loaded};
+pub use origin::Origin;
 pub(crate) use paths::Paths;
 pub use scope::LimitKey;
 pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};

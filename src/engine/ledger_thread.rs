@@ -20,7 +20,7 @@ use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::{Label, Record};
-use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
+use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
 use crate::ingest::{Event, ReadBatch};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
@@ -114,6 +114,14 @@ impl LedgerThread {
             LedgerMessage::Ledger => self.look_at_ledger(),
             LedgerMessage::Retry => self.retry(),
             LedgerMessage::PendingAlerts => self.pending_alerts(),
+            LedgerMessage::Daily => self.daily(),
+            LedgerMessage::DailySent(sent) => {
+                let now = self.env.now();
+                let told = self.config_edits.daily_sent(&sent, &mut self.books, now);
+                if let Some(news) = told {
+                    self.tell(news);
+                }
+            }
             LedgerMessage::InputEnded => {
                 self.state.input_ended = true;
                 self.tell_end_of_input();
@@ -158,6 +166,7 @@ impl LedgerThread {
                 self.tell(Feed::Progress(None));
                 self.tell_health();
                 self.tell_end_of_input();
+                self.daily();
             }
         }
     }
@@ -343,6 +352,19 @@ impl LedgerThread {
             if let Feed::Settings(settings) = &news {
                 self.rules.clone_from(&settings.rules);
             }
+            self.tell(news);
+            self.daily();
+        }
+    }
+
+    /// Sends the digest of yesterday if it is due. Only the ledger knows the whole day, and who has sent it.
+    fn daily(&mut self) {
+        if !self.state.caught_up || !matches!(self.books.view(), LedgerView::Open(_)) {
+            return;
+        }
+        let (unread_files, now) = (self.health.unread_files(), self.env.now());
+        let told = self.config_edits.look_at_daily(&mut self.books, unread_files, now);
+        if let Some(news) = told {
             self.tell(news);
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
+use super::daily::Daily;
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
 use super::health::{self, HealthState};
@@ -175,6 +176,7 @@ impl Engine {
                 faces: setup.faces,
                 work: messages.downgrade(),
                 pending: Vec::new(),
+                daily: Daily::default(),
             },
             env: setup.env,
             reader: reader.clone(),
