@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::alert_delivery::{self, Later};
 use super::daily::{Compose, Daily};
-use super::inbox::{LedgerMessage, Sent};
+use super::inbox::LedgerMessage;
 use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::{Instant, Label, Zone};
@@ -159,12 +159,6 @@ impl ConfigEdits {
         self.daily.watch(&self.settings, &self.work);
         let (of, compose) = ((&self.settings, &self.env), (self.faces.digest, unread_files));
         let problem = self.daily.look(books, of, compose, &self.work, now)?;
-        Some(Feed::Note(Note::new(Tone::Warning, &problem)))
-    }
-
-    /// Takes the outcome of the digest's delivery.
-    pub(crate) fn daily_sent(&mut self, sent: &Sent, books: &mut dyn Ledger, now: Instant) -> Option<Feed> {
-        let problem = self.daily.sent(books, sent, now)?;
         Some(Feed::Note(Note::new(Tone::Warning, &problem)))
     }
 

@@ -1,11 +1,12 @@
 //! The digest of yesterday, sent once a day by whichever process comes first.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::alert_delivery::{Channel, Message};
-use super::inbox::{LedgerMessage, Sent};
+use super::inbox::LedgerMessage;
 use crate::config::{Env, Settings};
 use crate::domain::{Day, Instant, day_of};
 use crate::ledger::{AlertClaim, Ledger, alert_was_delivered, claim_alert};
@@ -15,20 +16,37 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// When a digest that could not be sent is tried again.
 const TRY_AGAIN: chrono::Duration = chrono::Duration::minutes(5);
 
+/// How long the end of the program waits for a server that is taking the digest: without its answer, the digest would be
+/// sent again.
+const FINISH: Duration = Duration::from_secs(3);
+
 /// Writes the digest of a day: its title, and its text.
 pub(crate) type Compose = fn(&dyn Ledger, &Settings, Day, u64, Instant) -> Result<(String, String), String>;
 
 /// Sends the digest when it is due.
-#[derive(Default)]
 pub(crate) struct Daily {
     /// A thread wakes the ledger thread.
     wakes: bool,
     /// The day on which nothing is left to be done.
     done: Option<Day>,
-    /// Messages on their way.
+    /// Messages on their way, and where their outcomes arrive.
     sending: usize,
+    outcomes: (Sender<Sent>, Receiver<Sent>),
     /// Not before this time, after a failure.
     again: Option<Instant>,
+}
+
+/// The outcome of a delivery.
+struct Sent {
+    /// Under which it was claimed.
+    id: String,
+    outcome: Result<(), String>,
+}
+
+impl Default for Daily {
+    fn default() -> Self {
+        Self { wakes: false, done: None, sending: 0, outcomes: channel(), again: None }
+    }
 }
 
 /// Name of the digest of a day on a channel, under which one process claims it.
@@ -74,8 +92,12 @@ impl Daily {
         work: &mpsc::WeakSender<LedgerMessage>,
         now: Instant,
     ) -> Option<String> {
-        if !self.is_due(settings, now) {
-            return None;
+        let mut problem = None;
+        while let Ok(sent) = self.outcomes.1.try_recv() {
+            problem = self.sent(books, &sent, now).or(problem);
+        }
+        if problem.is_some() || !self.is_due(settings, now) {
+            return problem;
         }
         let today = day_of(now, settings.zone);
         let yesterday = today.pred_opt()?;
@@ -99,12 +121,11 @@ impl Daily {
                 Err(why) => return Some(self.failed(&why, now)),
             };
             let message = Message { title, body, is_table: true, id: id.clone(), at: now };
-            let (work, env) = (work.clone(), env.clone());
+            let (tell, work, env) = (self.outcomes.0.clone(), work.clone(), env.clone());
             let send = move || {
                 let outcome = channel.send(&message, &env);
-                let _ = work
-                    .upgrade()
-                    .is_some_and(|work| work.blocking_send(LedgerMessage::DailySent(Sent { id, outcome })).is_ok());
+                let _ = tell.send(Sent { id, outcome });
+                let _ = work.upgrade().is_some_and(|work| work.blocking_send(LedgerMessage::Daily).is_ok());
             };
             match std::thread::Builder::new().name("digest".to_owned()).spawn(send) {
                 Ok(_) => self.sending += 1,
@@ -117,8 +138,17 @@ impl Daily {
         None
     }
 
+    /// Waits a moment for messages that are on their way, so that they are known to be sent.
+    pub(super) fn finish(&mut self, books: &mut dyn Ledger, now: Instant) {
+        let began = std::time::Instant::now();
+        while self.sending > 0 {
+            let Ok(sent) = self.outcomes.1.recv_timeout(FINISH.saturating_sub(began.elapsed())) else { return };
+            let _ = self.sent(books, &sent, now);
+        }
+    }
+
     /// Takes the outcome of a delivery. Returns what went wrong.
-    pub(super) fn sent(&mut self, books: &mut dyn Ledger, sent: &Sent, now: Instant) -> Option<String> {
+    fn sent(&mut self, books: &mut dyn Ledger, sent: &Sent, now: Instant) -> Option<String> {
         self.sending = self.sending.saturating_sub(1);
         tracing::info!(id = sent.id, failed = sent.outcome.is_err(), "digest sent");
         match &sent.outcome {

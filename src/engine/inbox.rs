@@ -23,8 +23,6 @@ pub(crate) enum LedgerMessage {
     PendingAlerts,
     /// The digest of yesterday may be due.
     Daily,
-    /// The digest was sent, or not.
-    DailySent(Sent),
     /// The socket received a bad line.
     BadLine,
     /// An alert's delivery failed after it was started.
@@ -33,13 +31,6 @@ pub(crate) enum LedgerMessage {
     InputEnded,
     /// Stop after handling all earlier messages, except those that can be read again from the logs.
     Stop(std::sync::mpsc::Sender<()>),
-}
-
-/// The outcome of the digest's delivery on one channel.
-pub(crate) struct Sent {
-    /// Under which it was claimed.
-    pub(crate) id: String,
-    pub(crate) outcome: Result<(), String>,
 }
 
 /// The channels that the ledger thread takes its work from.

@@ -115,13 +115,6 @@ impl LedgerThread {
             LedgerMessage::Retry => self.retry(),
             LedgerMessage::PendingAlerts => self.pending_alerts(),
             LedgerMessage::Daily => self.daily(),
-            LedgerMessage::DailySent(sent) => {
-                let now = self.env.now();
-                let told = self.config_edits.daily_sent(&sent, &mut self.books, now);
-                if let Some(news) = told {
-                    self.tell(news);
-                }
-            }
             LedgerMessage::InputEnded => {
                 self.state.input_ended = true;
                 self.tell_end_of_input();
@@ -135,6 +128,7 @@ impl LedgerThread {
     /// Books what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         let _ = self.come_home();
+        self.config_edits.daily.finish(&mut self.books, self.env.now());
         // An interrupted first reading starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
             let _ = self.books.flush();

@@ -85,13 +85,11 @@ impl Process {
         let weak = self.work.downgrade();
         let of = (&self.settings, &self.env);
         let begun = self.daily.look(&mut self.books, of, (composed, 0), &weak, now);
-        while self.daily.sending > 0 {
-            let Some(LedgerMessage::DailySent(sent)) = self.inbox.blocking_recv() else { panic!("nothing was sent") };
-            if let Some(problem) = self.daily.sent(&mut self.books, &sent, now) {
-                return Some(problem);
-            }
+        if self.daily.sending == 0 {
+            return begun;
         }
-        begun
+        assert!(matches!(self.inbox.blocking_recv(), Some(LedgerMessage::Daily)), "woken when it is sent");
+        self.daily.look(&mut self.books, of, (composed, 0), &weak, now)
     }
 }
 
@@ -145,6 +143,26 @@ fn two_processes_send_it_once_a_day_and_a_later_one_not_again() {
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
     assert!(heard.recv().unwrap().contains("2026-11-26"));
+}
+
+#[test]
+fn a_program_that_ends_while_it_is_sent_waits_for_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let now = at("2026-11-26T09:00:00Z");
+    let (url, heard) = hook(vec!["200 OK"]);
+    let mut settings = settings("UTC", &Env::empty(now));
+    settings.alerts.slack = Some(url);
+    let mut process = Process::new(&path, &settings, now);
+    let weak = process.work.downgrade();
+    let of = (&process.settings, &process.env);
+    assert_eq!(process.daily.look(&mut process.books, of, (composed, 0), &weak, now), None);
+    process.daily.finish(&mut process.books, now);
+    assert_eq!(process.daily.sending, 0);
+    // Even when its claim would have lapsed.
+    let later = now + chrono::Duration::minutes(5);
+    assert_eq!(Process::new(&path, &settings, later).look(later), None);
+    assert_eq!(heard.iter().count(), 1);
 }
 
 #[test]
