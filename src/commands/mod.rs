@@ -21,6 +21,7 @@ mod record;
 mod replay;
 mod report;
 mod run;
+mod selftest;
 mod serve;
 mod setup;
 mod signals;
