@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod live;
 mod metrics;
+mod plans;
 mod prices;
 mod reconcile;
 mod record;

@@ -11,6 +11,7 @@ mod antigravity;
 mod aside;
 mod auggie;
 mod author;
+mod branch;
 mod buddy;
 mod claude_bill;
 mod claude_code;

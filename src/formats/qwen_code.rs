@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 
 use super::author::Author;
+use super::branch::branch_name;
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
@@ -68,6 +69,7 @@ fields! {
         kind: Text<'a> = "type",
         subtype: Text<'a> = "subtype",
         cwd: Text<'a> = "cwd",
+        branch: Text<'a> = "gitBranch",
         model: Text<'a> = "model",
         is_sidechain: Flag = "isSidechain",
         usage: Usage<'a> = "usageMetadata",
@@ -222,6 +224,7 @@ impl Chat {
         let parent = read.forked_from.session.get();
         let session = parent.or(read.session.get());
         let mut from = self.author.attribution(read.at.0, session, read.cwd.get(), origin);
+        from.branch = self.author.label(branch_name(read.branch.get()).filter(|_| parent.is_none()));
         if parent.is_some() {
             from.claim = Claim::Parent;
         }

@@ -197,6 +197,7 @@ pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attributi
         ]),
         agent: label(&["cost.agent", "gen_ai.agent.name", "agent.name"]),
         project: label(&["cost.project", "cost.project_id", "project", "project.id"]),
+        branch: label(&["vcs.ref.head.name", "git.branch"]),
         user: label(&[
             "cost.user_id",
             "enduser.id",
