@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::author::Author;
 use super::branch::branch_name;
 use super::copilot_line::{Data, Line, Metric, split};
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json::{self, Text};
 use super::keys::{answer_key, counted_key};
@@ -38,6 +39,12 @@ const HINTS: [&str; 3] = ["okens\"", "\"session.start\"", "\"gen_ai."];
 impl Format for Copilot {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "dollars: it states AI credits; single calls' input in versions before usage records"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("COPILOT_HOME").or_else(|| env.home(".copilot"));

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use super::author::Author;
 use super::branch::branch_name;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, Text};
@@ -37,6 +38,12 @@ const NEAR: usize = 16;
 impl Format for QwenCode {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "sub-agents and summaries in chats from before its events"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("QWEN_RUNTIME_DIR").or_else(|| env.path("QWEN_HOME")).or_else(|| env.home(".qwen"));
