@@ -67,6 +67,11 @@ pub(crate) const HAZARDS: [Hazard; 8] = [
             "copilot/events.jsonl",
             "codebuddy",
             "native/with-cache-inside.jsonl",
+            "langfuse/api.jsonl",
+            "langsmith/runs.jsonl",
+            "helicone/requests.jsonl",
+            "pydantic-ai/history.jsonl",
+            "otel/dialects.jsonl",
         ],
     },
     Hazard {
