@@ -26,8 +26,8 @@ pub mod config {
 pub mod domain {
     pub use crate::domain::{
         Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
-        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, Tier, Tokens, Usd, Zone, day_of,
-        day_start, month_of, week_of,
+        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, TicketPattern, Tier, Tokens, Usd,
+        Zone, day_of, day_start, month_of, week_of,
     };
 }
 
@@ -67,8 +67,8 @@ pub mod ledger {
 pub mod meter {
     pub use crate::meter::{
         Activity, AgentLine, Ahead, Alerts, Amount, CallContext, CallLine, DayCurve, FleetLine, Follow, LastCall,
-        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine,
-        Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
+        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, Plan, QuietHours, Rules, Scope, SessionId,
+        SessionLine, Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
     };
 }
 

@@ -12,6 +12,8 @@ mod home;
 
 #[path = "books_cli/bills.rs"]
 mod bills;
+#[path = "books_cli/branches.rs"]
+mod branches;
 #[path = "books_cli/care.rs"]
 mod care;
 #[path = "books_cli/codex.rs"]

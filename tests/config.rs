@@ -11,8 +11,8 @@ use tokmeter::testing::config::{
     Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, SAMPLE, Settings,
     Severity, Symbols, Where, edit, open, parse_amount, stamp,
 };
-use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
-use tokmeter::testing::meter::{Amount, Limit, QuietHours};
+use tokmeter::testing::domain::{Instant, Label, TicketPattern, Usd, Zone};
+use tokmeter::testing::meter::{Amount, Limit, Plan, QuietHours};
 use tokmeter::testing::pricing::{CostMode, CustomPrice, Rates};
 use tokmeter::testing::theme::ColorWhen;
 
@@ -352,9 +352,18 @@ fn the_sample_names_every_setting() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
         assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
     }
-    for word in
-        ["[limits]", "[alerts]", "[gate]", "[prices]", "[aliases]", "[keys]", "[views]", "unpriced = {", "from = 2026"]
-    {
+    for word in [
+        "[limits]",
+        "[alerts]",
+        "[gate]",
+        "[prices]",
+        "[aliases]",
+        "[keys]",
+        "[views]",
+        "[plans]",
+        "unpriced = {",
+        "from = 2026",
+    ] {
         assert!(SAMPLE.contains(word), "{word}");
     }
     for word in
@@ -375,14 +384,19 @@ fn the_samples_examples_are_right() {
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
             "mine" => "[views]\n",
+            "ticket" => "[attribution]\n",
             _ => "",
         }
     };
-    let (price, others): (Vec<&str>, Vec<&str>) = {
-        let start = lines.iter().position(|line| line.starts_with("[prices")).unwrap();
-        let end = lines.iter().position(|line| line.starts_with("from")).unwrap();
-        (lines[start..=end].to_vec(), [&lines[..start], &lines[end + 1..]].concat())
+    // Tables of several lines.
+    let block = |head: &str, last: &str| {
+        let start = lines.iter().position(|line| line.starts_with(head)).unwrap();
+        start..=start + lines[start..].iter().position(|line| line.starts_with(last)).unwrap()
     };
+    let (price, plan) = (block("[prices", "from"), block("[plans", "sources"));
+    let is_alone = |at: &usize| !price.contains(at) && !plan.contains(at);
+    let others: Vec<&str> = (0..lines.len()).filter(is_alone).map(|at| lines[at]).collect();
+    let (price, plan) = (lines[price].to_vec(), lines[plan].to_vec());
     assert!(others.len() > 12 && price.len() > 6);
     for line in others {
         let loaded = load(&format!("{}{line}", section(&line)));
@@ -391,6 +405,30 @@ fn the_samples_examples_are_right() {
     }
     let loaded = load(&price.join("\n"));
     assert_eq!((report(&loaded).as_str(), loaded.settings.prices.len()), ("", 1));
+    let loaded = load(&plan.join("\n"));
+    assert_eq!((report(&loaded).as_str(), loaded.settings.plans.len()), ("", 1));
+}
+
+#[test]
+fn a_plan_has_a_price_from_a_day_on_and_a_ticket_is_a_regular_expression() {
+    let loaded = load(
+        "[[plans.max]]\nusd = 100\n[[plans.max]]\nusd = \"200.50\"\nfrom = 2026-03-01\nsources = [\"claude-code\"]\n\
+         [attribution]\nticket = \"#([0-9]+)\"\n",
+    );
+    assert_eq!(report(&loaded), "");
+    let plans: Vec<_> = loaded.settings.plans.iter().map(|plan| (plan.usd.to_string(), plan.sources.len())).collect();
+    assert_eq!(plans, [("100".to_owned(), 0), ("200.5".to_owned(), 1)]);
+    assert_eq!(loaded.settings.ticket.find("fix-#81-x"), Some("81"));
+    for wrong in [
+        "[plans]\nmax = 20",
+        "[plans.max]\nfrom = 2026-01-01",
+        "[plans.max]\nusd = -1",
+        "[[plans.max]]\nusd = 1\n[[plans.max]]\nusd = 2",
+        "[attribution]\nticket = \"[A-\"",
+        "plans = 3",
+    ] {
+        assert!(!load(wrong).is_usable(false), "{wrong}");
+    }
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -461,6 +499,16 @@ fn prices() -> impl Strategy<Value = Vec<CustomPrice>> {
         .prop_map(|all| all.into_iter().map(|((model, from), rates)| CustomPrice { model, from, rates }).collect())
 }
 
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    let day =
+        prop::option::of((0_i32..800).prop_map(|days| chrono::NaiveDate::from_epoch_days(20_000 + days).unwrap()));
+    let terms = (usd(), prop::collection::vec(name().prop_map(|name| Label::new(&name)), 0..3));
+    prop::collection::btree_map((name().prop_map(|name| Label::new(&name)), day), terms, 0..4).prop_map(|all| {
+        let plan = |((name, from), (usd, sources))| Plan { name, usd, from, sources };
+        all.into_iter().map(plan).collect()
+    })
+}
+
 fn alerts() -> impl Strategy<Value = Alerts> {
     let time =
         || (0_u32..24, 0_u32..60).prop_map(|(hour, minute)| chrono::NaiveTime::from_hms_opt(hour, minute, 0).unwrap());
@@ -492,8 +540,8 @@ prop_compose! {
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
         prices in prices(),
-        (aliases, views) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3)),
+        (aliases, views, plans) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), plans()),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -519,6 +567,8 @@ prop_compose! {
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
             views: views.into_iter().collect(),
+            ticket: TicketPattern::new(if gate.0 { TicketPattern::DEFAULT } else { "[0-9]+" }).unwrap(),
+            plans,
         }
     }
 }

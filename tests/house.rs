@@ -66,7 +66,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),
     ("ruzstd", &["ingest", "server"]),
-    ("flate2", &["server"]),
+    ("flate2", &["server", "app"]),
     ("axum", &["server"]),
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),

@@ -234,6 +234,7 @@ fn health() -> HealthView {
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
         absent: Vec::new(),
+        found: vec![("codex", "E".to_owned(), "compactions by the service, up to 0.149")],
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }

@@ -239,6 +239,16 @@ Clients send it as `Authorization: Bearer TOKEN`.")]
         #[arg(long)]
         json: bool,
     },
+    /// Count the samples that come with the program, on this machine; exit 1 if a number differs
+    #[command(after_help = "Examples:\n  tokmeter selftest\n  tokmeter selftest --export samples")]
+    Selftest {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Write the samples to a new folder instead, with what each must come to, for other programs to try
+        #[arg(long, value_name = "DIR", conflicts_with = "json")]
+        export: Option<PathBuf>,
+    },
     /// Prometheus text
     #[command(after_help = "Example:\n  tokmeter metrics")]
     Metrics,

@@ -24,7 +24,7 @@ pub(super) fn write(
     reprice: bool,
 ) -> Result<Exit, Failure> {
     let (now, zone) = (context.now(), context.settings.zone);
-    let renamed = derived::names(&books.ledger, by)?;
+    let renamed = derived::names(&books.ledger, by, &context.settings.ticket)?;
     let mut ask = |by: &[Dimension]| {
         let (filter, renamed) = (filter.clone(), renamed.clone());
         let query = Query { by: by.to_vec(), filter, renamed, ..Query::new(Grain::Total, zone) };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use self::answer::answer;
 use self::names::name_strangers;
+use super::plans::{Plans, WithPlans};
 use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::sessions::only_session;
@@ -26,7 +27,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         filters.until = Some(When::DaysAgo(1));
     }
     let zone = context.settings.zone;
-    let mut filter = filters.filter(context.now(), zone);
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
     if let Some(session) = &args.session {
@@ -37,7 +38,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
     }
     let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
-    let renamed = derived::names(&books.ledger, &args.by)?;
+    let renamed = derived::names(&books.ledger, &args.by, &context.settings.ticket)?;
     let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit, renamed };
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
@@ -50,7 +51,23 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    write(context, &report, style)?;
+    let plans = match query.grain {
+        Grain::Month => Some(Plans::of(context, &books.ledger, &query.filter)?),
+        _ => None,
+    };
+    match (&plans, style) {
+        (Some(plans), Style::Json) => {
+            let grid = output::report_grid(&report);
+            let document = output::report_document(&report, &grid);
+            output::to_line(&WithPlans { document, plans: plans.json(context) }, context.out)?;
+        }
+        (plans, _) => {
+            write(context, &report, style)?;
+            if let (Some(plans), Style::Table) = (plans, style) {
+                plans.write(context)?;
+            }
+        }
+    }
     if report.rows.is_empty() {
         name_strangers(context, &books.ledger, &query.filter)?;
     }

@@ -9,8 +9,10 @@ use toml::de::DeTable;
 use super::diagnostic::{Source, quoted};
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
-use super::{Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, prices};
-use crate::domain::Label;
+use super::{
+    Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, plans, prices,
+};
+use crate::domain::{Label, TicketPattern};
 
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +159,15 @@ impl Settings {
             self.aliases = named(walk, table, "aliases", "the name of a model in quotes", |node| {
                 node.text().filter(|text| !text.is_empty()).map(str::to_owned)
             });
+        }
+        if let Some(table) = section(walk, &mut top, "attribution") {
+            let mut attribution = Section::new(table, "attribution", "attribution");
+            let expected = "a regular expression such as \"[A-Z]+-[0-9]+\"";
+            attribution.set(walk, &mut self.ticket, "ticket", expected, |node| TicketPattern::new(node.text()?).ok());
+            attribution.finish(walk);
+        }
+        if let Some(node) = top.get("plans") {
+            self.plans = plans::read(walk, &node);
         }
         if let Some(table) = section(walk, &mut top, "keys") {
             let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);

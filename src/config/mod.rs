@@ -10,6 +10,7 @@ mod file;
 mod limits;
 mod load;
 mod paths;
+mod plans;
 mod prices;
 pub(crate) mod regular_file;
 mod scope;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use chrono::Weekday;
 
 use super::Env;
-use crate::domain::{Label, Zone};
-use crate::meter::{Limit, QuietHours};
+use crate::domain::{Label, TicketPattern, Zone};
+use crate::meter::{Limit, Plan, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
 use crate::theme::ColorWhen;
 
@@ -49,6 +49,10 @@ pub struct Settings {
     pub prices: Vec<CustomPrice>,
     /// Model aliases: from, to.
     pub aliases: Vec<(String, String)>,
+    /// Finds the ticket in a branch's name.
+    pub ticket: TicketPattern,
+    /// Subscriptions, to compare their price with what was used.
+    pub plans: Vec<Plan>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
@@ -156,6 +160,8 @@ impl Settings {
             gate: Gate::default(),
             prices: Vec::new(),
             aliases: Vec::new(),
+            ticket: TicketPattern::default(),
+            plans: Vec::new(),
             keys: Vec::new(),
             views: Vec::new(),
         }

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::load::Origin;
+use super::plans::plan_name;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::values::Word as _;
 use super::{Loaded, Settings};
 use crate::domain::{Label, Usd};
-use crate::meter::{Amount, Limit};
+use crate::meter::{Amount, Limit, Plan};
 use crate::pricing::{CustomPrice, Rates};
 
 impl Loaded {
@@ -101,6 +102,9 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
     for (from, to) in &settings.aliases {
         page.line(&format!("aliases.{from}"), &key(from), &text(to))?;
     }
+    page.table("[attribution]")?;
+    page.line("attribution.ticket", "ticket", &text(settings.ticket.as_str()))?;
+    plans(&mut page, &settings.plans)?;
     page.table("[keys]")?;
     for binding in &settings.keys {
         page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
@@ -123,6 +127,24 @@ fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
         }
         for (rate, value) in rate_lines(&price.rates) {
             page.line(&name, rate, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn plans(page: &mut Page<'_>, plans: &[Plan]) -> io::Result<()> {
+    for plan in plans {
+        let alone = plans.iter().filter(|other| other.name == plan.name).count() == 1;
+        let head = format!("plans.{}", key(&plan.name));
+        page.table(&if alone { format!("[{head}]") } else { format!("[[{head}]]") })?;
+        let name = plan_name(plan);
+        page.line(&name, "usd", &text(&plan.usd.to_string()))?;
+        if let Some(from) = plan.from {
+            page.line(&name, "from", &from.to_string())?;
+        }
+        if !plan.sources.is_empty() {
+            let sources: Vec<String> = plan.sources.iter().map(ToString::to_string).collect();
+            page.line(&name, "sources", &texts(&sources))?;
         }
     }
     Ok(())

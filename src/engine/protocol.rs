@@ -181,6 +181,8 @@ pub struct HealthView {
     pub awaited: Vec<Label>,
     /// Agents of which no log location exists.
     pub absent: Vec<&'static str>,
+    /// Agents that were found, how exact their logs are, and what is not in them.
+    pub found: Vec<(&'static str, String, &'static str)>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }

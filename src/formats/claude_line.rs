@@ -26,6 +26,7 @@ fields! {
         uuid: Text<'a> = "uuid",
         version: Text<'a> = "version",
         cwd: Text<'a> = "cwd",
+        branch: Text<'a> = "gitBranch",
         agent: Text<'a> = "agentId",
         sidechain: Flag = "isSidechain",
         skill: Text<'a> = "attributionSkill",

@@ -11,6 +11,7 @@ mod antigravity;
 mod aside;
 mod auggie;
 mod author;
+mod branch;
 mod buddy;
 mod claude_bill;
 mod claude_code;
@@ -50,6 +51,7 @@ mod fx;
 mod gemini_cli;
 mod goose;
 mod grok_build;
+mod helicone;
 mod hermes;
 mod hindsight;
 mod jcode;
@@ -57,6 +59,8 @@ pub(crate) mod json;
 mod junie;
 pub(crate) mod keys;
 mod kimi;
+mod langfuse;
+mod langsmith;
 mod litellm;
 mod llm;
 mod location;
@@ -72,6 +76,7 @@ mod otel;
 mod pi;
 mod prefilter;
 mod protobuf;
+mod pydantic_ai;
 mod qwen_code;
 mod reasonix;
 mod registry;
@@ -132,6 +137,10 @@ pub static ALL: &[&dyn Format] = &[
     &aider::Aider,
     &llm::Llm,
     &amp::Amp,
+    &langfuse::Langfuse,
+    &langsmith::LangSmith,
+    &helicone::Helicone,
+    &pydantic_ai::PydanticAi,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,

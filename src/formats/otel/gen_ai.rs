@@ -43,31 +43,43 @@ const TOTAL: [&str; 5] = [
     "ai.usage.totalTokens",
     "llm.tokens.total",
 ];
-const CACHE_READ: [&str; 8] = [
+const CACHE_READ: [&str; 13] = [
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
     "gen_ai.usage.input_tokens.cached",
     "llm.usage.cache_read_input_tokens",
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+    "gen_ai.usage.cache_read_tokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.details.cached_tokens",
     "llm.tokens.cached",
     "llm.tokens.cache_read",
 ];
-const CACHE_WRITE: [&str; 6] = [
+const CACHE_WRITE: [&str; 10] = [
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
     "llm.usage.cache_creation_input_tokens",
     "llm.token_count.prompt_details.cache_write",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
+    "gen_ai.usage.cache_write_tokens",
+    "gen_ai.usage.details.cache_write_tokens",
+    "gen_ai.usage.details.cache_creation_input_tokens",
     "llm.tokens.cache_write",
 ];
-const REASONING: [&str; 7] = [
+const REASONING: [&str; 10] = [
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
     "llm.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
     "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+    "gen_ai.usage.details.reasoning_tokens",
+    "gen_ai.usage.details.thinking_tokens",
     "llm.tokens.reasoning",
 ];
 /// Audio within the counts, which only `OpenInference` has (its semantic conventions 0.1.46, November 2026).
@@ -137,6 +149,8 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             "gen_ai.usage.cost_usd",
             "llm.usage.cost",
             "cost.usd",
+            // Pydantic's Logfire.
+            "operation.cost",
         ]),
         latency: found
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
@@ -197,6 +211,7 @@ pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attributi
         ]),
         agent: label(&["cost.agent", "gen_ai.agent.name", "agent.name"]),
         project: label(&["cost.project", "cost.project_id", "project", "project.id"]),
+        branch: label(&["vcs.ref.head.name", "git.branch"]),
         user: label(&[
             "cost.user_id",
             "enduser.id",
