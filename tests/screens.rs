@@ -33,6 +33,8 @@ mod charts;
 mod down;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/pace.rs"]
+mod pace;
 #[path = "screens/parts.rs"]
 mod parts;
 

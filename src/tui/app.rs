@@ -191,6 +191,11 @@ impl App {
         &self.theme
     }
 
+    /// The open view.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
     /// The displayed numbers.
     pub fn summary(&self) -> &Summary {
         &self.summary
@@ -262,6 +267,7 @@ impl App {
                 }
                 self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
+                self.options.frame_rate = settings.settings.frame_rate;
                 self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {

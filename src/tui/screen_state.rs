@@ -17,8 +17,6 @@ use crate::meter::{Alerts, Meter};
 use super::terminal_reply::{Heard, QUESTION, Replies};
 use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
 
-/// Minimum time between pictures.
-pub const FRAME: Duration = Duration::from_millis(33);
 /// A terminal that has not answered by then does not know the question.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
@@ -160,7 +158,9 @@ impl ScreenState {
     /// Time until the next change without an event.
     pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
         if self.numbers || (self.picture && !self.painting) {
-            let due = self.drawn.map_or(Duration::ZERO, |drawn| (drawn + FRAME).saturating_duration_since(at));
+            let due = self
+                .drawn
+                .map_or(Duration::ZERO, |drawn| (drawn + self.app.options.frame_time()).saturating_duration_since(at));
             return due;
         }
         self.driver.sleep(now, self.app.changes_at())
@@ -168,7 +168,7 @@ impl ScreenState {
 
     /// Output due now: the next picture if it is time, and other pending bytes.
     pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
-        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < FRAME) {
+        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < self.app.options.frame_time()) {
             return None;
         }
         if self.numbers {
