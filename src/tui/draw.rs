@@ -54,7 +54,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
                 .areas(area);
         Compact(app).render(body, buffer);
         if !foot.is_empty() {
-            Footer(app).render(foot, buffer);
+            Footer { app, has_header: false }.render(foot, buffer);
         }
         return;
     }
@@ -82,7 +82,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
         View::Limits => Limits(app).render(body, buffer),
         View::Health => Health(app).render(body, buffer),
     }
-    Footer(app).render(foot, buffer);
+    Footer { app, has_header: true }.render(foot, buffer);
 }
 
 /// Replaces cells that terminals may render with another width.

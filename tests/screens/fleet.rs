@@ -10,7 +10,7 @@ use super::*;
 pub(super) const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
 
 /// A call of a session that works on a project of the same name.
-fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
+pub(super) fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
     let mut row = (*call(model, seconds_ago, [12, 84_112, 0, 0, 1_204, 0], Some(cost), agent).row).clone();
     row.call.key = CallKey::from_parts(&[session, model, &seconds_ago.to_string()]);
     row.call.from.session = Some(Label::new(&format!("{session}-1")));

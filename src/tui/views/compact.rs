@@ -136,9 +136,10 @@ impl Compact<'_> {
         for limit in summary.limits.iter().skip(1).take(8) {
             let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
             let name = text::scope(limit);
+            let short = if text::width(&name) > 14 { text::short_scope(limit) } else { name.clone() };
             lines.push((
                 vec![
-                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&name, 14), 14), limit.percent),
+                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
                     format!("{name} {}%", limit.percent),
                 ],
                 role_of(limit),

@@ -11,6 +11,8 @@ use crate::theme::{Role, Theme};
 /// The words of one limit.
 struct Words {
     name: String,
+    /// The name where there is little room: the session alone.
+    short_name: String,
     per_cent: String,
     left: String,
     left_of: String,
@@ -35,6 +37,7 @@ impl Words {
         };
         Self {
             name: text::scope(limit),
+            short_name: text::short_scope(limit),
             per_cent: format!("{:>4}%{mark}", limit.percent),
             left: text::left(limit),
             left_of: text::left_of(limit),
@@ -51,6 +54,7 @@ impl Words {
         let left = if over { String::new() } else { left };
         Self {
             name: text::quota_name(quota),
+            short_name: text::quota_name(quota),
             per_cent: if over { "    ?  ".to_owned() } else { format!("{:>4}%  ", quota.percent()) },
             left_of: left.clone(),
             left,
@@ -115,7 +119,8 @@ pub(in super::super) fn limit_lines(
     let line = |((role, bar), words): ((Role, String), &Words)| {
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
-            let name = text::fit_middle(&words.name, plan.name);
+            let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };
+            let name = text::fit_middle(name, plan.name);
             spans.push(ink(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
         spans.push(ink(theme, role, bar));

@@ -59,7 +59,13 @@ impl Live<'_> {
             ink(theme, Role::Text, numbers),
         ];
         if left >= 12 {
-            spans.push(ink(theme, Role::Dim, text::fit(&split(model), left)));
+            // From the first on: a class that is left out between others would seem to be none.
+            let mut classes = classes(model);
+            while text::width(&classes.join("  ")) > left.saturating_sub(4) {
+                classes.pop();
+            }
+            let split = classes.join("  ");
+            spans.push(ink(theme, Role::Dim, format!("   {split} ")));
         }
         Line::from(spans)
     }
@@ -71,7 +77,7 @@ impl Columns {
         let wide = room >= 98;
         let name = if wide { 18 } else { 12 };
         let numbers = models.iter().map(|model| text::width(&numbers(model, room))).max().unwrap_or(0);
-        let splits = models.iter().map(|model| text::width(&split(model))).max().unwrap_or(0);
+        let splits = models.iter().map(|model| text::width(&classes(model).join("  ")) + 4).max().unwrap_or(0);
         let left = room.saturating_sub(name + 3 + numbers);
         let trend = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
         Self { wide, name, trend, room }
@@ -90,7 +96,7 @@ fn numbers(model: &ModelLine, room: usize) -> String {
 }
 
 /// The classes of a model's tokens, those there are.
-fn split(model: &ModelLine) -> String {
+fn classes(model: &ModelLine) -> Vec<String> {
     let tokens = &model.sums.tokens;
     let classes = [
         ("in", tokens.input),
@@ -99,6 +105,5 @@ fn split(model: &ModelLine) -> String {
         ("write", tokens.cache_write()),
     ];
     let parts = classes.into_iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect();
-    format!("   {} ", parts.join("  "))
+    parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect()
 }

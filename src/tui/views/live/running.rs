@@ -22,7 +22,7 @@ const COLUMNS: [Column; 11] = [
     Column::number("tokens", 11, 5),
     Column::number("$/h", 8, 1),
     Column::number("context", 8, 6),
-    Column::number("cache until", 11, 9),
+    Column::number("cache to", 8, 9),
     Column::number("last call", 9, 3),
     Column::name("", 9, 9, 2),
     Column::name("", 10, 30, 10),
