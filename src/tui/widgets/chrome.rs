@@ -155,7 +155,7 @@ impl Widget for &Footer<'_> {
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
         View::Live if app.is_pinned() => &[
-            (Action::Close, "every session"),
+            (Action::Close, "all sessions"),
             (Action::NextPane, "pane"),
             (Action::Filter, "filter"),
             (Action::Choose, "sessions"),
