@@ -198,6 +198,25 @@ fn j28_no_number_of_the_head_falls_and_no_pane_changes_its_subject_while_session
 }
 
 #[test]
+fn j28_the_arrow_shows_as_well_for_calls_that_another_process_has_booked() {
+    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+    let mut post = |change: &Change| {
+        let Change::New(change) = change else { panic!() };
+        let records = vec![Record::Call(change.after.call.clone())];
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
+        Snapshot::ask(&books, &Rules::new(ZONE), &Follow::Today, now()).unwrap()
+    };
+    let older = post(&made("api-server", "claude-opus-5", None, 20, "0.41"));
+    let mut meter = Meter::open(Rules::new(ZONE), older.clone());
+    assert!(!meter.summary(now()).growing, "what was there before is no growth");
+    meter.reopen(older);
+    assert!(!meter.summary(now()).growing, "nor is it when it is asked for again");
+    meter.reopen(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
+    let summary = meter.summary(now());
+    assert!(summary.growing && summary.today.calls == 2);
+}
+
+#[test]
 fn j28_the_arrow_is_never_beside_a_number_that_fell() {
     let mut meter = metered(&two(), Vec::new());
     assert!(meter.summary(now()).growing);

@@ -8,6 +8,9 @@ use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
+/// Columns of a percentage, which may be one of thousands, and its mark.
+const PER_CENT: usize = 8;
+
 /// The words of one limit.
 struct Words {
     name: String,
@@ -38,7 +41,7 @@ impl Words {
         Self {
             name: text::scope(limit),
             short_name: text::short_scope(limit),
-            per_cent: format!("{:>4}%{mark}", limit.percent),
+            per_cent: format!("{:>5}%{mark}", limit.percent),
             left: text::left(limit),
             left_of: text::left_of(limit),
             full,
@@ -55,7 +58,7 @@ impl Words {
         Self {
             name: text::quota_name(quota),
             short_name: text::quota_name(quota),
-            per_cent: if over { "    ?  ".to_owned() } else { format!("{:>4}%  ", quota.percent()) },
+            per_cent: if over { "     ?  ".to_owned() } else { format!("{:>5}%  ", quota.percent()) },
             left_of: left.clone(),
             left,
             full: match quota.resets_at {
@@ -94,11 +97,18 @@ impl Plan {
             (0, true, 0, 0, 4),
         ];
         let plan = wordings.into_iter().find_map(|(left, is_short, full, resets, least)| {
-            let words = name + 1 + 7 + cells(left) + cells(full) + cells(resets);
+            let words = name + 1 + PER_CENT + cells(left) + cells(full) + cells(resets);
             let bar = room.checked_sub(words).filter(|bar| *bar >= least)?;
             Some(Self { name, bar, left, is_short, full, resets })
         });
-        plan.unwrap_or(Self { name: room.saturating_sub(8), bar: 0, left: 0, is_short: true, full: 0, resets: 0 })
+        plan.unwrap_or(Self {
+            name: room.saturating_sub(PER_CENT + 1),
+            bar: 0,
+            left: 0,
+            is_short: true,
+            full: 0,
+            resets: 0,
+        })
     }
 }
 

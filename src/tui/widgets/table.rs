@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{cells, top_for};
+use super::{cells, put, top_for};
 use crate::text;
 use crate::theme::{Role, Theme};
 
@@ -127,7 +127,7 @@ impl Grid<'_> {
                     _ => "",
                 };
                 let title = place(&format!("{}{mark}", column.title), *width, column.right);
-                buffer.set_stringn(x, area.y, title, room(area, x), self.theme.style(Role::Dim));
+                put(buffer, (x, area.y), &title, room(area, x), self.theme.style(Role::Dim));
                 x = x.saturating_add(cells(width + 2));
             }
             body.y = body.y.saturating_add(1);
@@ -139,7 +139,7 @@ impl Grid<'_> {
             for (at, width) in widths {
                 if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
                     let cell = place(cell, *width, self.columns[*at].right);
-                    buffer.set_stringn(x, y.y, cell, room(area, x), self.theme.style(*role));
+                    put(buffer, (x, y.y), &cell, room(area, x), self.theme.style(*role));
                 }
                 x = x.saturating_add(cells(width + 2));
             }

@@ -33,12 +33,15 @@ impl Live<'_> {
         let is_old = (app.now() - until).num_minutes() > 1;
         let until = text::moment(until, app.now(), app.options.zone);
         let until = if is_old { format!(" until {until}") } else { String::new() };
-        let title = format!("Models · {unit} per minute, {} min{until}", columns.trend);
+        let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
+        let height = area.height.saturating_sub(2);
+        let top = top_for(cursor, height);
+        let below = summary.models.len().saturating_sub(top + usize::from(height));
+        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
+        let title = format!("Models · {unit} per minute, {} min{until}{more}", columns.trend);
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);
-        let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
-        let top = top_for(cursor, inner.height);
         for (row, nth) in inner.rows().zip(top..summary.models.len()) {
             app.targets.add(row, Target::PaneRow(Pane::Models, nth));
         }
