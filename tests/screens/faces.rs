@@ -145,7 +145,15 @@ fn the_limits_view_lists_the_providers_windows_below_ones_own_limits() {
             assert!(line("claude 5 h").contains("31%") && line("claude 5 h").contains("69% left"), "{text}");
             let over = line("codex 7 d");
             assert!(over.contains('?') && !over.contains('█'), "use since the reset is not known: {text}");
-            assert!(own > 0 || text.contains("No limits."), "{text}");
+            assert!(own > 0 || text.contains("No limits of your own."), "{text}");
+        }
+        if own == 0 {
+            let text = shown(&app, 40, 10);
+            assert!(text.contains("claude 5 h") && text.contains("31%") && text.contains("codex 7 d"), "{text}");
+            press(&mut app, &["1"]);
+            let text = shown(&app, 40, 10);
+            assert!(text.lines().any(|line| line.contains("claude 5 h") && line.contains("31%")), "{text}");
+            press(&mut app, &["6"]);
         }
         let text = shown(&app, 120, 36);
         assert!(text.contains("17:02") && text.contains("13:58"), "{text}");

@@ -8,7 +8,9 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::targets::Target;
-use super::super::widgets::{Cell, Column, Grid, ink, limit_bar, lines, pane, quota_bar, role_of, role_of_quota};
+use super::super::widgets::{
+    Cell, Column, Grid, cells, ink, limit_bar, lines, pane, quota_bar, role_of, role_of_quota,
+};
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
@@ -67,14 +69,15 @@ impl Limits<'_> {
         let add = app.options.keys.first(Action::AddLimit);
         let examples =
             [format!("{add} adds one: day 25usd"), "month 100usd".to_owned(), "user:alice:day 500k".to_owned()];
-        let words = [
-            "No limits.".to_owned(),
-            String::new(),
-            text::fit_parts(&examples, ", ", room),
-            "or: tokmeter limits set day 25usd".to_owned(),
-        ];
-        let taken = 5.min(area.height);
-        lines(buffer, area, words.map(|line| Line::from(ink(&app.theme, Role::Dim, text::fit(&line, room)))));
+        let mut words = vec!["No limits.".to_owned(), String::new(), text::fit_parts(&examples, ", ", room)];
+        words.push("or: tokmeter limits set day 25usd".to_owned());
+        if !app.quotas().is_empty() {
+            // The providers' windows are worth more room than an example.
+            words = vec![format!("No limits of your own. {add} adds one.")];
+        }
+        let taken = cells(words.len() + 1).min(area.height);
+        let words = words.into_iter().map(|line| Line::from(ink(&app.theme, Role::Dim, text::fit(&line, room))));
+        lines(buffer, area, words);
         Rect { y: area.y + taken, height: area.height - taken, ..area }
     }
 }
