@@ -94,8 +94,8 @@ pub mod tui {
         SourceView, Tone, Watching,
     };
     pub use crate::tui::{
-        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, SavedView, ScreenState, View, as_svg,
-        draw, paint,
+        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, REMOTE_FRAME, SavedView, ScreenState,
+        View, as_svg, draw, paint,
     };
     /// From `tui::svg`.
     pub mod svg {

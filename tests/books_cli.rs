@@ -28,6 +28,8 @@ mod prices;
 mod projects;
 #[path = "books_cli/quotas.rs"]
 mod quotas;
+#[path = "books_cli/sessions.rs"]
+mod sessions;
 #[path = "books_cli/trust.rs"]
 mod trust;
 #[path = "books_cli/views.rs"]

@@ -31,10 +31,16 @@ mod care;
 mod charts;
 #[path = "screens/down.rs"]
 mod down;
+#[path = "screens/faces.rs"]
+mod faces;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/pace.rs"]
+mod pace;
 #[path = "screens/parts.rs"]
 mod parts;
+#[path = "screens/sizes.rs"]
+mod sizes;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 

@@ -78,6 +78,14 @@ impl Loaded {
     }
 }
 
+/// Most pictures a second; `None` for the default.
+fn frame_rate(node: &Node<'_, '_>) -> Option<Option<u8>> {
+    if node.text() == Some("auto") {
+        return Some(None);
+    }
+    node.whole().and_then(|rate| u8::try_from(rate).ok()).filter(|rate| (1..=60).contains(rate)).map(Some)
+}
+
 impl Settings {
     /// Loads the settings from a file's text, the environment and the flags. `themes` lists the valid theme names; if
     /// empty, themes are not checked.
@@ -134,6 +142,7 @@ impl Settings {
         top.choose(walk, &mut self.symbols, "symbols");
         top.choose(walk, &mut self.color, "color");
         top.set(walk, &mut self.mouse, "mouse", "true or false", Node::truth);
+        top.set(walk, &mut self.frame_rate, "frame_rate", "\"auto\" or a whole number from 1 to 60", frame_rate);
         top.set(walk, &mut self.statusline, "statusline", "a text in quotes", |node| node.text().map(str::to_owned));
         top.choose(walk, &mut self.cost, "cost");
         top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);

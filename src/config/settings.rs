@@ -33,6 +33,8 @@ pub struct Settings {
     pub color: ColorWhen,
     /// Whether the mouse is captured; off by default, so that text can be selected.
     pub mouse: bool,
+    /// Most pictures a second, from 1 to 60; `None`: 30, or 10 over ssh.
+    pub frame_rate: Option<u8>,
     /// Template of the status line; empty for the default.
     pub statusline: String,
     /// Which cost counts when a log states one.
@@ -152,6 +154,7 @@ impl Settings {
             symbols: Symbols::default(),
             color: ColorWhen::default(),
             mouse: false,
+            frame_rate: None,
             statusline: String::new(),
             cost: CostMode::default(),
             warn_at: vec![80],

@@ -119,7 +119,9 @@ impl ConfigEdits {
         );
         if delivered.said {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
-            news.push(Feed::Note(Note { bell: delivered.bell, popup, ..Note::new(Tone::Warning, &alert.title()) }));
+            let limit = alert.limit().map(Label::new);
+            let note = Note::new(Tone::Warning, &alert.title());
+            news.push(Feed::Note(Note { bell: delivered.bell, popup, limit, ..note }));
         }
         if delivered.pending {
             self.pending.push(alert);

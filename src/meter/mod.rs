@@ -31,7 +31,7 @@ pub use alert::Alerts;
 pub(crate) use alert::{About, Alert, AlertId};
 pub(crate) use comparison::{Compared, Comparison};
 pub use curve::{Ahead, DayCurve};
-pub(crate) use evaluate::budget;
+pub(crate) use evaluate::{budget, shares};
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};

@@ -163,6 +163,11 @@ pub(crate) fn scope(limit: &LimitState) -> String {
     parts.join("/")
 }
 
+/// The same where there is little room: a session is named without saying that it is one.
+pub(crate) fn short_scope(limit: &LimitState) -> String {
+    limit.session.as_ref().map_or_else(|| scope(limit), |session| session.words())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

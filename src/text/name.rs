@@ -5,6 +5,10 @@ use unicode_width::UnicodeWidthStr;
 
 /// Display width of a text, in columns.
 pub fn width(text: &str) -> usize {
+    // Most of what is drawn is printable ASCII, whose letters need not be put together.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.len();
+    }
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
@@ -80,6 +84,7 @@ pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> S
 /// Fits the text to exactly `room` columns, padding on the right.
 pub(crate) fn pad(text: &str, room: usize) -> String {
     let mut out = fit(text, room);
+    out.reserve(room.saturating_sub(out.len()));
     let gap = room.saturating_sub(width(&out));
     out.extend(std::iter::repeat_n(' ', gap));
     out
