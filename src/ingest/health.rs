@@ -69,7 +69,7 @@ impl Health {
             let Some(id) = root.agent.and_then(FormatId::of_name) else { continue };
             let format = id.format();
             if !found.iter().any(|(name, ..)| *name == format.name()) {
-                found.push((format.name(), root.fidelity.clone(), format.gaps()));
+                found.push((format.name(), root.exactness(), format.gaps()));
             }
         }
         found
