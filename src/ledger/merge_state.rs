@@ -100,6 +100,8 @@ impl MergeState {
             Record::Bill(bill) => self.learn_bill(bill),
             // Concerns only ledgers written by an older version.
             Record::Rekeyed { .. } => {}
+            // Not about rows.
+            Record::Settled(_) => {}
             Record::Status(status) => {
                 let (name, value) = status.entry();
                 let known = self.statuses.entry(name).or_default();
@@ -120,7 +122,11 @@ impl MergeState {
                 self.row_store.feed(compact, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => {
                 self.absorb(record);
                 None
             }
