@@ -2,3 +2,4 @@
 //! their own.
 
 pub(crate) mod http;
+pub(crate) mod proxy;
