@@ -38,7 +38,7 @@ pub(crate) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String
 }
 
 /// When the limit has room again.
-fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
+pub(crate) fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
     if let Some(resets) = resets(state, now, zone) {
         return resets;
     }

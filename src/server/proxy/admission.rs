@@ -1,6 +1,8 @@
 //! Whether a call may be made: the question before its first byte goes upstream, and the settlement after its last.
 
-use crate::domain::{Call, Instant, Label, Usd};
+pub(crate) use crate::domain::HoldId;
+use crate::domain::{Call, Instant, Label};
+pub(crate) use crate::engine::{LimitState, Quantity};
 
 /// API that a request belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,34 +51,6 @@ pub(crate) struct Ask {
     pub(crate) output: Option<u64>,
     /// Time of the request.
     pub(crate) at: Instant,
-}
-
-/// Identifies a hold in the books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct HoldId(pub(crate) u64);
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quantity {
-    /// Dollars.
-    Usd(Usd),
-    /// Tokens.
-    Tokens(u64),
-}
-
-/// State of the limit that decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LimitState {
-    /// Its name: `user alice`.
-    pub(crate) limit: Label,
-    /// Its period: `daily`.
-    pub(crate) period: Label,
-    /// Spent so far, holds included.
-    pub(crate) spent: Quantity,
-    /// Allowed.
-    pub(crate) allowed: Quantity,
-    /// End of the period, if it is known.
-    pub(crate) resets_at: Option<Instant>,
 }
 
 /// Why a call may not be made.
