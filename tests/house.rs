@@ -62,6 +62,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Outside crates, and the only rooms that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["ledger", "ingest"]),
+    ("ring", &["config"]),
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),

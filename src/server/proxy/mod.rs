@@ -3,3 +3,6 @@
 #![allow(dead_code, reason = "the seam of limits comes before the proxy that asks them")]
 
 pub(crate) mod admission;
+mod keys;
+mod limited;
+mod refusal;
