@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
+    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand, ProxyCommand,
     ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
@@ -109,6 +109,13 @@ pub enum Command {
 An address beyond this machine needs a token: the first line of --token-file, or TOKMETER_TOKEN.
 Clients send it as `Authorization: Bearer TOKEN`.")]
     Serve(ServeArgs),
+    /// The tracking proxy: keys of those who may call
+    #[command(after_help = "Example:\n  tokmeter proxy key add --user alice --team web")]
+    Proxy {
+        /// Subcommand
+        #[command(subcommand)]
+        command: ProxyCommand,
+    },
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd

@@ -44,6 +44,8 @@ pub(crate) struct LimitState {
     pub(crate) period: Label,
     /// Whole per cent used.
     pub(crate) percent: u64,
+    /// The highest threshold reached, in per cent.
+    pub(crate) threshold: u8,
     /// Spent so far, what is held for calls under way included.
     pub(crate) spent: Quantity,
     /// Allowed.

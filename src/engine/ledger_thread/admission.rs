@@ -69,6 +69,7 @@ impl LedgerThread {
             limit: Label::new(&state.name),
             period: Label::new(&state.limit.window.adjective()),
             percent: state.percent,
+            threshold: state.threshold().unwrap_or_default(),
             spent: quantity(&state.used),
             allowed: quantity(&state.limit.amount),
             used: Label::new(&text::used_of(state)),

@@ -46,7 +46,7 @@ impl KeyRing {
 }
 
 fn keys(path: &std::path::Path) -> Option<HashMap<KeyHash, Owner>> {
-    let keys = proxy_keys::read(path).map_err(|error| tracing::warn!(%error, "no key is accepted")).ok()?;
+    let keys = proxy_keys::read(path).ok()?;
     let alive = keys.into_iter().filter(|key| key.revoked.is_none());
     Some(alive.map(|key| (key.hash, Owner { key: Some(key.name), user: Some(key.user), team: key.team })).collect())
 }

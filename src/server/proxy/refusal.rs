@@ -14,9 +14,15 @@ use crate::domain::Instant;
 /// Names the deciding limit, in answers that were admitted and in refusals.
 const LIMIT: HeaderName = HeaderName::from_static("x-tokmeter-limit");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-/// Read by Claude Code, which shows a warning of its own.
+/// Read by Claude Code with a subscription, which shows a warning of its own. Older versions go by the status; since about
+/// 2.1.300 they go by the window that the limit stands for: paid usage (seen in 2.1.332, 2026-11).
 const STATUS: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-status");
 const RESET: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-reset");
+const PAID_USED: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-utilization");
+const PAID_RESET: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-reset");
+const PAID_WARNS: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-surpassed-threshold");
+/// With this, Claude Code shows our sentence as it is, and not as a passing trouble of the service (2.1.332).
+const PAID_REFUSED: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-disabled-reason");
 
 /// Seconds after which a call that waits for others may be tried again.
 const SOON: i64 = 2;
@@ -72,6 +78,9 @@ fn over(protocol: Protocol, client: &HeaderMap, state: &LimitState, now: Instant
         (answer(StatusCode::TOO_MANY_REQUESTS, Value::Null, Some((until, false))), body)
     };
     answer.body = body.to_string();
+    if protocol == Protocol::Messages && !state.waits {
+        answer.headers.insert(PAID_REFUSED, HeaderValue::from_static("spend_limit"));
+    }
     answer.headers.extend(limit_header(state).map(|value| (LIMIT, value)));
     answer
 }
@@ -91,13 +100,26 @@ pub(crate) fn warn(protocol: Protocol, near: &LimitState, headers: &mut HeaderMa
     if let Some(value) = limit_header(near) {
         headers.insert(LIMIT, value);
     }
-    let speaks = headers.get(&STATUS).is_some_and(|status| status != "allowed");
-    if protocol == Protocol::Messages && !speaks {
+    if protocol != Protocol::Messages {
+        return;
+    }
+    if headers.get(&STATUS).is_none_or(|status| status == "allowed") {
         headers.insert(STATUS, HeaderValue::from_static("allowed_warning"));
-        match near.resets_at {
-            Some(at) => _ = headers.insert(RESET, HeaderValue::from(at.timestamp())),
-            None => _ = headers.remove(RESET),
-        }
+        set_reset(headers, RESET, near.resets_at);
+    }
+    if !headers.contains_key(&PAID_USED) && !headers.contains_key(&PAID_WARNS) {
+        let fraction = |percent: u64| HeaderValue::from_str(&format!("{}.{:02}", percent / 100, percent % 100)).ok();
+        headers.extend(fraction(near.percent).map(|value| (PAID_USED, value)));
+        headers.extend(fraction(near.threshold.into()).map(|value| (PAID_WARNS, value)));
+        set_reset(headers, PAID_RESET, near.resets_at);
+    }
+}
+
+/// States when a limit resets, or that this is not known.
+fn set_reset(headers: &mut HeaderMap, name: HeaderName, at: Option<Instant>) {
+    match at {
+        Some(at) => _ = headers.insert(name, HeaderValue::from(at.timestamp())),
+        None => _ = headers.remove(name),
     }
 }
 
@@ -148,6 +170,7 @@ mod tests {
             limit: Label::new("alice daily"),
             period: Label::new("daily"),
             percent: 104,
+            threshold: 100,
             spent: Quantity::Usd(Usd::from_micro(26_100_000)),
             allowed: Quantity::Usd(Usd::from_micro(25_000_000)),
             used: Label::new("$26.10 of $25.00"),
@@ -224,6 +247,9 @@ mod tests {
         warn(Protocol::Messages, &state(false), &mut headers);
         assert_eq!(header(&headers, "anthropic-ratelimit-unified-status"), "allowed_warning");
         assert_eq!(header(&headers, "anthropic-ratelimit-unified-reset"), "1795824000");
+        let paid = ["utilization", "surpassed-threshold", "reset"];
+        let paid = paid.map(|of| header(&headers, &format!("anthropic-ratelimit-unified-overage-{of}")));
+        assert_eq!(paid, ["1.04", "1.00", "1795824000"]);
         headers.insert(STATUS, HeaderValue::from_static("rejected"));
         headers.insert(RESET, HeaderValue::from_static("5"));
         warn(Protocol::Messages, &state(false), &mut headers);
