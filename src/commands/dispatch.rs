@@ -2,7 +2,7 @@
 
 use super::{
     Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
-    prices, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
+    prices, proxy, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
 };
 use crate::cli::{self, Cli, Command};
 use crate::config::Loaded;
@@ -13,6 +13,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Proxy(args)) => proxy::run(context, &args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod metrics;
 mod prices;
+mod proxy;
 mod reconcile;
 mod record;
 mod replay;

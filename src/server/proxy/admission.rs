@@ -1,5 +1,7 @@
 //! Whether a call may be made: the question before its first byte goes upstream, and the settlement after its last.
 
+#![allow(dead_code, reason = "the limits make refusals, holds and names of keys; without them every call is admitted")]
+
 use crate::domain::{Call, Instant, Label, Usd};
 
 /// API that a request belongs to.
