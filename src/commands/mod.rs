@@ -16,6 +16,7 @@ mod limits;
 mod live;
 mod metrics;
 mod prices;
+mod proxy;
 mod proxy_keys;
 mod reconcile;
 mod record;

@@ -51,6 +51,8 @@ pub struct Settings {
     pub aliases: Vec<(String, String)>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
+    /// Model services that the proxy forwards to: the beginning of the path, and the address.
+    pub upstreams: Vec<(String, String)>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
 }
@@ -157,6 +159,7 @@ impl Settings {
             prices: Vec::new(),
             aliases: Vec::new(),
             keys: Vec::new(),
+            upstreams: Vec::new(),
             views: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as Clock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::OnError;
-use crate::domain::{Call, HoldId, Instant, Label, Record, Usd};
+use crate::domain::{Call, HoldId, Instant, Label, Record};
 use crate::ingest::{Delivery, Reply, Said};
 use crate::meter::admission::Coming;
 
@@ -26,15 +26,6 @@ pub(crate) struct Admit {
     pub(crate) reply: SyncSender<Admitted>,
 }
 
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quantity {
-    /// Dollars.
-    Usd(Usd),
-    /// Tokens.
-    Tokens(u64),
-}
-
 /// State of the limit that decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitState {
@@ -46,11 +37,7 @@ pub(crate) struct LimitState {
     pub(crate) percent: u64,
     /// The highest threshold reached, in per cent.
     pub(crate) threshold: u8,
-    /// Spent so far, what is held for calls under way included.
-    pub(crate) spent: Quantity,
-    /// Allowed.
-    pub(crate) allowed: Quantity,
-    /// Spent and allowed in words: `$26.10 of $25.00`.
+    /// Spent and allowed in words, what is held for calls under way included: `$26.10 of $25.00`.
     pub(crate) used: Label,
     /// When it has room again, in words: `resets 00:00`.
     pub(crate) again: Label,

@@ -18,7 +18,7 @@ mod protocol;
 mod questions;
 mod start_stop;
 
-pub(crate) use admissions::{Admitted, LimitState, Limits, Quantity};
+pub(crate) use admissions::{Admitted, LimitState, Limits};
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};

@@ -18,8 +18,8 @@ fn now() -> Instant {
     Instant::from_timestamp(1_795_000_000, 0).unwrap()
 }
 
-fn call(number: u32, user: Option<&str>, output: u64) -> Call {
-    let user = user.map(Label::new);
+fn call(number: u32, user: &str, output: u64) -> Call {
+    let user = Some(Label::new(user));
     let from = Attribution { user, ..Attribution::new(now(), Label::new("test")) };
     let key = CallKey::from_parts(&["test", &number.to_string()]);
     Call::new(key, from, Some(Label::new("gpt-4o")), Tokens { output, ..Tokens::ZERO })
@@ -35,7 +35,6 @@ struct Running {
 fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Running {
     let env = Env::empty(now());
     let mut settings = Settings::defaults(&env);
-    settings.user = Label::new("someone");
     settings.gate.on_error = on_error;
     let only = vec![(crate::domain::Dimension::User, crate::domain::Matcher::new("*"))];
     let amount = Amount { tokens: Some(tokens), ..Amount::default() };
@@ -73,7 +72,7 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
 }
 
 impl Running {
-    fn admit(&self, number: u32, user: Option<&str>, output: u64) -> (Admitted, Option<HoldId>) {
+    fn admit(&self, number: u32, user: &str, output: u64) -> (Admitted, Option<HoldId>) {
         self.doors.limits.admit(call(number, user, output))
     }
 
@@ -131,25 +130,25 @@ fn a_call_is_held_booked_and_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let running = start(&path, options(), 100, OnError::Allow);
-    let (first, hold) = running.admit(1, Some("alice"), 85);
+    let (first, hold) = running.admit(1, "alice", 85);
     assert_eq!(first, Admitted::Go { is_held: true, near: None });
     assert!(running.doors.limits.exist());
-    assert!(matches!(running.admit(2, None, 1), (Admitted::Go { near: None, .. }, Some(_))), "another user");
-    assert!(running.doors.limits.settle(hold.unwrap(), &[call(1, Some("alice"), 85)]));
-    let (near, hold) = running.admit(3, Some("alice"), 85);
+    assert!(matches!(running.admit(2, "bob", 1), (Admitted::Go { near: None, .. }, Some(_))), "another user");
+    assert!(running.doors.limits.settle(hold.unwrap(), &[call(1, "alice", 85)]));
+    let (near, hold) = running.admit(3, "alice", 85);
     let Admitted::Go { near: Some(near), .. } = near else { panic!("{near:?}") };
     assert_eq!(
         (near.limit.as_str(), near.period.as_str(), near.percent, near.threshold),
         ("alice daily", "daily", 85, 80)
     );
-    assert_eq!((near.spent, near.allowed), (Quantity::Tokens(85), Quantity::Tokens(100)));
-    let (waits, none) = running.admit(4, Some("alice"), 1);
+    assert_eq!(near.used.as_str(), "85 of 100");
+    let (waits, none) = running.admit(4, "alice", 1);
     let Admitted::Over(state) = waits else { panic!("{waits:?}") };
     assert_eq!((state.waits, state.used.as_str(), none), (true, "170 of 100", None));
-    assert!(running.doors.limits.settle(hold.unwrap(), &[call(3, Some("alice"), 20)]));
-    let (over, _) = running.admit(5, Some("alice"), 1);
+    assert!(running.doors.limits.settle(hold.unwrap(), &[call(3, "alice", 20)]));
+    let (over, _) = running.admit(5, "alice", 1);
     let Admitted::Over(state) = over else { panic!("{over:?}") };
-    assert_eq!((state.waits, state.spent, state.percent), (false, Quantity::Tokens(105), 105));
+    assert_eq!((state.waits, state.used.as_str(), state.percent), (false, "105 of 100", 105));
     assert_eq!((state.again.as_str(), state.resets_at.is_some()), ("resets 00:00", true));
     running.stop();
     assert_eq!(held(&path), 1, "that of the call that never ended");
@@ -168,18 +167,18 @@ fn a_ledger_that_cannot_be_written_answers_by_on_error_and_refuses_what_is_over(
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("ledger.db");
             let running = start(&path, options(), 100, on_error);
-            let (_, hold) = running.admit(1, Some("alice"), 100);
-            let calls: Vec<Call> = (0..200).map(|number| call(number, Some("alice"), 1)).collect();
+            let (_, hold) = running.admit(1, "alice", 100);
+            let calls: Vec<Call> = (0..200).map(|number| call(number, "alice", 1)).collect();
             assert!(running.doors.limits.settle(hold.unwrap(), &calls));
             running.stop();
             let (options, lock) = broken(&path);
             let running = start(&path, options, 100, on_error);
-            let (over, _) = running.admit(3, Some("alice"), 1);
+            let (over, _) = running.admit(3, "alice", 1);
             assert!(matches!(&over, Admitted::Over(state) if !state.waits), "{name}: {over:?}");
             // A full disk still has room in the pages that are there.
-            let room = (4..500).take_while(|number| running.admit(*number, Some("bob"), 0).1.is_some()).count();
+            let room = (4..500).take_while(|number| running.admit(*number, "bob", 0).1.is_some()).count();
             assert_eq!(room > 0, name == "full", "{name}: {room}");
-            assert_eq!(running.admit(1000, Some("bob"), 0), (expected, None), "{name}, {on_error:?}");
+            assert_eq!(running.admit(1000, "bob", 0), (expected, None), "{name}, {on_error:?}");
             drop(lock);
             running.stop();
             assert_eq!(held(&path), room, "{name}");
@@ -192,10 +191,10 @@ fn a_meter_that_has_ended_answers_by_on_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(&folder.path().join("ledger.db"), options(), 100, OnError::Deny);
     let limits = running.doors.limits.clone();
-    running.admit(1, Some("alice"), 1);
+    running.admit(1, "alice", 1);
     running.stop();
     let began = Clock::now();
-    assert_eq!(limits.admit(call(2, Some("alice"), 1)), (Admitted::Denied, None));
+    assert_eq!(limits.admit(call(2, "alice", 1)), (Admitted::Denied, None));
     assert!(!limits.settle(HoldId::new(1), &[]));
     assert!(began.elapsed() < PATIENCE);
 }

@@ -2,21 +2,16 @@
 
 use super::LedgerThread;
 use crate::domain::Label;
-use crate::engine::admissions::{Admit, Admitted, LimitState, Policy, Quantity};
+use crate::engine::admissions::{Admit, Admitted, LimitState, Policy};
 use crate::ledger::{KeyValue, Space};
 use crate::meter::admission::{self, Coming};
 use crate::meter::gate::{self, Decision};
-use crate::meter::{self, Measure, Verdict};
+use crate::meter::{self, Verdict};
 use crate::text;
 
 impl LedgerThread {
     pub(super) fn admission(&mut self, admit: Admit) {
-        let Admit { mut coming, reply } = admit;
-        let settings = &self.config_edits.settings;
-        let from = &mut coming.call.from;
-        from.user.get_or_insert_with(|| settings.user.clone());
-        from.team = from.team.take().or_else(|| settings.team.clone());
-        from.org = from.org.take().or_else(|| settings.org.clone());
+        let Admit { coming, reply } = admit;
         let admitted = self.admitted(&coming);
         let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
         if reply.send(admitted).is_err() && is_held {
@@ -57,12 +52,6 @@ impl LedgerThread {
 
     fn state_of(&self, state: &meter::LimitState, waits: bool) -> LimitState {
         let (now, zone) = (self.env.now(), self.config_edits.settings.zone);
-        let measure = state.leading().unwrap_or(Measure::Usd);
-        let quantity = |amount: &meter::Amount| match measure {
-            Measure::Usd => Quantity::Usd(amount.usd.unwrap_or_default()),
-            Measure::Tokens => Quantity::Tokens(amount.tokens.unwrap_or_default()),
-            Measure::OutputTokens => Quantity::Tokens(amount.output_tokens.unwrap_or_default()),
-        };
         // A rolling window ends now, and frees up later.
         let resets_at = state.span.map(|span| span.until).filter(|_| state.limit.window.is_periodic());
         LimitState {
@@ -70,8 +59,6 @@ impl LedgerThread {
             period: Label::new(&state.limit.window.adjective()),
             percent: state.percent,
             threshold: state.threshold().unwrap_or_default(),
-            spent: quantity(&state.used),
-            allowed: quantity(&state.limit.amount),
             used: Label::new(&text::used_of(state)),
             again: Label::new(&text::again(state, now, zone)),
             resets_at,

@@ -2,7 +2,7 @@
 
 pub(crate) use crate::domain::HoldId;
 use crate::domain::{Call, Instant, Label};
-pub(crate) use crate::engine::{LimitState, Quantity};
+pub(crate) use crate::engine::LimitState;
 
 /// API that a request belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,28 +113,4 @@ pub(crate) trait Admission: Send + Sync {
 
     /// Ends a hold without a call. May wait.
     fn release(&self, hold: HoldId);
-}
-
-/// Admits every call and asks for no key.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Open;
-
-impl Admission for Open {
-    fn owner(&self, _: Option<&str>) -> Option<Owner> {
-        Some(Owner::default())
-    }
-
-    fn has_limits(&self) -> bool {
-        false
-    }
-
-    fn admit(&self, _: &Ask) -> Decision {
-        Decision::Go { hold: None, near: None }
-    }
-
-    fn settle(&self, _: HoldId, _: &[Call]) -> Settled {
-        Settled::NotBooked
-    }
-
-    fn release(&self, _: HoldId) {}
 }

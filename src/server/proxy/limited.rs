@@ -1,6 +1,7 @@
 //! Admission by the limits of the books and the keys of the proxy.
 
 use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal, Settled};
+use super::count::SOURCE;
 use super::keys::KeyRing;
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Tokens};
 use crate::engine::{Admitted, Limits};
@@ -17,8 +18,6 @@ pub(crate) struct Limited {
     pub(crate) limits: Limits,
     /// The keys.
     pub(crate) keys: KeyRing,
-    /// Source of the calls that the proxy books.
-    pub(crate) source: Label,
 }
 
 impl Limited {
@@ -32,7 +31,7 @@ impl Limited {
             user: who.user,
             team: who.team,
             feature: who.feature,
-            ..Attribution::new(ask.at, self.source.clone())
+            ..Attribution::new(ask.at, Label::new(SOURCE))
         };
         let output = match ask.protocol {
             Protocol::Embeddings => 0,
