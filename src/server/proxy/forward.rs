@@ -103,7 +103,9 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         return own(Trouble::request(StatusCode::NOT_FOUND, "tokmeter: no upstream has this path"));
     };
     route.is_anthropic |= is_anthropic;
-    let Some(owner) = owner(&shared, &request, &route) else { return own(Trouble::key()) };
+    let Some(owner) = owner(&shared, &request, &route) else {
+        return Ok(Trouble::key().answer(route.is_anthropic).map(Answer::Own));
+    };
     let who = who(&request, owner);
     let is_anthropic = route.is_anthropic;
     let job = Job { id: shared.next_id(), route, who, began };
