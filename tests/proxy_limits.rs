@@ -1,9 +1,18 @@
 //! Limits that hold: what goes through the proxy when many call at once, and what is left when it is killed.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test that fails here has found what it was looking for"
+)]
 
+#[path = "proxy_limits/clients.rs"]
+mod clients;
 mod common;
+#[path = "proxy_limits/relay.rs"]
+mod relay;
 #[path = "proxy_limits/service.rs"]
 mod service;
 

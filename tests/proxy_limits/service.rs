@@ -1,6 +1,6 @@
 //! A made-up model service, the proxy before it, and requests to both.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,17 +51,34 @@ impl Service {
 
 fn serve(stream: TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Condvar)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    while let Some((path, _, _)) = read(&mut reader) {
+    while let Some((path, _, request)) = read(&mut reader) {
         let number = counted.fetch_add(1, Ordering::SeqCst);
         drop(gate.1.wait_while(gate.0.lock().unwrap(), |is_open| !*is_open).unwrap());
         let (body, id) = if path.contains("/messages") { (MESSAGE, "msg_") } else { (CHAT, "chatcmpl-0123456789") };
         let body = format!("{body},\"id\":\"{id}{number:06}\"}}");
+        let is_stream = serde_json::from_slice::<Value>(&request).is_ok_and(|request| request["stream"] == true);
+        let (body, kind) = if is_stream { (events(&body), "text/event-stream") } else { (body, "application/json") };
         let length = body.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
         if (&stream).write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }
     }
+}
+
+/// An answer of Anthropic's API as the events of a stream.
+fn events(answer: &str) -> String {
+    let mut message: Value = serde_json::from_str(answer).unwrap();
+    (message["content"], message["stop_reason"]) = (Value::Array(Vec::new()), Value::Null);
+    let all = [
+        serde_json::json!({"type": "message_start", "message": message}),
+        serde_json::json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        serde_json::json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}}),
+        serde_json::json!({"type": "content_block_stop", "index": 0}),
+        serde_json::json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 40}}),
+        serde_json::json!({"type": "message_stop"}),
+    ];
+    all.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
 }
 
 /// The first line, the headers and the body of a message.
