@@ -100,7 +100,7 @@ impl Paths {
 
     /// The proxy's keys.
     pub fn proxy_keys(&self) -> Option<PathBuf> {
-        self.data.as_ref().map(|folder| folder.join("proxy-keys.jsonl"))
+        self.data.as_ref().map(|folder| folder.join("keys.jsonl"))
     }
 
     /// Folder of the user's themes, next to the config.

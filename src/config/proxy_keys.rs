@@ -3,6 +3,7 @@
 //! Each line of the file is a new key or a revocation, and lines are only appended, in one write each: two commands at
 //! once lose nothing, and a line that was torn by a full disk costs no other key.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -171,7 +172,11 @@ fn append(path: &Path, line: &Line) -> Result<(), String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +190,7 @@ mod tests {
     #[test]
     fn a_key_is_stored_as_its_hash_in_a_file_of_its_owner_and_known_again() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-keys.jsonl");
+        let path = folder.path().join("keys.jsonl");
         assert_eq!(read(&path), Ok(Vec::new()));
         let (alice, web) = (Label::new("alice"), Label::new("web"));
         let (name, secret) = add(&path, None, &alice, Some(&web), at(1)).unwrap();
@@ -216,7 +221,7 @@ mod tests {
     #[test]
     fn a_revoked_name_is_free_again_and_torn_lines_cost_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-keys.jsonl");
+        let path = folder.path().join("keys.jsonl");
         let alice = Label::new("alice");
         let names: Vec<String> =
             (0..3).map(|second| add(&path, None, &alice, None, at(second)).unwrap().0.to_string()).collect();

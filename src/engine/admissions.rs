@@ -144,6 +144,3 @@ fn fresh() -> HoldId {
     let half = || u128::from(RandomState::new().hash_one(std::process::id()));
     HoldId::new(half() << 64 | half())
 }
-
-#[cfg(test)]
-mod tests;

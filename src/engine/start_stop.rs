@@ -357,3 +357,6 @@ fn serve(
     let _ = counters.set((path, tally));
     Ok(listening)
 }
+
+#[cfg(test)]
+mod admission_tests;

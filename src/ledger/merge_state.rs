@@ -98,10 +98,8 @@ impl MergeState {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
-            // Concerns only ledgers written by an older version.
-            Record::Rekeyed { .. } => {}
-            // Not about rows.
-            Record::Settled(_) => {}
+            // The one concerns only ledgers written by an older version, the other no rows.
+            Record::Rekeyed { .. } | Record::Settled(_) => {}
             Record::Status(status) => {
                 let (name, value) = status.entry();
                 let known = self.statuses.entry(name).or_default();

@@ -143,10 +143,8 @@ impl<Ids: Default> WorkingSet<Ids> {
                     self.rekey(store, record)?;
                     None
                 }
-                // Held statements stay with the batch, see `Books::statuses`.
-                Record::Status(_) if self.reads_only => None,
-                // As held statements, see `Books::facts`.
-                Record::Settled(_) if self.reads_only => None,
+                // These stay with the batch, see `Books::statuses` and `Books::facts`.
+                Record::Status(_) | Record::Settled(_) if self.reads_only => None,
                 Record::Settled(hold) => {
                     store.put_fact(Space::Hold, &hold.to_string(), None)?;
                     None

@@ -37,7 +37,7 @@ impl Relay {
 }
 
 fn pass(mut client: TcpStream, mut upstream: TcpStream, into: &Mutex<Vec<u8>>) {
-    let mut chunk = [0; 65_536];
+    let mut chunk = [0; 8192];
     while let Ok(count @ 1..) = client.read(&mut chunk) {
         into.lock().unwrap().extend_from_slice(&chunk[..count]);
         if upstream.write_all(&chunk[..count]).is_err() {

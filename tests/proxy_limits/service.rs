@@ -32,7 +32,7 @@ impl Service {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (counted, waited) = (Arc::clone(&counted), Arc::clone(&waited));
-                std::thread::spawn(move || serve(stream, &counted, &waited));
+                std::thread::spawn(move || serve(&stream, &counted, &waited));
             }
         });
         Self { address, requests, gate }
@@ -49,7 +49,7 @@ impl Service {
     }
 }
 
-fn serve(stream: TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Condvar)) {
+fn serve(mut stream: &TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Condvar)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Some((path, _, request)) = read(&mut reader) {
         let number = counted.fetch_add(1, Ordering::SeqCst);
@@ -60,7 +60,7 @@ fn serve(stream: TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Condvar)
         let (body, kind) = if is_stream { (events(&body), "text/event-stream") } else { (body, "application/json") };
         let length = body.len();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
-        if (&stream).write_all(format!("{head}{body}").as_bytes()).is_err() {
+        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }
     }
@@ -78,11 +78,14 @@ fn events(answer: &str) -> String {
         serde_json::json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 40}}),
         serde_json::json!({"type": "message_stop"}),
     ];
-    all.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect()
+    let text = all.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()));
+    text.collect::<Vec<_>>().concat()
 }
 
+type Headers = Vec<(String, String)>;
+
 /// The first line, the headers and the body of a message.
-fn read(reader: &mut impl BufRead) -> Option<(String, Vec<(String, String)>, Vec<u8>)> {
+fn read(reader: &mut impl BufRead) -> Option<(String, Headers, Vec<u8>)> {
     let mut line = || {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|count| *count > 0).map(|_| line.trim_end().to_owned())
@@ -153,7 +156,8 @@ impl Proxy {
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         let (length, host) = (body.len(), self.address);
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n{headers}\r\n");
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
@@ -174,7 +178,7 @@ impl Drop for Proxy {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     pub body: Value,
 }
 

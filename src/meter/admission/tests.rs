@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Attribution, CallKey, Filter, Label, Matcher, Record, Tokens, Usd, Zone};
-use crate::ledger::{self, Batch, KeyValue, Memory, Options, Space, Sqlite};
+use crate::ledger::{self, Batch, Memory, Options, Space, Sqlite};
 use crate::meter::{Amount, Limit, Scope, Window};
 use crate::pricing::{Cost, Rates};
 

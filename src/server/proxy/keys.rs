@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn once_there_is_a_key_every_request_needs_one_until_it_is_revoked() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-keys.jsonl");
+        let path = folder.path().join("keys.jsonl");
         let ring = KeyRing::new(Some(path.clone()));
         assert_eq!(ring.owner(None), Some(Owner::default()));
         assert_eq!(ring.owner(Some("tm-guess")), None, "a key that was never made");
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_lets_nobody_in() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy-keys.jsonl");
+        let path = folder.path().join("keys.jsonl");
         std::fs::create_dir(&path).unwrap();
         let ring = KeyRing::new(Some(path));
         assert_eq!((ring.owner(None), ring.owner(Some("tm-1"))), (None, None));

@@ -20,30 +20,28 @@ pub(crate) struct Limited {
     pub(crate) keys: KeyRing,
 }
 
-impl Limited {
-    /// The call as it would be booked, with an estimate of its tokens.
-    fn coming(&self, ask: &Ask) -> Call {
-        let Ask { who, .. } = ask.clone();
-        let from = Attribution {
-            session: who.session,
-            agent: who.agent,
-            project: who.project,
-            user: who.user,
-            team: who.team,
-            feature: who.feature,
-            ..Attribution::new(ask.at, Label::new(SOURCE))
-        };
-        let output = match ask.protocol {
-            Protocol::Embeddings => 0,
-            Protocol::Chat | Protocol::Responses | Protocol::Messages => {
-                ask.output.unwrap_or(USUAL_OUTPUT).min(MOST_OUTPUT)
-            }
-        };
-        let tokens = Tokens { input: ask.input, output, ..Tokens::ZERO };
-        // It is never booked.
-        let key = CallKey::from_parts(&["coming"]);
-        Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, ask.model.clone(), tokens) }
-    }
+/// The call as it would be booked, with an estimate of its tokens.
+fn coming(ask: &Ask) -> Call {
+    let Ask { who, .. } = ask.clone();
+    let from = Attribution {
+        session: who.session,
+        agent: who.agent,
+        project: who.project,
+        user: who.user,
+        team: who.team,
+        feature: who.feature,
+        ..Attribution::new(ask.at, Label::new(SOURCE))
+    };
+    let output = match ask.protocol {
+        Protocol::Embeddings => 0,
+        Protocol::Chat | Protocol::Responses | Protocol::Messages => {
+            ask.output.unwrap_or(USUAL_OUTPUT).min(MOST_OUTPUT)
+        }
+    };
+    let tokens = Tokens { input: ask.input, output, ..Tokens::ZERO };
+    // It is never booked.
+    let key = CallKey::from_parts(&["coming"]);
+    Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, ask.model.clone(), tokens) }
 }
 
 impl Admission for Limited {
@@ -56,7 +54,7 @@ impl Admission for Limited {
     }
 
     fn admit(&self, ask: &Ask) -> Decision {
-        let (admitted, hold) = self.limits.admit(self.coming(ask));
+        let (admitted, hold) = self.limits.admit(coming(ask));
         match admitted {
             Admitted::Go { near, .. } => Decision::Go { hold, near },
             Admitted::Over(state) => Decision::Refuse(Refusal::Over(state)),
