@@ -25,9 +25,9 @@ pub mod config {
 /// From `domain`.
 pub mod domain {
     pub use crate::domain::{
-        Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
-        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, TicketPattern, Tier, Tokens, Usd,
-        Zone, day_of, day_start, month_of, week_of,
+        Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, HoldId, Instant, Label,
+        Matcher, Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, TicketPattern, Tier, Tokens,
+        Usd, Zone, day_of, day_start, month_of, week_of,
     };
 }
 
@@ -56,10 +56,10 @@ pub mod ingest {
 /// From `ledger`.
 pub mod ledger {
     pub use crate::ledger::{
-        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Delta, Fact, FactChange, Gathered,
-        Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey, Quarter, Quarters,
-        Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store, StoreError, Stored,
-        StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
+        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey,
+        Quarter, Quarters, Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store,
+        StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 

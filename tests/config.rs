@@ -381,6 +381,7 @@ fn the_samples_examples_are_right() {
             "day" | "month" | "session" | "block" | "5h" | "org" | "users" | "projects" => "[limits]\n",
             "command" | "quiet" => "[alerts]\n",
             "unpriced" => "[gate]\n",
+            "upstreams" => "[proxy]\n",
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
             "mine" => "[views]\n",
@@ -541,8 +542,8 @@ prop_compose! {
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
         prices in prices(),
-        (aliases, views, plans) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3), plans()),
+        (aliases, views, plans, paths) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::vec(name(), 0..3)),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -571,6 +572,10 @@ prop_compose! {
             views: views.into_iter().collect(),
             ticket: TicketPattern::new(if gate.0 { TicketPattern::DEFAULT } else { "[0-9]+" }).unwrap(),
             plans,
+            // Kept in the order in which they are asked.
+            upstreams: paths.into_iter().enumerate()
+                .map(|(at, path)| (format!("/{at}{path}"), "https://example.com".to_owned()))
+                .collect(),
         }
     }
 }

@@ -62,6 +62,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Outside crates, and the only rooms that may use them.
 const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["ledger", "ingest"]),
+    ("ring", &["config"]),
     ("ratatui", &["tui", "theme"]),
     ("crossterm", &["tui"]),
     ("notify", &["ingest"]),
@@ -70,6 +71,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["server"]),
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
+    ("hyper_rustls", &["server"]),
+    ("brotli_decompressor", &["server"]),
     ("prost", &["server"]),
     ("tokio", &["ingest", "engine", "server", "tui", "app", "commands"]),
     ("clap", &["cli"]),
@@ -79,7 +82,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml_edit", &["config"]),
     ("directories", &["config"]),
     ("iana_time_zone", &["config"]),
-    ("memchr", &["formats", "ingest"]),
+    ("memchr", &["formats", "ingest", "server"]),
     ("aho_corasick", &["formats"]),
     ("ureq", &["engine", "commands"]),
     ("unicode_width", &["domain", "text", "tui"]),

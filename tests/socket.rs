@@ -59,9 +59,11 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
                         seen.lock().unwrap().push(call.from.user.clone());
                         Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)), fidelity: call.fidelity }
                     }
-                    Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
-                        Reply::Nothing
-                    }
+                    Record::Descends { .. }
+                    | Record::Bill(_)
+                    | Record::Rekeyed { .. }
+                    | Record::Status(_)
+                    | Record::Settled(_) => Reply::Nothing,
                 },
             };
             let _ = delivery.reply.send(reply);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
+    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand, ProxyArgs,
     ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
@@ -109,6 +109,20 @@ pub enum Command {
 An address beyond this machine needs a token: the first line of --token-file, or TOKMETER_TOKEN.
 Clients send it as `Authorization: Bearer TOKEN`.")]
     Serve(ServeArgs),
+    /// Forward calls to a model service, unchanged, and count them
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:
+  tokmeter proxy --upstream https://api.openai.com
+  OPENAI_BASE_URL=http://127.0.0.1:4319/v1 my-program
+  tokmeter proxy --upstream https://api.anthropic.com --upstream /openai=https://api.openai.com
+  ANTHROPIC_BASE_URL=http://127.0.0.1:4319 claude
+  tokmeter proxy key add --user alice --team web
+
+Credentials pass through. x-user-id, x-team-id, x-project, x-session-id, x-agent-id and x-feature say who
+calls. An address beyond this machine needs a token, which clients send as x-tokmeter-key or in the path: /k/TOKEN/v1/…"
+    )]
+    Proxy(ProxyArgs),
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd

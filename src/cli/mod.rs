@@ -4,6 +4,7 @@ mod args;
 mod filters;
 mod limits;
 mod live;
+mod proxy_keys;
 mod reports;
 mod serve;
 mod upkeep;
@@ -13,8 +14,9 @@ pub(crate) use args::{Cli, Color, Command};
 pub(crate) use filters::Filters;
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::LiveArgs;
+pub(crate) use proxy_keys::{KeyCommand, ProxyCommand};
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
-pub(crate) use serve::{LISTEN, ServeArgs};
+pub(crate) use serve::{LISTEN, ProxyArgs, ServeArgs};
 pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
 pub(crate) use when::When;
 

@@ -2,9 +2,10 @@
 
 use super::{
     Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
-    prices, reconcile, record, replay, report, run, selftest, serve, setup, signals, statusline, summary,
+    prices, proxy, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals, statusline,
+    summary,
 };
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, Cli, Command, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
 use crate::engine::{self, playback};
 
@@ -13,6 +14,10 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Proxy(ProxyArgs { command: Some(ProxyCommand::Key { command }), .. })) => {
+            proxy_keys::run(context, &command)
+        }
+        Some(Command::Proxy(args)) => proxy::run(context, &args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -30,8 +30,8 @@ pub(super) fn start(context: &Context<'_>, bound: Bound, doors: Doors) -> Result
 
 /// A bound address, and the token that clients must present there.
 pub(super) struct Bound {
-    listener: TcpListener,
-    token: Option<Token>,
+    pub(super) listener: TcpListener,
+    pub(super) token: Option<Token>,
 }
 
 /// Binds the address.

@@ -17,6 +17,8 @@ mod live;
 mod metrics;
 mod plans;
 mod prices;
+mod proxy;
+mod proxy_keys;
 mod reconcile;
 mod record;
 mod replay;

@@ -182,6 +182,16 @@ impl Settings {
             let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
             self.keys = keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect();
         }
+        if let Some(table) = section(walk, &mut top, "proxy") {
+            let mut proxy = Section::new(table, "proxy", "proxy");
+            if let Some(table) = section(walk, &mut proxy, "upstreams") {
+                let expected = "an address in quotes, such as \"https://api.openai.com\"";
+                self.upstreams = named(walk, table, "proxy.upstreams", expected, |node| {
+                    node.text().filter(|text| !text.is_empty()).map(str::to_owned)
+                });
+            }
+            proxy.finish(walk);
+        }
         if let Some(table) = section(walk, &mut top, "views") {
             self.views = named(walk, table, "views", "a view and a filter, such as \"sessions api\"", |node| {
                 node.text().map(str::to_owned)

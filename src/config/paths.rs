@@ -98,6 +98,11 @@ impl Paths {
         self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
     }
 
+    /// The proxy's keys.
+    pub fn proxy_keys(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|folder| folder.join("keys.jsonl"))
+    }
+
     /// Folder of the user's themes, next to the config.
     pub fn themes(&self) -> Option<PathBuf> {
         self.config.as_ref().and_then(|file| file.parent()).map(|folder| folder.join("themes"))

@@ -57,6 +57,8 @@ pub struct Settings {
     pub plans: Vec<Plan>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
+    /// Model services that the proxy forwards to: the beginning of the path, and the address.
+    pub upstreams: Vec<(String, String)>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
 }
@@ -166,6 +168,7 @@ impl Settings {
             ticket: TicketPattern::default(),
             plans: Vec::new(),
             keys: Vec::new(),
+            upstreams: Vec::new(),
             views: Vec::new(),
         }
     }

@@ -111,6 +111,12 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
     for binding in &settings.keys {
         page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
     }
+    if !settings.upstreams.is_empty() {
+        page.table("[proxy.upstreams]")?;
+        for (prefix, url) in &settings.upstreams {
+            page.line(&format!("proxy.upstreams.{prefix}"), &key(prefix), &text(url))?;
+        }
+    }
     page.table("[views]")?;
     for (name, view) in &settings.views {
         page.line(&format!("views.{name}"), &key(name), &text(view))?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::admissions::{Limits, Policy};
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
 #[cfg(unix)]
@@ -34,6 +35,8 @@ use {super::Note, super::Tone, crate::ingest::socket};
 /// The clock of the machine.
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
+/// Calls that may wait to be admitted.
+const ADMISSIONS: usize = 256;
 /// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
 /// How often it is checked whether something has ended.
@@ -81,6 +84,8 @@ pub(crate) struct Doors {
     pub(crate) deliver: mpsc::Sender<Delivery>,
     /// Takes questions.
     pub(crate) ask: mpsc::Sender<Question>,
+    /// Admits calls.
+    pub(crate) limits: Limits,
     /// Raised with every change of the numbers.
     pub(crate) revision: watch::Receiver<u64>,
 }
@@ -145,7 +150,9 @@ impl Engine {
         let (requests, requested) = mpsc::channel(64);
         let (deliver, deliveries) = mpsc::channel(32);
         let (ask, questions) = mpsc::channel(32);
+        let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
+        let (policy, policies) = watch::channel(Policy::default());
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
@@ -179,10 +186,11 @@ impl Engine {
             env: setup.env,
             reader: reader.clone(),
             revision,
+            policy,
             course: Arc::clone(&course),
             state: State::default(),
         };
-        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions };
+        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions, admissions };
         let ledger_thread = spawn("books", move || ledger_thread.run(inbox))?;
         let reading = match setup.played {
             None => {
@@ -212,7 +220,12 @@ impl Engine {
                 None => None,
             },
             requests,
-            doors: Doors { deliver, ask, revision: revised },
+            doors: Doors {
+                limits: Limits { admit, deliver: deliver.clone(), policy: policies },
+                deliver,
+                ask,
+                revision: revised,
+            },
             messages,
             ledger_thread,
             reader,
@@ -344,3 +357,6 @@ fn serve(
     let _ = counters.set((path, tally));
     Ok(listening)
 }
+
+#[cfg(test)]
+mod admission_tests;

@@ -98,8 +98,8 @@ impl MergeState {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
-            // Concerns only ledgers written by an older version.
-            Record::Rekeyed { .. } => {}
+            // The one concerns only ledgers written by an older version, the other no rows.
+            Record::Rekeyed { .. } | Record::Settled(_) => {}
             Record::Status(status) => {
                 let (name, value) = status.entry();
                 let known = self.statuses.entry(name).or_default();
@@ -120,7 +120,11 @@ impl MergeState {
                 self.row_store.feed(compact, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => {
                 self.absorb(record);
                 None
             }

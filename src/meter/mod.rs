@@ -1,5 +1,6 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
+pub(crate) mod admission;
 mod alert;
 mod block_usage;
 mod blocks;
@@ -10,6 +11,7 @@ mod evaluate;
 mod fleet;
 mod forecast;
 pub(crate) mod gate;
+pub(crate) mod holds;
 mod insights;
 mod limit;
 mod limit_usage;

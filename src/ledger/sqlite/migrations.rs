@@ -28,7 +28,7 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
     Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
-    Migration { to: 8, sql: WITH_BRANCHES, fill: |_| Ok(()) },
+    Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 8;
+pub(super) const KNOWN: i64 = 7;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -111,7 +111,7 @@ CREATE TABLE files(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Adds branches to the sessions of schema 7: a table's unique columns cannot be changed.
+/// Adds branches to the sessions of schema 6: a table's unique columns cannot be changed.
 pub(super) const WITH_BRANCHES: &str = concat!(
     "CREATE TABLE sessions_by_branch(
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,

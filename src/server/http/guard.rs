@@ -3,7 +3,6 @@
 //! A web page of another origin can make a browser send requests to a loopback address, by a form or by a name that it
 //! lets point there. `Host` and `Origin` tell.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -14,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::shared::Shared;
 use super::status::Problem;
 use super::token::Token;
+use crate::server::loopback::is_loopback;
 
 /// Paths that tell nothing about the books.
 const OPEN: [&str; 5] = ["/healthz", "/readyz", "/", "/page.js", "/page.css"];
@@ -53,15 +53,6 @@ fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Pro
         return Some(Problem::new(StatusCode::FORBIDDEN, "pages of other origins are not served"));
     }
     None
-}
-
-/// True for a `Host` header that names this machine: `localhost:4318`, `127.0.0.1`, `[::1]:4318`.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

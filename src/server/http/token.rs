@@ -34,6 +34,11 @@ impl Token {
         });
         bearer.is_some_and(|token| token.ct_eq(self.0.as_bytes()).into())
     }
+
+    /// True for this token, in the same time whatever is wrong with another one.
+    pub(in crate::server) fn is(&self, presented: &str) -> bool {
+        presented.as_bytes().ct_eq(self.0.as_bytes()).into()
+    }
 }
 
 impl std::fmt::Debug for Token {
