@@ -13,8 +13,8 @@ pub mod commands {
 /// From `config`.
 pub mod config {
     pub use crate::config::{
-        Alerts, ConfigText, Env, Folders, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides,
-        SAMPLE, Settings, Severity, Symbols, Where, open, parse_amount, read, stamp,
+        Alerts, ConfigText, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin,
+        Overrides, SAMPLE, Settings, Severity, Symbols, Where, open, parse_amount, read, stamp,
     };
     /// From `config::edit`.
     pub mod edit {

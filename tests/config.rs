@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::testing::config::{
-    Alerts, ConfigText, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, SAMPLE, Settings,
-    Severity, Symbols, Where, edit, open, parse_amount, stamp,
+    Alerts, ConfigText, Env, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, SAMPLE,
+    Settings, Severity, Symbols, Where, edit, open, parse_amount, stamp,
 };
 use tokmeter::testing::domain::{Instant, Label, TicketPattern, Usd, Zone};
 use tokmeter::testing::meter::{Amount, Limit, Plan, QuietHours};
@@ -557,7 +557,7 @@ prop_compose! {
             symbols: look.1,
             color: look.2,
             mouse: look.3,
-            frame_rate: look.4,
+            frame_rate: look.4.map_or(FrameRate::Auto, FrameRate::Most),
             statusline: names.3,
             cost,
             warn_at,

@@ -10,7 +10,8 @@ use super::diagnostic::{Source, quoted};
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
 use super::{
-    Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, plans, prices,
+    Diagnostic, Env, FrameRate, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, plans,
+    prices,
 };
 use crate::domain::{Label, TicketPattern};
 
@@ -78,12 +79,13 @@ impl Loaded {
     }
 }
 
-/// Most pictures a second; `None` for the default.
-fn frame_rate(node: &Node<'_, '_>) -> Option<Option<u8>> {
+/// Most pictures a second.
+fn frame_rate(node: &Node<'_, '_>) -> Option<FrameRate> {
     if node.text() == Some("auto") {
-        return Some(None);
+        return Some(FrameRate::Auto);
     }
-    node.whole().and_then(|rate| u8::try_from(rate).ok()).filter(|rate| (1..=60).contains(rate)).map(Some)
+    let rate = node.whole().and_then(|rate| u8::try_from(rate).ok());
+    rate.filter(|rate| (1..=60).contains(rate)).map(FrameRate::Most)
 }
 
 impl Settings {

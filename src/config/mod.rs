@@ -36,6 +36,6 @@ pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded, Origin};
 pub(crate) use paths::Paths;
 pub use scope::LimitKey;
-pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
+pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub(crate) use socket_path::SocketPath;
 pub(crate) use sources::{PRICE_LIST, load, meter_alerts, price_book, rules, themes};

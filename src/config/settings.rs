@@ -33,8 +33,8 @@ pub struct Settings {
     pub color: ColorWhen,
     /// Whether the mouse is captured; off by default, so that text can be selected.
     pub mouse: bool,
-    /// Most pictures a second, from 1 to 60; `None`: 30, or 10 over ssh.
-    pub frame_rate: Option<u8>,
+    /// Most pictures a second of the live screen.
+    pub frame_rate: FrameRate,
     /// Template of the status line; empty for the default.
     pub statusline: String,
     /// Which cost counts when a log states one.
@@ -61,6 +61,26 @@ pub struct Settings {
     pub upstreams: Vec<(String, String)>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
+}
+
+/// Most pictures a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FrameRate {
+    /// 30, or 10 over ssh.
+    #[default]
+    Auto,
+    /// So many, from 1 to 60.
+    Most(u8),
+}
+
+impl FrameRate {
+    /// The number, where one is stated.
+    pub fn most(self) -> Option<u8> {
+        match self {
+            Self::Auto => None,
+            Self::Most(rate) => Some(rate),
+        }
+    }
 }
 
 /// Characters used for graphics.
@@ -156,7 +176,7 @@ impl Settings {
             symbols: Symbols::default(),
             color: ColorWhen::default(),
             mouse: false,
-            frame_rate: None,
+            frame_rate: FrameRate::default(),
             statusline: String::new(),
             cost: CostMode::default(),
             warn_at: vec![80],

@@ -69,7 +69,7 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
     page.line("symbols", "symbols", &text(settings.symbols.word()))?;
     page.line("color", "color", &text(settings.color.word()))?;
     page.line("mouse", "mouse", &settings.mouse.to_string())?;
-    let frame_rate = settings.frame_rate.map_or_else(|| text("auto"), |rate| rate.to_string());
+    let frame_rate = settings.frame_rate.most().map_or_else(|| text("auto"), |rate| rate.to_string());
     page.line("frame_rate", "frame_rate", &frame_rate)?;
     page.line("statusline", "statusline", &text(&settings.statusline))?;
     page.line("cost", "cost", &text(settings.cost.word()))?;

@@ -267,7 +267,7 @@ impl App {
                 }
                 self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
-                self.options.frame_rate = settings.settings.frame_rate;
+                self.options.frame_rate = settings.settings.frame_rate.most();
                 self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {

@@ -94,12 +94,6 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     Footer { app, has_header: true }.render(foot, buffer);
 }
 
-/// True for a single line, block or dot of our own pictures, which every terminal draws in one column.
-fn is_line(symbol: &str) -> bool {
-    let mut letters = symbol.chars();
-    matches!((letters.next(), letters.next()), (Some('\u{2500}'..='\u{259f}' | '\u{2800}'..='\u{28ff}'), None))
-}
-
 /// Replaces cells that terminals may render with another width.
 ///
 /// Terminals disagree on the width of joined characters; of these only the first is kept. In ASCII mode each symbol has
@@ -112,7 +106,9 @@ fn settle(buffer: &mut Buffer, ascii: bool) {
             wide_before = false;
             continue;
         }
-        if symbol.len() == 1 || (!ascii && is_line(symbol)) {
+        let mut letters = symbol.chars();
+        let is_plain = letters.next().is_some_and(text::is_plain) && letters.next().is_none();
+        if symbol.len() == 1 || (is_plain && !ascii) {
             continue;
         }
         let columns = symbol.width();

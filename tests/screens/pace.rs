@@ -31,7 +31,7 @@ fn h9_no_more_than_ten_pictures_a_second_go_over_a_network_unless_asked_for() {
     assert!((5..=10).contains(&pictures_in_a_second(remote.clone())));
     assert!((13..=20).contains(&pictures_in_a_second(Options { frame_rate: Some(20), ..remote })));
     assert!((1..=2).contains(&pictures_in_a_second(Options { frame_rate: Some(2), ..options() })));
-    assert_eq!(FRAME * 3, REMOTE_FRAME - std::time::Duration::from_millis(1));
+    assert!(REMOTE_FRAME >= FRAME * 3);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Every view at six sizes: one, two and five agents; no limit, near and over; each set of characters and each look.
 
+use std::fmt::Write as _;
+
 use tokmeter::testing::domain::{Quota, Record};
 use tokmeter::testing::ledger::{Batch, Ledger, Memory};
 use tokmeter::testing::meter::Snapshot;
@@ -115,7 +117,14 @@ fn answered(app: &mut App, books: &Memory, rules: &Rules) {
                     app.update(Message::Summary(Arc::new(summary)), now());
                     continue;
                 }
-                other => panic!("{other:?}"),
+                Effect::Ask(_)
+                | Effect::Snooze(..)
+                | Effect::Copy(_)
+                | Effect::Mouse(_)
+                | Effect::Bell
+                | Effect::Popup(_)
+                | Effect::Repaint
+                | Effect::Suspend => panic!("no view is opened by this"),
             };
             app.update(Message::Feed(feed), now());
         }
@@ -179,7 +188,7 @@ fn every_view_at_every_size() {
                 }
                 Look::Dark | Look::Light => {}
             }
-            all.push_str(&format!("== {width}×{height}\n{text}"));
+            write!(all, "== {width}×{height}\n{text}").unwrap();
         }
         insta::assert_snapshot!(name, all);
     }

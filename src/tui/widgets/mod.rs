@@ -54,21 +54,23 @@ pub(super) fn lines(buffer: &mut Buffer, area: Rect, all: impl IntoIterator<Item
 
 /// Draws a text in at most `room` columns; returns the column behind it.
 ///
-/// Most texts are printable ASCII: their letters need not be put together, as [`Buffer::set_stringn`] does.
+/// Most texts are plain: their letters need not be put together, as [`Buffer::set_stringn`] does.
 pub(super) fn put(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, room: usize, style: Style) -> u16 {
     let area = buffer.area;
     if !area.contains(Position { x, y }) {
         return x;
     }
-    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if !text.chars().all(crate::text::is_plain) {
         return buffer.set_stringn(x, y, text, room, style).0;
     }
-    let count = text.len().min(room).min(usize::from(area.right() - x));
+    let room = room.min(usize::from(area.right() - x));
     let start = buffer.index_of(x, y);
-    for (cell, byte) in buffer.content.iter_mut().skip(start).take(count).zip(text.bytes()) {
-        cell.set_char(char::from(byte)).set_style(style);
+    let mut drawn = 0;
+    for (cell, letter) in buffer.content.iter_mut().skip(start).take(room).zip(text.chars()) {
+        cell.set_char(letter).set_style(style);
+        drawn += 1;
     }
-    x + cells(count)
+    x + drawn
 }
 
 /// Draws one letter in each column of a row.
