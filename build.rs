@@ -1,5 +1,7 @@
 //! Packs the samples into one compressed archive, which `tokmeter selftest` has with it.
 
+#![allow(clippy::disallowed_methods, reason = "a build script has its paths from the environment alone")]
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::{env, fs};

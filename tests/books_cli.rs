@@ -10,6 +10,8 @@
 #[path = "books_cli/home.rs"]
 mod home;
 
+#[path = "books_cli/backfill.rs"]
+mod backfill;
 #[path = "books_cli/bills.rs"]
 mod bills;
 #[path = "books_cli/branches.rs"]
@@ -22,6 +24,8 @@ mod codex;
 mod faults;
 #[path = "books_cli/forks.rs"]
 mod forks;
+#[path = "books_cli/homes.rs"]
+mod homes;
 #[path = "books_cli/prices.rs"]
 mod prices;
 #[path = "books_cli/projects.rs"]

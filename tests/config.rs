@@ -552,6 +552,7 @@ prop_compose! {
             org: names.2.as_deref().map(Label::new),
             zone,
             week_start: chrono::Weekday::try_from(day).unwrap(),
+            homes: logs.iter().map(|name| Path::new("/home").join(name)).collect(),
             logs: logs.iter().map(|name| Path::new("/").join(name)).collect(),
             theme: THEMES[look.0].into(),
             symbols: look.1,

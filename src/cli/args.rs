@@ -179,6 +179,19 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
+    /// Estimate output that Claude Code's logs do not count, from its text; kept apart, in no total
+    #[command(after_help = "Examples:\n  tokmeter backfill --dry-run\n  tokmeter backfill --undo")]
+    Backfill {
+        /// Show the estimates without writing them
+        #[arg(long)]
+        dry_run: bool,
+        /// Remove all estimates
+        #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+        undo: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Maintain the ledger
     #[command(after_help = "Example:\n  tokmeter ledger export > books.jsonl")]
     Ledger {

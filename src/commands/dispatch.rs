@@ -1,9 +1,9 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
-    prices, proxy, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals, statusline,
-    summary,
+    Context, Exit, Failure, agents, audit, backfill, config, doctor, explain, gate, invoice, ledger, limits, live,
+    metrics, prices, proxy, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
+    statusline, summary,
 };
 use crate::cli::{self, Cli, Command, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
@@ -29,6 +29,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
             signals::run(context, json, against.as_deref(), &filters, &paths)
         }
         Some(Command::Agents { json }) => agents::run(context, json),
+        Some(Command::Backfill { dry_run, undo, json }) => backfill::run(context, dry_run, undo, json),
         Some(Command::Selftest { json, export }) => selftest::run(context, json, export.as_deref()),
         Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
         Some(Command::Metrics) => metrics::run(context),

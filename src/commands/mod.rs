@@ -2,6 +2,7 @@
 
 mod agents;
 mod audit;
+mod backfill;
 mod config;
 mod daily_digest;
 mod derived;

@@ -1,13 +1,14 @@
 //! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
 pub(super) mod answer;
+mod beside;
 mod names;
 
 use std::path::PathBuf;
 
 use self::answer::answer;
+use self::beside::Beside;
 use self::names::name_strangers;
-use super::plans::{Plans, WithPlans};
 use super::{Context, Exit, Failure, daily_digest, derived};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::sessions::only_session;
@@ -51,21 +52,13 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    let plans = match query.grain {
-        Grain::Month => Some(Plans::of(context, &books.ledger, &query.filter)?),
-        _ => None,
-    };
-    match (&plans, style) {
-        (Some(plans), Style::Json) => {
-            let grid = output::report_grid(&report);
-            let document = output::report_document(&report, &grid);
-            output::to_line(&WithPlans { document, plans: plans.json(context) }, context.out)?;
-        }
-        (plans, _) => {
-            write(context, &report, style)?;
-            if let (Some(plans), Style::Table) = (plans, style) {
-                plans.write(context)?;
-            }
+    let beside = Beside::of(context, &report, &books.ledger, &books.prices)?;
+    if style == Style::Json && !beside.is_empty() {
+        beside.write_json(context, &report)?;
+    } else {
+        write(context, &report, style)?;
+        if style == Style::Table {
+            beside.write_lines(context)?;
         }
     }
     if report.rows.is_empty() {

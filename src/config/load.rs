@@ -10,7 +10,7 @@ use super::diagnostic::{Source, quoted};
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
 use super::{
-    Diagnostic, Env, FrameRate, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, plans,
+    Diagnostic, Env, FrameRate, KeyBinding, Origin, Overrides, Settings, Severity, Where, absolute, limits, plans,
     prices,
 };
 use crate::domain::{Label, TicketPattern};
@@ -29,17 +29,6 @@ impl ConfigText {
     pub fn name(&self) -> Label {
         Label::new(&self.path.to_string_lossy())
     }
-}
-
-/// Origin of a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The config file.
-    File(Place),
-    /// An environment variable.
-    Variable(&'static str),
-    /// A flag.
-    Flag(&'static str),
 }
 
 /// Settings with all problems found while loading them.
@@ -139,7 +128,10 @@ impl Settings {
         top.set(walk, &mut self.org, "org", name, label);
         self.read_zone(walk, &mut top);
         top.choose(walk, &mut self.week_start, "week_start");
-        self.read_logs(walk, &mut top, env);
+        let files = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
+        read_paths(walk, &mut top, env, "logs", files, &mut self.logs);
+        let homes = "a list of home folders, such as [\"/mnt/c/Users/kim\"]";
+        read_paths(walk, &mut top, env, "homes", homes, &mut self.homes);
         self.read_theme(walk, &mut top, themes);
         top.choose(walk, &mut self.symbols, "symbols");
         top.choose(walk, &mut self.color, "color");
@@ -235,33 +227,6 @@ impl Settings {
         }
     }
 
-    fn read_logs(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, env: &Env) {
-        const EXPECTED: &str = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
-        let Some(items) =
-            top.read(walk, "logs", EXPECTED, |node| node.texts().and(node.list().or_else(|| Some(vec![node.clone()]))))
-        else {
-            return;
-        };
-        for item in items {
-            let text = item.text().unwrap_or_default();
-            let path = PathBuf::from(text);
-            match absolute::expanded(env, &path) {
-                Some(path) => self.logs.push(path),
-                None if path.is_absolute() => self.logs.push(path),
-                None => {
-                    let why = if path.starts_with("~") {
-                        "there is no home folder to begin at"
-                    } else {
-                        "relative to nothing"
-                    };
-                    let message =
-                        format!("logs: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
-                    walk.error(item.span.clone(), message);
-                }
-            }
-        }
-    }
-
     fn read_alerts(&mut self, walk: &mut Walk<'_>, mut section: Section<'_, '_>) {
         let alerts = &mut self.alerts;
         section.set(walk, &mut alerts.bell, "bell", "true or false", Node::truth);
@@ -351,6 +316,37 @@ impl Settings {
         if let Some(color) = overrides.color {
             self.color = color;
             origins.insert("color".to_owned(), Origin::Flag("--color"));
+        }
+    }
+}
+
+/// A list of paths, which must not depend on the working directory.
+fn read_paths(
+    walk: &mut Walk<'_>,
+    top: &mut Section<'_, '_>,
+    env: &Env,
+    key: &'static str,
+    expected: &str,
+    into: &mut Vec<PathBuf>,
+) {
+    let Some(node) = top.get(key) else { return };
+    if node.texts().is_none() {
+        walk.error(node.span.clone(), format!("'{key}' is {}; give {expected}", walk.describe_value(&node)));
+        return;
+    }
+    walk.came_from(key, node.span.clone());
+    for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
+        let path = PathBuf::from(item.text().unwrap_or_default());
+        match absolute::expanded(env, &path) {
+            Some(path) => into.push(path),
+            None if path.is_absolute() => into.push(path),
+            None => {
+                let why =
+                    if path.starts_with("~") { "there is no home folder to begin at" } else { "relative to nothing" };
+                let message =
+                    format!("{key}: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
+                walk.error(item.span.clone(), message);
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub week_start: Weekday,
     /// Additional files and folders to follow; `~` is already expanded.
     pub logs: Vec<PathBuf>,
+    /// Further homes in which every agent's places are looked for; `~` is already expanded.
+    pub homes: Vec<PathBuf>,
     /// Theme name; `auto` by default.
     pub theme: String,
     /// Characters used for graphics.
@@ -172,6 +174,7 @@ impl Settings {
             zone: env.zone().0,
             week_start: Weekday::Mon,
             logs: Vec::new(),
+            homes: Vec::new(),
             theme: "auto".to_owned(),
             symbols: Symbols::default(),
             color: ColorWhen::default(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use super::load::Origin;
+use super::origin::Origin;
 use super::plans::plan_name;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
@@ -58,13 +59,15 @@ impl Page<'_> {
 fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { out, origins };
     let name = |label: &Option<crate::domain::Label>| text(label.as_deref().unwrap_or_default());
-    let logs = settings.logs.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let paths =
+        |all: &[PathBuf]| texts(&all.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>());
     page.line("user", "user", &text(&settings.user))?;
     page.line("team", "team", &name(&settings.team))?;
     page.line("org", "org", &name(&settings.org))?;
     page.line("timezone", "timezone", &text(settings.zone.name()))?;
     page.line("week_start", "week_start", &text(settings.week_start.word()))?;
-    page.line("logs", "logs", &texts(&logs))?;
+    page.line("logs", "logs", &paths(&settings.logs))?;
+    page.line("homes", "homes", &paths(&settings.homes))?;
     page.line("theme", "theme", &text(&settings.theme))?;
     page.line("symbols", "symbols", &text(settings.symbols.word()))?;
     page.line("color", "color", &text(settings.color.word()))?;

@@ -7,6 +7,8 @@
 //! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
 //! 2.1.332, seen 2026-11-26). Newer versions mark the copies; for the others, see [`Opening`].
 
+use std::path::{Path, PathBuf};
+
 use super::branch::branch_name;
 use super::claude_bill::{self, Context, Met};
 use super::claude_content::content;
@@ -36,6 +38,12 @@ impl Format for ClaudeCode {
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         claude_homes::locations(env)
+    }
+    fn indexes(&self, env: &Env<'_>) -> Vec<PathBuf> {
+        claude_homes::indexes(env)
+    }
+    fn indexed(&self, index: &Path, content: &[u8]) -> Vec<Location> {
+        claude_homes::indexed(index, content)
     }
     fn markers(&self) -> &'static [&'static str] {
         // Answers have the first; the others are for unknown kinds of lines.

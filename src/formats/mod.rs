@@ -19,6 +19,7 @@ mod claude_content;
 mod claude_homes;
 mod claude_line;
 mod claude_opening;
+mod claude_text;
 mod claude_usage;
 mod cline;
 mod codebuff;
@@ -100,6 +101,7 @@ mod vibe;
 mod zcode;
 mod zed;
 
+pub(crate) use claude_text::{TRANSCRIPTS, spoken};
 pub use decoder::{Decoder, Outcome};
 pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
