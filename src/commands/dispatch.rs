@@ -1,10 +1,10 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, metrics,
-    prices, proxy, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
+    Context, Exit, Failure, agents, audit, bench, config, doctor, explain, gate, invoice, ledger, limits, live,
+    metrics, prices, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
 };
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, BenchCommand, Cli, Command};
 use crate::config::Loaded;
 use crate::engine::{self, playback};
 
@@ -13,7 +13,10 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
-        Some(Command::Proxy(args)) => proxy::run(context, &args),
+        Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
+        Some(Command::Bench { command: BenchCommand::Proxy { calls } }) => {
+            bench::proxy(context, usize::try_from(calls).unwrap_or(usize::MAX))
+        }
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -31,7 +31,7 @@ pub use env::{Env, Folders};
 pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded, Origin};
-pub(crate) use paths::Paths;
+pub(crate) use paths::{Paths, journals};
 pub use scope::LimitKey;
 pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub(crate) use socket_path::SocketPath;

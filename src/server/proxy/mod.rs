@@ -6,6 +6,8 @@
 mod accept;
 pub(crate) mod admission;
 mod answers;
+pub(crate) mod bench;
+mod body;
 mod booking;
 mod count;
 mod events;
@@ -15,11 +17,13 @@ mod forward;
 mod headers;
 mod hide;
 mod journal;
+mod memory;
 mod meter;
 mod record;
 mod relay;
 mod request;
 mod route;
+mod shared;
 mod slim;
 mod unpack;
 mod upstream;
@@ -35,9 +39,10 @@ use tokio::sync::{mpsc, watch};
 
 use admission::Admission;
 use booking::Books;
-use forward::Shared;
+use memory::Memory;
 pub(crate) use route::Upstream;
-use upstream::{Client, Memory};
+use shared::Shared;
+use upstream::Client;
 
 use super::http::Token;
 use crate::config::Env;
