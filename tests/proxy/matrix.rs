@@ -55,8 +55,9 @@ fn shown(api: Api, reply: &Reply) -> Vec<u8> {
 }
 
 /// Sends one call whose answer is this, and checks that the client gets all of it, and the books these calls.
-fn answered(api: Api, reply: Reply, calls: &[(u64, u64, &str)]) {
+fn answered(api: Api, steps: Vec<Step>, calls: &[(u64, u64, &str)]) {
     let home = Home::new();
+    let reply = Reply::stream(steps);
     let script = reply.clone();
     let mock = Mock::start(move |_, _| script.clone());
     let proxy = Running::start(&home, mock.address);
@@ -128,28 +129,28 @@ fn upstream_resets(api: Api) {
 fn an_error_follows_200(api: Api) {
     let mut steps = begun(api);
     steps.push(api.error());
-    answered(api, Reply::stream(steps), &[cut(api)]);
+    answered(api, steps, &[cut(api)]);
 }
 
 fn usage_is_missing(api: Api) {
     let calls = [(PROMPT_ESTIMATE, THREE_TEXTS_ESTIMATE, "guessed")];
-    answered(api, Reply::stream(api.stream(0, Usage::Missing, false)), &calls);
+    answered(api, api.stream(0, Usage::Missing, false), &calls);
 }
 
 fn usage_comes_twice(api: Api) {
-    answered(api, Reply::stream(api.stream(0, Usage::Twice, false)), &[EXACT]);
+    answered(api, api.stream(0, Usage::Twice, false), &[EXACT]);
 }
 
 fn usage_is_null_and_then_real(api: Api) {
-    answered(api, Reply::stream(api.stream(0, Usage::NullFirst, false)), &[EXACT]);
+    answered(api, api.stream(0, Usage::NullFirst, false), &[EXACT]);
 }
 
 fn usage_comes_with_choices_or_grows(api: Api) {
-    answered(api, Reply::stream(api.stream(0, Usage::Early, false)), &[EXACT]);
+    answered(api, api.stream(0, Usage::Early, false), &[EXACT]);
 }
 
 fn the_answer_is_incomplete(api: Api) {
-    answered(api, Reply::stream(api.stream(0, Usage::Given, true)), &[EXACT]);
+    answered(api, api.stream(0, Usage::Given, true), &[EXACT]);
 }
 
 fn the_answer_failed(api: Api) {
@@ -163,7 +164,7 @@ fn the_answer_failed(api: Api) {
             steps
         }
     };
-    answered(api, Reply::stream(steps), &[]);
+    answered(api, steps, &[]);
 }
 
 fn stream_options_are_refused(api: Api) {
@@ -216,7 +217,7 @@ fn an_event_has_ten_megabytes(api: Api) {
     let mut steps = api.stream(0, Usage::Given, false);
     let place = api.begin(0, Usage::Given).len();
     steps.insert(place, api.delta(0, &"x".repeat(10 * 1024 * 1024), Usage::Given));
-    answered(api, Reply::stream(steps), &[EXACT]);
+    answered(api, steps, &[EXACT]);
 }
 
 fn the_reader_is_slow(api: Api) {

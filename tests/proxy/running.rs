@@ -1,5 +1,6 @@
 //! The running proxy, a client that sends and leaves as a test wants, and what the books say afterwards.
 
+use std::fmt::Write as _;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -118,9 +119,9 @@ pub fn sent(proxy: SocketAddr, path: &str, headers: &[(&str, &str)], body: &[u8]
     stream.set_nodelay(true).unwrap();
     let mut text = format!("POST {path} HTTP/1.1\r\nhost: {proxy}\r\nconnection: close\r\n");
     for (name, value) in headers.iter().chain(&[("content-type", "application/json")]) {
-        text += &format!("{name}: {value}\r\n");
+        let _ = write!(text, "{name}: {value}\r\n");
     }
-    text += &format!("content-length: {}\r\n\r\n", body.len());
+    let _ = write!(text, "content-length: {}\r\n\r\n", body.len());
     stream.write_all(text.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
     stream
