@@ -352,9 +352,18 @@ fn the_sample_names_every_setting() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
         assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
     }
-    for word in
-        ["[limits]", "[alerts]", "[gate]", "[prices]", "[aliases]", "[keys]", "[views]", "unpriced = {", "from = 2026"]
-    {
+    for word in [
+        "[limits]",
+        "[alerts]",
+        "[gate]",
+        "[prices]",
+        "[aliases]",
+        "[keys]",
+        "[proxy]",
+        "[views]",
+        "unpriced = {",
+        "from = 2026",
+    ] {
         assert!(SAMPLE.contains(word), "{word}");
     }
     for word in
@@ -372,6 +381,7 @@ fn the_samples_examples_are_right() {
             "day" | "month" | "session" | "block" | "5h" | "org" | "users" | "projects" => "[limits]\n",
             "command" | "quiet" => "[alerts]\n",
             "unpriced" => "[gate]\n",
+            "upstreams" => "[proxy]\n",
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
             "mine" => "[views]\n",
@@ -492,8 +502,8 @@ prop_compose! {
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
         prices in prices(),
-        (aliases, views) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3)),
+        (aliases, upstreams, views) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), prop::collection::btree_map(name(), name(), 0..3)),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -518,6 +528,7 @@ prop_compose! {
             prices,
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
+            upstreams: upstreams.into_iter().collect(),
             views: views.into_iter().collect(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod audit;
+mod bench;
 mod config;
 mod daily_digest;
 mod derived;
@@ -16,7 +17,6 @@ mod limits;
 mod live;
 mod metrics;
 mod prices;
-mod proxy;
 mod proxy_keys;
 mod reconcile;
 mod record;

@@ -33,7 +33,7 @@ pub(crate) use file::Stamp;
 pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded, Origin};
-pub(crate) use paths::Paths;
+pub(crate) use paths::{Paths, journals};
 pub use scope::LimitKey;
 pub use settings::{Alerts, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub(crate) use socket_path::SocketPath;
