@@ -359,6 +359,7 @@ fn the_sample_names_every_setting() {
         "[prices]",
         "[aliases]",
         "[keys]",
+        "[proxy]",
         "[views]",
         "[plans]",
         "unpriced = {",
@@ -542,8 +543,8 @@ prop_compose! {
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
         prices in prices(),
-        (aliases, views, plans, paths) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::vec(name(), 0..3)),
+        (aliases, views, plans, upstreams) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3)),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -570,13 +571,10 @@ prop_compose! {
             prices,
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
+            upstreams: upstreams.into_iter().collect(),
             views: views.into_iter().collect(),
             ticket: TicketPattern::new(if gate.0 { TicketPattern::DEFAULT } else { "[0-9]+" }).unwrap(),
             plans,
-            // Kept in the order in which they are asked.
-            upstreams: paths.into_iter().enumerate()
-                .map(|(at, path)| (format!("/{at}{path}"), "https://example.com".to_owned()))
-                .collect(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand, ProxyArgs,
-    ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
+    BenchCommand, ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
+    ProxyArgs, ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
 /// A taxi meter for coding agents: live tokens, cost and limits.
@@ -123,6 +123,13 @@ Credentials pass through. x-user-id, x-team-id, x-project, x-session-id, x-agent
 calls. An address beyond this machine needs a token, which clients send as x-tokmeter-key or in the path: /k/TOKEN/v1/…"
     )]
     Proxy(ProxyArgs),
+    /// Measure on this machine
+    #[command(after_help = "Example:\n  tokmeter bench proxy")]
+    Bench {
+        /// Measurement
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd

@@ -16,7 +16,7 @@ pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::LiveArgs;
 pub(crate) use proxy_keys::{KeyCommand, ProxyCommand};
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
-pub(crate) use serve::{LISTEN, ProxyArgs, ServeArgs};
+pub(crate) use serve::{BenchCommand, LISTEN, ProxyArgs, ServeArgs};
 pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
 pub(crate) use when::When;
 

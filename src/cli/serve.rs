@@ -54,3 +54,14 @@ pub struct ProxyArgs {
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
+
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub enum BenchCommand {
+    /// Time that the proxy adds to a call, beside a bare pass-through
+    #[command(after_help = "Example:\n  tokmeter bench proxy")]
+    Proxy {
+        /// Calls of each connection
+        #[arg(long, value_name = "N", default_value = "150", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        calls: u32,
+    },
+}

@@ -1,11 +1,11 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, agents, audit, backfill, config, doctor, explain, gate, invoice, ledger, limits, live,
-    metrics, prices, proxy, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
+    Context, Exit, Failure, agents, audit, backfill, bench, config, doctor, explain, gate, invoice, ledger, limits,
+    live, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
     statusline, summary,
 };
-use crate::cli::{self, Cli, Command, ProxyArgs, ProxyCommand};
+use crate::cli::{self, BenchCommand, Cli, Command, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
 use crate::engine::{self, playback};
 
@@ -17,7 +17,10 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Proxy(ProxyArgs { command: Some(ProxyCommand::Key { command }), .. })) => {
             proxy_keys::run(context, &command)
         }
-        Some(Command::Proxy(args)) => proxy::run(context, &args),
+        Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
+        Some(Command::Bench { command: BenchCommand::Proxy { calls } }) => {
+            bench::proxy(context, usize::try_from(calls).unwrap_or(usize::MAX))
+        }
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -1,6 +1,7 @@
 //! Binds and starts the HTTP server, for `serve` and `--listen`.
 
 mod answers;
+pub(super) mod proxy;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod agents;
 mod audit;
 mod backfill;
+mod bench;
 mod config;
 mod daily_digest;
 mod derived;
@@ -18,7 +19,6 @@ mod live;
 mod metrics;
 mod plans;
 mod prices;
-mod proxy;
 mod proxy_keys;
 mod reconcile;
 mod record;

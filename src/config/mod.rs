@@ -36,7 +36,7 @@ pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded};
 pub use origin::Origin;
-pub(crate) use paths::Paths;
+pub(crate) use paths::{Paths, journals};
 pub use scope::LimitKey;
 pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub(crate) use socket_path::SocketPath;

@@ -47,11 +47,11 @@ pub(crate) fn admit(
     let estimate = coming.estimate(rules, pricer);
     let mut outcome = None;
     books.exclusively(&mut |books| {
-        let decision = gate::decide(books, rules, &caller, now)?;
-        let (_, mut edits) = holds::open(books, now)?;
+        let (held, mut edits) = holds::open(books, now)?;
+        let caller = gate::with_source(books, &caller)?;
+        let decision = gate::weigh(books, rules, &caller, &held, now)?;
         let is_held = decision.allowed && !decision.states.is_empty();
         if is_held {
-            let caller = gate::with_source(books, &caller)?;
             edits.push(Hold { id: coming.hold, caller, estimate, at: now }.edit());
         }
         outcome = Some((decision, is_held));

@@ -1,6 +1,6 @@
 //! Decides whether the next call may be made.
 
-use super::holds;
+use super::holds::{self, Hold};
 use super::limit::{CallContext, LimitState, Rules, Verdict};
 use super::overrides::{self, Override};
 use super::snapshot::states;
@@ -41,11 +41,24 @@ pub(crate) fn decide(
     caller: &CallContext,
     now: Instant,
 ) -> Result<Decision, BooksError> {
-    let caller = with_source(books, caller)?;
-    let mut states = states(books, rules, Some(&caller), now)?;
-    let has_room = !states.iter().any(LimitState::stops_work);
     let (held, _) = holds::open(books, now)?;
-    holds::count(&held, &mut states, &caller);
+    weigh(books, rules, &with_source(books, caller)?, &held, now)
+}
+
+/// Evaluates the limits of a caller whose log format is known, with what is held.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn weigh(
+    books: &dyn Ledger,
+    rules: &Rules,
+    caller: &CallContext,
+    held: &[Hold],
+    now: Instant,
+) -> Result<Decision, BooksError> {
+    let mut states = states(books, rules, Some(caller), now)?;
+    let has_room = !states.iter().any(LimitState::stops_work);
+    holds::count(held, &mut states, caller);
     super::evaluate::worst_first(&mut states);
     let lifted = match caller.name(Dimension::Session) {
         Some(session) => overrides::override_of(books, session)?,

@@ -10,7 +10,8 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::forward::{self, Shared};
+use super::forward;
+use super::shared::Shared;
 
 /// Connections served at once; others wait in the system's backlog.
 const CONNECTIONS: usize = 8192;

@@ -290,7 +290,7 @@ impl Booking {
 fn keep(spool: Option<&PathBuf>, calls: Vec<Call>, gaps: &Gaps) {
     let count = calls.len() as u64;
     let records: Vec<Record> = calls.into_iter().map(Record::Call).collect();
-    if count > 0 && !spool.is_some_and(|spool| ingest::spool(spool, &records).is_ok()) {
+    if count > 0 && spool.is_none_or(|spool| ingest::spool(spool, &records).is_err()) {
         gaps.lost.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -66,12 +66,12 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
         }
         calls = estimated(seen, about);
     } else if !seen.is_whole {
-        complete(&mut calls, seen);
+        complete(&mut calls, seen, about.protocol);
     }
     let names_answer = has_id(seen);
-    for call in &mut calls {
+    for (place, call) in calls.iter_mut().enumerate() {
         attribute(call, about);
-        if !names_answer {
+        if !names_answer && place == 0 {
             call.key = about.own_key();
         }
         call.alias = about.repeat_key().or_else(|| about.request.as_deref().map(request_key));
@@ -108,14 +108,14 @@ fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> Vec<
 }
 
 /// Adds an estimate of what was written after the last count of an answer that was cut off.
-fn complete(calls: &mut [Call], seen: &Seen) {
+fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
     let Some(call) = calls.first_mut().filter(|call| !call.is_refused()) else { return };
     let written = tokens_of(seen.text);
     let is_preliminary = call.fidelity == Fidelity::LowerBound;
     if is_preliminary || written > call.tokens.output.saturating_mul(2) {
         call.tokens.output = call.tokens.output.max(written);
         call.fidelity = Fidelity::Guessed;
-    } else if seen.usage.len() > 1 && call.fidelity == Fidelity::Final {
+    } else if protocol == Protocol::Chat && seen.usage.len() > 1 && call.fidelity == Fidelity::Final {
         // Counts that grow with the stream.
         call.fidelity = Fidelity::LowerBound;
     }
@@ -126,10 +126,7 @@ fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
     let first: Value = seen.first.as_deref().and_then(|first| serde_json::from_slice(first).ok()).unwrap_or_default();
     let named = ["response", "message"].iter().find_map(|name| first.get(name)).unwrap_or(&first);
     let field = |name: &str| named.get(name).cloned().unwrap_or_default();
-    let model = match field("model") {
-        Value::String(model) => model,
-        _ => about.facts.model.clone().unwrap_or_default(),
-    };
+    let model = named.get("model").and_then(Value::as_str).or(about.facts.model.as_deref()).unwrap_or_default();
     let (input, output) = (about.facts.input(about.bytes), tokens_of(seen.text));
     let line = match about.protocol {
         Protocol::Messages => json!({
@@ -157,7 +154,7 @@ fn has_id(seen: &Seen) -> bool {
     let documents = seen.first.iter().chain(&seen.usage);
     documents.filter_map(|document| serde_json::from_slice::<Value>(document).ok()).any(|document| {
         let within = ["response", "message"].iter().filter_map(|name| document.get(name)?.get("id"));
-        document.get("id").into_iter().chain(within).any(|id| id.as_str().is_some_and(|id| !id.is_empty()))
+        within.chain(document.get("id")).any(|id| id.as_str().is_some_and(|id| !id.is_empty()))
     })
 }
 

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use super::admission::{Ask, Decision, Protocol, Refusal, Who};
 use super::answers::Trouble;
+use super::body::Answer;
 use super::count::About;
 use super::facts::{Facts, Scan};
-use super::forward::{Answer, Shared};
 use super::headers::{self, CALL_ID, OVERHEAD};
 use super::hide::Hide;
 use super::meter::Meter;
@@ -23,6 +23,7 @@ use super::refusal::{self, Client};
 use super::relay::Relay;
 use super::request::{Outgoing, Sent};
 use super::route::Route;
+use super::shared::Shared;
 use super::unpack::Unpack;
 use crate::domain::Label;
 
@@ -133,7 +134,11 @@ async fn counted(
     let answer = sent_upstream(shared, request, told, &mut record).await?;
     let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
     let arrived = Instant::now();
-    let (mut head, body) = answer.map_err(|error| unreachable(&error))?.into_parts();
+    let answer = answer.map_err(|error| {
+        record.is_free();
+        unreachable(&error)
+    })?;
+    let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
     if head.status.is_success() {
         record.answers(Meter::new(&head.headers), request_id(&head.headers));

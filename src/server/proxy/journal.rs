@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::config::journals;
 use crate::domain::Call;
 use crate::formats;
 
@@ -31,7 +32,7 @@ impl Journal {
     /// # Errors
     /// When no file can be made.
     pub(super) fn open(folder: &Path, spool: &Path) -> io::Result<Self> {
-        for path in found(folder) {
+        for path in journals(folder) {
             // Whatever cannot be read now is left for the next time.
             let _ = take_over(&path, spool);
         }
@@ -73,16 +74,6 @@ impl Journal {
     pub(super) fn remove(self) {
         let _ = std::fs::remove_file(&self.path);
     }
-}
-
-/// The journals in the data folder.
-pub(super) fn found(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let names = entries.filter_map(Result::ok).filter(|entry| {
-        let name = entry.file_name();
-        name.to_str().is_some_and(|name| name.starts_with("proxy-") && name.ends_with(".jsonl"))
-    });
-    names.map(|entry| entry.path()).collect()
 }
 
 /// Moves the calls of a journal that nobody writes to the spool.
@@ -136,15 +127,15 @@ mod tests {
         killed.file.write_all(b"{\"cut").unwrap();
         let mut alive = Journal::open(folder.path(), &spool).unwrap();
         alive.write(&[call("c")]).unwrap();
-        assert!(!spool.exists() && found(folder.path()).len() == 2);
+        assert!(!spool.exists() && journals(folder.path()).len() == 2);
         drop(killed);
         let next = Journal::open(folder.path(), &spool).unwrap();
         let text = std::fs::read_to_string(&spool).unwrap();
         assert_eq!(text.lines().count(), 3);
-        assert!(text.ends_with("{\"cut\n") && found(folder.path()).len() == 2);
+        assert!(text.ends_with("{\"cut\n") && journals(folder.path()).len() == 2);
         next.remove();
         alive.remove();
-        assert!(found(folder.path()).is_empty());
+        assert!(journals(folder.path()).is_empty());
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Meter {
                 self.seen.is_unread |= slim.facts().is_given_up;
             }
             Reading::Stream { slim, .. } => {
-                let text = self.seen.text + slim.facts().text;
+                // An event that was cut off.
+                let text = self.seen.text + if slim.facts().end.is_none() { slim.facts().text } else { 0 };
                 return Seen { text, is_unread: self.seen.is_unread || self.unpack.is_unknown(), ..self.seen.clone() };
             }
             Reading::Nothing => self.seen.is_unread = true,
@@ -139,7 +140,10 @@ impl Seen {
     /// Notes an event.
     fn event(&mut self, slim: &Slim) {
         let facts = slim.facts();
-        self.text += facts.text;
+        // Responses repeats each text when it is done, and the request when it begins.
+        if !facts.kind.starts_with(b"response.") || facts.kind.ends_with(b".delta") {
+            self.text += facts.text;
+        }
         self.is_unread |= facts.is_given_up;
         self.is_failed |= facts.has_error || facts.kind == b"error" || facts.kind == b"response.failed";
         self.is_whole |= matches!(

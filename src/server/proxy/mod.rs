@@ -6,6 +6,8 @@
 mod accept;
 pub(crate) mod admission;
 mod answers;
+pub(crate) mod bench;
+mod body;
 mod booking;
 mod count;
 mod events;
@@ -17,12 +19,14 @@ mod hide;
 mod journal;
 mod keys;
 mod limited;
+mod memory;
 mod meter;
 mod record;
 mod refusal;
 mod relay;
 mod request;
 mod route;
+mod shared;
 mod slim;
 mod unpack;
 mod upstream;
@@ -38,11 +42,12 @@ use tokio::sync::{mpsc, watch};
 
 use admission::Admission;
 use booking::Books;
-use forward::Shared;
 pub(crate) use keys::KeyRing;
 pub(crate) use limited::Limited;
+use memory::Memory;
 pub(crate) use route::Upstream;
-use upstream::{Client, Memory};
+use shared::Shared;
+use upstream::Client;
 
 use super::http::Token;
 use crate::config::Env;

@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::admission::Protocol;
 use super::facts::{Facts, Scan};
-use super::upstream::Memory;
+use super::memory::Memory;
 
 /// Asks a stream of chat completions for its usage.
 const ASK: &[u8] = br#","stream_options":{"include_usage":true}"#;

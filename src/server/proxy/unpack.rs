@@ -102,9 +102,13 @@ fn zstd(decoder: &mut FrameDecoder, pending: &mut Vec<u8>, take: &mut impl FnMut
     }
     loop {
         let Ok((read, written)) = decoder.decode_from_to(pending, &mut out) else { return false };
-        pending.drain(..read.min(pending.len()));
+        if read > pending.len() {
+            // A checksum, of which the rest follows.
+            return true;
+        }
+        pending.drain(..read);
         take(out.get(..written).unwrap_or_default());
-        if read == 0 && written == 0 {
+        if written == 0 && (read == 0 || pending.is_empty()) && decoder.can_collect() == 0 {
             return true;
         }
     }
@@ -137,7 +141,7 @@ mod tests {
         let cases = [("gzip", gzip.finish().unwrap()), ("deflate", zlib.finish().unwrap()), ("zstd", zstd)];
         for (coding, bytes) in cases {
             for cut in [1, 7, 1000, 1 << 20] {
-                assert_eq!(unpacked(coding, &bytes, cut), (text.clone(), false), "{coding} {cut}");
+                assert!(unpacked(coding, &bytes, cut) == (text.clone(), false), "{coding} {cut}");
             }
         }
     }

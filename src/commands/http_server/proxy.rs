@@ -1,36 +1,27 @@
-//! `proxy`: forwards calls to model services and counts them; also for `serve --proxy`.
+//! Binds and starts the proxy, for `proxy` and `serve --proxy`.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Context, Exit, Failure, http_server, serve};
-use crate::app::catch_up::LogSelection;
-use crate::cli::{LiveArgs, ProxyArgs};
+use crate::commands::http_server;
+use crate::commands::{Context, Exit, Failure};
 use crate::domain::Label;
 use crate::engine::Doors;
 use crate::server::proxy::{self, Gaps, KeyRing, Limited, Proxy, Upstream};
 use crate::text::plural;
 
 /// A bound address, and where its calls go.
-pub(super) struct Bound {
+pub(in crate::commands) struct Bound {
     bound: http_server::Bound,
     upstreams: Vec<Upstream>,
-}
-
-/// Forwards until a signal comes; every call is booked by then.
-pub(super) fn run(context: &mut Context<'_>, args: &ProxyArgs) -> Result<Exit, Failure> {
-    let bound = listen(context, args.listen, args.token_file.as_deref(), &args.upstream)?;
-    // Limits count what the logs say, too.
-    let live = LiveArgs { listen: Some(args.listen), ..LiveArgs::default() };
-    serve::until_signal(context, &live, LogSelection::Everything, None, Some(bound))
 }
 
 /// Binds the proxy's address.
 ///
 /// # Errors
 /// When there is no upstream or an address is none: exit code 78. Else as for the HTTP server.
-pub(super) fn listen(
+pub(in crate::commands) fn listen(
     context: &Context<'_>,
     address: SocketAddr,
     token: Option<&Path>,
@@ -71,7 +62,7 @@ fn without_password(text: &str) -> &str {
 }
 
 /// Starts the proxy.
-pub(super) fn start(context: &mut Context<'_>, bound: Bound, doors: Doors) -> Result<Proxy, Failure> {
+pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors: Doors) -> Result<Proxy, Failure> {
     let folder = context.paths.make_data_folder().ok().zip(context.paths.spool());
     if folder.is_none() {
         context.note("no data folder can be written; calls are counted while this runs, and a kill loses some");
@@ -92,7 +83,7 @@ pub(super) fn start(context: &mut Context<'_>, bound: Bound, doors: Doors) -> Re
 }
 
 /// Says what the books do not know exactly.
-pub(super) fn report(context: &mut Context<'_>, gaps: Gaps) {
+pub(in crate::commands) fn report(context: &mut Context<'_>, gaps: Gaps) {
     if gaps.estimated > 0 {
         let calls = plural(gaps.estimated, "call");
         context.note(&format!("{calls} did not state all tokens; their counts are estimates (~)"));
