@@ -68,10 +68,11 @@ impl Filters {
             .flat_map(|(dimension, names)| {
                 names.iter().map(move |name| {
                     let name = Label::new(name);
-                    let matcher = match dimension {
-                        Dimension::Project => Matcher::new(project_of(&name)),
-                        Dimension::Ticket => Matcher::ticket(tickets, &name),
-                        _ => Matcher::new(name.as_str()),
+                    let matcher = if dimension == Dimension::Ticket {
+                        Matcher::ticket(tickets, &name)
+                    } else {
+                        let is_project = dimension == Dimension::Project;
+                        Matcher::new(if is_project { project_of(&name) } else { name.as_str() })
                     };
                     (dimension, matcher)
                 })

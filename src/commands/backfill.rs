@@ -29,12 +29,10 @@ pub(super) fn run(context: &mut Context<'_>, dry_run: bool, undo: bool, json: bo
         return Ok(Exit::Fine);
     }
     write(context, &estimates)?;
-    match kept {
-        Some(path) => {
-            writeln!(context.out, "\nKept in {path}, and in no total; `tokmeter backfill --undo` removes them.")?
-        }
-        None if dry_run && !estimates.calls.is_empty() => writeln!(context.out, "\nNothing was written.")?,
-        None => {}
+    if let Some(path) = kept {
+        writeln!(context.out, "\nKept in {path}, and in no total; `tokmeter backfill --undo` removes them.")?;
+    } else if dry_run && !estimates.calls.is_empty() {
+        writeln!(context.out, "\nNothing was written.")?;
     }
     Ok(Exit::Fine)
 }

@@ -193,7 +193,7 @@ impl Events {
     fn start(&mut self, data: &Data<'_>) {
         let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
         (self.kept.session, self.kept.cwd) = (keep(&data.session), keep(&data.context.cwd));
-        self.kept.branch = branch_name(data.context.branch.get()).unwrap_or_default().to_owned();
+        branch_name(data.context.branch.get()).unwrap_or_default().clone_into(&mut self.kept.branch);
     }
 
     /// A request.

@@ -95,7 +95,7 @@ impl Reader for Requests {
 fn counted(count: &Count, name: &'static str) -> Result<u64, BadLine> {
     match count {
         Count::Absurd(value) if value.as_str() == "-1" => Ok(0),
-        count => count.tokens(name),
+        Count::Absent | Count::Whole(_) | Count::Absurd(_) | Count::Wrong => count.tokens(name),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! From its field reference of the blob storage export and the source of its ingestion (`packages/shared/src/server/ingestion/types.ts`;
 //! read 2026-11-27): an observation of the type `GENERATION` or `EMBEDDING` is one request; other types hold no usage of their
-//! own. The keys of `usageDetails` are charged one by one, so that they are disjoint: what OpenAI's `cached_tokens` name is
+//! own. The keys of `usageDetails` are charged one by one, so that they are disjoint: what `OpenAI`'s `cached_tokens` name is
 //! taken out of `input` (`input_cached_tokens`), and reasoning out of `output` (`output_reasoning_tokens`). A program that hands
 //! over counts of its own may leave the cache inside: then `total` is input and output. `totalCost` is Langfuse's own sum, or
 //! the program's. Older observations have `usage` with a `unit`, of which only tokens count.

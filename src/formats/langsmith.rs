@@ -1,10 +1,10 @@
-//! LangSmith's runs, as its client and its API give them, one a line or a list of them.
+//! `LangSmith`'s runs, as its client and its API give them, one a line or a list of them.
 //!
 //! From the client's source (`langsmith-sdk`, `schemas.py`, read 2026-11-27): a run of the type `llm` or `embedding` is one request;
 //! runs of other types repeat the sums of those within them. `prompt_tokens` is the sum of all kinds of input, which
 //! `prompt_token_details` break down (`cache_read`, `cache_creation`, and of Anthropic's writes `ephemeral_5m_input_tokens`
-//! and `ephemeral_1h_input_tokens`); reasoning is within `completion_tokens`. `total_cost` is LangSmith's own estimate.
-//! Where the run itself has no counts, `outputs.usage_metadata` has them under LangChain's names, with the same meaning. Of inputs
+//! and `ephemeral_1h_input_tokens`); reasoning is within `completion_tokens`. `total_cost` is `LangSmith`'s own estimate.
+//! Where the run itself has no counts, `outputs.usage_metadata` has them under `LangChain`'s names, with the same meaning. Of inputs
 //! and outputs nothing else is read. Times are UTC.
 
 use super::answers::{Desk, Where};
@@ -18,7 +18,7 @@ use super::usage::has_two_lifetimes;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Call, Label, Record};
 
-/// LangSmith's runs.
+/// `LangSmith`'s runs.
 pub(super) struct LangSmith;
 
 const NAME: &str = "langsmith";
@@ -91,7 +91,7 @@ fields! {
 }
 
 fields! {
-    /// Counts by LangChain's names.
+    /// Counts by `LangChain`'s names.
     Usage {
         prompt: Count = "input_tokens",
         completion: Count = "output_tokens",

@@ -47,7 +47,7 @@ fn what_was_cut_is_estimated_apart_and_can_be_taken_back() {
     // No total changes, and each report says what is beside it.
     let after = total(&home);
     assert_eq!((&after["total"], &after["rows"]), (&before["total"], &before["rows"]));
-    assert_eq!(after["estimated"], json!({"calls": 2, "output_tokens": 397, "cost_usd": 0.009925}));
+    assert_eq!(after["estimated"], json!({"calls": 2, "output_tokens": 397, "cost_usd": 0.009_925}));
     assert!(home.fine(&["report"]).out.contains("Not in these numbers: ~ 397 tokens"));
     assert!(home.fine(&["report", "--since", "2026-11-21", "--json"]).json()["estimated"].is_null());
     assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["calls"], json!(62));

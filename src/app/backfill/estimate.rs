@@ -91,7 +91,9 @@ pub(crate) fn estimate(answers: &BTreeMap<[u8; 16], Answer>, prices: &PriceBook)
             continue;
         }
         let mut measure = Measure::default();
-        sample.iter().for_each(|(_, answer)| measure.add(answer));
+        for (_, answer) in sample {
+            measure.add(answer);
+        }
         let (error_of_one, error_of_all) = errors(sample);
         let mut sums = ModelEstimate {
             model: model.clone(),
@@ -135,7 +137,9 @@ fn errors(sample: &[(&[u8; 16], &Answer)]) -> (u64, u64) {
     // Keys are hashes.
     let (one, other): (Vec<_>, Vec<_>) = sample.iter().partition(|(key, _)| key[15] & 1 == 0);
     let mut measure = Measure::default();
-    one.iter().for_each(|(_, answer)| measure.add(answer));
+    for (_, answer) in &one {
+        measure.add(answer);
+    }
     let (mut singles, mut estimated, mut stated) = (Vec::new(), 0_u64, 0_u64);
     for (_, answer) in &other {
         let tokens = measure.tokens_of(answer.characters);

@@ -1,4 +1,4 @@
-//! The eight classes of billing faults that an audit of about 110 usage tools found (AgentMeasure, September 2026), and
+//! The eight classes of billing faults that an audit of about 110 usage tools found (`AgentMeasure`, September 2026), and
 //! the samples that show each.
 
 /// One class of faults.

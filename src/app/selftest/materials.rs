@@ -158,6 +158,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> io::Result<Self> {
+        #[allow(clippy::disallowed_methods, reason = "only tells two folders of one process apart")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = format!("tokmeter-selftest-{}-{}", std::process::id(), now.as_nanos());
         // Watched paths are compared with what the system calls them.

@@ -77,7 +77,11 @@ fn check(case: Case, reading: &Reading, prices: &Arc<PriceBook>) -> Result<Check
         let records = files.into_iter().flatten();
         checked.quotas.extend(records.filter_map(|record| match record {
             Record::Status(Status::Quota(quota)) => Some((quota.window(), quota.used)),
-            _ => None,
+            Record::Call(_)
+            | Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(Status::Session(_)) => None,
         }));
     }
     for counted in [&mut checked.counted, &mut checked.repeated] {
