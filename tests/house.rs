@@ -71,6 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
     ("prost", &["server"]),
+    ("listenfd", &["commands"]),
     ("tokio", &["ingest", "engine", "server", "tui", "app", "commands"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli", "commands"]),
@@ -140,7 +141,7 @@ fn outside_crates_stay_in_their_rooms() {
 }
 
 /// Files that still need each other within their room. The number only falls: a change that breaks a circle lowers it.
-const IN_CIRCLES: usize = 53;
+const IN_CIRCLES: usize = 49;
 
 #[test]
 fn no_more_files_of_a_room_need_each_other() {

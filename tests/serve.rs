@@ -10,6 +10,8 @@
 #[path = "serve/client.rs"]
 mod client;
 mod common;
+#[path = "serve/settings.rs"]
+mod settings;
 
 use std::io::{BufRead, BufReader, Write as _};
 

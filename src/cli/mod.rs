@@ -14,7 +14,7 @@ pub(crate) use filters::Filters;
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::LiveArgs;
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
-pub(crate) use serve::{LISTEN, ServeArgs};
+pub(crate) use serve::ServeArgs;
 pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
 pub(crate) use when::When;
 

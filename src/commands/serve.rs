@@ -21,9 +21,11 @@ pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Fa
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
     let rules = context.rules(Filter::default());
     let mut ending = StopSignals::watch();
+    // An empty name is the default socket.
+    let socket = args.socket.or_else(|| context.settings.server.socket.then(std::ffi::OsString::new));
     let live = LiveArgs {
         paths: args.paths,
-        socket: args.socket,
+        socket,
         listen: Some(args.listen),
         no_ledger: args.no_ledger,
         book: args.book,

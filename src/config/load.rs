@@ -9,7 +9,9 @@ use toml::de::DeTable;
 use super::diagnostic::{Source, quoted};
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
-use super::{Diagnostic, Env, KeyBinding, Overrides, Place, Settings, Severity, Where, absolute, limits, prices};
+use super::{
+    Diagnostic, Env, KeyBinding, Origin, Overrides, Settings, Severity, Where, absolute, limits, prices, server_table,
+};
 use crate::domain::Label;
 
 /// A config file's text.
@@ -26,17 +28,6 @@ impl ConfigText {
     pub fn name(&self) -> Label {
         Label::new(&self.path.to_string_lossy())
     }
-}
-
-/// Origin of a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The config file.
-    File(Place),
-    /// An environment variable.
-    Variable(&'static str),
-    /// A flag.
-    Flag(&'static str),
 }
 
 /// Settings with all problems found while loading them.
@@ -149,6 +140,9 @@ impl Settings {
                 walk.came_from("gate.unpriced", node.span);
             }
             gate.finish(walk);
+        }
+        if let Some(table) = section(walk, &mut top, "server") {
+            self.server = server_table::read(walk, table, env);
         }
         if let Some(node) = top.get("prices") {
             self.prices = prices::read(walk, &node);

@@ -21,7 +21,7 @@ impl Served {
     }
 
     pub fn with(home: &Home, args: &[&str]) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
+        let child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
             .arg("serve")
             .args(args)
             .env_clear()
@@ -32,6 +32,11 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        Self::from_child(child)
+    }
+
+    /// Waits until it is ready.
+    pub fn from_child(mut child: Child) -> Self {
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let line = crate::line_with(&mut said, "listening on http://").expect("the server says where it listens");
         let address = line.trim().rsplit("http://").next().unwrap().replace("0.0.0.0", "127.0.0.1");

@@ -68,7 +68,7 @@ async fn take(
     // Before the body is read, so that what waits is bounded.
     let busy = || Problem::busy("the meter is busy; send this again");
     let place = shared.telemetry.try_reserve().map_err(|_| busy())?;
-    let body = body::read(body).await?;
+    let body = body::read(body, &shared.bounds).await?;
     let (done, decoded) = oneshot::channel();
     place.send(Export { body, coding, is_json, signals, done });
     let closing = || Problem::busy("the meter is closing; send this again");

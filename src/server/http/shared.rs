@@ -6,9 +6,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::answers::AnswerFn;
 use super::latest::Events;
+use super::bounds::Bounds;
 use super::telemetry::Export;
-use super::token::Token;
-use crate::config::Env;
+use crate::config::{Env, Token};
 use crate::domain::{Instant, Label};
 use crate::engine::Doors;
 
@@ -27,6 +27,8 @@ pub(super) struct Shared {
     pub(super) user: Label,
     /// The machine.
     pub(super) env: Env,
+    /// Bounds of requests.
+    pub(super) bounds: Bounds,
     /// Telemetry to be decoded.
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events of everybody who listens.

@@ -47,10 +47,11 @@ pub(super) fn start(
     deliver: mpsc::Sender<Delivery>,
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     user: Label,
+    expanded: u64,
 ) -> io::Result<mpsc::Sender<Export>> {
     let (exports, mut queue) = mpsc::channel::<Export>(QUEUE);
     thread::Builder::new().name("telemetry".into()).spawn(move || {
-        let mut reader = Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user };
+        let mut reader = Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user, expanded };
         while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
             let decoded = reader.decode(body, coding, is_json, signals, clock());
             let decoded = decoded.map(|(records, refused, why)| {
@@ -74,6 +75,8 @@ struct Reader {
     /// Number of exports so far, as the place of their calls.
     offset: u64,
     user: Label,
+    /// Bytes of an expanded body.
+    expanded: u64,
 }
 
 impl Reader {
@@ -85,7 +88,7 @@ impl Reader {
         signals: Signals,
         now: Instant,
     ) -> Result<(Vec<Record>, u64, String), Problem> {
-        let body = body::expanded(body, coding)?;
+        let body = body::expanded(body, coding, self.expanded)?;
         let malformed = |why: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, why.to_string());
         let export: Value = if is_json {
             serde_json::from_slice(&body).map_err(|error| malformed(&error))?
