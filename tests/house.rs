@@ -80,7 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml_edit", &["config"]),
     ("directories", &["config"]),
     ("iana_time_zone", &["config"]),
-    ("memchr", &["formats", "ingest"]),
+    ("memchr", &["formats", "ingest", "server"]),
     ("aho_corasick", &["formats"]),
     ("ureq", &["engine", "commands"]),
     ("unicode_width", &["domain", "text", "tui"]),

@@ -10,6 +10,14 @@
 #[path = "serve/client.rs"]
 mod client;
 mod common;
+#[path = "serve/conformance.rs"]
+mod conformance;
+#[path = "serve/ladder.rs"]
+mod ladder;
+#[path = "serve/load.rs"]
+mod load;
+#[path = "serve/security.rs"]
+mod security;
 #[path = "serve/settings.rs"]
 mod settings;
 
@@ -301,6 +309,8 @@ fn the_python_exporter_is_understood() {
     assert_eq!(model("gpt-4o"), (Some(1), Some(80), Some(20), Some(30)));
     // A log record of Claude Code and its span name one request.
     assert_eq!(model("claude-opus-5"), (Some(1), Some(12), Some(0), Some(3)));
+    // A cumulative sum, sent three times.
+    assert_eq!(model("claude-haiku-4-5"), (Some(1), Some(10), Some(22), Some(14)));
 }
 
 /// Reads lines until one begins so.

@@ -10,10 +10,12 @@ mod bounds;
 mod calls;
 mod events;
 mod guard;
+mod json;
 mod latest;
 mod otlp;
 mod page;
 mod protobuf;
+mod room;
 mod shared;
 mod status;
 mod telemetry;
@@ -71,8 +73,12 @@ impl Server {
         setup.listener.set_nonblocking(true)?;
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
-        let telemetry =
-            telemetry::start(setup.doors.deliver.clone(), Arc::clone(&setup.env.clock), setup.user.clone(), setup.bounds.expanded)?;
+        let telemetry = telemetry::start(
+            setup.doors.deliver.clone(),
+            Arc::clone(&setup.env.clock),
+            setup.user.clone(),
+            setup.bounds.expanded,
+        )?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = setup.listener;
         let shared = Arc::new(Shared {
@@ -82,6 +88,7 @@ impl Server {
             user: setup.user,
             env: setup.env,
             bounds: setup.bounds,
+            room: room::Room::new(setup.bounds.body),
             telemetry,
             events: latest::Events::default(),
             ending,

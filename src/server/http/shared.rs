@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::answers::AnswerFn;
-use super::latest::Events;
 use super::bounds::Bounds;
+use super::latest::Events;
+use super::room::Room;
 use super::telemetry::Export;
 use crate::config::{Env, Token};
 use crate::domain::{Instant, Label};
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) env: Env,
     /// Bounds of requests.
     pub(super) bounds: Bounds,
+    /// Room for exports on their way into the books.
+    pub(super) room: Room,
     /// Telemetry to be decoded.
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events of everybody who listens.
