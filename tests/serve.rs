@@ -20,6 +20,8 @@ mod load;
 mod security;
 #[path = "serve/settings.rs"]
 mod settings;
+#[path = "serve/setup.rs"]
+mod setup;
 
 use std::io::{BufRead, BufReader, Write as _};
 

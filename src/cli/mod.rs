@@ -6,6 +6,7 @@ mod limits;
 mod live;
 mod reports;
 mod serve;
+mod setup;
 mod upkeep;
 mod when;
 
@@ -15,7 +16,8 @@ pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::LiveArgs;
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
 pub(crate) use serve::ServeArgs;
-pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
+pub(crate) use setup::{SetupArgs, SetupCommand};
+pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand};
 pub(crate) use when::When;
 
 /// Parses the command line, the program's name included.

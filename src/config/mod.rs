@@ -3,7 +3,7 @@
 mod absolute;
 mod amount;
 mod diagnostic;
-mod document;
+pub(crate) mod document;
 pub(crate) mod edit;
 mod env;
 mod file;
