@@ -23,14 +23,8 @@ pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Fa
     let mut ending = StopSignals::watch();
     // An empty name is the default socket.
     let socket = args.socket.or_else(|| context.settings.server.socket.then(std::ffi::OsString::new));
-    let live = LiveArgs {
-        paths: args.paths,
-        socket,
-        listen: Some(args.listen),
-        no_ledger: args.no_ledger,
-        book: args.book,
-        ..LiveArgs::default()
-    };
+    let live =
+        LiveArgs { paths: args.paths, socket, no_ledger: args.no_ledger, book: args.book, ..LiveArgs::default() };
     let started = live::start::start(context, &live, rules, live::Source::Logs(selection), Some(bound))?;
     let Started { engine, mut events, meter, server, .. } = started;
     if let Some(server) = &server {

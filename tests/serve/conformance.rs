@@ -142,9 +142,10 @@ fn a_bomb_of_any_coding_and_of_many_members_is_refused() {
 
 #[test]
 fn errors_are_a_status_in_the_type_of_the_request_and_say_not_to_repeat() {
+    type Case = (&'static [(&'static str, &'static str)], &'static [u8], u16);
     let home = Home::new();
     let served = Served::start(&home);
-    let bodies: [(&[(&str, &str)], &[u8], u16); 4] = [
+    let bodies: [Case; 4] = [
         (&[], b"{\"resourceLogs\":", 400),
         (&[], b"\xff\xfe\xfd", 400),
         (&[("content-encoding", "br")], b"{}", 415),

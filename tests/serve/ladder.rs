@@ -15,7 +15,7 @@ fn attributes(all: &[(&str, Value)]) -> Vec<Value> {
     let typed = |value: &Value| match value {
         Value::String(_) => json!({"stringValue": value}),
         Value::Bool(_) => json!({"boolValue": value}),
-        _ => json!({"intValue": value}),
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => json!({"intValue": value}),
     };
     all.iter().map(|(key, value)| json!({"key": key, "value": typed(value)})).collect()
 }
@@ -164,7 +164,7 @@ fn codex_events_count_until_a_rollout_tells_the_same() {
             "usage": {"input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 10, "total_tokens": 110},
         }}),
     ];
-    let lines: String = rollout.iter().map(|line| format!("{line}\n")).collect();
+    let lines = rollout.map(|line| line.to_string()).join("\n") + "\n";
     home.write(&format!(".codex/sessions/2026/11/27/rollout-2026-11-27T00-25-00-{SESSION}.jsonl"), &lines);
     // The folder is new, so that it is found with the next look at all places, or by the next start.
     drop(served);
@@ -193,7 +193,7 @@ fn a_sub_agents_events_are_known_by_the_rollout_of_its_parent() {
             "usage": {"input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 10, "total_tokens": 110},
         }}),
     ];
-    let lines: String = rollout.iter().map(|line| format!("{line}\n")).collect();
+    let lines = rollout.map(|line| line.to_string()).join("\n") + "\n";
     home.write(&format!(".codex/sessions/2026/11/27/rollout-2026-11-27T00-25-00-{CHILD}.jsonl"), &lines);
     let served = Served::start(&home);
     assert_eq!(counted(&served.client), (1, 60));

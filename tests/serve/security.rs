@@ -210,7 +210,7 @@ fn any_request(dice: &mut Dice) -> Vec<u8> {
     let mut target = path.to_owned();
     for _ in 0..dice.next() % 4 {
         target += if target.contains('?') { "&" } else { "?" };
-        target += &format!("{}={}", dice.of(&NAMES), dice.of(&VALUES));
+        target = format!("{target}{}={}", dice.of(&NAMES), dice.of(&VALUES));
     }
     let mut body: Vec<u8> = Vec::new();
     for _ in 0..dice.next() % 12 {
@@ -218,13 +218,13 @@ fn any_request(dice: &mut Dice) -> Vec<u8> {
     }
     let mut head = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\n");
     if !dice.next().is_multiple_of(16) {
-        head += &format!("content-length: {}\r\n", body.len());
+        head = format!("{head}content-length: {}\r\n", body.len());
     }
     if !dice.next().is_multiple_of(4) {
-        head += &format!("content-type: {}\r\n", dice.of(&KINDS));
+        head = format!("{head}content-type: {}\r\n", dice.of(&KINDS));
     }
     if dice.next().is_multiple_of(3) {
-        head += &format!("content-encoding: {}\r\n", dice.of(&CODINGS));
+        head = format!("{head}content-encoding: {}\r\n", dice.of(&CODINGS));
     }
     let mut request = format!("{head}\r\n").into_bytes();
     request.extend_from_slice(&body);

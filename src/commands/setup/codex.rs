@@ -1,6 +1,6 @@
 //! Codex' `[otel]` table.
 
-use crate::config::document::{item, parse, put, remove};
+use crate::config::document::{has_nothing, item, parse, put, remove};
 
 const PATH: [&str; 2] = ["otel", "exporter"];
 
@@ -38,13 +38,12 @@ pub(super) fn take_out(text: &str, url: &str) -> Result<String, String> {
     let without = remove(text, &parse(text)?, &path())?;
     // The header of a table that has nothing left was ours.
     let document = parse(&without)?;
-    let is_empty =
-        item(&document, &path()[..1]).and_then(|table| table.as_table()).is_some_and(|table| table.is_empty());
+    let is_empty = has_nothing(&document, &path()[..1]);
     if !is_empty {
         return Ok(without);
     }
-    let lines = without.lines().filter(|line| line.trim() != "[otel]");
-    let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+    let lines: Vec<&str> = without.lines().filter(|line| line.trim() != "[otel]").collect();
+    let text = lines.join("\n");
     Ok(if text.trim().is_empty() { String::new() } else { format!("{}\n", text.trim_end()) })
 }
 

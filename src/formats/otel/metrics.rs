@@ -234,12 +234,8 @@ mod tests {
         let origin = Origin { path: Label::new("test"), offset: 0, modified: Instant::UNIX_EPOCH };
         let mut out = Vec::new();
         Telemetry::new().export(export, b"", &origin, &mut out).unwrap();
-        out.into_iter()
-            .map(|record| match record {
-                Record::Bill(bill) => bill,
-                other => panic!("{other:?}"),
-            })
-            .collect()
+        let bill = |record| if let Record::Bill(bill) = record { bill } else { panic!("{record:?}") };
+        out.into_iter().map(bill).collect()
     }
 
     fn point(class: &str, value: &Value, times: (u64, u64)) -> Value {

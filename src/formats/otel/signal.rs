@@ -165,7 +165,7 @@ fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
     });
     match decoded {
         Some(bytes) if bytes.iter().all(|byte| *byte == 0) => None,
-        Some(bytes) => Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()),
+        Some(bytes) => Some(hex(&bytes).into()),
         None if bare.bytes().any(|byte| byte.is_ascii_uppercase())
             && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
         {
@@ -173,6 +173,14 @@ fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
         }
         None => Some(bare.into()),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The scopes of a group, under any of these names.

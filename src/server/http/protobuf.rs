@@ -8,7 +8,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::json::COUNTED;
+use super::json::{COUNTED, object};
 
 /// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,17 +146,19 @@ pub(super) fn to_json(bytes: Bytes, signals: Signals) -> Result<Value, prost::De
                     let counted = records.into_iter().filter(|record| counted.find(record).is_some());
                     let records = counted.map(|record| LogRecord::decode(record).map(log_record));
                     let records: Vec<Value> = records.collect::<Result<_, _>>()?;
-                    scopes.push(json!({"scope": {"name": scope.unwrap_or_default().name}, "logRecords": records}));
+                    let scope = json!({"name": scope.unwrap_or_default().name});
+                    scopes.push(object([("scope", scope), ("logRecords", Value::Array(records))]));
                 }
                 Signals::Traces => {
                     let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
                     let spans: Vec<Value> = spans.into_iter().map(span).collect();
-                    scopes.push(json!({"scope": {"name": scope.unwrap_or_default().name}, "spans": spans}));
+                    let scope = json!({"name": scope.unwrap_or_default().name});
+                    scopes.push(object([("scope", scope), ("spans", Value::Array(spans))]));
                 }
                 Signals::Metrics => {
                     let metrics::ScopeMetrics { metrics } = metrics::ScopeMetrics::decode(scope)?;
                     let metrics: Vec<Value> = metrics.into_iter().map(metrics::to_json).collect();
-                    scopes.push(json!({"metrics": metrics}));
+                    scopes.push(object([("metrics", Value::Array(metrics))]));
                 }
             }
         }
@@ -166,10 +168,8 @@ pub(super) fn to_json(bytes: Bytes, signals: Signals) -> Result<Value, prost::De
             Signals::Traces => "scopeSpans",
             Signals::Metrics => "scopeMetrics",
         };
-        let mut object = Map::new();
-        object.insert("resource".to_owned(), json!({"attributes": resource}));
-        object.insert(name.to_owned(), Value::Array(scopes));
-        groups.push(Value::Object(object));
+        let resource = object([("attributes", resource)]);
+        groups.push(object([("resource", resource), (name, Value::Array(scopes))]));
     }
     let name = match signals {
         Signals::Logs => "resourceLogs",
