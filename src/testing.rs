@@ -14,7 +14,7 @@ pub mod commands {
 pub mod config {
     pub use crate::config::{
         Alerts, ConfigText, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin,
-        Overrides, SAMPLE, Settings, Severity, Symbols, Where, open, parse_amount, read, stamp,
+        Overrides, SAMPLE, Server, Settings, Severity, Symbols, Token, Where, open, parse_amount, read, stamp,
     };
     /// From `config::edit`.
     pub mod edit {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tokmeter::testing::config::{
     Alerts, ConfigText, Env, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, SAMPLE,
-    Settings, Severity, Symbols, Where, edit, open, parse_amount, stamp,
+    Server, Settings, Severity, Symbols, Token, Where, edit, open, parse_amount, stamp,
 };
 use tokmeter::testing::domain::{Instant, Label, TicketPattern, Usd, Zone};
 use tokmeter::testing::meter::{Amount, Limit, Plan, QuietHours};
@@ -356,6 +356,7 @@ fn the_sample_names_every_setting() {
         "[limits]",
         "[alerts]",
         "[gate]",
+        "[server]",
         "[prices]",
         "[aliases]",
         "[keys]",
@@ -375,6 +376,31 @@ fn the_sample_names_every_setting() {
 }
 
 #[test]
+fn a_token_is_read_and_shown_nowhere() {
+    let secret = "0123456789abcdef-secret";
+    let loaded = load(&format!("[server]\nlisten = \"0.0.0.0:4318\"\ntoken = \"{secret}\""));
+    assert_eq!(report(&loaded), "");
+    assert_eq!(loaded.settings.server.token, Some(Token::new(secret).unwrap()));
+    let wrong = load("[server]\ntoken = \"too-short\"");
+    assert!(!wrong.is_usable(false));
+    for text in [shown(&loaded, true), format!("{loaded:?}")] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(shown(&loaded, false).contains("# token is set\n"));
+}
+
+#[test]
+fn an_address_beyond_this_machine_needs_a_token_from_anywhere() {
+    let text = "[server]\nlisten = \"0.0.0.0:4318\"";
+    assert!(
+        load(text).problems[0].to_string().starts_with("config.toml:2:10: warning: server: 'listen' can be reached")
+    );
+    assert_eq!(report(&load_in(&with(&[("TOKMETER_TOKEN", "0123456789abcdef")]), text)), "");
+    assert_eq!(report(&load(&format!("{text}\ntoken_file = \"/run/token\""))), "");
+    assert_eq!(report(&load("[server]\nlisten = \"[::1]:4318\"")), "");
+}
+
+#[test]
 fn the_samples_examples_are_right() {
     let lines: Vec<&str> = SAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let section = |line: &&str| -> &'static str {
@@ -383,6 +409,7 @@ fn the_samples_examples_are_right() {
             "command" | "quiet" => "[alerts]\n",
             "unpriced" => "[gate]\n",
             "upstreams" => "[proxy]\n",
+            "token_file" => "[server]\n",
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
             "mine" => "[views]\n",
@@ -529,6 +556,20 @@ fn alerts() -> impl Strategy<Value = Alerts> {
 }
 
 prop_compose! {
+    fn server()(
+        listen in any::<std::net::SocketAddrV4>(),
+        file in prop::option::of(name()),
+        (body_mib, expanded_mib, connections, timeout_seconds) in (1_u32..=1024, 1_u32..=1024, 1_u32..=10_000, 1_u32..=600),
+        (socket, metrics_names) in any::<(bool, bool)>(),
+    ) -> Server {
+        let token_file = file.map(|name| Path::new("/").join(name));
+        // Without a token there would be a warning beyond loopback.
+        let listen = if token_file.is_some() { listen.into() } else { Server::default().listen };
+        Server { listen, token: None, token_file, socket, body_mib, expanded_mib, connections, timeout_seconds, metrics_names }
+    }
+}
+
+prop_compose! {
     fn settings()(
         names in (name(), prop::option::of(name()), prop::option::of(name()), name()),
         zone in prop::sample::select(Zone::all().collect::<Vec<_>>()),
@@ -542,6 +583,7 @@ prop_compose! {
         limits in limits(),
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
+        server in server(),
         prices in prices(),
         (aliases, views, plans, upstreams) in (prop::collection::btree_map(name(), name(), 0..3),
             prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3)),
@@ -567,6 +609,7 @@ prop_compose! {
                 .map(|(key, amount, warn_at)| Limit { scope: key.scope, window: key.window, amount, warn_at })
                 .collect(),
             alerts,
+            server,
             gate: Gate { on_error: if gate.0 { OnError::Allow } else { OnError::Deny }, unpriced: gate.1 },
             prices,
             aliases: aliases.into_iter().collect(),

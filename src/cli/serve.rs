@@ -5,17 +5,14 @@ use std::path::PathBuf;
 
 use super::ProxyCommand;
 
-/// Address of the HTTP server, if none is named: the port of OTLP over HTTP.
-pub(crate) const LISTEN: &str = "127.0.0.1:4318";
-
 /// Address of the proxy, if none is named.
 pub(crate) const PROXY: &str = "127.0.0.1:4319";
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ServeArgs {
-    /// Where to listen; port 0 takes any free one
-    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
-    pub listen: SocketAddr,
+    /// Where to listen, by default as the config says or on 127.0.0.1:4318; port 0 takes any free one
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Also listen on a Unix socket; without a name, on the default one
     #[arg(long, value_name = "SOCK", num_args = 0..=1, default_missing_value = "")]
     pub socket: Option<std::ffi::OsString>,

@@ -61,7 +61,7 @@ pub(super) fn show(
     let rules = context.rules(args.filters.filter(context.now(), zone, &context.settings.ticket));
     // Installed before the socket is reachable: calls received there are written whatever signal comes.
     let mut ending = StopSignals::watch();
-    let bound = args.listen.map(|address| super::http_server::listen(context, address, None)).transpose()?;
+    let bound = args.listen.map(|listen| super::http_server::listen(context, listen.address(), None)).transpose()?;
     let started = start(context, args, rules, source, bound)?;
     if args.plain || dumb {
         return stream::run(context, started, ending);

@@ -18,13 +18,9 @@ pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Fa
         None => None,
     };
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
-    let live = LiveArgs {
-        paths: args.paths,
-        socket: args.socket,
-        listen: Some(args.listen),
-        no_ledger: args.no_ledger,
-        book: args.book,
-        ..LiveArgs::default()
-    };
+    // An empty name is the default socket.
+    let socket = args.socket.or_else(|| context.settings.server.socket.then(std::ffi::OsString::new));
+    let live =
+        LiveArgs { paths: args.paths, socket, no_ledger: args.no_ledger, book: args.book, ..LiveArgs::default() };
     headless::until_signal(context, &live, selection, Some(bound), proxy)
 }

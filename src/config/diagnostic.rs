@@ -133,7 +133,10 @@ impl<'t> Source<'t> {
 
         // Of a very long line only the part around the mistake is shown.
         let skip = if whole.chars().count() > EXCERPT { before.chars().count().saturating_sub(EXCERPT / 2) } else { 0 };
-        let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).collect();
+        let secret = secret(whole).map_or(usize::MAX, |at| whole[..at].chars().count());
+        let shown: String = (whole.chars().enumerate().skip(skip).take(EXCERPT))
+            .map(|(at, letter)| if at < secret || letter == ' ' { printable(letter) } else { '*' })
+            .collect();
         let indent: String = before.chars().skip(skip).map(printable).collect();
         let marked: String = inside.chars().take(EXCERPT / 2).map(printable).collect();
         Place {
@@ -154,6 +157,15 @@ impl<'t> Source<'t> {
         }
         at
     }
+}
+
+/// Where the value of a `token` begins in a line, right or broken.
+fn secret(line: &str) -> Option<usize> {
+    line.match_indices("token").find_map(|(at, name)| {
+        let begins = line[..at].chars().next_back().is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
+        let rest = line[at + name.len()..].trim_start_matches(['"', '\'', ' ', '\t']);
+        (begins && rest.starts_with('=')).then(|| line.len() - rest.len() + 1)
+    })
 }
 
 /// A character as shown in an excerpt: a blank for a tab, a replacement for unprintable ones.
@@ -212,6 +224,15 @@ mod tests {
         );
         assert_eq!(explained("名 = 12", 6..8), "config.toml:1:5: it is wrong\n 1 | 名 = 12\n   |      ^^\n");
         assert_eq!(explained("", 0..0), "config.toml:1:1: it is wrong\n 1 | \n   | ^\n");
+    }
+
+    #[test]
+    fn i1_a_secret_is_not_shown_whatever_is_wrong_in_its_line() {
+        assert!(explained("token = \"abc def", 8..9).contains(" 1 | token = **** ***\n   |         ^\n"));
+        assert!(
+            explained("server = { 'token' = 'abc', listen = 1 }", 37..38).contains("'token' = ****** ****** * * *\n")
+        );
+        assert!(explained("token_file = 'abc'", 0..3).contains("token_file = 'abc'"));
     }
 
     #[test]

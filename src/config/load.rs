@@ -11,7 +11,7 @@ use super::toml_reader::{Node, Section, Walk};
 use super::values::{quiet, theme, word, zone};
 use super::{
     Diagnostic, Env, FrameRate, KeyBinding, Origin, Overrides, Settings, Severity, Where, absolute, limits, plans,
-    prices,
+    prices, server_table,
 };
 use crate::domain::{Label, TicketPattern};
 
@@ -154,6 +154,9 @@ impl Settings {
                 walk.came_from("gate.unpriced", node.span);
             }
             gate.finish(walk);
+        }
+        if let Some(table) = section(walk, &mut top, "server") {
+            self.server = server_table::read(walk, table, env);
         }
         if let Some(node) = top.get("prices") {
             self.prices = prices::read(walk, &node);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chrono::Weekday;
 
-use super::Env;
+use super::{Env, Server};
 use crate::domain::{Label, TicketPattern, Zone};
 use crate::meter::{Limit, Plan, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
@@ -49,6 +49,8 @@ pub struct Settings {
     pub alerts: Alerts,
     /// Behaviour of the gate.
     pub gate: Gate,
+    /// The HTTP server.
+    pub server: Server,
     /// User-defined prices, which take precedence over the built-in ones.
     pub prices: Vec<CustomPrice>,
     /// Model aliases: from, to.
@@ -186,6 +188,7 @@ impl Settings {
             limits: Vec::new(),
             alerts: Alerts::default(),
             gate: Gate::default(),
+            server: Server::default(),
             prices: Vec::new(),
             aliases: Vec::new(),
             ticket: TicketPattern::default(),

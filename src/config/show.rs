@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::origin::Origin;
 use super::plans::plan_name;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::values::Word as _;
-use super::{Loaded, Settings};
+use super::{Loaded, Origin, Server, Settings};
 use crate::domain::{Label, Usd};
 use crate::meter::{Amount, Limit, Plan};
 use crate::pricing::{CustomPrice, Rates};
@@ -102,6 +101,7 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
         page.line("gate.unpriced", "unpriced", &format!("{{ {} }}", inner.join(", ")))?;
     }
 
+    server(&mut page, &settings.server)?;
     prices(&mut page, &settings.prices)?;
     page.table("[aliases]")?;
     for (from, to) in &settings.aliases {
@@ -125,6 +125,23 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
         page.line(&format!("views.{name}"), &key(name), &text(view))?;
     }
     Ok(())
+}
+
+fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {
+    page.table("[server]")?;
+    page.line("server.listen", "listen", &text(&server.listen.to_string()))?;
+    if server.token.is_some() {
+        // A secret is not shown, so that this can be sent to somebody.
+        writeln!(page.out, "# token is set")?;
+    }
+    let file = server.token_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    page.line("server.token_file", "token_file", &text(&file.unwrap_or_default()))?;
+    page.line("server.socket", "socket", &server.socket.to_string())?;
+    page.line("server.body_mib", "body_mib", &server.body_mib.to_string())?;
+    page.line("server.expanded_mib", "expanded_mib", &server.expanded_mib.to_string())?;
+    page.line("server.connections", "connections", &server.connections.to_string())?;
+    page.line("server.timeout_seconds", "timeout_seconds", &server.timeout_seconds.to_string())?;
+    page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())
 }
 
 fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {

@@ -23,7 +23,7 @@ use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::{Label, Record};
 use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
-use crate::ingest::{Event, ReadBatch};
+use crate::ingest::{Delivery, Event, ReadBatch, Said};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
@@ -91,6 +91,9 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
+                Item::Delivery(delivery @ Delivery { said: Said::Export(_), .. }) => {
+                    self.exports(delivery, &mut inbox);
+                }
                 Item::Delivery(delivery) => self.delivery(delivery),
                 Item::Question(question) => self.question(question),
                 Item::Admit(admit) => self.admission(admit),

@@ -68,7 +68,7 @@ impl MergeState {
         let touched = self.row_store.take_touched();
         for family in self.bills.take_due(touched.into_iter()) {
             let Some(spending) = self.row_store.spending() else { continue };
-            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names);
+            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names, &self.families);
             for key in gone {
                 self.row_store.remove(key, &self.names);
             }
@@ -157,6 +157,7 @@ impl MergeState {
     pub(super) fn learn(&mut self, child: &Label, parent: &Label) {
         let (child, parent) = (self.names.number(Some(child)), self.names.number(Some(parent)));
         self.families.learn(child, parent, &self.names);
+        self.bills.descended(child);
     }
 
     /// Moves the rows of a family to its new root.

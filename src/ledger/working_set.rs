@@ -220,6 +220,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             return Ok(());
         }
         self.descents.push(numbers);
+        self.account(store, numbers.0)?;
         self.core.learn(child, parent);
         Ok(())
     }

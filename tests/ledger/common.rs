@@ -203,6 +203,7 @@ pub fn any_bill() -> impl Strategy<Value = Record> {
             since: since.map(at),
         }),
         1 => prop::array::uniform6(0_u64..6).prop_map(|own| Counter::Run { own: Tokens::from_fields(own) }),
+        2 => Just(Counter::Piece),
     ];
     let who = (label(&["s", "t", "u"]), label(&["/a", "/b"]));
     let when = prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_400, 172_801]);

@@ -21,7 +21,7 @@ impl Served {
     }
 
     pub fn with(home: &Home, args: &[&str]) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
+        let child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
             .arg("serve")
             .args(args)
             .env_clear()
@@ -32,6 +32,11 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        Self::from_child(child)
+    }
+
+    /// Waits until it is ready.
+    pub fn from_child(mut child: Child) -> Self {
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let line = crate::line_with(&mut said, "listening on http://").expect("the server says where it listens");
         let address = line.trim().rsplit("http://").next().unwrap().replace("0.0.0.0", "127.0.0.1");
@@ -106,6 +111,12 @@ impl Client {
         self.send(&head, body)
     }
 
+    /// As [`Client::post`]; `None` when the server is gone.
+    pub fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+        let head = format!("{}content-length: {}\r\n", self.head("POST", path, headers), body.len());
+        TcpStream::connect(self.address).ok().and_then(|stream| Self::exchange(stream, &head, body))
+    }
+
     /// Sends the body in chunks of a few bytes, without its length.
     pub fn post_chunked(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let head = format!("{}transfer-encoding: chunked\r\n", self.head("POST", path, headers));
@@ -156,8 +167,12 @@ impl Client {
     }
 
     fn send(&self, head: &str, body: &[u8]) -> Answer {
-        let mut stream = self.connect();
-        write!(stream, "{head}\r\n").unwrap();
+        Self::exchange(self.connect(), head, body).expect("an answer")
+    }
+
+    fn exchange(mut stream: TcpStream, head: &str, body: &[u8]) -> Option<Answer> {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        write!(stream, "{head}\r\n").ok()?;
         // A server may refuse a body before it has read all of it.
         let _ = stream.write_all(body);
         let mut bytes = Vec::new();
@@ -165,7 +180,7 @@ impl Client {
         while let Ok(count @ 1..) = stream.read(&mut chunk) {
             bytes.extend_from_slice(&chunk[..count]);
         }
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -177,7 +192,7 @@ impl Client {
         if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
             body = unchunked(&body);
         }
-        Answer { status, headers, body }
+        Some(Answer { status, headers, body })
     }
 }
 

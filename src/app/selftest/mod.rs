@@ -81,6 +81,7 @@ fn check(case: Case, reading: &Reading, prices: &Arc<PriceBook>) -> Result<Check
             | Record::Descends { .. }
             | Record::Bill(_)
             | Record::Rekeyed { .. }
+            | Record::Settled(_)
             | Record::Status(Status::Session(_)) => None,
         }));
     }

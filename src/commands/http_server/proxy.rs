@@ -28,7 +28,7 @@ pub(in crate::commands) fn listen(
     upstreams: &[String],
 ) -> Result<Bound, Failure> {
     let upstreams = upstreams_of(context, upstreams)?;
-    Ok(Bound { bound: http_server::listen(context, address, token)?, upstreams })
+    Ok(Bound { bound: http_server::listen(context, Some(address), token)?, upstreams })
 }
 
 fn upstreams_of(context: &Context<'_>, given: &[String]) -> Result<Vec<Upstream>, Failure> {

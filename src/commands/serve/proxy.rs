@@ -2,7 +2,7 @@
 
 use super::headless;
 use crate::app::catch_up::LogSelection;
-use crate::cli::{LiveArgs, ProxyArgs};
+use crate::cli::{Listen, LiveArgs, ProxyArgs};
 use crate::commands::http_server::proxy as forwarding;
 use crate::commands::{Context, Exit, Failure};
 
@@ -10,6 +10,6 @@ use crate::commands::{Context, Exit, Failure};
 pub(in crate::commands) fn run(context: &mut Context<'_>, args: &ProxyArgs) -> Result<Exit, Failure> {
     let bound = forwarding::listen(context, args.listen, args.token_file.as_deref(), &args.upstream)?;
     // Limits count what the logs say, too.
-    let live = LiveArgs { listen: Some(args.listen), ..LiveArgs::default() };
+    let live = LiveArgs { listen: Some(Listen::At(args.listen)), ..LiveArgs::default() };
     headless::until_signal(context, &live, LogSelection::Everything, None, Some(bound))
 }

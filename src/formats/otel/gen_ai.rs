@@ -7,9 +7,10 @@ use super::super::copilot;
 use super::super::keys::{answer_key, counted_key, request_key};
 use super::super::usage::{Counts, has_two_lifetimes, tier};
 use super::Desk;
+use super::attributes::Attributes;
 use super::nesting::span_key;
 use super::signal::Signal;
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Parts, Place};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Parts, Place};
 
 /// Input including cached tokens, by the conventions; libraries that exclude them are detected by the numbers.
 const INPUT: [&str; 9] = [
@@ -196,8 +197,18 @@ fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
 
 /// Attribution from the signal's attributes, or else its resource's.
 pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attribution {
+    attribution_of(&signal.attributes, &signal.resource, signal.at, desk)
+}
+
+/// Attribution from these attributes, or else from those of the resource.
+pub(super) fn attribution_of(
+    attributes: &Attributes<'_>,
+    resource: &Attributes<'_>,
+    at: Option<Instant>,
+    desk: &mut Desk<'_>,
+) -> Attribution {
     let mut label = |names: &[&'static str]| {
-        let name = signal.attributes.text(names).or_else(|| signal.resource.text(names));
+        let name = attributes.text(names).or_else(|| resource.text(names));
         desk.labels.find(name.as_deref())
     };
     Attribution {
@@ -225,6 +236,6 @@ pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attributi
         feature: label(&["cost.feature", "cost.endpoint", "feature", "ai.telemetry.functionId"]),
         org: label(&["cost.org_id", "cost.org", "organization.id", "org.id", "tenant.id"]),
         place: Some(Place { path: desk.origin.path.clone(), offset: desk.origin.offset }),
-        ..Attribution::new(signal.at.unwrap_or(desk.origin.modified), Label::new(desk.format))
+        ..Attribution::new(at.unwrap_or(desk.origin.modified), Label::new(desk.format))
     }
 }

@@ -11,18 +11,18 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::bounds::Bounds;
+
 /// How long requests that are being answered may take once the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
-/// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
 /// Delay after an error of the system, such as no descriptors left.
 const REST: Duration = Duration::from_millis(50);
 
 /// Serves until `ending` is true; then answers what has arrived.
-pub(super) async fn serve(listener: TcpListener, router: Router, room: Semaphore, mut ending: watch::Receiver<bool>) {
-    let room = Arc::new(room);
+pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut ending: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     loop {
         let place = tokio::select! {
@@ -41,7 +41,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, room: Semaphore
         let _ = stream.set_nodelay(true);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
+            .header_read_timeout(bounds.head)
             .max_buf_size(HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let served = graceful.watch(connection);

@@ -91,13 +91,14 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
         let _ = done.send(books.is_caught_up);
     });
-    if shared.doors.ask.try_send(question).is_err() {
-        return Problem::busy("the ledger is busy").into_response();
-    }
-    match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(true)) => "ok\n".into_response(),
-        Ok(Ok(false)) => Problem::busy("the logs are still being read").into_response(),
-        Ok(Err(_)) | Err(_) => Problem::busy("the ledger is busy").into_response(),
+    let asked = tokio::time::timeout(PATIENCE, async {
+        shared.doors.ask.send(question).await.ok()?;
+        answered.await.ok()
+    });
+    match asked.await {
+        Ok(Some(true)) => "ok\n".into_response(),
+        Ok(Some(false)) => Problem::busy("the logs are still being read").into_response(),
+        Ok(None) | Err(_) => Problem::busy("the ledger is busy").into_response(),
     }
 }
 

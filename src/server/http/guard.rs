@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::shared::Shared;
 use super::status::Problem;
-use super::token::Token;
+use super::token;
+use crate::config::Token;
 use crate::server::loopback::is_loopback;
 
 /// Paths that tell nothing about the books.
@@ -38,7 +39,7 @@ pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, n
 }
 
 fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Problem> {
-    let is_known = token.is_some_and(|token| token.is_presented(headers));
+    let is_known = token.is_some_and(|token| token::is_presented(token, headers));
     if !is_known && token.is_some() && !OPEN.contains(&path) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }

@@ -6,17 +6,20 @@ mod accept;
 mod answers;
 mod api;
 mod body;
+mod bounds;
 mod calls;
 mod events;
 mod guard;
+mod json;
 mod latest;
 mod otlp;
 mod page;
 mod protobuf;
+mod room;
 mod shared;
 mod status;
 mod telemetry;
-mod token;
+pub(in crate::server) mod token;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,18 +28,15 @@ use std::thread;
 
 use axum::Router;
 use axum::routing::{get, post};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub(crate) use answers::{Answer, AnswerFn, Kind, Params, Refusal, Topic};
+pub(crate) use bounds::Bounds;
 use shared::Shared;
-pub(crate) use token::Token;
 
-use crate::config::Env;
+use crate::config::{Env, Token};
 use crate::domain::Label;
 use crate::engine::Doors;
-
-/// Connections served at once; others wait in the system's backlog.
-const CONNECTIONS: usize = 256;
 
 /// Everything the server needs to start.
 pub(crate) struct Setup {
@@ -52,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) user: Label,
     /// The machine.
     pub(crate) env: Env,
+    /// Bounds of requests.
+    pub(crate) bounds: Bounds,
 }
 
 /// The running server. It ends when dropped, before the engine stops.
@@ -71,8 +73,12 @@ impl Server {
         setup.listener.set_nonblocking(true)?;
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
-        let telemetry =
-            telemetry::start(setup.doors.deliver.clone(), Arc::clone(&setup.env.clock), setup.user.clone())?;
+        let telemetry = telemetry::start(
+            setup.doors.deliver.clone(),
+            Arc::clone(&setup.env.clock),
+            setup.user.clone(),
+            setup.bounds.expanded,
+        )?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = setup.listener;
         let shared = Arc::new(Shared {
@@ -81,6 +87,8 @@ impl Server {
             answer: setup.answer,
             user: setup.user,
             env: setup.env,
+            bounds: setup.bounds,
+            room: room::Room::new(setup.bounds.body),
             telemetry,
             events: latest::Events::default(),
             ending,
@@ -90,7 +98,8 @@ impl Server {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
                 let feeding = tokio::spawn(events::feed(Arc::clone(&shared)));
                 let ending = shared.ending.clone();
-                accept::serve(listener, router(shared), Semaphore::new(CONNECTIONS), ending).await;
+                let bounds = shared.bounds;
+                accept::serve(listener, router(shared), bounds, ending).await;
                 feeding.abort();
             });
         })?;

@@ -15,6 +15,7 @@ use super::exchange::{self, Job};
 use super::headers;
 use super::route::{self, Route};
 use super::shared::Shared;
+use crate::server::http::token;
 use crate::server::loopback::is_loopback;
 
 /// Answers a request.
@@ -62,7 +63,7 @@ fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
 fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<Owner> {
     let presented = route.key.as_deref().or_else(|| headers::key(request.headers()));
     let Some(token) = &shared.token else { return shared.admission.owner(presented) };
-    if presented.is_some_and(|presented| token.is(presented)) {
+    if presented.is_some_and(|presented| token::is(token, presented)) {
         return Some(Owner::default());
     }
     shared.admission.owner(presented).filter(|owner| owner.key.is_some())

@@ -49,8 +49,8 @@ pub(crate) use route::Upstream;
 use shared::Shared;
 use upstream::Client;
 
-use super::http::Token;
 use crate::config::Env;
+use crate::config::Token;
 use crate::domain::Label;
 use crate::engine::Doors;
 

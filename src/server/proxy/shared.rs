@@ -11,8 +11,8 @@ use super::memory::Memory;
 use super::route::Upstream;
 use super::upstream::Client;
 use crate::config::Env;
+use crate::config::Token;
 use crate::domain::{CallKey, Label};
-use crate::server::http::Token;
 
 /// State shared by all requests.
 pub(super) struct Shared {
