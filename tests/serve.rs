@@ -11,7 +11,7 @@
 mod client;
 mod common;
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::Write as _;
 
 use client::{Client, Served, gzip};
 use common::{Home, now};
@@ -299,16 +299,4 @@ fn the_python_exporter_is_understood() {
     assert_eq!(model("gpt-4o"), (Some(1), Some(80), Some(20), Some(30)));
     // A log record of Claude Code and its span name one request.
     assert_eq!(model("claude-opus-5"), (Some(1), Some(12), Some(0), Some(3)));
-}
-
-/// Reads lines until one begins so.
-fn line_with(reader: &mut BufReader<impl std::io::Read>, begin: &str) -> Option<String> {
-    let mut line = String::new();
-    while reader.read_line(&mut line).ok()? > 0 {
-        if line.contains(begin) {
-            return Some(line);
-        }
-        line.clear();
-    }
-    None
 }
