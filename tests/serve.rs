@@ -10,6 +10,8 @@
 #[path = "serve/client.rs"]
 mod client;
 mod common;
+#[path = "serve/listening.rs"]
+mod listening;
 
 use std::io::Write as _;
 

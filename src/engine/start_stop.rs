@@ -8,7 +8,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
@@ -36,6 +36,8 @@ type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
+/// Alerts kept for a listener that is behind.
+const ALERTS: usize = 32;
 /// How often it is checked whether something has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -83,6 +85,8 @@ pub(crate) struct Doors {
     pub(crate) ask: mpsc::Sender<Question>,
     /// Raised with every change of the numbers.
     pub(crate) revision: watch::Receiver<u64>,
+    /// Alerts as they are raised, as JSON.
+    pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
 
 /// Whether standard input is read.
@@ -146,6 +150,7 @@ impl Engine {
         let (deliver, deliveries) = mpsc::channel(32);
         let (ask, questions) = mpsc::channel(32);
         let (revision, revised) = watch::channel(0);
+        let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
@@ -175,6 +180,7 @@ impl Engine {
                 faces: setup.faces,
                 work: messages.downgrade(),
                 pending: Vec::new(),
+                alerts: alerts.clone(),
             },
             env: setup.env,
             reader: reader.clone(),
@@ -212,7 +218,7 @@ impl Engine {
                 None => None,
             },
             requests,
-            doors: Doors { deliver, ask, revision: revised },
+            doors: Doors { deliver, ask, revision: revised, alerts },
             messages,
             ledger_thread,
             reader,

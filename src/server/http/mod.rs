@@ -17,6 +17,7 @@ mod shared;
 mod status;
 mod telemetry;
 mod token;
+mod websocket;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -37,6 +38,9 @@ use crate::engine::Doors;
 
 /// Connections served at once; others wait in the system's backlog.
 const CONNECTIONS: usize = 256;
+
+/// Web sockets open at once.
+const SOCKETS: usize = 64;
 
 /// Everything the server needs to start.
 pub(crate) struct Setup {
@@ -75,6 +79,7 @@ impl Server {
             telemetry::start(setup.doors.deliver.clone(), Arc::clone(&setup.env.clock), setup.user.clone())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = setup.listener;
+        let run = setup.env.now().timestamp_millis();
         let shared = Arc::new(Shared {
             token: setup.token,
             doors: setup.doors,
@@ -82,16 +87,20 @@ impl Server {
             user: setup.user,
             env: setup.env,
             telemetry,
-            events: latest::Events::default(),
+            events: latest::Events::new(run),
+            sockets: Arc::new(Semaphore::new(SOCKETS)),
             ending,
         });
         let thread = thread::Builder::new().name("http".into()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                let feeding = tokio::spawn(events::feed(Arc::clone(&shared)));
+                let feeding = [
+                    tokio::spawn(events::feed(Arc::clone(&shared))),
+                    tokio::spawn(events::alerts(Arc::clone(&shared))),
+                ];
                 let ending = shared.ending.clone();
                 accept::serve(listener, router(shared), Semaphore::new(CONNECTIONS), ending).await;
-                feeding.abort();
+                feeding.iter().for_each(tokio::task::JoinHandle::abort);
             });
         })?;
         Ok(Self { address, stop, thread: Some(thread) })
@@ -122,6 +131,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/health", get(api::health))
         .route("/api/v1/gate", get(api::gate))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/ws", get(websocket::open))
         .route("/healthz", get(api::alive))
         .route("/readyz", get(api::ready))
         .route("/", get(page::index))
