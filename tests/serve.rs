@@ -14,6 +14,8 @@ mod common;
 mod conformance;
 #[path = "serve/ladder.rs"]
 mod ladder;
+#[path = "serve/listening.rs"]
+mod listening;
 #[path = "serve/load.rs"]
 mod load;
 #[path = "serve/security.rs"]
@@ -23,7 +25,7 @@ mod settings;
 #[path = "serve/setup.rs"]
 mod setup;
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::Write as _;
 
 use client::{Client, Served, gzip};
 use common::{Home, now};
@@ -338,16 +340,4 @@ fn the_node_exporters_are_understood() {
     let total = &served.client.get("/api/v1/usage?period=total").json()["total"];
     let counts = ["calls", "input_tokens", "cache_read_tokens", "output_tokens"].map(|name| total[name].as_u64());
     assert_eq!(counts, [Some(4), Some(184), Some(40), Some(66)]);
-}
-
-/// Reads lines until one begins so.
-fn line_with(reader: &mut BufReader<impl std::io::Read>, begin: &str) -> Option<String> {
-    let mut line = String::new();
-    while reader.read_line(&mut line).ok()? > 0 {
-        if line.contains(begin) {
-            return Some(line);
-        }
-        line.clear();
-    }
-    None
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use super::alert_delivery::{self, Later};
 use super::inbox::LedgerMessage;
@@ -46,6 +46,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
     /// Alerts that another process claimed and may not deliver any more.
     pub(crate) pending: Vec<Alert>,
+    /// Alerts as they are raised, for the listeners of a server.
+    pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
 
 impl ConfigEdits {
@@ -71,7 +73,13 @@ impl ConfigEdits {
                 Ok(()) => Vec::new(),
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
-            Request::Alert(alert) => self.alert(*alert, books, now),
+            Request::Alert(alert) => {
+                // Whoever listens here hears it, also when another process delivers it.
+                if let Some(document) = alert_delivery::document(&alert, &self.settings, now) {
+                    let _ = self.alerts.send(document);
+                }
+                self.alert(*alert, books, now)
+            }
             Request::Demo => {
                 playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
                 vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]

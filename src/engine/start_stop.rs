@@ -8,7 +8,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::admissions::{Limits, Policy};
 use super::any_ledger::AnyLedger;
@@ -39,6 +39,8 @@ type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 const ADMISSIONS: usize = 256;
 /// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
+/// Alerts kept for a listener that is behind.
+const ALERTS: usize = 32;
 /// How often it is checked whether something has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -88,6 +90,8 @@ pub(crate) struct Doors {
     pub(crate) limits: Limits,
     /// Raised with every change of the numbers.
     pub(crate) revision: watch::Receiver<u64>,
+    /// Alerts as they are raised, as JSON.
+    pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
 
 /// Whether standard input is read.
@@ -153,6 +157,7 @@ impl Engine {
         let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
         let (policy, policies) = watch::channel(Policy::default());
+        let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
@@ -182,6 +187,7 @@ impl Engine {
                 faces: setup.faces,
                 work: messages.downgrade(),
                 pending: Vec::new(),
+                alerts: alerts.clone(),
             },
             env: setup.env,
             reader: reader.clone(),
@@ -225,6 +231,7 @@ impl Engine {
                 deliver,
                 ask,
                 revision: revised,
+                alerts,
             },
             messages,
             ledger_thread,

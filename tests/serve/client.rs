@@ -38,7 +38,7 @@ impl Served {
     /// Waits until it is ready.
     pub fn from_child(mut child: Child) -> Self {
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let line = crate::line_with(&mut said, "listening on http://").expect("the server says where it listens");
+        let line = line_with(&mut said, "listening on http://").expect("the server says where it listens");
         let address = line.trim().rsplit("http://").next().unwrap().replace("0.0.0.0", "127.0.0.1");
         // Nothing may wait for a full pipe.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
@@ -69,6 +69,18 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Reads lines until one has this in it.
+fn line_with(reader: &mut impl BufRead, wanted: &str) -> Option<String> {
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 0 {
+        if line.contains(wanted) {
+            return Some(line);
+        }
+        line.clear();
+    }
+    None
 }
 
 /// An answer of the server.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
@@ -62,6 +62,11 @@ pub(super) async fn sessions(State(shared): State<Arc<Shared>>, Query(params): Q
 
 pub(super) async fn calls(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
     answer(&shared, Topic::Calls, params).await
+}
+
+/// `GET /api/v1/calls/KEY`: the arithmetic of one call.
+pub(super) async fn call(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Response {
+    answer(&shared, Topic::Call, vec![("key".to_owned(), key)]).await
 }
 
 pub(super) async fn limits(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {

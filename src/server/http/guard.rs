@@ -10,14 +10,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::page;
 use super::shared::Shared;
 use super::status::Problem;
 use super::token;
 use crate::config::Token;
 use crate::server::loopback::is_loopback;
 
-/// Paths that tell nothing about the books.
-const OPEN: [&str; 5] = ["/healthz", "/readyz", "/", "/page.js", "/page.css"];
+/// Paths that tell nothing about the books, besides the files of the page.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/"];
 
 /// Refuses requests of strangers; adds the headers that every answer has.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -40,7 +41,7 @@ pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, n
 
 fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Problem> {
     let is_known = token.is_some_and(|token| token::is_presented(token, headers));
-    if !is_known && token.is_some() && !OPEN.contains(&path) {
+    if !is_known && token.is_some() && !OPEN.contains(&path) && !path.starts_with(page::FILES) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -107,6 +108,8 @@ mod tests {
         }
         assert_eq!(status(Some(&token), "/healthz", &[host]), 200);
         assert_eq!(status(Some(&token), "/", &[host]), 200);
+        assert_eq!(status(Some(&token), "/page/main.js", &[host]), 200);
+        assert_eq!(status(Some(&token), "/pages", &[host]), 401);
         assert_eq!(status(Some(&token), "/metrics", &[host]), 401);
         assert!(Token::new("short").is_err() && Token::new("with spaces in it, alas").is_err());
         assert!(!format!("{token:?}").contains("0123"));

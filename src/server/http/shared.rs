@@ -1,8 +1,9 @@
 //! State shared by all requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::answers::AnswerFn;
 use super::bounds::Bounds;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events of everybody who listens.
     pub(super) events: Events,
+    /// Places for web sockets, which outlive the request that opens them.
+    pub(super) sockets: Arc<Semaphore>,
     /// True once the server ends.
     pub(super) ending: watch::Receiver<bool>,
 }
