@@ -72,7 +72,7 @@ impl Drop for Served {
 }
 
 /// Reads lines until one has this in it.
-fn line_with(reader: &mut impl BufRead, wanted: &str) -> Option<String> {
+pub fn line_with(reader: &mut impl BufRead, wanted: &str) -> Option<String> {
     let mut line = String::new();
     while reader.read_line(&mut line).ok()? > 0 {
         if line.contains(wanted) {

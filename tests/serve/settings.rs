@@ -89,7 +89,7 @@ os.execv(sys.argv[1], [sys.argv[1], 'serve'])
         .spawn()
         .unwrap();
     let mut port = std::io::BufReader::new(child.stdout.take().unwrap());
-    let port = crate::line_with(&mut port, "").unwrap();
+    let port = crate::client::line_with(&mut port, "").unwrap();
     let served = Served::from_child(child);
     assert_eq!(served.client.address.port(), port.trim().parse::<u16>().unwrap());
     assert_eq!(served.client.get("/healthz").status, 200);
