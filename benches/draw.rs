@@ -92,9 +92,8 @@ fn live_view(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| draw(&app, AREA));
 }
 
-/// The Live view at 200×60, of 100,000 calls today in 10,000 sessions.
-#[divan::bench]
-fn full_frame_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
+/// A meter of 100,000 calls today in 10,000 sessions.
+fn ten_thousand_sessions() -> Meter {
     let rules = Rules::new(ROME);
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
     let records = (0..100_000).map(|nth| {
@@ -106,9 +105,41 @@ fn full_frame_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
     books.absorb(&Batch { records: records.collect(), files: Vec::new() }).expect("memory takes all");
     books.flush().expect("memory takes all");
     let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now()).expect("memory answers");
-    let app = app(Meter::open(rules, snapshot).summary(now()));
+    Meter::open(rules, snapshot)
+}
+
+/// The numbers of a picture of 10,000 sessions.
+#[divan::bench]
+fn summary_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
+    let mut meter = ten_thousand_sessions();
+    bencher.bench_local(|| meter.summary(now()));
+}
+
+/// The Live view at 200×60, of 100,000 calls today in 10,000 sessions.
+#[divan::bench]
+fn full_frame_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
+    let app = app(ten_thousand_sessions().summary(now()));
     let whole = Rect { width: 200, height: 60, ..AREA };
     bencher.bench_local(|| draw(&app, whole));
+}
+
+/// The same picture again, from one's own numbers to the bytes.
+#[divan::bench]
+fn a_change_at_200_by_60(bencher: Bencher<'_, '_>) {
+    let (mut meter, _) = meter();
+    let whole = Rect { width: 200, height: 60, ..AREA };
+    let mut app = app(meter.summary(now()));
+    let mut before = draw(&app, whole);
+    let mut nth = 0;
+    bencher.bench_local(|| {
+        nth += 1;
+        let later = now() + Duration::seconds(nth);
+        app.update(Message::Summary(Arc::new(meter.summary(later))), later);
+        let after = draw(&app, whole);
+        let bytes = painted(Some(&before), &after);
+        before = after;
+        bytes
+    });
 }
 
 /// The first picture: every cell.

@@ -13,8 +13,9 @@ pub mod commands {
 /// From `config`.
 pub mod config {
     pub use crate::config::{
-        Alerts, ConfigText, Email, Env, Folders, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin,
-        Overrides, Password, SAMPLE, Settings, Severity, Symbols, Tls, Where, open, parse_amount, read, stamp,
+        Alerts, ConfigText, Email, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError,
+        Origin, Overrides, Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, open,
+        parse_amount, read, stamp,
     };
     /// From `config::edit`.
     pub mod edit {
@@ -25,9 +26,9 @@ pub mod config {
 /// From `domain`.
 pub mod domain {
     pub use crate::domain::{
-        Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, Instant, Label, Matcher,
-        Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, Tier, Tokens, Usd, Zone, day_of,
-        day_start, month_of, week_of,
+        Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, HoldId, Instant, Label,
+        Matcher, Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, TicketPattern, Tier, Tokens,
+        Usd, Zone, day_of, day_start, month_of, week_of,
     };
 }
 
@@ -56,10 +57,10 @@ pub mod ingest {
 /// From `ledger`.
 pub mod ledger {
     pub use crate::ledger::{
-        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Delta, Fact, FactChange, Gathered,
-        Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey, Quarter, Quarters,
-        Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store, StoreError, Stored,
-        StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
+        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey,
+        Quarter, Quarters, Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store,
+        StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 
@@ -67,8 +68,8 @@ pub mod ledger {
 pub mod meter {
     pub use crate::meter::{
         Activity, AgentLine, Ahead, Alerts, Amount, CallContext, CallLine, DayCurve, FleetLine, Follow, LastCall,
-        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, QuietHours, Rules, Scope, SessionId, SessionLine,
-        Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
+        Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, Plan, QuietHours, Rules, Scope, SessionId,
+        SessionLine, Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
     };
 }
 
@@ -94,8 +95,8 @@ pub mod tui {
         SourceView, Tone, Watching,
     };
     pub use crate::tui::{
-        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, SavedView, ScreenState, View, as_svg,
-        draw, paint,
+        Action, App, Chord, Effect, FRAME, Keys, Leave, Message, Next, Options, REMOTE_FRAME, SavedView, ScreenState,
+        View, as_svg, draw, paint,
     };
     /// From `tui::svg`.
     pub mod svg {

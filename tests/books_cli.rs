@@ -10,8 +10,12 @@
 #[path = "books_cli/home.rs"]
 mod home;
 
+#[path = "books_cli/backfill.rs"]
+mod backfill;
 #[path = "books_cli/bills.rs"]
 mod bills;
+#[path = "books_cli/branches.rs"]
+mod branches;
 #[path = "books_cli/care.rs"]
 mod care;
 #[path = "books_cli/codex.rs"]
@@ -20,12 +24,16 @@ mod codex;
 mod faults;
 #[path = "books_cli/forks.rs"]
 mod forks;
+#[path = "books_cli/homes.rs"]
+mod homes;
 #[path = "books_cli/prices.rs"]
 mod prices;
 #[path = "books_cli/projects.rs"]
 mod projects;
 #[path = "books_cli/quotas.rs"]
 mod quotas;
+#[path = "books_cli/sessions.rs"]
+mod sessions;
 #[path = "books_cli/trust.rs"]
 mod trust;
 #[path = "books_cli/views.rs"]

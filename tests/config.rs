@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tokmeter::testing::config::{
-    Alerts, ConfigText, Email, Env, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides, Password,
-    SAMPLE, Settings, Severity, Symbols, Tls, Where, edit, open, parse_amount, stamp,
+    Alerts, ConfigText, Email, Env, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides,
+    Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, edit, open, parse_amount, stamp,
 };
-use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
-use tokmeter::testing::meter::{Amount, Limit, QuietHours};
+use tokmeter::testing::domain::{Instant, Label, TicketPattern, Usd, Zone};
+use tokmeter::testing::meter::{Amount, Limit, Plan, QuietHours};
 use tokmeter::testing::pricing::{CostMode, CustomPrice, Rates};
 use tokmeter::testing::theme::ColorWhen;
 
@@ -361,9 +361,20 @@ fn the_sample_names_every_setting() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
         assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
     }
-    for word in
-        ["[limits]", "[alerts]", "[gate]", "[prices]", "[aliases]", "[keys]", "[views]", "unpriced = {", "from = 2026"]
-    {
+    for word in [
+        "[limits]",
+        "[alerts]",
+        "[gate]",
+        "[server]",
+        "[prices]",
+        "[aliases]",
+        "[keys]",
+        "[proxy]",
+        "[views]",
+        "[plans]",
+        "unpriced = {",
+        "from = 2026",
+    ] {
         assert!(SAMPLE.contains(word), "{word}");
     }
     for word in
@@ -371,6 +382,31 @@ fn the_sample_names_every_setting() {
     {
         assert!(SAMPLE.contains(word), "{word}");
     }
+}
+
+#[test]
+fn a_token_is_read_and_shown_nowhere() {
+    let secret = "0123456789abcdef-secret";
+    let loaded = load(&format!("[server]\nlisten = \"0.0.0.0:4318\"\ntoken = \"{secret}\""));
+    assert_eq!(report(&loaded), "");
+    assert_eq!(loaded.settings.server.token, Some(Token::new(secret).unwrap()));
+    let wrong = load("[server]\ntoken = \"too-short\"");
+    assert!(!wrong.is_usable(false));
+    for text in [shown(&loaded, true), format!("{loaded:?}")] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(shown(&loaded, false).contains("# token is set\n"));
+}
+
+#[test]
+fn an_address_beyond_this_machine_needs_a_token_from_anywhere() {
+    let text = "[server]\nlisten = \"0.0.0.0:4318\"";
+    assert!(
+        load(text).problems[0].to_string().starts_with("config.toml:2:10: warning: server: 'listen' can be reached")
+    );
+    assert_eq!(report(&load_in(&with(&[("TOKMETER_TOKEN", "0123456789abcdef")]), text)), "");
+    assert_eq!(report(&load(&format!("{text}\ntoken_file = \"/run/token\""))), "");
+    assert_eq!(report(&load("[server]\nlisten = \"[::1]:4318\"")), "");
 }
 
 #[test]
@@ -382,9 +418,12 @@ fn the_samples_examples_are_right() {
             "command" | "quiet" | "slack" => "[alerts]\n",
             "daily" => "[alerts]\nslack = \"https://x\"\n",
             "unpriced" => "[gate]\n",
+            "upstreams" => "[proxy]\n",
+            "token_file" => "[server]\n",
             "\"internal-large\"" => "[aliases]\n",
             "quit" => "[keys]\n",
             "mine" => "[views]\n",
+            "ticket" => "[attribution]\n",
             _ => "",
         }
     };
@@ -394,11 +433,15 @@ fn the_samples_examples_are_right() {
     let loaded = load(&lines[mail..ends].join("\n"));
     assert_eq!((report(&loaded).as_str(), loaded.settings.alerts.email.map(|email| email.port)), ("", Some(587)));
     let lines = [&lines[..mail], &lines[ends + 1..]].concat();
-    let (price, others): (Vec<&str>, Vec<&str>) = {
-        let start = lines.iter().position(|line| line.starts_with("[prices")).unwrap();
-        let end = lines.iter().position(|line| line.starts_with("from")).unwrap();
-        (lines[start..=end].to_vec(), [&lines[..start], &lines[end + 1..]].concat())
+    // Tables of several lines.
+    let block = |head: &str, last: &str| {
+        let start = lines.iter().position(|line| line.starts_with(head)).unwrap();
+        start..=start + lines[start..].iter().position(|line| line.starts_with(last)).unwrap()
     };
+    let (price, plan) = (block("[prices", "from"), block("[plans", "sources"));
+    let is_alone = |at: &usize| !price.contains(at) && !plan.contains(at);
+    let others: Vec<&str> = (0..lines.len()).filter(is_alone).map(|at| lines[at]).collect();
+    let (price, plan) = (lines[price].to_vec(), lines[plan].to_vec());
     assert!(others.len() > 12 && price.len() > 6);
     for line in others {
         let loaded = load(&format!("{}{line}", section(&line)));
@@ -407,6 +450,30 @@ fn the_samples_examples_are_right() {
     }
     let loaded = load(&price.join("\n"));
     assert_eq!((report(&loaded).as_str(), loaded.settings.prices.len()), ("", 1));
+    let loaded = load(&plan.join("\n"));
+    assert_eq!((report(&loaded).as_str(), loaded.settings.plans.len()), ("", 1));
+}
+
+#[test]
+fn a_plan_has_a_price_from_a_day_on_and_a_ticket_is_a_regular_expression() {
+    let loaded = load(
+        "[[plans.max]]\nusd = 100\n[[plans.max]]\nusd = \"200.50\"\nfrom = 2026-03-01\nsources = [\"claude-code\"]\n\
+         [attribution]\nticket = \"#([0-9]+)\"\n",
+    );
+    assert_eq!(report(&loaded), "");
+    let plans: Vec<_> = loaded.settings.plans.iter().map(|plan| (plan.usd.to_string(), plan.sources.len())).collect();
+    assert_eq!(plans, [("100".to_owned(), 0), ("200.5".to_owned(), 1)]);
+    assert_eq!(loaded.settings.ticket.find("fix-#81-x"), Some("81"));
+    for wrong in [
+        "[plans]\nmax = 20",
+        "[plans.max]\nfrom = 2026-01-01",
+        "[plans.max]\nusd = -1",
+        "[[plans.max]]\nusd = 1\n[[plans.max]]\nusd = 2",
+        "[attribution]\nticket = \"[A-\"",
+        "plans = 3",
+    ] {
+        assert!(!load(wrong).is_usable(false), "{wrong}");
+    }
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -477,6 +544,16 @@ fn prices() -> impl Strategy<Value = Vec<CustomPrice>> {
         .prop_map(|all| all.into_iter().map(|((model, from), rates)| CustomPrice { model, from, rates }).collect())
 }
 
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    let day =
+        prop::option::of((0_i32..800).prop_map(|days| chrono::NaiveDate::from_epoch_days(20_000 + days).unwrap()));
+    let terms = (usd(), prop::collection::vec(name().prop_map(|name| Label::new(&name)), 0..3));
+    prop::collection::btree_map((name().prop_map(|name| Label::new(&name)), day), terms, 0..4).prop_map(|all| {
+        let plan = |((name, from), (usd, sources))| Plan { name, usd, from, sources };
+        all.into_iter().map(plan).collect()
+    })
+}
+
 fn alerts() -> impl Strategy<Value = Alerts> {
     let time =
         || (0_u32..24, 0_u32..60).prop_map(|(hour, minute)| chrono::NaiveTime::from_hms_opt(hour, minute, 0).unwrap());
@@ -513,21 +590,37 @@ fn email() -> impl Strategy<Value = Email> {
 }
 
 prop_compose! {
+    fn server()(
+        listen in any::<std::net::SocketAddrV4>(),
+        file in prop::option::of(name()),
+        (body_mib, expanded_mib, connections, timeout_seconds) in (1_u32..=1024, 1_u32..=1024, 1_u32..=10_000, 1_u32..=600),
+        (socket, metrics_names) in any::<(bool, bool)>(),
+    ) -> Server {
+        let token_file = file.map(|name| Path::new("/").join(name));
+        // Without a token there would be a warning beyond loopback.
+        let listen = if token_file.is_some() { listen.into() } else { Server::default().listen };
+        Server { listen, token: None, token_file, socket, body_mib, expanded_mib, connections, timeout_seconds, metrics_names }
+    }
+}
+
+prop_compose! {
     fn settings()(
         names in (name(), prop::option::of(name()), prop::option::of(name()), name()),
         zone in prop::sample::select(Zone::all().collect::<Vec<_>>()),
         day in 0_u8..7,
         look in (0_usize..4, prop::sample::select(vec![Symbols::Auto, Symbols::Unicode, Symbols::Ascii]),
-            prop::sample::select(vec![ColorWhen::Auto, ColorWhen::Always, ColorWhen::Never]), any::<bool>()),
+            prop::sample::select(vec![ColorWhen::Auto, ColorWhen::Always, ColorWhen::Never]), any::<bool>(),
+            prop::option::of(1_u8..=60)),
         cost in prop::sample::select(vec![CostMode::Auto, CostMode::Calculate, CostMode::Quoted]),
         logs in prop::collection::vec(name(), 0..3),
         warn_at in percentages(),
         limits in limits(),
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
+        server in server(),
         prices in prices(),
-        (aliases, views) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3)),
+        (aliases, views, plans, upstreams) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3)),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -536,11 +629,13 @@ prop_compose! {
             org: names.2.as_deref().map(Label::new),
             zone,
             week_start: chrono::Weekday::try_from(day).unwrap(),
+            homes: logs.iter().map(|name| Path::new("/home").join(name)).collect(),
             logs: logs.iter().map(|name| Path::new("/").join(name)).collect(),
             theme: THEMES[look.0].into(),
             symbols: look.1,
             color: look.2,
             mouse: look.3,
+            frame_rate: look.4.map_or(FrameRate::Auto, FrameRate::Most),
             statusline: names.3,
             cost,
             warn_at,
@@ -548,11 +643,15 @@ prop_compose! {
                 .map(|(key, amount, warn_at)| Limit { scope: key.scope, window: key.window, amount, warn_at })
                 .collect(),
             alerts,
+            server,
             gate: Gate { on_error: if gate.0 { OnError::Allow } else { OnError::Deny }, unpriced: gate.1 },
             prices,
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
+            upstreams: upstreams.into_iter().collect(),
             views: views.into_iter().collect(),
+            ticket: TicketPattern::new(if gate.0 { TicketPattern::DEFAULT } else { "[0-9]+" }).unwrap(),
+            plans,
         }
     }
 }

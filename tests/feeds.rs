@@ -42,7 +42,9 @@ fn reader(format: &str) -> Box<dyn Reader> {
 fn calls(records: Vec<Record>) -> Vec<Call> {
     let call = |record| match record {
         Record::Call(call) => Some(call),
-        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
+        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {
+            None
+        }
     };
     records.into_iter().filter_map(call).collect()
 }

@@ -470,7 +470,7 @@ fn each_line_says_where_it_stands_and_who_spoke() {
 fn call(record: &Record) -> &tokmeter::testing::domain::Call {
     match record {
         Record::Call(call) => call,
-        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
+        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {
             panic!("not a call: {record:?}")
         }
     }

@@ -18,6 +18,8 @@ mod claims;
 mod common;
 #[path = "ledger/durable.rs"]
 mod durable;
+#[path = "ledger/exclusive.rs"]
+mod exclusive;
 #[path = "ledger/faults.rs"]
 mod faults;
 #[path = "ledger/held.rs"]

@@ -4,6 +4,8 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
 
 mod common;
+#[path = "pty/pace.rs"]
+mod pace;
 
 use std::fs;
 use std::io::Write;

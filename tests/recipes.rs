@@ -63,7 +63,7 @@ impl Meter {
                         &settings,
                         chrono::Utc::now(),
                     )),
-                    Said::Records(records) => {
+                    Said::Records(records) | Said::Export(records) => {
                         match books.post(&Batch { records, files: Vec::new() }).unwrap().as_slice() {
                             [Change::New(change)] => Reply::Booked {
                                 key: change.after.call.key,

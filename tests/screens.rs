@@ -31,10 +31,16 @@ mod care;
 mod charts;
 #[path = "screens/down.rs"]
 mod down;
+#[path = "screens/faces.rs"]
+mod faces;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/pace.rs"]
+mod pace;
 #[path = "screens/parts.rs"]
 mod parts;
+#[path = "screens/sizes.rs"]
+mod sizes;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 
@@ -234,6 +240,7 @@ fn health() -> HealthView {
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
         absent: Vec::new(),
+        found: vec![("codex", "E".to_owned(), "compactions by the service, up to 0.149")],
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }

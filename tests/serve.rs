@@ -10,8 +10,22 @@
 #[path = "serve/client.rs"]
 mod client;
 mod common;
+#[path = "serve/conformance.rs"]
+mod conformance;
+#[path = "serve/ladder.rs"]
+mod ladder;
+#[path = "serve/listening.rs"]
+mod listening;
+#[path = "serve/load.rs"]
+mod load;
+#[path = "serve/security.rs"]
+mod security;
+#[path = "serve/settings.rs"]
+mod settings;
+#[path = "serve/setup.rs"]
+mod setup;
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::Write as _;
 
 use client::{Client, Served, gzip};
 use common::{Home, now};
@@ -299,16 +313,31 @@ fn the_python_exporter_is_understood() {
     assert_eq!(model("gpt-4o"), (Some(1), Some(80), Some(20), Some(30)));
     // A log record of Claude Code and its span name one request.
     assert_eq!(model("claude-opus-5"), (Some(1), Some(12), Some(0), Some(3)));
+    // A cumulative sum, sent three times.
+    assert_eq!(model("claude-haiku-4-5"), (Some(1), Some(10), Some(22), Some(14)));
 }
 
-/// Reads lines until one begins so.
-fn line_with(reader: &mut BufReader<impl std::io::Read>, begin: &str) -> Option<String> {
-    let mut line = String::new();
-    while reader.read_line(&mut line).ok()? > 0 {
-        if line.contains(begin) {
-            return Some(line);
-        }
-        line.clear();
+/// The real exporters for Node, where they are installed: JSON and protobuf with gzip.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
+fn the_node_exporters_are_understood() {
+    let has =
+        std::process::Command::new("node").args(["-e", "require('@opentelemetry/exporter-logs-otlp-proto')"]).output();
+    if !has.is_ok_and(|out| out.status.success()) {
+        let why = "node with @opentelemetry/exporter-logs-otlp-proto is not installed";
+        assert!(std::env::var_os("CI").is_none(), "{why}");
+        let _ = writeln!(std::io::stderr(), "skipped: {why}");
+        return;
     }
-    None
+    let home = Home::new();
+    let served = Served::start(&home);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/exporter.js");
+    let endpoint = format!("http://{}", served.client.address);
+    for form in ["json", "proto"] {
+        let ran = std::process::Command::new("node").args([script, &endpoint, form]).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+    let total = &served.client.get("/api/v1/usage?period=total").json()["total"];
+    let counts = ["calls", "input_tokens", "cache_read_tokens", "output_tokens"].map(|name| total[name].as_u64());
+    assert_eq!(counts, [Some(4), Some(184), Some(40), Some(66)]);
 }

@@ -1,11 +1,13 @@
 //! Everything between the command line and the rooms below: the context of a command, catching up with the logs, exit
 //! codes, signals.
 
+pub(crate) mod backfill;
 pub(crate) mod bidi_filter;
 pub(crate) mod catch_up;
 pub(crate) mod context;
 mod exit;
 pub(crate) mod mistyped;
+pub(crate) mod selftest;
 pub(crate) mod sessions;
 pub(crate) mod stdin;
 mod stop_signals;

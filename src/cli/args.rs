@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{
-    ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
-    ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
+    BenchCommand, ConfigCommand, Filters, GateArgs, InvoiceArgs, LedgerCommand, LimitsCommand, LiveArgs, PricesCommand,
+    ProxyArgs, ReconcileArgs, RecordArgs, ReportArgs, ServeArgs, SetupCommand,
 };
 
 /// A taxi meter for coding agents: live tokens, cost and limits.
@@ -112,6 +112,27 @@ Clients send it as `Authorization: Bearer TOKEN`.")]
     /// Answer an agent that asks what it spends: an MCP server over standard input and output
     #[command(after_help = "Example, for Claude Code:\n  claude mcp add tokmeter -- tokmeter mcp")]
     Mcp,
+    /// Forward calls to a model service, unchanged, and count them
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:
+  tokmeter proxy --upstream https://api.openai.com
+  OPENAI_BASE_URL=http://127.0.0.1:4319/v1 my-program
+  tokmeter proxy --upstream https://api.anthropic.com --upstream /openai=https://api.openai.com
+  ANTHROPIC_BASE_URL=http://127.0.0.1:4319 claude
+  tokmeter proxy key add --user alice --team web
+
+Credentials pass through. x-user-id, x-team-id, x-project, x-session-id, x-agent-id and x-feature say who
+calls. An address beyond this machine needs a token, which clients send as x-tokmeter-key or in the path: /k/TOKEN/v1/…"
+    )]
+    Proxy(ProxyArgs),
+    /// Measure on this machine
+    #[command(after_help = "Example:\n  tokmeter bench proxy")]
+    Bench {
+        /// Measurement
+        #[command(subcommand)]
+        command: BenchCommand,
+    },
     /// Show and change limits
     #[command(after_help = "Examples:
   tokmeter limits set day 25usd
@@ -167,6 +188,19 @@ Clients send it as `Authorization: Bearer TOKEN`.")]
         /// Read these files and folders instead of everything found
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+    },
+    /// Estimate output that Claude Code's logs do not count, from its text; kept apart, in no total
+    #[command(after_help = "Examples:\n  tokmeter backfill --dry-run\n  tokmeter backfill --undo")]
+    Backfill {
+        /// Show the estimates without writing them
+        #[arg(long)]
+        dry_run: bool,
+        /// Remove all estimates
+        #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+        undo: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Maintain the ledger
     #[command(after_help = "Example:\n  tokmeter ledger export > books.jsonl")]
@@ -241,6 +275,16 @@ Clients send it as `Authorization: Bearer TOKEN`.")]
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Count the samples that come with the program, on this machine; exit 1 if a number differs
+    #[command(after_help = "Examples:\n  tokmeter selftest\n  tokmeter selftest --export samples")]
+    Selftest {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Write the samples to a new folder instead, with what each must come to, for other programs to try
+        #[arg(long, value_name = "DIR", conflicts_with = "json")]
+        export: Option<PathBuf>,
     },
     /// Prometheus text
     #[command(after_help = "Example:\n  tokmeter metrics")]

@@ -1,6 +1,6 @@
 //! Filter arguments shared by all commands that select calls.
 
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone, project_of};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, TicketPattern, Zone, project_of};
 
 use super::When;
 
@@ -32,6 +32,12 @@ pub struct Filters {
     /// Only this log format
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub source: Vec<String>,
+    /// Only this git branch
+    #[arg(long, value_name = "NAME")]
+    pub branch: Vec<String>,
+    /// Only branches of this ticket
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub ticket: Vec<String>,
     /// From this time on: 2026-11-22, 2026-11, today, yesterday, 7d, 12h
     #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub since: Option<When>,
@@ -44,7 +50,7 @@ impl Filters {
     /// The filter for these arguments.
     ///
     /// Names are cleaned like names in logs, so that names copied from a report match.
-    pub fn filter(&self, now: Instant, zone: Zone) -> Filter {
+    pub fn filter(&self, now: Instant, zone: Zone, tickets: &TicketPattern) -> Filter {
         let groups = [
             (Dimension::User, &self.user),
             (Dimension::Project, &self.project),
@@ -54,14 +60,21 @@ impl Filters {
             (Dimension::Feature, &self.feature),
             (Dimension::Org, &self.org),
             (Dimension::Source, &self.source),
+            (Dimension::Branch, &self.branch),
+            (Dimension::Ticket, &self.ticket),
         ];
         let only = groups
             .into_iter()
             .flat_map(|(dimension, names)| {
                 names.iter().map(move |name| {
                     let name = Label::new(name);
-                    let is_project = dimension == Dimension::Project;
-                    (dimension, Matcher::new(if is_project { project_of(&name) } else { name.as_str() }))
+                    let matcher = if dimension == Dimension::Ticket {
+                        Matcher::ticket(tickets, &name)
+                    } else {
+                        let is_project = dimension == Dimension::Project;
+                        Matcher::new(if is_project { project_of(&name) } else { name.as_str() })
+                    };
+                    (dimension, matcher)
                 })
             })
             .collect();

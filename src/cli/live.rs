@@ -18,12 +18,13 @@ pub struct LiveArgs {
     // A path cannot be empty, so that an empty value represents the default socket.
     #[arg(long, value_name = "SOCK", num_args = 0..=1, default_missing_value = "")]
     pub socket: Option<std::ffi::OsString>,
-    /// Also serve HTTP: telemetry, metrics, the API and a page; without an address, on 127.0.0.1:4318
+    /// Also serve HTTP: telemetry, metrics, the API and a page; without an address, as the config says or on 127.0.0.1:4318
     ///
     /// Put --listen after the paths, or write --listen=ADDR. Addresses beyond this machine need a token, see
     /// `tokmeter serve --help`.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = crate::cli::LISTEN)]
-    pub listen: Option<std::net::SocketAddr>,
+    // An address cannot be empty, so that an empty value represents the one in the config.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "", value_parser = parse_listen)]
+    pub listen: Option<Listen>,
     /// Open on one session
     #[arg(long, value_name = "ID|latest")]
     pub session: Option<String>,
@@ -51,6 +52,32 @@ pub struct LiveArgs {
     /// Which calls count
     #[command(flatten)]
     pub filters: Filters,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Where the config says.
+    Configured,
+    /// At this address.
+    At(std::net::SocketAddr),
+}
+
+impl Listen {
+    /// The address, if one was given.
+    pub(crate) fn address(self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Configured => None,
+            Self::At(address) => Some(address),
+        }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<Listen, String> {
+    if text.is_empty() {
+        return Ok(Listen::Configured);
+    }
+    text.parse().map(Listen::At).map_err(|_| format!("'{text}' is not an address; write 127.0.0.1:4318"))
 }
 
 fn parse_size(text: &str) -> Result<(u16, u16), String> {

@@ -4,18 +4,22 @@ mod args;
 mod filters;
 mod limits;
 mod live;
+mod proxy_keys;
 mod reports;
 mod serve;
+mod setup;
 mod upkeep;
 mod when;
 
 pub(crate) use args::{Cli, Color, Command};
 pub(crate) use filters::Filters;
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
-pub(crate) use live::LiveArgs;
+pub(crate) use live::{Listen, LiveArgs};
+pub(crate) use proxy_keys::{KeyCommand, ProxyCommand};
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
-pub(crate) use serve::{LISTEN, ServeArgs};
-pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand, SetupCommand};
+pub(crate) use serve::{BenchCommand, ProxyArgs, ServeArgs};
+pub(crate) use setup::{SetupArgs, SetupCommand};
+pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand};
 pub(crate) use when::When;
 
 /// Parses the command line, the program's name included.

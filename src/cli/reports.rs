@@ -11,7 +11,7 @@ pub struct ReportArgs {
     /// day (the default), week, month, session, call or total; then files and folders, or nothing for everything found
     #[arg(value_name = "PERIOD|PATH")]
     pub words: Vec<PathBuf>,
-    /// Split by: model, source, user, project, agent, team, feature, org, session, fidelity, repo
+    /// Split by: model, source, user, project, agent, team, feature, org, session, branch, fidelity, repo, ticket
     #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = parse_dimension)]
     pub by: Vec<Dimension>,
     /// Output format

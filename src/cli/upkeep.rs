@@ -89,20 +89,3 @@ pub enum ConfigCommand {
     /// Check it; exit 1 for warnings, 78 for errors
     Check,
 }
-
-#[derive(Clone, Debug, clap::Subcommand)]
-#[command(defer = true)]
-pub enum SetupCommand {
-    /// Claude Code: shows what would be written to its settings, and writes it on confirmation
-    Claude {
-        /// Write without asking
-        #[arg(long)]
-        yes: bool,
-        /// Remove what was written
-        #[arg(long)]
-        undo: bool,
-        /// The settings file, if not the user's own
-        #[arg(long, value_name = "FILE")]
-        settings: Option<PathBuf>,
-    },
-}

@@ -1,9 +1,10 @@
-//! The names of dimensions that group the values of another: the fidelity of a source, the repository of a project.
+//! The names of dimensions that group the values of another: the fidelity of a source, the repository of a
+//! project, the ticket of a branch.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::domain::{Dimension, Label, Zone, project_of};
+use crate::domain::{Dimension, Label, TicketPattern, Zone, project_of};
 use crate::formats::{self, Exactness};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 
@@ -11,7 +12,11 @@ use crate::ledger::{BooksError, Grain, Ledger, Query};
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) fn names(books: &dyn Ledger, by: &[Dimension]) -> Result<BTreeMap<(Dimension, Label), Label>, BooksError> {
+pub(super) fn names(
+    books: &dyn Ledger,
+    by: &[Dimension],
+    tickets: &TicketPattern,
+) -> Result<BTreeMap<(Dimension, Label), Label>, BooksError> {
     let mut names = BTreeMap::new();
     if by.contains(&Dimension::Fidelity) {
         names.extend(formats::ALL.iter().map(|format| {
@@ -20,15 +25,24 @@ pub(super) fn names(books: &dyn Ledger, by: &[Dimension]) -> Result<BTreeMap<(Di
         }));
     }
     if by.contains(&Dimension::Repo) {
-        let query = Query { by: vec![Dimension::Project], ..Query::new(Grain::Total, Zone::UTC) };
-        let rows = books.report(&query)?.rows.into_iter();
-        let projects = rows.filter_map(|row| row.by.into_iter().next().flatten());
-        names.extend(projects.map(|project| {
+        names.extend(values(books, Dimension::Project)?.map(|project| {
             let repository = repository(&project);
             ((Dimension::Repo, project), repository)
         }));
     }
+    if by.contains(&Dimension::Ticket) {
+        names.extend(values(books, Dimension::Branch)?.filter_map(|branch| {
+            let ticket = Label::new(tickets.find(&branch)?);
+            Some(((Dimension::Ticket, branch), ticket))
+        }));
+    }
     Ok(names)
+}
+
+/// Every value of a dimension.
+fn values(books: &dyn Ledger, by: Dimension) -> Result<impl Iterator<Item = Label>, BooksError> {
+    let rows = books.report(&Query { by: vec![by], ..Query::new(Grain::Total, Zone::UTC) })?.rows.into_iter();
+    Ok(rows.filter_map(|row| row.by.into_iter().next().flatten()))
 }
 
 /// The innermost folder above a project that holds a repository, as far as the project is still on the disk.

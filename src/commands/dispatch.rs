@@ -1,10 +1,11 @@
 //! Runs the command that was given.
 
 use super::{
-    Context, Exit, Failure, agents, audit, config, doctor, explain, gate, invoice, ledger, limits, live, mcp, metrics,
-    prices, reconcile, record, replay, report, run, serve, setup, signals, statusline, summary,
+    Context, Exit, Failure, agents, audit, backfill, bench, config, doctor, explain, gate, invoice, ledger, limits,
+    live, mcp, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
+    statusline, summary,
 };
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, BenchCommand, Cli, Command, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
 use crate::engine::{self, playback};
 
@@ -14,6 +15,13 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
         Some(Command::Mcp) => mcp::run(context),
+        Some(Command::Proxy(ProxyArgs { command: Some(ProxyCommand::Key { command }), .. })) => {
+            proxy_keys::run(context, &command)
+        }
+        Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
+        Some(Command::Bench { command: BenchCommand::Proxy { calls } }) => {
+            bench::proxy(context, usize::try_from(calls).unwrap_or(usize::MAX))
+        }
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
@@ -25,6 +33,8 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
             signals::run(context, json, against.as_deref(), &filters, &paths)
         }
         Some(Command::Agents { json }) => agents::run(context, json),
+        Some(Command::Backfill { dry_run, undo, json }) => backfill::run(context, dry_run, undo, json),
+        Some(Command::Selftest { json, export }) => selftest::run(context, json, export.as_deref()),
         Some(Command::Doctor { json }) => doctor::run(context, json, loaded),
         Some(Command::Metrics) => metrics::run(context),
         Some(Command::Config { command }) => config::run(context, command, loaded),

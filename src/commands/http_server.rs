@@ -1,16 +1,18 @@
 //! Binds and starts the HTTP server, for `serve` and `--listen`.
 
 mod answers;
+pub(super) mod proxy;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use crate::app::{Context, Exit, Failure};
+use crate::config::Token;
+use crate::config::server::TOKEN_VARIABLE;
+use crate::domain::Label;
 use crate::engine::Doors;
-use crate::server::http::{self, Server, Token};
+use crate::server::http::{self, Server};
 
-/// Variable with the token.
-const TOKEN: &str = "TOKMETER_TOKEN";
 /// Bytes of a token file.
 const TOKEN_FILE: u64 = 4096;
 
@@ -24,45 +26,80 @@ pub(super) fn start(context: &Context<'_>, bound: Bound, doors: Doors) -> Result
         answer: answers::answer,
         user: context.settings.user.clone(),
         env: context.env.clone(),
+        bounds: http::Bounds::from_settings(&context.settings.server),
     })
     .map_err(|error| Failure::new(Exit::Unavailable, format!("the HTTP server cannot start: {error}")))
 }
 
 /// A bound address, and the token that clients must present there.
 pub(super) struct Bound {
-    listener: TcpListener,
-    token: Option<Token>,
+    pub(super) listener: TcpListener,
+    pub(super) token: Option<Token>,
 }
 
-/// Binds the address.
+/// Binds the address, or the one in the config.
 ///
 /// # Errors
 /// When it is not a loopback address and there is no token: exit code 78. When it cannot be bound: 69.
-pub(super) fn listen(context: &Context<'_>, address: SocketAddr, file: Option<&Path>) -> Result<Bound, Failure> {
+pub(super) fn listen(
+    context: &Context<'_>,
+    address: Option<SocketAddr>,
+    file: Option<&Path>,
+) -> Result<Bound, Failure> {
     let token = token(context, file)?;
-    if !address.ip().is_loopback() && token.is_none() {
-        let why = format!(
-            "{address} can be reached from other machines; name a --token-file or set {TOKEN}, or listen on 127.0.0.1"
-        );
-        return Err(Failure::new(Exit::Config, why));
+    let address = address.unwrap_or(context.settings.server.listen);
+    let unavailable = |why: String| Failure::new(Exit::Unavailable, why);
+    if let Some(listener) = activated().map_err(|error| unavailable(format!("the supervisor's socket: {error}")))? {
+        guard(listener.local_addr()?, token.as_ref())?;
+        return Ok(Bound { listener, token });
     }
-    let listener = TcpListener::bind(address)
-        .map_err(|error| Failure::new(Exit::Unavailable, format!("cannot listen on {address}: {error}")))?;
+    guard(address, token.as_ref())?;
+    let listener =
+        TcpListener::bind(address).map_err(|error| unavailable(format!("cannot listen on {address}: {error}")))?;
     Ok(Bound { listener, token })
 }
 
+/// The listener that a supervisor opened for this process (`LISTEN_FDS`), so that no connection is refused while it
+/// starts.
+fn activated() -> std::io::Result<Option<TcpListener>> {
+    listenfd::ListenFd::from_env().take_tcp_listener(0)
+}
+
+/// Refuses an address beyond this machine without a token.
+fn guard(address: SocketAddr, token: Option<&Token>) -> Result<(), Failure> {
+    if address.ip().is_loopback() || token.is_some() {
+        return Ok(());
+    }
+    let why = format!(
+        "{address} can be reached from other machines; name a --token-file, set [server] token_file or {TOKEN_VARIABLE}, \
+         or listen on 127.0.0.1"
+    );
+    Err(Failure::new(Exit::Config, why))
+}
+
+/// The token: from the command line, the environment or the config.
 fn token(context: &Context<'_>, file: Option<&Path>) -> Result<Option<Token>, Failure> {
-    let wrong = |from: &str, why: &str| Failure::new(Exit::Config, format!("the token in {from} {why}"));
     if let Some(file) = file {
-        let path = context.absolute(file);
-        let name = crate::domain::Label::from_path(&path);
-        let text = crate::config::regular_file::read_text(&path, TOKEN_FILE)
-            .map_err(|error| Failure::new(Exit::Config, format!("{name} {error}")))?;
-        let line = text.lines().next().unwrap_or_default().trim();
-        return Token::new(line).map(Some).map_err(|why| wrong(&name, &why));
+        return from_file(&context.absolute(file)).map(Some);
     }
-    match context.env.var(TOKEN).filter(|token| !token.is_empty()) {
-        Some(token) => Token::new(token).map(Some).map_err(|why| wrong(TOKEN, &why)),
-        None => Ok(None),
+    if let Some(token) = context.env.var(TOKEN_VARIABLE) {
+        return Token::new(token).map(Some).map_err(|why| wrong(TOKEN_VARIABLE, &why));
     }
+    let server = &context.settings.server;
+    match &server.token_file {
+        Some(file) => from_file(file).map(Some),
+        None => Ok(server.token.clone()),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Token, Failure> {
+    let name = Label::from_path(path);
+    let text = crate::config::regular_file::read_text(path, TOKEN_FILE)
+        .map_err(|error| Failure::new(Exit::Config, format!("{name} {error}")))?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    Token::new(line).map_err(|why| wrong(&name, &why))
+}
+
+fn wrong(from: &str, why: &str) -> Failure {
+    Failure::new(Exit::Config, format!("the token in {from} {why}"))
 }

@@ -6,6 +6,7 @@ use chrono::{Datelike as _, Months, NaiveDate};
 
 use self::statement::Statement;
 use super::derived;
+use super::plans::Plans;
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
@@ -18,16 +19,17 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     let month = month(args.month, now, context)?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let (from, until) = (day_start(month, zone), day_start(next, zone));
-    let mut filter = args.filters.filter(now, zone);
+    let mut filter = args.filters.filter(now, zone, &context.settings.ticket);
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    let renamed = derived::names(&books.ledger, &args.by)?;
+    let renamed = derived::names(&books.ledger, &args.by, &context.settings.ticket)?;
     let query = Query { by: args.by, filter, renamed, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
     report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
-    let statement =
-        Statement { month, report: &report, prices: books.prices.as_of(), issued: now, running: until > now };
+    let plans = Plans::of(context, &books.ledger, &report.query.filter)?;
+    let prices = books.prices.as_of();
+    let statement = Statement { month, report: &report, prices, issued: now, running: until > now, plans: &plans };
     match args.shape.style() {
         Style::Json => statement.json(context)?,
         Style::Csv => output::csv(&output::report_grid(&report), context.out)?,

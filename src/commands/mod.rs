@@ -2,6 +2,8 @@
 
 mod agents;
 mod audit;
+mod backfill;
+mod bench;
 mod config;
 mod daily_digest;
 mod derived;
@@ -16,12 +18,15 @@ mod limits;
 mod live;
 mod mcp;
 mod metrics;
+mod plans;
 mod prices;
+mod proxy_keys;
 mod reconcile;
 mod record;
 mod replay;
 mod report;
 mod run;
+mod selftest;
 mod serve;
 mod setup;
 mod signals;

@@ -20,7 +20,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exi
     let columns =
         Columns { date: args.date.as_deref(), model: args.model_column.as_deref(), cost: args.cost.as_deref() };
     let mut bill = Bill::read(&text, columns).map_err(wrong)?;
-    let mut filter = args.filters.filter(context.now(), context.settings.zone);
+    let mut filter = args.filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
     let wanted = |day: Day| {
         let start = day_start(day, Zone::UTC);
         filter.since.is_none_or(|since| start >= since) && filter.until.is_none_or(|until| start < until)

@@ -1,11 +1,13 @@
 //! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
 pub(super) mod answer;
+mod beside;
 mod names;
 
 use std::path::PathBuf;
 
 use self::answer::answer;
+use self::beside::Beside;
 use self::names::name_strangers;
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
@@ -26,7 +28,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         filters.until = Some(When::DaysAgo(1));
     }
     let zone = context.settings.zone;
-    let mut filter = filters.filter(context.now(), zone);
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
     if let Some(session) = &args.session {
@@ -38,7 +40,15 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         let sends = (args.send, is_whole);
         return daily_digest::run(context, &mut books, (&filter, &args.by, args.reprice), sends);
     }
-    let query = answer::query(&books.ledger, grain, args.by, filter, zone, (&args.order, args.limit))?;
+    let query = answer::query(
+        &books.ledger,
+        grain,
+        args.by,
+        filter,
+        zone,
+        (&args.order, args.limit),
+        &context.settings.ticket,
+    )?;
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
             Style::Json => call_objects(context, &books, &query)?,
@@ -50,7 +60,15 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    write(context, &report, style)?;
+    let beside = Beside::of(context, &report, &books.ledger, &books.prices)?;
+    if style == Style::Json && !beside.is_empty() {
+        beside.write_json(context, &report)?;
+    } else {
+        write(context, &report, style)?;
+        if style == Style::Table {
+            beside.write_lines(context)?;
+        }
+    }
     if report.rows.is_empty() {
         name_strangers(context, &books.ledger, &query.filter)?;
     }

@@ -1,29 +1,36 @@
-//! `setup claude`: shows the additions to Claude Code's settings, and writes them on confirmation. `--undo` reverts
-//! them.
+//! `setup`: shows the additions to an agent's settings, and writes them on confirmation. `--undo` reverts them.
 
+mod agent;
+mod codex;
+mod edit;
 mod file;
 
 use std::io::BufRead as _;
-use std::path::{Path, PathBuf};
 
 use crate::app::{Context, Exit, Failure};
 use crate::cli::SetupCommand;
 use crate::domain::Label;
 use crate::integrations::claude_code::settings_merge;
+use agent::Agent;
+use edit::Edit;
 use file::Settings;
 
 pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Exit, Failure> {
-    let SetupCommand::Claude { yes, undo, settings } = command;
-    let path = match settings {
-        Some(path) => context.absolute(&path),
-        None => usual_path(context)?,
+    let (agent, args) = match command {
+        SetupCommand::Claude(args) => (Agent::Claude, args),
+        SetupCommand::Codex(args) => (Agent::Codex, args),
+        SetupCommand::Gemini(args) => (Agent::Gemini, args),
+    };
+    let path = match &args.settings {
+        Some(path) => context.absolute(path),
+        None => agent.usual_path(context)?,
     };
     let settings = Settings::read(&path)?;
-    let program = program(context);
-    let (wanted, kept) = if undo {
-        (settings.without_ours()?, Vec::new())
+    let edit = Edit::wanted(context, agent, &args)?;
+    let (wanted, kept) = if args.undo {
+        (settings.without_ours(|text| edit.remove(text))?, Vec::new())
     } else {
-        let merged = settings.with_ours(&program)?;
+        let merged = settings.with_ours(|text| edit.add(text))?;
         (Some(merged.text), merged.kept)
     };
     let shown = Label::from_path(&path);
@@ -31,7 +38,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         context.note(&kept);
     }
     if wanted.as_deref() == settings.text() {
-        let why = if undo { "it has none of our entries" } else { "it has all our entries already" };
+        let why = if args.undo { "it has none of our entries" } else { "it has all our entries already" };
         writeln!(context.out, "{shown}: {why}; nothing to do")?;
         return Ok(Exit::Fine);
     }
@@ -40,7 +47,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     for line in settings_merge::difference(before, after) {
         writeln!(context.out, "{}", super::printable(&line))?;
     }
-    if !yes && !confirmed(context)? {
+    if !args.yes && !confirmed(context)? {
         writeln!(context.out, "Nothing was written.")?;
         return Ok(Exit::Fine);
     }
@@ -50,22 +57,9 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         context.out,
         "Written.{}{}",
         kept_as.map(|path| format!(" The previous file is kept as {path}.")).unwrap_or_default(),
-        if undo { "" } else { " It applies to new sessions; `--undo` reverts it." }
+        if args.undo { "" } else { " It applies to new sessions; `--undo` reverts it." }
     )?;
     Ok(Exit::Fine)
-}
-
-/// Path of the user's settings of Claude Code.
-fn usual_path(context: &Context<'_>) -> Result<PathBuf, Failure> {
-    let folder = match context.env.var("CLAUDE_CONFIG_DIR") {
-        Some(list) => {
-            list.split(',').map(str::trim).find(|part| !part.is_empty()).map(|first| context.absolute(Path::new(first)))
-        }
-        None => context.env.home.as_ref().map(|home| home.join(".claude")),
-    };
-    folder.map(|folder| folder.join("settings.json")).ok_or_else(|| {
-        Failure::new(Exit::Usage, "where are Claude Code's settings? Set HOME, or name the file with --settings")
-    })
 }
 
 /// Asks on the terminal; without one only `--yes` confirms.
@@ -78,30 +72,4 @@ fn confirmed(context: &mut Context<'_>) -> Result<bool, Failure> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
-}
-
-/// The command that starts this program from the agent's shell: its path in `PATH` if it is there (which survives
-/// upgrades), else the executable's own. A bare name would depend on the agent's environment, and a hook that is not
-/// found blocks nothing.
-fn program(context: &Context<'_>) -> String {
-    let own = std::env::current_exe().ok();
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    let on_path = context.env.vars.get(std::ffi::OsStr::new("PATH")).and_then(|list| {
-        std::env::split_paths(list)
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join("tokmeter"))
-            .find(|path| real(path).is_some_and(|path| Some(path) == own.as_deref().and_then(real)))
-    });
-    let path = on_path.or(own).unwrap_or_else(|| PathBuf::from("tokmeter"));
-    quoted(&path.to_string_lossy())
-}
-
-/// Quotes a word for the shell.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

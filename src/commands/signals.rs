@@ -20,7 +20,7 @@ pub(super) fn run(
     filters: &Filters,
     paths: &[PathBuf],
 ) -> Result<Exit, Failure> {
-    let filter = filters.filter(context.now(), context.settings.zone);
+    let filter = filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, paths, false);
     let books = catch_up::open_and_catch_up(context, &selection, false)?;
     let unknown = |model: &str| {

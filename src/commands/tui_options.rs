@@ -38,6 +38,8 @@ pub(super) fn options(
         views: saved(settings),
         compact: args.compact,
         mouse: settings.mouse,
+        frame_rate: settings.frame_rate.most(),
+        is_remote: ["SSH_TTY", "SSH_CONNECTION"].into_iter().any(|name| context.env.var(name).is_some()),
         is_in_tmux: context.env.var("TMUX").is_some_and(|socket| !socket.is_empty()),
         looks: looks(context, roots),
         ..Options::new(settings.zone, settings.user.clone())

@@ -247,6 +247,13 @@ mod tests {
     }
 
     #[test]
+    fn i1_a_secret_is_not_shown_whatever_is_wrong_in_its_line() {
+        assert!(explained("token = \"abc def", 8..9).contains(" 1 | token = …\n"));
+        assert!(explained("server = { 'token' = 'abc', listen = 1 }", 37..38).contains("'token' = …\n"));
+        assert!(explained("token_file = 'abc'", 0..3).contains("token_file = 'abc'"));
+    }
+
+    #[test]
     fn i1_what_stands_in_a_config_reaches_no_terminal_uncleaned() {
         let shown = explained("theme = \"\u{1b}]0;x\u{7}\u{202e}\"\n", 8..20);
         assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n') && !shown.contains('\u{202e}'));

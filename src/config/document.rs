@@ -20,6 +20,11 @@ pub(crate) fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<
     path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
 }
 
+/// True when a table is there and empty.
+pub(crate) fn has_nothing(document: &Document<&str>, path: &[String]) -> bool {
+    item(document, path).and_then(Item::as_table).is_some_and(Table::is_empty)
+}
+
 /// Sets the value at a path: replaces the old one or adds a line.
 pub(crate) fn put(text: &str, path: &[String], value: &str) -> Result<String, String> {
     let document = parse(text)?;

@@ -10,8 +10,11 @@ use super::diagnostic::{Source, quoted};
 use super::origin::Origin;
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{theme, word, zone};
-use super::{Diagnostic, Env, KeyBinding, Overrides, Settings, Severity, Where, absolute, alerts, limits, prices};
-use crate::domain::Label;
+use super::{
+    Diagnostic, Env, FrameRate, KeyBinding, Overrides, Settings, Severity, Where, absolute, alerts, limits, plans,
+    prices, server_table,
+};
+use crate::domain::{Label, TicketPattern};
 
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +69,15 @@ impl Loaded {
     }
 }
 
+/// Most pictures a second.
+fn frame_rate(node: &Node<'_, '_>) -> Option<FrameRate> {
+    if node.text() == Some("auto") {
+        return Some(FrameRate::Auto);
+    }
+    let rate = node.whole().and_then(|rate| u8::try_from(rate).ok());
+    rate.filter(|rate| (1..=60).contains(rate)).map(FrameRate::Most)
+}
+
 impl Settings {
     /// Loads the settings from a file's text, the environment and the flags. `themes` lists the valid theme names; if
     /// empty, themes are not checked.
@@ -117,11 +129,15 @@ impl Settings {
         top.set(walk, &mut self.org, "org", name, label);
         self.read_zone(walk, &mut top);
         top.choose(walk, &mut self.week_start, "week_start");
-        self.read_logs(walk, &mut top, env);
+        let files = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
+        read_paths(walk, &mut top, env, "logs", files, &mut self.logs);
+        let homes = "a list of home folders, such as [\"/mnt/c/Users/kim\"]";
+        read_paths(walk, &mut top, env, "homes", homes, &mut self.homes);
         self.read_theme(walk, &mut top, themes);
         top.choose(walk, &mut self.symbols, "symbols");
         top.choose(walk, &mut self.color, "color");
         top.set(walk, &mut self.mouse, "mouse", "true or false", Node::truth);
+        top.set(walk, &mut self.frame_rate, "frame_rate", "\"auto\" or a whole number from 1 to 60", frame_rate);
         top.set(walk, &mut self.statusline, "statusline", "a text in quotes", |node| node.text().map(str::to_owned));
         top.choose(walk, &mut self.cost, "cost");
         top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);
@@ -140,6 +156,9 @@ impl Settings {
             }
             gate.finish(walk);
         }
+        if let Some(table) = section(walk, &mut top, "server") {
+            self.server = server_table::read(walk, table, env);
+        }
         if let Some(node) = top.get("prices") {
             self.prices = prices::read(walk, &node);
         }
@@ -148,9 +167,28 @@ impl Settings {
                 node.text().filter(|text| !text.is_empty()).map(str::to_owned)
             });
         }
+        if let Some(table) = section(walk, &mut top, "attribution") {
+            let mut attribution = Section::new(table, "attribution", "attribution");
+            let expected = "a regular expression such as \"[A-Z]+-[0-9]+\"";
+            attribution.set(walk, &mut self.ticket, "ticket", expected, |node| TicketPattern::new(node.text()?).ok());
+            attribution.finish(walk);
+        }
+        if let Some(node) = top.get("plans") {
+            self.plans = plans::read(walk, &node);
+        }
         if let Some(table) = section(walk, &mut top, "keys") {
             let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
             self.keys = keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect();
+        }
+        if let Some(table) = section(walk, &mut top, "proxy") {
+            let mut proxy = Section::new(table, "proxy", "proxy");
+            if let Some(table) = section(walk, &mut proxy, "upstreams") {
+                let expected = "an address in quotes, such as \"https://api.openai.com\"";
+                self.upstreams = named(walk, table, "proxy.upstreams", expected, |node| {
+                    node.text().filter(|text| !text.is_empty()).map(str::to_owned)
+                });
+            }
+            proxy.finish(walk);
         }
         if let Some(table) = section(walk, &mut top, "views") {
             self.views = named(walk, table, "views", "a view and a filter, such as \"sessions api\"", |node| {
@@ -190,33 +228,6 @@ impl Settings {
                 }
                 Err(why) => walk.error(node.span.clone(), why),
             },
-        }
-    }
-
-    fn read_logs(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, env: &Env) {
-        const EXPECTED: &str = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
-        let Some(items) =
-            top.read(walk, "logs", EXPECTED, |node| node.texts().and(node.list().or_else(|| Some(vec![node.clone()]))))
-        else {
-            return;
-        };
-        for item in items {
-            let text = item.text().unwrap_or_default();
-            let path = PathBuf::from(text);
-            match absolute::expanded(env, &path) {
-                Some(path) => self.logs.push(path),
-                None if path.is_absolute() => self.logs.push(path),
-                None => {
-                    let why = if path.starts_with("~") {
-                        "there is no home folder to begin at"
-                    } else {
-                        "relative to nothing"
-                    };
-                    let message =
-                        format!("logs: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
-                    walk.error(item.span.clone(), message);
-                }
-            }
         }
     }
 
@@ -281,6 +292,37 @@ impl Settings {
         if let Some(color) = overrides.color {
             self.color = color;
             origins.insert("color".to_owned(), Origin::Flag("--color"));
+        }
+    }
+}
+
+/// A list of paths, which must not depend on the working directory.
+fn read_paths(
+    walk: &mut Walk<'_>,
+    top: &mut Section<'_, '_>,
+    env: &Env,
+    key: &'static str,
+    expected: &str,
+    into: &mut Vec<PathBuf>,
+) {
+    let Some(node) = top.get(key) else { return };
+    if node.texts().is_none() {
+        walk.error(node.span.clone(), format!("'{key}' is {}; give {expected}", walk.describe_value(&node)));
+        return;
+    }
+    walk.came_from(key, node.span.clone());
+    for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
+        let path = PathBuf::from(item.text().unwrap_or_default());
+        match absolute::expanded(env, &path) {
+            Some(path) => into.push(path),
+            None if path.is_absolute() => into.push(path),
+            None => {
+                let why =
+                    if path.starts_with("~") { "there is no home folder to begin at" } else { "relative to nothing" };
+                let message =
+                    format!("{key}: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
+                walk.error(item.span.clone(), message);
+            }
         }
     }
 }

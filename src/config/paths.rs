@@ -98,6 +98,16 @@ impl Paths {
         self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
     }
 
+    /// The proxy's keys.
+    pub fn proxy_keys(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|folder| folder.join("keys.jsonl"))
+    }
+
+    /// Journals of proxies in the data folder: calls that may not be booked yet.
+    pub fn journals(&self) -> Vec<PathBuf> {
+        self.data.as_deref().map(journals).unwrap_or_default()
+    }
+
     /// Folder of the user's themes, next to the config.
     pub fn themes(&self) -> Option<PathBuf> {
         self.config.as_ref().and_then(|file| file.parent()).map(|folder| folder.join("themes"))
@@ -115,6 +125,17 @@ impl Paths {
         })?;
         Ok(folder)
     }
+}
+
+/// Journals of proxies in a data folder.
+pub(crate) fn journals(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let journals = entries.filter_map(Result::ok).filter(|entry| {
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+        stem.is_some_and(|stem| stem.starts_with("proxy-"))
+    });
+    journals.map(|entry| entry.path()).collect()
 }
 
 /// For each location: why it is ignored in the working directory, and the flag that may name it.

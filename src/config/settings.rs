@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::{Email, Env};
-use crate::domain::{Label, Zone};
-use crate::meter::{Limit, QuietHours};
+use super::{Email, Env, Server};
+use crate::domain::{Label, TicketPattern, Zone};
+use crate::meter::{Limit, Plan, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
 use crate::theme::ColorWhen;
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub week_start: Weekday,
     /// Additional files and folders to follow; `~` is already expanded.
     pub logs: Vec<PathBuf>,
+    /// Further homes in which every agent's places are looked for; `~` is already expanded.
+    pub homes: Vec<PathBuf>,
     /// Theme name; `auto` by default.
     pub theme: String,
     /// Characters used for graphics.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub color: ColorWhen,
     /// Whether the mouse is captured; off by default, so that text can be selected.
     pub mouse: bool,
+    /// Most pictures a second of the live screen.
+    pub frame_rate: FrameRate,
     /// Template of the status line; empty for the default.
     pub statusline: String,
     /// Which cost counts when a log states one.
@@ -45,14 +49,42 @@ pub struct Settings {
     pub alerts: Alerts,
     /// Behaviour of the gate.
     pub gate: Gate,
+    /// The HTTP server.
+    pub server: Server,
     /// User-defined prices, which take precedence over the built-in ones.
     pub prices: Vec<CustomPrice>,
     /// Model aliases: from, to.
     pub aliases: Vec<(String, String)>,
+    /// Finds the ticket in a branch's name.
+    pub ticket: TicketPattern,
+    /// Subscriptions, to compare their price with what was used.
+    pub plans: Vec<Plan>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
+    /// Model services that the proxy forwards to: the beginning of the path, and the address.
+    pub upstreams: Vec<(String, String)>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
+}
+
+/// Most pictures a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FrameRate {
+    /// 30, or 10 over ssh.
+    #[default]
+    Auto,
+    /// So many, from 1 to 60.
+    Most(u8),
+}
+
+impl FrameRate {
+    /// The number, where one is stated.
+    pub fn most(self) -> Option<u8> {
+        match self {
+            Self::Auto => None,
+            Self::Most(rate) => Some(rate),
+        }
+    }
 }
 
 /// Characters used for graphics.
@@ -160,19 +192,25 @@ impl Settings {
             zone: env.zone().0,
             week_start: Weekday::Mon,
             logs: Vec::new(),
+            homes: Vec::new(),
             theme: "auto".to_owned(),
             symbols: Symbols::default(),
             color: ColorWhen::default(),
             mouse: false,
+            frame_rate: FrameRate::default(),
             statusline: String::new(),
             cost: CostMode::default(),
             warn_at: vec![80],
             limits: Vec::new(),
             alerts: Alerts::default(),
             gate: Gate::default(),
+            server: Server::default(),
             prices: Vec::new(),
             aliases: Vec::new(),
+            ticket: TicketPattern::default(),
+            plans: Vec::new(),
             keys: Vec::new(),
+            upstreams: Vec::new(),
             views: Vec::new(),
         }
     }

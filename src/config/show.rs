@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::origin::Origin;
+use super::plans::plan_name;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::values::Word as _;
-use super::{Alerts, Loaded, Password, Settings};
+use super::{Alerts, Loaded, Password, Server, Settings};
 use crate::domain::{Label, Usd};
-use crate::meter::{Amount, Limit};
+use crate::meter::{Amount, Limit, Plan};
 use crate::pricing::{CustomPrice, Rates};
 
 impl Loaded {
@@ -63,17 +65,21 @@ fn write(
 ) -> io::Result<()> {
     let mut page = Page { out, origins };
     let name = |label: &Option<crate::domain::Label>| text(label.as_deref().unwrap_or_default());
-    let logs = settings.logs.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let paths =
+        |all: &[PathBuf]| texts(&all.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>());
     page.line("user", "user", &text(&settings.user))?;
     page.line("team", "team", &name(&settings.team))?;
     page.line("org", "org", &name(&settings.org))?;
     page.line("timezone", "timezone", &text(settings.zone.name()))?;
     page.line("week_start", "week_start", &text(settings.week_start.word()))?;
-    page.line("logs", "logs", &texts(&logs))?;
+    page.line("logs", "logs", &paths(&settings.logs))?;
+    page.line("homes", "homes", &paths(&settings.homes))?;
     page.line("theme", "theme", &text(&settings.theme))?;
     page.line("symbols", "symbols", &text(settings.symbols.word()))?;
     page.line("color", "color", &text(settings.color.word()))?;
     page.line("mouse", "mouse", &settings.mouse.to_string())?;
+    let frame_rate = settings.frame_rate.most().map_or_else(|| text("auto"), |rate| rate.to_string());
+    page.line("frame_rate", "frame_rate", &frame_rate)?;
     page.line("statusline", "statusline", &text(&settings.statusline))?;
     page.line("cost", "cost", &text(settings.cost.word()))?;
     page.line("warn_at", "warn_at", &percentages(&settings.warn_at))?;
@@ -94,14 +100,24 @@ fn write(
         page.line("gate.unpriced", "unpriced", &format!("{{ {} }}", inner.join(", ")))?;
     }
 
+    server(&mut page, &settings.server)?;
     prices(&mut page, &settings.prices)?;
     page.table("[aliases]")?;
     for (from, to) in &settings.aliases {
         page.line(&format!("aliases.{from}"), &key(from), &text(to))?;
     }
+    page.table("[attribution]")?;
+    page.line("attribution.ticket", "ticket", &text(settings.ticket.as_str()))?;
+    plans(&mut page, &settings.plans)?;
     page.table("[keys]")?;
     for binding in &settings.keys {
         page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
+    }
+    if !settings.upstreams.is_empty() {
+        page.table("[proxy.upstreams]")?;
+        for (prefix, url) in &settings.upstreams {
+            page.line(&format!("proxy.upstreams.{prefix}"), &key(prefix), &text(url))?;
+        }
     }
     page.table("[views]")?;
     for (name, view) in &settings.views {
@@ -152,6 +168,23 @@ fn hidden(address: &str) -> String {
     format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default())
 }
 
+fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {
+    page.table("[server]")?;
+    page.line("server.listen", "listen", &text(&server.listen.to_string()))?;
+    if server.token.is_some() {
+        // A secret is not shown, so that this can be sent to somebody.
+        writeln!(page.out, "# token is set")?;
+    }
+    let file = server.token_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    page.line("server.token_file", "token_file", &text(&file.unwrap_or_default()))?;
+    page.line("server.socket", "socket", &server.socket.to_string())?;
+    page.line("server.body_mib", "body_mib", &server.body_mib.to_string())?;
+    page.line("server.expanded_mib", "expanded_mib", &server.expanded_mib.to_string())?;
+    page.line("server.connections", "connections", &server.connections.to_string())?;
+    page.line("server.timeout_seconds", "timeout_seconds", &server.timeout_seconds.to_string())?;
+    page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())
+}
+
 fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
     for price in prices {
         let alone = prices.iter().filter(|other| other.model == price.model).count() == 1;
@@ -163,6 +196,24 @@ fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
         }
         for (rate, value) in rate_lines(&price.rates) {
             page.line(&name, rate, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn plans(page: &mut Page<'_>, plans: &[Plan]) -> io::Result<()> {
+    for plan in plans {
+        let alone = plans.iter().filter(|other| other.name == plan.name).count() == 1;
+        let head = format!("plans.{}", key(&plan.name));
+        page.table(&if alone { format!("[{head}]") } else { format!("[[{head}]]") })?;
+        let name = plan_name(plan);
+        page.line(&name, "usd", &text(&plan.usd.to_string()))?;
+        if let Some(from) = plan.from {
+            page.line(&name, "from", &from.to_string())?;
+        }
+        if !plan.sources.is_empty() {
+            let sources: Vec<String> = plan.sources.iter().map(ToString::to_string).collect();
+            page.line(&name, "sources", &texts(&sources))?;
         }
     }
     Ok(())

@@ -19,6 +19,8 @@ pub struct Attribution {
     pub project: Option<Label>,
     /// The working directory, if `project` is the repository it is a worktree of.
     pub folder: Option<Label>,
+    /// The git branch checked out there, from any sighting that names one; copies made for a fork do not.
+    pub branch: Option<Label>,
     /// User.
     pub user: Option<Label>,
     /// The user's team.
@@ -94,6 +96,7 @@ impl Attribution {
             agent: None,
             project: None,
             folder: None,
+            branch: None,
             user: None,
             team: None,
             feature: None,

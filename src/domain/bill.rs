@@ -36,6 +36,9 @@ pub enum Counter {
         /// previous total plus this.
         own: Tokens,
     },
+    /// A piece of the session: pieces add up, and count only while nothing else is known of the session. Metrics are
+    /// such pieces, and events that name the calls of a log without an id in common with it.
+    Piece,
 }
 
 /// Running total of one model.
@@ -73,6 +76,7 @@ impl Bill {
         let counter = |bill: &Self| match bill.counter {
             Counter::Session { started, since } => (true, started, since, [0; 6]),
             Counter::Run { own } => (false, None, None, own.fields()),
+            Counter::Piece => (false, None, None, [0; 6]),
         };
         let by_size = self.tokens().total().cmp(&other.tokens().total());
         by_size
@@ -85,7 +89,7 @@ impl Bill {
     pub fn since(&self) -> Option<Instant> {
         match self.counter {
             Counter::Session { since, .. } => since,
-            Counter::Run { .. } => None,
+            Counter::Run { .. } | Counter::Piece => None,
         }
     }
 }

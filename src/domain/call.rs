@@ -66,7 +66,7 @@ impl Call {
     ///
     /// The counts are those of the greater row as a whole (never field by field: a placeholder with another cache split
     /// would be added to the real row); time and attribution are those of the sighting with
-    /// [precedence](Attribution::precedence). The result is independent of the order and repetition of sightings.
+    /// [precedence](Attribution::precedence), but for the branch, which telemetry does not know. The result is independent of the order and repetition of sightings.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let order = self.from.precedence(&other.from);
@@ -76,7 +76,9 @@ impl Call {
     /// Like [`Call::join`]; `order` decides the attribution: the other's if it is `Greater`.
     #[must_use]
     pub(crate) fn join_in_order(self, other: Self, order: Ordering) -> Self {
+        let branch = self.from.branch.clone().max(other.from.branch.clone());
         let from = if order == Ordering::Greater { other.from.clone() } else { self.from.clone() };
+        let from = Attribution { branch, ..from };
         let alias = self.alias.max(other.alias);
         let lineage = self.lineage.clone().max(other.lineage.clone());
         let greatest = if self.greatness(&other) == Ordering::Less { other } else { self };
@@ -132,7 +134,7 @@ mod tests {
     fn call() -> impl Strategy<Value = Call> {
         let label = || prop::option::of(prop::sample::select(vec!["a", "b"]).prop_map(Label::new));
         let second = |at| Instant::from_timestamp(at, 0).unwrap();
-        let claim = (prop::sample::select(Claim::ALL.to_vec()), prop::option::of((0_i64..2).prop_map(second)));
+        let claim = (label(), prop::sample::select(Claim::ALL.to_vec()), prop::option::of((0_i64..2).prop_map(second)));
         (
             (0_i64..3).prop_map(second),
             label(),
@@ -150,19 +152,28 @@ mod tests {
             ]),
             claim,
         )
-            .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (claim, began))| Call {
-                key: CallKey::from_parts(&["one"]),
-                from: Attribution { session, agent, claim, began, ..Attribution::new(at, Label::new("test")) },
-                model,
-                tokens: Tokens::from_fields(tokens),
-                parts: Parts::NONE,
-                tier: Tier::default(),
-                web_searches,
-                quoted: None,
-                latency: None,
-                fidelity,
-                alias: None,
-                lineage: None,
+            .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (branch, claim, began))| {
+                Call {
+                    key: CallKey::from_parts(&["one"]),
+                    from: Attribution {
+                        session,
+                        agent,
+                        branch,
+                        claim,
+                        began,
+                        ..Attribution::new(at, Label::new("test"))
+                    },
+                    model,
+                    tokens: Tokens::from_fields(tokens),
+                    parts: Parts::NONE,
+                    tier: Tier::default(),
+                    web_searches,
+                    quoted: None,
+                    latency: None,
+                    fidelity,
+                    alias: None,
+                    lineage: None,
+                }
             })
     }
 

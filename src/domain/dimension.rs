@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Call, Instant, Label, project_of};
+use super::{Call, Instant, Label, TicketPattern, project_of};
 
 /// A property of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,18 +26,22 @@ pub enum Dimension {
     Org,
     /// Session.
     Session,
+    /// The git branch.
+    Branch,
     /// How exact the source's logs are: a name for [`Dimension::Source`].
     Fidelity,
     /// The repository that the project lies in: a name for [`Dimension::Project`].
     Repo,
+    /// The ticket that a branch is named after: a name for [`Dimension::Branch`].
+    Ticket,
 }
 
 impl Dimension {
     /// Dimensions that group the values of another by names that the query gives them.
-    pub const DERIVED: [Self; 2] = [Self::Fidelity, Self::Repo];
+    pub const DERIVED: [Self; 3] = [Self::Fidelity, Self::Repo, Self::Ticket];
 
     /// Every dimension that calls have, in the order of help texts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Model,
         Self::Source,
         Self::User,
@@ -47,7 +51,19 @@ impl Dimension {
         Self::Feature,
         Self::Org,
         Self::Session,
+        Self::Branch,
     ];
+
+    /// Every dimension that a [`Filter`] can select by.
+    pub(crate) fn filters() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::Ticket])
+    }
+
+    /// True for dimensions in which one session may have several values, or has its own: sums are kept of them for each
+    /// session, and not for all calls of a kind.
+    pub(crate) const fn is_of_sessions(self) -> bool {
+        matches!(self.base(), Self::Session | Self::Agent | Self::Branch)
+    }
 
     /// Name on the command line, in JSON and in column headings.
     pub const fn name(self) -> &'static str {
@@ -61,8 +77,10 @@ impl Dimension {
             Self::Feature => "feature",
             Self::Org => "org",
             Self::Session => "session",
+            Self::Branch => "branch",
             Self::Fidelity => "fidelity",
             Self::Repo => "repo",
+            Self::Ticket => "ticket",
         }
     }
 
@@ -72,6 +90,7 @@ impl Dimension {
         match self {
             Self::Fidelity => Self::Source,
             Self::Repo => Self::Project,
+            Self::Ticket => Self::Branch,
             Self::Model
             | Self::Source
             | Self::User
@@ -80,7 +99,8 @@ impl Dimension {
             | Self::Agent
             | Self::Feature
             | Self::Org
-            | Self::Session => self,
+            | Self::Session
+            | Self::Branch => self,
         }
     }
 
@@ -97,6 +117,7 @@ impl Dimension {
             Self::Feature => from.feature.as_ref(),
             Self::Org => from.org.as_ref(),
             Self::Session => from.session.as_ref(),
+            Self::Branch | Self::Ticket => from.branch.as_ref(),
         }
     }
 }
@@ -126,10 +147,12 @@ pub struct Matcher {
 }
 
 /// How a matcher's text is interpreted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Exact,
     Pattern,
+    /// Compares the ticket in a branch's name.
+    Ticket(TicketPattern, Box<Matcher>),
 }
 
 impl Matcher {
@@ -141,6 +164,11 @@ impl Matcher {
         let text = pattern.into();
         let kind = if text.contains('*') { Kind::Pattern } else { Kind::Exact };
         Self { text, kind }
+    }
+
+    /// Matches the branches of tickets whose names match the text, as [`Matcher::new`] does.
+    pub(crate) fn ticket(pattern: &TicketPattern, name: &str) -> Self {
+        Self { text: name.to_owned(), kind: Kind::Ticket(pattern.clone(), Box::new(Self::new(name))) }
     }
 
     /// Matches this name only; `*` has no special meaning.
@@ -155,8 +183,10 @@ impl Matcher {
 
     /// True when the whole name matches.
     pub fn matches(&self, name: &str) -> bool {
-        if self.kind == Kind::Exact {
-            return self.text == name;
+        match &self.kind {
+            Kind::Exact => return self.text == name,
+            Kind::Ticket(pattern, wanted) => return pattern.find(name).is_some_and(|ticket| wanted.matches(ticket)),
+            Kind::Pattern => {}
         }
         let mut parts = self.text.split('*');
         let first = parts.next().unwrap_or_default();
@@ -193,9 +223,8 @@ impl Filter {
         let at = call.at();
         self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
-            && Dimension::ALL
-                .iter()
-                .all(|dimension| self.admits_value(*dimension, dimension.label_of(call).map(Label::as_str)))
+            && Dimension::filters()
+                .all(|dimension| self.admits_value(dimension, dimension.label_of(call).map(Label::as_str)))
     }
 
     /// True when the filter accepts this value of a dimension.

@@ -2,7 +2,7 @@
 
 use super::bill::Bill;
 use super::call::Call;
-use super::{CallKey, Label, Status};
+use super::{CallKey, HoldId, Label, Status};
 
 /// Content of a log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,4 +31,6 @@ pub enum Record {
     },
     /// A statement about a provider's window or a session.
     Status(Status),
+    /// The call for which this amount was held is over: booked, in the same batch, or known to have cost nothing.
+    Settled(HoldId),
 }

@@ -70,6 +70,15 @@ impl Words {
     }
 }
 
+/// The alert as the web hook gets it, for those who listen to this process; none in quiet hours.
+pub(crate) fn document(alert: &Alert, settings: &Settings, now: Instant) -> Option<Arc<str>> {
+    if settings.alerts.quiet.is_some_and(|quiet| quiet.hold(now, settings.zone)) {
+        return None;
+    }
+    let words = Words::from_alert(alert, now, settings.zone);
+    outside::document(alert, &words, now, settings.zone).ok().map(Arc::from)
+}
+
 /// Delivers an alert by every configured channel, unless another process has claimed it.
 pub(crate) fn deliver(
     alert: &Alert,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::domain::{CallKey, Filter, Instant, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ledger::{
-    self, Batch, BooksError, Change, Checkpoint, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options, Order,
-    Query, Report, Row, Salvaged, Space, Sqlite, Sums,
+    self, Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options,
+    Order, Query, Report, Row, Salvaged, Space, Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 
@@ -357,6 +357,10 @@ impl Ledger for AnyLedger {
 
     fn statuses(&self) -> Result<Vec<Status>, BooksError> {
         self.books().statuses()
+    }
+
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+        self.books_mut().exclusively(decide)
     }
 
     fn changed_elsewhere(&mut self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use super::alert_delivery::{self, Later};
 use super::daily::{Compose, Daily};
@@ -51,6 +51,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) pending: Vec<Alert>,
     /// The digest of yesterday.
     pub(crate) daily: Daily,
+    /// Alerts as they are raised, for the listeners of a server.
+    pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
 
 impl ConfigEdits {
@@ -76,7 +78,13 @@ impl ConfigEdits {
                 Ok(()) => Vec::new(),
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
-            Request::Alert(alert) => self.alert(*alert, books, now),
+            Request::Alert(alert) => {
+                // Whoever listens here hears it, also when another process delivers it.
+                if let Some(document) = alert_delivery::document(&alert, &self.settings, now) {
+                    let _ = self.alerts.send(document);
+                }
+                self.alert(*alert, books, now)
+            }
             Request::Demo => {
                 playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
                 vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
@@ -124,7 +132,9 @@ impl ConfigEdits {
         );
         if delivered.said {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
-            news.push(Feed::Note(Note { bell: delivered.bell, popup, ..Note::new(Tone::Warning, &alert.title()) }));
+            let limit = alert.limit().map(Label::new);
+            let note = Note::new(Tone::Warning, &alert.title());
+            news.push(Feed::Note(Note { bell: delivered.bell, popup, limit, ..note }));
         }
         if delivered.pending {
             self.pending.push(alert);

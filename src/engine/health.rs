@@ -190,6 +190,7 @@ impl HealthState {
         self.view.bad_total = health.tallies.bad;
         self.view.awaited = health.awaited().map(|root| root.path.clone()).collect();
         self.view.absent = health.absent();
+        self.view.found = health.found();
         self.view.notes = notes(health);
     }
 

@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::admissions::Admit;
 use super::protocol::Request;
 use super::questions::Question;
 use crate::ingest::{Delivery, Event};
@@ -43,6 +44,8 @@ pub(crate) struct Inbox {
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
     /// Questions to the books, from the HTTP server.
     pub(crate) questions: mpsc::Receiver<Question>,
+    /// Calls that ask to be made, from the proxy.
+    pub(crate) admissions: mpsc::Receiver<Admit>,
 }
 
 /// One piece of work.
@@ -51,6 +54,7 @@ pub(super) enum Item {
     Request(Request),
     Delivery(Delivery),
     Question(Question),
+    Admit(Admit),
 }
 
 impl Inbox {
@@ -61,6 +65,7 @@ impl Inbox {
             Some(request) = self.requests.recv() => Some(Item::Request(request)),
             Some(delivery) = self.deliveries.recv() => Some(Item::Delivery(delivery)),
             Some(question) = self.questions.recv() => Some(Item::Question(question)),
+            Some(admit) = self.admissions.recv() => Some(Item::Admit(admit)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The thread that owns the ledger while the screen is open: it writes batches, answers requests and updates the
 //! screen.
 
+mod admission;
 mod delivery;
 mod models;
 mod stuck;
@@ -12,6 +13,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, watch};
 
+use super::admissions::Policy;
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
@@ -21,7 +23,7 @@ use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::{Label, Record};
 use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
-use crate::ingest::{Event, ReadBatch};
+use crate::ingest::{Delivery, Event, ReadBatch, Said};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
 use crate::pricing::PriceBook;
@@ -48,6 +50,8 @@ pub(crate) struct LedgerThread {
     pub(crate) reader: mpsc::UnboundedSender<Control>,
     /// Raised with every change of the numbers, for faces that ask for them.
     pub(crate) revision: watch::Sender<u64>,
+    /// The limits in outline, for servers.
+    pub(crate) policy: watch::Sender<Policy>,
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
     /// State kept between messages.
@@ -77,6 +81,7 @@ pub(crate) struct State {
 impl LedgerThread {
     /// Handles messages until stopped or until all senders are gone.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
+        self.tell_policy();
         if self.books.is_away() {
             self.stuck();
             self.tell_health();
@@ -86,15 +91,19 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
+                Item::Delivery(delivery @ Delivery { said: Said::Export(_), .. }) => {
+                    self.exports(delivery, &mut inbox);
+                }
                 Item::Delivery(delivery) => self.delivery(delivery),
                 Item::Question(question) => self.question(question),
+                Item::Admit(admit) => self.admission(admit),
                 Item::Message(LedgerMessage::Stop(done)) => {
                     while let Some(item) = inbox.try_next() {
                         match item {
                             Item::Request(request) => self.request(request),
                             Item::Delivery(delivery) => self.delivery(delivery),
                             // Whoever asked is told that the meter is closing.
-                            Item::Question(_) | Item::Message(_) => {}
+                            Item::Question(_) | Item::Admit(_) | Item::Message(_) => {}
                         }
                     }
                     self.stop(&done);
@@ -294,6 +303,7 @@ impl LedgerThread {
         match request {
             Request::Snapshot { rules, follow } => {
                 (self.rules, self.follow) = (*rules, follow);
+                self.tell_policy();
                 self.open_again();
             }
             Request::History(query) => match self.books.report(&query) {
@@ -346,6 +356,7 @@ impl LedgerThread {
             if let Feed::Settings(settings) = &news {
                 self.rules.clone_from(&settings.rules);
             }
+            self.tell_policy();
             self.tell(news);
             self.daily();
         }

@@ -1,6 +1,7 @@
 //! The running meter below every face: the reader of the logs, the thread that owns the ledger, alerts, the socket, and
 //! how they start and stop. A face receives events and sends requests; the engine knows no face.
 
+mod admissions;
 mod alert_delivery;
 mod any_ledger;
 mod config_edits;
@@ -18,6 +19,7 @@ mod protocol;
 mod questions;
 mod start_stop;
 
+pub(crate) use admissions::{Admitted, LimitState, Limits};
 pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;

@@ -114,6 +114,8 @@ pub struct Note {
     pub bell: bool,
     /// Escape sequence for a desktop notification by the terminal, made of labels only.
     pub popup: Option<Vec<u8>>,
+    /// Name of the limit that it is about, which a banner may show already.
+    pub limit: Option<Label>,
 }
 
 /// Severity of a note.
@@ -130,7 +132,7 @@ pub enum Tone {
 impl Note {
     /// A note for the screen only.
     pub fn new(tone: Tone, text: &str) -> Self {
-        Self { text: Label::new(text), tone, bell: false, popup: None }
+        Self { text: Label::new(text), tone, bell: false, popup: None, limit: None }
     }
 }
 
@@ -181,6 +183,8 @@ pub struct HealthView {
     pub awaited: Vec<Label>,
     /// Agents of which no log location exists.
     pub absent: Vec<&'static str>,
+    /// Agents that were found, how exact their logs are, and what is not in them.
+    pub found: Vec<(&'static str, String, &'static str)>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }

@@ -8,8 +8,9 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
+use super::admissions::{Limits, Policy};
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
 use super::daily::Daily;
@@ -35,8 +36,12 @@ use {super::Note, super::Tone, crate::ingest::socket};
 /// The clock of the machine.
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
+/// Calls that may wait to be admitted.
+const ADMISSIONS: usize = 256;
 /// Shutdown timeout for work that the next run can repeat.
 const SOON: Duration = Duration::from_millis(300);
+/// Alerts kept for a listener that is behind.
+const ALERTS: usize = 32;
 /// How often it is checked whether something has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -82,8 +87,12 @@ pub(crate) struct Doors {
     pub(crate) deliver: mpsc::Sender<Delivery>,
     /// Takes questions.
     pub(crate) ask: mpsc::Sender<Question>,
+    /// Admits calls.
+    pub(crate) limits: Limits,
     /// Raised with every change of the numbers.
     pub(crate) revision: watch::Receiver<u64>,
+    /// Alerts as they are raised, as JSON.
+    pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
 
 /// Whether standard input is read.
@@ -146,7 +155,10 @@ impl Engine {
         let (requests, requested) = mpsc::channel(64);
         let (deliver, deliveries) = mpsc::channel(32);
         let (ask, questions) = mpsc::channel(32);
+        let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
+        let (policy, policies) = watch::channel(Policy::default());
+        let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
@@ -177,14 +189,16 @@ impl Engine {
                 work: messages.downgrade(),
                 pending: Vec::new(),
                 daily: Daily::default(),
+                alerts: alerts.clone(),
             },
             env: setup.env,
             reader: reader.clone(),
             revision,
+            policy,
             course: Arc::clone(&course),
             state: State::default(),
         };
-        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions };
+        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions, admissions };
         let ledger_thread = spawn("books", move || ledger_thread.run(inbox))?;
         let reading = match setup.played {
             None => {
@@ -214,7 +228,13 @@ impl Engine {
                 None => None,
             },
             requests,
-            doors: Doors { deliver, ask, revision: revised },
+            doors: Doors {
+                limits: Limits { admit, deliver: deliver.clone(), policy: policies },
+                deliver,
+                ask,
+                revision: revised,
+                alerts,
+            },
             messages,
             ledger_thread,
             reader,
@@ -346,3 +366,6 @@ fn serve(
     let _ = counters.set((path, tally));
     Ok(listening)
 }
+
+#[cfg(test)]
+mod admission_tests;

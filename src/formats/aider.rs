@@ -7,6 +7,7 @@
 
 use super::author::Author;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::time::Stamp;
@@ -22,6 +23,12 @@ const MARKERS: [&str; 1] = ["\"message_send\""];
 impl Format for Aider {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Estimates]
+    }
+    fn gaps(&self) -> &'static str {
+        "what was billed: where an answer states no usage, which is usual, aider estimates"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         // There is no usual place; people put it beside aider's own files.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::author::Author;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -25,6 +26,12 @@ const NAME: &str = "amp";
 impl Format for Amp {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "threads that newer versions keep at the service; dollars: it states credits"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let folder = env.path("AMP_DATA_DIR").or_else(|| env.data_home().map(|data| data.join("amp")));

@@ -6,6 +6,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::time::Stamp;
@@ -20,6 +21,9 @@ const NAME: &str = "aside";
 impl Format for Aside {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".aside/u").into_iter().map(Location::tree).collect()

@@ -10,6 +10,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -24,6 +25,12 @@ const NAME: &str = "auggie";
 impl Format for Auggie {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "requests of a turn one by one"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".augment/sessions").into_iter().map(Location::flat).collect()

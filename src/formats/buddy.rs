@@ -9,6 +9,7 @@
 
 use super::answers::{Desk, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::split::Counts;
@@ -31,6 +32,9 @@ pub(super) const WORK: Buddy = Buddy { name: "workbuddy", places: &[".workbuddy/
 impl Format for Buddy {
     fn name(&self) -> &'static str {
         self.name
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         self.places.iter().filter_map(|place| env.home(place)).map(Location::tree).collect()

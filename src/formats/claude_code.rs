@@ -7,6 +7,9 @@
 //! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
 //! 2.1.332, seen 2026-11-26). Newer versions mark the copies; for the others, see [`Opening`].
 
+use std::path::{Path, PathBuf};
+
+use super::branch::branch_name;
 use super::claude_bill::{self, Context, Met};
 use super::claude_content::content;
 use super::claude_homes;
@@ -35,6 +38,12 @@ impl Format for ClaudeCode {
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         claude_homes::locations(env)
+    }
+    fn indexes(&self, env: &Env<'_>) -> Vec<PathBuf> {
+        claude_homes::indexes(env)
+    }
+    fn indexed(&self, index: &Path, content: &[u8]) -> Vec<Location> {
+        claude_homes::indexed(index, content)
     }
     fn markers(&self) -> &'static [&'static str] {
         // Answers have the first; the others are for unknown kinds of lines.
@@ -138,6 +147,7 @@ impl Reader for Transcript {
                     session: self.labels.find(Some(session)),
                     agent: self.labels.find(answer.agent),
                     project: self.labels.find(parsed.cwd.get()),
+                    branch: self.labels.find(branch_name(parsed.branch.get()).filter(|_| claim == Claim::Own)),
                     feature: self.labels.find(parsed.skill.get()),
                     place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                     claim,
@@ -213,6 +223,7 @@ impl Transcript {
             session: self.labels.find(Some(session)),
             agent: self.labels.find(parsed.agent.get().or(sidechain)),
             project: self.labels.find(parsed.cwd.get()),
+            branch: self.labels.find(branch_name(parsed.branch.get()).filter(|_| claim == Claim::Own)),
             feature: self.labels.find(parsed.skill.get()),
             place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
             claim,

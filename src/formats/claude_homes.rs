@@ -4,10 +4,11 @@
 //! the same transcripts elsewhere, and are looked at besides, as that variable is not theirs (read 2026-11-26): OpenClaude, a
 //! fork (agentsview's inventory of formats); Cherry Studio, which gives its agents a home in its data (tokscale 4.17,
 //! `clients.rs`, with the older place); and Cowork, Claude Desktop's agent, whose every session has a home
-//! `<…>/local_<id>/.claude` below [`COWORK`], beside an `audit.jsonl` with the same answers under the same ids.
+//! `<…>/local_<id>/.claude` below [`COWORK`], beside an `audit.jsonl` with the same answers under the same ids; and the variants
+//! that cc-mirror makes, each with a home `~/.cc-mirror/<variant>/config` (tokscale 4.17 and two other readers).
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Env, Location};
 
@@ -31,6 +32,17 @@ pub(super) fn locations(env: &Env<'_>) -> Vec<Location> {
     let homes = own.into_iter().chain(env.home(".openclaude")).chain(hosts);
     let places = homes.map(|home| home.join("projects")).chain(data.iter().map(|data| data.join(COWORK)));
     places.map(Location::tree).collect()
+}
+
+/// The folder with cc-mirror's variants.
+pub(super) fn indexes(env: &Env<'_>) -> Vec<PathBuf> {
+    env.home(".cc-mirror").into_iter().collect()
+}
+
+/// The place of each variant; the folders' names stand one a line.
+pub(super) fn indexed(index: &Path, content: &[u8]) -> Vec<Location> {
+    let names = std::str::from_utf8(content).unwrap_or_default().lines().filter(|name| !name.starts_with('.'));
+    names.map(|name| Location::tree(index.join(name).join("config/projects"))).collect()
 }
 
 /// A comma list of folders. Text that is not UTF-8 is one folder.

@@ -26,6 +26,7 @@ fields! {
         uuid: Text<'a> = "uuid",
         version: Text<'a> = "version",
         cwd: Text<'a> = "cwd",
+        branch: Text<'a> = "gitBranch",
         agent: Text<'a> = "agentId",
         sidechain: Flag = "isSidechain",
         skill: Text<'a> = "attributionSkill",
@@ -207,14 +208,19 @@ impl Line<'_> {
 /// Fidelity by version: from 2.1.9 to 2.1.49 the output count was taken from the beginning of the stream, a hundredth
 /// to a half of the final count.
 fn fidelity(model: Option<&str>, version: Option<&str>) -> Fidelity {
+    match model {
+        None => Fidelity::Guessed,
+        Some(_) if is_cut(version) => Fidelity::LowerBound,
+        Some(_) => Fidelity::Final,
+    }
+}
+
+/// True for versions that count the beginning of an answer only.
+pub(super) fn is_cut(version: Option<&str>) -> bool {
     let patch = version.and_then(|version| version.strip_prefix("2.1."));
     let patch =
         patch.and_then(|patch| patch.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u32>().ok());
-    match (model, patch) {
-        (None, _) => Fidelity::Guessed,
-        (Some(_), Some(9..=49)) => Fidelity::LowerBound,
-        (Some(_), _) => Fidelity::Final,
-    }
+    patch.is_some_and(|patch| (9..=49).contains(&patch))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::author::Author;
 use super::count::Count;
 use super::editors;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Money, Text};
 use super::running::bill;
@@ -39,6 +40,12 @@ const SESSION: &[u8] = b".messages.json";
 impl Format for Cline {
     fn name(&self) -> &'static str {
         self.name
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "calls before a compaction one by one; the model of older tasks"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let tasks = self.extensions.iter().flat_map(|id| editors::global_storage(env, &[id, "tasks"]));

@@ -9,6 +9,7 @@
 //! read; messages with credits alone count nothing.
 
 use super::answers::{Desk, Where};
+use super::exactness::Exactness;
 use super::fields::{Within, fields};
 use super::json::{self, List, Text};
 use super::time::{self, Stamp};
@@ -24,6 +25,12 @@ const NAME: &str = "codebuff";
 impl Format for Codebuff {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "messages that state credits alone"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let named = env.path("CODEBUFF_DATA_DIR").into_iter();

@@ -9,6 +9,7 @@
 
 use super::answers::{Desk, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::time::Stamp;
@@ -23,6 +24,12 @@ const NAME: &str = "codewhale";
 impl Format for CodeWhale {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Totals, Exactness::Cost, Exactness::Estimates]
+    }
+    fn gaps(&self) -> &'static str {
+        "the split of a session's tokens, and single calls: one total, dated by its beginning"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         [".codewhale/sessions", ".deepseek/sessions"]

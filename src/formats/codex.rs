@@ -228,6 +228,7 @@ impl Rollout {
                 session: Some(self.labels.get(session)),
                 agent: self.labels.find(agent),
                 project: self.labels.find(thread.cwd.as_deref()),
+                branch: self.labels.find(thread.branch.as_deref()),
                 place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
                 ..Attribution::new(line.at.0.unwrap_or(origin.modified), self.source.clone())
             },

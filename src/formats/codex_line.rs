@@ -43,8 +43,16 @@ fields! {
         base: Base<'a> = "history_base",
         nickname: Text<'a> = "agent_nickname",
         role: Text<'a> = "agent_role",
+        git: Git<'a> = "git",
         source: Source<'a> = "source",
         limits: Limits<'a> = "rate_limits",
+    }
+}
+
+fields! {
+    /// The working copy.
+    Git {
+        branch: Text<'a> = "branch",
     }
 }
 

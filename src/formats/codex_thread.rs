@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::branch::branch_name;
 use super::codex_line::{Line, Payload};
 use super::codex_usage::Totals;
 use crate::domain::{Label, Record};
@@ -19,6 +20,8 @@ pub(super) struct Thread {
     /// Name of the sub-agent, in a sub-agent's rollout.
     pub(super) agent: Option<String>,
     pub(super) cwd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) branch: Option<String>,
     pub(super) model: Option<String>,
     pub(super) service_tier: Option<String>,
     /// Latest running totals.
@@ -44,6 +47,7 @@ impl Thread {
             self.root = line.root().map(str::to_owned);
             self.agent = line.agent().map(str::to_owned);
             self.cwd = payload.cwd.get().map(str::to_owned);
+            self.branch = branch_name(payload.git.branch.get()).map(str::to_owned);
             self.model = payload.model.get().map(str::to_owned);
         }
         let own = self.own.as_deref().unwrap_or(id);

@@ -9,6 +9,7 @@
 
 use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
 use super::time::Stamp;
@@ -23,6 +24,12 @@ const NAME: &str = "command-code";
 impl Format for CommandCode {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "sub-agents and summaries; all before version 3 of its format (about 0.41)"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".commandcode/projects").into_iter().map(Location::tree).collect()

@@ -7,6 +7,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
@@ -21,6 +22,12 @@ const NAME: &str = "continue";
 impl Format for Continue {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Estimates]
+    }
+    fn gaps(&self) -> &'static str {
+        "the service's own counts and the cache: Continue counts with one tokenizer for all models"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("CONTINUE_GLOBAL_DIR").or_else(|| env.home(".continue"));

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::author::Author;
+use super::branch::branch_name;
 use super::copilot_line::{Data, Line, Metric, split};
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json::{self, Text};
 use super::keys::{answer_key, counted_key};
@@ -37,6 +39,12 @@ const HINTS: [&str; 3] = ["okens\"", "\"session.start\"", "\"gen_ai."];
 impl Format for Copilot {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "dollars: it states AI credits; single calls' input in versions before usage records"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("COPILOT_HOME").or_else(|| env.home(".copilot"));
@@ -78,7 +86,9 @@ impl Format for Copilot {
         } else {
             String::new()
         };
-        let sql = format!("SELECT {TABLE}.id, NULL, {columns}, {cwd} FROM {TABLE}{join} WHERE {TABLE}.id > ?1");
+        let branch = schema.column("sessions", "branch");
+        let sql =
+            format!("SELECT {TABLE}.id, NULL, {columns}, {cwd}, {branch} FROM {TABLE}{join} WHERE {TABLE}.id > ?1");
         Some(vec![RowQuery { table: TABLE, sql }])
     }
     fn markers(&self) -> &'static [&'static str] {
@@ -98,6 +108,8 @@ impl Format for Copilot {
 struct Kept {
     session: String,
     cwd: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    branch: String,
     /// The totals of each model.
     stated: Running,
     /// The model and the counts of each compaction, by the event's id.
@@ -158,6 +170,7 @@ impl Reader for Events {
         }
         let mut from = self.author.attribution(at(row, 13).time(), Some(session), at(row, 14).text(), origin);
         from.agent = self.author.label(at(row, 3).text());
+        from.branch = self.author.label(branch_name(at(row, 15).text()));
         from.feature = self.author.label(at(row, 12).text().filter(|initiator| *initiator == "compaction"));
         let key = counted_key(NAME, session, at(row, 4).text(), &tokens);
         let model = self.author.label(at(row, 5).text().or(at(row, 4).text()));
@@ -180,6 +193,7 @@ impl Events {
     fn start(&mut self, data: &Data<'_>) {
         let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
         (self.kept.session, self.kept.cwd) = (keep(&data.session), keep(&data.context.cwd));
+        branch_name(data.context.branch.get()).unwrap_or_default().clone_into(&mut self.kept.branch);
     }
 
     /// A request.
@@ -248,6 +262,7 @@ impl Events {
     fn attribution(&mut self, read: &Line<'_>, origin: &Origin) -> Attribution {
         let mut from = attribution(&mut self.author, &self.kept.session, &self.kept.cwd, read.at.0, origin);
         from.agent = self.author.label(read.agent.get());
+        from.branch = self.author.label(branch_name(Some(&self.kept.branch)));
         let initiator = read.data.usage.initiator.get();
         from.feature = self.author.label(initiator.filter(|initiator| *initiator == "compaction"));
         from

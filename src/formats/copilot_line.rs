@@ -38,6 +38,7 @@ fields! {
     /// Where the agent works.
     Context {
         cwd: Text<'a> = "cwd" | "gitRoot",
+        branch: Text<'a> = "branch",
     }
 }
 

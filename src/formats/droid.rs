@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Text};
 use super::running::{Running, bill};
@@ -29,6 +30,12 @@ const SETTINGS: &str = ".settings.json";
 impl Format for Droid {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls and their times: a total for each session, dated by its beginning"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("FACTORY_HOME_OVERRIDE").map(|home| home.join(".factory")).or_else(|| env.home(".factory"));

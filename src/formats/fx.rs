@@ -8,6 +8,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
 use super::time;
@@ -22,6 +23,12 @@ const NAME: &str = "fx";
 impl Format for Fx {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls and their times: a total for each session, dated by its beginning"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".fx/sessions").into_iter().map(Location::tree).collect()

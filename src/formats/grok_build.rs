@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use super::answers::{Desk, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Flag, Text};
 use super::time::Stamp;
@@ -28,6 +29,12 @@ const NAME: &str = "grok-build";
 impl Format for GrokBuild {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "requests of a turn one by one; cancelled turns; versions that state a total alone"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("GROK_HOME").or_else(|| env.home(".grok"));

@@ -7,6 +7,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
@@ -21,6 +22,12 @@ const NAME: &str = "hindsight";
 impl Format for Hindsight {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "requests that were not fetched within about 90 minutes (`tokscale hindsight sync`)"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("HINDSIGHT_HOME").or_else(|| env.home(".hindsight"));

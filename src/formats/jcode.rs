@@ -7,6 +7,7 @@
 
 use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -22,6 +23,9 @@ const NAME: &str = "jcode";
 impl Format for Jcode {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("JCODE_HOME").or_else(|| env.home(".jcode"));

@@ -11,6 +11,7 @@
 
 use super::answers::{Desk, NONE, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, fields};
 use super::json::{self, List, Money, Text};
 use super::time::Stamp;
@@ -25,6 +26,9 @@ const NAME: &str = "junie";
 impl Format for Junie {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".junie/sessions").into_iter().map(Location::tree).collect()

@@ -11,6 +11,7 @@ mod antigravity;
 mod aside;
 mod auggie;
 mod author;
+mod branch;
 mod buddy;
 mod claude_bill;
 mod claude_code;
@@ -18,6 +19,7 @@ mod claude_content;
 mod claude_homes;
 mod claude_line;
 mod claude_opening;
+mod claude_text;
 mod claude_usage;
 mod cline;
 mod codebuff;
@@ -50,6 +52,7 @@ mod fx;
 mod gemini_cli;
 mod goose;
 mod grok_build;
+mod helicone;
 mod hermes;
 mod hindsight;
 mod jcode;
@@ -57,6 +60,8 @@ pub(crate) mod json;
 mod junie;
 pub(crate) mod keys;
 mod kimi;
+mod langfuse;
+mod langsmith;
 mod litellm;
 mod llm;
 mod location;
@@ -72,6 +77,7 @@ mod otel;
 mod pi;
 mod prefilter;
 mod protobuf;
+mod pydantic_ai;
 mod qwen_code;
 mod reasonix;
 mod registry;
@@ -95,6 +101,7 @@ mod vibe;
 mod zcode;
 mod zed;
 
+pub(crate) use claude_text::{TRANSCRIPTS, spoken};
 pub use decoder::{Decoder, Outcome};
 pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
@@ -132,6 +139,10 @@ pub static ALL: &[&dyn Format] = &[
     &aider::Aider,
     &llm::Llm,
     &amp::Amp,
+    &langfuse::Langfuse,
+    &langsmith::LangSmith,
+    &helicone::Helicone,
+    &pydantic_ai::PydanticAi,
     &anthropic::Anthropic,
     &openai::OpenAi,
     &otel::Otlp,

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use super::answers::{Desk, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
@@ -29,6 +30,12 @@ const NAME: &str = "mux";
 impl Format for Mux {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "single answers of chats that were compacted, edited or deleted: the rest of a total"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("MUX_ROOT").or_else(|| env.home(".mux"));

@@ -8,6 +8,7 @@
 
 use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
@@ -22,6 +23,12 @@ const NAME: &str = "open-code-review";
 impl Format for OpenCodeReview {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "whether a count is its own estimate, which it writes where a service states none"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".opencodereview/sessions").into_iter().map(Location::tree).collect()

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::codex::Codex;
+use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json;
 use super::pi::{Entry, Session};
@@ -36,6 +37,12 @@ const CODEX: &str = "codex-app-server:";
 impl Format for OpenClaw {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "turns that other programs than Codex delivered"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let named = env.path("OPENCLAW_STATE_DIR").map(|home| vec![home]);

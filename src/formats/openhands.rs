@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::answers::{Desk, Stated, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, List, Money, Text};
 use super::keys::answer_key;
@@ -27,6 +28,12 @@ const NAME: &str = "openhands";
 impl Format for OpenHands {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls, where a conversation keeps its sum alone"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let usual = || {

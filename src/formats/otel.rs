@@ -3,8 +3,11 @@
 mod agents;
 mod attributes;
 mod gen_ai;
+mod metrics;
 mod nesting;
 mod signal;
+
+use std::cell::OnceCell;
 
 use serde_json::Value;
 
@@ -84,6 +87,10 @@ impl Reader for Signals {
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(Reading::NotMine) };
         let Some(signals) = (self.cut)(&value) else { return Ok(Reading::NotMine) };
         let refused = self.read(&signals, line, origin, out);
+        if let Some(export) = value.as_object() {
+            let line = Line { text: line, key: OnceCell::new() };
+            metrics::read(export, &mut self.desk((&line, 0), origin), out);
+        }
         refused.why.map_or(Ok(Reading::Mine), Err)
     }
 
@@ -99,7 +106,7 @@ impl Reader for Signals {
 /// The call reported by a signal, and who reports it.
 enum Made {
     /// An agent's own event.
-    Agents(Call),
+    Agents(Record),
     /// A span or log record of an instrumentation library.
     Libraries(Call),
     Nothing,
@@ -112,6 +119,8 @@ pub(crate) struct Refused {
     pub(crate) count: u64,
     /// Why the last of them was refused.
     pub(crate) why: Option<BadLine>,
+    /// Data points of metrics.
+    pub(crate) points: metrics::Points,
 }
 
 /// Reads whole exports, as a receiver gets them. Spans of one call are joined across exports.
@@ -137,7 +146,12 @@ impl Telemetry {
         out: &mut Vec<Record>,
     ) -> Option<Refused> {
         let signals = signal::of_export(export)?;
-        Some(self.0.read(&signals, body, origin, out))
+        let mut refused = self.0.read(&signals, body, origin, out);
+        if let Some(export) = export.as_object() {
+            let line = Line { text: body, key: OnceCell::new() };
+            refused.points = metrics::read(export, &mut self.0.desk((&line, 0), origin), out);
+        }
+        Some(refused)
     }
 }
 
@@ -146,12 +160,13 @@ impl Signals {
     fn read(&mut self, signals: &[Signal<'_>], line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Refused {
         let mut refused = Refused::default();
         let mut calls: Vec<(&Signal<'_>, Call)> = Vec::new();
+        let line = Line { text: line, key: OnceCell::new() };
         for (number, signal) in signals.iter().enumerate() {
-            match self.call(signal, (line, number), origin) {
-                Ok(Made::Agents(call)) => out.push(Record::Call(call)),
+            match self.call(signal, (&line, number), origin) {
+                Ok(Made::Agents(record)) => out.push(record),
                 Ok(Made::Libraries(call)) => calls.push((signal, call)),
                 Ok(Made::Nothing) => {}
-                Err(why) => refused = Refused { count: refused.count + 1, why: Some(why) },
+                Err(why) => refused = Refused { count: refused.count + 1, why: Some(why), ..refused },
             }
         }
         self.spans.note(signals);
@@ -163,10 +178,14 @@ impl Signals {
         refused
     }
 
-    fn call(&mut self, signal: &Signal<'_>, line: (&[u8], usize), origin: &Origin) -> Result<Made, BadLine> {
-        let mut desk = Desk { format: self.format, labels: &mut self.labels, origin, line };
+    fn desk<'d>(&'d mut self, line: (&'d Line<'d>, usize), origin: &'d Origin) -> Desk<'d> {
+        Desk { format: self.format, labels: &mut self.labels, origin, line }
+    }
+
+    fn call(&mut self, signal: &Signal<'_>, line: (&Line<'_>, usize), origin: &Origin) -> Result<Made, BadLine> {
+        let mut desk = self.desk(line, origin);
         Ok(match agents::agent_of(signal) {
-            Some(agent) => agent.call(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
+            Some(agent) => agent.record(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
             None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Libraries),
         })
     }
@@ -178,13 +197,20 @@ struct Desk<'d> {
     labels: &'d mut Labels,
     origin: &'d Origin,
     /// The line, and the signal's number within it.
-    line: (&'d [u8], usize),
+    line: (&'d Line<'d>, usize),
+}
+
+/// A line or a whole export.
+struct Line<'l> {
+    text: &'l [u8],
+    /// Its key: an export may have thousands of signals without ids.
+    key: OnceCell<CallKey>,
 }
 
 impl Desk<'_> {
     /// Key of a signal without ids.
     fn content_key(&self) -> CallKey {
         let (line, number) = self.line;
-        content_key("otel", line).under(&number.to_string())
+        line.key.get_or_init(|| content_key("otel", line.text)).under(&number.to_string())
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::json::{self, Money, Text};
 use super::keys::answer_key;
@@ -43,6 +44,12 @@ const MARKERS: [&str; 2] = ["\"usage\"", "\"type\":\"session\""];
 impl Format for Pi {
     fn name(&self) -> &'static str {
         self.name
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Cost]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls of a compaction: their sum is one call"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let named = || {

@@ -14,7 +14,9 @@
 use std::collections::VecDeque;
 
 use super::author::Author;
+use super::branch::branch_name;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, Text};
@@ -36,6 +38,12 @@ const NEAR: usize = 16;
 impl Format for QwenCode {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "sub-agents and summaries in chats from before its events"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("QWEN_RUNTIME_DIR").or_else(|| env.path("QWEN_HOME")).or_else(|| env.home(".qwen"));
@@ -68,6 +76,7 @@ fields! {
         kind: Text<'a> = "type",
         subtype: Text<'a> = "subtype",
         cwd: Text<'a> = "cwd",
+        branch: Text<'a> = "gitBranch",
         model: Text<'a> = "model",
         is_sidechain: Flag = "isSidechain",
         usage: Usage<'a> = "usageMetadata",
@@ -222,6 +231,7 @@ impl Chat {
         let parent = read.forked_from.session.get();
         let session = parent.or(read.session.get());
         let mut from = self.author.attribution(read.at.0, session, read.cwd.get(), origin);
+        from.branch = self.author.label(branch_name(read.branch.get()).filter(|_| parent.is_none()));
         if parent.is_some() {
             from.claim = Claim::Parent;
         }

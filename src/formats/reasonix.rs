@@ -7,6 +7,7 @@
 
 use super::answers::{Desk, Where};
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Flag, Text};
 use super::split::Counts;
@@ -23,6 +24,12 @@ const NAME: &str = "reasonix";
 impl Format for Reasonix {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls]
+    }
+    fn gaps(&self) -> &'static str {
+        "sessions and projects"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let named = env.path("REASONIX_STATE_HOME").or_else(|| env.path("REASONIX_HOME"));

@@ -76,6 +76,7 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
         ("session", name(&from.session)),
         ("agent", name(&from.agent)),
         ("project", name(&from.project)),
+        ("branch", name(&from.branch)),
         ("user", name(&from.user)),
         ("team", name(&from.team)),
         ("feature", name(&from.feature)),

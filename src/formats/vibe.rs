@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::author::Author;
 use super::count::Count;
+use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
 use super::running::{Running, bill};
@@ -29,6 +30,12 @@ const MARKERS: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cac
 impl Format for Vibe {
     fn name(&self) -> &'static str {
         NAME
+    }
+    fn fidelity(&self) -> &'static [Exactness] {
+        &[Exactness::Calls, Exactness::Totals]
+    }
+    fn gaps(&self) -> &'static str {
+        "single calls from before a resumption: their total is there"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("VIBE_HOME").or_else(|| env.home(".vibe"));

@@ -146,7 +146,7 @@ impl BatchBuilder {
             match record {
                 Record::Call(call) => owner.fill(&mut call.from),
                 Record::Bill(bill) => owner.fill(&mut bill.from),
-                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) => {}
+                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {}
             }
         }
         let path = self.origin.path.clone();

@@ -20,6 +20,8 @@ pub struct Delivery {
 pub enum Said {
     /// Calls to be written.
     Records(Vec<Record>),
+    /// Calls of one export of telemetry. Several exports may be written as one; the answer names no call.
+    Export(Vec<Record>),
     /// A query, as JSON: `{"query":"gate",…}`.
     Query(String),
 }

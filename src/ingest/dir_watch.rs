@@ -10,6 +10,7 @@ use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watche
 
 use super::PollReason;
 use super::fs::is_out_of_descriptors;
+use super::roots::lies_in;
 use crate::domain::Label;
 
 /// Wakes the live reader.
@@ -100,13 +101,13 @@ impl Places {
     /// The path under our name, if it is in a root or leads to one.
     fn ours(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|(real, root)| {
-            if path.starts_with(root) || root.starts_with(path) {
+            if lies_in(path, root) || lies_in(root, path) {
                 return Some(path.to_owned());
             }
-            if real.starts_with(path) {
+            if lies_in(real, path) {
                 return Some(root.clone());
             }
-            path.strip_prefix(real).ok().map(|rest| root.join(rest))
+            lies_in(path, real).then(|| path.strip_prefix(real).ok().map(|rest| root.join(rest)))?
         })
     }
 }

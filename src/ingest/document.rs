@@ -45,7 +45,11 @@ impl Reading<'_> {
                 let now = (call.tokens, call.model.clone(), call.quoted);
                 handed_on.insert(call.key, now.clone()) != Some(now)
             }
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => true,
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => true,
         });
         let mut fingerprint = Fingerprint::default();
         fingerprint.push(&text);

@@ -1,7 +1,7 @@
 //! State of the sources, as plain data for all faces.
 
 use crate::domain::Label;
-use crate::formats::Exactness;
+use crate::formats::{Exactness, FormatId};
 
 use super::Tallies;
 
@@ -60,6 +60,19 @@ impl Health {
             }
         }
         absent
+    }
+
+    /// Agents of which some place exists: how exact their logs are, and what is not in them.
+    pub fn found(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut found: Vec<(&'static str, String, &'static str)> = Vec::new();
+        for root in self.roots.iter().filter(|root| root.state != RootState::Waiting) {
+            let Some(id) = root.agent.and_then(FormatId::of_name) else { continue };
+            let format = id.format();
+            if !found.iter().any(|(name, ..)| *name == format.name()) {
+                found.push((format.name(), root.exactness(), format.gaps()));
+            }
+        }
+        found
     }
 
     /// True when some place of the agent exists, or did.

@@ -26,6 +26,7 @@ mod project;
 mod read_dir;
 mod roots;
 mod rotation;
+mod sample_database;
 #[cfg(unix)]
 pub(crate) mod socket;
 mod spool;
@@ -49,6 +50,7 @@ pub use os_fs::OsFs;
 pub(crate) use project::Projects;
 pub(crate) use roots::RootKind;
 pub use roots::Roots;
+pub(crate) use sample_database::sample_database;
 pub(crate) use spool::spool;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

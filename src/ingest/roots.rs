@@ -100,6 +100,13 @@ impl Roots {
         Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
+    /// Adds every place that agents would have in another home, by no variable.
+    pub fn add_home(&mut self, home: &Path) {
+        let env = Env::new(Some(home), &|_| None);
+        self.agents.extend(formats::locations(&env));
+        self.indexes.extend(formats::indexes(&env));
+    }
+
     /// These paths only.
     pub fn only(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut extra = Vec::new();

@@ -14,8 +14,8 @@ use crate::formats;
 pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
     let line = |record: &Record| match record {
         Record::Call(call) => Some(formats::kept_line(call, None) + "\n"),
-        // Only the latest statement counts, and the next one follows.
-        Record::Status(_) => Some(String::new()),
+        // Only the latest statement counts, and the next one follows; what is held for a call lapses by itself.
+        Record::Status(_) | Record::Settled(_) => Some(String::new()),
         Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
     };
     let lines: Option<String> = records.iter().map(line).collect();

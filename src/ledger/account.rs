@@ -19,6 +19,8 @@ pub(super) struct Account {
     ends: Option<(CallKey, CallKey)>,
     /// Statements that cover single runs.
     runs: BTreeSet<CallKey>,
+    /// Statements of pieces of the session.
+    pieces: BTreeSet<CallKey>,
     /// First statement that names each model.
     firsts: BTreeMap<Label, CallKey>,
     /// Keys of the rows computed for this session.
@@ -43,7 +45,7 @@ impl Account {
         let is_known = self.bills.insert(id, bill).is_some();
         if is_known {
             // Derived state may rest on the statement's earlier value: rebuild it.
-            (self.ends, self.runs, self.firsts) = Default::default();
+            (self.ends, self.runs, self.pieces, self.firsts) = Default::default();
             self.bills.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| self.place(id));
         } else {
             self.place(id);
@@ -65,6 +67,7 @@ impl Account {
                 self.ends = Some(ends);
             }
             Counter::Run { .. } => _ = self.runs.insert(id),
+            Counter::Piece => _ = self.pieces.insert(id),
         }
         for billed in &bill.models {
             let is_first = |known: &CallKey| bill.from.precedence(&self.bills[known].from).is_lt();
@@ -79,13 +82,19 @@ impl Account {
     /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 start a new counter with
     /// each run, so that the last statements of all runs add up (seen in 2.1.232 and 2.1.268, August 2026).
     ///
+    /// Pieces add up, unless the session `is_known` otherwise: from calls, from a log, from another statement.
+    ///
     /// `counted` is what the session's own counter inherited from another session, and `of_run` tells it of the first
     /// statement of any other counter.
     pub(super) fn dues<'b>(
         &self,
+        is_known: bool,
         counted: Option<&'b [Billed]>,
         of_run: impl Fn(&Bill) -> Option<&'b [Billed]>,
     ) -> Vec<Due> {
+        if !is_known && self.ends.is_none() && self.runs.is_empty() {
+            return self.sum_of_pieces();
+        }
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
         // Of equal statements the run's comes first, so that its part is not subtracted from it twice.
@@ -125,6 +134,20 @@ impl Account {
             if let Some(due) = dues.get_mut(&billed.model) {
                 due.part.take(&mut Part::of_bill(billed));
             }
+        }
+        dues.into_values().collect()
+    }
+
+    fn sum_of_pieces(&self) -> Vec<Due> {
+        let mut dues: BTreeMap<&Label, Due> = BTreeMap::new();
+        for billed in self.pieces.iter().filter_map(|id| self.bills.get(id)).flat_map(|bill| &bill.models) {
+            let due = dues.entry(&billed.model).or_insert_with(|| Due {
+                model: billed.model.clone(),
+                part: Part::default(),
+                is_split: true,
+            });
+            due.part.add(&Part::of_bill(billed));
+            due.is_split &= billed.is_split || billed.tokens.cache_write() == 0;
         }
         dues.into_values().collect()
     }
@@ -190,7 +213,7 @@ impl<'a> Chain<'a> {
     fn extend(&mut self, next: &'a Bill) {
         let so_far = self.lifetimes.and_then(|(short, long)| match next.counter {
             Counter::Run { own } => Some((short + own.cache_write_5m, long + own.cache_write_1h)),
-            Counter::Session { .. } => None,
+            Counter::Session { .. } | Counter::Piece => None,
         });
         let whole = next.tokens().cache_write();
         self.lifetimes = lifetimes_of(next).or(so_far.filter(|(short, long)| short + long == whole));
@@ -216,7 +239,7 @@ pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
 pub(super) fn started(bill: &Bill) -> Option<i64> {
     match bill.counter {
         Counter::Session { started, .. } => started,
-        Counter::Run { .. } => None,
+        Counter::Run { .. } | Counter::Piece => None,
     }
 }
 

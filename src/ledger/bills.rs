@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::account::{Account, Due, NEAREST, row_key, size, started};
 use super::inherited::Inherited;
 use super::interner::Interner;
+use super::lineage::Families;
 use super::spending::{Part, Spending};
 use crate::domain::{Bill, Call, CallKey, Instant, Record};
 use crate::pricing::core_name;
@@ -88,6 +89,13 @@ impl Bills {
         let is_left = others.filter(|other| other.id != bill.id).any(|other| started(other) == Some(counter));
         if let Some(sessions) = self.families.get_mut(&counter).filter(|_| !is_left) {
             sessions.remove(&session);
+        }
+    }
+
+    /// The session's log was found to belong to another's family: its computed rows are out of date.
+    pub(super) fn descended(&mut self, session: u32) {
+        if self.has(session) {
+            self.due.insert(session);
         }
     }
 
@@ -175,6 +183,7 @@ impl Bills {
         spending: &Spending,
         horizon: Option<Instant>,
         names: &Interner,
+        families: &Families,
     ) -> (Vec<Call>, Vec<CallKey>) {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
@@ -183,7 +192,10 @@ impl Bills {
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
             let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);
-            let mut dues = account.dues(counted, |bill| self.inherited.of(*session, bill, names));
+            // A sub-agent's or a fork's calls may be booked under another session.
+            let is_known =
+                families.kept(*session) != *session || spending.parts_of(*session).any(|(_, part)| !part.is_zero());
+            let mut dues = account.dues(is_known, counted, |bill| self.inherited.of(*session, bill, names));
             let over = subtract(&mut dues, spending, *session, names);
             shares.push(Share { session: *session, account, dues, over });
         }

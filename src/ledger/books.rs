@@ -1,6 +1,7 @@
 //! A ledger over any store: the merge rules, the buffer and the queries are the same for all of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::reading::{Reading, is_aligned};
 use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
-use super::{Batch, BooksError, Change, Checkpoint, Ledger, Order, Query, Report, Row, StoreError, Sums};
+use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, StoreError, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span, Status};
 use crate::pricing::Pricer;
 
@@ -103,6 +104,8 @@ pub struct Books<B: Backing> {
     pub(super) held: RefCell<Option<Unwritten<Ids<B>>>>,
     /// Version of the store when last checked for other writers.
     pub(super) version: Option<i64>,
+    /// True during [`Ledger::exclusively`]: queries belong to its transaction.
+    pub(super) is_deciding: Cell<bool>,
 }
 
 impl<B: Backing> Books<B> {
@@ -117,6 +120,7 @@ impl<B: Backing> Books<B> {
             stuck: false,
             held: RefCell::default(),
             version,
+            is_deciding: Cell::new(false),
         }
     }
 
@@ -169,6 +173,9 @@ impl<B: Backing> Books<B> {
                 gathered.write(backing.store(), working_set, pricer, step)?;
             }
             backing.store().write_statuses(&gathered.core.statuses)?;
+            for hold in &gathered.settled {
+                backing.store().put_fact(Space::Hold, &hold.to_string(), None)?;
+            }
             step("write files");
             backing.store().write_files(&mut gathered.files.values())
         })
@@ -205,6 +212,9 @@ impl<B: Backing> Books<B> {
     /// Runs `look` in one reading transaction.
     pub(super) fn view<T>(&self, look: impl FnOnce(&B::Store) -> Stored<T>) -> Result<T, BooksError> {
         let store = self.backing.store();
+        if self.is_deciding.get() {
+            return look(store).map_err(|error| self.backing.error(error));
+        }
         let seen = store.begin(Access::Read).and_then(|()| {
             let seen = look(store);
             store.roll_back();
@@ -338,6 +348,10 @@ impl<B: Backing> Ledger for Books<B> {
         Ok(all.iter().filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
 
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+        self.decide(decide)
+    }
+
     fn changed_elsewhere(&mut self) -> bool {
         if let Some(reopened) = B::reopen(self) {
             return reopened;
@@ -361,6 +375,12 @@ impl<B: Backing> KeyValue for Books<B> {
     }
 
     fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
-        self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))
+        let mut facts = self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))?;
+        if space == Space::Hold {
+            // The calls that were waited for are held by now.
+            let settled: BTreeSet<String> = self.gathered.settled.iter().map(ToString::to_string).collect();
+            facts.retain(|(id, _)| !settled.contains(id));
+        }
+        Ok(facts)
     }
 }

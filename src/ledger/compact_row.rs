@@ -113,6 +113,7 @@ impl CompactRow {
                 agent: value(Dimension::Agent),
                 project: value(Dimension::Project),
                 folder: names.label(self.folder).cloned(),
+                branch: value(Dimension::Branch),
                 user: value(Dimension::User),
                 team: value(Dimension::Team),
                 feature: value(Dimension::Feature),

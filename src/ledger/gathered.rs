@@ -1,13 +1,13 @@
 //! Batches that wait in memory to be written as one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::merge_state::MergeState;
 use super::store::{Step, Store, Stored};
 use super::working_set::WorkingSet;
 use super::{Batch, Checkpoint};
-use crate::domain::Record;
+use crate::domain::{HoldId, Record};
 use crate::pricing::Pricer;
 
 /// Buffered batches, merged with each other.
@@ -18,6 +18,8 @@ pub struct Gathered {
     pub(super) files: BTreeMap<PathBuf, Checkpoint>,
     /// Calls that an older version may have stored under another key.
     pub(super) rekeyed: Vec<Record>,
+    /// Amounts held for calls that are over.
+    pub(super) settled: BTreeSet<HoldId>,
     /// True unless empty.
     pub(super) anything: bool,
 }
@@ -30,6 +32,7 @@ impl Gathered {
             match record {
                 Record::Rekeyed { .. } if is_new => {}
                 Record::Rekeyed { .. } => self.rekeyed.push(record.clone()),
+                Record::Settled(hold) => _ = self.settled.insert(*hold),
                 Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
                     self.core.absorb(record);
                 }

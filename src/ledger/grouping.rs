@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use rustc_hash::FxHashMap;
 
 use super::compact_row::CompactRow;
-use super::interner::{Interner, count, index, place};
+use super::interner::{Interner, NONE, count, index, place};
 use super::periods::Periods;
 use super::{Order, PeriodKey, Query, Report, ReportRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
@@ -88,7 +88,7 @@ impl<'a> Groups<'a> {
         let number = self.names.set(set)[place(by)];
         let is_renamed = by == Dimension::Project || by.base() != by;
         let Some(label) = self.names.label(number).filter(|_| is_renamed) else { return number };
-        let named = self.query.name_of(by, label);
+        let Some(named) = self.query.name_of(by, label) else { return NONE };
         let is_project = by.base() == Dimension::Project;
         let name = if named == label { repository_of(label).filter(|_| is_project) } else { Some(named.as_str()) };
         let Some(name) = name else { return number };
@@ -113,9 +113,8 @@ impl<'a> Groups<'a> {
 /// True when the filter's names admit this attribution; its times are ignored.
 pub(super) fn admits(filter: &Filter, set: u32, names: &Interner) -> bool {
     filter.only.is_empty()
-        || Dimension::ALL
-            .iter()
-            .all(|dimension| filter.admits_value(*dimension, names.value(set, *dimension).map(Label::as_str)))
+        || Dimension::filters()
+            .all(|dimension| filter.admits_value(dimension, names.value(set, dimension).map(Label::as_str)))
 }
 
 /// Accumulates a report by hour, day, week, month, or in total.

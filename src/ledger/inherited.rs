@@ -73,9 +73,14 @@ fn sides(tokens: Tokens) -> Whole {
     [tokens.input, tokens.cache_read, tokens.cache_write(), tokens.output]
 }
 
-/// The total that others may inherit; `None` for a run without usage of its own, which may have inherited it all.
+/// The total that others may inherit; `None` for a run without usage of its own, which may have inherited it all, and
+/// for a piece, which is no total.
 pub fn total(bill: &Bill) -> Option<Whole> {
-    let is_own = !matches!(bill.counter, Counter::Run { own } if own.is_zero());
+    let is_own = match bill.counter {
+        Counter::Session { .. } => true,
+        Counter::Run { own } => !own.is_zero(),
+        Counter::Piece => false,
+    };
     Some(sides(bill.tokens())).filter(|total| is_own && *total != [0; 4])
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::BooksError;
-use super::key_value::KeyValue;
+use super::key_value::{FactEdit, KeyValue};
 use super::query::{Order, Query, Report};
 use super::types::{Batch, Change, Checkpoint, Row, Sums};
 use crate::domain::{CallKey, Filter, Span, Status};
@@ -104,11 +104,21 @@ pub trait Ledger: KeyValue {
         Ok(Vec::new())
     }
 
+    /// Hands the books to `decide`, and writes the facts that it returns. No other process writes in between, so that of
+    /// two decisions the second sees the first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written, or `decide` fails: nothing is written then.
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError>;
+
     /// True when another process has written to the ledger since the last call.
     fn changed_elsewhere(&mut self) -> bool {
         false
     }
 }
+
+/// A decision from the state of the books: the facts to be written.
+pub type Decide<'a> = &'a mut dyn FnMut(&dyn Ledger) -> Result<Vec<FactEdit>, BooksError>;
 
 /// A filter that admits what it admitted within a time span.
 pub(super) fn within(span: &Span, filter: &Filter) -> Filter {

@@ -128,6 +128,7 @@ pub(super) const fn place(dimension: Dimension) -> usize {
         Dimension::Feature => 6,
         Dimension::Org => 7,
         Dimension::Session => 8,
+        Dimension::Branch | Dimension::Ticket => 9,
     }
 }
 

@@ -1,4 +1,5 @@
-//! Facts beside the calls that processes agree on: which alerts were delivered, which limits are lifted.
+//! Facts beside the calls that processes agree on: which alerts were delivered, which limits are lifted, which amounts
+//! are held.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -15,11 +16,13 @@ pub enum Space {
     Warning,
     /// Overrides of limits, by session and turn.
     Override,
+    /// Amounts held for calls under way, by their id.
+    Hold,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 3] = [Self::Alert, Self::Warning, Self::Override];
+    pub const ALL: [Self; 4] = [Self::Alert, Self::Warning, Self::Override, Self::Hold];
 
     /// Name in a store.
     pub fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Space {
             Self::Alert => "alert",
             Self::Warning => "warning",
             Self::Override => "override",
+            Self::Hold => "hold",
         }
     }
 }
@@ -68,6 +72,17 @@ pub trait KeyValue {
     fn claim(&mut self, space: Space, key: &str, at: Instant) -> Result<bool, BooksError> {
         self.update(space, key, &|known| known.is_none().then(|| Fact { at, value: String::new() }))
     }
+}
+
+/// A fact to be written, or a key to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactEdit {
+    /// Subject.
+    pub space: Space,
+    /// The key.
+    pub key: String,
+    /// The new value; `None` removes the key.
+    pub fact: Option<Fact>,
 }
 
 /// The new value of a key, from the present one.

@@ -8,8 +8,8 @@ use super::compact_row::CompactRow;
 use super::grouping::{self, admits, in_time};
 use super::key_value::{Fact, FactChange, KeyValue, Space};
 use super::merge_state::MergeState;
-use super::{Batch, BooksError, Change, Checkpoint, Grain, Ledger, Order, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Span, Status};
+use super::{Batch, BooksError, Change, Checkpoint, Decide, Grain, Ledger, Order, Query, Report, Row, Sums};
+use crate::domain::{CallKey, Filter, Record, Span, Status};
 use crate::pricing::Pricer;
 
 /// Ledger in memory.
@@ -72,7 +72,7 @@ impl Ledger for Memory {
             self.core.post(record, &*self.pricer, &mut told);
         }
         self.core.row_store.take_journal();
-        self.keep_files(&batch.files);
+        self.keep_the_rest(batch);
         Ok(told)
     }
 
@@ -81,7 +81,7 @@ impl Ledger for Memory {
             self.core.absorb(record);
         }
         self.core.settle(&*self.pricer);
-        self.keep_files(&batch.files);
+        self.keep_the_rest(batch);
         Ok(())
     }
 
@@ -150,6 +150,15 @@ impl Ledger for Memory {
         Ok(self.files.values().cloned().collect())
     }
 
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+        for edit in decide(self)? {
+            let place = (edit.space, edit.key);
+            self.facts.remove(&place);
+            self.facts.extend(edit.fact.map(|fact| (place, fact)));
+        }
+        Ok(())
+    }
+
     fn statuses(&self) -> Result<Vec<Status>, BooksError> {
         let all = self.core.statuses.iter();
         Ok(all.filter_map(|(name, value)| Status::from_entry(name, value)).collect())
@@ -178,7 +187,13 @@ impl KeyValue for Memory {
 }
 
 impl Memory {
-    fn keep_files(&mut self, files: &[Checkpoint]) {
-        self.files.extend(files.iter().map(|file| (file.path.clone(), file.clone())));
+    /// Keeps the parts of a batch that are not about rows.
+    fn keep_the_rest(&mut self, batch: &Batch) {
+        self.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));
+        for record in &batch.records {
+            if let Record::Settled(hold) = record {
+                self.facts.remove(&(Space::Hold, hold.to_string()));
+            }
+        }
     }
 }

@@ -68,7 +68,7 @@ impl MergeState {
         let touched = self.row_store.take_touched();
         for family in self.bills.take_due(touched.into_iter()) {
             let Some(spending) = self.row_store.spending() else { continue };
-            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names);
+            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names, &self.families);
             for key in gone {
                 self.row_store.remove(key, &self.names);
             }
@@ -98,8 +98,8 @@ impl MergeState {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
-            // Concerns only ledgers written by an older version.
-            Record::Rekeyed { .. } => {}
+            // The one concerns only ledgers written by an older version, the other no rows.
+            Record::Rekeyed { .. } | Record::Settled(_) => {}
             Record::Status(status) => {
                 let (name, value) = status.entry();
                 let known = self.statuses.entry(name).or_default();
@@ -120,7 +120,11 @@ impl MergeState {
                 self.row_store.feed(compact, &mut self.names);
                 Some(key)
             }
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => {
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => {
                 self.absorb(record);
                 None
             }
@@ -153,6 +157,7 @@ impl MergeState {
     pub(super) fn learn(&mut self, child: &Label, parent: &Label) {
         let (child, parent) = (self.names.number(Some(child)), self.names.number(Some(parent)));
         self.families.learn(child, parent, &self.names);
+        self.bills.descended(child);
     }
 
     /// Moves the rows of a family to its new root.

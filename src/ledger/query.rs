@@ -52,7 +52,8 @@ pub struct Query {
     pub order: Order,
     /// Maximum number of rows, applied after ordering; the total covers all rows.
     pub limit: Option<usize>,
-    /// The names of derived dimensions for the values of their bases; a value without one keeps its own.
+    /// The names of derived dimensions for the values of their bases; a value without one keeps its own, but a branch
+    /// without a ticket has none.
     pub renamed: BTreeMap<(Dimension, Label), Label>,
 }
 
@@ -63,9 +64,13 @@ impl Query {
         Self { grain, by, filter, zone, order, limit: None, renamed: BTreeMap::new() }
     }
 
-    /// The name under which a value of this dimension stands in the report.
-    pub(crate) fn name_of<'a>(&'a self, by: Dimension, value: &'a Label) -> &'a Label {
-        if by.base() == by { value } else { self.renamed.get(&(by, value.clone())).unwrap_or(value) }
+    /// The name of a value of this dimension in the report.
+    pub(crate) fn name_of<'a>(&'a self, by: Dimension, value: &'a Label) -> Option<&'a Label> {
+        if by.base() == by {
+            return Some(value);
+        }
+        let own = if by == Dimension::Ticket { None } else { Some(value) };
+        self.renamed.get(&(by, value.clone())).or(own)
     }
 }
 

@@ -84,7 +84,11 @@ impl<Ids: Default> Unwritten<Ids> {
         let calls = || {
             batch.records.iter().filter_map(|record| match record {
                 Record::Call(call) => Some(call),
-                Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
+                Record::Descends { .. }
+                | Record::Bill(_)
+                | Record::Rekeyed { .. }
+                | Record::Status(_)
+                | Record::Settled(_) => None,
             })
         };
         if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {

@@ -15,7 +15,7 @@ use super::merge_state::{Billed, MergeState};
 use super::row_store::Before;
 use super::spending::session_of;
 use super::store::{Delta, Step, Store, Stored, Table};
-use super::{Batch, Change};
+use super::{Batch, Change, Space};
 use crate::domain::{CallKey, Instant, Record};
 use crate::pricing::Pricer;
 
@@ -143,8 +143,12 @@ impl<Ids: Default> WorkingSet<Ids> {
                     self.rekey(store, record)?;
                     None
                 }
-                // Held statements stay with the batch, see `Books::statuses`.
-                Record::Status(_) if self.reads_only => None,
+                // These stay with the batch, see `Books::statuses` and `Books::facts`.
+                Record::Status(_) | Record::Settled(_) if self.reads_only => None,
+                Record::Settled(hold) => {
+                    store.put_fact(Space::Hold, &hold.to_string(), None)?;
+                    None
+                }
                 Record::Status(statement) => {
                     store.write_statuses(&BTreeMap::from([statement.entry()]))?;
                     None
@@ -216,6 +220,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             return Ok(());
         }
         self.descents.push(numbers);
+        self.account(store, numbers.0)?;
         self.core.learn(child, parent);
         Ok(())
     }

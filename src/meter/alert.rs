@@ -76,6 +76,14 @@ impl Alert {
         }
     }
 
+    /// Name of the limit that it is about.
+    pub(crate) fn limit(&self) -> Option<&str> {
+        match &self.about {
+            About::Limit(limit) => Some(&limit.name),
+            About::Quota(_) => None,
+        }
+    }
+
     fn percent(&self) -> u64 {
         match &self.about {
             About::Limit(limit) => limit.percent,

@@ -1,5 +1,6 @@
 //! Decides whether the next call may be made.
 
+use super::holds::{self, Hold};
 use super::limit::{CallContext, LimitState, Rules, Verdict};
 use super::overrides::{self, Override};
 use super::snapshot::states;
@@ -15,7 +16,9 @@ pub(crate) struct Decision {
     pub(crate) allowed: bool,
     /// The worst verdict of its limits.
     pub(crate) worst: Verdict,
-    /// Limits that apply to the caller, worst first.
+    /// True when it has room once calls under way cost nothing: refused only because of amounts held for these.
+    pub(crate) waits: bool,
+    /// Limits that apply to the caller, worst first. Amounts held for calls under way count as used.
     pub(crate) states: Vec<LimitState>,
     /// The override that lifts limits for this session.
     pub(crate) lifted: Option<Override>,
@@ -38,19 +41,36 @@ pub(crate) fn decide(
     caller: &CallContext,
     now: Instant,
 ) -> Result<Decision, BooksError> {
-    let caller = with_source(books, caller)?;
-    let states = states(books, rules, Some(&caller), now)?;
+    let (held, _) = holds::open(books, now)?;
+    weigh(books, rules, &with_source(books, caller)?, &held, now)
+}
+
+/// Evaluates the limits of a caller whose log format is known, with what is held.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn weigh(
+    books: &dyn Ledger,
+    rules: &Rules,
+    caller: &CallContext,
+    held: &[Hold],
+    now: Instant,
+) -> Result<Decision, BooksError> {
+    let mut states = states(books, rules, Some(caller), now)?;
+    let has_room = !states.iter().any(LimitState::stops_work);
+    holds::count(held, &mut states, caller);
+    super::evaluate::worst_first(&mut states);
     let lifted = match caller.name(Dimension::Session) {
         Some(session) => overrides::override_of(books, session)?,
         None => None,
     };
     let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
     let allowed = lifted.is_some() || !states.iter().any(LimitState::stops_work);
-    Ok(Decision { allowed, worst, states, lifted })
+    Ok(Decision { allowed, worst, waits: has_room && !allowed, states, lifted })
 }
 
 /// Completes a session with its log format: the one in the ledger, else ours.
-fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
+pub(super) fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
     let mut caller = caller.clone();
     if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {
         let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(session.as_str()))], ..Filter::default() };

@@ -229,13 +229,15 @@ impl LimitState {
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
                 Dimension::User => row.user.as_ref().is_some_and(fits),
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
-                // Of these a session may have any number, and no limit is about a derived one.
+                // Of these a session may have any number, and no limit is about a branch or a derived one.
                 Dimension::Team
                 | Dimension::Agent
                 | Dimension::Feature
                 | Dimension::Org
+                | Dimension::Branch
                 | Dimension::Fidelity
-                | Dimension::Repo => true,
+                | Dimension::Repo
+                | Dimension::Ticket => true,
             }
         };
         self.limit.scope.is_organisation()

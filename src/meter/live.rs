@@ -99,16 +99,21 @@ impl Meter {
         meter
     }
 
-    /// Replaces the numbers by a new snapshot. The arrow and the followed session are kept.
+    /// Replaces the numbers by a new snapshot. The followed session is kept; the arrow too, or it appears for calls that
+    /// another process has booked.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
         let (same, at) = (snapshot.follow == follow, snapshot.at);
-        let before = self.counter(at);
+        let newest = |meter: &Self| meter.calls.last_key_value().map(|(key, _)| *key);
+        let (before, newest_before) = (self.counter(at), newest(self));
         *self = Self::open(self.rules.clone(), snapshot);
         (self.follow, self.stale) = (follow, !same);
         // No arrow next to a number that fell.
         let after = self.counter(at);
-        self.grew_at = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);
+        let kept = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);
+        // Other rules or another session may show more as well; only a new call is growth.
+        let has_grown = before.0 == after.0 && before.1 < after.1 && newest(self) > newest_before;
+        self.grew_at = if has_grown { Some(at) } else { kept };
     }
 
     /// True when the numbers are exact only after another query; moves the meter to `now`.

@@ -1,5 +1,6 @@
 //! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
 
+pub(crate) mod admission;
 mod alert;
 mod block_usage;
 mod blocks;
@@ -10,12 +11,14 @@ mod evaluate;
 mod fleet;
 mod forecast;
 pub(crate) mod gate;
+pub(crate) mod holds;
 mod insights;
 mod limit;
 mod limit_usage;
 mod live;
 pub(crate) mod overrides;
 mod pages;
+mod plan;
 mod quiet_hours;
 mod rate;
 pub(crate) mod reconcile;
@@ -30,12 +33,14 @@ pub use alert::Alerts;
 pub(crate) use alert::{About, Alert, AlertId};
 pub(crate) use comparison::{Compared, Comparison};
 pub use curve::{Ahead, DayCurve};
-pub(crate) use evaluate::budget;
+pub(crate) use evaluate::{budget, shares};
 pub use fleet::{Activity, AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};
 pub use limit::{Amount, CallContext, Limit, LimitState, LimitedSession, Measure, Rules, Scope, Verdict};
 pub use live::Meter;
+pub use plan::Plan;
+pub(crate) use plan::{PlanMonth, is_running, plan_months};
 pub use quiet_hours::QuietHours;
 pub(crate) use rate::TREND;
 pub use rate::Trend;

@@ -12,8 +12,8 @@ pub(crate) const KEPT: i64 = 180;
 /// Weight of a minute in the rate by age: halves every five minutes, zero after fifteen.
 const WEIGHTS: [i128; 15] =
     [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
-/// Minutes after the latest call for which time alone moves the numbers.
-const MOVING: i64 = 30;
+/// Minutes after the latest call for which time alone moves the numbers: then the rate is zero, and no forecast is left.
+const MOVING: i64 = 15;
 /// Minutes by which the clock may lag behind the log's without being considered wrong.
 const AHEAD: i64 = 2;
 
@@ -132,9 +132,9 @@ impl Minutes {
         trend
     }
 
-    /// Until when a trend moves on after its latest minute: what is idle stands still.
-    pub(crate) fn moves_until(&self, now: Instant) -> Option<Instant> {
-        let last = self.spent.keys().next_back().filter(|last| **last >= oldest_of(now))?.saturating_add(MOVING);
+    /// The latest minute with anything in it.
+    pub(crate) fn latest(&self, now: Instant) -> Option<Instant> {
+        let last = self.spent.keys().next_back().filter(|last| **last >= oldest_of(now))?;
         Instant::from_timestamp(last.saturating_mul(60), 0)
     }
 

@@ -167,10 +167,13 @@ impl Sessions {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
     }
 
-    /// Until when every trend is shown: now, or half an hour after the latest call.
+    /// Until when every trend is shown: now, or the latest minute with a call once that was a quarter of an hour ago.
     pub(crate) fn trend_until(&self, now: Instant) -> Instant {
+        if self.are_moving(now) {
+            return now;
+        }
         let minutes = self.lately(now).flat_map(|session| session.minutes.values());
-        minutes.filter_map(|minutes| minutes.moves_until(now)).max().map_or(now, |until| until.min(now))
+        minutes.filter_map(|minutes| minutes.latest(now)).max().map_or(now, |until| until.min(now))
     }
 
     fn lately(&self, now: Instant) -> impl Iterator<Item = &Session> {

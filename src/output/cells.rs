@@ -110,9 +110,9 @@ const fn own_columns(grain: Grain) -> &'static [Column] {
 
 const OF_SESSIONS: [Column; 8] = ["session", "started", "ended", "duration_s", "source", "project", "user", "models"];
 
-const OF_CALLS: [Column; 13] = [
+const OF_CALLS: [Column; 14] = [
     "key", "at", "source", "session", "model", "user", "project", "team", "agent", "feature", "org", "fidelity",
-    "folder",
+    "folder", "branch",
 ];
 
 pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
@@ -182,6 +182,7 @@ pub(crate) fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
         Cell::from(from.org.as_ref()),
         Cell::Text(row.trust().word().to_owned()),
         Cell::from(from.folder.as_ref().or(from.project.as_ref())),
+        Cell::from(from.branch.as_ref()),
     ];
     OF_CALLS.into_iter().zip(cells).collect()
 }

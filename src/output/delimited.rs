@@ -34,7 +34,11 @@ fn field(cell: &Cell) -> String {
 pub(super) fn of_call(query: &Query, row: &Arc<Row>) -> ReportRow {
     ReportRow {
         period: PeriodKey::Call(row.call.at(), row.call.key),
-        by: query.by.iter().map(|by| by.label_of(&row.call).map(|value| query.name_of(*by, value).clone())).collect(),
+        by: query
+            .by
+            .iter()
+            .map(|by| by.label_of(&row.call).and_then(|value| query.name_of(*by, value).cloned()))
+            .collect(),
         sums: Sums::from_row(row),
         session: None,
         call: Some(Arc::clone(row)),

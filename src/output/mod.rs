@@ -4,6 +4,7 @@ mod cells;
 mod delimited;
 mod json;
 mod limit;
+mod plan;
 mod prometheus;
 mod quota;
 mod reconcile;
@@ -16,6 +17,7 @@ pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid,
 pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
 pub(crate) use limit::{LimitJson, micro};
+pub(crate) use plan::{PlanJson, plan_line};
 pub(crate) use prometheus::{Kind, Metrics};
 pub(crate) use quota::QuotaJson;
 pub(crate) use reconcile::Outcome;

@@ -23,7 +23,8 @@ const HIDDEN: [&str; 9] = [
 ];
 
 /// Columns dropped first when a terminal is too narrow, in this order. `--by` columns, period and cost are kept.
-const SPARED: [&str; 18] = [
+const SPARED: [&str; 19] = [
+    "branch",
     "cache_saved_usd",
     "source",
     "org",

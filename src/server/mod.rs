@@ -2,3 +2,5 @@
 //! their own.
 
 pub(crate) mod http;
+mod loopback;
+pub(crate) mod proxy;

@@ -14,6 +14,7 @@ pub(crate) fn gate_reason(decision: &Decision, now: Instant, zone: Zone) -> Opti
             let near: Vec<String> = near.map(|state| near_words(state, now, zone)).collect();
             (!near.is_empty()).then(|| near.join("\n"))
         }
+        (Some(_), None) if decision.waits => Some(format!("{} (calls under way included)", stops.join("\n"))),
         (Some(_), None) => Some(stops.join("\n")),
         (Some(first), Some(lifted)) => Some(format!("{first}\nLifted for this session: {}", lifted.reason)),
     }
@@ -37,7 +38,7 @@ pub(crate) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String
 }
 
 /// When the limit has room again.
-fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
+pub(crate) fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
     if let Some(resets) = resets(state, now, zone) {
         return resets;
     }

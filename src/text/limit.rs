@@ -2,7 +2,7 @@
 
 use super::{count, moment, usd};
 use crate::domain::{Instant, Usd, Zone};
-use crate::meter::{LimitState, Verdict, Window};
+use crate::meter::{LimitState, LimitedSession, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
@@ -161,6 +161,11 @@ pub(crate) fn scope(limit: &LimitState) -> String {
     let whose = limit.session.as_ref().map(|session| format!(" {}", session.words())).unwrap_or_default();
     parts.push(format!("{}{whose}", limit.limit.window));
     parts.join("/")
+}
+
+/// The same where there is little room: a session is named without saying that it is one.
+pub(crate) fn short_scope(limit: &LimitState) -> String {
+    limit.session.as_ref().map_or_else(|| scope(limit), LimitedSession::words)
 }
 
 #[cfg(test)]

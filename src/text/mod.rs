@@ -13,14 +13,15 @@ mod time;
 pub(crate) use crate::domain::model_short;
 pub(crate) use crate::domain::{project_short, session_short};
 pub(crate) use complete::{cache_line, complete, counter};
-pub(crate) use gate::{gate_reason, near_words};
+pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
-    banner, banner_amounts, banner_title, forecast, forecast_short, full_at, left, left_of, resets, scope, used_of,
+    banner, banner_amounts, banner_title, forecast, forecast_short, full_at, left, left_of, resets, scope, short_scope,
+    used_of,
 };
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;
-pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, pad, pad_left};
-pub(crate) use number::{absent, bytes, compact, compact_above, count, per_cent, plural};
+pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, is_plain, pad, pad_left};
+pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};
 pub(crate) use time::{

@@ -5,7 +5,16 @@ use unicode_width::UnicodeWidthStr;
 
 /// Display width of a text, in columns.
 pub fn width(text: &str) -> usize {
+    // Most of what is drawn is plain, and its letters need not be put together.
+    if text.chars().all(is_plain) {
+        return text.chars().count();
+    }
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// True for printable ASCII and for the lines, blocks and dots of our own pictures: one column each, on every terminal.
+pub(crate) const fn is_plain(letter: char) -> bool {
+    matches!(letter, ' '..='~' | '·' | '…' | '\u{2500}'..='\u{25fc}' | '\u{2800}'..='\u{28ff}')
 }
 
 /// Truncates the text to `room` columns, ending in `…`.
@@ -80,6 +89,7 @@ pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> S
 /// Fits the text to exactly `room` columns, padding on the right.
 pub(crate) fn pad(text: &str, room: usize) -> String {
     let mut out = fit(text, room);
+    out.reserve(room.saturating_sub(out.len()));
     let gap = room.saturating_sub(width(&out));
     out.extend(std::iter::repeat_n(' ', gap));
     out
@@ -132,6 +142,16 @@ pub(crate) fn ascii_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_letter_takes_one_column_and_joins_no_other() {
+        for letter in (0..=0x2fff_u32).filter_map(char::from_u32).filter(|letter| is_plain(*letter)) {
+            assert_eq!(letter.to_string().width(), 1, "{letter:?}");
+            for pair in [format!("a{letter}"), format!("{letter}a"), format!("{letter}{letter}")] {
+                assert_eq!(pair.graphemes(true).count(), 2, "{pair:?}");
+            }
+        }
+    }
 
     #[test]
     fn f14_names_are_cut_by_columns_not_letters() {

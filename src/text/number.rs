@@ -88,6 +88,12 @@ pub(crate) fn absent(agents: &[&str]) -> String {
     format!("{} not found: {}", plural(number, "agent"), agents.join(", "))
 }
 
+/// How exact an agent's logs are, and what is not in them: `claude-code (E): titles`.
+pub(crate) fn agent_gaps(agent: &str, fidelity: &str, gaps: &str) -> String {
+    let gaps = if gaps.is_empty() { "nothing is known to be missing" } else { gaps };
+    format!("{agent} ({fidelity}): {gaps}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -191,6 +191,11 @@ impl App {
         &self.theme
     }
 
+    /// The open view.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
     /// The displayed numbers.
     pub fn summary(&self) -> &Summary {
         &self.summary
@@ -262,6 +267,7 @@ impl App {
                 }
                 self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
+                self.options.frame_rate = settings.settings.frame_rate.most();
                 self.wear(&settings.settings.theme);
             }
             Feed::Answer(report) => {
@@ -308,6 +314,11 @@ impl App {
             Tone::Warning | Tone::Danger => 20,
         };
         self.effects.extend(note.popup.clone().map(Effect::Popup));
+        // The banner says it with the percentage of now, beside which the one of the alert would soon be wrong.
+        let in_banner = self.summary.worst_limit().map(|limit| limit.name.as_str());
+        if note.limit.is_some() && note.limit.as_deref() == in_banner {
+            return;
+        }
         self.note = Some((note, self.clock + Duration::seconds(seconds)));
     }
 

@@ -1,6 +1,6 @@
 //! Renders the screen: a pure function of state and size.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -19,17 +19,26 @@ const SMALL: (u16, u16) = (40, 10);
 
 /// Renders the screen at this size.
 pub fn draw(app: &App, area: Rect) -> Buffer {
-    app.targets.clear();
-    let mut buffer = Buffer::empty(area);
-    buffer.set_style(area, app.theme.base());
-    if !area.is_empty() {
-        screen(app, area, &mut buffer);
-        Overlay(app).render(area, &mut buffer);
-        let above = Rect { y: area.bottom().saturating_sub(2).max(area.y), height: 1, ..area };
-        Toast(app).render(above.intersection(area), &mut buffer);
-    }
-    settle(&mut buffer, app.options.ascii);
+    let mut buffer = Buffer::default();
+    draw_into(app, area, &mut buffer);
     buffer
+}
+
+/// Renders the screen at this size into a picture that is no longer needed.
+pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
+    app.targets.clear();
+    let mut blank = Cell::EMPTY;
+    blank.set_style(app.theme.base());
+    buffer.area = area;
+    buffer.content.clear();
+    buffer.content.resize(usize::from(area.width) * usize::from(area.height), blank);
+    if !area.is_empty() {
+        screen(app, area, buffer);
+        Overlay(app).render(area, buffer);
+        let above = Rect { y: area.bottom().saturating_sub(2).max(area.y), height: 1, ..area };
+        Toast(app).render(above.intersection(area), buffer);
+    }
+    settle(buffer, app.options.ascii);
 }
 
 /// True where the Live view is drawn in one to four lines, without its header.
@@ -54,7 +63,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
                 .areas(area);
         Compact(app).render(body, buffer);
         if !foot.is_empty() {
-            Footer(app).render(foot, buffer);
+            Footer { app, has_header: false }.render(foot, buffer);
         }
         return;
     }
@@ -82,7 +91,7 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
         View::Limits => Limits(app).render(body, buffer),
         View::Health => Health(app).render(body, buffer),
     }
-    Footer(app).render(foot, buffer);
+    Footer { app, has_header: true }.render(foot, buffer);
 }
 
 /// Replaces cells that terminals may render with another width.
@@ -97,7 +106,9 @@ fn settle(buffer: &mut Buffer, ascii: bool) {
             wide_before = false;
             continue;
         }
-        if symbol.len() == 1 {
+        let mut letters = symbol.chars();
+        let is_plain = letters.next().is_some_and(text::is_plain) && letters.next().is_none();
+        if symbol.len() == 1 || (is_plain && !ascii) {
             continue;
         }
         let columns = symbol.width();

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
-use crate::domain::{Instant, Label, Zone};
+use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
 use crate::meter::{LimitState, SessionLine};
 use crate::text;
@@ -59,7 +59,10 @@ impl App {
             }
             (View::Live, Pane::Limits) | (View::Limits, _) => {
                 let limits = self.limits();
-                let limit = limits.get(self.cursor())?;
+                let Some(limit) = limits.get(self.cursor()) else {
+                    let quota = self.quotas().get(self.cursor().checked_sub(limits.len())?).copied()?;
+                    return said(text::quota_name(quota), of_quota(quota, now, zone));
+                };
                 said(format!("{} limit", limit.name), of_limit(limit, now, zone))
             }
             (View::Sessions, _) => {
@@ -110,6 +113,25 @@ impl App {
             }
         }
     }
+}
+
+/// A provider's window: what was stated of it, when and by whom.
+fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
+    let mut lines = vec![
+        format!("window       {}, of the provider's own account", quota.window()),
+        format!(
+            "used         {}.{:02}%, as stated at {}",
+            quota.percent(),
+            quota.used % 100,
+            text::moment(quota.seen, now, zone)
+        ),
+    ];
+    let resets = text::quota_resets(quota, now, zone);
+    if !resets.is_empty() {
+        lines.push(format!("             {resets}"));
+    }
+    lines.push(format!("from         {}: what it reports is kept, and nothing is added to it", quota.source));
+    lines
 }
 
 fn of_rate(rate: &str) -> String {

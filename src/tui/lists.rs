@@ -1,6 +1,6 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
-use crate::domain::Label;
+use crate::domain::{Label, Quota};
 use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
 use crate::text;
 
@@ -67,8 +67,8 @@ impl App {
     /// Moves the cursor of the part that has the keyboard focus.
     pub(super) fn scroll(&mut self, by: isize) {
         let rows = match &self.mode {
-            Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len(),
             // A line may take several rows.
+            Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len() * 2,
             Mode::Explain(explanation) => explanation.lines.len() * 4,
             Mode::Choose { search, .. } => self.choices(search).len(),
             Mode::Palette { search, .. } => self.palette(search).len(),
@@ -102,7 +102,8 @@ impl App {
             (View::Live, Pane::Running) => self.fleet_rows().len(),
             (View::Live, Pane::Calls) => self.calls().len(),
             (View::Live, Pane::Models) => self.summary.models.len(),
-            (View::Live, Pane::Limits) | (View::Limits, _) => self.limits().len(),
+            (View::Limits, _) => self.limits().len() + self.quotas().len(),
+            (View::Live, Pane::Limits) => self.limits().len(),
             (View::Sessions, _) => self.sessions().len(),
             (View::Projects, _) => self.projects_shown().len(),
             (View::History, _) => 1,
@@ -130,6 +131,11 @@ impl App {
             return self.summary.limits.iter().filter(|limit| self.filter.fits(&limit.name)).collect();
         }
         self.summary.limits_followed().collect()
+    }
+
+    /// The providers' windows that fit the filter.
+    pub(super) fn quotas(&self) -> Vec<&Quota> {
+        self.summary.quotas.iter().filter(|quota| self.filter.fits(&text::quota_name(quota))).collect()
     }
 
     /// Models that match the filter.

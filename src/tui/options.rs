@@ -1,6 +1,7 @@
 //! The screen's options, messages and effects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Rect;
@@ -10,6 +11,11 @@ use crate::meter::{Follow, Summary};
 use crate::theme::{Background, Depth, Themes};
 
 use super::{Feed, Keys, Request, SavedView, View};
+
+/// Shortest time between two pictures, unless the config states another.
+pub const FRAME: Duration = Duration::from_millis(33);
+/// The same where pictures go through a network.
+pub const REMOTE_FRAME: Duration = Duration::from_millis(100);
 
 /// Options of the screen.
 #[derive(Clone)]
@@ -40,6 +46,10 @@ pub struct Options {
     pub mouse: bool,
     /// Log locations, for the waiting screen.
     pub looks: Vec<Label>,
+    /// Most pictures a second; `None` for the default of this terminal.
+    pub frame_rate: Option<u8>,
+    /// True where pictures go through a network.
+    pub is_remote: bool,
     /// True inside tmux, which passes on only what it was told to.
     pub is_in_tmux: bool,
     /// Views saved under a name.
@@ -65,9 +75,20 @@ impl Options {
             filter: String::new(),
             mouse: false,
             looks: Vec::new(),
+            frame_rate: None,
+            is_remote: false,
             is_in_tmux: false,
             views: Vec::new(),
             api_equivalent: false,
+        }
+    }
+
+    /// Shortest time between two pictures.
+    pub(super) fn frame_time(&self) -> Duration {
+        match self.frame_rate {
+            Some(rate) => Duration::from_secs(1) / u32::from(rate.max(1)),
+            None if self.is_remote => REMOTE_FRAME,
+            None => FRAME,
         }
     }
 }

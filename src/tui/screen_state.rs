@@ -14,11 +14,10 @@ use crate::domain::{Instant, Label};
 use crate::engine::Driver;
 use crate::meter::{Alerts, Meter};
 
+use super::draw::draw_into;
 use super::terminal_reply::{Heard, QUESTION, Replies};
-use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, draw, paint};
+use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, paint};
 
-/// Minimum time between pictures.
-pub const FRAME: Duration = Duration::from_millis(33);
 /// A terminal that has not answered by then does not know the question.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
@@ -29,6 +28,8 @@ pub struct ScreenState {
     area: Rect,
     /// The terminal's content; `None` if unknown.
     shown: Option<Buffer>,
+    /// The picture before it, to be drawn over.
+    spare: Buffer,
     drawn: Option<Moment>,
     /// The numbers may have changed.
     numbers: bool,
@@ -63,6 +64,7 @@ impl ScreenState {
             app,
             area,
             shown: None,
+            spare: Buffer::default(),
             drawn: None,
             numbers: true,
             picture: true,
@@ -160,7 +162,9 @@ impl ScreenState {
     /// Time until the next change without an event.
     pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
         if self.numbers || (self.picture && !self.painting) {
-            let due = self.drawn.map_or(Duration::ZERO, |drawn| (drawn + FRAME).saturating_duration_since(at));
+            let due = self
+                .drawn
+                .map_or(Duration::ZERO, |drawn| (drawn + self.app.options.frame_time()).saturating_duration_since(at));
             return due;
         }
         self.driver.sleep(now, self.app.changes_at())
@@ -168,7 +172,7 @@ impl ScreenState {
 
     /// Output due now: the next picture if it is time, and other pending bytes.
     pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
-        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < FRAME) {
+        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < self.app.options.frame_time()) {
             return None;
         }
         if self.numbers {
@@ -185,10 +189,11 @@ impl ScreenState {
         if self.picture {
             self.picture = false;
             self.drawn = Some(at);
-            let next = draw(&self.app, self.area);
+            let mut next = std::mem::take(&mut self.spare);
+            draw_into(&self.app, self.area, &mut next);
             // Writing into memory cannot fail.
             drop(paint(self.shown.as_ref(), &next, &mut out));
-            self.shown = Some(next);
+            self.spare = self.shown.replace(next).unwrap_or_default();
             if !self.background_asked && self.app.wants_background() {
                 out.extend_from_slice(QUESTION);
                 self.asked_at = Some(at);

@@ -51,7 +51,11 @@ fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_s
             batches += usize::from(!batch.records.is_empty());
             seen.extend(batch.records.iter().filter_map(|record| match record {
                 Record::Call(call) => call.model.as_deref().map(str::to_owned),
-                Record::Bill(_) | Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) => None,
+                Record::Bill(_)
+                | Record::Descends { .. }
+                | Record::Rekeyed { .. }
+                | Record::Status(_)
+                | Record::Settled(_) => None,
             }));
         }
         drop(events);

@@ -99,3 +99,20 @@ fn reports_are_split_by_fidelity_and_by_repository() {
         assert_eq!((rows, total), (vec![(path("gone/folder"), 10), (path("shop"), 20)], 30));
     }
 }
+
+#[test]
+fn what_is_not_exact_says_what_is_missing_and_the_doctor_says_it_of_what_is_found() {
+    let home = Home::new();
+    home.write(".gemini/tmp/shop/chats/session-2026-11-10T09-00-5e550100.jsonl", &sample("gemini-cli/chat.jsonl"));
+    let listed = listed(&home);
+    for row in listed.iter().filter(|row| row["readable"] == true) {
+        let (label, gaps) = (row["fidelity"].as_str().unwrap(), row["gaps"].as_str().unwrap());
+        assert!(!label.contains(['Σ', '~']) || !gaps.is_empty(), "a total or an estimate hides something: {row}");
+    }
+    for (agent, label) in [("aider", "~"), ("pi", "E$"), ("droid", "Σ"), ("codewhale", "Σ$~"), ("qwen-code", "E")] {
+        assert_eq!(of(&listed, agent)["fidelity"], label, "{agent}");
+    }
+    let doctor = String::from_utf8(home.tokmeter().arg("doctor").output().unwrap().stdout).unwrap();
+    assert!(doctor.contains("gemini-cli (E): the router's calls"), "{doctor}");
+    assert!(!doctor.contains("goose (EΣ$)"), "{doctor}");
+}

@@ -120,7 +120,13 @@ fn label(of: &'static [&'static str]) -> impl Strategy<Value = Option<Label>> {
 
 /// Few keys, names and times, so that they coincide often.
 pub fn any_call() -> impl Strategy<Value = Call> {
-    let who = (label(&["s", "t", "u"]), label(&["agent-1", "agent-2"]), label(&["/a", "/b"]), label(&["alice", "bob"]));
+    let who = (
+        label(&["s", "t", "u"]),
+        label(&["agent-1", "agent-2"]),
+        label(&["/a", "/b"]),
+        label(&["alice", "bob"]),
+        label(&["dev", "main"]),
+    );
     let what = (
         label(&["opus", "haiku", "unheard-of"]),
         prop::array::uniform6(0_u64..4),
@@ -143,7 +149,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
     let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
     let claim = prop::sample::select(Claim::ALL.to_vec());
     (who, what, named, when, claim).prop_map(|(who, what, named, when, claim)| {
-        let (session, agent, project, user) = who;
+        let (session, agent, project, user, branch) = who;
         let (model, tokens, web_searches, quoted, fidelity) = what;
         let (kind, own, request, family) = named;
         let (seconds, nanos, offset) = when;
@@ -163,6 +169,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
                 agent,
                 folder: project.as_ref().filter(|_| offset == 2).map(|_| Label::new("/w")),
                 project,
+                branch,
                 user,
                 place: Some(Place { path: Label::new("/log"), offset }),
                 claim,
@@ -196,6 +203,7 @@ pub fn any_bill() -> impl Strategy<Value = Record> {
             since: since.map(at),
         }),
         1 => prop::array::uniform6(0_u64..6).prop_map(|own| Counter::Run { own: Tokens::from_fields(own) }),
+        2 => Just(Counter::Piece),
     ];
     let who = (label(&["s", "t", "u"]), label(&["/a", "/b"]));
     let when = prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_400, 172_801]);
@@ -270,10 +278,10 @@ pub fn a_telling_and_a_retelling() -> impl Strategy<Value = (Vec<Record>, Vec<Ba
 
 /// Queries whose answers must agree between ledgers.
 pub fn questions() -> Vec<Query> {
-    use Dimension::{Agent, Model, Org, Project, Session, Source, User};
+    use Dimension::{Agent, Branch, Model, Org, Project, Session, Source, User};
     let mut all = Vec::new();
     for grain in [Grain::Hour, Grain::Day, Grain::Week, Grain::Month, Grain::Session, Grain::Call, Grain::Total] {
-        for by in [&[][..], &[Model], &[Session], &[Source, Project, User], &[Agent, Org]] {
+        for by in [&[][..], &[Model], &[Session], &[Source, Project, User], &[Agent, Org], &[Branch]] {
             all.push(query(grain, by));
         }
     }

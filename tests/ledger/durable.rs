@@ -14,7 +14,15 @@ use super::common::{
 };
 
 /// Converts today's tables to those of schema 4.
-pub const TO_SCHEMA_4: &str = "DROP TABLE facts;
+pub const TO_SCHEMA_4: &str = "CREATE TABLE without_branches(
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
+  first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER, UNIQUE(session, agent, kind)
+) STRICT;
+INSERT INTO without_branches SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions;
+DROP VIEW readable; DROP TABLE sessions; ALTER TABLE without_branches RENAME TO sessions;
+CREATE INDEX sessions_first ON sessions(first); CREATE INDEX sessions_last ON sessions(last);
+CREATE VIEW readable AS SELECT session, kind FROM sessions;
+DROP TABLE facts;
 DROP INDEX IF EXISTS bills_total; DROP INDEX IF EXISTS bills_rest;
 ALTER TABLE bills DROP COLUMN total; ALTER TABLE bills DROP COLUMN rest;
 CREATE TABLE alerts(id TEXT PRIMARY KEY, fired INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -59,6 +67,7 @@ pub fn some_filter() -> impl Strategy<Value = Filter> {
         vec![(Dimension::User, "alice")],
         vec![(Dimension::Model, "o*"), (Dimension::Model, "haiku")],
         vec![(Dimension::Agent, "agent-1"), (Dimension::User, "*")],
+        vec![(Dimension::Branch, "m*"), (Dimension::Project, "/a")],
     ]);
     (moment.clone(), moment, only).prop_map(|(since, until, only)| Filter {
         only: only.into_iter().map(|(dimension, pattern)| (dimension, Matcher::new(pattern))).collect(),

@@ -8,8 +8,8 @@ use tokmeter::testing::domain::{
     Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
 };
 use tokmeter::testing::ledger::{
-    Batch, BooksError, Change, Checkpoint, Fact, FactChange, Grain, KeyValue, Ledger, Order, PeriodKey, Query, Report,
-    ReportRow, Row, RowChange, SessionRow, Space, Sums,
+    Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, Grain, KeyValue, Ledger, Order, PeriodKey, Query,
+    Report, ReportRow, Row, RowChange, SessionRow, Space, Sums,
 };
 use tokmeter::testing::pricing::Cost;
 
@@ -181,7 +181,11 @@ impl Ledger for Books {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => None,
         });
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }
@@ -192,6 +196,10 @@ impl Ledger for Books {
 
     fn flush(&mut self) -> Result<(), BooksError> {
         Ok(())
+    }
+
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+        decide(self).map(drop)
     }
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {

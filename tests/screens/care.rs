@@ -32,6 +32,22 @@ fn a_message_never_hides_the_keys() {
 }
 
 #[test]
+fn an_alert_that_the_banner_shows_rings_and_is_not_said_twice() {
+    let mut app = app();
+    assert!(shown(&app, 120, 30).contains("⚠ 80% of daily limit used"));
+    let note = |limit: &str| {
+        let said = Note::new(Tone::Warning, &format!("80% of {limit} limit used"));
+        Feed::Note(Note { bell: true, limit: Some(Label::new(limit)), ..said })
+    };
+    app.update(Message::Feed(note("daily")), now());
+    assert_eq!(app.effects(), [Effect::Bell]);
+    assert_eq!(shown(&app, 120, 30).matches("80% of daily limit used").count(), 1);
+    // Another limit is not in the banner.
+    app.update(Message::Feed(note("monthly")), now());
+    assert!(shown(&app, 120, 30).contains("80% of monthly limit used"));
+}
+
+#[test]
 fn a_wrong_entry_is_kept_to_be_mended() {
     let mut app = app();
     press(&mut app, &["l", "i"]);

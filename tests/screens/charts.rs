@@ -142,5 +142,5 @@ fn a_trend_states_the_minutes_it_shows_and_stands_still_when_nothing_happens() {
         [one, two].map(|at| meter.summary(at).models.iter().map(|line| line.trend.clone()).collect::<Vec<_>>());
     assert_eq!(trends[0], trends[1]);
     let late = app_with(options(), meter.summary(two));
-    assert!(shown(&late, 120, 36).contains(" min until 14:31"), "{}", shown(&late, 120, 36));
+    assert!(shown(&late, 120, 36).contains(" min until 14:01"), "{}", shown(&late, 120, 36));
 }

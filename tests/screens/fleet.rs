@@ -10,7 +10,7 @@ use super::*;
 pub(super) const SIZES: [(u16, u16); 6] = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10)];
 
 /// A call of a session that works on a project of the same name.
-fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
+pub(super) fn made(session: &str, model: &str, agent: Option<&str>, seconds_ago: i64, cost: &str) -> Change {
     let mut row = (*call(model, seconds_ago, [12, 84_112, 0, 0, 1_204, 0], Some(cost), agent).row).clone();
     row.call.key = CallKey::from_parts(&[session, model, &seconds_ago.to_string()]);
     row.call.from.session = Some(Label::new(&format!("{session}-1")));
@@ -195,6 +195,25 @@ fn j28_no_number_of_the_head_falls_and_no_pane_changes_its_subject_while_session
         }
         assert!(pictures > 100 && before[0] > 0 && before[1] > 0, "{pictures} pictures, {before:?}");
     }
+}
+
+#[test]
+fn j28_the_arrow_shows_as_well_for_calls_that_another_process_has_booked() {
+    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+    let mut post = |change: &Change| {
+        let Change::New(change) = change else { panic!() };
+        let records = vec![Record::Call(change.after.call.clone())];
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
+        Snapshot::ask(&books, &Rules::new(ZONE), &Follow::Today, now()).unwrap()
+    };
+    let older = post(&made("api-server", "claude-opus-5", None, 20, "0.41"));
+    let mut meter = Meter::open(Rules::new(ZONE), older.clone());
+    assert!(!meter.summary(now()).growing, "what was there before is no growth");
+    meter.reopen(older);
+    assert!(!meter.summary(now()).growing, "nor is it when it is asked for again");
+    meter.reopen(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
+    let summary = meter.summary(now());
+    assert!(summary.growing && summary.today.calls == 2);
 }
 
 #[test]

@@ -150,9 +150,9 @@ fn rows_heads_and_keys_are_clickable() {
     let area = Rect::new(0, 0, 120, 36);
     let mut app = screen(&two(), limits("25"));
     // The first click moves the cursor, the second opens.
-    click_on(&mut app, "web-fronte…", area);
+    click_on(&mut app, "web-frontend", area);
     assert_eq!(app.effects(), []);
-    click_on(&mut app, "web-fronte…", area);
+    click_on(&mut app, "web-frontend", area);
     let effects = app.effects();
     let [Effect::Follow(Follow::Session(id))] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(id.session.as_deref(), Some("web-frontend-1"));

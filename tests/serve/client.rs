@@ -21,7 +21,7 @@ impl Served {
     }
 
     pub fn with(home: &Home, args: &[&str]) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
+        let child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
             .arg("serve")
             .args(args)
             .env_clear()
@@ -32,8 +32,13 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        Self::from_child(child)
+    }
+
+    /// Waits until it is ready.
+    pub fn from_child(mut child: Child) -> Self {
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let line = crate::line_with(&mut said, "listening on http://").expect("the server says where it listens");
+        let line = line_with(&mut said, "listening on http://").expect("the server says where it listens");
         let address = line.trim().rsplit("http://").next().unwrap().replace("0.0.0.0", "127.0.0.1");
         // Nothing may wait for a full pipe.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
@@ -64,6 +69,18 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Reads lines until one has this in it.
+pub fn line_with(reader: &mut impl BufRead, wanted: &str) -> Option<String> {
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 0 {
+        if line.contains(wanted) {
+            return Some(line);
+        }
+        line.clear();
+    }
+    None
 }
 
 /// An answer of the server.
@@ -104,6 +121,12 @@ impl Client {
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let head = format!("{}content-length: {}\r\n", self.head("POST", path, headers), body.len());
         self.send(&head, body)
+    }
+
+    /// As [`Client::post`]; `None` when the server is gone.
+    pub fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+        let head = format!("{}content-length: {}\r\n", self.head("POST", path, headers), body.len());
+        TcpStream::connect(self.address).ok().and_then(|stream| Self::exchange(stream, &head, body))
     }
 
     /// Sends the body in chunks of a few bytes, without its length.
@@ -156,8 +179,12 @@ impl Client {
     }
 
     fn send(&self, head: &str, body: &[u8]) -> Answer {
-        let mut stream = self.connect();
-        write!(stream, "{head}\r\n").unwrap();
+        Self::exchange(self.connect(), head, body).expect("an answer")
+    }
+
+    fn exchange(mut stream: TcpStream, head: &str, body: &[u8]) -> Option<Answer> {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+        write!(stream, "{head}\r\n").ok()?;
         // A server may refuse a body before it has read all of it.
         let _ = stream.write_all(body);
         let mut bytes = Vec::new();
@@ -165,7 +192,7 @@ impl Client {
         while let Ok(count @ 1..) = stream.read(&mut chunk) {
             bytes.extend_from_slice(&chunk[..count]);
         }
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer");
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -177,7 +204,7 @@ impl Client {
         if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
             body = unchunked(&body);
         }
-        Answer { status, headers, body }
+        Some(Answer { status, headers, body })
     }
 }
 

@@ -1,4 +1,4 @@
-"""Sends spans and log records with the OpenTelemetry SDK's own OTLP/HTTP exporter: protobuf, compressed with gzip."""
+"""Sends spans, log records and metrics with the OpenTelemetry SDK's own OTLP/HTTP exporter: protobuf, compressed with gzip."""
 
 import logging
 import sys
@@ -6,9 +6,12 @@ import sys
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -57,3 +60,13 @@ logger.setLevel(logging.INFO)
 logger.addHandler(LoggingHandler(logger_provider=provider))
 logger.info("claude_code.api_request", extra={"event.name": "api_request", **claude})
 provider.shutdown()
+
+# Metrics of a session that sends nothing else, as one cumulative sum for each class.
+reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics"), export_interval_millis=3_600_000)
+meters = MeterProvider(resource=Resource.create({"service.name": "claude-code"}), metric_readers=[reader])
+used = meters.get_meter("com.anthropic.claude_code").create_counter("claude_code.token.usage")
+for _ in range(2):
+    for kind, tokens in {"input": 5, "output": 7, "cacheRead": 11}.items():
+        used.add(tokens, {"type": kind, "model": "claude-haiku-4-5", "session.id": "s-metrics"})
+    meters.force_flush()
+meters.shutdown()

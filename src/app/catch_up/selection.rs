@@ -41,7 +41,9 @@ pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<R
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Session(None) => {
             let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
             let mut roots = Roots::discover(context.env.home.as_deref(), var);
-            roots.native.extend(context.paths.usage_log().into_iter().chain(context.paths.spool()));
+            context.settings.homes.iter().for_each(|home| roots.add_home(home));
+            let own = context.paths.usage_log().into_iter().chain(context.paths.spool());
+            roots.native.extend(own.chain(context.paths.journals()));
             roots.extra.extend(context.settings.logs.iter().cloned());
             Ok(roots)
         }

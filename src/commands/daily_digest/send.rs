@@ -21,7 +21,7 @@ pub(in crate::commands) fn run(
     (sends, is_whole): (bool, bool),
 ) -> Result<Exit, Failure> {
     let now = context.now();
-    let asked = Asked { filter, by, renamed: derived::names(&books.ledger, by)? };
+    let asked = Asked { filter, by, renamed: derived::names(&books.ledger, by, &context.settings.ticket)? };
     let sums = Sums::ask(&asked, &context.settings, &mut |query| answer(books, query, reprice))?;
     let room = context.env.columns.filter(|_| !sends);
     let (title, body) = compose(&books.ledger, &context.settings, (&sums, filter), room, now)?;

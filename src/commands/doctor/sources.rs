@@ -37,6 +37,9 @@ impl Report {
             self.say("logs", state, format!("{}: {words}", root.path));
             self.roots.push(Root { path: root.path.clone(), state: state_name(&root.state), files: root.files });
         }
+        for (agent, fidelity, gaps) in books.health.found() {
+            self.say("missing", State::Ok, text::agent_gaps(agent, &fidelity, gaps));
+        }
         if !absent.is_empty() {
             self.say("agents", State::Ok, text::absent(&absent));
         }

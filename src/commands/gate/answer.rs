@@ -51,7 +51,7 @@ pub(crate) fn answer(
 ) -> Result<GateAnswer, BooksError> {
     let decision = gate::decide(books, rules, caller, now)?;
     let reason = text::gate_reason(&decision, now, settings.zone);
-    let gate::Decision { allowed, worst, states, lifted } = decision;
+    let gate::Decision { allowed, worst, states, lifted, .. } = decision;
     let mut quotas = Status::quotas(&books.statuses()?);
     quotas.retain(|quota| !quota.is_forgotten(now));
     Ok(GateAnswer {

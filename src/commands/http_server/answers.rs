@@ -1,5 +1,6 @@
 //! Answers of the HTTP server: the same numbers, in the same form, as the commands print.
 
+mod call;
 mod document;
 mod health;
 mod running;
@@ -20,6 +21,7 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Re
         Topic::Usage => usage::usage("day", params, books),
         Topic::Sessions => usage::usage("session", params, books),
         Topic::Calls => usage::usage("call", params, books),
+        Topic::Call => call::call(params, books),
         Topic::Summary => json(|out| document::write(&summary(books)?, books, out)),
         Topic::Limits => json(|out| {
             let mut lifted = overrides::all(books.ledger)?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::Context;
+use crate::commands::plans::{Plans, WithPlans};
 use crate::domain::{Day, Instant, Label, day_of};
 use crate::ledger::{Report, ReportRow, Sums};
 use crate::output::{self, Cell, Grid};
@@ -15,6 +16,7 @@ pub(crate) struct Statement<'a> {
     pub(crate) issued: Instant,
     /// True while the month is not over.
     pub(crate) running: bool,
+    pub(super) plans: &'a Plans,
 }
 
 #[derive(Serialize)]
@@ -37,7 +39,7 @@ impl Statement<'_> {
             prices_as_of: self.prices.to_string(),
             report: output::report_document(self.report, &grid),
         };
-        output::to_line(&document, context.out)
+        output::to_line(&WithPlans { document, plans: self.plans.json(context) }, context.out)
     }
 
     pub(crate) fn text(&self, context: &mut Context<'_>) -> std::io::Result<()> {
@@ -48,7 +50,7 @@ impl Statement<'_> {
         }
         let rows: Vec<Vec<String>> = self.rows();
         output::plain(&self.heads(), self.report.query.by.len(), &rows, context.out)?;
-        for line in self.notes() {
+        for line in self.notes(context) {
             writeln!(context.out, "\n{line}")?;
         }
         Ok(())
@@ -64,7 +66,7 @@ impl Statement<'_> {
         let columns: Vec<&'static str> = names.chain(MEASURES).collect();
         let rows = self.rows().into_iter().map(|row| row.into_iter().map(Cell::Text).collect()).collect();
         output::markdown(&Grid { columns, rows }, context.out)?;
-        for line in self.notes() {
+        for line in self.notes(context) {
             writeln!(context.out, "\n{line}")?;
         }
         Ok(())
@@ -105,9 +107,10 @@ impl Statement<'_> {
     }
 
     /// Notes that explain the marks and the price list.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self, context: &Context<'_>) -> Vec<String> {
         let total = &self.report.total;
         let mut notes = output::mark_lines(total);
+        notes.extend(self.plans.lines(context));
         notes.push(format!(
             "At list prices, each call at the price in force when it was made; list of {}. Not a tax document.",
             self.prices

@@ -77,7 +77,7 @@ pub(crate) fn start(
         stdin,
         #[cfg(unix)]
         socket,
-        is_served: bound.is_some(),
+        is_served: bound.is_some() || args.listen.is_some(),
         faces: Faces {
             answer: crate::commands::gate::query::query_with,
             explain: crate::commands::explain::text_of,

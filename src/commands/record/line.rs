@@ -123,7 +123,11 @@ fn read(text: &str) -> Result<Vec<Call>, String> {
         .into_iter()
         .filter_map(|record| match record {
             Record::Call(call) => Some(call),
-            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } | Record::Status(_) => None,
+            Record::Descends { .. }
+            | Record::Bill(_)
+            | Record::Rekeyed { .. }
+            | Record::Status(_)
+            | Record::Settled(_) => None,
         })
         .collect();
     if calls.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::Failure;
 use crate::app::catch_up::Books;
 use crate::commands::derived;
-use crate::domain::{Dimension, Filter, Zone};
+use crate::domain::{Dimension, Filter, TicketPattern, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Report};
 
 /// The query of a report with these flags; the last are its order and the number of rows.
@@ -16,9 +16,10 @@ pub(in crate::commands) fn query(
     filter: Filter,
     zone: Zone,
     (order, limit): (&str, Option<usize>),
+    tickets: &TicketPattern,
 ) -> Result<Query, BooksError> {
     let order = if order == "desc" { Order::Descending } else { Order::Ascending };
-    let renamed = derived::names(books, &by)?;
+    let renamed = derived::names(books, &by, tickets)?;
     Ok(Query { grain, by, filter, zone, order, limit, renamed })
 }
 

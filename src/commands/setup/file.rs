@@ -1,4 +1,4 @@
-//! Claude Code's settings file: replaced atomically, with a backup next to it.
+//! An agent's settings file: replaced atomically, with a backup next to it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::commands::{Exit, Failure};
 use crate::config::regular_file;
 use crate::domain::{Instant, Label};
-use crate::integrations::claude_code::settings_merge::{self as merge, Merged};
+use crate::integrations::claude_code::settings_merge::Merged;
 
 /// Size limit of the settings file, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -41,28 +41,31 @@ impl Settings {
     }
 
     /// The settings with our entries added.
-    pub(super) fn with_ours(&self, program: &str) -> Result<Merged, Failure> {
-        merge::add(self.object(), program).map_err(|why| self.refuse(&why))
+    pub(super) fn with_ours(&self, add: impl Fn(&str) -> Result<Merged, String>) -> Result<Merged, Failure> {
+        add(self.text().unwrap_or_default()).map_err(|why| self.refuse(&why))
     }
 
     /// The settings without our entries. If nothing else has changed this is the original file byte for byte, or no
     /// file if there was none.
-    pub(super) fn without_ours(&self) -> Result<Option<String>, Failure> {
+    pub(super) fn without_ours(
+        &self,
+        remove: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Option<String>, Failure> {
         let Some(text) = &self.text else { return Ok(None) };
-        let without = merge::remove(text).map_err(|why| self.refuse(&why))?;
+        let without = remove(text).map_err(|why| self.refuse(&why))?;
         if without == *text {
             return Ok(Some(without));
         }
         let same = |one: &str, other: &str| {
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-            value(one).is_some() && value(one) == value(other)
+            one == other || (value(one).is_some() && value(one) == value(other))
         };
         let copies = self.copies();
         let before = copies.iter().rev().filter_map(|copy| fs::read_to_string(copy).ok());
         if let Some(exact) = before.into_iter().find(|copy| same(copy, &without)) {
             return Ok(Some(exact));
         }
-        Ok(if copies.is_empty() && same(&without, "{}") { None } else { Some(without) })
+        Ok(if copies.is_empty() && (same(&without, "{}") || without.is_empty()) { None } else { Some(without) })
     }
 
     /// Replaces the file after a backup; returns the path of the backup.
@@ -103,10 +106,6 @@ impl Settings {
         });
         written.and_then(|()| fs::rename(&fresh, &self.path)).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
         Ok(backup)
-    }
-
-    fn object(&self) -> &str {
-        self.text.as_deref().filter(|text| !text.trim().is_empty()).unwrap_or("{}")
     }
 
     fn refuse(&self, why: &str) -> Failure {

@@ -104,6 +104,22 @@ struct Post {
     provider_window: Option<QuotaJson>,
 }
 
+/// The alert as JSON.
+pub(super) fn document(alert: &Alert, words: &Words, now: Instant, zone: Zone) -> serde_json::Result<String> {
+    let (limit, provider_window) = match &alert.about {
+        About::Limit(limit) => (Some(LimitJson::new(&LimitKey::from_limit(&limit.limit), limit, zone)), None),
+        About::Quota(quota) => (None, Some(QuotaJson::new(quota, now, zone))),
+    };
+    serde_json::to_string(&Post {
+        schema: 1,
+        title: words.title.clone(),
+        body: words.body.clone(),
+        threshold: alert.threshold,
+        limit,
+        provider_window,
+    })
+}
+
 /// Posts the alert as JSON on a thread.
 pub(super) fn webhook(
     url: &str,
@@ -113,19 +129,7 @@ pub(super) fn webhook(
     zone: Zone,
     later: &Later,
 ) -> Result<(), String> {
-    let (limit, provider_window) = match &alert.about {
-        About::Limit(limit) => (Some(LimitJson::new(&LimitKey::from_limit(&limit.limit), limit, zone)), None),
-        About::Quota(quota) => (None, Some(QuotaJson::new(quota, now, zone))),
-    };
-    let post = Post {
-        schema: 1,
-        title: words.title.clone(),
-        body: words.body.clone(),
-        threshold: alert.threshold,
-        limit,
-        provider_window,
-    };
-    let post = serde_json::to_string(&post).map_err(|error| error.to_string())?;
+    let post = document(alert, words, now, zone).map_err(|error| error.to_string())?;
     let (url, later) = (url.to_owned(), Later::clone(later));
     let started = thread::Builder::new().name("webhook".into()).spawn(move || {
         if let Err(why) = self::post(&url, &post) {

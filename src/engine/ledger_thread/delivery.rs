@@ -1,14 +1,18 @@
 //! Deliveries of the socket and the HTTP server: calls are booked or kept, and questions answered.
 
+use super::Inbox;
 use super::LedgerThread;
 use crate::domain::{Label, Record};
 use crate::engine::questions::{BooksView, Question};
 use crate::ingest::{Delivery, Reply, Said};
 use crate::ledger::{Batch, Change, Ledger};
 
+/// Calls of exports that are written in one transaction, at most one export more.
+const TOGETHER: usize = 8192;
+
 impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
-        if let Said::Records(records) = &delivery.said {
+        if let Said::Records(records) | Said::Export(records) = &delivery.said {
             self.health.delivered(records);
         }
         let reply = match delivery.said {
@@ -19,9 +23,44 @@ impl LedgerThread {
                 let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
                 Reply::Json(own.unwrap_or_else(answer))
             }
-            Said::Records(records) => self.take_records(records),
+            Said::Records(records) | Said::Export(records) => self.take_records(records),
         };
         let _ = delivery.reply.send(reply);
+    }
+
+    /// Writes an export, and those that have arrived meanwhile, in one transaction: most of its cost is that of the
+    /// pages that it touches, and the calls of many exports are on the same pages.
+    pub(super) fn exports(&mut self, first: Delivery, inbox: &mut Inbox) {
+        let (mut records, mut replies) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        let mut other = None;
+        while let Some(delivery) = next.take() {
+            match delivery.said {
+                Said::Export(export) => {
+                    self.health.delivered(&export);
+                    records.extend(export);
+                    replies.push(delivery.reply);
+                }
+                said @ (Said::Records(_) | Said::Query(_)) => {
+                    other = Some(Delivery { said, ..delivery });
+                    break;
+                }
+            }
+            if records.len() < TOGETHER {
+                next = inbox.deliveries.try_recv().ok();
+            }
+        }
+        let reply = match self.take_records(records) {
+            // Which of them is new is nobody's question.
+            Reply::Booked { .. } | Reply::Repeat | Reply::Nothing | Reply::Json(_) => Reply::Nothing,
+            error @ Reply::Error(_) => error,
+        };
+        for sender in replies {
+            let _ = sender.send(reply.clone());
+        }
+        if let Some(other) = other {
+            self.delivery(other);
+        }
     }
 
     /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted; only if that

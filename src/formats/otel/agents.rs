@@ -7,7 +7,7 @@ use super::super::usage::{Counts, tier};
 use super::Desk;
 use super::gen_ai::attribution;
 use super::signal::Signal;
-use crate::domain::{Call, CallKey, Fidelity, Tokens, Usd};
+use crate::domain::{Bill, Billed, Call, CallKey, Counter, Fidelity, Label, Record, Tokens, Usd};
 
 /// An agent that sends telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,24 +37,35 @@ pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
 
 impl Agent {
     /// The call reported by an agent's event; most report none.
-    pub(super) fn call(self, signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
+    pub(super) fn record(self, signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Record>, BadLine> {
         let call = match self {
             Self::Claude if is_event(signal, "claude_code.", &["api_request", "llm_request"]) => claude(signal, desk)?,
-            // Rollouts hold the same answers without a common id, so that both would count twice. Users who have only
-            // the events declare so in the sending resource.
             Self::Codex
                 if is_event(signal, "codex.", &["sse_event", "websocket_event"])
-                    && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed")
-                    && signal.resource.is_true("tokmeter.count") =>
+                    && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed") =>
             {
-                codex(signal, desk)?
+                let call = codex(signal, desk)?;
+                // Rollouts hold the same answers without a common id: the events count where there is no rollout. Where
+                // the sending resource declares that there is none, each is a call of its own.
+                if !signal.resource.is_true("tokmeter.count") {
+                    return Ok(piece(call).map(Record::Bill));
+                }
+                call
             }
             Self::Gemini if is_event(signal, "gemini_cli.", &["api_response"]) => gemini(signal, desk)?,
             Self::Qwen if is_event(signal, "qwen-code.", &["api_response"]) => qwen(signal, desk)?,
             Self::Claude | Self::Codex | Self::Gemini | Self::Qwen => return Ok(None),
         };
-        Ok(Some(call).filter(|call| !call.tokens.is_zero()))
+        Ok(Some(call).filter(|call| !call.tokens.is_zero()).map(Record::Call))
     }
+}
+
+/// A call as a piece of its session; `None` without a session, since nothing could tell it from a logged call.
+fn piece(call: Call) -> Option<Bill> {
+    call.from.session.as_ref().filter(|_| !call.tokens.is_zero())?;
+    let model = call.model.unwrap_or_else(|| Label::new("unknown"));
+    let billed = Billed { model, tokens: call.tokens, is_split: true, web_searches: 0 };
+    Some(Bill { id: call.key, from: call.from, counter: Counter::Piece, models: vec![billed] })
 }
 
 /// True for one of these events; agents write the prefix in the name, the body, or both.
@@ -63,15 +74,20 @@ fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
     event(&signal.name) || event(signal.body)
 }
 
-/// Claude Code: input excludes cached tokens; cache writes have no lifetimes.
+/// Claude Code: input excludes cached tokens; versions since 2.1.332 name the lifetimes of cache writes.
 fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
+    let writes = count("cache_creation_tokens")?;
+    let short = found.count(&["cache_creation_5m_tokens"])?;
+    let long = found.count(&["cache_creation_1h_tokens"])?;
+    let is_split = short.zip(long).is_some_and(|(short, long)| short.saturating_add(long) == writes);
+    let long = long.filter(|_| is_split).unwrap_or_default();
     let tokens = Tokens {
         input: count("input_tokens")?,
         cache_read: count("cache_read_tokens")?,
-        cache_write_5m: count("cache_creation_tokens")?,
-        cache_write_1h: 0,
+        cache_write_5m: writes - long,
+        cache_write_1h: long,
         output: count("output_tokens")?,
         reasoning: 0,
     };
@@ -88,7 +104,7 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         errand => call.from.feature = call.from.feature.or_else(|| desk.labels.find(errand)),
     }
     // A guess until derived from the stated cost, see `Pricer::solve_lifetimes`.
-    if tokens.cache_write_5m > 0 {
+    if writes > 0 && !is_split {
         call.fidelity = Fidelity::Guessed;
     }
     // A transcript names the same answer by its message, and has this id as well.

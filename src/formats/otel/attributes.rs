@@ -60,6 +60,17 @@ impl<'v> Attributes<'v> {
         }
     }
 
+    /// A number that tells these attributes from others, whatever their order.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let each = self.0.iter().map(|(name, value)| {
+            xxhash_rust::xxh3::xxh3_64_with_seed(
+                value.to_string().as_bytes(),
+                xxhash_rust::xxh3::xxh3_64(name.as_bytes()),
+            )
+        });
+        each.fold(0, u64::wrapping_add)
+    }
+
     /// True when any attribute's name has one of these prefixes.
     pub(super) fn any_begins(&self, prefixes: &[&str]) -> bool {
         self.0.keys().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))

@@ -7,9 +7,10 @@ use super::super::copilot;
 use super::super::keys::{answer_key, counted_key, request_key};
 use super::super::usage::{Counts, has_two_lifetimes, tier};
 use super::Desk;
+use super::attributes::Attributes;
 use super::nesting::span_key;
 use super::signal::Signal;
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Parts, Place};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Parts, Place};
 
 /// Input including cached tokens, by the conventions; libraries that exclude them are detected by the numbers.
 const INPUT: [&str; 9] = [
@@ -43,31 +44,43 @@ const TOTAL: [&str; 5] = [
     "ai.usage.totalTokens",
     "llm.tokens.total",
 ];
-const CACHE_READ: [&str; 8] = [
+const CACHE_READ: [&str; 13] = [
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
     "gen_ai.usage.input_tokens.cached",
     "llm.usage.cache_read_input_tokens",
     "llm.token_count.prompt_details.cache_read",
     "ai.usage.cachedInputTokens",
+    "ai.usage.inputTokenDetails.cacheReadTokens",
+    "gen_ai.usage.cache_read_tokens",
+    "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.details.cached_tokens",
     "llm.tokens.cached",
     "llm.tokens.cache_read",
 ];
-const CACHE_WRITE: [&str; 6] = [
+const CACHE_WRITE: [&str; 10] = [
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
     "llm.usage.cache_creation_input_tokens",
     "llm.token_count.prompt_details.cache_write",
+    "ai.usage.inputTokenDetails.cacheWriteTokens",
+    "gen_ai.usage.cache_write_tokens",
+    "gen_ai.usage.details.cache_write_tokens",
+    "gen_ai.usage.details.cache_creation_input_tokens",
     "llm.tokens.cache_write",
 ];
-const REASONING: [&str; 7] = [
+const REASONING: [&str; 10] = [
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
     "llm.usage.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
     "ai.usage.reasoningTokens",
+    "ai.usage.outputTokenDetails.reasoningTokens",
+    "gen_ai.usage.details.reasoning_tokens",
+    "gen_ai.usage.details.thinking_tokens",
     "llm.tokens.reasoning",
 ];
 /// Audio within the counts, which only `OpenInference` has (its semantic conventions 0.1.46, November 2026).
@@ -137,6 +150,8 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             "gen_ai.usage.cost_usd",
             "llm.usage.cost",
             "cost.usd",
+            // Pydantic's Logfire.
+            "operation.cost",
         ]),
         latency: found
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
@@ -182,8 +197,18 @@ fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
 
 /// Attribution from the signal's attributes, or else its resource's.
 pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attribution {
+    attribution_of(&signal.attributes, &signal.resource, signal.at, desk)
+}
+
+/// Attribution from these attributes, or else from those of the resource.
+pub(super) fn attribution_of(
+    attributes: &Attributes<'_>,
+    resource: &Attributes<'_>,
+    at: Option<Instant>,
+    desk: &mut Desk<'_>,
+) -> Attribution {
     let mut label = |names: &[&'static str]| {
-        let name = signal.attributes.text(names).or_else(|| signal.resource.text(names));
+        let name = attributes.text(names).or_else(|| resource.text(names));
         desk.labels.find(name.as_deref())
     };
     Attribution {
@@ -197,6 +222,7 @@ pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attributi
         ]),
         agent: label(&["cost.agent", "gen_ai.agent.name", "agent.name"]),
         project: label(&["cost.project", "cost.project_id", "project", "project.id"]),
+        branch: label(&["vcs.ref.head.name", "git.branch"]),
         user: label(&[
             "cost.user_id",
             "enduser.id",
@@ -210,6 +236,6 @@ pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attributi
         feature: label(&["cost.feature", "cost.endpoint", "feature", "ai.telemetry.functionId"]),
         org: label(&["cost.org_id", "cost.org", "organization.id", "org.id", "tenant.id"]),
         place: Some(Place { path: desk.origin.path.clone(), offset: desk.origin.offset }),
-        ..Attribution::new(signal.at.unwrap_or(desk.origin.modified), Label::new(desk.format))
+        ..Attribution::new(at.unwrap_or(desk.origin.modified), Label::new(desk.format))
     }
 }

@@ -249,19 +249,13 @@ fn is_sum(call: &Seen, within: &[Seen]) -> bool {
 
 /// Key of a call from its span, if nothing else identifies it.
 pub(super) fn span_key(signal: &Signal<'_>) -> Option<CallKey> {
-    Some(CallKey::from_parts(&["otel", "span", bare(signal.trace?), bare(signal.span?)]))
+    Some(CallKey::from_parts(&["otel", "span", signal.trace.as_deref()?, signal.span.as_deref()?]))
 }
 
 /// Ids of a span and its parent (0 for none), as numbers.
 fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     let number = |key: CallKey| key.bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-    let parent = signal
-        .parent
-        .map(|parent| CallKey::from_parts(&["otel", "span", bare(signal.trace.unwrap_or("")), bare(parent)]));
+    let trace = signal.trace.as_deref().unwrap_or_default();
+    let parent = signal.parent.as_deref().map(|parent| CallKey::from_parts(&["otel", "span", trace, parent]));
     Some((number(span_key(signal)?)?, parent.and_then(number).unwrap_or(0)))
-}
-
-/// Strips the prefix that some exporters add to hexadecimal ids.
-fn bare(id: &str) -> &str {
-    id.strip_prefix("0x").unwrap_or(id)
 }

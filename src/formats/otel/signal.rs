@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -23,14 +25,20 @@ pub(super) struct Signal<'v> {
     pub(super) body: &'v str,
     /// Library that created it.
     pub(super) scope: &'v str,
-    pub(super) trace: Option<&'v str>,
-    pub(super) span: Option<&'v str>,
+    /// Ids in lower-case hexadecimal digits, if they are ids.
+    pub(super) trace: Option<Cow<'v, str>>,
+    pub(super) span: Option<Cow<'v, str>>,
     /// Id of the parent span.
-    pub(super) parent: Option<&'v str>,
+    pub(super) parent: Option<Cow<'v, str>>,
     pub(super) at: Option<Instant>,
     pub(super) latency: Option<Duration>,
 }
 
+/// Base64, with padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Prefixes of attributes about model requests.
 const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.", "llm.tokens."];
 /// Prefixes of agents' own events.
@@ -48,8 +56,8 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let mut signal = read(line, attributes, Rc::new(Attributes::from_json(resource)), "");
     let context = line.get("context").or_else(|| line.get("spanContext")).and_then(Value::as_object);
     if let Some(context) = context {
-        signal.trace = signal.trace.or_else(|| text(context, &["trace_id", "traceId"]));
-        signal.span = signal.span.or_else(|| text(context, &["span_id", "spanId"]));
+        signal.trace = signal.trace.or_else(|| id(context, &["trace_id", "traceId"]));
+        signal.span = signal.span.or_else(|| id(context, &["span_id", "spanId"]));
     }
     let is_traced = TRACED.iter().any(|field| line.get(*field).is_some_and(|value| !value.is_null()));
     let is_work = signal.attributes.any_begins(&WORK[..4]) || (is_traced && signal.attributes.any_begins(&WORK[4..]));
@@ -60,7 +68,7 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
 }
 
-/// The signals in a line of OTLP/JSON. Metrics are ignored, since their sums repeat the signals'.
+/// The spans and log records in a line of OTLP/JSON; `None` when it is no export.
 pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
     let groups = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
@@ -80,7 +88,7 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
             "instrumentationLibrarySpans",
             "instrumentationLibraryLogs",
         ];
-        for scope in scopes.iter().flat_map(|scopes| list(group, &[scopes])).filter_map(Value::as_object) {
+        for scope in scopes_of(group, &scopes) {
             let library = scope.get("scope").and_then(|scope| scope.get("name")).and_then(Value::as_str);
             for record in
                 list(scope, &["spans", "logRecords", "log_records", "logs"]).iter().filter_map(Value::as_object)
@@ -125,12 +133,12 @@ fn read<'v>(
         name,
         body: record.get("body").and_then(scalar).and_then(Value::as_str).unwrap_or_default(),
         scope,
-        trace: text(record, &["traceId", "trace_id", "TraceId"]),
-        span: text(record, &["spanId", "span_id", "SpanId"]),
-        parent: text(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(
+        trace: id(record, &["traceId", "trace_id", "TraceId"]),
+        span: id(record, &["spanId", "span_id", "SpanId"]),
+        parent: id(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(
             || {
                 let context = record.get("parentSpanContext").or_else(|| record.get("parent"))?.as_object()?;
-                text(context, &["spanId", "span_id"])
+                id(context, &["spanId", "span_id"])
             },
         ),
         at: start.or_else(|| attributes.text(&["event.timestamp"]).and_then(|at| super::super::time::parse(&at))),
@@ -144,12 +152,51 @@ fn text<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v str> {
     names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|text| !text.trim_matches('0').is_empty())
 }
 
-fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Value] {
+/// The first of these fields with an id, in one form: some exporters write upper case, a prefix, or the base64 of
+/// protobuf's own JSON.
+fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
+    let written = text(map, names)?;
+    let bare = written.strip_prefix("0x").unwrap_or(written);
+    // Bytes of a trace's id and of a span's.
+    let is_base64 = [(16, [24, 22]), (8, [12, 11])].iter().find(|(_, lengths)| lengths.contains(&bare.len()));
+    let decoded = is_base64.and_then(|(bytes, _)| {
+        let decoded = BASE64.decode(bare).ok()?;
+        (decoded.len() == *bytes).then_some(decoded)
+    });
+    match decoded {
+        Some(bytes) if bytes.iter().all(|byte| *byte == 0) => None,
+        Some(bytes) => Some(hex(&bytes).into()),
+        None if bare.bytes().any(|byte| byte.is_ascii_uppercase())
+            && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            Some(bare.to_ascii_lowercase().into())
+        }
+        None => Some(bare.into()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The scopes of a group, under any of these names.
+pub(super) fn scopes_of<'v>(
+    group: &'v Map<String, Value>,
+    names: &[&str],
+) -> impl Iterator<Item = &'v Map<String, Value>> {
+    names.iter().flat_map(|name| list(group, &[name])).filter_map(Value::as_object)
+}
+
+pub(super) fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Value] {
     names.iter().find_map(|name| map.get(*name)?.as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The first of these fields with a time, in any usual form or as a pair of seconds and nanoseconds.
-fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
+pub(super) fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
     names.iter().find_map(|name| {
         let value = map.get(*name)?;
         match value.as_array().map(Vec::as_slice) {

@@ -6,6 +6,16 @@ use super::{CompactRow, RowCost};
 use crate::domain::{Call, Dimension};
 use crate::ledger::interner::{Interner, NONE, place};
 
+/// Places in an attribution of what is not the winner's as a whole.
+const MODEL: usize = place(Dimension::Model);
+const BRANCH: usize = place(Dimension::Branch);
+
+/// The greater of two names, by their numbers.
+fn greater(kept: u32, told: u32, names: &Interner) -> u32 {
+    let is_kept = kept == told || told == NONE || (kept != NONE && names.label(kept) >= names.label(told));
+    if is_kept { kept } else { told }
+}
+
 impl CompactRow {
     /// Joins another sighting into this row; `None` if it changes nothing.
     ///
@@ -13,28 +23,21 @@ impl CompactRow {
     /// are unchanged.
     pub(in crate::ledger) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
         let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
-        let lineage = match (self.lineage, told.lineage) {
-            (kept, told) if kept == told || told == NONE => kept,
-            (NONE, told) => told,
-            (kept, told) => {
-                if names.label(kept) < names.label(told) {
-                    told
-                } else {
-                    kept
-                }
-            }
-        };
+        let lineage = greater(self.lineage, told.lineage, names);
+        let branch_of = |row: &Self| names.set(row.set)[BRANCH];
+        let branch = greater(branch_of(self), branch_of(told), names);
         let alias = self.alias.max(told.alias);
-        if from == Winner::Kept && charge == Winner::Kept && lineage == self.lineage && alias == self.alias {
+        let is_known = lineage == self.lineage && alias == self.alias && branch == branch_of(self);
+        if from == Winner::Kept && charge == Winner::Kept && is_known {
             return None;
         }
         let (first, most) = (from.pick(self, told), charge.pick(self, told));
         let mut set = *names.set(first.set);
-        let model = names.set(most.set)[place(Dimension::Model)];
-        let set = if set[place(Dimension::Model)] == model {
+        let model = names.set(most.set)[MODEL];
+        let set = if (set[MODEL], set[BRANCH]) == (model, branch) {
             first.set
         } else {
-            set[place(Dimension::Model)] = model;
+            (set[MODEL], set[BRANCH]) = (model, branch);
             names.set_number(set)
         };
         let joined = Self {
@@ -65,9 +68,9 @@ impl CompactRow {
     /// The winning attribution and the winning counts, if decidable without comparing labels.
     fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
         let (mine, theirs) = (names.set(self.set), names.set(told.set));
-        let model = place(Dimension::Model);
         let same_attribution = || {
-            let same = mine.iter().zip(theirs).enumerate().all(|(at, (mine, theirs))| at == model || mine == theirs);
+            let mut pairs = mine.iter().zip(theirs).enumerate();
+            let same = pairs.all(|(at, (mine, theirs))| at == MODEL || at == BRANCH || mine == theirs);
             same && self.folder == told.folder
                 && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
         };
@@ -81,7 +84,7 @@ impl CompactRow {
         let charge = match size(self).cmp(&size(told)) {
             Ordering::Greater => Winner::Kept,
             Ordering::Less => Winner::Told,
-            Ordering::Equal if mine[model] == theirs[model] && self.charges_the_same(told) => Winner::Kept,
+            Ordering::Equal if mine[MODEL] == theirs[MODEL] && self.charges_the_same(told) => Winner::Kept,
             Ordering::Equal => return None,
         };
         Some((from, charge))
@@ -108,7 +111,7 @@ impl CompactRow {
         let priced_alike = |other: &Self| {
             let kind = |compact: &Self| {
                 let set = names.set(compact.set);
-                (compact.at, set[place(Dimension::Model)], set[place(Dimension::Source)])
+                (compact.at, set[MODEL], set[place(Dimension::Source)])
             };
             self.charges_the_same(other) && kind(&self) == kind(other)
         };

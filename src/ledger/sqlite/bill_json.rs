@@ -41,6 +41,9 @@ pub(super) struct Written {
     /// Present if a single run is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<[u64; 6]>,
+    /// True if a piece of the session is counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    piece: bool,
     models: Vec<WrittenModel>,
 }
 
@@ -63,6 +66,7 @@ impl Written {
         let (started, since, own) = match bill.counter {
             Counter::Session { started, since } => (started, since, None),
             Counter::Run { own } => (None, None, Some(own.fields())),
+            Counter::Piece => (None, None, None),
         };
         let models = bill.models.iter().map(|billed| WrittenModel {
             model: billed.model.to_string(),
@@ -84,6 +88,7 @@ impl Written {
             started,
             since: since.map(time),
             own,
+            piece: bill.counter == Counter::Piece,
             models: models.collect(),
         })
     }
@@ -129,6 +134,7 @@ impl Written {
             },
             counter: match self.own {
                 Some(own) => Counter::Run { own: Tokens::from_fields(own) },
+                None if self.piece => Counter::Piece,
                 None => {
                     let since = self.since.as_deref().map(time).transpose()?;
                     Counter::Session { started: self.started, since }

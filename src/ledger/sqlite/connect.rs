@@ -10,6 +10,9 @@ use super::options::{Options, Standing};
 use super::warning::Note;
 use super::{full_disk, schema};
 
+/// Pages of the write-ahead log before they are copied to the file: under load a page is written many times, and copied
+/// once.
+const LOG_PAGES: i64 = 4000;
 /// SQLite's page cache in KiB.
 pub(super) const CACHE_KIB: i64 = 8_000;
 
@@ -61,6 +64,7 @@ fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> 
     conn.pragma_update(None, "synchronous", "NORMAL")?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    conn.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     if let Some(pages) = options.max_pages {
         conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }

@@ -93,6 +93,8 @@ struct Who {
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<String>,
@@ -210,6 +212,7 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
             agent: text(&call.from.agent),
             project: text(&call.from.project),
             folder: text(&call.from.folder),
+            branch: text(&call.from.branch),
             user: text(&call.from.user),
             team: text(&call.from.team),
             feature: text(&call.from.feature),
@@ -325,6 +328,7 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             agent: label(&who.agent),
             project: label(&who.project),
             folder: label(&who.folder),
+            branch: label(&who.branch),
             user: label(&who.user),
             team: label(&who.team),
             feature: label(&who.feature),

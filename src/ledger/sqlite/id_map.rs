@@ -43,10 +43,11 @@ const KIND: [Dimension; 7] = [
     Dimension::Org,
 ];
 
-/// The set without session and agent.
+/// The set without what is kept for each session.
 fn without_session(mut set: AttributeSet) -> AttributeSet {
     set[place(Dimension::Session)] = NONE;
     set[place(Dimension::Agent)] = NONE;
+    set[place(Dimension::Branch)] = NONE;
     set
 }
 
@@ -122,12 +123,13 @@ impl Ids {
         let labels = *names.set(set);
         let session = self.label(conn, names, labels[place(Dimension::Session)])?;
         let agent = self.label(conn, names, labels[place(Dimension::Agent)])?;
-        let find = "SELECT id FROM sessions WHERE session = ? AND agent = ? AND kind = ?";
-        let id = match find_id(self.all, conn, find, [session, agent, kind])? {
+        let branch = self.label(conn, names, labels[place(Dimension::Branch)])?;
+        let find = "SELECT id FROM sessions WHERE session = ? AND agent = ? AND kind = ? AND branch = ?";
+        let id = match find_id(self.all, conn, find, [session, agent, kind, branch])? {
             Some(id) => id,
             None => {
-                conn.prepare_cached("INSERT INTO sessions(session, agent, kind) VALUES(?, ?, ?)")?
-                    .execute([session, agent, kind])?;
+                conn.prepare_cached("INSERT INTO sessions(session, agent, kind, branch) VALUES(?, ?, ?, ?)")?
+                    .execute([session, agent, kind, branch])?;
                 conn.last_insert_rowid()
             }
         };
@@ -189,14 +191,14 @@ impl Ids {
         if let Some(set) = self.met_session(id) {
             return Ok(set);
         }
-        let mut find = conn.prepare_cached("SELECT kind, session, agent FROM sessions WHERE id = ?")?;
-        let (kind, session, agent) = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        self.learn_session(conn, names, [id, kind, session, agent])
+        let mut find = conn.prepare_cached("SELECT kind, session, agent, branch FROM sessions WHERE id = ?")?;
+        let row = find.query_row([id], |row| Ok([id, row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]))?;
+        self.learn_session(conn, names, row)
     }
 
-    /// Our number of a set from its row in `sessions`: id, kind, session, agent.
-    pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Interner, row: [i64; 4]) -> Result<u32> {
-        let [id, kind, session, agent] = row;
+    /// Our number of a set from its row in `sessions`: id, kind, session, agent, branch.
+    pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Interner, row: [i64; 5]) -> Result<u32> {
+        let [id, kind, session, agent, branch] = row;
         if let Some(set) = self.met_session(id) {
             return Ok(set);
         }
@@ -204,6 +206,7 @@ impl Ids {
         let mut set = *names.set(kind);
         set[place(Dimension::Session)] = self.known_label(conn, names, session)?;
         set[place(Dimension::Agent)] = self.known_label(conn, names, agent)?;
+        set[place(Dimension::Branch)] = self.known_label(conn, names, branch)?;
         let set = names.set_number(set);
         self.kind_of.insert(set, kind);
         self.sessions.learn(set, id);

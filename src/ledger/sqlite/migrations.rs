@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::{self, FACTS};
-use super::schema::version;
+use super::schema::{WITH_BRANCHES, version};
 use super::{bill_index, migrate_wide_rows, rollup_delta};
 
 /// One migration, from the schema before.
@@ -28,6 +28,7 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
     Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
+    Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a

@@ -68,8 +68,8 @@ impl Tables<'_> {
     /// Chooses the sums for a query and interns every name in them, so that they can be read in one pass. `timeless`
     /// means that the query does not group by time.
     pub(super) fn prepare(&mut self, filter: &Filter, by: &[Dimension], timeless: bool) -> Result<Source> {
-        let narrow = |dimension: &Dimension| matches!(dimension, Dimension::Session | Dimension::Agent);
-        let sums = if by.iter().any(narrow) || filter.only.iter().any(|(dimension, _)| narrow(dimension)) {
+        let asked = by.iter().chain(filter.only.iter().map(|(dimension, _)| dimension));
+        let sums = if asked.copied().any(Dimension::is_of_sessions) {
             Kept::Sessions(self.runs(filter)?)
         } else if timeless && filter.since.is_none() && filter.until.is_none() {
             Kept::Ever(self.kinds()?)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 6;
+pub(super) const KNOWN: i64 = 7;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -49,23 +49,31 @@ macro_rules! rows {
     };
 }
 
-/// The row tables with their view.
-pub(super) const ROWS: &str = concat!(
-    rows!("calls"),
-    rows!("apart"),
-    "CREATE INDEX apart_hash ON apart(hash);
-CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
--- For people with a SQLite shell; tokmeter does not read it.
+macro_rules! readable {
+    () => {
+        "-- For people with a SQLite shell; tokmeter does not read it.
 CREATE VIEW readable AS SELECT
   format('%016x%016x', c.hash, c.rest) AS key, datetime(c.id >> 20, 'unixepoch') AS at,
   (SELECT name FROM labels WHERE id = k.model) AS model,
   (SELECT name FROM labels WHERE id = s.session) AS session, (SELECT name FROM labels WHERE id = s.agent) AS agent,
+  (SELECT name FROM labels WHERE id = s.branch) AS branch,
   (SELECT name FROM labels WHERE id = k.project) AS project, (SELECT name FROM labels WHERE id = k.user) AS user,
   c.body ->> 1 AS input, c.body ->> 2 AS cache_read, c.body ->> 3 AS cache_write_5m, c.body ->> 4 AS cache_write_1h,
   c.body ->> 5 AS output, c.body ->> 6 AS reasoning, (c.body ->> 7) / 1e12 AS about_usd,
   (SELECT name FROM prices WHERE id = c.price) AS price
   FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind;
 "
+    };
+}
+
+/// The row tables with their view.
+pub(super) const ROWS: &str = concat!(
+    rows!("calls"),
+    rows!("apart"),
+    "CREATE INDEX apart_hash ON apart(hash);
+CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
+",
+    readable!()
 );
 
 /// Everything in a new ledger except [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
@@ -80,11 +88,12 @@ CREATE TABLE kinds(
   project INTEGER NOT NULL, team INTEGER NOT NULL, feature INTEGER NOT NULL, org INTEGER NOT NULL, sums BLOB,
   UNIQUE(model, source, user, project, team, feature, org)
 ) STRICT;
--- Every session, by its sub-agents and kinds of calls, with its first and its last call (null when all were pruned).
+-- Every session, by its sub-agents, branches and kinds of calls, with its first and its last call (null when all were
+-- pruned).
 CREATE TABLE sessions(
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
-  first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
-  UNIQUE(session, agent, kind)
+  branch INTEGER NOT NULL, first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
+  UNIQUE(session, agent, kind, branch)
 ) STRICT;
 -- Sums by UTC day: quarter hours within it, packed (see rollup.rs). By session, by kind alone, and of all calls.
 CREATE TABLE rollup(
@@ -101,6 +110,24 @@ CREATE TABLE files(
   tail_hash INTEGER NOT NULL, reader TEXT NOT NULL, lines INTEGER NOT NULL, bad_lines INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// Adds branches to the sessions of schema 6: a table's unique columns cannot be changed.
+pub(super) const WITH_BRANCHES: &str = concat!(
+    "CREATE TABLE sessions_by_branch(
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
+  branch INTEGER NOT NULL, first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
+  UNIQUE(session, agent, kind, branch)
+) STRICT;
+INSERT INTO sessions_by_branch
+  SELECT id, kind, session, agent, 0, first, first_ns, last, last_ns FROM sessions;
+DROP VIEW readable;
+DROP TABLE sessions;
+ALTER TABLE sessions_by_branch RENAME TO sessions;
+CREATE INDEX sessions_first ON sessions(first);
+CREATE INDEX sessions_last ON sessions(last);
+",
+    readable!()
+);
 
 /// Index by key, separate because bulk inserts build it afterwards.
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";

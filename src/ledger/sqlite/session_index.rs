@@ -10,19 +10,19 @@ use super::read::{Tables, exact_session};
 use super::rollup_delta::moment;
 use super::rollup_plan::{Kept, Run};
 use super::row_mapping;
-use crate::domain::{Dimension, Filter, Instant};
+use crate::domain::{Filter, Instant};
 use crate::ledger::Sums;
 use crate::ledger::grouping::{Stretch, admits, in_time};
 use crate::ledger::interner::Interner;
 use crate::ledger::{Order, Query};
 
 /// Selects the columns of a run.
-const RUN: &str = "SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions";
+const RUN: &str = "SELECT id, kind, session, agent, branch, first, first_ns, last, last_ns FROM sessions";
 
 /// Reads a run; `None` if all its calls were pruned.
 fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) -> Result<Option<Run>> {
-    let run = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
-    let times = moment(row.get(4)?, row.get(5)?).zip(moment(row.get(6)?, row.get(7)?));
+    let run = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+    let times = moment(row.get(5)?, row.get(6)?).zip(moment(row.get(7)?, row.get(8)?));
     let Some((first, last)) = times else { return Ok(None) };
     Ok(Some(Run { id: run[0], set: ids.learn_session(conn, names, run)?, first, last }))
 }
@@ -61,11 +61,10 @@ impl Tables<'_> {
     /// `None` if they cannot be determined that way.
     pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<Vec<Run>>> {
         let filter = &query.filter;
-        let narrow = |(dimension, _): &(Dimension, _)| matches!(dimension, Dimension::Session | Dimension::Agent);
         let Some(limit) = query.limit.filter(|_| filter.since.is_none() && filter.until.is_none()) else {
             return Ok(None);
         };
-        if filter.only.iter().any(narrow) {
+        if filter.only.iter().any(|(dimension, _)| dimension.is_of_sessions()) {
             return Ok(None);
         }
         self.kinds()?;

@@ -1,6 +1,7 @@
 //! Ledgers without a file at their path: temporary files, and buffers that cannot be written.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl Sqlite {
         let (core, files) = memory.into_parts();
         let anything = !core.row_store.rows().is_empty() || !files.is_empty() || !core.statuses.is_empty();
         let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
-        self.gathered = Gathered { core, files, rekeyed: Vec::new(), anything };
+        self.gathered = Gathered { core, files, rekeyed: Vec::new(), settled: BTreeSet::new(), anything };
         self.held = RefCell::default();
     }
 

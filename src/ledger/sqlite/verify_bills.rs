@@ -4,12 +4,14 @@ use rusqlite::{Connection, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bill;
+use super::id_map::Ids;
 use super::meta;
 use super::store::WorkingSet;
 use crate::domain::{CallKey, Dimension, Instant};
 use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::interner::place;
+use crate::ledger::interner::{Interner, place};
+use crate::ledger::lineage::Families;
 use crate::ledger::spending::{Part, Spending, part};
 
 /// Sums by the numbers that session and model have in the database.
@@ -39,6 +41,7 @@ impl BillCheck {
         let mut kept: Sums = bill::all_spent(conn)?;
         kept.retain(|(session, _), _| billed.contains(session));
         let (ids, names) = (&mut working_set.ids, &mut working_set.core.names);
+        let families = families(conn, ids, names)?;
         let (mut all, mut spending, mut keys) = (Bills::default(), Spending::default(), FxHashSet::default());
         let mut sums: FxHashMap<u32, FxHashMap<u32, Part>> = FxHashMap::default();
         for (session, bill) in bills {
@@ -59,7 +62,7 @@ impl BillCheck {
         let horizon = meta::horizon(conn)?;
         let mut computed = Rows::default();
         for family in all.take_due(sessions.into_iter()) {
-            let (calls, _) = all.rest(&family, &spending, horizon, names);
+            let (calls, _) = all.rest(&family, &spending, horizon, names, &families);
             computed
                 .extend(calls.iter().map(|call| (call.key, (call.at(), Part::new(call.tokens, call.web_searches)))));
         }
@@ -106,4 +109,17 @@ impl BillCheck {
         let is_right = is_pruned || self.stored == self.computed;
         Ok((!is_right).then_some("the calls computed from bills are not what bills have beyond the calls"))
     }
+}
+
+fn families(conn: &Connection, ids: &mut Ids, names: &mut Interner) -> Result<Families> {
+    let mut select = conn.prepare("SELECT child, parent FROM lineage")?;
+    let descents: Vec<(i64, i64)> =
+        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_>>()?;
+    let mut families = Families::default();
+    for (child, parent) in descents {
+        let (child, parent) = (ids.known_label(conn, names, child)?, ids.known_label(conn, names, parent)?);
+        families.learn(child, parent, names);
+    }
+    families.moves();
+    Ok(families)
 }

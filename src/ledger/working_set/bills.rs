@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::WorkingSet;
-use crate::domain::Bill;
+use crate::domain::{Bill, Counter};
 use crate::ledger::account::{NEAREST, started};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::inherited::{before, total};
@@ -32,6 +32,7 @@ impl<Ids: Default> WorkingSet<Ids> {
                 self.fetch(store, key)?;
             }
         }
+        self.read_families(store, bill.counter == Counter::Piece)?;
         self.core.learn_bill(bill);
         if is_first {
             let pruned = self.spent(store, session)?;
@@ -55,6 +56,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         if bills.is_empty() {
             return Ok(());
         }
+        self.read_families(store, bills.iter().any(|bill| bill.counter == Counter::Piece))?;
         for bill in bills {
             self.fetch_parents(store, &bill)?;
             self.core.bills.restore(session, bill);

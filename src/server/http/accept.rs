@@ -6,24 +6,23 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::bounds::Bounds;
+
 /// How long requests that are being answered may take once the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
-/// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
 /// Delay after an error of the system, such as no descriptors left.
 const REST: Duration = Duration::from_millis(50);
 
 /// Serves until `ending` is true; then answers what has arrived.
-pub(super) async fn serve(listener: TcpListener, router: Router, room: Semaphore, mut ending: watch::Receiver<bool>) {
-    let room = Arc::new(room);
-    let graceful = GracefulShutdown::new();
+pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut ending: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(bounds.connections));
+    let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     loop {
         let place = tokio::select! {
             place = Arc::clone(&room).acquire_owned() => place,
@@ -41,14 +40,23 @@ pub(super) async fn serve(listener: TcpListener, router: Router, room: Semaphore
         let _ = stream.set_nodelay(true);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
+            .header_read_timeout(bounds.head)
             .max_buf_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
-        let served = graceful.watch(connection);
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
+            .with_upgrades();
+        let mut ending = ending.clone();
         tokio::spawn(async move {
-            let _ = served.await;
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => {}
+                _ = ending.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
             drop(place);
         });
     }
-    let _ = tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await;
+    // Every connection has given its place back then.
+    let _ = tokio::time::timeout(LAST_ANSWERS, room.acquire_many(all)).await;
 }

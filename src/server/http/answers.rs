@@ -13,6 +13,8 @@ pub(crate) enum Topic {
     Sessions,
     /// The latest calls.
     Calls,
+    /// The arithmetic of the call with this `key`.
+    Call,
     /// The limits with their use.
     Limits,
     /// State of sources, ledger and prices.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
@@ -64,6 +64,11 @@ pub(super) async fn calls(State(shared): State<Arc<Shared>>, Query(params): Quer
     answer(&shared, Topic::Calls, params).await
 }
 
+/// `GET /api/v1/calls/KEY`: the arithmetic of one call.
+pub(super) async fn call(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Response {
+    answer(&shared, Topic::Call, vec![("key".to_owned(), key)]).await
+}
+
 pub(super) async fn limits(State(shared): State<Arc<Shared>>, Query(params): Query<Params>) -> Response {
     answer(&shared, Topic::Limits, params).await
 }
@@ -91,13 +96,14 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
         let _ = done.send(books.is_caught_up);
     });
-    if shared.doors.ask.try_send(question).is_err() {
-        return Problem::busy("the ledger is busy").into_response();
-    }
-    match tokio::time::timeout(PATIENCE, answered).await {
-        Ok(Ok(true)) => "ok\n".into_response(),
-        Ok(Ok(false)) => Problem::busy("the logs are still being read").into_response(),
-        Ok(Err(_)) | Err(_) => Problem::busy("the ledger is busy").into_response(),
+    let asked = tokio::time::timeout(PATIENCE, async {
+        shared.doors.ask.send(question).await.ok()?;
+        answered.await.ok()
+    });
+    match asked.await {
+        Ok(Some(true)) => "ok\n".into_response(),
+        Ok(Some(false)) => Problem::busy("the logs are still being read").into_response(),
+        Ok(None) | Err(_) => Problem::busy("the ledger is busy").into_response(),
     }
 }
 

@@ -5,15 +5,10 @@ use std::io::Read;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use ruzstd::decoding::StreamingDecoder;
 
+use super::bounds::Bounds;
 use super::status::Problem;
-
-/// Bytes of a request's body as it arrives.
-pub(super) const LONGEST: usize = 16 * 1024 * 1024;
-/// Bytes of a body once expanded.
-pub(super) const EXPANDED: u64 = 64 * 1024 * 1024;
-/// Time for a body to arrive.
-const ARRIVAL: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Coding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +47,13 @@ impl Coding {
 ///
 /// # Errors
 /// 413 when it is too long, 408 when it does not arrive, 400 when the client leaves.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    let whole = tokio::time::timeout(ARRIVAL, Limited::new(body, LONGEST).collect()).await;
+pub(super) async fn read(body: Body, bounds: &Bounds) -> Result<Vec<u8>, Problem> {
+    let longest = bounds.body;
+    let whole = tokio::time::timeout(bounds.arrival, Limited::new(body, longest).collect()).await;
     match whole {
         Ok(Ok(bytes)) => Ok(bytes.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST} bytes")))
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {longest} bytes")))
         }
         Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "the body could not be read")),
         Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
@@ -68,28 +64,40 @@ pub(super) async fn read(body: Body) -> Result<Vec<u8>, Problem> {
 ///
 /// # Errors
 /// 413 when it expands beyond the bound, 400 when it is damaged.
-pub(super) fn expanded(body: Vec<u8>, coding: Coding) -> Result<Vec<u8>, Problem> {
+pub(super) fn expanded(body: Vec<u8>, coding: Coding, most: u64) -> Result<Vec<u8>, Problem> {
     match coding {
         Coding::Identity => Ok(body),
-        Coding::Gzip => all_of(flate2::read::MultiGzDecoder::new(body.as_slice())),
-        Coding::Deflate => all_of(flate2::read::ZlibDecoder::new(body.as_slice())),
-        Coding::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(body.as_slice());
-            all_of(decoder.map_err(|_| damaged())?)
+        Coding::Gzip => all_of(flate2::read::MultiGzDecoder::new(body.as_slice()), most),
+        Coding::Deflate => all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most),
+        Coding::Zstd => frames(&body, most),
+    }
+}
+
+fn all_of(source: impl Read, most: u64) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::new();
+    append(source, &mut out, most)?;
+    Ok(out)
+}
+
+/// Expands all frames of a Zstandard body, which may be several.
+fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::new();
+    loop {
+        let decoder = StreamingDecoder::new(&mut body).map_err(|_| damaged())?;
+        append(decoder, &mut out, most)?;
+        if body.is_empty() {
+            return Ok(out);
         }
     }
 }
 
-fn all_of(source: impl Read) -> Result<Vec<u8>, Problem> {
-    let mut out = Vec::new();
-    source.take(EXPANDED + 1).read_to_end(&mut out).map_err(|_| damaged())?;
-    if out.len() as u64 > EXPANDED {
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body expands to more than {EXPANDED} bytes"),
-        ));
+fn append(source: impl Read, out: &mut Vec<u8>, most: u64) -> Result<(), Problem> {
+    let room = most.saturating_sub(out.len() as u64);
+    let read = source.take(room + 1).read_to_end(out).map_err(|_| damaged())?;
+    if read as u64 > room {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body expands to more than {most} bytes")));
     }
-    Ok(out)
+    Ok(())
 }
 
 fn damaged() -> Problem {
@@ -102,32 +110,46 @@ mod tests {
 
     use super::*;
 
+    const MOST: u64 = 1 << 20;
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     }
 
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
     #[test]
-    fn concatenated_gzip_members_are_one_body() {
+    fn concatenated_members_and_frames_are_one_body() {
         let both = [gzip(b"{\"resource"), gzip(b"Logs\":[]}")].concat();
-        assert_eq!(expanded(both, Coding::Gzip).unwrap(), b"{\"resourceLogs\":[]}");
+        assert_eq!(expanded(both, Coding::Gzip, MOST).unwrap(), b"{\"resourceLogs\":[]}");
+        let both = [zstd(b"{\"resource"), zstd(b"Logs\":[]}")].concat();
+        assert_eq!(expanded(both, Coding::Zstd, MOST).unwrap(), b"{\"resourceLogs\":[]}");
     }
 
     #[test]
     fn a_bomb_is_refused_while_it_expands() {
-        let bomb = gzip(&vec![0; usize::try_from(EXPANDED).unwrap() + 1]);
-        assert!(bomb.len() < 500_000);
-        assert_eq!(expanded(bomb, Coding::Gzip).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+        let most = usize::try_from(MOST).unwrap();
+        let (over, fits) = (vec![0; most + 1], vec![0; most]);
+        for (coding, pack) in [(Coding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Coding::Zstd, zstd)] {
+            assert_eq!(expanded(pack(&over), coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+            assert_eq!(expanded(pack(&fits), coding, MOST).unwrap().len(), most);
+            // The bound holds for all members together.
+            let two = [pack(&fits), pack(b"x")].concat();
+            assert_eq!(expanded(two, coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+        }
     }
 
     #[test]
     fn a_damaged_body_is_the_clients_fault() {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Zstd] {
-            assert_eq!(expanded(b"not compressed".to_vec(), coding).unwrap_err().status, StatusCode::BAD_REQUEST);
+            assert_eq!(expanded(b"not compressed".to_vec(), coding, MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
         }
         let mut cut = gzip(b"{\"resourceLogs\":[]}");
         cut.truncate(cut.len() - 5);
-        assert_eq!(expanded(cut, Coding::Gzip).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(expanded(cut, Coding::Gzip, MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
     }
 }

@@ -17,7 +17,7 @@ use crate::ingest::{Delivery, Projects, Reply, Said};
 
 /// Books every line of the body. A line that was booked before is a repeat, so that a body can be sent again.
 pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
-    let lines = match lines(&headers, body).await {
+    let lines = match lines(&shared, &headers, body).await {
         Ok(lines) => lines,
         Err(problem) => return problem.into_response(),
     };
@@ -46,9 +46,9 @@ pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
     (status, [(header::CONTENT_TYPE, "application/x-ndjson")], answers).into_response()
 }
 
-async fn lines(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+async fn lines(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
     let coding = Coding::of_headers(headers)?;
-    body::expanded(body::read(body).await?, coding)
+    body::expanded(body::read(body, &shared.bounds).await?, coding, shared.bounds.expanded)
 }
 
 fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {

@@ -1,4 +1,4 @@
-//! Server-Sent Events: the summary as it changes.
+//! Events: the summary as it changes and alerts as they are raised, as Server-Sent Events and over a WebSocket.
 //!
 //! The books are asked once for all listeners, at most a few times a second, and only while somebody listens. A slow
 //! reader gets the latest numbers next and misses those between; nothing is queued for it.
@@ -9,30 +9,41 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::answers::{Params, Topic};
 use super::api;
-use super::latest::{Events, Latest};
+use super::latest::{Event, Events, Latest, Seen};
 use super::shared::Shared;
 
-/// Shortest time between two events.
+/// Shortest time between two summaries.
 const PACE: Duration = Duration::from_millis(100);
 /// Longest time between two looks at the clock: rates fall and days end without a call.
 const LOOK: Duration = Duration::from_secs(60);
-/// Interval of comments that keep a silent connection open.
-const ALIVE: Duration = Duration::from_secs(15);
+/// Interval of signs of life that keep a silent connection open.
+pub(super) const ALIVE: Duration = Duration::from_secs(15);
+
+/// Hands on alerts. Runs until the engine stops.
+pub(super) async fn alerts(shared: Arc<Shared>) {
+    let mut alerts = shared.doors.alerts.subscribe();
+    loop {
+        match alerts.recv().await {
+            Ok(alert) => shared.events.latest.send_modify(|latest| latest.alert(alert)),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
 
 /// Asks for the summary whenever the numbers have changed and somebody listens. Runs until the engine stops.
 pub(super) async fn feed(shared: Arc<Shared>) {
     let Events { latest, joined } = &shared.events;
-    // Distinguishes the events of this run from those of an earlier one.
-    let run = shared.now().timestamp_millis();
     let mut revision = shared.doors.revision.clone();
-    let mut published = 0_u64;
     let mut asked: Option<Instant> = None;
     loop {
         let is_heard = latest.receiver_count() > 0;
@@ -57,34 +68,53 @@ pub(super) async fn feed(shared: Arc<Shared>) {
         if let Ok(answer) = api::ask(&shared, Topic::Summary, Params::new()).await
             && let Ok(summary) = String::from_utf8(answer.body)
         {
-            published += 1;
             asked = Some(Instant::now());
-            latest.send_replace(Latest { id: format!("{run}-{published}").into(), summary: summary.trim_end().into() });
+            latest.send_modify(|latest| latest.summary(summary.trim_end()));
         }
         tokio::time::sleep(PACE).await;
     }
 }
 
-/// The stream of events. `Last-Event-ID` leaves out the summary that the client has already.
-pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let seen: Arc<str> = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default().into();
-    let mut latest = shared.events.latest.subscribe();
-    // The latest may be a little old; a newer one follows as soon as the books have answered.
-    latest.mark_changed();
-    shared.events.joined.notify_one();
-    let events = stream::unfold((latest, shared.ending.clone(), seen), |(mut latest, mut ending, seen)| async move {
+/// The events of one listener.
+pub(super) struct Listener {
+    latest: watch::Receiver<Latest>,
+    ending: watch::Receiver<bool>,
+    seen: Seen,
+}
+
+impl Listener {
+    /// A listener that has had the events up to this id.
+    pub(super) fn after(last_id: &str, shared: &Shared) -> Self {
+        let mut latest = shared.events.latest.subscribe();
+        let seen = Seen::of(last_id, &latest.borrow());
+        // The latest may be a little old; a newer one follows as soon as the books have answered.
+        latest.mark_changed();
+        shared.events.joined.notify_one();
+        Self { latest, ending: shared.ending.clone(), seen }
+    }
+
+    /// The next event; none once the server ends.
+    pub(super) async fn next(&mut self) -> Option<Event> {
         loop {
+            if let Some(event) = self.seen.next(&self.latest.borrow_and_update()) {
+                return Some(event);
+            }
             tokio::select! {
-                changed = latest.changed() => changed.ok()?,
-                _ = ending.changed() => return None,
+                changed = self.latest.changed() => changed.ok()?,
+                _ = self.ending.changed() => return None,
             }
-            let Latest { id, summary } = latest.borrow_and_update().clone();
-            if id.is_empty() || id == seen {
-                continue;
-            }
-            let event = Event::default().event("summary").id(&*id).data(&*summary);
-            return Some((Ok::<_, Infallible>(event), (latest, ending, id)));
         }
+    }
+}
+
+/// `GET /api/v1/events`. `Last-Event-ID` leaves out the events that the client has already.
+pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let listener = Listener::after(last_id, &shared);
+    let events = stream::unfold(listener, |mut listener| async move {
+        let Event { name, id, data } = listener.next().await?;
+        let event = sse::Event::default().event(name).id(id).data(&*data);
+        Some((Ok::<_, Infallible>(event), listener))
     });
     Sse::new(Box::pin(events)).keep_alive(KeepAlive::new().interval(ALIVE)).into_response()
 }

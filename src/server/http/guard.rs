@@ -3,7 +3,6 @@
 //! A web page of another origin can make a browser send requests to a loopback address, by a form or by a name that it
 //! lets point there. `Host` and `Origin` tell.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -11,12 +10,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::page;
 use super::shared::Shared;
 use super::status::Problem;
-use super::token::Token;
+use super::token;
+use crate::config::Token;
+use crate::server::loopback::is_loopback;
 
-/// Paths that tell nothing about the books.
-const OPEN: [&str; 5] = ["/healthz", "/readyz", "/", "/page.js", "/page.css"];
+/// Paths that tell nothing about the books, besides the files of the page.
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/"];
 
 /// Refuses requests of strangers; adds the headers that every answer has.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -38,8 +40,8 @@ pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, n
 }
 
 fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Problem> {
-    let is_known = token.is_some_and(|token| token.is_presented(headers));
-    if !is_known && token.is_some() && !OPEN.contains(&path) {
+    let is_known = token.is_some_and(|token| token::is_presented(token, headers));
+    if !is_known && token.is_some() && !OPEN.contains(&path) && !path.starts_with(page::FILES) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -53,15 +55,6 @@ fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Pro
         return Some(Problem::new(StatusCode::FORBIDDEN, "pages of other origins are not served"));
     }
     None
-}
-
-/// True for a `Host` header that names this machine: `localhost:4318`, `127.0.0.1`, `[::1]:4318`.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -115,6 +108,8 @@ mod tests {
         }
         assert_eq!(status(Some(&token), "/healthz", &[host]), 200);
         assert_eq!(status(Some(&token), "/", &[host]), 200);
+        assert_eq!(status(Some(&token), "/page/main.js", &[host]), 200);
+        assert_eq!(status(Some(&token), "/pages", &[host]), 401);
         assert_eq!(status(Some(&token), "/metrics", &[host]), 401);
         assert!(Token::new("short").is_err() && Token::new("with spaces in it, alas").is_err());
         assert!(!format!("{token:?}").contains("0123"));

@@ -1,28 +1,157 @@
-//! The latest event, which every listener gets.
+//! The latest events, which every listener gets: the summary, and the alerts of this run.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-/// The latest event, for everybody who listens.
+/// Alerts kept for listeners that are behind or come back.
+const ALERTS: usize = 32;
+
+/// The latest events, for everybody who listens.
 pub(super) struct Events {
-    /// The latest event.
+    /// The latest events.
     pub(super) latest: watch::Sender<Latest>,
     /// Somebody has begun to listen.
     pub(super) joined: Notify,
 }
 
-/// The summary, and its id; empty before the first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Latest {
-    /// Names the event, for `Last-Event-ID`.
-    pub(super) id: Arc<str>,
-    /// One line of JSON.
-    pub(super) summary: Arc<str>,
+impl Events {
+    /// The events of a run that began at this time, in milliseconds since 1970.
+    pub(super) fn new(run: i64) -> Self {
+        Self { latest: watch::channel(Latest { run, ..Latest::default() }).0, joined: Notify::new() }
+    }
 }
 
-impl Default for Events {
-    fn default() -> Self {
-        Self { latest: watch::channel(Latest::default()).0, joined: Notify::new() }
+/// The latest summary and alerts, numbered from one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latest {
+    run: i64,
+    summaries: u64,
+    /// One line of JSON.
+    summary: Arc<str>,
+    alerts: u64,
+    /// The latest of them, oldest first, each one line of JSON.
+    last_alerts: VecDeque<Arc<str>>,
+}
+
+impl Latest {
+    /// Replaces the summary.
+    pub(super) fn summary(&mut self, summary: &str) {
+        self.summaries += 1;
+        self.summary = summary.into();
+    }
+
+    /// Adds an alert.
+    pub(super) fn alert(&mut self, alert: Arc<str>) {
+        self.alerts += 1;
+        if self.last_alerts.len() == ALERTS {
+            self.last_alerts.pop_front();
+        }
+        self.last_alerts.push_back(alert);
+    }
+}
+
+/// An event for one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Event {
+    /// `alert` or `summary`.
+    pub(super) name: &'static str,
+    /// Names what the listener has had when it has had this one.
+    pub(super) id: String,
+    /// One line of JSON.
+    pub(super) data: Arc<str>,
+}
+
+/// What a listener has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    summary: u64,
+    alerts: u64,
+}
+
+impl Seen {
+    /// What a listener has had whose last event has this id; nothing, if it is of another run. A new listener gets the
+    /// summary and the alerts from now on.
+    pub(super) fn of(last_id: &str, latest: &Latest) -> Self {
+        let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
+        match numbers.as_slice() {
+            [run, summary, alerts] if *run == latest.run => Self {
+                summary: u64::try_from(*summary).unwrap_or(0).min(latest.summaries),
+                alerts: u64::try_from(*alerts).unwrap_or(0).min(latest.alerts),
+            },
+            _ => Self { summary: 0, alerts: latest.alerts },
+        }
+    }
+
+    /// The next event: alerts one by one, as far as they are kept, then the latest summary.
+    pub(super) fn next(&mut self, latest: &Latest) -> Option<Event> {
+        let missed = latest.alerts.saturating_sub(self.alerts);
+        let kept = latest.last_alerts.len();
+        let behind = usize::try_from(missed).unwrap_or(usize::MAX).min(kept);
+        let (name, data) = if let Some(alert) = latest.last_alerts.get(kept - behind).filter(|_| behind > 0) {
+            self.alerts = latest.alerts - (behind as u64 - 1);
+            ("alert", alert)
+        } else if latest.summaries > self.summary {
+            self.summary = latest.summaries;
+            ("summary", &latest.summary)
+        } else {
+            return None;
+        };
+        let id = format!("{}-{}-{}", latest.run, self.summary, self.alerts);
+        Some(Event { name, id, data: Arc::clone(data) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(seen: &mut Seen, latest: &Latest) -> Vec<String> {
+        std::iter::from_fn(|| seen.next(latest)).map(|event| event.data.to_string()).collect()
+    }
+
+    #[test]
+    fn a_listener_gets_every_alert_and_the_latest_summary() {
+        let mut latest = Latest { run: 7, ..Latest::default() };
+        latest.alert("before".into());
+        let mut seen = Seen::of("", &latest);
+        assert_eq!(all(&mut seen, &latest), Vec::<String>::new());
+        latest.summary("one");
+        latest.alert("first".into());
+        latest.summary("two");
+        latest.alert("second".into());
+        assert_eq!(all(&mut seen, &latest), ["first", "second", "two"]);
+        assert_eq!(all(&mut seen, &latest), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_listener_that_comes_back_goes_on_where_it_was() {
+        let mut latest = Latest { run: 7, ..Latest::default() };
+        latest.summary("one");
+        latest.alert("first".into());
+        let mut seen = Seen { summary: 0, alerts: 0 };
+        let first = seen.next(&latest).unwrap();
+        assert_eq!((first.name, first.id.as_str()), ("alert", "7-0-1"));
+        latest.alert("second".into());
+        assert_eq!(all(&mut Seen::of(&first.id, &latest), &latest), ["second", "one"]);
+        // Of another run only the numbers matter, and nonsense is a new listener.
+        for id in ["6-1-1", "nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
+            assert_eq!(all(&mut Seen::of(id, &latest), &latest), ["one"], "{id}");
+        }
+        assert_eq!(all(&mut Seen::of("7-900-900", &latest), &latest), Vec::<String>::new());
+        assert_eq!(all(&mut Seen::of("7--1--1", &latest), &latest), ["one"]);
+    }
+
+    #[test]
+    fn what_is_kept_for_a_slow_listener_is_bounded() {
+        let mut latest = Latest::default();
+        let mut seen = Seen::of("", &latest);
+        for number in 0..100 {
+            latest.alert(number.to_string().into());
+            latest.summary("latest");
+        }
+        let told = all(&mut seen, &latest);
+        assert_eq!((told.len(), told[0].as_str(), told[31].as_str()), (33, "68", "99"));
     }
 }

@@ -6,17 +6,21 @@ mod accept;
 mod answers;
 mod api;
 mod body;
+mod bounds;
 mod calls;
 mod events;
 mod guard;
+mod json;
 mod latest;
 mod otlp;
 mod page;
 mod protobuf;
+mod room;
 mod shared;
 mod status;
 mod telemetry;
-mod token;
+pub(in crate::server) mod token;
+mod websocket;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -28,15 +32,15 @@ use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
 pub(crate) use answers::{Answer, AnswerFn, Kind, Params, Refusal, Topic};
+pub(crate) use bounds::Bounds;
 use shared::Shared;
-pub(crate) use token::Token;
 
-use crate::config::Env;
+use crate::config::{Env, Token};
 use crate::domain::Label;
 use crate::engine::Doors;
 
-/// Connections served at once; others wait in the system's backlog.
-const CONNECTIONS: usize = 256;
+/// Web sockets open at once.
+const SOCKETS: usize = 64;
 
 /// Everything the server needs to start.
 pub(crate) struct Setup {
@@ -52,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) user: Label,
     /// The machine.
     pub(crate) env: Env,
+    /// Bounds of requests.
+    pub(crate) bounds: Bounds,
 }
 
 /// The running server. It ends when dropped, before the engine stops.
@@ -71,27 +77,39 @@ impl Server {
         setup.listener.set_nonblocking(true)?;
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
-        let telemetry =
-            telemetry::start(setup.doors.deliver.clone(), Arc::clone(&setup.env.clock), setup.user.clone())?;
+        let telemetry = telemetry::start(
+            setup.doors.deliver.clone(),
+            Arc::clone(&setup.env.clock),
+            setup.user.clone(),
+            setup.bounds.expanded,
+        )?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = setup.listener;
+        let run = setup.env.now().timestamp_millis();
         let shared = Arc::new(Shared {
             token: setup.token,
             doors: setup.doors,
             answer: setup.answer,
             user: setup.user,
             env: setup.env,
+            bounds: setup.bounds,
+            room: room::Room::new(setup.bounds.body),
             telemetry,
-            events: latest::Events::default(),
+            events: latest::Events::new(run),
+            sockets: Arc::new(Semaphore::new(SOCKETS)),
             ending,
         });
         let thread = thread::Builder::new().name("http".into()).spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                let feeding = tokio::spawn(events::feed(Arc::clone(&shared)));
+                let feeding = [
+                    tokio::spawn(events::feed(Arc::clone(&shared))),
+                    tokio::spawn(events::alerts(Arc::clone(&shared))),
+                ];
                 let ending = shared.ending.clone();
-                accept::serve(listener, router(shared), Semaphore::new(CONNECTIONS), ending).await;
-                feeding.abort();
+                let bounds = shared.bounds;
+                accept::serve(listener, router(shared), bounds, ending).await;
+                feeding.iter().for_each(tokio::task::JoinHandle::abort);
             });
         })?;
         Ok(Self { address, stop, thread: Some(thread) })
@@ -117,15 +135,16 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/summary", get(api::summary))
         .route("/api/v1/sessions", get(api::sessions))
         .route("/api/v1/calls", get(api::calls).post(calls::book))
+        .route("/api/v1/calls/{key}", get(api::call))
         .route("/api/v1/limits", get(api::limits))
         .route("/api/v1/health", get(api::health))
         .route("/api/v1/gate", get(api::gate))
         .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/ws", get(websocket::open))
         .route("/healthz", get(api::alive))
         .route("/readyz", get(api::ready))
         .route("/", get(page::index))
-        .route("/page.js", get(page::script))
-        .route("/page.css", get(page::style))
+        .route("/page/{name}", get(page::part))
         .fallback(api::unknown)
         .method_not_allowed_fallback(api::wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::check))

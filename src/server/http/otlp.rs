@@ -31,7 +31,8 @@ pub(super) async fn logs(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
     export(&shared, &headers, body, Signals::Logs).await
 }
 
-/// Metrics are accepted and not counted: they sum up what spans, log records and transcripts say one by one.
+/// Metrics sum up what spans, log records and transcripts say one by one: they count for sessions of which there is
+/// nothing else.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
     export(&shared, &headers, body, Signals::Metrics).await
 }
@@ -51,7 +52,7 @@ async fn export(shared: &Shared, headers: &HeaderMap, body: Body, signals: Signa
         }
     };
     match take(shared, headers, body, is_json, signals).await {
-        Ok(decoded) => success(&decoded, is_json),
+        Ok(decoded) => success(&decoded, is_json, signals),
         Err(problem) => error(&problem, is_json),
     }
 }
@@ -67,14 +68,26 @@ async fn take(
     let coding = Coding::of_headers(headers)?;
     // Before the body is read, so that what waits is bounded.
     let busy = || Problem::busy("the meter is busy; send this again");
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = length.map_or(shared.bounds.body, |length: usize| length.min(shared.bounds.body));
+    let share = shared.room.take(length).ok_or_else(busy)?;
     let place = shared.telemetry.try_reserve().map_err(|_| busy())?;
-    let body = body::read(body).await?;
+    let body = body::read(body, &shared.bounds).await?;
     let (done, decoded) = oneshot::channel();
     place.send(Export { body, coding, is_json, signals, done });
     let closing = || Problem::busy("the meter is closing; send this again");
     let mut decoded = decoded.await.map_err(|_| closing())??;
-    let Some(booked) = decoded.booked.take() else { return Ok(decoded) };
-    match tokio::time::timeout(PATIENCE, booked).await {
+    let Some(mut booked) = decoded.booked.take() else { return Ok(decoded) };
+    let answered = tokio::time::timeout(PATIENCE, &mut booked).await;
+    if answered.is_err() {
+        // The records still wait for the books, though the client does no more.
+        tokio::spawn(async move {
+            let _ = booked.await;
+            drop(share);
+        });
+        return Err(busy());
+    }
+    match answered {
         Ok(Ok(Reply::Error(why))) => Err(Problem::busy(why.as_str())),
         Ok(Ok(Reply::Booked { .. } | Reply::Repeat | Reply::Nothing | Reply::Json(_))) => Ok(decoded),
         Ok(Err(_)) => Err(closing()),
@@ -82,19 +95,23 @@ async fn take(
     }
 }
 
-fn success(decoded: &Decoded, is_json: bool) -> Response {
+fn success(decoded: &Decoded, is_json: bool, signals: Signals) -> Response {
     let partial = (decoded.refused > 0).then(|| PartialSuccess {
         rejected: i64::try_from(decoded.refused).unwrap_or(i64::MAX),
         error_message: decoded.why.clone(),
     });
     if is_json {
         let body = match partial {
-            Some(partial) => json!({"partialSuccess": {
+            Some(partial) => {
+                let name = match signals {
+                    Signals::Traces => "rejectedSpans",
+                    Signals::Logs => "rejectedLogRecords",
+                    Signals::Metrics => "rejectedDataPoints",
+                };
                 // 64-bit integers are strings in protobuf's JSON.
-                "rejectedLogRecords": partial.rejected.to_string(),
-                "rejectedSpans": partial.rejected.to_string(),
-                "errorMessage": partial.error_message,
-            }}),
+                let rejected = partial.rejected.to_string();
+                json!({"partialSuccess": {name: rejected, "errorMessage": partial.error_message}})
+            }
             None => json!({}),
         };
         return ([(header::CONTENT_TYPE, JSON)], body.to_string()).into_response();

@@ -1,8 +1,14 @@
 //! The fields of OTLP's messages that matter here, as numbered in opentelemetry-proto 1.9 (read 2026-11-26); all others
 //! are skipped. Messages become the same JSON as the other encoding, so that one reader decides about both.
 
+mod metrics;
+
+use memchr::memmem;
 use prost::Message;
+use prost::bytes::Bytes;
 use serde_json::{Map, Value, json};
+
+use super::json::{COUNTED, object};
 
 /// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +33,8 @@ struct Group {
     #[prost(message, optional, tag = "1")]
     resource: Option<Resource>,
     /// Kept as bytes, because spans and log records differ.
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    scopes: Vec<Vec<u8>>,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    scopes: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -47,8 +53,9 @@ struct Scope {
 struct ScopeLogs {
     #[prost(message, optional, tag = "1")]
     scope: Option<Scope>,
-    #[prost(message, repeated, tag = "2")]
-    records: Vec<LogRecord>,
+    /// Kept as bytes, because most have no counts.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    records: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -126,24 +133,33 @@ enum Scalar {
 ///
 /// # Errors
 /// When the bytes are no such message.
-pub(super) fn to_json(bytes: &[u8], signals: Signals) -> Result<Value, prost::DecodeError> {
+pub(super) fn to_json(bytes: Bytes, signals: Signals) -> Result<Value, prost::DecodeError> {
     let export = Export::decode(bytes)?;
+    let counted = memmem::Finder::new(COUNTED);
     let mut groups = Vec::with_capacity(export.groups.len());
     for group in export.groups {
         let mut scopes = Vec::with_capacity(group.scopes.len());
-        for scope in &group.scopes {
+        for scope in group.scopes {
             match signals {
                 Signals::Logs => {
-                    let ScopeLogs { scope, records } = ScopeLogs::decode(scope.as_slice())?;
-                    let records: Vec<Value> = records.into_iter().map(log_record).collect();
-                    scopes.push(json!({"scope": {"name": scope.unwrap_or_default().name}, "logRecords": records}));
+                    let ScopeLogs { scope, records } = ScopeLogs::decode(scope)?;
+                    let counted = records.into_iter().filter(|record| counted.find(record).is_some());
+                    let records = counted.map(|record| LogRecord::decode(record).map(log_record));
+                    let records: Vec<Value> = records.collect::<Result<_, _>>()?;
+                    let scope = json!({"name": scope.unwrap_or_default().name});
+                    scopes.push(object([("scope", scope), ("logRecords", Value::Array(records))]));
                 }
                 Signals::Traces => {
-                    let ScopeSpans { scope, spans } = ScopeSpans::decode(scope.as_slice())?;
+                    let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
                     let spans: Vec<Value> = spans.into_iter().map(span).collect();
-                    scopes.push(json!({"scope": {"name": scope.unwrap_or_default().name}, "spans": spans}));
+                    let scope = json!({"name": scope.unwrap_or_default().name});
+                    scopes.push(object([("scope", scope), ("spans", Value::Array(spans))]));
                 }
-                Signals::Metrics => {}
+                Signals::Metrics => {
+                    let metrics::ScopeMetrics { metrics } = metrics::ScopeMetrics::decode(scope)?;
+                    let metrics: Vec<Value> = metrics.into_iter().map(metrics::to_json).collect();
+                    scopes.push(object([("metrics", Value::Array(metrics))]));
+                }
             }
         }
         let resource = attributes(group.resource.unwrap_or_default().attributes);
@@ -152,10 +168,8 @@ pub(super) fn to_json(bytes: &[u8], signals: Signals) -> Result<Value, prost::De
             Signals::Traces => "scopeSpans",
             Signals::Metrics => "scopeMetrics",
         };
-        let mut object = Map::new();
-        object.insert("resource".to_owned(), json!({"attributes": resource}));
-        object.insert(name.to_owned(), Value::Array(scopes));
-        groups.push(Value::Object(object));
+        let resource = object([("attributes", resource)]);
+        groups.push(object([("resource", resource), (name, Value::Array(scopes))]));
     }
     let name = match signals {
         Signals::Logs => "resourceLogs",
@@ -268,11 +282,13 @@ mod tests {
             attributes: vec![text("model", "claude-opus-5"), count, empty],
             ..LogRecord::default()
         };
-        let scope = ScopeLogs { scope: Some(Scope { name: "events".into() }), records: vec![record] };
+        let scope =
+            ScopeLogs { scope: Some(Scope { name: "events".into() }), records: vec![record.encode_to_vec().into()] };
         let resource = Resource { attributes: vec![text("service.name", "claude-code")] };
-        let export = Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec()] }] };
+        let export =
+            Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec().into()] }] };
         assert_eq!(
-            to_json(&export.encode_to_vec(), Signals::Logs).unwrap(),
+            to_json(export.encode_to_vec().into(), Signals::Logs).unwrap(),
             json!({"resourceLogs": [{
                 "resource": {"attributes": {"service.name": "claude-code"}},
                 "scopeLogs": [{"scope": {"name": "events"}, "logRecords": [{
@@ -287,7 +303,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_an_error() {
-        assert!(to_json(b"{\"resourceLogs\":[]}", Signals::Logs).is_err());
-        assert_eq!(to_json(b"", Signals::Traces).unwrap(), json!({"resourceSpans": []}));
+        assert!(to_json(Bytes::from_static(b"{\"resourceLogs\":[]}"), Signals::Logs).is_err());
+        assert_eq!(to_json(Bytes::new(), Signals::Traces).unwrap(), json!({"resourceSpans": []}));
     }
 }

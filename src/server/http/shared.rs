@@ -1,14 +1,16 @@
 //! State shared by all requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::answers::AnswerFn;
+use super::bounds::Bounds;
 use super::latest::Events;
+use super::room::Room;
 use super::telemetry::Export;
-use super::token::Token;
-use crate::config::Env;
+use crate::config::{Env, Token};
 use crate::domain::{Instant, Label};
 use crate::engine::Doors;
 
@@ -27,10 +29,16 @@ pub(super) struct Shared {
     pub(super) user: Label,
     /// The machine.
     pub(super) env: Env,
+    /// Bounds of requests.
+    pub(super) bounds: Bounds,
+    /// Room for exports on their way into the books.
+    pub(super) room: Room,
     /// Telemetry to be decoded.
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events of everybody who listens.
     pub(super) events: Events,
+    /// Places for web sockets, which outlive the request that opens them.
+    pub(super) sockets: Arc<Semaphore>,
     /// True once the server ends.
     pub(super) ending: watch::Receiver<bool>,
 }

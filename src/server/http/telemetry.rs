@@ -1,14 +1,16 @@
-//! The thread that decodes telemetry. Its queue is short: what does not fit is to be sent again.
+//! The thread that decodes telemetry. What waits for it is bounded: what does not fit is to be sent again.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
 use axum::http::StatusCode;
+use prost::bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{self, Coding};
+use super::json;
 use super::protobuf::{self, Signals};
 use super::status::Problem;
 use crate::domain::{Instant, Label, Record};
@@ -16,7 +18,7 @@ use crate::formats::{Origin, Telemetry};
 use crate::ingest::{Delivery, Projects, Reply, Said};
 
 /// Exports that wait for the thread.
-const QUEUE: usize = 32;
+const QUEUE: usize = 256;
 
 /// A received export.
 pub(super) struct Export {
@@ -47,17 +49,19 @@ pub(super) fn start(
     deliver: mpsc::Sender<Delivery>,
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     user: Label,
+    expanded: u64,
 ) -> io::Result<mpsc::Sender<Export>> {
     let (exports, mut queue) = mpsc::channel::<Export>(QUEUE);
     thread::Builder::new().name("telemetry".into()).spawn(move || {
-        let mut reader = Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user };
+        let mut reader =
+            Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user, expanded };
         while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
             let decoded = reader.decode(body, coding, is_json, signals, clock());
             let decoded = decoded.map(|(records, refused, why)| {
                 let booked = (!records.is_empty()).then(|| {
                     let (reply, booked) = oneshot::channel();
                     // Waits for a busy ledger; meanwhile the queue fills and clients are asked to come again.
-                    let _ = deliver.blocking_send(Delivery { said: Said::Records(records), reply });
+                    let _ = deliver.blocking_send(Delivery { said: Said::Export(records), reply });
                     booked
                 });
                 Decoded { refused, why, booked }
@@ -74,6 +78,8 @@ struct Reader {
     /// Number of exports so far, as the place of their calls.
     offset: u64,
     user: Label,
+    /// Bytes of an expanded body.
+    expanded: u64,
 }
 
 impl Reader {
@@ -85,12 +91,12 @@ impl Reader {
         signals: Signals,
         now: Instant,
     ) -> Result<(Vec<Record>, u64, String), Problem> {
-        let body = body::expanded(body, coding)?;
+        let body = Bytes::from(body::expanded(body, coding, self.expanded)?);
         let malformed = |why: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, why.to_string());
         let export: Value = if is_json {
-            serde_json::from_slice(&body).map_err(|error| malformed(&error))?
+            json::parse(&body).map_err(|error| malformed(&error))?
         } else {
-            protobuf::to_json(&body, signals).map_err(|error| malformed(&error))?
+            protobuf::to_json(body.clone(), signals).map_err(|error| malformed(&error))?
         };
         let origin = Origin { path: Label::new("telemetry"), offset: self.offset, modified: now };
         self.offset += 1;

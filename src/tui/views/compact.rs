@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{Sparks, limit_bar, role_of};
+use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
 use crate::meter::{Activity, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -136,12 +136,26 @@ impl Compact<'_> {
         for limit in summary.limits.iter().skip(1).take(8) {
             let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
             let name = text::scope(limit);
+            let short = if text::width(&name) > 14 { text::short_scope(limit) } else { name.clone() };
             lines.push((
                 vec![
-                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&name, 14), 14), limit.percent),
+                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
                     format!("{name} {}%", limit.percent),
                 ],
                 role_of(limit),
+            ));
+        }
+        for quota in summary.quotas.iter().take(4) {
+            let now = app.now();
+            let bar = quota_bar(quota, room.saturating_sub(24).clamp(5, 60), now);
+            let name = text::quota_name(quota);
+            let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
+            lines.push((
+                vec![
+                    format!("{} {bar} {used:>5}", text::pad(&text::fit_middle(&name, 14), 14)),
+                    format!("{name} {used}"),
+                ],
+                role_of_quota(quota, now),
             ));
         }
         if summary.session.is_none() {

@@ -111,6 +111,10 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     });
     let count = u64::try_from(health.sources.len()).unwrap_or(u64::MAX);
     section(text::plural(count, "source"), sources.collect());
+    let gaps = health.found.iter().filter(|(.., gaps)| !gaps.is_empty());
+    let gaps =
+        gaps.map(|(agent, fidelity, gaps)| (format!("  {}", text::agent_gaps(agent, fidelity, gaps)), Role::Dim));
+    section("Not in the logs".to_owned(), gaps.collect());
     all.retain(|(words, _)| app.filter.fits(words));
     all
 }

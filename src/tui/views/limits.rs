@@ -1,4 +1,4 @@
-//! The Limits view: every limit with bar, period and forecast.
+//! The Limits view: every limit with bar, period and forecast, and below them the providers' own windows.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,12 +8,15 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::targets::Target;
-use super::super::widgets::{Cell, Column, Grid, ink, limit_bar, lines, pane, role_of};
-use crate::meter::Verdict;
+use super::super::widgets::{
+    Cell, Column, Grid, cells, ink, limit_bar, lines, pane, quota_bar, role_of, role_of_quota,
+};
+use crate::domain::{Instant, Quota, Zone};
+use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
-/// A table of limits.
+/// A table of limits and providers' windows.
 pub(in super::super) struct Limits<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Limits<'_> {
@@ -23,59 +26,114 @@ impl Widget for &Limits<'_> {
         let bar = usize::from(area.width).saturating_sub(130).clamp(10, 60);
         let columns: [Column; 8] = [
             Column::name("limit", 12, 36, 0),
-            Column::name("used", 18, 44, 3),
-            Column::name("left", 10, 24, 2),
-            Column::name("", bar, bar, 4),
+            Column::name("used", 18, 44, 7),
+            Column::name("left", 12, 24, 3),
+            Column::name("", bar, bar, 2),
             Column::number("", 5, 1),
-            Column::name("", 7, 7, 6),
-            Column::name("resets", 12, 18, 5),
-            Column::name("full at", 12, 40, 7),
+            Column::name("", 7, 7, 5),
+            Column::name("resets", 12, 18, 4),
+            Column::name("full at", 12, 40, 6),
         ];
         let theme = &app.theme;
-        let limits = app.limits();
-        let block = pane(theme, &format!("Limits · {}", limits.len()), true);
+        let (limits, quotas) = (app.limits(), app.quotas());
+        let mut title = vec![format!("Limits · {}", limits.len())];
+        if !quotas.is_empty() {
+            title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
+        }
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
+        let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         if limits.is_empty() {
-            let add = app.options.keys.first(Action::AddLimit);
-            let words = [
-                "No limits.".to_owned(),
-                String::new(),
-                format!("{add} adds one: day 25usd, month 100usd, user:alice:day 500k"),
-                "or: tokmeter limits set day 25usd".to_owned(),
-            ];
-            let room = usize::from(inner.width);
-            return lines(buffer, inner, words.map(|line| Line::from(ink(theme, Role::Dim, text::fit(&line, room)))));
+            inner = self.none(inner, buffer);
+        }
+        if inner.is_empty() || (limits.is_empty() && quotas.is_empty()) {
+            return;
         }
         let (now, zone) = (app.now(), app.options.zone);
-        let rows: Vec<Vec<Cell>> = limits
-            .iter()
-            .map(|limit| {
-                let role = role_of(limit);
-                let verdict = match limit.verdict {
-                    _ if limit.lifted => "lifted",
-                    _ if limit.has_ended() => "ended",
-                    Verdict::Under => "",
-                    Verdict::Near => "⚠ near",
-                    Verdict::Over => "■ over",
-                };
-                let resets = text::resets(limit, now, zone).unwrap_or_default();
-                let forecast = text::forecast_short(limit, now, zone).unwrap_or_default();
-                vec![
-                    (limit.name.clone(), Role::Text),
-                    (text::banner_amounts(limit), Role::Text),
-                    (text::left(limit), Role::Text),
-                    (limit_bar(limit, bar, now), role),
-                    (format!("{}%", limit.percent), role),
-                    (verdict.to_owned(), role),
-                    (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
-                    (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),
-                ]
-            })
-            .collect();
+        let of_limits = limits.iter().map(|limit| of_limit(limit, bar, area.width >= 140, now, zone));
+        let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
+        let rows = of_limits.chain(of_quotas).collect();
         let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
+}
+
+impl Limits<'_> {
+    /// Says how to set a limit; returns the area below.
+    fn none(&self, area: Rect, buffer: &mut Buffer) -> Rect {
+        let app = self.0;
+        let room = usize::from(area.width);
+        let add = app.options.keys.first(Action::AddLimit);
+        let examples =
+            [format!("{add} adds one: day 25usd"), "month 100usd".to_owned(), "user:alice:day 500k".to_owned()];
+        let mut words = vec!["No limits.".to_owned(), String::new(), text::fit_parts(&examples, ", ", room)];
+        words.push("or: tokmeter limits set day 25usd".to_owned());
+        if !app.quotas().is_empty() {
+            // The providers' windows are worth more room than an example.
+            words = vec![format!("No limits of your own. {add} adds one.")];
+        }
+        let taken = cells(words.len() + 1).min(area.height);
+        let words = words.into_iter().map(|line| Line::from(ink(&app.theme, Role::Dim, text::fit(&line, room))));
+        lines(buffer, area, words);
+        Rect { y: area.y + taken, height: area.height - taken, ..area }
+    }
+}
+
+fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: Zone) -> Vec<Cell> {
+    let role = role_of(limit);
+    let verdict = match limit.verdict {
+        _ if limit.lifted => "lifted",
+        _ if limit.has_ended() => "ended",
+        Verdict::Under => "",
+        Verdict::Near => "⚠ near",
+        Verdict::Over => "■ over",
+    };
+    let resets = text::resets(limit, now, zone).unwrap_or_default();
+    let forecast = if has_band { text::forecast_short(limit, now, zone) } else { text::full_at(limit, now, zone) }
+        .unwrap_or_default();
+    vec![
+        (limit.name.clone(), Role::Text),
+        (text::banner_amounts(limit), Role::Text),
+        (text::left(limit), Role::Text),
+        (limit_bar(limit, bar, now), role),
+        (format!("{}%", limit.percent), role),
+        (verdict.to_owned(), role),
+        (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
+        (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),
+    ]
+}
+
+/// A provider's window, as the provider stated it; its use is unknown once it has started over.
+fn of_quota(quota: &Quota, bar: usize, now: Instant, zone: Zone) -> Vec<Cell> {
+    let (role, over) = (role_of_quota(quota, now), quota.is_over(now));
+    let (left, used) = if over {
+        (String::new(), "?".to_owned())
+    } else {
+        (format!("{}% left", 100_u32.saturating_sub(quota.percent())), format!("{}%", quota.percent()))
+    };
+    let verdict = match quota.percent() {
+        _ if over => "",
+        100.. => "■ over",
+        80.. => "⚠ near",
+        _ => "",
+    };
+    let resets = match quota.resets_at {
+        Some(at) if over => format!("was {}", text::moment(at, now, zone)),
+        Some(at) => text::moment(at, now, zone),
+        None => String::new(),
+    };
+    vec![
+        (text::quota_name(quota), Role::Text),
+        // A moment, which needs no clock that ticks.
+        (format!("stated {}", text::moment(quota.seen, now, zone)), Role::Dim),
+        (left, Role::Text),
+        (quota_bar(quota, bar, now), role),
+        (used, role),
+        (verdict.to_owned(), role),
+        (resets, Role::Dim),
+        (String::new(), Role::Dim),
+    ]
 }

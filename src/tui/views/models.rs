@@ -11,6 +11,7 @@ use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, gauge, micros, pane, spark};
 use crate::domain::Usd;
 use crate::ledger::Sums;
+use crate::meter::shares;
 use crate::text;
 use crate::theme::Role;
 
@@ -21,15 +22,20 @@ impl Widget for &Models<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let block = pane(theme, "Models · all that was booked, at the rates in force now", true);
+        let title = ["Models", "all that was booked", "at the rates in force now"];
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
+        let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let days = if area.width >= 150 { DAYS } else { 14 };
+        // Only the number where there is no room for a bar.
+        let bar = if area.width >= 50 { 10 } else { 0 };
+        let share_width = if bar == 0 { 5 } else { bar + 5 };
         let columns: [Column; 13] = [
             Column::name("model", 12, 32, 0),
-            Column::name("share", 15, 15, 2),
+            Column::name("share", share_width, share_width, 2),
             Column::name(if days == DAYS { "$ a day, 30 days" } else { "$ a day, 2 wk" }, days, days, 5),
             Column::number("calls", 7, 10),
             Column::number("tokens", 13, 4),
@@ -43,7 +49,15 @@ impl Widget for &Models<'_> {
             Column::number("difference", 11, 7),
         ];
         let models = app.models_shown();
-        let whole: Usd = app.models.iter().map(|view| view.sums.cost).sum();
+        let whole = app.models.iter().fold(Sums::default(), |mut whole, view| {
+            whole.add(&view.sums);
+            whole
+        });
+        let shares = shares(app.models.iter().map(|view| &view.sums), &whole);
+        let share_of = |view: &ModelView| {
+            let nth = app.models.iter().position(|other| std::ptr::eq(other, view))?;
+            shares.get(nth).copied()
+        };
         let daily = |view: &ModelView| -> Vec<u64> {
             let all = app.model_days.of(view.model.as_ref());
             all[all.len().saturating_sub(days)..].iter().map(|usd| micros(*usd)).collect()
@@ -73,7 +87,7 @@ impl Widget for &Models<'_> {
                 let tone = if difference.starts_with('-') { Role::Good } else { Role::Dim };
                 vec![
                     (name, Role::Text),
-                    (share(view.sums.cost, whole), Role::Series(nth)),
+                    (share_of(view).map_or_else(String::new, |percent| share(percent, bar)), Role::Series(nth)),
                     (spark(&daily(view), most, days), Role::Accent),
                     (text::count(view.sums.calls), Role::Dim),
                     (text::count(view.sums.tokens.total()), Role::Text),
@@ -98,10 +112,9 @@ impl Widget for &Models<'_> {
     }
 }
 
-/// A bar of ten cells and the share in per cent.
-fn share(part: Usd, whole: Usd) -> String {
-    let Some(percent) = text::per_cent(micros(part), micros(whole)) else { return String::new() };
-    format!("{} {percent:>3}%", gauge(percent, 10))
+/// A bar of so many cells and the share in per cent.
+fn share(percent: u8, bar: usize) -> String {
+    format!("{} {percent:>3}%", gauge(percent.into(), bar)).trim_start_matches(' ').to_owned()
 }
 
 /// Share of prompt tokens read from a cache; `None` if no cache was used.

@@ -20,11 +20,11 @@ impl Widget for &Sessions<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 10] = [
             Column::name("started", 11, 12, 3),
-            Column::number("lasted", 9, 5),
+            Column::number("lasted", 9, 4),
             Column::name("project", 10, 28, 1),
             Column::name("session", 8, 16, 7),
             Column::name("source", 6, 12, 9),
-            Column::name("models", 10, 40, 4),
+            Column::name("models", 14, 40, 5),
             Column::number("agents", 6, 8),
             Column::number("tokens", 13, 2),
             Column::number("cost", 13, 0),

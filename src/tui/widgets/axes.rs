@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::cells;
+use super::{cells, fill};
 use crate::domain::Usd;
 use crate::text;
 use crate::theme::{Role, Theme};
@@ -63,8 +63,7 @@ impl Scale {
             let words = text::pad_left(&words, usize::from(LABEL) - 1);
             buffer.set_stringn(area.x, y, words, usize::from(LABEL) - 1, theme.style(Role::Dim));
             if nth > 0 {
-                let grid = "┈".repeat(usize::from(plot.width));
-                buffer.set_stringn(plot.x, y, grid, usize::from(plot.width), theme.style(Role::Border));
+                fill(buffer, Rect { y, height: 1, ..plot }, '┈', theme.style(Role::Border));
             }
         }
         plot

@@ -94,11 +94,15 @@ impl Widget for &Toast<'_> {
 }
 
 /// Footer with keys, and status chips.
-pub(in super::super) struct Footer<'a>(pub(in super::super) &'a App);
+pub(in super::super) struct Footer<'a> {
+    pub(in super::super) app: &'a App,
+    /// True where a header says how data arrives.
+    pub(in super::super) has_header: bool,
+}
 
 impl Widget for &Footer<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        let app = self.0;
+        let app = self.app;
         let theme = &app.theme;
         let room = usize::from(area.width);
         let typing = match &app.mode {
@@ -123,10 +127,15 @@ impl Widget for &Footer<'_> {
             return;
         }
         let mut chips = chips(app);
+        if !self.has_header {
+            let (state, role) = state(app);
+            chips.insert(0, (state.to_owned(), role));
+        }
         let chips_width = |chips: &[(String, Role)]| {
             chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)
         };
-        while chips_width(&chips) + 16 > room && chips.len() > 1 {
+        // Room for help, the palette and the way out.
+        while chips_width(&chips) + 24 > room && chips.len() > 1 {
             chips.remove(0);
         }
         let right = chips_width(&chips);
@@ -146,7 +155,7 @@ impl Widget for &Footer<'_> {
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
         View::Live if app.is_pinned() => &[
-            (Action::Close, "every session"),
+            (Action::Close, "all sessions"),
             (Action::NextPane, "pane"),
             (Action::Filter, "filter"),
             (Action::Choose, "sessions"),
@@ -188,10 +197,10 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     all.push(key(Action::Explain, "explain"));
     all.push(key(Action::Palette, "all"));
     all.push(key(Action::Quit, "quit"));
-    // Leaving and help come first where there is little room.
+    // Leaving, help and the palette, which has everything else, come first where there is little room.
     let taken = |all: &[(Action, String)]| all.iter().map(|(_, words)| text::width(words) + 2).sum::<usize>();
     while all.len() > 2 && taken(&all) > room + 1 {
-        all.remove(all.len() - 2);
+        all.remove(all.len() - if all.len() > 3 { 3 } else { 2 });
     }
     let (mut x, end) = (area.x.saturating_add(1), area.x.saturating_add(cells(room)));
     for (action, words) in all {
@@ -202,11 +211,10 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Status chips: how data arrives, and why numbers are incomplete.
+/// Status chips: what is shown, and why numbers are incomplete.
 fn chips(app: &App) -> Vec<(String, Role)> {
     let health = &app.health;
-    let (state, role) = state(app);
-    let mut chips = vec![(state.to_owned(), role)];
+    let mut chips = Vec::new();
     if !app.filter.text().is_empty() {
         chips.push((format!("/{}", Label::new(app.filter.text())), Role::Accent));
     }

@@ -8,9 +8,14 @@ use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
+/// Columns of a percentage, which may be one of thousands, and its mark.
+const PER_CENT: usize = 8;
+
 /// The words of one limit.
 struct Words {
     name: String,
+    /// The name where there is little room: the session alone.
+    short_name: String,
     per_cent: String,
     left: String,
     left_of: String,
@@ -35,7 +40,8 @@ impl Words {
         };
         Self {
             name: text::scope(limit),
-            per_cent: format!("{:>4}%{mark}", limit.percent),
+            short_name: text::short_scope(limit),
+            per_cent: format!("{:>5}%{mark}", limit.percent),
             left: text::left(limit),
             left_of: text::left_of(limit),
             full,
@@ -51,7 +57,8 @@ impl Words {
         let left = if over { String::new() } else { left };
         Self {
             name: text::quota_name(quota),
-            per_cent: if over { "    ?  ".to_owned() } else { format!("{:>4}%  ", quota.percent()) },
+            short_name: text::quota_name(quota),
+            per_cent: if over { "     ?  ".to_owned() } else { format!("{:>5}%  ", quota.percent()) },
             left_of: left.clone(),
             left,
             full: match quota.resets_at {
@@ -90,11 +97,18 @@ impl Plan {
             (0, true, 0, 0, 4),
         ];
         let plan = wordings.into_iter().find_map(|(left, is_short, full, resets, least)| {
-            let words = name + 1 + 7 + cells(left) + cells(full) + cells(resets);
+            let words = name + 1 + PER_CENT + cells(left) + cells(full) + cells(resets);
             let bar = room.checked_sub(words).filter(|bar| *bar >= least)?;
             Some(Self { name, bar, left, is_short, full, resets })
         });
-        plan.unwrap_or(Self { name: room.saturating_sub(8), bar: 0, left: 0, is_short: true, full: 0, resets: 0 })
+        plan.unwrap_or(Self {
+            name: room.saturating_sub(PER_CENT + 1),
+            bar: 0,
+            left: 0,
+            is_short: true,
+            full: 0,
+            resets: 0,
+        })
     }
 }
 
@@ -115,7 +129,8 @@ pub(in super::super) fn limit_lines(
     let line = |((role, bar), words): ((Role, String), &Words)| {
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
-            let name = text::fit_middle(&words.name, plan.name);
+            let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };
+            let name = text::fit_middle(name, plan.name);
             spans.push(ink(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
         spans.push(ink(theme, role, bar));

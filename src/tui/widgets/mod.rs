@@ -12,9 +12,10 @@ mod table;
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType, Widget};
+use ratatui::widgets::{Block, BorderType};
 
 use crate::theme::{Role, Theme};
 
@@ -44,7 +45,41 @@ pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static>
 /// Draws lines from the top of an area, as many as fit.
 pub(super) fn lines(buffer: &mut Buffer, area: Rect, all: impl IntoIterator<Item = Line<'static>>) {
     for (row, line) in area.rows().zip(all) {
-        line.render(row, buffer);
+        let mut x = row.x;
+        for span in line.spans {
+            x = put(buffer, (x, row.y), &span.content, usize::from(row.right().saturating_sub(x)), span.style);
+        }
+    }
+}
+
+/// Draws a text in at most `room` columns; returns the column behind it.
+///
+/// Most texts are plain: their letters need not be put together, as [`Buffer::set_stringn`] does.
+pub(super) fn put(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, room: usize, style: Style) -> u16 {
+    let area = buffer.area;
+    if !area.contains(Position { x, y }) {
+        return x;
+    }
+    if !text.chars().all(crate::text::is_plain) {
+        return buffer.set_stringn(x, y, text, room, style).0;
+    }
+    let room = room.min(usize::from(area.right() - x));
+    let start = buffer.index_of(x, y);
+    let mut drawn = 0;
+    for (cell, letter) in buffer.content.iter_mut().skip(start).take(room).zip(text.chars()) {
+        cell.set_char(letter).set_style(style);
+        drawn += 1;
+    }
+    x + drawn
+}
+
+/// Draws one letter in each column of a row.
+pub(super) fn fill(buffer: &mut Buffer, row: Rect, letter: char, style: Style) {
+    let row = row.intersection(buffer.area);
+    for x in row.left()..row.right() {
+        if let Some(cell) = buffer.cell_mut((x, row.y)).filter(|_| row.height > 0) {
+            cell.set_char(letter).set_style(style);
+        }
     }
 }
 

@@ -40,7 +40,7 @@ const MARKS: [(&str, &str); 7] = [
     ("~", "about: the model, or how its tokens split, is a guess"),
     ("?", "no price is known"),
     ("⚠ ■", "a limit is near; a limit is reached"),
-    ("● ◐ ◼", "how new data is noticed: at once, by looking; the picture is frozen"),
+    ("● ◐ ◼", "new data is seen at once; by looking; the picture is frozen"),
     ("▲", "something needs attention: see the Health view"),
 ];
 
@@ -71,18 +71,25 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
         format!("Help · {}", Label::new(search.text()))
     };
     let inner = open(app, &title, 84, all.len(), area, buffer);
-    let last_top = all.len().saturating_sub(usize::from(inner.height));
     let room = usize::from(inner.width);
-    let shown = all.into_iter().skip(top.min(last_top)).map(|(keys, words)| {
-        if keys.is_empty() {
-            return Line::from(ink(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)));
-        }
-        Line::from(vec![
-            ink(theme, Role::Accent, text::pad(&keys, 16) + " "),
-            ink(theme, Role::Text, text::fit(&words, room.saturating_sub(17))),
-        ])
-    });
-    lines(buffer, inner, shown);
+    let keys = all.iter().map(|(keys, _)| text::width(keys)).max().unwrap_or(0).min(16);
+    let rows: Vec<Line<'static>> = all
+        .iter()
+        .flat_map(|(key, words)| {
+            if key.is_empty() {
+                return vec![Line::from(ink(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)))];
+            }
+            let pieces = wrapped(words, room.saturating_sub(keys + 1).max(1)).into_iter().enumerate();
+            let row = |(nth, piece): (usize, String)| {
+                let key = if nth == 0 { key.as_str() } else { "" };
+                let key = ink(theme, Role::Accent, text::pad(key, keys) + " ");
+                Line::from(vec![key, ink(theme, Role::Text, piece)])
+            };
+            pieces.map(row).collect()
+        })
+        .collect();
+    let last_top = rows.len().saturating_sub(usize::from(inner.height));
+    lines(buffer, inner, rows.into_iter().skip(top.min(last_top)));
 }
 
 fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer) {
@@ -119,7 +126,11 @@ fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Bu
     let words = |entry: &Entry, room: usize| match entry {
         Entry::Act(action) => {
             let keys = app.options.keys.chords_of(*action);
-            let named = format!("{}  {}", text::pad(action.name(), 16), action.help());
+            let named = if room < 50 {
+                action.name().to_owned()
+            } else {
+                format!("{}  {}", text::pad(action.name(), 16), action.help())
+            };
             let gap = room.saturating_sub(text::width(&keys) + 2);
             format!("{}  {keys}", text::pad(&text::fit(&named, gap), gap))
         }

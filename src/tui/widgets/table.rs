@@ -2,9 +2,8 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
 
-use super::{cells, top_for};
+use super::{cells, put, top_for};
 use crate::text;
 use crate::theme::{Role, Theme};
 
@@ -90,13 +89,14 @@ impl Grid<'_> {
         row: impl Fn(usize, Rect),
         head: impl Fn(usize, Rect),
     ) {
-        self.render(area, buffer);
         if area.is_empty() {
             return;
         }
+        let widths = self.widths(usize::from(area.width));
+        self.cells(&widths, area, buffer);
         let heads = u16::from(self.heads);
         let mut x = area.x;
-        for (at, width) in self.widths(usize::from(area.width)).into_iter().filter(|_| self.heads) {
+        for (at, width) in widths.into_iter().filter(|_| self.heads) {
             head(at, Rect { x, y: area.y, width: cells(width), height: 1 }.intersection(area));
             x = x.saturating_add(cells(width + 2));
         }
@@ -106,19 +106,15 @@ impl Grid<'_> {
     }
 }
 
-impl Widget for &Grid<'_> {
-    fn render(self, area: Rect, buffer: &mut Buffer) {
-        if area.is_empty() {
-            return;
-        }
-        let widths = self.widths(usize::from(area.width));
+impl Grid<'_> {
+    fn cells(&self, widths: &[(usize, usize)], area: Rect, buffer: &mut Buffer) {
         let place = |text: &str, width: usize, right: bool| {
             if right { text::pad_left(text, width) } else { text::pad(text, width) }
         };
         let mut body = area;
         if self.heads {
             let mut x = area.x;
-            for (at, width) in &widths {
+            for (at, width) in widths {
                 let column = &self.columns[*at];
                 let mark = match self.sorted {
                     Some((by, reversed)) if by == *at => {
@@ -131,7 +127,7 @@ impl Widget for &Grid<'_> {
                     _ => "",
                 };
                 let title = place(&format!("{}{mark}", column.title), *width, column.right);
-                buffer.set_stringn(x, area.y, title, room(area, x), self.theme.style(Role::Dim));
+                put(buffer, (x, area.y), &title, room(area, x), self.theme.style(Role::Dim));
                 x = x.saturating_add(cells(width + 2));
             }
             body.y = body.y.saturating_add(1);
@@ -140,10 +136,10 @@ impl Widget for &Grid<'_> {
         let top = top_for(self.cursor.unwrap_or(0), body.height);
         for (y, (nth, row)) in body.rows().zip(self.rows.iter().enumerate().skip(top)) {
             let mut x = y.x;
-            for (at, width) in &widths {
+            for (at, width) in widths {
                 if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
                     let cell = place(cell, *width, self.columns[*at].right);
-                    buffer.set_stringn(x, y.y, cell, room(area, x), self.theme.style(*role));
+                    put(buffer, (x, y.y), &cell, room(area, x), self.theme.style(*role));
                 }
                 x = x.saturating_add(cells(width + 2));
             }

@@ -11,7 +11,7 @@ use crate::domain::Label;
 use crate::engine::BooksView;
 use crate::ledger::Sums;
 use crate::meter::Summary;
-use crate::output::{self, Decimal, LimitJson};
+use crate::output::{self, Decimal, LimitJson, QuotaJson};
 
 /// Calls in a summary.
 const CALLS: usize = 20;
@@ -30,6 +30,7 @@ struct Document<'a> {
     by_day_end_usd: Option<Decimal>,
     by_month_end_usd: Option<Decimal>,
     limits: Vec<LimitJson>,
+    provider_windows: Vec<QuotaJson>,
     running: Vec<Running<'a>>,
     models: Vec<Model<'a>>,
     calls: Vec<Call<'a>>,
@@ -55,8 +56,8 @@ struct Call<'a> {
     model: Option<&'a str>,
     project: Option<&'a str>,
     agent: Option<&'a str>,
-    tokens: u64,
-    cost_usd: Option<Decimal>,
+    #[serde(flatten)]
+    amounts: Amounts,
 }
 
 /// Writes the summary as one line.
@@ -81,6 +82,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .iter()
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
             .collect(),
+        provider_windows: QuotaJson::all(&summary.quotas, summary.now, zone),
         running: summary.fleet.iter().map(Running::of).collect(),
         models: summary
             .models
@@ -101,8 +103,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
                 model: line.row.call.model.as_ref().map(Label::as_str),
                 project: line.row.call.from.project.as_ref().map(Label::as_str),
                 agent: line.row.call.from.agent.as_ref().map(Label::as_str),
-                tokens: line.tokens().total(),
-                cost_usd: line.row.cost.usd().map(Decimal),
+                amounts: Amounts::of(&Sums::from_row(&line.row)),
             })
             .collect(),
         warning: books.warning.as_deref(),

@@ -14,7 +14,7 @@ use crate::server::http::{Answer, Kind, Params, Refusal};
 const CALLS: usize = 100;
 
 /// Parameters that are flags of `tokmeter report` under the same or another name.
-const FLAGS: [(&str, &str); 16] = [
+const FLAGS: [(&str, &str); 18] = [
     ("by", "by"),
     ("start", "since"),
     ("since", "since"),
@@ -29,6 +29,8 @@ const FLAGS: [(&str, &str); 16] = [
     ("org", "org"),
     ("source", "source"),
     ("session", "session"),
+    ("branch", "branch"),
+    ("ticket", "ticket"),
     ("order", "order"),
     ("limit", "limit"),
 ];
@@ -79,7 +81,7 @@ pub(super) fn usage(period: &str, params: &Params, books: &BooksView<'_>) -> Res
 
 fn query(period: &str, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
-    let mut filter = args.filters.filter(books.now, zone);
+    let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket);
     if let Some(session) = &args.session {
         let only = only_session(books.ledger, session, &filter);
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
@@ -96,6 +98,6 @@ fn query(period: &str, args: ReportArgs, books: &BooksView<'_>) -> Result<Query,
     let newest_first = grain == Grain::Call || args.order == "desc";
     let order = if newest_first { Order::Descending } else { Order::Ascending };
     let limit = args.limit.or_else(|| (grain == Grain::Call).then_some(CALLS));
-    let renamed = derived::names(books.ledger, &args.by)?;
+    let renamed = derived::names(books.ledger, &args.by, &books.settings.ticket)?;
     Ok(Query { grain, by: args.by, filter, zone, order, limit, renamed })
 }

@@ -53,10 +53,10 @@ pub(super) fn report(
         return Err(Failure::new(Exit::Usage, format!("'limit' is at most {}", schema::MOST)));
     }
     let zone = context.settings.zone;
-    let mut filter = filters.filter(context.now(), zone);
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
     }
-    let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit))?;
+    let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
     answer::answer(books, &query, false)
 }

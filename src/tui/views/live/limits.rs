@@ -23,10 +23,14 @@ impl Live<'_> {
     pub(super) fn limits(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let block = pane(theme, "Limits", self.has_keys(Pane::Limits));
+        let limits = app.limits();
+        let cursor = app.cursor_of(Pane::Limits).min(limits.len().saturating_sub(1));
+        let height = area.height.saturating_sub(2);
+        let below = self.limit_rows().saturating_sub(top_for(cursor, height) + usize::from(height));
+        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
+        let block = pane(theme, &format!("Limits{more}"), self.has_keys(Pane::Limits));
         let mut inner = block.inner(area);
         block.render(area, buffer);
-        let limits = app.limits();
         let elsewhere: Vec<String> = (app.summary().limits_elsewhere())
             .map(|limit| format!("{} {}%", text::scope(limit), limit.percent))
             .collect();
@@ -34,8 +38,8 @@ impl Live<'_> {
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
             let add = app.options.keys.first(Action::AddLimit);
             let view = app.options.keys.first(Action::ViewLimits);
-            let said = format!(" none: press {view} then {add}, or run tokmeter limits set day 25usd");
-            let said = text::fit(&said, usize::from(inner.width));
+            let said = [format!(" none: press {view} then {add}"), "or run tokmeter limits set day 25usd".to_owned()];
+            let said = text::fit_parts(&said, ", ", usize::from(inner.width));
             return lines(buffer, inner, [Line::from(ink(theme, Role::Dim, said))]);
         }
         let room = usize::from(inner.width).saturating_sub(2);
@@ -45,7 +49,6 @@ impl Live<'_> {
             let others = format!(" ⚠ elsewhere: {}", text::fit_parts(&elsewhere, " · ", room.saturating_sub(14)));
             lines(buffer, line, [Line::from(ink(theme, Role::Warning, others))]);
         }
-        let cursor = app.cursor_of(Pane::Limits).min(limits.len().saturating_sub(1));
         for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..limits.len()) {
             app.targets.add(row, Target::PaneRow(Pane::Limits, nth));
         }

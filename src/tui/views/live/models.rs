@@ -33,12 +33,15 @@ impl Live<'_> {
         let is_old = (app.now() - until).num_minutes() > 1;
         let until = text::moment(until, app.now(), app.options.zone);
         let until = if is_old { format!(" until {until}") } else { String::new() };
-        let title = format!("Models · {unit} per minute, {} min{until}", columns.trend);
+        let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
+        let height = area.height.saturating_sub(2);
+        let top = top_for(cursor, height);
+        let below = summary.models.len().saturating_sub(top + usize::from(height));
+        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
+        let title = format!("Models · {unit} per minute, {} min{until}{more}", columns.trend);
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);
-        let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
-        let top = top_for(cursor, inner.height);
         for (row, nth) in inner.rows().zip(top..summary.models.len()) {
             app.targets.add(row, Target::PaneRow(Pane::Models, nth));
         }
@@ -59,7 +62,13 @@ impl Live<'_> {
             ink(theme, Role::Text, numbers),
         ];
         if left >= 12 {
-            spans.push(ink(theme, Role::Dim, text::fit(&split(model), left)));
+            // From the first on: a class that is left out between others would seem to be none.
+            let mut classes = classes(model);
+            while text::width(&classes.join("  ")) > left.saturating_sub(4) {
+                classes.pop();
+            }
+            let split = classes.join("  ");
+            spans.push(ink(theme, Role::Dim, format!("   {split} ")));
         }
         Line::from(spans)
     }
@@ -71,7 +80,7 @@ impl Columns {
         let wide = room >= 98;
         let name = if wide { 18 } else { 12 };
         let numbers = models.iter().map(|model| text::width(&numbers(model, room))).max().unwrap_or(0);
-        let splits = models.iter().map(|model| text::width(&split(model))).max().unwrap_or(0);
+        let splits = models.iter().map(|model| text::width(&classes(model).join("  ")) + 4).max().unwrap_or(0);
         let left = room.saturating_sub(name + 3 + numbers);
         let trend = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
         Self { wide, name, trend, room }
@@ -90,7 +99,7 @@ fn numbers(model: &ModelLine, room: usize) -> String {
 }
 
 /// The classes of a model's tokens, those there are.
-fn split(model: &ModelLine) -> String {
+fn classes(model: &ModelLine) -> Vec<String> {
     let tokens = &model.sums.tokens;
     let classes = [
         ("in", tokens.input),
@@ -99,6 +108,5 @@ fn split(model: &ModelLine) -> String {
         ("write", tokens.cache_write()),
     ];
     let parts = classes.into_iter().filter(|(_, count)| *count > 0);
-    let parts: Vec<String> = parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect();
-    format!("   {} ", parts.join("  "))
+    parts.map(|(word, count)| format!("{word} {}", text::compact(count))).collect()
 }

@@ -14,15 +14,16 @@ use crate::meter::{Activity, LastCall};
 use crate::text;
 use crate::theme::Role;
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::name("project", 10, 28, 0),
     Column::name("agent", 11, 12, 8),
     Column::name("model", 11, 22, 4),
     Column::number("today", 9, 0),
     Column::number("tokens", 11, 5),
+    Column::number("calls", 6, 11),
     Column::number("$/h", 8, 1),
     Column::number("context", 8, 6),
-    Column::number("cache until", 11, 9),
+    Column::number("cache to", 8, 9),
     Column::number("last call", 9, 3),
     Column::name("", 9, 9, 2),
     Column::name("", 10, 30, 10),
@@ -67,6 +68,7 @@ impl Live<'_> {
                     (model(line.model.as_deref()), Role::Text),
                     (text::cost(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
+                    (text::count(line.today.calls), Role::Dim),
                     (rate(line.cost_per_hour), Role::Text),
                     main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
@@ -84,6 +86,7 @@ impl Live<'_> {
                     (model(agent.last.model.as_deref()), Role::Text),
                     (text::cost(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
+                    (text::count(agent.today.calls), Role::Dim),
                     (rate(agent.cost_per_hour), Role::Dim),
                     context(&agent.last),
                     self.cache(last),

@@ -1,0 +1,202 @@
+//! Measures characters to a token where both are known, and estimates the output where it is not.
+
+use std::collections::BTreeMap;
+
+use super::read::Answer;
+use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd};
+use crate::pricing::{PriceBook, Pricer as _};
+
+/// Answers of a model from which its own measure is taken; with fewer, that of all models is.
+const ENOUGH: usize = 30;
+
+/// Estimates of one model.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelEstimate {
+    pub(crate) model: Label,
+    /// Calls whose output is not, or not all, in the log.
+    pub(crate) calls: u64,
+    /// The output that the log states.
+    pub(crate) logged: u64,
+    /// The output by the size of the text.
+    pub(crate) estimated: u64,
+    /// What is more costs about this; `None` without a price.
+    pub(crate) cost: Option<Usd>,
+    /// Answers from which the measure was taken.
+    pub(crate) measured_on: u64,
+    /// True when they are this model's own.
+    pub(crate) is_own_measure: bool,
+    /// Half of single answers differ by at most so many per cent.
+    pub(crate) error_of_one: u64,
+    /// All answers together differ by so many per cent.
+    pub(crate) error_of_all: u64,
+}
+
+/// All estimates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Estimates {
+    pub(crate) models: Vec<ModelEstimate>,
+    /// What is more than the log states, as one call for each.
+    pub(crate) calls: Vec<Call>,
+    /// Models with such calls for which nothing can be measured.
+    pub(crate) unmeasured: Vec<Label>,
+}
+
+/// Characters and tokens of answers where both are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measure {
+    answers: usize,
+    characters: u64,
+    tokens: u64,
+}
+
+impl Measure {
+    fn add(&mut self, answer: &Answer) {
+        self.answers += 1;
+        self.characters = self.characters.saturating_add(answer.characters);
+        self.tokens = self.tokens.saturating_add(answer.output);
+    }
+
+    /// The tokens of so many characters, rounded to the nearest.
+    fn tokens_of(&self, characters: u64) -> u64 {
+        let all = u128::from(self.characters.max(1));
+        let tokens = (u128::from(characters) * u128::from(self.tokens) + all / 2) / all;
+        u64::try_from(tokens).unwrap_or(u64::MAX)
+    }
+}
+
+/// True where text and count are both whole.
+fn is_known(answer: &Answer) -> bool {
+    !answer.is_cut && !answer.hides_parts && answer.output > 0 && answer.characters > 0
+}
+
+/// True where the text says more than the count.
+fn is_wanting(answer: &Answer) -> bool {
+    answer.characters > 0 && (answer.is_cut || answer.output == 0)
+}
+
+/// Estimates what the log does not count.
+pub(crate) fn estimate(answers: &BTreeMap<[u8; 16], Answer>, prices: &PriceBook) -> Estimates {
+    let mut estimates = Estimates::default();
+    let known: Vec<(&[u8; 16], &Answer)> = answers.iter().filter(|(_, answer)| is_known(answer)).collect();
+    let mut wanting: BTreeMap<&Label, Vec<(&[u8; 16], &Answer)>> = BTreeMap::new();
+    for (key, answer) in answers.iter().filter(|(_, answer)| is_wanting(answer)) {
+        wanting.entry(&answer.model).or_default().push((key, answer));
+    }
+    for (model, calls) in wanting {
+        let own: Vec<_> = known.iter().copied().filter(|(_, answer)| answer.model == *model).collect();
+        let is_own_measure = own.len() >= ENOUGH;
+        let sample = if is_own_measure { &own } else { &known };
+        if sample.len() < ENOUGH {
+            estimates.unmeasured.push(model.clone());
+            continue;
+        }
+        let mut measure = Measure::default();
+        for (_, answer) in sample {
+            measure.add(answer);
+        }
+        let (error_of_one, error_of_all) = errors(sample);
+        let mut sums = ModelEstimate {
+            model: model.clone(),
+            calls: 0,
+            logged: 0,
+            estimated: 0,
+            cost: Some(Usd::ZERO),
+            measured_on: u64::try_from(sample.len()).unwrap_or(u64::MAX),
+            is_own_measure,
+            error_of_one,
+            error_of_all,
+        };
+        for (key, answer) in calls {
+            let estimated = measure.tokens_of(answer.characters);
+            // The log states at least so much.
+            let Some(more) = estimated.checked_sub(answer.output).filter(|more| *more > 0) else { continue };
+            let call = missing(key, answer, more);
+            sums.calls += 1;
+            sums.logged += answer.output;
+            sums.estimated += estimated;
+            sums.cost = sums.cost.zip(prices.cost(&call).usd()).map(|(sum, cost)| sum + cost);
+            estimates.calls.push(call);
+        }
+        if sums.calls > 0 {
+            estimates.models.push(sums);
+        }
+    }
+    estimates
+}
+
+/// The output that is missing, as a call of its own.
+fn missing(key: &[u8; 16], answer: &Answer, more: u64) -> Call {
+    let key = CallKey::from_parts(&[b"backfill".as_slice(), key]);
+    let tokens = Tokens { output: more, ..Tokens::ZERO };
+    let call = Call::new(key, answer.from.clone(), Some(answer.model.clone()), tokens);
+    Call { fidelity: Fidelity::Guessed, ..call }
+}
+
+/// The median error of single answers and the error of their sum in per cent, on one half by a measure of the other.
+fn errors(sample: &[(&[u8; 16], &Answer)]) -> (u64, u64) {
+    // Keys are hashes.
+    let (one, other): (Vec<_>, Vec<_>) = sample.iter().partition(|(key, _)| key[15] & 1 == 0);
+    let mut measure = Measure::default();
+    for (_, answer) in &one {
+        measure.add(answer);
+    }
+    let (mut singles, mut estimated, mut stated) = (Vec::new(), 0_u64, 0_u64);
+    for (_, answer) in &other {
+        let tokens = measure.tokens_of(answer.characters);
+        singles.push(per_cent(tokens.abs_diff(answer.output), answer.output));
+        estimated = estimated.saturating_add(tokens);
+        stated = stated.saturating_add(answer.output);
+    }
+    singles.sort_unstable();
+    let median = singles.get(singles.len() / 2).copied().unwrap_or(100);
+    (median, per_cent(estimated.abs_diff(stated), stated))
+}
+
+/// A part in per cent, rounded up: an error is not made smaller.
+fn per_cent(part: u64, whole: u64) -> u64 {
+    u64::try_from((u128::from(part) * 100).div_ceil(u128::from(whole.max(1)))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::CostMode;
+
+    fn book() -> PriceBook {
+        PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
+    }
+
+    /// Answers of four characters to a token, and these.
+    fn answers(others: &[Answer]) -> BTreeMap<[u8; 16], Answer> {
+        let known = (0..40_u64).map(|n| Answer::sized("claude-opus-5", 100 + n, 400 + 4 * n, false));
+        let key = |n: usize| CallKey::from_parts(&[n.to_le_bytes()]).bytes();
+        known.chain(others.iter().cloned()).enumerate().map(|(n, answer)| (key(n), answer)).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_estimated_by_the_answers_where_both_are_known() {
+        let cut = Answer::sized("claude-opus-5", 3, 4_000, true);
+        let found = estimate(&answers(&[cut]), &book());
+        let [model] = &*found.models else { panic!("{found:?}") };
+        assert_eq!((model.calls, model.logged, model.estimated, model.measured_on), (1, 3, 1_000, 40));
+        assert_eq!((model.error_of_one, model.error_of_all, model.is_own_measure), (0, 0, true));
+        assert_eq!(found.calls[0].tokens, Tokens { output: 997, ..Tokens::ZERO });
+        // 997 × $25 a million.
+        assert_eq!(model.cost.unwrap().to_string(), "0.024925");
+        assert_eq!(found.calls[0].trust(), Fidelity::Guessed);
+    }
+
+    #[test]
+    fn nothing_is_estimated_from_too_little_and_no_count_becomes_smaller() {
+        let cut = Answer::sized("claude-opus-5", 3, 4_000, true);
+        let alone = BTreeMap::from([([0; 16], cut)]);
+        let found = estimate(&alone, &book());
+        assert!(found.calls.is_empty() && found.unmeasured == [Label::new("claude-opus-5")]);
+        let whole = Answer::sized("claude-opus-5", 2_000, 4_000, true);
+        assert!(estimate(&answers(&[whole]), &book()).calls.is_empty());
+        // Another model is measured by all of them, and says so.
+        let other = Answer::sized("claude-haiku-4-5", 3, 4_000, true);
+        let found = estimate(&answers(&[other]), &book());
+        assert!(!found.models[0].is_own_measure && found.models[0].estimated == 1_000);
+    }
+}

@@ -1,0 +1,85 @@
+//! The file of estimates: lines of the usage log, each for what a call's own log does not count.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use crate::app::Context;
+use crate::domain::{Call, Filter, Label, Record, Usd};
+use crate::formats::{Decoder, Origin, kept_line};
+use crate::pricing::{PriceBook, Pricer as _};
+
+/// In the data folder.
+const FILE: &str = "estimates.jsonl";
+
+/// Estimates within a filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) calls: u64,
+    pub(crate) output_tokens: u64,
+    /// `None` without a price.
+    pub(crate) cost: Option<Usd>,
+}
+
+fn path(context: &Context<'_>) -> Option<PathBuf> {
+    context.paths.data.as_ref().map(|folder| folder.join(FILE))
+}
+
+/// Replaces the file.
+///
+/// # Errors
+/// A sentence when it cannot be written.
+pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, String> {
+    let folder = context.paths.make_data_folder()?;
+    let (path, draft) = (folder.join(FILE), folder.join(format!(".{FILE}.{}.tmp", std::process::id())));
+    let write = || -> io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = io::BufWriter::new(options.open(&draft)?);
+        for call in calls {
+            writeln!(file, "{}", kept_line(call, None))?;
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&draft, &path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        format!("{} cannot be written: {error}", Label::from_path(&path))
+    })?;
+    Ok(path)
+}
+
+/// Removes the file; false if there is none.
+///
+/// # Errors
+/// A sentence when it cannot be removed.
+pub(crate) fn forget(context: &Context<'_>) -> Result<bool, String> {
+    let Some(path) = path(context) else { return Ok(false) };
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(format!("{} cannot be removed: {error}", Label::from_path(&path))),
+    }
+}
+
+/// Sums of the kept estimates within a filter; `None` if there are none.
+pub(crate) fn kept(context: &Context<'_>, filter: &Filter, prices: &PriceBook) -> Option<Kept> {
+    let bytes = fs::read(path(context)?).ok()?;
+    let (mut lines, mut records) = (Decoder::new(&["native"]), Vec::new());
+    let origin = Origin { path: Label::new(FILE), offset: 0, modified: context.now() };
+    for line in bytes.split(|byte| *byte == b'\n') {
+        lines.line(line, &origin, &mut records);
+    }
+    let mut sums = Kept { cost: Some(Usd::ZERO), ..Kept::default() };
+    for record in records {
+        let Record::Call(call) = record else { continue };
+        if filter.admits(&call) {
+            sums.calls += 1;
+            sums.output_tokens = sums.output_tokens.saturating_add(call.tokens.output);
+            sums.cost = sums.cost.zip(prices.cost(&call).usd()).map(|(sum, cost)| sum + cost);
+        }
+    }
+    (sums.calls > 0).then_some(sums)
+}

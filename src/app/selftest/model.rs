@@ -1,0 +1,100 @@
+//! The sums of a sample per model, as `expected.json` states them.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::{Dimension, Usd, Zone};
+use crate::ledger::{BooksError, Grain, Ledger, Query};
+
+/// Sums of one model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Model {
+    #[serde(rename = "model")]
+    pub(crate) name: Option<String>,
+    pub(crate) calls: u64,
+    input_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_5m_tokens: u64,
+    cache_write_1h_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    #[serde(default)]
+    lower_bound_calls: u64,
+    /// Exact dollars; `null` where a price is missing; absent where the sample is about something else.
+    #[serde(default, deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "absent and null differ in the file")]
+    pub(crate) cost_usd: Option<Option<String>>,
+}
+
+#[expect(clippy::option_option, reason = "absent and null differ in the file")]
+fn stated<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+impl Model {
+    /// All tokens.
+    pub(crate) fn tokens(&self) -> u64 {
+        let parts = [
+            self.input_tokens,
+            self.cache_read_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+            self.output_tokens,
+        ];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// Leaves out the cost where none is expected.
+    pub(super) fn drop_unstated(&mut self, expected: &Self) {
+        if expected.cost_usd.is_none() {
+            self.cost_usd = None;
+        }
+    }
+
+    /// The sum of several, without a name; its cost is that of the models that state one.
+    pub(crate) fn sum(models: &[Self]) -> Self {
+        let mut sum = Self::default();
+        let mut cost = None;
+        for model in models {
+            let pairs = [
+                (&mut sum.calls, model.calls),
+                (&mut sum.input_tokens, model.input_tokens),
+                (&mut sum.cache_read_tokens, model.cache_read_tokens),
+                (&mut sum.cache_write_5m_tokens, model.cache_write_5m_tokens),
+                (&mut sum.cache_write_1h_tokens, model.cache_write_1h_tokens),
+                (&mut sum.output_tokens, model.output_tokens),
+                (&mut sum.reasoning_tokens, model.reasoning_tokens),
+                (&mut sum.lower_bound_calls, model.lower_bound_calls),
+            ];
+            for (sum, part) in pairs {
+                *sum = sum.saturating_add(part);
+            }
+            let stated = model.cost_usd.as_ref().and_then(Option::as_deref);
+            if let Some((usd, _)) = stated.and_then(|text| Usd::parse(text).ok()) {
+                cost = Some(cost.unwrap_or(Usd::ZERO) + usd);
+            }
+        }
+        Self { cost_usd: cost.map(|cost| Some(cost.to_string())), ..sum }
+    }
+}
+
+/// Sums per model of a ledger, by name.
+pub(super) fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+    let rows = books.report(&query)?.rows.into_iter();
+    let mut models: Vec<Model> = rows
+        .map(|row| Model {
+            name: row.by.first().and_then(|name| name.as_ref()).map(ToString::to_string),
+            calls: row.sums.calls,
+            input_tokens: row.sums.tokens.input,
+            cache_read_tokens: row.sums.tokens.cache_read,
+            cache_write_5m_tokens: row.sums.tokens.cache_write_5m,
+            cache_write_1h_tokens: row.sums.tokens.cache_write_1h,
+            output_tokens: row.sums.tokens.output,
+            reasoning_tokens: row.sums.tokens.reasoning,
+            lower_bound_calls: row.sums.lower_bound_calls,
+            cost_usd: Some((row.sums.unpriced_tokens == 0).then(|| row.sums.cost.to_string())),
+        })
+        .collect();
+    models.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(models)
+}

@@ -1,0 +1,118 @@
+//! `backfill`: estimates of output that logs do not count, kept apart from the ledger.
+
+use serde::Serialize;
+
+use super::{Context, Exit, Failure};
+use crate::app::backfill::{self, Estimates, ModelEstimate};
+use crate::domain::Label;
+use crate::output::{self, Decimal};
+use crate::text;
+
+pub(super) fn run(context: &mut Context<'_>, dry_run: bool, undo: bool, json: bool) -> Result<Exit, Failure> {
+    let failed = |why: String| Failure::new(Exit::Io, why);
+    if undo {
+        let is_done = backfill::forget(context).map_err(failed)?;
+        let words = if is_done { "The estimates are removed." } else { "There are no estimates." };
+        writeln!(context.out, "{words}")?;
+        return Ok(Exit::Fine);
+    }
+    let prices = context.prices();
+    let answers = backfill::read(context)?;
+    let estimates = backfill::estimate(&answers, &prices);
+    let kept = if dry_run || estimates.calls.is_empty() {
+        None
+    } else {
+        Some(Label::from_path(&backfill::keep(context, &estimates.calls).map_err(failed)?))
+    };
+    if json {
+        output::to_line(&Document::new(&estimates, kept), context.out)?;
+        return Ok(Exit::Fine);
+    }
+    write(context, &estimates)?;
+    if let Some(path) = kept {
+        writeln!(context.out, "\nKept in {path}, and in no total; `tokmeter backfill --undo` removes them.")?;
+    } else if dry_run && !estimates.calls.is_empty() {
+        writeln!(context.out, "\nNothing was written.")?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn write(context: &mut Context<'_>, estimates: &Estimates) -> Result<(), Failure> {
+    if estimates.models.is_empty() && estimates.unmeasured.is_empty() {
+        writeln!(context.out, "No answer in Claude Code's transcripts has more text than its count says.")?;
+        return Ok(());
+    }
+    let heads = ["model", "calls", "logged", "estimated", "more", "cost", "one call ±", "all ±", "measured on"];
+    let rows: Vec<Vec<String>> = estimates.models.iter().map(row).collect();
+    if !rows.is_empty() {
+        output::plain(&heads.map(str::to_owned), 1, &rows, context.out)?;
+        writeln!(
+            context.out,
+            "\nOutput tokens by the characters of the text. Half of single calls are as near as 'one call ±'."
+        )?;
+        if estimates.models.iter().any(|model| !model.is_own_measure) {
+            writeln!(context.out, "* measured on the answers of all models: too few of its own have text and count.")?;
+        }
+    }
+    if !estimates.unmeasured.is_empty() {
+        let names: Vec<&str> = estimates.unmeasured.iter().map(Label::as_str).collect();
+        let names = names.join(", ");
+        writeln!(context.out, "Not estimated, since too few answers have both text and count: {names}")?;
+    }
+    Ok(())
+}
+
+fn row(model: &ModelEstimate) -> Vec<String> {
+    let about = |words: String| format!("~ {words}");
+    let own = if model.is_own_measure { "" } else { " *" };
+    vec![
+        model.model.to_string(),
+        text::count(model.calls),
+        text::count(model.logged),
+        about(text::count(model.estimated)),
+        about(text::count(model.estimated - model.logged)),
+        model.cost.map_or_else(|| "?".to_owned(), |cost| about(text::usd(cost))),
+        format!("{} %", model.error_of_one),
+        format!("{} %", model.error_of_all),
+        text::plural(model.measured_on, "answer") + own,
+    ]
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: u8,
+    models: Vec<ModelJson>,
+    unmeasured: Vec<Label>,
+    /// The file of the estimates; null when nothing was written.
+    kept: Option<Label>,
+}
+
+#[derive(Serialize)]
+struct ModelJson {
+    model: Label,
+    calls: u64,
+    logged_output_tokens: u64,
+    estimated_output_tokens: u64,
+    cost_usd: Option<Decimal>,
+    measured_on_answers: u64,
+    is_own_measure: bool,
+    error_of_one_percent: u64,
+    error_of_all_percent: u64,
+}
+
+impl Document {
+    fn new(estimates: &Estimates, kept: Option<Label>) -> Self {
+        let models = estimates.models.iter().map(|model| ModelJson {
+            model: model.model.clone(),
+            calls: model.calls,
+            logged_output_tokens: model.logged,
+            estimated_output_tokens: model.estimated,
+            cost_usd: model.cost.map(Decimal),
+            measured_on_answers: model.measured_on,
+            is_own_measure: model.is_own_measure,
+            error_of_one_percent: model.error_of_one,
+            error_of_all_percent: model.error_of_all,
+        });
+        Self { schema: 1, models: models.collect(), unmeasured: estimates.unmeasured.clone(), kept }
+    }
+}

@@ -1,0 +1,94 @@
+//! Binds and starts the proxy, for `proxy` and `serve --proxy`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commands::http_server;
+use crate::commands::{Context, Exit, Failure};
+use crate::domain::Label;
+use crate::engine::Doors;
+use crate::server::proxy::{self, Gaps, KeyRing, Limited, Proxy, Upstream};
+use crate::text::plural;
+
+/// A bound address, and where its calls go.
+pub(in crate::commands) struct Bound {
+    bound: http_server::Bound,
+    upstreams: Vec<Upstream>,
+}
+
+/// Binds the proxy's address.
+///
+/// # Errors
+/// When there is no upstream or an address is none: exit code 78. Else as for the HTTP server.
+pub(in crate::commands) fn listen(
+    context: &Context<'_>,
+    address: SocketAddr,
+    token: Option<&Path>,
+    upstreams: &[String],
+) -> Result<Bound, Failure> {
+    let upstreams = upstreams_of(context, upstreams)?;
+    Ok(Bound { bound: http_server::listen(context, Some(address), token)?, upstreams })
+}
+
+fn upstreams_of(context: &Context<'_>, given: &[String]) -> Result<Vec<Upstream>, Failure> {
+    let wrong =
+        |text: &str, why: String| Failure::new(Exit::Config, format!("the upstream '{}' {why}", Label::new(text)));
+    let named = given.iter().map(|text| Upstream::parse(text).map_err(|why| wrong(without_password(text), why)));
+    let configured = context.settings.upstreams.iter();
+    let configured = configured.map(|(prefix, url)| {
+        let prefix = if prefix == "/" { "" } else { prefix };
+        Upstream::new(prefix, url).map_err(|why| wrong(without_password(url), why))
+    });
+    let all: Vec<Upstream> =
+        if given.is_empty() { configured.collect::<Result<_, _>>()? } else { named.collect::<Result<_, _>>()? };
+    if all.is_empty() {
+        let why = "name the model service: --upstream https://api.openai.com, or [proxy.upstreams] in the config";
+        return Err(Failure::new(Exit::Config, why));
+    }
+    for (place, upstream) in all.iter().enumerate() {
+        if all[..place].iter().any(|other| other.prefix == upstream.prefix) {
+            let prefix = if upstream.prefix.is_empty() { "/" } else { &upstream.prefix };
+            let why = format!("two upstreams take the paths below {prefix}; give each a prefix: /openai=https://…");
+            return Err(Failure::new(Exit::Config, why));
+        }
+    }
+    Ok(all)
+}
+
+/// What may be shown of an address.
+fn without_password(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, rest)| rest)
+}
+
+/// Starts the proxy.
+pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors: Doors) -> Result<Proxy, Failure> {
+    let folder = context.paths.make_data_folder().ok().zip(context.paths.spool());
+    if folder.is_none() {
+        context.note("no data folder can be written; calls are counted while this runs, and a kill loses some");
+    }
+    let proxy = Proxy::start(proxy::Setup {
+        listener: bound.bound.listener,
+        token: bound.bound.token,
+        upstreams: bound.upstreams,
+        admission: Arc::new(Limited { limits: doors.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
+        doors,
+        folder,
+        user: context.settings.user.clone(),
+        env: context.env.clone(),
+    })
+    .map_err(|error| Failure::new(Exit::Unavailable, format!("the proxy cannot start: {error}")))?;
+    context.note(&format!("forwarding on http://{}", proxy.address));
+    Ok(proxy)
+}
+
+/// Says what the books do not know exactly.
+pub(in crate::commands) fn report(context: &mut Context<'_>, gaps: Gaps) {
+    if gaps.estimated > 0 {
+        let calls = plural(gaps.estimated, "call");
+        context.note(&format!("{calls} did not state all tokens; their counts are estimates (~)"));
+    }
+    if gaps.lost > 0 {
+        context.note(&format!("{} could be neither booked nor kept", plural(gaps.lost, "call")));
+    }
+}

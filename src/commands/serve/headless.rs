@@ -1,0 +1,76 @@
+//! A meter without a screen, for `serve` and `proxy`: it runs until a signal comes.
+
+use crate::app::StopSignals;
+use crate::app::catch_up::LogSelection;
+use crate::cli::LiveArgs;
+use crate::commands::http_server::{self, proxy as forwarding};
+use crate::commands::live::{self, Started, no_runtime};
+use crate::commands::{Context, Exit, Failure};
+use crate::config;
+use crate::domain::Filter;
+use crate::engine::{Driver, Feed, process};
+
+/// Shortest sleep, so that a limit at the edge of a period is not evaluated again and again.
+const SHORTEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often it is checked whether the proxy has ended.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// Runs a meter without a screen, with what was bound, until a signal comes.
+pub(super) fn until_signal(
+    context: &mut Context<'_>,
+    live: &LiveArgs,
+    selection: LogSelection,
+    bound: Option<http_server::Bound>,
+    proxy: Option<forwarding::Bound>,
+) -> Result<Exit, Failure> {
+    let rules = context.rules(Filter::default());
+    let mut ending = StopSignals::watch();
+    let started = live::start::start(context, live, rules, live::Source::Logs(selection), bound)?;
+    let Started { engine, mut events, meter, server, .. } = started;
+    if let Some(server) = &server {
+        context.note(&format!("listening on http://{}", server.address));
+    }
+    let proxy = match proxy {
+        Some(bound) => Some(forwarding::start(context, bound, engine.doors())?),
+        None => None,
+    };
+    let requests = engine.requests();
+    let mut driver = Driver::new(meter, config::meter_alerts(&context.settings), context.now());
+    let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
+    let code = runtime.block_on(async {
+        loop {
+            // Nothing is shown here; the summary raises the alerts.
+            driver.summary(context.now());
+            driver.send(&requests);
+            let sleep = driver.sleep(context.now(), None).max(SHORTEST_SLEEP);
+            tokio::select! {
+                biased;
+                code = ending.signal() => return Some(code),
+                news = events.recv() => match news {
+                    None | Some(Feed::Ended) => return None,
+                    Some(Feed::Note(note)) => context.note(&note.text),
+                    Some(news) => _ = driver.take(&news, context.now()),
+                },
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    });
+    ending.begins();
+    drop(server);
+    if let Some(proxy) = proxy {
+        // The engine takes the last calls, and its events must not wait for anybody meanwhile.
+        let ending = std::thread::spawn(move || proxy.end());
+        while !ending.is_finished() {
+            while events.try_recv().is_ok() {}
+            std::thread::sleep(LOOK);
+        }
+        forwarding::report(context, ending.join().unwrap_or_default());
+    }
+    engine.stop(events);
+    // A supervisor's SIGTERM is the normal end.
+    Ok(match code {
+        None => Exit::Fine,
+        Some(code) if code == 128 + 15 => Exit::Fine,
+        Some(code) => Exit::Code(code),
+    })
+}

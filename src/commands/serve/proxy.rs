@@ -1,0 +1,15 @@
+//! `proxy`: forwards calls to model services and counts them.
+
+use super::headless;
+use crate::app::catch_up::LogSelection;
+use crate::cli::{Listen, LiveArgs, ProxyArgs};
+use crate::commands::http_server::proxy as forwarding;
+use crate::commands::{Context, Exit, Failure};
+
+/// Forwards until a signal comes; every call is booked by then.
+pub(in crate::commands) fn run(context: &mut Context<'_>, args: &ProxyArgs) -> Result<Exit, Failure> {
+    let bound = forwarding::listen(context, args.listen, args.token_file.as_deref(), &args.upstream)?;
+    // Limits count what the logs say, too.
+    let live = LiveArgs { listen: Some(Listen::At(args.listen)), ..LiveArgs::default() };
+    headless::until_signal(context, &live, LogSelection::Everything, None, Some(bound))
+}

@@ -1,0 +1,81 @@
+//! Settings of the HTTP server: where it listens, who may ask, and its limits.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Variable with the token.
+pub(crate) const TOKEN_VARIABLE: &str = "TOKMETER_TOKEN";
+
+/// Settings of the HTTP server. They apply when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address to listen on, if the command line names none.
+    pub listen: SocketAddr,
+    /// The token that clients must present.
+    pub token: Option<Token>,
+    /// File whose first line is the token; `~` is already expanded.
+    pub token_file: Option<PathBuf>,
+    /// Whether `serve` also listens on the Unix socket.
+    pub socket: bool,
+    /// Bytes of a request's body as it arrives, in MiB.
+    pub body_mib: u32,
+    /// Bytes of a body once expanded, in MiB.
+    pub expanded_mib: u32,
+    /// Connections served at once.
+    pub connections: u32,
+    /// Seconds for a request to arrive.
+    pub timeout_seconds: u32,
+    /// Whether `/metrics` names users, sessions and other people's labels.
+    pub metrics_names: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318),
+            token: None,
+            token_file: None,
+            socket: false,
+            body_mib: 16,
+            expanded_mib: 64,
+            connections: 256,
+            timeout_seconds: 30,
+            metrics_names: false,
+        }
+    }
+}
+
+/// A secret that clients present. It is never displayed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token has at least this many characters.
+    pub(crate) const SHORTEST: usize = 16;
+
+    /// Takes a token as somebody wrote it.
+    ///
+    /// # Errors
+    /// When it is too short to be a secret or cannot stand in a header: the rest of a sentence.
+    pub fn new(text: &str) -> Result<Self, String> {
+        if text.len() < Self::SHORTEST {
+            return Err(format!("has fewer than {} characters", Self::SHORTEST));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("has characters that cannot stand in a header; use letters and digits".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The secret itself, for comparison.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Token(…)")
+    }
+}

@@ -1,0 +1,146 @@
+//! The door of the proxy: asks the thread that owns the books whether a call may be made, and tells it when one is over.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant as Clock};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::OnError;
+use crate::domain::{Call, HoldId, Instant, Label, Record};
+use crate::ingest::{Delivery, Reply, Said};
+use crate::meter::admission::Coming;
+
+/// How long the books may take to answer before the answer is that of `gate.on_error`.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call that was made may take to be booked before it is handed on otherwise.
+const BOOKING: Duration = Duration::from_secs(10);
+/// How often a full queue is tried again.
+const AGAIN: Duration = Duration::from_millis(2);
+
+/// A call that asks to be made.
+pub(crate) struct Admit {
+    pub(crate) coming: Coming,
+    /// Takes the answer. When nobody waits for it any more, nothing is held.
+    pub(crate) reply: SyncSender<Admitted>,
+}
+
+/// State of the limit that decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LimitState {
+    /// Its name: `alice daily`.
+    pub(crate) limit: Label,
+    /// Its period: `daily`.
+    pub(crate) period: Label,
+    /// Whole per cent used.
+    pub(crate) percent: u64,
+    /// The highest threshold reached, in per cent.
+    pub(crate) threshold: u8,
+    /// Spent and allowed in words, what is held for calls under way included: `$26.10 of $25.00`.
+    pub(crate) used: Label,
+    /// When it has room again, in words: `resets 00:00`.
+    pub(crate) again: Label,
+    /// End of the period, if it is known.
+    pub(crate) resets_at: Option<Instant>,
+    /// True when it has room once calls under way cost nothing.
+    pub(crate) waits: bool,
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// It may.
+    Go {
+        /// True when an amount is held for it.
+        is_held: bool,
+        /// The limit that is near, if one is.
+        near: Option<LimitState>,
+    },
+    /// A limit is reached.
+    Over(LimitState),
+    /// The books cannot tell, and the config denies calls then.
+    Denied,
+}
+
+/// What a server must know of the limits without asking the books.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// True when there is any limit.
+    pub(crate) has_limits: bool,
+    /// Answer when the books cannot tell.
+    pub(crate) on_error: OnError,
+}
+
+/// The proxy's way into the engine.
+#[derive(Clone)]
+pub(crate) struct Limits {
+    pub(super) admit: mpsc::Sender<Admit>,
+    pub(super) deliver: mpsc::Sender<Delivery>,
+    pub(super) policy: watch::Receiver<Policy>,
+}
+
+impl Limits {
+    /// True when there is any limit.
+    pub(crate) fn exist(&self) -> bool {
+        self.policy.borrow().has_limits
+    }
+
+    /// Asks whether a call may be made; its tokens are an estimate. Waits for the books, at most two seconds.
+    pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
+        let hold = fresh();
+        let (reply, answer) = sync_channel(1);
+        let until = Clock::now() + PATIENCE;
+        let sent = send(&self.admit, Admit { coming: Coming { hold, call }, reply }, until);
+        let left = until.saturating_duration_since(Clock::now());
+        let answered = sent.then(|| answer.recv_timeout(left));
+        match answered {
+            Some(Ok(admitted)) => {
+                let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
+                (admitted, is_held.then_some(hold))
+            }
+            None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+                tracing::warn!("the books do not answer whether a call may be made");
+                (self.policy.borrow().on_error.admitted(None), None)
+            }
+        }
+    }
+
+    /// Books the calls and ends the hold, in one transaction. False when they were not booked. Waits for the books.
+    pub(crate) fn settle(&self, hold: HoldId, calls: &[Call]) -> bool {
+        let calls = calls.iter().cloned().map(Record::Call);
+        let records = calls.chain([Record::Settled(hold)]).collect();
+        let (reply, answer) = oneshot::channel();
+        let until = Clock::now() + BOOKING;
+        send(&self.deliver, Delivery { said: Said::Records(records), reply }, until)
+            && !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
+    }
+}
+
+impl OnError {
+    /// The answer when the books cannot tell.
+    pub(crate) fn admitted(self, near: Option<LimitState>) -> Admitted {
+        match self {
+            Self::Allow => Admitted::Go { is_held: false, near },
+            Self::Deny => Admitted::Denied,
+        }
+    }
+}
+
+/// Sends to a queue that may be full; false when it stays so, or nobody takes it.
+fn send<T>(queue: &mpsc::Sender<T>, mut message: T, until: Clock) -> bool {
+    loop {
+        match queue.try_send(message) {
+            Ok(()) => return true,
+            Err(mpsc::error::TrySendError::Full(again)) if Clock::now() < until => message = again,
+            Err(mpsc::error::TrySendError::Full(_) | mpsc::error::TrySendError::Closed(_)) => return false,
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// A new id. The system seeds every hasher at random.
+fn fresh() -> HoldId {
+    let half = || u128::from(RandomState::new().hash_one(std::process::id()));
+    HoldId::new(half() << 64 | half())
+}

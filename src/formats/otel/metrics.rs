@@ -1,0 +1,304 @@
+//! Metrics: sums of tokens by session and model, without the calls they sum up.
+//!
+//! A metric is the last rung: agents emit the same use as log records or spans and write it to their transcripts. So a
+//! sum becomes a piece of its session ([`Counter::Piece`]), which counts only while nothing else is known of that
+//! session. A metric that names no session cannot be told from the calls it repeats, and is not counted.
+//!
+//! Seen on 2026-11-27: Claude Code 2.1.332 sends deltas, Gemini CLI 0.61 cumulative sums, both with `session.id`. Codex
+//! 0.171, Copilot 1.0.102 and Qwen Code 0.24.4 name no session in their metrics.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::super::count::Count;
+use super::super::usage::Counts;
+use super::Desk;
+use super::attributes::Attributes;
+use super::gen_ai::attribution_of;
+use super::signal::{list, scopes_of, time};
+use crate::domain::{Bill, Billed, CallKey, Counter, Instant, Label, Record};
+
+/// Model of a sum that names none.
+const UNNAMED: &str = "unknown";
+
+/// Metrics of an export: those read, and the data points that are not needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Points {
+    /// Points that became pieces of sessions.
+    pub(crate) taken: u64,
+    /// Points about tokens without a session, or of a metric that repeats another.
+    pub(crate) left: u64,
+}
+
+/// A metric that counts tokens.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    name: &'static str,
+    /// Attribute that names the class.
+    class: &'static str,
+    /// Gives the counts of all classes.
+    counts: fn(&Sums) -> Counts,
+}
+
+/// Sums by the names that agents give the classes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_write: u64,
+    reasoning: u64,
+    tool: u64,
+}
+
+const KNOWN: [Known; 5] = [
+    // The classes do not overlap.
+    Known {
+        name: "claude_code.token.usage",
+        class: "type",
+        counts: |sums| Counts { input: Some(sums.input), prompt: None, ..inclusive(sums) },
+    },
+    // Thoughts are added to the output, tool prompts to the input.
+    Known {
+        name: "gemini_cli.token.usage",
+        class: "type",
+        counts: |sums| Counts {
+            prompt: Some(sums.input.saturating_add(sums.tool)),
+            output: Some(sums.output.saturating_add(sums.reasoning)),
+            ..inclusive(sums)
+        },
+    },
+    Known { name: "qwen-code.token.usage", class: "type", counts: inclusive },
+    Known { name: "codex.turn.token_usage", class: "token_type", counts: inclusive },
+    // The conventions know two classes; the input includes cached tokens.
+    Known { name: "gen_ai.client.token.usage", class: "gen_ai.token.type", counts: inclusive },
+];
+
+/// Input that includes cached tokens, output that includes reasoning.
+fn inclusive(sums: &Sums) -> Counts {
+    Counts {
+        prompt: Some(sums.input),
+        output: Some(sums.output),
+        cache_read: sums.cache_read,
+        cache_write_5m: sums.cache_write,
+        reasoning: sums.reasoning,
+        ..Counts::default()
+    }
+}
+
+impl Sums {
+    /// Adds tokens to the class of this name.
+    fn add(&mut self, class: &str, tokens: u64) {
+        let sum = match class {
+            "input" => &mut self.input,
+            "output" | "completion" => &mut self.output,
+            "cacheRead" | "cache" | "cached_input" => &mut self.cache_read,
+            "cacheCreation" | "cache_write_input" => &mut self.cache_write,
+            "thought" | "reasoning_output" => &mut self.reasoning,
+            "tool" => &mut self.tool,
+            // Totals repeat the classes.
+            _ => return,
+        };
+        *sum = sum.saturating_add(tokens);
+    }
+}
+
+/// Points of one session, metric and temporality in an export.
+struct Group<'v> {
+    known: Known,
+    is_delta: bool,
+    attributes: Attributes<'v>,
+    /// Start of the first series: the sums of one process begin together or later.
+    start: Option<Instant>,
+    end: Option<Instant>,
+    models: BTreeMap<String, Sums>,
+}
+
+/// Appends the sums in an export of metrics as pieces of their sessions.
+pub(super) fn read(export: &Map<String, Value>, desk: &mut Desk<'_>, out: &mut Vec<Record>) -> Points {
+    let mut points = Points::default();
+    for group in list(export, &["resourceMetrics", "resource_metrics"]).iter().filter_map(Value::as_object) {
+        let attributes = group.get("resource").and_then(|resource| resource.get("attributes"));
+        let resource = Attributes::from_json(attributes);
+        let service = resource.text(&["service.name"]).unwrap_or_default();
+        // Agents emit the conventions' metric in addition to their own.
+        let is_agents =
+            ["claude-code", "gemini-cli", "qwen-code"].contains(&&*service) || service.starts_with("codex_");
+        let process = resource.fingerprint();
+        let mut groups: BTreeMap<(String, &str, bool), Group<'_>> = BTreeMap::new();
+        for metric in scopes_of(group, &["scopeMetrics", "scope_metrics", "instrumentationLibraryMetrics"])
+            .flat_map(|scope| list(scope, &["metrics"]))
+            .filter_map(Value::as_object)
+        {
+            let name = metric.get("name").and_then(Value::as_str).unwrap_or_default();
+            let Some(known) = KNOWN.iter().find(|known| known.name == name) else { continue };
+            let is_repeat = is_agents && name.starts_with("gen_ai.");
+            let (is_delta, all) = points_of(metric);
+            for point in all.iter().filter_map(Value::as_object) {
+                let attributes = Attributes::from_json(point.get("attributes"));
+                let names = ["session.id", "gen_ai.conversation.id", "conversation.id"];
+                let session = attributes.text(&names).or_else(|| resource.text(&names));
+                let Some((session, tokens)) = session.zip(value(point)).filter(|_| !is_repeat) else {
+                    points.left += 1;
+                    continue;
+                };
+                points.taken += 1;
+                let (start, end) = (
+                    time(point, &["startTimeUnixNano", "start_time_unix_nano"]),
+                    time(point, &["timeUnixNano", "time_unix_nano"]),
+                );
+                let class = attributes.text(&[known.class]).unwrap_or_default().into_owned();
+                let model = attributes.text(&["model", "gen_ai.response.model", "gen_ai.request.model"]);
+                let model = model.map_or_else(|| UNNAMED.to_owned(), std::borrow::Cow::into_owned);
+                let group = groups.entry((session.into_owned(), known.name, is_delta)).or_insert_with(|| Group {
+                    known: *known,
+                    is_delta,
+                    attributes,
+                    start,
+                    end,
+                    models: BTreeMap::new(),
+                });
+                group.start = [group.start, start].into_iter().flatten().min();
+                group.end = group.end.max(end);
+                group.models.entry(model).or_default().add(&class, tokens);
+            }
+        }
+        for ((session, ..), group) in groups {
+            out.extend(group.piece(&session, process, &resource, desk).map(Record::Bill));
+        }
+    }
+    points
+}
+
+impl Group<'_> {
+    fn piece(self, session: &str, process: u64, resource: &Attributes<'_>, desk: &mut Desk<'_>) -> Option<Bill> {
+        let mut models = Vec::with_capacity(self.models.len());
+        for (model, sums) in &self.models {
+            let (tokens, _) = (self.known.counts)(sums).split();
+            if !tokens.is_zero() {
+                // The metrics have no lifetimes for cache writes.
+                let is_split = tokens.cache_write() == 0;
+                models.push(Billed { model: Label::new(model), tokens, is_split, web_searches: 0 });
+            }
+        }
+        let nanos = |at: Option<Instant>| at.and_then(|at| at.timestamp_nanos_opt()).unwrap_or_default().to_le_bytes();
+        // A cumulative sum grows under one name until its process ends; each delta has a name of its own, so that one
+        // that is sent again adds nothing.
+        let end = if self.is_delta { nanos(self.end) } else { [0; 8] };
+        let id = CallKey::from_parts(&[
+            b"metric".as_slice(),
+            self.known.name.as_bytes(),
+            session.as_bytes(),
+            &process.to_le_bytes(),
+            &nanos(self.start),
+            &end,
+        ]);
+        let at = self.start.or(self.end);
+        let mut from = attribution_of(&self.attributes, resource, at, desk);
+        // Sub-agents' shares are in the same sum.
+        (from.session, from.agent) = (Some(Label::new(session)), None);
+        (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })
+    }
+}
+
+/// The points of a sum or a histogram, and whether they are deltas. Others count nothing.
+fn points_of(metric: &Map<String, Value>) -> (bool, &[Value]) {
+    let kinds = ["sum", "histogram", "exponentialHistogram", "exponential_histogram"];
+    let Some(data) = kinds.iter().find_map(|kind| metric.get(*kind)?.as_object()) else { return (false, &[]) };
+    let field = |names: [&str; 2]| names.iter().find_map(|name| data.get(*name));
+    let falls = field(["isMonotonic", "is_monotonic"]).is_some_and(|is| *is == Value::Bool(false));
+    let is_delta = field(["aggregationTemporality", "aggregation_temporality"])
+        .is_some_and(|value| *value == 1 || *value == "1" || *value == "AGGREGATION_TEMPORALITY_DELTA");
+    let points = list(data, &["dataPoints", "data_points"]);
+    (is_delta, if falls { &[] } else { points })
+}
+
+/// Tokens of a point: its number, or a histogram's sum.
+fn value(point: &Map<String, Value>) -> Option<u64> {
+    let value = ["asInt", "as_int", "asDouble", "as_double", "sum"].iter().find_map(|name| point.get(*name))?;
+    Count::deserialize(value).unwrap_or_default().total("value").ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Telemetry;
+    use super::*;
+    use crate::domain::Tokens;
+    use crate::formats::Origin;
+
+    fn read(export: &Value) -> Vec<Bill> {
+        let origin = Origin { path: Label::new("test"), offset: 0, modified: Instant::UNIX_EPOCH };
+        let mut out = Vec::new();
+        Telemetry::new().export(export, b"", &origin, &mut out).unwrap();
+        let bill = |record| if let Record::Bill(bill) = record { bill } else { panic!("{record:?}") };
+        out.into_iter().map(bill).collect()
+    }
+
+    fn point(class: &str, value: &Value, times: (u64, u64)) -> Value {
+        json!({
+            "attributes": [
+                {"key": "type", "value": {"stringValue": class}},
+                {"key": "model", "value": {"stringValue": "m"}},
+                {"key": "session.id", "value": {"stringValue": "s"}},
+            ],
+            "startTimeUnixNano": times.0.to_string(), "timeUnixNano": times.1, "asInt": value,
+        })
+    }
+
+    fn export(name: &str, temporality: &Value, points: &[Value]) -> Value {
+        json!({"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"metrics": [
+            {"name": name, "sum": {"aggregationTemporality": temporality, "isMonotonic": true, "dataPoints": points}},
+        ]}]}]})
+    }
+
+    #[test]
+    fn a_delta_that_is_sent_again_has_the_same_name_and_the_next_one_another() {
+        let sent = |times| read(&export("claude_code.token.usage", &json!(1), &[point("input", &json!("5"), times)]));
+        assert_eq!(sent((10, 20)), sent((10, 20)));
+        assert_ne!(sent((10, 20))[0].id, sent((20, 30))[0].id);
+        assert_eq!(sent((10, 20))[0].tokens(), Tokens { input: 5, ..Tokens::ZERO });
+    }
+
+    #[test]
+    fn a_cumulative_sum_keeps_its_name_until_it_starts_anew() {
+        for temporality in [json!(2), json!("AGGREGATION_TEMPORALITY_CUMULATIVE"), json!(null)] {
+            let sent =
+                |times| read(&export("claude_code.token.usage", &temporality, &[point("input", &json!(5), times)]));
+            assert_eq!(sent((10, 20))[0].id, sent((10, 30))[0].id);
+            assert_ne!(sent((10, 20))[0].id, sent((11, 30))[0].id);
+        }
+    }
+
+    #[test]
+    fn classes_that_do_not_overlap_are_taken_as_they_are() {
+        let all = [("input", 8), ("output", 2026), ("cacheRead", 167_288), ("cacheCreation", 4541)];
+        let points: Vec<Value> = all.iter().map(|(class, count)| point(class, &json!(count), (10, 20))).collect();
+        let bills = read(&export("claude_code.token.usage", &json!(1), &points));
+        let tokens = Tokens { input: 8, output: 2026, cache_read: 167_288, cache_write_5m: 4541, ..Tokens::ZERO };
+        assert_eq!(bills.iter().map(Bill::tokens).collect::<Vec<_>>(), [tokens]);
+    }
+
+    #[test]
+    fn classes_that_contain_each_other_are_told_apart() {
+        let all = [("input", 100), ("cache", 60), ("output", 7), ("thought", 3), ("tool", 5)];
+        let points: Vec<Value> = all.iter().map(|(class, count)| point(class, &json!(count), (10, 20))).collect();
+        let bills = read(&export("gemini_cli.token.usage", &json!(2), &points));
+        let tokens = Tokens { input: 45, cache_read: 60, output: 10, reasoning: 3, ..Tokens::ZERO };
+        assert_eq!(bills.iter().map(Bill::tokens).collect::<Vec<_>>(), [tokens]);
+    }
+
+    #[test]
+    fn other_metrics_gauges_and_sums_that_fall_count_nothing() {
+        assert_eq!(read(&export("claude_code.cost.usage", &json!(1), &[point("input", &json!(5), (1, 2))])), []);
+        let mut falling = export("claude_code.token.usage", &json!(1), &[point("input", &json!(5), (1, 2))]);
+        falling["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["sum"]["isMonotonic"] = json!(false);
+        assert_eq!(read(&falling), []);
+        for nonsense in [json!(-1), json!("x"), json!(1.5), json!(null)] {
+            assert_eq!(read(&export("claude_code.token.usage", &json!(1), &[point("input", &nonsense, (1, 2))])), []);
+        }
+    }
+}

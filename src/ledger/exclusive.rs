@@ -1,0 +1,47 @@
+//! Decisions on the books that no other process can overtake.
+
+use super::books::{Backing, Books};
+use super::interface::Decide;
+use super::store::{Access, Store, Stored};
+use super::{BooksError, FactEdit, Ledger};
+
+impl<B: Backing> Books<B> {
+    /// Runs `decide` within a writing transaction and writes the facts that it returns; see [`Ledger::exclusively`].
+    pub(super) fn decide(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+        self.flush()?;
+        B::prepare(self)?;
+        self.backing.admit()?;
+        self.backing.step("begin");
+        let begun = self.backing.store().begin(Access::Write).and_then(|()| self.backing.inspect());
+        let decided = begun.map_err(|error| self.backing.error(error)).and_then(|()| {
+            self.is_deciding.set(true);
+            let decided = decide(self);
+            self.is_deciding.set(false);
+            decided
+        });
+        let done = match decided {
+            // Nothing was written: the transaction ends as a reading one does.
+            Ok(edits) if edits.is_empty() => {
+                self.backing.store().roll_back();
+                return Ok(());
+            }
+            Ok(edits) => self.put(edits).map_err(|error| self.backing.error(error)),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            self.backing.store().roll_back();
+        }
+        done
+    }
+
+    fn put(&self, edits: Vec<FactEdit>) -> Stored<()> {
+        let store = self.backing.store();
+        for FactEdit { space, key, fact } in edits {
+            store.put_fact(space, &key, fact.as_ref())?;
+        }
+        self.backing.step("commit");
+        store.commit()?;
+        self.backing.step("committed");
+        Ok(())
+    }
+}

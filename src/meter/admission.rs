@@ -1,0 +1,68 @@
+//! Admits a call and holds its probable cost in one step, so that calls made at once cannot pass a limit together.
+
+use super::evaluate::Used;
+use super::gate::{self, Decision};
+use super::holds::{self, Hold};
+use super::limit::{CallContext, Rules};
+use crate::domain::{Call, Dimension, HoldId, Instant};
+use crate::ledger::{BooksError, Ledger, Row, Sums};
+use crate::pricing::Pricer;
+
+/// A call to be admitted: its tokens are an estimate.
+#[derive(Clone, Debug)]
+pub(crate) struct Coming {
+    /// Id of the amount to be held for it.
+    pub(crate) hold: HoldId,
+    /// The call as it would be booked.
+    pub(crate) call: Call,
+}
+
+impl Coming {
+    /// Who makes the call.
+    pub(crate) fn caller(&self) -> CallContext {
+        let name = |of: Dimension| Some((of, of.label_of(&self.call)?.clone()));
+        CallContext { names: Dimension::ALL.into_iter().filter_map(name).collect() }
+    }
+
+    /// Its probable use in the units of limits; at the fallback rates if its model has no price.
+    fn estimate(&self, rules: &Rules, pricer: &dyn Pricer) -> Used {
+        let row = Row { cost: pricer.cost(&self.call), call: self.call.clone() };
+        Used::from_sums(&Sums::from_row(&row), rules.fallback.as_ref())
+    }
+}
+
+/// Decides whether a call may be made, and holds its probable cost if it may and any limit covers it. The check and the
+/// hold are one transaction on the books. The flag is true when an amount is held.
+///
+/// # Errors
+/// When the ledger cannot be read or written: nothing is held then.
+pub(crate) fn admit(
+    books: &mut dyn Ledger,
+    rules: &Rules,
+    coming: &Coming,
+    pricer: &dyn Pricer,
+    now: Instant,
+) -> Result<(Decision, bool), BooksError> {
+    let caller = coming.caller();
+    let estimate = coming.estimate(rules, pricer);
+    let mut outcome = None;
+    books.exclusively(&mut |books| {
+        let (held, mut edits) = holds::open(books, now)?;
+        let caller = gate::with_source(books, &caller)?;
+        let decision = gate::weigh(books, rules, &caller, &held, now)?;
+        let is_held = decision.allowed && !decision.states.is_empty();
+        if is_held {
+            edits.push(Hold { id: coming.hold, caller, estimate, at: now }.edit());
+        }
+        outcome = Some((decision, is_held));
+        Ok(edits)
+    })?;
+    match outcome {
+        Some(outcome) => Ok(outcome),
+        // No store returns without a decision; the answer is then the gate's.
+        None => Ok((gate::decide(books, rules, &caller, now)?, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Amounts held for calls under way: until a call is booked, what it will probably cost counts as used.
+//!
+//! A hold names who makes the call and not which limits cover it, so that a limit that is set meanwhile counts it, too.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::{Used, percent, verdict};
+use super::limit::{Amount, CallContext, LimitState};
+use super::subject::grouped;
+use super::window::Window;
+use crate::domain::{Dimension, HoldId, Instant, Label, Usd};
+use crate::ledger::{BooksError, Fact, FactEdit, Ledger, Space};
+
+/// Time after which an amount is no longer held: the process that held it was killed, or its call was never booked. The
+/// call still counts when it is booked later.
+pub(crate) const LASTS: Duration = Duration::from_secs(15 * 60);
+
+/// An amount held for one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) id: HoldId,
+    /// Who makes the call.
+    pub(crate) caller: CallContext,
+    /// Probable use of the call.
+    pub(crate) estimate: Used,
+    /// Time at which it was made.
+    pub(crate) at: Instant,
+}
+
+/// The value of the fact.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    names: Vec<(String, String)>,
+    /// A number beyond 64 bits would lose digits in JSON.
+    pico_usd: String,
+    tokens: u64,
+    output: u64,
+}
+
+impl Hold {
+    /// The edit that writes it.
+    pub(crate) fn edit(&self) -> FactEdit {
+        let kept = Kept {
+            names: self.caller.names.iter().map(|(of, name)| (of.name().to_owned(), name.to_string())).collect(),
+            pico_usd: self.estimate.usd.pico().to_string(),
+            tokens: self.estimate.tokens,
+            output: self.estimate.output,
+        };
+        let value = serde_json::to_string(&kept).unwrap_or_default();
+        FactEdit { space: Space::Hold, key: self.id.to_string(), fact: Some(Fact { at: self.at, value }) }
+    }
+
+    fn from_fact(id: &str, fact: &Fact) -> Option<Self> {
+        let kept: Kept = serde_json::from_str(&fact.value).ok()?;
+        let names =
+            kept.names.into_iter().filter_map(|(of, name)| Some((of.parse::<Dimension>().ok()?, Label::new(&name))));
+        let usd = Usd::from_pico(kept.pico_usd.parse().ok()?);
+        Some(Self {
+            id: id.parse().ok()?,
+            caller: CallContext { names: names.collect() },
+            estimate: Used { usd, tokens: kept.tokens, output: kept.output, ..Used::default() },
+            at: fact.at,
+        })
+    }
+
+    /// True when it counts against this limit of a caller.
+    fn counts_against(&self, state: &LimitState, caller: &CallContext) -> bool {
+        let limit = &state.limit;
+        let mut own: Vec<Dimension> = grouped(limit).collect();
+        match limit.window {
+            // The largest call decides, not their sum.
+            Window::Call => return false,
+            Window::Session => own.push(Dimension::Session),
+            Window::Run => own.extend([Dimension::Session, Dimension::Agent]),
+            Window::Hour
+            | Window::Day
+            | Window::Week
+            | Window::Month
+            | Window::Total
+            | Window::Rolling(_)
+            | Window::Block => {}
+        }
+        self.caller.is_covered_by(&limit.scope)
+            && own.into_iter().all(|dimension| self.caller.name(dimension) == caller.name(dimension))
+    }
+}
+
+/// The open holds, and the edits that remove the others.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<FactEdit>), BooksError> {
+    let (mut open, mut over) = (Vec::new(), Vec::new());
+    for (id, fact) in books.facts(Space::Hold, "")? {
+        // A clock that was set back must not hold an amount for longer.
+        let is_open = (now - fact.at).abs().to_std().is_ok_and(|age| age < LASTS);
+        match Hold::from_fact(&id, &fact).filter(|_| is_open) {
+            Some(hold) => open.push(hold),
+            None => over.push(FactEdit { space: Space::Hold, key: id, fact: None }),
+        }
+    }
+    Ok((open, over))
+}
+
+/// Counts what is held as used in the states of a caller's limits.
+pub(crate) fn count(holds: &[Hold], states: &mut [LimitState], caller: &CallContext) {
+    for state in states {
+        let of_it = holds.iter().filter(|hold| hold.counts_against(state, caller));
+        let held = of_it.fold(Used::default(), |held, hold| held.and(hold.estimate));
+        let limit = &state.limit;
+        let (booked, held) = (state.used, held.amount(&limit.amount));
+        state.used = Amount {
+            usd: booked.usd.map(|usd| usd + held.usd.unwrap_or_default()),
+            tokens: booked.tokens.map(|tokens| tokens.saturating_add(held.tokens.unwrap_or_default())),
+            output_tokens: (booked.output_tokens)
+                .map(|tokens| tokens.saturating_add(held.output_tokens.unwrap_or_default())),
+        };
+        state.percent = percent(&limit.amount, &state.used);
+        state.verdict = verdict(limit, &state.used);
+    }
+}

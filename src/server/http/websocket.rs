@@ -1,0 +1,88 @@
+//! `GET /api/v1/ws`: the events over a WebSocket, each one text message `{"event":…,"id":…,"data":…}`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::answers::Params;
+use super::events::{ALIVE, Listener};
+use super::latest::Event;
+use super::shared::Shared;
+use super::status::Problem;
+
+/// How long a client may take to receive a message before it is left.
+const SLOWEST: Duration = Duration::from_secs(30);
+/// Bytes of a message of the client, which has nothing to say.
+const HEARD: usize = 4 * 1024;
+
+/// Opens the WebSocket. `last_event_id` leaves out the events that the client has already.
+pub(super) async fn open(
+    State(shared): State<Arc<Shared>>,
+    Query(params): Query<Params>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(refused) => return Problem::new(refused.status(), refused.body_text()).into_response(),
+    };
+    let Ok(place) = Arc::clone(&shared.sockets).try_acquire_owned() else {
+        return Problem::busy("too many WebSockets are open").into_response();
+    };
+    let last_id = params.iter().find(|(name, _)| name == "last_event_id").map_or("", |(_, id)| id);
+    let listener = Listener::after(last_id, &shared);
+    upgrade.max_message_size(HEARD).on_upgrade(move |socket| serve(socket, listener, place))
+}
+
+async fn serve(mut socket: WebSocket, mut listener: Listener, _place: OwnedSemaphorePermit) {
+    let mut alive = tokio::time::interval(ALIVE);
+    // Two signs of life without an answer, and the client is gone.
+    let mut unanswered = 0;
+    loop {
+        let message = tokio::select! {
+            event = listener.next() => match event.map(message) {
+                Some(Some(message)) => message,
+                Some(None) => continue,
+                None => break,
+            },
+            heard = socket.recv() => match heard {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {
+                    unanswered = 0;
+                    continue;
+                }
+            },
+            _ = alive.tick() => {
+                unanswered += 1;
+                if unanswered > 2 {
+                    return;
+                }
+                Message::Ping(Bytes::new())
+            }
+        };
+        // While it waits nothing is queued: the next event is the latest then.
+        match tokio::time::timeout(SLOWEST, socket.send(message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(None))).await;
+}
+
+fn message(Event { name, id, data }: Event) -> Option<Message> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        event: &'static str,
+        id: &'a str,
+        data: &'a RawValue,
+    }
+    let data = serde_json::from_str(&data).ok()?;
+    serde_json::to_string(&Document { event: name, id: &id, data }).ok().map(Message::from)
+}

@@ -1,0 +1,69 @@
+//! Answers of our own, in the form of the API that was asked: the client's library shows their sentence.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::headers;
+
+/// An error of ours.
+pub(super) struct Trouble {
+    pub(super) status: StatusCode,
+    /// Its type at `OpenAI`, and at Anthropic.
+    kinds: [&'static str; 2],
+    /// Its code at `OpenAI`.
+    code: &'static str,
+    pub(super) message: String,
+}
+
+impl Trouble {
+    /// The upstream cannot be reached, or breaks off before its answer.
+    pub(super) fn upstream(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            kinds: ["server_error", "api_error"],
+            code: "upstream_unreachable",
+            message: message.into(),
+        }
+    }
+
+    /// The request cannot be passed on.
+    pub(super) fn request(status: StatusCode, message: &str) -> Self {
+        Self {
+            status,
+            kinds: ["invalid_request_error", "invalid_request_error"],
+            code: "not_forwarded",
+            message: message.to_owned(),
+        }
+    }
+
+    /// The key is missing or unknown.
+    pub(super) fn key() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            kinds: ["invalid_request_error", "authentication_error"],
+            code: "invalid_api_key",
+            message: format!("tokmeter: send a key of this proxy as {} or in the path /k/KEY/…", headers::KEY),
+        }
+    }
+
+    /// The answer.
+    pub(super) fn answer(&self, is_anthropic: bool) -> Response<Full<Bytes>> {
+        let body = if is_anthropic {
+            json!({"type": "error", "error": {"type": self.kinds[1], "message": self.message}})
+        } else {
+            json!({"error": {"message": self.message, "type": self.kinds[0], "param": null, "code": self.code}})
+        };
+        document(self.status, &body)
+    }
+}
+
+/// A JSON document.
+pub(super) fn document(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
+    *answer.status_mut() = status;
+    headers::insert(answer.headers_mut(), CONTENT_TYPE, "application/json");
+    answer
+}

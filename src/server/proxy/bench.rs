@@ -1,0 +1,144 @@
+//! Measures what a proxy adds: the same calls straight to a service, through a bare pass-through, and through the proxy.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The answer of the service, with its usage.
+const BODY: &str = r#"{"id":"chatcmpl-bench000000000000000000","object":"chat.completion","created":1795730000,"model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"A short answer."},"finish_reason":"stop"}],"usage":{"prompt_tokens":1200,"completion_tokens":12,"total_tokens":1212}}"#;
+/// Calls before the first that is measured.
+const WARM_UP: usize = 20;
+
+/// Times of the calls of one way, ascending.
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    /// The time that this many of a thousand calls do not exceed.
+    pub(crate) fn per_mille(&self, part: usize) -> Duration {
+        let place = (self.0.len() * part).div_ceil(1000).saturating_sub(1);
+        self.0.get(place).copied().unwrap_or_default()
+    }
+}
+
+/// A model service on a thread of its own, which answers after this time. It runs until the program ends.
+///
+/// # Errors
+/// When it cannot listen or no thread can be started.
+pub(crate) fn service(delay: Duration) -> io::Result<SocketAddr> {
+    serving(move |request: Request<Incoming>| async move {
+        let _ = request.into_body().collect().await;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let mut answer = Response::new(Full::new(Bytes::from_static(BODY.as_bytes())));
+        super::headers::insert(answer.headers_mut(), hyper::header::CONTENT_TYPE, "application/json");
+        Ok::<_, Infallible>(answer)
+    })
+}
+
+/// A pass-through that does nothing else, on a thread of its own.
+///
+/// # Errors
+/// As [`service`].
+pub(crate) fn bare(upstream: SocketAddr) -> io::Result<SocketAddr> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let pool: Pool<_, Incoming> = Pool::builder(TokioExecutor::new()).build(connector);
+    serving(move |mut request: Request<Incoming>| {
+        let pool = pool.clone();
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        if let Ok(uri) = format!("http://{upstream}{path}").parse() {
+            *request.uri_mut() = uri;
+        }
+        async move { pool.request(request).await }
+    })
+}
+
+/// Serves on a thread of its own.
+fn serving<S, F, B, E>(answer: S) -> io::Result<SocketAddr>
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    thread::Builder::new().name("bench".into()).spawn(move || {
+        runtime.block_on(async move {
+            let Ok(listener) = TcpListener::from_std(listener) else { return };
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
+                let service = service_fn(answer.clone());
+                tokio::spawn(async move {
+                    let connection = hyper::server::conn::http1::Builder::new();
+                    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+    })?;
+    Ok(address)
+}
+
+/// Makes calls over so many connections at once, each so many one after another, and measures them.
+///
+/// # Errors
+/// When a call fails.
+pub(crate) fn measure(address: SocketAddr, connections: usize, calls: usize) -> io::Result<Times> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let mut all = runtime.block_on(async move {
+        let tasks: Vec<_> = (0..connections).map(|_| tokio::spawn(connection(address, calls))).collect();
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(task.await.map_err(io::Error::other)??);
+        }
+        Ok::<_, io::Error>(all)
+    })?;
+    all.sort_unstable();
+    Ok(Times(all))
+}
+
+async fn connection(address: SocketAddr, calls: usize) -> io::Result<Vec<Duration>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    let prompt = "word ".repeat(400);
+    let body = format!(r#"{{"model":"gpt-5","messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
+    let body = Bytes::from(body);
+    let mut times = Vec::with_capacity(calls);
+    for number in 0..calls + WARM_UP {
+        let request = Request::post("/v1/chat/completions")
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .header("authorization", "Bearer sk-bench")
+            .body(Full::new(body.clone()))
+            .map_err(io::Error::other)?;
+        let began = Instant::now();
+        let answer = sender.send_request(request).await.map_err(io::Error::other)?;
+        if !answer.status().is_success() {
+            return Err(io::Error::other(format!("the answer has status {}", answer.status())));
+        }
+        let _ = answer.into_body().collect().await.map_err(io::Error::other)?;
+        if number >= WARM_UP {
+            times.push(began.elapsed());
+        }
+    }
+    Ok(times)
+}

@@ -1,0 +1,322 @@
+//! The exchange with the upstream: the request is passed on as it comes, asked for again where an upstream refuses what
+//! we added, and its answer is handed to the client while it is counted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
+use tokio::sync::oneshot;
+
+use super::admission::{Ask, Decision, Protocol, Refusal, Who};
+use super::answers::Trouble;
+use super::body::Answer;
+use super::count::About;
+use super::facts::{Facts, Scan};
+use super::headers::{self, CALL_ID, OVERHEAD};
+use super::hide::Hide;
+use super::meter::Meter;
+use super::record::CallRecord;
+use super::refusal::{self, Client};
+use super::relay::Relay;
+use super::request::{Outgoing, Sent};
+use super::route::Route;
+use super::shared::Shared;
+use super::unpack::Unpack;
+use crate::domain::Label;
+
+/// How long an answer is awaited when its client has left.
+const LEFT: Duration = Duration::from_secs(2);
+/// Pause of a client after which the body is passed on before its end is known.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Bytes of a body that are gathered to learn its length, or its model.
+const GATHERED: usize = 256 * 1024;
+/// Bytes of a body that are gathered for an upstream that wants its length.
+const MEASURED: usize = 32 * 1024 * 1024;
+
+/// A request that is to be made.
+pub(super) struct Job {
+    /// Our id of it.
+    pub(super) id: String,
+    pub(super) route: Route,
+    pub(super) who: Who,
+    pub(super) began: Instant,
+}
+
+/// Why there is no answer from upstream.
+enum Failed {
+    /// A limit is reached.
+    Refused(Refusal),
+    /// An error.
+    Trouble(Trouble),
+    /// The client has left.
+    Left,
+}
+
+/// The way to the client.
+type Told = oneshot::Sender<Response<Answer>>;
+
+/// Makes a request and answers it.
+pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming>, mut told: Told) {
+    let (id, is_anthropic) = (job.id.clone(), job.route.is_anthropic);
+    let client = Client::new(is_anthropic, request.headers());
+    let answered = match job.route.protocol {
+        Some(protocol) => counted(&shared, job, protocol, request, &mut told).await,
+        None => uncounted(&shared, job, request, &mut told).await,
+    };
+    let mut answer = match answered {
+        Ok(answer) => answer,
+        Err(Failed::Refused(refusal)) => refusal::refused(client, &refusal, shared.env.now()).map(Answer::Own),
+        Err(Failed::Trouble(trouble)) => trouble.answer(is_anthropic).map(Answer::Own),
+        Err(Failed::Left) => return,
+    };
+    headers::insert(answer.headers_mut(), CALL_ID, &id);
+    // An answer that nobody takes is read on by its body.
+    let _ = told.send(answer);
+}
+
+/// Passes on a request that is no call.
+async fn uncounted(
+    shared: &Shared,
+    job: Job,
+    request: Request<Incoming>,
+    told: &mut Told,
+) -> Result<Response<Answer>, Failed> {
+    let (parts, body) = request.into_parts();
+    let outgoing = upstream_request(&parts, &job.route, Outgoing::unread(body), false);
+    let before = job.began.elapsed();
+    let answer = tokio::select! {
+        answer = shared.client.send(outgoing) => answer.map_err(|error| unreachable(&error))?,
+        () = told.closed() => return Err(Failed::Left),
+    };
+    let arrived = Instant::now();
+    let (mut head, body) = answer.into_parts();
+    headers::remove_hop_by_hop(&mut head.headers);
+    overhead(&mut head.headers, before + arrived.elapsed());
+    Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, None, None)))))
+}
+
+/// Passes on a call and counts it.
+async fn counted(
+    shared: &Arc<Shared>,
+    job: Job,
+    protocol: Protocol,
+    request: Request<Incoming>,
+    told: &mut Told,
+) -> Result<Response<Answer>, Failed> {
+    let (parts, body) = request.into_parts();
+    let scan = Scan::new(Unpack::of_headers(&parts.headers));
+    let may_ask = protocol == Protocol::Chat && scan.is_plain();
+    let sent = Arc::new(Sent::new(scan, may_ask, Arc::clone(&shared.memory), job.route.upstream));
+    let length = body.size_hint().exact();
+    let mut outgoing = Outgoing::new(body, Arc::clone(&sent), may_ask);
+    let has_limits = shared.admission.has_limits();
+    gather(shared, &job, &sent, &mut outgoing, may_ask, has_limits).await.map_err(|_| Failed::Left)?;
+    let gathered = Instant::now();
+    let mut record = record(shared, &job, protocol, &parts, &sent);
+    let mut near = None;
+    if has_limits {
+        let ask = ask(shared, &job, protocol, &sent, length);
+        match admitted(shared, ask).await {
+            Decision::Go { hold, near: state } => {
+                record.holds(hold);
+                near = state;
+            }
+            Decision::Refuse(refusal) => return Err(Failed::Refused(refusal)),
+        }
+    }
+    let is_changed = may_ask && (sent.is_asked() || !outgoing.is_whole());
+    let request = upstream_request(&parts, &job.route, outgoing, is_changed);
+    record.sends();
+    let before = gathered.elapsed();
+    let answer = sent_upstream(shared, request, told, &mut record).await?;
+    let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
+    let arrived = Instant::now();
+    let answer = answer.map_err(|error| {
+        record.is_free();
+        unreachable(&error)
+    })?;
+    let (mut head, body) = answer.into_parts();
+    headers::remove_hop_by_hop(&mut head.headers);
+    if head.status.is_success() {
+        record.answers(Meter::new(&head.headers), request_id(&head.headers));
+    } else {
+        record.is_free();
+    }
+    let is_stream = is_event_stream(&head.headers);
+    let hide = (sent.is_asked() && is_stream && head.status.is_success()).then(Hide::default);
+    if hide.is_some() {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    if let Some(near) = &near {
+        refusal::warn(job.route.is_anthropic, near, &mut head.headers);
+    }
+    overhead(&mut head.headers, before + arrived.elapsed());
+    Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, Some(record), hide)))))
+}
+
+/// Waits for as much of the body as must be known before it is passed on.
+async fn gather(
+    shared: &Shared,
+    job: &Job,
+    sent: &Sent,
+    outgoing: &mut Outgoing,
+    may_ask: bool,
+    has_limits: bool,
+) -> Result<(), hyper::Error> {
+    outgoing.gather().await?;
+    while has_limits && outgoing.waiting() < GATHERED && sent.known().0.model.is_none() && outgoing.gather().await? {}
+    if !may_ask {
+        return Ok(());
+    }
+    let is_measured = shared.memory.measures(job.route.upstream);
+    while is_measured && outgoing.waiting() < MEASURED && outgoing.gather().await? {}
+    // Most bodies are whole within a moment, and their length is then known.
+    while !outgoing.is_whole() && outgoing.waiting() < GATHERED {
+        match tokio::time::timeout(PAUSE, outgoing.gather()).await {
+            Ok(more) => _ = more?,
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &Arc<Sent>) -> CallRecord {
+    let named = parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+    let about = About {
+        protocol,
+        id: job.id.clone(),
+        at: shared.env.now(),
+        latency: Duration::ZERO,
+        who: job.who.clone(),
+        facts: Facts::default(),
+        bytes: 0,
+        idempotency: named.filter(|name| !name.is_empty()).map(str::to_owned),
+        request: None,
+        user: shared.user.clone(),
+    };
+    CallRecord::new(about, Arc::clone(sent), shared.desk.clone(), shared.alive.clone(), job.began)
+}
+
+fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {
+    let (facts, bytes) = sent.known();
+    let body = &facts.who;
+    let who = Who {
+        user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(shared.user.clone())),
+        team: job.who.team.clone().or_else(|| body.team.clone()),
+        session: job.who.session.clone().or_else(|| body.session.clone()),
+        agent: job.who.agent.clone().or_else(|| body.agent.clone()),
+        project: job.who.project.clone().or_else(|| body.project.clone()),
+        feature: job.who.feature.clone().or_else(|| body.feature.clone()),
+        key: job.who.key.clone(),
+    };
+    // Of a body that has not come as a whole, its length.
+    let is_whole = length.is_none_or(|length| length <= bytes);
+    let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };
+    let model = facts.model.as_deref().map(Label::new);
+    Ask { protocol, model, who, input, output: facts.most_output, at: shared.env.now() }
+}
+
+/// Asks whether the call may be made, on a thread that may wait.
+async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
+    let admission = Arc::clone(&shared.admission);
+    let decision = tokio::task::spawn_blocking(move || admission.admit(&ask)).await;
+    // A panic there is no reason to stop anybody's work.
+    decision.unwrap_or(Decision::Go { hold: None, near: None })
+}
+
+/// Sends a request; a client that leaves meanwhile does not end it for a while.
+async fn sent_upstream(
+    shared: &Shared,
+    request: Request<Outgoing>,
+    told: &mut Told,
+    record: &mut CallRecord,
+) -> Result<Response<Incoming>, Failed> {
+    let sending = shared.client.send(request);
+    tokio::pin!(sending);
+    let answer = tokio::select! {
+        biased;
+        answer = &mut sending => answer,
+        () = told.closed() => match tokio::time::timeout(LEFT, &mut sending).await {
+            Ok(answer) => answer,
+            // The record says what the request was worth.
+            Err(_) => return Err(Failed::Left),
+        },
+    };
+    answer.map_err(|error| {
+        record.is_free();
+        unreachable(&error)
+    })
+}
+
+/// Asks once more, as the client did, where the upstream refuses what was changed.
+async fn asked_again(
+    shared: &Shared,
+    job: &Job,
+    parts: &Parts,
+    sent: &Sent,
+    answer: Response<Incoming>,
+    is_changed: bool,
+) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
+    let status = answer.status();
+    let is_refused = sent.is_asked() && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+    let is_unmeasured = is_changed && matches!(status, StatusCode::LENGTH_REQUIRED | StatusCode::NOT_IMPLEMENTED);
+    if !is_refused && !is_unmeasured {
+        return Ok(answer);
+    }
+    let Some(body) = sent.again() else { return Ok(answer) };
+    let mut request = upstream_request(parts, &job.route, Outgoing::again(body), false);
+    if is_changed {
+        // The body's own length is set again.
+        request.headers_mut().remove(CONTENT_LENGTH);
+    }
+    let again = shared.client.send(request).await?;
+    if is_unmeasured {
+        shared.memory.measured(job.route.upstream);
+    } else if again.status().is_success() {
+        shared.memory.refused(job.route.upstream, sent.known().0.model);
+    }
+    Ok(again)
+}
+
+/// The request for the upstream. With `is_changed` its body may be longer than it came, and the answer must be legible.
+fn upstream_request(parts: &Parts, route: &Route, body: Outgoing, is_changed: bool) -> Request<Outgoing> {
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = route.uri.clone();
+    *request.version_mut() = Version::HTTP_11;
+    let headers = request.headers_mut();
+    headers.clone_from(&parts.headers);
+    headers::to_upstream(headers);
+    if is_changed {
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(ACCEPT_ENCODING);
+    }
+    request
+}
+
+fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
+    let what = if error.is_connect() { "cannot be reached" } else { "broke off before it answered" };
+    // The cause may name an address, never a header.
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Failed::Trouble(Trouble::upstream(format!("tokmeter: the upstream {what}{cause}")))
+}
+
+fn overhead(headers: &mut HeaderMap, time: Duration) {
+    let micros = time.as_micros();
+    headers::insert(headers, OVERHEAD, &format!("{}.{:03}", micros / 1000, micros % 1000));
+}
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let find = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    find("request-id").or_else(|| find("x-request-id"))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("text/event-stream"))
+}

@@ -1,0 +1,188 @@
+//! What a request's body says: the model, whether it streams, who asks.
+
+use serde_json::{Map, Value};
+
+use super::admission::{Protocol, Who};
+use super::slim::{Depth, Slim};
+use super::unpack::Unpack;
+use crate::domain::Label;
+
+/// Bytes of text that make a token, on average: for estimates.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Facts of a request's body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The model.
+    pub(super) model: Option<String>,
+    /// The answer is to be streamed.
+    pub(super) is_stream: bool,
+    /// The request says something about the usage in the stream.
+    pub(super) has_stream_options: bool,
+    /// Most output tokens.
+    pub(super) most_output: Option<u64>,
+    /// Who asks, as the body says.
+    pub(super) who: Who,
+    /// Bytes of text in it.
+    pub(super) text: u64,
+}
+
+/// Reads a request's body while it streams by.
+pub(super) struct Scan {
+    unpack: Unpack,
+    slim: Slim,
+    /// Bytes that came.
+    bytes: u64,
+}
+
+impl Scan {
+    /// For a body of this coding.
+    pub(super) fn new(unpack: Unpack) -> Self {
+        Self { unpack, slim: Slim::new(Depth::Request), bytes: 0 }
+    }
+
+    /// Reads on.
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len() as u64;
+        self.unpack.feed(chunk, |bytes| self.slim.feed(bytes));
+    }
+
+    /// Place of the byte after the last brace, if the body is a whole object as it is.
+    pub(super) fn end(&self) -> Option<u64> {
+        matches!(self.unpack, Unpack::Plain).then(|| self.slim.facts().end).flatten()
+    }
+
+    /// True for a body that is not coded.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.unpack, Unpack::Plain)
+    }
+
+    /// Bytes that came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What is known so far.
+    pub(super) fn facts(&self) -> Facts {
+        let text = self.slim.facts().text;
+        let document = self.slim.document();
+        // A body of which only the beginning is known: its whole members.
+        let parsed: Option<Map<String, Value>> =
+            serde_json::from_slice(document).ok().or_else(|| serde_json::from_slice(&closed(document)?).ok());
+        let Some(map) = parsed else { return Facts { text, ..Facts::default() } };
+        let count = |name: &str| map.get(name).and_then(Value::as_u64);
+        Facts {
+            model: map.get("model").and_then(Value::as_str).map(str::to_owned),
+            is_stream: map.get("stream") == Some(&Value::Bool(true)),
+            has_stream_options: map.contains_key("stream_options"),
+            most_output: count("max_completion_tokens")
+                .or_else(|| count("max_output_tokens"))
+                .or_else(|| count("max_tokens")),
+            who: who(&map),
+            text,
+        }
+    }
+}
+
+impl Facts {
+    /// Estimate of the input's tokens, from its text, else from the bytes of the body.
+    pub(super) fn input(&self, bytes: u64) -> u64 {
+        let text = if self.text == 0 { bytes } else { self.text };
+        text.div_ceil(BYTES_PER_TOKEN)
+    }
+
+    /// True when a stream of chat completions has to be asked for its usage.
+    pub(super) fn wants_usage(&self, protocol: Protocol) -> bool {
+        protocol == Protocol::Chat && self.is_stream && !self.has_stream_options
+    }
+}
+
+/// Estimate of the tokens in this much text.
+pub(super) fn tokens_of(text: u64) -> u64 {
+    text.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// The document up to its last whole member of the outermost object, closed.
+fn closed(document: &[u8]) -> Option<Vec<u8>> {
+    let (mut depth, mut in_text, mut is_escaped, mut last) = (0_usize, false, false, None);
+    for (at, byte) in document.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => last = Some(at),
+            _ => {}
+        }
+    }
+    let mut whole = document.get(..last?)?.to_vec();
+    whole.push(b'}');
+    Some(whole)
+}
+
+fn who(map: &Map<String, Value>) -> Who {
+    let label = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(Label::new);
+    let notes = map.get("metadata").and_then(Value::as_object);
+    let note = |names: &[&str]| names.iter().find_map(|name| label(notes?.get(*name)));
+    let user = label(map.get("user")).or_else(|| note(&["user_id", "user"]));
+    // Claude Code names the account and the session in one text, as JSON or in words.
+    let said = user.as_ref().map_or("", Label::as_str);
+    let own: Option<Map<String, Value>> = serde_json::from_str(said).ok();
+    let session = match &own {
+        Some(own) => label(own.get("session_id")),
+        None => said.split_once("_session_").map(|(_, session)| Label::new(session)),
+    };
+    Who {
+        user: user.filter(|_| own.is_none() && session.is_none()),
+        team: note(&["team_id", "team"]),
+        session: note(&["session_id", "session", "conversation_id"]).or(session),
+        agent: note(&["agent_id", "agent"]),
+        project: note(&["project_id", "project"]),
+        feature: note(&["feature"]),
+        key: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(text: &str) -> Facts {
+        let mut scan = Scan::new(Unpack::Plain);
+        scan.feed(text.as_bytes());
+        scan.facts()
+    }
+
+    #[test]
+    fn a_request_says_its_model_stream_and_user() {
+        let found = facts(
+            r#"{"messages":[{"content":"12345678"}],"model":"gpt-5","stream":true,"max_tokens":9,"user":"alice","metadata":{"team":"web","session_id":"s"}}"#,
+        );
+        assert_eq!(found.model.as_deref(), Some("gpt-5"));
+        assert!(found.wants_usage(Protocol::Chat) && !found.wants_usage(Protocol::Messages));
+        assert_eq!((found.most_output, found.input(999)), (Some(9), 2));
+        let name = |label: &Option<Label>| label.as_ref().map(|label| label.as_str().to_owned()).unwrap_or_default();
+        assert_eq!([&found.who.user, &found.who.team, &found.who.session].map(name), ["alice", "web", "s"]);
+        assert!(!facts(r#"{"stream":true,"stream_options":null}"#).wants_usage(Protocol::Chat));
+    }
+
+    #[test]
+    fn the_beginning_of_a_body_says_what_its_whole_members_say() {
+        let found = facts(r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"abc"#);
+        assert_eq!((found.model.as_deref(), found.is_stream), (Some("m"), true));
+        assert_eq!(facts("{\"model\":\"m"), Facts::default());
+        assert_eq!(facts("no json"), Facts::default());
+    }
+
+    #[test]
+    fn claude_code_names_its_session_within_the_user() {
+        let json = r#"{"metadata":{"user_id":"{\"device_id\":\"d\",\"account_uuid\":\"\",\"session_id\":\"s-1\"}"}}"#;
+        let words = r#"{"metadata":{"user_id":"user_ab_account__session_s-1"}}"#;
+        for text in [json, words] {
+            let found = facts(text).who;
+            assert_eq!((found.user, found.session), (None, Some(Label::new("s-1"))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! One request: who asks, whether they may, and where it goes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{HOST, ORIGIN};
+use hyper::{Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use super::admission::{Owner, Who};
+use super::answers::Trouble;
+use super::body::Answer;
+use super::exchange::{self, Job};
+use super::headers;
+use super::route::{self, Route};
+use super::shared::Shared;
+use crate::server::http::token;
+use crate::server::loopback::is_loopback;
+
+/// Answers a request.
+pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    let began = std::time::Instant::now();
+    let is_anthropic = request.headers().contains_key("anthropic-version");
+    let own = |trouble: Trouble| Ok(trouble.answer(is_anthropic).map(Answer::Own));
+    if let Some(trouble) = stranger(&shared, &request) {
+        return own(trouble);
+    }
+    let Some(mut route) = route::route(&shared.upstreams, request.method(), request.uri()) else {
+        return own(Trouble::request(StatusCode::NOT_FOUND, "tokmeter: no upstream has this path"));
+    };
+    route.is_anthropic |= is_anthropic;
+    let Some(owner) = owner(&shared, &request, &route) else {
+        return Ok(Trouble::key().answer(route.is_anthropic).map(Answer::Own));
+    };
+    let who = who(&request, owner);
+    let is_anthropic = route.is_anthropic;
+    let job = Job { id: shared.next_id(), route, who, began };
+    // A task of its own, so that a client that leaves does not end the call.
+    let (told, answer) = oneshot::channel();
+    tokio::spawn(exchange::run(shared, job, request, told));
+    Ok(match answer.await {
+        Ok(answer) => answer,
+        Err(_) => Trouble::upstream("tokmeter: the proxy is ending").answer(is_anthropic).map(Answer::Own),
+    })
+}
+
+/// Why a request is not served: without a token, only names of this machine are, and pages of other origins never.
+fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
+    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let host = text(HOST).or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
+    if shared.token.is_none() && !host.is_some_and(is_loopback) {
+        return Some(Trouble::request(StatusCode::FORBIDDEN, "tokmeter: this proxy answers to localhost only"));
+    }
+    let origin = text(ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    if origin.is_some_and(|origin| Some(origin) != host) {
+        return Some(Trouble::request(StatusCode::FORBIDDEN, "tokmeter: pages of other origins are not served"));
+    }
+    None
+}
+
+/// Owner of the key that a request presents; `None` when it must present one and does not.
+fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<Owner> {
+    let presented = route.key.as_deref().or_else(|| headers::key(request.headers()));
+    let Some(token) = &shared.token else { return shared.admission.owner(presented) };
+    if presented.is_some_and(|presented| token::is(token, presented)) {
+        return Some(Owner::default());
+    }
+    shared.admission.owner(presented).filter(|owner| owner.key.is_some())
+}
+
+/// Who calls. A key says it with certainty, headers where it says nothing.
+fn who(request: &Request<Incoming>, owner: Owner) -> Who {
+    let said = headers::who(request.headers());
+    Who { user: owner.user.or(said.user), team: owner.team.or(said.team), key: owner.key, ..said }
+}

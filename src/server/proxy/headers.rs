@@ -1,0 +1,180 @@
+//! Headers of both directions: those of one hop and our own are taken out, everything else passes as it is.
+
+use hyper::HeaderMap;
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+
+use super::admission::Who;
+use crate::domain::Label;
+
+/// Header with our own key.
+pub(super) const KEY: &str = "x-tokmeter-key";
+/// Id of the call in our answers.
+pub(super) const CALL_ID: HeaderName = HeaderName::from_static("x-tokmeter-call-id");
+/// Milliseconds that we added until the head of the answer.
+pub(super) const OVERHEAD: HeaderName = HeaderName::from_static("x-tokmeter-overhead-ms");
+/// The limit that decides.
+pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-tokmeter-limit");
+
+/// Our own headers, which the upstream does not see.
+const OWN: [&str; 7] = [KEY, "x-team-id", "x-user-id", "x-agent-id", "x-feature", "x-session-id", "x-project"];
+
+/// Takes out the headers of one hop, those that `Connection` names included.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        // A client cannot have the length or the address of the upstream removed.
+        if name != CONTENT_LENGTH && name != HOST {
+            headers.remove(name);
+        }
+    }
+    // Trailers that the next hop may send are forwarded.
+    if headers.get(TE).is_some_and(|value| value != "trailers") {
+        headers.remove(TE);
+    }
+    for name in [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+    for name in ["keep-alive", "proxy-connection"] {
+        headers.remove(name);
+    }
+}
+
+/// Takes out our own headers and those of the first hop of a request.
+pub(super) fn to_upstream(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    for name in OWN {
+        headers.remove(name);
+    }
+    // The server has answered it, or will.
+    headers.remove(EXPECT);
+    headers.remove(HOST);
+}
+
+/// Who calls, as the headers say.
+pub(super) fn who(headers: &HeaderMap) -> Who {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let baggage = |name: &str| {
+        let members = headers.get_all("baggage").iter().filter_map(|value| value.to_str().ok());
+        members.flat_map(|value| value.split(',')).find_map(|member| {
+            let (key, value) = member.split(';').next()?.split_once('=')?;
+            (key.trim() == name).then(|| decoded(value.trim()))
+        })
+    };
+    // LiteLLM's tags are words, or words with a meaning: `feature:search`.
+    let tag = |name: &str| {
+        let tags = text("x-litellm-tags").into_iter().flat_map(|tags| tags.split(','));
+        tags.filter_map(|tag| tag.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+    };
+    let label = |names: &[&str], also: &[&str]| {
+        let header = names.iter().find_map(|name| text(name).map(decoded));
+        let said = header.or_else(|| also.iter().find_map(|name| baggage(name)));
+        let said = said.or_else(|| also.iter().find_map(|name| tag(name).map(str::to_owned)));
+        said.filter(|said| !said.is_empty()).map(|said| Label::new(&said))
+    };
+    Who {
+        user: label(&["x-user-id"], &["user.id", "user_id", "user"]),
+        team: label(&["x-team-id"], &["team.id", "team_id", "team"]),
+        session: label(
+            &["x-session-id", "x-claude-code-session-id", "session_id", "session-id"],
+            &["session.id", "session_id", "session"],
+        ),
+        agent: label(&["x-agent-id", "x-claude-code-agent-id"], &["agent.id", "agent_id", "agent"]),
+        project: label(&["x-project"], &["project.id", "project_id", "project"]),
+        feature: label(&["x-feature"], &["feature"]),
+        key: None,
+    }
+}
+
+/// The text of a header, percent-decoded: names beyond ASCII come so.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let hex = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+/// The key that stands in a header.
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
+    headers.get(KEY).and_then(|value| value.to_str().ok())
+}
+
+/// Inserts a header whose value may not be one.
+pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn headers_of_a_hop_and_ours_go_and_credentials_stay() {
+        let mut map = headers(&[
+            ("connection", "close, x-hop, content-length"),
+            ("x-hop", "1"),
+            ("content-length", "5"),
+            ("te", "trailers, deflate"),
+            ("transfer-encoding", "chunked"),
+            ("authorization", "Bearer sk-canary"),
+            ("x-api-key", "sk-ant-oat01-canary"),
+            ("anthropic-beta", "oauth-2025-04-20"),
+            ("x-tokmeter-key", "k"),
+            ("x-team-id", "web"),
+            ("host", "127.0.0.1"),
+        ]);
+        to_upstream(&mut map);
+        let mut left: Vec<&str> = map.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "x-api-key"]);
+    }
+
+    #[test]
+    fn own_headers_come_before_agents_headers_baggage_and_tags() {
+        let found = who(&headers(&[
+            ("x-user-id", "al%C3%AFce"),
+            ("x-claude-code-session-id", "s-1"),
+            ("x-claude-code-agent-id", "a-1"),
+            ("baggage", "team.id=web;p=1, user.id=bob"),
+            ("baggage", "feature=find%20it"),
+            ("x-litellm-tags", "nightly,project:api"),
+        ]));
+        let name = |label: Option<Label>| label.map(|label| label.as_str().to_owned()).unwrap_or_default();
+        let all = [found.user, found.team, found.session, found.agent, found.project, found.feature].map(name);
+        assert_eq!(all, ["alïce", "web", "s-1", "a-1", "api", "find it"]);
+        assert_eq!(who(&headers(&[("x-user-id", "")])), Who::default());
+        assert_eq!(decoded("50%"), "50%");
+        assert_eq!(decoded("%zz%41"), "%zzA");
+    }
+}

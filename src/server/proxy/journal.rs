@@ -1,0 +1,154 @@
+//! The journal: each call is on disk before the last byte of its answer is passed on, so that a killed proxy loses none.
+//!
+//! Every proxy has a journal of its own, which it empties once its calls are booked. The next proxy hands what a killed
+//! one left to the spool, which is read as a log like any other.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::config::journals;
+use crate::domain::Call;
+use crate::formats;
+
+/// Bytes from which the journal is emptied once all its calls are booked.
+const FULL: u64 = 1024 * 1024;
+/// Journals of processes with the same number, as in two containers.
+const SAME: u32 = 100;
+/// Longest journal that is taken over.
+const LONGEST: u64 = 1024 * 1024 * 1024;
+
+/// An open journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Journal {
+    /// Opens a journal in the data folder, after taking over those that nobody writes any more.
+    ///
+    /// # Errors
+    /// When no file can be made.
+    pub(super) fn open(folder: &Path, spool: &Path) -> io::Result<Self> {
+        for path in journals(folder) {
+            // Whatever cannot be read now is left for the next time.
+            let _ = take_over(&path, spool);
+        }
+        let process = std::process::id();
+        for number in 0..SAME {
+            let path = folder.join(format!("proxy-{process}-{number}.jsonl"));
+            let mut options = OpenOptions::new();
+            options.append(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            match options.open(&path) {
+                Ok(file) if lock(&file) => return Ok(Self { file, path, bytes: 0 }),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Appends calls in one write.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&mut self, calls: &[Call]) -> io::Result<()> {
+        let text: String = calls.iter().map(|call| formats::kept_line(call, None) + "\n").collect();
+        self.file.write_all(text.as_bytes())?;
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    /// Empties it when it is long; every call in it is booked.
+    pub(super) fn booked(&mut self) {
+        if self.bytes >= FULL && self.file.set_len(0).is_ok() {
+            self.bytes = 0;
+        }
+    }
+
+    /// Ends it; every call in it is booked.
+    pub(super) fn remove(self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Moves the calls of a journal that nobody writes to the spool.
+fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+    if !lock(&file) {
+        return Ok(());
+    }
+    let mut text = Vec::new();
+    (&mut file).take(LONGEST).read_to_end(&mut text)?;
+    // A line that was cut off was never acknowledged; the next one must not continue it.
+    if !text.is_empty() {
+        text.push(b'\n');
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(spool)?.write_all(&text)?;
+    }
+    std::fs::remove_file(path)
+}
+
+/// Claims a journal for this process; false when another one writes it.
+#[cfg(unix)]
+fn lock(file: &File) -> bool {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+/// Where files have no locks of this kind, a journal that is written cannot be removed.
+#[cfg(not(unix))]
+fn lock(_: &File) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, CallKey, Instant, Label, Tokens};
+
+    fn call(name: &str) -> Call {
+        let from = Attribution::new(Instant::from_timestamp(1, 0).unwrap(), Label::new("proxy"));
+        Call::new(CallKey::from_parts(&[name]), from, None, Tokens { input: 5, ..Tokens::ZERO })
+    }
+
+    #[test]
+    fn a_journal_that_nobody_writes_goes_to_the_spool_and_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool.jsonl");
+        let mut killed = Journal::open(folder.path(), &spool).unwrap();
+        killed.write(&[call("a"), call("b")]).unwrap();
+        killed.file.write_all(b"{\"cut").unwrap();
+        let mut alive = Journal::open(folder.path(), &spool).unwrap();
+        alive.write(&[call("c")]).unwrap();
+        assert!(!spool.exists() && journals(folder.path()).len() == 2);
+        drop(killed);
+        let next = Journal::open(folder.path(), &spool).unwrap();
+        let text = std::fs::read_to_string(&spool).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.ends_with("{\"cut\n") && journals(folder.path()).len() == 2);
+        next.remove();
+        alive.remove();
+        assert!(journals(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_long_journal_is_emptied_once_its_calls_are_booked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), &folder.path().join("spool.jsonl")).unwrap();
+        journal.write(&[call("a")]).unwrap();
+        journal.booked();
+        assert!(std::fs::metadata(&journal.path).unwrap().len() > 0);
+        journal.bytes = FULL;
+        journal.booked();
+        assert_eq!(std::fs::metadata(&journal.path).unwrap().len(), 0);
+        journal.write(&[call("b")]).unwrap();
+        assert_eq!(std::fs::read_to_string(&journal.path).unwrap().lines().count(), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! Admission by the limits of the books and the keys of the proxy.
+
+use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal, Settled};
+use super::count::SOURCE;
+use super::keys::KeyRing;
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Tokens};
+use crate::engine::{Admitted, Limits};
+
+/// Output tokens held for a call that does not bound them.
+const USUAL_OUTPUT: u64 = 1_024;
+/// Most output tokens held for a call: a bound such as 64,000 is almost never reached, and holding it would refuse calls
+/// that have room.
+const MOST_OUTPUT: u64 = 4_096;
+
+/// Asks the engine.
+pub(crate) struct Limited {
+    /// The engine's door.
+    pub(crate) limits: Limits,
+    /// The keys.
+    pub(crate) keys: KeyRing,
+}
+
+/// The call as it would be booked, with an estimate of its tokens.
+fn coming(ask: &Ask) -> Call {
+    let Ask { who, .. } = ask.clone();
+    let from = Attribution {
+        session: who.session,
+        agent: who.agent,
+        project: who.project,
+        user: who.user,
+        team: who.team,
+        feature: who.feature,
+        ..Attribution::new(ask.at, Label::new(SOURCE))
+    };
+    let output = match ask.protocol {
+        Protocol::Embeddings => 0,
+        Protocol::Chat | Protocol::Responses | Protocol::Messages => {
+            ask.output.unwrap_or(USUAL_OUTPUT).min(MOST_OUTPUT)
+        }
+    };
+    let tokens = Tokens { input: ask.input, output, ..Tokens::ZERO };
+    // It is never booked.
+    let key = CallKey::from_parts(&["coming"]);
+    Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, ask.model.clone(), tokens) }
+}
+
+impl Admission for Limited {
+    fn owner(&self, key: Option<&str>) -> Option<Owner> {
+        self.keys.owner(key)
+    }
+
+    fn has_limits(&self) -> bool {
+        self.limits.exist()
+    }
+
+    fn admit(&self, ask: &Ask) -> Decision {
+        let (admitted, hold) = self.limits.admit(coming(ask));
+        match admitted {
+            Admitted::Go { near, .. } => Decision::Go { hold, near },
+            Admitted::Over(state) => Decision::Refuse(Refusal::Over(state)),
+            Admitted::Denied => Decision::Refuse(Refusal::Books),
+        }
+    }
+
+    fn settle(&self, hold: HoldId, calls: &[Call]) -> Settled {
+        if self.limits.settle(hold, calls) { Settled::Booked } else { Settled::NotBooked }
+    }
+
+    fn release(&self, hold: HoldId) {
+        // If this fails the hold lapses.
+        let _ = self.limits.settle(hold, &[]);
+    }
+}

@@ -1,0 +1,214 @@
+//! Reads the copy of an answer: which parts of it the books need, and whether its end was seen.
+
+use std::collections::VecDeque;
+
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+
+use super::events::{Events, Piece};
+use super::slim::{Depth, Slim};
+use super::unpack::Unpack;
+
+/// Events with usage that are kept; of a stream with usage in each, the last ones.
+const KEPT: usize = 4;
+
+/// Parts of an answer that the books need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// The first event, which names the answer and, at Anthropic, its input.
+    pub(super) first: Option<Vec<u8>>,
+    /// The last events with usage, or the body.
+    pub(super) usage: VecDeque<Vec<u8>>,
+    /// Bytes of text that the model wrote.
+    pub(super) text: u64,
+    /// The answer ended as its API says.
+    pub(super) is_whole: bool,
+    /// It says that it failed.
+    pub(super) is_failed: bool,
+    /// It could not be read: another coding, damage, or too long.
+    pub(super) is_unread: bool,
+    /// Any byte of it arrived.
+    pub(super) is_begun: bool,
+}
+
+/// Reads an answer.
+pub(super) struct Meter {
+    unpack: Unpack,
+    reading: Reading,
+    seen: Seen,
+    /// Bytes that arrived.
+    bytes: u64,
+    /// Events with usage among them.
+    usage: u64,
+}
+
+enum Reading {
+    /// One JSON value.
+    Body(Slim),
+    /// Server-sent events.
+    Stream { events: Events, slim: Slim, head: Vec<u8> },
+    /// Neither.
+    Nothing,
+}
+
+impl Meter {
+    /// A meter for an answer with these headers.
+    pub(super) fn new(headers: &HeaderMap) -> Self {
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let slim = Slim::new(Depth::Answer);
+        let reading = match kind.as_str() {
+            "text/event-stream" => Reading::Stream { events: Events::default(), slim, head: Vec::new() },
+            "application/json" | "" => Reading::Body(slim),
+            kind if kind.ends_with("+json") => Reading::Body(slim),
+            _ => Reading::Nothing,
+        };
+        Self { unpack: Unpack::of_headers(headers), reading, seen: Seen::default(), bytes: 0, usage: 0 }
+    }
+
+    /// Reads on.
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
+        self.bytes += chunk.len() as u64;
+        let Self { unpack, reading, seen, usage, .. } = self;
+        seen.is_begun |= !chunk.is_empty();
+        unpack.feed(chunk, |bytes| match reading {
+            Reading::Body(slim) => {
+                slim.feed(bytes);
+                seen.is_whole |= slim.facts().end.is_some();
+            }
+            Reading::Stream { events, slim, head } => events.feed(bytes, |piece| match piece {
+                Piece::Data(data) => {
+                    head.extend(data.iter().take(8_usize.saturating_sub(head.len())));
+                    slim.feed(data);
+                }
+                Piece::End => {
+                    if head.as_slice() == b"[DONE]" {
+                        seen.is_whole = true;
+                    } else {
+                        *usage += u64::from(slim.facts().has_usage);
+                        seen.event(slim);
+                    }
+                    head.clear();
+                    slim.clear();
+                }
+            }),
+            Reading::Nothing => {}
+        });
+    }
+
+    /// Bytes that arrived.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Events with usage that arrived.
+    pub(super) fn usage_events(&self) -> u64 {
+        self.usage
+    }
+
+    /// True once the end of the answer was seen.
+    pub(super) fn is_whole(&self) -> bool {
+        self.seen.is_whole
+    }
+
+    /// The parts that the books need, once nothing follows or the end was seen.
+    pub(super) fn seen(&mut self) -> Seen {
+        match &self.reading {
+            Reading::Body(slim) if slim.facts().end.is_some() => {
+                self.seen.text = slim.facts().text;
+                self.seen.is_failed = slim.facts().has_error;
+                self.seen.first = Some(slim.document().to_vec());
+                self.seen.usage = VecDeque::from([slim.document().to_vec()]);
+            }
+            Reading::Body(slim) => {
+                self.seen.text = slim.facts().text;
+                self.seen.is_unread |= slim.facts().is_given_up;
+            }
+            Reading::Stream { slim, .. } => {
+                // An event that was cut off.
+                let text = self.seen.text + if slim.facts().end.is_none() { slim.facts().text } else { 0 };
+                return Seen { text, is_unread: self.seen.is_unread || self.unpack.is_unknown(), ..self.seen.clone() };
+            }
+            Reading::Nothing => self.seen.is_unread = true,
+        }
+        self.seen.is_unread |= self.unpack.is_unknown();
+        self.seen.clone()
+    }
+}
+
+impl Seen {
+    /// Notes an event.
+    fn event(&mut self, slim: &Slim) {
+        let facts = slim.facts();
+        // Responses repeats each text when it is done, and the request when it begins.
+        if !facts.kind.starts_with(b"response.") || facts.kind.ends_with(b".delta") {
+            self.text += facts.text;
+        }
+        self.is_unread |= facts.is_given_up;
+        self.is_failed |= facts.has_error || facts.kind == b"error" || facts.kind == b"response.failed";
+        self.is_whole |= matches!(
+            facts.kind.as_slice(),
+            b"message_stop"
+                | b"response.completed"
+                | b"response.incomplete"
+                | b"response.failed"
+                | b"response.cancelled"
+        );
+        if facts.end.is_none() {
+            return;
+        }
+        // A keep-alive names nothing.
+        if self.first.is_none() && facts.kind != b"ping" {
+            self.first = Some(slim.document().to_vec());
+        }
+        if facts.has_usage {
+            if self.usage.len() == KEPT {
+                self.usage.pop_front();
+            }
+            self.usage.push_back(slim.document().to_vec());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(kind: &'static str) -> Meter {
+        Meter::new(&HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]))
+    }
+
+    #[test]
+    fn of_usage_on_every_chunk_the_last_ones_are_kept() {
+        let mut meter = meter("text/event-stream; charset=utf-8");
+        for count in 0..100 {
+            meter.feed(format!("data: {{\"id\":\"a\",\"usage\":{{\"completion_tokens\":{count}}}}}\n\n").as_bytes());
+        }
+        assert!(!meter.is_whole());
+        meter.feed(b"data: [DONE]\n\n");
+        let seen = meter.seen();
+        assert!(seen.is_whole && seen.usage.len() == KEPT);
+        assert_eq!(seen.usage.back().unwrap(), br#"{"id":"a","usage":{"completion_tokens":99}}"#);
+        assert_eq!(seen.first.unwrap(), br#"{"id":"a","usage":{"completion_tokens":0}}"#);
+    }
+
+    #[test]
+    fn a_body_ends_with_its_last_brace_and_what_is_no_json_is_not_read() {
+        let mut body = meter("application/json");
+        body.feed(b"{\"choices\":[{\"message\":{\"content\":\"hello\"}}]");
+        assert!(!body.is_whole() && body.seen().usage.is_empty());
+        body.feed(b"}");
+        assert!(body.is_whole() && body.seen().usage.len() == 1 && body.seen().text == 5);
+        let mut page = meter("text/html");
+        page.feed(b"<html>");
+        assert!(page.seen().is_unread);
+    }
+
+    #[test]
+    fn a_response_that_failed_is_over() {
+        let mut meter = meter("text/event-stream");
+        meter.feed(b"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"usage\":null}}\n\n");
+        let seen = meter.seen();
+        assert!(seen.is_whole && seen.is_failed && seen.usage.is_empty());
+    }
+}

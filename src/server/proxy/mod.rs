@@ -1,0 +1,158 @@
+//! The tracking proxy: forwards calls to a model service as they are, counts them, and stops those over a limit.
+//!
+//! One thread forwards. It never waits for a disk or the books: finished calls go through a queue to a thread that keeps
+//! a journal, and from there to the engine.
+
+mod accept;
+pub(crate) mod admission;
+mod answers;
+pub(crate) mod bench;
+mod body;
+mod booking;
+mod count;
+mod events;
+mod exchange;
+mod facts;
+mod forward;
+mod headers;
+mod hide;
+mod journal;
+mod keys;
+mod limited;
+mod memory;
+mod meter;
+mod record;
+mod refusal;
+mod relay;
+mod request;
+mod route;
+mod shared;
+mod slim;
+mod unpack;
+mod upstream;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tokio::sync::{mpsc, watch};
+
+use admission::Admission;
+use booking::Books;
+pub(crate) use keys::KeyRing;
+pub(crate) use limited::Limited;
+use memory::Memory;
+pub(crate) use route::Upstream;
+use shared::Shared;
+use upstream::Client;
+
+use crate::config::Env;
+use crate::config::Token;
+use crate::domain::Label;
+use crate::engine::Doors;
+
+/// Everything the proxy needs to start.
+pub(crate) struct Setup {
+    /// Where it listens.
+    pub(crate) listener: TcpListener,
+    /// The token that clients must present where no key does; without one, the address is a loopback address.
+    pub(crate) token: Option<Token>,
+    /// The model services.
+    pub(crate) upstreams: Vec<Upstream>,
+    /// Decides about calls.
+    pub(crate) admission: Arc<dyn Admission>,
+    /// Ways into the engine.
+    pub(crate) doors: Doors,
+    /// The data folder and the spool in it, where there is one.
+    pub(crate) folder: Option<(PathBuf, PathBuf)>,
+    /// User of calls that name none.
+    pub(crate) user: Label,
+    /// The machine.
+    pub(crate) env: Env,
+}
+
+/// The running proxy. It ends when dropped, before the engine stops: then every call is booked.
+pub(crate) struct Proxy {
+    /// The address that it listens on.
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<thread::JoinHandle<()>>,
+    books: Option<Books>,
+}
+
+/// Numbers about what the books do not know exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gaps {
+    /// Calls whose counts are estimates.
+    pub(crate) estimated: u64,
+    /// Calls that could be neither booked nor kept.
+    pub(crate) lost: u64,
+}
+
+impl Proxy {
+    /// Starts forwarding.
+    ///
+    /// # Errors
+    /// When the listener cannot be used, no thread can be started, or an upstream needs TLS and this machine trusts
+    /// nobody.
+    pub(crate) fn start(setup: Setup) -> io::Result<Self> {
+        setup.listener.set_nonblocking(true)?;
+        let address = setup.listener.local_addr()?;
+        let (stop, ending) = watch::channel(false);
+        let (alive, gone) = mpsc::channel(1);
+        let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure))?;
+        let books = Books::open(booking::Setup {
+            deliver: setup.doors.deliver,
+            admission: Arc::clone(&setup.admission),
+            folder: setup.folder,
+        })?;
+        let desk = books.desk().ok_or(io::ErrorKind::BrokenPipe)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let shared = Arc::new(Shared {
+            upstreams: setup.upstreams,
+            client,
+            memory: Arc::new(Memory::default()),
+            admission: setup.admission,
+            desk,
+            token: setup.token,
+            user: setup.user,
+            env: setup.env,
+            count: AtomicU64::new(0),
+            alive,
+        });
+        let listener = setup.listener;
+        let thread = thread::Builder::new().name("proxy".into()).spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                accept::serve(listener, shared, ending, gone).await;
+            });
+        })?;
+        Ok(Self { address, stop, thread: Some(thread), books: Some(books) })
+    }
+
+    /// Ends it: calls that are being answered end first, and all are booked. Says what the books do not know exactly.
+    pub(crate) fn end(mut self) -> Gaps {
+        self.close()
+    }
+
+    fn close(&mut self) -> Gaps {
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        // Now nothing hands in calls any more.
+        let Some(books) = self.books.take() else { return Gaps::default() };
+        let gaps = Arc::clone(&books.gaps);
+        drop(books);
+        Gaps { estimated: gaps.estimated.load(Ordering::Relaxed), lost: gaps.lost.load(Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

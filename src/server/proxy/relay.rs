@@ -1,0 +1,157 @@
+//! The body of an answer on its way to the client: every byte is passed on as it comes, and a copy is read.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::hide::Hide;
+use super::record::CallRecord;
+
+/// Longest time that the end of an answer waits for the journal.
+const JOURNAL: Duration = Duration::from_millis(50);
+/// How long, and how far, an answer is read on when its client has left.
+const READ_ON: (Duration, u64) = (Duration::from_secs(2), 64 * 1024);
+
+/// An answer's body.
+pub(super) struct Relay {
+    /// The body from upstream, until its end.
+    upstream: Option<Incoming>,
+    record: Option<CallRecord>,
+    hide: Option<Hide>,
+    /// What may be passed on.
+    ready: VecDeque<Frame<Bytes>>,
+    failed: Option<hyper::Error>,
+    /// The journal is awaited.
+    wait: Option<Wait>,
+}
+
+struct Wait {
+    told: oneshot::Receiver<()>,
+    patience: Pin<Box<Sleep>>,
+}
+
+impl Relay {
+    pub(super) fn new(upstream: Incoming, record: Option<CallRecord>, hide: Option<Hide>) -> Self {
+        Self { upstream: Some(upstream), record, hide, ready: VecDeque::new(), failed: None, wait: None }
+    }
+
+    /// Hands the call to the books; what is ready then waits until it is on disk.
+    fn hand_in(&mut self) {
+        let Some(told) = self.record.as_mut().and_then(CallRecord::hand_in) else { return };
+        self.wait = Some(Wait { told, patience: Box::pin(tokio::time::sleep(JOURNAL)) });
+    }
+
+    fn take(&mut self, frame: Frame<Bytes>) {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return self.ready.push_back(frame),
+        };
+        let is_whole = self.record.as_mut().is_some_and(|record| record.feed(&data));
+        let shown = match &mut self.hide {
+            Some(hide) => hide.feed(&data),
+            None => data,
+        };
+        if !shown.is_empty() {
+            self.ready.push_back(Frame::data(shown));
+        }
+        let is_over = self.upstream.as_ref().is_some_and(Body::is_end_stream);
+        if is_over {
+            self.end();
+        } else if is_whole {
+            self.hand_in();
+        }
+    }
+
+    /// Nothing follows.
+    fn end(&mut self) {
+        self.upstream = None;
+        let rest = self.hide.as_mut().map(Hide::end).unwrap_or_default();
+        if !rest.is_empty() {
+            self.ready.push_back(Frame::data(rest));
+        }
+        self.hand_in();
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(wait) = &mut this.wait {
+                let is_told = Pin::new(&mut wait.told).poll(context).is_ready();
+                if !is_told && wait.patience.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                this.wait = None;
+            }
+            if let Some(frame) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            if let Some(error) = this.failed.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let Some(upstream) = &mut this.upstream else { return Poll::Ready(None) };
+            match ready!(Pin::new(upstream).poll_frame(context)) {
+                Some(Ok(frame)) => this.take(frame),
+                Some(Err(error)) => {
+                    this.failed = Some(error);
+                    this.end();
+                }
+                None => this.end(),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.upstream.is_none() && self.ready.is_empty() && self.failed.is_none() && self.wait.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.upstream {
+            Some(upstream) if self.hide.is_none() => upstream.size_hint(),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Relay {
+    /// The client has left: what the upstream still says is read for a while, so that it counts.
+    fn drop(&mut self) {
+        let (Some(upstream), Some(record)) = (self.upstream.take(), self.record.take()) else { return };
+        if record.is_handed_in() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(read_on(upstream, record));
+        }
+    }
+}
+
+/// Reads an answer to its end, within bounds. Then its record is handed in.
+async fn read_on(mut upstream: Incoming, mut record: CallRecord) {
+    let (time, bytes) = READ_ON;
+    let most = record.bytes().saturating_add(bytes);
+    let _ = tokio::time::timeout(time, async {
+        while let Some(Ok(frame)) = upstream.frame().await {
+            let is_whole = frame.data_ref().is_some_and(|data| record.feed(data));
+            if is_whole || record.bytes() > most {
+                break;
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,212 @@
+//! The body of a request on its way upstream: passed on as it comes, and read on the way. Where a stream has to be asked
+//! for its usage, that is added before the last brace.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+
+use super::admission::Protocol;
+use super::facts::{Facts, Scan};
+use super::memory::Memory;
+
+/// Asks a stream of chat completions for its usage.
+const ASK: &[u8] = br#","stream_options":{"include_usage":true}"#;
+/// Bytes of a request that are kept, to ask again without.
+const KEPT: usize = 32 * 1024 * 1024;
+
+/// What is known of a request that is being sent.
+pub(super) struct Sent {
+    known: Mutex<Known>,
+    /// Which models refuse to be asked.
+    memory: Arc<Memory>,
+    /// Place of the upstream.
+    upstream: usize,
+}
+
+#[derive(Default)]
+struct Known {
+    scan: Option<Scan>,
+    /// The usage was asked for.
+    is_asked: bool,
+    /// The body as it came, as long as it may have to be sent again.
+    kept: Option<(Vec<Bytes>, usize)>,
+    /// All of it came.
+    is_whole: bool,
+}
+
+impl Sent {
+    /// For a request of which nothing came yet.
+    pub(super) fn new(scan: Scan, is_kept: bool, memory: Arc<Memory>, upstream: usize) -> Self {
+        let kept = is_kept.then(Default::default);
+        Self { known: Mutex::new(Known { scan: Some(scan), kept, ..Known::default() }), memory, upstream }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Facts so far, and the bytes that came.
+    pub(super) fn known(&self) -> (Facts, u64) {
+        let known = self.lock();
+        known.scan.as_ref().map_or_else(Default::default, |scan| (scan.facts(), scan.bytes()))
+    }
+
+    /// True when the usage was asked for in the client's place.
+    pub(super) fn is_asked(&self) -> bool {
+        self.lock().is_asked
+    }
+
+    /// The body as it came, to be sent again; `None` when it is too long or has not come as a whole.
+    pub(super) fn again(&self) -> Option<VecDeque<Bytes>> {
+        let mut known = self.lock();
+        known.is_asked = false;
+        if known.is_whole { known.kept.take().map(|(chunks, _)| chunks.into()) } else { None }
+    }
+
+    /// The body came to its end.
+    fn ended(&self) {
+        self.lock().is_whole = true;
+    }
+
+    /// Reads a chunk on its way, and asks for the usage where the body ends.
+    fn pass(&self, chunk: Bytes, may_ask: bool) -> Vec<Bytes> {
+        let mut known = self.lock();
+        let known = &mut *known;
+        if let Some((chunks, bytes)) = &mut known.kept {
+            *bytes += chunk.len();
+            chunks.push(chunk.clone());
+            if *bytes > KEPT {
+                known.kept = None;
+            }
+        }
+        let Some(scan) = &mut known.scan else { return vec![chunk] };
+        let before = scan.bytes();
+        let was_open = scan.end().is_none();
+        scan.feed(&chunk);
+        // The place of the last brace in this chunk.
+        let brace = scan.end().filter(|_| was_open && may_ask).and_then(|end| usize::try_from(end - before - 1).ok());
+        let is_wanted = || {
+            let facts = scan.facts();
+            facts.wants_usage(Protocol::Chat) && !self.memory.refuses(self.upstream, facts.model.as_deref())
+        };
+        let Some(brace) = brace.filter(|brace| *brace < chunk.len() && is_wanted()) else { return vec![chunk] };
+        known.is_asked = true;
+        vec![chunk.slice(..brace), Bytes::from_static(ASK), chunk.slice(brace..)]
+    }
+}
+
+/// A request's body.
+pub(super) struct Outgoing {
+    ready: VecDeque<Bytes>,
+    rest: Option<Incoming>,
+    sent: Option<Arc<Sent>>,
+    may_ask: bool,
+    trailers: Option<Frame<Bytes>>,
+}
+
+impl Outgoing {
+    /// The body that is being received.
+    pub(super) fn new(rest: Incoming, sent: Arc<Sent>, may_ask: bool) -> Self {
+        let mut outgoing = Self { ready: VecDeque::new(), rest: Some(rest), sent: Some(sent), may_ask, trailers: None };
+        outgoing.note_end();
+        outgoing
+    }
+
+    /// A body of which nothing needs to be known.
+    pub(super) fn unread(rest: Incoming) -> Self {
+        Self { ready: VecDeque::new(), rest: Some(rest), sent: None, may_ask: false, trailers: None }
+    }
+
+    /// A body that came before.
+    pub(super) fn again(ready: VecDeque<Bytes>) -> Self {
+        Self { ready, rest: None, sent: None, may_ask: false, trailers: None }
+    }
+
+    /// True once all of it came.
+    pub(super) fn is_whole(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// Bytes that came and were not sent.
+    pub(super) fn waiting(&self) -> usize {
+        self.ready.iter().map(Bytes::len).sum()
+    }
+
+    /// Waits for the next part. False when nothing more comes.
+    pub(super) async fn gather(&mut self) -> Result<bool, hyper::Error> {
+        std::future::poll_fn(|context| self.poll_rest(context)).await
+    }
+
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, hyper::Error>> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(Ok(false)) };
+        match ready!(Pin::new(rest).poll_frame(context)).transpose()? {
+            None => self.end(),
+            Some(frame) => match frame.into_data() {
+                Ok(chunk) => {
+                    match &self.sent {
+                        Some(sent) => self.ready.extend(sent.pass(chunk, self.may_ask)),
+                        None => self.ready.push_back(chunk),
+                    }
+                    self.note_end();
+                }
+                Err(trailers) => self.trailers = Some(trailers),
+            },
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    fn note_end(&mut self) {
+        if self.rest.as_ref().is_some_and(Body::is_end_stream) {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.rest = None;
+        if let Some(sent) = &self.sent {
+            sent.ended();
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        loop {
+            if let Some(chunk) = self.ready.pop_front() {
+                if !chunk.is_empty() {
+                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                }
+                continue;
+            }
+            if self.rest.is_none() {
+                return Poll::Ready(self.trailers.take().map(Ok));
+            }
+            ready!(self.poll_rest(context))?;
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_none() && self.ready.iter().all(Bytes::is_empty) && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let waiting = self.waiting() as u64;
+        let rest = match &self.rest {
+            None => Some(0),
+            // What is asked for makes it longer.
+            Some(_) if self.may_ask => None,
+            Some(rest) => rest.size_hint().exact(),
+        };
+        rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(waiting + rest))
+    }
+}

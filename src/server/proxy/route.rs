@@ -1,0 +1,178 @@
+//! Where a request goes: its API, its key in the path, and the upstream whose prefix it has.
+
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Method, Uri};
+
+use super::admission::Protocol;
+
+/// A model service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    /// Beginning of the paths that go there, without a slash at its end; empty for all.
+    pub(crate) prefix: String,
+    scheme: Scheme,
+    authority: Authority,
+    /// Path of its address, without a slash at its end.
+    base: String,
+}
+
+impl Upstream {
+    /// Reads `URL` or `/prefix=URL`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it. Credentials in the address are refused and not repeated.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((prefix, url)) if prefix.starts_with('/') => Self::new(prefix, url),
+            _ => Self::new("", text),
+        }
+    }
+
+    /// The upstream at this address, for paths with this prefix.
+    ///
+    /// # Errors
+    /// As [`Upstream::parse`].
+    pub(crate) fn new(prefix: &str, url: &str) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|_| "is not an address such as https://api.openai.com".to_owned())?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err("has no https:// or http:// at its beginning".to_owned());
+        };
+        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
+            return Err("is neither https:// nor http://".to_owned());
+        }
+        if authority.as_str().contains('@') {
+            return Err("holds a password; clients send their own credentials".to_owned());
+        }
+        let path = parts.path_and_query.as_ref().map_or("", PathAndQuery::as_str);
+        if path.contains('?') {
+            return Err("holds a query".to_owned());
+        }
+        if !prefix.is_empty() && (!prefix.starts_with('/') || prefix.starts_with("/k/") || prefix == "/k") {
+            return Err("has a prefix that does not begin with / or is /k".to_owned());
+        }
+        Ok(Self {
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            scheme,
+            authority,
+            base: path.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// True when it is reached over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// The address of a path there. A base such as `/v1` that the path repeats is not doubled.
+    fn uri(&self, rest: &str) -> Option<Uri> {
+        let is_doubled = !self.base.is_empty() && is_below(rest.split('?').next().unwrap_or_default(), &self.base);
+        let path = if is_doubled || self.base.is_empty() { rest.to_owned() } else { format!("{}{rest}", self.base) };
+        let path = if path.starts_with('/') { path } else { format!("/{path}") };
+        let builder = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
+        builder.path_and_query(path).build().ok()
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Place of the upstream in the list.
+    pub(super) upstream: usize,
+    /// Address there.
+    pub(super) uri: Uri,
+    /// The API, if the call is counted.
+    pub(super) protocol: Option<Protocol>,
+    /// The API's family, for errors.
+    pub(super) is_anthropic: bool,
+    /// Key from the path.
+    pub(super) key: Option<String>,
+}
+
+/// Finds where a request goes; `None` without an upstream for it.
+pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Option<Route> {
+    let all = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let (key, all) = match all.strip_prefix("/k/") {
+        Some(rest) => {
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            (Some(rest[..end].to_owned()), &rest[end..])
+        }
+        None => (None, all),
+    };
+    let path = all.split('?').next().unwrap_or_default();
+    let fits = upstreams.iter().enumerate().filter(|(_, upstream)| is_below(path, &upstream.prefix));
+    let (place, upstream) = fits.max_by_key(|(_, upstream)| upstream.prefix.len())?;
+    let rest = &all[upstream.prefix.len()..];
+    let path = &path[upstream.prefix.len()..];
+    Some(Route {
+        upstream: place,
+        uri: upstream.uri(rest)?,
+        protocol: (method == Method::POST).then(|| protocol(path)).flatten(),
+        is_anthropic: path.contains("/messages") || upstream.authority.as_str().contains("anthropic"),
+        key,
+    })
+}
+
+/// The API of a path, whatever stands before it: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
+fn protocol(path: &str) -> Option<Protocol> {
+    let mut parts = path.trim_end_matches('/').rsplit('/');
+    match (parts.next()?, parts.next()) {
+        ("completions", _) => Some(Protocol::Chat),
+        ("responses", _) => Some(Protocol::Responses),
+        ("embeddings", _) => Some(Protocol::Embeddings),
+        ("messages", above) if above != Some("threads") => Some(Protocol::Messages),
+        _ => None,
+    }
+}
+
+/// True for a path that is `prefix` or lies below it.
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(list: &[&str], method: &Method, path: &str) -> Option<Route> {
+        let upstreams: Vec<Upstream> = list.iter().map(|text| Upstream::parse(text).unwrap()).collect();
+        route(&upstreams, method, &path.parse().unwrap())
+    }
+
+    #[test]
+    fn a_path_goes_to_the_upstream_with_the_longest_prefix() {
+        let list = ["https://a.example", "/oai=http://b.example:81/v1/", "/oai/eu=https://c.example"];
+        let to = |path: &str| found(&list, &Method::POST, path).unwrap().uri.to_string();
+        assert_eq!(to("/v1/messages?beta=true"), "https://a.example/v1/messages?beta=true");
+        assert_eq!(to("/oai/chat/completions"), "http://b.example:81/v1/chat/completions");
+        assert_eq!(to("/oai/v1/chat/completions"), "http://b.example:81/v1/chat/completions");
+        assert_eq!(to("/oai/eu/x"), "https://c.example/x");
+        assert_eq!(to("/oaix"), "https://a.example/oaix");
+        assert_eq!(to("/k/secret/oai/models?a=/b"), "http://b.example:81/v1/models?a=/b");
+        assert_eq!(found(&["/oai=http://b.example"], &Method::GET, "/v1/models"), None);
+    }
+
+    #[test]
+    fn only_calls_are_counted() {
+        let api = |method, path| found(&["http://a.example"], &method, path).unwrap().protocol;
+        assert_eq!(api(Method::POST, "/v1/chat/completions"), Some(Protocol::Chat));
+        assert_eq!(api(Method::POST, "/openai/deployments/x/chat/completions?api-version=1"), Some(Protocol::Chat));
+        assert_eq!(api(Method::POST, "/v1/responses"), Some(Protocol::Responses));
+        assert_eq!(api(Method::POST, "/v1/embeddings"), Some(Protocol::Embeddings));
+        assert_eq!(api(Method::POST, "/k/abc/v1/messages?beta=true"), Some(Protocol::Messages));
+        for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/cancel"] {
+            assert_eq!(api(Method::POST, path), None, "{path}");
+        }
+        assert_eq!(api(Method::GET, "/v1/responses"), None);
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_one_is_refused() {
+        for text in
+            ["api.openai.com", "ftp://a.example", "https://user:pass@a.example", "/k=http://a", "http://a/?x", ""]
+        {
+            let why = Upstream::parse(text).unwrap_err();
+            assert!(!why.contains("pass@"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! State shared by all requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::admission::Admission;
+use super::booking::Desk;
+use super::memory::Memory;
+use super::route::Upstream;
+use super::upstream::Client;
+use crate::config::Env;
+use crate::config::Token;
+use crate::domain::{CallKey, Label};
+
+/// State shared by all requests.
+pub(super) struct Shared {
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) client: Client,
+    pub(super) memory: Arc<Memory>,
+    pub(super) admission: Arc<dyn Admission>,
+    pub(super) desk: Desk,
+    /// The token that clients must present where no key does.
+    pub(super) token: Option<Token>,
+    /// User of calls that name none.
+    pub(super) user: Label,
+    pub(super) env: Env,
+    /// Requests so far.
+    pub(super) count: AtomicU64,
+    /// Held by everything that the end waits for.
+    pub(super) alive: mpsc::Sender<()>,
+}
+
+impl Shared {
+    /// An id that no other call has.
+    pub(super) fn next_id(&self) -> String {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let began = self.env.now().timestamp_nanos_opt().unwrap_or_default();
+        let parts = [u64::from(std::process::id()).to_le_bytes(), number.to_le_bytes(), began.to_le_bytes()];
+        CallKey::from_parts(&parts).to_string()
+    }
+}

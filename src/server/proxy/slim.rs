@@ -1,0 +1,337 @@
+//! Copies JSON while it streams by, without long texts, long lists and what lies too deep: a document of a few hundred
+//! bytes that the readers of log formats understand, from a body of any size, in bounded memory.
+
+/// Bytes of a text that is kept; longer ones become empty.
+const TEXT: usize = 512;
+/// Items kept of a list, and of a list of numbers.
+const ITEMS: (u32, u32) = (256, 4);
+/// Bytes of a key that are looked at.
+const NAME: usize = 24;
+/// Size from which containers in containers are emptied, but for usage.
+const ENOUGH: usize = 64 * 1024;
+/// Size beyond which a document is given up.
+const MOST: usize = 1024 * 1024;
+/// Depth beyond which a document is given up.
+const DEEPEST: usize = 128;
+/// Keys of what models read and write.
+const TEXTS: [&[u8]; 14] = [
+    b"content",
+    b"text",
+    b"delta",
+    b"partial_json",
+    b"arguments",
+    b"thinking",
+    b"reasoning_content",
+    b"reasoning",
+    b"refusal",
+    b"input",
+    b"prompt",
+    b"instructions",
+    b"system",
+    b"description",
+];
+
+/// How much of a document is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// An answer: everything but long values.
+    Answer,
+    /// A request: the outermost object, its metadata and stream options.
+    Request,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Container {
+    is_object: bool,
+    /// Items begun.
+    items: u32,
+    /// The first item of a list is a number or a word.
+    has_scalars: bool,
+    /// Texts in this list are a model's.
+    is_text: bool,
+    /// Within usage.
+    is_usage: bool,
+}
+
+/// The key that the next value belongs to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Key {
+    is_text: bool,
+    is_usage: bool,
+    is_kind: bool,
+    is_error: bool,
+    is_kept: bool,
+}
+
+/// The copier.
+#[derive(Debug)]
+pub(super) struct Slim {
+    depth: Depth,
+    out: Vec<u8>,
+    open: Vec<Container>,
+    /// Where the text that is being read began in `out`.
+    text: Option<usize>,
+    /// Bytes of that text.
+    length: usize,
+    is_escaped: bool,
+    is_key: bool,
+    /// Beginning of the key that is being read.
+    name: Vec<u8>,
+    key: Key,
+    /// Depth of the container whose content is left out.
+    muted: Option<usize>,
+    is_in_scalar: bool,
+    facts: Facts,
+}
+
+/// Facts noticed on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The outermost `type`.
+    pub(super) kind: Vec<u8>,
+    /// A `usage` is an object.
+    pub(super) has_usage: bool,
+    /// The outermost `error` is an object or a text, also that of a response.
+    pub(super) has_error: bool,
+    /// Bytes of texts of models.
+    pub(super) text: u64,
+    /// The document's end was seen, at this many bytes of input.
+    pub(super) end: Option<u64>,
+    /// The document is too long or too deep to be kept.
+    pub(super) is_given_up: bool,
+    /// Bytes read.
+    bytes: u64,
+}
+
+impl Slim {
+    pub(super) fn new(depth: Depth) -> Self {
+        Self {
+            depth,
+            out: Vec::new(),
+            open: Vec::new(),
+            text: None,
+            length: 0,
+            is_escaped: false,
+            is_key: false,
+            name: Vec::new(),
+            key: Key::default(),
+            muted: None,
+            is_in_scalar: false,
+            facts: Facts::default(),
+        }
+    }
+
+    /// Facts about the document so far.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The copy so far; whole once [`Facts::end`] is known.
+    pub(super) fn document(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Begins the next document.
+    pub(super) fn clear(&mut self) {
+        let (mut out, mut open) = (std::mem::take(&mut self.out), std::mem::take(&mut self.open));
+        out.clear();
+        open.clear();
+        *self = Self { out, open, ..Self::new(self.depth) };
+    }
+
+    /// Reads on.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let before = self.facts.bytes;
+        let mut at = 0;
+        while at < bytes.len() && self.facts.end.is_none() && !self.facts.is_given_up {
+            if self.text.is_some() {
+                at += self.in_text(&bytes[at..]);
+            } else {
+                self.facts.bytes = before + at as u64;
+                self.outside(bytes[at]);
+                at += 1;
+            }
+            self.facts.is_given_up |= self.out.len() > MOST || self.open.len() > DEEPEST;
+        }
+        self.facts.bytes = before + bytes.len() as u64;
+    }
+
+    /// Reads a part of a text; the number of bytes read.
+    fn in_text(&mut self, bytes: &[u8]) -> usize {
+        if self.is_escaped {
+            self.is_escaped = false;
+            self.push_text(&bytes[..1]);
+            return 1;
+        }
+        let end = memchr(bytes);
+        self.push_text(&bytes[..end]);
+        match bytes.get(end) {
+            None => end,
+            Some(b'\\') => {
+                self.push_text(b"\\");
+                self.is_escaped = true;
+                end + 1
+            }
+            Some(_) => {
+                self.close_text();
+                end + 1
+            }
+        }
+    }
+
+    fn push_text(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        if self.is_key {
+            self.name.extend(bytes.iter().take(NAME.saturating_sub(self.name.len())));
+        }
+        if self.muted.is_none() && self.length <= TEXT {
+            self.out.extend_from_slice(bytes);
+        }
+    }
+
+    fn close_text(&mut self) {
+        let Some(begin) = self.text.take() else { return };
+        let is_short = self.length <= TEXT;
+        if self.is_key {
+            self.is_key = false;
+            self.key = key(&self.name, self.open.len());
+            self.name.clear();
+        } else {
+            if self.key.is_text || self.open.last().is_some_and(|list| list.is_text) {
+                self.facts.text += self.length as u64;
+            }
+            if self.key.is_kind && is_short && self.muted.is_none() {
+                self.facts.kind = self.out.get(begin..).unwrap_or_default().to_vec();
+            }
+            self.facts.has_error |= self.key.is_error;
+            self.key = Key::default();
+        }
+        if self.muted.is_none() {
+            if !is_short {
+                self.out.truncate(begin);
+            }
+            self.out.push(b'"');
+        }
+    }
+
+    fn outside(&mut self, byte: u8) {
+        match byte {
+            b'"' => {
+                self.begin_item(false);
+                self.is_key = self.key_is_next();
+                self.push(b'"');
+                self.text = Some(self.out.len());
+                self.length = 0;
+            }
+            b'{' | b'[' => self.begin(byte == b'{', byte),
+            b'}' | b']' => self.end(byte),
+            b',' => {
+                self.is_in_scalar = false;
+                self.key = Key::default();
+                self.next_item();
+                self.push(b',');
+            }
+            b':' => {
+                self.push(b':');
+                if let Some(object) = self.open.last_mut().filter(|open| open.is_object) {
+                    // The value follows: an even number of items is a key's turn.
+                    object.items |= 1;
+                }
+            }
+            byte if byte.is_ascii_whitespace() => {
+                if self.is_in_scalar {
+                    self.is_in_scalar = false;
+                }
+            }
+            byte => {
+                if !self.is_in_scalar {
+                    self.is_in_scalar = true;
+                    self.begin_item(true);
+                }
+                self.push(byte);
+            }
+        }
+    }
+
+    /// True when the next text is a key.
+    fn key_is_next(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_object && open.items & 1 == 0)
+    }
+
+    fn begin_item(&mut self, is_scalar: bool) {
+        if let Some(list) = self.open.last_mut().filter(|open| !open.is_object && open.items == 0) {
+            list.has_scalars = is_scalar;
+        }
+    }
+
+    fn begin(&mut self, is_object: bool, byte: u8) {
+        self.begin_item(false);
+        let above = self.open.last().copied();
+        let is_usage = self.key.is_usage || above.is_some_and(|above| above.is_usage);
+        self.facts.has_usage |= self.key.is_usage && is_object;
+        self.facts.has_error |= self.key.is_error;
+        let is_text = !is_object && (self.key.is_text || above.is_some_and(|above| above.is_text));
+        self.push(byte);
+        self.open.push(Container { is_object, items: 0, has_scalars: false, is_text, is_usage });
+        let is_out = match self.depth {
+            Depth::Request => self.open.len() > 1 && !self.key.is_kept,
+            Depth::Answer => self.open.len() > 2 && !is_usage && self.out.len() > ENOUGH,
+        };
+        if is_out && self.muted.is_none() {
+            self.muted = Some(self.open.len());
+        }
+        self.key = Key::default();
+    }
+
+    fn end(&mut self, byte: u8) {
+        self.is_in_scalar = false;
+        if self.muted == Some(self.open.len()) {
+            self.muted = None;
+        }
+        self.open.pop();
+        self.push(byte);
+        self.key = Key::default();
+        if self.open.is_empty() {
+            self.facts.end = Some(self.facts.bytes + 1);
+        }
+    }
+
+    /// A comma: the next key of an object, the next item of a list.
+    fn next_item(&mut self) {
+        let depth = self.open.len();
+        let Some(open) = self.open.last_mut() else { return };
+        if open.is_object {
+            open.items &= !1;
+            return;
+        }
+        open.items = open.items.saturating_add(1);
+        let most = if open.has_scalars { ITEMS.1 } else { ITEMS.0 };
+        if open.items >= most && self.muted.is_none() {
+            self.muted = Some(depth);
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if self.muted.is_none() {
+            self.out.push(byte);
+        }
+    }
+}
+
+/// The next quote or backslash, or the end.
+fn memchr(bytes: &[u8]) -> usize {
+    memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
+}
+
+fn key(name: &[u8], depth: usize) -> Key {
+    Key {
+        is_text: TEXTS.contains(&name),
+        is_usage: name == b"usage",
+        is_kind: depth == 1 && name == b"type",
+        is_error: depth <= 2 && name == b"error",
+        is_kept: depth == 1 && (name == b"metadata" || name == b"stream_options"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

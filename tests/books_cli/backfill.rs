@@ -1,0 +1,70 @@
+//! Estimates of what a log does not count: kept apart, marked, and removed without a trace.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::home::Home;
+
+/// An answer with so much text, at four characters to a token where its count is whole.
+fn answer(n: u64, version: &str, output: u64, characters: u64) -> String {
+    let text = "secret word ".repeat(100).chars().take(usize::try_from(characters).unwrap()).collect::<String>();
+    let line = json!({"type": "assistant", "sessionId": "s-1", "uuid": format!("u-{n}"), "cwd": "/home/kim/shop",
+        "version": version, "entrypoint": "sdk-cli", "timestamp": format!("2026-11-20T10:{:02}:{:02}.000Z", n / 60, n % 60),
+        "message": {"id": format!("msg_{n:024}"), "model": "claude-opus-5", "role": "assistant", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": text}], "usage": {"input_tokens": 3, "output_tokens": output}}});
+    format!("{line}\n")
+}
+
+fn home() -> Home {
+    let home = Home::new();
+    let known: String = (0..60).map(|n| answer(n, "2.1.120", 100 + n, 400 + 4 * n)).collect();
+    // One of them once more, as a fork copies it.
+    let cut = answer(70, "2.1.20", 2, 1_000) + &answer(70, "2.1.20", 2, 1_000) + &answer(71, "2.1.20", 1, 600);
+    home.write(".claude/projects/-home-kim-shop/s-1.jsonl", &(known + &cut));
+    home
+}
+
+fn total(home: &Home) -> Value {
+    home.fine(&["report", "total", "--json"]).json()
+}
+
+#[test]
+fn what_was_cut_is_estimated_apart_and_can_be_taken_back() {
+    let home = home();
+    let before = total(&home);
+    let estimates = home.path("data/tokmeter/estimates.jsonl");
+    let dry = home.fine(&["backfill", "--dry-run", "--json"]).json();
+    assert!(dry["kept"].is_null() && !estimates.exists());
+    let model = &dry["models"][0];
+    assert_eq!((&model["calls"], &model["logged_output_tokens"]), (&json!(2), &json!(3)));
+    assert_eq!((&model["estimated_output_tokens"], &model["measured_on_answers"]), (&json!(400), &json!(60)));
+    assert_eq!((&model["error_of_one_percent"], &model["error_of_all_percent"]), (&json!(0), &json!(0)));
+    let said = home.fine(&["backfill"]).out;
+    assert!(said.contains("~ 397") && said.contains("60 answers"), "{said}");
+    let kept = fs::read_to_string(&estimates).unwrap();
+    assert!(kept.lines().count() == 2 && !kept.contains("secret"), "{kept}");
+    // No total changes, and each report says what is beside it.
+    let after = total(&home);
+    assert_eq!((&after["total"], &after["rows"]), (&before["total"], &before["rows"]));
+    assert_eq!(after["estimated"], json!({"calls": 2, "output_tokens": 397, "cost_usd": 0.009_925}));
+    assert!(home.fine(&["report"]).out.contains("Not in these numbers: ~ 397 tokens"));
+    assert!(home.fine(&["report", "--since", "2026-11-21", "--json"]).json()["estimated"].is_null());
+    assert_eq!(home.fine(&["ledger", "info", "--json"]).json()["calls"], json!(62));
+    // Again is the same, and undone is as before.
+    home.fine(&["backfill"]);
+    assert_eq!(fs::read_to_string(&estimates).unwrap(), kept);
+    assert!(home.fine(&["backfill", "--undo"]).out.contains("removed"));
+    assert_eq!((total(&home), estimates.exists()), (before, false));
+    assert!(home.fine(&["backfill", "--undo"]).out.contains("no estimates"));
+}
+
+#[test]
+fn without_answers_to_measure_nothing_is_estimated() {
+    let home = Home::new();
+    home.write(".claude/projects/-w/s.jsonl", &answer(1, "2.1.20", 2, 1_000));
+    let said = home.fine(&["backfill"]).out;
+    assert!(said.contains("too few answers have both text and count: claude-opus-5"), "{said}");
+    assert!(!home.path("data/tokmeter/estimates.jsonl").exists());
+    assert!(Home::new().fine(&["backfill"]).out.contains("No answer"));
+}

@@ -1,0 +1,51 @@
+//! Several sessions under one limit a session: each face names the right one.
+
+use super::home::{Home, line};
+
+/// Five sessions of five projects that work, of which `infra` has used most of its limit.
+fn five() -> Home {
+    let home = Home::new();
+    home.config("[limits]\nsession = { tokens = 10_000 }\n");
+    let sessions = [("docs", 100), ("api-server", 5_000), ("infra", 9_100), ("web", 7_000), ("mobile", 40)];
+    let lines = sessions.into_iter().enumerate().map(|(nth, (name, tokens))| {
+        let at = format!("2026-11-22T11:59:{}0Z", 5 - nth);
+        let rest = format!(",\"session\":\"{name}-1\",\"project\":\"/home/alice/{name}\"");
+        line(name, &at, "claude-opus-5", tokens, 0, &rest)
+    });
+    home.log(&lines.collect::<String>());
+    home
+}
+
+#[test]
+fn of_five_sessions_with_one_limit_json_table_and_summary_name_the_right_one() {
+    let home = five();
+    let json = home.fine(&["limits", "show", "--json"]).json();
+    let limits = json["limits"].as_array().unwrap();
+    let states: Vec<(&str, u64, &str)> = limits
+        .iter()
+        .map(|limit| {
+            let text = |key: &str| limit[key].as_str().unwrap();
+            (text("name"), limit["percent"].as_u64().unwrap(), text("verdict"))
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("session infra", 91, "near"),
+            ("session web", 70, "under"),
+            ("session api-server", 50, "under"),
+            ("session docs", 1, "under"),
+            ("session mobile", 0, "under"),
+        ]
+    );
+    let table = home.fine(&["limits"]).out;
+    assert!(table.lines().any(|line| line.contains("session infra") && line.contains("91%")), "{table}");
+    let summary = home.fine(&["summary", "infra-1"]).out;
+    assert!(summary.contains("session infra") && summary.contains("91%"), "{summary}");
+    assert!(!summary.contains("session web"), "another session's limit: {summary}");
+    let gate = |session: &str| home.run(&["gate", "--session", session, "--json"]);
+    for (session, percent) in [("infra-1", 91), ("docs-1", 1)] {
+        let said = gate(session);
+        assert!(said.out.contains(&format!("\"percent\":{percent}")), "{session}: {said:?}");
+    }
+}

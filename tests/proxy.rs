@@ -1,0 +1,27 @@
+//! `tokmeter proxy`: the fault matrix against a mock service, identity of bytes, secrets, and what a kill leaves.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test that fails here has found what it was looking for"
+)]
+
+#[path = "proxy/clients.rs"]
+mod clients;
+mod common;
+#[path = "proxy/dialects.rs"]
+mod dialects;
+#[path = "proxy/matrix.rs"]
+mod matrix;
+#[path = "proxy/mock.rs"]
+mod mock;
+#[path = "proxy/passing.rs"]
+mod passing;
+#[path = "proxy/running.rs"]
+mod running;
+
+/// The next line with this text.
+fn line_with(lines: &mut impl std::io::BufRead, text: &str) -> Option<String> {
+    std::io::BufRead::lines(std::io::Read::by_ref(lines)).map_while(Result::ok).find(|line| line.contains(text))
+}

@@ -1,0 +1,291 @@
+//! What passes through, in both directions, and what does not.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use crate::common::Home;
+use crate::dialects::{Api, INPUT, OUTPUT, Usage};
+use crate::mock::{Mock, Reply, Step};
+use crate::running::{Running, booked, leave_after, post, sent};
+
+const CREDENTIAL: &str = "sk-canary-credential-0123456789";
+const SECRET: &str = "canary-prompt-9876543210";
+
+#[test]
+fn a_request_arrives_as_it_was_sent_but_for_our_own_headers() {
+    let home = Home::new();
+    let mock = Mock::start(|_, number| Reply::json(&Api::Messages.body(number)));
+    let proxy = Running::start(&home, mock.address);
+    let body =
+        br#"{ "model" : "claude-opus-5",  "messages":[{"role":"user","content":"hi \u00e9"}] , "max_tokens":5}  "#;
+    let headers = [
+        ("authorization", "Bearer sk-ant-oat01-x"),
+        ("x-api-key", "sk-x"),
+        ("anthropic-beta", "oauth-2025-04-20,context-1m"),
+        ("x-claude-code-session-id", "s-1"),
+        ("x-team-id", "web"),
+        ("x-user-id", "bob"),
+        ("x-project", "/src/api"),
+        ("x-agent-id", "helper"),
+        ("x-feature", "search"),
+        ("x-custom", "kept"),
+        ("te", "gzip"),
+        ("keep-alive", "5"),
+    ];
+    let answer = post(proxy.address, "/v1/messages?beta=true&x=%2F", &headers, body);
+    assert_eq!(answer.text(), Api::Messages.body(0));
+    assert_eq!(answer.header("x-tokmeter-call-id").map(str::len), Some(32));
+    assert!(answer.header("x-tokmeter-overhead-ms").unwrap().parse::<f64>().unwrap() < 1000.0);
+    let asked = &mock.asked()[0];
+    assert_eq!((asked.path.as_str(), asked.body.as_slice()), ("/v1/messages?beta=true&x=%2F", &body[..]));
+    let mut names: Vec<&str> = asked.headers.keys().map(hyper::header::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let kept = [
+        "anthropic-beta",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+        "x-api-key",
+        "x-claude-code-session-id",
+        "x-custom",
+    ];
+    assert_eq!(names, kept);
+    proxy.end();
+    let row = &booked(&home)[0];
+    let said = ["user", "team", "session", "project", "agent", "feature"].map(|name| row[name].as_str().unwrap());
+    assert_eq!(said, ["bob", "web", "s-1", "/src/api", "helper", "search"]);
+}
+
+#[test]
+fn whatever_is_no_call_passes_and_is_not_counted() {
+    let home = Home::new();
+    let mock = Mock::start(|received, _| match received.path.as_str() {
+        "/v1/old" => {
+            let mut reply = Reply { status: 302, ..Reply::json("") };
+            reply.headers.push(("location", "https://elsewhere.example/".to_owned()));
+            reply
+        }
+        "/v1/messages" => {
+            Reply { status: 529, ..Reply::json(r#"{"type":"error","error":{"type":"overloaded_error"}}"#) }
+        }
+        _ => Reply::json(r#"{"input_tokens":7}"#),
+    });
+    let proxy = Running::start(&home, mock.address);
+    let answer = post(proxy.address, "/v1/messages/count_tokens?beta=true", &[], b"{}");
+    assert_eq!((answer.status, answer.text()), (200, r#"{"input_tokens":7}"#.to_owned()));
+    let answer = post(proxy.address, "/v1/old", &[], b"{}");
+    assert_eq!((answer.status, answer.header("location")), (302, Some("https://elsewhere.example/")));
+    assert_eq!(post(proxy.address, "/v1/messages", &[], &Api::Messages.request(false)).status, 529);
+    let mut stream = TcpStream::connect(proxy.address).unwrap();
+    write!(stream, "HEAD /api/hello HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    proxy.end();
+    assert_eq!(booked(&home).len(), 0);
+}
+
+#[test]
+fn an_upstream_that_is_gone_is_a_502_in_the_apis_form() {
+    let home = Home::new();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Running::start(&home, gone);
+    let answer = post(proxy.address, Api::Messages.path(), &[], &Api::Messages.request(false));
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &body["type"], &body["error"]["type"]), (502, &"error".into(), &"api_error".into()));
+    let answer = post(proxy.address, Api::Chat.path(), &[], &Api::Chat.request(false));
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, &body["error"]["code"]), (502, &"upstream_unreachable".into()));
+    proxy.end();
+    assert_eq!(booked(&home).len(), 0);
+}
+
+#[test]
+fn a_long_prompt_is_passed_on_before_its_end_is_known() {
+    let home = Home::new();
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = Running::start(&home, upstream.local_addr().unwrap());
+    let prompt = "word ".repeat(100_000);
+    let body = serde_json::json!({"messages": [{"role": "user", "content": prompt}], "stream": true, "model": "gpt-5"})
+        .to_string();
+    let (head, tail) = body.split_at(400_000);
+    let mut client = TcpStream::connect(proxy.address).unwrap();
+    write!(client, "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{head}", body.len()).unwrap();
+    // The rest is not sent before the upstream has most of what was.
+    let (mut asked, _) = upstream.accept().unwrap();
+    asked.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut seen = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    while seen.len() < 390_000 {
+        let count = asked.read(&mut chunk).unwrap();
+        assert!(count > 0);
+        seen.extend_from_slice(&chunk[..count]);
+    }
+    client.write_all(tail.as_bytes()).unwrap();
+    while !seen.ends_with(b"0\r\n\r\n") {
+        let count = asked.read(&mut chunk).unwrap();
+        assert!(count > 0);
+        seen.extend_from_slice(&chunk[..count]);
+    }
+    let text = String::from_utf8_lossy(&seen);
+    assert!(text.contains(r#","stream_options":{"include_usage":true}"#), "asked for at the end");
+    let answer = Reply::stream(Api::Chat.stream(0, Usage::Given, false)).bytes();
+    write!(asked, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n").unwrap();
+    asked.write_all(&answer).unwrap();
+    drop(asked);
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    assert!(text.contains("[DONE]") && !text.contains("prompt_tokens"), "{text}");
+    proxy.end();
+    let rows = booked(&home);
+    assert_eq!((rows.len(), rows[0]["input_tokens"].as_u64()), (1, Some(INPUT)));
+}
+
+#[test]
+fn neither_credentials_nor_bodies_are_kept_anywhere() {
+    let home = Home::new();
+    let mock = Mock::start(|received, number| {
+        let is_broken = received.headers.contains_key("x-broken");
+        let mut steps = Api::Chat.stream(number, if is_broken { Usage::Missing } else { Usage::Given }, false);
+        steps.insert(1, Api::Chat.delta(number, SECRET, Usage::Given));
+        if is_broken {
+            steps.insert(2, Step::Reset);
+        }
+        Reply::stream(steps)
+    });
+    let log = home.path().join("log.txt");
+    let upstream = format!("http://{}", mock.address);
+    let proxy = Running::with(&home, &["--upstream", &upstream, "--log", log.to_str().unwrap()]);
+    let body = String::from_utf8(Api::Chat.request(true)).unwrap().replace("say hello", SECRET);
+    let bearer = format!("Bearer {CREDENTIAL}");
+    let headers = [("authorization", bearer.as_str()), ("x-api-key", CREDENTIAL), ("x-tokmeter-key", CREDENTIAL)];
+    assert!(post(proxy.address, Api::Chat.path(), &headers, body.as_bytes()).text().contains(SECRET));
+    let broken = [headers[0], headers[1], ("x-broken", "1")];
+    post(proxy.address, Api::Chat.path(), &broken, body.as_bytes());
+    post(proxy.address, "/k/sk-canary-credential-0123456789/v1/models", &headers, body.as_bytes());
+    assert!(mock.asked().iter().all(|asked| asked.headers["authorization"] == bearer.as_str()));
+    assert!(
+        mock.asked()
+            .iter()
+            .all(|asked| !asked.path.contains("canary") && !asked.headers.contains_key("x-tokmeter-key"))
+    );
+    let said = proxy.end();
+    assert_eq!(booked(&home).len(), 2);
+    let mut all = vec![said.into_bytes()];
+    let mut open = vec![home.path().to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { open.push(path) } else { all.push(std::fs::read(&path).unwrap()) }
+        }
+    }
+    assert!(all.len() > 2);
+    for text in all {
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains(CREDENTIAL) && !text.contains(SECRET), "{text}");
+    }
+}
+
+#[test]
+fn several_upstreams_and_the_token_of_a_proxy_that_others_can_reach() {
+    let home = Home::new();
+    let (one, two) = (Mock::start(|_, _| Reply::json("{}")), Mock::start(|_, _| Reply::json("{}")));
+    home.config(&format!(
+        "[proxy.upstreams]\n\"/\" = \"http://{}\"\n\"/openai\" = \"http://{}/v1\"\n",
+        one.address, two.address
+    ));
+    let token = home.write("token", "0123456789abcdef\n");
+    let proxy = Running::with(&home, &["--token-file", token.to_str().unwrap()]);
+    let status = |path: &str, headers: &[(&str, &str)]| post(proxy.address, path, headers, b"{}").status;
+    assert_eq!(status("/v1/models", &[]), 401);
+    assert_eq!(status("/v1/models", &[("x-tokmeter-key", "0123456789abcdeX")]), 401);
+    assert_eq!(status("/v1/models", &[("x-tokmeter-key", "0123456789abcdef")]), 200);
+    assert_eq!(status("/k/0123456789abcdef/openai/models", &[]), 200);
+    assert_eq!(one.asked().iter().map(|asked| asked.path.clone()).collect::<Vec<_>>(), ["/v1/models"]);
+    assert_eq!(two.asked().iter().map(|asked| asked.path.clone()).collect::<Vec<_>>(), ["/v1/models"]);
+    let plain = Running::start(&home, one.address);
+    assert_eq!(post(plain.address, "/v1/models", &[("origin", "https://evil.example")], b"{}").status, 403);
+}
+
+#[test]
+fn a_client_of_http_2_is_served_on_one_connection() {
+    let home = Home::new();
+    let mock = Mock::start(|_, number| Reply::stream(Api::Responses.stream(number, Usage::Given, false)));
+    let proxy = Running::start(&home, mock.address);
+    let address = proxy.address;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async move {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let calls = (0..20).map(|number| {
+            let mut sender = sender.clone();
+            tokio::spawn(async move {
+                let request = hyper::Request::post(format!("http://{address}/v1/responses"))
+                    .header("x-user-id", format!("user-{number}"))
+                    .body(Full::new(Bytes::from(Api::Responses.request(true))))
+                    .unwrap();
+                let answer = sender.send_request(request).await.unwrap();
+                assert_eq!(answer.status(), 200);
+                let body = answer.into_body().collect().await.unwrap().to_bytes();
+                assert!(String::from_utf8_lossy(&body).contains("response.completed"));
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap();
+        }
+    });
+    proxy.end();
+    let rows = booked(&home);
+    assert_eq!(rows.iter().filter(|row| row["output_tokens"] == OUTPUT).count(), 20);
+}
+
+#[test]
+fn every_call_is_booked_once_however_its_client_leaves() {
+    const CALLS: usize = 120;
+    let home = Home::new();
+    let mock = Mock::start(|received, number| {
+        let api = if received.path.contains("messages") { Api::Messages } else { Api::Chat };
+        let mut steps = api.stream(number, Usage::Given, false);
+        if number % 7 == 3 {
+            steps.insert(3, Step::Reset);
+        }
+        steps.insert(2, Step::Pause(Duration::from_millis((number % 5) as u64 * 3)));
+        Reply { delay: Duration::from_millis((number % 3) as u64), ..Reply::stream(steps) }
+    });
+    let proxy = Running::start(&home, mock.address);
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= CALLS {
+                        break;
+                    }
+                    let api = if number.is_multiple_of(2) { Api::Messages } else { Api::Chat };
+                    let stream = sent(proxy.address, api.path(), &[], &api.request(true));
+                    match number % 4 {
+                        0 => drop(stream),
+                        1 => leave_after(stream, api.begin_mark()),
+                        2 => leave_after(stream, "HTTP/1.1 200"),
+                        _ => _ = crate::running::read(stream, 1024, Duration::ZERO),
+                    }
+                }
+            });
+        }
+    });
+    proxy.end();
+    // A client that leaves at once may be gone before anything was asked.
+    let asked = mock.asked().len();
+    assert!(asked >= CALLS * 3 / 4, "{asked}");
+    assert_eq!(booked(&home).len(), asked);
+}

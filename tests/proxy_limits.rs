@@ -1,0 +1,239 @@
+//! Limits that hold: what goes through the proxy when many call at once, and what is left when it is killed.
+
+#![cfg(unix)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test that fails here has found what it was looking for"
+)]
+
+#[path = "proxy_limits/clients.rs"]
+mod clients;
+mod common;
+#[path = "proxy_limits/relay.rs"]
+mod relay;
+#[path = "proxy_limits/service.rs"]
+mod service;
+
+use std::sync::Arc;
+
+use common::Home;
+use serde_json::Value;
+use service::{Proxy, Service};
+use tokmeter::testing::config::{Env, Settings};
+use tokmeter::testing::domain::Instant;
+use tokmeter::testing::ledger::{Fact, KeyValue, Options, Space, open};
+use tokmeter::testing::pricing::PriceBook;
+
+const CHAT: &str = "/v1/chat/completions";
+
+fn set(home: &Home, limit: &str, amount: &str) {
+    home.tokmeter().args(["limits", "set", limit, amount]).assert().success();
+}
+
+/// A user's calls and tokens in the books.
+fn booked(home: &Home, user: &str) -> (u64, u64) {
+    let out = home.tokmeter().args(["report", "total", "--json", "--user", user]).output().unwrap();
+    let total = serde_json::from_slice::<Value>(&out.stdout).unwrap()["total"].clone();
+    (total["calls"].as_u64().unwrap(), total["total_tokens"].as_u64().unwrap())
+}
+
+fn ledger(home: &Home) -> tokmeter::testing::ledger::Sqlite {
+    let settings = Settings::defaults(&Env::empty(Instant::default()));
+    let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), settings.cost));
+    let path = home.path().join(".local/share/tokmeter/ledger.db");
+    open(&path, Options::new(Instant::default()), prices).unwrap().books
+}
+
+fn holds(home: &Home) -> Vec<(String, Fact)> {
+    ledger(home).facts(Space::Hold, "").unwrap()
+}
+
+/// Makes calls at once through these proxies; how many were answered, and how many refused for now.
+fn storm(proxies: &[&Proxy], service: &Service, calls: usize) -> (usize, usize) {
+    std::thread::scope(|scope| {
+        let one = |number: usize| {
+            let proxy = proxies[number % proxies.len()];
+            scope.spawn(move || proxy.call(CHAT, &[("x-user-id", "alice")]))
+        };
+        let threads: Vec<_> = (0..calls).map(one).collect();
+        // Those that were refused end at once; the others when the service answers.
+        while threads.iter().filter(|thread| thread.is_finished()).count() + service.count() < calls {
+            std::thread::yield_now();
+        }
+        service.open();
+        let answers: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+        for refused in answers.iter().filter(|answer| answer.status == 429) {
+            assert_eq!(refused.body["error"]["code"], "rate_limit_exceeded", "{refused:?}");
+            assert_eq!((refused.header("retry-after"), refused.header("x-should-retry")), ("2", "true"));
+        }
+        (of(200), of(429))
+    })
+}
+
+#[test]
+fn of_a_hundred_calls_at_once_no_more_go_through_than_there_is_room_for() {
+    let (home, service) = (Home::new(), Service::start(false));
+    set(&home, "user:alice:day", "4k");
+    let proxy = Proxy::start(&home, service.address);
+    let (went, refused) = storm(&[&proxy], &service, 100);
+    // Of each call a hundred tokens are held, and a hundred booked.
+    assert_eq!((went, refused, service.count()), (40, 60, 40));
+    // Once all are booked the limit is reached, and not only held.
+    let over = loop {
+        let refused = proxy.call(CHAT, &[("x-user-id", "alice")]);
+        if refused.body["error"]["code"] != "rate_limit_exceeded" {
+            break refused;
+        }
+    };
+    assert_eq!((over.status, &over.body["error"]["code"]), (429, &"insufficient_quota".into()));
+    assert_eq!(over.header("x-should-retry"), "false");
+    assert_eq!(proxy.call(CHAT, &[("x-user-id", "bob")]).status, 200);
+    proxy.end();
+    assert_eq!((booked(&home, "alice"), booked(&home, "bob")), ((40, 4000), (1, 100)));
+    assert_eq!(holds(&home), []);
+}
+
+#[test]
+fn two_proxies_on_one_ledger_let_no_more_through_than_one() {
+    let (home, service) = (Home::new(), Service::start(false));
+    set(&home, "user:alice:day", "4k");
+    let (one, other) = (Proxy::start(&home, service.address), Proxy::start(&home, service.address));
+    assert_eq!(storm(&[&one, &other], &service, 100), (40, 60));
+    one.end();
+    other.end();
+    assert_eq!((booked(&home, "alice"), holds(&home)), ((40, 4000), Vec::new()));
+}
+
+#[test]
+fn what_a_killed_proxy_held_counts_until_it_lapses() {
+    let (home, service) = (Home::new(), Service::start(false));
+    home.config("[limits.users.alice]\nday = { tokens = 100 }\n");
+    let proxy = Proxy::start(&home, service.address);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let call = std::panic::AssertUnwindSafe(|| proxy.call(CHAT, &[("x-user-id", "alice")]));
+            std::panic::catch_unwind(call).is_err()
+        });
+        while service.count() == 0 {
+            std::thread::yield_now();
+        }
+        rustix::process::kill_process(proxy.pid(), rustix::process::Signal::KILL).unwrap();
+        assert!(waiting.join().unwrap(), "the call broke off");
+    });
+    drop(proxy);
+    service.open();
+    let gate = |home: &Home| home.tokmeter().args(["gate", "--user", "alice"]).output().unwrap();
+    let refused = gate(&home);
+    assert_eq!(refused.status.code(), Some(2));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("100 of 100") && why.contains("calls under way included"), "{why}");
+    let again = Proxy::start(&home, service.address);
+    assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 429, "a new process sees it");
+    // A quarter of an hour later.
+    let [(id, _)] = &holds(&home)[..] else { panic!("one is held") };
+    let earlier =
+        |fact: Option<&Fact>| fact.map(|fact| Fact { at: fact.at - chrono::Duration::minutes(15), ..fact.clone() });
+    assert!(ledger(&home).update(Space::Hold, id, &earlier).unwrap());
+    assert_eq!(gate(&home).status.code(), Some(0));
+    assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 200);
+    again.end();
+    assert_eq!((holds(&home), booked(&home, "alice")), (Vec::new(), (1, 100)));
+}
+
+#[test]
+fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "day", "0usd");
+    let proxy = Proxy::start(&home, service.address);
+    for (path, kind) in [
+        (CHAT, "insufficient_quota"),
+        ("/v1/responses", "insufficient_quota"),
+        ("/v1/embeddings", "insufficient_quota"),
+        ("/v1/messages", "billing_error"),
+        ("/v1/messages?beta=true", "billing_error"),
+    ] {
+        let refused = proxy.call(path, &[]);
+        assert_eq!((refused.status, &refused.body["error"]["type"]), (429, &kind.into()), "{path}");
+        let message = refused.body["error"]["message"].as_str().unwrap();
+        assert_eq!(message, "spend limit reached (daily; resets 00:00): $0.00 of $0.00 used");
+        let wait: i64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=86_401).contains(&wait), "{wait}");
+    }
+    assert_eq!(service.count(), 0);
+    assert_eq!(proxy.call("/v1/messages/count_tokens", &[]).status, 200);
+    assert_eq!(proxy.send("GET", "/v1/models", &[], "").status, 200);
+    assert_eq!(service.count(), 2);
+    // The config is read again, without a restart.
+    set(&home, "day", "100usd");
+    while proxy.call(CHAT, &[]).status == 429 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn near_a_limit_answers_say_so_in_claude_codes_own_headers() {
+    let (home, service) = (Home::new(), Service::start(true));
+    home.config("[limits.users.alice]\nweek = { tokens = 500 }\n");
+    let proxy = Proxy::start(&home, service.address);
+    let call = || proxy.call("/v1/messages", &[("x-user-id", "alice")]);
+    let first = call();
+    assert_eq!((first.header("x-tokmeter-limit"), first.header("anthropic-ratelimit-unified-status")), ("", ""));
+    for _ in 0..3 {
+        call();
+    }
+    while booked(&home, "alice").1 < 400 {
+        std::thread::yield_now();
+    }
+    let near = call();
+    assert_eq!((near.status, near.header("x-tokmeter-limit")), (200, "alice weekly; 80%"));
+    let of = |name: &str| near.header(&format!("anthropic-ratelimit-unified-{name}")).to_owned();
+    assert_eq!(
+        ["status", "overage-utilization", "overage-surpassed-threshold"].map(of),
+        ["allowed_warning", "0.80", "0.80"]
+    );
+    assert!(of("reset").parse::<i64>().unwrap() > 1_700_000_000 && of("reset") == of("overage-reset"));
+    // A warning of OpenAI's form has no such headers.
+    let openai = proxy.call(CHAT, &[("x-user-id", "alice")]);
+    assert_eq!(openai.header("anthropic-ratelimit-unified-status"), "");
+}
+
+#[test]
+fn a_key_says_who_calls_and_its_limits_and_those_of_its_team_count() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "user:alice:day", "1k");
+    set(&home, "team:web:day", "2k");
+    let add = |user: &str| {
+        let out = home.tokmeter().args(["proxy", "key", "add", "--user", user, "--team", "web"]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let proxy = Proxy::start(&home, service.address);
+    assert_eq!(proxy.call(CHAT, &[("x-user-id", "carol")]).status, 200, "without any key nobody needs one");
+    let (alice, bob) = (add("alice"), add("bob"));
+    assert_eq!(proxy.call(CHAT, &[]).status, 401);
+    proxy.end();
+    // Keys outlive a proxy, and count from the first request of the next one.
+    let proxy = Proxy::start(&home, service.address);
+    let refused = proxy.call(CHAT, &[]);
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (401, &"invalid_api_key".into()));
+    let refused = proxy.call("/v1/messages", &[("x-tokmeter-key", "tm-guess")]);
+    assert_eq!((refused.status, &refused.body["error"]["type"]), (401, &"authentication_error".into()));
+    assert_eq!(proxy.send("GET", "/v1/models", &[], "").status, 401);
+    assert_eq!(service.count(), 1);
+    // A key's user is not what a header says.
+    let by_alice = || proxy.call(CHAT, &[("x-tokmeter-key", &alice), ("x-user-id", "bob"), ("x-team-id", "ops")]);
+    let by_bob = || proxy.call(&format!("/k/{bob}{CHAT}"), &[]);
+    let until_refused = |call: &dyn Fn() -> service::Answer| (0..100).take_while(|_| call().status == 200).count();
+    assert_eq!((until_refused(&by_alice), until_refused(&by_bob)), (10, 10), "her own limit, and that of the team");
+    home.tokmeter().args(["proxy", "key", "revoke", "alice"]).assert().success();
+    assert_eq!((by_alice().status, by_bob().status), (401, 429));
+    proxy.end();
+    assert_eq!(
+        [booked(&home, "alice"), booked(&home, "bob"), booked(&home, "carol")],
+        [(10, 1000), (10, 1000), (1, 100)]
+    );
+    let out = home.tokmeter().args(["report", "total", "--json", "--team", "web"]).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&out.stdout).unwrap()["total"]["calls"], 20);
+}

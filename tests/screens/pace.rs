@@ -1,0 +1,59 @@
+//! How often a picture is drawn.
+
+use tokmeter::testing::tui::REMOTE_FRAME;
+
+use super::fleet::{limits, metered, two};
+use super::*;
+
+/// Pictures drawn in a second while a line arrives every twenty milliseconds.
+fn pictures_in_a_second(options: Options) -> u32 {
+    let app = App::new(options, now()).unwrap();
+    let meter = Meter::new(Rules::new(ZONE), now());
+    let mut core = ScreenState::new(app, meter, Alerts::default(), Rect::new(0, 0, 120, 36));
+    let start = std::time::Instant::now();
+    core.frame(now(), start);
+    core.painted();
+    let mut pictures = 0;
+    for nth in 1..=50_u32 {
+        core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());
+        if core.frame(now(), start + std::time::Duration::from_millis(20) * nth).is_some() {
+            pictures += 1;
+            core.painted();
+        }
+    }
+    pictures
+}
+
+#[test]
+fn h9_no_more_than_ten_pictures_a_second_go_over_a_network_unless_asked_for() {
+    assert!((20..=31).contains(&pictures_in_a_second(options())));
+    let remote = Options { is_remote: true, ..options() };
+    assert!((5..=10).contains(&pictures_in_a_second(remote.clone())));
+    assert!((13..=20).contains(&pictures_in_a_second(Options { frame_rate: Some(20), ..remote })));
+    assert!((1..=2).contains(&pictures_in_a_second(Options { frame_rate: Some(2), ..options() })));
+    assert!(REMOTE_FRAME >= FRAME * 3);
+}
+
+#[test]
+fn h8_nothing_is_drawn_once_the_rate_of_the_last_call_is_zero() {
+    let app = App::new(options(), now()).unwrap();
+    let meter = metered(&two(), limits("25"));
+    let mut core = ScreenState::new(app, meter, Alerts::default(), Rect::new(0, 0, 200, 60));
+    let (mut wall, mut at) = (now(), std::time::Instant::now());
+    // Pictures within the first quarter of an hour, and after it until the next whole hour.
+    let (mut early, mut late, mut wakes) = (0, 0, 0);
+    let quiet = now() + Duration::minutes(16);
+    while wall < now() + Duration::minutes(55) {
+        core.wake(wall);
+        if core.frame(wall, at).is_some() {
+            core.painted();
+            if wall < quiet { early += 1 } else { late += 1 }
+        }
+        drop(core.requests());
+        let sleep = core.sleep(wall, at).max(std::time::Duration::from_millis(1));
+        (wall, at, wakes) = (wall + Duration::from_std(sleep).unwrap(), at + sleep, wakes + 1);
+    }
+    assert!((2..=40).contains(&early), "{early} pictures while the rate falls");
+    assert_eq!(late, 0, "pictures while nothing changes");
+    assert!(wakes <= 120, "{wakes} wakes");
+}

@@ -1,0 +1,96 @@
+//! `[server]` in the config, tokens, and a socket that the supervisor opened.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::client::Served;
+use crate::common::Home;
+
+fn refused(home: &Home, args: &[&str]) -> (Option<i32>, String) {
+    let out = home.tokmeter().args(args).output().unwrap();
+    (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn the_config_names_the_address_and_the_token() {
+    let home = Home::new();
+    let token = home.write("secret", "0123456789abcdef\n");
+    let file = token.to_str().unwrap();
+    home.write(
+        ".config/tokmeter/config.toml",
+        &format!("[server]\nlisten = \"0.0.0.0:0\"\ntoken_file = {file:?}\nbody_mib = 1\n"),
+    );
+    let served = Served::with(&home, &[]);
+    let client = &served.client;
+    assert_eq!(client.get("/metrics").status, 401);
+    let bearer = ("authorization", "Bearer 0123456789abcdef");
+    assert_eq!(client.get_with("/metrics", &[bearer]).status, 200);
+    // The config's bound on bodies.
+    let body = vec![b' '; (1 << 20) + 1];
+    let json = ("content-type", "application/json");
+    assert_eq!(client.post("/v1/logs", &[bearer, json], &body).status, 413);
+    assert_ne!(client.post("/v1/logs", &[bearer, json], &body[1..]).status, 413);
+}
+
+#[test]
+fn an_address_in_the_config_beyond_this_machine_needs_a_token_too() {
+    let home = Home::new();
+    home.write(".config/tokmeter/config.toml", "[server]\nlisten = \"0.0.0.0:0\"\n");
+    let (code, said) = refused(&home, &["serve"]);
+    assert!(code == Some(78) && said.contains("0.0.0.0:0 can be reached from other machines"), "{said}");
+    let (code, said) = refused(&home, &["config", "check"]);
+    assert!(code == Some(1) && said.contains("config.toml:2:10: warning: server: 'listen'"), "{code:?} {said}");
+    // The command line decides.
+    drop(Served::with(&home, &["--listen", "127.0.0.1:0"]));
+    home.write(".config/tokmeter/config.toml", "[server]\nlisten = \"everywhere\"\n");
+    let (code, said) = refused(&home, &["serve"]);
+    assert!(code == Some(78) && said.contains("config.toml:2:10: server: 'listen' is \"everywhere\""), "{said}");
+}
+
+#[test]
+fn a_wrong_token_is_named_by_its_place_and_never_shown() {
+    let home = Home::new();
+    home.write(".config/tokmeter/config.toml", "[server]\ntoken = \"hush-hush\"\n");
+    for args in [&["serve"][..], &["config", "check"], &["config", "show"]] {
+        let out = home.tokmeter().args(args).output().unwrap();
+        let said = [out.stdout, out.stderr].concat();
+        assert!(!String::from_utf8_lossy(&said).contains("hush"), "{args:?}");
+        assert_ne!(out.status.code(), Some(0), "{args:?}");
+    }
+}
+
+/// As systemd does it: the listener is descriptor 3 of the new process.
+#[cfg(unix)]
+#[test]
+fn a_socket_opened_by_the_supervisor_is_used() {
+    const ACTIVATE: &str = "
+import os, socket, sys
+s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(8)
+print(s.getsockname()[1], flush=True)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+os.execv(sys.argv[1], [sys.argv[1], 'serve'])
+";
+    if Command::new("python3").args(["-c", ""]).output().is_err() {
+        let _ = writeln!(std::io::stderr(), "skipped: python3 is not installed");
+        return;
+    }
+    let home = Home::new();
+    let program = assert_cmd::cargo::cargo_bin("tokmeter");
+    let mut child = Command::new("python3")
+        .args(["-c", ACTIVATE])
+        .arg(program)
+        .env_clear()
+        .envs(home.vars())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = std::io::BufReader::new(child.stdout.take().unwrap());
+    let port = crate::client::line_with(&mut port, "").unwrap();
+    let served = Served::from_child(child);
+    assert_eq!(served.client.address.port(), port.trim().parse::<u16>().unwrap());
+    assert_eq!(served.client.get("/healthz").status, 200);
+}

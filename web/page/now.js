@@ -1,0 +1,69 @@
+// The view `Now`: the live counter, limits, running sessions, models and the latest calls.
+
+import { get } from "./api.js";
+import { bars, stacked } from "./chart.js";
+import { $, link, say, table } from "./dom.js";
+import { clock, compact, number, plural, seconds, short } from "./format.js";
+import { limits } from "./limits.js";
+import { cost, pico, usd, usdFine } from "./money.js";
+
+const HOUR = 3_600_000;
+
+function head(summary) {
+  const { today, week, month } = summary;
+  say("today", cost(today));
+  say("today-detail", `${compact(today.tokens)} tokens in ${plural(today.calls, "call")}${summary.by_day_end_usd === null ? "" : ` · ${usd(pico(summary.by_day_end_usd))} by midnight`}`);
+  say("rate", usd(pico(summary.cost_per_hour_usd)));
+  say("rate-detail", `${number(summary.tokens_per_min)} tokens a minute`);
+  say("week", cost(week));
+  say("week-detail", `${compact(week.tokens)} tokens in ${plural(week.calls, "call")}`);
+  say("month", cost(month));
+  say("month-detail", summary.by_month_end_usd === null ? `${compact(month.tokens)} tokens` : `${usd(pico(summary.by_month_end_usd))} by its end`);
+}
+
+function running(summary) {
+  const rows = summary.running.filter((line) => line.state !== "ended").flatMap((line) => [
+    [
+      { text: short(line.project) || "–", title: line.project ?? "", href: line.session && link("calls", { session: line.session }) },
+      line.source,
+      line.model ?? "?",
+      cost(line.today),
+      `${usd(pico(line.cost_per_hour_usd))}/h`,
+      seconds(line.last),
+      { text: line.state, className: `state-${line.state}` },
+    ],
+    ...line.agents.map((agent) => [{ text: agent.name, className: "sub" }, "sub-agent", "", cost(agent.today), `${usd(pico(agent.cost_per_hour_usd))}/h`, "", ""]),
+  ]);
+  table($("running"), [["project", "name"], ["agent", "opt"], ["model", "opt"], ["today", "n"], ["per hour", "n"], ["last call", "opt2"], ["state", "opt2"]], rows, "No session runs.");
+}
+
+// With every event.
+export function event(summary) {
+  head(summary);
+  limits(summary);
+  running(summary);
+  table($("models"), [["model", "name"], ["tokens", "n opt2"], ["cost", "n"], ["share", "n"]],
+    summary.models.map((line) => [{ text: line.model ?? "?", href: line.model && link("calls", { model: line.model, since: "today" }) }, compact(line.today.tokens), cost(line.today), { text: `${line.share}%`, share: line.share, className: "share" }]),
+    "No call today.");
+  table($("latest"), [["time"], ["model", "name"], ["project", "opt2"], ["tokens", "n opt2"], ["cost", "n"]],
+    summary.calls.slice(0, 12).map((call) => [{ text: seconds(call.at), href: link(`call/${call.key}`) }, call.model ?? "?", [short(call.project), call.agent].filter(Boolean).join("/"), number(call.tokens), cost(call, usdFine)]),
+    "No call today.");
+}
+
+// The columns of the last hours: an amount for each model.
+export async function hours(count, params = {}) {
+  const { rows, total } = await get("/api/v1/usage", { period: "hour", by: "model", since: `${count}h`, ...params });
+  // Some zones are half an hour off.
+  const shift = rows.length ? Date.parse(rows[0].hour) % HOUR : 0;
+  for (const row of rows) row.start = Date.parse(row.hour);
+  const { series, parts } = stacked(rows, "start");
+  const last = Math.floor((Date.now() - shift) / HOUR) * HOUR + shift;
+  const columns = Array.from({ length: count }, (_, at) => last - (count - 1 - at) * HOUR)
+    .map((start) => ({ label: clock(start).slice(0, 2), name: `${clock(start)}–${clock(start + HOUR)}`, parts: parts.get(start) ?? [] }));
+  return { columns, series, total };
+}
+
+export async function update() {
+  const { columns, series, total } = await hours(24);
+  bars($("today-chart"), columns, series, total);
+}
