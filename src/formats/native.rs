@@ -81,7 +81,8 @@ fields! {
         foreign: Seen = "choices" | "resourceSpans" | "resourceLogs" | "resource_spans" | "resource_logs" | "event.name"
             | "gen_ai.usage.input_tokens" | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens"
             | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system"
-            | "gen_ai.provider.name" | "call_type" | "usageMetadata" | "toolUseResult" | "localDate",
+            | "gen_ai.provider.name" | "call_type" | "run_type" | "request_path" | "parts"
+            | "usageMetadata" | "toolUseResult" | "localDate",
         trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
     }
 }

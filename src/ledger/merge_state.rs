@@ -162,6 +162,8 @@ impl MergeState {
 
     /// Moves the rows of a family to its new root.
     pub(super) fn follow(&mut self, moved: &Move) {
+        // A descent gives all of a family a new root, not only the session that it names.
+        moved.sessions.iter().for_each(|session| self.bills.descended(*session));
         let (Some(from), Some(to)) = (self.names.label(moved.from).cloned(), self.names.label(moved.to).cloned())
         else {
             return;

@@ -164,6 +164,9 @@ impl<Ids: Default> WorkingSet<Ids> {
     pub(super) fn settle(&mut self, store: &impl Store<Ids = Ids>, pricer: &dyn Pricer) -> Stored<()> {
         for moved in self.core.families.moves() {
             self.fetch_family(store, &moved)?;
+            for session in &moved.sessions {
+                self.account(store, *session)?;
+            }
             self.core.follow(&moved);
         }
         self.core.settle(pricer);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::client::Served;
 use crate::common::Home;
 
-const PATHS: [(&str, &str); 19] = [
+const PATHS: [(&str, &str); 18] = [
     ("POST", "/v1/traces"),
     ("POST", "/v1/logs"),
     ("POST", "/v1/metrics"),
@@ -24,12 +24,11 @@ const PATHS: [(&str, &str); 19] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/"),
-    ("GET", "/page.js"),
-    ("GET", "/page.css"),
+    ("GET", "/page/page.css"),
     ("GET", "/nothing"),
 ];
 /// Paths that tell nothing about the books.
-const OPEN: [&str; 5] = ["/healthz", "/readyz", "/", "/page.js", "/page.css"];
+const OPEN: [&str; 4] = ["/healthz", "/readyz", "/", "/page/page.css"];
 
 /// The status of an answer, without waiting for its end.
 fn status(served: &Served, request: &[u8]) -> Option<u16> {
