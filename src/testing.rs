@@ -13,8 +13,9 @@ pub mod commands {
 /// From `config`.
 pub mod config {
     pub use crate::config::{
-        Alerts, ConfigText, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin,
-        Overrides, SAMPLE, Server, Settings, Severity, Symbols, Token, Where, open, parse_amount, read, stamp,
+        Alerts, ConfigText, Email, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError,
+        Origin, Overrides, Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, open,
+        parse_amount, read, stamp,
     };
     /// From `config::edit`.
     pub mod edit {

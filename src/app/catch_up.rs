@@ -1,6 +1,7 @@
 //! Opens the ledger and reads new log lines before a command answers.
 
 mod ask;
+mod followed;
 mod open;
 mod selection;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::ask::{caller, limit_states, summary};
+pub(crate) use self::followed::Followed;
 pub(crate) use self::open::{mend, open, options};
 pub(crate) use self::selection::{LogSelection, is_stdin, roots};
 use super::context::Context;

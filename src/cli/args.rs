@@ -109,6 +109,9 @@ pub enum Command {
 An address beyond this machine needs a token: the first line of --token-file, or TOKMETER_TOKEN.
 Clients send it as `Authorization: Bearer TOKEN`.")]
     Serve(ServeArgs),
+    /// Answer an agent that asks what it spends: an MCP server over standard input and output
+    #[command(after_help = "Example, for Claude Code:\n  claude mcp add tokmeter -- tokmeter mcp")]
+    Mcp,
     /// Forward calls to a model service, unchanged, and count them
     #[command(
         args_conflicts_with_subcommands = true,

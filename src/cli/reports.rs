@@ -29,6 +29,9 @@ pub struct ReportArgs {
     /// Summary of yesterday
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub yesterday: bool,
+    /// Send it, by the mail server and the web hook under [alerts]
+    #[arg(long, requires = "yesterday", conflicts_with_all = ["json", "csv", "markdown"])]
+    pub send: bool,
     /// Read the logs only, without the ledger
     #[arg(long)]
     pub no_ledger: bool,

@@ -1,13 +1,18 @@
-//! `report --yesterday`: one day in a few lines, suited to mail.
+//! The digest of a day: a few lines, suited to mail.
+
+mod send;
+
+pub(super) use self::send::{of_day, run};
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use chrono::Duration;
 
-use super::derived;
-use super::report::answer::answer;
-use crate::app::catch_up::Books;
-use crate::app::{Context, Exit, Failure};
-use crate::domain::{Dimension, Filter, Label, day_of};
-use crate::ledger::{Grain, Query, ReportRow};
+use crate::app::Failure;
+use crate::config::{self, Settings};
+use crate::domain::{Dimension, Filter, Instant, Label, day_of};
+use crate::ledger::{Grain, Ledger, Query, Report, ReportRow};
 use crate::meter::{self, LimitState, Verdict, Window};
 use crate::output;
 use crate::text;
@@ -15,37 +20,57 @@ use crate::text;
 /// Users listed by name; the rest are counted.
 const NAMED: usize = 8;
 
-/// Writes the digest of the day in the filter, split by model unless other dimensions are given.
-pub(super) fn write(
-    context: &mut Context<'_>,
-    books: &mut Books,
-    filter: &Filter,
-    by: &[Dimension],
-    reprice: bool,
-) -> Result<Exit, Failure> {
-    let (now, zone) = (context.now(), context.settings.zone);
-    let renamed = derived::names(&books.ledger, by, &context.settings.ticket)?;
-    let mut ask = |by: &[Dimension]| {
-        let (filter, renamed) = (filter.clone(), renamed.clone());
-        let query = Query { by: by.to_vec(), filter, renamed, ..Query::new(Grain::Total, zone) };
-        answer(books, &query, reprice)
-    };
-    let report = ask(if by.is_empty() { &[Dimension::Model] } else { by })?;
-    let (users, sessions) = (ask(&[Dimension::User])?.rows, ask(&[Dimension::Source, Dimension::Session])?.rows);
+/// The day and what its table is split by.
+struct Asked<'a> {
+    filter: &'a Filter,
+    by: &'a [Dimension],
+    renamed: BTreeMap<(Dimension, Label), Label>,
+}
+
+/// The sums of a day: of what was asked, by user, and by session.
+struct Sums {
+    report: Report,
+    users: Vec<ReportRow>,
+    sessions: Vec<ReportRow>,
+}
+
+impl Sums {
+    fn ask(
+        asked: &Asked<'_>,
+        settings: &Settings,
+        ask: &mut dyn FnMut(&Query) -> Result<Report, Failure>,
+    ) -> Result<Self, Failure> {
+        let mut by = |by: &[Dimension]| {
+            let (filter, renamed) = (asked.filter.clone(), asked.renamed.clone());
+            ask(&Query { by: by.to_vec(), filter, renamed, ..Query::new(Grain::Total, settings.zone) })
+        };
+        let report = by(if asked.by.is_empty() { &[Dimension::Model] } else { asked.by })?;
+        let users = by(&[Dimension::User])?.rows;
+        Ok(Self { report, users, sessions: by(&[Dimension::Source, Dimension::Session])?.rows })
+    }
+}
+
+/// The title and the text of a day's digest, fitted to a width.
+fn compose(
+    books: &dyn Ledger,
+    settings: &Settings,
+    (sums, filter): (&Sums, &Filter),
+    room: Option<usize>,
+    now: Instant,
+) -> Result<(String, String), Failure> {
+    let Sums { report, users, sessions } = sums;
+    let zone = settings.zone;
     // The last moment of the day, when its limits count everything.
     let end = filter.until.unwrap_or(now).checked_sub_signed(Duration::nanoseconds(1)).unwrap_or(now);
-    let limits = meter::states(&books.ledger, &context.rules(Filter::default()), None, end)?;
+    let limits = meter::states(books, &config::rules(settings, Filter::default()), None, end)?;
     let day = day_of(end, zone);
-    let sums = &report.total;
-    let room = context.env.columns;
-    let out = &mut *context.out;
-    writeln!(out, "{}, {} ({zone})", day.format("%A"), day.format("%-d %B %Y"))?;
-    writeln!(out)?;
-    if sums.calls == 0 {
-        writeln!(out, "No requests.")?;
-        return Ok(Exit::Fine);
+    let title = format!("{}, {} ({zone})", day.format("%A"), day.format("%-d %B %Y"));
+    let total = report.marked_total();
+    if total.calls == 0 {
+        let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
+        return Ok((title, format!("No requests{unread}.\n")));
     }
-    let tokens = &sums.tokens;
+    let tokens = &total.tokens;
     let parts = [(tokens.input, "input"), (tokens.cache_read, "from cache"), (tokens.cache_write(), "to cache")];
     let mut parts: Vec<String> = parts
         .iter()
@@ -53,16 +78,17 @@ pub(super) fn write(
         .map(|(count, name)| format!("{} {name}", text::count(*count)))
         .collect();
     parts.push(format!("{} output", text::count(tokens.output)));
-    writeln!(out, "Requests  {}", text::count(sums.calls))?;
+    let mut out = Vec::new();
+    writeln!(out, "Requests  {}", text::count(total.calls))?;
     writeln!(out, "Tokens    {} ({})", text::count(tokens.total()), parts.join(", "))?;
-    writeln!(out, "Cost      {}", text::cost(sums))?;
-    writeln!(out, "Users     {}", users_words(&users))?;
+    writeln!(out, "Cost      {}", text::cost(&total))?;
+    writeln!(out, "Users     {}", users_words(users))?;
     let named = sessions.iter().filter(|row| row.by.last().is_some_and(Option::is_some)).count();
     writeln!(out, "Sessions  {}", text::count(u64::try_from(named).unwrap_or(u64::MAX)))?;
     writeln!(out, "Limits    {}", limits_words(&limits))?;
     writeln!(out)?;
-    output::report_table(&report, room, out)?;
-    Ok(Exit::Fine)
+    output::report_table(report, room, &mut out)?;
+    Ok((title, String::from_utf8_lossy(&out).into_owned()))
 }
 
 /// Number of users with the cost of each, most expensive first.

@@ -2,7 +2,7 @@
 
 use super::{
     Context, Exit, Failure, agents, audit, backfill, bench, config, doctor, explain, gate, invoice, ledger, limits,
-    live, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
+    live, mcp, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
     statusline, summary,
 };
 use crate::cli::{self, BenchCommand, Cli, Command, ProxyArgs, ProxyCommand};
@@ -14,6 +14,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
         Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Mcp) => mcp::run(context),
         Some(Command::Proxy(ProxyArgs { command: Some(ProxyCommand::Key { command }), .. })) => {
             proxy_keys::run(context, &command)
         }

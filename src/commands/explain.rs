@@ -9,14 +9,14 @@ mod words;
 
 pub(super) use self::text::text_of;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::call::Explained;
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
-use crate::domain::Label;
+use crate::domain::{Label, Zone};
 use crate::ledger::{Ledger, Row};
 use crate::output::{self};
 use crate::pricing::PriceBook;
@@ -32,6 +32,21 @@ pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[Pat
         text::write_text(&Explained::from_row(&row, &books.prices), context.settings.zone, context.out)?;
     }
     Ok(Exit::Fine)
+}
+
+/// Writes a call's arithmetic twice: as the JSON of the command, and for people.
+pub(super) fn write_both(
+    books: &dyn Ledger,
+    prices: &PriceBook,
+    key: &str,
+    zone: Zone,
+    (json, people): (&mut dyn Write, &mut dyn Write),
+) -> Result<(), Failure> {
+    let row = find(books, &self::key(key)?)?;
+    let explained = Explained::from_row(&row, prices);
+    output::to_line(&document::document(&explained), json)?;
+    text::write_text(&explained, zone, people)?;
+    Ok(())
 }
 
 /// The beginning of a key, as the user wrote it.

@@ -16,6 +16,7 @@ mod invoice;
 mod ledger;
 mod limits;
 mod live;
+mod mcp;
 mod metrics;
 mod plans;
 mod prices;

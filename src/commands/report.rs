@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use self::answer::answer;
 use self::beside::Beside;
 use self::names::name_strangers;
-use super::{Context, Exit, Failure, daily_digest, derived};
+use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::sessions::only_session;
 use crate::cli::{ReportArgs, Style, When};
 use crate::domain::{Dimension, Filter};
-use crate::ledger::{Grain, Ledger, Order, Query, Report};
+use crate::ledger::{Grain, Ledger, Query, Report};
 use crate::output;
 
 const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
@@ -36,11 +36,19 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     }
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
-        return daily_digest::write(context, &mut books, &filter, &args.by, args.reprice);
+        let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;
+        let sends = (args.send, is_whole);
+        return daily_digest::run(context, &mut books, (&filter, &args.by, args.reprice), sends);
     }
-    let order = if args.order == "desc" { Order::Descending } else { Order::Ascending };
-    let renamed = derived::names(&books.ledger, &args.by, &context.settings.ticket)?;
-    let query = Query { grain, by: args.by, filter, zone, order, limit: args.limit, renamed };
+    let query = answer::query(
+        &books.ledger,
+        grain,
+        args.by,
+        filter,
+        zone,
+        (&args.order, args.limit),
+        &context.settings.ticket,
+    )?;
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {
         let written = match style {
             Style::Json => call_objects(context, &books, &query)?,
@@ -120,7 +128,7 @@ fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Resu
 }
 
 /// The first word may be a period; all others are paths.
-fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
+pub(super) fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     let grain = words.first().and_then(|word| match word.to_str()? {
         "day" | "daily" => Some(Grain::Day),
         "week" | "weekly" => Some(Grain::Week),

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use toml::de::DeTable;
 
 use super::diagnostic::{Source, quoted};
+use super::origin::Origin;
 use super::toml_reader::{Node, Section, Walk};
-use super::values::{quiet, theme, word, zone};
+use super::values::{theme, word, zone};
 use super::{
-    Diagnostic, Env, FrameRate, KeyBinding, Origin, Overrides, Settings, Severity, Where, absolute, limits, plans,
+    Diagnostic, Env, FrameRate, KeyBinding, Overrides, Settings, Severity, Where, absolute, alerts, limits, plans,
     prices, server_table,
 };
 use crate::domain::{Label, TicketPattern};
@@ -144,7 +145,7 @@ impl Settings {
             self.limits = limits::read(walk, &node, env, &self.warn_at);
         }
         if let Some(table) = section(walk, &mut top, "alerts") {
-            self.read_alerts(walk, Section::new(table, "alerts", "alerts"));
+            alerts::read(walk, Section::new(table, "alerts", "alerts"), env, &mut self.alerts);
         }
         if let Some(table) = section(walk, &mut top, "gate") {
             let mut gate = Section::new(table, "gate", "gate");
@@ -228,34 +229,6 @@ impl Settings {
                 Err(why) => walk.error(node.span.clone(), why),
             },
         }
-    }
-
-    fn read_alerts(&mut self, walk: &mut Walk<'_>, mut section: Section<'_, '_>) {
-        let alerts = &mut self.alerts;
-        section.set(walk, &mut alerts.bell, "bell", "true or false", Node::truth);
-        section.choose(walk, &mut alerts.notify, "notify");
-        let command = "a program and its arguments, such as [\"notify-send\", \"{title}\", \"{body}\"]";
-        section.set(walk, &mut alerts.command, "command", command, |node| {
-            node.list()?;
-            node.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
-        });
-        let address = "an address that begins with https:// or http://, or \"\"";
-        section.set(walk, &mut alerts.webhook, "webhook", address, |node| match node.text()? {
-            "" => Some(None),
-            text => ["https://", "http://"]
-                .iter()
-                .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-                .then(|| Some(text.to_owned())),
-        });
-        let hours = "hours such as \"22:00-07:00\", or \"\"";
-        section.set(walk, &mut alerts.quiet, "quiet", hours, |node| match node.text()? {
-            "" => Some(None),
-            text => quiet(text).map(Some),
-        });
-        section.set(walk, &mut alerts.hysteresis, "hysteresis", "percentage points from 0 to 100", |node| {
-            node.whole().and_then(|number| u8::try_from(number).ok()).filter(|points| *points <= 100)
-        });
-        section.finish(walk);
     }
 
     fn read_variables(

@@ -1,10 +1,12 @@
 //! Settings from files, variables and flags.
 
 mod absolute;
+mod alerts;
 mod amount;
 mod diagnostic;
 pub(crate) mod document;
 pub(crate) mod edit;
+mod email;
 mod env;
 mod file;
 mod limits;
@@ -32,6 +34,7 @@ pub use amount::parse_amount;
 pub(crate) use diagnostic::meant;
 pub(crate) use diagnostic::{Diagnostic, Place};
 pub use diagnostic::{Severity, Where};
+pub use email::{Email, Password, Tls};
 pub use env::{Env, Folders};
 pub(crate) use file::Stamp;
 pub use file::{SAMPLE, open, read, stamp};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use chrono::Weekday;
+use chrono::{NaiveTime, Weekday};
 
-use super::{Env, Server};
+use super::{Email, Env, Server};
 use crate::domain::{Label, TicketPattern, Zone};
 use crate::meter::{Limit, Plan, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
@@ -110,6 +110,12 @@ pub struct Alerts {
     pub command: Vec<String>,
     /// URL to post to.
     pub webhook: Option<String>,
+    /// Slack-compatible web hook, whose address is a secret.
+    pub slack: Option<String>,
+    /// Mail to send.
+    pub email: Option<Email>,
+    /// Local time of day at which the digest of yesterday is sent.
+    pub daily: Option<NaiveTime>,
     /// Hours without alerts; the banner is shown regardless.
     pub quiet: Option<QuietHours>,
     /// Percentage points that use must fall below a threshold before its warning may repeat.
@@ -118,7 +124,17 @@ pub struct Alerts {
 
 impl Default for Alerts {
     fn default() -> Self {
-        Self { bell: true, notify: Notify::Auto, command: Vec::new(), webhook: None, quiet: None, hysteresis: 5 }
+        Self {
+            bell: true,
+            notify: Notify::Auto,
+            command: Vec::new(),
+            webhook: None,
+            slack: None,
+            email: None,
+            daily: None,
+            quiet: None,
+            hysteresis: 5,
+        }
     }
 }
 

@@ -5,22 +5,24 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::origin::Origin;
 use super::plans::plan_name;
 use super::prices::{per_million, price_name};
 use super::scope::LimitKey;
 use super::values::Word as _;
-use super::{Loaded, Origin, Server, Settings};
+use super::{Alerts, Loaded, Password, Server, Settings};
 use crate::domain::{Label, Usd};
 use crate::meter::{Amount, Limit, Plan};
 use crate::pricing::{CustomPrice, Rates};
 
 impl Loaded {
-    /// Writes the settings in force as a config; with `origins`, each with its origin.
+    /// Writes the settings in force as a config; with `origins`, each with its origin. Of the addresses of web hooks,
+    /// which may be secrets, only the host is shown.
     ///
     /// # Errors
     /// When `out` cannot be written.
     pub fn show(&self, origins: bool, out: &mut dyn Write) -> io::Result<()> {
-        write(&self.settings, origins.then_some(&self.origins), out)
+        write(&self.settings, origins.then_some(&self.origins), true, out)
     }
 }
 
@@ -28,7 +30,7 @@ impl Settings {
     /// The settings as an equivalent config.
     pub fn to_toml(&self) -> String {
         let mut out = Vec::new();
-        write(self, None, &mut out).expect("writing to memory cannot fail");
+        write(self, None, false, &mut out).expect("writing to memory cannot fail");
         String::from_utf8(out).expect("only text was written")
     }
 }
@@ -55,7 +57,12 @@ impl Page<'_> {
     }
 }
 
-fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &mut dyn Write) -> io::Result<()> {
+fn write(
+    settings: &Settings,
+    origins: Option<&BTreeMap<String, Origin>>,
+    hides: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut page = Page { out, origins };
     let name = |label: &Option<crate::domain::Label>| text(label.as_deref().unwrap_or_default());
     let paths =
@@ -84,15 +91,7 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
         page.line(&path.join("."), &short.join("."), &limit_value(limit, &settings.warn_at))?;
     }
 
-    let alerts = &settings.alerts;
-    let quiet = alerts.quiet.map(|quiet| format!("{}-{}", quiet.from.format("%H:%M"), quiet.until.format("%H:%M")));
-    page.table("[alerts]")?;
-    page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
-    page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
-    page.line("alerts.command", "command", &texts(&alerts.command))?;
-    page.line("alerts.webhook", "webhook", &text(alerts.webhook.as_deref().unwrap_or_default()))?;
-    page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
-    page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
+    alerts(&mut page, &settings.alerts, hides)?;
 
     page.table("[gate]")?;
     page.line("gate.on_error", "on_error", &text(settings.gate.on_error.word()))?;
@@ -125,6 +124,48 @@ fn write(settings: &Settings, origins: Option<&BTreeMap<String, Origin>>, out: &
         page.line(&format!("views.{name}"), &key(name), &text(view))?;
     }
     Ok(())
+}
+
+fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
+    let quiet = alerts.quiet.map(|quiet| format!("{}-{}", quiet.from.format("%H:%M"), quiet.until.format("%H:%M")));
+    let daily = alerts.daily.map(|daily| daily.format("%H:%M").to_string());
+    let hook = |address: &Option<String>| {
+        let address = address.as_deref().unwrap_or_default();
+        text(&if hides { hidden(address) } else { address.to_owned() })
+    };
+    page.table("[alerts]")?;
+    page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
+    page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
+    page.line("alerts.command", "command", &texts(&alerts.command))?;
+    page.line("alerts.webhook", "webhook", &hook(&alerts.webhook))?;
+    page.line("alerts.slack", "slack", &hook(&alerts.slack))?;
+    page.line("alerts.daily", "daily", &text(daily.as_deref().unwrap_or_default()))?;
+    page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
+    page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
+    let Some(email) = &alerts.email else { return Ok(()) };
+    page.table("[alerts.email]")?;
+    page.line("alerts.email.server", "server", &text(&email.server))?;
+    page.line("alerts.email.port", "port", &email.port.to_string())?;
+    page.line("alerts.email.tls", "tls", &text(email.tls.word()))?;
+    page.line("alerts.email.from", "from", &text(&email.from))?;
+    page.line("alerts.email.to", "to", &texts(&email.to))?;
+    if let Some(user) = &email.user {
+        page.line("alerts.email.user", "user", &text(user))?;
+    }
+    match &email.password {
+        Some(Password::File(file)) => {
+            page.line("alerts.email.password_file", "password_file", &text(&file.to_string_lossy()))
+        }
+        Some(Password::Command(argv)) => page.line("alerts.email.password_command", "password_command", &texts(argv)),
+        None => Ok(()),
+    }
+}
+
+/// An address of which only the host is shown.
+fn hidden(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return String::new() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default())
 }
 
 fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {

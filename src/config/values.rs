@@ -3,7 +3,7 @@
 use chrono::{NaiveTime, Weekday};
 
 use super::diagnostic::{meant, quoted};
-use super::{Notify, OnError, Symbols};
+use super::{Notify, OnError, Symbols, Tls};
 use crate::domain::Zone;
 use crate::meter::QuietHours;
 use crate::pricing::CostMode;
@@ -61,6 +61,11 @@ impl Word for Notify {
 
 impl Word for OnError {
     const WORDS: &'static [(&'static str, Self)] = &[("allow", OnError::Allow), ("deny", OnError::Deny)];
+}
+
+impl Word for Tls {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("starttls", Tls::Starttls), ("tls", Tls::Tls), ("none", Tls::None)];
 }
 
 impl Word for Weekday {

@@ -1,10 +1,15 @@
-//! Alert delivery: bell, terminal or desktop notification, program, web hook.
+//! Alert delivery: bell, terminal or desktop notification, program, web hook, mail.
 //!
 //! Each alert is delivered once however many processes notice it, because the ledger records the claim and then the
 //! delivery; a claim without a delivery lapses. Nothing here blocks or fails the caller; errors become notes.
 
+mod channel;
+mod email;
 mod outside;
+mod slack;
 mod terminal;
+
+pub(crate) use channel::{Channel, Message};
 
 use std::sync::Arc;
 
@@ -118,6 +123,11 @@ pub(crate) fn deliver(
     }
     if let Some(url) = &alerts.webhook {
         note(outside::webhook(url, alert, &words, now, settings.zone, later));
+    }
+    for channel in Channel::all(settings) {
+        let (title, body) = (words.title.clone(), words.body.clone());
+        let message = Message { title, body, is_table: false, id: alert.id.to_string(), at: now };
+        note(outside::send(channel, message, env, later));
     }
     if claimed.is_ok()
         && let Err(error) = alert_was_delivered(books, alert.id.as_str(), now)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
 use super::alert_delivery::{self, Later};
+use super::daily::{Compose, Daily};
 use super::inbox::LedgerMessage;
 use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
@@ -27,6 +28,8 @@ pub(crate) struct Faces {
     pub(crate) answer: Answer,
     /// The arithmetic of a call's cost at the prices in force, as text.
     pub(crate) explain: fn(&Row, &PriceBook, Zone) -> String,
+    /// Writes the digest of a day.
+    pub(crate) digest: Compose,
     /// Names the first thing in a config that the screen would refuse, such as keys that clash.
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
 }
@@ -46,6 +49,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
     /// Alerts that another process claimed and may not deliver any more.
     pub(crate) pending: Vec<Alert>,
+    /// The digest of yesterday.
+    pub(crate) daily: Daily,
     /// Alerts as they are raised, for the listeners of a server.
     pub(crate) alerts: broadcast::Sender<Arc<str>>,
 }
@@ -157,6 +162,14 @@ impl ConfigEdits {
     pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let pending = std::mem::take(&mut self.pending);
         pending.into_iter().flat_map(|alert| self.alert(alert, books, now)).collect()
+    }
+
+    /// Sends the digest of yesterday if it is due, and sees to it that this is asked again.
+    pub(crate) fn look_at_daily(&mut self, books: &mut dyn Ledger, unread_files: u64, now: Instant) -> Option<Feed> {
+        self.daily.watch(&self.settings, &self.work);
+        let (of, compose) = ((&self.settings, &self.env), (self.faces.digest, unread_files));
+        let problem = self.daily.look(books, of, compose, &self.work, now)?;
+        Some(Feed::Note(Note::new(Tone::Warning, &problem)))
     }
 
     /// Reads the config again. A wrong one is reported, and the old one kept.

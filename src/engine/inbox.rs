@@ -22,6 +22,8 @@ pub(crate) enum LedgerMessage {
     Retry,
     /// Claims of other processes on alerts have lapsed.
     PendingAlerts,
+    /// The digest of yesterday may be due.
+    Daily,
     /// The socket received a bad line.
     BadLine,
     /// An alert's delivery failed after it was started.

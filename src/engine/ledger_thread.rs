@@ -22,7 +22,7 @@ use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::{Label, Record};
-use crate::engine::{Explained, Feed, Note, Progress, Request, Tone};
+use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
 use crate::ingest::{Delivery, Event, ReadBatch, Said};
 use crate::ledger::{Batch, Change, Ledger};
 use crate::meter::{Follow, Rules, Snapshot};
@@ -123,6 +123,7 @@ impl LedgerThread {
             LedgerMessage::Ledger => self.look_at_ledger(),
             LedgerMessage::Retry => self.retry(),
             LedgerMessage::PendingAlerts => self.pending_alerts(),
+            LedgerMessage::Daily => self.daily(),
             LedgerMessage::InputEnded => {
                 self.state.input_ended = true;
                 self.tell_end_of_input();
@@ -136,6 +137,7 @@ impl LedgerThread {
     /// Books what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         let _ = self.come_home();
+        self.config_edits.daily.finish(&mut self.books, self.env.now());
         // An interrupted first reading starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
             let _ = self.books.flush();
@@ -167,6 +169,7 @@ impl LedgerThread {
                 self.tell(Feed::Progress(None));
                 self.tell_health();
                 self.tell_end_of_input();
+                self.daily();
             }
         }
     }
@@ -354,6 +357,19 @@ impl LedgerThread {
                 self.rules.clone_from(&settings.rules);
             }
             self.tell_policy();
+            self.tell(news);
+            self.daily();
+        }
+    }
+
+    /// Sends the digest of yesterday if it is due. Only the ledger knows the whole day, and who has sent it.
+    fn daily(&mut self) {
+        if !self.state.caught_up || !matches!(self.books.view(), LedgerView::Open(_)) {
+            return;
+        }
+        let (unread_files, now) = (self.health.unread_files(), self.env.now());
+        let told = self.config_edits.look_at_daily(&mut self.books, unread_files, now);
+        if let Some(news) = told {
             self.tell(news);
         }
     }

@@ -5,6 +5,7 @@ mod admissions;
 mod alert_delivery;
 mod any_ledger;
 mod config_edits;
+pub(crate) mod daily;
 mod demo;
 mod driver;
 pub(crate) mod health;
@@ -19,6 +20,7 @@ mod questions;
 mod start_stop;
 
 pub(crate) use admissions::{Admitted, LimitState, Limits};
+pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::Faces;
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};

@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::admissions::{Limits, Policy};
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
+use super::daily::Daily;
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
 use super::health::{self, HealthState};
@@ -187,6 +188,7 @@ impl Engine {
                 faces: setup.faces,
                 work: messages.downgrade(),
                 pending: Vec::new(),
+                daily: Daily::default(),
                 alerts: alerts.clone(),
             },
             env: setup.env,

@@ -19,34 +19,45 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     let summary = catch_up::summary(context, &books.ledger)?;
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
+    let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
     if json {
-        let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
         write_json(&summary, lifted, unread_files, now, zone, context.out)?;
-        return Ok(Exit::Fine);
-    }
-    if summary.limits.is_empty() {
-        writeln!(context.out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
-        write_table(context, &summary.limits)?;
+        write_text(&summary, lifted, now, zone, context.out)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Writes the limits, the providers' windows and what is lifted, for people.
+pub(crate) fn write_text(
+    summary: &Summary,
+    overrides: Vec<Override>,
+    now: Instant,
+    zone: Zone,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    if summary.limits.is_empty() {
+        writeln!(out, "No limits. Set one: tokmeter limits set day 25usd")?;
+    } else {
+        write_table(&summary.limits, now, zone, out)?;
     }
     if !summary.quotas.is_empty() {
-        write_quotas(context, &summary.quotas)?;
+        write_quotas(&summary.quotas, now, zone, out)?;
     }
     let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
     let ends: Vec<String> =
         ends.into_iter().filter_map(|(span, usd)| Some(format!("{} {span}", text::usd(usd?)))).collect();
     if !ends.is_empty() {
-        writeln!(context.out, "\nAt this pace: {}", ends.join(", "))?;
+        writeln!(out, "\nAt this pace: {}", ends.join(", "))?;
     }
-    for Override { session, reason, at, .. } in lifted {
-        let since = text::moment(at, context.now(), context.settings.zone);
-        writeln!(context.out, "Lifted for session {session} since {since}: {reason}")?;
+    for Override { session, reason, at, .. } in overrides {
+        let since = text::moment(at, now, zone);
+        writeln!(out, "Lifted for session {session} since {since}: {reason}")?;
     }
-    Ok(Exit::Fine)
+    Ok(())
 }
 
-pub(crate) fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> io::Result<()> {
-    let (now, zone) = (context.now(), context.settings.zone);
+fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let heads = ["limit", "used", "", "", "resets", "reached at this pace"].map(str::to_owned);
     let rows: Vec<Vec<String>> = limits
         .iter()
@@ -67,19 +78,18 @@ pub(crate) fn write_table(context: &mut Context<'_>, limits: &[LimitState]) -> i
             ]
         })
         .collect();
-    output::plain(&heads, 2, &rows, context.out)
+    output::plain(&heads, 2, &rows, out)
 }
 
-fn write_quotas(context: &mut Context<'_>, quotas: &[Quota]) -> io::Result<()> {
-    let (now, zone) = (context.now(), context.settings.zone);
-    writeln!(context.out)?;
+fn write_quotas(quotas: &[Quota], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out)?;
     let heads = ["provider's window", "used", "", "as stated"].map(str::to_owned);
     let row = |quota: &Quota| {
         let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
         vec![text::quota_name(quota), used, text::quota_resets(quota, now, zone), text::quota_age(quota, now)]
     };
     let rows: Vec<Vec<String>> = quotas.iter().map(row).collect();
-    output::plain(&heads, 1, &rows, context.out)
+    output::plain(&heads, 1, &rows, out)
 }
 
 pub(crate) fn write_json(

@@ -81,6 +81,7 @@ pub(crate) fn start(
         faces: Faces {
             answer: crate::commands::gate::query::query_with,
             explain: crate::commands::explain::text_of,
+            digest: crate::commands::daily_digest::of_day,
             problem: tui_options::problem,
         },
     })

@@ -1,10 +1,27 @@
-//! Runs the query of a report.
+//! Makes the query of a report, and runs it.
 
 use std::sync::Arc;
 
 use crate::app::Failure;
 use crate::app::catch_up::Books;
-use crate::ledger::{Ledger, Query, Report};
+use crate::commands::derived;
+use crate::domain::{Dimension, Filter, TicketPattern, Zone};
+use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Report};
+
+/// The query of a report with these flags; the last are its order and the number of rows.
+pub(in crate::commands) fn query(
+    books: &dyn Ledger,
+    grain: Grain,
+    by: Vec<Dimension>,
+    filter: Filter,
+    zone: Zone,
+    (order, limit): (&str, Option<usize>),
+    tickets: &TicketPattern,
+) -> Result<Query, BooksError> {
+    let order = if order == "desc" { Order::Descending } else { Order::Ascending };
+    let renamed = derived::names(books, &by, tickets)?;
+    Ok(Query { grain, by, filter, zone, order, limit, renamed })
+}
 
 /// Runs the query; with `reprice`, every call at today's prices.
 ///

@@ -3,19 +3,16 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::channel::{Channel, Message, PATIENCE};
 use super::{Later, Words};
 use crate::config::{Env, LimitKey};
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::process;
 use crate::meter::{About, Alert};
 use crate::output::{LimitJson, QuotaJson};
-
-/// Timeout of a web hook.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// True when a notification program is installed.
 pub(super) fn has_desktop(env: &Env) -> bool {
@@ -135,17 +132,43 @@ pub(super) fn webhook(
     let post = document(alert, words, now, zone).map_err(|error| error.to_string())?;
     let (url, later) = (url.to_owned(), Later::clone(later));
     let started = thread::Builder::new().name("webhook".into()).spawn(move || {
-        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
-        let sent = config.build().new_agent().post(&url).content_type("application/json").send(post.as_bytes());
-        if let Err(error) = sent {
-            // The URL may hold a secret, so that only its host is reported.
-            later(format!("alerts.webhook at {}: {error}", host(&url)));
+        if let Err(why) = self::post(&url, &post) {
+            later(format!("alerts.webhook at {why}"));
         }
     });
     started.map(drop).map_err(|error| format!("alerts.webhook: {error}"))
 }
 
-fn host(url: &str) -> Label {
+/// Sends an alert's message on a thread.
+pub(super) fn send(channel: Channel, message: Message, env: &Env, later: &Later) -> Result<(), String> {
+    let (env, later, name) = (env.clone(), Later::clone(later), channel.name());
+    let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        if let Err(why) = channel.send(&message, &env) {
+            later(why);
+        }
+    });
+    started.map(drop).map_err(|error| format!("alerts.{name}: {error}"))
+}
+
+/// Posts JSON, and waits until it is accepted.
+///
+/// # Errors
+/// Why not. The URL may hold a secret, so that only its host is named.
+pub(super) fn post(url: &str, json: &str) -> Result<(), String> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    let sent = config.build().new_agent().post(url).content_type("application/json").send(json.as_bytes());
+    match sent {
+        // A redirect is not followed, and nobody has read the message.
+        Ok(answer) if !answer.status().is_success() => {
+            Err(format!("{}: http status: {}", host(url), answer.status().as_u16()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{}: {}", host(url), Label::new(&error.to_string()))),
+    }
+}
+
+/// The host of an address.
+pub(super) fn host(url: &str) -> Label {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     Label::new(host.rsplit('@').next().unwrap_or_default())

@@ -63,6 +63,7 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
         faces: Faces {
             answer: |_, _, _, _, _, _| String::new(),
             explain: |_, _, _| String::new(),
+            digest: |_, _, _, _, _| Err(String::new()),
             problem: |_, _| None,
         },
     })

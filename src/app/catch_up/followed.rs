@@ -1,0 +1,139 @@
+//! Books that stay open between questions and read only what the logs have gained since the last one.
+
+use std::time::{Duration, Instant};
+
+use super::selection::{LogSelection, roots};
+use super::{Books, open_and_catch_up, tail_options};
+use crate::app::context::Context;
+use crate::app::exit::Failure;
+use crate::config::{self, Stamp};
+use crate::domain::{Filter, Record};
+use crate::ingest::Tails;
+use crate::ledger::{Batch, BooksError, Change, Ledger};
+use crate::meter::{Follow, Meter, Snapshot, Summary};
+
+/// How long books that could not be opened are stood in for before they are tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
+
+/// Open books, and the logs that they are read from.
+///
+/// Nothing is read between two questions, and nothing watches the logs: a process that is asked now and then costs
+/// nothing meanwhile.
+pub(crate) struct Followed {
+    pub(crate) books: Books,
+    tails: Tails,
+    /// The numbers of the screen, once they were asked for; changes go into them.
+    meter: Option<Meter>,
+    opened: Instant,
+    /// State of the config when it was last read.
+    config: Option<Stamp>,
+    /// Why the changed config is not in force.
+    pub(crate) config_problem: Option<String>,
+}
+
+impl Followed {
+    /// Opens the books and reads what all logs hold.
+    ///
+    /// # Errors
+    /// When neither the books nor the logs can be read.
+    pub(crate) fn open(context: &mut Context<'_>) -> Result<Self, Failure> {
+        let config = context.paths.config.as_deref().and_then(config::stamp);
+        let books = open_and_catch_up(context, &LogSelection::Everything, false)?;
+        let mut tails = Tails::new(&roots(context, &LogSelection::Everything)?, tail_options(context));
+        tails.resume(books.ledger.files()?);
+        let opened = Instant::now();
+        let mut followed = Self { books, tails, meter: None, opened, config, config_problem: None };
+        followed.read(context)?;
+        Ok(followed)
+    }
+
+    /// Takes in what has changed: the config, and what the logs have gained.
+    ///
+    /// # Errors
+    /// When the books must be opened anew.
+    pub(crate) fn catch_up(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
+        self.take_config(context);
+        if self.books.trouble.is_some() && self.opened.elapsed() >= TRY_AGAIN {
+            let config_problem = self.config_problem.take();
+            *self = Self { config_problem, ..Self::open(context)? };
+            return Ok(());
+        }
+        Ok(self.read(context)?)
+    }
+
+    /// The numbers that the screen would show now, with forecast, rate and projections.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub(crate) fn summary(&mut self, context: &Context<'_>) -> Result<Summary, BooksError> {
+        let now = context.now();
+        let changed = self.books.ledger.changed_elsewhere();
+        let mut open = self.meter.take().filter(|_| !changed);
+        let usable = open.as_mut().is_some_and(|meter| !meter.stale(now));
+        let meter = match open.filter(|_| usable) {
+            Some(meter) => meter,
+            None => {
+                let rules = context.rules(Filter::default());
+                let snapshot = Snapshot::ask(&self.books.ledger, &rules, &Follow::Latest, now)?;
+                Meter::open(rules, snapshot)
+            }
+        };
+        Ok(self.meter.insert(meter).summary(now))
+    }
+
+    /// Reads what the logs have gained.
+    fn read(&mut self, context: &Context<'_>) -> Result<(), BooksError> {
+        let Self { books, tails, meter, .. } = self;
+        let (now, ledger, mut failed) = (Instant::now(), &mut books.ledger, None);
+        let mut holds = books.unbooked.is_some();
+        // A few lines: to start threads would take longer.
+        tails.catch_up(now, 1, &mut |batch, _| {
+            let batch = Batch::from(batch);
+            let stated = batch.records.iter().any(|record| matches!(record, Record::Status(_)));
+            // A later place in a log must never be written before the calls of an earlier one.
+            let written = if holds { None } else { ledger.post(&batch).ok() };
+            match (&written, meter.as_mut()) {
+                (Some(changes), Some(open)) if !stated && !changes.contains(&Change::Repeat) => {
+                    for change in changes {
+                        open.apply(change, context.now());
+                    }
+                }
+                _ => *meter = None,
+            }
+            if written.is_none() {
+                holds = true;
+                if let Err(error) = ledger.absorb(&batch) {
+                    failed.get_or_insert(error);
+                }
+            }
+        });
+        books.health = tails.health(now);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if holds {
+            let held = |error| format!("{error}; new calls are counted here, and booked as soon as possible");
+            books.unbooked = books.ledger.flush().err().map(held);
+            if books.unbooked.is_some() {
+                // Held calls are counted with the stored ones, if those can be read.
+                books.ledger.sums(&Filter { since: Some(context.now()), ..Filter::default() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the config again if it was written since. A wrong one is named, and the old one kept.
+    fn take_config(&mut self, context: &mut Context<'_>) {
+        let stamp = context.paths.config.as_deref().and_then(config::stamp);
+        if stamp == self.config {
+            return;
+        }
+        self.config = stamp;
+        let (_, loaded) = config::load(&context.env, &context.overrides);
+        self.config_problem = loaded.problems.iter().find(|_| !loaded.is_usable(false)).map(ToString::to_string);
+        if self.config_problem.is_none() {
+            context.settings = loaded.settings;
+            self.meter = None;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `report --yesterday`, printed or sent, and the digest that is sent every day.
+
+use super::{Asked, Sums, compose};
+use crate::app::catch_up::Books;
+use crate::app::{Context, Exit, Failure};
+use crate::commands::derived;
+use crate::commands::report::answer::answer;
+use crate::config::Settings;
+use crate::domain::{Day, Dimension, Filter, Instant, day_of, day_start};
+use crate::engine::{Channel, Message, daily};
+use crate::ledger::{Ledger, Report, alert_was_delivered};
+
+/// Prints the digest of the day in the filter, split by model unless other dimensions are given; or sends it by every
+/// configured channel.
+///
+/// `is_whole` says that it counts every call: then the message of that day is not sent again by the clock.
+pub(in crate::commands) fn run(
+    context: &mut Context<'_>,
+    books: &mut Books,
+    (filter, by, reprice): (&Filter, &[Dimension], bool),
+    (sends, is_whole): (bool, bool),
+) -> Result<Exit, Failure> {
+    let now = context.now();
+    let asked = Asked { filter, by, renamed: derived::names(&books.ledger, by, &context.settings.ticket)? };
+    let sums = Sums::ask(&asked, &context.settings, &mut |query| answer(books, query, reprice))?;
+    let room = context.env.columns.filter(|_| !sends);
+    let (title, body) = compose(&books.ledger, &context.settings, (&sums, filter), room, now)?;
+    if !sends {
+        write!(context.out, "{title}\n\n{body}")?;
+        return Ok(Exit::Fine);
+    }
+    let channels = Channel::all(&context.settings);
+    if channels.is_empty() {
+        let why = "there is nobody to send to: give [alerts.email] or 'slack' under [alerts] in the config";
+        return Err(Failure::new(Exit::Config, why));
+    }
+    let today = day_of(now, context.settings.zone);
+    let yesterday = today.pred_opt().unwrap_or(today);
+    let mut failed = Vec::new();
+    for channel in channels {
+        let id = daily::id(yesterday, &channel);
+        let message = Message { title: subject(&title), body: body.clone(), is_table: true, id: id.clone(), at: now };
+        match channel.send(&message, &context.env) {
+            Ok(()) => {
+                writeln!(context.out, "sent by {} to {}", channel.name(), channel.recipient())?;
+                if is_whole && let Err(error) = alert_was_delivered(&mut books.ledger, &id, now) {
+                    context.note(&format!("{error}; it may be sent again"));
+                }
+            }
+            Err(why) => failed.push(why),
+        }
+    }
+    if failed.is_empty() { Ok(Exit::Fine) } else { Err(Failure::new(Exit::Unavailable, failed.join("\n"))) }
+}
+
+/// The digest of a day for the daily message: its title, and its text.
+pub(in crate::commands) fn of_day(
+    books: &dyn Ledger,
+    settings: &Settings,
+    day: Day,
+    unread_files: u64,
+    now: Instant,
+) -> Result<(String, String), String> {
+    let zone = settings.zone;
+    let until = day.succ_opt().map(|next| day_start(next, zone));
+    let filter = Filter { since: Some(day_start(day, zone)), until, ..Filter::default() };
+    let asked = Asked { filter: &filter, by: &[], renamed: std::collections::BTreeMap::new() };
+    let sums = Sums::ask(&asked, settings, &mut |query| Ok(Report { unread_files, ..books.report(query)? }));
+    let composed = sums.and_then(|sums| compose(books, settings, (&sums, &filter), None, now));
+    let (title, body) = composed.map_err(|failure| failure.message)?;
+    Ok((subject(&title), body))
+}
+
+/// The title of a message, which comes beside those of other programs.
+fn subject(title: &str) -> String {
+    format!("tokmeter: {title}")
+}

@@ -1,0 +1,58 @@
+//! Lines of standard input, each up to a length.
+
+use std::io::{self, BufRead, Read as _};
+
+use tokio::sync::mpsc;
+
+/// Bytes of a line that is read; of a longer one, the end is skipped.
+pub(super) const LONGEST: usize = 1 << 20;
+
+/// A line; `None` at the end of the input.
+pub(super) type Line = Option<Vec<u8>>;
+
+/// Reads standard input on a thread: a line, then the next once that is taken.
+///
+/// # Errors
+/// When the system grants no thread.
+pub(super) fn read_standard_input() -> io::Result<mpsc::Receiver<Vec<u8>>> {
+    let (tell, lines) = mpsc::channel(1);
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let mut input = io::stdin().lock();
+        while let Some(line) = next(&mut input) {
+            if tell.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(lines)
+}
+
+/// The next line without its end; one that is too long has a byte more than [`LONGEST`].
+fn next(input: &mut impl BufRead) -> Line {
+    let mut line = Vec::new();
+    let most = u64::try_from(LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+    // What came before a failure is no whole line.
+    let count = input.by_ref().take(most).read_until(b'\n', &mut line).ok()?;
+    if count == 0 {
+        return None;
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    } else if line.len() > LONGEST {
+        input.skip_until(b'\n').ok()?;
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_too_long_is_cut_and_the_next_one_is_whole() {
+        let text = [vec![b'x'; 3 * LONGEST], b"\nnext\n\nlast".to_vec()].concat();
+        let mut input = text.as_slice();
+        let lengths: Vec<usize> = std::iter::from_fn(|| next(&mut input)).map(|line| line.len()).collect();
+        assert_eq!(lengths, [LONGEST + 1, 4, 0, 4]);
+    }
+}

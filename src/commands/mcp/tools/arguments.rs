@@ -1,0 +1,66 @@
+//! Arguments of a tool as flags of the command that gives the same answer, so that both mean the same.
+
+use std::ffi::OsString;
+
+use serde_json::Value;
+
+use super::Arguments;
+use crate::app::{Exit, Failure};
+use crate::cli::{self, Command, ReportArgs};
+
+/// Values of one argument.
+const MOST_VALUES: usize = 100;
+
+/// The words of a `tokmeter report` command.
+pub(super) struct Words(Vec<OsString>);
+
+impl Words {
+    pub(super) fn new() -> Self {
+        Self(vec!["tokmeter".into(), "report".into()])
+    }
+
+    /// The period, which is checked where the words are read: whatever it is, it is no flag.
+    pub(super) fn period(&mut self, period: &str) {
+        self.0.push(if period.starts_with('-') { "./".into() } else { period.into() });
+    }
+
+    pub(super) fn flag(&mut self, name: &str, value: &str) {
+        self.0.push(format!("--{name}={value}").into());
+    }
+
+    /// Adds arguments: a text, a number, or a list of texts.
+    pub(super) fn arguments(&mut self, arguments: &Arguments) -> Result<(), Failure> {
+        for (name, value) in arguments.iter().filter(|(name, _)| *name != "period") {
+            match value {
+                Value::Null => {}
+                Value::String(text) => self.flag(name, text),
+                Value::Number(number) if name == "limit" => self.flag(name, &number.to_string()),
+                Value::Array(values) if values.len() <= MOST_VALUES => {
+                    for value in values {
+                        self.flag(name, value.as_str().ok_or_else(|| wrong(name))?);
+                    }
+                }
+                Value::Array(_) | Value::Number(_) | Value::Bool(_) | Value::Object(_) => return Err(wrong(name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads them as the command does.
+    pub(super) fn parsed(self) -> Result<ReportArgs, Failure> {
+        let cli = cli::parse(&self.0).map_err(|error| {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Failure::new(Exit::Usage, line.strip_prefix("error: ").unwrap_or(line))
+        })?;
+        match cli.command {
+            Some(Command::Report(args)) => Ok(args),
+            _ => Err(Failure::new(Exit::Usage, "these arguments are not those of a report")),
+        }
+    }
+}
+
+fn wrong(name: &str) -> Failure {
+    let kind = if name == "limit" { "a whole number" } else { "a text, or a list of up to 100" };
+    Failure::new(Exit::Usage, format!("'{name}' must be {kind}"))
+}

@@ -1,0 +1,62 @@
+//! Today, sessions and reports: the arguments are flags of the command.
+
+use serde_json::Value;
+
+use super::arguments::Words;
+use super::{Arguments, Tool, schema};
+use crate::app::catch_up::Books;
+use crate::app::sessions::only_session;
+use crate::app::{Context, Exit, Failure};
+use crate::cli::ReportArgs;
+use crate::commands::report::{self, answer};
+use crate::domain::Dimension;
+use crate::ledger::Report;
+
+/// The report with these arguments, which are flags of the command.
+pub(super) fn report(
+    tool: Tool,
+    context: &Context<'_>,
+    books: &mut Books,
+    arguments: &Arguments,
+) -> Result<Report, Failure> {
+    let mut words = Words::new();
+    match tool {
+        Tool::Today => {
+            words.period("day");
+            words.flag("since", "today");
+            if !arguments.contains_key("by") {
+                words.flag("by", "model");
+            }
+        }
+        Tool::Sessions => {
+            words.period("session");
+            words.flag("order", "desc");
+            if !arguments.contains_key("limit") {
+                words.flag("limit", schema::SESSIONS);
+            }
+        }
+        Tool::Report | Tool::Limits | Tool::Explain => {
+            let period = arguments.get("period").map_or(Some("day"), Value::as_str).unwrap_or_default();
+            words.period(period);
+            if !arguments.contains_key("limit") {
+                words.flag("limit", schema::MOST);
+            }
+        }
+    }
+    words.arguments(arguments)?;
+    let ReportArgs { words, by, session, order, limit, filters, .. } = words.parsed()?;
+    let (grain, paths) = report::grain_and_paths(&words);
+    if !paths.is_empty() {
+        return Err(Failure::new(Exit::Usage, "'period' is day, week, month, session, call or total"));
+    }
+    if limit.is_some_and(|limit| limit > schema::MOST_ROWS) {
+        return Err(Failure::new(Exit::Usage, format!("'limit' is at most {}", schema::MOST)));
+    }
+    let zone = context.settings.zone;
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
+    if let Some(session) = session {
+        filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
+    }
+    let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
+    answer::answer(books, &query, false)
+}

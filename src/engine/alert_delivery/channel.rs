@@ -1,0 +1,67 @@
+//! Messages to people: by mail, and to Slack-compatible web hooks.
+
+use std::time::Duration;
+
+use super::{email, outside, slack};
+use crate::config::{Email, Env, Settings};
+use crate::domain::Instant;
+
+/// Time for one step of a delivery.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A way to tell somebody who is not at this terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Email(Box<Email>),
+    /// The address of the hook, which is a secret.
+    Slack(String),
+}
+
+/// A text to be sent. Names from outside in it are labels, hence printable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// One line.
+    pub(crate) title: String,
+    pub(crate) body: String,
+    /// The body has columns.
+    pub(crate) is_table: bool,
+    /// The same for the same message, so that a mail sent again is known as such.
+    pub(crate) id: String,
+    pub(crate) at: Instant,
+}
+
+impl Channel {
+    /// Every configured one.
+    pub(crate) fn all(settings: &Settings) -> Vec<Self> {
+        let email = settings.alerts.email.clone().map(|email| Self::Email(Box::new(email)));
+        email.into_iter().chain(settings.alerts.slack.clone().map(Self::Slack)).collect()
+    }
+
+    /// Its name in the config.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Slack(_) => "slack",
+        }
+    }
+
+    /// Who is told, without secrets.
+    pub(crate) fn recipient(&self) -> String {
+        match self {
+            Self::Email(email) => email.to.join(", "),
+            Self::Slack(url) => outside::host(url).to_string(),
+        }
+    }
+
+    /// Sends a message and waits until it is accepted.
+    ///
+    /// # Errors
+    /// Why it was not, in a sentence without secrets.
+    pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<(), String> {
+        match self {
+            Self::Email(email) => email::send(email, message, env),
+            Self::Slack(url) => outside::post(url, &slack::payload(message)),
+        }
+        .map_err(|why| format!("alerts.{}: {why}", self.name()))
+    }
+}

@@ -1,0 +1,116 @@
+//! Mail by SMTP.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MessageBuilder};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{SmtpTransport, Transport as _};
+
+use super::channel::{Message, PATIENCE};
+use crate::config::regular_file;
+use crate::config::{Email, Env, Password, Tls};
+use crate::domain::Label;
+use crate::engine::process;
+
+/// Bytes of a password.
+const PASSWORD: u64 = 4096;
+/// Time for the program that prints the password; a person may have to unlock it.
+const UNLOCK: Duration = Duration::from_secs(20);
+
+/// Sends a mail and waits until the server has taken it.
+pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), String> {
+    let at = format!("{}:{}", email.server, email.port);
+    let mail = mail(email, message)?;
+    let builder = match email.tls {
+        Tls::Tls => SmtpTransport::relay(&email.server),
+        Tls::Starttls => SmtpTransport::starttls_relay(&email.server),
+        Tls::None => Ok(SmtpTransport::builder_dangerous(&email.server)),
+    };
+    let builder = builder.map_err(|error| format!("{at}: {}", told(&error)))?;
+    let mut builder = builder.port(email.port).timeout(Some(PATIENCE));
+    if let (Some(user), Some(password)) = (&email.user, &email.password) {
+        builder = builder.credentials(Credentials::new(user.clone(), read(password, env)?));
+    }
+    builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", told(&error)))
+}
+
+/// The error with its causes. What a server says is from outside.
+fn told(error: &dyn std::error::Error) -> Label {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    Label::new(&text)
+}
+
+/// The mail, plain text.
+fn mail(email: &Email, message: &Message) -> Result<lettre::Message, String> {
+    let mailbox = |text: &String| text.parse::<Mailbox>().map_err(|error| format!("{}: {error}", Label::new(text)));
+    let from = mailbox(&email.from)?;
+    let id = format!("<{:016x}.tokmeter@{}>", xxhash_rust::xxh3::xxh3_64(message.id.as_bytes()), from.email.domain());
+    let header =
+        |name: &'static str, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned());
+    let mut builder: MessageBuilder = lettre::Message::builder()
+        .from(from)
+        .subject(message.title.clone())
+        .date(message.at.into())
+        .message_id(Some(id))
+        // No answer that an absent person's mailbox sends.
+        .raw_header(header("Auto-Submitted", "auto-generated"))
+        .header(ContentType::TEXT_PLAIN);
+    for to in &email.to {
+        builder = builder.to(mailbox(to)?);
+    }
+    builder.body(format!("{}\n", message.body.trim_end())).map_err(|error| error.to_string())
+}
+
+/// Reads the password from where it is kept.
+fn read(password: &Password, env: &Env) -> Result<String, String> {
+    let text = match password {
+        Password::File(path) => {
+            let named = Label::from_path(path);
+            regular_file::read_text(path, PASSWORD).map_err(|error| format!("{named} {}", regular_file::why(&error)))?
+        }
+        Password::Command(argv) => printed(argv, env)?,
+    };
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    if line.is_empty() { Err("the password is empty".to_owned()) } else { Ok(line) }
+}
+
+/// What a program prints, which is a password: no message repeats it.
+fn printed(argv: &[String], env: &Env) -> Result<String, String> {
+    let (program, arguments) = argv.split_first().ok_or("password_command is empty")?;
+    let name = Label::new(program);
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(env.home.as_deref().unwrap_or(&env.cwd));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = process::spawn(&mut command).map_err(|error| format!("'{name}' could not be started: {error}"))?;
+    let output = child.stdout.take();
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = output.map(|output| output.take(PASSWORD).read_to_end(&mut bytes));
+        bytes
+    });
+    let began = Instant::now();
+    loop {
+        match child.try_wait().map_err(|error| format!("'{name}': {error}"))? {
+            Some(status) if status.success() => break,
+            Some(status) => return Err(format!("'{name}' ended with {status}")),
+            None if began.elapsed() >= UNLOCK => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("'{name}' printed no password within {} seconds", UNLOCK.as_secs()));
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    String::from_utf8(reading.join().unwrap_or_default()).map_err(|_| format!("'{name}' printed no text"))
+}
