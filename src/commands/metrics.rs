@@ -3,7 +3,7 @@
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::config::LimitKey;
-use crate::domain::{Dimension, Label, Zone};
+use crate::domain::{Dimension, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow};
 use crate::meter::{Amount, LimitState};
 use crate::output::{Kind, Metrics};
@@ -12,23 +12,34 @@ use crate::pricing::PriceBook;
 pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
     let limits = catch_up::limit_states(context, &books.ledger, None)?;
-    let metrics = metrics(&books.ledger, &limits, books.health.unread_files(), &books.prices)?;
+    let metrics = metrics(&books.ledger, &limits, books.health.unread_files(), &books.prices, &[])?;
     metrics.write(context.out)?;
     Ok(Exit::Fine)
 }
 
-/// The metrics of these books.
+/// Labels by which calls are also split where names are asked for.
+pub(super) const NAMES: [(&str, Dimension); 4] = [
+    ("user", Dimension::User),
+    ("team", Dimension::Team),
+    ("project", Dimension::Project),
+    ("agent", Dimension::Agent),
+];
+
+/// The metrics of these books; calls are split by source, model and `names`.
 pub(super) fn metrics(
     books: &dyn Ledger,
     limits: &[LimitState],
     unread_files: u64,
     prices: &PriceBook,
+    names: &[(&'static str, Dimension)],
 ) -> Result<Metrics, BooksError> {
-    let query = Query { by: vec![Dimension::Source, Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
-    let rows = books.report(&query)?.rows;
+    let split: Vec<_> =
+        [("source", Dimension::Source), ("model", Dimension::Model)].iter().chain(names).copied().collect();
+    let by = split.iter().map(|(_, dimension)| *dimension).collect();
+    let rows = books.report(&Query { by, ..Query::new(Grain::Total, Zone::UTC) })?.rows;
     let bad: u64 = books.files()?.iter().map(|file| file.bad_lines).sum();
     let mut metrics = Metrics::default();
-    of_calls(&mut metrics, &rows);
+    of_calls(&mut metrics, &rows, &split);
     of_limits(&mut metrics, limits);
     metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);
     metrics
@@ -45,18 +56,23 @@ type Count = fn(&ReportRow) -> u64;
 /// Reads an amount from a limit.
 type Part = fn(&LimitState) -> Amount;
 
-fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
-    fn names(row: &ReportRow) -> [(&'static str, &str); 2] {
-        let name = |at: usize| row.by.get(at).and_then(Option::as_ref).map_or("", Label::as_str);
-        [("source", name(0)), ("model", name(1))]
-    }
+fn of_calls(metrics: &mut Metrics, rows: &[ReportRow], split: &[(&'static str, Dimension)]) {
+    let named = rows.iter().map(|row| {
+        let labels: Vec<_> = split
+            .iter()
+            .zip(&row.by)
+            .map(|((label, _), value)| (*label, value.as_deref().unwrap_or_default()))
+            .collect();
+        (row, labels)
+    });
+    let rows: Vec<(&ReportRow, Vec<(&str, &str)>)> = named.collect();
     let mut tokens = metrics.begin(
         "tokmeter_tokens_total",
         Kind::Counter,
         "Tokens by class. The classes do not overlap; output includes reasoning.",
     );
-    for row in rows {
-        let (of, [source, model]) = (&row.sums.tokens, names(row));
+    for (row, labels) in &rows {
+        let of = &row.sums.tokens;
         let classes = [
             ("input", of.input),
             ("cache_read", of.cache_read),
@@ -65,7 +81,7 @@ fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
             ("output", of.output),
         ];
         for (class, count) in classes {
-            tokens.sample(&[source, model, ("class", class)], count);
+            tokens.sample(&[labels, &[("class", class)][..]].concat(), count);
         }
     }
     let counts: [(&'static str, &'static str, Count); 5] = [
@@ -79,18 +95,18 @@ fn of_calls(metrics: &mut Metrics, rows: &[ReportRow]) {
     ];
     for (name, help, count) in counts {
         let mut metric = metrics.begin(name, Kind::Counter, help);
-        for row in rows {
-            metric.sample(&names(row), count(row));
+        for (row, labels) in &rows {
+            metric.sample(labels, count(row));
         }
     }
     let mut cost =
         metrics.begin("tokmeter_cost_usd_total", Kind::Counter, "Cost in US dollars of the calls that have a price.");
-    for row in rows {
-        cost.sample(&names(row), row.sums.cost);
+    for (row, labels) in &rows {
+        cost.sample(labels, row.sums.cost);
     }
     let mut saved = metrics.begin("tokmeter_cache_saved_usd", Kind::Gauge, "US dollars that caching saved.");
-    for row in rows {
-        saved.sample(&names(row), row.sums.saved);
+    for (row, labels) in &rows {
+        saved.sample(labels, row.sums.saved);
     }
 }
 

@@ -180,6 +180,14 @@ pub struct LimitState {
 }
 
 impl LimitState {
+    /// True when its name tells of a person, a team, a project, an agent, a session or a branch.
+    pub fn names_someone(&self) -> bool {
+        let is_someone = |dimension: &Dimension| !matches!(dimension, Dimension::Model | Dimension::Source);
+        self.subject.is_some()
+            || self.session.is_some()
+            || self.limit.scope.names().iter().any(|(dimension, _)| is_someone(dimension))
+    }
+
     /// True when this percentage of any amount is used: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
         super::evaluate::reached(&self.limit.amount, &self.used, per_cent)

@@ -33,6 +33,29 @@ fn the_config_names_the_address_and_the_token() {
 }
 
 #[test]
+fn metrics_name_nobody_unless_the_config_says_so() {
+    for is_asked in [false, true] {
+        let home = Home::new();
+        let config = format!(
+            "[server]\nmetrics_names = {is_asked}\n[limits]\nmonth = {{ usd = 9 }}\nsession = {{ usd = 9 }}\n\
+             [limits.users.alice]\nday = {{ usd = 9 }}\n"
+        );
+        home.write(".config/tokmeter/config.toml", &config);
+        let served = Served::start(&home);
+        let who = "\"user\":\"alice\",\"project\":\"/secret-plan\",\"input_tokens\"";
+        let line = crate::common::native("a", &crate::common::now(), "claude-opus-5", 1_000, 100);
+        served.client.post("/api/v1/calls", &[], line.replace("\"input_tokens\"", who).as_bytes());
+        let metrics = served.client.get("/metrics").text();
+        assert!(metrics.contains("tokmeter_limit{limit=\"month\""), "{metrics}");
+        for name in ["user=\"alice\"", "user:alice:day", "/secret-plan", "limit=\"session\""] {
+            assert_eq!(metrics.contains(name), is_asked, "{name}: {metrics}");
+        }
+        let calls = if is_asked { "model=\"claude-opus-5\",user=\"alice\"," } else { "model=\"claude-opus-5\"} 1" };
+        assert!(metrics.contains(&format!("tokmeter_calls_total{{source=\"native\",{calls}")), "{metrics}");
+    }
+}
+
+#[test]
 fn an_address_in_the_config_beyond_this_machine_needs_a_token_too() {
     let home = Home::new();
     home.write(".config/tokmeter/config.toml", "[server]\nlisten = \"0.0.0.0:0\"\n");

@@ -42,8 +42,14 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Re
         }
         Topic::Metrics => {
             let mut body = Vec::new();
-            let limits = summary(books)?.limits;
-            metrics::metrics(books.ledger, &limits, books.unread_files, books.prices)?
+            let mut limits = summary(books)?.limits;
+            let mut names = &metrics::NAMES[..];
+            // Whoever may scrape need not know who spends.
+            if !books.settings.server.metrics_names {
+                limits.retain(|limit| !limit.names_someone());
+                names = &[];
+            }
+            metrics::metrics(books.ledger, &limits, books.unread_files, books.prices, names)?
                 .write(&mut body)
                 .map_err(Trouble::from)?;
             Ok(Answer { kind: Kind::Metrics, body })
