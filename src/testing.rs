@@ -78,6 +78,11 @@ pub mod pricing {
     pub use crate::pricing::{Cost, CostMode, CustomPrice, PriceBook, Pricer, Rates, build, remember, seed};
 }
 
+/// From `app::selftest`.
+pub mod samples {
+    pub use crate::app::selftest::{Model, of_ledger};
+}
+
 /// From `text`.
 pub mod text {
     pub use crate::text::width;

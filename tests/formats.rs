@@ -20,6 +20,7 @@ use tokmeter::testing::formats::{BadLine, Decoder, FormatId, Framing, Origin, Ou
 use tokmeter::testing::ingest::{Options, Roots, Tails};
 use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
+use tokmeter::testing::samples::{Model, of_ledger};
 
 /// Expected totals of a folder of samples.
 #[derive(Deserialize)]
@@ -32,28 +33,6 @@ struct Expected {
     /// The calls that each session of a trap made.
     #[serde(default)]
     sessions: BTreeMap<String, BTreeMap<String, u64>>,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-struct Model {
-    #[serde(rename = "model")]
-    name: Option<String>,
-    calls: u64,
-    input_tokens: u64,
-    cache_read_tokens: u64,
-    cache_write_5m_tokens: u64,
-    cache_write_1h_tokens: u64,
-    output_tokens: u64,
-    reasoning_tokens: u64,
-    #[serde(default)]
-    lower_bound_calls: u64,
-    /// Exact dollars; `null` where a price is missing; absent where the sample is about something else.
-    #[serde(default, deserialize_with = "stated")]
-    cost_usd: Option<Option<String>>,
-}
-
-fn stated<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(from).map(Some)
 }
 
 /// Files that belong together, with their expected totals.
@@ -242,26 +221,7 @@ fn rows(books: &Memory) -> Vec<Arc<Row>> {
 
 /// Sums per model, in the order of `expected.json`.
 fn models(books: &Memory) -> Vec<Model> {
-    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
-    let report = books.report(&query).unwrap();
-    let mut models: Vec<Model> = report
-        .rows
-        .into_iter()
-        .map(|row| Model {
-            name: row.by[0].as_deref().map(str::to_owned),
-            calls: row.sums.calls,
-            input_tokens: row.sums.tokens.input,
-            cache_read_tokens: row.sums.tokens.cache_read,
-            cache_write_5m_tokens: row.sums.tokens.cache_write_5m,
-            cache_write_1h_tokens: row.sums.tokens.cache_write_1h,
-            output_tokens: row.sums.tokens.output,
-            reasoning_tokens: row.sums.tokens.reasoning,
-            lower_bound_calls: row.sums.lower_bound_calls,
-            cost_usd: Some((row.sums.unpriced_tokens == 0).then(|| row.sums.cost.to_string())),
-        })
-        .collect();
-    models.sort_by(|one, other| one.name.cmp(&other.name));
-    models
+    of_ledger(books).unwrap()
 }
 
 fn check(case: &Case, how: &str, records: Vec<Record>) {
@@ -269,9 +229,7 @@ fn check(case: &Case, how: &str, records: Vec<Record>) {
     let mut expected = case.models.clone();
     expected.sort_by(|one, other| one.name.cmp(&other.name));
     for (found, expected) in found.iter_mut().zip(&expected) {
-        if expected.cost_usd.is_none() {
-            found.cost_usd = None;
-        }
+        found.drop_unstated(expected);
     }
     assert_eq!(found, expected, "samples/{} {how}", case.name);
 }

@@ -1,6 +1,7 @@
 //! Servers for programs that speak HTTP. They hand calls to the engine and ask it questions, and keep no numbers of
 //! their own.
 
+mod accepting;
 pub(crate) mod http;
 mod loopback;
 pub(crate) mod proxy;

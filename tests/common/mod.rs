@@ -7,6 +7,7 @@ pub mod pty;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// A private home folder, removed when dropped.
 pub struct Home {
@@ -43,6 +44,20 @@ impl Home {
     /// Writes the config.
     pub fn config(&self, text: &str) -> PathBuf {
         self.write(".config/tokmeter/config.toml", text)
+    }
+
+    /// Starts the program without a terminal; its standard error is to be read.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
+            .args(args)
+            .env_clear()
+            .envs(self.vars())
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Environment of a user with this home only.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,18 +25,7 @@ impl Running {
     }
 
     pub fn with(home: &Home, args: &[&str]) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
-            .arg("proxy")
-            .args(["--listen", "127.0.0.1:0"])
-            .args(args)
-            .env_clear()
-            .envs(home.vars())
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = home.spawn(&[&["proxy", "--listen", "127.0.0.1:0"], args].concat());
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let line = crate::line_with(&mut stderr, "forwarding on http://").expect("the proxy says where it listens");
         let address = line.trim().rsplit("http://").next().unwrap().parse().unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -111,16 +111,8 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn start(home: &Home, upstream: SocketAddr) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
-            .args(["proxy", "--listen", "127.0.0.1:0", "--upstream", &format!("http://{upstream}")])
-            .env_clear()
-            .envs(home.vars())
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let upstream = format!("http://{upstream}");
+        let mut child = home.spawn(&["proxy", "--listen", "127.0.0.1:0", "--upstream", &upstream]);
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         let address = loop {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,18 +21,7 @@ impl Served {
     }
 
     pub fn with(home: &Home, args: &[&str]) -> Self {
-        let child = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"))
-            .arg("serve")
-            .args(args)
-            .env_clear()
-            .envs(home.vars())
-            .current_dir(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self::from_child(child)
+        Self::from_child(home.spawn(&[&["serve"], args].concat()))
     }
 
     /// Waits until it is ready.

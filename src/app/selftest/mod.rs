@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(crate) use self::hazards::HAZARDS;
 pub(crate) use self::materials::{Sample, samples};
-pub(crate) use self::model::Model;
+pub use self::model::{Model, of_ledger};
 
 use self::cases::Case;
 use self::materials::Reading;
@@ -96,5 +96,5 @@ fn check(case: Case, reading: &Reading, prices: &Arc<PriceBook>) -> Result<Check
 fn models<'a>(files: impl Iterator<Item = &'a [Record]>, prices: &Arc<PriceBook>) -> Result<Vec<Model>, Failure> {
     let mut books = Memory::new(Arc::clone(prices) as _);
     books.post(&Batch { records: files.flatten().cloned().collect(), files: Vec::new() })?;
-    Ok(model::of_ledger(&books)?)
+    Ok(of_ledger(&books)?)
 }

@@ -7,22 +7,30 @@ use crate::ledger::{BooksError, Grain, Ledger, Query};
 
 /// Sums of one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Model {
+pub struct Model {
     #[serde(rename = "model")]
-    pub(crate) name: Option<String>,
-    pub(crate) calls: u64,
-    input_tokens: u64,
-    cache_read_tokens: u64,
-    cache_write_5m_tokens: u64,
-    cache_write_1h_tokens: u64,
-    output_tokens: u64,
-    reasoning_tokens: u64,
+    /// Its name.
+    pub name: Option<String>,
+    /// Calls.
+    pub calls: u64,
+    /// Tokens of this class.
+    pub input_tokens: u64,
+    /// Tokens of this class.
+    pub cache_read_tokens: u64,
+    /// Tokens of this class.
+    pub cache_write_5m_tokens: u64,
+    /// Tokens of this class.
+    pub cache_write_1h_tokens: u64,
+    /// Tokens of this class.
+    pub output_tokens: u64,
+    /// Tokens of this class.
+    pub reasoning_tokens: u64,
+    /// Calls that the log states only in part.
     #[serde(default)]
-    lower_bound_calls: u64,
+    pub lower_bound_calls: u64,
     /// Exact dollars; `null` where a price is missing; absent where the sample is about something else.
     #[serde(default, deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
-    #[expect(clippy::option_option, reason = "absent and null differ in the file")]
-    pub(crate) cost_usd: Option<Option<String>>,
+    pub cost_usd: Option<Option<String>>,
 }
 
 #[expect(clippy::option_option, reason = "absent and null differ in the file")]
@@ -44,7 +52,7 @@ impl Model {
     }
 
     /// Leaves out the cost where none is expected.
-    pub(super) fn drop_unstated(&mut self, expected: &Self) {
+    pub fn drop_unstated(&mut self, expected: &Self) {
         if expected.cost_usd.is_none() {
             self.cost_usd = None;
         }
@@ -78,7 +86,10 @@ impl Model {
 }
 
 /// Sums per model of a ledger, by name.
-pub(super) fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
+///
+/// # Errors
+/// When the books cannot be read.
+pub fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
     let mut models: Vec<Model> = rows

@@ -11,33 +11,18 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use super::bounds::Bounds;
+use crate::server::accepting;
 
 /// How long requests that are being answered may take once the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 64 * 1024;
-/// Delay after an error of the system, such as no descriptors left.
-const REST: Duration = Duration::from_millis(50);
 
 /// Serves until `ending` is true; then answers what has arrived.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut ending: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(bounds.connections));
     let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
-    loop {
-        let place = tokio::select! {
-            place = Arc::clone(&room).acquire_owned() => place,
-            _ = ending.changed() => break,
-        };
-        let Ok(place) = place else { break };
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = ending.changed() => break,
-        };
-        let Ok((stream, _)) = stream else {
-            tokio::time::sleep(REST).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
+    while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.head)

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::forward;
 use super::shared::Shared;
+use crate::server::accepting;
 
 /// Connections served at once; others wait in the system's backlog.
 const CONNECTIONS: usize = 8192;
@@ -21,8 +22,6 @@ const HEAD: Duration = Duration::from_secs(600);
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long answers are read on whose client has left.
 const READ_ON: Duration = Duration::from_secs(3);
-/// Delay after an error of the system, such as no descriptors left.
-const REST: Duration = Duration::from_millis(50);
 
 /// Serves until `ending` is true; then lets the calls that are being answered end. `gone` ends when none is left.
 pub(super) async fn serve(
@@ -36,21 +35,7 @@ pub(super) async fn serve(
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     builder.http2().timer(TokioTimer::new());
-    loop {
-        let place = tokio::select! {
-            place = Arc::clone(&room).acquire_owned() => place,
-            _ = ending.changed() => break,
-        };
-        let Ok(place) = place else { break };
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = ending.changed() => break,
-        };
-        let Ok((stream, _)) = stream else {
-            tokio::time::sleep(REST).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
+    while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
         let state = Arc::clone(&shared);
         let service = service_fn(move |request| forward::answer(Arc::clone(&state), request));
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
