@@ -54,7 +54,7 @@ pub struct ProxyArgs {
 
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum BenchCommand {
-    /// Time that the proxy adds to a call, beside a bare pass-through
+    /// Time that the proxy adds to a call, compared with a bare pass-through
     #[command(after_help = "Example:\n  tokmeter bench proxy")]
     Proxy {
         /// Calls of each connection

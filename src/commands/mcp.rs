@@ -55,7 +55,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Answers a question from the books, which are repaired or opened anew when they cannot be read.
+    /// Answers a question from the books, which are repaired or reopened when they cannot be read.
     fn ask(
         &mut self,
         context: &mut Context<'_>,

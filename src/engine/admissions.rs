@@ -63,7 +63,7 @@ pub(crate) enum Admitted {
     Denied,
 }
 
-/// What a server must know of the limits without asking the books.
+/// Facts about the limits that a server knows without asking the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// True when there is any limit.

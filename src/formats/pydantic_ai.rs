@@ -68,7 +68,7 @@ fields! {
 }
 
 fields! {
-    /// What the provider stated besides.
+    /// Further counts of the provider.
     Details {
         reasoning: Count = "reasoning_tokens" | "thoughts_tokens" | "thinking_tokens",
         cache_read: Count = "cache_read_input_tokens" | "cached_tokens" | "cache_read_tokens" | "cached_content_tokens",

@@ -1,4 +1,4 @@
-//! What passes through, in both directions, and what does not.
+//! Bytes and headers pass through in both directions, but for a few.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

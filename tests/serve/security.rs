@@ -1,4 +1,4 @@
-//! What strangers, other web pages and broken clients can do: nothing.
+//! Strangers, other web pages and broken clients get nothing.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

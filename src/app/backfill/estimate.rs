@@ -19,7 +19,7 @@ pub(crate) struct ModelEstimate {
     pub(crate) logged: u64,
     /// The output by the size of the text.
     pub(crate) estimated: u64,
-    /// What is more costs about this; `None` without a price.
+    /// Approximate cost of the difference; `None` without a price.
     pub(crate) cost: Option<Usd>,
     /// Answers from which the measure was taken.
     pub(crate) measured_on: u64,
@@ -35,7 +35,7 @@ pub(crate) struct ModelEstimate {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Estimates {
     pub(crate) models: Vec<ModelEstimate>,
-    /// What is more than the log states, as one call for each.
+    /// The output beyond that in the log, one call for each answer.
     pub(crate) calls: Vec<Call>,
     /// Models with such calls for which nothing can be measured.
     pub(crate) unmeasured: Vec<Label>,

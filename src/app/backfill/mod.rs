@@ -1,4 +1,4 @@
-//! Estimates of output that a log does not count, from the size of the text beside it.
+//! Estimates of output that a log does not count, from the length of the answer's text.
 //!
 //! Claude Code 2.1.9 to 2.1.49 counted only the beginning of an answer, and some gateways count nothing. How many characters a token
 //! has is measured on the same machine's answers where both are known, for each model; so is the error, on the half of them

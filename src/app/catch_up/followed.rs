@@ -50,7 +50,7 @@ impl Followed {
     /// Takes in what has changed: the config, and what the logs have gained.
     ///
     /// # Errors
-    /// When the books must be opened anew.
+    /// When the books must be reopened.
     pub(crate) fn catch_up(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.take_config(context);
         if self.books.trouble.is_some() && self.opened.elapsed() >= TRY_AGAIN {

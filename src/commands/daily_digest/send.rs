@@ -71,7 +71,7 @@ pub(in crate::commands) fn of_day(
     Ok((subject(&title), body))
 }
 
-/// The title of a message, which comes beside those of other programs.
+/// The title of a message, which names the program because others send messages, too.
 fn subject(title: &str) -> String {
     format!("tokmeter: {title}")
 }

@@ -56,7 +56,7 @@ fn upstreams_of(context: &Context<'_>, given: &[String]) -> Result<Vec<Upstream>
     Ok(all)
 }
 
-/// What may be shown of an address.
+/// The part of an address that may be shown.
 fn without_password(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest)
 }

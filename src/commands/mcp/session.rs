@@ -19,7 +19,7 @@ const INSTRUCTIONS: &str = "Tokens and cost of the coding agents on this machine
 /// Answers a question with a tool.
 pub(super) type Ask<'a> = &'a mut dyn FnMut(Tool, &Arguments) -> Result<Answer, Failure>;
 
-/// What was agreed with the client.
+/// The state of the connection to a client.
 #[derive(Default)]
 pub(super) struct Session {
     version: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! Facts beside a report that are in none of its numbers: plans, and estimates of what logs do not count.
+//! Additions to a report that change none of its numbers: plans, and estimates of output that logs do not count.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::output::{self, Decimal};
 use crate::pricing::PriceBook;
 use crate::text;
 
-/// What there is beside a report.
+/// The additions to a report.
 pub(super) struct Beside {
     plans: Option<Plans>,
     estimated: Option<Kept>,

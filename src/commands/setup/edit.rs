@@ -1,4 +1,4 @@
-//! What is added to an agent's settings, and taken out again.
+//! Lines that are added to an agent's settings, and taken out again.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

@@ -85,7 +85,7 @@ fn read(password: &Password, env: &Env) -> Result<String, String> {
     if line.is_empty() { Err("the password is empty".to_owned()) } else { Ok(line) }
 }
 
-/// What a program prints, which is a password: no message repeats it.
+/// The output of a program, which is a password: no message repeats it.
 fn printed(argv: &[String], env: &Env) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("password_command is empty")?;
     let name = Label::new(program);

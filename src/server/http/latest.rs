@@ -57,13 +57,13 @@ impl Latest {
 pub(super) struct Event {
     /// `alert` or `summary`.
     pub(super) name: &'static str,
-    /// Names what the listener has had when it has had this one.
+    /// Position of a listener that has received this event.
     pub(super) id: String,
     /// One line of JSON.
     pub(super) data: Arc<str>,
 }
 
-/// What a listener has had.
+/// The last summary and the last alert that a listener has received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     summary: u64,
@@ -71,8 +71,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// What a listener has had whose last event has this id; nothing, if it is of another run. A new listener gets the
-    /// summary and the alerts from now on.
+    /// The position of a listener whose last event has this id; the beginning, if the id is of another run. A new
+    /// listener gets the summary and the alerts from now on.
     pub(super) fn of(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
         match numbers.as_slice() {

@@ -67,7 +67,7 @@ pub(super) struct Desk {
     gaps: Arc<Gaps>,
 }
 
-/// What the books need.
+/// Everything that booking needs to start.
 pub(super) struct Setup {
     /// Takes calls.
     pub(super) deliver: mpsc::Sender<Delivery>,

@@ -28,7 +28,7 @@ pub(super) struct About {
     pub(super) latency: Duration,
     /// Who calls, as headers and key say.
     pub(super) who: Who,
-    /// What the body says.
+    /// Facts from the body.
     pub(super) facts: Facts,
     /// Bytes of the body.
     pub(super) bytes: u64,

@@ -1,6 +1,6 @@
 //! Splits a stream of server-sent events, whatever its line ends and however its bytes are cut.
 
-/// What a piece of a stream is.
+/// A piece of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     /// A part of an event's data.

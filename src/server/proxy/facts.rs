@@ -1,4 +1,4 @@
-//! What a request's body says: the model, whether it streams, who asks.
+//! Facts from a request's body: the model, whether it streams, who asks.
 
 use serde_json::{Map, Value};
 
@@ -62,7 +62,7 @@ impl Scan {
         self.bytes
     }
 
-    /// What is known so far.
+    /// The facts found so far.
     pub(super) fn facts(&self) -> Facts {
         let text = self.slim.facts().text;
         let document = self.slim.document();

@@ -46,7 +46,7 @@ impl Ends {
 }
 
 impl Hide {
-    /// What may be passed on now.
+    /// Takes a chunk; returns the bytes to be passed on now.
     pub(super) fn feed(&mut self, chunk: &Bytes) -> Bytes {
         let mut out = BytesMut::new();
         let mut begin = 0;

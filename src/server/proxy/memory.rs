@@ -1,9 +1,9 @@
-//! What was learnt about the upstreams.
+//! Peculiarities of upstreams, found by trial.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// What was learnt about the upstreams.
+/// Peculiarities of upstreams.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Models of an upstream that refuse `stream_options`.

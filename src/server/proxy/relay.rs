@@ -26,7 +26,7 @@ pub(super) struct Relay {
     upstream: Option<Incoming>,
     record: Option<CallRecord>,
     hide: Option<Hide>,
-    /// What may be passed on.
+    /// Frames to be passed on.
     ready: VecDeque<Frame<Bytes>>,
     failed: Option<hyper::Error>,
     /// The journal is awaited.

@@ -18,7 +18,7 @@ const ASK: &[u8] = br#","stream_options":{"include_usage":true}"#;
 /// Bytes of a request that are kept, to ask again without.
 const KEPT: usize = 32 * 1024 * 1024;
 
-/// What is known of a request that is being sent.
+/// A request that is being sent.
 pub(super) struct Sent {
     known: Mutex<Known>,
     /// Which models refuse to be asked.

@@ -1,4 +1,4 @@
-//! What is kept of a document, however it is cut.
+//! A document is reduced to the same, however it is cut.
 
 use super::*;
 use proptest::prelude::*;
