@@ -15,6 +15,16 @@ run(async (browser) => {
   check(await page.locator("#help").evaluate((help) => help.open), "? opens the keys");
   await page.keyboard.press("Escape");
   check(!(await page.locator("#help").evaluate((help) => help.open)), "Esc closes them");
+  // Until the next frame the focus is still in the closed dialog.
+  const isTaken = await page.evaluate(() => {
+    const before = document.documentElement.dataset.theme;
+    const press = () => document.querySelector("#help *").dispatchEvent(new KeyboardEvent("keydown", { key: "t", bubbles: true }));
+    press();
+    const after = document.documentElement.dataset.theme;
+    [1, 2].forEach(press);
+    return before !== after && before === document.documentElement.dataset.theme;
+  });
+  check(isTaken, "a key after the dialog is taken");
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   const seen = [await theme()];
   for (let times = 0; times < 3; times += 1) {

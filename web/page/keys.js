@@ -2,7 +2,8 @@
 
 import { $ } from "./dom.js";
 
-const isTyping = (target) => target.closest("input, select, textarea, dialog") !== null;
+// A dialog that was closed has the focus until the next frame.
+const isTyping = (target) => target.closest("input, select, textarea, dialog[open]") !== null;
 
 function step(from, by) {
   const box = from.closest("table") ?? document.querySelector(".view:not([hidden]) table:not([hidden])");
