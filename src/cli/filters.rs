@@ -84,4 +84,26 @@ impl Filters {
             until: self.until.map(|when| when.end(now, zone)),
         }
     }
+
+    /// What is asked for, for the header of a screen: `project /home/kim/web-shop, since …`; empty for everything.
+    pub fn words(&self) -> String {
+        let groups = [
+            ("user", &self.user),
+            ("project", &self.project),
+            ("model", &self.model),
+            ("sub-agent", &self.agent),
+            ("team", &self.team),
+            ("feature", &self.feature),
+            ("organisation", &self.org),
+            ("source", &self.source),
+            ("branch", &self.branch),
+            ("ticket", &self.ticket),
+        ];
+        let asked = groups.into_iter().filter(|(_, names)| !names.is_empty());
+        let mut words: Vec<String> = asked.map(|(word, names)| format!("{word} {}", names.join(", "))).collect();
+        if self.since.is_some() || self.until.is_some() {
+            words.push("a part of the time".to_owned());
+        }
+        Label::new(&words.join(" · ")).to_string()
+    }
 }

@@ -53,7 +53,7 @@ fn part_of(text: &str) -> Result<Amount, String> {
     }
     let count = parse_count(&lower)?;
     if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
-        return Err(format!("does not say of what: dollars or tokens? {AMOUNT}"));
+        return Err(format!("does not say of what: dollars or tokens? write {lower}usd or {lower} tokens"));
     }
     Ok(Amount { tokens: Some(count), ..Amount::default() })
 }
@@ -160,7 +160,7 @@ mod tests {
     fn g3_what_is_no_amount_is_refused_with_the_expected_form() {
         let cases = [
             ("", "is empty"),
-            ("25", "dollars or tokens?"),
+            ("25", "dollars or tokens? write 25usd or 25 tokens"),
             ("500_000", "dollars or tokens?"),
             ("-1usd", "is negative"),
             ("-5k", "is negative"),

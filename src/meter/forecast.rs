@@ -1,7 +1,7 @@
 //! Forecasts when a limit will be reached, as a likely time with a band, and spending by the end of the day or month.
 //!
-//! The near future continues the last quarter hours; further ahead the rate returns to that of the last hours, because
-//! the last half hour alone overreacts. Work is expected only in the usual hours or, while these are unknown, for as
+//! The near future continues the rate that is shown; further ahead it returns to that of the last hours, halfway every
+//! ten minutes, because the last half hour alone overreacts. Work is expected only in the usual hours or, while these are unknown, for as
 //! long again as it has lasted today.
 
 use std::collections::BTreeSet;
@@ -27,10 +27,8 @@ const STEP: i64 = 5;
 const MOST: i128 = 1 << 80;
 /// One, in the fixed point of rates and weights.
 const ONE: i128 = 1 << 20;
-/// 2^(-1/15): weight of a minute relative to the next, halving every quarter hour.
-const FADE_MINUTE: i128 = 1_001_221;
-/// 2^(-5/30): fraction of the difference between near and sustained rate that remains after a step.
-const FADE_STEP: i128 = 934_173;
+/// 2^(-5/10): fraction of the difference between near and sustained rate that remains after a step.
+const FADE_STEP: i128 = 741_455;
 
 /// Usual working hours of the local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -184,16 +182,7 @@ impl Outlook<'_> {
         if newest >= IDLE {
             return None;
         }
-        let mut weights = Vec::with_capacity(usize::try_from(KEPT).unwrap_or(0));
-        let mut weight = ONE;
-        for _ in 0..KEPT {
-            weights.push(weight);
-            weight = weight * FADE_MINUTE / ONE;
-        }
         let lasted = oldest + 1;
-        let weight_of = |age: i64| usize::try_from(age).ok().and_then(|age| weights.get(age)).copied().unwrap_or(0);
-        let over: i128 = (0..lasted.max(30)).map(weight_of).sum();
-        let near: i128 = minutes.iter().map(|(age, amount)| amount.saturating_mul(weight_of(*age))).sum();
         let total: i128 = minutes.iter().map(|(_, amount)| amount).sum();
         let blocks = i128::from(lasted.max(30).div_euclid(10));
         let mut stretches = vec![0_i128; usize::try_from(blocks).unwrap_or(1).max(1)];
@@ -212,7 +201,7 @@ impl Outlook<'_> {
             .sum();
         let deviation = u128::try_from(squares / blocks).unwrap_or(0).isqrt();
         Some(Rate {
-            near: near.saturating_mul(ONE) / over.max(1),
+            near: self.minutes.rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
             sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
             lasted,
             variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),

@@ -147,22 +147,27 @@ impl Minutes {
     ///
     /// Only the log's own minutes count, so that neither suspend nor clock jumps cause peaks.
     pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
+        let tokens = self.rate_of(now, 1, |spent| i128::from(spent.tokens));
+        let pico = self.rate_of(now, 60, |spent| spent.usd.pico());
+        (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
+    }
+
+    /// The same of one amount, in so many minutes.
+    pub(crate) fn rate_of(&self, now: Instant, minutes: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let this = minute_of(now);
-        let (mut tokens, mut pico, mut oldest) = (0_i128, 0_i128, None);
+        let (mut sum, mut oldest) = (0_i128, None);
         for (minute, spent) in self.spent.range(this - 14..=this + AHEAD) {
             let age = usize::try_from(this - minute).unwrap_or(0);
             let weight = WEIGHTS.get(age).copied().unwrap_or(0);
             oldest = oldest.or(Some(age));
-            tokens = tokens.saturating_add(i128::from(spent.tokens).saturating_mul(weight));
-            pico = pico.saturating_add(spent.usd.pico().saturating_mul(weight));
+            sum = sum.saturating_add(amount(spent).saturating_mul(weight));
         }
-        let Some(oldest) = oldest else { return (0, Usd::ZERO) };
+        let Some(oldest) = oldest else { return 0 };
         // The minute that is running counts as far as it has run; a first call alone counts over two minutes.
         let running = WEIGHTS[0] * i128::from(now.timestamp().rem_euclid(60)) / 60;
         let whole: i128 = WEIGHTS.iter().skip(1).take(oldest).sum();
         let over = (running + whole).max(WEIGHTS[0] + WEIGHTS[1]);
-        let tokens = u64::try_from(tokens.max(0) / over).unwrap_or(u64::MAX);
-        (tokens, Usd::from_pico(pico.max(0).saturating_mul(60) / over))
+        sum.saturating_mul(minutes) / over
     }
 
     /// The minutes, oldest first.

@@ -95,7 +95,7 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
 pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let hit = signals.cache_hit.map_or_else(|| "–".to_owned(), |hit| format!("{hit}%"));
     let verb = if signals.saved.is_negative() { "which cost more than it saved:" } else { "saved" };
-    writeln!(out, "Cache: {hit} of the prompts read from it, {verb} {}", text::usd(signals.saved))?;
+    writeln!(out, "Cache: {hit} of the prompt tokens were read from it, {verb} {}", text::usd(signals.saved))?;
     writeln!(out, "Sub-agents: {}% of the cost", signals.agent_share)?;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let unnamed = || "–".to_owned();
@@ -137,7 +137,7 @@ pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Writ
         plain(&heads, 1, &rows, out)?;
     }
     if !signals.dearest.is_empty() {
-        writeln!(out, "\nDearest calls:")?;
+        writeln!(out, "\nMost expensive calls:")?;
         let heads = ["call", "at", "model", "session", "tokens", "cost"].map(str::to_owned);
         let rows: Vec<Vec<String>> = signals
             .dearest

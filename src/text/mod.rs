@@ -25,5 +25,5 @@ pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};
 pub(crate) use time::{
-    clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, month_name,
+    clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, moment_full, month_name,
 };

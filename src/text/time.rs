@@ -71,6 +71,15 @@ pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     local.format(form).to_string()
 }
 
+/// The same of a past moment, with the time of day also where that is longer ago: `20 Nov 09:14`.
+pub(crate) fn moment_full(at: Instant, now: Instant, zone: Zone) -> String {
+    let (day, today) = (day_of(at, zone), day_of(now, zone));
+    if (day - today).num_days() >= -6 || day.year() != today.year() {
+        return moment(at, now, zone);
+    }
+    at.with_timezone(&zone).format("%-d %b %H:%M").to_string()
+}
+
 /// A day: `Sun 22 Nov`, with the year if it differs from `now`'s.
 pub(crate) fn day_name(day: Day, today: Day) -> String {
     let form = if day.year() == today.year() { "%a %-d %b" } else { "%a %-d %b %Y" };
@@ -118,6 +127,8 @@ mod tests {
         for (at, text) in cases {
             assert_eq!(moment(at.parse().unwrap(), now, zone), text);
         }
+        assert_eq!(moment_full("2026-11-20T08:14:00Z".parse().unwrap(), now, zone), "Fri 09:14");
+        assert_eq!(moment_full("2026-11-02T08:14:00Z".parse().unwrap(), now, zone), "2 Nov 09:14");
         assert_eq!(header_time(now, zone), "Sun 22 Nov 14:02");
     }
 }

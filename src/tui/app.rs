@@ -230,16 +230,24 @@ impl App {
         }
     }
 
-    /// Shows other numbers; the cursor stays on the session it was on.
+    /// Shows other numbers; the cursors stay on the session and on the call they were on.
     fn show(&mut self, summary: Arc<Summary>) {
         let slot = View::ALL.len() + Pane::Running.nth();
         let here = self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name);
+        let calls = View::ALL.len() + Pane::Calls.nth();
+        // On the newest call it stays on the newest.
+        let call = self.cursors[calls]
+            .checked_sub(1)
+            .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
         if let Follow::Today | Follow::Everything = summary.follow {
             self.home = summary.follow.clone();
         }
         self.summary = summary;
         if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
             self.cursors[slot] = at;
+        }
+        if let Some(at) = call.and_then(|call| self.calls().iter().position(|line| line.row.call.key == call)) {
+            self.cursors[calls] = at;
         }
     }
 

@@ -94,6 +94,12 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     Footer { app, has_header: true }.render(foot, buffer);
 }
 
+/// True for one letter that every terminal draws in one column.
+fn is_one_plain(symbol: &str) -> bool {
+    let mut letters = symbol.chars();
+    letters.next().is_some_and(text::is_plain) && letters.next().is_none()
+}
+
 /// Replaces cells that terminals may render with another width.
 ///
 /// Terminals disagree on the width of joined characters; of these only the first is kept. In ASCII mode each symbol has
@@ -106,9 +112,7 @@ fn settle(buffer: &mut Buffer, ascii: bool) {
             wide_before = false;
             continue;
         }
-        let mut letters = symbol.chars();
-        let is_plain = letters.next().is_some_and(text::is_plain) && letters.next().is_none();
-        if symbol.len() == 1 || (is_plain && !ascii) {
+        if symbol.len() == 1 || (!ascii && is_one_plain(symbol)) {
             continue;
         }
         let columns = symbol.width();

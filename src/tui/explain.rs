@@ -11,7 +11,11 @@ use crate::text;
 impl App {
     /// Opens the explanation of the number under the cursor.
     pub(super) fn explain(&mut self) -> Next {
-        let Some(explanation) = self.explanation() else { return Next::Stay };
+        let Some(mut explanation) = self.explanation() else { return Next::Stay };
+        if explanation.call.is_none() && self.view != View::Health {
+            // It stands still while the screen counts on.
+            explanation.title.push_str(&format!(" · as of {}", text::clock_seconds(self.now(), self.options.zone)));
+        }
         if let Some(key) = explanation.call {
             self.effects.push(Effect::Ask(Request::Explain(key)));
         }
@@ -75,7 +79,7 @@ impl App {
                 let rows = self.projects_shown();
                 let row = rows.get(self.cursor())?;
                 let mut lines = Vec::new();
-                for (word, sums) in ["today", "this month", "in all"].into_iter().zip(&row.sums) {
+                for (word, sums) in ["today", "this month", "all time"].into_iter().zip(&row.sums) {
                     lines.push(word.to_owned());
                     lines.extend(of_sums(sums).into_iter().map(|line| format!("  {line}")));
                 }

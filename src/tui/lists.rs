@@ -186,7 +186,7 @@ impl App {
                 .map(|limit| format!("{}, {}", text::banner_title(limit), text::banner_amounts(limit))),
             View::Projects => self.projects_shown().get(self.cursor()).map(|row| {
                 let name = row.project.as_deref().unwrap_or("no project");
-                format!("{name}: {} today, {} in all", text::cost(&row.sums[0]), text::cost(&row.sums[2]))
+                format!("{name}: {} today, {} all time", text::cost(&row.sums[0]), text::cost(&row.sums[2]))
             }),
             View::Live | View::History | View::Models | View::Health => {
                 self.summary.session.as_ref().map(|session| text::complete(session, &self.summary.limits, None))

@@ -42,6 +42,8 @@ pub struct Options {
     pub view: View,
     /// Initial filter.
     pub filter: String,
+    /// Of which calls alone everything here is, where that is not all: `project /home/kim/web-shop`.
+    pub only: String,
     /// True to start with the mouse captured.
     pub mouse: bool,
     /// Log locations, for the waiting screen.
@@ -73,6 +75,7 @@ impl Options {
             compact: false,
             view: View::Live,
             filter: String::new(),
+            only: String::new(),
             mouse: false,
             looks: Vec::new(),
             frame_rate: None,

@@ -65,7 +65,8 @@ impl App {
             Action::Left => self.sideways(true),
             Action::Right => self.sideways(false),
             Action::Enter => return self.enter(),
-            Action::Filter => self.mode = Mode::Filter(self.filter.clone()),
+            // Begun anew; what was shown stays until a letter is typed.
+            Action::Filter => self.mode = Mode::Filter(Input::default()),
             Action::Choose => self.mode = Mode::Choose { cursor: 0, search: Input::default() },
             Action::Demo => {
                 if !self.is_waiting() {

@@ -259,6 +259,50 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
 }
 
 #[test]
+fn a_month_is_never_foretold_below_one_of_its_days() {
+    let now = at("2026-11-18T12:00:00Z");
+    let mut books = Books::default();
+    for back in 1..18 {
+        books.tell(call(&format!("{back}"), now - Duration::days(back)).input(1_000_000));
+    }
+    // Since an hour ago a dollar every minute.
+    for minute in 0..60 {
+        books.tell(call(&format!("today{minute}"), now - Duration::minutes(minute)).input(1_000_000));
+    }
+    let rules = Rules::new(Zone::UTC);
+    let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
+    let (day, month) = (summary.by_day_end.unwrap(), summary.by_month_end.unwrap());
+    assert!(month >= day, "{day:?} today, {month:?} in the month");
+    // What the other days cost is in it, too.
+    assert_eq!((month - day).rounded(0), 17);
+}
+
+#[test]
+fn a_limit_that_is_full_in_minutes_is_full_at_the_rate_that_is_shown() {
+    let now = at("2026-11-18T12:00:30Z");
+    let limit = Limit {
+        scope: Scope::default(),
+        window: Window::Day,
+        amount: Amount { usd: Some(tokmeter::testing::domain::Usd::from_micro(70_000_000)), ..Amount::default() },
+        warn_at: vec![80],
+    };
+    let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
+    let mut meter = Meter::new(rules, now);
+    let mut books = Books::default();
+    // Five dollars a minute for ten minutes: twenty are left.
+    for second in (0..600).step_by(12) {
+        let when = now - Duration::seconds(second);
+        meter.apply(&books.tell(call(&format!("{second}"), when).input(1_000_000)), when);
+    }
+    let summary = meter.summary(now);
+    let (likely, _) = summary.limits[0].hit.unwrap();
+    let left = summary.limits[0].limit.amount.usd.unwrap().pico() - summary.today.cost.pico();
+    let at_this_rate = left * 3600 / summary.cost_per_hour.pico();
+    let foretold = i128::from((likely - now).num_seconds());
+    assert!((foretold - at_this_rate).abs() * 4 <= at_this_rate, "{foretold} s, {at_this_rate} s at the rate shown");
+}
+
+#[test]
 fn the_months_end_is_foretold_once_a_whole_day_is_known() {
     let now = at("2026-11-18T12:00:00Z");
     let rules = Rules::new(Zone::UTC);

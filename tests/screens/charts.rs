@@ -97,9 +97,9 @@ fn what_still_runs_is_held_against_the_same_part_of_the_period_before() {
 fn a_bar_that_runs_says_by_when_it_is_compared() {
     let mut app = in_view(options(), "4");
     let text = shown(&app, 120, 36);
-    assert!(text.contains("the day before by 14:02"), "{text}");
+    assert!(text.contains("the day before, up to 14:02"), "{text}");
     press(&mut app, &["left"]);
-    assert!(!shown(&app, 120, 36).contains("by 14:02"));
+    assert!(!shown(&app, 120, 36).contains("up to 14:02"));
 }
 
 /// The curve of changes and the curve of the ledger are one.

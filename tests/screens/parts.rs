@@ -75,7 +75,7 @@ fn enter_goes_down_from_a_model_and_from_a_limit() {
 #[test]
 fn every_number_is_explained_where_the_cursor_is() {
     let cases: [(&[&str], &str); 7] = [
-        (&[], "today · Esc closes"),
+        (&[], "today · as of "),
         (&["tab"], "rounded down"),
         (&["tab", "tab"], "% of the cost of what is shown"),
         (&["2"], "session api-server-1"),

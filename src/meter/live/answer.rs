@@ -104,7 +104,9 @@ impl Meter {
         let by_month_end = average(before, first, day.from).map(|a_day| {
             let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
             let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
-            before + today.cost.max(a_day) + later
+            let by_month_end = before + today.cost.max(a_day) + later;
+            // A day that alone will be dearer than the month was expected to be makes the month dearer.
+            by_month_end.max(before + by_day_end.unwrap_or_default())
         });
         (by_day_end, by_month_end)
     }

@@ -8,6 +8,7 @@ use super::super::app::App;
 use super::super::widgets::{pane, top_for};
 use super::super::{LedgerView, Watching};
 use crate::domain::Label;
+use crate::meter::SessionId;
 use crate::text;
 use crate::theme::Role;
 
@@ -105,7 +106,12 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
             if source.bad > 0 {
                 parts.push(format!("▲ {} bad", text::count(source.bad)));
             }
-            parts.extend(source.last.map(|at| format!("last {}", text::moment(at, app.now(), app.options.zone))));
+            // A report on the sources comes when their state changes, a call at any time.
+            let is_alone = health.sources.iter().filter(|other| other.format == source.format).count() == 1;
+            let of_it = |id: &SessionId| is_alone && source.format.as_ref() == Some(&id.source);
+            let seen = app.summary().fleet.iter().filter(|line| of_it(&line.id)).map(|line| line.last);
+            let last = source.last.max(seen.max());
+            parts.extend(last.map(|at| format!("last {}", text::moment(at, app.now(), app.options.zone))));
             (parts.join("  "), if source.bad > 0 { Role::Warning } else { Role::Text })
         }
     });

@@ -196,7 +196,7 @@ impl History<'_> {
         if app.history.back + app.history.cursor == 0 {
             let until = step.point(app.now(), app.options.zone);
             let before = app.history.before().and_then(|before| trend(sums, before));
-            parts.extend(before.map(|trend| format!("{trend} the {} before by {until}", step.name())));
+            parts.extend(before.map(|trend| format!("{trend} the {} before, up to {until}", step.name())));
         } else if let Some(before) = at.checked_sub(1).and_then(|at| page.bars.get(at)) {
             parts.extend(trend(sums, &before.sums).map(|trend| format!("{trend} the {} before", step.name())));
         }

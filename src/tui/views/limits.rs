@@ -26,8 +26,8 @@ impl Widget for &Limits<'_> {
         let bar = usize::from(area.width).saturating_sub(130).clamp(10, 60);
         let columns: [Column; 8] = [
             Column::name("limit", 12, 36, 0),
-            Column::name("used", 18, 44, 7),
-            Column::name("left", 12, 24, 3),
+            Column::amounts("used", 18, 44, 7),
+            Column::amounts("left", 12, 24, 3),
             Column::name("", bar, bar, 2),
             Column::number("", 5, 1),
             Column::name("", 7, 7, 5),

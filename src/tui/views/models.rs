@@ -22,7 +22,7 @@ impl Widget for &Models<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let title = ["Models", "all that was booked", "at the rates in force now"];
+        let title = ["Models", "all time", "at the rates in force now"];
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);

@@ -19,9 +19,9 @@ impl Widget for &Projects<'_> {
             Column::name("project", 12, 32, 0),
             Column::number("today", 13, 1),
             Column::number("this month", 13, 2),
-            Column::number("in all", 13, 3),
-            Column::number("tokens in all", 15, 4),
-            Column::number("calls in all", 12, 6),
+            Column::number("all time", 13, 3),
+            Column::number("tokens all time", 15, 4),
+            Column::number("calls all time", 14, 6),
             Column::name("folder", 16, 70, 5),
         ];
         let app = self.0;

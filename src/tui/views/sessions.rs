@@ -19,7 +19,7 @@ pub(in super::super) struct Sessions<'a>(pub(in super::super) &'a App);
 impl Widget for &Sessions<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 10] = [
-            Column::name("started", 11, 12, 3),
+            Column::name("started", 11, 14, 3),
             Column::number("lasted", 9, 4),
             Column::name("project", 10, 28, 1),
             Column::name("session", 8, 16, 7),
@@ -28,7 +28,7 @@ impl Widget for &Sessions<'_> {
             Column::number("agents", 6, 8),
             Column::number("tokens", 13, 2),
             Column::number("cost", 13, 0),
-            Column::number("$/h", 9, 6),
+            Column::number("avg $/h", 9, 6),
         ];
         let app = self.0;
         let theme = &app.theme;
@@ -62,7 +62,7 @@ impl Widget for &Sessions<'_> {
                 };
                 let tone = if line.active { Role::Good } else { Role::Dim };
                 vec![
-                    (format!("{here}{}", text::moment(row.started, app.now(), app.options.zone)), tone),
+                    (format!("{here}{}", text::moment_full(row.started, app.now(), app.options.zone)), tone),
                     (text::duration_short(line.duration), Role::Text),
                     (row.project.as_deref().map_or("", text::project_short).to_owned(), Role::Text),
                     (row.session.as_deref().map_or("", text::session_short).to_owned(), Role::Dim),
@@ -71,7 +71,7 @@ impl Widget for &Sessions<'_> {
                     (agents, Role::Dim),
                     (text::count(row.sums.tokens.total()), Role::Text),
                     (text::cost_column(&row.sums), Role::Text),
-                    (text::usd(per_hour(line)), Role::Dim),
+                    (average(line), Role::Dim),
                 ]
             })
             .collect();
@@ -103,6 +103,14 @@ const fn column_of(by: SortBy) -> usize {
         SortBy::Tokens => 7,
         SortBy::Cost => 8,
         SortBy::Rate => 9,
+    }
+}
+
+/// Dollars per hour over the whole session; unknown without a price.
+fn average(line: &SessionLine) -> String {
+    match text::mark(&line.row.sums) {
+        text::Mark::Unknown => "?".to_owned(),
+        text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => text::usd(per_hour(line)),
     }
 }
 

@@ -40,6 +40,9 @@ impl Widget for &Waiting<'_> {
         if app.progress.is_some() {
             all[0] = (Role::Accent, "Reading the logs; the newest come first.".to_owned());
         }
+        if !app.options.only.is_empty() {
+            all.push((Role::Warning, format!("Only calls of {} count here; none has come yet.", app.options.only)));
+        }
         if !app.options.looks.is_empty() {
             all.push((Role::Text, String::new()));
             all.push((Role::Dim, "It looks here:".to_owned()));

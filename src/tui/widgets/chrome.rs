@@ -88,8 +88,15 @@ impl Widget for &Toast<'_> {
             Tone::Danger => Role::Danger,
         };
         let room = usize::from(area.width);
-        let said = text::fit(&format!(" {} ", note.text), room);
-        buffer.set_stringn(area.x, area.y, said, room, self.0.theme.style(role));
+        let style = self.0.theme.style(role);
+        let is_on_frame = buffer.cell((area.x, area.y)).is_some_and(|cell| cell.symbol() == "╰");
+        let (x, said) = if is_on_frame && room > 12 {
+            // Set into the frame, as its title is.
+            (area.x + 2, format!("┤ {} ├", text::fit(&note.text, room.saturating_sub(8))))
+        } else {
+            (area.x, text::fit(&format!(" {} ", note.text), room))
+        };
+        buffer.set_stringn(x, area.y, said, room, style);
     }
 }
 

@@ -132,6 +132,10 @@ impl Header<'_> {
             // What is shown is right, and not safe yet.
             chips.push(ink(theme, Role::Danger, "  ▲ not booked"));
         }
+        if !app.options.only.is_empty() {
+            let only = format!("  only {}", text::fit_end(&app.options.only, 32));
+            chips.push(ink(theme, Role::Warning, only));
+        }
         let dim = |words: String| ink(theme, Role::Dim, words);
         let at_work = summary.fleet.iter().filter(|line| line.activity == Activity::Working).count();
         let at_work = if at_work > 0 { format!(" · {at_work} at work") } else { String::new() };

@@ -33,8 +33,11 @@ impl Widget for &Overlay<'_> {
     }
 }
 
+/// What a search without a hit shows.
+const NOTHING: &str = "nothing contains this";
+
 /// Meaning of the marks next to numbers.
-const MARKS: [(&str, &str); 7] = [
+const MARKS: [(&str, &str); 11] = [
     ("↑", "the counter is growing"),
     ("≥", "at least: some tokens are unpriced, or logged only in part"),
     ("~", "about: the model, or how its tokens split, is a guess"),
@@ -42,6 +45,13 @@ const MARKS: [(&str, &str); 7] = [
     ("⚠ ■", "a limit is near; a limit is reached"),
     ("● ◐ ◼", "new data is seen at once; by looking; the picture is frozen"),
     ("▲", "something needs attention: see the Health view"),
+    ("╷", "in a limit's bar: how much of its period is over"),
+    (
+        "full at",
+        "the rate shown now, returning within half an hour to that of the last hours, in the usual hours of work",
+    ),
+    ("by midnight", "what today will cost by the same forecast"),
+    ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),
 ];
 
 /// A line of the help: its keys or mark, and words; a heading has no keys.
@@ -70,8 +80,11 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
     } else {
         format!("Help · {}", Label::new(search.text()))
     };
-    let inner = open(app, &title, 84, all.len(), area, buffer);
+    let inner = open(app, &title, 84, all.len().max(1), area, buffer);
     let room = usize::from(inner.width);
+    if all.is_empty() {
+        lines(buffer, inner, [Line::from(ink(theme, Role::Dim, NOTHING))]);
+    }
     let keys = all.iter().map(|(keys, _)| text::width(keys)).max().unwrap_or(0).min(16);
     let rows: Vec<Line<'static>> = all
         .iter()
@@ -94,7 +107,8 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
 
 fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer) {
     let title = format!("{} · Esc closes", Label::new(&explanation.title));
-    let widest = explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40);
+    let widest =
+        explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40).max(text::width(&title));
     let room = widest.min(usize::from(area.width).saturating_sub(4)).max(1);
     let all: Vec<String> = explanation.lines.iter().flat_map(|line| wrapped(line, room)).collect();
     let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
@@ -163,7 +177,7 @@ fn choices(
     let cursor = cursor.min(count.saturating_sub(1));
     let room = usize::from(inner.width);
     if count == 0 {
-        lines(buffer, inner, [Line::from(ink(&app.theme, Role::Dim, "nothing contains this"))]);
+        lines(buffer, inner, [Line::from(ink(&app.theme, Role::Dim, NOTHING))]);
     }
     for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..count) {
         let role = if nth == cursor { Role::Selection } else { Role::Text };

@@ -15,19 +15,36 @@ pub(in super::super) struct Column {
     /// Maximum width.
     most: usize,
     right: bool,
+    /// True for numbers, which are as wide as their widest: a cut number is another number.
+    whole: bool,
+    /// True for a row of bars, oldest first, of which the newest are kept.
+    newest: bool,
     /// Columns with higher values are dropped first.
     drop: u8,
 }
 
+/// Most columns of a number.
+const NUMBER: usize = 24;
+
 impl Column {
     /// A column of names: at least `width` wide, growing to `most`.
     pub(in super::super) const fn name(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
-        Self { title, width, most, right: false, drop }
+        Self { title, width, most, right: false, whole: false, newest: false, drop }
     }
 
-    /// A column of numbers.
+    /// A column of numbers: at least `width` wide, and as wide as the widest of them.
     pub(in super::super) const fn number(title: &'static str, width: usize, drop: u8) -> Self {
-        Self { title, width, most: width, right: true, drop }
+        Self { title, width, most: NUMBER, right: true, whole: true, newest: false, drop }
+    }
+
+    /// A column of words with amounts: as wide as the widest of them, up to `most`.
+    pub(in super::super) const fn amounts(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
+        Self { title, width, most, right: false, whole: true, newest: false, drop }
+    }
+
+    /// A column of small bars, one for each minute: where there is little room, of the last minutes.
+    pub(in super::super) const fn trend(width: usize, most: usize, drop: u8) -> Self {
+        Self { title: "", width, most, right: false, whole: false, newest: true, drop }
     }
 }
 
@@ -55,24 +72,21 @@ impl Grid<'_> {
         let sorted = self.sorted.map(|(by, _)| by);
         let mut kept: Vec<usize> =
             (0..self.columns.len()).filter(|at| self.rows.is_empty() || Some(*at) == sorted || !empty(*at)).collect();
-        let taken = |kept: &[usize]| kept.iter().map(|&at| self.columns[at].width + 2).sum::<usize>().saturating_sub(2);
+        let needed = |at: usize| {
+            let widest = self.rows.iter().filter_map(|row| row.get(at)).map(|(cell, _)| text::width(cell)).max();
+            widest.unwrap_or(0).clamp(self.columns[at].width, self.columns[at].most)
+        };
+        let least = |at: usize| if self.columns[at].whole { needed(at) } else { self.columns[at].width };
+        let all: Vec<usize> = (0..self.columns.len()).map(least).collect();
+        let taken = |kept: &[usize]| kept.iter().map(|&at| all[at] + 2).sum::<usize>().saturating_sub(2);
         while taken(&kept) > room && kept.len() > 1 {
             let worst = kept.iter().copied().max_by_key(|&at| (self.columns[at].drop, at));
             kept.retain(|at| Some(*at) != worst);
         }
         let mut spare = room.saturating_sub(taken(&kept));
-        let mut widths: Vec<(usize, usize)> = kept.iter().map(|&at| (at, self.columns[at].width)).collect();
+        let mut widths: Vec<(usize, usize)> = kept.iter().map(|&at| (at, all[at])).collect();
         for (at, width) in &mut widths {
-            let column = &self.columns[*at];
-            let needed = self
-                .rows
-                .iter()
-                .filter_map(|row| row.get(*at))
-                .map(|(cell, _)| text::width(cell))
-                .max()
-                .unwrap_or(0)
-                .min(column.most);
-            let more = needed.saturating_sub(*width).min(spare);
+            let more = needed(*at).saturating_sub(*width).min(spare);
             *width += more;
             spare -= more;
         }
@@ -138,7 +152,10 @@ impl Grid<'_> {
             let mut x = y.x;
             for (at, width) in widths {
                 if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
-                    let cell = place(cell, *width, self.columns[*at].right);
+                    let skipped = text::width(cell).saturating_sub(*width);
+                    let kept: String =
+                        if self.columns[*at].newest { cell.chars().skip(skipped).collect() } else { cell.clone() };
+                    let cell = place(&kept, *width, self.columns[*at].right);
                     put(buffer, (x, y.y), &cell, room(area, x), self.theme.style(*role));
                 }
                 x = x.saturating_add(cells(width + 2));

@@ -19,7 +19,7 @@ impl Live<'_> {
         // Where many sessions are shown, whose a call is takes the room of how much went in.
         let who = if app.is_pinned() { 7 } else { 18 };
         let columns: [Column; 7] = [
-            Column::name("time", 8, 11, 2),
+            Column::name("time", 8, 12, 2),
             Column::name("model", 10, 20, 1),
             Column::number("in", 9, 6),
             Column::number("cache", 13, 5),
@@ -38,7 +38,7 @@ impl Live<'_> {
         let (zone, now) = (app.options.zone, app.now());
         let when = |at: Instant| {
             let today = day_of(at, zone) == day_of(now, zone);
-            if today { text::clock_seconds(at, zone) } else { text::moment(at, now, zone) }
+            if today { text::clock_seconds(at, zone) } else { text::moment_full(at, now, zone) }
         };
         let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
         let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));

@@ -24,7 +24,13 @@ impl Live<'_> {
     pub(super) fn chart_rows(&self, area: Rect, spare: u16) -> u16 {
         let below = if area.height >= 50 { 12 } else { 6 };
         let rows = spare.saturating_sub(below).min(area.height / 3);
-        let has_spent = self.0.summary().today.cost > Usd::ZERO || self.0.is_pinned();
+        let summary = self.0.summary();
+        let spends = |trend: &Trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO);
+        // A session that ended hours ago has nothing in the last of them.
+        let has_spent = match self.0.is_pinned() {
+            true => summary.models.iter().any(|line| spends(&line.trend)),
+            false => summary.today.cost > Usd::ZERO,
+        };
         if area.width < 110 || area.height < 30 || rows < LEAST || !has_spent { 0 } else { rows }
     }
 
@@ -50,7 +56,12 @@ impl Live<'_> {
         } else {
             let name = |line: &crate::meter::FleetLine| {
                 let session = line.id.session.as_deref().map(text::session_short);
-                line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name").to_owned()
+                let project = line.project.as_deref().map(text::project_short);
+                let is_alone = summary.fleet.iter().filter(|other| other.project == line.project).count() == 1;
+                match (project, session) {
+                    (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
+                    (project, session) => project.or(session).unwrap_or("no name").to_owned(),
+                }
             };
             ("session", summary.fleet.iter().map(|line| (name(line), &line.trend)).collect())
         };

@@ -39,12 +39,23 @@ impl Live<'_> {
         rows.push(("Cost", text::cost(sums)));
         let known = text::mark(sums) != text::Mark::Unknown;
         rows.push(("Per call", if known { text::usd_fine(per_call(sums)) } else { "?".to_owned() }));
-        rows.extend(text::cache_line(sums).map(|cache| ("Cache", cache)));
+        let room = usize::from(inner.width);
+        let columns = if room >= 70 { 2 } else { 1 };
+        let value_room = (room / columns).saturating_sub(14);
+        if let Some(cache) = text::cache_line(sums) {
+            match cache.split_once(", ") {
+                Some((hit, saved)) if text::width(&cache) > value_room => {
+                    rows.push(("Cache", hit.to_owned()));
+                    rows.push(("", saved.to_owned()));
+                }
+                Some(_) | None => rows.push(("Cache", cache)),
+            }
+        }
         if let Some(session) = &summary.session {
             if session.row.in_agents.calls > 0 {
                 rows.push(("Sub-agents", format!("{}% of cost", session.agent_share())));
             }
-            rows.push(("Started", text::moment(session.row.started, app.now(), app.options.zone)));
+            rows.push(("Started", text::moment_full(session.row.started, app.now(), app.options.zone)));
             rows.extend(session.row.project.as_ref().map(|project| ("Project", project.to_string())));
             rows.extend(session.row.session.as_ref().map(|name| ("Session", name.to_string())));
         } else {
@@ -53,15 +64,11 @@ impl Live<'_> {
             rows.push(("This month", text::cost(&summary.month)));
         }
         // In few rows, two columns: what is not shown twice elsewhere comes first.
-        let room = usize::from(inner.width);
-        let columns = if room >= 70 { 2 } else { 1 };
         let height = usize::from(inner.height).max(1);
-        let cell = (room / columns).saturating_sub(1);
         let shown = (0..height).map(|row| {
             let mut spans = Vec::new();
             for column in 0..columns {
                 let Some((name, value)) = rows.get(column * height + row) else { continue };
-                let value_room = cell.saturating_sub(13);
                 let value =
                     if *name == "Project" { text::fit_end(value, value_room) } else { text::fit(value, value_room) };
                 spans.push(ink(theme, Role::Dim, format!(" {} ", text::pad(name, 11))));

@@ -29,7 +29,10 @@ impl Live<'_> {
         let counter = [text::counter(&summary.followed, summary.growing)];
         let mut pace = vec![format!("{}/h", text::usd(summary.cost_per_hour))];
         if let Some(limit) = app.leading_limit() {
-            pace.push(text::left_of(limit));
+            // Where the pane is about a part of the day, the limit says that it is not.
+            let is_part = summary.session.is_some() || !app.options.only.is_empty();
+            let whose = if is_part { format!("{}: ", text::scope(limit)) } else { String::new() };
+            pace.push(format!("{whose}{}", text::left_of(limit)));
             pace.extend(text::full_at(limit, app.now(), app.options.zone));
         }
         pace.push(format!("{} tok/min", text::count(summary.tokens_per_min)));
@@ -42,7 +45,9 @@ impl Live<'_> {
         totals.push(format!("week {}", text::cost(&summary.week)));
         totals.push(format!("month {}", text::cost(&summary.month)));
         totals.extend(summary.by_day_end.map(|end| format!("by midnight {}", text::usd(end))));
-        let tariff = vec![self.tariff()];
+        // Of several models each call would change it.
+        let is_one = summary.session.is_some() || summary.models.len() == 1;
+        let tariff: Vec<String> = is_one.then(|| self.tariff()).into_iter().collect();
         let (third, fourth) = if summary.session.is_some() { (tariff, totals) } else { (totals, tariff) };
         let all: [(&[String], Role); 4] =
             [(&counter, Role::Accent), (&pace, Role::Text), (&third, Role::Dim), (&fourth, Role::Dim)];

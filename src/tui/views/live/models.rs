@@ -83,6 +83,8 @@ impl Columns {
         let splits = models.iter().map(|model| text::width(&classes(model).join("  ")) + 4).max().unwrap_or(0);
         let left = room.saturating_sub(name + 3 + numbers);
         let trend = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
+        // In steps, so that a number that grows by a digit does not change what is shown.
+        let trend = if trend >= 10 { trend / 5 * 5 } else { trend };
         Self { wide, name, trend, room }
     }
 }

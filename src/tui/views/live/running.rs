@@ -26,7 +26,7 @@ const COLUMNS: [Column; 12] = [
     Column::number("cache to", 8, 9),
     Column::number("last call", 9, 3),
     Column::name("", 9, 9, 2),
-    Column::name("", 10, 30, 10),
+    Column::trend(10, 30, 10),
 ];
 
 impl Live<'_> {
@@ -43,8 +43,13 @@ impl Live<'_> {
         let has_keys = self.has_keys(Pane::Running);
         let cursor = app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1));
         let below = fleet.len().saturating_sub(top_for(cursor, height) + usize::from(height));
-        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
-        let block = pane(&app.theme, &format!("Running · {running}{more}"), has_keys);
+        let ended = app.summary().fleet.len() - running;
+        let mut title = vec![format!("Running · {running}")];
+        title.extend((ended > 0).then(|| format!("{ended} ended")));
+        title.extend((!app.filter.text().is_empty()).then(|| "filtered".to_owned()));
+        title.extend((below > 0).then(|| format!("{below} more below")));
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
+        let block = pane(&app.theme, &title, has_keys);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
@@ -66,7 +71,7 @@ impl Live<'_> {
                     (project.to_owned(), Role::Text),
                     (line.id.source.to_string(), Role::Dim),
                     (model(line.model.as_deref()), Role::Text),
-                    (text::cost(&line.today), Role::Text),
+                    (text::cost_column(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (text::count(line.today.calls), Role::Dim),
                     (rate(line.cost_per_hour), Role::Text),
@@ -84,7 +89,7 @@ impl Live<'_> {
                     (format!(" └ {}", agent.name), Role::Text),
                     ("sub-agent".to_owned(), Role::Dim),
                     (model(agent.last.model.as_deref()), Role::Text),
-                    (text::cost(&agent.today), Role::Dim),
+                    (text::cost_column(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (text::count(agent.today.calls), Role::Dim),
                     (rate(agent.cost_per_hour), Role::Dim),
