@@ -5,6 +5,7 @@ mod filters;
 mod limits;
 mod live;
 mod proxy_keys;
+mod quick;
 mod reports;
 mod serve;
 mod setup;
@@ -27,6 +28,9 @@ pub(crate) use when::When;
 /// # Errors
 /// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see `is_display`.
 pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
+    if let Some(parsed) = quick::parse(args) {
+        return parsed;
+    }
     let whole = <Cli as clap::CommandFactory>::command();
     let named = args.get(1).and_then(|name| whole.find_subcommand(name));
     // Only the whole tree explains a mistake, or prints the help.
@@ -35,8 +39,8 @@ pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
 
 /// Parses with a tree of this command alone. `None` for a command line that has an error, or asks for help.
 ///
-/// clap copies the global options into every command before it looks at the first argument: a twentieth of what a status
-/// line costs.
+/// clap copies the global options into every command before it looks at the first argument: a twentieth of what a short
+/// command costs.
 fn parse_alone(whole: &clap::Command, command: &clap::Command, args: &[std::ffi::OsString]) -> Option<Cli> {
     let root = clap::Command::new("tokmeter").version(env!("CARGO_PKG_VERSION"));
     let root = root.args(whole.get_arguments().cloned()).groups(whole.get_groups().cloned());

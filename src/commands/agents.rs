@@ -102,7 +102,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
 
 impl Place {
     fn of(root: &RootStatus) -> Self {
-        Self { path: root.path.clone(), state: state_name(&root.state), files: root.files }
+        Self { path: root.path(), state: state_name(&root.state), files: root.files }
     }
 
     fn unread(path: &Path) -> Self {

@@ -14,7 +14,7 @@ use std::path::Path;
 use self::socket::{SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
 use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
-use crate::ingest::{Health, ReadBatch, RootState};
+use crate::ingest::{Health, ReadBatch, RootState, RootStatus};
 use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
@@ -157,9 +157,8 @@ impl HealthState {
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
         let brought = &self.brought;
         let of = |path: &Label| brought.get(path).cloned().unwrap_or_default();
-        let roots = there.map(|root| SourceView {
-            path: root.path.clone(),
-            format: of(&root.path).format(),
+        let roots = there.map(|root| (root, root.path())).map(|(root, path)| SourceView {
+            format: of(&path).format(),
             fidelity: root.exactness(),
             watching: match root.state {
                 RootState::Live => Watching::Live,
@@ -171,8 +170,9 @@ impl HealthState {
                 | RootState::Failing(_) => Watching::Off,
             },
             files: root.files,
-            bad: of(&root.path).bad,
-            last: of(&root.path).last,
+            bad: of(&path).bad,
+            last: of(&path).last,
+            path,
             trouble: trouble(&root.state),
         });
         let files = health.notes.iter().map(|note| SourceView {
@@ -188,7 +188,7 @@ impl HealthState {
         self.view.sources = roots.chain(files).collect();
         self.view.files = health.files;
         self.view.bad_total = health.tallies.bad;
-        self.view.awaited = health.awaited().map(|root| root.path.clone()).collect();
+        self.view.awaited = health.awaited().map(RootStatus::path).collect();
         self.view.absent = health.absent();
         self.view.found = health.found();
         self.view.notes = notes(health);

@@ -96,7 +96,10 @@ trait Kind<'de>: Sized {
     fn text(self, _: &str) -> Self::Value {
         Self::Value::default()
     }
-    fn number(self, _: impl ToString) -> Self::Value {
+    fn whole(self, _: u64) -> Self::Value {
+        Self::Value::default()
+    }
+    fn float(self, _: f64) -> Self::Value {
         Self::Value::default()
     }
     fn truth(self, _: bool) -> Self::Value {
@@ -127,13 +130,13 @@ impl<'de, K: Kind<'de>> Visitor<'de> for Any<K> {
         Ok(self.0.text(text))
     }
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(self.0.number(number))
+        Ok(self.0.whole(number))
     }
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(self.0.number(number))
+        Ok(u64::try_from(number).map_or_else(|_| K::Value::default(), |number| self.0.whole(number)))
     }
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(self.0.number(number))
+        Ok(self.0.float(number))
     }
     fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
         Ok(self.0.truth(truth))
@@ -217,6 +220,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
+/// A float's shortest decimal in millionths, if it has at most six decimals and fifteen digits.
+///
+/// No two decimals of fifteen digits are one float, so that one of them that gives the same float is its shortest.
+#[allow(clippy::cast_possible_truncation, reason = "within the bounds, where every whole number is exact")]
+fn micro_of(number: f64) -> Option<i64> {
+    const MOST: f64 = 1e15;
+    let micro = (number * 1e6).round();
+    (micro.abs() < MOST && (micro / 1e6).to_bits() == number.to_bits()).then_some(micro as i64)
+}
+
 struct MoneyKind;
 impl<'de> Kind<'de> for MoneyKind {
     type Value = Option<Usd>;
@@ -226,9 +239,15 @@ impl<'de> Kind<'de> for MoneyKind {
     fn text(self, text: &str) -> Self::Value {
         Usd::parse(text).ok().map(|(usd, _)| usd).filter(|usd| *usd > Usd::ZERO)
     }
-    fn number(self, number: impl ToString) -> Self::Value {
-        // The shortest decimal of a float is what the log wrote.
-        self.text(&number.to_string())
+    fn whole(self, dollars: u64) -> Self::Value {
+        Some(Usd::ONE.times(dollars)).filter(|usd| *usd > Usd::ZERO)
+    }
+    fn float(self, number: f64) -> Self::Value {
+        match micro_of(number) {
+            Some(micro) => Some(Usd::from_micro(micro)).filter(|usd| *usd > Usd::ZERO),
+            // The shortest decimal of a float is what the log wrote.
+            None => self.text(&number.to_string()),
+        }
     }
 }
 impl<'de> Deserialize<'de> for Money {
@@ -290,6 +309,23 @@ mod tests {
             assert_eq!(parse::<Money>(cost.as_bytes()), Ok(Money(None)), "{cost}");
         }
         assert_eq!(parse::<Money>(b"\"1e-7\""), Ok(Money(Some(Usd::from_pico(100_000)))));
+    }
+
+    #[test]
+    fn b11_a_float_is_the_decimal_that_the_log_wrote() {
+        let exact = |text: &str| Usd::parse(text).ok().map(|(usd, _)| usd).filter(|usd| *usd > Usd::ZERO);
+        let short = ["0.1", "0.3", "12.5", "99.999999", "0.000001", "999999999.999999", "100.0", "-0.5", "0.0", "-0.0"];
+        let long = ["0.0000001", "0.1234567", "1e-7", "1234567890.123457", "1e15", "0.30000000000000004", "1e300"];
+        for text in short.iter().chain(&long) {
+            assert_eq!(parse::<Money>(text.as_bytes()), Ok(Money(exact(text))), "{text}");
+        }
+        for text in ["0", "1", "-1", "25", "18446744073709551615"] {
+            assert_eq!(parse::<Money>(text.as_bytes()), Ok(Money(exact(text))), "{text}");
+        }
+        for part in 0..100_000_u32 {
+            let text = format!("{}.{:06}", part % 7, part * 9 + 1);
+            assert_eq!(parse::<Money>(text.as_bytes()), Ok(Money(exact(&text))), "{text}");
+        }
     }
 
     #[test]

@@ -78,13 +78,19 @@ impl<'a> Env<'a> {
     }
 }
 
-/// A path below a folder, in one allocation: every start names more than a hundred.
+/// A path below a folder, in one allocation: every start names more than a hundred. The parts are relative and begin with
+/// no separator, which `Path::push` would have to find out for each.
 pub(super) fn joined(folder: &Path, parts: &[&str]) -> PathBuf {
     let length = folder.as_os_str().len() + parts.iter().map(|part| part.len() + 1).sum::<usize>();
-    let mut path = PathBuf::with_capacity(length);
+    let mut path = OsString::with_capacity(length);
     path.push(folder);
-    path.extend(parts);
-    path
+    for part in parts {
+        if path.as_encoded_bytes().last().is_some_and(|last| !std::path::is_separator(char::from(*last))) {
+            path.push(std::path::MAIN_SEPARATOR_STR);
+        }
+        path.push(part);
+    }
+    path.into()
 }
 
 /// One place where an agent keeps logs, whether it exists yet or not.

@@ -116,7 +116,7 @@ impl Reader {
             return Err(PollReason::Asked);
         }
         let fs = tails.tools.fs.clone();
-        let roots = tails.roots.iter().map(|root| root.path.clone());
+        let roots = tails.roots.iter().map(|root| root.path.to_path_buf());
         let places = Places::new(roots, |path| fs.canonical(path));
         System::new(places, teller, self.flooded.clone()).map(|system| Box::new(system) as Box<dyn Watch>)
     }

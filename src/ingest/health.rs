@@ -1,5 +1,8 @@
 //! State of the sources, as plain data for all faces.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::domain::Label;
 use crate::formats::{Exactness, FormatId};
 
@@ -30,17 +33,17 @@ impl Health {
 
     /// Places and files that may hold calls and are not read, with the reason: no permission, read errors, unsupported
     /// compression, or damage.
-    pub fn unread(&self) -> Vec<(&Label, String)> {
+    pub fn unread(&self) -> Vec<(Label, String)> {
         let roots = self.roots.iter().filter_map(|root| match &root.state {
-            RootState::PermissionDenied => Some((&root.path, "permission denied".to_owned())),
-            RootState::Failing(why) => Some((&root.path, why.to_string())),
+            RootState::PermissionDenied => Some((root.path(), "permission denied".to_owned())),
+            RootState::Failing(why) => Some((root.path(), why.to_string())),
             RootState::Waiting | RootState::Found | RootState::Live | RootState::Polling(_) | RootState::Gone => None,
         });
-        let mut all: Vec<(&Label, String)> = roots.collect();
+        let mut all: Vec<(Label, String)> = roots.collect();
         for note in &self.notes {
             let Some(why) = note.what.unread() else { continue };
-            if !all.iter().any(|(path, _)| **path == note.path) {
-                all.push((&note.path, why));
+            if !all.iter().any(|(path, _)| *path == note.path) {
+                all.push((note.path.clone(), why));
             }
         }
         all
@@ -94,8 +97,8 @@ impl Health {
 /// State of one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootStatus {
-    /// Its path.
-    pub path: Label,
+    /// Its path, for display as [`RootStatus::path`]: of the places of dozens of agents, few are ever shown.
+    pub path: Arc<Path>,
     /// The agent whose place it is, by the name of its format.
     pub agent: Option<&'static str>,
     /// How exact that agent's logs are; empty for any other place.
@@ -109,6 +112,11 @@ pub struct RootStatus {
 }
 
 impl RootStatus {
+    /// Its path, fit to be shown.
+    pub fn path(&self) -> Label {
+        Label::from_path(&self.path)
+    }
+
     /// How exact that agent's logs are, as a label; empty for any other place.
     pub fn exactness(&self) -> String {
         Exactness::label(self.fidelity)

@@ -228,7 +228,7 @@ impl Live {
     fn attach(&mut self) {
         let fs = self.tails.tools.fs.clone();
         self.attached.resize(self.tails.roots.len(), None);
-        let folders = self.tails.roots.iter().filter(|root| !root.is_flat).map(|root| root.path.clone());
+        let folders = self.tails.roots.iter().filter(|root| !root.is_flat).map(|root| root.path.to_path_buf());
         let deep: Vec<PathBuf> =
             folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)).collect();
         for at in 0..self.tails.roots.len() {

@@ -88,7 +88,7 @@ impl Tails {
     pub fn look_ahead(&mut self) {
         let (ahead, fs) = (Arc::new(Prefetch::default()), Arc::clone(&self.tools.fs));
         let trees = self.roots.iter().filter(|root| !root.is_flat);
-        let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.clone(), *layout)).collect();
+        let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.to_path_buf(), *layout)).collect();
         self.looking = Some(Looking(Arc::clone(&ahead)));
         // Without a second thread the walk reads everything itself.
         let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || ahead.read(&*fs, &roots));

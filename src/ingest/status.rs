@@ -1,6 +1,7 @@
 //! Compiles the state of the sources.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::roots::lies_in;
@@ -19,7 +20,7 @@ impl Tails {
             .roots
             .iter()
             .map(|root| RootStatus {
-                path: label(&root.path),
+                path: Arc::clone(&root.path),
                 agent: root.layout.agent(),
                 fidelity: root.layout.fidelity(),
                 state: root.state.clone(),

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
@@ -20,7 +21,7 @@ pub(super) const DEEPEST: usize = 64;
 
 /// State of a root.
 pub(super) struct Root {
-    pub(super) path: PathBuf,
+    pub(super) path: Arc<Path>,
     pub(super) layout: RootKind,
     /// Only the files right in it count.
     pub(super) is_flat: bool,
@@ -56,13 +57,16 @@ impl Root {
 }
 
 /// The path without doubled separators and the like, so that paths below it have only one spelling.
-fn normalised(path: &Path) -> PathBuf {
+fn normalised(path: &Path) -> Arc<Path> {
     let bytes = path.as_os_str().as_encoded_bytes();
     // Nearly every path is in that form, and to split it and put it together costs as much as to find it.
-    let is_odd = |part: &[u8]| part[0] == b'/' && (part[1] == b'/' || part[1..] == *b"./");
-    let ends_oddly = bytes.len() > 1 && (bytes.ends_with(b"/") || bytes.ends_with(b"/."));
-    let is_plain = cfg!(unix) && !ends_oddly && !bytes.windows(3).any(is_odd);
-    if is_plain { path.to_owned() } else { path.components().collect() }
+    let is_odd = |at: usize| match &bytes[at + 1..] {
+        [] => bytes.len() > 1,
+        [b'/', ..] | [b'.'] | [b'.', b'/', ..] => true,
+        _ => false,
+    };
+    let is_plain = cfg!(unix) && !memchr::memchr_iter(b'/', bytes).any(is_odd);
+    if is_plain { path.into() } else { path.components().collect::<PathBuf>().into() }
 }
 
 /// State of one walk.
@@ -91,7 +95,7 @@ impl Tails {
                 return;
             }
             let Root { ref path, layout, is_flat, .. } = self.roots[at];
-            let path = path.clone();
+            let path = Arc::clone(path);
             let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
             let found = self.tools.fs.stat(&path);
             self.judge(at, &found);
@@ -101,7 +105,7 @@ impl Tails {
                     self.walk(&path, Some(stat), &mut walk);
                     met = walk.met;
                 }
-                Ok(stat) => self.add_file(path, layout, stat, now),
+                Ok(stat) => self.add_file(path.to_path_buf(), layout, stat, now),
                 Err(_) => {}
             }
         }
@@ -141,7 +145,7 @@ impl Tails {
 
     /// Kind of the root that contains a path; `None` outside of all roots.
     fn naming_of(&self, path: &Path) -> Option<(RootKind, bool)> {
-        let reaches = |root: &&Root| !root.is_flat || path == root.path || path.parent() == Some(&*root.path);
+        let reaches = |root: &&Root| !root.is_flat || *path == *root.path || path.parent() == Some(&*root.path);
         let holding = self.roots.iter().filter(|root| lies_in(path, &root.path)).filter(reaches);
         let root = holding.max_by_key(|root| root.path.as_os_str().len())?;
         if let Some((layout, is_flat)) = root.layout.of_path(path) {
@@ -151,7 +155,8 @@ impl Tails {
             return is_reached.then_some((layout, is_flat));
         }
         // Of a flat place, a folder in it is not looked into.
-        Some((root.layout, root.is_flat)).filter(|(_, is_flat)| !is_flat || path == root.path || !self.is_folder(path))
+        Some((root.layout, root.is_flat))
+            .filter(|(_, is_flat)| !is_flat || *path == *root.path || !self.is_folder(path))
     }
 
     fn is_folder(&self, path: &Path) -> bool {
@@ -159,7 +164,7 @@ impl Tails {
     }
 
     pub(super) fn is_root(&self, path: &Path) -> bool {
-        self.roots.iter().any(|root| root.path == path)
+        self.roots.iter().any(|root| *root.path == *path)
     }
 
     /// Updates the state of a root.

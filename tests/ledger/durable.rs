@@ -19,9 +19,10 @@ pub const TO_SCHEMA_4: &str = "CREATE TABLE without_branches(
   first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER, UNIQUE(session, agent, kind)
 ) STRICT;
 INSERT INTO without_branches SELECT id, kind, session, agent, first, first_ns, last, last_ns FROM sessions;
-DROP VIEW readable; DROP TABLE sessions; ALTER TABLE without_branches RENAME TO sessions;
+DROP TABLE sessions; ALTER TABLE without_branches RENAME TO sessions;
 CREATE INDEX sessions_first ON sessions(first); CREATE INDEX sessions_last ON sessions(last);
 CREATE VIEW readable AS SELECT session, kind FROM sessions;
+DELETE FROM meta WHERE name = 'readable';
 DROP TABLE facts;
 DROP INDEX IF EXISTS bills_total; DROP INDEX IF EXISTS bills_rest;
 ALTER TABLE bills DROP COLUMN total; ALTER TABLE bills DROP COLUMN rest;

@@ -459,7 +459,7 @@ fn d9_books_of_a_newer_version_are_only_read() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Newer { found: 999 }]);
-    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 7)"));
+    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 8)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
     assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
@@ -555,12 +555,33 @@ fn d10_what_the_tables_of_an_older_schema_took_is_given_back() {
 }
 
 #[test]
+fn d10_the_view_of_schema_7_becomes_a_query_that_costs_nothing_on_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = lived(&folder);
+    let old = "CREATE VIEW readable AS SELECT hash FROM calls; DELETE FROM meta WHERE name = 'readable';
+               PRAGMA user_version = 7;";
+    Connection::open(&path).unwrap().execute_batch(old).unwrap();
+    let opened = opened(&path);
+    assert_eq!(opened.notes, [Note::Migrated { from: 7, backup: folder.path().join("ledger.db.schema-7") }]);
+    sound(&opened.books);
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(names_in(&path), names_in(&lived(&fresh)), "the view is gone");
+    let query = |path: &Path| -> String {
+        let select = "SELECT value FROM meta WHERE name = 'readable'";
+        Connection::open(path).unwrap().query_row(select, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(query(&path), query(&lived(&fresh)));
+}
+
+#[test]
 fn rows_can_be_read_in_a_shell() {
     let folder = tempfile::tempdir().unwrap();
     let path = lived(&folder);
     let shell = Connection::open(&path).unwrap();
-    let select = "SELECT key, at, model, session, input, output, about_usd FROM readable ORDER BY at, key";
-    let mut select = shell.prepare(select).unwrap();
+    let readable = "SELECT value FROM meta WHERE name = 'readable'";
+    let readable: String = shell.query_row(readable, [], |row| row.get(0)).unwrap();
+    let select = format!("SELECT key, at, model, session, input, output, about_usd FROM ({readable}) ORDER BY at, key");
+    let mut select = shell.prepare(&select).unwrap();
     let mut found = select.query([]).unwrap();
     let mut wanted = in_memory(life().len());
     wanted.sort_by_key(|row| (row.call.at().timestamp(), row.call.key));

@@ -34,8 +34,8 @@ impl Report {
                 RootState::PermissionDenied | RootState::Failing(_) => State::Attention,
             };
             let words = state_words(&root.state).unwrap_or_else(|| text::plural(root.files, "file"));
-            self.say("logs", state, format!("{}: {words}", root.path));
-            self.roots.push(Root { path: root.path.clone(), state: state_name(&root.state), files: root.files });
+            self.say("logs", state, format!("{}: {words}", root.path()));
+            self.roots.push(Root { path: root.path(), state: state_name(&root.state), files: root.files });
         }
         for (agent, fidelity, gaps) in books.health.found() {
             self.say("missing", State::Ok, text::agent_gaps(agent, &fidelity, gaps));

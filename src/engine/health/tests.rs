@@ -23,7 +23,7 @@ fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() 
     let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new())
         .watching([Path::new("/logs"), Path::new("/logs/inner"), Path::new("/log")].into_iter(), &[]);
     let root = |path: &str| RootStatus {
-        path: Label::new(path),
+        path: Path::new(path).into(),
         agent: None,
         fidelity: &[],
         state: RootState::Live,
@@ -52,7 +52,7 @@ fn a_place_that_can_only_be_polled_is_no_trouble_and_one_that_need_not_be_is() {
     let troubles = |reason: PollReason| {
         let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
         let state = RootState::Polling(reason);
-        let path = Label::new("/net/logs");
+        let path = Path::new("/net/logs").into();
         let root = RootStatus { path, agent: None, fidelity: &[], state, files: 1, reattached: 0 };
         health.sources(&Health { roots: vec![root], ..Health::default() });
         view(&health).sources.into_iter().filter_map(|source| source.trouble).collect::<Vec<_>>()

@@ -67,12 +67,19 @@ pub(super) fn remove(conn: &Connection, space: Space, key: &str) -> Result<()> {
 
 /// Every value whose key has this prefix, sorted by key.
 pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>> {
-    // `substr` counts characters, as `length` does for the parameter, and needs no quoting of patterns.
-    let mut select = conn.prepare_cached(
-        "SELECT key, at, value FROM facts WHERE space = ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2 ORDER BY key",
-    )?;
-    let facts = select.query_map([space.name(), prefix], |row| Ok((row.get(0)?, fact(row, 1)?)))?;
-    facts.collect()
+    // In the order of keys, those with the prefix follow each other. A condition for the end would have to be compiled with
+    // each start.
+    let mut select =
+        conn.prepare_cached("SELECT key, at, value FROM facts WHERE space = ? AND key >= ? ORDER BY key")?;
+    let (mut found, mut facts) = (select.query([space.name(), prefix])?, Vec::new());
+    while let Some(row) = found.next()? {
+        let key = row.get_ref(0)?.as_str()?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        facts.push((key.to_owned(), fact(row, 1)?));
+    }
+    Ok(facts)
 }
 
 /// Copies every readable fact of a damaged ledger; data after the first error is unreliable.

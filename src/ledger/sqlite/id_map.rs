@@ -260,8 +260,8 @@ fn known_name(ids: &mut TwoWay, conn: &Connection, names: &mut Interner, id: i64
     if let Some(ours) = ids.from.get(&id) {
         return Ok(*ours);
     }
-    let name: String = conn.prepare_cached(find)?.query_row([id], |row| row.get(0))?;
-    let ours = names.number(Some(&Label::new(&name)));
+    let name = conn.prepare_cached(find)?.query_row([id], |row| Ok(Label::new(row.get_ref(0)?.as_str()?)))?;
+    let ours = names.number(Some(&name));
     ids.learn(ours, id);
     Ok(ours)
 }

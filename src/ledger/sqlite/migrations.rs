@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::{self, FACTS};
-use super::schema::{WITH_BRANCHES, version};
+use super::schema::{DROP_VIEW, WITH_BRANCHES, keep_readable, version};
 use super::{bill_index, migrate_wide_rows, rollup_delta};
 
 /// One migration, from the schema before.
@@ -29,6 +29,7 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
     Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
+    Migration { to: 8, sql: DROP_VIEW, fill: keep_readable },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a

@@ -1,6 +1,6 @@
 //! Reads the tables for a query: packed sums for whole quarter hours, rows for the remainder at either end.
 
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, Row};
 use rustc_hash::FxHashMap;
 
 use super::id_map::Ids;
@@ -76,7 +76,7 @@ impl Tables<'_> {
         } else if by.is_empty() && filter.only.is_empty() {
             Kept::Days(self.names.set_number([NONE; DIMENSIONS]))
         } else {
-            self.kinds()?;
+            self.each_kind(&mut |_, _| Ok(()))?;
             Kept::Kinds
         };
         self.source(filter, sums)
@@ -97,17 +97,25 @@ impl Tables<'_> {
 
     /// Every kind of call with its all-time sums.
     pub(super) fn kinds(&mut self) -> Result<Vec<(u32, Sums)>> {
-        let mut select =
-            self.conn.prepare_cached("SELECT id, model, source, user, project, team, feature, org, sums FROM kinds")?;
-        let mut found = select.query([])?;
         let mut kinds = Vec::new();
-        while let Some(row) = found.next()? {
-            let kind = self.ids.learn_kind(self.conn, self.names, row)?;
+        self.each_kind(&mut |kind, row| {
             for entry in rollup::entries(row.get_ref(8)?.as_blob_or_null()?.unwrap_or_default()) {
                 kinds.push((kind, entry?.1));
             }
-        }
+            Ok(())
+        })?;
         Ok(kinds)
+    }
+
+    /// Visits every kind of call as our number and its row, and interns its names.
+    fn each_kind(&mut self, each: &mut dyn FnMut(u32, &Row<'_>) -> Result<()>) -> Result<()> {
+        let mut select =
+            self.conn.prepare_cached("SELECT id, model, source, user, project, team, feature, org, sums FROM kinds")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            each(self.ids.learn_kind(self.conn, self.names, row)?, row)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encodes the fields of a row that queries never search by, as JSON arrays in place of a dozen columns.
 //!
 //! A statement's cost grows with its columns, and a first fill is mostly inserts. Unlike a binary format, JSON can be
-//! read in any SQLite shell: see the view `readable`.
+//! read in any SQLite shell: see the query `readable` in `schema.rs`.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 7;
+pub(super) const KNOWN: i64 = 8;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -49,10 +49,12 @@ macro_rules! rows {
     };
 }
 
-macro_rules! readable {
-    () => {
-        "-- For people with a SQLite shell; tokmeter does not read it.
-CREATE VIEW readable AS SELECT
+/// The name under which `meta` keeps [`READABLE`].
+const READABLE_NAME: &str = "readable";
+
+/// A query for people with a SQLite shell: every call in plain words. It is kept as text because a view would be parsed
+/// whenever the ledger is opened, which is a sixteenth of a status line.
+const READABLE: &str = "SELECT
   format('%016x%016x', c.hash, c.rest) AS key, datetime(c.id >> 20, 'unixepoch') AS at,
   (SELECT name FROM labels WHERE id = k.model) AS model,
   (SELECT name FROM labels WHERE id = s.session) AS session, (SELECT name FROM labels WHERE id = s.agent) AS agent,
@@ -61,19 +63,23 @@ CREATE VIEW readable AS SELECT
   c.body ->> 1 AS input, c.body ->> 2 AS cache_read, c.body ->> 3 AS cache_write_5m, c.body ->> 4 AS cache_write_1h,
   c.body ->> 5 AS output, c.body ->> 6 AS reasoning, (c.body ->> 7) / 1e12 AS about_usd,
   (SELECT name FROM prices WHERE id = c.price) AS price
-  FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind;
-"
-    };
+  FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind";
+
+/// Drops the view of the schemas before 8, whose place [`READABLE`] has taken.
+pub(super) const DROP_VIEW: &str = "DROP VIEW IF EXISTS readable;";
+
+/// Stores [`READABLE`].
+pub(super) fn keep_readable(conn: &Connection) -> Result<()> {
+    conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", [READABLE_NAME, READABLE]).map(drop)
 }
 
-/// The row tables with their view.
+/// The row tables.
 pub(super) const ROWS: &str = concat!(
     rows!("calls"),
     rows!("apart"),
     "CREATE INDEX apart_hash ON apart(hash);
 CREATE INDEX calls_lineage ON calls(lineage) WHERE lineage IS NOT NULL;
-",
-    readable!()
+"
 );
 
 /// Everything in a new ledger except [`ROWS`], [`INDEX`] and [`INDEX_BOUNDS`].
@@ -112,22 +118,19 @@ CREATE TABLE files(
 ";
 
 /// Adds branches to the sessions of schema 6: a table's unique columns cannot be changed.
-pub(super) const WITH_BRANCHES: &str = concat!(
-    "CREATE TABLE sessions_by_branch(
+pub(super) const WITH_BRANCHES: &str = "CREATE TABLE sessions_by_branch(
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
   branch INTEGER NOT NULL, first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
   UNIQUE(session, agent, kind, branch)
 ) STRICT;
 INSERT INTO sessions_by_branch
   SELECT id, kind, session, agent, 0, first, first_ns, last, last_ns FROM sessions;
-DROP VIEW readable;
+DROP VIEW IF EXISTS readable;
 DROP TABLE sessions;
 ALTER TABLE sessions_by_branch RENAME TO sessions;
 CREATE INDEX sessions_first ON sessions(first);
 CREATE INDEX sessions_last ON sessions(last);
-",
-    readable!()
-);
+";
 
 /// Index by key, separate because bulk inserts build it afterwards.
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
@@ -168,6 +171,7 @@ pub(super) fn create(conn: &mut Connection) -> Result<()> {
         transaction.execute_batch(INDEX)?;
         transaction.execute_batch(INDEX_BOUNDS)?;
         transaction.execute("INSERT INTO meta VALUES('machine', lower(hex(randomblob(8))))", [])?;
+        keep_readable(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", KNOWN)?;
     }
