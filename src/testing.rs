@@ -58,9 +58,9 @@ pub mod ingest {
 pub mod ledger {
     pub use crate::ledger::{
         Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
-        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey,
-        Quarter, Quarters, Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store,
-        StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, MemoryStore, Note, Opened, Options, Order, Part,
+        PeriodKey, Place, Quarter, Quarters, Query, Report, ReportRow, Repriced, Row, RowChange, SessionRow, Space,
+        Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 

@@ -34,3 +34,5 @@ mod shaky;
 mod shaky_data;
 #[path = "ledger/speed.rs"]
 mod speed;
+#[path = "ledger/stores.rs"]
+mod stores;

@@ -1,10 +1,13 @@
 //! A ledger over any store: the merge rules, the buffer and the queries are the same for all of them.
 
+mod backing;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use self::backing::Backing;
 use super::gathered::Gathered;
 use super::interface::within;
 use super::key_value::{Fact, FactChange, KeyValue, Space};
@@ -12,78 +15,9 @@ use super::reading::{Reading, is_aligned};
 use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
-use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, StoreError, Sums};
+use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span, Status};
 use crate::pricing::Pricer;
-
-/// Where a store is, and how it is opened. A store that is always open needs only the first two methods.
-pub trait Backing: Sized {
-    /// The store.
-    type Store: Store;
-
-    /// The open store.
-    fn store(&self) -> &Self::Store;
-
-    /// Adds which ledger it was to an error of the store.
-    fn error(&self, error: StoreError) -> BooksError;
-
-    /// Called before each step of an atomic sequence, where tests kill the process.
-    fn step(&self, _name: &'static str) {}
-
-    /// True until the store has its final place; no other process has written to it.
-    fn is_new(&self) -> bool {
-        false
-    }
-
-    /// Refuses a write, for reasons known without asking the store.
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn admit(&self) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    /// Refuses a write, for reasons known within its transaction.
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn inspect(&self) -> Stored<()> {
-        Ok(())
-    }
-
-    /// Called before every write but those of [`Ledger::flush`].
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn prepare(_books: &mut Books<Self>) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    /// Writes the buffered batches.
-    ///
-    /// # Errors
-    /// When nothing was written; the batches stay buffered.
-    fn flush(books: &mut Books<Self>) -> Result<(), BooksError> {
-        books.flush_gathered()
-    }
-
-    /// Called after a batch was buffered.
-    fn absorbed(_books: &mut Books<Self>) {}
-
-    /// Writes all buffered rows into an empty store, with what is derived from them, in a quicker way than one by one.
-    /// False if there is none, or the store is not empty.
-    ///
-    /// # Errors
-    /// When the transaction must be rolled back.
-    fn load(&self, _gathered: &mut Gathered, _pricer: &dyn Pricer, _step: Step<'_>) -> Stored<bool> {
-        Ok(false)
-    }
-
-    /// Opens the store again if that is what it takes to see other writers: `Some(true)` if it did.
-    fn reopen(_books: &mut Books<Self>) -> Option<bool> {
-        None
-    }
-}
 
 /// Ids of names in a backing's store.
 type Ids<B> = <<B as Backing>::Store as Store>::Ids;
@@ -110,7 +44,7 @@ pub struct Books<B: Backing> {
 
 impl<B: Backing> Books<B> {
     /// A ledger over an open store, with this price book.
-    pub fn new(backing: B, pricer: Arc<dyn Pricer>) -> Self {
+    pub fn over(backing: B, pricer: Arc<dyn Pricer>) -> Self {
         let version = backing.store().version().ok();
         Self {
             backing,
@@ -166,7 +100,7 @@ impl<B: Backing> Books<B> {
     /// Writes batches as one transaction.
     pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
         self.write_here(|backing, working_set, pricer, step| {
-            if backing.load(gathered, pricer, step)? {
+            if backing.load(gathered, &mut working_set.core.names, pricer, step)? {
                 // The families just written may differ from those cached.
                 working_set.forget();
             } else {
@@ -231,8 +165,11 @@ impl<B: Backing> Books<B> {
             None => false,
         };
         let joined = if fresh { held.take() } else { None };
-        let joined = joined.map_or_else(|| Unwritten::from_gathered(store, &self.gathered, &*self.pricer), Ok)?;
-        Ok(held.insert(joined))
+        let join = || {
+            let names = &self.working_set.borrow().core.names;
+            Unwritten::from_gathered(store, &self.gathered, names, &*self.pricer)
+        };
+        Ok(held.insert(joined.map_or_else(join, Ok)?))
     }
 
     /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,

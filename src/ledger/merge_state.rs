@@ -110,29 +110,6 @@ impl MergeState {
         }
     }
 
-    /// Merges one record and appends its changes to `told`. The row store must keep a journal.
-    pub(super) fn post(&mut self, record: &Record, pricer: &dyn Pricer, told: &mut Vec<Change>) {
-        let mark = self.row_store.mark();
-        let key = match record {
-            Record::Call(call) => {
-                let compact = self.slim(call);
-                let key = compact.key;
-                self.row_store.feed(compact, &mut self.names);
-                Some(key)
-            }
-            Record::Descends { .. }
-            | Record::Bill(_)
-            | Record::Rekeyed { .. }
-            | Record::Status(_)
-            | Record::Settled(_) => {
-                self.absorb(record);
-                None
-            }
-        };
-        self.settle(pricer);
-        self.tell(mark, key, told);
-    }
-
     /// Takes the new bills, and the changed sums of the sessions that have one, by the numbers of session and model.
     pub(super) fn take_billed(&mut self) -> Billed {
         if self.bills.is_empty() {

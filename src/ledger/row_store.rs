@@ -9,15 +9,17 @@
 //! plain rows do not depend on the order or the repetition of sightings.
 
 mod shown;
+mod table;
 mod telemetry;
 mod watch;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(super) use self::table::RowTable;
 use self::telemetry::Telemetry;
-use super::by_key::{ByKey, Keys};
+use super::by_key::Keys;
 use super::compact_row::{CompactRow, RowCost};
-use super::interner::{Interner, NONE, index};
+use super::interner::{Interner, NONE};
 use super::row_pricer::RowPricer;
 use super::spending::Spending;
 use crate::domain::CallKey;
@@ -25,8 +27,7 @@ use crate::pricing::Pricer;
 
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
-    places: ByKey<u32>,
-    rows: Vec<CompactRow>,
+    shown: RowTable,
     /// Keys per session whose family they are stored under; may include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
     /// Set once a row's alias equals its key.
@@ -71,7 +72,7 @@ impl RowStore {
 
     /// The row shown under a key.
     pub(super) fn get(&self, key: CallKey) -> Option<&CompactRow> {
-        self.places.get(&key).map(|place| &self.rows[index(*place)])
+        self.shown.get(key)
     }
 
     /// The row in which a key is shown: its own, or the one it was merged into.
@@ -83,13 +84,13 @@ impl RowStore {
     }
 
     pub(super) fn rows(&self) -> &[CompactRow] {
-        &self.rows
+        self.shown.rows()
     }
 
     /// Every plain row, without computed ones.
     pub(super) fn plain_rows(&self) -> impl Iterator<Item = &CompactRow> {
         let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
-        let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
+        let shown = self.shown.rows().iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
         let computed = self.spending.as_deref();
         let shown = shown.filter(move |row| computed.is_none_or(|computed| !computed.is_computed(row.key)));
         shown.chain(apart.into_iter().flat_map(FxHashMap::values))
@@ -104,7 +105,7 @@ impl RowStore {
     pub(super) fn look_for_telemetry(&mut self) {
         if self.telemetry.is_none() {
             let mut telemetry = Telemetry::default();
-            for row in &self.rows {
+            for row in self.shown.rows() {
                 telemetry.carry(row.alias, row.key);
             }
             self.telemetry = Some(telemetry);
@@ -140,14 +141,13 @@ impl RowStore {
     /// Merges one sighting; true when it changed anything.
     pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
         if self.telemetry.is_none() && told.alias != Some(told.key) && !told.is_refused() {
-            return match self.places.get(&told.key) {
-                Some(place) => {
-                    let place = index(*place);
-                    let Some(joined) = self.rows[place].join(&told, names) else { return false };
-                    if joined.lineage != self.rows[place].lineage {
+            return match self.shown.get(told.key) {
+                Some(known) => {
+                    let Some(joined) = known.join(&told, names) else { return false };
+                    if joined.lineage != known.lineage {
                         self.index_session(&joined);
                     }
-                    self.replace(place, joined, names);
+                    self.replace(joined, names);
                     true
                 }
                 None => {
@@ -215,15 +215,14 @@ impl RowStore {
     pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
         let mut till = RowPricer::new(pricer);
         for key in std::mem::take(&mut self.open) {
-            if let Some(place) = self.places.get(&key) {
-                let row = &mut self.rows[index(*place)];
-                if row.cost == RowCost::Pending {
-                    let before = row.tokens;
-                    till.settle(row, names);
-                    if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
-                        spending.take(&CompactRow { tokens: before, ..row.clone() }, names);
-                        spending.add(row, names);
-                    }
+            if let Some(row) = self.shown.get_mut(key)
+                && row.cost == RowCost::Pending
+            {
+                let before = row.tokens;
+                till.settle(row, names);
+                if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
+                    spending.take(&CompactRow { tokens: before, ..row.clone() }, names);
+                    spending.add(row, names);
                 }
             }
             if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))
@@ -237,9 +236,17 @@ impl RowStore {
     /// Prices every row with the given price book.
     pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
         let mut till = RowPricer::new(pricer);
-        for row in &mut self.rows {
+        for row in self.shown.rows_mut() {
             till.settle(row, names);
         }
+    }
+
+    /// The rows for a store that keeps them as they are: the shown ones, and those apart.
+    pub(super) fn into_tables(self) -> (RowTable, RowTable) {
+        let mut apart = RowTable::default();
+        let rows = self.telemetry.into_iter().flat_map(|telemetry| telemetry.apart.into_values());
+        rows.for_each(|row| apart.insert(row));
+        (self.shown, apart)
     }
 
     /// Removes all rows.

@@ -54,10 +54,11 @@ impl<Ids: Default> Unwritten<Ids> {
     pub(super) fn from_gathered(
         store: &impl Store<Ids = Ids>,
         gathered: &Gathered,
+        names: &Interner,
         pricer: &dyn Pricer,
     ) -> Stored<Self> {
         let version = store.version()?;
-        let mut working_set = WorkingSet::of_a_reader();
+        let mut working_set = WorkingSet::of_a_reader(names.clone());
         working_set.open(store)?;
         let rows = || gathered.core.row_store.plain_rows();
         if rows().any(|row| row.alias == Some(row.key) || row.is_refused()) {

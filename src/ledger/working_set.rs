@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::bills::Bills;
 use super::compact_row::CompactRow;
 use super::inherited::Whole;
-use super::interner::NONE;
+use super::interner::{Interner, NONE};
 use super::lineage::Move;
 use super::merge_state::{Billed, MergeState};
 use super::row_store::Before;
@@ -48,9 +48,9 @@ pub(super) struct WorkingSet<Ids> {
 }
 
 impl<Ids: Default> WorkingSet<Ids> {
-    /// A working set that merges rows but writes none.
-    pub(super) fn of_a_reader() -> Self {
-        Self { reads_only: true, ..Self::default() }
+    /// A working set that merges rows but writes none. Names have the numbers that they have in the ledger.
+    pub(super) fn of_a_reader(names: Interner) -> Self {
+        Self { reads_only: true, core: MergeState { names, ..MergeState::default() }, ..Self::default() }
     }
 
     /// True once telemetry was stored or is being merged.
@@ -69,7 +69,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             return Ok(());
         }
         self.carriers.extend(wanted.iter().map(|alias| (*alias, Vec::new())));
-        for (alias, key) in store.scan_aliases(&wanted)? {
+        for (alias, key) in store.scan_aliases(&mut self.core.names, &mut self.ids, &wanted)? {
             self.carriers.entry(alias).or_default().push(key);
         }
         Ok(())
@@ -102,9 +102,10 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.descents.clear();
     }
 
-    /// Drops everything that a failed transaction may have added.
+    /// Drops everything that a failed transaction may have added. Names keep their numbers.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        let names = std::mem::take(&mut self.core.names);
+        *self = Self { core: MergeState { names, ..MergeState::default() }, ..Self::default() };
     }
 
     /// Accepts calls from before the horizon.
@@ -310,7 +311,7 @@ impl<Ids: Default> WorkingSet<Ids> {
                 }
                 continue;
             }
-            for key in store.keys_by_alias(alias)? {
+            for key in store.keys_by_alias(&self.core.names, alias)? {
                 self.fetch(store, key)?;
             }
         }

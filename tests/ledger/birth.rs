@@ -71,7 +71,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let mut memory = Memory::new(prices());
-        memory.absorb(&batch_of(told)).unwrap();
+        memory.post(&batch_of(told)).unwrap();
         let mut disk = open(&path, Options { together, ..beside() }, prices()).unwrap().books;
         for batch in &retold {
             disk.absorb(batch).unwrap();

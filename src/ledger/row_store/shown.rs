@@ -3,7 +3,7 @@
 use super::RowStore;
 use crate::domain::CallKey;
 use crate::ledger::compact_row::{CompactRow, RowCost};
-use crate::ledger::interner::{Interner, NONE, count, index};
+use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::spending::session_of;
 
 impl RowStore {
@@ -94,14 +94,10 @@ impl RowStore {
             Some(spending) => spending.settled(row, names),
             None => row,
         };
-        match self.places.get(&row.key) {
-            Some(place) => {
-                let place = index(*place);
-                // Unchanged except for the cost: the booked cost is kept.
-                if !self.rows[place].says_the_same(&row) {
-                    self.replace(place, row, names);
-                }
-            }
+        match self.shown.get(row.key) {
+            // Unchanged except for the cost: the booked cost is kept.
+            Some(known) if known.says_the_same(&row) => {}
+            Some(_) => self.replace(row, names),
             None => {
                 if let Some(journal) = &mut self.journal {
                     journal.push((row.key, None));
@@ -117,20 +113,21 @@ impl RowStore {
         }
     }
 
-    pub(super) fn replace(&mut self, place: usize, mut row: CompactRow, names: &Interner) {
+    /// Shows a row in the place of the one with its key.
+    pub(super) fn replace(&mut self, mut row: CompactRow, names: &Interner) {
+        let Some(known) = self.shown.get_mut(row.key) else { return };
         if let Some(spending) = &mut self.spending {
             row = spending.settled(row, names);
-            spending.take(&self.rows[place], names);
+            spending.take(known, names);
             spending.add(&row, names);
-            if session_of(&row, names) != session_of(&self.rows[place], names) {
+            if session_of(&row, names) != session_of(known, names) {
                 spending.index(&row, names);
             }
         }
-        let was_open = self.rows[place].cost == RowCost::Pending;
-        if row.cost == RowCost::Pending && !was_open {
+        if row.cost == RowCost::Pending && known.cost != RowCost::Pending {
             self.open.push(row.key);
         }
-        let before = std::mem::replace(&mut self.rows[place], row);
+        let before = std::mem::replace(known, row);
         if let Some(journal) = &mut self.journal {
             journal.push((before.key, Some(Box::new(before))));
         }
@@ -140,18 +137,13 @@ impl RowStore {
         if let Some(spending) = &mut self.spending {
             spending.index(&row, names);
         }
-        self.places.insert(row.key, count(self.rows.len()));
-        self.rows.push(row);
+        self.shown.insert(row);
     }
 
     pub(super) fn hide(&mut self, key: CallKey, names: &Interner) {
-        let Some(place) = self.places.remove(&key) else { return };
-        let row = self.rows.swap_remove(index(place));
+        let Some(row) = self.shown.remove(key) else { return };
         if let Some(spending) = &mut self.spending {
             spending.take(&row, names);
-        }
-        if let Some(moved) = self.rows.get(index(place)) {
-            self.places.insert(moved.key, place);
         }
         if let Some(journal) = &mut self.journal {
             journal.push((key, Some(Box::new(row))));

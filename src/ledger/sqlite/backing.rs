@@ -1,14 +1,18 @@
 //! A SQLite file behind its connection: states in which it is not written, drafts, bulk loads.
 
+use std::path::PathBuf;
+
 use rusqlite::Connection;
 
 use super::connect::CACHE_KIB;
+use super::db_file::back_up;
 use super::file::{Sqlite, SqliteFile};
 use super::new_file::NewFile;
 use super::options::Standing;
-use super::{bulk_load, schema};
+use super::{bulk_load, mend, schema};
 use crate::ledger::books::Backing;
 use crate::ledger::gathered::Gathered;
+use crate::ledger::interner::Interner;
 use crate::ledger::store::{Step, Stored};
 use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
@@ -77,7 +81,13 @@ impl Backing for SqliteFile {
         books.draft();
     }
 
-    fn load(&self, gathered: &mut Gathered, pricer: &dyn Pricer, step: Step<'_>) -> Stored<bool> {
+    fn load(
+        &self,
+        gathered: &mut Gathered,
+        _names: &mut Interner,
+        pricer: &dyn Pricer,
+        step: Step<'_>,
+    ) -> Stored<bool> {
         let conn = &self.conn;
         if let Some(mut draft) = self.new_file.as_ref().and_then(NewFile::draft) {
             draft.finish(conn, &mut gathered.core, pricer, step)?;
@@ -91,6 +101,18 @@ impl Backing for SqliteFile {
         let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(written.map(|()| true)?)
+    }
+
+    fn check(&self) -> Stored<Vec<String>> {
+        Ok(mend::problems(&self.conn)?)
+    }
+
+    fn distrust(&self) {
+        self.damaged.set(true);
+    }
+
+    fn back_up(&self, why: &str) -> Stored<Option<PathBuf>> {
+        Ok(Some(back_up(&self.conn, &self.path, why)?))
     }
 
     fn reopen(books: &mut Sqlite) -> Option<bool> {

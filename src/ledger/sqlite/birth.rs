@@ -19,7 +19,7 @@ impl Sqlite {
     pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, new_file) = NewFile::begin(path, options)?;
         let file = SqliteFile::new(path.to_owned(), conn, options.clone(), Standing::Writable);
-        let mut new = Self::new(file, Arc::clone(pricer));
+        let mut new = Self::over(file, Arc::clone(pricer));
         new.backing.identity = identity(new_file.path());
         new.backing.new_file = Some(new_file);
         new.gathered.core.row_store.keep_journal();

@@ -52,7 +52,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
         }
-        let bills = store.bills(&self.core.names, &mut self.ids, session)?;
+        let bills = store.bills(&mut self.core.names, &mut self.ids, session)?;
         if bills.is_empty() {
             return Ok(());
         }

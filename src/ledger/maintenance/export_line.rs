@@ -1,33 +1,28 @@
-//! JSONL export and import of the ledger.
+//! A line of an export: its fields, and what it says.
 
 mod fields;
 mod plausible;
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use chrono::SecondsFormat;
-use rusqlite::Connection;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
-use super::bill;
-use super::bill_json::Written;
-use super::file::Sqlite;
-use super::maintenance;
-use super::store::WorkingSet;
 use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
-use crate::ledger::bills::row_keys;
+use crate::ledger::StoreError;
+use crate::ledger::bill_json::Written;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::NONE;
-use crate::ledger::{BooksError, StoreError};
-pub(super) use plausible::Wrong;
+use crate::ledger::merge_state::MergeState;
+use crate::ledger::store::Store;
+use crate::ledger::working_set::WorkingSet;
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+pub(super) enum Line {
     Descent { child: String, parent: String },
     Bill { bill: Box<Written> },
     Call(Box<Told>),
@@ -35,7 +30,7 @@ enum Line {
 
 /// One call; its measures are named as in the usage log.
 #[derive(Serialize, Deserialize)]
-struct Told {
+pub(super) struct Told {
     key: String,
     at: String,
     source: String,
@@ -112,85 +107,9 @@ struct Who {
     offset: Option<u64>,
 }
 
-impl Sqlite {
-    /// Writes the ledger as JSONL: descents first, then one call per line, oldest first.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read, or `out` cannot be written.
-    pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
-        let books = |error: StoreError| ExportError::Books(self.because(error));
-        let _snapshot = self.backing.conn.unchecked_transaction().map_err(|error| books(error.into()))?;
-        let working_set = &mut self.working_set.borrow_mut();
-        let mut calls = 0;
-        let (descents, machine) = self.names_of_export(working_set).map_err(books)?;
-        for (child, parent) in descents {
-            line(&Line::Descent { child, parent }, out)?;
-        }
-        let mut computed = FxHashSet::default();
-        for (_, bill) in bill::all(&self.backing.conn).map_err(|error| books(error.into()))? {
-            computed.extend(row_keys(&bill));
-            if let Some(bill) = Written::from_bill(&bill) {
-                line(&Line::Bill { bill: Box::new(bill) }, out)?;
-            }
-        }
-        // Telemetry rows that are part of another row are exported as read.
-        let mut apart = FxHashSet::default();
-        let mut failed = None;
-        for table in ["apart", "calls"] {
-            let written =
-                maintenance::batches(&self.backing.conn, working_set, table, i64::MAX, |working_set, mut batch| {
-                    batch.sort_unstable_by_key(|row| (row.at, row.key));
-                    for row in batch {
-                        let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
-                        // Rows computed from a bill are computed again on import.
-                        let skip = skip || computed.contains(&row.key);
-                        if !skip && failed.is_none() {
-                            failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
-                            calls += 1;
-                        }
-                    }
-                    Ok(())
-                });
-            written.map_err(|error| books(error.into()))?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-        Ok(calls)
-    }
-
-    fn names_of_export(
-        &self,
-        working_set: &mut WorkingSet,
-    ) -> std::result::Result<(Vec<(String, String)>, String), StoreError> {
-        working_set.read_families(&self.backing.conn, true)?;
-        let name = |number| working_set.core.names.label(number).map_or_else(String::new, ToString::to_string);
-        let mut descents: Vec<(String, String)> =
-            working_set.core.families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
-        descents.sort_unstable();
-        Ok((descents, maintenance::machine(&self.backing.conn)?))
-    }
-}
-
-/// Why an export failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The ledger cannot be read.
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    /// The output cannot be written.
-    #[error("write failed: {0}")]
-    Write(#[from] io::Error),
-}
-
-fn line(line: &Line, out: &mut dyn Write) -> Result<(), ExportError> {
-    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(())
-}
-
-fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
-    let names = &working_set.core.names;
+/// A row as a line; `here` is the machine of this ledger.
+pub(super) fn tell(row: &CompactRow, core: &MergeState, here: &str) -> Told {
+    let names = &core.names;
     let call = row.call(names);
     let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
     let (booked, saved, price) = match row.cost {
@@ -201,7 +120,7 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
         }
     };
     // The root under which a call is stored is local to this ledger; export the key given by the log.
-    let key = if row.lineage == NONE { row.key } else { working_set.core.rooted(row.key, row.lineage) };
+    let key = if row.lineage == NONE { row.key } else { core.rooted(row.key, row.lineage) };
     Told {
         key: key.to_string(),
         at: call.at().to_rfc3339_opts(SecondsFormat::AutoSi, true),
@@ -274,23 +193,23 @@ pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
 }
 
 /// Merges one line: `Some(true)` for a call that is new or has new data.
-pub(super) fn take(
-    conn: &Connection,
-    working_set: &mut WorkingSet,
+pub(super) fn take<S: Store>(
+    store: &S,
+    working_set: &mut WorkingSet<S::Ids>,
     heard: Heard,
     here: &str,
 ) -> Result<Option<bool>, StoreError> {
     match heard {
         Heard::Descent(record) => {
-            working_set.descend(conn, &record)?;
+            working_set.descend(store, &record)?;
             Ok(None)
         }
         Heard::Bill(bill) => {
-            working_set.bill(conn, &bill)?;
+            working_set.bill(store, &bill)?;
             Ok(None)
         }
         Heard::Call { call, cost, is_price_guessed, machine } => {
-            working_set.read_families(conn, call.lineage.is_some())?;
+            working_set.read_families(store, call.lineage.is_some())?;
             let mut compact = working_set.core.slim(&call);
             compact.cost = match cost {
                 Some((usd, Some((saved, price)))) => {
@@ -303,7 +222,7 @@ pub(super) fn take(
             if machine != here {
                 compact.machine = working_set.core.names.number(Some(&Label::new(&machine)));
             }
-            working_set.take(conn, compact).map(Some)
+            working_set.take(store, compact).map(Some)
         }
     }
 }

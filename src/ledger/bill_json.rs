@@ -1,18 +1,10 @@
 //! A bill's JSON form, in tables and exports.
 
 use chrono::SecondsFormat;
-use rusqlite::Result;
 use serde::{Deserialize, Serialize};
 
-use super::row_codec::damaged;
+use super::bills::MOST;
 use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens};
-use crate::ledger::bills::MOST;
-
-/// The stored bill of this column.
-pub(super) fn parsed(body: &str) -> Result<Bill> {
-    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
-    written.bill().map_err(|_| damaged("a bill"))
-}
 
 /// A bill's JSON form, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
@@ -97,7 +89,7 @@ impl Written {
     ///
     /// # Errors
     /// Names the invalid field.
-    pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
+    pub(super) fn bill(&self) -> Result<Bill, String> {
         let label = |text: &Option<String>| text.as_deref().map(Label::new);
         let time = |text: &str| {
             chrono::DateTime::parse_from_rfc3339(text).map(Instant::from).map_err(|error| format!("'{text}': {error}"))
