@@ -1,10 +1,9 @@
 //! A bill's JSON form, in tables and exports.
 
-use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
 use super::bills::MOST;
-use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens};
+use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339};
 
 /// A bill's JSON form, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
@@ -54,7 +53,6 @@ impl Written {
     /// Converts a bill; `None` without a session.
     pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
         let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
-        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let (started, since, own) = match bill.counter {
             Counter::Session { started, since } => (started, since, None),
             Counter::Run { own } => (None, None, Some(own.fields())),
@@ -68,7 +66,7 @@ impl Written {
         });
         Some(Self {
             id: bill.id.to_string(),
-            at: time(bill.from.at),
+            at: rfc3339(bill.from.at),
             source: bill.from.source.to_string(),
             session: text(&bill.from.session)?,
             project: text(&bill.from.project),
@@ -78,7 +76,7 @@ impl Written {
             path: bill.from.place.as_ref().map(|place| place.path.to_string()),
             offset: bill.from.place.as_ref().map(|place| place.offset),
             started,
-            since: since.map(time),
+            since: since.map(rfc3339),
             own,
             piece: bill.counter == Counter::Piece,
             models: models.collect(),

@@ -5,13 +5,14 @@ mod plausible;
 
 use std::time::Duration;
 
-use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
 pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
-use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
+use crate::domain::{
+    Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd, rfc3339,
+};
 use crate::ledger::StoreError;
 use crate::ledger::bill_json::Written;
 use crate::ledger::compact_row::{CompactRow, RowCost};
@@ -123,7 +124,7 @@ pub(super) fn tell(row: &CompactRow, core: &MergeState, here: &str) -> Told {
     let key = if row.lineage == NONE { row.key } else { core.rooted(row.key, row.lineage) };
     Told {
         key: key.to_string(),
-        at: call.at().to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        at: rfc3339(call.at()),
         source: call.from.source.to_string(),
         who: Who {
             model: text(&call.model),
