@@ -15,7 +15,7 @@ pub mod config {
     pub use crate::config::{
         Alerts, ConfigText, Email, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError,
         Origin, Overrides, Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, open,
-        parse_amount, read, stamp,
+        parse_amount, read, stamp, written_settings,
     };
     /// From `config::edit`.
     pub mod edit {

@@ -1,11 +1,8 @@
-//! The table `[alerts]` of the config, with `[alerts.email]`.
+//! The table `[alerts.email]` of the config.
 
 use std::path::PathBuf;
 
-use chrono::NaiveTime;
-
 use super::toml_reader::{Node, Section, Walk};
-use super::values::quiet;
 use super::{Alerts, Email, Env, Password, Tls, absolute};
 
 /// Recipients of a mail.
@@ -14,60 +11,15 @@ const ADDRESS: &str = "an address such as \"alice@example.com\" or \"Alice <alic
 /// Keys that people try, and must not use.
 const SECRETS: [&str; 3] = ["password", "pass", "secret"];
 
-/// Reads the table.
+/// Reads `[alerts.email]`, and checks that somebody gets the digest.
 pub(super) fn read(walk: &mut Walk<'_>, mut section: Section<'_, '_>, env: &Env, alerts: &mut Alerts) {
-    section.set(walk, &mut alerts.bell, "bell", "true or false", Node::truth);
-    section.choose(walk, &mut alerts.notify, "notify");
-    let command = "a program and its arguments, such as [\"notify-send\", \"{title}\", \"{body}\"]";
-    section.set(walk, &mut alerts.command, "command", command, program);
-    alerts.webhook = address(walk, &mut section, "webhook");
-    alerts.slack = address(walk, &mut section, "slack");
-    let hours = "hours such as \"22:00-07:00\", or \"\"";
-    section.set(walk, &mut alerts.quiet, "quiet", hours, |node| match node.text()? {
-        "" => Some(None),
-        text => quiet(text).map(Some),
-    });
-    section.set(walk, &mut alerts.hysteresis, "hysteresis", "percentage points from 0 to 100", |node| {
-        node.whole().and_then(|number| u8::try_from(number).ok()).filter(|points| *points <= 100)
-    });
     let email = section.get("email");
     alerts.email = email.as_ref().and_then(|node| read_email(walk, node, env));
     let daily = section.get("daily");
-    let time = "a time of day such as \"08:00\", or \"\"";
-    section.set(walk, &mut alerts.daily, "daily", time, |node| match node.text()? {
-        "" => Some(None),
-        text => NaiveTime::parse_from_str(text, "%H:%M").ok().map(Some),
-    });
     if let Some(node) = daily.filter(|_| alerts.daily.is_some() && email.is_none() && alerts.slack.is_none()) {
         walk.warning(node.span, "alerts: 'daily' is sent to nobody; give 'slack' or [alerts.email]");
     }
     section.finish(walk);
-}
-
-/// An argument vector; an empty one is none.
-fn program(node: &Node<'_, '_>) -> Option<Vec<String>> {
-    node.list()?;
-    node.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
-}
-
-/// The address of a web hook. It may be a secret: no message repeats it.
-fn address(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
-    let node = section.get(key)?;
-    let is_address = |text: &str| {
-        let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control))
-    };
-    match node.text() {
-        Some(text) if text.is_empty() || is_address(text) => {
-            walk.came_from(&format!("alerts.{key}"), node.span);
-            Some(text.to_owned()).filter(|text| !text.is_empty())
-        }
-        Some(_) | None => {
-            let expected = "give an address that begins with https:// or http://, or \"\"";
-            walk.error(node.span, format!("alerts: '{key}' is no web address; {expected}"));
-            None
-        }
-    }
 }
 
 /// Reads `[alerts.email]`; `None` when something that a mail needs is missing or wrong.
@@ -107,7 +59,7 @@ fn read_email(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env) -> Option<Ema
         absolute::expanded(env, &path).or_else(|| path.is_absolute().then_some(path))
     });
     let expected = "a program and its arguments, such as [\"pass\", \"show\", \"smtp\"]";
-    let command = section.read(walk, "password_command", expected, program).filter(|argv| !argv.is_empty());
+    let command = section.read(walk, "password_command", expected, Node::program).filter(|argv| !argv.is_empty());
     section.finish(walk);
     let mut complete = true;
     for (key, is_there) in [("server", server.is_some()), ("from", from.is_some()), ("to", to.is_some())] {

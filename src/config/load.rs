@@ -8,13 +8,13 @@ use toml::de::DeTable;
 
 use super::diagnostic::{Source, quoted};
 use super::origin::Origin;
+use super::settings_table::read_table;
 use super::toml_reader::{Node, Section, Walk};
 use super::values::{theme, word, zone};
 use super::{
-    Diagnostic, Env, FrameRate, KeyBinding, Overrides, Settings, Severity, Where, absolute, alerts, limits, plans,
-    prices, server_table,
+    Diagnostic, Env, KeyBinding, Overrides, Settings, Severity, Where, alerts, limits, plans, prices, server_check,
 };
-use crate::domain::{Label, TicketPattern};
+use crate::domain::Label;
 
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,15 +69,6 @@ impl Loaded {
     }
 }
 
-/// Most pictures a second.
-fn frame_rate(node: &Node<'_, '_>) -> Option<FrameRate> {
-    if node.text() == Some("auto") {
-        return Some(FrameRate::Auto);
-    }
-    let rate = node.whole().and_then(|rate| u8::try_from(rate).ok());
-    rate.filter(|rate| (1..=60).contains(rate)).map(FrameRate::Most)
-}
-
 impl Settings {
     /// Loads the settings from a file's text, the environment and the flags. `themes` lists the valid theme names; if
     /// empty, themes are not checked.
@@ -117,47 +108,25 @@ impl Settings {
 
     fn read_file(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, env: &Env, themes: &[&str]) {
         let mut top = Section::new(table, "", "");
-        let name = "a name in quotes";
-        let label =
-            |node: &Node<'_, '_>| node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new));
-        match top.read(walk, "user", name, label) {
-            Some(Some(user)) => self.user = user,
-            Some(None) => drop(walk.origins.remove("user")),
-            None => {}
-        }
-        top.set(walk, &mut self.team, "team", name, label);
-        top.set(walk, &mut self.org, "org", name, label);
-        self.read_zone(walk, &mut top);
-        top.choose(walk, &mut self.week_start, "week_start");
-        let files = "a list of files and folders, such as [\"~/app/usage.jsonl\", \"/var/log/llm/\"]";
-        read_paths(walk, &mut top, env, "logs", files, &mut self.logs);
-        let homes = "a list of home folders, such as [\"/mnt/c/Users/kim\"]";
-        read_paths(walk, &mut top, env, "homes", homes, &mut self.homes);
-        self.read_theme(walk, &mut top, themes);
-        top.choose(walk, &mut self.symbols, "symbols");
-        top.choose(walk, &mut self.color, "color");
-        top.set(walk, &mut self.mouse, "mouse", "true or false", Node::truth);
-        top.set(walk, &mut self.frame_rate, "frame_rate", "\"auto\" or a whole number from 1 to 60", frame_rate);
-        top.set(walk, &mut self.statusline, "statusline", "a text in quotes", |node| node.text().map(str::to_owned));
-        top.choose(walk, &mut self.cost, "cost");
-        top.set(walk, &mut self.warn_at, "warn_at", limits::PERCENTAGES, limits::percentages);
+        let given = (env, themes);
+        read_table(self, walk, &mut top, "", given);
         if let Some(node) = top.get("limits") {
             self.limits = limits::read(walk, &node, env, &self.warn_at);
         }
         if let Some(table) = section(walk, &mut top, "alerts") {
-            alerts::read(walk, Section::new(table, "alerts", "alerts"), env, &mut self.alerts);
+            let mut alerts = Section::new(table, "alerts", "alerts");
+            read_table(self, walk, &mut alerts, "alerts", given);
+            alerts::read(walk, alerts, env, &mut self.alerts);
         }
-        if let Some(table) = section(walk, &mut top, "gate") {
-            let mut gate = Section::new(table, "gate", "gate");
-            gate.choose(walk, &mut self.gate.on_error, "on_error");
-            if let Some(node) = gate.get("unpriced") {
-                self.gate.unpriced = prices::unpriced(walk, &node);
-                walk.came_from("gate.unpriced", node.span);
+        for name in ["gate", "server", "attribution"] {
+            if let Some(table) = section(walk, &mut top, name) {
+                let mut section = Section::new(table, name, name);
+                read_table(self, walk, &mut section, name, given);
+                section.finish(walk);
+                if name == "server" {
+                    server_check::check(&self.server, walk, table, env);
+                }
             }
-            gate.finish(walk);
-        }
-        if let Some(table) = section(walk, &mut top, "server") {
-            self.server = server_table::read(walk, table, env);
         }
         if let Some(node) = top.get("prices") {
             self.prices = prices::read(walk, &node);
@@ -166,12 +135,6 @@ impl Settings {
             self.aliases = named(walk, table, "aliases", "the name of a model in quotes", |node| {
                 node.text().filter(|text| !text.is_empty()).map(str::to_owned)
             });
-        }
-        if let Some(table) = section(walk, &mut top, "attribution") {
-            let mut attribution = Section::new(table, "attribution", "attribution");
-            let expected = "a regular expression such as \"[A-Z]+-[0-9]+\"";
-            attribution.set(walk, &mut self.ticket, "ticket", expected, |node| TicketPattern::new(node.text()?).ok());
-            attribution.finish(walk);
         }
         if let Some(node) = top.get("plans") {
             self.plans = plans::read(walk, &node);
@@ -196,39 +159,6 @@ impl Settings {
             });
         }
         top.finish(walk);
-    }
-
-    fn read_zone(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>) {
-        let Some(node) = top.get("timezone") else { return };
-        match node.text().map(zone) {
-            Some(_) if node.text() == Some("") => {}
-            Some(Ok(zone)) => {
-                self.zone = zone;
-                walk.came_from("timezone", node.span);
-            }
-            Some(Err(why)) => {
-                walk.error(node.span.clone(), format!("'timezone' is {}, which is {why}", walk.describe_value(&node)));
-            }
-            None => walk.error(
-                node.span.clone(),
-                format!("'timezone' is {}; give a name such as \"Europe/Rome\"", walk.describe_value(&node)),
-            ),
-        }
-    }
-
-    fn read_theme(&mut self, walk: &mut Walk<'_>, top: &mut Section<'_, '_>, themes: &[&str]) {
-        let Some(node) = top.get("theme") else { return };
-        match node.text() {
-            None => walk
-                .error(node.span.clone(), format!("'theme' is {}; give a name in quotes", walk.describe_value(&node))),
-            Some(text) => match theme(text, themes) {
-                Ok(theme) => {
-                    self.theme = theme;
-                    walk.came_from("theme", node.span);
-                }
-                Err(why) => walk.error(node.span.clone(), why),
-            },
-        }
     }
 
     fn read_variables(
@@ -292,37 +222,6 @@ impl Settings {
         if let Some(color) = overrides.color {
             self.color = color;
             origins.insert("color".to_owned(), Origin::Flag("--color"));
-        }
-    }
-}
-
-/// A list of paths, which must not depend on the working directory.
-fn read_paths(
-    walk: &mut Walk<'_>,
-    top: &mut Section<'_, '_>,
-    env: &Env,
-    key: &'static str,
-    expected: &str,
-    into: &mut Vec<PathBuf>,
-) {
-    let Some(node) = top.get(key) else { return };
-    if node.texts().is_none() {
-        walk.error(node.span.clone(), format!("'{key}' is {}; give {expected}", walk.describe_value(&node)));
-        return;
-    }
-    walk.came_from(key, node.span.clone());
-    for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
-        let path = PathBuf::from(item.text().unwrap_or_default());
-        match absolute::expanded(env, &path) {
-            Some(path) => into.push(path),
-            None if path.is_absolute() => into.push(path),
-            None => {
-                let why =
-                    if path.starts_with("~") { "there is no home folder to begin at" } else { "relative to nothing" };
-                let message =
-                    format!("{key}: {} is {why}; give a path that begins with / or ~/", walk.describe_value(&item));
-                walk.error(item.span.clone(), message);
-            }
         }
     }
 }

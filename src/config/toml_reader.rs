@@ -106,6 +106,12 @@ impl<'n, 't> Node<'n, 't> {
         self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()
     }
 
+    /// A program with its arguments; an empty list is none.
+    pub(crate) fn program(&self) -> Option<Vec<String>> {
+        self.list()?;
+        self.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
+    }
+
     /// An integer.
     pub(crate) fn whole(&self) -> Option<i128> {
         let number = self.value.as_integer()?;
