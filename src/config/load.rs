@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::diagnostic::{Source, quoted};
 use super::origin::Origin;
 use super::settings_table::read_table;
-use super::toml_reader::{Node, Section, Walk};
+use super::toml_reader::{Node, Section, TomlReader};
 use super::values::{theme, word, zone};
 use super::{
     Diagnostic, Env, KeyBinding, Overrides, Settings, Severity, Where, alerts, limits, plans, prices, server_check,
@@ -78,15 +78,15 @@ impl Settings {
     pub fn load(file: Option<&ConfigText>, env: &Env, overrides: &Overrides, themes: &[&str]) -> Loaded {
         let mut settings = Self::defaults(env);
         let text = file.map_or("", |file| file.text.as_str());
-        let mut walk = Walk::new(Source::new(file.map_or_else(|| Label::new(""), ConfigText::name), text));
+        let mut reader = TomlReader::new(Source::new(file.map_or_else(|| Label::new(""), ConfigText::name), text));
         let (table, broken) = DeTable::parse_recoverable(text);
         for error in &broken {
             let span = error.span().unwrap_or(0..0);
-            walk.error(span, error.message());
+            reader.error(span, error.message());
         }
-        let syntax = std::mem::take(&mut walk.problems);
-        settings.read_file(&mut walk, table.get_ref(), env, themes);
-        let Walk { mut problems, mut origins, .. } = walk;
+        let syntax = std::mem::take(&mut reader.problems);
+        settings.read_file(&mut reader, table.get_ref(), env, themes);
+        let TomlReader { mut problems, mut origins, .. } = reader;
         // A line with a syntax error may parse as something unintended, and what follows as keys of another table.
         if !syntax.is_empty() {
             let broken = |problem: &Diagnostic| syntax.iter().any(|broken| broken.line() == problem.line());
@@ -106,59 +106,60 @@ impl Settings {
         Loaded { settings, problems, origins }
     }
 
-    fn read_file(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, env: &Env, themes: &[&str]) {
+    fn read_file(&mut self, reader: &mut TomlReader<'_>, table: &DeTable<'_>, env: &Env, themes: &[&str]) {
         let mut top = Section::new(table, "", "");
         let given = (env, themes);
-        read_table(self, walk, &mut top, "", given);
+        read_table(self, reader, &mut top, "", given);
         if let Some(node) = top.get("limits") {
-            self.limits = limits::read(walk, &node, env, &self.warn_at);
+            self.limits = limits::read(reader, &node, env, &self.warn_at);
         }
-        if let Some(table) = section(walk, &mut top, "alerts") {
+        if let Some(table) = section(reader, &mut top, "alerts") {
             let mut alerts = Section::new(table, "alerts", "alerts");
-            read_table(self, walk, &mut alerts, "alerts", given);
-            alerts::read(walk, alerts, env, &mut self.alerts);
+            read_table(self, reader, &mut alerts, "alerts", given);
+            alerts::read(reader, alerts, env, &mut self.alerts);
         }
         for name in ["gate", "server", "attribution"] {
-            if let Some(table) = section(walk, &mut top, name) {
+            if let Some(table) = section(reader, &mut top, name) {
                 let mut section = Section::new(table, name, name);
-                read_table(self, walk, &mut section, name, given);
-                section.finish(walk);
+                read_table(self, reader, &mut section, name, given);
+                section.finish(reader);
                 if name == "server" {
-                    server_check::check(&self.server, walk, table, env);
+                    server_check::check(&self.server, reader, table, env);
                 }
             }
         }
         if let Some(node) = top.get("prices") {
-            self.prices = prices::read(walk, &node);
+            self.prices = prices::read(reader, &node);
         }
-        if let Some(table) = section(walk, &mut top, "aliases") {
-            self.aliases = named(walk, table, "aliases", "the name of a model in quotes", |node| {
+        if let Some(table) = section(reader, &mut top, "aliases") {
+            self.aliases = named(reader, table, "aliases", "the name of a model in quotes", |node| {
                 node.text().filter(|text| !text.is_empty()).map(str::to_owned)
             });
         }
         if let Some(node) = top.get("plans") {
-            self.plans = plans::read(walk, &node);
+            self.plans = plans::read(reader, &node);
         }
-        if let Some(table) = section(walk, &mut top, "keys") {
-            let keys = named(walk, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
+        if let Some(table) = section(reader, &mut top, "keys") {
+            let keys =
+                named(reader, table, "keys", "a key or a list of keys, such as [\"q\", \"ctrl-c\"]", Node::texts);
             self.keys = keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect();
         }
-        if let Some(table) = section(walk, &mut top, "proxy") {
+        if let Some(table) = section(reader, &mut top, "proxy") {
             let mut proxy = Section::new(table, "proxy", "proxy");
-            if let Some(table) = section(walk, &mut proxy, "upstreams") {
+            if let Some(table) = section(reader, &mut proxy, "upstreams") {
                 let expected = "an address in quotes, such as \"https://api.openai.com\"";
-                self.upstreams = named(walk, table, "proxy.upstreams", expected, |node| {
+                self.upstreams = named(reader, table, "proxy.upstreams", expected, |node| {
                     node.text().filter(|text| !text.is_empty()).map(str::to_owned)
                 });
             }
-            proxy.finish(walk);
+            proxy.finish(reader);
         }
-        if let Some(table) = section(walk, &mut top, "views") {
-            self.views = named(walk, table, "views", "a view and a filter, such as \"sessions api\"", |node| {
+        if let Some(table) = section(reader, &mut top, "views") {
+            self.views = named(reader, table, "views", "a view and a filter, such as \"sessions api\"", |node| {
                 node.text().map(str::to_owned)
             });
         }
-        top.finish(walk);
+        top.finish(reader);
     }
 
     fn read_variables(
@@ -227,17 +228,21 @@ impl Settings {
 }
 
 /// A nested table.
-fn section<'n, 't>(walk: &mut Walk<'_>, top: &mut Section<'n, 't>, key: &'static str) -> Option<&'n DeTable<'t>> {
+fn section<'n, 't>(
+    reader: &mut TomlReader<'_>,
+    top: &mut Section<'n, 't>,
+    key: &'static str,
+) -> Option<&'n DeTable<'t>> {
     let node = top.get(key)?;
     if node.table().is_none() {
-        walk.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", walk.describe_value(&node)));
+        reader.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", reader.describe_value(&node)));
     }
     node.table()
 }
 
 /// A table keyed by user-defined names.
 fn named<'n, 't, T>(
-    walk: &mut Walk<'_>,
+    reader: &mut TomlReader<'_>,
     table: &'n DeTable<'t>,
     path: &str,
     expected: &str,
@@ -247,12 +252,12 @@ fn named<'n, 't, T>(
     for (key, value) in table {
         let (name, node) = (key.get_ref(), Node::new(value));
         if let Some(value) = read(&node) {
-            walk.came_from(&format!("{path}.{name}"), node.span);
+            reader.came_from(&format!("{path}.{name}"), node.span);
             all.push((name.to_string(), value));
         } else {
-            walk.error(
+            reader.error(
                 node.span.clone(),
-                format!("{path}: {} is {}; give {expected}", quoted(name), walk.describe_value(&node)),
+                format!("{path}: {} is {}; give {expected}", quoted(name), reader.describe_value(&node)),
             );
         }
     }

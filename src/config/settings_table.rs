@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveTime;
 
-use super::toml_reader::{Node, Section, Walk};
+use super::toml_reader::{Node, Section, TomlReader};
 use super::toml_writer::{self, percentages, rate_lines, texts};
 use super::values::{self, Word};
 use super::{Env, FrameRate, Settings, Token, absolute, limits, prices};
@@ -16,7 +16,7 @@ use crate::pricing::Rates;
 pub(super) struct Setting {
     /// Dotted name: `alerts.bell`.
     pub(super) name: &'static str,
-    read: fn(&mut Settings, &mut Reader<'_, '_, '_, '_>),
+    read: fn(&mut Settings, &mut ValueReader<'_, '_, '_, '_>),
     written: fn(&Settings) -> Option<String>,
 }
 
@@ -50,13 +50,16 @@ pub(super) fn of_table(table: &str) -> impl Iterator<Item = &'static Setting> {
 /// Reads every setting of a table.
 pub(super) fn read_table(
     settings: &mut Settings,
-    walk: &mut Walk<'_>,
+    reader: &mut TomlReader<'_>,
     section: &mut Section<'_, '_>,
     table: &str,
     (env, themes): (&Env, &[&str]),
 ) {
     for setting in of_table(table) {
-        (setting.read)(settings, &mut Reader { walk, section, key: setting.key(), name: setting.name, env, themes });
+        (setting.read)(
+            settings,
+            &mut ValueReader { reader, section, key: setting.key(), name: setting.name, env, themes },
+        );
     }
 }
 
@@ -153,8 +156,8 @@ const SETTINGS: &[Setting] = &[
         name: "gate.unpriced",
         read: |s, r| {
             if let Some(node) = r.section.get(r.key) {
-                s.gate.unpriced = prices::unpriced(r.walk, &node);
-                r.walk.came_from(r.name, node.span);
+                s.gate.unpriced = prices::unpriced(r.reader, &node);
+                r.reader.came_from(r.name, node.span);
             }
         },
         written: |s| s.gate.unpriced.as_ref().map(rate_table),
@@ -217,8 +220,8 @@ const SETTINGS: &[Setting] = &[
 ];
 
 /// Reads the value of one key.
-struct Reader<'r, 'w, 'n, 't> {
-    walk: &'r mut Walk<'w>,
+struct ValueReader<'r, 'w, 'n, 't> {
+    reader: &'r mut TomlReader<'w>,
     section: &'r mut Section<'n, 't>,
     key: &'static str,
     name: &'static str,
@@ -226,9 +229,9 @@ struct Reader<'r, 'w, 'n, 't> {
     themes: &'r [&'r str],
 }
 
-impl<'n, 't> Reader<'_, '_, 'n, 't> {
+impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
     fn set<T>(&mut self, slot: &mut T, expected: &str, read: impl FnOnce(&Node<'n, 't>) -> Option<T>) {
-        self.section.set(self.walk, slot, self.key, expected, read);
+        self.section.set(self.reader, slot, self.key, expected, read);
     }
 
     fn set_with<T>(&mut self, slot: &mut T, expected: &str, read: impl FnOnce(&Env, &str) -> Option<T>) {
@@ -237,14 +240,14 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
     }
 
     fn choose<T: Word>(&mut self, slot: &mut T) {
-        self.section.choose(self.walk, slot, self.key);
+        self.section.choose(self.reader, slot, self.key);
     }
 
     /// An empty name is the login name, which is no setting of the file.
     fn user(&mut self, settings: &mut Settings) {
-        match self.section.read(self.walk, self.key, NAME, label) {
+        match self.section.read(self.reader, self.key, NAME, label) {
             Some(Some(user)) => settings.user = user,
-            Some(None) => drop(self.walk.origins.remove(self.name)),
+            Some(None) => drop(self.reader.origins.remove(self.name)),
             None => {}
         }
     }
@@ -256,7 +259,7 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
             Some(_) if node.text() == Some("") => {}
             Some(Ok(zone)) => {
                 settings.zone = zone;
-                self.walk.came_from(self.name, node.span);
+                self.reader.came_from(self.name, node.span);
             }
             Some(Err(why)) => self.wrong(&node, &format!(", which is {why}")),
             None => self.wrong(&node, &format!("; give {ZONE}")),
@@ -268,9 +271,9 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
         match node.text().map(|text| values::theme(text, self.themes)) {
             Some(Ok(theme)) => {
                 settings.theme = theme;
-                self.walk.came_from(self.name, node.span);
+                self.reader.came_from(self.name, node.span);
             }
-            Some(Err(why)) => self.walk.error(node.span, why),
+            Some(Err(why)) => self.reader.error(node.span, why),
             None => self.wrong(&node, &format!("; give {NAME}")),
         }
     }
@@ -282,16 +285,16 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
             self.wrong(&node, &format!("; give {expected}"));
             return;
         }
-        self.walk.came_from(self.name, node.span.clone());
+        self.reader.came_from(self.name, node.span.clone());
         for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
             let path = PathBuf::from(item.text().unwrap_or_default());
             let Some(path) = absolute::expanded(self.env, &path).or_else(|| path.is_absolute().then(|| path.clone()))
             else {
                 let is_home = path.starts_with("~");
                 let why = if is_home { "there is no home folder to begin at" } else { "relative to nothing" };
-                let value = self.walk.describe_value(&item);
+                let value = self.reader.describe_value(&item);
                 let give = "give a path that begins with / or ~/";
-                self.walk.error(item.span.clone(), format!("{}: {value} is {why}; {give}", self.key));
+                self.reader.error(item.span.clone(), format!("{}: {value} is {why}; {give}", self.key));
                 continue;
             };
             slot.push(path);
@@ -306,11 +309,11 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
             rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control))
         };
         if let Some(text) = node.text().filter(|text| text.is_empty() || is_address(text)) {
-            self.walk.came_from(self.name, node.span);
+            self.reader.came_from(self.name, node.span);
             *slot = Some(text.to_owned()).filter(|text| !text.is_empty());
         } else {
             let expected = "give an address that begins with https:// or http://, or \"\"";
-            self.walk.error(node.span, format!("alerts: '{}' is no web address; {expected}", self.key));
+            self.reader.error(node.span, format!("alerts: '{}' is no web address; {expected}", self.key));
         }
     }
 
@@ -321,16 +324,16 @@ impl<'n, 't> Reader<'_, '_, 'n, 't> {
             Some(_) if node.text() == Some("") => {}
             Some(Ok(token)) => {
                 settings.server.token = Some(token);
-                self.walk.came_from(self.name, node.span);
+                self.reader.came_from(self.name, node.span);
             }
-            Some(Err(why)) => self.walk.error(node.span, format!("server: 'token' {why}")),
-            None => self.walk.error(node.span, "server: 'token' is not a text; give letters and digits in quotes"),
+            Some(Err(why)) => self.reader.error(node.span, format!("server: 'token' {why}")),
+            None => self.reader.error(node.span, "server: 'token' is not a text; give letters and digits in quotes"),
         }
     }
 
     fn wrong(&mut self, node: &Node<'_, '_>, why: &str) {
-        let message = format!("'{}' is {}{why}", self.key, self.walk.describe_value(node));
-        self.walk.error(node.span.clone(), message);
+        let message = format!("'{}' is {}{why}", self.key, self.reader.describe_value(node));
+        self.reader.error(node.span.clone(), message);
     }
 }
 

@@ -166,7 +166,7 @@ impl AnyLedger {
     /// Shortens or restores the lock timeout.
     pub(crate) fn hurry(&self, hurried: bool) {
         if let Kept::Sqlite(books) = &self.kept {
-            books.wait_for_others(if hurried { HARDLY } else { books.patience() });
+            books.wait_for_others(if hurried { HARDLY } else { books.lock_timeout() });
         }
     }
 

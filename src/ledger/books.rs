@@ -100,13 +100,13 @@ impl<B: Backing> Books<B> {
     /// Writes batches as one transaction.
     pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
         self.write_here(|backing, working_set, pricer, step| {
-            if backing.load(gathered, &mut working_set.core.names, pricer, step)? {
+            if backing.load(gathered, &mut working_set.state.names, pricer, step)? {
                 // The families just written may differ from those cached.
                 working_set.forget();
             } else {
                 gathered.write(backing.store(), working_set, pricer, step)?;
             }
-            backing.store().write_statuses(&gathered.core.statuses)?;
+            backing.store().write_statuses(&gathered.state.statuses)?;
             for hold in &gathered.settled {
                 backing.store().put_fact(Space::Hold, &hold.to_string(), None)?;
             }
@@ -166,7 +166,7 @@ impl<B: Backing> Books<B> {
         };
         let joined = if fresh { held.take() } else { None };
         let join = || {
-            let names = &self.working_set.borrow().core.names;
+            let names = &self.working_set.borrow().state.names;
             Unwritten::from_gathered(store, &self.gathered, names, &*self.pricer)
         };
         Ok(held.insert(joined.map_or_else(join, Ok)?))
@@ -179,16 +179,16 @@ impl<B: Backing> Books<B> {
     /// When the ledger cannot be read either. The batch is held all the same.
     pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let mut held = self.held.take();
-        let told = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
+        let changes = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
         self.gathered.add(batch, self.backing.is_new());
         self.stuck = true;
-        self.held = RefCell::new(held.filter(|_| told.is_ok()));
-        told
+        self.held = RefCell::new(held.filter(|_| changes.is_ok()));
+        changes
     }
 
     /// Number of unwritten calls.
     pub fn unbooked(&self) -> usize {
-        self.gathered.core.row_store.rows().len()
+        self.gathered.state.row_store.rows().len()
     }
 }
 
@@ -199,12 +199,12 @@ impl<B: Backing> Ledger for Books<B> {
             return Ok(Vec::new());
         }
         self.write(|store, working_set, pricer, step| {
-            let mut told = Vec::with_capacity(batch.records.len());
-            working_set.post(store, batch, pricer, &mut told)?;
+            let mut changes = Vec::with_capacity(batch.records.len());
+            working_set.post(store, batch, pricer, &mut changes)?;
             working_set.write_changes(store, step)?;
             step("write files");
             store.write_files(&mut batch.files.iter())?;
-            Ok(told)
+            Ok(changes)
         })
     }
 
@@ -278,7 +278,7 @@ impl<B: Backing> Ledger for Books<B> {
 
     fn statuses(&self) -> Result<Vec<Status>, BooksError> {
         let mut all = self.backing.store().statuses().map_err(|error| self.backing.error(error))?;
-        for (name, value) in &self.gathered.core.statuses {
+        for (name, value) in &self.gathered.state.statuses {
             let known = all.entry(name.clone()).or_default();
             *known = std::mem::take(known).max(value.clone());
         }

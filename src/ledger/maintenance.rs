@@ -27,7 +27,7 @@ fn pages<S: Store>(
 ) -> Stored<()> {
     let mut place = Place::default();
     loop {
-        let rows = store.rows(&mut working_set.core.names, &mut working_set.ids, table, &mut place)?;
+        let rows = store.rows(&mut working_set.state.names, &mut working_set.ids, table, &mut place)?;
         if rows.is_empty() || !each(working_set, rows)? {
             return Ok(());
         }

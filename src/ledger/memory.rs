@@ -30,7 +30,7 @@ pub struct MemoryStore(RefCell<Data>);
 #[derive(Default)]
 struct Data {
     shown: RowTable,
-    apart: RowTable,
+    unmerged: RowTable,
     has_aliases: bool,
     /// Keys by what they are searched for, once one was searched for.
     index: Option<BTreeSet<(Indexed, Table, CallKey)>>,
@@ -63,14 +63,14 @@ impl Data {
     fn table(&self, table: Table) -> &RowTable {
         match table {
             Table::Shown => &self.shown,
-            Table::Apart => &self.apart,
+            Table::Unmerged => &self.unmerged,
         }
     }
 
     fn put(&mut self, table: Table, key: CallKey, row: Option<&CompactRow>, names: &Interner) {
         let rows = match table {
             Table::Shown => &mut self.shown,
-            Table::Apart => &mut self.apart,
+            Table::Unmerged => &mut self.unmerged,
         };
         let before = rows.put(key, row.cloned());
         if let Some(all) = &mut self.index {
@@ -83,9 +83,9 @@ impl Data {
 
     /// Keys of the rows with a property, in both tables.
     fn keys(&mut self, by: Indexed, names: &Interner) -> Vec<CallKey> {
-        let Self { shown, apart, index, .. } = self;
+        let Self { shown, unmerged, index, .. } = self;
         let all = index.get_or_insert_with(|| {
-            let rows = [(Table::Shown, shown), (Table::Apart, apart)];
+            let rows = [(Table::Shown, shown), (Table::Unmerged, unmerged)];
             let rows = rows.into_iter().flat_map(|(table, rows)| rows.rows().iter().map(move |row| (table, row)));
             rows.flat_map(|(table, row)| indexed(row, names).map(move |by| (by, table, row.key))).collect()
         });
@@ -121,20 +121,20 @@ impl Memory {
             return self.gathered;
         }
         let data = self.backing.0.into_inner();
-        let names = self.working_set.into_inner().core.names;
-        let mut core = MergeState { names, statuses: data.statuses, ..MergeState::default() };
+        let names = self.working_set.into_inner().state.names;
+        let mut state = MergeState { names, statuses: data.statuses, ..MergeState::default() };
         for (child, parent) in data.descents {
-            core.families.learn(child, parent, &core.names);
+            state.families.learn(child, parent, &state.names);
         }
-        core.families.moves();
-        data.bills.values().for_each(|bill| core.learn_bill(bill));
+        state.families.moves();
+        data.bills.values().for_each(|bill| state.learn_bill(bill));
         let computed = data.bills.values().flat_map(super::bills::row_keys).collect::<BTreeSet<_>>();
-        let is_plain = |row: &&CompactRow| data.apart.get(row.key).is_none() && !computed.contains(&row.key);
-        for row in data.apart.rows().iter().chain(data.shown.rows().iter().filter(is_plain)) {
-            core.row_store.feed(row.clone(), &mut core.names);
+        let is_plain = |row: &&CompactRow| data.unmerged.get(row.key).is_none() && !computed.contains(&row.key);
+        for row in data.unmerged.rows().iter().chain(data.shown.rows().iter().filter(is_plain)) {
+            state.row_store.feed(row.clone(), &mut state.names);
         }
-        core.settle(&*self.pricer);
-        Gathered { core, files: data.files, anything: true, ..Gathered::default() }
+        state.settle(&*self.pricer);
+        Gathered { state, files: data.files, anything: true, ..Gathered::default() }
     }
 
     /// Number of calls.
@@ -151,7 +151,7 @@ impl Memory {
 impl Data {
     /// True until anything was written but facts.
     fn is_unused(&self) -> bool {
-        let is_empty = self.shown.rows().is_empty() && self.apart.rows().is_empty() && self.descents.is_empty();
+        let is_empty = self.shown.rows().is_empty() && self.unmerged.rows().is_empty() && self.descents.is_empty();
         is_empty && self.bills.is_empty() && self.files.is_empty() && self.statuses.is_empty()
     }
 }
@@ -182,15 +182,15 @@ impl Backing for MemoryStore {
         if !data.is_unused() || data.horizon.is_some() {
             return Ok(false);
         }
-        let core = &mut gathered.core;
-        core.settle(pricer);
-        let Billed { bills, spent } = core.take_all_billed();
+        let state = &mut gathered.state;
+        state.settle(pricer);
+        let Billed { bills, spent } = state.take_all_billed();
         data.bills.extend(bills.into_iter().map(|(session, bill)| ((session, bill.id), bill)));
         data.spent.extend(spent.into_iter().map(|(session, model, part)| ((session, model), part)));
-        data.descents.extend(core.families.descents());
-        data.has_aliases = core.row_store.has_telemetry();
-        (data.shown, data.apart) = std::mem::take(&mut core.row_store).into_tables();
-        *names = std::mem::take(&mut core.names);
+        data.descents.extend(state.families.descents());
+        data.has_aliases = state.row_store.has_telemetry();
+        (data.shown, data.unmerged) = std::mem::take(&mut state.row_store).into_tables();
+        *names = std::mem::take(&mut state.names);
         Ok(true)
     }
 }
@@ -287,8 +287,8 @@ impl Store for MemoryStore {
         for (key, _, after) in &delta.rows {
             data.put(Table::Shown, *key, *after, names);
         }
-        for (key, row) in &delta.apart {
-            data.put(Table::Apart, *key, row.as_ref(), names);
+        for (key, row) in &delta.unmerged {
+            data.put(Table::Unmerged, *key, row.as_ref(), names);
         }
         data.bills.extend(delta.bills.iter().map(|(session, bill)| ((*session, bill.id), bill.clone())));
         data.spent.extend(delta.spent.iter().map(|(session, model, part)| ((*session, *model), *part)));

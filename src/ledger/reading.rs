@@ -24,7 +24,7 @@ pub(super) struct Reading<'a, S: Store> {
 
 impl<'a, S: Store> Reading<'a, S> {
     pub(super) fn new(store: &'a S, working_set: &'a mut WorkingSet<S::Ids>) -> Self {
-        Self { store, ids: &mut working_set.ids, names: &mut working_set.core.names, held: None }
+        Self { store, ids: &mut working_set.ids, names: &mut working_set.state.names, held: None }
     }
 
     pub(super) fn report(mut self, query: &Query) -> Stored<Report> {

@@ -96,7 +96,7 @@ pub trait Store {
     /// When the store cannot be read.
     fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
 
-    /// True once [`Store::index_aliases`] was called. Only then are there rows apart.
+    /// True once [`Store::index_aliases`] was called. Only then are there unmerged rows.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -313,7 +313,7 @@ pub trait Store {
             return Ok(Some(row));
         }
         let is_telemetry = |row: Option<CompactRow>| row.is_some_and(|row| row.alias == Some(key));
-        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Apart, key)?) {
+        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Unmerged, key)?) {
             return Ok(None);
         }
         for host in self.keys_by_alias(names, key)?.into_iter().collect::<BTreeSet<_>>() {

@@ -281,13 +281,13 @@ fn what_was_told_apart_of_a_call_is_pruned_with_it() {
         (telemetry.key, telemetry.alias) = (request, Some(request));
         disk.post(&calls([transcript, telemetry])).unwrap();
     }
-    let apart = || -> i64 {
+    let unmerged = || -> i64 {
         let conn = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
         conn.query_row("SELECT count(*) FROM apart", [], |row| row.get(0)).unwrap()
     };
-    assert_eq!((total(&disk).calls, apart()), (2, 4));
+    assert_eq!((total(&disk).calls, unmerged()), (2, 4));
     assert_eq!(disk.prune(at(10_000)).unwrap().calls, 1);
-    assert_eq!((total(&disk).calls, apart()), (1, 2));
+    assert_eq!((total(&disk).calls, unmerged()), (1, 2));
     sound(&disk).unwrap();
 }
 

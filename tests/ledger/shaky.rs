@@ -210,11 +210,11 @@ impl Store for Shaky {
                 None => data.rows.remove(&(Table::Shown, *key)),
             };
         }
-        for (key, row) in &delta.apart {
+        for (key, row) in &delta.unmerged {
             let mut data = self.ask()?;
             let _ = match row {
-                Some(row) => data.rows.insert((Table::Apart, *key), row.stored(names)),
-                None => data.rows.remove(&(Table::Apart, *key)),
+                Some(row) => data.rows.insert((Table::Unmerged, *key), row.stored(names)),
+                None => data.rows.remove(&(Table::Unmerged, *key)),
             };
         }
         let mut data = self.ask()?;

@@ -34,7 +34,7 @@ impl<B: Backing> AnyBooks for Books<B> {
     }
 
     fn import_lines(&mut self, mut lines: &[u8]) -> Result<u64, String> {
-        self.import(&mut lines).map(|imported| imported.told).map_err(|error| error.to_string())
+        self.import(&mut lines).map(|imported| imported.new).map_err(|error| error.to_string())
     }
 
     fn prune_before(&mut self, before: Instant) -> Sums {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashSet;
 
-use super::export_line::{Line, tell};
+use super::export_line::{Line, call_line};
 use super::pages;
 use crate::domain::Label;
 use crate::ledger::BooksError;
@@ -58,7 +58,7 @@ impl Lines<'_> {
 /// Writes descents, bills and calls; returns the number of calls.
 fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &mut Lines<'_>) -> Stored<u64> {
     working_set.read_families(store, true)?;
-    let WorkingSet { core: MergeState { names, families, .. }, ids, .. } = &mut *working_set;
+    let WorkingSet { state: MergeState { names, families, .. }, ids, .. } = &mut *working_set;
     let name = |number| names.label(number).map_or_else(String::new, Label::to_string);
     let mut descents: Vec<(String, String)> =
         families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
@@ -74,19 +74,20 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
         }
     })?;
     let machine = store.machine()?;
-    let (mut apart, mut calls) = (FxHashSet::default(), 0);
+    let (mut unmerged, mut calls) = (FxHashSet::default(), 0);
     // Telemetry rows that are part of another row are exported as read.
-    for table in [Table::Apart, Table::Shown] {
+    for table in [Table::Unmerged, Table::Shown] {
         pages(store, working_set, table, |working_set, mut rows| {
             rows.sort_unstable_by_key(|row| (row.at, row.key));
             for row in rows {
                 let is_written = match table {
-                    Table::Apart => apart.insert(row.key),
-                    Table::Shown => !apart.contains(&row.key),
+                    Table::Unmerged => unmerged.insert(row.key),
+                    Table::Shown => !unmerged.contains(&row.key),
                 };
                 // Rows computed from a bill are computed again on import.
                 if is_written && !computed.contains(&row.key) {
-                    calls += u64::from(lines.write(&Line::Call(Box::new(tell(&row, &working_set.core, &machine)))));
+                    calls +=
+                        u64::from(lines.write(&Line::Call(Box::new(call_line(&row, &working_set.state, &machine)))));
                 }
             }
             Ok(lines.failed.is_none())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use self::fields::{GEOS, PartsLine, SERVICES, SPEEDS, is_zero, meaning, word};
 pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
 use crate::domain::{
@@ -26,12 +26,12 @@ use crate::ledger::working_set::WorkingSet;
 pub(super) enum Line {
     Descent { child: String, parent: String },
     Bill { bill: Box<Written> },
-    Call(Box<Told>),
+    Call(Box<CallLine>),
 }
 
 /// One call; its measures are named as in the usage log.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct CallLine {
     key: String,
     at: String,
     source: String,
@@ -44,7 +44,7 @@ pub(super) struct Told {
     output_tokens: u64,
     reasoning_tokens: u64,
     #[serde(flatten)]
-    parts: ToldParts,
+    parts: PartsLine,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     speed: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -109,8 +109,8 @@ struct Who {
 }
 
 /// A row as a line; `here` is the machine of this ledger.
-pub(super) fn tell(row: &CompactRow, core: &MergeState, here: &str) -> Told {
-    let names = &core.names;
+pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> CallLine {
+    let names = &state.names;
     let call = row.call(names);
     let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
     let (booked, saved, price) = match row.cost {
@@ -121,8 +121,8 @@ pub(super) fn tell(row: &CompactRow, core: &MergeState, here: &str) -> Told {
         }
     };
     // The root under which a call is stored is local to this ledger; export the key given by the log.
-    let key = if row.lineage == NONE { row.key } else { core.rooted(row.key, row.lineage) };
-    Told {
+    let key = if row.lineage == NONE { row.key } else { state.rooted(row.key, row.lineage) };
+    CallLine {
         key: key.to_string(),
         at: rfc3339(call.at()),
         source: call.from.source.to_string(),
@@ -166,7 +166,7 @@ pub(super) fn tell(row: &CompactRow, core: &MergeState, here: &str) -> Told {
 }
 
 /// A parsed line of an export.
-pub(super) enum Heard {
+pub(super) enum Parsed {
     Descent(Record),
     Bill(Box<Bill>),
     Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
@@ -176,18 +176,18 @@ pub(super) enum Heard {
 ///
 /// # Errors
 /// [`Wrong`] when the line cannot be imported.
-pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
+pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     match serde_json::from_str(text) {
         Ok(Line::Descent { child, parent }) => {
-            Ok(Heard::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
+            Ok(Parsed::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
         }
-        Ok(Line::Call(told)) => {
-            let (call, cost) = call(&told).map_err(Wrong::Foreign)?;
+        Ok(Line::Call(line)) => {
+            let (call, cost) = call(&line).map_err(Wrong::Foreign)?;
             possible(&call, &cost).map_err(Wrong::Impossible)?;
-            let is_price_guessed = told.is_price_guessed;
-            Ok(Heard::Call { call: Box::new(call), cost, is_price_guessed, machine: told.machine })
+            let is_price_guessed = line.is_price_guessed;
+            Ok(Parsed::Call { call: Box::new(call), cost, is_price_guessed, machine: line.machine })
         }
-        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Heard::Bill(Box::new(bill))).map_err(Wrong::Foreign),
+        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Parsed::Bill(Box::new(bill))).map_err(Wrong::Foreign),
         Err(error) => Err(impossible_count(text)
             .map_or_else(|| Wrong::Foreign(format!("not a line of an export: {error}")), Wrong::Impossible)),
     }
@@ -197,31 +197,31 @@ pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
 pub(super) fn take<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,
-    heard: Heard,
+    parsed: Parsed,
     here: &str,
 ) -> Result<Option<bool>, StoreError> {
-    match heard {
-        Heard::Descent(record) => {
+    match parsed {
+        Parsed::Descent(record) => {
             working_set.descend(store, &record)?;
             Ok(None)
         }
-        Heard::Bill(bill) => {
+        Parsed::Bill(bill) => {
             working_set.bill(store, &bill)?;
             Ok(None)
         }
-        Heard::Call { call, cost, is_price_guessed, machine } => {
+        Parsed::Call { call, cost, is_price_guessed, machine } => {
             working_set.read_families(store, call.lineage.is_some())?;
-            let mut compact = working_set.core.slim(&call);
+            let mut compact = working_set.state.compact_row(&call);
             compact.cost = match cost {
                 Some((usd, Some((saved, price)))) => {
-                    let price = working_set.core.names.number(Some(&price));
+                    let price = working_set.state.names.number(Some(&price));
                     RowCost::Priced { usd, saved, price, is_guessed: is_price_guessed }
                 }
                 Some((usd, None)) => RowCost::Quoted(usd),
                 None => RowCost::Unpriced,
             };
             if machine != here {
-                compact.machine = working_set.core.names.number(Some(&Label::new(&machine)));
+                compact.machine = working_set.state.names.number(Some(&Label::new(&machine)));
             }
             working_set.take(store, compact).map(Some)
         }
@@ -230,19 +230,19 @@ pub(super) fn take<S: Store>(
 
 pub(super) type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
 
-fn call(told: &Told) -> Result<(Call, BookedCost), String> {
+fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
     let label = |text: &Option<String>| text.as_deref().map(Label::new);
     let usd = |text: &Option<String>| {
         let parsed = text.as_deref().map(|text| Usd::parse(text).map_err(|error| format!("'{text}' is {error}")));
         parsed.transpose().map(|usd| usd.map(|(usd, _)| usd))
     };
     let key = |text: &str| text.parse::<CallKey>().map_err(|_| format!("'{text}' is not a key"));
-    let at = chrono::DateTime::parse_from_rfc3339(&told.at).map_err(|error| format!("at '{}': {error}", told.at))?;
-    let who = &told.who;
-    let cost = usd(&told.booked_usd)?;
-    let saved = usd(&told.saved_usd)?.unwrap_or_default();
+    let at = chrono::DateTime::parse_from_rfc3339(&line.at).map_err(|error| format!("at '{}': {error}", line.at))?;
+    let who = &line.who;
+    let cost = usd(&line.booked_usd)?;
+    let saved = usd(&line.saved_usd)?.unwrap_or_default();
     let call = Call {
-        key: key(&told.key)?,
+        key: key(&line.key)?,
         from: Attribution {
             session: label(&who.session),
             agent: label(&who.agent),
@@ -253,30 +253,30 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             team: label(&who.team),
             feature: label(&who.feature),
             org: label(&who.org),
-            claim: Claim::of_word(&told.claim).ok_or_else(|| format!("claim '{}' is not known", told.claim))?,
+            claim: Claim::of_word(&line.claim).ok_or_else(|| format!("claim '{}' is not known", line.claim))?,
             place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
-            ..Attribution::new(Instant::from(at), Label::new(&told.source))
+            ..Attribution::new(Instant::from(at), Label::new(&line.source))
         },
         model: label(&who.model),
         tokens: Tokens {
-            input: told.input_tokens,
-            cache_read: told.cache_read_tokens,
-            cache_write_5m: told.cache_write_5m_tokens,
-            cache_write_1h: told.cache_write_1h_tokens,
-            output: told.output_tokens,
-            reasoning: told.reasoning_tokens,
+            input: line.input_tokens,
+            cache_read: line.cache_read_tokens,
+            cache_write_5m: line.cache_write_5m_tokens,
+            cache_write_1h: line.cache_write_1h_tokens,
+            output: line.output_tokens,
+            reasoning: line.reasoning_tokens,
         },
-        parts: (&told.parts).into(),
+        parts: (&line.parts).into(),
         tier: Tier {
-            speed: meaning(&SPEEDS, &told.speed, "speed")?,
-            service: meaning(&SERVICES, &told.service, "service")?,
-            geo: meaning(&GEOS, &told.geo, "geo")?,
+            speed: meaning(&SPEEDS, &line.speed, "speed")?,
+            service: meaning(&SERVICES, &line.service, "service")?,
+            geo: meaning(&GEOS, &line.geo, "geo")?,
         },
-        web_searches: told.web_searches,
-        quoted: usd(&told.quoted_usd)?,
-        latency: told.latency_s.as_deref().map(seconds).transpose()?,
-        fidelity: meaning(&crate::domain::Fidelity::STORED, &told.fidelity, "fidelity")?.as_read(),
-        alias: told.alias.as_deref().map(key).transpose()?,
+        web_searches: line.web_searches,
+        quoted: usd(&line.quoted_usd)?,
+        latency: line.latency_s.as_deref().map(seconds).transpose()?,
+        fidelity: meaning(&crate::domain::Fidelity::STORED, &line.fidelity, "fidelity")?.as_read(),
+        alias: line.alias.as_deref().map(key).transpose()?,
         lineage: label(&who.lineage),
     };
     Ok((call, cost.map(|usd| (usd, label(&who.price).map(|price| (saved, price))))))

@@ -21,7 +21,7 @@ pub struct Imported {
     /// Calls imported, known ones included.
     pub calls: u64,
     /// Calls that were new or had new data.
-    pub told: u64,
+    pub new: u64,
     /// Lines refused for implausible values.
     pub refused: u64,
     /// The first of them: line number from 1, and reason.
@@ -102,10 +102,10 @@ impl<B: Backing> Books<B> {
                 let machine = store.machine()?;
                 for text in &texts {
                     // The line parsed when it was checked.
-                    let Ok(heard) = export_line::understand(text) else { continue };
-                    let told = export_line::take(store, working_set, heard, &machine)?;
-                    imported.calls += u64::from(told.is_some());
-                    imported.told += u64::from(told == Some(true));
+                    let Ok(parsed) = export_line::parse(text) else { continue };
+                    let is_new = export_line::take(store, working_set, parsed, &machine)?;
+                    imported.calls += u64::from(is_new.is_some());
+                    imported.new += u64::from(is_new == Some(true));
                 }
                 working_set.settle(store, pricer)?;
                 working_set.write_changes(store, step)
@@ -133,7 +133,7 @@ impl<B: Backing> Books<B> {
             if text.is_empty() {
                 continue;
             }
-            match export_line::understand(text) {
+            match export_line::parse(text) {
                 Ok(_) => checked.keep(line, text).map_err(|error| self.backing.error(StoreError::from(error)))?,
                 Err(Wrong::Foreign(what)) => return Err(wrong(what)),
                 Err(Wrong::Impossible(what)) => {

@@ -24,7 +24,7 @@ impl<B: Backing> Books<B> {
         self.write(|store, working_set, _, step| {
             let (mut gone, mut pruned) = (Sums::default(), Pruned::default());
             let mut computed = FxHashSet::default();
-            store.each_bill(&mut working_set.core.names, &mut working_set.ids, &mut |_, bill| {
+            store.each_bill(&mut working_set.state.names, &mut working_set.ids, &mut |_, bill| {
                 computed.extend(row_keys(bill));
             })?;
             let has_aliases = store.has_aliases()?;
@@ -32,22 +32,22 @@ impl<B: Backing> Books<B> {
                 step("prune rows");
                 let old: Vec<&CompactRow> = rows.iter().filter(|row| row.at < before).collect();
                 for row in &old {
-                    pruned.take(row, computed.contains(&row.key), &working_set.core.names);
+                    pruned.take(row, computed.contains(&row.key), &working_set.state.names);
                     gone.add(&row.sums());
                 }
                 let delta = old.iter().map(|row| (row.key, Some(*row), None)).collect();
-                let WorkingSet { core, ids, .. } = working_set;
-                store.apply(&mut core.names, ids, &Delta { rows: delta, ..Delta::default() }, step)?;
+                let WorkingSet { state, ids, .. } = working_set;
+                store.apply(&mut state.names, ids, &Delta { rows: delta, ..Delta::default() }, step)?;
                 if has_aliases {
                     let keys = old.iter().flat_map(|row| [Some(row.key), row.alias]).flatten();
-                    remove_apart(store, working_set, keys, step)?;
+                    remove_unmerged(store, working_set, keys, step)?;
                 }
                 Ok(is_before(&rows, before))
             })?;
             // A refusal has no row that is shown, and is pruned by its time.
-            pages(store, working_set, Table::Apart, |working_set, rows| {
+            pages(store, working_set, Table::Unmerged, |working_set, rows| {
                 let old = rows.iter().filter(|row| row.at < before).map(|row| row.key);
-                remove_apart(store, working_set, old, step)?;
+                remove_unmerged(store, working_set, old, step)?;
                 Ok(is_before(&rows, before))
             })?;
             pruned.write(store, working_set, step)?;
@@ -63,25 +63,25 @@ fn is_before(rows: &[CompactRow], time: Instant) -> bool {
 }
 
 /// Removes the unmerged sightings among these keys that no shown row holds any more.
-fn remove_apart<S: Store>(
+fn remove_unmerged<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,
     keys: impl Iterator<Item = CallKey>,
     step: Step<'_>,
 ) -> Stored<()> {
-    let WorkingSet { core, ids, .. } = working_set;
-    let names = &mut core.names;
-    let mut apart = Vec::new();
+    let WorkingSet { state, ids, .. } = working_set;
+    let names = &mut state.names;
+    let mut unmerged = Vec::new();
     for key in keys {
-        if store.row(names, ids, Table::Apart, key)?.is_some() && !is_shown(store, names, ids, key)? {
-            apart.push((key, None));
+        if store.row(names, ids, Table::Unmerged, key)?.is_some() && !is_shown(store, names, ids, key)? {
+            unmerged.push((key, None));
         }
     }
-    if apart.is_empty() {
+    if unmerged.is_empty() {
         return Ok(());
     }
     step("prune apart");
-    store.apply(names, ids, &Delta { apart, ..Delta::default() }, step)
+    store.apply(names, ids, &Delta { unmerged, ..Delta::default() }, step)
 }
 
 /// True when a row is shown under this key, or with it as its alias.
@@ -112,8 +112,8 @@ impl Pruned {
     /// Adds to the stored sums what they lack: of a session with a bill the computed rows, which must not be computed
     /// again; of any other all rows, since a bill that is learnt later covers them, too.
     fn write<S: Store>(self, store: &S, working_set: &mut WorkingSet<S::Ids>, step: Step<'_>) -> Stored<()> {
-        let WorkingSet { core, ids, .. } = working_set;
-        let names = &mut core.names;
+        let WorkingSet { state, ids, .. } = working_set;
+        let names = &mut state.names;
         let mut spent = Vec::new();
         for ((session, model, is_computed), part) in self.0 {
             if !is_computed && !store.bills(names, ids, session)?.is_empty() {

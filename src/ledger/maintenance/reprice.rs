@@ -54,8 +54,8 @@ impl<B: Backing> Books<B> {
             pages(store, &mut self.working_set.borrow_mut(), Table::Shown, |working_set, rows| {
                 for row in rows {
                     let mut new = row.clone();
-                    row_pricer.settle(&mut new, &mut working_set.core.names);
-                    changed.count(&row, &new, &working_set.core.names);
+                    row_pricer.settle(&mut new, &mut working_set.state.names);
+                    changed.count(&row, &new, &working_set.state.names);
                 }
                 Ok(true)
             })?;
@@ -68,16 +68,16 @@ impl<B: Backing> Books<B> {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> Result<Report, BooksError> {
-        let mut core = self.read(|mut reading| {
+        let mut state = self.read(|mut reading| {
             let rows = reading.joined_rows(&query.filter)?;
-            let mut core = MergeState { names: reading.names.clone(), ..MergeState::default() };
+            let mut state = MergeState { names: reading.names.clone(), ..MergeState::default() };
             for row in rows {
-                core.row_store.restore(row, true, &core.names);
+                state.row_store.restore(row, true, &state.names);
             }
-            Ok(core)
+            Ok(state)
         })?;
-        core.row_store.reprice(&*pricer, &mut core.names);
-        Memory::from_gathered(Gathered { core, ..Gathered::default() }, pricer).report(query)
+        state.row_store.reprice(&*pricer, &mut state.names);
+        Memory::from_gathered(Gathered { state, ..Gathered::default() }, pricer).report(query)
     }
 
     /// Reprices every call with this ledger's price book, after a backup.
@@ -92,11 +92,11 @@ impl<B: Backing> Books<B> {
         let changed = self.write(|store, working_set, pricer, step| {
             let mut changed = Repriced::default();
             let mut solved: Vec<(CompactRow, CompactRow)> = Vec::new();
-            for table in [Table::Shown, Table::Apart] {
+            for table in [Table::Shown, Table::Unmerged] {
                 let mut row_pricer = RowPricer::new(pricer);
                 pages(store, working_set, table, |working_set, rows| {
                     step("reprice rows");
-                    let WorkingSet { core: MergeState { names, .. }, ids, .. } = working_set;
+                    let WorkingSet { state: MergeState { names, .. }, ids, .. } = working_set;
                     let mut pairs = Vec::new();
                     for row in rows {
                         let mut new = row.clone();
@@ -106,8 +106,8 @@ impl<B: Backing> Books<B> {
                         }
                     }
                     let mut delta = Delta::default();
-                    if table == Table::Apart {
-                        delta.apart = pairs.into_iter().map(|(row, new)| (row.key, Some(new))).collect();
+                    if table == Table::Unmerged {
+                        delta.unmerged = pairs.into_iter().map(|(row, new)| (row.key, Some(new))).collect();
                         store.apply(names, ids, &delta, step)?;
                         return Ok(true);
                     }
@@ -120,7 +120,7 @@ impl<B: Backing> Books<B> {
             }
             working_set.follow_solved(store, &solved)?;
             working_set.settle(store, pricer)?;
-            let MergeState { names, row_store, .. } = &working_set.core;
+            let MergeState { names, row_store, .. } = &working_set.state;
             for (key, before) in row_store.changes_since(0) {
                 if let (Some(before), Some(after)) = (before, row_store.get(key)) {
                     changed.count(&before, after, names);

@@ -58,7 +58,7 @@ pub(in crate::ledger) fn compare<S: Store>(
     }
     let mut check = BillCheck::begin(store, working_set)?;
     pages(store, working_set, Table::Shown, |working_set, rows| {
-        rows.iter().for_each(|row| check.take(&working_set.core.names, row));
+        rows.iter().for_each(|row| check.take(&working_set.state.names, row));
         Ok(true)
     })?;
     findings.problems.extend(check.problem().map(str::to_owned));
@@ -121,7 +121,7 @@ pub(in crate::ledger) fn compare_sums<S: Store>(
     pages(store, working_set, Table::Shown, |working_set, rows| {
         for row in &rows {
             let quarter = grouping::quarter(row);
-            levels.iter_mut().for_each(|level| level.add(&quarter, &mut working_set.core.names));
+            levels.iter_mut().for_each(|level| level.add(&quarter, &mut working_set.state.names));
             let (first, last) = ends.entry(row.set).or_insert((row.at, row.at));
             (*first, *last) = ((*first).min(row.at), (*last).max(row.at));
             keys.insert(row.key);
@@ -129,8 +129,8 @@ pub(in crate::ledger) fn compare_sums<S: Store>(
         }
         Ok(true)
     })?;
-    let WorkingSet { core, ids, .. } = working_set;
-    let (names, all) = (&mut core.names, Filter::default());
+    let WorkingSet { state, ids, .. } = working_set;
+    let (names, all) = (&mut state.names, Filter::default());
     for (of_rows, (name, by, is_timed)) in levels.into_iter().zip(LEVELS) {
         let mut stored = Level::new(by, is_timed);
         let quarters = store.quarters(names, ids, &all, by, !is_timed)?;

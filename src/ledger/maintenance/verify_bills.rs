@@ -35,8 +35,8 @@ pub(super) struct BillCheck {
 impl BillCheck {
     /// Reads bills and sums.
     pub(super) fn begin<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>) -> Stored<Self> {
-        let WorkingSet { core, ids, .. } = working_set;
-        let names = &mut core.names;
+        let WorkingSet { state, ids, .. } = working_set;
+        let names = &mut state.names;
         let (mut all, mut spending, mut keys) = (Bills::default(), Spending::default(), FxHashSet::default());
         let (mut billed, mut kept) = (FxHashSet::default(), Sums::default());
         store.each_bill(names, ids, &mut |session, bill| {

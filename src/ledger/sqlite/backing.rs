@@ -64,12 +64,12 @@ impl Backing for SqliteFile {
     }
 
     fn prepare(books: &mut Sqlite) -> Result<(), BooksError> {
-        books.be_born(true).map(drop)
+        books.move_into_place(true).map(drop)
     }
 
     fn flush(books: &mut Sqlite) -> Result<(), BooksError> {
         if books.backing.new_file.is_some() {
-            return books.flush_at_birth();
+            return books.flush_first_fill();
         }
         if books.gathered.anything {
             books.look_again();
@@ -90,7 +90,7 @@ impl Backing for SqliteFile {
     ) -> Stored<bool> {
         let conn = &self.conn;
         if let Some(mut draft) = self.new_file.as_ref().and_then(NewFile::draft) {
-            draft.finish(conn, &mut gathered.core, pricer, step)?;
+            draft.finish(conn, &mut gathered.state, pricer, step)?;
             return Ok(true);
         }
         if !bulk_load::is_empty(conn)? {
@@ -98,7 +98,7 @@ impl Backing for SqliteFile {
         }
         // With too small a cache, pages would be written and read again before the commit.
         conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-        let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
+        let written = bulk_load::write_all(conn, &mut gathered.state, pricer, step);
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(written.map(|()| true)?)
     }

@@ -77,6 +77,6 @@ pub(super) fn problems(conn: &Connection) -> Result<Vec<String>> {
 
 fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
     let mut check = conn.prepare("PRAGMA quick_check(1)")?;
-    let said: String = check.query_row([], |row| row.get(0))?;
-    Ok(if said == "ok" { Ok(()) } else { Err(said) })
+    let answer: String = check.query_row([], |row| row.get(0))?;
+    Ok(if answer == "ok" { Ok(()) } else { Err(answer) })
 }

@@ -3,13 +3,13 @@
 mod backing;
 mod bill;
 mod bill_index;
-mod birth;
 mod bulk_load;
 mod connect;
 mod db_file;
 mod facts;
 mod file;
 mod files;
+mod first_fill;
 #[cfg(test)]
 mod fixture;
 mod full_disk;

@@ -50,7 +50,7 @@ pub(super) fn open_with(
     known: i64,
 ) -> Result<Opened, BooksError> {
     let mut notes = Vec::new();
-    if let Some(books) = Sqlite::unborn(path, &options, &pricer) {
+    if let Some(books) = Sqlite::begin_first_fill(path, &options, &pricer) {
         return Ok(Opened { books, notes });
     }
     for second_try in [false, true] {

@@ -55,7 +55,7 @@ impl From<Error> for StoreError {
 fn table_name(table: Table) -> &'static str {
     match table {
         Table::Shown => "calls",
-        Table::Apart => "apart",
+        Table::Unmerged => "apart",
     }
 }
 
@@ -221,7 +221,7 @@ impl Store for Connection {
         step("write rows");
         let mut tally = Tally::default();
         let mut delete = self.prepare_cached(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
-        let mut born: Vec<&CompactRow> = Vec::new();
+        let mut new: Vec<&CompactRow> = Vec::new();
         for (key, before, after) in &delta.rows {
             if let Some(before) = before {
                 delete.execute(row_mapping::of_key(*key))?;
@@ -229,16 +229,16 @@ impl Store for Connection {
             }
             if let Some(after) = after {
                 tally.add(after);
-                born.push(after);
+                new.push(after);
             }
         }
-        born.sort_unstable_by_key(|row| row_mapping::order(row));
+        new.sort_unstable_by_key(|row| row_mapping::order(row));
         let mut inserter = Inserter::new(self, "calls")?;
-        for row in born {
+        for row in new {
             inserter.insert(row, ids, names)?;
         }
         step("write rows apart");
-        for (key, row) in &delta.apart {
+        for (key, row) in &delta.unmerged {
             self.prepare_cached(&format!("DELETE FROM apart WHERE {OF_KEY}"))?.execute(row_mapping::of_key(*key))?;
             if let Some(row) = row {
                 Inserter::new(self, "apart")?.insert(row, ids, names)?;

@@ -91,7 +91,7 @@ impl Sqlite {
     }
 
     /// Lock timeout given when the ledger was opened.
-    pub fn patience(&self) -> Duration {
+    pub fn lock_timeout(&self) -> Duration {
         self.backing.options.busy
     }
 }

@@ -20,7 +20,7 @@ pub enum Table {
     Shown,
     /// Sightings that are not shown by themselves: telemetry of a call that another log names, that call's own
     /// sighting, and refusals.
-    Apart,
+    Unmerged,
 }
 
 /// Changes of one transaction. Every list is in the order in which it is to be written.
@@ -28,8 +28,8 @@ pub enum Table {
 pub struct Delta<'a> {
     /// Shown rows that changed, by key: the stored version, and the new one.
     pub rows: Vec<(CallKey, Option<&'a CompactRow>, Option<&'a CompactRow>)>,
-    /// Rows apart that changed; `None` for one that was removed.
-    pub apart: Vec<(CallKey, Option<CompactRow>)>,
+    /// Unmerged rows that changed; `None` for one that was removed.
+    pub unmerged: Vec<(CallKey, Option<CompactRow>)>,
     /// New and changed bills, with the numbers of their sessions.
     pub bills: Vec<(u32, Bill)>,
     /// Sums by the numbers of session and model, for sessions that have a bill.
