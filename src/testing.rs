@@ -59,8 +59,8 @@ pub mod ledger {
     pub use crate::ledger::{
         Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
         FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, MemoryStore, Note, Opened, Options, Order, Part,
-        PeriodKey, Place, Quarter, Quarters, Query, Report, ReportRow, Repriced, Row, RowChange, SessionRow, Space,
-        Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        PeriodKey, Place, Quarter, Quarters, Query, Reopened, Report, ReportRow, Repriced, Row, RowChange, SessionRow,
+        Space, Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 

@@ -199,6 +199,7 @@ pub(crate) fn suggestion<'n>(found: &str, known: impl IntoIterator<Item = &'n st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::meant;
     use proptest::prelude::*;
 
     fn explained(text: &str, span: Range<usize>) -> String {

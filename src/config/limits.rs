@@ -161,7 +161,7 @@ impl LimitReader<'_> {
         let amount = match node.value {
             DeValue::String(text) => parse_amount(text)
                 .map_err(|why| {
-                    reader.error(node.span.clone(), format!("{label}: {} {why}", reader.describe_value(node)))
+                    reader.error(node.span.clone(), format!("{label}: {} {why}", reader.describe_value(node)));
                 })
                 .ok(),
             DeValue::Table(table) => amount(reader, table, &label, &mut warn_at)

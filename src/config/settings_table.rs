@@ -78,8 +78,8 @@ const LISTEN: &str = "an address such as \"127.0.0.1:4318\"";
 /// Every setting with a name of its own, in the order in which they are written.
 const SETTINGS: &[Setting] = &[
     Setting { name: "user", read: |s, r| r.user(s), written: |s| text(&s.user) },
-    Setting { name: "team", read: |s, r| r.set(&mut s.team, NAME, label), written: |s| name(s.team.as_ref()) },
-    Setting { name: "org", read: |s, r| r.set(&mut s.org, NAME, label), written: |s| name(s.org.as_ref()) },
+    Setting { name: "team", read: |s, r| r.set_optional(&mut s.team, NAME, label), written: |s| name(s.team.as_ref()) },
+    Setting { name: "org", read: |s, r| r.set_optional(&mut s.org, NAME, label), written: |s| name(s.org.as_ref()) },
     Setting { name: "timezone", read: |s, r| r.zone(s), written: |s| text(s.zone.name()) },
     Setting { name: "week_start", read: |s, r| r.choose(&mut s.week_start), written: |s| text(s.week_start.word()) },
     Setting { name: "logs", read: |s, r| r.paths(&mut s.logs, PATHS), written: |s| paths(&s.logs) },
@@ -131,12 +131,12 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "alerts.daily",
-        read: |s, r| r.set(&mut s.alerts.daily, TIME, |node| or_none(node, time)),
+        read: |s, r| r.set_optional(&mut s.alerts.daily, TIME, time),
         written: |s| optional(s.alerts.daily.map(|at| at.format("%H:%M").to_string()).as_deref()),
     },
     Setting {
         name: "alerts.quiet",
-        read: |s, r| r.set(&mut s.alerts.quiet, HOURS, |node| or_none(node, values::quiet)),
+        read: |s, r| r.set_optional(&mut s.alerts.quiet, HOURS, values::quiet),
         written: |s| {
             let hours = s.alerts.quiet.map(|at| format!("{}-{}", at.from.format("%H:%M"), at.until.format("%H:%M")));
             optional(hours.as_deref())
@@ -171,7 +171,7 @@ const SETTINGS: &[Setting] = &[
     Setting { name: "server.token", read: |s, r| r.token(s), written: |_| None },
     Setting {
         name: "server.token_file",
-        read: |s, r| r.set_with(&mut s.server.token_file, TOKEN_FILE, file),
+        read: |s, r| r.file(&mut s.server.token_file, TOKEN_FILE),
         written: |s| optional(s.server.token_file.as_deref().map(Path::to_string_lossy).as_deref()),
     },
     Setting {
@@ -234,9 +234,20 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         self.section.set(self.reader, slot, self.key, expected, read);
     }
 
-    fn set_with<T>(&mut self, slot: &mut T, expected: &str, read: impl FnOnce(&Env, &str) -> Option<T>) {
+    /// As [`ValueReader::set`], where an empty text is none.
+    fn set_optional<T>(&mut self, slot: &mut Option<T>, expected: &str, read: impl FnOnce(&str) -> Option<T>) {
+        self.set(slot, expected, |node| match node.text()? {
+            "" => Some(None),
+            text => read(text).map(Some),
+        });
+    }
+
+    fn file(&mut self, slot: &mut Option<PathBuf>, expected: &str) {
         let env = self.env;
-        self.set(slot, expected, |node| read(env, node.text()?));
+        self.set_optional(slot, expected, |text| {
+            let path = Path::new(text);
+            absolute::expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()))
+        });
     }
 
     fn choose<T: Word>(&mut self, slot: &mut T) {
@@ -245,7 +256,9 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
 
     /// An empty name is the login name, which is no setting of the file.
     fn user(&mut self, settings: &mut Settings) {
-        match self.section.read(self.reader, self.key, NAME, label) {
+        let name =
+            |node: &Node<'n, 't>| node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new));
+        match self.section.read(self.reader, self.key, NAME, name) {
             Some(Some(user)) => settings.user = user,
             Some(None) => drop(self.reader.origins.remove(self.name)),
             None => {}
@@ -337,27 +350,13 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
     }
 }
 
-/// A name; an empty one is none.
-fn label(node: &Node<'_, '_>) -> Option<Option<Label>> {
-    node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new))
-}
-
-/// A value, or none for an empty text.
-fn or_none<T>(node: &Node<'_, '_>, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    match node.text()? {
-        "" => Some(None),
-        text => read(text).map(Some),
-    }
+#[expect(clippy::unnecessary_wraps, reason = "the readers of other texts can fail")]
+fn label(text: &str) -> Option<Label> {
+    Some(Label::new(text))
 }
 
 fn time(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M").ok()
-}
-
-fn file(env: &Env, text: &str) -> Option<Option<PathBuf>> {
-    let path = Path::new(text);
-    let absolute = || absolute::expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()));
-    if text.is_empty() { Some(None) } else { absolute().map(Some) }
 }
 
 fn whole<T: TryFrom<i128>>(node: &Node<'_, '_>, least: i128, most: i128) -> Option<T> {
@@ -369,6 +368,7 @@ fn frame_rate(node: &Node<'_, '_>) -> Option<FrameRate> {
     if node.text() == Some("auto") { Some(FrameRate::Auto) } else { whole(node, 1, 60).map(FrameRate::Most) }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a setting may have no value that is written")]
 fn text(text: &str) -> Option<String> {
     Some(toml_writer::text(text))
 }
@@ -382,10 +382,12 @@ fn optional(value: Option<&str>) -> Option<String> {
     text(value.unwrap_or_default())
 }
 
-fn plain(value: impl ToString) -> Option<String> {
+#[expect(clippy::unnecessary_wraps, reason = "a setting may have no value that is written")]
+fn plain(value: impl ToString + Copy) -> Option<String> {
     Some(value.to_string())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a setting may have no value that is written")]
 fn paths(paths: &[PathBuf]) -> Option<String> {
     Some(texts(&paths.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>()))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::backing::Backing;
+pub use self::backing::{Backing, Reopened};
 use super::gathered::Gathered;
 use super::interface::within;
 use super::key_value::{Fact, FactChange, KeyValue, Space};
@@ -290,8 +290,10 @@ impl<B: Backing> Ledger for Books<B> {
     }
 
     fn changed_elsewhere(&mut self) -> bool {
-        if let Some(reopened) = B::reopen(self) {
-            return reopened;
+        match B::reopen(self) {
+            Reopened::NotNeeded => {}
+            Reopened::Done => return true,
+            Reopened::NotYet => return false,
         }
         let version = self.backing.store().version().ok();
         let before = std::mem::replace(&mut self.version, version);

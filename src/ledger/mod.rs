@@ -30,7 +30,7 @@ mod types;
 mod unwritten;
 mod working_set;
 
-pub use books::{Backing, Books};
+pub use books::{Backing, Books, Reopened};
 pub use compact_row::{CompactRow, StoredRow};
 pub use error::{BooksError, StoreError};
 pub use gathered::Gathered;

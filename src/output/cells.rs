@@ -42,7 +42,7 @@ impl From<Option<&Label>> for Cell {
     }
 }
 
-/// Measures of every row and total, in order.
+/// Measures of every row and total, in order. The text table leaves some out, see `table.rs`.
 pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [

@@ -52,14 +52,18 @@ fn j29_the_surest_claim_has_the_call_whatever_is_read_first() {
                 }
                 let (mut one_by_one, mut at_once, mut quietly) = (every_store(), every_store(), every_store());
                 for books in &mut one_by_one {
-                    told.iter().for_each(|line| drop(books.post(&calls([line.clone()])).unwrap()));
+                    for line in &told {
+                        books.post(&calls([line.clone()])).unwrap();
+                    }
                     books.sound().unwrap();
                 }
                 for books in &mut at_once {
                     books.post(&calls(told.clone())).unwrap();
                 }
                 for books in &mut quietly {
-                    told.iter().for_each(|line| books.absorb(&calls([line.clone()])).unwrap());
+                    for line in &told {
+                        books.absorb(&calls([line.clone()])).unwrap();
+                    }
                     books.flush().unwrap();
                 }
                 for books in one_by_one.iter().chain(&at_once).chain(&quietly) {

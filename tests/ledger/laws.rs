@@ -18,7 +18,9 @@ fn memory() -> Memory {
 
 /// A law of every ledger, whatever its store.
 fn on_every_ledger(law: impl Fn(&mut dyn Ledger)) {
-    every_store().iter_mut().for_each(|books| law(&mut **books));
+    for mut books in every_store() {
+        law(&mut *books);
+    }
     law(&mut Sqlite::temporary(memory(), prices()).map_err(|failed| failed.0).unwrap());
 }
 
@@ -28,7 +30,9 @@ proptest! {
         let mut once = memory();
         once.post(&batch_of(told)).unwrap();
         on_every_ledger(|books| {
-            retold.iter().for_each(|batch| books.absorb(batch).unwrap());
+            for batch in &retold {
+                books.absorb(batch).unwrap();
+            }
             books.flush().unwrap();
             assert_alike(&once, books).unwrap();
         });

@@ -98,8 +98,19 @@ pub trait Backing: Sized {
         Ok(None)
     }
 
-    /// Opens the store again if that is what it takes to see other writers: `Some(true)` if it did.
-    fn reopen(_books: &mut Books<Self>) -> Option<bool> {
-        None
+    /// Opens the store again if that is what it takes to see other writers.
+    fn reopen(_books: &mut Books<Self>) -> Reopened {
+        Reopened::NotNeeded
     }
+}
+
+/// Outcome of [`Backing::reopen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reopened {
+    /// Other writers are seen without it.
+    NotNeeded,
+    /// It was opened again, and may have changed.
+    Done,
+    /// It cannot be opened yet.
+    NotYet,
 }

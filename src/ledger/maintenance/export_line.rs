@@ -193,7 +193,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     }
 }
 
-/// Merges one line: `Some(true)` for a call that is new or has new data.
+/// Merges one line; for a call, whether it is new or has new data.
 pub(super) fn take<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,

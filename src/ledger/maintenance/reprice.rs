@@ -113,7 +113,9 @@ impl<B: Backing> Books<B> {
                     }
                     delta.rows = pairs.iter().map(|(row, new)| (row.key, Some(row), Some(new))).collect();
                     store.apply(names, ids, &delta, step)?;
-                    pairs.iter().for_each(|(row, new)| changed.count(row, new, names));
+                    for (row, new) in &pairs {
+                        changed.count(row, new, names);
+                    }
                     solved.extend(pairs.into_iter().filter(|(row, new)| row.tokens != new.tokens));
                     Ok(true)
                 })?;

@@ -58,7 +58,9 @@ pub(in crate::ledger) fn compare<S: Store>(
     }
     let mut check = BillCheck::begin(store, working_set)?;
     pages(store, working_set, Table::Shown, |working_set, rows| {
-        rows.iter().for_each(|row| check.take(&working_set.state.names, row));
+        for row in &rows {
+            check.take(&working_set.state.names, row);
+        }
         Ok(true)
     })?;
     findings.problems.extend(check.problem().map(str::to_owned));
@@ -101,7 +103,9 @@ impl Level {
     fn add(&mut self, quarter: &Quarter, names: &mut Interner) {
         let set = *self.coarse.entry(quarter.set).or_insert_with(|| {
             let (whole, mut coarse) = (*names.set(quarter.set), [NONE; DIMENSIONS]);
-            self.by.iter().for_each(|by| coarse[place(*by)] = whole[place(*by)]);
+            for by in self.by {
+                coarse[place(*by)] = whole[place(*by)];
+            }
             names.set_number(coarse)
         });
         let number = if self.is_timed { quarter.number } else { 0 };
@@ -121,7 +125,9 @@ pub(in crate::ledger) fn compare_sums<S: Store>(
     pages(store, working_set, Table::Shown, |working_set, rows| {
         for row in &rows {
             let quarter = grouping::quarter(row);
-            levels.iter_mut().for_each(|level| level.add(&quarter, &mut working_set.state.names));
+            for level in &mut levels {
+                level.add(&quarter, &mut working_set.state.names);
+            }
             let (first, last) = ends.entry(row.set).or_insert((row.at, row.at));
             (*first, *last) = ((*first).min(row.at), (*last).max(row.at));
             keys.insert(row.key);

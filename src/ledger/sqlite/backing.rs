@@ -10,7 +10,7 @@ use super::file::{Sqlite, SqliteFile};
 use super::new_file::NewFile;
 use super::options::Standing;
 use super::{bulk_load, mend, schema};
-use crate::ledger::books::Backing;
+use crate::ledger::books::{Backing, Reopened};
 use crate::ledger::gathered::Gathered;
 use crate::ledger::interner::Interner;
 use crate::ledger::store::{Step, Stored};
@@ -115,12 +115,12 @@ impl Backing for SqliteFile {
         Ok(Some(back_up(&self.conn, &self.path, why)?))
     }
 
-    fn reopen(books: &mut Sqlite) -> Option<bool> {
+    fn reopen(books: &mut Sqlite) -> Reopened {
         // With a full disk the file is read as if there were no writers; reopen once there is room.
         if books.backing.standing.get() != Standing::Full {
-            return None;
+            return Reopened::NotNeeded;
         }
         books.look_again();
-        Some(books.backing.standing.get() != Standing::Full)
+        if books.backing.standing.get() == Standing::Full { Reopened::NotYet } else { Reopened::Done }
     }
 }
